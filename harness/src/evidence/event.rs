@@ -1,0 +1,224 @@
+//! The one stream of events that a run emits, in the order they were recorded.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{ErrorKind, LogRecord};
+use crate::vocab::{Address, Instant, NodeName};
+
+/// One line of `events.jsonl`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// When it was recorded; what it speaks of may carry a more exact time of its own.
+    pub at: Instant,
+    /// What happened.
+    #[serde(flatten)]
+    pub what: What,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum What {
+    /// A server process was started on its host.
+    NodeStarted {
+        /// The node.
+        node: NodeName,
+        /// Its process id inside the lab.
+        pid: i32,
+        /// Where it listens.
+        address: Address,
+    },
+    /// A server process ended.
+    NodeExited {
+        /// The node.
+        node: NodeName,
+        /// How it ended.
+        cause: ExitCause,
+        /// Whether a step of the timeline (or the end of the run) ended it.
+        expected: bool,
+    },
+    /// Every node agrees on epoch and slots, `cluster_state` is ok everywhere, every replica's link is up.
+    Formed,
+    /// A step of the timeline begins.
+    StepStarted {
+        /// The step's position in the timeline, from 0.
+        step: usize,
+        /// The step in words.
+        text: String,
+    },
+    /// A step of the timeline is done.
+    StepEnded {
+        /// The step's position in the timeline, from 0.
+        step: usize,
+    },
+    /// An `Until` was not met within its bound.
+    UntilMissed {
+        /// The step's position in the timeline, from 0.
+        step: usize,
+        /// What was waited for, and the last state seen.
+        last_state: String,
+    },
+    /// A fault (or its opposite, a heal) was applied to a node.
+    Fault {
+        /// The step that asked for it; none when the harness healed at the end.
+        step: Option<usize>,
+        /// The kind of fault.
+        fault: FaultKind,
+        /// The node.
+        node: NodeName,
+        /// The instant just before the first system call that caused it.
+        began: Instant,
+        /// What proves that it happened, such as the process' wait status. `None`: no proof was found.
+        proof: Option<String>,
+    },
+    /// A line of a server's log that the harness understands.
+    Log(LogRecord),
+    /// All running nodes agree, every role and failure flag matches what really runs, no replica lags in linking.
+    Settled,
+    /// The cluster left the settled state.
+    Unsettled {
+        /// The first reason found.
+        reason: String,
+    },
+    /// A load began.
+    LoadStarted {
+        /// The load's name.
+        load: String,
+    },
+    /// A load reports on the last interval.
+    Progress(Progress),
+    /// An operation took longer than the load's `slow` threshold.
+    SlowOperation {
+        /// The load's name.
+        load: String,
+        /// What was done, such as `SET key:12`.
+        operation: String,
+        /// Milliseconds from the intended start to the end.
+        took_ms: f64,
+        /// How many attempts it took.
+        attempts: u32,
+    },
+    /// A load ended.
+    LoadEnded {
+        /// The load's name.
+        load: String,
+        /// Everything it counted.
+        totals: LoadTotals,
+    },
+    /// Every key that was written has been read back from the master that owns it.
+    FinalRead {
+        /// How many keys were read.
+        keys: u64,
+        /// How many could not be read within the bound.
+        unreadable: u64,
+    },
+    /// The harness' own timer was late: how late at most since the last such event.
+    MachineLag {
+        /// The largest lateness in milliseconds.
+        lag_ms_max: f64,
+    },
+    /// The run could not go on; what follows is cleaning up.
+    Aborted {
+        /// Why.
+        reason: String,
+    },
+    /// The user interrupted the run.
+    Interrupted,
+    /// The evidence is complete.
+    Ended,
+}
+
+/// How a server process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExitCause {
+    /// It returned this code.
+    Code(i32),
+    /// This signal ended it.
+    Signal(i32),
+}
+
+impl fmt::Display for ExitCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Code(code) => write!(f, "exit code {code}"),
+            Self::Signal(signal) => write!(f, "signal {signal}"),
+        }
+    }
+}
+
+/// The kinds of faults and heals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FaultKind {
+    /// SIGKILL.
+    Kill,
+    /// SIGTERM.
+    Stop,
+    /// SIGSTOP.
+    Pause,
+    /// SIGCONT.
+    Resume,
+    /// A stopped server is started again on its data.
+    Start,
+    /// A stopped server's data directory is emptied, its `nodes.conf` too.
+    Wipe,
+    /// An empty server is introduced to the cluster and told whom to replicate.
+    Join,
+}
+
+impl FaultKind {
+    /// Whether the node cannot serve from this moment on.
+    pub fn takes_down(self) -> bool {
+        matches!(self, Self::Kill | Self::Stop | Self::Pause)
+    }
+}
+
+impl fmt::Display for FaultKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Kill => "Kill",
+            Self::Stop => "Stop",
+            Self::Pause => "Pause",
+            Self::Resume => "Resume",
+            Self::Start => "Start",
+            Self::Wipe => "Wipe",
+            Self::Join => "Join",
+        })
+    }
+}
+
+/// What a load did in one reporting interval.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Progress {
+    /// The load's name.
+    pub load: String,
+    /// The interval's length in seconds.
+    pub interval_s: f64,
+    /// Operations that ended ok.
+    pub ok: u64,
+    /// Operations that surely did not happen.
+    pub fail: u64,
+    /// Operations that may have happened.
+    pub unknown: u64,
+    /// Median latency in milliseconds from the intended start; none without operations.
+    pub p50_ms: Option<f64>,
+    /// 99th percentile of the same.
+    pub p99_ms: Option<f64>,
+}
+
+/// Everything a load counted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoadTotals {
+    /// Operations that ended ok.
+    pub ok: u64,
+    /// Operations that surely did not happen.
+    pub fail: u64,
+    /// Operations that may have happened.
+    pub unknown: u64,
+    /// Attempts that did not end ok, by kind. One operation may have several.
+    pub attempt_errors: BTreeMap<ErrorKind, u64>,
+}

@@ -1,0 +1,22 @@
+//! What a run leaves behind: events, topology, the history of operations, and the directory that holds them.
+//!
+//! Everything here is written while the run goes on and read back to judge it; nothing here decides.
+
+mod event;
+mod history;
+mod journal;
+mod log_event;
+mod run_directory;
+mod run_info;
+mod topology;
+
+pub use event::{Event, ExitCause, FaultKind, LoadTotals, Progress, What};
+pub use history::{
+    ErrorKind, HISTORY_MAGIC, HistoryReader, HistoryWriter, LoadIndex, NO_WORKER, Operation, OperationKind, Outcome,
+    Value,
+};
+pub use journal::{Clock, Journal, Recorder};
+pub use log_event::{LogEvent, LogRecord, LoggedInstant};
+pub use run_directory::{Evidence, EvidenceError, RunDirectory};
+pub use run_info::{RunInfo, ServerInfo};
+pub use topology::{ClusterState, Health, Member, NodeStatus, NodeView, Settlement, Topology, TopologyRecord, settle};

@@ -1,0 +1,158 @@
+//! The directory that holds a run's evidence: its layout, and reading it back.
+
+use std::fs;
+use std::io::{self, BufRead, BufReader};
+use std::path::{Path, PathBuf};
+
+use super::{Event, HistoryReader, Operation, RunInfo, TopologyRecord};
+use crate::vocab::NodeName;
+
+/// `target/scenarios/<family>/<scenario>/<run>/`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunDirectory(PathBuf);
+
+impl RunDirectory {
+    /// The directory at `path`, which need not exist yet.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self(path.into())
+    }
+
+    /// The directory itself.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// The scenario file as it was when the run began.
+    pub fn scenario(&self) -> PathBuf {
+        self.0.join("scenario.ron")
+    }
+
+    /// [`RunInfo`].
+    pub fn info(&self) -> PathBuf {
+        self.0.join("run.json")
+    }
+
+    /// One [`Event`] a line.
+    pub fn events(&self) -> PathBuf {
+        self.0.join("events.jsonl")
+    }
+
+    /// One [`TopologyRecord`] a line.
+    pub fn topology(&self) -> PathBuf {
+        self.0.join("topology.jsonl")
+    }
+
+    /// Every [`Operation`].
+    pub fn history(&self) -> PathBuf {
+        self.0.join("history.bin")
+    }
+
+    /// Latencies in intervals of a second, in the log format of `HdrHistogram`.
+    pub fn latency(&self) -> PathBuf {
+        self.0.join("latency.hlog")
+    }
+
+    /// The verdict.
+    pub fn report(&self) -> PathBuf {
+        self.0.join("report.json")
+    }
+
+    /// The verdict for people.
+    pub fn report_html(&self) -> PathBuf {
+        self.0.join("report.html")
+    }
+
+    /// A node's configuration and log.
+    pub fn node(&self, node: &NodeName) -> PathBuf {
+        self.0.join("nodes").join(node.as_str())
+    }
+
+    /// A node's configuration as it was started.
+    pub fn node_config(&self, node: &NodeName) -> PathBuf {
+        self.node(node).join("redis.conf")
+    }
+
+    /// A node's log, of all its starts.
+    pub fn node_log(&self, node: &NodeName) -> PathBuf {
+        self.node(node).join("redis.log")
+    }
+
+    /// What the lab process itself had to say on its standard error.
+    pub fn lab_log(&self) -> PathBuf {
+        self.0.join("lab.log")
+    }
+}
+
+/// Everything a finished run left, read back.
+#[derive(Clone, Debug)]
+pub struct Evidence {
+    /// What the run was.
+    pub info: RunInfo,
+    /// Every event, in order.
+    pub events: Vec<Event>,
+    /// Every change of a node's view, in order.
+    pub topology: Vec<TopologyRecord>,
+    /// Every operation, in the order of its end on its worker.
+    pub history: Vec<Operation>,
+}
+
+/// Why a run directory could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum EvidenceError {
+    /// A file could not be read.
+    #[error("cannot read {path}: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A file holds something else than evidence.
+    #[error("{path}:{line}: this is not evidence of this version: {source}")]
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// Why.
+        source: serde_json::Error,
+    },
+}
+
+impl Evidence {
+    /// Reads a run directory.
+    pub fn read(directory: &RunDirectory) -> Result<Self, EvidenceError> {
+        let info_path = directory.info();
+        let info = fs::read(&info_path).map_err(|source| EvidenceError::Read { path: info_path.clone(), source })?;
+        let info = serde_json::from_slice(&info).map_err(|source| EvidenceError::Parse {
+            path: info_path,
+            line: source.line(),
+            source,
+        })?;
+        let history_path = directory.history();
+        let history = fs::File::open(&history_path)
+            .and_then(|file| HistoryReader::new(BufReader::new(file))?.read_all())
+            .map_err(|source| EvidenceError::Read { path: history_path, source })?;
+        Ok(Self {
+            info,
+            events: read_lines(&directory.events())?,
+            topology: read_lines(&directory.topology())?,
+            history,
+        })
+    }
+}
+
+fn read_lines<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Vec<T>, EvidenceError> {
+    let unreadable = |source| EvidenceError::Read { path: path.to_owned(), source };
+    let file = fs::File::open(path).map_err(unreadable)?;
+    let mut records = Vec::new();
+    for (index, line) in BufReader::new(file).lines().enumerate() {
+        let line = line.map_err(unreadable)?;
+        records.push(serde_json::from_str(&line).map_err(|source| EvidenceError::Parse {
+            path: path.to_owned(),
+            line: index + 1,
+            source,
+        })?);
+    }
+    Ok(records)
+}

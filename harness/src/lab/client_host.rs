@@ -1,0 +1,41 @@
+//! A host that clients connect from.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+
+use nix::sched::{CloneFlags, setns};
+use tokio::net::TcpSocket;
+
+/// A host that clients connect from. Its sockets live in its network namespace, so partitions cut them too.
+#[derive(Clone, Debug)]
+pub struct ClientHost(Option<Arc<Namespaces>>);
+
+#[derive(Debug)]
+struct Namespaces {
+    own: File,
+    host: File,
+}
+
+impl ClientHost {
+    /// The host of this process itself, without a namespace of its own.
+    pub const fn this() -> Self {
+        Self(None)
+    }
+
+    /// The host whose network namespace is `host`; `own` is the one that this process' threads are in.
+    pub fn in_namespace(own: File, host: File) -> Self {
+        Self(Some(Arc::new(Namespaces { own, host })))
+    }
+
+    /// A new IPv4 TCP socket on this host. It stays there whichever thread uses it.
+    pub fn tcp_socket(&self) -> io::Result<TcpSocket> {
+        let Some(namespaces) = &self.0 else { return TcpSocket::new_v4() };
+        setns(namespaces.host.as_fd(), CloneFlags::CLONE_NEWNET)?;
+        let socket = TcpSocket::new_v4();
+        // A thread that cannot go back would put the harness' own sockets on the client's host.
+        setns(namespaces.own.as_fd(), CloneFlags::CLONE_NEWNET)?;
+        socket
+    }
+}

@@ -1,0 +1,28 @@
+//! What the lab is asked to build.
+
+use std::collections::BTreeMap;
+
+use crate::vocab::{Address, NodeId, NodeName, Role, SlotSet};
+
+/// What a node of the lab is to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeSpec {
+    /// Its name.
+    pub name: NodeName,
+    /// The id it is formed with: 40 hexadecimal digits made from its name.
+    pub id: NodeId,
+    /// Where its server listens: 10.128.0.2 and up, in the order of the nodes.
+    pub address: Address,
+    /// The role it starts in.
+    pub role: Role,
+    /// Whom it replicates at the start.
+    pub master: Option<NodeName>,
+    /// The slots it owns at the start; empty for a replica.
+    pub slots: SlotSet,
+    /// The configuration epoch it starts with: 1, 2, 3 for A, B, C; 0 for a replica.
+    pub epoch: u64,
+    /// The binary the scenario names for it, if it does.
+    pub binary: Option<String>,
+    /// The scenario's directives: the cluster's with the node's own laid over them.
+    pub config: BTreeMap<String, String>,
+}

@@ -1,0 +1,18 @@
+//! A scenario test harness for Redis and Valkey clusters.
+//!
+//! A scenario is a file. Its cluster is a handful of real hosts that exist for a few seconds. Everything that happened
+//! is evidence on disk. The verdict is a pure function of the evidence. `ARCHITECTURE.md` tells how the rooms fit.
+
+pub mod check;
+pub mod evidence;
+pub mod fault;
+pub mod lab;
+pub mod load;
+pub mod observe;
+pub mod plan;
+pub mod present;
+pub mod run;
+pub mod scenario;
+pub mod suite;
+pub mod verdict;
+pub mod vocab;

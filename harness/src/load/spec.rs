@@ -1,0 +1,93 @@
+//! A load as a scenario writes it.
+
+use serde::Deserialize;
+
+use super::Op;
+use crate::vocab::Duration;
+
+/// A group of workers that do operations on one key space from one client host.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Load {
+    /// Its name, of letters, digits, `-` and `_`.
+    pub name: String,
+    /// When operations start.
+    #[serde(default)]
+    pub pace: Pace,
+    /// How many workers do operations at the same time, each with connections of its own.
+    #[serde(default = "four")]
+    pub workers: u16,
+    /// The operations and how often each is chosen.
+    pub mix: Vec<Op>,
+    /// The keys they work on. Each key is written by one worker only, so that its history has one order.
+    pub keys: Keys,
+    /// What stands before a key's number; `<name>:` if not said. Numbers begin at 1.
+    #[serde(default)]
+    pub prefix: Option<String>,
+    /// How many mix entries the load does before it is finished; without it, it goes on to the end of the timeline.
+    #[serde(default)]
+    pub operations: Option<u64>,
+    /// How the client behaves when something goes wrong.
+    #[serde(default)]
+    pub client: Client,
+    /// An operation that takes longer is reported as it happens.
+    #[serde(default)]
+    pub slow: Option<Duration>,
+}
+
+fn four() -> u16 {
+    4
+}
+
+/// When operations start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub enum Pace {
+    /// On a schedule, whether or not earlier ones have ended; latency counts from the scheduled start.
+    Open {
+        /// Operations a second, of all workers together.
+        per_second: u32,
+    },
+    /// Each worker starts the next operation when the last has ended.
+    #[default]
+    Closed,
+}
+
+/// A key space.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub enum Keys {
+    /// So many keys, each as likely.
+    Uniform(u32),
+}
+
+impl Keys {
+    /// How many keys there are.
+    pub const fn count(self) -> u32 {
+        match self {
+            Self::Uniform(count) => count,
+        }
+    }
+}
+
+/// How a client behaves when something goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Client {
+    /// How long an attempt waits for a connection or a reply.
+    pub timeout: Duration,
+    /// How long an operation is retried before its outcome is final, counted from its first attempt.
+    pub deadline: Duration,
+    /// How long a client waits before it tries again.
+    pub retry_wait: Duration,
+}
+
+impl Default for Client {
+    fn default() -> Self {
+        Self {
+            timeout: Duration::from_millis(500),
+            deadline: Duration::from_millis(10_000),
+            retry_wait: Duration::from_millis(10),
+        }
+    }
+}

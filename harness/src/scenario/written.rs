@@ -1,0 +1,82 @@
+//! The scenario file's types. The accepted vocabulary is this list and the ones it refers to.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::Step;
+use crate::check::Slo;
+use crate::load::Load;
+use crate::vocab::{NodeName, Size};
+
+/// A scenario: a cluster, what is done to it, and what it must keep.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scenario {
+    /// What the scenario shows, in a sentence or two.
+    pub about: String,
+    /// The cluster's shape.
+    pub topology: Topology,
+    /// What runs on the nodes.
+    #[serde(default)]
+    pub server: Server,
+    /// The clients. All begin when the cluster is formed and end with the timeline.
+    #[serde(default)]
+    pub load: Vec<Load>,
+    /// What happens, in order.
+    pub timeline: Vec<Step>,
+    /// What must hold.
+    #[serde(default)]
+    pub slos: Vec<Slo>,
+    /// Whether the topology's transitions are compared with the recorded snapshot.
+    #[serde(default = "yes")]
+    pub snapshot: bool,
+    /// The seed of every random choice.
+    #[serde(default = "one")]
+    pub seed: u64,
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn one() -> u64 {
+    1
+}
+
+/// A cluster's shape.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub enum Topology {
+    /// Masters with the slots divided evenly, each with as many replicas.
+    Cluster {
+        /// How many masters, at least 1. Fewer than 3 cannot fail over: no majority is left.
+        masters: u16,
+        /// How many replicas each master has.
+        replicas: u16,
+    },
+}
+
+/// What runs on the nodes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Server {
+    /// The server's binary, a path or a name on PATH. Else `REDIS_SERVER`, else `redis-server` or `valkey-server` on PATH.
+    pub binary: Option<String>,
+    /// Directives of `redis.conf` for every node.
+    pub config: BTreeMap<String, String>,
+    /// Differences of single nodes.
+    pub nodes: BTreeMap<NodeName, NodeServer>,
+    /// How much each node may store: its data directory is memory of this size. 256 MiB if not said.
+    pub storage: Option<Size>,
+}
+
+/// What differs on one node.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct NodeServer {
+    /// Another binary.
+    pub binary: Option<String>,
+    /// Directives of `redis.conf` beside or instead of the cluster's.
+    pub config: BTreeMap<String, String>,
+}

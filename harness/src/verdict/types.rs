@@ -1,0 +1,184 @@
+//! What a verdict says. Written as `report.json`.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::evidence::LoadTotals;
+use crate::vocab::{Instant, NodeName};
+
+/// The three ends of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// Every assumption held and every check and SLO was met, with samples.
+    Pass,
+    /// The assumptions held and something was not met.
+    Fail,
+    /// The run cannot tell: an assumption did not hold, or there was nothing to judge.
+    Inconclusive,
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Pass => "PASS",
+            Self::Fail => "FAIL",
+            Self::Inconclusive => "INCONCLUSIVE",
+        })
+    }
+}
+
+/// How a single check or SLO ended.
+pub type Status = Outcome;
+
+/// What the run makes of its evidence.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// The scenario's name.
+    pub scenario: String,
+    /// The run's outcome.
+    pub outcome: Outcome,
+    /// Why the outcome is what it is, in one sentence.
+    pub because: String,
+    /// What must be true for the rest to mean anything.
+    pub assumptions: Vec<Assumption>,
+    /// The checks that every run has (no server crashed, every `Until` was met) and the scenario's SLOs, in this order.
+    pub findings: Vec<Finding>,
+    /// Every failover, phase by phase.
+    pub failovers: Vec<FailoverReport>,
+    /// What each load did.
+    pub loads: Vec<LoadSummary>,
+    /// The settings that bound the result, such as `cluster-node-timeout 1000` and `cluster-require-full-coverage yes`.
+    pub settings: Vec<String>,
+}
+
+/// Something that must be true for a verdict to mean anything.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Assumption {
+    /// What was assumed, such as `the load kept its rate`.
+    pub assumed: String,
+    /// Whether it held.
+    pub holds: bool,
+    /// The figures.
+    pub detail: String,
+}
+
+/// What a check found.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Finding {
+    /// What was asked, such as `p99 steady <= 10ms`.
+    pub check: String,
+    /// How it ended.
+    pub status: Status,
+    /// The limit, such as `10 ms`.
+    pub limit: String,
+    /// What was measured, such as `2.69 ms`; a dash when nothing was.
+    pub measured: String,
+    /// How many samples the measurement rests on.
+    pub samples: u64,
+    /// The line of the scenario file; none for the checks that every run has.
+    pub line: Option<usize>,
+    /// What a reader needs to know beside the figures; empty if nothing.
+    pub note: String,
+}
+
+/// A failover, phase by phase.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FailoverReport {
+    /// The master that was taken down.
+    pub failed: NodeName,
+    /// Who took over; none if nobody did.
+    pub promoted: Option<NodeName>,
+    /// What was done to the master, such as `Kill`.
+    pub fault: String,
+    /// The phases in their order, those that were not seen too.
+    pub phases: Vec<PhaseTime>,
+}
+
+/// When a phase of a failover was reached.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PhaseTime {
+    /// Which.
+    pub phase: Phase,
+    /// When; none if it was not seen.
+    pub at: Option<Instant>,
+    /// Where the time comes from, such as `A1's log`, `B's view`, `history`.
+    pub source: String,
+    /// The setting this phase is bound by, such as `cluster-node-timeout 1000: 1.0 to 1.5 times`.
+    pub bound_by: String,
+}
+
+/// The phases of a failover.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// The fault began.
+    Fault,
+    /// The first node suspects the master.
+    Pfail,
+    /// A majority agreed that it failed.
+    Fail,
+    /// The successor has scheduled its election.
+    ElectionDelayed,
+    /// The successor asks for votes.
+    ElectionStarted,
+    /// The successor has won and owns the slots.
+    Promoted,
+    /// The successor acknowledged a write of the load.
+    FirstAcceptedWrite,
+    /// All running nodes agree.
+    AllAgree,
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Fault => "fault",
+            Self::Pfail => "PFAIL",
+            Self::Fail => "FAIL",
+            Self::ElectionDelayed => "election scheduled",
+            Self::ElectionStarted => "election started",
+            Self::Promoted => "promoted",
+            Self::FirstAcceptedWrite => "first accepted write",
+            Self::AllAgree => "all nodes agree",
+        })
+    }
+}
+
+/// What a load did.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LoadSummary {
+    /// The load's name.
+    pub load: String,
+    /// From its start to its end, in seconds.
+    pub seconds: f64,
+    /// Operations by outcome, attempts by error.
+    pub totals: LoadTotals,
+    /// Operations that ended ok, a second.
+    pub ok_per_second: f64,
+    /// Latencies of operations that ended ok, from the intended start: one for each part of the run that has any,
+    /// `whole` first.
+    pub latency: Vec<LatencySummary>,
+}
+
+/// Latencies of one part of a run, in milliseconds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LatencySummary {
+    /// `whole`, `steady` or `fault`; `whole, from the first attempt` where that differs by more than a tenth.
+    pub part: String,
+    /// How many operations.
+    pub samples: u64,
+    /// The mean.
+    pub mean_ms: f64,
+    /// The median.
+    pub p50_ms: f64,
+    /// The 95th percentile.
+    pub p95_ms: f64,
+    /// The 99th percentile.
+    pub p99_ms: f64,
+    /// The 99.9th percentile.
+    pub p999_ms: f64,
+    /// The maximum.
+    pub max_ms: f64,
+}

@@ -1,0 +1,100 @@
+//! Durations as a scenario writes them, and instants of a run.
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+/// A length of time, written with its unit: `"500ms"`, `"2s"`, `"1m 30s"`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Duration(pub std::time::Duration);
+
+impl Duration {
+    /// A duration of whole milliseconds.
+    pub const fn from_millis(milliseconds: u64) -> Self {
+        Self(std::time::Duration::from_millis(milliseconds))
+    }
+
+    /// The duration in nanoseconds, saturating at about 584 years.
+    pub fn as_nanos(self) -> u64 {
+        u64::try_from(self.0.as_nanos()).unwrap_or(u64::MAX)
+    }
+}
+
+impl fmt::Display for Duration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        humantime::format_duration(self.0).fmt(f)
+    }
+}
+
+impl Serialize for Duration {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Duration {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl de::Visitor<'_> for Visitor {
+            type Value = Duration;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a duration with its unit in quotes, such as \"500ms\" or \"2s\"")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Duration, E> {
+                humantime::parse_duration(text).map(Duration).map_err(|_| {
+                    E::custom(format!(
+                        "`{text}` is not a duration: write a number with its unit, such as \
+                         \"500ms\", \"2s\" or \"1m 30s\""
+                    ))
+                })
+            }
+
+            fn visit_u64<E: de::Error>(self, number: u64) -> Result<Duration, E> {
+                Err(E::custom(format!(
+                    "`{number}` is not a duration: it needs a unit and quotes, such as \
+                     \"{number}s\" or \"{number}ms\""
+                )))
+            }
+        }
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
+/// A moment of a run: nanoseconds since the run's clock started (`CLOCK_MONOTONIC`).
+///
+/// A server's log may speak of a moment before the clock started; it saturates at zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Instant(pub u64);
+
+impl Instant {
+    /// The moment `milliseconds` after the run's clock started.
+    pub const fn from_millis(milliseconds: u64) -> Self {
+        Self(milliseconds * 1_000_000)
+    }
+
+    /// Nanoseconds from `earlier` to this moment; zero when `earlier` is later.
+    pub fn nanos_since(self, earlier: Self) -> u64 {
+        self.0.saturating_sub(earlier.0)
+    }
+
+    /// Milliseconds, with fraction, from `earlier` to this moment; negative when `earlier` is later.
+    pub fn millis_since(self, earlier: Self) -> f64 {
+        (self.0 as f64 - earlier.0 as f64) / 1e6
+    }
+
+    /// This moment moved later by `nanoseconds`.
+    #[must_use]
+    pub const fn plus_nanos(self, nanoseconds: u64) -> Self {
+        Self(self.0.saturating_add(nanoseconds))
+    }
+}
+
+impl fmt::Display for Instant {
+    /// Seconds with milliseconds: `12.345 s`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.3} s", self.0 as f64 / 1e9)
+    }
+}

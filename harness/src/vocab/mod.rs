@@ -1,0 +1,15 @@
+//! The words every room shares: names, addresses, slots, roles, targets and instants. No I/O.
+
+mod duration;
+mod host;
+mod quantity;
+mod role;
+mod slot;
+mod target;
+
+pub use duration::{Duration, Instant};
+pub use host::{Address, BUS_PORT_OFFSET, NodeId, NodeName, SERVER_PORT, shard_letters};
+pub use quantity::{Percent, Size};
+pub use role::Role;
+pub use slot::{SLOT_COUNT, Slot, SlotRange, SlotSet};
+pub use target::{Selector, Target};

@@ -1,0 +1,94 @@
+//! Sizes and percentages as a scenario writes them.
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+/// A number of bytes, written with its unit: `"16B"`, `"4KiB"`, `"1MB"`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Size {
+    /// The size in bytes.
+    pub bytes: u64,
+}
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        bytesize::ByteSize(self.bytes).display().iec().fmt(f)
+    }
+}
+
+impl Serialize for Size {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{}B", self.bytes))
+    }
+}
+
+impl<'de> Deserialize<'de> for Size {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl de::Visitor<'_> for Visitor {
+            type Value = Size;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a size with its unit in quotes, such as \"16B\" or \"4KiB\"")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Size, E> {
+                let unitless = text.trim().bytes().all(|byte| byte.is_ascii_digit());
+                match text.parse::<bytesize::ByteSize>() {
+                    Ok(size) if !unitless => Ok(Size { bytes: size.0 }),
+                    _ => Err(E::custom(format!(
+                        "`{text}` is not a size: write a number with its unit, such as \"16B\", \
+                         \"4KiB\" or \"1MB\""
+                    ))),
+                }
+            }
+
+            fn visit_u64<E: de::Error>(self, number: u64) -> Result<Size, E> {
+                Err(E::custom(format!("`{number}` is not a size: it needs a unit and quotes, such as \"{number}B\"")))
+            }
+        }
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
+/// A part of a hundred, 0 to 100, written as a plain number: `99`, `99.9`.
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[serde(try_from = "f64", into = "f64")]
+pub struct Percent(f64);
+
+impl Percent {
+    /// The value, 0 to 100.
+    pub fn value(self) -> f64 {
+        self.0
+    }
+
+    /// The value as a fraction, 0 to 1.
+    pub fn fraction(self) -> f64 {
+        self.0 / 100.0
+    }
+}
+
+impl TryFrom<f64> for Percent {
+    type Error = String;
+
+    fn try_from(value: f64) -> Result<Self, String> {
+        if (0.0..=100.0).contains(&value) {
+            Ok(Self(value))
+        } else {
+            Err(format!("`{value}` is not a percentage: it must lie between 0 and 100"))
+        }
+    }
+}
+
+impl From<Percent> for f64 {
+    fn from(percent: Percent) -> Self {
+        percent.0
+    }
+}
+
+impl fmt::Display for Percent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} %", self.0)
+    }
+}
