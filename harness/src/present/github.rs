@@ -1,0 +1,134 @@
+//! What GitHub Actions shows: a step summary in Markdown, and annotations at lines of the scenario file.
+
+use super::terminal::{place, since_fault};
+use super::words::{millis, outcomes, rate};
+use crate::verdict::{Outcome, Verdict};
+
+/// The verdict in Markdown, for the file that `GITHUB_STEP_SUMMARY` names.
+pub fn step_summary(verdict: &Verdict) -> String {
+    let mut text = format!("### {} {} `{}`\n\n", sign(verdict.outcome), verdict.outcome, verdict.scenario);
+    text += &format!("{}\n\n", cell(&verdict.because));
+    if !verdict.findings.is_empty() {
+        text += "| status | check | limit | measured | samples | where |\n|---|---|---|--:|--:|---|\n";
+    }
+    for finding in &verdict.findings {
+        let cells = [
+            format!("{} {}", sign(finding.status), finding.status),
+            cell(&finding.check),
+            cell(&finding.limit),
+            cell(&finding.measured),
+            finding.samples.to_string(),
+            format!("`{}`", place(&verdict.scenario, finding)),
+        ];
+        text += &format!("| {} |\n", cells.join(" | "));
+    }
+    for broken in verdict.assumptions.iter().filter(|assumption| !assumption.holds) {
+        text += &format!("\n**Assumption broken:** {}: {}\n", cell(&broken.assumed), cell(&broken.detail));
+    }
+    text += &failovers(verdict);
+    for load in &verdict.loads {
+        let totals = outcomes(&load.totals);
+        text += &format!("\nLoad `{}`: {totals}, {} ok\n", load.load, rate(load.ok_per_second));
+    }
+    text
+}
+
+fn failovers(verdict: &Verdict) -> String {
+    let mut text = String::new();
+    for failover in &verdict.failovers {
+        let by = failover.promoted.as_ref().map_or("nobody took over".to_owned(), |node| format!("{node} took over"));
+        text += &format!("\n**Failover of {}** ({}): {by}\n\n", failover.failed, failover.fault);
+        text += "| phase | since fault | source | bound by |\n|---|--:|---|---|\n";
+        for phase in &failover.phases {
+            let since = since_fault(failover, phase.phase).map_or_else(|| "not seen".to_owned(), millis);
+            text += &format!("| {} | {since} | {} | {} |\n", phase.phase, cell(&phase.source), cell(&phase.bound_by));
+        }
+    }
+    text
+}
+
+/// Workflow commands that mark each failed or undecided SLO at its line, and a verdict that no line explains.
+pub fn annotations(verdict: &Verdict, scenario_path: &str) -> String {
+    let path = property(scenario_path);
+    let title = property(&verdict.scenario);
+    let mut text = String::new();
+    for finding in verdict.findings.iter().filter(|finding| finding.status != Outcome::Pass) {
+        let message =
+            format!("{}: measured {}, limit {}. {}", finding.check, finding.measured, finding.limit, finding.note);
+        let line = finding.line.map_or(String::new(), |line| format!(",line={line}"));
+        let command = command(finding.status);
+        text += &format!("::{command} file={path}{line},title={title}::{}\n", data(message.trim_end()));
+    }
+    if text.is_empty() && verdict.outcome != Outcome::Pass {
+        let command = command(verdict.outcome);
+        text = format!("::{command} file={path},title={title}::{}\n", data(&verdict.because));
+    }
+    text
+}
+
+/// An inconclusive finding is a warning: it does not say that the server did anything wrong.
+fn command(status: Outcome) -> &'static str {
+    match status {
+        Outcome::Fail => "error",
+        Outcome::Inconclusive => "warning",
+        Outcome::Pass => "notice",
+    }
+}
+
+fn sign(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Pass => "✅",
+        Outcome::Fail => "❌",
+        Outcome::Inconclusive => "⚠️",
+    }
+}
+
+/// Text that cannot break out of a table's cell.
+fn cell(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('|', "\\|").replace('<', "&lt;").replace(['\n', '\r'], " ")
+}
+
+/// The escapes of a workflow command's message.
+fn data(text: &str) -> String {
+    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+}
+
+/// The escapes of a workflow command's property.
+fn property(text: &str) -> String {
+    data(text).replace(':', "%3A").replace(',', "%2C")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample;
+    use super::*;
+
+    #[test]
+    fn failed_slos_are_marked_at_their_lines() {
+        let text = annotations(&sample::verdict(), "scenarios/failover/master_kill.ron");
+        assert!(
+            text.starts_with("::error file=scenarios/failover/master_kill.ron,line=23,title=failover/master_kill::")
+        );
+        assert_eq!(text.lines().count(), 1, "{text}");
+    }
+
+    #[test]
+    fn a_verdict_without_a_failed_slo_is_still_marked() {
+        let mut verdict = sample::verdict();
+        verdict.findings.clear();
+        verdict.outcome = Outcome::Inconclusive;
+        verdict.because = "100 % of it\nis unclear".to_owned();
+        let text = annotations(&verdict, "a,b.ron");
+        assert_eq!(text, "::warning file=a%2Cb.ron,title=failover/master_kill::100 %25 of it%0Ais unclear\n");
+    }
+
+    #[test]
+    fn the_summary_is_a_table_a_line_each() {
+        let verdict = sample::verdict();
+        let text = step_summary(&verdict);
+        assert!(text.starts_with("### ❌ FAIL `failover/master_kill`"), "{text}");
+        assert_eq!(text.lines().filter(|line| line.contains(".ron:")).count(), 4, "{text}");
+        assert!(text.contains("| first accepted write | 1,542 ms |"), "{text}");
+        assert!(text.contains("p99 fault &lt;= 10ms"), "{text}");
+    }
+}

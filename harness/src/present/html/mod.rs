@@ -1,0 +1,267 @@
+//! The verdict and the run as one HTML file that needs nothing else.
+
+mod chart;
+mod series;
+
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+use self::series::{Series, fault_windows, marks};
+use super::snapshot::last_settled;
+use super::terminal::{place, since_fault};
+use super::words::{count, error_in_words, millis, outcomes, rate};
+use crate::evidence::Evidence;
+use crate::plan::Plan;
+use crate::verdict::{FailoverReport, LoadSummary, Outcome, Phase, Verdict};
+
+const STYLE: &str = include_str!("style.css");
+
+/// The report of a run: a whole HTML document without scripts and without references to anything outside it.
+pub fn report_html(plan: &Plan, evidence: &Evidence, verdict: &Verdict) -> String {
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                title { (verdict.outcome) " " (verdict.scenario) }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                (headline(plan, verdict))
+                (findings(verdict))
+                (run_over_time(evidence))
+                @for failover in &verdict.failovers { (failover_section(failover)) }
+                @for load in &verdict.loads { (load_section(load)) }
+                (assumptions(verdict))
+                (nodes(plan, evidence))
+                (settings(plan, evidence, verdict))
+            }
+        }
+    };
+    page.into_string()
+}
+
+fn class(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Pass => "status pass",
+        Outcome::Fail => "status fail",
+        Outcome::Inconclusive => "status inconclusive",
+    }
+}
+
+fn headline(plan: &Plan, verdict: &Verdict) -> Markup {
+    html! {
+        header {
+            h1 { span class=(class(verdict.outcome)) { (verdict.outcome) } " " (verdict.scenario) }
+            p.because { "because " (verdict.because) }
+            p.about { (plan.about) }
+        }
+    }
+}
+
+fn findings(verdict: &Verdict) -> Markup {
+    html! {
+        section {
+            h2 { "Checks" }
+            table {
+                thead { tr {
+                    th { "status" } th { "check" } th { "limit" } th.n { "measured" } th.n { "samples" } th { "where" }
+                } }
+                tbody {
+                    @for finding in &verdict.findings {
+                        tr {
+                            td { span class=(class(finding.status)) { (finding.status) } }
+                            td { (finding.check) @if !finding.note.is_empty() { div.dim { (finding.note) } } }
+                            td { (finding.limit) }
+                            td.n { (finding.measured) }
+                            td.n.dim { (count(finding.samples)) }
+                            td.dim { code { (place(&verdict.scenario, finding)) } }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn run_over_time(evidence: &Evidence) -> Markup {
+    html! {
+        section {
+            h2 { "The run" }
+            @if let Some(series) = Series::of(evidence) {
+                p.legend {
+                    span.key.ok { "ended ok" } span.key.bad { "did not end ok" } span.key.p50 { "p50" }
+                    span.key.p99 { "p99" } span.key.max { "max" } span.key.window { "fault to settled" }
+                    span.dim { (format!("bins of {} ms, time on the run's clock", series.bin_nanos / 1_000_000)) }
+                }
+                (chart::run_chart(&series, &fault_windows(evidence), &marks(evidence)))
+            } @else {
+                p { "No load did any operation." }
+            }
+        }
+    }
+}
+
+fn failover_section(failover: &FailoverReport) -> Markup {
+    html! {
+        section {
+            h2 { "Failover of " (failover.failed) " (" (failover.fault) "): "
+                @match &failover.promoted { Some(node) => { (node) " took over" }, None => "nobody took over" }
+                @if let Some(ms) = since_fault(failover, Phase::FirstAcceptedWrite) {
+                    ", first accepted write after " (millis(ms))
+                }
+            }
+            (chart::failover_chart(failover))
+            table {
+                thead { tr { th { "phase" } th.n { "since fault" } th { "source" } th { "bound by" } } }
+                tbody {
+                    @for phase in &failover.phases {
+                        tr {
+                            td { (phase.phase.to_string()) }
+                            td.n { @match since_fault(failover, phase.phase) {
+                                Some(ms) => { "+" (millis(ms)) }, None => span.dim { "not seen" },
+                            } }
+                            td { (phase.source) }
+                            td { (phase.bound_by) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn load_section(load: &LoadSummary) -> Markup {
+    html! {
+        section {
+            h2 { "Load " (load.load) }
+            p { (outcomes(&load.totals)) " in " (format!("{:.1} s", load.seconds)) ", " (rate(load.ok_per_second)) " ok" }
+            table {
+                thead { tr {
+                    th { "latency" } th.n { "samples" } th.n { "average" } th.n { "p50" } th.n { "p95" } th.n { "p99" }
+                    th.n { "p99.9" } th.n { "max" }
+                } }
+                tbody {
+                    @for part in &load.latency {
+                        tr {
+                            td { (part.part) }
+                            td.n.dim { (count(part.samples)) }
+                            @for ms in [part.mean_ms, part.p50_ms, part.p95_ms, part.p99_ms, part.p999_ms, part.max_ms] {
+                                td.n { (millis(ms)) }
+                            }
+                        }
+                    }
+                }
+            }
+            @if !load.totals.attempt_errors.is_empty() { (attempt_errors(load)) }
+        }
+    }
+}
+
+fn attempt_errors(load: &LoadSummary) -> Markup {
+    html! {
+        table {
+            thead { tr { th.n { "attempts" } th { "ended with" } th { "which means" } } }
+            tbody {
+                @for (kind, number) in &load.totals.attempt_errors {
+                    @let (name, meaning) = error_in_words(*kind);
+                    tr { td.n { (count(*number)) } td { code { (name) } } td.dim { (meaning) } }
+                }
+            }
+        }
+    }
+}
+
+fn assumptions(verdict: &Verdict) -> Markup {
+    let (held, broken): (Vec<_>, Vec<_>) = verdict.assumptions.iter().partition(|assumption| assumption.holds);
+    html! {
+        section {
+            h2 { "Assumptions" }
+            table { tbody {
+                @for assumption in broken.into_iter().chain(held) {
+                    tr {
+                        td { @if assumption.holds { span.status.pass { "held" } } @else { span.status.inconclusive { "BROKEN" } } }
+                        td { (assumption.assumed) }
+                        td.dim { (assumption.detail) }
+                    }
+                }
+            } }
+        }
+    }
+}
+
+fn nodes(plan: &Plan, evidence: &Evidence) -> Markup {
+    let last = last_settled(evidence);
+    html! {
+        section {
+            h2 { "Nodes" }
+            table {
+                thead { tr { th { "node" } th { "address" } th { "server" } th { "at the start" } th { "at the end" } } }
+                tbody {
+                    @for node in &plan.nodes {
+                        @let server = evidence.info.servers.iter().find(|server| server.node == node.name);
+                        tr {
+                            td { strong { (node.name) } }
+                            td { code { (node.address) } }
+                            td { (server.map_or("unknown", |server| &server.version)) }
+                            td { @match &node.master {
+                                Some(master) => { "replica of " (master) }, None => { "master of " (node.slots) },
+                            } }
+                            td { @match last.as_ref().map(|topology| topology.nodes.get(&node.name)) {
+                                Some(Some(place)) => (place),
+                                Some(None) => "not in the cluster",
+                                None => span.dim { "the cluster had not settled" },
+                            } }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn settings(plan: &Plan, evidence: &Evidence, verdict: &Verdict) -> Markup {
+    let info = &evidence.info;
+    html! {
+        section {
+            h2 { "The result is bound by" }
+            ul {
+                @for setting in &verdict.settings { li { (setting) } }
+                li { "seed " (plan.seed) }
+                li { (info.processors) " processors, kernel " (info.kernel) ", harness " (info.harness_version) }
+                li { code { (info.scenario_path) } }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample;
+    use super::*;
+
+    /// Where to look at the page: written when `REPORT_SAMPLE` names a file.
+    #[test]
+    fn the_report_is_one_file_that_says_everything() {
+        let (plan, evidence) = sample::master_kill();
+        let page = report_html(&plan, &evidence, &sample::verdict());
+        for expected in ["FAIL", "master_kill.ron:23", "A1 promoted", "<svg", "replica of A1", "CLUSTERDOWN"] {
+            assert!(page.contains(expected), "{expected} is missing");
+        }
+        for outside in ["http://", "https://", "<script", "<link", "url("] {
+            assert!(!page.contains(outside), "the page refers to something outside it: {outside}");
+        }
+        if let Some(path) = std::env::var_os("REPORT_SAMPLE") {
+            std::fs::write(path, page).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_run_without_load_has_a_report_too() {
+        let (plan, mut evidence) = sample::master_kill();
+        evidence.history.clear();
+        evidence.topology.clear();
+        assert!(report_html(&plan, &evidence, &sample::verdict()).contains("No load did any operation"));
+    }
+}

@@ -1,0 +1,220 @@
+//! The run as it happens: a few dozen lines that a person can follow.
+//!
+//! Each line: seconds of the run's clock, seconds since the last fault, who, and what happened in plain words. What
+//! several nodes say about one thing is one line.
+
+mod load;
+mod log;
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+use anstyle::Style;
+
+use self::load::LoadLines;
+use self::log::LogLines;
+use super::paint::{BAD, BOLD, DIM, DOUBT, GOOD, NEWS, PLAIN, Paint};
+use super::words::{count, millis};
+use crate::evidence::{Event, ExitCause, FaultKind, Recorder, What};
+use crate::plan::Plan;
+use crate::vocab::{Instant, NodeName};
+
+/// A timer that is late by less than this is no news.
+const LAG_MS_SHOWN: f64 = 20.0;
+
+/// When the loads' regular reports are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProgressLines {
+    /// Every second: for a terminal.
+    EverySecond,
+    /// Only a second with operations that did not end ok, or with none at all: for a log file.
+    Trouble,
+}
+
+/// Turns events into lines, one event at a time.
+#[derive(Debug)]
+pub struct LiveView {
+    paint: Paint,
+    who_width: usize,
+    nodes: usize,
+    steps: usize,
+    formed: bool,
+    first_start: Option<Instant>,
+    last_fault: Option<Instant>,
+    /// Steps that wait for something: when they began.
+    waiting: BTreeMap<usize, Instant>,
+    lag_ms_max: f64,
+    log: LogLines,
+    load: LoadLines,
+}
+
+/// One line of the view before it is laid out.
+#[derive(Debug)]
+pub(super) struct Line {
+    at: Instant,
+    who: String,
+    text: String,
+    style: Style,
+}
+
+impl Line {
+    fn new(at: Instant, who: impl ToString, style: Style, text: impl Into<String>) -> Self {
+        Self { at, who: who.to_string(), text: text.into(), style }
+    }
+}
+
+impl LiveView {
+    /// A view of a run of `plan`.
+    pub fn new(plan: &Plan, progress: ProgressLines, colour: bool) -> Self {
+        let nodes = plan.nodes.iter().map(|node| node.name.as_str().len());
+        let loads = plan.loads.iter().map(|load| load.name.len());
+        Self {
+            paint: Paint { colour },
+            who_width: nodes
+                .chain(loads)
+                .chain([step_name(plan.steps.len(), plan.steps.len()).len()])
+                .max()
+                .unwrap_or(0),
+            nodes: plan.nodes.len(),
+            steps: plan.steps.len(),
+            formed: false,
+            first_start: None,
+            last_fault: None,
+            waiting: BTreeMap::new(),
+            lag_ms_max: LAG_MS_SHOWN,
+            log: LogLines::default(),
+            load: LoadLines::new(progress),
+        }
+    }
+
+    /// Writes what a person wants to know of `event`, which is often nothing.
+    pub fn show(&mut self, event: &Event, out: &mut dyn Write) -> io::Result<()> {
+        let mut lines = self.load.before(event);
+        lines.extend(self.lines(event));
+        for line in lines {
+            writeln!(out, "{}", self.lay_out(&line))?;
+        }
+        out.flush()
+    }
+
+    fn lay_out(&self, line: &Line) -> String {
+        let seconds = format!("{:>7.3} s", line.at.0 as f64 / 1e9);
+        let since = self.last_fault.filter(|fault| line.at >= *fault);
+        let since = since.map_or(String::new(), |fault| format!("+{:.3} s", line.at.millis_since(fault) / 1e3));
+        let columns = self.paint.style(DIM, format!("{seconds}  {since:>9}"));
+        let width = self.who_width;
+        format!("{columns}  {:<width$}  {}", line.who, self.paint.style(line.style, &line.text)).trim_end().to_owned()
+    }
+
+    fn lines(&mut self, event: &Event) -> Vec<Line> {
+        let at = event.at;
+        match &event.what {
+            What::NodeStarted { node, pid, .. } => self.started(at, node, *pid),
+            What::NodeExited { node, cause, expected } => exited(at, node, *cause, *expected),
+            What::Formed => {
+                self.formed = true;
+                let took_ms = at.millis_since(self.first_start.unwrap_or_default());
+                let text = format!("formed: all nodes agree, {} after the first of them was started", millis(took_ms));
+                vec![Line::new(at, "", GOOD, text)]
+            }
+            What::StepStarted { step, text } => {
+                // Only a wait has an end worth a line; other steps are over when the next begins.
+                if text.starts_with("Until ") {
+                    self.waiting.insert(*step, at);
+                }
+                vec![Line::new(at, step_name(step + 1, self.steps), BOLD, text)]
+            }
+            What::StepEnded { step } => self.step_ended(at, *step),
+            What::UntilMissed { step, last_state } => {
+                self.waiting.remove(step);
+                let text = format!("NOT MET in time: {last_state}");
+                vec![Line::new(at, step_name(step + 1, self.steps), BAD, text)]
+            }
+            What::Fault { fault, node, began, proof, .. } => self.fault(*fault, node, *began, proof.as_deref()),
+            // While the cluster forms, every node reports what every new cluster reports.
+            What::Log(record) if self.formed => self.log.line(record).into_iter().collect(),
+            What::Settled if self.formed => vec![Line::new(at, "", GOOD, "settled: every running node agrees")],
+            What::FinalRead { keys, unreadable } => {
+                let style = if *unreadable == 0 { PLAIN } else { BAD };
+                let text = format!("final read: {} keys, {} unreadable", count(*keys), count(*unreadable));
+                vec![Line::new(at, "", style, text)]
+            }
+            What::MachineLag { lag_ms_max } if *lag_ms_max > self.lag_ms_max => {
+                self.lag_ms_max = *lag_ms_max;
+                let text = format!("the machine is busy: the harness' own timer was {} late", millis(*lag_ms_max));
+                vec![Line::new(at, "", DOUBT, text)]
+            }
+            What::Aborted { reason } => vec![Line::new(at, "", BAD, format!("ABORTED: {reason}"))],
+            What::Interrupted => vec![Line::new(at, "", BAD, "INTERRUPTED: healing and cleaning up")],
+            What::LoadStarted { .. } | What::Progress(_) | What::SlowOperation { .. } | What::LoadEnded { .. } => {
+                self.load.lines(event)
+            }
+            What::Log(_) | What::Settled | What::Unsettled { .. } | What::MachineLag { .. } | What::Ended => Vec::new(),
+        }
+    }
+
+    fn started(&mut self, at: Instant, node: &NodeName, pid: i32) -> Vec<Line> {
+        if self.formed {
+            self.log.forget(node);
+            return vec![Line::new(at, node, PLAIN, format!("the server runs again, pid {pid}"))];
+        }
+        if self.first_start.replace(self.first_start.unwrap_or(at)).is_some() {
+            return Vec::new();
+        }
+        vec![Line::new(at, "", PLAIN, format!("starting {} servers", self.nodes))]
+    }
+
+    fn step_ended(&mut self, at: Instant, step: usize) -> Vec<Line> {
+        let Some(began) = self.waiting.remove(&step) else { return Vec::new() };
+        let text = format!("met after {}", millis(at.millis_since(began)));
+        vec![Line::new(at, step_name(step + 1, self.steps), GOOD, text)]
+    }
+
+    fn fault(&mut self, fault: FaultKind, node: &NodeName, began: Instant, proof: Option<&str>) -> Vec<Line> {
+        self.last_fault = Some(began);
+        if fault.takes_down() {
+            self.log.forget(node);
+        }
+        let (style, proof) = match proof {
+            Some(proof) => (NEWS, format!("{fault}: {proof}")),
+            None => (DOUBT, format!("{fault}: NO PROOF that it happened")),
+        };
+        vec![Line::new(began, node, style, proof)]
+    }
+}
+
+fn exited(at: Instant, node: &NodeName, cause: ExitCause, expected: bool) -> Vec<Line> {
+    // An expected exit is a fault's, which has its own line with its proof, or the end of the run.
+    if expected {
+        return Vec::new();
+    }
+    vec![Line::new(at, node, BAD, format!("THE SERVER ENDED BY ITSELF: {cause}"))]
+}
+
+/// `2/7`.
+fn step_name(step: usize, steps: usize) -> String {
+    format!("{step}/{steps}")
+}
+
+/// Shows every event that a journal records, as it is recorded.
+pub struct LiveRecorder<W> {
+    view: LiveView,
+    out: W,
+}
+
+impl<W: Write + Send> LiveRecorder<W> {
+    /// Writes the view's lines to `out`.
+    pub fn new(view: LiveView, out: W) -> Self {
+        Self { view, out }
+    }
+}
+
+impl<W: Write + Send> Recorder for LiveRecorder<W> {
+    fn record(&mut self, event: &Event) {
+        // A terminal that is gone must not end the run: the evidence is on disk.
+        let _ = self.view.show(event, &mut self.out);
+    }
+}
+
+#[cfg(test)]
+mod tests;

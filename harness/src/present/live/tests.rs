@@ -1,0 +1,67 @@
+use super::super::sample::{Story, master_kill, name};
+use super::*;
+use crate::evidence::Evidence;
+
+fn shown(plan: &Plan, evidence: &Evidence, progress: ProgressLines, colour: bool) -> String {
+    let mut view = LiveView::new(plan, progress, colour);
+    let mut out = Vec::new();
+    for event in &evidence.events {
+        view.show(event, &mut out).unwrap();
+    }
+    String::from_utf8(out).unwrap()
+}
+
+#[test]
+fn a_run_of_twelve_seconds_is_a_screenful() {
+    let (plan, evidence) = master_kill();
+    let text = shown(&plan, &evidence, ProgressLines::EverySecond, false);
+    let lines = text.lines().count();
+    assert!((25..=45).contains(&lines), "{lines} lines:\n{text}");
+    assert!(text.lines().all(|line| line.chars().count() <= 110), "{text}");
+    for once in ["(PFAIL)", "(FAIL)", "CLUSTERDOWN", "ok again", "PROMOTED", "FAIL is cleared", "load ended"] {
+        assert_eq!(text.matches(once).count(), 1, "{once}:\n{text}");
+    }
+    assert!(text.contains("slow: 897 more within a second, up to"), "{text}");
+}
+
+#[test]
+fn a_log_file_hears_of_progress_only_in_trouble() {
+    let (plan, evidence) = master_kill();
+    let text = shown(&plan, &evidence, ProgressLines::Trouble, false);
+    assert_eq!(text.matches(" p99 ").count(), 1, "{text}");
+    assert!(text.contains("0 fail, 2 unknown"), "{text}");
+}
+
+#[test]
+fn colour_changes_no_character() {
+    let (plan, evidence) = master_kill();
+    let coloured = shown(&plan, &evidence, ProgressLines::EverySecond, true);
+    let plain = shown(&plan, &evidence, ProgressLines::EverySecond, false);
+    assert_ne!(coloured, plain);
+    assert_eq!(anstream::adapter::strip_str(&coloured).to_string(), plain);
+}
+
+#[test]
+fn what_goes_wrong_stands_out() {
+    let mut story = Story::formed(1, &["Until(condition: Healthy, within: \"5s\")"]);
+    story.at(3_000, What::NodeExited { node: name("B"), cause: ExitCause::Signal(11), expected: false });
+    story.at(3_100, What::UntilMissed { step: 0, last_state: "B does not answer".to_owned() });
+    story.at(3_200, What::Aborted { reason: "B is gone".to_owned() });
+    story.at(3_300, What::Interrupted);
+    let (plan, evidence) = story.end(4_000);
+    let text = shown(&plan, &evidence, ProgressLines::Trouble, false);
+    for expected in ["ENDED BY ITSELF: signal 11", "NOT MET in time: B does not", "ABORTED: B is gone", "INTERRUPTED"] {
+        assert!(text.contains(expected), "{expected}:\n{text}");
+    }
+}
+
+#[test]
+fn a_fault_without_proof_is_doubted() {
+    let (plan, mut evidence) = master_kill();
+    for event in &mut evidence.events {
+        if let What::Fault { proof, .. } = &mut event.what {
+            *proof = None;
+        }
+    }
+    assert!(shown(&plan, &evidence, ProgressLines::Trouble, false).contains("NO PROOF"));
+}

@@ -1,0 +1,171 @@
+//! The topology's transitions as text: who held which slots, who became what, in the order the timeline forces.
+//!
+//! Nothing in it depends on time, ids, ports, epochs or the order of gossip, so the same scenario yields the same bytes.
+
+mod compare;
+mod diff;
+mod naming;
+mod replay;
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+
+pub use compare::{SnapshotError, SnapshotStatus, UpdatePolicy, compare_snapshot};
+
+use self::naming::{Naming, Winners, names_any};
+use self::replay::{Segment, segments};
+use super::paint::wrap;
+use super::words::list;
+use crate::evidence::{Evidence, Place, Topology};
+use crate::plan::Plan;
+use crate::vocab::NodeName;
+
+const WIDTH: usize = 100;
+
+/// The snapshot of a run: a section when the cluster had formed, one for each step with faults, one at the end.
+///
+/// A section lists each node whose place changed between the last topology that had settled before the step and the
+/// last that settled after it. See the module `naming` for runs that can legally end in several ways.
+pub fn topology_snapshot(plan: &Plan, evidence: &Evidence) -> String {
+    let segments = segments(evidence);
+    let mut writer =
+        Writer { plan, naming: Naming::new(plan), text: String::new(), drawn: false, before: None, since: None };
+    for (index, segment) in segments.iter().enumerate() {
+        let until = if index + 1 == segments.len() { "the end" } else { "the next step" };
+        writer.segment(index, segment, until);
+    }
+    writer.end(segments.last());
+    writer.finish()
+}
+
+/// The last topology that had settled before the servers were shut down, if the run's last segment had one.
+pub(super) fn last_settled(evidence: &Evidence) -> Option<Topology> {
+    segments(evidence).pop()?.settled
+}
+
+struct Writer<'a> {
+    plan: &'a Plan,
+    naming: Naming<'a>,
+    text: String,
+    /// Whether some election could have been won by another.
+    drawn: bool,
+    before: Option<&'a Topology>,
+    /// The first step with faults since `before`.
+    since: Option<usize>,
+}
+
+impl<'a> Writer<'a> {
+    fn segment(&mut self, index: usize, segment: &'a Segment, until: &str) {
+        let heading = if index == 0 { "formed".to_owned() } else { self.heading(segment) };
+        self.line(&format!("\n{heading}"));
+        self.since = self.since.or(segment.step);
+        let Some(after) = &segment.settled else {
+            return self.line(&format!("  (the cluster did not settle before {until})"));
+        };
+        match self.before {
+            Some(before) => {
+                let winners = self.naming.after_elections(before, after, self.since);
+                self.drawn |= !winners.is_empty();
+                self.changes(before, after, &winners);
+            }
+            None => self.places(after),
+        }
+        self.before = Some(after);
+        self.since = None;
+    }
+
+    fn end(&mut self, last: Option<&Segment>) {
+        self.line("\nend");
+        match last.and_then(|segment| segment.settled.as_ref()) {
+            Some(topology) => self.places(topology),
+            None => self.line("  (the cluster had not settled)"),
+        }
+    }
+
+    /// The step's own words, with the nodes behind them where it chose them itself.
+    fn heading(&self, segment: &Segment) -> String {
+        let mut nodes: Vec<&NodeName> = segment.faults.iter().map(|(_, node)| node).collect();
+        nodes.sort_by(|one, other| {
+            self.naming.rank(self.naming.shown(one)).cmp(&self.naming.rank(self.naming.shown(other)))
+        });
+        nodes.dedup();
+        let planned = segment.step.and_then(|step| self.plan.steps.get(step));
+        let Some(planned) = planned else { return self.healed(segment, &nodes) };
+        let words = planned.step.to_string();
+        let words = words.split(" (").next().unwrap_or(&words).to_owned();
+        if nodes.iter().any(|node| names_any(&words, std::slice::from_ref(node))) {
+            return words;
+        }
+        format!("{words}: {}", list(nodes.iter().map(|node| self.naming.shown(node))))
+    }
+
+    fn healed(&self, segment: &Segment, nodes: &[&NodeName]) -> String {
+        let kinds: BTreeSet<_> = segment.faults.iter().map(|(kind, _)| *kind).collect();
+        let healed = kinds.into_iter().map(|kind| {
+            let healed = nodes.iter().filter(|node| segment.faults.contains(&(kind, (**node).clone())));
+            format!("{kind} {}", list(healed.map(|node| self.naming.shown(node))))
+        });
+        format!("healed at the end: {}", healed.collect::<Vec<_>>().join("; "))
+    }
+
+    fn places(&mut self, topology: &Topology) {
+        let topology = self.naming.rename(topology);
+        for name in self.in_order(topology.nodes.keys().cloned().collect()) {
+            if let Some(place) = topology.nodes.get(&name) {
+                self.node(&name, &place.to_string());
+            }
+        }
+    }
+
+    fn changes(&mut self, before: &Topology, after: &Topology, winners: &Winners) {
+        let (before, after) = (self.naming.rename(before), self.naming.rename(after));
+        let mut changed = false;
+        for name in self.in_order(before.nodes.keys().chain(after.nodes.keys()).cloned().collect()) {
+            let (was, is) = (before.nodes.get(&name), after.nodes.get(&name));
+            if was == is {
+                continue;
+            }
+            changed = true;
+            let drawn = winners.get(&name).map_or(String::new(), |names| {
+                let names: Vec<_> = names.iter().map(NodeName::as_str).collect();
+                format!("  (one of {})", names.join(", "))
+            });
+            self.node(&name, &format!("{} -> {}{drawn}", in_words(was), in_words(is)));
+        }
+        if !changed {
+            self.line("  (nothing changed)");
+        }
+    }
+
+    fn in_order(&self, names: BTreeSet<NodeName>) -> Vec<NodeName> {
+        let mut names: Vec<_> = names.into_iter().collect();
+        names.sort_by(|one, other| self.naming.rank(one).cmp(&self.naming.rank(other)));
+        names
+    }
+
+    fn node(&mut self, name: &NodeName, text: &str) {
+        let width = self.plan.nodes.iter().map(|node| node.name.as_str().len()).max().unwrap_or(0);
+        self.line(&format!("  {name:<width$}  {text}"));
+    }
+
+    fn line(&mut self, line: &str) {
+        // Writing into a string cannot fail.
+        let _ = writeln!(self.text, "{line}");
+    }
+
+    fn finish(self) -> String {
+        let mut text = format!("{}\n{}\n", self.plan.name, wrap(&self.plan.about, WIDTH).join("\n"));
+        if self.drawn {
+            text += "\n(one of A1, A2): either could win that election. The winner is called by the first name from there on,\n\
+                     and who had that name by the winner's.\n";
+        }
+        text + &self.text
+    }
+}
+
+fn in_words(place: Option<&Place>) -> String {
+    place.map_or_else(|| "not in the cluster".to_owned(), Place::to_string)
+}
+
+#[cfg(test)]
+mod tests;

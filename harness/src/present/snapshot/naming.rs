@@ -1,0 +1,105 @@
+//! One name for outcomes that may legally differ from run to run.
+//!
+//! When a master with several good replicas fails, any of them may win the election. The replicas are alike, so a
+//! run in which A2 wins is a run in which A1 wins with the two names exchanged. The snapshot exchanges them: **the winner
+//! is called by the first of the candidates' names, and whoever had that name gets the winner's**, from there on.
+//!
+//! Names are left as they are where the candidates are not alike: the scenario gives them different directives or
+//! binaries, or a later step names one of them.
+
+use std::collections::BTreeMap;
+
+use crate::evidence::{Place, Topology};
+use crate::plan::Plan;
+use crate::vocab::{NodeName, Role};
+
+/// Which name each node has in the snapshot.
+pub(super) struct Naming<'a> {
+    plan: &'a Plan,
+    exchanged: BTreeMap<NodeName, NodeName>,
+}
+
+/// The winners' names in the snapshot, each with the names of all that could have won.
+pub(super) type Winners = BTreeMap<NodeName, Vec<NodeName>>;
+
+impl<'a> Naming<'a> {
+    pub(super) fn new(plan: &'a Plan) -> Self {
+        Self { plan, exchanged: BTreeMap::new() }
+    }
+
+    /// The node's name in the snapshot.
+    pub(super) fn shown<'b>(&'b self, node: &'b NodeName) -> &'b NodeName {
+        self.exchanged.get(node).unwrap_or(node)
+    }
+
+    /// The topology under the snapshot's names.
+    pub(super) fn rename(&self, topology: &Topology) -> Topology {
+        let place =
+            |place: &Place| Place { master: place.master.as_ref().map(|m| self.shown(m).clone()), ..place.clone() };
+        let nodes = topology.nodes.iter();
+        Topology { nodes: nodes.map(|(node, at)| (self.shown(node).clone(), place(at))).collect() }
+    }
+
+    /// The order in which the snapshot lists nodes: the plan's, then by name.
+    pub(super) fn rank<'n>(&self, name: &'n NodeName) -> (usize, &'n NodeName) {
+        let position = self.plan.nodes.iter().position(|node| node.name == *name);
+        (position.unwrap_or(usize::MAX), name)
+    }
+
+    /// Exchanges names for every election between two topologies that another replica could have won as well.
+    pub(super) fn after_elections(&mut self, before: &Topology, after: &Topology, step: Option<usize>) -> Winners {
+        let mut winners = Winners::new();
+        for (winner, place) in &after.nodes {
+            let Some(was) = before.nodes.get(winner) else { continue };
+            if was.role != Role::Replica || place.role != Role::Master || place.slots.is_empty() {
+                continue;
+            }
+            let candidates: Vec<_> = before
+                .nodes
+                .iter()
+                .filter(|(node, place)| {
+                    place.role == Role::Replica && place.master == was.master && alive(before, node)
+                })
+                .map(|(node, _)| node.clone())
+                .filter(|node| alive(after, node))
+                .collect();
+            if candidates.len() > 1 && self.are_alike(&candidates, step) {
+                let names = self.exchange(winner, &candidates);
+                winners.insert(names[0].clone(), names);
+            }
+        }
+        winners
+    }
+
+    /// Gives the winner the first of the candidates' names; returns their names in the snapshot's order.
+    fn exchange(&mut self, winner: &NodeName, candidates: &[NodeName]) -> Vec<NodeName> {
+        let mut names: Vec<_> = candidates.iter().map(|node| self.shown(node).clone()).collect();
+        names.sort_by(|one, other| self.rank(one).cmp(&self.rank(other)));
+        let old = self.shown(winner).clone();
+        if let Some(holder) = candidates.iter().find(|node| *self.shown(node) == names[0]) {
+            self.exchanged.insert(holder.clone(), old);
+        }
+        self.exchanged.insert(winner.clone(), names[0].clone());
+        names
+    }
+
+    fn are_alike(&self, candidates: &[NodeName], step: Option<usize>) -> bool {
+        let specs: Vec<_> = candidates.iter().filter_map(|node| self.plan.node(node)).collect();
+        let same_server =
+            specs.windows(2).all(|pair| pair[0].config == pair[1].config && pair[0].binary == pair[1].binary);
+        let later = step.map_or(self.plan.steps.len(), |step| step + 1);
+        let mut later = self.plan.steps.iter().skip(later);
+        same_server
+            && specs.len() == candidates.len()
+            && !later.any(|planned| names_any(&planned.step.to_string(), candidates))
+    }
+}
+
+fn alive(topology: &Topology, node: &NodeName) -> bool {
+    topology.nodes.get(node).is_some_and(|place| !place.failed)
+}
+
+/// Whether a step's words contain one of the names as a word of its own.
+pub(super) fn names_any(step: &str, names: &[NodeName]) -> bool {
+    step.split(|letter: char| !letter.is_alphanumeric()).any(|word| names.iter().any(|name| name.as_str() == word))
+}

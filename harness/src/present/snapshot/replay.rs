@@ -1,0 +1,161 @@
+//! The run divided at its faults, and the topology each part settled on: recomputed from the evidence.
+
+use std::collections::BTreeMap;
+
+use crate::evidence::{
+    Event, Evidence, FaultKind, NodeStatus, NodeView, Settlement, Topology, TopologyRecord, What, settle,
+};
+use crate::vocab::{Instant, NodeName};
+
+/// A part of the run: from a step's faults to the next step's, or to the end.
+#[derive(Debug)]
+pub(super) struct Segment {
+    /// The step that asked for the faults; none for formation and for what the harness healed at the end.
+    pub(super) step: Option<usize>,
+    /// What was done; empty for formation.
+    pub(super) faults: Vec<(FaultKind, NodeName)>,
+    /// The last topology on which all running nodes agreed, if they ever did after the faults.
+    pub(super) settled: Option<Topology>,
+}
+
+/// The run's segments; the first is the formation.
+pub(super) fn segments(evidence: &Evidence) -> Vec<Segment> {
+    let (segments, mut moments) = divide(evidence);
+    moments.extend(evidence.topology.iter().map(|record| Moment {
+        at: record.at,
+        rank: Rank::View,
+        change: Change::View(record),
+    }));
+    // Stable: what the evidence holds in one order for one instant stays in that order.
+    moments.sort_by_key(|moment| (moment.at, moment.rank));
+    let mut replay = Replay { segments, current: 0, status: BTreeMap::new(), views: BTreeMap::new() };
+    for moment in &moments {
+        if !replay.apply(&moment.change) {
+            break;
+        }
+    }
+    replay.segments
+}
+
+struct Moment<'a> {
+    at: Instant,
+    rank: Rank,
+    change: Change<'a>,
+}
+
+/// What comes first of several changes at the same instant.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    Segment,
+    Process,
+    View,
+}
+
+enum Change<'a> {
+    Segment(usize),
+    Fault(FaultKind, &'a NodeName),
+    Started(&'a NodeName),
+    Exited { node: &'a NodeName, expected: bool },
+    View(&'a TopologyRecord),
+}
+
+/// Faults of one step stand together in the events, whatever their number.
+fn divide(evidence: &Evidence) -> (Vec<Segment>, Vec<Moment<'_>>) {
+    let mut segments = vec![Segment { step: None, faults: Vec::new(), settled: None }];
+    let mut starts: Vec<Instant> = vec![Instant::default()];
+    let mut moments = Vec::new();
+    for Event { at, what } in &evidence.events {
+        let mut process = |at: Instant, change| moments.push(Moment { at, rank: Rank::Process, change });
+        match what {
+            What::NodeStarted { node, .. } => process(*at, Change::Started(node)),
+            What::NodeExited { node, expected, .. } => {
+                process(*at, Change::Exited { node, expected: *expected });
+            }
+            // A node is down from the moment the fault began: its exit is recorded later.
+            What::Fault { step, fault, node, began, .. } => {
+                process(*began, Change::Fault(*fault, node));
+                match (segments.last_mut(), starts.last_mut()) {
+                    (Some(last), Some(start)) if last.step == *step && !last.faults.is_empty() => {
+                        last.faults.push((*fault, node.clone()));
+                        *start = (*start).min(*began);
+                    }
+                    _ => {
+                        segments.push(Segment { step: *step, faults: vec![(*fault, node.clone())], settled: None });
+                        starts.push(*began);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    moments.extend(starts.into_iter().enumerate().skip(1).map(|(index, at)| Moment {
+        at,
+        rank: Rank::Segment,
+        change: Change::Segment(index),
+    }));
+    (segments, moments)
+}
+
+struct Replay {
+    segments: Vec<Segment>,
+    current: usize,
+    status: BTreeMap<NodeName, NodeStatus>,
+    views: BTreeMap<NodeName, Option<NodeView>>,
+}
+
+impl Replay {
+    /// Applies a change and looks whether the cluster is settled; false when the harness begins to shut down.
+    fn apply(&mut self, change: &Change<'_>) -> bool {
+        match change {
+            Change::Segment(index) => {
+                self.current = *index;
+                return true;
+            }
+            Change::View(record) => {
+                self.views.insert(record.node.clone(), record.view.clone());
+            }
+            Change::Fault(fault, node) => {
+                if let Some(status) = status_after(*fault) {
+                    self.status.insert((*node).clone(), status);
+                }
+                self.forget_settled();
+            }
+            Change::Started(node) => self.learn(node, NodeStatus::Running),
+            Change::Exited { node, expected } => {
+                // Whoever a fault took down is down already: an exit that was meant and is no fault's is the end.
+                if *expected && self.status.get(*node) != Some(&NodeStatus::Down) {
+                    return false;
+                }
+                self.learn(node, NodeStatus::Down);
+            }
+        }
+        if let (Settlement::Settled(topology), Some(segment)) =
+            (settle(&self.status, &self.views), self.segments.get_mut(self.current))
+        {
+            segment.settled = Some(topology);
+        }
+        true
+    }
+
+    fn learn(&mut self, node: &NodeName, status: NodeStatus) {
+        if self.status.insert(node.clone(), status) != Some(status) {
+            self.forget_settled();
+        }
+    }
+
+    /// What was settled before a process changed says nothing about what comes after.
+    fn forget_settled(&mut self) {
+        if let Some(segment) = self.segments.get_mut(self.current) {
+            segment.settled = None;
+        }
+    }
+}
+
+/// What the fault makes of the node's process; none if it does not touch the process.
+fn status_after(fault: FaultKind) -> Option<NodeStatus> {
+    Some(match fault {
+        FaultKind::Kill | FaultKind::Stop | FaultKind::Wipe => NodeStatus::Down,
+        FaultKind::Pause => NodeStatus::Paused,
+        FaultKind::Resume | FaultKind::Start | FaultKind::Join => NodeStatus::Running,
+    })
+}

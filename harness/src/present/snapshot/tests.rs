@@ -1,0 +1,204 @@
+use super::super::sample::{Story, master_kill};
+use super::*;
+use crate::evidence::{FaultKind, Health, What};
+
+const FORMED: &str = "\
+formed
+  A   master of 0-5460
+  B   master of 5461-10922
+  C   master of 10923-16383
+  A1  replica of A
+  B1  replica of B
+  C1  replica of C
+";
+
+fn header() -> String {
+    "failover/master_kill\n\
+     A master is killed under load: its replica takes over in time and no acknowledged write is lost.\n"
+        .to_owned()
+}
+
+fn snapshot_of(story: Story) -> String {
+    let (plan, evidence) = story.end(60_000);
+    topology_snapshot(&plan, &evidence)
+}
+
+/// From one heading to the next.
+fn section<'a>(text: &'a str, heading: &str) -> &'a str {
+    let from = text.find(&format!("\n{heading}\n")).unwrap_or_else(|| panic!("no {heading} in:\n{text}")) + 1;
+    text[from..].split("\n\n").next().unwrap()
+}
+
+#[test]
+fn a_failover_and_a_rejoin() {
+    let (plan, evidence) = master_kill();
+    let expected = format!(
+        "{}\n{FORMED}
+Kill A
+  A   master of 0-5460 -> master without slots, failed
+  A1  replica of A -> master of 0-5460
+
+Start A
+  A   master without slots, failed -> replica of A1
+
+end
+  A   replica of A1
+  B   master of 5461-10922
+  C   master of 10923-16383
+  A1  master of 0-5460
+  B1  replica of B
+  C1  replica of C
+",
+        header()
+    );
+    assert_eq!(topology_snapshot(&plan, &evidence), expected);
+}
+
+#[test]
+fn the_order_and_the_pace_of_views_do_not_matter() {
+    let (plan, mut evidence) = master_kill();
+    let expected = topology_snapshot(&plan, &evidence);
+    evidence.topology.reverse();
+    assert_eq!(topology_snapshot(&plan, &evidence), expected);
+    for (index, record) in evidence.topology.iter_mut().enumerate() {
+        record.at = record.at.plus_nanos(index as u64 % 5 * 900_000);
+    }
+    assert_eq!(topology_snapshot(&plan, &evidence), expected);
+}
+
+#[test]
+fn two_failovers_in_a_row() {
+    let timeline = ["Kill(node: \"A\")", "Run(for: \"5s\")", "Kill(select: MasterOf(slot: 16383))", "Run(for: \"5s\")"];
+    let mut story = Story::formed(1, &timeline);
+    story.fault(3_000, 0, FaultKind::Kill, "A");
+    story.failed("A");
+    story.promote("A1", "A");
+    story.everyone_sees(5_000);
+    story.fault(8_000, 2, FaultKind::Kill, "C");
+    story.failed("C");
+    story.everyone_sees(9_200);
+    story.promote("C1", "C");
+    story.everyone_sees(9_800);
+    let text = snapshot_of(story);
+    assert!(section(&text, "Kill A").ends_with("A1  replica of A -> master of 0-5460"), "{text}");
+    assert_eq!(
+        section(&text, "Kill the master of slot 16383: C"),
+        "Kill the master of slot 16383: C\n  \
+         C   master of 10923-16383 -> master without slots, failed\n  \
+         C1  replica of C -> master of 10923-16383"
+    );
+}
+
+#[test]
+fn a_replicas_death_changes_only_its_health() {
+    let mut story = Story::formed(1, &["Kill(node: \"B1\")", "Run(for: \"5s\")"]);
+    story.fault(3_000, 0, FaultKind::Kill, "B1");
+    story.failed("B1");
+    story.everyone_sees(5_000);
+    story.fault(7_000, None, FaultKind::Start, "B1");
+    story.member("B1", |member| member.health = Health::Ok);
+    story.everyone_sees(8_000);
+    let text = snapshot_of(story);
+    assert_eq!(section(&text, "Kill B1"), "Kill B1\n  B1  replica of B -> replica of B, failed");
+    let healed = "healed at the end: Start B1";
+    assert_eq!(section(&text, healed), format!("{healed}\n  B1  replica of B, failed -> replica of B"));
+}
+
+#[test]
+fn a_segment_that_did_not_settle_says_so() {
+    let mut story = Story::formed(1, &["Kill(node: \"A\")", "Start(node: \"A\")", "Run(for: \"1s\")"]);
+    story.fault(3_000, 0, FaultKind::Kill, "A");
+    story.fault(3_300, 1, FaultKind::Start, "A");
+    story.everyone_sees(3_600);
+    let text = snapshot_of(story);
+    assert_eq!(section(&text, "Kill A"), "Kill A\n  (the cluster did not settle before the next step)");
+    assert_eq!(section(&text, "Start A"), "Start A\n  (nothing changed)");
+}
+
+#[test]
+fn a_run_that_ends_unsettled_claims_no_end() {
+    let mut story = Story::formed(1, &["Kill(node: \"A\")", "Run(for: \"100ms\")"]);
+    story.fault(3_000, 0, FaultKind::Kill, "A");
+    let text = snapshot_of(story);
+    assert_eq!(section(&text, "Kill A"), "Kill A\n  (the cluster did not settle before the end)");
+    assert!(text.ends_with("\nend\n  (the cluster had not settled)\n"), "{text}");
+}
+
+#[test]
+fn a_server_that_dies_by_itself_unsettles_the_segment() {
+    let mut story = Story::formed(1, &["Run(for: \"5s\")"]);
+    let cause = crate::evidence::ExitCause::Signal(11);
+    story.at(3_000, What::NodeExited { node: super::super::sample::name("B"), cause, expected: false });
+    let text = snapshot_of(story);
+    assert_eq!(section(&text, "formed"), "formed\n  (the cluster did not settle before the end)");
+}
+
+/// A is killed and `winner` of A1 and A2 takes over; A comes back; the new master is killed and `second` takes over.
+fn drawn(winner: &str, second: &str, later: &str) -> String {
+    let timeline = [
+        "Kill(node: \"A\")",
+        "Until(condition: Healthy, within: \"5s\")",
+        "Start(node: \"A\")",
+        "Run(for: \"2s\")",
+        "Kill(select: MasterOf(slot: 0))",
+        later,
+    ];
+    let mut story = Story::formed(2, &timeline);
+    story.fault(3_000, 0, FaultKind::Kill, "A");
+    story.failed("A");
+    story.promote(winner, "A");
+    story.everyone_sees(5_000);
+    story.fault(7_000, 2, FaultKind::Start, "A");
+    story.rejoin("A", winner);
+    story.everyone_sees(8_000);
+    story.fault(10_000, 4, FaultKind::Kill, winner);
+    story.failed(winner);
+    story.promote(second, winner);
+    story.everyone_sees(12_000);
+    snapshot_of(story)
+}
+
+#[test]
+fn whoever_wins_a_free_election_the_bytes_are_the_same() {
+    let expected = drawn("A1", "A", "Run(for: \"1s\")");
+    for (winner, second) in [("A1", "A2"), ("A2", "A"), ("A2", "A1")] {
+        assert_eq!(drawn(winner, second, "Run(for: \"1s\")"), expected, "{winner}, then {second}");
+    }
+    assert_eq!(
+        section(&expected, "Kill A"),
+        "Kill A\n  \
+         A   master of 0-5460 -> master without slots, failed\n  \
+         A1  replica of A -> master of 0-5460  (one of A1, A2)\n  \
+         A2  replica of A -> replica of A1"
+    );
+    assert_eq!(
+        section(&expected, "Kill the master of slot 0: A1"),
+        "Kill the master of slot 0: A1\n  \
+         A   replica of A1 -> master of 0-5460  (one of A, A2)\n  \
+         A1  master of 0-5460 -> master without slots, failed\n  \
+         A2  replica of A1 -> replica of A"
+    );
+    assert!(expected.contains("either could win that election"), "{expected}");
+}
+
+#[test]
+fn an_election_that_a_later_step_tells_apart_keeps_its_names() {
+    let named = drawn("A2", "A1", "Until(condition: Replicates(node: \"A\", of: \"A2\"), within: \"5s\")");
+    assert!(section(&named, "Kill A").contains("A2  replica of A -> master of 0-5460\n"), "{named}");
+    assert!(!named.contains("one of"), "{named}");
+}
+
+#[test]
+fn a_wiped_node_leaves_and_comes_back() {
+    let mut story =
+        Story::formed(1, &["Kill(node: \"A\")", "Wipe(node: \"A\")", "Join(node: \"A\", replica_of: \"A1\")"]);
+    story.fault(3_000, 0, FaultKind::Kill, "A");
+    story.failed("A");
+    story.promote("A1", "A");
+    story.everyone_sees(5_000);
+    story.fault(7_000, 1, FaultKind::Wipe, "A");
+    story.forget("A");
+    story.everyone_sees(7_500);
+    let text = snapshot_of(story);
+    assert_eq!(section(&text, "Wipe A"), "Wipe A\n  A   master without slots, failed -> not in the cluster");
+}

@@ -1,0 +1,111 @@
+//! Figures and error kinds in words.
+
+use crate::evidence::{ErrorKind, LoadTotals};
+
+/// A count with a comma between thousands: `18,000`.
+pub(super) fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Milliseconds with as many decimals as mean something: `0.21 ms`, `25.1 ms`, `2,512 ms`.
+pub(super) fn millis(milliseconds: f64) -> String {
+    let sign = if milliseconds < 0.0 { "-" } else { "" };
+    let size = milliseconds.abs();
+    if size < 10.0 {
+        format!("{sign}{size:.2} ms")
+    } else if size < 100.0 {
+        format!("{sign}{size:.1} ms")
+    } else {
+        format!("{sign}{} ms", count(whole(size)))
+    }
+}
+
+/// A rate: `1,998/s`.
+pub(super) fn rate(per_second: f64) -> String {
+    if per_second < 10.0 { format!("{per_second:.1}/s") } else { format!("{}/s", count(whole(per_second))) }
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rounded figure for people")]
+fn whole(number: f64) -> u64 {
+    number.round().max(0.0) as u64
+}
+
+/// `A`, `A and B`, `A, B and C`.
+pub(super) fn list<T: ToString>(items: impl IntoIterator<Item = T>) -> String {
+    let mut items: Vec<String> = items.into_iter().map(|item| item.to_string()).collect();
+    match items.pop() {
+        None => String::new(),
+        Some(last) if items.is_empty() => last,
+        Some(last) => format!("{} and {last}", items.join(", ")),
+    }
+}
+
+/// `18,000 ok, 0 fail, 3 unknown`.
+pub(super) fn outcomes(totals: &LoadTotals) -> String {
+    format!("{} ok, {} fail, {} unknown", count(totals.ok), count(totals.fail), count(totals.unknown))
+}
+
+/// The short name of an error and what it means to a client.
+pub(super) fn error_in_words(kind: ErrorKind) -> (&'static str, &'static str) {
+    match kind {
+        ErrorKind::Moved => ("MOVED", "the slot belongs to another node: the client's map was out of date"),
+        ErrorKind::Ask => ("ASK", "the slot is on its way to another node, and this key is there already"),
+        ErrorKind::ClusterDown => ("CLUSTERDOWN", "the node refused: slots without a live owner, or no majority"),
+        ErrorKind::TryAgain => ("TRYAGAIN", "keys of one command are on two nodes while their slot moves"),
+        ErrorKind::Loading => ("LOADING", "the server is reading its data set into memory"),
+        ErrorKind::ReadOnly => ("READONLY", "a write was sent to a replica"),
+        ErrorKind::MasterDown => ("MASTERDOWN", "a replica lost its master and may not serve stale data"),
+        ErrorKind::OutOfMemory => ("OOM", "the write would exceed maxmemory"),
+        ErrorKind::NoReplicas => ("NOREPLICAS", "fewer good replicas than min-replicas-to-write"),
+        ErrorKind::OtherReply => ("error reply", "another error reply; the events name it"),
+        ErrorKind::Refused => ("refused", "nothing listened at the address: the server is gone"),
+        ErrorKind::NotConnected => ("not connected", "no connection within the client's timeout"),
+        ErrorKind::TimedOut => ("timed out", "sent, but no reply within the client's timeout: may have been executed"),
+        ErrorKind::Closed => ("closed", "the server closed the connection before it replied"),
+        ErrorKind::Reset => ("reset", "the connection was reset before the reply: the server died or its host did"),
+        ErrorKind::WaitShort => ("WAIT short", "written, but fewer replicas than asked acknowledged in time"),
+        ErrorKind::NoRoute => ("no route", "the client knew no node for the slot"),
+        ErrorKind::Protocol => ("protocol", "the answer was not RESP"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case(0, "0")]
+    #[case(999, "999")]
+    #[case(18_000, "18,000")]
+    #[case(1_234_567, "1,234,567")]
+    fn counts_have_commas(#[case] number: u64, #[case] text: &str) {
+        assert_eq!(count(number), text);
+    }
+
+    #[rstest]
+    #[case(0.214, "0.21 ms")]
+    #[case(25.06, "25.1 ms")]
+    #[case(2_512.4, "2,512 ms")]
+    #[case(-3.0, "-3.00 ms")]
+    fn milliseconds_fit_their_size(#[case] number: f64, #[case] text: &str) {
+        assert_eq!(millis(number), text);
+    }
+
+    #[rstest]
+    #[case(&["A"], "A")]
+    #[case(&["A", "B", "C"], "A, B and C")]
+    #[case(&[], "")]
+    fn lists_read_well(#[case] items: &[&str], #[case] text: &str) {
+        assert_eq!(list(items), text);
+    }
+}
