@@ -1,13 +1,16 @@
 //! What GitHub Actions shows: a step summary in Markdown, and annotations at lines of the scenario file.
 
+use std::fmt::Write;
+
 use super::terminal::{place, since_fault};
 use super::words::{millis, outcomes, rate};
 use crate::verdict::{Outcome, Verdict};
 
 /// The verdict in Markdown, for the file that `GITHUB_STEP_SUMMARY` names.
 pub fn step_summary(verdict: &Verdict) -> String {
+    // Writing into a string cannot fail.
     let mut text = format!("### {} {} `{}`\n\n", sign(verdict.outcome), verdict.outcome, verdict.scenario);
-    text += &format!("{}\n\n", cell(&verdict.because));
+    let _ = writeln!(text, "{}\n", cell(&verdict.because));
     if !verdict.findings.is_empty() {
         text += "| status | check | limit | measured | samples | where |\n|---|---|---|--:|--:|---|\n";
     }
@@ -20,15 +23,15 @@ pub fn step_summary(verdict: &Verdict) -> String {
             finding.samples.to_string(),
             format!("`{}`", place(&verdict.scenario, finding)),
         ];
-        text += &format!("| {} |\n", cells.join(" | "));
+        let _ = writeln!(text, "| {} |", cells.join(" | "));
     }
     for broken in verdict.assumptions.iter().filter(|assumption| !assumption.holds) {
-        text += &format!("\n**Assumption broken:** {}: {}\n", cell(&broken.assumed), cell(&broken.detail));
+        let _ = writeln!(text, "\n**Assumption broken:** {}: {}", cell(&broken.assumed), cell(&broken.detail));
     }
     text += &failovers(verdict);
     for load in &verdict.loads {
         let totals = outcomes(&load.totals);
-        text += &format!("\nLoad `{}`: {totals}, {} ok\n", load.load, rate(load.ok_per_second));
+        let _ = writeln!(text, "\nLoad `{}`: {totals}, {} ok", load.load, rate(load.ok_per_second));
     }
     text
 }
@@ -37,11 +40,12 @@ fn failovers(verdict: &Verdict) -> String {
     let mut text = String::new();
     for failover in &verdict.failovers {
         let by = failover.promoted.as_ref().map_or("nobody took over".to_owned(), |node| format!("{node} took over"));
-        text += &format!("\n**Failover of {}** ({}): {by}\n\n", failover.failed, failover.fault);
+        let _ = writeln!(text, "\n**Failover of {}** ({}): {by}\n", failover.failed, failover.fault);
         text += "| phase | since fault | source | bound by |\n|---|--:|---|---|\n";
         for phase in &failover.phases {
             let since = since_fault(failover, phase.phase).map_or_else(|| "not seen".to_owned(), millis);
-            text += &format!("| {} | {since} | {} | {} |\n", phase.phase, cell(&phase.source), cell(&phase.bound_by));
+            let _ =
+                writeln!(text, "| {} | {since} | {} | {} |", phase.phase, cell(&phase.source), cell(&phase.bound_by));
         }
     }
     text
@@ -57,7 +61,7 @@ pub fn annotations(verdict: &Verdict, scenario_path: &str) -> String {
             format!("{}: measured {}, limit {}. {}", finding.check, finding.measured, finding.limit, finding.note);
         let line = finding.line.map_or(String::new(), |line| format!(",line={line}"));
         let command = command(finding.status);
-        text += &format!("::{command} file={path}{line},title={title}::{}\n", data(message.trim_end()));
+        let _ = writeln!(text, "::{command} file={path}{line},title={title}::{}", data(message.trim_end()));
     }
     if text.is_empty() && verdict.outcome != Outcome::Pass {
         let command = command(verdict.outcome);

@@ -53,7 +53,8 @@ impl Table {
         for row in &self.rows {
             match row {
                 Row::Cells(cells) => text += &self.line(cells, &widths, paint),
-                Row::Note(note) => text += &self.note_lines(note, &widths, paint),
+                // A remark stands under the second column.
+                Row::Note(note) => text += &note_lines(note, INDENT + GAP + widths[0], paint),
             }
         }
         text
@@ -104,12 +105,16 @@ impl Table {
         }
         text
     }
+}
 
-    fn note_lines(&self, note: &str, widths: &[usize], paint: Paint) -> String {
-        let indent = INDENT + GAP + widths.first().copied().unwrap_or(0);
-        let lines = wrap(note, WIDTH.saturating_sub(indent));
-        lines.iter().map(|line| format!("{}{}\n", " ".repeat(indent), paint.style(DIM, line))).collect()
+fn note_lines(note: &str, indent: usize, paint: Paint) -> String {
+    let mut text = String::new();
+    for line in wrap(note, WIDTH.saturating_sub(indent)) {
+        text += &" ".repeat(indent);
+        text += &paint.style(DIM, line);
+        text.push('\n');
     }
+    text
 }
 
 #[cfg(test)]

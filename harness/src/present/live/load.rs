@@ -55,7 +55,7 @@ impl LoadLines {
             .map(|(load, slow)| {
                 let more = count(slow.seen - SLOW_SHOWN);
                 let text = format!("slow: {more} more within a second, up to {}", millis(slow.hidden_ms_max));
-                Line::new(event.at, load, DOUBT, text)
+                Line::new(event.at, &load, DOUBT, text)
             })
             .collect()
     }
@@ -70,7 +70,7 @@ impl LoadLines {
             }
             What::LoadEnded { load, totals } => {
                 self.gathered.remove(load);
-                vec![Line::new(at, load, BOLD, ended(totals))]
+                ended(at, load, totals)
             }
             _ => Vec::new(),
         }
@@ -119,23 +119,28 @@ impl Gathered {
 
     fn in_words(&self) -> String {
         let quantile = |ms: Option<f64>| ms.map_or_else(|| "-".to_owned(), millis);
-        let mut text = format!(
-            "{:>8} ok  p50 {:>9}  p99 {:>9}",
+        let not_ok = if self.fail + self.unknown == 0 {
+            String::new()
+        } else {
+            format!("  {} fail, {} unknown", count(self.fail), count(self.unknown))
+        };
+        format!(
+            "{:>8} ok  p50 {:>9}  p99 {:>9}{not_ok}",
             rate(self.ok as f64 / self.seconds),
             quantile(self.p50_ms),
             quantile(self.p99_ms)
-        );
-        if self.fail + self.unknown > 0 {
-            text += &format!("  {} fail, {} unknown", count(self.fail), count(self.unknown));
-        }
-        text
+        )
     }
 }
 
-fn ended(totals: &LoadTotals) -> String {
+/// The outcomes of operations, then of the attempts inside them that did not end ok.
+fn ended(at: Instant, load: &str, totals: &LoadTotals) -> Vec<Line> {
+    let mut lines = vec![Line::new(at, load, BOLD, format!("load ended: {}", outcomes(totals)))];
     let errors = totals.attempt_errors.iter();
     let errors: Vec<_> =
         errors.map(|(kind, number)| format!("{} {}", count(*number), error_in_words(*kind).0)).collect();
-    let errors = if errors.is_empty() { String::new() } else { format!("; attempts: {}", errors.join(", ")) };
-    format!("load ended: {}{errors}", outcomes(totals))
+    if !errors.is_empty() {
+        lines.push(Line::new(at, load, DIM, format!("attempts not ok: {}", errors.join(", "))));
+    }
+    lines
 }

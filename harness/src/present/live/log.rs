@@ -43,7 +43,7 @@ impl LogLines {
                 self.first(about, "fail").then(|| (BAD, format!("learns from {by} that {about} has failed (FAIL)")))
             }
             LogEvent::FailCleared { about } => {
-                self.forget(about);
+                self.said.retain(|(node, topic)| node != about || topic == "cleared");
                 self.first(about, "cleared").then(|| (PLAIN, format!("sees {about} again: FAIL is cleared")))
             }
             LogEvent::ElectionDelayed { delay_ms, rank } => {

@@ -58,7 +58,7 @@ pub(super) struct Line {
 }
 
 impl Line {
-    fn new(at: Instant, who: impl ToString, style: Style, text: impl Into<String>) -> Self {
+    fn new(at: Instant, who: &(impl ToString + ?Sized), style: Style, text: impl Into<String>) -> Self {
         Self { at, who: who.to_string(), text: text.into(), style }
     }
 }
@@ -109,7 +109,7 @@ impl LiveView {
     fn lines(&mut self, event: &Event) -> Vec<Line> {
         let at = event.at;
         match &event.what {
-            What::NodeStarted { node, pid, .. } => self.started(at, node, *pid),
+            What::NodeStarted { node, .. } => self.started(at, node),
             What::NodeExited { node, cause, expected } => exited(at, node, *cause, *expected),
             What::Formed => {
                 self.formed = true;
@@ -122,18 +122,20 @@ impl LiveView {
                 if text.starts_with("Until ") {
                     self.waiting.insert(*step, at);
                 }
-                vec![Line::new(at, step_name(step + 1, self.steps), BOLD, text)]
+                vec![Line::new(at, &step_name(step + 1, self.steps), BOLD, text)]
             }
             What::StepEnded { step } => self.step_ended(at, *step),
             What::UntilMissed { step, last_state } => {
                 self.waiting.remove(step);
                 let text = format!("NOT MET in time: {last_state}");
-                vec![Line::new(at, step_name(step + 1, self.steps), BAD, text)]
+                vec![Line::new(at, &step_name(step + 1, self.steps), BAD, text)]
             }
             What::Fault { fault, node, began, proof, .. } => self.fault(*fault, node, *began, proof.as_deref()),
             // While the cluster forms, every node reports what every new cluster reports.
             What::Log(record) if self.formed => self.log.line(record).into_iter().collect(),
-            What::Settled if self.formed => vec![Line::new(at, "", GOOD, "settled: every running node agrees")],
+            What::Settled if self.last_fault.is_some() => {
+                vec![Line::new(at, "", GOOD, "settled: every running node agrees")]
+            }
             What::FinalRead { keys, unreadable } => {
                 let style = if *unreadable == 0 { PLAIN } else { BAD };
                 let text = format!("final read: {} keys, {} unreadable", count(*keys), count(*unreadable));
@@ -153,11 +155,9 @@ impl LiveView {
         }
     }
 
-    fn started(&mut self, at: Instant, node: &NodeName, pid: i32) -> Vec<Line> {
-        if self.formed {
-            self.log.forget(node);
-            return vec![Line::new(at, node, PLAIN, format!("the server runs again, pid {pid}"))];
-        }
+    fn started(&mut self, at: Instant, node: &NodeName) -> Vec<Line> {
+        // A later start is a step's, which has its own line with its proof.
+        self.log.forget(node);
         if self.first_start.replace(self.first_start.unwrap_or(at)).is_some() {
             return Vec::new();
         }
@@ -167,7 +167,7 @@ impl LiveView {
     fn step_ended(&mut self, at: Instant, step: usize) -> Vec<Line> {
         let Some(began) = self.waiting.remove(&step) else { return Vec::new() };
         let text = format!("met after {}", millis(at.millis_since(began)));
-        vec![Line::new(at, step_name(step + 1, self.steps), GOOD, text)]
+        vec![Line::new(at, &step_name(step + 1, self.steps), GOOD, text)]
     }
 
     fn fault(&mut self, fault: FaultKind, node: &NodeName, began: Instant, proof: Option<&str>) -> Vec<Line> {

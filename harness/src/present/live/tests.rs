@@ -36,9 +36,9 @@ fn a_log_file_hears_of_progress_only_in_trouble() {
 fn colour_changes_no_character() {
     let (plan, evidence) = master_kill();
     let coloured = shown(&plan, &evidence, ProgressLines::EverySecond, true);
-    let plain = shown(&plan, &evidence, ProgressLines::EverySecond, false);
-    assert_ne!(coloured, plain);
-    assert_eq!(anstream::adapter::strip_str(&coloured).to_string(), plain);
+    let bare = shown(&plan, &evidence, ProgressLines::EverySecond, false);
+    assert_ne!(coloured, bare);
+    assert_eq!(anstream::adapter::strip_str(&coloured).to_string(), bare);
 }
 
 #[test]

@@ -16,7 +16,7 @@ use self::naming::{Naming, Winners, names_any};
 use self::replay::{Segment, segments};
 use super::paint::wrap;
 use super::words::list;
-use crate::evidence::{Evidence, Place, Topology};
+use crate::evidence::{Evidence, Topology};
 use crate::plan::Plan;
 use crate::vocab::NodeName;
 
@@ -163,8 +163,8 @@ impl<'a> Writer<'a> {
     }
 }
 
-fn in_words(place: Option<&Place>) -> String {
-    place.map_or_else(|| "not in the cluster".to_owned(), Place::to_string)
+fn in_words(place: Option<&impl ToString>) -> String {
+    place.map_or_else(|| "not in the cluster".to_owned(), ToString::to_string)
 }
 
 #[cfg(test)]

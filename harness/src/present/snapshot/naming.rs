@@ -9,7 +9,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::evidence::{Place, Topology};
+use crate::evidence::Topology;
 use crate::plan::Plan;
 use crate::vocab::{NodeName, Role};
 
@@ -34,10 +34,12 @@ impl<'a> Naming<'a> {
 
     /// The topology under the snapshot's names.
     pub(super) fn rename(&self, topology: &Topology) -> Topology {
-        let place =
-            |place: &Place| Place { master: place.master.as_ref().map(|m| self.shown(m).clone()), ..place.clone() };
-        let nodes = topology.nodes.iter();
-        Topology { nodes: nodes.map(|(node, at)| (self.shown(node).clone(), place(at))).collect() }
+        let renamed = topology.nodes.iter().map(|(node, place)| {
+            let mut place = place.clone();
+            place.master = place.master.as_ref().map(|master| self.shown(master).clone());
+            (self.shown(node).clone(), place)
+        });
+        Topology { nodes: renamed.collect() }
     }
 
     /// The order in which the snapshot lists nodes: the plan's, then by name.

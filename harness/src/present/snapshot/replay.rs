@@ -115,9 +115,7 @@ impl Replay {
                 self.views.insert(record.node.clone(), record.view.clone());
             }
             Change::Fault(fault, node) => {
-                if let Some(status) = status_after(*fault) {
-                    self.status.insert((*node).clone(), status);
-                }
+                self.status.insert((*node).clone(), status_after(*fault));
                 self.forget_settled();
             }
             Change::Started(node) => self.learn(node, NodeStatus::Running),
@@ -151,11 +149,11 @@ impl Replay {
     }
 }
 
-/// What the fault makes of the node's process; none if it does not touch the process.
-fn status_after(fault: FaultKind) -> Option<NodeStatus> {
-    Some(match fault {
+/// What the fault makes of the node's process.
+fn status_after(fault: FaultKind) -> NodeStatus {
+    match fault {
         FaultKind::Kill | FaultKind::Stop | FaultKind::Wipe => NodeStatus::Down,
         FaultKind::Pause => NodeStatus::Paused,
         FaultKind::Resume | FaultKind::Start | FaultKind::Join => NodeStatus::Running,
-    })
+    }
 }

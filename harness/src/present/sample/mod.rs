@@ -1,0 +1,206 @@
+//! Evidence made by hand for this room's tests: a cluster whose nodes say what a story makes them say.
+
+mod master_kill;
+mod verdict;
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+
+pub(super) use self::master_kill::master_kill;
+pub(super) use self::verdict::verdict;
+use ron::extensions::Extensions;
+
+use crate::evidence::{
+    ClusterState, Event, Evidence, ExitCause, FaultKind, Health, LogEvent, LogRecord, Member, NodeView, RunInfo,
+    ServerInfo, TopologyRecord, What,
+};
+use crate::lab::NodeSpec;
+use crate::plan::{Location, Plan, PlannedStep};
+use crate::vocab::{Address, Instant, NodeId, NodeName, Role, Size, SlotSet};
+
+/// A cluster that does what it is told.
+pub(super) struct Story {
+    pub(super) plan: Plan,
+    pub(super) events: Vec<Event>,
+    pub(super) topology: Vec<TopologyRecord>,
+    members: BTreeMap<NodeName, Member>,
+    down: Vec<NodeName>,
+    epoch: u64,
+}
+
+pub(super) fn name(name: &str) -> NodeName {
+    NodeName::from(name)
+}
+
+/// A step as a scenario writes it.
+pub(super) fn steps(steps: &[&str]) -> Vec<PlannedStep> {
+    let ron =
+        ron::Options::default().with_default_extension(Extensions::UNWRAP_VARIANT_NEWTYPES | Extensions::IMPLICIT_SOME);
+    let step = |(index, text): (usize, &&str)| PlannedStep {
+        step: ron.from_str(text).unwrap(),
+        location: Location { line: 10 + index, column: 9 },
+    };
+    steps.iter().enumerate().map(step).collect()
+}
+
+fn plan(replicas: usize, timeline: &[&str]) -> Plan {
+    let mut nodes = Vec::new();
+    for index in 0..=replicas {
+        for shard in 0..3 {
+            let name = if index == 0 { NodeName::master(shard) } else { NodeName::replica(shard, index) };
+            nodes.push(NodeSpec {
+                id: NodeId(format!("{name:0>40}")),
+                address: Address::of_host(Ipv4Addr::new(10, 128, 0, 2 + u8::try_from(nodes.len()).unwrap())),
+                role: if index == 0 { Role::Master } else { Role::Replica },
+                master: (index > 0).then(|| NodeName::master(shard)),
+                slots: if index == 0 { SlotSet::share(shard, 3) } else { SlotSet::default() },
+                epoch: if index == 0 { shard as u64 + 1 } else { 0 },
+                binary: None,
+                config: BTreeMap::from([("cluster-node-timeout".to_owned(), "1000".to_owned())]),
+                name,
+            });
+        }
+    }
+    Plan {
+        name: "failover/master_kill".to_owned(),
+        about: "A master is killed under load: its replica takes over in time and no acknowledged write is lost."
+            .to_owned(),
+        nodes,
+        storage: Size { bytes: 256 << 20 },
+        loads: Vec::new(),
+        client_ips: vec![Ipv4Addr::new(10, 128, 0, 200)],
+        steps: steps(timeline),
+        slos: Vec::new(),
+        snapshot: true,
+        seed: 1,
+    }
+}
+
+impl Story {
+    /// Three masters with so many replicas each, started and formed at two seconds.
+    pub(super) fn formed(replicas: usize, timeline: &[&str]) -> Self {
+        let plan = plan(replicas, timeline);
+        let member = |node: &NodeSpec| Member {
+            role: node.role,
+            master: node.master.clone(),
+            slots: node.slots.clone(),
+            epoch: node.epoch,
+            health: Health::Ok,
+            handshake: false,
+        };
+        let members = plan.nodes.iter().map(|node| (node.name.clone(), member(node))).collect();
+        let mut story = Self { plan, events: Vec::new(), topology: Vec::new(), members, down: Vec::new(), epoch: 3 };
+        for (index, node) in story.plan.nodes.clone().iter().enumerate() {
+            let pid = 10 + i32::try_from(index).unwrap();
+            story.at(20, What::NodeStarted { node: node.name.clone(), pid, address: node.address });
+        }
+        story.everyone_sees(1_990);
+        story.at(2_000, What::Formed);
+        story.at(2_000, What::Settled);
+        story
+    }
+
+    pub(super) fn at(&mut self, ms: u64, what: What) {
+        self.events.push(Event { at: Instant::from_millis(ms), what });
+    }
+
+    pub(super) fn log(&mut self, ms: u64, node: &str, says: LogEvent) {
+        self.at(ms + 3, What::Log(LogRecord { node: name(node), logged: Instant::from_millis(ms), says }));
+    }
+
+    /// A fault of a step, or one that the harness healed at the end.
+    pub(super) fn fault(&mut self, ms: u64, step: impl Into<Option<usize>>, fault: FaultKind, node: &str) {
+        let node = name(node);
+        let down = matches!(fault, FaultKind::Kill | FaultKind::Stop | FaultKind::Pause | FaultKind::Wipe);
+        self.down.retain(|other| *other != node);
+        if down {
+            self.down.push(node.clone());
+        }
+        let began = Instant::from_millis(ms);
+        let proof = Some(if down { "wait status: signal 9".to_owned() } else { "pid 31".to_owned() });
+        self.at(ms + 2, What::Fault { step: step.into(), fault, node: node.clone(), began, proof });
+        if matches!(fault, FaultKind::Kill | FaultKind::Stop) {
+            self.at(ms + 2, What::NodeExited { node: node.clone(), cause: ExitCause::Signal(9), expected: true });
+            self.topology.push(TopologyRecord { at: Instant::from_millis(ms + 10), node, view: None });
+        }
+    }
+
+    /// Changes what every node will see of one.
+    pub(super) fn member(&mut self, node: &str, change: impl FnOnce(&mut Member)) {
+        change(self.members.get_mut(&name(node)).unwrap());
+    }
+
+    pub(super) fn forget(&mut self, node: &str) {
+        self.members.remove(&name(node));
+    }
+
+    pub(super) fn failed(&mut self, node: &str) {
+        self.member(node, |member| member.health = Health::Fail);
+    }
+
+    /// `winner` takes the slots of `master`; the other replicas of `master` follow the winner.
+    pub(super) fn promote(&mut self, winner: &str, master: &str) {
+        self.epoch += 1;
+        let slots = std::mem::take(&mut self.members.get_mut(&name(master)).unwrap().slots);
+        for member in self.members.values_mut().filter(|member| member.master == Some(name(master))) {
+            member.master = Some(name(winner));
+        }
+        let epoch = self.epoch;
+        self.member(winner, |member| {
+            *member = Member { role: Role::Master, master: None, slots, epoch, ..member.clone() };
+        });
+    }
+
+    /// A node that came back replicates `master`.
+    pub(super) fn rejoin(&mut self, node: &str, master: &str) {
+        let epoch = self.members[&name(master)].epoch;
+        self.member(node, |member| {
+            member.role = Role::Replica;
+            member.master = Some(name(master));
+            member.slots = SlotSet::default();
+            member.health = Health::Ok;
+            member.epoch = epoch;
+        });
+    }
+
+    /// Every running node's view becomes what the members are, one after another.
+    pub(super) fn everyone_sees(&mut self, ms: u64) {
+        let served: usize =
+            self.members.values().filter(|member| member.health == Health::Ok).map(|member| member.slots.len()).sum();
+        let running: Vec<_> = self.members.keys().filter(|node| !self.down.contains(node)).cloned().collect();
+        for (index, node) in running.into_iter().enumerate() {
+            let view = NodeView {
+                state: if served == 16_384 { ClusterState::Ok } else { ClusterState::Fail },
+                current_epoch: self.epoch,
+                master_link_up: self.members[&node].master.as_ref().map(|_| true),
+                members: self.members.clone(),
+            };
+            self.topology.push(TopologyRecord { at: Instant::from_millis(ms + index as u64), node, view: Some(view) });
+        }
+    }
+
+    /// The servers are shut down and the evidence is complete.
+    pub(super) fn end(mut self, ms: u64) -> (Plan, Evidence) {
+        for node in self.members.keys().filter(|node| !self.down.contains(node)).cloned().collect::<Vec<_>>() {
+            self.at(ms, What::NodeExited { node: node.clone(), cause: ExitCause::Code(0), expected: true });
+            self.topology.push(TopologyRecord { at: Instant::from_millis(ms + 5), node, view: None });
+        }
+        self.at(ms + 10, What::Ended);
+        let servers = self.plan.nodes.iter().map(|node| ServerInfo {
+            node: node.name.clone(),
+            binary: "/usr/bin/redis-server".to_owned(),
+            version: "Redis 7.0.15".to_owned(),
+        });
+        let info = RunInfo {
+            harness_version: "0.1.0".to_owned(),
+            scenario: self.plan.name.clone(),
+            scenario_path: "scenarios/failover/master_kill.ron".to_owned(),
+            seed: 1,
+            started_unix_us: 1_735_732_800_000_000,
+            kernel: "6.18.0".to_owned(),
+            processors: 2,
+            servers: servers.collect(),
+        };
+        (self.plan, Evidence { info, events: self.events, topology: self.topology, history: Vec::new() })
+    }
+}

@@ -1,0 +1,124 @@
+//! A verdict with something of everything.
+
+use std::collections::BTreeMap;
+
+use super::name;
+use crate::evidence::{ErrorKind, LoadTotals};
+use crate::verdict::Outcome::{Fail, Pass};
+use crate::verdict::{Assumption, FailoverReport, Finding, LatencySummary, LoadSummary, Phase, PhaseTime, Verdict};
+use crate::vocab::Instant;
+
+/// The verdict on [`master_kill`], with something broken of every kind.
+pub(in crate::present) fn verdict() -> Verdict {
+    Verdict {
+        scenario: "failover/master_kill".to_owned(),
+        outcome: Fail,
+        because: "p99 fault <= 10ms was not met: 1,488 ms".to_owned(),
+        assumptions: assumptions(),
+        findings: findings(),
+        failovers: vec![failover()],
+        loads: vec![load()],
+        settings: vec!["cluster-node-timeout 1000".to_owned(), "cluster-require-full-coverage yes".to_owned()],
+    }
+}
+
+fn assumptions() -> Vec<Assumption> {
+    let assumption = |assumed: &str, holds, detail: &str| Assumption {
+        assumed: assumed.to_owned(),
+        holds,
+        detail: detail.to_owned(),
+    };
+    vec![
+        assumption("the baseline was healthy", true, "settled and every slot served from 2.000 s to the first fault"),
+        assumption("every fault really happened", true, "Kill A: wait status: signal 9; Start A: pid 31"),
+        assumption(
+            "the load kept its rate",
+            false,
+            "1,998.0 of 2,000 operations a second were begun within 10 ms of their time; the largest delay was 23 ms, \
+             at 4.231 s, on worker 2",
+        ),
+        assumption("writes were in flight when A died", true, "3 writes to A were without a reply at 4.200 s"),
+    ]
+}
+
+fn findings() -> Vec<Finding> {
+    let finding = |check: &str, status, figures: [&str; 2], samples, line, note: &str| Finding {
+        check: check.to_owned(),
+        status,
+        limit: figures[0].to_owned(),
+        measured: figures[1].to_owned(),
+        samples,
+        line,
+        note: note.to_owned(),
+    };
+    vec![
+        finding("no server ended by itself", Pass, ["0", "0"], 6, None, ""),
+        finding("every Until was met", Pass, ["2", "2"], 2, None, ""),
+        finding("failover <= 3s", Pass, ["3s", "1,542 ms"], 1, Some(21), ""),
+        finding("p99 steady <= 10ms", Pass, ["10ms", "0.64 ms"], 16_820, Some(22), ""),
+        finding(
+            "p99 fault <= 10ms",
+            Fail,
+            ["10ms", "1,488 ms"],
+            3_178,
+            Some(23),
+            "operations on A's slots waited for the promotion; without them the p99 is 0.66 ms",
+        ),
+        finding("lost writes <= 0", Pass, ["0", "0"], 9_960, Some(24), ""),
+    ]
+}
+
+fn failover() -> FailoverReport {
+    let phase = |phase, at: Option<u64>, source: &str, bound_by: &str| PhaseTime {
+        phase,
+        at: at.map(Instant::from_millis),
+        source: source.to_owned(),
+        bound_by: bound_by.to_owned(),
+    };
+    FailoverReport {
+        failed: name("A"),
+        promoted: Some(name("A1")),
+        fault: "Kill".to_owned(),
+        phases: vec![
+            phase(Phase::Fault, Some(4_200), "harness", ""),
+            phase(Phase::Pfail, Some(5_210), "C's log", "cluster-node-timeout 1000: 1.0 to 1.5 times"),
+            phase(Phase::Fail, Some(5_251), "C's log", "gossip: a majority of masters must report it"),
+            phase(Phase::ElectionDelayed, None, "A1's log", "500 ms and a random part of up to 500 ms"),
+            phase(Phase::ElectionStarted, Some(5_690), "A1's log", "500 ms and a random part of up to 500 ms"),
+            phase(Phase::Promoted, Some(5_694), "A1's log", "a round trip to the masters"),
+            phase(Phase::FirstAcceptedWrite, Some(5_742), "history", "the client's retry_wait 10ms"),
+            phase(Phase::AllAgree, Some(5_790), "all views", "gossip"),
+        ],
+    }
+}
+
+fn load() -> LoadSummary {
+    let part = |part: &str, samples, figures: [f64; 6]| LatencySummary {
+        part: part.to_owned(),
+        samples,
+        mean_ms: figures[0],
+        p50_ms: figures[1],
+        p95_ms: figures[2],
+        p99_ms: figures[3],
+        p999_ms: figures[4],
+        max_ms: figures[5],
+    };
+    LoadSummary {
+        load: "app".to_owned(),
+        seconds: 10.0,
+        totals: totals(),
+        ok_per_second: 1_999.8,
+        latency: vec![
+            part("whole", 19_998, [39.1, 0.31, 0.52, 1_310.0, 1_533.0, 1_542.2]),
+            part("whole, from the first attempt", 19_998, [39.0, 0.30, 0.51, 1_309.0, 1_533.0, 1_542.1]),
+            part("steady", 16_820, [0.33, 0.31, 0.50, 0.64, 2.31, 2.48]),
+            part("fault", 3_178, [246.0, 0.32, 1_401.0, 1_488.0, 1_540.0, 1_542.2]),
+        ],
+    }
+}
+
+pub(super) fn totals() -> LoadTotals {
+    let errors =
+        [(ErrorKind::Refused, 2_310), (ErrorKind::Reset, 3), (ErrorKind::ClusterDown, 812), (ErrorKind::Moved, 41)];
+    LoadTotals { ok: 19_998, fail: 0, unknown: 2, attempt_errors: BTreeMap::from(errors) }
+}
