@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::super::words::{count, millis, rate};
-use super::series::{Mark, Series};
+use super::series::{Bin, Mark, Series};
 use crate::verdict::FailoverReport;
 use crate::vocab::Instant;
 
@@ -85,7 +85,7 @@ impl Chart<'_> {
 
     fn throughput(&self) -> Markup {
         let per_second = |number: u64| number as f64 / self.series.bin_seconds();
-        let highest = self.series.bins.iter().map(|bin| per_second(bin.ok.max(bin.not_ok))).fold(1.0, f64::max);
+        let highest = per_second(throughput_shown(&self.series.bins)).max(1.0);
         let step = nice_step(highest / 4.0);
         let top = (highest / step).ceil() * step;
         let steps = std::iter::successors(Some(0.0), |tick| Some(tick + step)).take_while(|tick| *tick <= top + 1e-9);
@@ -99,6 +99,9 @@ impl Chart<'_> {
             polygon.area points=(format!("{},{} {points} {},{}", px(self.bin_middle(0)), px(THROUGHPUT.y(0.0)),
                 px(self.bin_middle(self.series.bins.len() - 1)), px(THROUGHPUT.y(0.0)))) {}
             polyline.ok points=(points) {}
+            @for (index, bin) in self.series.bins.iter().enumerate().filter(|(_, bin)| per_second(bin.ok) > top * 1.001) {
+                text.tick x=(px(self.bin_middle(index) + 5.0)) y=(px(THROUGHPUT.top + 10.0)) { "↑ " (rate(per_second(bin.ok))) }
+            }
             @for (index, bin) in self.series.bins.iter().enumerate().filter(|(_, bin)| bin.not_ok > 0) {
                 @let y = THROUGHPUT.y(per_second(bin.not_ok) / top).min(THROUGHPUT.y(0.0) - 2.0);
                 rect.bad x=(px(self.x(self.bin_start(index)))) y=(px(y)) width=(px(width.max(1.5)))
@@ -217,6 +220,15 @@ pub(super) fn failover_chart(failover: &FailoverReport) -> Markup {
             }
         }
     }
+}
+
+/// The most operations of a bin that the scale must show. An open loop catches up after an outage in one burst; on a scale
+/// of its own the rest of the run would be a flat line, so it is cut off at its figure.
+fn throughput_shown(bins: &[Bin]) -> u64 {
+    let mut counts: Vec<_> = bins.iter().map(|bin| bin.ok.max(bin.not_ok)).filter(|count| *count > 0).collect();
+    counts.sort_unstable();
+    let median = counts.get(counts.len() / 2).copied().unwrap_or(0);
+    counts.last().copied().unwrap_or(0).min(median * 3)
 }
 
 fn level(panel: Panel, fraction: f64, label: &str) -> Markup {

@@ -18,7 +18,7 @@ fn a_run_of_twelve_seconds_is_a_screenful() {
     let lines = text.lines().count();
     assert!((25..=45).contains(&lines), "{lines} lines:\n{text}");
     assert!(text.lines().all(|line| line.chars().count() <= 110), "{text}");
-    for once in ["(PFAIL)", "(FAIL)", "CLUSTERDOWN", "ok again", "PROMOTED", "FAIL is cleared", "load ended"] {
+    for once in ["(PFAIL)", "(FAIL)", "(CLUSTERDOWN)", "ok again", "PROMOTED", "FAIL is cleared", "load ended"] {
         assert_eq!(text.matches(once).count(), 1, "{once}:\n{text}");
     }
     assert!(text.contains("slow: 897 more within a second, up to"), "{text}");
