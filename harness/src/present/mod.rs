@@ -20,4 +20,4 @@ pub use html::report_html;
 pub use live::{LiveRecorder, LiveView, ProgressLines};
 pub use paint::wants_colour;
 pub use snapshot::{SnapshotError, SnapshotStatus, UpdatePolicy, compare_snapshot, topology_snapshot};
-pub use terminal::render_verdict;
+pub use terminal::{render_snapshot_status, render_verdict};

@@ -3,7 +3,8 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use super::paint::{BOLD, DIM, DOUBT, GOOD, PLAIN, Paint, WIDTH, outcome_style, wrap};
+use super::paint::{BAD, BOLD, DIM, DOUBT, GOOD, PLAIN, Paint, WIDTH, outcome_style, wrap};
+use super::snapshot::SnapshotStatus;
 use super::table::Table;
 use super::words::{count, error_in_words, millis, outcomes, rate};
 use crate::verdict::{Assumption, FailoverReport, Finding, LoadSummary, Outcome, Phase, Verdict};
@@ -23,6 +24,43 @@ pub fn render_verdict(verdict: &Verdict, directory: &Path, colour: bool) -> Stri
     report.settings(&verdict.settings);
     report.section("Evidence");
     report.line(PLAIN, &format!("  {}", directory.display()));
+    report.text
+}
+
+/// What became of the comparison with the recorded snapshot, and what to do about it.
+pub fn render_snapshot_status(status: &SnapshotStatus, colour: bool) -> String {
+    let mut report = Report { paint: Paint { colour }, text: String::new() };
+    let pending = match status {
+        SnapshotStatus::Unchanged => {
+            report.beside(GOOD, "Snapshot", PLAIN, "unchanged");
+            return report.text;
+        }
+        SnapshotStatus::Recorded { path } => {
+            report.beside(GOOD, "Snapshot", PLAIN, &format!("recorded in {}", path.display()));
+            return report.text;
+        }
+        SnapshotStatus::New { pending } => {
+            report.beside(DOUBT, "Snapshot", PLAIN, "none is recorded yet");
+            pending
+        }
+        SnapshotStatus::Changed { diff, pending } => {
+            report.beside(BAD, "Snapshot", PLAIN, "the topology changed in another way (- recorded, + this run)");
+            for line in diff.lines() {
+                let style = match line.chars().next() {
+                    Some('-') => BAD,
+                    Some('+') => GOOD,
+                    _ => DIM,
+                };
+                report.line(style, &format!("  {line}"));
+            }
+            pending
+        }
+    };
+    let advice = match pending {
+        Some(path) => format!("to accept it: `cargo insta review` ({})", path.display()),
+        None => "nothing was written: run it with INSTA_UPDATE=new, outside of CI, and review".to_owned(),
+    };
+    report.beside(PLAIN, "        ", PLAIN, &advice);
     report.text
 }
 
@@ -157,7 +195,7 @@ impl Report {
         }
         self.section("The result is bound by");
         for setting in settings {
-            self.beside(PLAIN, " ", PLAIN, setting);
+            self.beside(PLAIN, "", PLAIN, setting);
         }
     }
 }
@@ -198,6 +236,17 @@ mod tests {
         for expected in ["master_kill.ron:23", "first accepted write", "not seen", "CLUSTERDOWN", "BROKEN", "held"] {
             assert!(text.contains(expected), "{expected} is missing:\n{text}");
         }
+    }
+
+    #[test]
+    fn a_changed_snapshot_says_how_and_what_to_do() {
+        let pending = Some("snapshots/a__b.snap.new".into());
+        let changed = SnapshotStatus::Changed { diff: "  a\n- b\n+ c\n".to_owned(), pending };
+        let text = render_snapshot_status(&changed, false);
+        assert!(text.contains("\n  - b\n  + c\n"), "{text}");
+        assert!(text.contains("cargo insta review"), "{text}");
+        let unwritten = render_snapshot_status(&SnapshotStatus::New { pending: None }, false);
+        assert!(unwritten.contains("nothing was written"), "{unwritten}");
     }
 
     #[test]

@@ -19,7 +19,9 @@ pub(super) fn count(number: u64) -> String {
 pub(super) fn millis(milliseconds: f64) -> String {
     let sign = if milliseconds < 0.0 { "-" } else { "" };
     let size = milliseconds.abs();
-    if size < 10.0 {
+    if milliseconds == 0.0 {
+        "0 ms".to_owned()
+    } else if size < 10.0 {
         format!("{sign}{size:.2} ms")
     } else if size < 100.0 {
         format!("{sign}{size:.1} ms")
@@ -65,7 +67,7 @@ pub(super) fn error_in_words(kind: ErrorKind) -> (&'static str, &'static str) {
         ErrorKind::MasterDown => ("MASTERDOWN", "a replica lost its master and may not serve stale data"),
         ErrorKind::OutOfMemory => ("OOM", "the write would exceed maxmemory"),
         ErrorKind::NoReplicas => ("NOREPLICAS", "fewer good replicas than min-replicas-to-write"),
-        ErrorKind::OtherReply => ("error reply", "another error reply; the events name it"),
+        ErrorKind::OtherReply => ("error reply", "an error reply of another kind"),
         ErrorKind::Refused => ("refused", "nothing listened at the address: the server is gone"),
         ErrorKind::NotConnected => ("not connected", "no connection within the client's timeout"),
         ErrorKind::TimedOut => ("timed out", "sent, but no reply within the client's timeout: may have been executed"),
@@ -93,6 +95,7 @@ mod tests {
     }
 
     #[rstest]
+    #[case(0.0, "0 ms")]
     #[case(0.214, "0.21 ms")]
     #[case(25.06, "25.1 ms")]
     #[case(2_512.4, "2,512 ms")]

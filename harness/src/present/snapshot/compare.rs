@@ -151,12 +151,22 @@ fn read(path: &Path) -> Result<Option<TextSnapshotContents>, SnapshotError> {
 
 /// insta's file format: a header in YAML between lines of `---`, then the text.
 fn write(path: &Path, source: &str, text: &TextSnapshotContents) -> Result<(), SnapshotError> {
-    let source = source.replace('\\', "/").replace('"', "'");
-    let file = format!("---\nsource: \"{source}\"\nexpression: topology\n---\n{text}\n");
+    let file = format!("---\nsource: {}\nexpression: topology\n---\n{text}\n", yaml(source));
     let parent = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(parent)
         .and_then(|()| fs::write(path, file))
         .map_err(|source| SnapshotError::Write { path: path.to_owned(), source })
+}
+
+/// A path as a YAML string: plain where insta writes it plain, so that accepting a file and recording it give the same bytes.
+fn yaml(path: &str) -> String {
+    let path = path.replace('\\', "/");
+    let plain = path.chars().all(|letter| letter.is_ascii_alphanumeric() || "/._-".contains(letter));
+    if plain && path.starts_with(|letter: char| letter.is_ascii_alphabetic() || letter == '/') {
+        path
+    } else {
+        format!("\"{}\"", path.replace('"', "'"))
+    }
 }
 
 #[cfg(test)]
@@ -204,6 +214,13 @@ mod tests {
         assert_eq!(snapshot.metadata().source(), Some("scenarios/failover/master_kill.ron"));
         assert_eq!(snapshot.metadata().expression(), Some("topology"));
         assert_eq!(snapshot.as_text().unwrap().to_string(), "x\n  y");
+    }
+
+    #[rstest]
+    #[case("scenarios/a/b-c.ron", "scenarios/a/b-c.ron")]
+    #[case("my scenarios/a: b.ron", "\"my scenarios/a: b.ron\"")]
+    fn paths_become_yaml(#[case] path: &str, #[case] written: &str) {
+        assert_eq!(yaml(path), written);
     }
 
     #[rstest]

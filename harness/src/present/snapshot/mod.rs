@@ -156,8 +156,8 @@ impl<'a> Writer<'a> {
     fn finish(self) -> String {
         let mut text = format!("{}\n{}\n", self.plan.name, wrap(&self.plan.about, WIDTH).join("\n"));
         if self.drawn {
-            text += "\n(one of A1, A2): either could win that election. The winner is called by the first name from there on,\n\
-                     and who had that name by the winner's.\n";
+            text += "\n(one of ...): any of these could have won that election. The winner is called by the first of the names\n\
+                     from there on, and who had that name by the winner's.\n";
         }
         text + &self.text
     }
