@@ -89,7 +89,6 @@ impl Repairs {
                 }
                 _ => self.skipped.insert((id, index)),
             },
-            (FaultKind::Duplicate(_) | FaultKind::TooMany, Place::Item(id, index)) => self.skipped.insert((id, index)),
             (FaultKind::Named, Place::Item(id, index)) => self.unnamed.insert((id, index)),
             (FaultKind::Missing(field), Place::Value(id)) => {
                 let given = self.given.entry(id).or_default();

@@ -29,8 +29,14 @@ pub(super) enum Place {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum FaultKind {
-    UnknownField { found: String, valid: &'static [&'static str] },
-    UnknownVariant { found: String, valid: &'static [&'static str] },
+    UnknownField {
+        found: String,
+        valid: &'static [&'static str],
+    },
+    UnknownVariant {
+        found: String,
+        valid: &'static [&'static str],
+    },
     Missing(&'static str),
     Duplicate(&'static str),
     /// A value without a name where fields have names.
@@ -178,7 +184,9 @@ fn missing(tree: &Tree<'_>, id: ValueId, field: &str, owner: &str) -> Problem {
 fn unnamed(tree: &Tree<'_>, place: Place, fields: &[&'static str], owner: &str) -> Problem {
     let (index, value) = match place {
         Place::Item(id, index) => match &tree.value(id).shape {
-            Shape::Paren(items) => (index, items.get(index).map_or("", |item| tree.slice(&tree.value(item.value).span))),
+            Shape::Paren(items) => {
+                (index, items.get(index).map_or("", |item| tree.slice(&tree.value(item.value).span)))
+            }
             _ => (index, ""),
         },
         _ => (0, ""),
@@ -196,6 +204,7 @@ fn bare(tree: &Tree<'_>, id: ValueId, fields: &[&'static str], span: Span) -> Pr
     let problem = Problem::new(span, format!("`{name}` needs parentheses"));
     let written: Vec<_> = fields.iter().map(|field| format!("{field}: {}", example(name, field))).collect();
     match &written[..] {
+        [] if name == "Get" => problem.help("write `Get()`"),
         [] => problem.help(format!("write `{name}(...)`")),
         _ => problem.help(format!("write `{name}({})`", written.join(", "))),
     }
@@ -221,12 +230,11 @@ fn found(tree: &Tree<'_>, id: ValueId) -> &'static str {
 fn example(owner: &str, field: &str) -> &'static str {
     match (owner, field) {
         ("ErrorRate", "max") => "0.1",
-        ("LostWrites", "max") => "0",
+        ("LostWrites", "max") | (_, "slot") => "0",
         (_, "within" | "max" | "timeout" | "deadline") => "\"5s\"",
         (_, "for") => "\"2s\"",
         (_, "node" | "of" | "replica_of") => "\"A\"",
         (_, "select") => "RandomMaster",
-        (_, "slot") => "0",
         (_, "condition") => "Healthy",
         (_, "topology") => "Cluster(masters: 3, replicas: 1)",
         (_, "timeline") => "[Run(for: \"2s\")]",

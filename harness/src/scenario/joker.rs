@@ -19,7 +19,7 @@ impl<'de, V: Visitor<'de>> std::fmt::Display for Expectation<&V> {
     }
 }
 
-impl<'de> IntoDeserializer<'de, Fault> for Joker {
+impl IntoDeserializer<'_, Fault> for Joker {
     type Deserializer = Self;
 
     fn into_deserializer(self) -> Self {
@@ -122,11 +122,7 @@ impl<'de> de::VariantAccess<'de> for First {
         Joker.deserialize_seq(visitor)
     }
 
-    fn struct_variant<V: Visitor<'de>>(
-        self,
-        fields: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, Fault> {
+    fn struct_variant<V: Visitor<'de>>(self, fields: &'static [&'static str], visitor: V) -> Result<V::Value, Fault> {
         Joker.deserialize_struct("", fields, visitor)
     }
 }

@@ -1,5 +1,6 @@
 //! The scenario file as written: its types, its text, and errors that point into it.
 
+mod access;
 mod decode;
 mod fault;
 mod joker;
@@ -19,3 +20,6 @@ pub use read::{Read, options, read};
 pub use span::{Cursor, Item, Shape, Span, Tree, Value, ValueId, line_and_column};
 pub use step::{Condition, Step};
 pub use written::{NodeServer, Scenario, Server, Topology};
+
+#[cfg(test)]
+mod tests;

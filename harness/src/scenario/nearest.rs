@@ -46,11 +46,8 @@ pub fn suggest<'a>(word: &str, kind: &str, valid: impl IntoIterator<Item = &'a s
 
 fn listed(words: &[&str]) -> String {
     const MOST: usize = 24;
-    let mut text = words[..words.len().min(MOST)].join(", ");
-    if words.len() > MOST {
-        text.push_str(&format!(", ... ({} in all)", words.len()));
-    }
-    text
+    let text = words[..words.len().min(MOST)].join(", ");
+    if words.len() > MOST { format!("{text}, ... ({} in all)", words.len()) } else { text }
 }
 
 #[cfg(test)]

@@ -72,26 +72,26 @@ pub enum Style {
 pub struct Problems {
     path: String,
     text: String,
-    problems: Vec<Problem>,
+    list: Vec<Problem>,
 }
 
 impl Problems {
     /// The problems of the file at `path`, which holds `text`.
-    pub fn new(path: impl Into<String>, text: &str, mut problems: Vec<Problem>) -> Self {
-        for problem in &mut problems {
+    pub fn new(path: impl Into<String>, text: &str, mut list: Vec<Problem>) -> Self {
+        for problem in &mut list {
             problem.span = within(text, &problem.span);
             for (span, _) in &mut problem.also {
                 *span = within(text, span);
             }
         }
-        problems.sort_by_key(|problem| (problem.span.start, problem.span.end));
-        problems.dedup();
-        Self { path: path.into(), text: text.to_owned(), problems }
+        list.sort_by_key(|problem| (problem.span.start, problem.span.end));
+        list.dedup();
+        Self { path: path.into(), text: text.to_owned(), list }
     }
 
     /// The problems.
     pub fn list(&self) -> &[Problem] {
-        &self.problems
+        &self.list
     }
 
     /// The line and the column, in characters, of a problem; both from 1.
@@ -105,14 +105,14 @@ impl Problems {
             Style::Plain => Renderer::plain(),
             Style::Coloured => Renderer::styled(),
         };
-        let mut rendered = String::new();
-        for problem in &self.problems {
-            rendered.push_str(&renderer.render(&[self.report(problem)]));
-            rendered.push_str("\n\n");
+        let mut text = String::new();
+        for problem in &self.list {
+            text.push_str(&renderer.render(&[self.report(problem)]));
+            text.push_str("\n\n");
         }
-        let count = self.problems.len();
-        rendered.push_str(&format!("{count} error{} in {}\n", if count == 1 { "" } else { "s" }, self.path));
-        rendered
+        let count = self.list.len();
+        let plural = if count == 1 { "" } else { "s" };
+        text + &format!("{count} error{plural} in {}\n", self.path)
     }
 
     fn report<'a>(&'a self, problem: &'a Problem) -> Group<'a> {

@@ -12,8 +12,13 @@ pub(super) const PROBLEMS_MAX: usize = 50;
 
 /// The tree of `text` and what is wrong with its punctuation.
 pub(super) fn scan(text: &str) -> (Tree<'_>, Vec<Problem>) {
-    let mut scanner =
-        Scanner { lexer: Lexer { text, at: 0 }, values: Vec::new(), open: Vec::new(), problems: Vec::new(), over: false };
+    let mut scanner = Scanner {
+        lexer: Lexer { text, at: 0 },
+        values: Vec::new(),
+        open: Vec::new(),
+        problems: Vec::new(),
+        over: false,
+    };
     scanner.skip_attributes();
     let root = scanner.root();
     (Tree { text, values: scanner.values, root }, scanner.problems)

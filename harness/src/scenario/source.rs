@@ -1,13 +1,13 @@
 //! serde's side of the decoder: what it asks for, answered from the tree.
 
-use serde::de::value::StrDeserializer;
-use serde::de::{self, Deserializer, IntoDeserializer, MapAccess, SeqAccess, Unexpected, Visitor};
+use serde::de::{self, Deserializer, Unexpected, Visitor};
 use serde::forward_to_deserialize_any;
 
+use super::access::{Elements, Entries, Variant, read_fields};
 use super::decode::Repaired;
 use super::fault::{Fault, FaultKind, Place};
 use super::joker::Joker;
-use super::span::{Item, Shape, ValueId};
+use super::span::{Shape, ValueId};
 
 /// Where serde reads from.
 #[derive(Clone, Copy, Debug)]
@@ -50,7 +50,7 @@ impl<'a> Source<'a> {
     }
 }
 
-fn expected(id: ValueId, what: impl Into<String>) -> Fault {
+pub(super) fn expected(id: ValueId, what: impl Into<String>) -> Fault {
     Fault::new(Place::Value(id), FaultKind::Expected(what.into()))
 }
 
@@ -135,7 +135,7 @@ impl<'de> Deserializer<'de> for Source<'_> {
         let (from, id) = self.single()?;
         match &from.tree.value(id).shape {
             _ if from.is_joker(id) => Joker.deserialize_seq(visitor),
-            Shape::List(values) => visitor.visit_seq(Elements { from, rest: values.iter() }),
+            Shape::List(values) => visitor.visit_seq(Elements::new(from, values)),
             _ => Err(expected(id, "a list in square brackets, `[...]`")),
         }
     }
@@ -147,7 +147,7 @@ impl<'de> Deserializer<'de> for Source<'_> {
         let (from, id) = self.single()?;
         match &from.tree.value(id).shape {
             _ if from.is_joker(id) => Joker.deserialize_map(visitor),
-            Shape::Map(entries) => visitor.visit_map(Entries { from, rest: entries.iter(), value: None }),
+            Shape::Map(entries) => visitor.visit_map(Entries::new(from, entries)),
             _ => Err(expected(id, "a map in braces, `{ \"key\": value }`")),
         }
     }
@@ -190,170 +190,10 @@ impl<'de> Deserializer<'de> for Source<'_> {
         let Some(variant) = from.name(id) else {
             return Err(expected(id, format!("one of {}", variants.join(", "))));
         };
-        visitor.visit_enum(Variant { from, id, name: variant }).map_err(|fault| fault.at(Place::Value(id)))
+        visitor.visit_enum(Variant::new(from, id, variant)).map_err(|fault| fault.at(Place::Value(id)))
     }
 
     forward_to_deserialize_any! {
         i8 i16 i32 i128 u128 f32 char bytes byte_buf unit unit_struct tuple tuple_struct identifier ignored_any
-    }
-}
-
-/// Reads a struct from the fields in a value's parentheses.
-fn read_fields<'de, V: Visitor<'de>>(
-    from: Repaired<'_>,
-    id: ValueId,
-    fields: &'static [&'static str],
-    visitor: V,
-) -> Result<V::Value, Fault> {
-    let Shape::Paren(items) = &from.tree.value(id).shape else {
-        return Err(expected(id, format!("fields in parentheses, `({}: ...)`", fields.first().unwrap_or(&""))));
-    };
-    let current = std::cell::Cell::new(0);
-    let given = from.repairs.given.get(&id).map_or(&[][..], Vec::as_slice);
-    let access = Fields { from, id, items, given: given.iter(), next: 0, joker: false, current: &current, fields };
-    visitor.visit_map(access).map_err(|fault: Fault| match fault.kind {
-        FaultKind::Duplicate(_) => fault.at(Place::Item(id, current.get())),
-        _ => fault.at(Place::Value(id)),
-    })
-}
-
-struct Fields<'a> {
-    from: Repaired<'a>,
-    id: ValueId,
-    items: &'a [Item],
-    given: std::slice::Iter<'a, &'static str>,
-    next: usize,
-    /// Whether the next value is one that was taken for given.
-    joker: bool,
-    /// The item that is being read: serde's complaint about a duplicate does not say which.
-    current: &'a std::cell::Cell<usize>,
-    fields: &'static [&'static str],
-}
-
-impl<'de> MapAccess<'de> for Fields<'_> {
-    type Error = Fault;
-
-    fn next_key_seed<K: de::DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Fault> {
-        while self.from.repairs.skipped.contains(&(self.id, self.next)) {
-            self.next += 1;
-        }
-        let index = self.next;
-        let place = Place::Item(self.id, index);
-        let Some(item) = self.items.get(index) else {
-            self.joker = true;
-            let key = |field: &&'static str| seed.deserialize(StrDeserializer::<Fault>::new(field));
-            return self.given.next().map(key).transpose();
-        };
-        self.next += 1;
-        self.current.set(index);
-        let meant = self.from.repairs.fields.get(&(self.id, index)).map(String::as_str);
-        let Some(name) = meant.or_else(|| item.name.as_ref().map(|name| self.from.tree.identifier(name))) else {
-            return Err(Fault::new(place, FaultKind::Unnamed(self.fields)));
-        };
-        seed.deserialize(StrDeserializer::<Fault>::new(name)).map(Some).map_err(|fault| fault.at(place))
-    }
-
-    fn next_value_seed<V: de::DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Fault> {
-        match self.items.get(self.current.get()) {
-            Some(item) if !self.joker => {
-                seed.deserialize(Source::Value(self.from, item.value)).map_err(|fault| fault.at(Place::Value(item.value)))
-            }
-            _ => seed.deserialize(Joker).map_err(|fault| fault.at(Place::Value(self.id))),
-        }
-    }
-}
-
-struct Elements<'a> {
-    from: Repaired<'a>,
-    rest: std::slice::Iter<'a, ValueId>,
-}
-
-impl<'de> SeqAccess<'de> for Elements<'_> {
-    type Error = Fault;
-
-    fn next_element_seed<T: de::DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Fault> {
-        let Some(&id) = self.rest.next() else { return Ok(None) };
-        seed.deserialize(Source::Value(self.from, id)).map(Some).map_err(|fault| fault.at(Place::Value(id)))
-    }
-}
-
-struct Entries<'a> {
-    from: Repaired<'a>,
-    rest: std::slice::Iter<'a, (ValueId, ValueId)>,
-    value: Option<ValueId>,
-}
-
-impl<'de> MapAccess<'de> for Entries<'_> {
-    type Error = Fault;
-
-    fn next_key_seed<K: de::DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Fault> {
-        let Some(&(key, value)) = self.rest.next() else { return Ok(None) };
-        self.value = Some(value);
-        seed.deserialize(Source::Value(self.from, key)).map(Some).map_err(|fault| fault.at(Place::Value(key)))
-    }
-
-    fn next_value_seed<V: de::DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Fault> {
-        match self.value.take() {
-            Some(id) => seed.deserialize(Source::Value(self.from, id)).map_err(|fault| fault.at(Place::Value(id))),
-            None => seed.deserialize(Joker),
-        }
-    }
-}
-
-struct Variant<'a> {
-    from: Repaired<'a>,
-    id: ValueId,
-    name: String,
-}
-
-impl<'a> Variant<'a> {
-    /// Whether the name has parentheses.
-    fn has_content(&self) -> bool {
-        matches!(self.from.tree.value(self.id).shape, Shape::Paren(_)) && !self.from.repairs.bare.contains(&self.id)
-    }
-
-    fn bare(&self, fields: &'static [&'static str]) -> Fault {
-        Fault::new(Place::Value(self.id), FaultKind::Bare(fields))
-    }
-}
-
-impl<'de> de::EnumAccess<'de> for Variant<'_> {
-    type Error = Fault;
-    type Variant = Self;
-
-    fn variant_seed<V: de::DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self), Fault> {
-        let name: StrDeserializer<'_, Fault> = self.name.as_str().into_deserializer();
-        let variant = seed.deserialize(name).map_err(|fault| fault.at(Place::Name(self.id)))?;
-        Ok((variant, self))
-    }
-}
-
-impl<'de> de::VariantAccess<'de> for Variant<'_> {
-    type Error = Fault;
-
-    fn unit_variant(self) -> Result<(), Fault> {
-        if self.has_content() { Err(Fault::new(Place::Value(self.id), FaultKind::NotBare)) } else { Ok(()) }
-    }
-
-    fn newtype_variant_seed<T: de::DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Fault> {
-        if !self.has_content() {
-            return Err(self.bare(&[]));
-        }
-        seed.deserialize(Source::Inside(self.from, self.id))
-    }
-
-    fn tuple_variant<V: Visitor<'de>>(self, _: usize, _: V) -> Result<V::Value, Fault> {
-        Err(expected(self.id, "another kind of value"))
-    }
-
-    fn struct_variant<V: Visitor<'de>>(
-        self,
-        fields: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, Fault> {
-        if !self.has_content() {
-            return Err(self.bare(fields));
-        }
-        read_fields(self.from, self.id, fields, visitor)
     }
 }

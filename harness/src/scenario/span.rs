@@ -127,7 +127,8 @@ impl<'t> Tree<'t> {
         match &self.value(id).shape {
             Shape::Paren(items) => items.iter().enumerate().find_map(|(index, item)| {
                 let from = item.name.as_ref().map_or(self.value(item.value).span.start, |name| name.start);
-                let step = || item.name.as_ref().map_or_else(|| format!("[{index}]"), |n| self.identifier(n).to_owned());
+                let step =
+                    || item.name.as_ref().map_or_else(|| format!("[{index}]"), |n| self.identifier(n).to_owned());
                 holds(from, item.value).then(|| (step(), item.value))
             }),
             Shape::List(values) => values.iter().enumerate().find_map(|(index, &value)| {
