@@ -83,6 +83,8 @@ impl Checker<'_> {
     /// What can be said of a condition after the steps before it.
     pub(super) fn check_reachable(&mut self, lives: &Lives, condition: &Condition, at: Cursor<'_>) {
         match condition {
+            // Without replicas the condition itself has been reported.
+            Condition::Promoted(_) if self.shape().1 == 0 => {}
             Condition::Promoted(node) => {
                 if !self.check_present(lives, node, "be a master", at.index(0)) {
                     self.check_cause(lives, node, at);

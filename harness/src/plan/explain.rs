@@ -70,20 +70,25 @@ fn write_config(text: &mut String, plan: &Plan) -> fmt::Result {
         first.binary.as_ref().filter(|binary| plan.nodes.iter().all(|node| node.binary.as_ref() == Some(binary)));
     match binary {
         Some(binary) => writeln!(text, "  binary {binary}")?,
-        None => writeln!(text, "  binary as found on this machine, unless a node says otherwise")?,
+        None => writeln!(text, "  binary as found on this machine")?,
     }
     for (key, value) in first.config.iter().filter(|(key, value)| common(key, value)) {
-        writeln!(text, "  {key} {value}")?;
+        writeln!(text, "  {key} {}", shown(value))?;
     }
     for node in &plan.nodes {
         if let (None, Some(own)) = (binary, &node.binary) {
             writeln!(text, "  {} only: binary {own}", node.name)?;
         }
         for (key, value) in node.config.iter().filter(|(key, value)| !common(key, value)) {
-            writeln!(text, "  {} only: {key} {value}", node.name)?;
+            writeln!(text, "  {} only: {key} {}", node.name, shown(value))?;
         }
     }
     Ok(())
+}
+
+/// A directive's value as `redis.conf` has it: an empty one is written with quotes.
+fn shown(value: &str) -> &str {
+    if value.is_empty() { "\"\"" } else { value }
 }
 
 fn write_loads(text: &mut String, plan: &Plan) -> fmt::Result {

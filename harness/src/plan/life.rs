@@ -112,6 +112,15 @@ impl Lives {
         self.nodes.values().all(|state| state.life.is_some_and(|known| known != life))
     }
 
+    /// Nothing is certain any more.
+    pub(super) fn forget(&mut self) {
+        self.selected = true;
+        self.joined = true;
+        for state in self.nodes.values_mut() {
+            *state = NodeState { life: None, since: None, stranger: None };
+        }
+    }
+
     /// A step acted on a node by name.
     pub(super) fn act(&mut self, step: usize, action: Action, name: &NodeName) {
         if action.is_fault() {

@@ -102,10 +102,10 @@ impl Checker<'_> {
             let problem = Problem::new(at.field("replicas").head(), "waiting for no replica waits for nothing");
             self.report(problem.help("ask for at least 1, or leave `wait` out"));
         } else if self.sound.topology && wait.replicas > replicas {
-            let message = format!("no master has {} replicas to wait for", wait.replicas);
+            let message = "no master has so many replicas to wait for";
             let problem = Problem::new(at.field("replicas").head(), message);
             let topology = self.root.field("topology").field("replicas").head();
-            self.report(problem.also(topology, "each master has so many"));
+            self.report(problem.also(topology, format!("each master has {replicas}")));
         }
         if wait.timeout == Duration::default() {
             let problem = Problem::new(at.field("timeout").head(), "a `WAIT` with the timeout 0 waits for ever");
@@ -141,7 +141,10 @@ impl Checker<'_> {
                 let message =
                     format!("the loads `{}` and `{}` work on the same keys", scenario.load[first].name, load.name);
                 let problem = Problem::new(loads.index(index).field("prefix").head(), message)
-                    .also(loads.index(first).field("prefix").head(), format!("keys begin with `{}`", prefix(load)))
+                    .also(
+                        loads.index(first).field("prefix").head(),
+                        format!("these keys begin with `{}`", prefix(&scenario.load[first])),
+                    )
                     .help("give each load a prefix of its own: each key is written by one worker only");
                 self.report(problem);
             }

@@ -53,6 +53,7 @@ impl Checker<'_> {
         let at = self.root.field("server");
         self.check_binary(server.binary.as_deref(), at);
         self.check_config(&server.config, at.field("config"));
+        self.check_keys(at.field("nodes"));
         for (name, node) in &server.nodes {
             self.known(name, at.field("nodes").key(name.as_str()));
             let own = at.field("nodes").entry(name.as_str());
@@ -72,7 +73,23 @@ impl Checker<'_> {
         }
     }
 
+    /// A key that stands in a map twice: the first would be ignored without a word.
+    fn check_keys(&mut self, at: Cursor<'_>) {
+        let mut seen = BTreeMap::new();
+        for (key, span) in at.keys() {
+            if let Some(first) = seen.get(&key).cloned() {
+                let problem = Problem::new(span, format!("`{}` stands here twice", key.escape_debug()));
+                self.report(problem.also(first, "the first"));
+            } else {
+                seen.insert(key, span);
+            }
+        }
+    }
+
     fn check_config(&mut self, config: &BTreeMap<String, String>, at: Cursor<'_>) {
+        if at.is_exact() {
+            self.check_keys(at);
+        }
         for (directive, value) in config {
             if let Some(problem) = directive_problem(directive, at.key(directive)) {
                 self.report(problem);

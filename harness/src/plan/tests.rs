@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
+use rstest::rstest;
 
 use super::*;
 use crate::scenario::Style;
@@ -76,6 +77,70 @@ fn coloured_and_plain_say_the_same() {
         assert!(coloured.contains("\u{1b}["));
         assert_eq!(anstream::adapter::strip_str(&coloured).to_string(), problems.render(Style::Plain));
     }
+}
+
+/// What a careful author writes must not be refused.
+#[rstest]
+#[case::rolling_restart(r#"Stop(node: "A1"), Start(node: "A1"), Stop(node: "B1"), Start(node: "B1"), Until(condition: Healthy, within: "9s")"#)]
+#[case::failed_then_promoted(
+    r#"Kill(node: "A"), Until(condition: Failed("A"), within: "9s"), Until(condition: Promoted("A1"), within: "9s"),
+       Start(node: "A"), Until(condition: Replicates(node: "A", of: "A1"), within: "9s"),
+       Kill(node: "A1"), Until(condition: Promoted("A"), within: "9s"), Start(node: "A1")"#
+)]
+#[case::frozen(
+    r#"Pause(node: "A"), Until(condition: Promoted("A1"), within: "9s"), Resume(node: "A"), Kill(node: "A")"#
+)]
+#[case::killed_while_paused(r#"Pause(node: "A"), Kill(node: "A"), Wipe(node: "A"), Wipe(node: "A"), Start(node: "A")"#)]
+#[case::chosen(
+    r#"Kill(select: MasterOf(slot: 0)), Until(condition: Promoted("A1"), within: "9s"), Start(node: "A"),
+       Kill(select: RandomMaster), Until(condition: Failed("B"), within: "9s"), Start(select: Down), Start(select: Down)"#
+)]
+#[case::all_down(r#"Kill(select: Masters), Until(condition: Down, within: "9s"), Start(select: Down)"#)]
+#[case::shard_lost(
+    r#"Kill(node: "A"), Kill(node: "A1"), Until(condition: Down, within: "9s"), Start(select: Down),
+       Until(condition: Healthy, within: "9s")"#
+)]
+#[case::moved(
+    r#"Kill(node: "A1"), Wipe(select: Down), Start(select: Down), Join(node: "A1", replica_of: "B"), Kill(node: "B"),
+       Until(condition: Promoted("A1"), within: "9s"), Kill(node: "A"), Until(condition: Down, within: "9s")"#
+)]
+#[case::already_a_master(r#"Until(condition: Promoted("A"), within: "9s"), Until(condition: Synced, within: "9s")"#)]
+fn sound_timelines_are_accepted(#[case] timeline: &str) {
+    let text = format!(r#"(about: "", topology: Cluster(masters: 3, replicas: 1), timeline: [{timeline}])"#);
+    if let Err(problems) = plan(Path::new("scenarios/x/y.ron"), &text) {
+        panic!("{problems}");
+    }
+}
+
+/// A slip in one step must not make the next ones look wrong.
+#[rstest]
+#[case::unknown_node(r#"Kill(node: "Q"), Start(node: "A")"#, 1)]
+#[case::both(r#"Kill(node: "A", select: Masters), Start(node: "A")"#, 1)]
+#[case::neither(r#"Kill(), Start(node: "A")"#, 1)]
+#[case::misspelt_field(r#"Kill(nod: "A"), Start(node: "A")"#, 1)]
+#[case::misspelt_step(r#"Kil(node: "A"), Start(node: "A")"#, 1)]
+#[case::no_unit(r#"Run(for: 5), Kill(node: "A"), Kill(node: "A")"#, 1)]
+#[case::unclosed(r#"Kill(node: "A", Start(node: "A")"#, 1)]
+fn a_slip_is_reported_once(#[case] timeline: &str, #[case] count: usize) {
+    let text = format!(
+        "(about: \"\", topology: Cluster(masters: 3, replicas: 1), timeline: [{timeline}],\n\
+         slos: [Latency(quantile: 99, max: \"1s\", during: Fault)], load: [(name: \"a\", mix: [Get()], keys: Uniform(9))])"
+    );
+    let problems = plan(Path::new("scenarios/x/y.ron"), &text).unwrap_err();
+    assert_eq!(problems.list().len(), count, "{problems}");
+}
+
+#[rstest]
+#[case::topology(
+    "topology: Cluster(masters: 3, replica: 1)",
+    r#"Kill(node: "A"), Until(condition: Promoted("A1"), within: "5s")"#
+)]
+#[case::topology_name("topolgy: Cluster(masters: 3, replicas: 1)", r#"Kill(node: "A9")"#)]
+#[case::topology_gone("topology: Clust", r#"Kill(node: "A9")"#)]
+fn a_broken_topology_does_not_make_names_unknown(#[case] topology: &str, #[case] timeline: &str) {
+    let text = format!(r#"(about: "", {topology}, timeline: [{timeline}])"#);
+    let problems = plan(Path::new("scenarios/x/y.ron"), &text).unwrap_err();
+    assert_eq!(problems.list().len(), 1, "{problems}");
 }
 
 /// Whatever the text is: a plan, or problems that can be shown.

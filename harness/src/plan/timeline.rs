@@ -96,7 +96,7 @@ impl Checker<'_> {
     fn follow(&mut self, lives: &mut Lives, index: usize, step: &Step, at: Cursor<'_>) {
         if let Some((action, target)) = Action::of(step) {
             match (&target.node, &target.select) {
-                (Some(node), None) => {
+                (Some(node), None) if self.member(node).is_some() => {
                     self.check_act(lives, action, node, at.field("node"));
                     lives.act(index, action, node);
                 }
@@ -104,13 +104,15 @@ impl Checker<'_> {
                     self.check_selected(lives, action, selector, at.field("select"));
                     lives.act_on_selected(index, action, selector);
                 }
-                _ => {}
+                // Nobody knows which node was meant.
+                _ => lives.forget(),
             }
         }
         match step {
             Step::Join { node, replica_of } => {
                 self.check_join(lives, node, replica_of, at);
-                lives.joined = true;
+                let shard = |name| self.member(name).map(|member| member.shard);
+                lives.joined |= shard(node) != shard(replica_of);
                 if let Some(state) = lives.nodes.get_mut(node) {
                     state.stranger = Some(false);
                 }
@@ -186,7 +188,7 @@ impl Checker<'_> {
                 let (line, _) = self.root.field("timeline").index(step).line_and_column();
                 format!("was {} at line {line}", action.words().2)
             }
-            None => "is running since the cluster was formed".to_owned(),
+            None => "has been running since the cluster was formed".to_owned(),
         }
     }
 

@@ -60,7 +60,9 @@ pub(super) fn decode(tree: &Tree<'_>) -> Decoded {
             Ok(scenario) => return Decoded { scenario: Some(scenario), problems, damaged },
             Err(fault) => fault,
         };
-        problems.extend(fault.describe(tree));
+        if !repairs.guessed(&fault) {
+            problems.extend(fault.describe(tree));
+        }
         let repaired = repairs.repair(tree, &fault);
         damaged.extend(repaired.clone());
         if repaired.is_none() || problems.len() >= PROBLEMS_MAX {
@@ -84,7 +86,8 @@ impl Repairs {
                 self.rename_or_skip(tree, (id, index), found, valid)
             }
             (FaultKind::Unnamed(fields), Place::Item(id, index)) => match fields.get(index) {
-                Some(field) if !written(tree, id).any(|name| name == *field) => {
+                // In what was never closed the names are missing because the rest was meant to stand outside.
+                Some(field) if tree.value(id).complete && !written(tree, id).any(|name| name == *field) => {
                     self.fields.insert((id, index), (*field).to_owned()).is_none()
                 }
                 _ => self.skipped.insert((id, index)),
@@ -96,7 +99,7 @@ impl Repairs {
                 given.push(field);
                 fresh
             }
-            (FaultKind::UnknownVariant { found, valid }, Place::Name(id)) => {
+            (FaultKind::UnknownVariant { found, valid, .. }, Place::Name(id)) => {
                 match nearest(found, valid.iter().copied()) {
                     Some(near) if !self.names.contains_key(&id) => self.names.insert(id, near.to_owned()).is_none(),
                     _ => self.jokers.insert(id),
@@ -109,6 +112,12 @@ impl Repairs {
             (_, Place::Item(id, index)) => self.skipped.insert((id, index)),
         };
         fresh.then(|| damage(tree, &fault.kind, place))
+    }
+
+    /// Whether the fault only shows that a guess at a misspelt name was wrong.
+    fn guessed(&self, fault: &Fault) -> bool {
+        let shape = matches!(fault.kind, FaultKind::Bare(_) | FaultKind::NotBare);
+        shape && matches!(fault.place, Some(Place::Value(id)) if self.names.contains_key(&id))
     }
 
     fn rename_or_skip(&mut self, tree: &Tree<'_>, item: (ValueId, usize), found: &str, valid: &[&str]) -> bool {

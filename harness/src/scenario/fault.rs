@@ -8,6 +8,9 @@ use super::nearest::suggest;
 use super::problem::Problem;
 use super::span::{Shape, Span, Tree, ValueId};
 
+/// What is expected where a string belongs.
+pub(super) const TEXT: &str = "text in quotes";
+
 /// Something that did not decode.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Fault {
@@ -34,6 +37,7 @@ pub(super) enum FaultKind {
         valid: &'static [&'static str],
     },
     UnknownVariant {
+        kind: &'static str,
         found: String,
         valid: &'static [&'static str],
     },
@@ -91,7 +95,7 @@ impl de::Error for Fault {
     }
 
     fn unknown_variant(found: &str, valid: &'static [&'static str]) -> Self {
-        Self { place: None, kind: FaultKind::UnknownVariant { found: found.to_owned(), valid } }
+        Self { place: None, kind: FaultKind::UnknownVariant { kind: "name", found: found.to_owned(), valid } }
     }
 
     fn missing_field(field: &'static str) -> Self {
@@ -114,10 +118,14 @@ impl Fault {
             FaultKind::UnknownField { found, valid } => suggest(found, "fields", valid.iter().copied())
                 .into_iter()
                 .fold(Problem::new(span, format!("unknown field `{found}` in {owner}")), Problem::help),
-            FaultKind::UnknownVariant { found, valid } => suggest(found, "expected one of", valid.iter().copied())
-                .into_iter()
-                .fold(Problem::new(span, format!("unknown name `{found}`")), Problem::help),
-            FaultKind::Missing(_) if !tree.value(id).complete => return None,
+            FaultKind::UnknownVariant { kind, found, valid } => {
+                suggest(found, "expected one of", valid.iter().copied())
+                    .into_iter()
+                    .fold(Problem::new(span, format!("unknown {kind} `{found}`")), Problem::help)
+            }
+            FaultKind::Missing(_) | FaultKind::Unnamed(_) | FaultKind::TooMany if !tree.value(id).complete => {
+                return None;
+            }
             FaultKind::Missing(field) => missing(tree, id, field, &owner),
             FaultKind::Duplicate(field) => {
                 Problem::new(span, format!("`{field}` stands twice in {owner}")).help("keep one of them")
@@ -131,8 +139,16 @@ impl Fault {
             FaultKind::Bare(fields) => bare(tree, id, fields, span),
             FaultKind::NotBare => Problem::new(span, format!("`{}` takes nothing in parentheses", name_of(tree, id)))
                 .help(format!("write `{}`", name_of(tree, id))),
+            FaultKind::Expected(what) if what == TEXT && tree.value(id).shape == Shape::Text => {
+                Problem::new(span, "this string has an escape that means nothing")
+                    .help("write `\\\\` for a backslash, or a raw string: `r\"...\"`")
+            }
             FaultKind::Expected(what) => {
-                Problem::new(span, format!("expected {what}")).label(format!("this is {}", found(tree, id)))
+                let problem = Problem::new(span.clone(), format!("expected {what}"));
+                let problem = problem.label(format!("this is {}", found(tree, id)));
+                // Forgotten quotes are the most likely slip.
+                let bare = matches!(tree.value(id).shape, Shape::Word | Shape::Number) && what == TEXT;
+                if bare { problem.help(format!("write `\"{}\"`", tree.slice(&span))) } else { problem }
             }
             FaultKind::Says(message) => Problem::new(span, message.clone()),
         };
@@ -246,5 +262,21 @@ fn example(owner: &str, field: &str) -> &'static str {
         (_, "per_second" | "min") => "1000",
         (_, "quantile") => "99",
         _ => "\"...\"",
+    }
+}
+
+/// The word for an enum of the scenario's types, and the same with its article.
+pub(super) fn kind_of(type_name: &str) -> (&'static str, &'static str) {
+    match type_name {
+        "Step" => ("step", "a step"),
+        "Condition" => ("condition", "a condition"),
+        "Selector" => ("selector", "a selector"),
+        "Slo" => ("SLO", "an SLO"),
+        "Op" => ("operation", "an operation"),
+        "Topology" => ("topology", "a topology"),
+        "Pace" => ("pace", "a pace"),
+        "Keys" => ("key space", "a key space"),
+        "During" => ("part of the run", "a part of the run"),
+        _ => ("name", "a name"),
     }
 }

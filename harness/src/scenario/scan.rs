@@ -314,19 +314,31 @@ impl Scanner<'_> {
         }
     }
 
-    /// A closer of another kind. Says whether it was stray, and is past.
+    /// A closer of another kind. Says whether it was stray, and is past. One that closes something further out is taken
+    /// for that when it stands as far in as the line of its opener does; else nobody knows what was meant.
     fn wrong_closer(&mut self, closer: char, found: char) -> bool {
         let at = self.lexer.at;
         let opener = self.open.last().map_or(at..at + 1, |(_, span)| span.clone());
-        let outer = self.open.iter().any(|(open, _)| *open == found);
-        if outer {
+        let outer = self.open.iter().rfind(|(open, _)| *open == found).map(|(_, span)| span.start);
+        if let Some(opened) = outer {
             let problem = Problem::new(at..at + 1, format!("expected `{closer}` before this `{found}`"));
             self.report(problem.also(opener, "opened here"));
+            let (indent, before) = self.indent(at);
+            if !before.is_empty() || indent != self.indent(opened).0 {
+                self.give_up();
+            }
         } else {
             self.lexer.bump();
             self.report(Problem::new(at..at + 1, format!("this `{found}` closes nothing")));
         }
-        !outer
+        outer.is_none()
+    }
+
+    /// The white space that a line begins with, and what else stands in it before `at`.
+    fn indent(&self, at: usize) -> (&str, &str) {
+        let before = self.lexer.text.get(..at).unwrap_or("");
+        let line = &before[before.rfind('\n').map_or(0, |newline| newline + 1)..];
+        line.split_at(line.len() - line.trim_start().len())
     }
 
     fn never_closed(&mut self) -> bool {

@@ -5,7 +5,7 @@ use serde::forward_to_deserialize_any;
 
 use super::access::{Elements, Entries, Variant, read_fields};
 use super::decode::Repaired;
-use super::fault::{Fault, FaultKind, Place};
+use super::fault::{Fault, FaultKind, Place, TEXT, kind_of};
 use super::joker::Joker;
 use super::span::{Shape, ValueId};
 
@@ -82,14 +82,14 @@ impl<'de> Deserializer<'de> for Source<'_> {
     type Error = Fault;
 
     scalar!(deserialize_bool, visit_bool, bool, "`true` or `false`");
-    scalar!(deserialize_i64, visit_i64, i64, whole!(i64));
+    scalar!(deserialize_i64, visit_i64, i64, "a whole number");
     scalar!(deserialize_u8, visit_u8, u8, whole!(u8));
     scalar!(deserialize_u16, visit_u16, u16, whole!(u16));
     scalar!(deserialize_u32, visit_u32, u32, whole!(u32));
-    scalar!(deserialize_u64, visit_u64, u64, whole!(u64));
+    scalar!(deserialize_u64, visit_u64, u64, "a whole number");
     scalar!(deserialize_f64, visit_f64, f64, "a number");
-    scalar!(deserialize_str, visit_string, String, "text in quotes");
-    scalar!(deserialize_string, visit_string, String, "text in quotes");
+    scalar!(deserialize_str, visit_string, String, TEXT);
+    scalar!(deserialize_string, visit_string, String, TEXT);
 
     /// Durations and sizes ask for anything, so that a number without its unit gets an answer of its own.
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
@@ -101,7 +101,7 @@ impl<'de> Deserializer<'de> for Source<'_> {
             return Joker.deserialize_any(visitor);
         }
         let answer = match &from.tree.value(id).shape {
-            Shape::Text => visitor.visit_string(from.scalar(id, "text in quotes")?),
+            Shape::Text => visitor.visit_string(from.scalar(id, TEXT)?),
             Shape::Number => match from.scalar::<u64>(id, "a number") {
                 Ok(number) => visitor.visit_u64(number),
                 Err(_) => visitor.visit_f64(from.scalar(id, "a number")?),
@@ -188,9 +188,18 @@ impl<'de> Deserializer<'de> for Source<'_> {
             return Joker.deserialize_enum(name, variants, visitor);
         }
         let Some(variant) = from.name(id) else {
-            return Err(expected(id, format!("one of {}", variants.join(", "))));
+            let (_, kind) = kind_of(name);
+            let one_of = if variants.len() == 1 { "" } else { "one of " };
+            return Err(expected(id, format!("{kind}: {one_of}{}", variants.join(", "))));
         };
-        visitor.visit_enum(Variant::new(from, id, variant)).map_err(|fault| fault.at(Place::Value(id)))
+        visitor.visit_enum(Variant::new(from, id, variant)).map_err(|mut fault: Fault| {
+            if let (FaultKind::UnknownVariant { kind, .. }, Some(Place::Name(place))) = (&mut fault.kind, fault.place)
+                && place == id
+            {
+                *kind = kind_of(name).0;
+            }
+            fault.at(Place::Value(id))
+        })
     }
 
     forward_to_deserialize_any! {

@@ -105,12 +105,10 @@ impl<'t> Tree<'t> {
         let mut id = self.root;
         loop {
             let Some((step, child)) = self.step_towards(id, span) else { return path };
-            if step.starts_with('[') || path.is_empty() {
-                path.push_str(&step);
-            } else {
+            if !(path.is_empty() || step.is_empty() || step.starts_with('[')) {
                 path.push('.');
-                path.push_str(&step);
             }
+            path.push_str(&step);
             id = child;
             let value = self.value(id);
             let inside = value.name.as_ref().is_some_and(|name| span.start >= name.end && span.end <= value.span.end);
@@ -127,8 +125,12 @@ impl<'t> Tree<'t> {
         match &self.value(id).shape {
             Shape::Paren(items) => items.iter().enumerate().find_map(|(index, item)| {
                 let from = item.name.as_ref().map_or(self.value(item.value).span.start, |name| name.start);
-                let step =
-                    || item.name.as_ref().map_or_else(|| format!("[{index}]"), |n| self.identifier(n).to_owned());
+                let step = || match &item.name {
+                    Some(name) => self.identifier(name).to_owned(),
+                    // The one value of `Promoted("A1")` needs no number.
+                    None if items.len() == 1 => String::new(),
+                    None => format!("[{index}]"),
+                };
                 holds(from, item.value).then(|| (step(), item.value))
             }),
             Shape::List(values) => values.iter().enumerate().find_map(|(index, &value)| {
@@ -179,6 +181,13 @@ impl<'t> Cursor<'t> {
     #[must_use]
     pub fn key(self, key: &str) -> Self {
         self.go(self.find_entry(key).map(|(key, _)| key))
+    }
+
+    /// The keys of a map with their places, as often as they stand there.
+    pub fn keys(self) -> Vec<(String, Span)> {
+        let Shape::Map(entries) = &self.value().shape else { return Vec::new() };
+        let key = |&(id, _): &(ValueId, ValueId)| Some((self.tree.string(id)?, self.tree.value(id).span.clone()));
+        entries.iter().filter_map(key).collect()
     }
 
     /// The whole value.
