@@ -1,5 +1,91 @@
 //! The validated plan: names resolved, every semantic error collected, every default filled in.
 
+mod checker;
+mod conditions;
+mod explain;
+mod life;
+mod loads;
+mod nodes;
+mod server;
+mod slos;
+mod timeline;
 mod types;
 
+use std::path::Path;
+
+pub use explain::explain;
 pub use types::{Location, Plan, PlannedSlo, PlannedStep};
+
+use crate::scenario::{Cursor, Problem, Problems, Read, Scenario, read};
+use crate::vocab::Size;
+
+use checker::Checker;
+
+/// What a node may store when the scenario does not say.
+const STORAGE_DEFAULT: Size = Size { bytes: 256 << 20 };
+
+/// The plan of the scenario file at `path`, which holds `text`; or everything that is wrong with it. Reads nothing from
+/// the disk and never panics.
+pub fn plan(path: &Path, text: &str) -> Result<Plan, Problems> {
+    let read = read(text);
+    let mut problems = read.problems.clone();
+    if let Some(scenario) = &read.scenario {
+        problems.extend(semantic_problems(scenario, &read));
+        if problems.is_empty() {
+            return Ok(build(path, scenario, read.tree.root()));
+        }
+    }
+    if problems.is_empty() {
+        problems.push(Problem::new(0..0, "this is not a scenario"));
+    }
+    Err(Problems::new(path.display().to_string(), text, problems))
+}
+
+fn semantic_problems(scenario: &Scenario, read: &Read<'_>) -> Vec<Problem> {
+    let mut checker = Checker::new(scenario, read);
+    checker.check_topology();
+    checker.check_server();
+    checker.check_loads();
+    checker.check_timeline();
+    checker.check_slos();
+    checker.finish(read)
+}
+
+fn build(path: &Path, scenario: &Scenario, root: Cursor<'_>) -> Plan {
+    let nodes = nodes::specs(scenario.topology, &scenario.server);
+    let clients = nodes.len()..nodes.len() + scenario.load.len();
+    let location = |section: &str, index| {
+        let (line, column) = root.field(section).index(index).line_and_column();
+        Location { line, column }
+    };
+    let step = |(index, step): (usize, &crate::scenario::Step)| PlannedStep {
+        step: step.clone(),
+        location: location("timeline", index),
+    };
+    let slo = |(index, slo): (usize, &crate::check::Slo)| PlannedSlo { slo: *slo, location: location("slos", index) };
+    Plan {
+        name: name_of(path),
+        about: scenario.about.clone(),
+        nodes,
+        storage: scenario.server.storage.unwrap_or(STORAGE_DEFAULT),
+        loads: scenario.load.clone(),
+        client_ips: clients.map(nodes::host).collect(),
+        steps: scenario.timeline.iter().enumerate().map(step).collect(),
+        slos: scenario.slos.iter().enumerate().map(slo).collect(),
+        snapshot: scenario.snapshot,
+        seed: scenario.seed,
+    }
+}
+
+/// `family/name`: the directory that the file stands in, and its name without `.ron`.
+fn name_of(path: &Path) -> String {
+    let text = |part: Option<&std::ffi::OsStr>| part.map(|part| part.to_string_lossy().into_owned());
+    let stem = text(path.file_stem()).unwrap_or_default();
+    match text(path.parent().and_then(Path::file_name)) {
+        Some(family) => format!("{family}/{stem}"),
+        None => stem,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,189 @@
+//! A plan in words.
+
+use std::fmt::{self, Write as _};
+use std::time::Duration;
+
+use crate::check::Slo;
+use crate::load::{Load, Op, Pace};
+use crate::scenario::Step;
+use crate::vocab::Role;
+
+use super::loads::prefix;
+use super::types::Plan;
+
+/// How long a cluster takes to form: 2 s are the servers' own floor.
+const FORMING: Duration = Duration::from_secs(3);
+
+/// What a plan will do, for people.
+pub fn explain(plan: &Plan) -> String {
+    let mut text = String::new();
+    // Writing to a string cannot fail.
+    let _ = write_all(&mut text, plan);
+    text
+}
+
+fn write_all(text: &mut String, plan: &Plan) -> fmt::Result {
+    writeln!(text, "{}\n  {}", plan.name, plan.about)?;
+    write_cluster(text, plan)?;
+    write_config(text, plan)?;
+    write_loads(text, plan)?;
+    writeln!(text, "\nTimeline")?;
+    for (index, planned) in plan.steps.iter().enumerate() {
+        writeln!(text, "  {:>2}. line {:<4} {}", index + 1, planned.location.line, planned.step)?;
+    }
+    write_slos(text, plan)?;
+    writeln!(text, "\nAssumes, else the run is inconclusive")?;
+    for assumption in assumptions(plan) {
+        writeln!(text, "  - {assumption}")?;
+    }
+    let (least, most) = duration(plan);
+    writeln!(text, "\nTakes {} to {} ({} s of it to form the cluster)", round(least), round(most), FORMING.as_secs())
+}
+
+fn write_cluster(text: &mut String, plan: &Plan) -> fmt::Result {
+    let masters = plan.nodes.iter().filter(|node| node.role == Role::Master).count();
+    let replicas = plan.nodes.len() - masters;
+    let timeout = plan.node_timeout_ms();
+    writeln!(
+        text,
+        "\nCluster of {} and {}, cluster-node-timeout {timeout} ms, {} of storage each",
+        counted(masters as u64, "master"),
+        counted(replicas as u64, "replica"),
+        plan.storage
+    )?;
+    for node in &plan.nodes {
+        let does = match &node.master {
+            Some(master) => format!("replica of {master}"),
+            None => format!("master of slots {}", node.slots),
+        };
+        writeln!(text, "  {:<4} {:<19} {does}", node.name, node.address)?;
+    }
+    Ok(())
+}
+
+/// Directives and binaries: the cluster's, then what differs on single nodes.
+fn write_config(text: &mut String, plan: &Plan) -> fmt::Result {
+    let Some(first) = plan.nodes.first() else { return Ok(()) };
+    let common = |key: &String, value: &String| plan.nodes.iter().all(|node| node.config.get(key) == Some(value));
+    writeln!(text, "\nConfiguration")?;
+    let binary =
+        first.binary.as_ref().filter(|binary| plan.nodes.iter().all(|node| node.binary.as_ref() == Some(binary)));
+    match binary {
+        Some(binary) => writeln!(text, "  binary {binary}")?,
+        None => writeln!(text, "  binary as found on this machine")?,
+    }
+    for (key, value) in first.config.iter().filter(|(key, value)| common(key, value)) {
+        writeln!(text, "  {key} {}", shown(value))?;
+    }
+    for node in &plan.nodes {
+        if let (None, Some(own)) = (binary, &node.binary) {
+            writeln!(text, "  {} only: binary {own}", node.name)?;
+        }
+        for (key, value) in node.config.iter().filter(|(key, value)| !common(key, value)) {
+            writeln!(text, "  {} only: {key} {}", node.name, shown(value))?;
+        }
+    }
+    Ok(())
+}
+
+/// A directive's value as `redis.conf` has it: an empty one is written with quotes.
+fn shown(value: &str) -> &str {
+    if value.is_empty() { "\"\"" } else { value }
+}
+
+fn write_loads(text: &mut String, plan: &Plan) -> fmt::Result {
+    writeln!(text, "\nLoad")?;
+    if plan.loads.is_empty() {
+        writeln!(text, "  none")?;
+    }
+    for (load, ip) in plan.loads.iter().zip(&plan.client_ips) {
+        writeln!(text, "  {} (from {ip}): {}", load.name, sentence(load))?;
+    }
+    Ok(())
+}
+
+/// A load in a sentence.
+fn sentence(load: &Load) -> String {
+    let workers = counted(load.workers.into(), "worker");
+    let pace = match load.pace {
+        Pace::Open { per_second } => format!("{workers} start {per_second} operations a second on a schedule"),
+        Pace::Closed => format!("{workers}, each starting an operation when its last has ended"),
+    };
+    let total: u64 = load.mix.iter().map(|op| u64::from(op.weight())).sum();
+    let share = |op: &Op| 100.0 * f64::from(op.weight()) / total.max(1) as f64;
+    let mix: Vec<_> = load.mix.iter().map(|op| format!("{:.0} % {}", share(op), operation(op))).collect();
+    let prefix = prefix(load);
+    let keys = load.keys.count();
+    let end = match load.operations {
+        Some(operations) => format!("{operations} operations in all"),
+        None => "to the end of the timeline".to_owned(),
+    };
+    let client = load.client;
+    format!(
+        "{pace}: {}; on the keys {prefix}1 to {prefix}{keys}; {end}; an attempt times out after {}, an operation after {}",
+        mix.join(", "),
+        client.timeout,
+        client.deadline
+    )
+}
+
+fn operation(op: &Op) -> String {
+    match op {
+        Op::Get(_) => "GET".to_owned(),
+        Op::SetThenGet(pair) => format!("SET of {}, then GET", pair.value),
+        Op::Set(set) => match set.wait {
+            Some(wait) => format!("SET of {} with WAIT {} for {}", set.value, wait.replicas, wait.timeout),
+            None => format!("SET of {}", set.value),
+        },
+    }
+}
+
+fn write_slos(text: &mut String, plan: &Plan) -> fmt::Result {
+    writeln!(text, "\nMust hold")?;
+    if plan.slos.is_empty() {
+        writeln!(text, "  every step is done, every condition is met in time")?;
+    }
+    for planned in &plan.slos {
+        writeln!(text, "  line {:<4} {}", planned.location.line, planned.slo)?;
+    }
+    if plan.snapshot {
+        writeln!(text, "  the topology's transitions are those of the recorded snapshot")?;
+    }
+    Ok(())
+}
+
+/// What must have been so for a verdict to mean anything.
+fn assumptions(plan: &Plan) -> Vec<String> {
+    let mut assumptions = vec!["the cluster was healthy before the first step".to_owned()];
+    for load in &plan.loads {
+        if let Pace::Open { per_second } = load.pace {
+            assumptions.push(format!("the load {} kept its schedule of {per_second} a second", load.name));
+        }
+    }
+    let is_fault = |step: &Step| matches!(step, Step::Kill(_) | Step::Stop(_) | Step::Pause(_));
+    if plan.steps.iter().any(|planned| is_fault(&planned.step)) {
+        assumptions.push("every fault really happened".to_owned());
+        if plan.slos.iter().any(|planned| matches!(planned.slo, Slo::LostWrites(_) | Slo::Failover(_))) {
+            assumptions.push("writes were in flight when it did".to_owned());
+        }
+    }
+    assumptions.push("this machine was not starved".to_owned());
+    assumptions
+}
+
+/// The least and the most that the run takes, without judging it.
+fn duration(plan: &Plan) -> (Duration, Duration) {
+    plan.steps.iter().fold((FORMING, FORMING), |(least, most), planned| match &planned.step {
+        Step::Run { r#for } => (least.saturating_add(r#for.0), most.saturating_add(r#for.0)),
+        Step::Until { within, .. } => (least, most.saturating_add(within.0)),
+        _ => (least, most),
+    })
+}
+
+fn round(duration: Duration) -> humantime::FormattedDuration {
+    humantime::format_duration(Duration::from_millis(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)))
+}
+
+fn counted(count: u64, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}

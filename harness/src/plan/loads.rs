@@ -1,0 +1,164 @@
+//! What is wrong with the loads.
+
+use crate::load::{Load, Op, Pace};
+use crate::scenario::{Cursor, Problem};
+use crate::vocab::{Duration, Size};
+
+use super::checker::Checker;
+
+/// The most workers of a load: each has a connection to every node.
+const WORKERS_MAX: u16 = 1_000;
+/// The least a value can be: its unique id.
+const VALUE_MIN_BYTES: u64 = 16;
+/// The most a value can be. The servers' limit is 512 MiB; a load of such values would measure the machine's memory.
+const VALUE_MAX_BYTES: u64 = 1 << 20;
+
+impl Checker<'_> {
+    /// Every load, and every pair of loads.
+    pub(super) fn check_loads(&mut self) {
+        let scenario = self.scenario;
+        for (index, load) in scenario.load.iter().enumerate() {
+            let at = self.root.field("load").index(index);
+            self.check_name(load, index, at);
+            self.check_size(load, at);
+            self.check_mix(load, at);
+            self.check_client(load, at);
+        }
+        self.check_prefixes();
+    }
+
+    fn check_name(&mut self, load: &Load, index: usize, at: Cursor<'_>) {
+        let name = &load.name;
+        let letters = name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
+        if name.is_empty() || !letters {
+            let message = format!("`{}` is not a load's name", name.escape_debug());
+            let problem = Problem::new(at.field("name").head(), message);
+            self.report(problem.help("a name is made of the letters a to z and A to Z, digits, `-` and `_`"));
+        }
+        let first = self.scenario.load[..index].iter().position(|other| other.name == *name);
+        if let Some(first) = first {
+            let other = self.root.field("load").index(first).field("name").head();
+            let problem = Problem::new(at.field("name").head(), format!("two loads are named `{name}`"));
+            self.report(problem.also(other, "the first"));
+        }
+    }
+
+    fn check_size(&mut self, load: &Load, at: Cursor<'_>) {
+        if !(1..=WORKERS_MAX).contains(&load.workers) {
+            let message = format!("a load has 1 to {WORKERS_MAX} workers, not {}", load.workers);
+            self.report(Problem::new(at.field("workers").head(), message));
+        }
+        let keys = load.keys.count();
+        if keys == 0 {
+            self.report(Problem::new(at.field("keys").head(), "a load needs at least one key"));
+        } else if load.mix.iter().any(Op::writes) && keys < u32::from(load.workers) {
+            let message = format!("{keys} keys are too few for {} workers", load.workers);
+            let problem = Problem::new(at.field("keys").head(), message);
+            self.report(problem.help("each key is written by one worker only, so each worker needs a key of its own"));
+        }
+        if load.pace == (Pace::Open { per_second: 0 }) {
+            let problem = Problem::new(at.field("pace").field("per_second").head(), "no operation would ever start");
+            self.report(problem.help("an open load needs a rate of at least 1 operation a second"));
+        }
+        if load.operations == Some(0) {
+            let problem = Problem::new(at.field("operations").head(), "a load with no operations does nothing");
+            self.report(problem.help("leave `operations` out for a load that goes on to the timeline's end"));
+        }
+    }
+
+    fn check_mix(&mut self, load: &Load, at: Cursor<'_>) {
+        let mix = at.field("mix");
+        if load.mix.is_empty() {
+            let problem = Problem::new(mix.head(), "the mix is empty: the load has nothing to do");
+            self.report(problem.help("write what it does: `mix: [Set(value: \"16B\"), Get()]`"));
+        } else if load.mix.iter().all(|op| op.weight() == 0) {
+            self.report(Problem::new(mix.head(), "every weight is 0: no operation would ever be chosen"));
+        }
+        for (index, op) in load.mix.iter().enumerate() {
+            match op {
+                Op::Set(set) => {
+                    self.check_value(set.value, mix.index(index));
+                    self.check_wait(set.wait.as_ref(), mix.index(index).field("wait"));
+                }
+                Op::SetThenGet(pair) => self.check_value(pair.value, mix.index(index)),
+                Op::Get(_) => {}
+            }
+        }
+    }
+
+    fn check_value(&mut self, value: Size, at: Cursor<'_>) {
+        let problem = Problem::new(at.field("value").head(), format!("a value cannot be of {} bytes", value.bytes));
+        if value.bytes < VALUE_MIN_BYTES {
+            self.report(problem.help("a value is at least 16B: they hold its unique id"));
+        } else if value.bytes > VALUE_MAX_BYTES {
+            self.report(problem.help("a value is at most 1MiB"));
+        }
+    }
+
+    fn check_wait(&mut self, wait: Option<&crate::load::op::Wait>, at: Cursor<'_>) {
+        let Some(wait) = wait else { return };
+        let (_, replicas) = self.shape();
+        if wait.replicas == 0 {
+            let problem = Problem::new(at.field("replicas").head(), "waiting for no replica waits for nothing");
+            self.report(problem.help("ask for at least 1, or leave `wait` out"));
+        } else if self.sound.topology && wait.replicas > replicas {
+            let message = "no master has so many replicas to wait for";
+            let problem = Problem::new(at.field("replicas").head(), message);
+            let topology = self.root.field("topology").field("replicas").head();
+            self.report(problem.also(topology, format!("each master has {replicas}")));
+        }
+        if wait.timeout == Duration::default() {
+            let problem = Problem::new(at.field("timeout").head(), "a `WAIT` with the timeout 0 waits for ever");
+            self.report(problem.help("write a time, such as `timeout: \"100ms\"`"));
+        }
+    }
+
+    fn check_client(&mut self, load: &Load, at: Cursor<'_>) {
+        let at = at.field("client");
+        let client = load.client;
+        if client.timeout == Duration::default() {
+            self.report(Problem::new(at.field("timeout").head(), "every attempt would time out at once"));
+        } else if client.timeout > client.deadline {
+            let place = if at.field("deadline").is_exact() { at.field("deadline") } else { at.field("timeout") };
+            let message = format!(
+                "the deadline of an operation, {}, is shorter than the timeout of one attempt, {}",
+                client.deadline, client.timeout
+            );
+            self.report(Problem::new(place.head(), message).help("a deadline holds at least one whole attempt"));
+        }
+    }
+
+    /// Two loads whose keys coincide. A key with two writers has no one order of writes, and losses could not be proven.
+    fn check_prefixes(&mut self) {
+        let scenario = self.scenario;
+        for (index, load) in scenario.load.iter().enumerate() {
+            let overlapping = scenario.load[..index].iter().position(|other| {
+                let write = [load, other].iter().any(|load| load.mix.iter().any(Op::writes));
+                write && load.name != other.name && keys_coincide(&prefix(load), &prefix(other))
+            });
+            if let Some(first) = overlapping {
+                let loads = self.root.field("load");
+                let message =
+                    format!("the loads `{}` and `{}` work on the same keys", scenario.load[first].name, load.name);
+                let problem = Problem::new(loads.index(index).field("prefix").head(), message)
+                    .also(
+                        loads.index(first).field("prefix").head(),
+                        format!("these keys begin with `{}`", prefix(&scenario.load[first])),
+                    )
+                    .help("give each load a prefix of its own: each key is written by one worker only");
+                self.report(problem);
+            }
+        }
+    }
+}
+
+/// What stands before the numbers of a load's keys.
+pub(super) fn prefix(load: &Load) -> String {
+    load.prefix.clone().unwrap_or_else(|| format!("{}:", load.name))
+}
+
+/// Whether a number behind one prefix can make the same key as a number behind the other: `k` + `12` is `k1` + `2`.
+fn keys_coincide(one: &str, other: &str) -> bool {
+    let digits = |rest: &str| rest.bytes().all(|byte| byte.is_ascii_digit()) && !rest.starts_with('0');
+    one.strip_prefix(other).or_else(|| other.strip_prefix(one)).is_some_and(digits)
+}

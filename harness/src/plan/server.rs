@@ -1,0 +1,131 @@
+//! What is wrong with a topology and with what runs on its nodes.
+
+use std::collections::BTreeMap;
+
+use crate::scenario::{Cursor, Problem};
+
+use super::checker::{Checker, MASTERS_MAX, NODES_MAX};
+
+/// Directives that the harness sets itself, and why.
+const RESERVED: &[(&str, &str)] = &[
+    ("port", "every node listens on 6379 of a host of its own"),
+    ("bind", "every node listens on the address of its own host"),
+    ("dir", "every node's directory is made for the run"),
+    ("logfile", "the observer reads the log"),
+    ("daemonize", "the lab starts and ends the process"),
+    ("cluster-enabled", "every node is a cluster node"),
+    ("cluster-config-file", "the lab writes and wipes it"),
+    ("cluster-port", "the bus is on 16379"),
+    ("cluster-announce-ip", "every node announces the address of its own host"),
+    ("pidfile", "the lab starts and ends the process"),
+    ("supervised", "the lab starts and ends the process"),
+    ("unixsocket", "clients come from other hosts"),
+    ("protected-mode", "the lab's network is closed"),
+];
+
+/// The least that a node can do its work in.
+const STORAGE_MIN_BYTES: u64 = 1 << 20;
+
+impl Checker<'_> {
+    /// The cluster's shape.
+    pub(super) fn check_topology(&mut self) {
+        let (masters, replicas) = self.shape();
+        let at = self.root.field("topology");
+        if !(1..=MASTERS_MAX).contains(&masters) {
+            let message = format!("a cluster has 1 to {MASTERS_MAX} masters, not {masters}");
+            self.report(Problem::new(at.field("masters").head(), message));
+            return;
+        }
+        let nodes = u32::from(masters) * (u32::from(replicas) + 1);
+        if nodes > NODES_MAX {
+            let most = NODES_MAX / u32::from(masters) - 1;
+            let problem = Problem::new(at.field("replicas").head(), format!("{nodes} nodes are too many"))
+                .label(format!("{masters} masters with {replicas} replicas each"))
+                .help(format!("at most {NODES_MAX} nodes: {masters} masters can have {most} replicas each"));
+            self.report(problem);
+        }
+    }
+
+    /// What runs on the nodes.
+    pub(super) fn check_server(&mut self) {
+        let scenario = self.scenario;
+        let server = &scenario.server;
+        let at = self.root.field("server");
+        self.check_binary(server.binary.as_deref(), at);
+        self.check_config(&server.config, at.field("config"));
+        self.check_keys(at.field("nodes"));
+        for (name, node) in &server.nodes {
+            self.known(name, at.field("nodes").key(name.as_str()));
+            let own = at.field("nodes").entry(name.as_str());
+            self.check_binary(node.binary.as_deref(), own);
+            self.check_config(&node.config, own.field("config"));
+        }
+        if server.storage.is_some_and(|storage| storage.bytes < STORAGE_MIN_BYTES) {
+            let problem = Problem::new(at.field("storage").head(), "a node cannot work in so little storage");
+            self.report(problem.help("give each node 1 MiB at least: `storage: \"256MiB\"`"));
+        }
+    }
+
+    fn check_binary(&mut self, binary: Option<&str>, at: Cursor<'_>) {
+        if binary.is_some_and(|binary| binary.trim().is_empty()) {
+            let problem = Problem::new(at.field("binary").head(), "the binary's name is empty");
+            self.report(problem.help("write a path or a name on PATH, or leave `binary` out"));
+        }
+    }
+
+    /// A key that stands in a map twice: the first would be ignored without a word.
+    fn check_keys(&mut self, at: Cursor<'_>) {
+        let mut seen = BTreeMap::new();
+        for (key, span) in at.keys() {
+            if let Some(first) = seen.get(&key).cloned() {
+                let problem = Problem::new(span, format!("`{}` stands here twice", key.escape_debug()));
+                self.report(problem.also(first, "the first"));
+            } else {
+                seen.insert(key, span);
+            }
+        }
+    }
+
+    fn check_config(&mut self, config: &BTreeMap<String, String>, at: Cursor<'_>) {
+        if at.is_exact() {
+            self.check_keys(at);
+        }
+        for (directive, value) in config {
+            if let Some(problem) = directive_problem(directive, at.key(directive)) {
+                self.report(problem);
+            } else if let Some(problem) = value_problem(directive, value, at.entry(directive)) {
+                self.report(problem);
+            }
+        }
+    }
+}
+
+fn directive_problem(directive: &str, at: Cursor<'_>) -> Option<Problem> {
+    let lowercase = directive.to_lowercase();
+    if directive.is_empty() {
+        return Some(Problem::new(at.head(), "a directive's name is empty"));
+    }
+    if directive.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        let problem = Problem::new(at.head(), format!("`{}` is not a directive's name", directive.escape_debug()));
+        return Some(problem.help("write the name as the key and its arguments as the value: `\"save\": \"60 1\"`"));
+    }
+    if let Some((name, why)) = RESERVED.iter().find(|(name, _)| *name == lowercase) {
+        let problem = Problem::new(at.head(), format!("`{name}` is set by the harness"));
+        return Some(problem.label(*why).help("leave it out"));
+    }
+    let problem = || Problem::new(at.head(), format!("`{directive}` is not written in small letters"));
+    (lowercase != directive).then(|| problem().help(format!("write `{lowercase}`")))
+}
+
+fn value_problem(directive: &str, value: &str, at: Cursor<'_>) -> Option<Problem> {
+    if value.contains(char::is_control) {
+        // A new line would smuggle in another directive.
+        return Some(Problem::new(at.head(), format!("the value of `{directive}` must be one line of text")));
+    }
+    let milliseconds = || value.parse::<u32>().is_ok_and(|number| number > 0);
+    if directive == "cluster-node-timeout" && !milliseconds() {
+        let problem = Problem::new(at.head(), format!("`{value}` is not a number of milliseconds"));
+        return Some(problem.help("the server takes whole milliseconds without a unit: `\"1000\"` for a second"));
+    }
+    None
+}

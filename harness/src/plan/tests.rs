@@ -1,0 +1,207 @@
+//! The fixtures: what is shown for each broken scenario, and what a good one becomes.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use proptest::prelude::*;
+use rstest::rstest;
+
+use super::*;
+use crate::scenario::Style;
+
+const GOOD: &str = include_str!("../../../fixtures/scenarios/good/failover_under_load.ron");
+
+fn fixtures(kind: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/scenarios").join(kind)
+}
+
+/// The scenarios of a directory, under the path that messages shall show.
+fn scenarios(kind: &str) -> Vec<(PathBuf, String)> {
+    let mut files: Vec<_> = fs::read_dir(fixtures(kind)).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "ron"));
+    files.sort();
+    let shown = |path: &PathBuf| Path::new("scenarios").join(kind).join(path.file_name().unwrap());
+    files.iter().map(|path| (shown(path), fs::read_to_string(path).unwrap())).collect()
+}
+
+fn snapshots(directory: PathBuf) -> insta::Settings {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path(directory);
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings
+}
+
+#[test]
+fn broken_scenarios_are_explained() {
+    let files = scenarios("broken");
+    assert!(files.len() >= 14, "the broken fixtures are there");
+    for (path, text) in files {
+        let problems = plan(&path, &text).unwrap_err();
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        snapshots(fixtures("broken/snapshots")).bind(|| insta::assert_snapshot!(name, problems.render(Style::Plain)));
+    }
+}
+
+#[test]
+fn a_good_scenario_is_explained() {
+    let plan = plan(Path::new("scenarios/good/failover_under_load.ron"), GOOD).unwrap();
+    snapshots(fixtures("good/snapshots")).bind(|| insta::assert_snapshot!("failover_under_load", explain(&plan)));
+}
+
+#[test]
+fn a_plan_is_filled_in() {
+    let plan = plan(Path::new("scenarios/good/failover_under_load.ron"), GOOD).unwrap();
+    assert_eq!(plan.name, "good/failover_under_load");
+    let names: Vec<_> = plan.nodes.iter().map(|node| node.name.as_str()).collect();
+    assert_eq!(names, ["A", "B", "C", "A1", "B1", "C1"]);
+    let epochs: Vec<_> = plan.nodes.iter().map(|node| node.epoch).collect();
+    assert_eq!(epochs, [1, 2, 3, 0, 0, 0]);
+    assert_eq!(plan.nodes[4].config["replica-priority"], "10");
+    assert_eq!(plan.nodes[4].config["appendonly"], "yes");
+    assert_eq!(plan.client_ips.iter().map(ToString::to_string).collect::<Vec<_>>(), ["10.128.0.8", "10.128.0.9"]);
+    assert_eq!(plan.node_timeout_ms(), 1000);
+    // Steps on one line still have places of their own.
+    let line = |step: usize| plan.steps[step].location;
+    assert_eq!(line(0), Location { line: 23, column: 9 });
+    assert_eq!((line(10).line, line(11).line), (line(12).line, line(12).line));
+    assert!(line(10).column < line(11).column);
+    assert_eq!(plan.slos[0].location.column, 9);
+}
+
+#[test]
+fn coloured_and_plain_say_the_same() {
+    for (path, text) in scenarios("broken") {
+        let problems = plan(&path, &text).unwrap_err();
+        let coloured = problems.render(Style::Coloured);
+        assert!(coloured.contains("\u{1b}["));
+        assert_eq!(anstream::adapter::strip_str(&coloured).to_string(), problems.render(Style::Plain));
+    }
+}
+
+/// What a careful author writes must not be refused.
+#[rstest]
+#[case::rolling_restart(r#"Stop(node: "A1"), Start(node: "A1"), Stop(node: "B1"), Start(node: "B1"), Until(condition: Healthy, within: "9s")"#)]
+#[case::failed_then_promoted(
+    r#"Kill(node: "A"), Until(condition: Failed("A"), within: "9s"), Until(condition: Promoted("A1"), within: "9s"),
+       Start(node: "A"), Until(condition: Replicates(node: "A", of: "A1"), within: "9s"),
+       Kill(node: "A1"), Until(condition: Promoted("A"), within: "9s"), Start(node: "A1")"#
+)]
+#[case::frozen(
+    r#"Pause(node: "A"), Until(condition: Promoted("A1"), within: "9s"), Resume(node: "A"), Kill(node: "A")"#
+)]
+#[case::killed_while_paused(r#"Pause(node: "A"), Kill(node: "A"), Wipe(node: "A"), Wipe(node: "A"), Start(node: "A")"#)]
+#[case::chosen(
+    r#"Kill(select: MasterOf(slot: 0)), Until(condition: Promoted("A1"), within: "9s"), Start(node: "A"),
+       Kill(select: RandomMaster), Until(condition: Failed("B"), within: "9s"), Start(select: Down), Start(select: Down)"#
+)]
+#[case::all_down(r#"Kill(select: Masters), Until(condition: Down, within: "9s"), Start(select: Down)"#)]
+#[case::shard_lost(
+    r#"Kill(node: "A"), Kill(node: "A1"), Until(condition: Down, within: "9s"), Start(select: Down),
+       Until(condition: Healthy, within: "9s")"#
+)]
+#[case::moved(
+    r#"Kill(node: "A1"), Wipe(select: Down), Start(select: Down), Join(node: "A1", replica_of: "B"), Kill(node: "B"),
+       Until(condition: Promoted("A1"), within: "9s"), Kill(node: "A"), Until(condition: Down, within: "9s")"#
+)]
+#[case::already_a_master(r#"Until(condition: Promoted("A"), within: "9s"), Until(condition: Synced, within: "9s")"#)]
+fn sound_timelines_are_accepted(#[case] timeline: &str) {
+    let text = format!(r#"(about: "", topology: Cluster(masters: 3, replicas: 1), timeline: [{timeline}])"#);
+    if let Err(problems) = plan(Path::new("scenarios/x/y.ron"), &text) {
+        panic!("{problems}");
+    }
+}
+
+/// A slip in one step must not make the next ones look wrong.
+#[rstest]
+#[case::unknown_node(r#"Kill(node: "Q"), Start(node: "A")"#, 1)]
+#[case::both(r#"Kill(node: "A", select: Masters), Start(node: "A")"#, 1)]
+#[case::neither(r#"Kill(), Start(node: "A")"#, 1)]
+#[case::misspelt_field(r#"Kill(nod: "A"), Start(node: "A")"#, 1)]
+#[case::misspelt_step(r#"Kil(node: "A"), Start(node: "A")"#, 1)]
+#[case::no_unit(r#"Run(for: 5), Kill(node: "A"), Kill(node: "A")"#, 1)]
+#[case::unclosed(r#"Kill(node: "A", Start(node: "A")"#, 1)]
+fn a_slip_is_reported_once(#[case] timeline: &str, #[case] count: usize) {
+    let text = format!(
+        "(about: \"\", topology: Cluster(masters: 3, replicas: 1), timeline: [{timeline}],\n\
+         slos: [Latency(quantile: 99, max: \"1s\", during: Fault)], load: [(name: \"a\", mix: [Get()], keys: Uniform(9))])"
+    );
+    let problems = plan(Path::new("scenarios/x/y.ron"), &text).unwrap_err();
+    assert_eq!(problems.list().len(), count, "{problems}");
+}
+
+#[rstest]
+#[case::topology(
+    "topology: Cluster(masters: 3, replica: 1)",
+    r#"Kill(node: "A"), Until(condition: Promoted("A1"), within: "5s")"#
+)]
+#[case::topology_name("topolgy: Cluster(masters: 3, replicas: 1)", r#"Kill(node: "A9")"#)]
+#[case::topology_gone("topology: Clust", r#"Kill(node: "A9")"#)]
+fn a_broken_topology_does_not_make_names_unknown(#[case] topology: &str, #[case] timeline: &str) {
+    let text = format!(r#"(about: "", {topology}, timeline: [{timeline}])"#);
+    let problems = plan(Path::new("scenarios/x/y.ron"), &text).unwrap_err();
+    assert_eq!(problems.list().len(), 1, "{problems}");
+}
+
+/// Whatever the text is: a plan, or problems that can be shown.
+fn never_panics(text: &str) {
+    match plan(Path::new("scenarios/x/y.ron"), text) {
+        Ok(plan) => assert!(!explain(&plan).is_empty()),
+        Err(problems) => {
+            assert!(!problems.list().is_empty());
+            for problem in problems.list() {
+                assert!(text.get(problem.span.clone()).is_some(), "{problem:?}");
+            }
+            assert!(problems.render(Style::Plain).ends_with("y.ron\n"));
+        }
+    }
+}
+
+/// A change to a text: where, of how many characters, and what comes instead.
+fn edits() -> impl Strategy<Value = Vec<(prop::sample::Index, usize, String)>> {
+    let pieces = r#"[(){}\[\]:,;"'#/*\\ r\n]{0,2}|[a-zA-Z0-9.é]{0,3}|Some\(|None|"A"|-1|NaN"#;
+    prop::collection::vec((any::<prop::sample::Index>(), 0_usize..12, pieces), 1..6)
+}
+
+fn edited(text: &str, edits: Vec<(prop::sample::Index, usize, String)>) -> String {
+    let mut chars: Vec<char> = text.chars().collect();
+    for (index, length, piece) in edits {
+        let start = index.index(chars.len() + 1);
+        let end = (start + length).min(chars.len());
+        chars.splice(start..end, piece.chars());
+    }
+    chars.into_iter().collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_text_is_survived(text in any::<String>()) {
+        never_panics(&text);
+    }
+
+    #[test]
+    fn any_punctuation_is_survived(text in r#"([(){}\[\]:,;"'#/*\\\n ]|r#|b"|/\*|Kill|node|1|é|"A"|about){0,60}"#) {
+        never_panics(&text);
+    }
+
+    #[test]
+    fn an_edited_scenario_is_survived(edits in edits()) {
+        never_panics(&edited(GOOD, edits));
+    }
+
+    #[test]
+    fn cutting_a_scenario_off_is_survived(end in 0..GOOD.len()) {
+        never_panics(GOOD.get(..end).unwrap_or(""));
+    }
+}
+
+#[test]
+fn deep_nesting_is_survived() {
+    for (open, close) in [("(", ")"), ("[", "]"), ("{1:", "}"), ("/*", "*/"), ("Some(", ")"), ("a:(", ")")] {
+        never_panics(&open.repeat(20_000));
+        never_panics(&format!("{}{}", open.repeat(20_000), close.repeat(20_000)));
+        never_panics(&format!("(about: {}{})", open.repeat(200), close.repeat(200)));
+    }
+}

@@ -1,0 +1,218 @@
+//! What is wrong with the timeline: names and bounds, and steps that cannot be done where they stand.
+
+use crate::scenario::{Cursor, Problem, Span, Step};
+use crate::vocab::{Duration, NodeName, Selector, Target};
+
+use super::checker::Checker;
+use super::life::{Action, Life, Lives};
+
+impl Checker<'_> {
+    /// Every step, and every step in the light of those before it.
+    pub(super) fn check_timeline(&mut self) {
+        let scenario = self.scenario;
+        let timeline = self.root.field("timeline");
+        if scenario.timeline.is_empty() && self.sound.timeline {
+            let problem = Problem::new(timeline.head(), "the timeline is empty: nothing would happen");
+            self.report(problem.help("let the load run at least: `timeline: [Run(for: \"2s\")]`"));
+        }
+        let mut lives = Lives::new(self.members.iter().map(|member| &member.name));
+        for (index, step) in scenario.timeline.iter().enumerate() {
+            let at = timeline.index(index);
+            self.check_step(step, at);
+            // What follows from earlier steps is certain only when all of them are as written.
+            if self.sound.topology && self.sound.timeline {
+                self.follow(&mut lives, index, step, at);
+            }
+        }
+    }
+
+    /// What can be said of a step by itself.
+    fn check_step(&mut self, step: &Step, at: Cursor<'_>) {
+        if let Some((action, target)) = Action::of(step) {
+            self.check_target(action, target, at);
+        }
+        match step {
+            Step::Run { r#for } if *r#for == Duration::default() => {
+                self.report(Problem::new(at.field("for").head(), "running for no time does nothing"));
+            }
+            Step::Join { node, replica_of } => {
+                self.known(node, at.field("node"));
+                self.known(replica_of, at.field("replica_of"));
+                if node == replica_of {
+                    self.report(Problem::new(at.field("replica_of").head(), "a node cannot replicate itself"));
+                }
+            }
+            Step::Until { condition, within } => {
+                if *within == Duration::default() {
+                    let problem = Problem::new(at.field("within").head(), "no condition can be met in no time");
+                    self.report(problem.help("write the longest it may take, such as `within: \"5s\"`"));
+                }
+                self.check_condition(condition, at.field("condition"));
+            }
+            _ => {}
+        }
+    }
+
+    fn check_target(&mut self, action: Action, target: &Target, at: Cursor<'_>) {
+        let (name, ..) = action.words();
+        match (&target.node, &target.select) {
+            (Some(node), None) => self.known(node, at.field("node")),
+            (None, Some(selector)) => self.check_selector(action, selector, at.field("select")),
+            (Some(node), Some(_)) => {
+                self.known(node, at.field("node"));
+                let problem =
+                    Problem::new(at.field("select").head(), format!("`{name}` takes `node` or `select`, not both"));
+                self.report(problem.also(at.field("node").head(), "the other one"));
+            }
+            (None, None) => {
+                let problem = Problem::new(at.head(), format!("`{name}` does not say which node"));
+                self.report(problem.help("write `node: \"A\"`, or `select: RandomMaster` to have one chosen"));
+            }
+        }
+    }
+
+    /// A selector that can only choose nodes in the wrong state.
+    fn check_selector(&mut self, action: Action, selector: &Selector, at: Cursor<'_>) {
+        let chooses = match selector {
+            Selector::Down => Life::Down,
+            Selector::Paused => Life::Paused,
+            Selector::Masters | Selector::Replicas | Selector::RandomMaster | Selector::RandomReplica => Life::Running,
+            Selector::MasterOf { .. } | Selector::ReplicasOf { .. } | Selector::MajorityOfMasters => return,
+        };
+        if action.needs().contains(&chooses) {
+            return;
+        }
+        let (name, ..) = action.words();
+        let message = format!("`{name}` needs {}, and this chooses {}", nodes_in(action.needs()), nodes_in(&[chooses]));
+        let problem = Problem::new(at.head(), message);
+        self.report(match action {
+            Action::Resume => problem.help("write `select: Paused`"),
+            Action::Start | Action::Wipe => problem.help("write `select: Down`"),
+            _ => problem,
+        });
+    }
+
+    /// What can be said of a step after those before it.
+    fn follow(&mut self, lives: &mut Lives, index: usize, step: &Step, at: Cursor<'_>) {
+        if let Some((action, target)) = Action::of(step) {
+            match (&target.node, &target.select) {
+                (Some(node), None) if self.member(node).is_some() => {
+                    self.check_act(lives, action, node, at.field("node"));
+                    lives.act(index, action, node);
+                }
+                (None, Some(selector)) => {
+                    self.check_selected(lives, action, selector, at.field("select"));
+                    lives.act_on_selected(index, action, selector);
+                }
+                // Nobody knows which node was meant.
+                _ => lives.forget(),
+            }
+        }
+        match step {
+            Step::Join { node, replica_of } => {
+                self.check_join(lives, node, replica_of, at);
+                let shard = |name| self.member(name).map(|member| member.shard);
+                lives.joined |= shard(node) != shard(replica_of);
+                if let Some(state) = lives.nodes.get_mut(node) {
+                    state.stranger = Some(false);
+                }
+            }
+            Step::Until { condition, .. } => self.check_reachable(lives, condition, at.field("condition")),
+            _ => {}
+        }
+    }
+
+    fn check_act(&mut self, lives: &Lives, action: Action, node: &NodeName, at: Cursor<'_>) {
+        let Some(life) = lives.life(node) else { return };
+        if action.needs().contains(&life) {
+            return;
+        }
+        let (name, verb, _) = action.words();
+        let mut problem = Problem::new(at.head(), format!("cannot {verb} `{node}`: it {}", self.history(lives, node)))
+            .label(format!("`{name}` needs {}", node_in(action.needs())));
+        if let Some((span, text)) = self.cause(lives, node) {
+            problem = problem.also(span, text);
+        }
+        self.report(match (action, life) {
+            (Action::Resume, Life::Down) => problem.help("`Start` starts a node that is down"),
+            (Action::Start, Life::Paused) => problem.help("`Resume` lets a paused node go on"),
+            (Action::Wipe, _) => problem.help("`Kill` or `Stop` it first"),
+            (Action::Stop, Life::Paused) => {
+                problem.help("a paused process would obey only when it goes on: `Resume` it first, or `Kill` it")
+            }
+            _ => problem,
+        });
+    }
+
+    /// A selector that certainly chooses nothing.
+    fn check_selected(&mut self, lives: &Lives, action: Action, selector: &Selector, at: Cursor<'_>) {
+        let (life, word) = match selector {
+            Selector::Down => (Life::Down, "down"),
+            Selector::Paused => (Life::Paused, "paused"),
+            _ => return,
+        };
+        // A selector of the wrong kind has been reported.
+        if lives.none_is(life) && action.needs().contains(&life) {
+            self.report(Problem::new(at.head(), format!("no node is {word} here: this chooses nothing")));
+        }
+    }
+
+    fn check_join(&mut self, lives: &Lives, node: &NodeName, replica_of: &NodeName, at: Cursor<'_>) {
+        for (name, place) in [(node, at.field("node")), (replica_of, at.field("replica_of"))] {
+            if lives.life(name).is_some_and(|life| life != Life::Running) {
+                let history = self.history(lives, name);
+                let mut problem =
+                    Problem::new(place.head(), format!("`Join` needs `{name}` running, but it {history}"));
+                if let Some((span, text)) = self.cause(lives, name) {
+                    problem = problem.also(span, text);
+                }
+                self.report(problem);
+            }
+        }
+        let stranger = |name: &NodeName| lives.nodes.get(name).and_then(|state| state.stranger);
+        if stranger(node) == Some(false) {
+            let message = format!("`{node}` is in the cluster already");
+            let problem = Problem::new(at.field("node").head(), message);
+            self.report(problem.help("only a node that was wiped has to join: `Kill`, `Wipe`, `Start`, `Join`"));
+        }
+        if node != replica_of && stranger(replica_of) == Some(true) {
+            let message = format!("`{replica_of}` was wiped and is not in the cluster itself");
+            self.report(Problem::new(at.field("replica_of").head(), message));
+        }
+    }
+
+    /// What happened to a node: `was killed at line 12`.
+    pub(super) fn history(&self, lives: &Lives, node: &NodeName) -> String {
+        match lives.nodes.get(node).and_then(|state| state.since) {
+            Some((step, action)) => {
+                let (line, _) = self.root.field("timeline").index(step).line_and_column();
+                format!("was {} at line {line}", action.words().2)
+            }
+            None => "has been running since the cluster was formed".to_owned(),
+        }
+    }
+
+    /// The step that put a node into its state.
+    pub(super) fn cause(&self, lives: &Lives, node: &NodeName) -> Option<(Span, String)> {
+        let (step, action) = lives.nodes.get(node)?.since?;
+        Some((self.root.field("timeline").index(step).head(), format!("{} here", action.words().2)))
+    }
+}
+
+fn word(life: Life) -> &'static str {
+    match life {
+        Life::Running => "running",
+        Life::Paused => "paused",
+        Life::Down => "down",
+    }
+}
+
+fn node_in(lives: &[Life]) -> String {
+    let words: Vec<_> = lives.iter().map(|&life| word(life)).collect();
+    format!("a node that is {}", words.join(" or "))
+}
+
+fn nodes_in(lives: &[Life]) -> String {
+    let words: Vec<_> = lives.iter().map(|&life| word(life)).collect();
+    format!("nodes that are {}", words.join(" or "))
+}

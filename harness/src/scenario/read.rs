@@ -1,0 +1,70 @@
+//! Text to scenario.
+
+use ron::extensions::Extensions;
+
+use super::Scenario;
+use super::decode::decode;
+use super::problem::Problem;
+use super::scan::scan;
+use super::span::{Span, Tree};
+
+/// What could be made of a scenario file.
+#[derive(Debug)]
+pub struct Read<'t> {
+    /// The scenario: as written when there is no problem, else with its errors repaired as far as they can be.
+    pub scenario: Option<Scenario>,
+    /// Where everything stands.
+    pub tree: Tree<'t>,
+    /// What is wrong with the file's structure.
+    pub problems: Vec<Problem>,
+    /// Where the scenario is not as written: nothing more can be said for sure about these places.
+    pub damaged: Vec<Span>,
+}
+
+/// RON as scenarios are written in it: `slow: "5s"` for an option (`Some("5s")` is accepted too), and
+/// `Kill(node: "A")` for a variant that holds a struct.
+pub fn options() -> ron::Options {
+    ron::Options::default().with_default_extension(Extensions::IMPLICIT_SOME | Extensions::UNWRAP_VARIANT_NEWTYPES)
+}
+
+/// Reads a scenario, and when it cannot be read, finds out all that is wrong with it. Never panics.
+pub fn read(text: &str) -> Read<'_> {
+    let (tree, mut problems) = scan(text);
+    let error = match options().from_str::<Scenario>(text) {
+        // RON has the last word: what it accepts is valid whatever the scanner thinks.
+        Ok(scenario) => return Read { scenario: Some(scenario), tree, problems: Vec::new(), damaged: Vec::new() },
+        Err(error) => error,
+    };
+    let decoded = decode(&tree);
+    problems.extend(decoded.problems);
+    if problems.is_empty() {
+        problems.push(in_rons_words(text, &error));
+    }
+    for problem in &mut problems {
+        problem.path = tree.path(&problem.span);
+    }
+    Read { scenario: decoded.scenario, tree, problems, damaged: decoded.damaged }
+}
+
+/// An error that only RON sees, such as two spellings of the same thing that scenarios have no use for.
+fn in_rons_words(text: &str, error: &ron::error::SpannedError) -> Problem {
+    let offset = |position: ron::error::Position| {
+        let line_start: usize = text.split_inclusive('\n').take(position.line.saturating_sub(1)).map(str::len).sum();
+        let line = text.get(line_start..).unwrap_or("");
+        line_start + line.chars().take(position.col.saturating_sub(1)).map(char::len_utf8).sum::<usize>()
+    };
+    let (start, end) = (offset(error.span.start), offset(error.span.end));
+    Problem::new(start.min(end)..end.max(start), format!("this is not valid here: {}", plain(&error.code)))
+}
+
+/// The error's own text, with a small letter and without Rust's names.
+fn plain(code: &ron::Error) -> String {
+    let text = match code {
+        ron::Error::ExpectedNamedStructLike(_) | ron::Error::ExpectedStructLike => "expected `(`".to_owned(),
+        ron::Error::ExpectedDifferentStructName { found, .. } => format!("unexpected name `{found}`"),
+        ron::Error::InvalidValueForType { expected, .. } => format!("expected {expected}"),
+        other => other.to_string(),
+    };
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
+}
