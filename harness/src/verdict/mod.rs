@@ -2,6 +2,5 @@
 
 mod types;
 
-pub use types::{
-    Assumption, FailoverReport, Finding, LatencySummary, LoadSummary, Outcome, Phase, PhaseTime, Status, Verdict,
-};
+pub use crate::check::{Finding, Outcome, Status};
+pub use types::{Assumption, FailoverReport, LatencySummary, LoadSummary, Phase, PhaseTime, Verdict};
