@@ -46,7 +46,7 @@ impl Latency {
             not_ok += u64::from(operation.outcome != Outcome::Ok);
         }
         let samples = nanos.len() as u64;
-        let Some(measured) = quantile(&mut nanos, self.quantile) else {
+        let Some(measured) = quantile(&mut nanos, self.quantile.fraction()) else {
             return Finding::nothing(
                 self,
                 limit,
@@ -86,12 +86,12 @@ impl Latency {
     }
 }
 
-/// The nearest-rank quantile: the smallest sample that at least that share of the samples does not exceed.
-fn quantile(nanos: &mut [u64], quantile: Percent) -> Option<u64> {
+/// The nearest-rank quantile: the smallest sample that at least that share of the samples does not exceed; none without.
+pub(crate) fn quantile(nanos: &mut [u64], fraction: f64) -> Option<u64> {
     let last = nanos.len().checked_sub(1)?;
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and the number of samples")]
     // 99.9 % of 1000 is 999.0000000000001 in binary fractions.
-    let rank = (quantile.fraction() * nanos.len() as f64 - 1e-6).ceil().max(1.0) as usize;
+    let rank = (fraction * nanos.len() as f64 - 1e-6).ceil().max(1.0) as usize;
     Some(*nanos.select_nth_unstable((rank - 1).min(last)).1)
 }
 

@@ -29,18 +29,18 @@ const EXAMPLES_MAX: usize = 3;
 
 impl LostWrites {
     /// Each key has one writer, so its writes have one order; the final read says which of them survived.
-    pub(crate) fn judge(&self, case: &Case<'_>) -> Finding {
+    pub(crate) fn judge(self, case: &Case<'_>) -> Finding {
         let limit = self.max.to_string();
         let keys = keys(case);
         if let Some(doubt) = two_writers(case, &keys) {
-            return Finding::nothing(self, limit, doubt);
+            return Finding::nothing(&self, limit, doubt);
         }
         let mut tally = Tally::default();
         for key in keys.values() {
             tally.add(case, key);
         }
         if tally.acknowledged == 0 && tally.phantoms.is_empty() {
-            return Finding::nothing(self, limit, "no write was acknowledged");
+            return Finding::nothing(&self, limit, "no write was acknowledged");
         }
         let status = match () {
             () if !tally.phantoms.is_empty() || tally.lost > self.max => Status::Fail,
@@ -52,7 +52,7 @@ impl LostWrites {
             measured: tally.measured(),
             samples: tally.acknowledged,
             note: tally.note(),
-            ..Finding::nothing(self, limit, "")
+            ..Finding::nothing(&self, limit, "")
         }
     }
 }

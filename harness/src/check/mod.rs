@@ -5,7 +5,7 @@ pub(crate) mod case;
 mod error_rate;
 mod failover;
 pub(crate) mod finding;
-mod latency;
+pub(crate) mod latency;
 mod lost_writes;
 pub(crate) mod takedown;
 #[cfg(test)]

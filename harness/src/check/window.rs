@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::calm::Calm;
 use super::case::{Worker, by_worker};
-use crate::evidence::{Evidence, Operation, OperationKind, Outcome, What};
+use crate::evidence::{Event, Evidence, Operation, OperationKind, Outcome, What};
 use crate::plan::Plan;
 use crate::vocab::Instant;
 
@@ -143,11 +143,11 @@ fn whole(evidence: &Evidence) -> Window {
     let first_event = evidence.events.first().map(|event| event.at).unwrap_or_default();
     let last_event = evidence.events.last().map(|event| event.at).unwrap_or_default();
     let mut starts = evidence.events.iter().filter(|event| matches!(event.what, What::LoadStarted { .. }));
-    let ended = |event: &&crate::evidence::Event| matches!(event.what, What::LoadEnded { .. });
+    let ended = |event: &&Event| matches!(event.what, What::LoadEnded { .. });
     let (started, ends) = (starts.clone().count(), evidence.events.iter().filter(ended));
     let all_ended = started == ends.clone().count();
     let start = starts.next().map_or(first_event, |event| event.at);
-    let end = ends.last().filter(|_| all_ended).map_or(last_event, |event| event.at);
+    let end = ends.max_by_key(|event| event.at).filter(|_| all_ended).map_or(last_event, |event| event.at);
     // A worker may be quicker than the event that announces it; its first operations count all the same.
     let operations = evidence.history.iter().filter(|operation| operation.kind != OperationKind::FinalRead);
     operations.map(|operation| operation.intended).fold(Window { start, end }, |window, intended| Window {

@@ -1,6 +1,14 @@
 //! The verdict: assumptions first, then checks, then SLOs; a pure function of plan and evidence.
 
+mod assumptions;
+mod failovers;
+mod implicit;
+mod judge;
+mod latency_log;
+mod summary;
 mod types;
 
 pub use crate::check::{Finding, Outcome, Status};
+pub use judge::judge;
+pub use latency_log::latency_log;
 pub use types::{Assumption, FailoverReport, LatencySummary, LoadSummary, Phase, PhaseTime, Verdict};
