@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::calm::Calm;
+use super::schedule::Schedule;
 use super::takedown::{self, Takedown};
 use super::window::{During, Windows};
 use crate::evidence::{Evidence, Operation, OperationKind};
@@ -22,6 +23,8 @@ pub(crate) struct Case<'a> {
     pub(crate) windows: Windows,
     /// Every time a master that owned slots was taken down, in order.
     pub(crate) takedowns: Vec<Takedown>,
+    /// Each worker's operations, in the order it did them.
+    pub(crate) workers: BTreeMap<Worker, Vec<&'a Operation>>,
     /// What each key of each load hashes to.
     pub(crate) slots: KeySlots,
 }
@@ -30,10 +33,11 @@ impl<'a> Case<'a> {
     /// Works out what several checks need.
     pub(crate) fn new(plan: &'a Plan, evidence: &'a Evidence) -> Self {
         let calm = Calm::of(evidence);
-        let windows = Windows::with_calm(plan, evidence, &calm);
+        let workers = by_worker(evidence);
+        let windows = Windows::with_calm(plan, evidence, &calm, &workers);
         let slots = KeySlots::of(&plan.loads);
         let takedowns = takedown::find(plan, evidence, &slots);
-        Self { plan, evidence, calm, windows, takedowns, slots }
+        Self { plan, evidence, calm, windows, takedowns, workers, slots }
     }
 
     /// The clients' operations; the harness' own final read is none of them.
@@ -57,6 +61,16 @@ impl<'a> Case<'a> {
             Some(load) => format!("{}{}", prefix(load), operation.key),
             None => operation.key.to_string(),
         }
+    }
+
+    /// What a load was meant to do; none if it is closed or did nothing.
+    pub(crate) fn schedule(&self, index: usize) -> Option<Schedule> {
+        Schedule::of(self.evidence, self.plan.loads.get(index)?, self.workers_of(index))
+    }
+
+    /// The workers of a load, each with its operations.
+    pub(crate) fn workers_of(&self, index: usize) -> impl Iterator<Item = (&Worker, &Vec<&'a Operation>)> {
+        self.workers.iter().filter(move |((load, _), _)| usize::from(*load) == index)
     }
 
     /// Whether no load has a schedule, so that an operation that was late in starting is not seen to be late.

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use super::During;
 use super::case::Case;
 use super::finding::{self, Finding, Status};
+use super::schedule::Schedule;
 use crate::evidence::Outcome;
 use crate::vocab::{Duration, Percent};
 
@@ -45,6 +46,8 @@ impl Latency {
             nanos.push(operation.latency_nanos());
             not_ok += u64::from(operation.outcome != Outcome::Ok);
         }
+        let not_started = self.left_waiting(case);
+        nanos.extend(&not_started);
         let samples = nanos.len() as u64;
         let Some(measured) = quantile(&mut nanos, self.quantile.fraction()) else {
             return Finding::nothing(
@@ -65,6 +68,14 @@ impl Latency {
             } else {
                 String::new()
             },
+            if not_started.is_empty() {
+                String::new()
+            } else {
+                let left = finding::count(not_started.len() as u64, "start");
+                format!(
+                    "{left} due that no worker was free for when the load ended, counted with the time waited until then"
+                )
+            },
             self.omission(case),
         ];
         Finding {
@@ -74,6 +85,14 @@ impl Latency {
             note: finding::note(notes),
             ..Finding::nothing(self, limit, "")
         }
+    }
+
+    /// How long each start of an open loop had been due that nobody got to before the load ended. To leave them out
+    /// would make an outage at the end look short.
+    fn left_waiting(&self, case: &Case<'_>) -> Vec<u64> {
+        let schedules = (0..case.plan.loads.len()).filter_map(|index| case.schedule(index));
+        let left = schedules.flat_map(Schedule::left_waiting);
+        left.filter(|(due, _)| case.windows.contains(self.during, *due)).map(|(_, waited)| waited).collect()
     }
 
     /// What a closed loop hides from a high quantile (coordinated omission).

@@ -7,9 +7,12 @@ mod failover;
 pub(crate) mod finding;
 pub(crate) mod latency;
 mod lost_writes;
+pub(crate) mod schedule;
 pub(crate) mod takedown;
 #[cfg(test)]
 pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 mod throughput;
 mod unavailability;
 pub(crate) mod window;

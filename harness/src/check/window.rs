@@ -80,13 +80,17 @@ pub struct Windows {
 impl Windows {
     /// The parts of the run that left this evidence.
     pub fn of(plan: &Plan, evidence: &Evidence) -> Self {
-        Self::with_calm(plan, evidence, &Calm::of(evidence))
+        Self::with_calm(plan, evidence, &Calm::of(evidence), &by_worker(evidence))
     }
 
-    /// [`Self::of`], for who has worked out the calm already.
-    pub(crate) fn with_calm(plan: &Plan, evidence: &Evidence, calm: &Calm) -> Self {
+    /// [`Self::of`], for who has worked out the calm and the workers already.
+    pub(crate) fn with_calm(
+        plan: &Plan,
+        evidence: &Evidence,
+        calm: &Calm,
+        workers: &BTreeMap<Worker, Vec<&Operation>>,
+    ) -> Self {
         let whole = whole(evidence);
-        let workers = by_worker(evidence);
         let load_ends: Vec<_> = plan.loads.iter().map(|load| load_window(evidence, &load.name, whole).end).collect();
         let faults = fault_moments(evidence);
         let mut windows = Vec::<Window>::new();
@@ -94,7 +98,7 @@ impl Windows {
             // What follows the next step's fault is that fault's doing; the nodes of one step belong together.
             let next = faults[index..].iter().find(|fault| fault.0 != step).map(|fault| fault.1);
             let calm_again = calm_after(calm, began, next, plan.node_timeout_ms());
-            let end = calm_again.map_or(whole.end, |calm| back_on_pace(&workers, &load_ends, calm));
+            let end = calm_again.map_or(whole.end, |calm| back_on_pace(workers, &load_ends, calm));
             let window = Window { start: began.max(whole.start), end: end.min(whole.end) };
             match windows.last_mut() {
                 _ if window.start >= window.end => {}

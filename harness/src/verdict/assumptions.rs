@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use super::implicit;
 use super::types::Assumption;
+use crate::check::schedule::scheduled;
 use crate::check::takedown::Takedown;
-use crate::check::window::load_window;
+use crate::check::window::{Window, load_window};
 use crate::check::{Case, During, Slo, finding};
 use crate::evidence::{Operation, Outcome, What};
 use crate::load::{Load, Op, Pace};
@@ -103,22 +104,19 @@ fn load_ran(case: &Case<'_>, index: usize, load: &Load) -> Assumption {
         }
         Some(_) => match load.pace {
             Pace::Closed => assume(assumed, true, operations),
-            Pace::Open { per_second } => kept_rate(case, load, per_second, own(), assumed),
+            Pace::Open { .. } => kept_rate(case, index, load, assumed),
         },
     }
 }
 
-fn kept_rate<'a>(
-    case: &Case<'_>,
-    load: &Load,
-    per_second: u32,
-    own: impl Iterator<Item = &'a Operation>,
-    assumed: String,
-) -> Assumption {
-    let frame = load_window(case.evidence, &load.name, case.windows.whole);
-    let seconds = case.windows.seconds_within(During::Steady, frame);
+fn kept_rate(case: &Case<'_>, index: usize, load: &Load, assumed: String) -> Assumption {
+    let Some(schedule) = case.schedule(index) else { return assume(assumed, false, "it did no operation") };
+    let per_second = schedule.per_second;
+    let seconds = case.windows.seconds_within(During::Steady, Window { start: schedule.origin, end: schedule.stop });
     let meant = f64::from(per_second) * seconds;
-    let started = own.filter(|operation| case.windows.contains(During::Steady, operation.started)).count() as f64;
+    let in_steady = |operation: &&Operation| case.windows.contains(During::Steady, operation.started);
+    let starts = case.workers_of(index).flat_map(|(_, operations)| scheduled(load, operations));
+    let started = starts.filter(in_steady).count() as f64;
     // At each end of the steady part every worker may be in the middle of an operation.
     let holds = started >= meant * RATE_KEPT_MIN || meant - started <= f64::from(load.workers);
     let detail = if meant < 1.0 {
