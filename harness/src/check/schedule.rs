@@ -14,7 +14,7 @@ pub(crate) struct Schedule {
     pub(crate) per_second: u32,
     /// Starts that were due when the load was stopped and that no worker got to: they are not in the history.
     pub(crate) not_started: u64,
-    /// When the last start was due.
+    /// When the load was stopped, if the history holds every start that somebody got to: the last start was due then.
     pub(crate) stop: Instant,
 }
 

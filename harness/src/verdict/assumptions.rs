@@ -112,7 +112,10 @@ fn load_ran(case: &Case<'_>, index: usize, load: &Load) -> Assumption {
 fn kept_rate(case: &Case<'_>, index: usize, load: &Load, assumed: String) -> Assumption {
     let Some(schedule) = case.schedule(index) else { return assume(assumed, false, "it did no operation") };
     let per_second = schedule.per_second;
-    let seconds = case.windows.seconds_within(During::Steady, Window { start: schedule.origin, end: schedule.stop });
+    // Not from the load's first event: before its first start it asks who owns what. And not to where the schedule got:
+    // a load that stalls would then always have kept up with itself.
+    let end = load_window(case.evidence, &load.name, case.windows.whole).end;
+    let seconds = case.windows.seconds_within(During::Steady, Window { start: schedule.origin, end });
     let meant = f64::from(per_second) * seconds;
     let in_steady = |operation: &&Operation| case.windows.contains(During::Steady, operation.started);
     let starts = case.workers_of(index).flat_map(|(_, operations)| scheduled(load, operations));

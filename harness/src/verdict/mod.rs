@@ -6,6 +6,8 @@ mod implicit;
 mod judge;
 mod latency_log;
 mod summary;
+#[cfg(test)]
+mod tests;
 mod types;
 
 pub use crate::check::{Finding, Outcome, Status};
