@@ -58,8 +58,11 @@ impl Story {
         self.plan.steps.push(PlannedStep { step, location: Location { line, column: 9 } });
     }
 
+    /// Puts an event where its time belongs, whatever was told before.
     pub(crate) fn event(&mut self, ms: u64, what: What) {
-        self.evidence.events.push(Event { at: Instant::from_millis(ms), what });
+        let at = Instant::from_millis(ms);
+        let position = self.evidence.events.partition_point(|event| event.at <= at);
+        self.evidence.events.insert(position, Event { at, what });
     }
 
     /// A step of the timeline that acted on a node and is done.

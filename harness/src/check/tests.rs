@@ -2,8 +2,9 @@ use rstest::rstest;
 
 use super::testing::{LOAD_STARTS, Story, ms};
 use super::*;
-use crate::evidence::{FaultKind, LogEvent, Outcome as Ended, What};
-use crate::load::Pace;
+use crate::evidence::{FaultKind, LogEvent, Operation, OperationKind, Outcome as Ended, TopologyRecord, What};
+use crate::load::op::SetThenGet;
+use crate::load::{Op, Pace};
 use crate::vocab::{Instant, Percent};
 
 fn percent(value: f64) -> Percent {
@@ -271,4 +272,87 @@ fn killing_a_paused_master_is_one_takedown() {
     story.end(7_000);
     assert_eq!(story.case().takedowns.len(), 1);
     assert_eq!(story.case().takedowns[0].began, Instant::from_millis(3_000));
+}
+
+/// After the calm at 4000 ms, what the first worker does at 4001 ms; when the window ends.
+#[rstest]
+#[case::on_pace(&|_: &mut Operation| {}, 4_002)]
+#[case::needs_a_retry(&|op: &mut Operation| op.attempts = 2, 5_001)]
+#[case::fails(&|op: &mut Operation| op.outcome = Ended::Fail, 5_001)]
+#[case::starts_late(&|op: &mut Operation| op.started = op.intended.plus_nanos(6_000_000), 5_001)]
+#[case::was_meant_to_start_before(&|op: &mut Operation| op.intended = Instant::from_millis(3_999), 5_001)]
+fn a_client_is_back_when_nothing_delays_it(#[case] first: &dyn Fn(&mut Operation), #[case] end: u64) {
+    let mut story = Story::formed();
+    story.fault(3_000, 0, FaultKind::Kill, "A1");
+    story.unsettled(3_015);
+    story.event(4_000, What::Settled);
+    story.write(4_001, 1, |operation| first(operation));
+    story.write(5_000, 1, |_| {});
+    story.end(6_000);
+    assert_eq!(story.case().windows.faults[0].end, Instant::from_millis(end));
+}
+
+#[test]
+fn a_client_that_never_comes_back_keeps_the_window_open() {
+    let mut story = Story::formed();
+    story.write(2_000, 1, |_| {});
+    story.write(2_000, 2, |_| {});
+    story.fault(3_000, 0, FaultKind::Wipe, "A1");
+    story.write(3_100, 1, |_| {});
+    story.end(6_000);
+    assert_eq!(story.case().windows.faults[0].end, story.case().windows.whole.end);
+}
+
+#[test]
+fn a_paused_master_does_not_know_best() {
+    let mut story = Story::formed();
+    story.hand_over("A", "A1");
+    story.view(3_000, &["B"]);
+    let (epoch, members) = (4, story.evidence.topology.last().unwrap().view.clone().unwrap().members);
+    let stale = TopologyRecord { at: Instant::from_millis(3_100), ..story.evidence.topology[0].clone() };
+    story.evidence.topology.push(stale);
+    let view = calm::view_at(&story.evidence, Instant::from_millis(4_000)).unwrap();
+    assert_eq!((view.current_epoch, &view.members), (epoch, &members));
+}
+
+#[test]
+fn a_late_view_of_the_owner_before_is_no_promotion() {
+    let mut story = Story::formed();
+    story.hand_over("A", "A1");
+    story.view(3_000, &["A1", "B"]);
+    story.fault(4_000, 0, FaultKind::Kill, "A1");
+    let late = TopologyRecord { at: Instant::from_millis(4_010), ..story.evidence.topology[2].clone() };
+    story.evidence.topology.push(late);
+    story.end(8_000);
+    let case = story.case();
+    assert_eq!(case.takedowns.len(), 1);
+    assert_eq!(case.takedowns[0].promotion, None);
+}
+
+#[test]
+fn what_follows_the_next_takedown_belongs_to_that() {
+    let mut story = Story::formed();
+    story.fault(3_000, 0, FaultKind::Pause, "A");
+    story.fault(3_300, 1, FaultKind::Resume, "A");
+    story.failover(5_000, 2, 2_000);
+    let key = story.key_of("A");
+    story.write(7_100, key, |write| write.node = Some(3));
+    story.end(9_000);
+    let case = story.case();
+    let found: Vec<_> =
+        case.takedowns.iter().map(|takedown| (takedown.promotion.is_some(), takedown.nanos())).collect();
+    assert_eq!(found, [(false, None), (true, Some(2_101_000_000))]);
+}
+
+#[test]
+fn the_second_command_of_an_entry_is_not_scheduled() {
+    let mut story = Story::formed();
+    story.plan.loads[0].pace = Pace::Open { per_second: 1_000 };
+    story.plan.loads[0].mix = vec![Op::SetThenGet(SetThenGet { weight: 1, value: crate::vocab::Size { bytes: 16 } })];
+    for at in (1_000..2_000).step_by(2) {
+        story.write(at, 1, |_| {});
+        story.write(at + 1, 1, |read| read.kind = OperationKind::Get);
+    }
+    story.end(2_000);
+    assert_eq!(story.case().schedule(0).unwrap().stop, Instant::from_millis(1_500));
 }
