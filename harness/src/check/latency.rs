@@ -30,7 +30,7 @@ impl fmt::Display for Latency {
     }
 }
 
-/// A quantile of so many samples in a hundred beyond it needs ten of them beyond it: with fewer it is one outlier's figure.
+/// A quantile needs so many samples beyond it: 1000 in all for p99. With fewer it is the figure of a single outlier.
 const SAMPLES_BEYOND_MIN: f64 = 10.0;
 
 /// A maximum is a claim about every operation; with fewer than this it says little about any other run.
@@ -72,9 +72,7 @@ impl Latency {
                 String::new()
             } else {
                 let left = finding::count(not_started.len() as u64, "start");
-                format!(
-                    "{left} due that no worker was free for when the load ended, counted with the time waited until then"
-                )
+                format!("{left} due that no worker was free for, counted with the time waited until the load ended")
             },
             self.omission(case),
         ];
@@ -105,7 +103,7 @@ impl Latency {
     }
 }
 
-/// The nearest-rank quantile: the smallest sample that at least that share of the samples does not exceed; none without.
+/// The nearest-rank quantile: the smallest sample that at least that share of the samples does not exceed.
 pub(crate) fn quantile(nanos: &mut [u64], fraction: f64) -> Option<u64> {
     let last = nanos.len().checked_sub(1)?;
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and the number of samples")]

@@ -196,7 +196,7 @@ fn calm_after(calm: &Calm, began: Instant, next: Option<Instant>, node_timeout_m
 }
 
 /// When every worker that still works has done an operation as if nothing had happened: meant to start after
-/// `calm`, started on time, and acknowledged at the first attempt. A worker that never does is away until its load ends.
+/// `calm`, started on time, and acknowledged at the first attempt. Who never does is away until its load ends.
 fn back_on_pace(workers: &BTreeMap<Worker, Vec<&Operation>>, load_ends: &[Instant], calm: Instant) -> Instant {
     let on_pace = |operation: &&&Operation| {
         operation.intended >= calm

@@ -120,7 +120,7 @@ impl Reporter<'_> {
         flags.map(|record| (record.at, record.node.clone())).min_by_key(|(at, _)| *at)
     }
 
-    /// Redis 7.0 `cluster_legacy.c`/`cluster.c`: `clusterCron`, `markNodeAsFailingIfNeeded`, `clusterHandleSlaveFailover`.
+    /// Redis 7.0 `cluster.c`: `clusterCron`, `markNodeAsFailingIfNeeded`, `clusterHandleSlaveFailover`.
     fn bound_by(&self, phase: Phase) -> String {
         let timeout = self.case.plan.node_timeout_ms();
         match phase {
