@@ -5,6 +5,9 @@ use std::fmt;
 use serde::Deserialize;
 
 use super::During;
+use super::case::Case;
+use super::finding::{self, Finding};
+use crate::evidence::Outcome;
 use crate::vocab::Percent;
 
 /// The share of operations that ended fail or unknown, after all their retries.
@@ -21,5 +24,33 @@ pub struct ErrorRate {
 impl fmt::Display for ErrorRate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "error rate {} <= {}", self.during, self.max)
+    }
+}
+
+impl ErrorRate {
+    /// Of all operations that were meant to start in the part, the share that the client gave up.
+    pub(crate) fn judge(&self, case: &Case<'_>) -> Finding {
+        let limit = format!("{} %", finding::decimals(self.max.value()));
+        let (mut samples, mut failed, mut unknown) = (0_u64, 0_u64, 0_u64);
+        for operation in case.operations_during(self.during) {
+            samples += 1;
+            failed += u64::from(operation.outcome == Outcome::Fail);
+            unknown += u64::from(operation.outcome == Outcome::Unknown);
+        }
+        if samples == 0 {
+            return Finding::nothing(
+                self,
+                limit,
+                format!("no operation was meant to start in the {} part", self.during),
+            );
+        }
+        let share = (failed + unknown) as f64 / samples as f64 * 100.0;
+        Finding {
+            status: finding::met(share <= self.max.value()),
+            measured: format!("{} %", finding::decimals(share)),
+            samples,
+            note: format!("{failed} surely not executed, {unknown} unknown"),
+            ..Finding::nothing(self, limit, "")
+        }
     }
 }

@@ -4,7 +4,10 @@ use std::fmt;
 
 use serde::Deserialize;
 
-use crate::vocab::Duration;
+use super::case::Case;
+use super::finding::{self, Finding, Status};
+use super::takedown::Takedown;
+use crate::vocab::{Duration, Instant};
 
 /// From each fault that takes a slot-owning master down to the first write that its successor acknowledged to the load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -17,5 +20,53 @@ pub struct Failover {
 impl fmt::Display for Failover {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "failover <= {}", self.max)
+    }
+}
+
+impl Failover {
+    /// Every failover of the run must be within the limit; the slowest is the measure.
+    pub(crate) fn judge(&self, case: &Case<'_>) -> Finding {
+        let limit = finding::limit(self.max);
+        if case.takedowns.is_empty() {
+            return Finding::nothing(self, limit, "no master that owned slots was taken down");
+        }
+        let end = case.evidence.events.last().map(|event| event.at).unwrap_or_default();
+        let judged: Vec<_> = case.takedowns.iter().map(|takedown| self.judge_one(takedown, end)).collect();
+        let has = |wanted: Status| judged.iter().any(|(status, _)| *status == wanted);
+        let measured: Vec<_> = case.takedowns.iter().filter_map(Takedown::nanos).collect();
+        Finding {
+            status: match () {
+                () if has(Status::Fail) => Status::Fail,
+                () if has(Status::Inconclusive) => Status::Inconclusive,
+                () => Status::Pass,
+            },
+            measured: measured.iter().max().map_or_else(|| "-".to_owned(), |slowest| finding::time(*slowest)),
+            samples: measured.len() as u64,
+            note: finding::note(judged.into_iter().map(|(_, note)| note)),
+            ..Finding::nothing(self, limit, "")
+        }
+    }
+
+    fn judge_one(&self, takedown: &Takedown, end: Instant) -> (Status, String) {
+        let (failed, max) = (&takedown.failed, self.max.as_nanos());
+        let since = |at: Instant| at.nanos_since(takedown.began);
+        let promoted = takedown.promotion.as_ref();
+        if let Some(nanos) = takedown.nanos() {
+            let successor = promoted.map_or_else(|| "another node".to_owned(), |promotion| promotion.node.to_string());
+            return (finding::met(nanos <= max), format!("{failed} to {successor} in {}", finding::time(nanos)));
+        }
+        if let Some((promotion, at)) = promoted.and_then(|promotion| Some((promotion, promotion.at()?))) {
+            let took = finding::time(since(at));
+            let note =
+                format!("{} was promoted after {took} and acknowledged no write for {failed}'s slots", promotion.node);
+            // The first write cannot come before the promotion.
+            return (if since(at) > max { Status::Fail } else { Status::Inconclusive }, note);
+        }
+        let returned = takedown.returned.filter(|at| *at < end);
+        let waited = since(returned.unwrap_or(end.min(takedown.until)));
+        let why = if returned.is_some() { "before it came back" } else { "before the run ended" };
+        let note = format!("nobody took over from {failed} in the {} {why}", finding::time(waited));
+        // Whoever stopped waiting before the limit cannot say that it was passed.
+        (if waited > max { Status::Fail } else { Status::Inconclusive }, note)
     }
 }

@@ -5,6 +5,10 @@ use std::fmt;
 use serde::Deserialize;
 
 use super::During;
+use super::case::Case;
+use super::finding::{self, Finding, Status};
+use super::schedule::Schedule;
+use crate::evidence::Outcome;
 use crate::vocab::{Duration, Percent};
 
 /// A quantile of the time from an operation's intended start to its end.
@@ -24,4 +28,95 @@ impl fmt::Display for Latency {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "p{} {} <= {}", self.quantile.value(), self.during, self.max)
     }
+}
+
+/// A quantile needs so many samples beyond it: 1000 in all for p99. With fewer it is the figure of a single outlier.
+const SAMPLES_BEYOND_MIN: f64 = 10.0;
+
+/// A maximum is a claim about every operation; with fewer than this it says little about any other run.
+const SAMPLES_OF_MAX_MIN: u64 = 100;
+
+impl Latency {
+    /// Every operation of the part counts with its full duration, whatever its outcome: to leave out those that were
+    /// given up would make an outage look fast.
+    pub(crate) fn judge(&self, case: &Case<'_>) -> Finding {
+        let limit = finding::limit(self.max);
+        let (mut nanos, mut not_ok) = (Vec::new(), 0);
+        for operation in case.operations_during(self.during) {
+            nanos.push(operation.latency_nanos());
+            not_ok += u64::from(operation.outcome != Outcome::Ok);
+        }
+        let not_started = self.left_waiting(case);
+        nanos.extend(&not_started);
+        let samples = nanos.len() as u64;
+        let Some(measured) = quantile(&mut nanos, self.quantile.fraction()) else {
+            return Finding::nothing(
+                self,
+                limit,
+                format!("no operation was meant to start in the {} part", self.during),
+            );
+        };
+        let needed = samples_needed(self.quantile);
+        let exceeded = measured > self.max.as_nanos();
+        // One operation over a maximum refutes it, however few there were.
+        let refuted = exceeded && self.quantile.value() >= 100.0;
+        let too_few = samples < needed && !refuted;
+        let notes = [
+            if too_few { format!("{needed} operations are needed for this quantile") } else { String::new() },
+            if not_ok > 0 {
+                format!("{not_ok} of them did not end ok and count with their full time")
+            } else {
+                String::new()
+            },
+            if not_started.is_empty() {
+                String::new()
+            } else {
+                let left = finding::count(not_started.len() as u64, "start");
+                format!("{left} due that no worker was free for, counted with the time waited until the load ended")
+            },
+            self.omission(case),
+        ];
+        Finding {
+            status: if too_few { Status::Inconclusive } else { finding::met(!exceeded) },
+            measured: finding::time(measured),
+            samples,
+            note: finding::note(notes),
+            ..Finding::nothing(self, limit, "")
+        }
+    }
+
+    /// How long each start of an open loop had been due that nobody got to before the load ended. To leave them out
+    /// would make an outage at the end look short.
+    fn left_waiting(&self, case: &Case<'_>) -> Vec<u64> {
+        let schedules = (0..case.plan.loads.len()).filter_map(|index| case.schedule(index));
+        let left = schedules.flat_map(Schedule::left_waiting);
+        left.filter(|(due, _)| case.windows.contains(self.during, *due)).map(|(_, waited)| waited).collect()
+    }
+
+    /// What a closed loop hides from a high quantile (coordinated omission).
+    fn omission(&self, case: &Case<'_>) -> String {
+        if self.quantile.value() < 99.0 || !case.all_closed() {
+            return String::new();
+        }
+        "closed loop: latency counts from the first attempt's start and an outage counts once for each worker"
+            .to_owned()
+    }
+}
+
+/// The nearest-rank quantile: the smallest sample that at least that share of the samples does not exceed.
+pub(crate) fn quantile(nanos: &mut [u64], fraction: f64) -> Option<u64> {
+    let last = nanos.len().checked_sub(1)?;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and the number of samples")]
+    // 99.9 % of 1000 is 999.0000000000001 in binary fractions.
+    let rank = (fraction * nanos.len() as f64 - 1e-6).ceil().max(1.0) as usize;
+    Some(*nanos.select_nth_unstable((rank - 1).min(last)).1)
+}
+
+fn samples_needed(quantile: Percent) -> u64 {
+    if quantile.value() >= 100.0 {
+        return SAMPLES_OF_MAX_MIN;
+    }
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at least 10; saturates")]
+    let needed = (SAMPLES_BEYOND_MIN / (1.0 - quantile.fraction()) - 1e-6).ceil() as u64;
+    needed
 }

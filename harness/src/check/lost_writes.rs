@@ -1,8 +1,14 @@
 //! How many acknowledged writes are gone at the end.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Deserialize;
+
+use super::case::{Case, prefix};
+use super::finding::{self, Finding, Status};
+use crate::evidence::{Operation, OperationKind, Outcome, Value};
+use crate::load::{Load, Op};
 
 /// Acknowledged writes that neither the final read nor a later write of the same key accounts for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -17,3 +23,213 @@ impl fmt::Display for LostWrites {
         write!(f, "lost writes <= {}", self.max)
     }
 }
+
+/// So many lost writes are named.
+const EXAMPLES_MAX: usize = 3;
+
+impl LostWrites {
+    /// Each key has one writer, so its writes have one order; the final read says which of them survived.
+    pub(crate) fn judge(self, case: &Case<'_>) -> Finding {
+        let limit = self.max.to_string();
+        let keys = keys(case);
+        if let Some(doubt) = two_writers(case, &keys) {
+            return Finding::nothing(&self, limit, doubt);
+        }
+        let mut tally = Tally::default();
+        for key in keys.values() {
+            tally.add(case, key);
+        }
+        if tally.acknowledged == 0 && tally.phantoms.is_empty() {
+            return Finding::nothing(&self, limit, "no write was acknowledged");
+        }
+        let status = match () {
+            () if !tally.phantoms.is_empty() || tally.lost > self.max => Status::Fail,
+            () if tally.unread_keys > 0 || tally.lost + tally.possibly_lost > self.max => Status::Inconclusive,
+            () => Status::Pass,
+        };
+        Finding {
+            status,
+            measured: tally.measured(),
+            samples: tally.acknowledged,
+            note: tally.note(),
+            ..Finding::nothing(&self, limit, "")
+        }
+    }
+}
+
+/// What the history says about one key.
+#[derive(Default)]
+struct Key<'a> {
+    /// Every write, in the one order in which its writer did them.
+    writes: Vec<&'a Operation>,
+    /// The last final read that got an answer.
+    survivor: Option<&'a Operation>,
+}
+
+/// By load and key number. A load's prefix keeps its keys apart from the others'.
+fn keys<'a>(case: &Case<'a>) -> BTreeMap<(u16, u32), Key<'a>> {
+    let mut keys = BTreeMap::<_, Key<'a>>::new();
+    for operation in &case.evidence.history {
+        let key = (operation.load, operation.key);
+        if operation.kind.writes() {
+            keys.entry(key).or_default().writes.push(operation);
+        } else if operation.kind == OperationKind::FinalRead && operation.outcome == Outcome::Ok {
+            keys.entry(key).or_default().survivor = Some(operation);
+        }
+    }
+    keys
+}
+
+/// Why some key's writes have no order, if that is so: the judgement rests on it.
+fn two_writers(case: &Case<'_>, keys: &BTreeMap<(u16, u32), Key<'_>>) -> Option<String> {
+    let shared = keys.values().find(|key| key.writes.windows(2).any(|pair| pair[0].worker != pair[1].worker));
+    if let Some(write) = shared.and_then(|key| key.writes.first()) {
+        return Some(format!("several workers wrote {}: its writes have no order", case.key_text(write)));
+    }
+    let writers: Vec<_> = case.plan.loads.iter().filter(|load| load.mix.iter().any(Op::writes)).collect();
+    writers.iter().enumerate().find_map(|(index, one)| {
+        let same_keys = |other: &&&Load| may_share_keys(&prefix(one), &prefix(other));
+        let other = writers[index + 1..].iter().find(same_keys)?;
+        Some(format!("loads {} and {} may write the same keys: their writes have no order", one.name, other.name))
+    })
+}
+
+/// Whether two prefixes differ by nothing but digits: `a` with key 11 is `a1` with key 1.
+fn may_share_keys(one: &str, other: &str) -> bool {
+    let rest = one.strip_prefix(other).or_else(|| other.strip_prefix(one));
+    rest.is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// What became of a key's acknowledged writes.
+#[derive(Debug, PartialEq, Eq)]
+enum Fate {
+    /// The survivor is the last acknowledged write or a later one.
+    Kept,
+    /// The acknowledged writes from this position on are surely gone.
+    LostFrom(usize),
+    /// The acknowledged writes from this position on were either lost, or overwritten by the survivor, whose outcome
+    /// the client did not learn and which may have taken effect after them.
+    PossiblyLostFrom(usize),
+    /// The survivor is nothing that was written to this key, or a write that surely was not executed.
+    Phantom,
+    /// Nobody knows what survived.
+    Unread,
+}
+
+impl Key<'_> {
+    fn fate(&self) -> Fate {
+        let Some(survivor) = self.survivor else { return Fate::Unread };
+        let written = match survivor.value {
+            // A write that takes effect late adds a value and never takes one away.
+            Value::Missing => return self.without_newer(Fate::LostFrom(0), 0),
+            Value::Foreign => return Fate::Phantom,
+            written @ Value::Written(_) => written,
+        };
+        let Some(position) = self.writes.iter().position(|write| write.value == written) else {
+            return Fate::Phantom;
+        };
+        let write = self.writes[position];
+        let newer = position + 1;
+        match write.outcome {
+            Outcome::Fail if write.unknown_attempts == 0 => Fate::Phantom,
+            Outcome::Ok if write.unknown_attempts == 0 => self.without_newer(Fate::LostFrom(newer), newer),
+            _ => self.without_newer(Fate::PossiblyLostFrom(newer), newer),
+        }
+    }
+
+    /// `fate`, unless no write from this position on was acknowledged.
+    fn without_newer(&self, fate: Fate, position: usize) -> Fate {
+        if self.acknowledged_from(position).next().is_some() { fate } else { Fate::Kept }
+    }
+
+    fn acknowledged_from(&self, position: usize) -> impl Iterator<Item = &Operation> {
+        self.writes[position..].iter().copied().filter(|write| write.outcome == Outcome::Ok)
+    }
+}
+
+/// All keys' fates added up.
+#[derive(Default)]
+struct Tally {
+    acknowledged: u64,
+    keys: u64,
+    lost: u64,
+    lost_keys: u64,
+    possibly_lost: u64,
+    unread_keys: u64,
+    examples: Vec<String>,
+    phantoms: Vec<String>,
+}
+
+impl Tally {
+    fn add(&mut self, case: &Case<'_>, key: &Key<'_>) {
+        let acknowledged = key.acknowledged_from(0).count() as u64;
+        self.acknowledged += acknowledged;
+        self.keys += u64::from(acknowledged > 0);
+        match key.fate() {
+            Fate::Kept => {}
+            Fate::LostFrom(position) => {
+                self.lost_keys += 1;
+                for write in key.acknowledged_from(position) {
+                    self.lost += 1;
+                    self.name(case, write);
+                }
+            }
+            Fate::PossiblyLostFrom(position) => self.possibly_lost += key.acknowledged_from(position).count() as u64,
+            Fate::Unread => self.unread_keys += u64::from(acknowledged > 0),
+            Fate::Phantom => self.phantoms.extend(key.survivor.map(|read| case.key_text(read))),
+        }
+    }
+
+    fn name(&mut self, case: &Case<'_>, write: &Operation) {
+        if self.examples.len() < EXAMPLES_MAX {
+            let node = case.node_name(write.node).map_or_else(|| "an unknown node".to_owned(), ToString::to_string);
+            let (key, value) = (case.key_text(write), value_text(write.value));
+            self.examples.push(format!("{key} = {value}, acknowledged at {} by {node}", write.ended));
+        }
+    }
+
+    fn measured(&self) -> String {
+        match self.possibly_lost {
+            0 => self.lost.to_string(),
+            possibly => format!("{} surely, {possibly} possibly", self.lost),
+        }
+    }
+
+    fn note(&self) -> String {
+        let unless_zero = |number: u64, text: String| if number == 0 { String::new() } else { text };
+        let unread = finding::count(self.unread_keys, "key");
+        let phantom = self.phantoms.first().cloned().unwrap_or_default();
+        finding::note([
+            unless_zero(
+                self.lost,
+                format!("lost on {}: {}", finding::count(self.lost_keys, "key"), self.examples.join(", ")),
+            ),
+            unless_zero(
+                self.possibly_lost,
+                format!("{} may have been overwritten by a late write of unknown outcome", self.possibly_lost),
+            ),
+            unless_zero(
+                self.phantoms.len() as u64,
+                format!(
+                    "{} with a value that was never written to it, first {phantom}",
+                    finding::count(self.phantoms.len() as u64, "key")
+                ),
+            ),
+            unless_zero(self.unread_keys, format!("{unread} with acknowledged writes could not be read at the end")),
+            format!("{} with acknowledged writes", finding::count(self.keys, "key")),
+        ])
+    }
+}
+
+/// A value's unique id in words.
+fn value_text(value: Value) -> String {
+    match value {
+        Value::Written(id) => format!("worker {}'s value {}", (id >> 40) & 0xFFFF, id & 0xFF_FFFF_FFFF),
+        Value::Missing => "nothing".to_owned(),
+        Value::Foreign => "a foreign value".to_owned(),
+    }
+}
+
+#[cfg(test)]
+#[path = "lost_writes_tests.rs"]
+mod tests;

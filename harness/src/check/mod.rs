@@ -1,24 +1,35 @@
 //! The checks, one a file: each a pure function from evidence and a specification to a finding.
 
+mod calm;
+pub(crate) mod case;
 mod error_rate;
 mod failover;
-mod latency;
+pub(crate) mod finding;
+pub(crate) mod latency;
 mod lost_writes;
+pub(crate) mod schedule;
+pub(crate) mod takedown;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 mod throughput;
 mod unavailability;
-mod window;
+pub(crate) mod window;
 
 use std::fmt;
 
 use serde::Deserialize;
 
+pub(crate) use case::Case;
 pub use error_rate::ErrorRate;
 pub use failover::Failover;
+pub use finding::{Finding, Outcome, Status};
 pub use latency::Latency;
 pub use lost_writes::LostWrites;
 pub use throughput::Throughput;
 pub use unavailability::Unavailability;
-pub use window::During;
+pub use window::{During, Window, Windows};
 
 /// What must hold. The accepted vocabulary is this list.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
@@ -48,5 +59,24 @@ impl fmt::Display for Slo {
             Self::LostWrites(slo) => slo.fmt(f),
             Self::Unavailability(slo) => slo.fmt(f),
         }
+    }
+}
+
+impl Slo {
+    /// Judges the run by this SLO.
+    pub(crate) fn judge(&self, case: &Case<'_>) -> Finding {
+        match self {
+            Self::Failover(slo) => slo.judge(case),
+            Self::Latency(slo) => slo.judge(case),
+            Self::Throughput(slo) => slo.judge(case),
+            Self::ErrorRate(slo) => slo.judge(case),
+            Self::LostWrites(slo) => slo.judge(case),
+            Self::Unavailability(slo) => slo.judge(case),
+        }
+    }
+
+    /// Whether a machine that stalls can make a good server miss it. It cannot make one lose writes.
+    pub(crate) fn is_about_time(&self) -> bool {
+        !matches!(self, Self::LostWrites(_))
     }
 }

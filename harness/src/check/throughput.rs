@@ -5,6 +5,9 @@ use std::fmt;
 use serde::Deserialize;
 
 use super::During;
+use super::case::Case;
+use super::finding::{self, Finding};
+use crate::evidence::Outcome;
 
 /// Operations that ended ok in each second, on average over the part of the run.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
@@ -20,5 +23,30 @@ pub struct Throughput {
 impl fmt::Display for Throughput {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "throughput {} >= {}/s", self.during, self.min)
+    }
+}
+
+impl Throughput {
+    /// An operation counts where it ended; one that was waiting for its end makes the part one with a load on it.
+    pub(crate) fn judge(&self, case: &Case<'_>) -> Finding {
+        let limit = format!("{}/s", finding::decimals(self.min));
+        let (mut ok, mut samples) = (0_u64, 0);
+        for operation in case.client_operations() {
+            let ended_here = case.windows.contains(self.during, operation.ended);
+            ok += u64::from(ended_here && operation.outcome == Outcome::Ok);
+            samples += u64::from(ended_here || case.windows.contains(self.during, operation.intended));
+        }
+        let seconds = case.windows.seconds(self.during);
+        if samples == 0 || seconds <= 0.0 {
+            return Finding::nothing(self, limit, format!("no operation was done in the {} part", self.during));
+        }
+        let rate = ok as f64 / seconds;
+        Finding {
+            status: finding::met(rate >= self.min),
+            measured: format!("{}/s", finding::decimals(rate)),
+            samples,
+            note: format!("{} ended ok in {} s", finding::count(ok, "operation"), finding::decimals(seconds)),
+            ..Finding::nothing(self, limit, "")
+        }
     }
 }

@@ -1,8 +1,15 @@
 //! The parts of a run that an SLO can be about.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Deserialize;
+
+use super::calm::Calm;
+use super::case::{Worker, by_worker};
+use crate::evidence::{Event, Evidence, Operation, OperationKind, Outcome, What};
+use crate::plan::Plan;
+use crate::vocab::Instant;
 
 /// The part of a run that an SLO is about.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
@@ -25,4 +32,181 @@ impl fmt::Display for During {
             Self::Whole => "whole",
         })
     }
+}
+
+/// An operation that starts later than this after its intended start is not on its client's pace.
+const PACE_NANOS_MAX: u64 = 5_000_000;
+
+/// Two fault windows with less between them are one: the observer looks every 20 ms and may not have noticed the first.
+const STEADY_NANOS_MIN: u64 = 100_000_000;
+
+/// A stretch of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// Its first moment.
+    pub start: Instant,
+    /// The moment after its last.
+    pub end: Instant,
+}
+
+impl Window {
+    /// Whether the moment lies in it.
+    pub fn contains(self, at: Instant) -> bool {
+        (self.start..self.end).contains(&at)
+    }
+
+    /// Its length in nanoseconds.
+    pub fn nanos(self) -> u64 {
+        self.end.nanos_since(self.start)
+    }
+
+    /// The part of it that lies in `other` too; empty if none does.
+    #[must_use]
+    pub fn within(self, other: Self) -> Self {
+        let start = self.start.max(other.start);
+        Self { start, end: self.end.min(other.end).max(start) }
+    }
+}
+
+/// The parts of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Windows {
+    /// From the first load's start to the last load's end; to the last event if a load did not end.
+    pub whole: Window,
+    /// The fault windows within it: in order, apart from each other.
+    pub faults: Vec<Window>,
+}
+
+impl Windows {
+    /// The parts of the run that left this evidence.
+    pub fn of(plan: &Plan, evidence: &Evidence) -> Self {
+        Self::with_calm(plan, evidence, &Calm::of(evidence), &by_worker(evidence))
+    }
+
+    /// [`Self::of`], for who has worked out the calm and the workers already.
+    pub(crate) fn with_calm(
+        plan: &Plan,
+        evidence: &Evidence,
+        calm: &Calm,
+        workers: &BTreeMap<Worker, Vec<&Operation>>,
+    ) -> Self {
+        let whole = whole(evidence);
+        let load_ends: Vec<_> = plan.loads.iter().map(|load| load_window(evidence, &load.name, whole).end).collect();
+        let faults = fault_moments(evidence);
+        let mut windows = Vec::<Window>::new();
+        for (index, &(step, began)) in faults.iter().enumerate() {
+            // What follows the next step's fault is that fault's doing; the nodes of one step belong together.
+            let next = faults[index..].iter().find(|fault| fault.0 != step).map(|fault| fault.1);
+            let calm_again = calm_after(calm, began, next, plan.node_timeout_ms());
+            let end = calm_again.map_or(whole.end, |calm| back_on_pace(workers, &load_ends, calm));
+            let window = Window { start: began.max(whole.start), end: end.min(whole.end) };
+            match windows.last_mut() {
+                _ if window.start >= window.end => {}
+                Some(last) if window.start.nanos_since(last.end) < STEADY_NANOS_MIN => {
+                    last.end = last.end.max(window.end);
+                }
+                _ => windows.push(window),
+            }
+        }
+        Self { whole, faults: windows }
+    }
+
+    /// Steady or Fault; none outside the whole.
+    pub fn part_of(&self, at: Instant) -> Option<During> {
+        let after = self.faults.partition_point(|window| window.end <= at);
+        let in_fault = self.faults.get(after).is_some_and(|window| window.contains(at));
+        let part = if in_fault { During::Fault } else { During::Steady };
+        self.whole.contains(at).then_some(part)
+    }
+
+    /// Whether the moment lies in that part.
+    pub fn contains(&self, during: During, at: Instant) -> bool {
+        self.part_of(at).is_some_and(|part| during == During::Whole || during == part)
+    }
+
+    /// How much of that part lies within `frame`, in seconds.
+    pub fn seconds_within(&self, during: During, frame: Window) -> f64 {
+        let whole = self.whole.within(frame).nanos();
+        let fault: u64 = self.faults.iter().map(|window| window.within(frame).nanos()).sum();
+        let nanos = match during {
+            During::Steady => whole - fault,
+            During::Fault => fault,
+            During::Whole => whole,
+        };
+        nanos as f64 / 1e9
+    }
+
+    /// The length of that part in seconds.
+    pub fn seconds(&self, during: During) -> f64 {
+        self.seconds_within(during, self.whole)
+    }
+}
+
+/// From the first load's start to the last load's end. Every operation's intended start lies within.
+fn whole(evidence: &Evidence) -> Window {
+    let first_event = evidence.events.first().map(|event| event.at).unwrap_or_default();
+    let last_event = evidence.events.last().map(|event| event.at).unwrap_or_default();
+    let mut starts = evidence.events.iter().filter(|event| matches!(event.what, What::LoadStarted { .. }));
+    let ended = |event: &&Event| matches!(event.what, What::LoadEnded { .. });
+    let (started, ends) = (starts.clone().count(), evidence.events.iter().filter(ended));
+    let all_ended = started == ends.clone().count();
+    let start = starts.next().map_or(first_event, |event| event.at);
+    let end = ends.max_by_key(|event| event.at).filter(|_| all_ended).map_or(last_event, |event| event.at);
+    // A worker may be quicker than the event that announces it; its first operations count all the same.
+    let operations = evidence.history.iter().filter(|operation| operation.kind != OperationKind::FinalRead);
+    operations.map(|operation| operation.intended).fold(Window { start, end }, |window, intended| Window {
+        start: window.start.min(intended),
+        end: window.end.max(intended.plus_nanos(1)),
+    })
+}
+
+/// When a load ran: its own events where there are any, else the whole.
+pub(crate) fn load_window(evidence: &Evidence, name: &str, whole: Window) -> Window {
+    let find =
+        |wanted: &dyn Fn(&What) -> bool| evidence.events.iter().find(|event| wanted(&event.what)).map(|event| event.at);
+    Window {
+        start: find(&|what| matches!(what, What::LoadStarted { load } if load == name)).unwrap_or(whole.start),
+        end: find(&|what| matches!(what, What::LoadEnded { load, .. } if load == name)).unwrap_or(whole.end),
+    }
+}
+
+/// Every fault's step and beginning, in order of the latter.
+fn fault_moments(evidence: &Evidence) -> Vec<(Option<usize>, Instant)> {
+    let mut moments: Vec<_> = evidence
+        .events
+        .iter()
+        .filter_map(|event| match event.what {
+            What::Fault { step, began, .. } => Some((step, began)),
+            _ => None,
+        })
+        .collect();
+    moments.sort_by_key(|(_, began)| *began);
+    moments
+}
+
+/// When the cluster is calm for good after a fault; none if never.
+///
+/// A fault shows late: the observer looks every 20 ms and may still record calm that it saw before, a flag is raised
+/// 1.0 to 1.5 node timeouts after the death and an election starts up to a second later. So until that time has passed
+/// (or the next fault begins) every loss of calm belongs to this fault; without any, the fault disturbed nothing.
+fn calm_after(calm: &Calm, began: Instant, next: Option<Instant>, node_timeout_ms: u64) -> Option<Instant> {
+    let grace_ends = began.plus_nanos((2 * node_timeout_ms + 1_000) * 1_000_000);
+    let belongs_until = next.map_or(grace_ends, |next| next.min(grace_ends));
+    calm.from(calm.last_lost_in(began, belongs_until).unwrap_or(began))
+}
+
+/// When every worker that still works has done an operation as if nothing had happened: meant to start after
+/// `calm`, started on time, and acknowledged at the first attempt. Who never does is away until its load ends.
+fn back_on_pace(workers: &BTreeMap<Worker, Vec<&Operation>>, load_ends: &[Instant], calm: Instant) -> Instant {
+    let on_pace = |operation: &&&Operation| {
+        operation.intended >= calm
+            && operation.outcome == Outcome::Ok
+            && operation.attempts == 1
+            && operation.started.nanos_since(operation.intended) <= PACE_NANOS_MAX
+    };
+    let back = workers.iter().map(|((load, _), operations)| {
+        let load_end = load_ends.get(usize::from(*load)).copied().unwrap_or_default();
+        operations.iter().find(on_pace).map_or(load_end, |operation| operation.ended)
+    });
+    back.max().map_or(calm, |last| last.max(calm))
 }

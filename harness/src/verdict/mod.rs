@@ -1,7 +1,16 @@
 //! The verdict: assumptions first, then checks, then SLOs; a pure function of plan and evidence.
 
+mod assumptions;
+mod failovers;
+mod implicit;
+mod judge;
+mod latency_log;
+mod summary;
+#[cfg(test)]
+mod tests;
 mod types;
 
-pub use types::{
-    Assumption, FailoverReport, Finding, LatencySummary, LoadSummary, Outcome, Phase, PhaseTime, Status, Verdict,
-};
+pub use crate::check::{Finding, Outcome, Status};
+pub use judge::judge;
+pub use latency_log::latency_log;
+pub use types::{Assumption, FailoverReport, LatencySummary, LoadSummary, Phase, PhaseTime, Verdict};

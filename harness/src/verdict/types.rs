@@ -4,33 +4,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::check::{Finding, Outcome};
 use crate::evidence::LoadTotals;
 use crate::vocab::{Instant, NodeName};
-
-/// The three ends of a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Outcome {
-    /// Every assumption held and every check and SLO was met, with samples.
-    Pass,
-    /// The assumptions held and something was not met.
-    Fail,
-    /// The run cannot tell: an assumption did not hold, or there was nothing to judge.
-    Inconclusive,
-}
-
-impl fmt::Display for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Pass => "PASS",
-            Self::Fail => "FAIL",
-            Self::Inconclusive => "INCONCLUSIVE",
-        })
-    }
-}
-
-/// How a single check or SLO ended.
-pub type Status = Outcome;
 
 /// What the run makes of its evidence.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -62,25 +38,6 @@ pub struct Assumption {
     pub holds: bool,
     /// The figures.
     pub detail: String,
-}
-
-/// What a check found.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Finding {
-    /// What was asked, such as `p99 steady <= 10ms`.
-    pub check: String,
-    /// How it ended.
-    pub status: Status,
-    /// The limit, such as `10 ms`.
-    pub limit: String,
-    /// What was measured, such as `2.69 ms`; a dash when nothing was.
-    pub measured: String,
-    /// How many samples the measurement rests on.
-    pub samples: u64,
-    /// The line of the scenario file; none for the checks that every run has.
-    pub line: Option<usize>,
-    /// What a reader needs to know beside the figures; empty if nothing.
-    pub note: String,
 }
 
 /// A failover, phase by phase.

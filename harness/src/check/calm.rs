@@ -1,0 +1,91 @@
+//! When the cluster was calm: settled, and serving every slot.
+
+use std::collections::BTreeMap;
+
+use crate::evidence::{Evidence, Health, NodeView, TopologyRecord, What};
+use crate::vocab::{Instant, NodeName, SLOT_COUNT};
+
+/// The moments at which the cluster became calm or ceased to be.
+///
+/// Settled alone is not enough to end a fault: between FAIL and promotion all nodes agree that a shard is down.
+pub(crate) struct Calm {
+    /// Flips in order; the cluster is not calm before the first.
+    flips: Vec<(Instant, bool)>,
+}
+
+impl Calm {
+    /// Reads events and views side by side.
+    pub(crate) fn of(evidence: &Evidence) -> Self {
+        let mut changes: Vec<(Instant, Change<'_>)> =
+            evidence.topology.iter().map(|record| (record.at, Change::View(record))).collect();
+        changes.extend(evidence.events.iter().filter_map(|event| match event.what {
+            // `Formed` says all that settled and healthy mean; the observer may be a moment behind it.
+            What::Formed | What::Settled => Some((event.at, Change::Settled(true))),
+            What::Unsettled { .. } => Some((event.at, Change::Settled(false))),
+            _ => None,
+        }));
+        changes.sort_by_key(|(at, _)| *at);
+        let mut views = Views::default();
+        let (mut settled, mut flips) = (false, Vec::<(Instant, bool)>::new());
+        for (at, change) in changes {
+            match change {
+                Change::View(record) => views.take(record),
+                Change::Settled(now) => settled = now,
+            }
+            let calm = settled && views.best().is_none_or(serves_every_slot);
+            if calm != flips.last().is_some_and(|flip| flip.1) {
+                flips.push((at, calm));
+            }
+        }
+        Self { flips }
+    }
+
+    /// Whether the cluster was calm at a moment.
+    pub(crate) fn at(&self, at: Instant) -> bool {
+        let flips_before = self.flips.partition_point(|flip| flip.0 <= at);
+        flips_before.checked_sub(1).is_some_and(|last| self.flips[last].1)
+    }
+
+    /// When it was calm again after a moment: that moment itself if it was calm then; none if it never was.
+    pub(crate) fn from(&self, at: Instant) -> Option<Instant> {
+        if self.at(at) { Some(at) } else { self.flips.iter().find(|flip| flip.0 > at && flip.1).map(|flip| flip.0) }
+    }
+
+    /// The last moment in `[from, to)` at which it ceased to be calm.
+    pub(crate) fn last_lost_in(&self, from: Instant, to: Instant) -> Option<Instant> {
+        self.flips.iter().rev().find(|flip| !flip.1 && (from..to).contains(&flip.0)).map(|flip| flip.0)
+    }
+}
+
+enum Change<'a> {
+    View(&'a TopologyRecord),
+    Settled(bool),
+}
+
+/// Every node's latest view.
+#[derive(Default)]
+struct Views<'a>(BTreeMap<&'a NodeName, (Instant, Option<&'a NodeView>)>);
+
+impl<'a> Views<'a> {
+    fn take(&mut self, record: &'a TopologyRecord) {
+        self.0.insert(&record.node, (record.at, record.view.as_ref()));
+    }
+
+    /// The view that knows most: of the highest epoch, and of those the latest. A paused node's last view is neither.
+    fn best(&self) -> Option<&'a NodeView> {
+        let seen = self.0.values().filter_map(|&(at, view)| view.map(|view| (at, view)));
+        seen.max_by_key(|(at, view)| (view.current_epoch, *at)).map(|(_, view)| view)
+    }
+}
+
+/// The cluster as the node that knew most saw it at a moment; none if nobody had been asked yet.
+pub(crate) fn view_at(evidence: &Evidence, at: Instant) -> Option<&NodeView> {
+    let mut views = Views::default();
+    evidence.topology.iter().filter(|record| record.at <= at).for_each(|record| views.take(record));
+    views.best()
+}
+
+fn serves_every_slot(view: &NodeView) -> bool {
+    let live = view.members.values().filter(|member| member.health != Health::Fail);
+    live.map(|member| member.slots.len()).sum::<usize>() == usize::from(SLOT_COUNT)
+}

@@ -1,0 +1,115 @@
+//! Everything a check may look at, worked out once.
+
+use std::collections::BTreeMap;
+
+use super::calm::Calm;
+use super::schedule::Schedule;
+use super::takedown::{self, Takedown};
+use super::window::{During, Windows};
+use crate::evidence::{Evidence, Operation, OperationKind};
+use crate::load::{Load, Pace};
+use crate::plan::Plan;
+use crate::vocab::{NodeName, Slot};
+
+/// A run to be judged.
+pub(crate) struct Case<'a> {
+    /// What should have happened.
+    pub(crate) plan: &'a Plan,
+    /// What happened.
+    pub(crate) evidence: &'a Evidence,
+    /// When the cluster was calm.
+    pub(crate) calm: Calm,
+    /// The parts of the run.
+    pub(crate) windows: Windows,
+    /// Every time a master that owned slots was taken down, in order.
+    pub(crate) takedowns: Vec<Takedown>,
+    /// Each worker's operations, in the order it did them.
+    pub(crate) workers: BTreeMap<Worker, Vec<&'a Operation>>,
+    /// What each key of each load hashes to.
+    pub(crate) slots: KeySlots,
+}
+
+impl<'a> Case<'a> {
+    /// Works out what several checks need.
+    pub(crate) fn new(plan: &'a Plan, evidence: &'a Evidence) -> Self {
+        let calm = Calm::of(evidence);
+        let workers = by_worker(evidence);
+        let windows = Windows::with_calm(plan, evidence, &calm, &workers);
+        let slots = KeySlots::of(&plan.loads);
+        let takedowns = takedown::find(plan, evidence, &slots);
+        Self { plan, evidence, calm, windows, takedowns, workers, slots }
+    }
+
+    /// The clients' operations; the harness' own final read is none of them.
+    pub(crate) fn client_operations(&self) -> impl Iterator<Item = &'a Operation> {
+        self.evidence.history.iter().filter(|operation| operation.kind != OperationKind::FinalRead)
+    }
+
+    /// The clients' operations that were meant to start in a part of the run.
+    pub(crate) fn operations_during(&self, during: During) -> impl Iterator<Item = &'a Operation> {
+        self.client_operations().filter(move |operation| self.windows.contains(during, operation.intended))
+    }
+
+    /// The name of the node at an index of the plan.
+    pub(crate) fn node_name(&self, index: Option<u16>) -> Option<&'a NodeName> {
+        self.plan.nodes.get(usize::from(index?)).map(|node| &node.name)
+    }
+
+    /// The key as it is in the server, such as `app:17`.
+    pub(crate) fn key_text(&self, operation: &Operation) -> String {
+        match self.plan.loads.get(usize::from(operation.load)) {
+            Some(load) => format!("{}{}", prefix(load), operation.key),
+            None => operation.key.to_string(),
+        }
+    }
+
+    /// What a load was meant to do; none if it is closed or did nothing.
+    pub(crate) fn schedule(&self, index: usize) -> Option<Schedule> {
+        Schedule::of(self.evidence, self.plan.loads.get(index)?, self.workers_of(index))
+    }
+
+    /// The workers of a load, each with its operations.
+    pub(crate) fn workers_of(&self, index: usize) -> impl Iterator<Item = (&Worker, &Vec<&'a Operation>)> {
+        self.workers.iter().filter(move |((load, _), _)| usize::from(*load) == index)
+    }
+
+    /// Whether no load has a schedule, so that an operation that was late in starting is not seen to be late.
+    pub(crate) fn all_closed(&self) -> bool {
+        self.plan.loads.iter().all(|load| load.pace == Pace::Closed)
+    }
+}
+
+/// What stands before a load's key numbers: `<name>:` if the scenario does not say.
+pub(crate) fn prefix(load: &Load) -> String {
+    load.prefix.clone().unwrap_or_else(|| format!("{}:", load.name))
+}
+
+/// The slot of every key, worked out once: hashing a key for each operation again would dominate judging.
+pub(crate) struct KeySlots(Vec<Vec<Slot>>);
+
+impl KeySlots {
+    fn of(loads: &[Load]) -> Self {
+        let slots_of = |load: &Load| {
+            let prefix = prefix(load);
+            (0..=load.keys.count()).map(|key| Slot::of_key(format!("{prefix}{key}").as_bytes())).collect()
+        };
+        Self(loads.iter().map(slots_of).collect())
+    }
+
+    /// The slot an operation's key is in; none if the plan has no such load or key.
+    pub(crate) fn of_operation(&self, operation: &Operation) -> Option<Slot> {
+        self.0.get(usize::from(operation.load))?.get(usize::try_from(operation.key).ok()?).copied()
+    }
+}
+
+/// A worker: its load's index and its own.
+pub(crate) type Worker = (u16, u16);
+
+/// Each worker's operations, in the order it did them.
+pub(crate) fn by_worker(evidence: &Evidence) -> BTreeMap<Worker, Vec<&Operation>> {
+    let mut workers: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for operation in evidence.history.iter().filter(|operation| operation.kind != OperationKind::FinalRead) {
+        workers.entry((operation.load, operation.worker)).or_default().push(operation);
+    }
+    workers
+}

@@ -1,0 +1,116 @@
+//! What a check found, and how its figures are written.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::vocab::Duration;
+
+/// The three ends of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// Every assumption held and every check and SLO was met, with samples.
+    Pass,
+    /// The assumptions held and something was not met.
+    Fail,
+    /// The run cannot tell: an assumption did not hold, or there was nothing to judge.
+    Inconclusive,
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Pass => "PASS",
+            Self::Fail => "FAIL",
+            Self::Inconclusive => "INCONCLUSIVE",
+        })
+    }
+}
+
+/// How a single check or SLO ended.
+pub type Status = Outcome;
+
+/// What a check found.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Finding {
+    /// What was asked, such as `p99 steady <= 10ms`.
+    pub check: String,
+    /// How it ended.
+    pub status: Status,
+    /// The limit, such as `10 ms`.
+    pub limit: String,
+    /// What was measured, such as `2.69 ms`; a dash when nothing was.
+    pub measured: String,
+    /// How many samples the measurement rests on.
+    pub samples: u64,
+    /// The line of the scenario file; none for the checks that every run has.
+    pub line: Option<usize>,
+    /// What a reader needs to know beside the figures; empty if nothing.
+    pub note: String,
+}
+
+impl Finding {
+    /// The finding of a check that has measured nothing yet: inconclusive, so that a pass must be earned.
+    pub(crate) fn nothing(check: &impl fmt::Display, limit: String, note: impl Into<String>) -> Self {
+        Self {
+            check: check.to_string(),
+            status: Status::Inconclusive,
+            limit,
+            measured: "-".to_owned(),
+            samples: 0,
+            line: None,
+            note: note.into(),
+        }
+    }
+}
+
+/// Pass if `met`, else Fail.
+pub(crate) fn met(met: bool) -> Status {
+    if met { Status::Pass } else { Status::Fail }
+}
+
+/// A time in nanoseconds for people: `2.69 ms`, `2.31 s`; at most three decimals.
+pub(crate) fn time(nanos: u64) -> String {
+    let (value, unit) = if nanos < 1_000_000_000 { (nanos as f64 / 1e6, "ms") } else { (nanos as f64 / 1e9, "s") };
+    format!("{} {unit}", decimals(value))
+}
+
+/// A limit in the same words as what is measured against it.
+pub(crate) fn limit(duration: Duration) -> String {
+    time(duration.as_nanos())
+}
+
+/// A number with at most three decimals and no trailing zeros.
+pub(crate) fn decimals(value: f64) -> String {
+    let text = format!("{value:.3}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// `1 write`, `2 writes`.
+pub(crate) fn count(number: u64, thing: &str) -> String {
+    if number == 1 { format!("1 {thing}") } else { format!("{number} {thing}s") }
+}
+
+/// Joins the sentences of a note that are not empty.
+pub(crate) fn note(sentences: impl IntoIterator<Item = String>) -> String {
+    let sentences: Vec<_> = sentences.into_iter().filter(|sentence| !sentence.is_empty()).collect();
+    sentences.join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case(0, "0 ms")]
+    #[case(2_690_000, "2.69 ms")]
+    #[case(10_000_000, "10 ms")]
+    #[case(999_999_999, "1000 ms")]
+    #[case(2_310_000_000, "2.31 s")]
+    fn times_read_well(#[case] nanos: u64, #[case] text: &str) {
+        assert_eq!(time(nanos), text);
+    }
+}

@@ -1,0 +1,120 @@
+use rstest::rstest;
+
+use super::*;
+use crate::check::Slo;
+use crate::check::testing::{LOAD_STARTS, Story, load};
+
+const KEY: u32 = 7;
+
+/// One key's writes in words, `?` for an attempt of unknown outcome: `ok`, `ok?`, `unknown`, `fail`.
+fn story(writes: &str, survivor: &str) -> Story {
+    let mut story = Story::formed();
+    for (index, word) in writes.split_whitespace().enumerate() {
+        story.write(LOAD_STARTS + 10 * index as u64, KEY, |write| {
+            (write.outcome, write.unknown_attempts) = match word {
+                "ok" => (Outcome::Ok, 0),
+                "ok?" => (Outcome::Ok, 1),
+                "unknown" => (Outcome::Unknown, 1),
+                "short" => (Outcome::Unknown, 0),
+                "fail" => (Outcome::Fail, 0),
+                other => panic!("{other}"),
+            };
+        });
+    }
+    let value = |index: usize| story.evidence.history[index - 1].value;
+    let (value, outcome) = match survivor {
+        "missing" => (Value::Missing, Outcome::Ok),
+        "foreign" => (Value::Foreign, Outcome::Ok),
+        "other key's" => (Value::Written(Value::id(0, 1, 999)), Outcome::Ok),
+        "unreadable" => (Value::Missing, Outcome::Fail),
+        "unread" => return story,
+        index => (value(index.parse().unwrap()), Outcome::Ok),
+    };
+    story.final_read(KEY, value, outcome);
+    story
+}
+
+#[rstest]
+#[case::last_write_survives("ok ok", "2", 0, Status::Pass, "0")]
+#[case::one_write_survives("ok", "1", 0, Status::Pass, "0")]
+#[case::last_is_gone("ok ok", "1", 0, Status::Fail, "1")]
+#[case::two_are_gone("ok ok ok", "1", 0, Status::Fail, "2")]
+#[case::two_are_gone_and_allowed("ok ok ok", "1", 2, Status::Pass, "2")]
+#[case::key_is_gone("ok ok", "missing", 0, Status::Fail, "2")]
+#[case::key_is_gone_after_late_writes("unknown ok", "missing", 0, Status::Fail, "1")]
+#[case::only_unknown_is_gone("unknown", "missing", 0, Status::Inconclusive, "-")]
+#[case::unknown_took_effect("ok unknown", "2", 0, Status::Pass, "0")]
+#[case::unknown_took_no_effect("ok unknown", "1", 0, Status::Pass, "0")]
+#[case::one_of_two_unknown_took_effect("ok unknown unknown", "2", 0, Status::Pass, "0")]
+#[case::unknown_then_ok("unknown ok", "2", 0, Status::Pass, "0")]
+#[case::unknown_took_effect_late("unknown ok", "1", 0, Status::Inconclusive, "0 surely, 1 possibly")]
+#[case::late_effect_within_the_limit("unknown ok", "1", 1, Status::Pass, "0 surely, 1 possibly")]
+#[case::retry_of_an_acknowledged_write_took_effect_late("ok? ok", "1", 0, Status::Inconclusive, "0 surely, 1 possibly")]
+#[case::retry_before_the_loss("ok? ok ok", "2", 0, Status::Fail, "1")]
+#[case::retried_last_write_survives("ok ok?", "2", 0, Status::Pass, "0")]
+#[case::retried_last_write_is_gone("ok ok?", "1", 0, Status::Fail, "1")]
+#[case::wait_was_short("ok short", "2", 0, Status::Pass, "0")]
+#[case::failed_writes_lose_nothing("ok fail fail", "1", 0, Status::Pass, "0")]
+#[case::fail_between_counts_nothing("ok fail ok", "1", 0, Status::Fail, "1")]
+#[case::surely_not_executed_and_there("ok fail", "2", 0, Status::Fail, "0")]
+#[case::nobody_wrote_it("ok", "foreign", 5, Status::Fail, "0")]
+#[case::not_written_to_this_key("ok", "other key's", 0, Status::Fail, "0")]
+#[case::phantom_without_acknowledged_writes("unknown", "foreign", 0, Status::Fail, "0")]
+#[case::unreadable("ok", "unreadable", 0, Status::Inconclusive, "0")]
+#[case::not_read("ok", "unread", 0, Status::Inconclusive, "0")]
+#[case::nothing_acknowledged("fail unknown", "unread", 0, Status::Inconclusive, "-")]
+#[case::nothing_written("", "missing", 0, Status::Inconclusive, "-")]
+fn writes_are_accounted_for(
+    #[case] writes: &str,
+    #[case] survivor: &str,
+    #[case] max: u64,
+    #[case] status: Status,
+    #[case] measured: &str,
+) {
+    let finding = story(writes, survivor).judge(Slo::LostWrites(LostWrites { max }));
+    assert_eq!((finding.status, finding.measured.as_str()), (status, measured), "{}", finding.note);
+}
+
+#[test]
+fn a_loss_is_named() {
+    let finding = story("ok ok", "1").judge(Slo::LostWrites(LostWrites { max: 0 }));
+    assert!(finding.note.contains("app:7 = worker 1's value 2, acknowledged at 1.011 s by "), "{}", finding.note);
+    assert_eq!(finding.samples, 2);
+}
+
+#[test]
+fn a_proven_loss_outweighs_an_unreadable_key() {
+    let mut story = story("ok ok", "1");
+    story.write(LOAD_STARTS + 500, 8, |_| {});
+    assert_eq!(story.judge(Slo::LostWrites(LostWrites { max: 0 })).status, Status::Fail);
+}
+
+#[test]
+fn the_last_answered_final_read_counts() {
+    let mut story = story("ok", "unreadable");
+    let value = story.evidence.history[0].value;
+    story.final_read(KEY, value, Outcome::Ok);
+    assert_eq!(story.judge(Slo::LostWrites(LostWrites { max: 0 })).status, Status::Pass);
+}
+
+#[test]
+fn two_workers_on_a_key_have_no_order() {
+    let mut story = story("ok", "1");
+    story.write(LOAD_STARTS + 500, KEY, |write| write.worker = 0);
+    let finding = story.judge(Slo::LostWrites(LostWrites { max: 0 }));
+    assert_eq!(finding.status, Status::Inconclusive);
+}
+
+#[rstest]
+#[case::own_prefixes("app:", "b:", false)]
+#[case::the_same("k", "k", true)]
+#[case::a_digit_apart("k", "k1", true)]
+#[case::a_letter_apart("k", "ka", false)]
+fn loads_that_share_keys_have_no_order(#[case] one: &str, #[case] other: &str, #[case] shared: bool) {
+    let mut story = story("ok", "1");
+    story.plan.loads.push(load("b"));
+    story.plan.loads[0].prefix = Some(one.to_owned());
+    story.plan.loads[1].prefix = Some(other.to_owned());
+    let finding = story.judge(Slo::LostWrites(LostWrites { max: 0 }));
+    assert_eq!(finding.status == Status::Inconclusive, shared, "{}", finding.note);
+}

@@ -1,0 +1,68 @@
+//! What an open load was meant to do: its schedule, and what of it nobody was free to begin.
+
+use super::case::Worker;
+use crate::evidence::{Evidence, Operation, OperationKind, What};
+use crate::load::{Load, Op, Pace};
+use crate::vocab::Instant;
+
+/// An open load's schedule. Starts are evenly spaced over all workers together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Schedule {
+    /// When the first operation was meant to start.
+    pub(crate) origin: Instant,
+    /// Starts a second.
+    pub(crate) per_second: u32,
+    /// Starts that were due when the load was stopped and that no worker got to: they are not in the history.
+    pub(crate) not_started: u64,
+    /// When the load was stopped, if the history holds every start that somebody got to: the last start was due then.
+    pub(crate) stop: Instant,
+}
+
+impl Schedule {
+    /// The schedule of a load; none if it is closed or did nothing. `workers` are its workers' operations.
+    pub(crate) fn of<'a>(
+        evidence: &Evidence,
+        load: &Load,
+        workers: impl Iterator<Item = (&'a Worker, &'a Vec<&'a Operation>)>,
+    ) -> Option<Self> {
+        let Pace::Open { per_second } = load.pace else { return None };
+        let (mut origin, mut starts) = (None, 0_u64);
+        for (_, operations) in workers {
+            origin = origin.into_iter().chain(operations.iter().map(|operation| operation.intended)).min();
+            starts += scheduled(load, operations).count() as u64;
+        }
+        let origin = origin?;
+        let not_started = evidence.events.iter().find_map(|event| match &event.what {
+            What::LoadEnded { load: name, totals } if *name == load.name => Some(totals.not_started),
+            _ => None,
+        });
+        let not_started = not_started.unwrap_or(0);
+        let nanos = u128::from(starts + not_started) * 1_000_000_000 / u128::from(per_second.max(1));
+        let stop = origin.plus_nanos(u64::try_from(nanos).unwrap_or(u64::MAX));
+        Some(Self { origin, per_second, not_started, stop })
+    }
+
+    /// How long, at least, each start that nobody got to had been due when the load was stopped; with its due time.
+    pub(crate) fn left_waiting(self) -> impl Iterator<Item = (Instant, u64)> {
+        let interval = 1_000_000_000 / u64::from(self.per_second.max(1));
+        (1..=self.not_started).map(move |nth| {
+            let waited = interval.saturating_mul(nth);
+            (Instant(self.stop.0.saturating_sub(waited)), waited)
+        })
+    }
+}
+
+/// A worker's operations that the schedule called for. The second command of an entry follows the first at once.
+pub(crate) fn scheduled<'a>(load: &Load, operations: &'a [&'a Operation]) -> impl Iterator<Item = &'a Operation> {
+    let has_pairs = load.mix.iter().any(|op| matches!(op, Op::SetThenGet(_)));
+    operations.iter().enumerate().filter_map(move |(index, operation)| {
+        let before = index.checked_sub(1).map(|before| operations[before]);
+        let is_second = before.is_some_and(|before| {
+            operation.kind == OperationKind::Get
+                && before.kind == OperationKind::Set
+                && operation.key == before.key
+                && operation.intended >= before.ended
+        });
+        (!(has_pairs && is_second)).then_some(*operation)
+    })
+}

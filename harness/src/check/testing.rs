@@ -1,0 +1,288 @@
+//! Hand-made runs for the tests of judging: three shards with a replica each, told moment by moment.
+
+use std::collections::BTreeMap;
+
+use super::case::{Case, prefix};
+use super::{Finding, Slo};
+use crate::evidence::{
+    ClusterState, Event, Evidence, FaultKind, Health, LoadTotals, LogEvent, LogRecord, Member, NodeView, Operation,
+    OperationKind, Outcome, RunInfo, ServerInfo, TopologyRecord, Value, What,
+};
+use crate::lab::NodeSpec;
+use crate::load::op::Set;
+use crate::load::{Client, Keys, Load, Op, Pace};
+use crate::plan::{Location, Plan, PlannedSlo, PlannedStep};
+use crate::scenario::Step;
+use crate::vocab::{Address, Duration, Instant, NodeId, NodeName, Role, Size, Slot, SlotSet};
+
+/// When the load begins, in milliseconds.
+pub(crate) const LOAD_STARTS: u64 = 1_000;
+
+/// A plan and its evidence, told in order.
+pub(crate) struct Story {
+    pub(crate) plan: Plan,
+    pub(crate) evidence: Evidence,
+    members: BTreeMap<NodeName, Member>,
+    epoch: u64,
+    count: u64,
+}
+
+impl Story {
+    /// Six nodes, one closed load `app` of two workers on a hundred keys, node timeout 1000; nothing happened yet.
+    pub(crate) fn new() -> Self {
+        let plan = plan();
+        let members = plan.nodes.iter().map(|node| (node.name.clone(), member(node))).collect();
+        let evidence = Evidence { info: info(&plan), events: vec![], topology: vec![], history: vec![] };
+        Self { plan, evidence, members, epoch: 3, count: 0 }
+    }
+
+    /// The cluster is up and settled and the load begins.
+    pub(crate) fn formed() -> Self {
+        let mut story = Self::new();
+        for node in story.plan.nodes.clone() {
+            story.event(0, What::NodeStarted { node: node.name, pid: 2, address: node.address });
+        }
+        story.view(LOAD_STARTS, &["A", "B", "C", "A1", "B1", "C1"]);
+        story.event(LOAD_STARTS, What::Formed);
+        story.event(LOAD_STARTS, What::Settled);
+        story.event(LOAD_STARTS, What::LoadStarted { load: "app".to_owned() });
+        story
+    }
+
+    pub(crate) fn slo(&mut self, slo: Slo) {
+        self.plan.slos.push(PlannedSlo { slo, location: Location { line: 40, column: 9 } });
+    }
+
+    pub(crate) fn step(&mut self, step: Step) {
+        let line = 20 + self.plan.steps.len();
+        self.plan.steps.push(PlannedStep { step, location: Location { line, column: 9 } });
+    }
+
+    /// Puts an event where its time belongs, whatever was told before.
+    pub(crate) fn event(&mut self, ms: u64, what: What) {
+        let at = Instant::from_millis(ms);
+        let position = self.evidence.events.partition_point(|event| event.at <= at);
+        self.evidence.events.insert(position, Event { at, what });
+    }
+
+    /// A step of the timeline that acted on a node and is done.
+    pub(crate) fn fault(&mut self, ms: u64, step: usize, fault: FaultKind, node: &str) {
+        self.event(ms, What::StepStarted { step, text: fault.to_string() });
+        let proof = Some("wait status".to_owned());
+        let began = Instant::from_millis(ms);
+        self.event(ms + 1, What::Fault { step: Some(step), fault, node: node.into(), began, proof });
+        self.event(ms + 1, What::StepEnded { step });
+    }
+
+    pub(crate) fn unsettled(&mut self, ms: u64) {
+        self.event(ms, What::Unsettled { reason: "B has not noticed that A is gone".to_owned() });
+    }
+
+    pub(crate) fn log(&mut self, ms: u64, node: &str, says: LogEvent) {
+        let record = LogRecord { node: node.into(), logged: Instant::from_millis(ms), says };
+        self.event(ms + 2, What::Log(record));
+    }
+
+    /// What the nodes believe of a node from now on; seen with the next view.
+    pub(crate) fn health(&mut self, node: &str, health: Health) {
+        self.members.get_mut(&NodeName::from(node)).unwrap().health = health;
+    }
+
+    /// `successor` owns what `failed` owned, which becomes its replica; seen with the next view.
+    pub(crate) fn hand_over(&mut self, failed: &str, successor: &str) {
+        self.epoch += 1;
+        let (failed, successor) = (NodeName::from(failed), NodeName::from(successor));
+        let old = self.members.get_mut(&failed).unwrap();
+        let slots = std::mem::take(&mut old.slots);
+        (old.role, old.master) = (Role::Replica, Some(successor.clone()));
+        let new = self.members.get_mut(&successor).unwrap();
+        (new.role, new.master, new.slots, new.epoch) = (Role::Master, None, slots, self.epoch);
+    }
+
+    /// These nodes are seen to believe it.
+    pub(crate) fn view(&mut self, ms: u64, nodes: &[&str]) {
+        for node in nodes {
+            let view = NodeView {
+                state: ClusterState::Ok,
+                current_epoch: self.epoch,
+                master_link_up: None,
+                members: self.members.clone(),
+            };
+            self.evidence.topology.push(TopologyRecord {
+                at: Instant::from_millis(ms),
+                node: (*node).into(),
+                view: Some(view),
+            });
+        }
+    }
+
+    /// `A` is killed, flagged, replaced by `A1`, and all agree: the outage lasts as long as said.
+    pub(crate) fn failover(&mut self, ms: u64, step: usize, took: u64) {
+        self.fault(ms, step, FaultKind::Kill, "A");
+        self.unsettled(ms + 15);
+        self.health("A", Health::Fail);
+        self.view(ms + took / 2, &["B", "C"]);
+        self.hand_over("A", "A1");
+        self.view(ms + took, &["A1", "B", "C"]);
+        self.event(ms + took + 20, What::Settled);
+    }
+
+    /// A write of the worker `key % 2` to `key` that the owner of the plan acknowledged; changed by `change`.
+    pub(crate) fn write(&mut self, ms: u64, key: u32, change: impl FnOnce(&mut Operation)) {
+        let mut operation = self.operation(ms, key);
+        change(&mut operation);
+        self.evidence.history.push(operation);
+    }
+
+    fn operation(&mut self, ms: u64, key: u32) -> Operation {
+        self.count += 1;
+        let at = Instant::from_millis(ms);
+        let worker = u16::try_from(key % 2).unwrap();
+        let slot = self.slot(key);
+        let node = self.plan.nodes.iter().position(|node| node.slots.contains(slot)).unwrap();
+        Operation {
+            load: 0,
+            worker,
+            kind: OperationKind::Set,
+            key,
+            value: Value::Written(Value::id(0, worker, self.count)),
+            intended: at,
+            started: at,
+            ended: at.plus_nanos(1_000_000),
+            outcome: Outcome::Ok,
+            error: None,
+            attempts: 1,
+            unknown_attempts: 0,
+            node: u16::try_from(node).ok(),
+        }
+    }
+
+    fn slot(&self, key: u32) -> Slot {
+        Slot::of_key(format!("{}{key}", prefix(&self.plan.loads[0])).as_bytes())
+    }
+
+    /// The first key of the shard that this master owns by the plan.
+    pub(crate) fn key_of(&self, master: &str) -> u32 {
+        let slots = &self.plan.node(&master.into()).unwrap().slots;
+        (1..=100).find(|key| slots.contains(self.slot(*key))).unwrap()
+    }
+
+    /// Acknowledged writes of a millisecond each, at every millisecond, to one key after the other.
+    pub(crate) fn run(&mut self, from: u64, to: u64) {
+        for ms in from..to {
+            self.write(ms, u32::try_from(ms % 100).unwrap() + 1, |_| {});
+        }
+    }
+
+    /// The load ends, every key is read back as it was last acknowledged, and the evidence is complete.
+    pub(crate) fn end(&mut self, ms: u64) {
+        let mut totals = LoadTotals::default();
+        let mut last = BTreeMap::new();
+        for operation in &self.evidence.history {
+            *match operation.outcome {
+                Outcome::Ok => &mut totals.ok,
+                Outcome::Fail => &mut totals.fail,
+                Outcome::Unknown => &mut totals.unknown,
+            } += 1;
+            if operation.outcome == Outcome::Ok && operation.kind.writes() {
+                last.insert(operation.key, operation.value);
+            }
+        }
+        self.event(ms, What::LoadEnded { load: "app".to_owned(), totals });
+        let keys = last.len() as u64;
+        for (key, value) in last {
+            self.final_read(key, value, Outcome::Ok);
+        }
+        self.event(ms + 50, What::FinalRead { keys, unreadable: 0 });
+        self.event(ms + 60, What::Ended);
+    }
+
+    pub(crate) fn final_read(&mut self, key: u32, value: Value, outcome: Outcome) {
+        self.write(1_000_000, key, |read| {
+            (read.kind, read.value, read.outcome) = (OperationKind::FinalRead, value, outcome);
+            read.worker = crate::evidence::NO_WORKER;
+        });
+    }
+
+    pub(crate) fn case(&self) -> Case<'_> {
+        Case::new(&self.plan, &self.evidence)
+    }
+
+    pub(crate) fn judge(&self, slo: Slo) -> Finding {
+        slo.judge(&self.case())
+    }
+}
+
+fn plan() -> Plan {
+    let shard = |index: usize, master: bool| NodeSpec {
+        name: if master { NodeName::master(index) } else { NodeName::replica(index, 1) },
+        id: NodeId(format!("{index:040}")),
+        address: Address::of_host([10, 128, 0, 2].into()),
+        role: if master { Role::Master } else { Role::Replica },
+        master: (!master).then(|| NodeName::master(index)),
+        slots: if master { SlotSet::share(index, 3) } else { SlotSet::default() },
+        epoch: if master { index as u64 + 1 } else { 0 },
+        binary: None,
+        config: BTreeMap::from([("cluster-node-timeout".to_owned(), "1000".to_owned())]),
+    };
+    Plan {
+        name: "tests/story".to_owned(),
+        about: "A story.".to_owned(),
+        nodes: (0..3).map(|index| shard(index, true)).chain((0..3).map(|index| shard(index, false))).collect(),
+        storage: Size { bytes: 1 << 20 },
+        loads: vec![load("app")],
+        client_ips: vec![],
+        steps: vec![],
+        slos: vec![],
+        snapshot: false,
+        seed: 1,
+    }
+}
+
+pub(crate) fn load(name: &str) -> Load {
+    Load {
+        name: name.to_owned(),
+        pace: Pace::Closed,
+        workers: 2,
+        mix: vec![Op::Set(Set { weight: 1, value: Size { bytes: 16 }, wait: None })],
+        keys: Keys::Uniform(100),
+        prefix: None,
+        operations: None,
+        client: Client::default(),
+        slow: None,
+    }
+}
+
+fn member(node: &NodeSpec) -> Member {
+    Member {
+        role: node.role,
+        master: node.master.clone(),
+        slots: node.slots.clone(),
+        epoch: node.epoch,
+        health: Health::Ok,
+        handshake: false,
+    }
+}
+
+fn info(plan: &Plan) -> RunInfo {
+    let server = |node: &NodeSpec| ServerInfo {
+        node: node.name.clone(),
+        binary: "redis-server".to_owned(),
+        version: "Redis 7.0.15".to_owned(),
+    };
+    RunInfo {
+        harness_version: "0.1.0".to_owned(),
+        scenario: plan.name.clone(),
+        scenario_path: "scenarios/tests/story.ron".to_owned(),
+        seed: 1,
+        started_unix_us: 1_700_000_000_000_000,
+        kernel: "6.1.0".to_owned(),
+        processors: 2,
+        servers: plan.nodes.iter().map(server).collect(),
+    }
+}
+
+/// A duration of so many milliseconds.
+pub(crate) fn ms(milliseconds: u64) -> Duration {
+    Duration::from_millis(milliseconds)
+}

@@ -1,0 +1,358 @@
+use rstest::rstest;
+
+use super::testing::{LOAD_STARTS, Story, ms};
+use super::*;
+use crate::evidence::{FaultKind, LogEvent, Operation, OperationKind, Outcome as Ended, TopologyRecord, What};
+use crate::load::op::SetThenGet;
+use crate::load::{Op, Pace};
+use crate::vocab::{Instant, Percent};
+
+fn percent(value: f64) -> Percent {
+    Percent::try_from(value).unwrap()
+}
+
+/// A killed master, replaced after 2 s; the load ran at 1 operation each millisecond before and after.
+fn failover_story() -> Story {
+    let mut story = Story::formed();
+    story.run(LOAD_STARTS, 3_000);
+    story.failover(3_000, 0, 2_000);
+    let key = story.key_of("A");
+    story.write(3_000, key, |write| {
+        (write.ended, write.attempts, write.node) = (Instant::from_millis(5_010), 9, Some(3));
+    });
+    story.run(5_030, 7_000);
+    story.end(7_000);
+    story
+}
+
+#[test]
+fn a_fault_window_lasts_until_clients_are_on_pace() {
+    let windows = failover_story().case().windows;
+    let fault = Window { start: Instant::from_millis(3_000), end: Instant::from_millis(5_032) };
+    assert_eq!(windows.faults, [fault]);
+    assert_eq!(windows.part_of(Instant::from_millis(2_999)), Some(During::Steady));
+    assert_eq!(windows.part_of(Instant::from_millis(3_000)), Some(During::Fault));
+    assert_eq!(windows.part_of(Instant::from_millis(5_032)), Some(During::Steady));
+    assert_eq!(windows.part_of(Instant::from_millis(7_000)), None);
+    assert!((windows.seconds(During::Steady) - 3.968).abs() < 1e-9);
+}
+
+/// What an observer may record after a kill at 3000 ms, and when the window ends at the earliest.
+#[rstest]
+#[case::never_noticed(&[], 3_000)]
+#[case::noticed(&[(3_015, false), (4_000, true)], 4_000)]
+#[case::calm_seen_before_is_recorded_after(&[(3_005, true), (3_025, false), (4_000, true)], 4_000)]
+#[case::flaps_soon_after(&[(3_015, false), (4_000, true), (5_500, false), (5_600, true)], 5_600)]
+#[case::flaps_long_after(&[(3_015, false), (4_000, true), (6_500, false), (6_600, true)], 4_000)]
+#[case::never_settles(&[(3_015, false)], 7_999)]
+fn a_fault_window_outlasts_the_unrest(#[case] flips: &[(u64, bool)], #[case] end: u64) {
+    let mut story = Story::formed();
+    story.fault(3_000, 0, FaultKind::Kill, "A1");
+    for (at, settled) in flips {
+        if *settled { story.event(*at, What::Settled) } else { story.unsettled(*at) }
+    }
+    story.run(LOAD_STARTS, 8_000);
+    story.end(8_000);
+    let [fault] = story.case().windows.faults[..] else { panic!("one window") };
+    assert!((end..=end + 3).contains(&(fault.end.0 / 1_000_000)), "{fault:?}");
+}
+
+#[test]
+fn agreeing_that_a_shard_is_down_ends_no_fault() {
+    let mut story = Story::formed();
+    story.run(LOAD_STARTS, 8_000);
+    story.fault(3_000, 0, FaultKind::Kill, "A");
+    story.unsettled(3_015);
+    story.health("A", crate::evidence::Health::Fail);
+    story.view(4_200, &["B", "C"]);
+    story.event(4_210, What::Settled);
+    story.end(8_000);
+    assert_eq!(story.case().windows.faults[0].end, story.case().windows.whole.end);
+}
+
+#[test]
+fn windows_of_neighbouring_faults_merge() {
+    let mut story = Story::formed();
+    story.run(LOAD_STARTS, 8_000);
+    story.fault(3_000, 0, FaultKind::Pause, "A");
+    story.unsettled(3_015);
+    story.fault(3_200, 1, FaultKind::Resume, "A");
+    story.event(3_230, What::Settled);
+    story.fault(5_000, 2, FaultKind::Wipe, "A");
+    story.end(8_000);
+    let windows: Vec<_> =
+        story.case().windows.faults.iter().map(|w| (w.start.0 / 1_000_000, w.end.0 / 1_000_000)).collect();
+    assert_eq!(windows, [(3_000, 3_232), (5_000, 5_002)]);
+}
+
+#[rstest]
+#[case::kept(99.0, 2, During::Steady, Status::Pass)]
+#[case::missed(99.0, 2, During::Fault, Status::Inconclusive)]
+#[case::missed_by_one(100.0, 2, During::Whole, Status::Fail)]
+#[case::too_strict(50.0, 0, During::Whole, Status::Fail)]
+#[case::one_over_a_maximum_refutes_it(100.0, 100, During::Fault, Status::Fail)]
+fn latency(#[case] quantile: f64, #[case] max: u64, #[case] during: During, #[case] status: Status) {
+    let slo = Slo::Latency(Latency { quantile: percent(quantile), max: ms(max), during });
+    let finding = failover_story().judge(slo);
+    assert_eq!(finding.status, status, "{finding:?}");
+}
+
+#[rstest]
+#[case::p99(99.0, 999, 1_000)]
+#[case::p999(99.9, 9_999, 10_000)]
+#[case::p50(50.0, 19, 20)]
+#[case::max(100.0, 99, 100)]
+fn a_quantile_needs_samples(#[case] quantile: f64, #[case] too_few: u64, #[case] enough: u64) {
+    for (samples, status) in [(0, Status::Inconclusive), (too_few, Status::Inconclusive), (enough, Status::Pass)] {
+        let mut story = Story::formed();
+        story.run(LOAD_STARTS, LOAD_STARTS + samples);
+        story.end(LOAD_STARTS + 20_000);
+        let slo = Slo::Latency(Latency { quantile: percent(quantile), max: ms(10), during: During::Whole });
+        let finding = story.judge(slo);
+        assert_eq!((finding.status, finding.samples), (status, samples), "{}", finding.note);
+    }
+}
+
+#[test]
+fn slow_operations_that_fail_are_slow() {
+    let mut story = Story::formed();
+    story.run(LOAD_STARTS, 2_000);
+    for at in 2_000..2_020 {
+        story.write(at, 1, |write| {
+            (write.outcome, write.ended) = (Ended::Unknown, write.intended.plus_nanos(10_000_000_000));
+        });
+    }
+    story.end(13_000);
+    let slo = Slo::Latency(Latency { quantile: percent(99.0), max: ms(10), during: During::Whole });
+    let finding = story.judge(slo);
+    assert_eq!((finding.status, finding.measured.as_str()), (Status::Fail, "10 s"), "{}", finding.note);
+}
+
+#[test]
+fn starts_that_nobody_got_to_are_slow() {
+    let mut story = Story::formed();
+    story.plan.loads[0].pace = Pace::Open { per_second: 1_000 };
+    story.run(LOAD_STARTS, 3_000);
+    story.end(5_000);
+    let slo = Slo::Latency(Latency { quantile: percent(99.0), max: ms(10), during: During::Whole });
+    assert_eq!(story.judge(slo).status, Status::Pass);
+    for event in &mut story.evidence.events {
+        if let What::LoadEnded { totals, .. } = &mut event.what {
+            totals.not_started = 2_000;
+        }
+    }
+    let finding = story.judge(slo);
+    assert_eq!((finding.status, finding.measured.as_str()), (Status::Fail, "1.96 s"), "{}", finding.note);
+}
+
+#[rstest]
+#[case::kept(During::Whole, 600.0, Status::Pass)]
+#[case::missed(During::Whole, 700.0, Status::Fail)]
+#[case::steady(During::Steady, 990.0, Status::Pass)]
+#[case::outage(During::Fault, 10.0, Status::Fail)]
+fn throughput(#[case] during: During, #[case] min: f64, #[case] status: Status) {
+    let finding = failover_story().judge(Slo::Throughput(Throughput { min, during }));
+    assert_eq!(finding.status, status, "{finding:?}");
+}
+
+#[rstest]
+#[case(Slo::Throughput(Throughput { min: 0.0, during: During::Fault }))]
+#[case(Slo::ErrorRate(ErrorRate { max: Percent::try_from(100.0).unwrap(), during: During::Fault }))]
+#[case(Slo::Latency(Latency { quantile: Percent::try_from(0.0).unwrap(), max: ms(9_000), during: During::Fault }))]
+#[case(Slo::Failover(Failover { max: ms(9_000) }))]
+fn without_samples_nothing_passes(#[case] slo: Slo) {
+    let mut story = Story::formed();
+    story.run(LOAD_STARTS, 3_000);
+    story.end(3_000);
+    let finding = story.judge(slo);
+    assert_eq!((finding.status, finding.samples), (Status::Inconclusive, 0));
+}
+
+#[rstest]
+#[case::none(0, 0.0, Status::Pass)]
+#[case::within(10, 1.0, Status::Pass)]
+#[case::above(11, 1.0, Status::Fail)]
+fn error_rate(#[case] errors: u64, #[case] max: f64, #[case] status: Status) {
+    let mut story = Story::formed();
+    story.run(LOAD_STARTS, 2_000 - errors);
+    for at in 2_000 - errors..2_000 {
+        story.write(at, 1, |write| write.outcome = if at % 2 == 0 { Ended::Fail } else { Ended::Unknown });
+    }
+    story.end(2_000);
+    let finding = story.judge(Slo::ErrorRate(ErrorRate { max: percent(max), during: During::Whole }));
+    assert_eq!((finding.status, finding.samples), (status, 1_000), "{finding:?}");
+}
+
+/// Operations on A's slots as (intended, ended, ok); the other shards have one each.
+#[rstest]
+#[case::served(&[(1_000, 1_001, true), (1_005, 1_006, true)], 5, Status::Pass, "1 ms")]
+#[case::one_waits(&[(1_000, 3_000, true)], 1_000, Status::Fail, "2 s")]
+#[case::another_is_served_meanwhile(&[(1_000, 3_000, true), (1_900, 2_000, true)], 1_000, Status::Pass, "1 s")]
+#[case::one_takes_over_waiting(&[(1_000, 2_000, false), (1_900, 3_000, true)], 1_500, Status::Fail, "2 s")]
+#[case::at_the_same_moment(&[(1_000, 2_000, false), (2_000, 3_000, true)], 1_500, Status::Fail, "2 s")]
+#[case::pause_between_failures(&[(1_000, 2_000, false), (2_100, 3_000, true)], 1_500, Status::Inconclusive, "1 s")]
+#[case::never_again(&[(1_000, 1_001, true), (1_500, 9_000, false)], 5_000, Status::Fail, "7.5 s")]
+#[case::nobody_asked(&[(1_000, 1_001, true), (5_000, 5_001, true)], 1_000, Status::Pass, "1 ms")]
+#[case::unused_shard(&[], 1_000, Status::Inconclusive, "1 ms")]
+fn unavailability(
+    #[case] operations: &[(u64, u64, bool)],
+    #[case] max: u64,
+    #[case] status: Status,
+    #[case] measured: &str,
+) {
+    let mut story = Story::formed();
+    for shard in ["B", "C"] {
+        story.write(LOAD_STARTS, story.key_of(shard), |_| {});
+    }
+    for (intended, ended, ok) in operations {
+        story.write(*intended, story.key_of("A"), |write| {
+            write.ended = Instant::from_millis(*ended);
+            write.outcome = if *ok { Ended::Ok } else { Ended::Fail };
+        });
+    }
+    story.end(10_000);
+    let finding = story.judge(Slo::Unavailability(Unavailability { max: ms(max) }));
+    assert_eq!((finding.status, finding.measured.as_str()), (status, measured), "{}", finding.note);
+}
+
+#[rstest]
+#[case(3_000, Status::Pass)]
+#[case(2_000, Status::Fail)]
+fn failover(#[case] max: u64, #[case] status: Status) {
+    let finding = failover_story().judge(Slo::Failover(Failover { max: ms(max) }));
+    assert_eq!((finding.status, finding.measured.as_str()), (status, "2.01 s"), "{}", finding.note);
+}
+
+/// `A` is killed or paused at 3 s; what follows.
+#[rstest]
+#[case::nobody_took_over(&|_: &mut Story| {}, Status::Fail)]
+#[case::promoted_without_a_write(&|story: &mut Story| { story.hand_over("A", "A1"); story.view(4_000, &["B"]); }, Status::Inconclusive)]
+#[case::promoted_too_late(&|story: &mut Story| { story.hand_over("A", "A1"); story.view(6_500, &["B"]); }, Status::Fail)]
+#[case::promoted_by_its_log(&|story: &mut Story| story.log(4_000, "A1", LogEvent::ElectionWon), Status::Inconclusive)]
+#[case::another_shard_won(&|story: &mut Story| story.log(4_000, "B1", LogEvent::ElectionWon), Status::Fail)]
+#[case::came_back_in_time(&|story: &mut Story| story.fault(3_300, 1, FaultKind::Resume, "A"), Status::Inconclusive)]
+#[case::came_back_too_late(&|story: &mut Story| story.fault(6_300, 1, FaultKind::Resume, "A"), Status::Fail)]
+fn a_failover_without_a_write(#[case] follows: &dyn Fn(&mut Story), #[case] status: Status) {
+    let mut story = Story::formed();
+    story.run(LOAD_STARTS, 3_000);
+    story.fault(3_000, 0, FaultKind::Pause, "A");
+    follows(&mut story);
+    story.end(7_000);
+    let finding = story.judge(Slo::Failover(Failover { max: ms(3_000) }));
+    assert_eq!(finding.status, status, "{}", finding.note);
+}
+
+#[test]
+fn a_second_failover_starts_from_the_roles_of_then() {
+    let mut story = Story::formed();
+    let key = story.key_of("A");
+    let write = |story: &mut Story, at, node| story.write(at, key, |write| write.node = Some(node));
+    story.failover(3_000, 0, 2_000);
+    write(&mut story, 5_100, 3);
+    story.fault(6_000, 1, FaultKind::Start, "A");
+    story.health("A", crate::evidence::Health::Ok);
+    story.view(6_500, &["A", "A1", "B", "C"]);
+    write(&mut story, 7_999, 3);
+    story.fault(8_000, 2, FaultKind::Kill, "A1");
+    story.hand_over("A1", "A");
+    story.view(10_500, &["A", "B", "C"]);
+    write(&mut story, 10_600, 0);
+    story.fault(12_000, 3, FaultKind::Kill, "B1");
+    story.end(13_000);
+    let finding = story.judge(Slo::Failover(Failover { max: ms(3_000) }));
+    assert_eq!((finding.status, finding.samples), (Status::Pass, 2), "{}", finding.note);
+    assert_eq!(finding.note, "A to A1 in 2.101 s; A1 to A in 2.601 s");
+}
+
+#[test]
+fn killing_a_paused_master_is_one_takedown() {
+    let mut story = Story::formed();
+    story.fault(3_000, 0, FaultKind::Pause, "A");
+    story.fault(3_500, 1, FaultKind::Kill, "A");
+    story.end(7_000);
+    assert_eq!(story.case().takedowns.len(), 1);
+    assert_eq!(story.case().takedowns[0].began, Instant::from_millis(3_000));
+}
+
+/// After the calm at 4000 ms, what the first worker does at 4001 ms; when the window ends.
+#[rstest]
+#[case::on_pace(&|_: &mut Operation| {}, 4_002)]
+#[case::needs_a_retry(&|op: &mut Operation| op.attempts = 2, 5_001)]
+#[case::fails(&|op: &mut Operation| op.outcome = Ended::Fail, 5_001)]
+#[case::starts_late(&|op: &mut Operation| op.started = op.intended.plus_nanos(6_000_000), 5_001)]
+#[case::was_meant_to_start_before(&|op: &mut Operation| op.intended = Instant::from_millis(3_999), 5_001)]
+fn a_client_is_back_when_nothing_delays_it(#[case] first: &dyn Fn(&mut Operation), #[case] end: u64) {
+    let mut story = Story::formed();
+    story.fault(3_000, 0, FaultKind::Kill, "A1");
+    story.unsettled(3_015);
+    story.event(4_000, What::Settled);
+    story.write(4_001, 1, |operation| first(operation));
+    story.write(5_000, 1, |_| {});
+    story.end(6_000);
+    assert_eq!(story.case().windows.faults[0].end, Instant::from_millis(end));
+}
+
+#[test]
+fn a_client_that_never_comes_back_keeps_the_window_open() {
+    let mut story = Story::formed();
+    story.write(2_000, 1, |_| {});
+    story.write(2_000, 2, |_| {});
+    story.fault(3_000, 0, FaultKind::Wipe, "A1");
+    story.write(3_100, 1, |_| {});
+    story.end(6_000);
+    assert_eq!(story.case().windows.faults[0].end, story.case().windows.whole.end);
+}
+
+#[test]
+fn a_paused_master_does_not_know_best() {
+    let mut story = Story::formed();
+    story.hand_over("A", "A1");
+    story.view(3_000, &["B"]);
+    let (epoch, members) = (4, story.evidence.topology.last().unwrap().view.clone().unwrap().members);
+    let stale = TopologyRecord { at: Instant::from_millis(3_100), ..story.evidence.topology[0].clone() };
+    story.evidence.topology.push(stale);
+    let view = calm::view_at(&story.evidence, Instant::from_millis(4_000)).unwrap();
+    assert_eq!((view.current_epoch, &view.members), (epoch, &members));
+}
+
+#[test]
+fn a_late_view_of_the_owner_before_is_no_promotion() {
+    let mut story = Story::formed();
+    story.hand_over("A", "A1");
+    story.view(3_000, &["A1", "B"]);
+    story.fault(4_000, 0, FaultKind::Kill, "A1");
+    let late = TopologyRecord { at: Instant::from_millis(4_010), ..story.evidence.topology[2].clone() };
+    story.evidence.topology.push(late);
+    story.end(8_000);
+    let case = story.case();
+    assert_eq!(case.takedowns.len(), 1);
+    assert_eq!(case.takedowns[0].promotion, None);
+}
+
+#[test]
+fn what_follows_the_next_takedown_belongs_to_that() {
+    let mut story = Story::formed();
+    story.fault(3_000, 0, FaultKind::Pause, "A");
+    story.fault(3_300, 1, FaultKind::Resume, "A");
+    story.failover(5_000, 2, 2_000);
+    let key = story.key_of("A");
+    story.write(7_100, key, |write| write.node = Some(3));
+    story.end(9_000);
+    let case = story.case();
+    let found: Vec<_> =
+        case.takedowns.iter().map(|takedown| (takedown.promotion.is_some(), takedown.nanos())).collect();
+    assert_eq!(found, [(false, None), (true, Some(2_101_000_000))]);
+}
+
+#[test]
+fn the_second_command_of_an_entry_is_not_scheduled() {
+    let mut story = Story::formed();
+    story.plan.loads[0].pace = Pace::Open { per_second: 1_000 };
+    story.plan.loads[0].mix = vec![Op::SetThenGet(SetThenGet { weight: 1, value: crate::vocab::Size { bytes: 16 } })];
+    for at in (1_000..2_000).step_by(2) {
+        story.write(at, 1, |_| {});
+        story.write(at + 1, 1, |read| read.kind = OperationKind::Get);
+    }
+    story.end(2_000);
+    assert_eq!(story.case().schedule(0).unwrap().stop, Instant::from_millis(1_500));
+}

@@ -1,0 +1,159 @@
+//! Every failover phase by phase, each time with its source and the setting that bounds it.
+
+use super::types::{FailoverReport, Phase, PhaseTime};
+use crate::check::Case;
+use crate::check::finding;
+use crate::check::takedown::{Promotion, Takedown};
+use crate::evidence::{Health, LogEvent, LogRecord, What};
+use crate::vocab::{Instant, NodeName};
+
+/// One report for each time a master that owned slots was taken down.
+pub(super) fn reports(case: &Case<'_>) -> Vec<FailoverReport> {
+    case.takedowns.iter().map(|takedown| Reporter { case, takedown }.report()).collect()
+}
+
+/// When something was seen, and where.
+type Seen = (Instant, String);
+
+struct Reporter<'a> {
+    case: &'a Case<'a>,
+    takedown: &'a Takedown,
+}
+
+impl Reporter<'_> {
+    fn report(&self) -> FailoverReport {
+        let takedown = self.takedown;
+        let timed = |phase, seen: Option<Seen>| self.phase(phase, seen);
+        FailoverReport {
+            failed: takedown.failed.clone(),
+            promoted: takedown.promotion.as_ref().map(|promotion| promotion.node.clone()),
+            fault: takedown.fault.to_string(),
+            phases: vec![
+                timed(Phase::Fault, Some((takedown.began, "the harness' clock before the system call".to_owned()))),
+                timed(Phase::Pfail, self.pfail()),
+                timed(Phase::Fail, self.fail()),
+                timed(Phase::ElectionDelayed, self.election(|says| matches!(says, LogEvent::ElectionDelayed { .. }))),
+                timed(Phase::ElectionStarted, self.election(|says| matches!(says, LogEvent::ElectionStarted { .. }))),
+                timed(Phase::Promoted, self.promoted()),
+                timed(Phase::FirstAcceptedWrite, self.first_write()),
+                timed(Phase::AllAgree, self.all_agree()),
+            ],
+        }
+    }
+
+    fn phase(&self, phase: Phase, seen: Option<Seen>) -> PhaseTime {
+        let (at, source) = seen.map_or((None, "not seen".to_owned()), |(at, source)| (Some(at), source));
+        PhaseTime { phase, at, source, bound_by: self.bound_by(phase) }
+    }
+
+    fn pfail(&self) -> Option<Seen> {
+        let about = &self.takedown.failed;
+        let logged =
+            self.first_log(|record| matches!(&record.says, LogEvent::PossiblyFailing { about: a } if a == about));
+        log_and_view(logged, self.first_view(Health::Pfail))
+    }
+
+    fn fail(&self) -> Option<Seen> {
+        let failed = &self.takedown.failed;
+        let logged = self.first_log(|record| match &record.says {
+            LogEvent::MarkedFailing { about } | LogEvent::ToldFailing { about, .. } => about == failed,
+            _ => false,
+        });
+        log_and_view(logged, self.first_view(Health::Fail))
+    }
+
+    /// The first such line of the successor; of any of the master's replicas if nobody succeeded.
+    fn election(&self, wanted: impl Fn(&LogEvent) -> bool) -> Option<Seen> {
+        let promotion = self.takedown.promotion.as_ref();
+        let candidate = |node: &NodeName| match promotion {
+            Some(promotion) => promotion.node == *node,
+            None => self.takedown.replicas.contains(node),
+        };
+        let won = promotion.and_then(Promotion::at).unwrap_or(Instant(u64::MAX));
+        let lines: Vec<_> =
+            self.logs(|record| candidate(&record.node) && wanted(&record.says)).filter(|(at, _)| *at <= won).collect();
+        let (at, node) = lines.iter().min_by_key(|(at, _)| *at)?;
+        let rounds = if lines.len() > 1 { format!(", the first of {} rounds", lines.len()) } else { String::new() };
+        Some((*at, format!("{node}'s log{rounds}")))
+    }
+
+    fn promoted(&self) -> Option<Seen> {
+        let promotion = self.takedown.promotion.as_ref()?;
+        let logged = promotion.logged.map(|at| (at, promotion.node.clone()));
+        log_and_view(logged, promotion.viewed.clone())
+    }
+
+    fn first_write(&self) -> Option<Seen> {
+        let write = self.takedown.first_write.as_ref()?;
+        let node = self.case.node_name(write.node).map_or_else(|| "another node".to_owned(), ToString::to_string);
+        Some((write.ended, format!("history: {node} acknowledged {}", self.case.key_text(write))))
+    }
+
+    fn all_agree(&self) -> Option<Seen> {
+        let promoted = self.takedown.promotion.as_ref()?.at()?;
+        let mut settled = self.case.evidence.events.iter().filter(|event| matches!(event.what, What::Settled));
+        let first = settled.find(|event| event.at >= promoted && self.takedown.covers(event.at))?;
+        Some((first.at, "the views of all running nodes".to_owned()))
+    }
+
+    /// The lines of this failover's time that are wanted: when, and whose log.
+    fn logs(&self, wanted: impl Fn(&LogRecord) -> bool) -> impl Iterator<Item = (Instant, NodeName)> {
+        self.case.evidence.events.iter().filter_map(move |event| match &event.what {
+            What::Log(record) if wanted(record) => Some((self.takedown.logged(record)?, record.node.clone())),
+            _ => None,
+        })
+    }
+
+    fn first_log(&self, wanted: impl Fn(&LogRecord) -> bool) -> Option<(Instant, NodeName)> {
+        self.logs(wanted).min_by_key(|(at, _)| *at)
+    }
+
+    /// The first view of another node that flags the master so.
+    fn first_view(&self, health: Health) -> Option<(Instant, NodeName)> {
+        let failed = &self.takedown.failed;
+        let flags = self.case.evidence.topology.iter().filter(|record| {
+            let member = record.view.as_ref().and_then(|view| view.members.get(failed));
+            record.node != *failed
+                && self.takedown.covers(record.at)
+                && member.is_some_and(|member| member.health == health)
+        });
+        flags.map(|record| (record.at, record.node.clone())).min_by_key(|(at, _)| *at)
+    }
+
+    /// Redis 7.0 `cluster.c`: `clusterCron`, `markNodeAsFailingIfNeeded`, `clusterHandleSlaveFailover`.
+    fn bound_by(&self, phase: Phase) -> String {
+        let timeout = self.case.plan.node_timeout_ms();
+        match phase {
+            Phase::Fault => String::new(),
+            Phase::Pfail => format!("cluster-node-timeout {timeout}: 1.0 to 1.5 times after the fault"),
+            Phase::Fail => "a majority of the masters must report it, by gossip".to_owned(),
+            Phase::ElectionDelayed => "the replica's next turn after FAIL, within 100 ms".to_owned(),
+            Phase::ElectionStarted => "500 ms + 0 to 500 ms at random + rank x 1000 ms after FAIL".to_owned(),
+            Phase::Promoted => format!(
+                "a majority of the masters' votes; a lost round costs {} ms (4 x cluster-node-timeout, at least 4000)",
+                (4 * timeout).max(4_000)
+            ),
+            Phase::FirstAcceptedWrite => self.bound_of_first_write(),
+            Phase::AllAgree => "the new owner's broadcast, then gossip".to_owned(),
+        }
+    }
+
+    fn bound_of_first_write(&self) -> String {
+        let waits = self.case.plan.loads.iter().map(|load| load.client.retry_wait).max();
+        waits.map_or_else(String::new, |wait| format!("the client's retry_wait {wait}"))
+    }
+}
+
+/// The log's time where there is one, with how far the view is from it; else the view's.
+fn log_and_view(logged: Option<(Instant, NodeName)>, viewed: Option<(Instant, NodeName)>) -> Option<Seen> {
+    match (logged, viewed) {
+        (Some((at, node)), None) => Some((at, format!("{node}'s log"))),
+        (None, Some((at, node))) => Some((at, format!("{node}'s view"))),
+        (Some((at, node)), Some((seen, witness))) => {
+            let order = if seen >= at { "later" } else { "earlier" };
+            let apart = finding::time(seen.0.abs_diff(at.0));
+            Some((at, format!("{node}'s log; {witness}'s view {apart} {order}")))
+        }
+        (None, None) => None,
+    }
+}

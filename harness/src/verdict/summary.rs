@@ -1,0 +1,111 @@
+//! What each load did, and under which settings.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::types::{LatencySummary, LoadSummary};
+use crate::check::latency::quantile;
+use crate::check::window::load_window;
+use crate::check::{Case, During};
+use crate::evidence::{Evidence, LoadTotals, Operation, Outcome, What};
+use crate::load::Load;
+use crate::plan::Plan;
+
+/// Figures from the first attempt are shown beside those from the intended start where one differs by more than this.
+const WORTH_SHOWING: f64 = 0.1;
+
+/// One summary for each load, in the order of the scenario.
+pub(super) fn loads(case: &Case<'_>) -> Vec<LoadSummary> {
+    case.plan.loads.iter().enumerate().map(|(index, load)| summary(case, index, load)).collect()
+}
+
+fn summary(case: &Case<'_>, index: usize, load: &Load) -> LoadSummary {
+    let own: Vec<_> = case.client_operations().filter(|operation| usize::from(operation.load) == index).collect();
+    let seconds = load_window(case.evidence, &load.name, case.windows.whole).nanos() as f64 / 1e9;
+    let totals = totals(case.evidence, load).unwrap_or_else(|| recount(&own));
+    let ok_per_second = if seconds > 0.0 { totals.ok as f64 / seconds } else { 0.0 };
+    LoadSummary { load: load.name.clone(), seconds, totals, ok_per_second, latency: latencies(case, &own) }
+}
+
+fn totals(evidence: &Evidence, load: &Load) -> Option<LoadTotals> {
+    evidence.events.iter().find_map(|event| match &event.what {
+        What::LoadEnded { load: name, totals } if *name == load.name => Some(totals.clone()),
+        _ => None,
+    })
+}
+
+/// The totals of a load that did not get to say them. Of an operation's failed attempts only the last is known.
+fn recount(operations: &[&Operation]) -> LoadTotals {
+    let mut totals = LoadTotals::default();
+    for operation in operations {
+        match operation.outcome {
+            Outcome::Ok => totals.ok += 1,
+            Outcome::Fail => totals.fail += 1,
+            Outcome::Unknown => totals.unknown += 1,
+        }
+        if let Some(error) = operation.error {
+            *totals.attempt_errors.entry(error).or_default() += 1;
+        }
+    }
+    totals
+}
+
+fn latencies(case: &Case<'_>, operations: &[&Operation]) -> Vec<LatencySummary> {
+    let ok: Vec<_> = operations.iter().copied().filter(|operation| operation.outcome == Outcome::Ok).collect();
+    let of_part = |during: During| {
+        let nanos = ok.iter().filter(|operation| case.windows.contains(during, operation.intended));
+        figures(during.to_string(), nanos.map(|operation| operation.latency_nanos()))
+    };
+    let whole = of_part(During::Whole);
+    let in_whole = ok.iter().filter(|operation| case.windows.contains(During::Whole, operation.intended));
+    let served =
+        figures("whole, from the first attempt".to_owned(), in_whole.map(|operation| operation.service_nanos()));
+    let served = served.filter(|served| whole.as_ref().is_some_and(|whole| differ(whole, served)));
+    // Without a fault the steady part is the whole.
+    let parts = if case.windows.faults.is_empty() { vec![] } else { vec![During::Steady, During::Fault] };
+    whole.into_iter().chain(served).chain(parts.into_iter().filter_map(of_part)).collect()
+}
+
+fn differ(one: &LatencySummary, other: &LatencySummary) -> bool {
+    let figures = |summary: &LatencySummary| {
+        [summary.mean_ms, summary.p50_ms, summary.p95_ms, summary.p99_ms, summary.p999_ms, summary.max_ms]
+    };
+    figures(one).iter().zip(figures(other)).any(|(a, b)| (a - b).abs() > WORTH_SHOWING * a.max(b))
+}
+
+/// None without operations.
+fn figures(part: String, nanos: impl Iterator<Item = u64>) -> Option<LatencySummary> {
+    let mut nanos: Vec<_> = nanos.collect();
+    let mut ms = |fraction: f64| quantile(&mut nanos, fraction).map(|nanos| nanos as f64 / 1e6);
+    let [median, of_20, of_100, of_1000, max] = [ms(0.5)?, ms(0.95)?, ms(0.99)?, ms(0.999)?, ms(1.0)?];
+    let samples = nanos.len() as u64;
+    let mean_ms = nanos.iter().map(|nanos| *nanos as f64 / 1e6).sum::<f64>() / samples as f64;
+    Some(LatencySummary {
+        part,
+        samples,
+        mean_ms,
+        p50_ms: median,
+        p95_ms: of_20,
+        p99_ms: of_100,
+        p999_ms: of_1000,
+        max_ms: max,
+    })
+}
+
+/// The settings that bound the result, and what served.
+pub(super) fn settings(plan: &Plan, evidence: &Evidence) -> Vec<String> {
+    let defaults = [("cluster-node-timeout", "15000"), ("cluster-require-full-coverage", "yes"), ("appendonly", "no")];
+    let mut settings: Vec<_> = defaults.iter().map(|(name, default)| setting(plan, name, default)).collect();
+    let versions: BTreeSet<_> = evidence.info.servers.iter().map(|server| server.version.clone()).collect();
+    settings.extend(versions);
+    settings
+}
+
+/// `appendonly no`, or `appendonly no (A: yes)` where a node differs from the first.
+fn setting(plan: &Plan, name: &str, default: &str) -> String {
+    let values: BTreeMap<_, _> =
+        plan.nodes.iter().map(|node| (&node.name, node.config.get(name).map_or(default, String::as_str))).collect();
+    let first = plan.nodes.first().and_then(|node| values.get(&node.name)).copied().unwrap_or(default);
+    let others: Vec<_> =
+        values.iter().filter(|(_, value)| **value != first).map(|(node, value)| format!("{node}: {value}")).collect();
+    if others.is_empty() { format!("{name} {first}") } else { format!("{name} {first} ({})", others.join(", ")) }
+}

@@ -1,0 +1,288 @@
+use rstest::rstest;
+
+use super::*;
+use crate::check::testing::{LOAD_STARTS, Story, ms};
+use crate::check::{During, ErrorRate, Failover, Latency, LostWrites, Slo, Throughput};
+use crate::evidence::{ExitCause, FaultKind, LogEvent, What};
+use crate::load::Pace;
+use crate::scenario::{Condition, Step};
+use crate::vocab::{Instant, Percent, Target};
+
+fn node(name: &str) -> Target {
+    Target { node: Some(name.into()), select: None }
+}
+
+fn p99(max: u64) -> Slo {
+    Slo::Latency(Latency { quantile: Percent::try_from(99.0).unwrap(), max: ms(max), during: During::Steady })
+}
+
+/// `A` is killed under load and `A1` takes over; every SLO is met and every step done.
+fn good() -> Story {
+    let mut story = good_until_the_end();
+    story.end(9_000);
+    story
+}
+
+fn good_until_the_end() -> Story {
+    let mut story = Story::formed();
+    story.step(Step::Kill(node("A")));
+    story.step(Step::Until { condition: Condition::Promoted("A1".into()), within: ms(5_000) });
+    for slo in [Slo::Failover(Failover { max: ms(3_000) }), p99(10), Slo::LostWrites(LostWrites { max: 0 })] {
+        story.slo(slo);
+    }
+    story.run(LOAD_STARTS, 3_000);
+    story.failover(3_000, 0, 2_000);
+    // All agree that the shard is down, which is not yet all agree who owns it.
+    story.event(4_320, What::Settled);
+    story.unsettled(4_980);
+    story.log(4_150, "B", LogEvent::PossiblyFailing { about: "A".into() });
+    story.log(4_300, "C", LogEvent::MarkedFailing { about: "A".into() });
+    story.log(4_310, "A1", LogEvent::ElectionDelayed { delay_ms: 650, rank: 0 });
+    story.log(4_965, "A1", LogEvent::ElectionStarted { epoch: 4 });
+    story.log(4_970, "A1", LogEvent::ElectionWon);
+    story.event(5_030, What::StepEnded { step: 1 });
+    let key = story.key_of("A");
+    story.write(5_040, key, |write| write.node = Some(3));
+    story.run(5_050, 9_000);
+    story
+}
+
+fn verdict(story: &Story) -> Verdict {
+    judge(&story.plan, &story.evidence)
+}
+
+#[test]
+fn a_pass_is_earned() {
+    let verdict = verdict(&good());
+    assert_eq!(verdict.outcome, Outcome::Pass, "{verdict:#?}");
+    assert_eq!(verdict.because, "Every assumption held and all 5 checks were met.");
+    assert_eq!(
+        verdict.settings,
+        ["cluster-node-timeout 1000", "cluster-require-full-coverage yes", "appendonly no", "Redis 7.0.15"]
+    );
+    let lines: Vec<_> = verdict.findings.iter().map(|finding| finding.line).collect();
+    assert_eq!(lines, [None, None, Some(40), Some(40), Some(40)]);
+    assert_eq!(verdict, super::judge(&good().plan, &good().evidence));
+}
+
+#[test]
+fn a_failover_has_phases() {
+    let verdict = verdict(&good());
+    let [failover] = &verdict.failovers[..] else { panic!("one failover") };
+    assert_eq!((failover.failed.as_str(), failover.fault.as_str()), ("A", "Kill"));
+    assert_eq!(failover.promoted.as_ref().map(crate::vocab::NodeName::as_str), Some("A1"));
+    let phases: Vec<_> = failover
+        .phases
+        .iter()
+        .map(|phase| (phase.phase, phase.at.unwrap().0 / 1_000_000, phase.source.as_str()))
+        .collect();
+    assert_eq!(
+        phases,
+        [
+            (Phase::Fault, 3_000, "the harness' clock before the system call"),
+            (Phase::Pfail, 4_150, "B's log"),
+            (Phase::Fail, 4_300, "C's log; B's view 300 ms earlier"),
+            (Phase::ElectionDelayed, 4_310, "A1's log"),
+            (Phase::ElectionStarted, 4_965, "A1's log"),
+            (Phase::Promoted, 4_970, "A1's log; A1's view 30 ms later"),
+            (Phase::FirstAcceptedWrite, 5_041, "history: A1 acknowledged app:3"),
+            (Phase::AllAgree, 5_020, "the views of all running nodes"),
+        ]
+    );
+    assert_eq!(failover.phases[1].bound_by, "cluster-node-timeout 1000: 1.0 to 1.5 times after the fault");
+}
+
+/// Takes every event that matches away.
+fn without(story: &mut Story, unwanted: fn(&What) -> bool) {
+    story.evidence.events.retain(|event| !unwanted(&event.what));
+}
+
+fn no_proof(story: &mut Story) {
+    for event in &mut story.evidence.events {
+        if let What::Fault { proof, .. } = &mut event.what {
+            *proof = None;
+        }
+    }
+}
+
+/// One assumption broken at a time.
+#[rstest]
+#[case::never_formed(&|story: &mut Story| without(story, |what| matches!(what, What::Formed)), "it never formed")]
+#[case::unhealthy(&|story: &mut Story| story.evidence.events.insert(8, unsettled(LOAD_STARTS)), "not settled and serving")]
+#[case::no_end(&|story: &mut Story| without(story, |what| matches!(what, What::Ended)), "breaks off")]
+#[case::aborted(&|story: &mut Story| story.event(9_100, What::Aborted { reason: "no disk".to_owned() }), "no disk")]
+#[case::interrupted(&|story: &mut Story| story.event(9_100, What::Interrupted), "interrupted")]
+#[case::no_proof(&no_proof, "nothing proves Kill A")]
+#[case::no_fault(&|story: &mut Story| without(story, |what| matches!(what, What::Fault { .. })), "acted on no node")]
+#[case::step_not_done(&|story: &mut Story| without(story, |what| matches!(what, What::StepEnded { step: 1 })), "was not done")]
+#[case::no_operations(&|story: &mut Story| story.evidence.history.clear(), "it did no operation")]
+#[case::history_has_a_hole(&|story: &mut Story| story.evidence.history.truncate(5_000), "the history holds")]
+#[case::rate_not_kept(&|story: &mut Story| story.plan.loads[0].pace = Pace::Open { per_second: 5_000 }, "% of 5000/s")]
+#[case::no_final_read(&|story: &mut Story| without(story, |what| matches!(what, What::FinalRead { .. })), "no final read")]
+#[case::unsettled_at_the_end(&|story: &mut Story| { let last = story.evidence.events.len() - 2; story.evidence.events.insert(last, unsettled(8_999)); }, "B lags")]
+#[case::nothing_at_risk(&|story: &mut Story| story.evidence.history.iter_mut().filter(|op| op.node == Some(0)).for_each(|op| op.node = Some(1)), "A acknowledged 0 writes")]
+fn a_broken_assumption_is_inconclusive(#[case] breaks: &dyn Fn(&mut Story), #[case] because: &str) {
+    let mut story = good();
+    breaks(&mut story);
+    let verdict = verdict(&story);
+    assert_eq!(verdict.outcome, Outcome::Inconclusive, "{verdict:#?}");
+    assert!(verdict.because.contains(because), "{}", verdict.because);
+    assert!(verdict.because.starts_with("It cannot be told: it does not hold that "), "{}", verdict.because);
+}
+
+fn unsettled(at: u64) -> crate::evidence::Event {
+    crate::evidence::Event { at: Instant::from_millis(at), what: What::Unsettled { reason: "B lags".to_owned() } }
+}
+
+/// The machine lagged by so much; `p99 <= max`.
+#[rstest]
+#[case::quick_machine(99.0, 10, Outcome::Pass, true)]
+#[case::starved_and_kept_all_the_same(340.0, 10, Outcome::Pass, true)]
+#[case::missed_on_a_quick_machine(99.0, 0, Outcome::Fail, true)]
+#[case::missed_on_a_starved_machine(340.0, 0, Outcome::Inconclusive, false)]
+fn a_starved_machine_spoils_only_what_was_missed(
+    #[case] lag_ms_max: f64,
+    #[case] max: u64,
+    #[case] outcome: Outcome,
+    #[case] holds: bool,
+) {
+    let mut story = good();
+    story.slo(p99(max));
+    story.event(9_100, What::MachineLag { lag_ms_max });
+    let verdict = verdict(&story);
+    assert_eq!(verdict.outcome, outcome, "{}", verdict.because);
+    assert_eq!(verdict.assumptions.last().unwrap().holds, holds);
+    assert_eq!(verdict.because.contains("340 ms late"), !holds, "{}", verdict.because);
+}
+
+#[test]
+fn a_starved_machine_excuses_no_lost_write() {
+    let mut story = good_until_the_end();
+    story.event(8_000, What::MachineLag { lag_ms_max: 340.0 });
+    story.slo(p99(0));
+    story.end(9_000);
+    story.evidence.history.iter_mut().rev().take(1).for_each(|read| read.value = crate::evidence::Value::Missing);
+    let verdict = verdict(&story);
+    assert_eq!(verdict.outcome, Outcome::Fail, "{}", verdict.because);
+    assert!(verdict.because.starts_with("Not met: lost writes <= 0"), "{}", verdict.because);
+}
+
+#[rstest]
+#[case::in_the_run(4_000, false, Outcome::Fail)]
+#[case::asked_for(4_000, true, Outcome::Pass)]
+#[case::before_the_cluster_formed(500, false, Outcome::Inconclusive)]
+fn servers_do_not_end_by_themselves(#[case] at: u64, #[case] expected: bool, #[case] outcome: Outcome) {
+    let mut story = good();
+    story.event(at, What::NodeExited { node: "B".into(), cause: ExitCause::Signal(11), expected });
+    let verdict = verdict(&story);
+    assert_eq!(verdict.outcome, outcome);
+    assert_eq!(verdict.because.contains("B ended at "), !expected, "{}", verdict.because);
+}
+
+#[test]
+fn a_missed_until_fails_with_its_line() {
+    let mut story = good();
+    story.step(Step::Run { r#for: ms(1_000) });
+    without(&mut story, |what| matches!(what, What::StepEnded { step: 1 }));
+    story.event(8_030, What::UntilMissed { step: 1, last_state: "A1 is a replica of A".to_owned() });
+    let verdict = verdict(&story);
+    assert_eq!(verdict.outcome, Outcome::Fail, "{}", verdict.because);
+    assert_eq!(verdict.findings[1].line, Some(21));
+    assert!(verdict.because.contains("A1 is a replica of A"), "{}", verdict.because);
+}
+
+#[test]
+fn a_scenario_that_claims_nothing_passes_nothing() {
+    let mut story = good();
+    story.plan.slos.clear();
+    story.plan.steps.truncate(1);
+    let verdict = verdict(&story);
+    assert_eq!(verdict.outcome, Outcome::Inconclusive);
+    assert!(verdict.because.starts_with("Nothing was claimed"), "{}", verdict.because);
+}
+
+#[test]
+fn an_slo_that_cannot_be_told_makes_the_run_inconclusive() {
+    let mut story = good();
+    let p999 = Percent::try_from(99.99).unwrap();
+    story.slo(Slo::Latency(Latency { quantile: p999, max: ms(10), during: During::Whole }));
+    let verdict = verdict(&story);
+    assert_eq!(verdict.outcome, Outcome::Inconclusive);
+    assert!(verdict.because.contains("100000 operations are needed"), "{}", verdict.because);
+}
+
+#[test]
+fn every_miss_is_counted() {
+    let mut story = good();
+    story.slo(Slo::Throughput(Throughput { min: 1e6, during: During::Whole }));
+    story.slo(p99(0));
+    story.slo(Slo::ErrorRate(ErrorRate { max: Percent::try_from(0.0).unwrap(), during: During::Whole }));
+    let verdict = verdict(&story);
+    assert_eq!(verdict.outcome, Outcome::Fail);
+    assert!(verdict.because.ends_with("and 1 more."), "{}", verdict.because);
+}
+
+#[test]
+fn a_quiet_network_needs_writes_before_the_fault() {
+    for (writes, holds) in [(100, true), (0, false)] {
+        let mut story = Story::formed();
+        story.slo(Slo::LostWrites(LostWrites { max: 0 }));
+        story.step(Step::Kill(node("A")));
+        story.run(LOAD_STARTS, LOAD_STARTS + writes);
+        story.write(2_000, story.key_of("B"), |_| {});
+        story.end(2_100);
+        let end = story.evidence.events.split_off(story.evidence.events.len() - 2);
+        story.failover(5_000, 0, 2_000);
+        story.evidence.events.extend(end);
+        let verdict = verdict(&story);
+        assert_eq!(verdict.outcome == Outcome::Pass, holds, "{}", verdict.because);
+    }
+}
+
+#[test]
+fn a_load_is_summed_up_by_part() {
+    let mut story = good_until_the_end();
+    let key = story.key_of("A");
+    story.write(3_000, key, |write| {
+        (write.started, write.ended) = (Instant::from_millis(5_000), Instant::from_millis(5_043));
+        (write.attempts, write.node) = (2, Some(3));
+    });
+    story.end(9_000);
+    let verdict = verdict(&story);
+    let [load] = &verdict.loads[..] else { panic!("one load") };
+    let parts: Vec<_> = load.latency.iter().map(|latency| (latency.part.as_str(), latency.max_ms)).collect();
+    assert_eq!(
+        parts,
+        [("whole", 2_043.0), ("whole, from the first attempt", 43.0), ("steady", 1.0), ("fault", 2_043.0)]
+    );
+    assert_eq!((load.totals.ok, load.seconds), (story_ok(&story), 8.0));
+}
+
+fn story_ok(story: &Story) -> u64 {
+    story.evidence.history.iter().filter(|op| op.kind != crate::evidence::OperationKind::FinalRead).count() as u64
+}
+
+#[test]
+fn a_killed_replica_is_no_failover() {
+    let mut story = Story::formed();
+    story.fault(3_000, 0, FaultKind::Kill, "A1");
+    story.end(4_000);
+    assert_eq!(verdict(&story).failovers, []);
+}
+
+#[test]
+fn the_latency_log_has_an_interval_a_second() {
+    use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
+    let log = latency_log(&good().evidence).unwrap();
+    let intervals: Vec<_> = IntervalLogIterator::new(&log)
+        .filter_map(|entry| match entry.unwrap() {
+            LogEntry::Interval(interval) => Some((interval.start_timestamp().as_secs(), interval.max())),
+            _ => None,
+        })
+        .collect();
+    let seconds: Vec<_> = intervals.iter().map(|(second, _)| *second).collect();
+    assert_eq!(seconds, [1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    assert!((intervals[0].1 - 1.0).abs() < 0.01, "{intervals:?}");
+    let empty = latency_log(&Story::new().evidence).unwrap();
+    assert_eq!(empty.split(|byte| *byte == b'\n').filter(|line| !line.starts_with(b"#")).count(), 1);
+}
