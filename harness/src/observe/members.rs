@@ -99,15 +99,17 @@ impl<'a> Line<'a> {
         self.address.and_then(|address| names.of_address(address)).or_else(|| names.of_id(self.id))
     }
 
-    /// Which of several lines about `node` is its present one: the largest.
-    fn rank(&self, node: &NodeName, names: &Names) -> (bool, bool, bool, bool, bool) {
-        (
+    /// Which of several lines about `node` is its present one: the one that ranks highest. That it is known by its
+    /// present id comes last, because the observer may not have asked the node yet since its id changed.
+    fn rank(&self, node: &NodeName, names: &Names) -> [bool; 6] {
+        [
             self.flags.myself,
-            names.is_present(node, self.id),
+            !names.is_former(self.id),
             self.address.is_some(),
             !self.flags.handshake,
             self.flags.health != Some(Health::Fail),
-        )
+            names.is_present(node, self.id),
+        ]
     }
 
     fn member(&self, master: Option<NodeName>) -> Member {
@@ -140,4 +142,112 @@ impl Flags {
 fn parse_address(text: &str) -> Option<Address> {
     let endpoint = text.split(['@', ',']).next()?;
     endpoint.parse().ok().map(Address)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use rstest::rstest;
+
+    use super::*;
+
+    const OLD: &str = "07c37dfeb235213a872192d90877d0cd55635b91";
+    const NEW: &str = "e7d1eecce10fd6bb5eb35b9f99a514335d9ba9ca";
+    const OTHER: &str = "67ed2db8d677e59ec4a4cefb06858cf2a1a89fa1";
+
+    fn names() -> Names {
+        let node = |name: &str, id: &str, address: &str| {
+            (NodeName::new(name), NodeId(id.to_owned()), Address(address.parse().unwrap()))
+        };
+        Names::new([node("A", OTHER, "10.128.0.2:6379"), node("A1", OLD, "10.128.0.3:6379")])
+    }
+
+    fn shown(text: &str, names: &Names) -> Vec<String> {
+        let (_, members) = members(&NodeName::new("A"), text, names).unwrap();
+        members.iter().map(|(node, member)| format!("{node}: {member}")).collect()
+    }
+
+    const MYSELF: &str = "67ed2db8d677e59ec4a4cefb06858cf2a1a89fa1 10.128.0.2:6379@16379 myself,master - 0 0 1 connected";
+
+    #[rstest]
+    #[case::redis_6("10.128.0.3:6379@16379")]
+    #[case::redis_7("10.128.0.3:6379@16379,a1.example")]
+    #[case::without_hostname("10.128.0.3:6379@16379,")]
+    #[case::further_fields("10.128.0.3:6379@16379,,tls-port=0,shard-id=69bc080733d1355567173199cff4a6a039a2f024")]
+    #[case::before_redis_4("10.128.0.3:6379")]
+    #[case::gone(":0@0")]
+    fn forms_of_an_address(#[case] address: &str) {
+        let text = format!("{MYSELF} 0-3\n{OLD} {address} slave {OTHER} 0 17 1 connected\n");
+        assert_eq!(shown(&text, &names()), ["A: master of 0-3 (epoch 1)", "A1: replica of A (epoch 1)"]);
+    }
+
+    #[rstest]
+    #[case::nothing("noflags", Health::Ok, false)]
+    #[case::suspected("master,fail?", Health::Pfail, false)]
+    #[case::failed("slave,fail", Health::Fail, false)]
+    #[case::both("slave,fail,fail?", Health::Fail, false)]
+    #[case::both_the_other_way("slave,fail?,fail", Health::Fail, false)]
+    #[case::handshake("handshake,nofailover", Health::Ok, true)]
+    #[case::of_the_future("master,wonderful", Health::Ok, false)]
+    fn flags_say_how_it_is(#[case] flags: &str, #[case] health: Health, #[case] handshake: bool) {
+        let text = format!("{MYSELF}\n{OLD} 10.128.0.3:6379@16379 {flags} - 0 0 1 connected");
+        let (_, members) = members(&NodeName::new("A"), &text, &names()).unwrap();
+        let member = &members[&NodeName::new("A1")];
+        assert_eq!((member.health, member.handshake), (health, handshake));
+    }
+
+    #[test]
+    fn slots_under_way_are_their_owners() {
+        let text = format!("{MYSELF} 1 5-7 [93-<-{OLD}] [77->-{OLD}]\n");
+        assert_eq!(shown(&text, &names()), ["A: master of 1,5-7 (epoch 1)"]);
+    }
+
+    #[rstest]
+    #[case::forgot_its_address(":0@0 slave,noaddr", false)]
+    #[case::kept_its_address("10.128.0.3:6379@16379 slave,fail", false)]
+    #[case::kept_its_address_and_looks_well("10.128.0.3:6379@16379 slave", true)]
+    fn a_former_id_does_not_hide_the_node(#[case] stale: &str, #[case] learned: bool) {
+        let mut names = names();
+        if learned {
+            names.learn(&NodeName::new("A1"), &NodeId(NEW.to_owned()));
+        }
+        let present = format!("{NEW} 10.128.0.3:6379@16379 master - 0 0 0 connected");
+        let former = format!("{OLD} {stale} {OTHER} 0 0 1 disconnected");
+        let expected = ["?07c37dfe: replica of A (epoch 1)", "A: master without slots (epoch 1)"];
+        for text in [format!("{MYSELF}\n{present}\n{former}\n"), format!("{former}\n{present}\n{MYSELF}\n")] {
+            let shown = shown(&text, &names);
+            assert!(shown[0].starts_with(expected[0]), "{shown:?}");
+            assert_eq!(shown[1..], [expected[1], "A1: master without slots (epoch 0)"]);
+        }
+    }
+
+    #[test]
+    fn a_node_that_was_never_met_is_itself() {
+        let text = format!("{NEW} :6379@16379 myself,master - 0 0 0 connected\n");
+        let (id, members) = members(&NodeName::new("A"), &text, &names()).unwrap();
+        assert_eq!(id.0, NEW);
+        assert_eq!(members.keys().map(NodeName::as_str).collect::<Vec<_>>(), ["A"]);
+    }
+
+    #[rstest]
+    #[case::empty("")]
+    #[case::nobody_itself("67ed2db8 10.128.0.2:6379@16379 master - 0 0 1 connected")]
+    #[case::cut_off("67ed2db8 10.128.0.2:6379@16379 myself,master - 0")]
+    #[case::no_epoch("67ed2db8 10.128.0.2:6379@16379 myself,master - 0 0 x connected")]
+    #[case::no_slot("67ed2db8 10.128.0.2:6379@16379 myself,master - 0 0 1 connected 0-16384")]
+    fn nonsense_is_refused(#[case] text: &str) {
+        assert!(members(&NodeName::new("A"), text, &names()).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn hostile_text_does_no_harm(text in "\\PC*") {
+            let _ = members(&NodeName::new("A"), &text, &names());
+        }
+
+        #[test]
+        fn hostile_fields_do_no_harm(fields in prop::collection::vec("[0-9a-f\\[<>,:@?-]{0,12}|myself|é|18446744073709551616", 0..16)) {
+            let _ = members(&NodeName::new("A"), &format!("{MYSELF}\n{}", fields.join(" ")), &names());
+        }
+    }
 }

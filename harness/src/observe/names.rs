@@ -53,6 +53,11 @@ impl Names {
     pub fn is_present(&self, node: &NodeName, id: &str) -> bool {
         self.present.get(node).is_some_and(|present| present.0 == id)
     }
+
+    /// Whether `id` is one that its node has given up.
+    pub fn is_former(&self, id: &str) -> bool {
+        self.of_id(id).is_some_and(|node| !self.is_present(node, id))
+    }
 }
 
 /// How a node is shown whose id belongs to nobody: `?` and the id's first 8 digits.

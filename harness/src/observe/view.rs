@@ -2,7 +2,7 @@
 //!
 //! Pure text in, values out. The formats of Redis 6.2 to 8.0 and Valkey 8.0 to 9.1 are recorded in `fixtures/views`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::members::members;
 use super::names::Names;
@@ -123,16 +123,16 @@ pub fn read_replication(text: &str) -> Result<Replication, ViewError> {
 /// the acknowledgements that the master knows of: those arrive once a second (`replicationCron`, Redis
 /// `replication.c`) and would show a lag that is over.
 pub fn synced(
-    running: &BTreeSet<&NodeName>,
+    running: &[NodeName],
     views: &BTreeMap<NodeName, Option<NodeView>>,
     replication: &BTreeMap<NodeName, Replication>,
 ) -> Result<(), String> {
     for node in running {
-        let (Some(Some(view)), Some(own)) = (views.get(*node), replication.get(*node)) else {
+        let (Some(Some(view)), Some(own)) = (views.get(node), replication.get(node)) else {
             return Err(format!("{node} does not answer"));
         };
         if own.role == Role::Replica {
-            let master = view.members.get(*node).and_then(|member| member.master.as_ref());
+            let master = view.members.get(node).and_then(|member| member.master.as_ref());
             replica_synced(node, own, master, replication)?;
         }
     }
@@ -169,4 +169,118 @@ fn field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
 
 fn number<T: std::str::FromStr>(text: &str, command: &'static str, name: &'static str) -> Result<T, ViewError> {
     field(text, name).and_then(|value| value.parse().ok()).ok_or(ViewError::Field { command, field: name })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use rstest::rstest;
+
+    use super::*;
+    use crate::evidence::Health;
+    use crate::observe::testing::{fixture, recorded_ids, recorded_names};
+
+    fn recorded(server: &str, moment: &str, viewer: &str, names: &Names) -> Reading {
+        let text = std::fs::read_to_string(fixture(&format!("views/{server}/{moment}-{viewer}.txt"))).unwrap();
+        let part = |command: &str| {
+            let (_, rest) = text.split_once(&format!("=== {command}\n")).unwrap();
+            rest.split("=== ").next().unwrap().to_owned()
+        };
+        let (nodes, info, replication) = (part("CLUSTER NODES"), part("CLUSTER INFO"), part("INFO replication"));
+        let replies = Replies { nodes: &nodes, info: &info, replication: &replication };
+        read(&NodeName::new(viewer), replies, names).unwrap()
+    }
+
+    /// The members without their epochs, which depend on how many elections it took.
+    fn places(view: &NodeView) -> Vec<String> {
+        let place = |(node, member): (&NodeName, &Member)| {
+            let text = member.to_string();
+            format!("{node}: {} {:?}", text.split(" (").next().unwrap(), member.health)
+        };
+        view.members.iter().map(place).collect()
+    }
+
+    #[rstest]
+    fn recorded_failovers_read_alike(
+        #[values("redis-6.2", "redis-7.0", "redis-8.0", "valkey-8.0", "valkey-8.1", "valkey-9.1")] server: &str,
+    ) {
+        let names = recorded_names(server);
+        let steady = recorded(server, "steady", "A1", &names);
+        assert_eq!(
+            places(&steady.view),
+            [
+                "A: master of 0-5460 Ok",
+                "A1: replica of A Ok",
+                "B: master of 5461-10922 Ok",
+                "B1: replica of B Ok",
+                "C: master of 10923-16383 Ok",
+                "C1: replica of C Ok"
+            ]
+        );
+        assert_eq!(steady.id, recorded_ids(server)[3].1);
+        assert_eq!((steady.view.state, steady.view.master_link_up), (ClusterState::Ok, Some(true)));
+        assert_eq!(steady.replication.role, Role::Replica);
+        let master = recorded(server, "steady", "A", &names);
+        assert_eq!(master.replication.history, steady.replication.history);
+        assert_eq!((master.view.master_link_up, master.replication.role), (None, Role::Master));
+        assert!(master.replication.offset > 0);
+
+        let suspected = recorded(server, "suspected", "B", &names).view;
+        assert_eq!(suspected.members[&NodeName::new("A")].health, Health::Pfail);
+
+        let promoted = recorded(server, "promoted", "B", &names).view;
+        assert_eq!(places(&promoted)[..2], ["A: master without slots, failed Fail", "A1: master of 0-5460 Ok"]);
+
+        let resynced = recorded(server, "resynced", "A", &names).view;
+        assert_eq!(places(&resynced)[..2], ["A: replica of A1 Ok", "A1: master of 0-5460 Ok"]);
+        assert_eq!(resynced.master_link_up, Some(true));
+    }
+
+    #[rstest]
+    fn a_wiped_node_is_the_one_that_is_there(
+        #[values("redis-6.2", "redis-7.0", "redis-8.0", "valkey-8.0", "valkey-8.1", "valkey-9.1")] server: &str,
+    ) {
+        let mut names = recorded_names(server);
+        let ids = recorded_ids(server);
+        let (former, present) = (&ids[5].1, &ids[6].1);
+        for learned in [false, true] {
+            if learned {
+                names.learn(&NodeName::new("C1"), present);
+            }
+            let others = recorded(server, "wiped", "B", &names).view;
+            assert_eq!(others.members[&NodeName::new("C1")].role, Role::Master, "it was not told whom to replicate yet");
+            let stale = NodeName::new(format!("?{}", &former.0[..8]));
+            assert_eq!(others.members[&stale].master, Some(NodeName::new("C")));
+            let own = recorded(server, "wiped", "C1", &names);
+            assert_eq!(&own.id, present);
+        }
+    }
+
+    fn replica(offset: i64, history: &str, link_up: bool) -> Replication {
+        Replication { role: Role::Replica, history: history.to_owned(), offset, link_up: Some(link_up) }
+    }
+
+    #[rstest]
+    #[case::level(replica(70, "one", true), None)]
+    #[case::ahead_of_a_master_that_was_asked_before(replica(71, "one", true), None)]
+    #[case::behind(replica(60, "one", true), Some("A1 is 10 bytes behind its master A"))]
+    #[case::unlinked(replica(70, "one", false), Some("A1 is not linked to its master A"))]
+    #[case::of_another_history(replica(90, "two", true), Some("A1 does not have the history of its master A yet"))]
+    fn replicas_in_sync(#[case] own: Replication, #[case] reason: Option<&str>) {
+        let view = recorded("redis-7.0", "steady", "A1", &recorded_names("redis-7.0")).view;
+        let (a, a1) = (NodeName::new("A"), NodeName::new("A1"));
+        let views = [(a.clone(), Some(view.clone())), (a1.clone(), Some(view))].into();
+        let master = Replication { role: Role::Master, history: "one".to_owned(), offset: 70, link_up: None };
+        let replication = [(a.clone(), master), (a1.clone(), own)].into();
+        assert_eq!(synced(&[a, a1], &views, &replication).err().as_deref(), reason);
+    }
+
+    proptest! {
+        #[test]
+        fn hostile_replies_do_no_harm(info in "(cluster_state:|ok|fail|\\PC|\r?\n)*", replication in "(role:|slave|[0-9:-]|\\PC|\n)*") {
+            let _ = read_replication(&replication);
+            let members = BTreeMap::new();
+            let _ = combine(NodeId(String::new()), members, &info, &replication);
+        }
+    }
 }

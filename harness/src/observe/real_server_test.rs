@@ -1,0 +1,1 @@
+//! The observer against a real server.
