@@ -257,3 +257,6 @@ impl State {
 fn not_asked(node: &NodeName) -> String {
     format!("{node} has not been asked since the last process was started, stopped or paused")
 }
+
+#[cfg(test)]
+mod tests;

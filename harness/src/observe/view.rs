@@ -248,7 +248,11 @@ mod tests {
                 names.learn(&NodeName::new("C1"), present);
             }
             let others = recorded(server, "wiped", "B", &names).view;
-            assert_eq!(others.members[&NodeName::new("C1")].role, Role::Master, "it was not told whom to replicate yet");
+            assert_eq!(
+                others.members[&NodeName::new("C1")].role,
+                Role::Master,
+                "it was not told whom to replicate yet"
+            );
             let stale = NodeName::new(format!("?{}", &former.0[..8]));
             assert_eq!(others.members[&stale].master, Some(NodeName::new("C")));
             let own = recorded(server, "wiped", "C1", &names);
