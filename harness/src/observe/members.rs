@@ -43,10 +43,10 @@ pub(super) fn members(
         .map(|line| Line::parse(line).ok_or_else(|| ViewError::Line(line.chars().take(200).collect())))
         .collect::<Result<Vec<_>, _>>()?;
     let own = lines.iter().find(|line| line.flags.myself).ok_or(ViewError::NoMyself)?;
-    let named = name_lines(viewer, &lines, names);
+    let in_view = name_lines(viewer, &lines, names);
     let name_of = |id: &str| {
-        let in_view = named.get(id).cloned();
-        in_view.or_else(|| names.of_id(id).cloned()).unwrap_or_else(|| stranger(id))
+        let here = in_view.get(id).cloned();
+        here.or_else(|| names.of_id(id).cloned()).unwrap_or_else(|| stranger(id))
     };
     let members = lines.iter().map(|line| (name_of(line.id), line.member(line.master.map(name_of)))).collect();
     Ok((NodeId(own.id.to_owned()), members))

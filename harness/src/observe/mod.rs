@@ -69,7 +69,6 @@ impl Observer {
         let (stop, stopped) = watch::channel(false);
         let count = nodes.len();
         let (mut pollers, mut followers) = (JoinSet::new(), JoinSet::new());
-        pollers.spawn(poll::watch_status(Arc::clone(&board), status.clone()));
         for (index, observed) in nodes.into_iter().enumerate() {
             let poller = poll::Poller::new(observed.node.clone(), observed.address, Arc::clone(&board));
             // Spread over the interval, so that the answers do not all come at once.
@@ -78,6 +77,7 @@ impl Observer {
             let follower = follow::Follower::new(observed.log);
             followers.spawn(follow::run(follower, observed.node, Arc::clone(&board), stopped.clone()));
         }
+        pollers.spawn(poll::watch_status(board, status));
         Self { sight, pollers, followers, stop }
     }
 

@@ -120,12 +120,11 @@ impl Poller {
         let names_version = self.board.names_version();
         let same = |last: &LastReading| last.names_version == names_version && last.digest == self.digest;
         let words = |error: ViewError| error.to_string();
-        let (digest, (id, members)) = match self.last.take().filter(same) {
-            Some(last) => (last.digest, (last.reading.id, last.reading.view.members)),
-            None => {
-                let members = self.board.with_names(|names| members(&self.node, &nodes, names));
-                (self.digest.clone(), members.map_err(words)?)
-            }
+        let (digest, (id, members)) = if let Some(last) = self.last.take().filter(same) {
+            (last.digest, (last.reading.id, last.reading.view.members))
+        } else {
+            let members = self.board.with_names(|names| members(&self.node, &nodes, names));
+            (self.digest.clone(), members.map_err(words)?)
         };
         let reading = combine(id, members, &info, &replication).map_err(words)?;
         Ok(&self.last.insert(LastReading { digest, names_version, reading }).reading)
