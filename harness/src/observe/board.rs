@@ -31,6 +31,9 @@ struct State {
     running: Vec<NodeName>,
     /// When each running node was asked what it answered last; absent when it has not answered since `changed`.
     asked: BTreeMap<NodeName, Instant>,
+    views: BTreeMap<NodeName, Option<NodeView>>,
+    /// Whose view is another one than the sight shows.
+    unshown: Vec<NodeName>,
     replication: BTreeMap<NodeName, Replication>,
     /// Why a running node has no view.
     failures: BTreeMap<NodeName, String>,
@@ -48,11 +51,12 @@ impl Board {
         journal: Journal,
     ) -> (Self, watch::Receiver<Sight>) {
         let now = journal.clock().now();
+        let views: BTreeMap<_, _> = nodes.iter().map(|node| (node.node.clone(), None)).collect();
         let (sight, shown) = watch::channel(Sight {
             at: now,
             asked: now,
             settlement: Settlement::Unsettled("no node has been asked yet".to_owned()),
-            views: nodes.iter().map(|node| (node.node.clone(), None)).collect(),
+            views: views.clone(),
             synced: Err("no node has been asked yet".to_owned()),
         });
         let mut state = State {
@@ -61,6 +65,8 @@ impl Board {
             changed: now,
             running: Vec::new(),
             asked: BTreeMap::new(),
+            views,
+            unshown: Vec::new(),
             replication: BTreeMap::new(),
             failures: BTreeMap::new(),
             dirty: true,
@@ -155,7 +161,7 @@ impl State {
         self.dirty = true;
         let runs = |(node, status): (&NodeName, &NodeStatus)| (*status == NodeStatus::Running).then(|| node.clone());
         self.running = self.known.iter().filter_map(runs).collect();
-        let viewing: Vec<_> = self.sight.borrow().views.keys().cloned().collect();
+        let viewing: Vec<_> = self.views.keys().cloned().collect();
         for node in viewing {
             if !self.running.contains(&node) {
                 self.replication.remove(&node);
@@ -189,18 +195,17 @@ impl State {
 
     /// Journals the view if it is another one than before.
     fn set_view(&mut self, node: &NodeName, view: Option<&NodeView>, journal: &Journal) {
-        if self.sight.borrow().views.get(node).is_some_and(|before| before.as_ref() == view) {
+        if self.views.get(node).is_some_and(|before| before.as_ref() == view) {
             return;
         }
         self.dirty = true;
-        let record = TopologyRecord { at: journal.clock().now(), node: node.clone(), view: view.cloned() };
-        journal.record_view(&record);
-        self.sight.send_modify(|sight| {
-            sight.views.insert(record.node, record.view);
-        });
+        self.views.insert(node.clone(), view.cloned());
+        self.unshown.push(node.clone());
+        journal.record_view(&TopologyRecord { at: journal.clock().now(), node: node.clone(), view: view.cloned() });
     }
 
-    /// Judges anew what needs it, journals a change of the judgement, and shows the sight.
+    /// Judges anew what needs it, journals a change of the judgement, and shows the sight: all of it at once, so that
+    /// nobody sees new views with the judgement of old ones.
     fn publish(&mut self, journal: &Journal) {
         let settlement = std::mem::take(&mut self.dirty).then(|| self.judge());
         if let Some(settlement) = &settlement {
@@ -209,12 +214,13 @@ impl State {
         let oldest = self.running.iter().filter_map(|node| self.asked.get(node)).min().copied();
         let (asked, synced) = match self.unasked() {
             Some(node) => (None, Err(not_asked(node))),
-            None => (
-                Some(oldest.unwrap_or(self.changed)),
-                synced(&self.running, &self.sight.borrow().views, &self.replication),
-            ),
+            None => (Some(oldest.unwrap_or(self.changed)), synced(&self.running, &self.views, &self.replication)),
         };
         self.sight.send_modify(|sight| {
+            for node in self.unshown.drain(..) {
+                let view = self.views.get(&node).cloned().flatten();
+                sight.views.insert(node, view);
+            }
             sight.at = journal.clock().now();
             sight.asked = asked.unwrap_or(sight.asked);
             sight.synced = synced;
@@ -225,7 +231,7 @@ impl State {
     }
 
     fn judge(&self) -> Settlement {
-        match settle(&self.known, &self.sight.borrow().views) {
+        match settle(&self.known, &self.views) {
             Settlement::Settled(topology) => match self.unasked() {
                 Some(node) => Settlement::Unsettled(not_asked(node)),
                 None => Settlement::Settled(topology),
