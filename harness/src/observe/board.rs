@@ -1,0 +1,268 @@
+//! Where all answers come together: judged, written to the journal, and shown.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
+
+use tokio::sync::watch;
+
+use super::names::Names;
+use super::sight::Sight;
+use super::view::{Reading, Replication, synced};
+use super::{Observed, log};
+use crate::evidence::{Clock, Journal, LogRecord, NodeStatus, NodeView, Settlement, TopologyRecord, What, settle};
+use crate::vocab::{Instant, NodeId, NodeName};
+
+/// Shared by all tasks of an observer.
+pub(super) struct Board {
+    names: RwLock<Names>,
+    /// Counts the changes of `names`; a reading made with older names must be made again.
+    names_version: AtomicU64,
+    journal: Journal,
+    state: Mutex<State>,
+}
+
+struct State {
+    status: watch::Receiver<BTreeMap<NodeName, NodeStatus>>,
+    /// The status last taken from `status`, and when. Questions from before that are stale.
+    known: BTreeMap<NodeName, NodeStatus>,
+    changed: Instant,
+    /// The nodes that run, by `known`.
+    running: Vec<NodeName>,
+    /// When each running node was asked what it answered last; absent when it has not answered since `changed`.
+    asked: BTreeMap<NodeName, Instant>,
+    views: BTreeMap<NodeName, Option<NodeView>>,
+    /// Whose view is another one than the sight shows.
+    unshown: Vec<NodeName>,
+    replication: BTreeMap<NodeName, Replication>,
+    /// Why a running node has no view.
+    failures: BTreeMap<NodeName, String>,
+    /// The settlement must be judged again.
+    dirty: bool,
+    sight: watch::Sender<Sight>,
+}
+
+impl Board {
+    /// A board on which nobody has a view yet.
+    pub(super) fn new(
+        nodes: &[Observed],
+        names: Names,
+        status: watch::Receiver<BTreeMap<NodeName, NodeStatus>>,
+        journal: Journal,
+    ) -> (Self, watch::Receiver<Sight>) {
+        let now = journal.clock().now();
+        let views: BTreeMap<_, _> = nodes.iter().map(|node| (node.node.clone(), None)).collect();
+        let (sight, shown) = watch::channel(Sight {
+            at: now,
+            asked: now,
+            settlement: Settlement::Unsettled("no node has been asked yet".to_owned()),
+            views: views.clone(),
+            synced: Err("no node has been asked yet".to_owned()),
+        });
+        let mut state = State {
+            status,
+            known: BTreeMap::new(),
+            changed: now,
+            running: Vec::new(),
+            asked: BTreeMap::new(),
+            views,
+            unshown: Vec::new(),
+            replication: BTreeMap::new(),
+            failures: BTreeMap::new(),
+            dirty: true,
+            sight,
+        };
+        state.take_status(&journal);
+        let board =
+            Self { names: RwLock::new(names), names_version: AtomicU64::new(0), journal, state: Mutex::new(state) };
+        (board, shown)
+    }
+
+    /// The run's clock.
+    pub(super) fn clock(&self) -> Clock {
+        self.journal.clock()
+    }
+
+    /// Which names [`Board::with_names`] would give now.
+    pub(super) fn names_version(&self) -> u64 {
+        self.names_version.load(Ordering::Acquire)
+    }
+
+    /// Reads something with the names known now.
+    pub(super) fn with_names<T>(&self, read: impl FnOnce(&Names) -> T) -> T {
+        read(&self.names.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Takes a line of a node's log.
+    pub(super) fn log_line(&self, node: &NodeName, line: &[u8]) {
+        if let Some((unix_us, says)) = self.with_names(|names| log::parse(line, names)) {
+            let logged = self.clock().instant_of_unix_us(unix_us);
+            self.journal.record(What::Log(LogRecord { node: node.clone(), logged, says }));
+        }
+    }
+
+    /// Takes notice of a change of status now rather than with the next answer.
+    pub(super) fn status_changed(&self) {
+        let mut state = self.state();
+        if state.take_status_if_changed(&self.journal) {
+            state.publish(&self.journal);
+        }
+    }
+
+    /// Takes a node's answer to a question that was asked at `asked`, or why there is none.
+    ///
+    /// It does not count when the node does not run, or when any node's status changed after the question: a process
+    /// may have ended and come back in between, and the answer then is of the one before.
+    pub(super) fn answered(&self, node: &NodeName, asked: Instant, answer: Result<&Reading, String>) {
+        if let Ok(reading) = &answer {
+            self.learn(node, &reading.id);
+        }
+        let mut state = self.state();
+        let changed = state.take_status_if_changed(&self.journal);
+        if asked > state.changed && state.known.get(node) == Some(&NodeStatus::Running) {
+            state.take_answer(node, asked, answer, &self.journal);
+        } else if !changed {
+            return;
+        }
+        state.publish(&self.journal);
+    }
+
+    fn learn(&self, node: &NodeName, id: &NodeId) {
+        // Nearly always it is known, and the shared lock does.
+        if self.with_names(|names| names.is_present(node, &id.0)) {
+            return;
+        }
+        if self.names.write().unwrap_or_else(PoisonError::into_inner).learn(node, id) {
+            self.names_version.fetch_add(1, Ordering::AcqRel);
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn take_status_if_changed(&mut self, journal: &Journal) -> bool {
+        let changed = self.status.has_changed().unwrap_or(false);
+        if changed {
+            self.take_status(journal);
+        }
+        changed
+    }
+
+    /// Nodes that do not run lose their view; the others keep theirs, but it has to be confirmed before it counts.
+    /// That goes for all of them: a node that was down and is up again between two looks seems unchanged.
+    fn take_status(&mut self, journal: &Journal) {
+        self.known = self.status.borrow_and_update().clone();
+        self.changed = journal.clock().now();
+        self.asked.clear();
+        self.failures.clear();
+        self.dirty = true;
+        let runs = |(node, status): (&NodeName, &NodeStatus)| (*status == NodeStatus::Running).then(|| node.clone());
+        self.running = self.known.iter().filter_map(runs).collect();
+        let viewing: Vec<_> = self.views.keys().cloned().collect();
+        for node in viewing {
+            if !self.running.contains(&node) {
+                self.replication.remove(&node);
+                self.set_view(&node, None, journal);
+            }
+        }
+    }
+
+    fn take_answer(&mut self, node: &NodeName, asked: Instant, answer: Result<&Reading, String>, journal: &Journal) {
+        if self.asked.insert(node.clone(), asked).is_none() {
+            self.dirty = true;
+        }
+        match answer {
+            Ok(reading) => {
+                if self.failures.remove(node).is_some() {
+                    self.dirty = true;
+                }
+                self.replication.insert(node.clone(), reading.replication.clone());
+                self.set_view(node, Some(&reading.view), journal);
+            }
+            Err(failure) => {
+                self.replication.remove(node);
+                self.set_view(node, None, journal);
+                if self.failures.get(node) != Some(&failure) {
+                    self.failures.insert(node.clone(), failure);
+                    self.dirty = true;
+                }
+            }
+        }
+    }
+
+    /// Journals the view if it is another one than before.
+    fn set_view(&mut self, node: &NodeName, view: Option<&NodeView>, journal: &Journal) {
+        if self.views.get(node).is_some_and(|before| before.as_ref() == view) {
+            return;
+        }
+        self.dirty = true;
+        self.views.insert(node.clone(), view.cloned());
+        self.unshown.push(node.clone());
+        journal.record_view(&TopologyRecord { at: journal.clock().now(), node: node.clone(), view: view.cloned() });
+    }
+
+    /// Judges anew what needs it, journals a change of the judgement, and shows the sight: all of it at once, so that
+    /// nobody sees new views with the judgement of old ones.
+    fn publish(&mut self, journal: &Journal) {
+        let settlement = std::mem::take(&mut self.dirty).then(|| self.judge());
+        if let Some(settlement) = &settlement {
+            self.journal_flip(settlement, journal);
+        }
+        let oldest = self.running.iter().filter_map(|node| self.asked.get(node)).min().copied();
+        let (asked, synced) = match self.unasked() {
+            Some(node) => (None, Err(not_asked(node))),
+            None => (Some(oldest.unwrap_or(self.changed)), synced(&self.running, &self.views, &self.replication)),
+        };
+        self.sight.send_modify(|sight| {
+            for node in self.unshown.drain(..) {
+                let view = self.views.get(&node).cloned().flatten();
+                sight.views.insert(node, view);
+            }
+            sight.at = journal.clock().now();
+            sight.asked = asked.unwrap_or(sight.asked);
+            sight.synced = synced;
+            if let Some(settlement) = settlement {
+                sight.settlement = settlement;
+            }
+        });
+    }
+
+    fn judge(&self) -> Settlement {
+        match settle(&self.known, &self.views) {
+            Settlement::Settled(topology) => match self.unasked() {
+                Some(node) => Settlement::Unsettled(not_asked(node)),
+                None => Settlement::Settled(topology),
+            },
+            Settlement::Unsettled(reason) => {
+                let failure = self.failures.iter().find(|(node, _)| reason == format!("{node} does not answer"));
+                Settlement::Unsettled(failure.map_or(reason.clone(), |(_, failure)| format!("{reason}: {failure}")))
+            }
+        }
+    }
+
+    fn journal_flip(&self, now: &Settlement, journal: &Journal) {
+        match (&self.sight.borrow().settlement, now) {
+            (Settlement::Settled(before), Settlement::Settled(now)) if before == now => {}
+            (_, Settlement::Settled(_)) => journal.record(What::Settled),
+            (Settlement::Settled(_), Settlement::Unsettled(reason)) => {
+                journal.record(What::Unsettled { reason: reason.clone() });
+            }
+            (Settlement::Unsettled(_), Settlement::Unsettled(_)) => {}
+        }
+    }
+
+    /// A running node that has not answered since the last change of status.
+    fn unasked(&self) -> Option<&NodeName> {
+        self.running.iter().find(|node| !self.asked.contains_key(*node))
+    }
+}
+
+fn not_asked(node: &NodeName) -> String {
+    format!("{node} has not been asked since the last process was started, stopped or paused")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,113 @@
+//! What counts on the board, without a server.
+
+use super::*;
+use crate::evidence::{ClusterState, Event, Health, Member, Recorder, RunDirectory};
+use crate::vocab::{Address, Role, SlotSet};
+
+struct Deaf;
+
+impl Recorder for Deaf {
+    fn record(&mut self, _: &Event) {}
+}
+
+struct Bench {
+    board: Board,
+    sight: watch::Receiver<Sight>,
+    status: watch::Sender<BTreeMap<NodeName, NodeStatus>>,
+    node: NodeName,
+    directory: tempfile::TempDir,
+}
+
+/// A cluster of the one node A, which runs.
+fn bench() -> Bench {
+    let directory = tempfile::tempdir().unwrap();
+    let journal = Journal::create(&RunDirectory::new(directory.path()), Clock::new(), Box::new(Deaf)).unwrap();
+    let observed = Observed {
+        node: NodeName::new("A"),
+        id: NodeId("a".repeat(40)),
+        address: Address::of_host([10, 128, 0, 2].into()),
+        log: directory.path().join("redis.log"),
+    };
+    let node = observed.node.clone();
+    let (status, statuses) = watch::channel([(node.clone(), NodeStatus::Running)].into());
+    let (board, sight) = Board::new(&[observed], Names::default(), statuses, journal);
+    Bench { board, sight, status, node, directory }
+}
+
+impl Bench {
+    fn answer(&self, asked: Instant, slots: &str) {
+        let member = Member {
+            role: Role::Master,
+            master: None,
+            slots: slots.parse::<SlotSet>().unwrap(),
+            epoch: 1,
+            health: Health::Ok,
+            handshake: false,
+        };
+        let members = [(self.node.clone(), member)].into();
+        let view = NodeView { state: ClusterState::Ok, current_epoch: 1, master_link_up: None, members };
+        let replication = Replication { role: Role::Master, history: "one".to_owned(), offset: 7, link_up: None };
+        let reading = Reading { id: NodeId("a".repeat(40)), view, replication };
+        self.board.answered(&self.node, asked, Ok(&reading));
+    }
+
+    fn becomes(&self, status: NodeStatus) {
+        self.status.send_replace([(self.node.clone(), status)].into());
+    }
+
+    fn settled(&self) -> bool {
+        matches!(self.sight.borrow().settlement, Settlement::Settled(_))
+    }
+
+    fn events(&self) -> Vec<What> {
+        let text = std::fs::read_to_string(RunDirectory::new(self.directory.path()).events()).unwrap();
+        text.lines().map(|line| serde_json::from_str::<Event>(line).unwrap().what).collect()
+    }
+}
+
+#[test]
+fn an_answer_settles() {
+    let bench = bench();
+    let asked = bench.board.clock().now();
+    bench.answer(asked, "0-16383");
+    assert!(bench.settled());
+    assert_eq!(bench.sight.borrow().asked, asked);
+    assert_eq!(bench.sight.borrow().synced, Ok(()));
+}
+
+#[test]
+fn an_answer_to_a_question_from_before_a_pause_does_not_count() {
+    let bench = bench();
+    bench.answer(bench.board.clock().now(), "0-16383");
+    let asked = bench.board.clock().now();
+    // It was paused and resumed so quickly that nobody looked in between.
+    bench.becomes(NodeStatus::Paused);
+    bench.becomes(NodeStatus::Running);
+    bench.answer(asked, "0-16383");
+    assert!(!bench.settled(), "the view is from before the pause, and so is the answer");
+    bench.answer(bench.board.clock().now(), "0-16383");
+    assert!(bench.settled());
+}
+
+#[test]
+fn a_node_that_does_not_run_has_no_view() {
+    let bench = bench();
+    bench.answer(bench.board.clock().now(), "0-16383");
+    bench.becomes(NodeStatus::Down);
+    bench.board.status_changed();
+    assert_eq!(bench.sight.borrow().views[&bench.node], None);
+    bench.answer(bench.board.clock().now(), "0-16383");
+    assert_eq!(bench.sight.borrow().views[&bench.node], None, "whoever answered, it is not the node");
+}
+
+#[test]
+fn flips_are_journaled_and_a_changed_topology_too() {
+    let bench = bench();
+    for slots in ["0-16383", "0-16383", "0-16382", "0-16382"] {
+        bench.answer(bench.board.clock().now(), slots);
+    }
+    bench.board.answered(&bench.node, bench.board.clock().now(), Err("it hung up".to_owned()));
+    bench.board.answered(&bench.node, bench.board.clock().now(), Err("it hung up".to_owned()));
+    let unsettled = What::Unsettled { reason: "A does not answer: it hung up".to_owned() };
+    assert_eq!(bench.events(), [What::Settled, What::Settled, unsettled]);
+}

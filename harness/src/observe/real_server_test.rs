@@ -1,0 +1,143 @@
+//! The observer against a real server: a cluster of one node on a loopback port.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tokio::sync::watch;
+
+use super::{Observed, Observer, Sight};
+use crate::evidence::{
+    Clock, Event, Journal, LogEvent, NodeStatus, Recorder, RunDirectory, Settlement, TopologyRecord, What,
+};
+use crate::vocab::{Address, BUS_PORT_OFFSET, NodeId, NodeName};
+
+/// A server of the test's own; it ends with the value, on every way out of the test.
+struct Server(Child);
+
+impl Server {
+    fn start(directory: &Path, port: u16) -> Self {
+        let child = Command::new("redis-server")
+            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--cluster-enabled", "yes", "--save", ""])
+            .args(["--logfile", "redis.log", "--loglevel", "verbose", "--dir"])
+            .arg(directory)
+            .env("TZ", "UTC")
+            .stdout(Stdio::null())
+            .spawn();
+        Self(child.expect("this test needs redis-server 7.0 or later on the path"))
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(i32::try_from(self.0.id()).unwrap()), signal).unwrap();
+    }
+
+    fn kill(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended already; there is nothing to do about an error here.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[derive(Clone, Default)]
+struct Events(Arc<Mutex<Vec<What>>>);
+
+impl Recorder for Events {
+    fn record(&mut self, event: &Event) {
+        self.0.lock().unwrap().push(event.what.clone());
+    }
+}
+
+/// A port that is free, and whose bus port is free, below the range that the system gives to connections.
+fn free_port() -> u16 {
+    let free = |port| TcpListener::bind(SocketAddrV4::new(Ipv4Addr::LOCALHOST, port)).is_ok();
+    let start = 12_000 + u16::try_from(std::process::id() % 8_000).unwrap();
+    (start..22_000).find(|port| free(*port) && free(port + BUS_PORT_OFFSET)).unwrap()
+}
+
+async fn until(sight: &mut watch::Receiver<Sight>, what: &str, condition: impl FnMut(&Sight) -> bool) -> Sight {
+    let met = tokio::time::timeout(Duration::from_secs(10), sight.wait_for(condition)).await.map(|met| met.is_ok());
+    let last = sight.borrow().clone();
+    assert!(matches!(met, Ok(true)), "{what}: not within 10 s; last seen: {last:?}");
+    last
+}
+
+async fn give_all_slots(address: Address) {
+    let client = redis::Client::open((address.ip().to_string(), address.0.port())).unwrap();
+    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    let mut command = redis::cmd("CLUSTER");
+    command.arg("ADDSLOTSRANGE").arg(0).arg(16_383).exec_async(&mut connection).await.unwrap();
+}
+
+fn settled(sight: &Sight) -> bool {
+    matches!(sight.settlement, Settlement::Settled(_))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn follows_a_server_through_pause_and_death() {
+    let directory = tempfile::tempdir().unwrap();
+    let (node, port) = (NodeName::new("A"), free_port());
+    let address = Address(SocketAddrV4::new(Ipv4Addr::LOCALHOST, port));
+    let (events, clock) = (Events::default(), Clock::new());
+    let run = RunDirectory::new(directory.path());
+    let journal = Journal::create(&run, clock, Box::new(events.clone())).unwrap();
+    let (status, statuses) = watch::channel(BTreeMap::from([(node.clone(), NodeStatus::Running)]));
+    let watched =
+        Observed { node: node.clone(), id: NodeId("0".repeat(40)), address, log: directory.path().join("redis.log") };
+    let observer = Observer::start(vec![watched], statuses, journal.clone(), Duration::from_millis(5));
+    let mut sight = observer.sight();
+
+    let mut server = Server::start(directory.path(), port);
+    until(&mut sight, "the node answers", |sight| sight.views[&node].is_some()).await;
+    give_all_slots(address).await;
+    let first = until(&mut sight, "settled", settled).await;
+    assert_eq!(first.synced, Ok(()));
+    assert_eq!(first.views[&node].as_ref().unwrap().members.keys().collect::<Vec<_>>(), [&node]);
+
+    server.signal(Signal::SIGSTOP);
+    status.send_replace([(node.clone(), NodeStatus::Paused)].into());
+    let paused = until(&mut sight, "paused", |sight| !settled(sight)).await;
+    assert_eq!(paused.views[&node], None);
+    assert!(paused.synced.is_ok(), "nobody runs, so nobody lags");
+    server.signal(Signal::SIGCONT);
+    let resumed_at = clock.now();
+    status.send_replace([(node.clone(), NodeStatus::Running)].into());
+    let resumed = until(&mut sight, "settled again", settled).await;
+    assert!(resumed.asked > resumed_at, "the view is from after the pause");
+
+    server.kill();
+    until(&mut sight, "found dead without being told", |sight| sight.views[&node].is_none()).await;
+    status.send_replace([(node.clone(), NodeStatus::Down)].into());
+    let mut server = Server::start(directory.path(), port);
+    status.send_replace([(node.clone(), NodeStatus::Running)].into());
+    until(&mut sight, "settled after the restart", settled).await;
+    server.kill();
+    observer.stop().await;
+    assert!(journal.take_error().is_none());
+    check_evidence(&run, &events.0.lock().unwrap());
+}
+
+fn check_evidence(run: &RunDirectory, events: &[What]) {
+    let flips = events.iter().filter(|what| matches!(what, What::Settled | What::Unsettled { .. }));
+    let settled: Vec<_> = flips.map(|what| matches!(what, What::Settled)).collect();
+    assert_eq!(settled[..5], [true, false, true, false, true], "{events:?}");
+    let ok = LogEvent::StateChanged { ok: true };
+    let states = events.iter().filter(|what| matches!(what, What::Log(record) if record.says == ok)).count();
+    assert_eq!(states, 2, "each start of the server logs it once: {events:?}");
+
+    let topology = std::fs::read_to_string(run.topology()).unwrap();
+    let records: Vec<TopologyRecord> = topology.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(records.windows(2).all(|pair| pair[0].view != pair[1].view && pair[0].at <= pair[1].at), "{records:?}");
+    assert!(records.iter().filter(|record| record.view.is_none()).count() >= 2, "{records:?}");
+}
