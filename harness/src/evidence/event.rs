@@ -221,4 +221,7 @@ pub struct LoadTotals {
     pub unknown: u64,
     /// Attempts that did not end ok, by kind. One operation may have several.
     pub attempt_errors: BTreeMap<ErrorKind, u64>,
+    /// Operations of an open loop whose time had come when the load was stopped, but that no worker was free to begin.
+    #[serde(default)]
+    pub not_started: u64,
 }
