@@ -241,3 +241,6 @@ fn doubts_the_node(kind: ErrorKind) -> bool {
         Kind::Ask | Kind::TryAgain | Kind::OutOfMemory | Kind::NoReplicas | Kind::OtherReply | Kind::WaitShort
     )
 }
+
+#[cfg(test)]
+mod tests;

@@ -247,3 +247,6 @@ fn report(shared: &Shared) {
         outbox.event(event);
     }
 }
+
+#[cfg(test)]
+mod tests;

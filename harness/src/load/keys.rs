@@ -101,7 +101,9 @@ mod tests {
     #[test]
     fn a_set_holds_what_was_inserted() {
         let mut keys = KeySet::none_of(130);
-        [130, 1, 64, 65, 64, 131, 9_999].into_iter().for_each(|key| keys.insert(key));
+        for key in [130, 1, 64, 65, 64, 131, 9_999] {
+            keys.insert(key);
+        }
         assert_eq!(keys.iter().collect::<Vec<_>>(), [1, 64, 65, 130, 131]);
     }
 }

@@ -10,6 +10,8 @@ mod driver;
 mod error;
 mod final_read;
 mod keys;
+#[cfg(test)]
+mod measure;
 pub mod op;
 mod pacing;
 mod recorder;

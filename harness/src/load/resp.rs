@@ -209,7 +209,7 @@ mod tests {
 
     #[test]
     fn an_endless_line_is_refused() {
-        assert_eq!(Reply::parse(&[b'+'; LINE_BYTES_MAX + 1]), Err(NotResp));
+        assert_eq!(Reply::parse(&vec![b'+'; LINE_BYTES_MAX + 1]), Err(NotResp));
     }
 
     #[test]

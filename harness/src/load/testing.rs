@@ -3,7 +3,8 @@
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
 use std::time::{Duration, Instant as StdInstant};
 
 use tempfile::TempDir;
@@ -19,7 +20,9 @@ use crate::vocab::{Address, Instant};
 
 /// The load of that name with these fields, as a scenario writes them.
 pub(crate) fn load(name: &str, fields: &str) -> Load {
-    let options = ron::Options::default().with_default_extension(ron::extensions::Extensions::IMPLICIT_SOME);
+    use ron::extensions::Extensions;
+    let extensions = Extensions::IMPLICIT_SOME | Extensions::UNWRAP_VARIANT_NEWTYPES;
+    let options = ron::Options::default().with_default_extension(extensions);
     options.from_str(&format!("(name: \"{name}\", {fields})")).unwrap()
 }
 
@@ -88,54 +91,65 @@ impl Fake {
         Self { address: Address(address), listener }
     }
 
-    /// Serves for the rest of the test: `script` is told each command, as words, and how many it was told before.
-    pub(crate) fn serve(self, mut script: impl FnMut(&str, usize) -> Act + Clone + Send + 'static) -> Address {
+    /// Serves for the rest of the test. It says that `owner` owns every slot; about anything else it asks `script`,
+    /// with how many such commands there were before.
+    pub(crate) fn serve(self, owner: Address, script: impl Fn(&str, usize) -> Act + Send + Sync + 'static) -> Address {
         let address = self.address;
+        let slots = Act::Say(format!("*1\r\n*3\r\n:0\r\n:16383\r\n*2\r\n$9\r\n127.0.0.1\r\n:{}\r\n", owner.0.port()));
+        let told = AtomicUsize::new(0);
+        let answer = Arc::new(move |command: &str| match command {
+            "CLUSTER SLOTS" => slots.clone(),
+            _ => script(command, told.fetch_add(1, Ordering::Relaxed)),
+        });
         tokio::spawn(async move {
-            let mut told = 0;
             while let Ok((stream, _)) = self.listener.accept().await {
-                converse(stream, &mut script, &mut told).await;
+                let answer = Arc::clone(&answer);
+                // A client that goes away in the middle is what some tests are about.
+                tokio::spawn(async move { converse(stream, &*answer).await });
             }
         });
         address
     }
 }
 
-/// One connection at a time: what the room's clients need in these tests.
-async fn converse(mut stream: TcpStream, script: &mut impl FnMut(&str, usize) -> Act, told: &mut usize) {
+async fn converse(mut stream: TcpStream, answer: &(impl Fn(&str) -> Act + Sync)) -> std::io::Result<()> {
+    stream.set_nodelay(true)?;
     let mut input = Vec::new();
     loop {
-        while let Ok(Some((Reply::Array(words), used))) = Reply::parse(&input) {
-            let text = |word: &Reply<'_>| match word {
-                Reply::Bulk(text) => String::from_utf8_lossy(text).into_owned(),
-                other => panic!("no command: {other:?}"),
-            };
-            let command = words.iter().map(text).collect::<Vec<_>>().join(" ");
-            input.drain(..used);
-            let act = script(&command, *told);
-            *told += 1;
-            match act {
-                Act::Say(reply) => stream.write_all(reply.as_bytes()).await.unwrap(),
+        while let Some(command) = next_command(&mut input) {
+            match answer(&command) {
+                Act::Say(reply) => stream.write_all(reply.as_bytes()).await?,
                 Act::Dribble(reply) => {
                     for byte in reply.bytes() {
-                        stream.write_all(&[byte]).await.unwrap();
-                        tokio::task::yield_now().await;
+                        stream.write_all(&[byte]).await?;
+                        tokio::time::sleep(Duration::from_millis(1)).await;
                     }
                 }
                 Act::Silence => {}
-                Act::SayAndClose(reply) => return stream.write_all(reply.as_bytes()).await.unwrap(),
+                Act::SayAndClose(reply) => return stream.write_all(reply.as_bytes()).await,
                 Act::Late(wait, reply) => {
                     tokio::time::sleep(wait).await;
-                    // The client may have given up by now.
-                    let _ = stream.write_all(reply.as_bytes()).await;
+                    stream.write_all(reply.as_bytes()).await?;
                 }
             }
         }
-        match stream.read_buf(&mut input).await {
-            Ok(read) if read > 0 => {}
-            _ => return,
+        if stream.read_buf(&mut input).await? == 0 {
+            return Ok(());
         }
     }
+}
+
+/// Takes a command off the input, as words.
+fn next_command(input: &mut Vec<u8>) -> Option<String> {
+    let (reply, used) = Reply::parse(input).unwrap()?;
+    let Reply::Array(words) = reply else { panic!("no command: {reply:?}") };
+    let text = |word: &Reply<'_>| match word {
+        Reply::Bulk(text) => String::from_utf8_lossy(text).into_owned(),
+        other => panic!("no word: {other:?}"),
+    };
+    let command = words.iter().map(text).collect::<Vec<_>>().join(" ");
+    input.drain(..used);
+    Some(command)
 }
 
 /// A real server in cluster mode that owns every slot. It ends with this value, or with the thread that started it.
@@ -178,13 +192,14 @@ impl Redis {
         push_command(&mut request, command);
         loop {
             let mut said = String::new();
-            match Connection::open(&ClientHost::this(), self.address, 0).await {
-                Ok(mut connection) => {
-                    let heard = connection.exchange(&request, 1, |_, reply| said = format!("{reply:?}"));
-                    let _ = heard.await;
-                    said = unquote(&said);
-                }
-                Err(kind) => said = format!("{kind:?}"),
+            if let Ok(mut connection) = Connection::open(&ClientHost::this(), self.address, 0).await {
+                let heard = connection.exchange(&request, 1, |_, reply| match reply {
+                    Reply::Simple(text) | Reply::Error(text) | Reply::Bulk(text) => {
+                        said = String::from_utf8_lossy(text).into_owned();
+                    }
+                    other => said = format!("{other:?}"),
+                });
+                let _ = heard.await;
             }
             if said.contains(expected) {
                 return;
@@ -210,13 +225,6 @@ impl Drop for Redis {
     fn drop(&mut self) {
         self.kill();
     }
-}
-
-/// `Simple([79, 75])` as the text it holds.
-fn unquote(debug: &str) -> String {
-    let digits = debug.split(['[', ']']).nth(1).unwrap_or_default();
-    let bytes: Vec<u8> = digits.split(", ").filter_map(|byte| byte.parse().ok()).collect();
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// A port whose cluster bus port is free too.
