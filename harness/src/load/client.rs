@@ -183,7 +183,9 @@ impl Client {
     fn note(&self, attempt: &Attempt, operation: &mut Operation) {
         operation.attempts = operation.attempts.saturating_add(1);
         if let (Some(node), true) = (attempt.node, attempt.replied) {
-            operation.node = self.shared.routes.borrow().plan_index(node);
+            let mut routes = self.shared.routes.borrow_mut();
+            operation.node = routes.plan_index(node);
+            routes.set_suspect(node, false);
         }
         let kind = match attempt.answer {
             Answer::Acknowledged(value) => {

@@ -162,7 +162,7 @@ fn start(
     stop: StopSignal,
     finished: watch::Sender<BTreeSet<String>>,
 ) -> Result<RunningLoad, LoadError> {
-    let name = task.load.name.clone();
+    let (index, name) = (task.index, task.load.name.clone());
     let client = task.load.client;
     let stops_within = client.deadline.0 + client.timeout.0 + STOP_MARGIN;
     let resources = |source| LoadError::Resources { load: name.clone(), source };
@@ -172,7 +172,7 @@ fn start(
         // Nobody listens any more when the loads were dropped instead of stopped.
         let _ = tell.send(run(&runtime, task, clock, outbox, &stop, &finished));
     };
-    thread::Builder::new().name(format!("load {name}")).spawn(body).map_err(resources)?;
+    thread::Builder::new().name(format!("load-{index}")).spawn(body).map_err(resources)?;
     Ok(RunningLoad { name, stops_within, done })
 }
 

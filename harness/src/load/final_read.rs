@@ -137,7 +137,12 @@ impl Reader<'_> {
 
     /// Reads the keys from the node, pipelined on one connection, until it breaks.
     async fn read_from(&self, node: RouteIndex, mut readings: Vec<&mut Reading>) {
-        let Some(address) = self.routes.address(node) else { return };
+        for reading in &mut readings {
+            reading.begun(self.clock.now());
+        }
+        let Some(address) = self.routes.address(node) else {
+            return readings.iter_mut().for_each(|reading| reading.failed(ErrorKind::NoRoute));
+        };
         let mut patience = Patience::new();
         let opening = Connection::open(self.host, address, self.value_bytes_max);
         let opened = patience.until(self.soon(), opening).await.unwrap_or(Err(ErrorKind::NotConnected));
@@ -172,7 +177,6 @@ impl Reader<'_> {
             }
             encode_get(&mut request, &reading.key);
             owners.push(Some(position));
-            reading.begun(self.clock.now());
         }
         connection
             .exchange(&request, owners.len(), |position, reply| {
@@ -248,4 +252,58 @@ fn append(history: &std::path::Path, readings: &mut [Reading], now: Instant) -> 
         history.write(&reading.operation)?;
     }
     Ok(history.flush()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evidence::{HistoryReader, LoadTotals};
+    use crate::load::keys::{KeySet, KeySpace};
+    use crate::load::testing::{Act, Fake, journal, load};
+
+    #[tokio::test]
+    async fn redirections_are_followed() {
+        let (a, b) = (Fake::bind().await, Fake::bind().await);
+        let (owner, at_b) = (a.address, b.address);
+        let slot_of = |key: &str| Slot::of_key(key.as_bytes());
+        let a = a.serve(owner, move |command, nth| match command {
+            "GET k1" => Act::Say("$-1\r\n".to_owned()),
+            "GET k2" => Act::Say(format!("-MOVED {} {at_b}\r\n", slot_of("k2"))),
+            "GET k3" => Act::Say(format!("-ASK {} {at_b}\r\n", slot_of("k3"))),
+            // The first time, the connection breaks in the middle of the pipeline.
+            _ if nth < 4 => Act::SayAndClose("$1".to_owned()),
+            _ => Act::Say("$2\r\nhi\r\n".to_owned()),
+        });
+        let b = b.serve(owner, |command, _| match command {
+            "ASKING" => Act::Say("+OK\r\n".to_owned()),
+            _ => Act::Say("$16\r\n000000000000000b\r\n".to_owned()),
+        });
+        let (_temporary, directory, journal) = journal();
+        HistoryWriter::new(File::create(directory.history()).unwrap()).unwrap();
+        let load = load("app", r#"mix: [Get()], keys: Uniform(4), prefix: "k""#);
+        let mut written = KeySet::none_of(4);
+        (1..=4).for_each(|key| written.insert(key));
+        let (name, keys) = (load.name.clone(), KeySpace::of(&load));
+        let load = LoadDone { name, totals: LoadTotals::default(), index: 3, keys, written, value_bytes_max: 16 };
+        let done = LoadsDone { history: directory.history(), loads: vec![load] };
+        let within = Duration::from_secs(5);
+        final_read(&done, &ClientHost::this(), &[(0, a), (1, b)], &journal, within).await.unwrap();
+
+        let file = File::open(directory.history()).unwrap();
+        let history = HistoryReader::new(std::io::BufReader::new(file)).unwrap().read_all().unwrap();
+        let read: Vec<_> = history.iter().map(|op| (op.key, op.value, op.node)).collect();
+        assert_eq!(
+            read,
+            [
+                (1, Value::Missing, Some(0)),
+                (2, Value::Written(0xB), Some(1)),
+                (3, Value::Written(0xB), Some(1)),
+                (4, Value::Foreign, Some(0)),
+            ]
+        );
+        let all_ok = |op: &Operation| op.outcome == Outcome::Ok && op.load == 3 && op.worker == NO_WORKER;
+        assert!(history.iter().all(all_ok));
+        assert_eq!(history[0].attempts, 1);
+        assert!(history[1..].iter().all(|op| op.attempts > 1));
+    }
 }

@@ -89,7 +89,9 @@ impl Shared {
             let Some(address) = self.routes.borrow().address(node) else { continue };
             match ask(&self.host, address, self.load.client.timeout.0).await {
                 Ok(owned) => {
-                    self.routes.borrow_mut().adopt(&owned);
+                    let mut routes = self.routes.borrow_mut();
+                    routes.adopt(&owned);
+                    routes.set_suspect(node, false);
                     break;
                 }
                 Err(_) => self.routes.borrow_mut().set_suspect(node, true),

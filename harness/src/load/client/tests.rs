@@ -14,29 +14,41 @@ use crate::vocab::Address;
 const CLIENT: &str = r#"mix: [Get()], keys: Uniform(9), workers: 1, prefix: "k",
     client: (timeout: "150ms", deadline: "400ms", retry_wait: "5ms")"#;
 
+/// A client that has no time to wait before it tries again.
+const IMPATIENT: &str = r#"mix: [Get()], keys: Uniform(9), workers: 1, prefix: "k",
+    client: (deadline: "5s", retry_wait: "6s")"#;
+
 const SET: Command = Command { kind: OperationKind::Set, key: 1, value: Value::Written(0xAB), size: 16, wait: None };
 const GET: Command = Command { kind: OperationKind::Get, key: 1, value: Value::Missing, size: 0, wait: None };
 
-/// Does the commands one after the other, as one worker of a client that knows these nodes.
+/// Does the commands one after the other, as one worker of a client that knows these nodes and who owns what.
 async fn perform(nodes: &[Address], commands: &[Command]) -> Vec<Operation> {
+    perform_as(CLIENT, true, nodes, commands).await
+}
+
+/// As [`perform`], for a client of one's own, which may not have `asked` who owns what.
+async fn perform_as(client: &str, asked: bool, nodes: &[Address], commands: &[Command]) -> Vec<Operation> {
     let (_temporary, directory, journal) = journal();
     let recorder = Recorder::start(&directory.history(), journal.clone()).unwrap();
-    let shared = Shared::new(task(load("app", CLIENT), nodes), journal.clock(), recorder.outbox());
-    LocalSet::new()
-        .run_until(async {
+    let shared = Shared::new(task(load("app", client), nodes), journal.clock(), recorder.outbox());
+    let tasks = LocalSet::new();
+    let operations = tasks.run_until(async {
+        if asked {
             shared.ask_around(None).await;
-            let mut client = Client::new(Rc::clone(&shared), 0);
-            let mut operations = Vec::new();
-            for command in commands {
-                operations.push(client.perform(command, None).await);
-                let failures: u64 = shared.tally.borrow().totals().attempt_errors.values().sum();
-                let attempts: u64 = operations.iter().map(|operation| u64::from(operation.attempts)).sum();
-                let ok = operations.iter().filter(|operation| operation.outcome == Outcome::Ok).count() as u64;
-                assert_eq!(failures + ok, attempts, "each attempt is counted once");
-            }
-            operations
-        })
-        .await
+        }
+        let mut client = Client::new(Rc::clone(&shared), 0);
+        let mut operations = Vec::new();
+        for command in commands {
+            operations.push(client.perform(command, None).await);
+        }
+        operations
+    });
+    let operations = operations.await;
+    let failures: u64 = shared.tally.borrow().totals().attempt_errors.values().sum();
+    let attempts: u64 = operations.iter().map(|operation| u64::from(operation.attempts)).sum();
+    let ok = operations.iter().filter(|operation| operation.outcome == Outcome::Ok).count() as u64;
+    assert_eq!(failures + ok, attempts, "each attempt is counted once");
+    operations
 }
 
 fn say(reply: &str) -> Act {
@@ -98,7 +110,7 @@ async fn an_operation_ends_at_its_deadline(
     assert_eq!(operation.unknown_attempts, if uncertain { operation.attempts } else { 0 });
     assert_eq!(operation.value, command.value, "what was attempted is recorded");
     let millis = operation.service_nanos() / 1_000_000;
-    assert!((350..700).contains(&millis), "{millis} ms instead of 400");
+    assert!((350..2_000).contains(&millis), "{millis} ms instead of 400");
 }
 
 #[tokio::test]
@@ -129,32 +141,11 @@ async fn moved_is_followed_at_once_and_remembered() {
     let (owner, moved) = (b.address, format!("-MOVED {slot} {}", b.address));
     let a = a.serve(owner, move |_, nth| if nth == 0 { say(&moved) } else { panic!("asked again") });
     let b = b.serve(owner, |_, _| say("+OK"));
-    let operations = {
-        // Without the first question, the client believes whom it happens to ask.
-        let nodes = [a, b];
-        perform_unasked(&nodes, &[SET, SET]).await
-    };
+    // Without having asked, the client believes in whom it happens to ask first.
+    let operations = perform_as(IMPATIENT, false, &[a, b], &[SET, SET]).await;
     let seen: Vec<_> = operations.iter().map(|op| (op.outcome, op.attempts, op.error, op.node)).collect();
     assert_eq!(seen[0], (Outcome::Ok, 2, Some(ErrorKind::Moved), Some(1)));
     assert_eq!(seen[1], (Outcome::Ok, 1, None, Some(1)));
-    assert!(operations[0].service_nanos() < 100_000_000, "it did not wait");
-}
-
-/// As [`perform`], but the client was not told who owns what.
-async fn perform_unasked(nodes: &[Address], commands: &[Command]) -> Vec<Operation> {
-    let (_temporary, directory, journal) = journal();
-    let recorder = Recorder::start(&directory.history(), journal.clone()).unwrap();
-    let shared = Shared::new(task(load("app", CLIENT), nodes), journal.clock(), recorder.outbox());
-    LocalSet::new()
-        .run_until(async {
-            let mut client = Client::new(Rc::clone(&shared), 0);
-            let mut operations = Vec::new();
-            for command in commands {
-                operations.push(client.perform(command, None).await);
-            }
-            operations
-        })
-        .await
 }
 
 #[tokio::test]
@@ -163,11 +154,10 @@ async fn ask_is_followed_with_asking_and_not_remembered() {
     let (owner, ask) = (a.address, format!("-ASK {} {}", Slot::of_key(b"k1"), b.address));
     let a = a.serve(owner, move |_, nth| if nth == 0 { say(&ask) } else { say("+OK") });
     let b = b.serve(owner, |command, nth| match (command, nth) {
-        ("ASKING", 0) => say("+OK"),
-        ("SET k1 00000000000000ab", 1) => say("+OK"),
+        ("ASKING", 0) | ("SET k1 00000000000000ab", 1) => say("+OK"),
         _ => say("-ERR not asked for"),
     });
-    let operations = perform(&[a, b], &[SET, SET]).await;
+    let operations = perform_as(IMPATIENT, true, &[a, b], &[SET, SET]).await;
     let seen: Vec<_> = operations.iter().map(|op| (op.outcome, op.attempts, op.error, op.node)).collect();
     assert_eq!(seen, [(Outcome::Ok, 2, Some(ErrorKind::Ask), Some(1)), (Outcome::Ok, 1, None, Some(0)),]);
 }
@@ -177,7 +167,7 @@ async fn a_dead_owner_is_replaced_when_another_node_says_so() {
     let (dead, b) = (Fake::bind().await.address, Fake::bind().await);
     let owner = b.address;
     let b = b.serve(owner, |_, _| say("+OK"));
-    let operation = perform_unasked(&[dead, b], &[SET]).await[0];
+    let operation = perform_as(CLIENT, false, &[dead, b], &[SET]).await[0];
     assert_eq!((operation.outcome, operation.error, operation.node), (Outcome::Ok, Some(ErrorKind::Refused), Some(1)));
 }
 

@@ -116,12 +116,12 @@ async fn a_stop_is_bounded_when_the_server_is_gone(#[case] killed: bool) {
     let stopping = StdInstant::now();
     let done = running.stop().await.unwrap();
     let took = stopping.elapsed();
-    assert!(took < Duration::from_millis(1_000), "it took {took:?}");
+    assert!(took < Duration::from_secs(3), "it took {took:?}");
     let totals = &done.loads[0].totals;
     assert!(totals.ok > 0 && totals.not_started > 500, "{totals:?}");
     let history = history(&directory);
     assert_eq!(history.len() as u64, totals.ok + totals.fail + totals.unknown);
-    assert!(history.iter().all(|op| op.ended.nanos_since(op.started) < 800_000_000));
+    assert!(history.iter().all(|op| op.service_nanos() < 2_000_000_000));
     assert!(history.iter().any(|op| op.outcome != Outcome::Ok));
     // No schedule is forgotten: what began late counts from when it should have begun.
     assert!(history.iter().any(|op| op.latency_nanos() > 800_000_000));
@@ -129,7 +129,7 @@ async fn a_stop_is_bounded_when_the_server_is_gone(#[case] killed: bool) {
     let reading = StdInstant::now();
     let seeds = [(0, redis.address)];
     final_read(&done, &ClientHost::this(), &seeds, &journal, Duration::from_millis(500)).await.unwrap();
-    assert!(reading.elapsed() < Duration::from_millis(900));
+    assert!(reading.elapsed() < Duration::from_secs(3));
     let told = events(&directory);
     let Some(What::FinalRead { keys, unreadable }) = told.last() else { panic!("no final read") };
     assert!(*keys > 0 && keys == unreadable);
