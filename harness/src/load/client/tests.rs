@@ -10,20 +10,24 @@ use crate::load::recorder::Recorder;
 use crate::load::testing::{Act, Fake, journal, load, task};
 use crate::vocab::Address;
 
-/// Short enough for a test, long enough for a busy machine.
-const CLIENT: &str = r#"mix: [Get()], keys: Uniform(9), workers: 1, prefix: "k",
+/// A client that soon gives up.
+const HASTY: &str = r#"mix: [Get()], keys: Uniform(9), workers: 1, prefix: "k",
     client: (timeout: "150ms", deadline: "400ms", retry_wait: "5ms")"#;
 
-/// A client that has no time to wait before it tries again.
-const IMPATIENT: &str = r#"mix: [Get()], keys: Uniform(9), workers: 1, prefix: "k",
-    client: (deadline: "5s", retry_wait: "6s")"#;
+/// A client that never gives up on a machine that is merely busy.
+const PATIENT: &str = r#"mix: [Get()], keys: Uniform(9), workers: 1, prefix: "k",
+    client: (timeout: "1s", deadline: "30s", retry_wait: "5ms")"#;
+
+/// A client that fails rather than wait before it tries again.
+const RESTLESS: &str = r#"mix: [Get()], keys: Uniform(9), workers: 1, prefix: "k",
+    client: (timeout: "5s", deadline: "5s", retry_wait: "6s")"#;
 
 const SET: Command = Command { kind: OperationKind::Set, key: 1, value: Value::Written(0xAB), size: 16, wait: None };
 const GET: Command = Command { kind: OperationKind::Get, key: 1, value: Value::Missing, size: 0, wait: None };
 
 /// Does the commands one after the other, as one worker of a client that knows these nodes and who owns what.
 async fn perform(nodes: &[Address], commands: &[Command]) -> Vec<Operation> {
-    perform_as(CLIENT, true, nodes, commands).await
+    perform_as(PATIENT, true, nodes, commands).await
 }
 
 /// As [`perform`], for a client of one's own, which may not have `asked` who owns what.
@@ -104,7 +108,7 @@ async fn an_operation_ends_at_its_deadline(
     #[case] uncertain: bool,
 ) {
     let address = server(move |_, _| act.clone()).await;
-    let operation = perform(&[address], &[command]).await[0];
+    let operation = perform_as(HASTY, true, &[address], &[command]).await[0];
     assert_eq!((operation.outcome, operation.error), (outcome, Some(error)));
     assert!(operation.attempts > 1);
     assert_eq!(operation.unknown_attempts, if uncertain { operation.attempts } else { 0 });
@@ -118,7 +122,7 @@ async fn a_client_that_is_sent_round_in_circles_takes_breaths() {
     let fake = Fake::bind().await;
     let owner = fake.address;
     let moved = format!("-MOVED {} {owner}", Slot::of_key(b"k1"));
-    let operation = perform(&[fake.serve(owner, move |_, _| say(&moved))], &[SET]).await[0];
+    let operation = perform_as(HASTY, true, &[fake.serve(owner, move |_, _| say(&moved))], &[SET]).await[0];
     assert_eq!((operation.outcome, operation.error), (Outcome::Fail, Some(ErrorKind::Moved)));
     // 6 attempts a breath of 5 ms, for 400 ms.
     assert!((7..=6 * 80).contains(&operation.attempts), "{} attempts", operation.attempts);
@@ -127,10 +131,10 @@ async fn a_client_that_is_sent_round_in_circles_takes_breaths() {
 #[tokio::test]
 async fn nobody_listens() {
     let address = Fake::bind().await.address;
-    let operation = perform(&[address], &[SET]).await[0];
+    let operation = perform_as(HASTY, true, &[address], &[SET]).await[0];
     assert_eq!((operation.outcome, operation.error), (Outcome::Fail, Some(ErrorKind::Refused)));
     assert_eq!((operation.unknown_attempts, operation.node), (0, None));
-    let operation = perform(&[], &[SET]).await[0];
+    let operation = perform_as(HASTY, true, &[], &[SET]).await[0];
     assert_eq!((operation.outcome, operation.error), (Outcome::Fail, Some(ErrorKind::NoRoute)));
 }
 
@@ -142,7 +146,7 @@ async fn moved_is_followed_at_once_and_remembered() {
     let a = a.serve(owner, move |_, nth| if nth == 0 { say(&moved) } else { panic!("asked again") });
     let b = b.serve(owner, |_, _| say("+OK"));
     // Without having asked, the client believes in whom it happens to ask first.
-    let operations = perform_as(IMPATIENT, false, &[a, b], &[SET, SET]).await;
+    let operations = perform_as(RESTLESS, false, &[a, b], &[SET, SET]).await;
     let seen: Vec<_> = operations.iter().map(|op| (op.outcome, op.attempts, op.error, op.node)).collect();
     assert_eq!(seen[0], (Outcome::Ok, 2, Some(ErrorKind::Moved), Some(1)));
     assert_eq!(seen[1], (Outcome::Ok, 1, None, Some(1)));
@@ -157,7 +161,7 @@ async fn ask_is_followed_with_asking_and_not_remembered() {
         ("ASKING", 0) | ("SET k1 00000000000000ab", 1) => say("+OK"),
         _ => say("-ERR not asked for"),
     });
-    let operations = perform_as(IMPATIENT, true, &[a, b], &[SET, SET]).await;
+    let operations = perform_as(RESTLESS, true, &[a, b], &[SET, SET]).await;
     let seen: Vec<_> = operations.iter().map(|op| (op.outcome, op.attempts, op.error, op.node)).collect();
     assert_eq!(seen, [(Outcome::Ok, 2, Some(ErrorKind::Ask), Some(1)), (Outcome::Ok, 1, None, Some(0)),]);
 }
@@ -167,7 +171,7 @@ async fn a_dead_owner_is_replaced_when_another_node_says_so() {
     let (dead, b) = (Fake::bind().await.address, Fake::bind().await);
     let owner = b.address;
     let b = b.serve(owner, |_, _| say("+OK"));
-    let operation = perform_as(CLIENT, false, &[dead, b], &[SET]).await[0];
+    let operation = perform_as(PATIENT, false, &[dead, b], &[SET]).await[0];
     assert_eq!((operation.outcome, operation.error, operation.node), (Outcome::Ok, Some(ErrorKind::Refused), Some(1)));
 }
 
@@ -179,7 +183,7 @@ async fn a_late_reply_is_not_taken_for_the_next_ones() {
         0 => Act::Late(Duration::from_millis(200), late.clone()),
         _ => Act::Say(right.clone()),
     };
-    let operations = perform(&[server(script).await], &[GET, GET]).await;
+    let operations = perform_as(HASTY, true, &[server(script).await], &[GET, GET]).await;
     for operation in operations {
         assert_eq!((operation.outcome, operation.value), (Outcome::Ok, Value::Written(2)));
     }
@@ -190,7 +194,7 @@ async fn a_connection_that_was_closed_while_idle_costs_no_attempt() {
     let address = server(|_, _| Act::SayAndClose("+OK\r\n".to_owned())).await;
     let (_temporary, directory, journal) = journal();
     let recorder = Recorder::start(&directory.history(), journal.clone()).unwrap();
-    let shared = Shared::new(task(load("app", CLIENT), &[address]), journal.clock(), recorder.outbox());
+    let shared = Shared::new(task(load("app", PATIENT), &[address]), journal.clock(), recorder.outbox());
     let tasks = LocalSet::new();
     let doing = tasks.run_until(async {
         let mut client = Client::new(shared, 0);
@@ -222,6 +226,7 @@ async fn a_write_with_wait_needs_both_replies(
     };
     let wait = Wait { replicas: 1, timeout: crate::vocab::Duration::from_millis(20) };
     let command = Command { kind: OperationKind::SetWait, wait: Some(wait), ..SET };
-    let operation = perform(&[server(script).await], &[command]).await[0];
+    let client = if outcome == Outcome::Ok { PATIENT } else { HASTY };
+    let operation = perform_as(client, true, &[server(script).await], &[command]).await[0];
     assert_eq!((operation.outcome, operation.error), (outcome, error));
 }

@@ -5,7 +5,7 @@ use nix::sys::signal::{Signal, kill};
 use rstest::rstest;
 
 use super::*;
-use crate::evidence::{Event, HistoryReader, Operation, OperationKind, Outcome, RunDirectory, Value};
+use crate::evidence::{Event, HistoryReader, Operation, OperationKind, Outcome, Progress, RunDirectory, Value};
 use crate::load::final_read;
 use crate::load::testing::{Fake, Redis, journal, load, task};
 
@@ -95,6 +95,16 @@ async fn the_same_seed_writes_the_same() {
     assert_eq!(written[0], written[1]);
 }
 
+/// Waits until the load reports an interval of that kind.
+async fn await_progress(directory: &RunDirectory, like: impl Fn(&Progress) -> bool) {
+    let wanted = |what: &What| matches!(what, What::Progress(progress) if like(progress));
+    let deadline = StdInstant::now() + Duration::from_secs(20);
+    while !events(directory).iter().any(wanted) {
+        assert!(StdInstant::now() < deadline, "no such progress: {:?}", events(directory).last());
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
 #[rstest]
 #[case::killed(true)]
 #[case::paused(false)]
@@ -106,13 +116,13 @@ async fn a_stop_is_bounded_when_the_server_is_gone(#[case] killed: bool) {
     let load = load("app", &format!("{MIX}, workers: 4, pace: Open(per_second: 1000), {client}"));
     let running =
         RunningLoads::start(vec![task(load, &[redis.address])], journal.clone(), directory.history()).unwrap();
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    await_progress(&directory, |progress| progress.ok > 0).await;
     if killed {
         redis.kill();
     } else {
         kill(redis.pid(), Signal::SIGSTOP).unwrap();
     }
-    tokio::time::sleep(Duration::from_millis(900)).await;
+    await_progress(&directory, |progress| progress.ok == 0).await;
     let stopping = StdInstant::now();
     let done = running.stop().await.unwrap();
     let took = stopping.elapsed();
