@@ -266,6 +266,11 @@ impl<W: Write> HistoryWriter<W> {
         Ok(Self(writer))
     }
 
+    /// Goes on with a history that was begun. Hand it a buffered writer at the history's end.
+    pub fn resume(writer: W) -> Self {
+        Self(writer)
+    }
+
     /// Adds an operation.
     pub fn write(&mut self, operation: &Operation) -> io::Result<()> {
         self.0.write_all(&operation.encode())

@@ -2,6 +2,12 @@
 
 use serde::Deserialize;
 
+use super::{Answer, Command, error_answer};
+use crate::evidence::{ErrorKind, OperationKind, Value};
+use crate::load::draw::Draw;
+use crate::load::resp::{Reply, push_command};
+use crate::load::value::read_value;
+
 /// Reads a random key of the key space.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -9,4 +15,31 @@ pub struct Get {
     /// How often it is chosen, relative to the mix's other entries.
     #[serde(default = "super::one")]
     pub weight: u32,
+}
+
+impl Get {
+    /// The read that comes next.
+    pub(super) fn command(draw: &mut Draw) -> Command {
+        read(draw.any_key())
+    }
+}
+
+/// A read of that key.
+pub(super) fn read(key: u32) -> Command {
+    Command { kind: OperationKind::Get, key, value: Value::Missing, size: 0, wait: None }
+}
+
+/// Adds the command.
+pub(crate) fn encode(out: &mut Vec<u8>, key: &[u8]) {
+    push_command(out, &[b"GET", key]);
+}
+
+/// What the reply says.
+pub(crate) fn classify(reply: &Reply<'_>) -> Answer {
+    match reply {
+        Reply::Bulk(bytes) => Answer::Acknowledged(read_value(bytes)),
+        Reply::Nil => Answer::Acknowledged(Value::Missing),
+        Reply::Error(text) => error_answer(text),
+        _ => Answer::Unknown(ErrorKind::Protocol),
+    }
 }

@@ -1,14 +1,21 @@
-//! The operations a mix is made of, one a file. The accepted vocabulary is [`Op`].
+//! The operations a mix is made of, one a file: encode, classify the reply. The accepted vocabulary is [`Op`].
 
+mod answer;
+mod command;
 mod get;
 mod set;
 mod set_then_get;
 
 use serde::Deserialize;
 
+pub(crate) use answer::{Answer, error_answer, error_kind};
+pub(crate) use command::Command;
 pub use get::Get;
+pub(crate) use get::{classify as classify_get, encode as encode_get};
 pub use set::{Set, Wait};
 pub use set_then_get::SetThenGet;
+
+use super::draw::Draw;
 
 /// One entry of a mix.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -34,7 +41,25 @@ impl Op {
 
     /// Whether the entry writes.
     pub fn writes(&self) -> bool {
-        matches!(self, Self::Set(_) | Self::SetThenGet(_))
+        self.value_bytes().is_some()
+    }
+
+    /// The size of the values that the entry writes, if it writes.
+    pub(crate) fn value_bytes(&self) -> Option<u64> {
+        match self {
+            Self::Set(op) => Some(op.value.bytes),
+            Self::Get(_) => None,
+            Self::SetThenGet(op) => Some(op.value.bytes),
+        }
+    }
+
+    /// The commands of the entry, in order: each is one operation of the history.
+    pub(crate) fn commands(&self, draw: &mut Draw) -> [Option<Command>; 2] {
+        match self {
+            Self::Set(op) => [Some(op.command(draw)), None],
+            Self::Get(_) => [Some(Get::command(draw)), None],
+            Self::SetThenGet(op) => op.commands(draw).map(Some),
+        }
     }
 }
 

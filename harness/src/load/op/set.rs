@@ -2,6 +2,11 @@
 
 use serde::Deserialize;
 
+use super::{Answer, Command, error_answer, error_kind};
+use crate::evidence::{ErrorKind, OperationKind, Value};
+use crate::load::draw::Draw;
+use crate::load::resp::{Reply, push_array, push_bulk, push_bulk_head, push_command, push_decimal};
+use crate::load::value::{ID_BYTES, push_value};
 use crate::vocab::{Duration, Size};
 
 /// Writes a unique value to a random key of the worker's share.
@@ -26,4 +31,64 @@ pub struct Wait {
     pub replicas: u16,
     /// How long to wait for them.
     pub timeout: Duration,
+}
+
+impl Set {
+    /// The write that comes next.
+    pub(super) fn command(&self, draw: &mut Draw) -> Command {
+        write(draw, self.value, self.wait)
+    }
+}
+
+/// A write of a unique value to a key of the worker's own.
+pub(super) fn write(draw: &mut Draw, size: Size, wait: Option<Wait>) -> Command {
+    Command {
+        kind: if wait.is_some() { OperationKind::SetWait } else { OperationKind::Set },
+        key: draw.own_key(),
+        value: Value::Written(draw.value()),
+        size: usize::try_from(size.bytes).unwrap_or(usize::MAX),
+        wait,
+    }
+}
+
+/// Adds the write.
+pub(super) fn encode(out: &mut Vec<u8>, key: &[u8], id: u64, size: usize) {
+    push_array(out, 3);
+    push_bulk(out, b"SET");
+    push_bulk(out, key);
+    push_bulk_head(out, size.max(ID_BYTES));
+    push_value(out, id, size);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Adds the `WAIT`.
+pub(super) fn encode_wait(out: &mut Vec<u8>, wait: Wait) {
+    let (mut replicas, mut timeout_ms) = (Vec::new(), Vec::new());
+    push_decimal(&mut replicas, u64::from(wait.replicas));
+    // Zero would mean for ever.
+    push_decimal(&mut timeout_ms, (wait.timeout.as_nanos() / 1_000_000).max(1));
+    push_command(out, &[b"WAIT", &replicas, &timeout_ms]);
+}
+
+/// What the reply to the write says.
+pub(super) fn classify(reply: &Reply<'_>, written: Value) -> Answer {
+    match reply {
+        Reply::Simple(b"OK") => Answer::Acknowledged(written),
+        Reply::Error(text) => error_answer(text),
+        _ => Answer::Unknown(ErrorKind::Protocol),
+    }
+}
+
+/// What the reply to the `WAIT` makes of the answer to the write.
+///
+/// A write that was executed stays so whatever `WAIT` says: then nobody knows whether a failover keeps it.
+pub(super) fn classify_wait(reply: &Reply<'_>, wait: Wait, write: Answer) -> Answer {
+    let Answer::Acknowledged(_) = write else { return write };
+    match reply {
+        Reply::Integer(count) if *count >= i64::from(wait.replicas) => write,
+        Reply::Integer(_) => Answer::Unknown(ErrorKind::WaitShort),
+        // Such as UNBLOCKED, when the master was demoted while it waited.
+        Reply::Error(text) => Answer::Unknown(error_kind(text)),
+        _ => Answer::Unknown(ErrorKind::Protocol),
+    }
 }

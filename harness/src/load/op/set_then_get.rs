@@ -2,6 +2,8 @@
 
 use serde::Deserialize;
 
+use super::{Command, get, set};
+use crate::load::draw::Draw;
 use crate::vocab::Size;
 
 /// Writes a unique value to a random key of the worker's share, then reads it: two operations in the history.
@@ -13,4 +15,12 @@ pub struct SetThenGet {
     pub weight: u32,
     /// The value's size, at least 16 bytes: they hold the value's unique id.
     pub value: Size,
+}
+
+impl SetThenGet {
+    /// The write that comes next, and the read behind it.
+    pub(super) fn commands(&self, draw: &mut Draw) -> [Command; 2] {
+        let write = set::write(draw, self.value, None);
+        [write, get::read(write.key)]
+    }
 }

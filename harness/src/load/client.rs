@@ -1,0 +1,248 @@
+//! A client: takes one command to an outcome, over as many attempts, nodes and connections as that needs.
+
+use std::rc::Rc;
+
+use super::connection::{Connection, Patience};
+use super::op::{Answer, Command};
+use super::resp::push_command;
+use super::routing::RouteIndex;
+use super::shared::Shared;
+use crate::evidence::{ErrorKind, Operation, Outcome};
+use crate::vocab::{Instant, Slot};
+
+/// Redirections that are followed at once, one after the other; then the client waits first, as after an error.
+const REDIRECTIONS_MAX: u32 = 5;
+
+/// A client with a connection of its own to each node it needs. It does one operation at a time.
+pub(crate) struct Client {
+    shared: Rc<Shared>,
+    worker: u16,
+    connections: Vec<Option<Connection>>,
+    patience: Patience,
+    key: Vec<u8>,
+    request: Vec<u8>,
+}
+
+/// Where an attempt goes.
+#[derive(Clone, Copy)]
+enum Route {
+    /// To the node that owns the key's slot, as far as the client knows.
+    Owner,
+    /// To the node that `-ASK` named, with `ASKING` before it.
+    Asking(RouteIndex),
+}
+
+/// What came of one attempt.
+struct Attempt {
+    answer: Answer,
+    /// The node that was asked; none when the client knew none.
+    node: Option<RouteIndex>,
+    /// Whether that node replied at all.
+    replied: bool,
+}
+
+impl Client {
+    /// The client of a worker; it connects when it has something to send.
+    pub(crate) fn new(shared: Rc<Shared>, worker: u16) -> Self {
+        let (connections, patience, key, request) = (Vec::new(), Patience::new(), Vec::new(), Vec::new());
+        Self { shared, worker, connections, patience, key, request }
+    }
+
+    /// Does the command and says how it ended, at the load's deadline at the latest. `intended` is when it should have
+    /// started; none: now.
+    pub(crate) async fn perform(&mut self, command: &Command, intended: Option<Instant>) -> Operation {
+        self.shared.keys.text(command.key, &mut self.key);
+        let slot = Slot::of_key(&self.key);
+        let started = self.shared.clock.now();
+        let deadline = started.plus_nanos(self.shared.load.client.deadline.as_nanos());
+        let mut operation = self.operation(command, intended.unwrap_or(started), started);
+        let (mut route, mut redirections, mut now) = (Route::Owner, 0, started);
+        while now < deadline {
+            let attempt = self.attempt(command, slot, route, now, deadline).await;
+            now = self.shared.clock.now();
+            self.note(&attempt, &mut operation);
+            if operation.outcome == Outcome::Ok {
+                break;
+            }
+            let next = self.learn(slot, &attempt).filter(|_| redirections < REDIRECTIONS_MAX);
+            route = next.unwrap_or(Route::Owner);
+            redirections = if next.is_some() { redirections + 1 } else { 0 };
+            if next.is_none() {
+                let retry = now.plus_nanos(self.shared.load.client.retry_wait.as_nanos());
+                if retry >= deadline {
+                    break;
+                }
+                tokio::time::sleep_until(self.shared.clock.std_instant(retry).into()).await;
+                now = self.shared.clock.now();
+            }
+        }
+        operation.ended = now;
+        operation
+    }
+
+    /// The operation before its first attempt: as it will be recorded when no attempt succeeds.
+    fn operation(&self, command: &Command, intended: Instant, started: Instant) -> Operation {
+        Operation {
+            load: self.shared.index,
+            worker: self.worker,
+            kind: command.kind,
+            key: command.key,
+            value: command.value,
+            intended,
+            started,
+            ended: started,
+            outcome: Outcome::Fail,
+            error: None,
+            attempts: 0,
+            unknown_attempts: 0,
+            node: None,
+        }
+    }
+
+    async fn attempt(
+        &mut self,
+        command: &Command,
+        slot: Slot,
+        route: Route,
+        now: Instant,
+        deadline: Instant,
+    ) -> Attempt {
+        let (node, asking) = match route {
+            Route::Owner => (self.shared.routes.borrow_mut().target(slot), false),
+            Route::Asking(node) => (Some(node), true),
+        };
+        let Some(node) = node else {
+            return Attempt { answer: Answer::NotExecuted(ErrorKind::NoRoute), node: None, replied: false };
+        };
+        let patience = self.shared.load.client.timeout.as_nanos();
+        let patience = patience.saturating_add(command.wait.map_or(0, |wait| wait.timeout.as_nanos()));
+        let until = self.shared.clock.std_instant(now.plus_nanos(patience).min(deadline));
+        self.encode(command, asking);
+        let (answer, replied) = match self.connect(node, until).await {
+            Ok(()) => self.exchange(command, node, asking, until).await,
+            Err(kind) => (Answer::NotExecuted(kind), false),
+        };
+        Attempt { answer, node: Some(node), replied }
+    }
+
+    fn encode(&mut self, command: &Command, asking: bool) {
+        self.request.clear();
+        if asking {
+            push_command(&mut self.request, &[b"ASKING"]);
+        }
+        command.encode(&mut self.request, &self.key);
+    }
+
+    /// Makes sure that there is a usable connection to the node. Nothing is sent: failing is surely not executing.
+    async fn connect(&mut self, node: RouteIndex, until: std::time::Instant) -> Result<(), ErrorKind> {
+        let at = usize::from(node);
+        if self.connections.len() <= at {
+            self.connections.resize_with(at + 1, || None);
+        }
+        let connection = &mut self.connections[at];
+        if connection.as_ref().is_some_and(Connection::is_usable) {
+            return Ok(());
+        }
+        *connection = None;
+        let address = self.shared.routes.borrow().address(node).ok_or(ErrorKind::NoRoute)?;
+        let opening = Connection::open(&self.shared.host, address, self.shared.value_bytes_max);
+        *connection = Some(self.patience.until(until, opening).await.unwrap_or(Err(ErrorKind::NotConnected))?);
+        Ok(())
+    }
+
+    /// Sends the request and says what came of it, and whether the node replied at all.
+    async fn exchange(
+        &mut self,
+        command: &Command,
+        node: RouteIndex,
+        asking: bool,
+        until: std::time::Instant,
+    ) -> (Answer, bool) {
+        let slot = &mut self.connections[usize::from(node)];
+        let Some(connection) = slot else { return (Answer::NotExecuted(ErrorKind::NotConnected), false) };
+        let (mut answer, mut replied, before) = (Command::UNANSWERED, false, usize::from(asking));
+        let exchange = connection.exchange(&self.request, before + command.replies(), |position, reply| {
+            replied = true;
+            if let Some(position) = position.checked_sub(before) {
+                answer = command.classify(position, reply, answer);
+            }
+        });
+        let exchanged = self.patience.until(until, exchange).await.unwrap_or(Err(ErrorKind::TimedOut));
+        if let Err(kind) = exchanged {
+            answer = answer.cut_short(kind, connection.handed_over());
+        }
+        // A reply that is still owed, or one to something else, would be taken for the next command's.
+        if exchanged.is_err() || answer == Command::UNANSWERED {
+            *slot = None;
+        }
+        (answer, replied)
+    }
+
+    /// Takes an attempt into the operation. A write that may have happened stays so, but for a later success; a read
+    /// that nobody answered changed nothing.
+    fn note(&self, attempt: &Attempt, operation: &mut Operation) {
+        operation.attempts = operation.attempts.saturating_add(1);
+        if let (Some(node), true) = (attempt.node, attempt.replied) {
+            let mut routes = self.shared.routes.borrow_mut();
+            operation.node = routes.plan_index(node);
+            routes.set_suspect(node, false);
+        }
+        let kind = match attempt.answer {
+            Answer::Acknowledged(value) => {
+                (operation.value, operation.outcome) = (value, Outcome::Ok);
+                return;
+            }
+            Answer::NotExecuted(kind) | Answer::Elsewhere(kind, _) => kind,
+            Answer::Unknown(kind) => {
+                operation.unknown_attempts = operation.unknown_attempts.saturating_add(1);
+                if operation.kind.writes() {
+                    operation.outcome = Outcome::Unknown;
+                }
+                kind
+            }
+        };
+        operation.error = Some(kind);
+        self.shared.attempt_failed(kind);
+    }
+
+    /// Takes from an attempt what it tells about the cluster. Returns where to go on at once, if somewhere.
+    fn learn(&self, slot: Slot, attempt: &Attempt) -> Option<Route> {
+        let node = attempt.node;
+        match attempt.answer {
+            Answer::Acknowledged(_) => None,
+            Answer::Elsewhere(kind, redirect) => {
+                let mut routes = self.shared.routes.borrow_mut();
+                let address = redirect.address(routes.address(node?)?);
+                if kind == ErrorKind::Ask {
+                    return routes.node_at(address).map(Route::Asking);
+                }
+                let owner = routes.moved(redirect.slot, address)?;
+                drop(routes);
+                self.shared.refresh(Some(owner));
+                // A server that speaks of another slot than the key's would send the client round in circles.
+                (redirect.slot == slot).then_some(Route::Owner)
+            }
+            Answer::NotExecuted(kind) | Answer::Unknown(kind) => {
+                if doubts_the_node(kind) {
+                    if let Some(node) = node {
+                        self.shared.routes.borrow_mut().set_suspect(node, true);
+                    }
+                    self.shared.refresh(None);
+                }
+                None
+            }
+        }
+    }
+}
+
+/// Whether an error suggests that another node may serve, or know who does.
+fn doubts_the_node(kind: ErrorKind) -> bool {
+    use ErrorKind as Kind;
+    !matches!(
+        kind,
+        Kind::Ask | Kind::TryAgain | Kind::OutOfMemory | Kind::NoReplicas | Kind::OtherReply | Kind::WaitShort
+    )
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,232 @@
+use std::time::Duration;
+
+use rstest::rstest;
+use tokio::task::LocalSet;
+
+use super::*;
+use crate::evidence::{OperationKind, Value};
+use crate::load::op::Wait;
+use crate::load::recorder::Recorder;
+use crate::load::testing::{Act, Fake, journal, load, task};
+use crate::vocab::Address;
+
+/// A client that soon gives up.
+const HASTY: &str = r#"mix: [Get()], keys: Uniform(9), workers: 1, prefix: "k",
+    client: (timeout: "150ms", deadline: "400ms", retry_wait: "5ms")"#;
+
+/// A client that never gives up on a machine that is merely busy.
+const PATIENT: &str = r#"mix: [Get()], keys: Uniform(9), workers: 1, prefix: "k",
+    client: (timeout: "1s", deadline: "30s", retry_wait: "5ms")"#;
+
+/// A client that fails rather than wait before it tries again.
+const RESTLESS: &str = r#"mix: [Get()], keys: Uniform(9), workers: 1, prefix: "k",
+    client: (timeout: "5s", deadline: "5s", retry_wait: "6s")"#;
+
+const SET: Command = Command { kind: OperationKind::Set, key: 1, value: Value::Written(0xAB), size: 16, wait: None };
+const GET: Command = Command { kind: OperationKind::Get, key: 1, value: Value::Missing, size: 0, wait: None };
+
+/// Does the commands one after the other, as one worker of a client that knows these nodes and who owns what.
+async fn perform(nodes: &[Address], commands: &[Command]) -> Vec<Operation> {
+    perform_as(PATIENT, true, nodes, commands).await
+}
+
+/// As [`perform`], for a client of one's own, which may not have `asked` who owns what.
+async fn perform_as(client: &str, asked: bool, nodes: &[Address], commands: &[Command]) -> Vec<Operation> {
+    let (_temporary, directory, journal) = journal();
+    let recorder = Recorder::start(&directory.history(), journal.clone()).unwrap();
+    let shared = Shared::new(task(load("app", client), nodes), journal.clock(), recorder.outbox());
+    let tasks = LocalSet::new();
+    let operations = tasks.run_until(async {
+        if asked {
+            shared.ask_around(None).await;
+        }
+        let mut client = Client::new(Rc::clone(&shared), 0);
+        let mut operations = Vec::new();
+        for command in commands {
+            operations.push(client.perform(command, None).await);
+        }
+        operations
+    });
+    let operations = operations.await;
+    let failures: u64 = shared.tally.borrow().totals().attempt_errors.values().sum();
+    let attempts: u64 = operations.iter().map(|operation| u64::from(operation.attempts)).sum();
+    let ok = operations.iter().filter(|operation| operation.outcome == Outcome::Ok).count() as u64;
+    assert_eq!(failures + ok, attempts, "each attempt is counted once");
+    operations
+}
+
+fn say(reply: &str) -> Act {
+    Act::Say(format!("{reply}\r\n"))
+}
+
+/// One server, which does this about every command but `CLUSTER SLOTS`.
+async fn server(script: impl Fn(&str, usize) -> Act + Send + Sync + 'static) -> Address {
+    let fake = Fake::bind().await;
+    let owner = fake.address;
+    fake.serve(owner, script)
+}
+
+#[rstest]
+#[case::ok(SET, vec![say("+OK")], Outcome::Ok, 1, 0, None)]
+#[case::byte_by_byte(SET, vec![Act::Dribble("+OK\r\n".into())], Outcome::Ok, 1, 0, None)]
+#[case::refused_at_first(SET, vec![say("-CLUSTERDOWN no"), say("-LOADING no"), say("+OK")], Outcome::Ok, 3, 0, Some(ErrorKind::Loading))]
+#[case::closed_then_ok(SET, vec![Act::SayAndClose(String::new()), say("+OK")], Outcome::Ok, 2, 1, Some(ErrorKind::Closed))]
+#[case::half_a_reply(SET, vec![Act::SayAndClose("+O".into()), say("+OK")], Outcome::Ok, 2, 1, Some(ErrorKind::Closed))]
+#[case::garbage(SET, vec![Act::SayAndClose("HTTP/1.1 400\r\n".into()), say("+OK")], Outcome::Ok, 2, 1, Some(ErrorKind::Protocol))]
+#[case::the_wrong_reply(SET, vec![say(":1"), say("+OK")], Outcome::Ok, 2, 1, Some(ErrorKind::Protocol))]
+#[case::no_reply_in_time(SET, vec![Act::Silence, say("+OK")], Outcome::Ok, 2, 1, Some(ErrorKind::TimedOut))]
+#[case::read_closed_then_ok(GET, vec![Act::SayAndClose(String::new()), say("$-1")], Outcome::Ok, 2, 1, Some(ErrorKind::Closed))]
+#[tokio::test]
+async fn attempts_are_retried(
+    #[case] command: Command,
+    #[case] acts: Vec<Act>,
+    #[case] outcome: Outcome,
+    #[case] attempts: u16,
+    #[case] unknown_attempts: u16,
+    #[case] error: Option<ErrorKind>,
+) {
+    let address = server(move |_, nth| acts[nth].clone()).await;
+    let operation = perform(&[address], &[command]).await[0];
+    assert_eq!((operation.outcome, operation.error), (outcome, error));
+    assert_eq!((operation.attempts, operation.unknown_attempts), (attempts, unknown_attempts));
+    assert_eq!(operation.node, Some(0));
+}
+
+#[rstest]
+#[case::write_closed(SET, Act::SayAndClose(String::new()), Outcome::Unknown, ErrorKind::Closed, true)]
+#[case::read_closed(GET, Act::SayAndClose(String::new()), Outcome::Fail, ErrorKind::Closed, true)]
+#[case::write_unanswered(SET, Act::Silence, Outcome::Unknown, ErrorKind::TimedOut, true)]
+#[case::read_unanswered(GET, Act::Silence, Outcome::Fail, ErrorKind::TimedOut, true)]
+#[case::write_refused(SET, say("-OOM no"), Outcome::Fail, ErrorKind::OutOfMemory, false)]
+#[case::read_refused(GET, say("-MASTERDOWN no"), Outcome::Fail, ErrorKind::MasterDown, false)]
+#[tokio::test]
+async fn an_operation_ends_at_its_deadline(
+    #[case] command: Command,
+    #[case] act: Act,
+    #[case] outcome: Outcome,
+    #[case] error: ErrorKind,
+    #[case] uncertain: bool,
+) {
+    let address = server(move |_, _| act.clone()).await;
+    let operation = perform_as(HASTY, true, &[address], &[command]).await[0];
+    assert_eq!((operation.outcome, operation.error), (outcome, Some(error)));
+    assert!(operation.attempts > 1);
+    assert_eq!(operation.unknown_attempts, if uncertain { operation.attempts } else { 0 });
+    assert_eq!(operation.value, command.value, "what was attempted is recorded");
+    let millis = operation.service_nanos() / 1_000_000;
+    assert!((350..2_000).contains(&millis), "{millis} ms instead of 400");
+}
+
+#[tokio::test]
+async fn a_client_that_is_sent_round_in_circles_takes_breaths() {
+    let fake = Fake::bind().await;
+    let owner = fake.address;
+    let moved = format!("-MOVED {} {owner}", Slot::of_key(b"k1"));
+    let operation = perform_as(HASTY, true, &[fake.serve(owner, move |_, _| say(&moved))], &[SET]).await[0];
+    assert_eq!((operation.outcome, operation.error), (Outcome::Fail, Some(ErrorKind::Moved)));
+    // 6 attempts a breath of 5 ms, for 400 ms.
+    assert!((7..=6 * 80).contains(&operation.attempts), "{} attempts", operation.attempts);
+}
+
+#[tokio::test]
+async fn nobody_listens() {
+    let address = Fake::bind().await.address;
+    let operation = perform_as(HASTY, true, &[address], &[SET]).await[0];
+    assert_eq!((operation.outcome, operation.error), (Outcome::Fail, Some(ErrorKind::Refused)));
+    assert_eq!((operation.unknown_attempts, operation.node), (0, None));
+    let operation = perform_as(HASTY, true, &[], &[SET]).await[0];
+    assert_eq!((operation.outcome, operation.error), (Outcome::Fail, Some(ErrorKind::NoRoute)));
+}
+
+#[tokio::test]
+async fn moved_is_followed_at_once_and_remembered() {
+    let (a, b) = (Fake::bind().await, Fake::bind().await);
+    let slot = Slot::of_key(b"k1");
+    let (owner, moved) = (b.address, format!("-MOVED {slot} {}", b.address));
+    let a = a.serve(owner, move |_, nth| if nth == 0 { say(&moved) } else { panic!("asked again") });
+    let b = b.serve(owner, |_, _| say("+OK"));
+    // Without having asked, the client believes in whom it happens to ask first.
+    let operations = perform_as(RESTLESS, false, &[a, b], &[SET, SET]).await;
+    let seen: Vec<_> = operations.iter().map(|op| (op.outcome, op.attempts, op.error, op.node)).collect();
+    assert_eq!(seen[0], (Outcome::Ok, 2, Some(ErrorKind::Moved), Some(1)));
+    assert_eq!(seen[1], (Outcome::Ok, 1, None, Some(1)));
+}
+
+#[tokio::test]
+async fn ask_is_followed_with_asking_and_not_remembered() {
+    let (a, b) = (Fake::bind().await, Fake::bind().await);
+    let (owner, ask) = (a.address, format!("-ASK {} {}", Slot::of_key(b"k1"), b.address));
+    let a = a.serve(owner, move |_, nth| if nth == 0 { say(&ask) } else { say("+OK") });
+    let b = b.serve(owner, |command, nth| match (command, nth) {
+        ("ASKING", 0) | ("SET k1 00000000000000ab", 1) => say("+OK"),
+        _ => say("-ERR not asked for"),
+    });
+    let operations = perform_as(RESTLESS, true, &[a, b], &[SET, SET]).await;
+    let seen: Vec<_> = operations.iter().map(|op| (op.outcome, op.attempts, op.error, op.node)).collect();
+    assert_eq!(seen, [(Outcome::Ok, 2, Some(ErrorKind::Ask), Some(1)), (Outcome::Ok, 1, None, Some(0)),]);
+}
+
+#[tokio::test]
+async fn a_dead_owner_is_replaced_when_another_node_says_so() {
+    let (dead, b) = (Fake::bind().await.address, Fake::bind().await);
+    let owner = b.address;
+    let b = b.serve(owner, |_, _| say("+OK"));
+    let operation = perform_as(PATIENT, false, &[dead, b], &[SET]).await[0];
+    assert_eq!((operation.outcome, operation.error, operation.node), (Outcome::Ok, Some(ErrorKind::Refused), Some(1)));
+}
+
+#[tokio::test]
+async fn a_late_reply_is_not_taken_for_the_next_ones() {
+    let value = |id: &str| format!("$16\r\n{id:0>16}\r\n");
+    let (late, right) = (value("1"), value("2"));
+    let script = move |_: &str, nth| match nth {
+        0 => Act::Late(Duration::from_millis(200), late.clone()),
+        _ => Act::Say(right.clone()),
+    };
+    let operations = perform_as(HASTY, true, &[server(script).await], &[GET, GET]).await;
+    for operation in operations {
+        assert_eq!((operation.outcome, operation.value), (Outcome::Ok, Value::Written(2)));
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_was_closed_while_idle_costs_no_attempt() {
+    let address = server(|_, _| Act::SayAndClose("+OK\r\n".to_owned())).await;
+    let (_temporary, directory, journal) = journal();
+    let recorder = Recorder::start(&directory.history(), journal.clone()).unwrap();
+    let shared = Shared::new(task(load("app", PATIENT), &[address]), journal.clock(), recorder.outbox());
+    let tasks = LocalSet::new();
+    let doing = tasks.run_until(async {
+        let mut client = Client::new(shared, 0);
+        client.perform(&SET, None).await;
+        while client.connections[0].as_ref().unwrap().is_usable() {
+            tokio::task::yield_now().await;
+        }
+        client.perform(&SET, None).await
+    });
+    let operation = tokio::time::timeout(Duration::from_secs(5), doing).await.unwrap();
+    assert_eq!((operation.outcome, operation.attempts, operation.error), (Outcome::Ok, 1, None));
+}
+
+#[rstest]
+#[case::enough("+OK\r\n:1\r\n", Outcome::Ok, None)]
+#[case::short("+OK\r\n:0\r\n", Outcome::Unknown, Some(ErrorKind::WaitShort))]
+#[case::not_written("-CLUSTERDOWN no\r\n:0\r\n", Outcome::Fail, Some(ErrorKind::ClusterDown))]
+#[case::wait_unanswered("+OK\r\n", Outcome::Unknown, Some(ErrorKind::TimedOut))]
+#[case::not_written_and_wait_unanswered("-CLUSTERDOWN no\r\n", Outcome::Fail, Some(ErrorKind::ClusterDown))]
+#[tokio::test]
+async fn a_write_with_wait_needs_both_replies(
+    #[case] replies: &'static str,
+    #[case] outcome: Outcome,
+    #[case] error: Option<ErrorKind>,
+) {
+    let script = move |command: &str, _| match command.split(' ').next() {
+        Some("SET") => Act::Say(replies.to_owned()),
+        _ => Act::Silence,
+    };
+    let wait = Wait { replicas: 1, timeout: crate::vocab::Duration::from_millis(20) };
+    let command = Command { kind: OperationKind::SetWait, wait: Some(wait), ..SET };
+    let client = if outcome == Outcome::Ok { PATIENT } else { HASTY };
+    let operation = perform_as(client, true, &[server(script).await], &[command]).await[0];
+    assert_eq!((operation.outcome, operation.error), (outcome, error));
+}

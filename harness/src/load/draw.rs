@@ -1,0 +1,107 @@
+//! A worker's random choices: the same seed makes the same choices.
+
+use rand::SeedableRng;
+use rand::rand_core::Rng;
+use rand_chacha::ChaCha8Rng;
+
+use super::Op;
+use super::keys::KeySpace;
+use crate::evidence::{LoadIndex, Value};
+
+/// The source of one worker's choices.
+pub(crate) struct Draw {
+    random: ChaCha8Rng,
+    keys: KeySpace,
+    load: LoadIndex,
+    worker: u16,
+    values: u64,
+}
+
+impl Draw {
+    /// The choices of `worker` of `load` in a run with this seed.
+    pub(crate) fn new(seed: u64, load: LoadIndex, worker: u16, keys: KeySpace) -> Self {
+        // The generator's whole key, not a sum: no two workers of any two runs can share a stream by accident.
+        let mut key = [0; 32];
+        key[..8].copy_from_slice(&seed.to_le_bytes());
+        key[8..10].copy_from_slice(&load.to_le_bytes());
+        key[10..12].copy_from_slice(&worker.to_le_bytes());
+        Self { random: ChaCha8Rng::from_seed(key), keys, load, worker, values: 0 }
+    }
+
+    /// An entry of the mix, by weight; none when every weight is zero.
+    pub(crate) fn entry<'a>(&mut self, mix: &'a [Op]) -> Option<&'a Op> {
+        let total: u64 = mix.iter().map(|op| u64::from(op.weight())).sum();
+        let mut at = self.below(total);
+        mix.iter().find(|op| {
+            let weight = u64::from(op.weight());
+            let chosen = at < weight;
+            at = at.saturating_sub(weight);
+            chosen
+        })
+    }
+
+    /// Any key.
+    pub(crate) fn any_key(&mut self) -> u32 {
+        let count = self.keys.count();
+        1 + self.below_u32(count)
+    }
+
+    /// A key that this worker writes.
+    pub(crate) fn own_key(&mut self) -> u32 {
+        let share = self.keys.share(self.worker);
+        let nth = self.below_u32(share);
+        self.keys.of_share(self.worker, nth)
+    }
+
+    /// The id of the next value: each is unique in the run.
+    pub(crate) fn value(&mut self) -> u64 {
+        let id = Value::id(self.load, self.worker, self.values);
+        self.values += 1;
+        id
+    }
+
+    fn below_u32(&mut self, bound: u32) -> u32 {
+        u32::try_from(self.below(u64::from(bound))).unwrap_or(0)
+    }
+
+    /// A number below `bound`, or 0. The bias of the multiplication is below `bound` in 2^64.
+    fn below(&mut self, bound: u64) -> u64 {
+        u64::try_from((u128::from(self.random.next_u64()) * u128::from(bound)) >> 64).unwrap_or(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::testing::load;
+
+    fn choices(seed: u64, load_index: u16, worker: u16) -> Vec<(u64, u32, u32)> {
+        let keys = KeySpace::of(&load("app", "mix: [Get()], keys: Uniform(1000), workers: 4"));
+        let mut draw = Draw::new(seed, load_index, worker, keys);
+        (0..50).map(|_| (draw.value(), draw.own_key(), draw.any_key())).collect()
+    }
+
+    #[test]
+    fn the_same_seed_makes_the_same_choices() {
+        assert_eq!(choices(7, 1, 2), choices(7, 1, 2));
+        let others = [choices(8, 1, 2), choices(7, 2, 2), choices(7, 1, 3)];
+        assert!(others.iter().all(|other| *other != choices(7, 1, 2)));
+    }
+
+    #[test]
+    fn keys_and_values_are_the_workers_own() {
+        for (nth, (value, own, any)) in (0..).zip(choices(1, 3, 2)) {
+            assert_eq!(value, Value::id(3, 2, nth));
+            assert_eq!((own - 1) % 4, 2);
+            assert!((1..=1000).contains(&own) && (1..=1000).contains(&any));
+        }
+    }
+
+    #[test]
+    fn entries_are_chosen_by_weight() {
+        let load = load("app", r#"mix: [Get(weight: 3), Set(value: "16B"), Get(weight: 0)], keys: Uniform(10)"#);
+        let mut draw = Draw::new(1, 0, 0, KeySpace::of(&load));
+        let writes = (0..4_000).filter(|_| draw.entry(&load.mix).unwrap().writes()).count();
+        assert!((900..1_100).contains(&writes), "{writes} of 4000 instead of about 1000");
+    }
+}

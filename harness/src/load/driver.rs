@@ -1,0 +1,252 @@
+//! The driver: starts every load on a thread of its own, and stops them.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::thread;
+use std::time::Duration;
+
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::{oneshot, watch};
+use tokio::task::{JoinSet, LocalSet};
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::keys::{KeySet, KeySpace};
+use super::recorder::{Outbox, Recorder};
+use super::shared::{Shared, value_bytes_max};
+use super::value::ID_BYTES;
+use super::worker::{StopSignal, Worker};
+use super::{Load, LoadError, Op, Pace};
+use crate::evidence::{Clock, Journal, LoadIndex, LoadTotals, What};
+use crate::lab::ClientHost;
+use crate::vocab::{Address, Instant};
+
+/// How often a load reports.
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How much longer than its deadline a load may take to end: for a machine that is busy.
+const STOP_MARGIN: Duration = Duration::from_secs(5);
+
+/// A load to start.
+#[derive(Clone, Debug)]
+pub struct LoadTask {
+    /// The load's position in the scenario, from 0; at most 255, so that values stay unique.
+    pub index: LoadIndex,
+    /// What it is to do.
+    pub load: Load,
+    /// Where its sockets are made.
+    pub host: ClientHost,
+    /// Every node of the plan by its index, whom a client may ask who owns what.
+    pub seeds: Vec<(u16, Address)>,
+    /// The run's seed.
+    pub seed: u64,
+}
+
+/// Loads that run. Dropping them stops them too, but nobody learns what came of it.
+pub struct RunningLoads {
+    loads: Vec<RunningLoad>,
+    recorder: Recorder,
+    history: PathBuf,
+    clock: Clock,
+    stop: watch::Sender<Option<Instant>>,
+    finished: watch::Receiver<BTreeSet<String>>,
+}
+
+struct RunningLoad {
+    name: String,
+    stops_within: Duration,
+    done: oneshot::Receiver<Result<LoadDone, LoadError>>,
+}
+
+/// Loads that have ended, and whose history is on disk.
+#[derive(Debug)]
+pub struct LoadsDone {
+    /// The file that holds the history.
+    pub history: PathBuf,
+    /// Each load, in the order of its start.
+    pub loads: Vec<LoadDone>,
+}
+
+/// A load that has ended.
+#[derive(Debug)]
+pub struct LoadDone {
+    /// Its name.
+    pub name: String,
+    /// What it counted.
+    pub totals: LoadTotals,
+    pub(crate) index: LoadIndex,
+    pub(crate) keys: KeySpace,
+    /// Every key it attempted to write.
+    pub(crate) written: KeySet,
+    pub(crate) value_bytes_max: usize,
+}
+
+impl RunningLoads {
+    /// Starts every load on an OS thread of its own, with a runtime of its own, so that neither the observer nor another
+    /// load disturbs it. The history is created at `history`.
+    ///
+    /// Each load journals `LoadStarted`, `Progress` every second, `SlowOperation` and `LoadEnded`.
+    pub fn start(tasks: Vec<LoadTask>, journal: Journal, history: PathBuf) -> Result<Self, LoadError> {
+        for task in &tasks {
+            check(task)?;
+        }
+        let clock = journal.clock();
+        let recorder = Recorder::start(&history, journal)?;
+        let (stop, stop_signal) = StopSignal::new();
+        let (tell_finished, finished) = watch::channel(BTreeSet::new());
+        let start = |task| start(task, clock, recorder.outbox(), stop_signal.clone(), tell_finished.clone());
+        let loads = tasks.into_iter().map(start).collect::<Result<_, _>>()?;
+        Ok(Self { loads, recorder, history, clock, stop, finished })
+    }
+
+    /// Whether the load has done all its `operations`. One without a limit never has.
+    pub fn finished(&self, load: &str) -> bool {
+        self.finished.borrow().contains(load)
+    }
+
+    /// The names of the loads that have done all their `operations`, to wait for changes of.
+    pub fn watch_finished(&self) -> watch::Receiver<BTreeSet<String>> {
+        self.finished.clone()
+    }
+
+    /// Begins no more operations, lets those in flight end, and closes the history. Takes at most the longest deadline
+    /// of a load's client and a margin, whatever the servers do.
+    ///
+    /// An error means that the history has a hole and must not be judged.
+    pub async fn stop(self) -> Result<LoadsDone, LoadError> {
+        self.stop.send_replace(Some(self.clock.now()));
+        let mut ended = Vec::with_capacity(self.loads.len());
+        for load in self.loads {
+            let outcome = tokio::time::timeout(load.stops_within, load.done).await;
+            let name = load.name;
+            ended.push(match outcome {
+                Ok(Ok(done)) => done,
+                Ok(Err(_)) => Err(LoadError::BrokeDown { load: name }),
+                Err(_) => return Err(LoadError::Stuck { load: name }),
+            });
+        }
+        self.recorder.finish().await?;
+        let loads = ended.into_iter().collect::<Result<_, _>>()?;
+        Ok(LoadsDone { history: self.history, loads })
+    }
+}
+
+/// Refuses what would divide by zero, repeat values or never do anything.
+fn check(task: &LoadTask) -> Result<(), LoadError> {
+    let load = &task.load;
+    let writes = load.mix.iter().any(Op::writes);
+    let reason = if task.index > LoadIndex::from(u8::MAX) {
+        "there are more than 256 loads"
+    } else if load.workers == 0 {
+        "it has no workers"
+    } else if load.keys.count() == 0 {
+        "it has no keys"
+    } else if writes && load.keys.count() < u32::from(load.workers) {
+        "it has fewer keys than workers, and each key is written by one worker"
+    } else if load.mix.iter().all(|op| op.weight() == 0) {
+        "its mix has nothing to choose from"
+    } else if load.mix.iter().filter_map(Op::value_bytes).any(|bytes| bytes < ID_BYTES as u64) {
+        "a value is smaller than the 16 bytes of its id"
+    } else if load.pace == (Pace::Open { per_second: 0 }) {
+        "its rate is zero"
+    } else {
+        return Ok(());
+    };
+    Err(LoadError::Meaningless { load: load.name.clone(), reason })
+}
+
+fn start(
+    task: LoadTask,
+    clock: Clock,
+    outbox: Outbox,
+    stop: StopSignal,
+    finished: watch::Sender<BTreeSet<String>>,
+) -> Result<RunningLoad, LoadError> {
+    let (index, name) = (task.index, task.load.name.clone());
+    let client = task.load.client;
+    let stops_within = client.deadline.0 + client.timeout.0 + STOP_MARGIN;
+    let resources = |source| LoadError::Resources { load: name.clone(), source };
+    let runtime = Builder::new_current_thread().enable_all().build().map_err(resources)?;
+    let (tell, done) = oneshot::channel();
+    let body = move || {
+        // Nobody listens any more when the loads were dropped instead of stopped.
+        let _ = tell.send(run(&runtime, task, clock, outbox, &stop, &finished));
+    };
+    thread::Builder::new().name(format!("load-{index}")).spawn(body).map_err(resources)?;
+    Ok(RunningLoad { name, stops_within, done })
+}
+
+/// Runs a load to its end on this thread.
+fn run(
+    runtime: &Runtime,
+    task: LoadTask,
+    clock: Clock,
+    outbox: Outbox,
+    stop: &StopSignal,
+    finished: &watch::Sender<BTreeSet<String>>,
+) -> Result<LoadDone, LoadError> {
+    let shared = Shared::new(task, clock, outbox);
+    let name = shared.load.name.clone();
+    let outcome = LocalSet::new().block_on(runtime, drive(&shared, stop));
+    for event in shared.tally.borrow_mut().end_interval(clock.now()) {
+        shared.outbox.borrow_mut().event(event);
+    }
+    let totals = shared.tally.borrow().totals().clone();
+    shared.outbox.borrow_mut().event(What::LoadEnded { load: name.clone(), totals: totals.clone() });
+    shared.outbox.borrow_mut().flush();
+    if outcome? {
+        finished.send_if_modified(|finished| finished.insert(name.clone()));
+    }
+    if shared.outbox.borrow().overrun() {
+        return Err(LoadError::Overrun { load: name });
+    }
+    Ok(LoadDone {
+        name,
+        totals,
+        index: shared.index,
+        keys: shared.keys.clone(),
+        written: shared.written.borrow().clone(),
+        value_bytes_max: value_bytes_max(&shared.load),
+    })
+}
+
+/// Runs the workers and reports every second. Returns whether all did their share.
+async fn drive(shared: &Rc<Shared>, stop: &StopSignal) -> Result<bool, LoadError> {
+    shared.outbox.borrow_mut().event(What::LoadStarted { load: shared.load.name.clone() });
+    // The first operations should not pay for learning who owns what; workers cope when nobody tells.
+    let _ = tokio::time::timeout(shared.load.client.timeout.0, shared.ask_around(None)).await;
+    let origin = shared.clock.now();
+    let mut workers = JoinSet::new();
+    for number in 0..shared.load.workers {
+        workers.spawn_local(Worker::new(Rc::clone(shared), number, stop.clone()).run(origin));
+    }
+    let mut progress = interval(PROGRESS_INTERVAL);
+    progress.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    progress.tick().await;
+    let mut all_done = true;
+    loop {
+        tokio::select! {
+            ended = workers.join_next() => match ended {
+                None => return Ok(all_done),
+                Some(Ok(Ok(done))) => all_done &= done,
+                Some(Ok(Err(source))) => {
+                    return Err(LoadError::Resources { load: shared.load.name.clone(), source });
+                }
+                Some(Err(_)) => return Err(LoadError::BrokeDown { load: shared.load.name.clone() }),
+            },
+            _ = progress.tick() => report(shared),
+        }
+    }
+}
+
+fn report(shared: &Shared) {
+    let events = shared.tally.borrow_mut().end_interval(shared.clock.now());
+    let mut outbox = shared.outbox.borrow_mut();
+    outbox.flush();
+    for event in events {
+        outbox.event(event);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,178 @@
+use std::collections::BTreeMap;
+use std::time::Instant as StdInstant;
+
+use nix::sys::signal::{Signal, kill};
+use rstest::rstest;
+
+use super::*;
+use crate::evidence::{Event, HistoryReader, Operation, OperationKind, Outcome, Progress, RunDirectory, Value};
+use crate::load::final_read;
+use crate::load::testing::{Fake, Redis, journal, load, task};
+
+const MIX: &str = r#"mix: [Set(value: "32B"), Get(), SetThenGet(value: "16B")], keys: Uniform(50)"#;
+
+fn history(directory: &RunDirectory) -> Vec<Operation> {
+    let file = std::fs::File::open(directory.history()).unwrap();
+    HistoryReader::new(std::io::BufReader::new(file)).unwrap().read_all().unwrap()
+}
+
+fn events(directory: &RunDirectory) -> Vec<What> {
+    let text = std::fs::read_to_string(directory.events()).unwrap();
+    text.lines().map(|line| serde_json::from_str::<Event>(line).unwrap().what).collect()
+}
+
+async fn finish(running: &RunningLoads, load: &str) {
+    let mut finished = running.watch_finished();
+    let waiting = finished.wait_for(|finished| finished.contains(load));
+    tokio::time::timeout(Duration::from_secs(20), waiting).await.expect("the load finishes").unwrap();
+    assert!(running.finished(load));
+}
+
+#[tokio::test]
+async fn loads_run_to_their_end_and_are_read_back() {
+    let redis = Redis::start().await;
+    let (_temporary, directory, journal) = journal();
+    let open = load("open", &format!("{MIX}, workers: 3, operations: 500, pace: Open(per_second: 2000)"));
+    let closed = load("closed", &format!("{MIX}, workers: 4, operations: 900"));
+    let tasks = vec![task(open, &[redis.address]), LoadTask { index: 1, ..task(closed, &[redis.address]) }];
+    let running = RunningLoads::start(tasks, journal.clone(), directory.history()).unwrap();
+    assert!(!running.finished("nobody"));
+    finish(&running, "open").await;
+    finish(&running, "closed").await;
+    let done = running.stop().await.unwrap();
+    let seeds = [(0, redis.address)];
+    final_read(&done, &ClientHost::this(), &seeds, &journal, Duration::from_secs(5)).await.unwrap();
+
+    let history = history(&directory);
+    let operations: Vec<_> = history.iter().filter(|op| op.kind != OperationKind::FinalRead).collect();
+    assert!(operations.iter().all(|op| op.outcome == Outcome::Ok && op.attempts == 1 && op.node == Some(0)));
+    assert!(operations.iter().all(|op| op.intended <= op.started && op.started < op.ended));
+    let total = |load: usize| done.loads[load].totals.ok;
+    assert_eq!(total(0) + total(1), operations.len() as u64);
+    assert!(total(0) > 500 && total(1) > 900, "a SetThenGet is two operations");
+    assert_writes_are_read(&history);
+    let told = events(&directory);
+    assert!(told.contains(&What::LoadStarted { load: "open".to_owned() }));
+    assert!(told.contains(&What::LoadEnded { load: "closed".to_owned(), totals: done.loads[1].totals.clone() }));
+    let progress = |name: &str| {
+        told.iter()
+            .map(|what| if let What::Progress(p) = what { if p.load == name { p.ok } else { 0 } } else { 0 })
+            .sum()
+    };
+    assert_eq!((total(0), total(1)), (progress("open"), progress("closed")), "progress adds up");
+    assert!(matches!(told.last(), Some(What::FinalRead { keys: 1.., unreadable: 0 })));
+}
+
+/// Each key has one writer, so the last write is what its worker and the final read must find.
+fn assert_writes_are_read(history: &[Operation]) {
+    let mut last: BTreeMap<_, Value> = BTreeMap::new();
+    for operation in history.iter().filter(|op| op.kind == OperationKind::Set) {
+        last.insert((operation.load, operation.key), operation.value);
+    }
+    let mut found: BTreeMap<_, Value> = BTreeMap::new();
+    for operation in history.iter().filter(|op| op.kind == OperationKind::FinalRead) {
+        found.insert((operation.load, operation.key), operation.value);
+    }
+    assert_eq!(found, last);
+}
+
+#[tokio::test]
+async fn the_same_seed_writes_the_same() {
+    let redis = Redis::start().await;
+    let mut written = Vec::new();
+    for _ in 0..2 {
+        let (_temporary, directory, journal) = journal();
+        let load = load("app", &format!("{MIX}, workers: 2, operations: 200"));
+        let running = RunningLoads::start(vec![task(load, &[redis.address])], journal, directory.history()).unwrap();
+        finish(&running, "app").await;
+        running.stop().await.unwrap();
+        let mut choices: Vec<_> = history(&directory).iter().map(|op| (op.worker, op.kind, op.key, op.value)).collect();
+        choices.retain(|(_, kind, ..)| kind.writes());
+        choices.sort_unstable();
+        written.push(choices);
+    }
+    assert!(!written[0].is_empty());
+    assert_eq!(written[0], written[1]);
+}
+
+/// Waits until the load reports an interval of that kind.
+async fn await_progress(directory: &RunDirectory, like: impl Fn(&Progress) -> bool) {
+    let wanted = |what: &What| matches!(what, What::Progress(progress) if like(progress));
+    let deadline = StdInstant::now() + Duration::from_secs(20);
+    while !events(directory).iter().any(wanted) {
+        assert!(StdInstant::now() < deadline, "no such progress: {:?}", events(directory).last());
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[rstest]
+#[case::killed(true)]
+#[case::paused(false)]
+#[tokio::test]
+async fn a_stop_is_bounded_when_the_server_is_gone(#[case] killed: bool) {
+    let mut redis = Redis::start().await;
+    let (_temporary, directory, journal) = journal();
+    let client = r#"client: (timeout: "200ms", deadline: "600ms")"#;
+    let load = load("app", &format!("{MIX}, workers: 4, pace: Open(per_second: 1000), {client}"));
+    let running =
+        RunningLoads::start(vec![task(load, &[redis.address])], journal.clone(), directory.history()).unwrap();
+    await_progress(&directory, |progress| progress.ok > 0).await;
+    if killed {
+        redis.kill();
+    } else {
+        kill(redis.pid(), Signal::SIGSTOP).unwrap();
+    }
+    await_progress(&directory, |progress| progress.ok == 0).await;
+    let stopping = StdInstant::now();
+    let done = running.stop().await.unwrap();
+    let took = stopping.elapsed();
+    assert!(took < Duration::from_secs(3), "it took {took:?}");
+    let totals = &done.loads[0].totals;
+    assert!(totals.ok > 0 && totals.not_started > 500, "{totals:?}");
+    let history = history(&directory);
+    assert_eq!(history.len() as u64, totals.ok + totals.fail + totals.unknown);
+    assert!(history.iter().all(|op| op.service_nanos() < 2_000_000_000));
+    assert!(history.iter().any(|op| op.outcome != Outcome::Ok));
+    // No schedule is forgotten: what began late counts from when it should have begun.
+    assert!(history.iter().any(|op| op.latency_nanos() > 800_000_000));
+
+    let reading = StdInstant::now();
+    let seeds = [(0, redis.address)];
+    final_read(&done, &ClientHost::this(), &seeds, &journal, Duration::from_millis(500)).await.unwrap();
+    assert!(reading.elapsed() < Duration::from_secs(3));
+    let told = events(&directory);
+    let Some(What::FinalRead { keys, unreadable }) = told.last() else { panic!("no final read") };
+    assert!(*keys > 0 && keys == unreadable);
+}
+
+#[tokio::test]
+async fn dropped_loads_end_by_themselves() {
+    let (_temporary, directory, journal) = journal();
+    let nobody = Fake::bind().await.address;
+    let client = r#"client: (deadline: "50ms")"#;
+    let load = load("app", &format!("{MIX}, {client}"));
+    let running = RunningLoads::start(vec![task(load, &[nobody])], journal, directory.history()).unwrap();
+    let mut finished = running.watch_finished();
+    drop(running);
+    // The load's thread holds the sender: its end is the thread's end.
+    let ended = tokio::time::timeout(Duration::from_secs(5), finished.wait_for(|_| false)).await;
+    assert!(ended.expect("the thread ends").is_err());
+}
+
+#[rstest]
+#[case("mix: [Get()], keys: Uniform(1), workers: 0", "it has no workers")]
+#[case("mix: [Get()], keys: Uniform(0)", "it has no keys")]
+#[case("mix: [Get(weight: 0)], keys: Uniform(1)", "its mix has nothing to choose from")]
+#[case("mix: [], keys: Uniform(1)", "its mix has nothing to choose from")]
+#[case(r#"mix: [Set(value: "15B")], keys: Uniform(9)"#, "a value is smaller than the 16 bytes of its id")]
+#[case(
+    r#"mix: [Set(value: "16B")], keys: Uniform(3)"#,
+    "it has fewer keys than workers, and each key is written by one worker"
+)]
+#[case("mix: [Get()], keys: Uniform(1), pace: Open(per_second: 0)", "its rate is zero")]
+fn what_means_nothing_is_refused(#[case] fields: &str, #[case] expected: &str) {
+    let (_temporary, directory, journal) = journal();
+    let tasks = vec![task(load("app", fields), &[])];
+    let refused = RunningLoads::start(tasks, journal, directory.history()).err().unwrap();
+    assert_eq!(refused.to_string(), format!("the load `app` cannot run: {expected}"));
+}

@@ -1,0 +1,309 @@
+//! The final read: what the cluster holds at the end, key by key, from the master that owns it.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::BufWriter;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+
+use super::LoadError;
+use super::connection::{Connection, Patience};
+use super::driver::{LoadDone, LoadsDone};
+use super::op::{Answer, classify_get, encode_get};
+use super::resp::push_command;
+use super::routing::{RouteIndex, Routes, ask};
+use crate::evidence::{
+    Clock, ErrorKind, HistoryWriter, Journal, NO_WORKER, Operation, OperationKind, Outcome, Value, What,
+};
+use crate::lab::ClientHost;
+use crate::vocab::{Address, Instant, Slot};
+
+/// Reads that are on their way to a node at the same time, when values are small.
+const PIPELINE: usize = 256;
+
+/// Values that are on their way from a node at the same time, in bytes.
+const PIPELINE_BYTES: usize = 4 * 1024 * 1024;
+
+/// How long the replies to a pipeline may take; then its node is asked again.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How long to wait before unreadable keys are tried again.
+const RETRY_WAIT: Duration = Duration::from_millis(20);
+
+/// A key that is read.
+struct Reading {
+    operation: Operation,
+    key: Vec<u8>,
+    slot: Slot,
+    /// The node that `-ASK` named.
+    asking: Option<RouteIndex>,
+    /// What the last attempt said; none when it was not answered.
+    answer: Option<Answer>,
+    /// Whether its outcome is known.
+    done: bool,
+}
+
+/// Reads back every key that a load attempted to write, from the master that owns it, for `within` at most; to be done
+/// when every fault is healed. Adds a `FinalRead` operation for each to the history, and journals how many there were.
+///
+/// A key that could not be read is no error: it is in the history as failed.
+pub async fn final_read(
+    done: &LoadsDone,
+    host: &ClientHost,
+    seeds: &[(u16, Address)],
+    journal: &Journal,
+    within: Duration,
+) -> Result<(), LoadError> {
+    let clock = journal.clock();
+    let deadline = std::time::Instant::now() + within;
+    let mut reader = Reader {
+        host,
+        clock,
+        deadline,
+        routes: Routes::new(seeds),
+        value_bytes_max: done.loads.iter().map(|load| load.value_bytes_max).max().unwrap_or(0),
+    };
+    let mut readings: Vec<_> = done.loads.iter().flat_map(|load| written_keys(load, clock.now())).collect();
+    // The runtime's timer is the bound: whatever a server does, this ends.
+    let _ = tokio::time::timeout_at(deadline.into(), reader.read_all(&mut readings)).await;
+    append(&done.history, &mut readings, clock.now())?;
+    let unreadable = readings.iter().filter(|reading| reading.operation.outcome != Outcome::Ok).count() as u64;
+    journal.record(What::FinalRead { keys: readings.len() as u64, unreadable });
+    Ok(())
+}
+
+fn written_keys(load: &LoadDone, now: Instant) -> impl Iterator<Item = Reading> + '_ {
+    load.written.iter().map(move |number| {
+        let mut key = Vec::new();
+        load.keys.text(number, &mut key);
+        let operation = Operation {
+            load: load.index,
+            worker: NO_WORKER,
+            kind: OperationKind::FinalRead,
+            key: number,
+            value: Value::Missing,
+            intended: now,
+            started: now,
+            ended: now,
+            outcome: Outcome::Fail,
+            error: None,
+            attempts: 0,
+            unknown_attempts: 0,
+            node: None,
+        };
+        Reading { operation, slot: Slot::of_key(&key), key, asking: None, answer: None, done: false }
+    })
+}
+
+struct Reader<'a> {
+    host: &'a ClientHost,
+    clock: Clock,
+    deadline: std::time::Instant,
+    routes: Routes,
+    value_bytes_max: usize,
+}
+
+impl Reader<'_> {
+    /// Reads in rounds until every key is read.
+    async fn read_all(&mut self, readings: &mut [Reading]) {
+        self.learn_owners().await;
+        loop {
+            let mut by_node: BTreeMap<RouteIndex, Vec<&mut Reading>> = BTreeMap::new();
+            for reading in readings.iter_mut().filter(|reading| !reading.done) {
+                let node = reading.asking.or_else(|| self.routes.target(reading.slot));
+                by_node.entry(node.unwrap_or(RouteIndex::MAX)).or_default().push(reading);
+            }
+            if by_node.is_empty() {
+                return;
+            }
+            join_all(by_node.into_iter().map(|(node, readings)| self.read_from(node, readings))).await;
+            if !self.take_answers(readings) {
+                tokio::time::sleep(RETRY_WAIT).await;
+                self.learn_owners().await;
+            }
+        }
+    }
+
+    async fn learn_owners(&mut self) {
+        for node in self.routes.ask_order(None) {
+            let Some(address) = self.routes.address(node) else { continue };
+            if let Ok(owned) = ask(self.host, address, PATIENCE).await {
+                return self.routes.adopt(&owned);
+            }
+            self.routes.set_suspect(node, true);
+        }
+    }
+
+    /// Reads the keys from the node, pipelined on one connection, until it breaks.
+    async fn read_from(&self, node: RouteIndex, mut readings: Vec<&mut Reading>) {
+        for reading in &mut readings {
+            reading.begun(self.clock.now());
+        }
+        let Some(address) = self.routes.address(node) else {
+            return readings.iter_mut().for_each(|reading| reading.failed(ErrorKind::NoRoute));
+        };
+        let mut patience = Patience::new();
+        let opening = Connection::open(self.host, address, self.value_bytes_max);
+        let opened = patience.until(self.soon(), opening).await.unwrap_or(Err(ErrorKind::NotConnected));
+        let mut connection = match opened {
+            Ok(connection) => connection,
+            Err(kind) => return readings.iter_mut().for_each(|reading| reading.failed(kind)),
+        };
+        let pipeline = (PIPELINE_BYTES / self.value_bytes_max.max(1)).clamp(1, PIPELINE);
+        let plan_index = self.routes.plan_index(node);
+        for readings in readings.chunks_mut(pipeline) {
+            let reading = self.read_chunk(&mut connection, plan_index, readings);
+            let outcome = patience.until(self.soon(), reading).await.unwrap_or(Err(ErrorKind::TimedOut));
+            if let Err(kind) = outcome {
+                return readings.iter_mut().for_each(|reading| reading.failed(kind));
+            }
+        }
+    }
+
+    async fn read_chunk(
+        &self,
+        connection: &mut Connection,
+        node: Option<u16>,
+        readings: &mut [&mut Reading],
+    ) -> Result<(), ErrorKind> {
+        let mut request = Vec::new();
+        // A reply's reading; none for the reply to an `ASKING`.
+        let mut owners = Vec::with_capacity(readings.len());
+        for (position, reading) in readings.iter_mut().enumerate() {
+            if reading.asking.is_some() {
+                push_command(&mut request, &[b"ASKING"]);
+                owners.push(None);
+            }
+            encode_get(&mut request, &reading.key);
+            owners.push(Some(position));
+        }
+        connection
+            .exchange(&request, owners.len(), |position, reply| {
+                if let Some(Some(owner)) = owners.get(position) {
+                    readings[*owner].answered(classify_get(reply), node, self.clock.now());
+                }
+            })
+            .await
+    }
+
+    /// Takes the answers of a round. Returns whether the next round can begin at once.
+    fn take_answers(&mut self, readings: &mut [Reading]) -> bool {
+        let mut progress = false;
+        for reading in readings.iter_mut().filter(|reading| !reading.done) {
+            reading.asking = None;
+            match reading.answer.take() {
+                Some(Answer::Acknowledged(_)) => (reading.done, progress) = (true, true),
+                Some(Answer::Elsewhere(kind, redirect)) => {
+                    let responder = self.routes.target(reading.slot).and_then(|node| self.routes.address(node));
+                    let Some(address) = responder.map(|responder| redirect.address(responder)) else { continue };
+                    if kind == ErrorKind::Ask {
+                        reading.asking = self.routes.node_at(address);
+                    } else {
+                        let _ = self.routes.moved(redirect.slot, address);
+                    }
+                }
+                Some(Answer::NotExecuted(_) | Answer::Unknown(_)) | None => {}
+            }
+        }
+        progress
+    }
+
+    fn soon(&self) -> std::time::Instant {
+        (std::time::Instant::now() + PATIENCE).min(self.deadline)
+    }
+}
+
+impl Reading {
+    fn begun(&mut self, now: Instant) {
+        if self.operation.attempts == 0 {
+            self.operation.started = now;
+        }
+        self.operation.attempts = self.operation.attempts.saturating_add(1);
+        self.answer = None;
+    }
+
+    fn answered(&mut self, answer: Answer, node: Option<u16>, now: Instant) {
+        self.answer = Some(answer);
+        self.operation.node = node;
+        self.operation.ended = now;
+        match answer {
+            Answer::Acknowledged(value) => (self.operation.value, self.operation.outcome) = (value, Outcome::Ok),
+            Answer::NotExecuted(kind) | Answer::Elsewhere(kind, _) | Answer::Unknown(kind) => {
+                self.operation.error = Some(kind);
+            }
+        }
+    }
+
+    fn failed(&mut self, kind: ErrorKind) {
+        if self.answer.is_none() {
+            self.operation.error = Some(kind);
+        }
+    }
+}
+
+fn append(history: &std::path::Path, readings: &mut [Reading], now: Instant) -> Result<(), LoadError> {
+    let file = File::options().append(true).open(history)?;
+    let mut history = HistoryWriter::resume(BufWriter::new(file));
+    for reading in readings {
+        if reading.operation.outcome != Outcome::Ok {
+            reading.operation.ended = now;
+        }
+        history.write(&reading.operation)?;
+    }
+    Ok(history.flush()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evidence::{HistoryReader, LoadTotals};
+    use crate::load::keys::{KeySet, KeySpace};
+    use crate::load::testing::{Act, Fake, journal, load};
+
+    #[tokio::test]
+    async fn redirections_are_followed() {
+        let (a, b) = (Fake::bind().await, Fake::bind().await);
+        let (owner, at_b) = (a.address, b.address);
+        let slot_of = |key: &str| Slot::of_key(key.as_bytes());
+        let a = a.serve(owner, move |command, nth| match command {
+            "GET k1" => Act::Say("$-1\r\n".to_owned()),
+            "GET k2" => Act::Say(format!("-MOVED {} {at_b}\r\n", slot_of("k2"))),
+            "GET k3" => Act::Say(format!("-ASK {} {at_b}\r\n", slot_of("k3"))),
+            // The first time, the connection breaks in the middle of the pipeline.
+            _ if nth < 4 => Act::SayAndClose("$1".to_owned()),
+            _ => Act::Say("$2\r\nhi\r\n".to_owned()),
+        });
+        let b = b.serve(owner, |command, _| match command {
+            "ASKING" => Act::Say("+OK\r\n".to_owned()),
+            _ => Act::Say("$16\r\n000000000000000b\r\n".to_owned()),
+        });
+        let (_temporary, directory, journal) = journal();
+        HistoryWriter::new(File::create(directory.history()).unwrap()).unwrap();
+        let load = load("app", r#"mix: [Get()], keys: Uniform(4), prefix: "k""#);
+        let mut written = KeySet::none_of(4);
+        (1..=4).for_each(|key| written.insert(key));
+        let (name, keys) = (load.name.clone(), KeySpace::of(&load));
+        let load = LoadDone { name, totals: LoadTotals::default(), index: 3, keys, written, value_bytes_max: 16 };
+        let done = LoadsDone { history: directory.history(), loads: vec![load] };
+        let within = Duration::from_secs(5);
+        final_read(&done, &ClientHost::this(), &[(0, a), (1, b)], &journal, within).await.unwrap();
+
+        let file = File::open(directory.history()).unwrap();
+        let history = HistoryReader::new(std::io::BufReader::new(file)).unwrap().read_all().unwrap();
+        let read: Vec<_> = history.iter().map(|op| (op.key, op.value, op.node)).collect();
+        assert_eq!(
+            read,
+            [
+                (1, Value::Missing, Some(0)),
+                (2, Value::Written(0xB), Some(1)),
+                (3, Value::Written(0xB), Some(1)),
+                (4, Value::Foreign, Some(0)),
+            ]
+        );
+        let all_ok = |op: &Operation| op.outcome == Outcome::Ok && op.load == 3 && op.worker == NO_WORKER;
+        assert!(history.iter().all(all_ok));
+        assert_eq!(history[0].attempts, 1);
+        assert!(history[1..].iter().all(|op| op.attempts > 1));
+    }
+}

@@ -1,0 +1,160 @@
+//! When operations start: the schedule of an open loop, and an alarm that is exact enough for it.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::time::Duration;
+
+use nix::sys::time::TimeSpec;
+use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
+use nix::time::clock_gettime;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+use crate::evidence::Clock;
+use crate::vocab::Instant;
+
+/// The schedule of an open loop: the workers take turns, so that the load's starts are evenly spaced.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Schedule {
+    /// When the first operation starts.
+    pub(crate) origin: Instant,
+    /// Operations a second of all workers together, at least 1.
+    pub(crate) per_second: u32,
+    /// How many workers there are, at least 1.
+    pub(crate) workers: u16,
+}
+
+impl Schedule {
+    /// When the `nth` operation (from 0) of `worker` should start. Exact: no error adds up.
+    pub(crate) fn intended(&self, worker: u16, nth: u64) -> Instant {
+        let turn = u128::from(nth) * u128::from(self.workers) + u128::from(worker);
+        let nanos = turn * 1_000_000_000 / u128::from(self.per_second);
+        self.origin.plus_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+    }
+
+    /// How many operations of `worker`, from its `nth` on and before its `end`-th, should start before `stop`.
+    pub(crate) fn due(&self, worker: u16, nth: u64, end: u64, stop: Instant) -> u64 {
+        let turns = u128::from(stop.nanos_since(self.origin)) * u128::from(self.per_second) / 1_000_000_000;
+        let mut until = u64::try_from(turns / u128::from(self.workers)).unwrap_or(u64::MAX).saturating_sub(1);
+        while self.intended(worker, until) < stop {
+            until += 1;
+        }
+        until.min(end).saturating_sub(nth)
+    }
+}
+
+/// Wakes a task at an instant, some ten microseconds late at most. Tokio's timers count in milliseconds, which would
+/// be billed to the server.
+pub(crate) struct Alarm {
+    timer: AsyncFd<Timer>,
+    clock: Clock,
+    /// `CLOCK_MONOTONIC` when the run's clock started.
+    clock_origin: Duration,
+}
+
+struct Timer(TimerFd);
+
+impl AsRawFd for Timer {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.as_fd().as_raw_fd()
+    }
+}
+
+impl Alarm {
+    /// An alarm on the current runtime. Fails when the process is out of file descriptors.
+    pub(crate) fn new(clock: Clock) -> io::Result<Self> {
+        let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC)?;
+        #[expect(deprecated, reason = "its successor is unsafe; the descriptor is Timer's own and lives as long")]
+        let timer = AsyncFd::with_interest(Timer(timer), Interest::READABLE)?;
+        let now = Duration::from(clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC)?);
+        let clock_origin = now.saturating_sub(Duration::from_nanos(clock.now().0));
+        Ok(Self { timer, clock, clock_origin })
+    }
+
+    /// Waits until the instant; returns at once when it has passed.
+    pub(crate) async fn wait_until(&self, at: Instant) -> io::Result<()> {
+        if self.clock.now() >= at {
+            return Ok(());
+        }
+        let expiration = TimeSpec::from(self.clock_origin + Duration::from_nanos(at.0));
+        self.timer.get_ref().0.set(Expiration::OneShot(expiration), TimerSetTimeFlags::TFD_TIMER_ABSTIME)?;
+        loop {
+            // Not read: setting the timer again clears its count, and each expiry wakes an edge-triggered poll.
+            self.timer.readable().await?.clear_ready();
+            if self.clock.now() >= at {
+                return Ok(());
+            }
+            // An expiry of a wait that was given up: this one is still to come.
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    fn schedule(per_second: u32, workers: u16) -> Schedule {
+        Schedule { origin: Instant(1_000), per_second, workers }
+    }
+
+    #[rstest]
+    #[case(1_000, 4, 0, 0, 1_000)]
+    #[case(1_000, 4, 1, 0, 1_001_000)]
+    #[case(1_000, 4, 0, 1, 4_001_000)]
+    #[case(1_000, 4, 3, 250, 1_003_001_000)]
+    #[case::a_third_does_not_drift(3, 1, 0, 3_000_000_000, 1_000_000_000_000_001_000)]
+    #[case::never_overflows(1, u16::MAX, 0, u64::MAX, u64::MAX)]
+    fn starts_are_evenly_spaced(
+        #[case] per_second: u32,
+        #[case] workers: u16,
+        #[case] worker: u16,
+        #[case] nth: u64,
+        #[case] nanos: u64,
+    ) {
+        assert_eq!(schedule(per_second, workers).intended(worker, nth), Instant(nanos));
+    }
+
+    #[rstest]
+    #[case::nothing_is_due_at_the_start(0, 0, u64::MAX, 1_000, 0)]
+    #[case::the_first(0, 0, u64::MAX, 1_001, 1)]
+    #[case::not_yet_this_worker(3, 0, u64::MAX, 1_001, 0)]
+    #[case::all_of_a_second(0, 0, u64::MAX, 1_000_001_000, 250)]
+    #[case::the_rest_of_a_second(0, 240, u64::MAX, 1_000_001_000, 10)]
+    #[case::no_more_than_its_quota(0, 0, 7, 1_000_001_000, 7)]
+    #[case::ahead_of_the_stop(0, 300, u64::MAX, 1_000_001_000, 0)]
+    #[case::stopped_before_it_began(0, 0, u64::MAX, 0, 0)]
+    fn what_is_left_behind_is_counted(
+        #[case] worker: u16,
+        #[case] nth: u64,
+        #[case] end: u64,
+        #[case] stop: u64,
+        #[case] due: u64,
+    ) {
+        assert_eq!(schedule(1_000, 4).due(worker, nth, end, Instant(stop)), due);
+    }
+
+    #[tokio::test]
+    async fn an_alarm_is_never_early_and_works_again() {
+        let clock = Clock::new();
+        let alarm = Alarm::new(clock).unwrap();
+        for _ in 0..20 {
+            let at = clock.now().plus_nanos(300_000);
+            alarm.wait_until(at).await.unwrap();
+            assert!(clock.now() >= at);
+        }
+        alarm.wait_until(Instant(0)).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn an_alarm_that_was_given_up_does_not_wake_the_next_wait() {
+        let clock = Clock::new();
+        let alarm = Alarm::new(clock).unwrap();
+        let soon = alarm.wait_until(clock.now().plus_nanos(5_000_000));
+        assert!(tokio::time::timeout(Duration::ZERO, soon).await.is_err());
+        let at = clock.now().plus_nanos(20_000_000);
+        alarm.wait_until(at).await.unwrap();
+        assert!(clock.now() >= at);
+    }
+}

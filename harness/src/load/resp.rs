@@ -1,0 +1,242 @@
+//! The wire format: an encoder for commands and a parser for replies (RESP2), made for the hot path.
+//!
+//! The parser borrows from the connection's buffer, allocates for arrays only, and treats every byte as hostile.
+
+/// A line of a reply may not be longer: error texts and lengths are far shorter.
+const LINE_BYTES_MAX: usize = 64 * 1024;
+
+/// Elements an array may claim to have.
+const ARRAY_ELEMENTS_MAX: usize = 65_536;
+
+/// How deep arrays may lie in arrays; `CLUSTER SLOTS` needs four.
+const DEPTH_MAX: u8 = 8;
+
+/// One reply.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Reply<'a> {
+    /// `+text`
+    Simple(&'a [u8]),
+    /// `-text`
+    Error(&'a [u8]),
+    /// `:number`
+    Integer(i64),
+    /// `$length` and so many bytes
+    Bulk(&'a [u8]),
+    /// `$-1` or `*-1`
+    Nil,
+    /// `*count` and so many replies
+    Array(Vec<Self>),
+}
+
+/// The bytes are no reply, or one that is larger than anything a server should send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NotResp;
+
+impl<'a> Reply<'a> {
+    /// The first reply in `bytes` and how many bytes it takes; `None` when it is not complete yet.
+    pub(crate) fn parse(bytes: &'a [u8]) -> Result<Option<(Self, usize)>, NotResp> {
+        parse(bytes, DEPTH_MAX)
+    }
+}
+
+type Parsed<'a> = Result<Option<(Reply<'a>, usize)>, NotResp>;
+
+fn parse(bytes: &[u8], depth: u8) -> Parsed<'_> {
+    let Some((&kind, rest)) = bytes.split_first() else { return Ok(None) };
+    // Checked before the line is complete: garbage must not look like a slow reply.
+    if !b"+-:$*".contains(&kind) {
+        return Err(NotResp);
+    }
+    let Some(line) = line(rest)? else { return Ok(None) };
+    let used = line.len() + 3;
+    match kind {
+        b'+' => Ok(Some((Reply::Simple(line), used))),
+        b'-' => Ok(Some((Reply::Error(line), used))),
+        b':' => Ok(Some((Reply::Integer(integer(line)?), used))),
+        b'$' => bulk(bytes, line, used),
+        _ => array(bytes, line, used, depth),
+    }
+}
+
+fn bulk<'a>(bytes: &'a [u8], line: &[u8], used: usize) -> Parsed<'a> {
+    let Some(length) = length(line)? else { return Ok(Some((Reply::Nil, used))) };
+    let end = used.checked_add(length).ok_or(NotResp)?;
+    let after = end.checked_add(2).ok_or(NotResp)?;
+    match bytes.get(end..after) {
+        Some(b"\r\n") => Ok(Some((Reply::Bulk(&bytes[used..end]), after))),
+        Some(_) => Err(NotResp),
+        None => Ok(None),
+    }
+}
+
+fn array<'a>(bytes: &'a [u8], line: &[u8], mut used: usize, depth: u8) -> Parsed<'a> {
+    let Some(count) = length(line)? else { return Ok(Some((Reply::Nil, used))) };
+    if depth == 0 || count > ARRAY_ELEMENTS_MAX {
+        return Err(NotResp);
+    }
+    // The claimed count is not trusted with memory: elements must arrive first.
+    let mut elements = Vec::with_capacity(count.min(16));
+    for _ in 0..count {
+        let Some((element, length)) = parse(&bytes[used..], depth - 1)? else { return Ok(None) };
+        elements.push(element);
+        used += length;
+    }
+    Ok(Some((Reply::Array(elements), used)))
+}
+
+fn line(bytes: &[u8]) -> Result<Option<&[u8]>, NotResp> {
+    let Some(end) = bytes.iter().take(LINE_BYTES_MAX).position(|&byte| byte == b'\r') else {
+        return if bytes.len() >= LINE_BYTES_MAX { Err(NotResp) } else { Ok(None) };
+    };
+    match bytes.get(end + 1) {
+        Some(b'\n') => Ok(Some(&bytes[..end])),
+        Some(_) => Err(NotResp),
+        None => Ok(None),
+    }
+}
+
+fn length(line: &[u8]) -> Result<Option<usize>, NotResp> {
+    match integer(line)? {
+        -1 => Ok(None),
+        length => usize::try_from(length).map(Some).map_err(|_| NotResp),
+    }
+}
+
+fn integer(line: &[u8]) -> Result<i64, NotResp> {
+    let (negative, digits) = match line.split_first() {
+        Some((b'-', digits)) => (true, digits),
+        _ => (false, line),
+    };
+    if digits.is_empty() {
+        return Err(NotResp);
+    }
+    let mut number = 0_i64;
+    for digit in digits {
+        if !digit.is_ascii_digit() {
+            return Err(NotResp);
+        }
+        number = number.checked_mul(10).and_then(|n| n.checked_add(i64::from(digit - b'0'))).ok_or(NotResp)?;
+    }
+    Ok(if negative { -number } else { number })
+}
+
+/// Adds a whole command: an array of bulk strings.
+pub(crate) fn push_command(out: &mut Vec<u8>, arguments: &[&[u8]]) {
+    push_array(out, arguments.len());
+    for argument in arguments {
+        push_bulk(out, argument);
+    }
+}
+
+/// Adds the head of a command with `arguments` arguments.
+pub(crate) fn push_array(out: &mut Vec<u8>, arguments: usize) {
+    out.push(b'*');
+    push_decimal(out, arguments as u64);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Adds the head of an argument of `length` bytes; the bytes and a `\r\n` are the caller's to add.
+pub(crate) fn push_bulk_head(out: &mut Vec<u8>, length: usize) {
+    out.push(b'$');
+    push_decimal(out, length as u64);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Adds an argument.
+pub(crate) fn push_bulk(out: &mut Vec<u8>, argument: &[u8]) {
+    push_bulk_head(out, argument.len());
+    out.extend_from_slice(argument);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Adds a number in decimal digits.
+pub(crate) fn push_decimal(out: &mut Vec<u8>, mut number: u64) {
+    let mut digits = [0_u8; 20];
+    let mut at = digits.len();
+    loop {
+        at -= 1;
+        digits[at] = b'0' + u8::try_from(number % 10).unwrap_or(0);
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&digits[at..]);
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case(b"+OK\r\n", Reply::Simple(b"OK"))]
+    #[case(b"-ERR no\r\n", Reply::Error(b"ERR no"))]
+    #[case(b":-12\r\n", Reply::Integer(-12))]
+    #[case(b"$3\r\na\r\n\r\n", Reply::Bulk(b"a\r\n"))]
+    #[case(b"$0\r\n\r\n", Reply::Bulk(b""))]
+    #[case(b"$-1\r\n", Reply::Nil)]
+    #[case(b"*-1\r\n", Reply::Nil)]
+    #[case(b"*0\r\n", Reply::Array(vec![]))]
+    #[case(b"*2\r\n:1\r\n*1\r\n+a\r\n", Reply::Array(vec![Reply::Integer(1), Reply::Array(vec![Reply::Simple(b"a")])]))]
+    fn a_reply_parses_and_every_prefix_is_incomplete(#[case] bytes: &[u8], #[case] reply: Reply<'_>) {
+        let more = [bytes, b"+next\r\n"].concat();
+        assert_eq!(Reply::parse(&more), Ok(Some((reply, bytes.len()))));
+        for end in 0..bytes.len() {
+            assert_eq!(Reply::parse(&bytes[..end]), Ok(None), "after {end} bytes");
+        }
+    }
+
+    #[rstest]
+    #[case::no_type(b"HTTP/1.1 400 Bad Request\r\n")]
+    #[case::type_of_resp3(b"%1\r\n")]
+    #[case::lone_return(b"+OK\rx")]
+    #[case::no_number(b":\r\n")]
+    #[case::letters(b":1a\r\n")]
+    #[case::overflow(b":99999999999999999999\r\n")]
+    #[case::negative_length(b"$-2\r\n")]
+    #[case::huge_length(b"$9223372036854775807\r\nx")]
+    #[case::unterminated_bulk(b"$1\r\nabc")]
+    #[case::huge_array(b"*100000\r\n")]
+    #[case::too_deep(b"*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n:1\r\n")]
+    fn nonsense_is_refused(#[case] bytes: &[u8]) {
+        // A length beyond what a connection reads is for the connection to refuse; the parser only may not overflow.
+        let expected = if bytes.starts_with(b"$92") { Ok(None) } else { Err(NotResp) };
+        assert_eq!(Reply::parse(bytes), expected);
+    }
+
+    #[test]
+    fn an_endless_line_is_refused() {
+        assert_eq!(Reply::parse(&vec![b'+'; LINE_BYTES_MAX + 1]), Err(NotResp));
+    }
+
+    #[test]
+    fn a_command_is_an_array_of_bulk_strings() {
+        let mut out = Vec::new();
+        push_command(&mut out, &[b"GET", b"app:1234567890"]);
+        assert_eq!(out, b"*2\r\n$3\r\nGET\r\n$14\r\napp:1234567890\r\n");
+    }
+
+    proptest! {
+        #[test]
+        fn hostile_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = Reply::parse(&bytes);
+        }
+
+        #[test]
+        fn hostile_bytes_of_resp_never_panic(bytes in "[-+:$*0-9\r\n]{0,60}") {
+            if let Ok(Some((_, used))) = Reply::parse(bytes.as_bytes()) {
+                prop_assert!(used <= bytes.len());
+            }
+        }
+
+        #[test]
+        fn decimals_are_decimal(number in any::<u64>()) {
+            let mut out = Vec::new();
+            push_decimal(&mut out, number);
+            prop_assert_eq!(String::from_utf8(out).unwrap(), number.to_string());
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! What the workers of one load share. They live on one thread.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use super::keys::{KeySet, KeySpace};
+use super::recorder::Outbox;
+use super::routing::{RouteIndex, Routes, ask};
+use super::tally::Tally;
+use super::{Load, LoadTask};
+use crate::evidence::{Clock, ErrorKind, LoadIndex, Operation};
+use crate::lab::ClientHost;
+use crate::vocab::Instant;
+
+/// A client asks who owns what at most this often, so that a failing cluster is not asked to death.
+const REFRESH_NANOS_MIN: u64 = 50_000_000;
+
+/// What the workers of one load share.
+pub(crate) struct Shared {
+    pub(crate) load: Load,
+    pub(crate) index: LoadIndex,
+    pub(crate) seed: u64,
+    pub(crate) clock: Clock,
+    pub(crate) host: ClientHost,
+    pub(crate) keys: KeySpace,
+    /// The size of the largest value that may be read, in bytes.
+    pub(crate) value_bytes_max: usize,
+    pub(crate) routes: RefCell<Routes>,
+    pub(crate) written: RefCell<KeySet>,
+    pub(crate) tally: RefCell<Tally>,
+    pub(crate) outbox: RefCell<Outbox>,
+    refreshing: Cell<bool>,
+    refreshed: Cell<Option<Instant>>,
+}
+
+impl Shared {
+    /// What the workers of the task share.
+    pub(crate) fn new(task: LoadTask, clock: Clock, outbox: Outbox) -> Rc<Self> {
+        let LoadTask { index, load, host, seeds, seed } = task;
+        let keys = KeySpace::of(&load);
+        Rc::new(Self {
+            index,
+            seed,
+            clock,
+            host,
+            value_bytes_max: value_bytes_max(&load),
+            routes: RefCell::new(Routes::new(&seeds)),
+            written: RefCell::new(KeySet::none_of(keys.count())),
+            tally: RefCell::new(Tally::new(&load, clock.now())),
+            outbox: RefCell::new(outbox),
+            refreshing: Cell::new(false),
+            refreshed: Cell::new(None),
+            keys,
+            load,
+        })
+    }
+
+    /// Takes an operation that ended into the history and the counts.
+    pub(crate) fn ended(&self, operation: Operation) {
+        self.outbox.borrow_mut().push(operation);
+        let name = |out: &mut Vec<u8>| self.keys.text(operation.key, out);
+        if let Some(slow) = self.tally.borrow_mut().count(&operation, name) {
+            self.outbox.borrow_mut().event(slow);
+        }
+    }
+
+    /// Counts an attempt that did not end ok.
+    pub(crate) fn attempt_failed(&self, kind: ErrorKind) {
+        self.tally.borrow_mut().attempt_failed(kind);
+    }
+
+    /// Begins to ask who owns what, unless that goes on already or was done just now.
+    pub(crate) fn refresh(self: &Rc<Self>, first: Option<RouteIndex>) {
+        let now = self.clock.now();
+        let lately = self.refreshed.get().is_some_and(|at| now.nanos_since(at) < REFRESH_NANOS_MIN);
+        if !lately && !self.refreshing.replace(true) {
+            let shared = Rc::clone(self);
+            tokio::task::spawn_local(async move {
+                shared.ask_around(first).await;
+                shared.refreshing.set(false);
+            });
+        }
+    }
+
+    /// Asks one node after the other who owns what, until one tells.
+    pub(crate) async fn ask_around(&self, first: Option<RouteIndex>) {
+        let order = self.routes.borrow_mut().ask_order(first);
+        for node in order {
+            let Some(address) = self.routes.borrow().address(node) else { continue };
+            match ask(&self.host, address, self.load.client.timeout.0).await {
+                Ok(owned) => {
+                    let mut routes = self.routes.borrow_mut();
+                    routes.adopt(&owned);
+                    routes.set_suspect(node, false);
+                    break;
+                }
+                Err(_) => self.routes.borrow_mut().set_suspect(node, true),
+            }
+        }
+        self.refreshed.set(Some(self.clock.now()));
+    }
+}
+
+/// The size of the largest value that the load writes; one that only reads may read what others write.
+pub(crate) fn value_bytes_max(load: &Load) -> usize {
+    const READ_ONLY: u64 = 16 * 1024 * 1024;
+    let largest = load.mix.iter().filter_map(super::Op::value_bytes).max();
+    usize::try_from(largest.unwrap_or(READ_ONLY)).unwrap_or(usize::MAX)
+}

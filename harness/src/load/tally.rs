@@ -1,0 +1,184 @@
+//! What a load counts while it runs: totals, the last interval, and which slow operations to tell of.
+
+use hdrhistogram::Histogram;
+
+use super::Load;
+use crate::evidence::{ErrorKind, LoadTotals, Operation, Outcome, Progress, What};
+use crate::vocab::Instant;
+
+/// Slow operations that are told one by one in an interval; a stall must not flood the journal.
+const SLOW_EVENTS_MAX: u64 = 50;
+
+/// What a load counts while it runs.
+pub(crate) struct Tally {
+    load: String,
+    slow_nanos: Option<u64>,
+    totals: LoadTotals,
+    interval: Interval,
+}
+
+struct Interval {
+    began: Instant,
+    ok: u64,
+    fail: u64,
+    unknown: u64,
+    latency_ns: Histogram<u64>,
+    slow: u64,
+    /// The slowest operation that was not told by itself.
+    untold_nanos_max: u64,
+    untold_attempts_max: u32,
+}
+
+impl Tally {
+    /// Counts from `now` on.
+    pub(crate) fn new(load: &Load, now: Instant) -> Self {
+        Self {
+            load: load.name.clone(),
+            slow_nanos: load.slow.map(crate::vocab::Duration::as_nanos),
+            totals: LoadTotals::default(),
+            interval: Interval::new(now),
+        }
+    }
+
+    /// Counts an operation. Returns the event that tells of it when it was slow; `key` writes the key's text.
+    pub(crate) fn count(&mut self, operation: &Operation, key: impl FnOnce(&mut Vec<u8>)) -> Option<What> {
+        let (total, interval) = match operation.outcome {
+            Outcome::Ok => (&mut self.totals.ok, &mut self.interval.ok),
+            Outcome::Fail => (&mut self.totals.fail, &mut self.interval.fail),
+            Outcome::Unknown => (&mut self.totals.unknown, &mut self.interval.unknown),
+        };
+        *total += 1;
+        *interval += 1;
+        let nanos = operation.latency_nanos();
+        self.interval.latency_ns.saturating_record(nanos);
+        if self.slow_nanos.is_none_or(|slow| nanos <= slow) {
+            return None;
+        }
+        self.interval.slow += 1;
+        if self.interval.slow > SLOW_EVENTS_MAX {
+            self.interval.untold_nanos_max = self.interval.untold_nanos_max.max(nanos);
+            self.interval.untold_attempts_max = self.interval.untold_attempts_max.max(operation.attempts.into());
+            return None;
+        }
+        let mut text = Vec::new();
+        key(&mut text);
+        Some(What::SlowOperation {
+            load: self.load.clone(),
+            operation: format!("{} {}", operation.kind, String::from_utf8_lossy(&text)),
+            took_ms: nanos as f64 / 1e6,
+            attempts: operation.attempts.into(),
+        })
+    }
+
+    /// Counts an attempt that did not end ok.
+    pub(crate) fn attempt_failed(&mut self, kind: ErrorKind) {
+        *self.totals.attempt_errors.entry(kind).or_default() += 1;
+    }
+
+    /// Counts operations whose time had come when the load was stopped, but that were not begun.
+    pub(crate) fn left_behind(&mut self, operations: u64) {
+        self.totals.not_started += operations;
+    }
+
+    /// Ends the interval: what it held, and how many slow operations were not told one by one.
+    pub(crate) fn end_interval(&mut self, now: Instant) -> Vec<What> {
+        let interval = std::mem::replace(&mut self.interval, Interval::new(now));
+        let mut events = Vec::with_capacity(2);
+        let untold = interval.slow.saturating_sub(SLOW_EVENTS_MAX);
+        if untold > 0 {
+            events.push(What::SlowOperation {
+                load: self.load.clone(),
+                operation: format!("{untold} more; the slowest of them"),
+                took_ms: interval.untold_nanos_max as f64 / 1e6,
+                attempts: interval.untold_attempts_max,
+            });
+        }
+        let quantile = |quantile| {
+            let latency = &interval.latency_ns;
+            (!latency.is_empty()).then(|| latency.value_at_quantile(quantile) as f64 / 1e6)
+        };
+        events.push(What::Progress(Progress {
+            load: self.load.clone(),
+            interval_s: now.nanos_since(interval.began) as f64 / 1e9,
+            ok: interval.ok,
+            fail: interval.fail,
+            unknown: interval.unknown,
+            p50_ms: quantile(0.5),
+            p99_ms: quantile(0.99),
+        }));
+        events
+    }
+
+    /// Everything that was counted.
+    pub(crate) fn totals(&self) -> &LoadTotals {
+        &self.totals
+    }
+}
+
+impl Interval {
+    fn new(began: Instant) -> Self {
+        Self {
+            began,
+            ok: 0,
+            fail: 0,
+            unknown: 0,
+            latency_ns: latencies(),
+            slow: 0,
+            untold_nanos_max: 0,
+            untold_attempts_max: 0,
+        }
+    }
+}
+
+/// Latencies in nanoseconds, to a microsecond or three digits, up to an hour.
+fn latencies() -> Histogram<u64> {
+    #[expect(clippy::expect_used, reason = "these bounds are constants, and a test makes it")]
+    Histogram::new_with_bounds(1_000, 3_600_000_000_000, 3).expect("the bounds are valid")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::testing::{load, operation};
+
+    fn tally() -> Tally {
+        let load = load("app", r#"mix: [Get()], keys: Uniform(10), slow: "2ms""#);
+        Tally::new(&load, Instant::from_millis(1_000))
+    }
+
+    #[test]
+    fn an_interval_is_told_and_begins_anew() {
+        let mut tally = tally();
+        for (millis, outcome) in [(1, Outcome::Ok), (1, Outcome::Ok), (2, Outcome::Fail), (2, Outcome::Unknown)] {
+            assert_eq!(tally.count(&operation(millis, outcome), |_| ()), None);
+        }
+        tally.attempt_failed(ErrorKind::Closed);
+        let events = tally.end_interval(Instant::from_millis(2_500));
+        let [What::Progress(progress)] = &events[..] else { panic!("{events:?}") };
+        assert_eq!((progress.ok, progress.fail, progress.unknown), (2, 1, 1));
+        assert!((progress.interval_s - 1.5).abs() < 1e-9);
+        assert!((progress.p50_ms.unwrap() - 1.0).abs() < 0.01 && (progress.p99_ms.unwrap() - 2.0).abs() < 0.01);
+        let events = tally.end_interval(Instant::from_millis(3_500));
+        let [What::Progress(progress)] = &events[..] else { panic!("{events:?}") };
+        assert_eq!((progress.ok, progress.p50_ms), (0, None));
+        assert_eq!((tally.totals().ok, tally.totals().fail, tally.totals().unknown), (2, 1, 1));
+        assert_eq!(tally.totals().attempt_errors[&ErrorKind::Closed], 1);
+    }
+
+    #[test]
+    fn slow_operations_are_told_but_do_not_flood() {
+        let mut tally = tally();
+        let told = (0..60).filter_map(|extra| {
+            tally.count(&operation(3 + extra, Outcome::Ok), |text| text.extend_from_slice(b"app:7"))
+        });
+        let told: Vec<_> = told.collect();
+        assert_eq!(told.len(), 50);
+        let What::SlowOperation { operation, took_ms, .. } = &told[0] else { panic!("{told:?}") };
+        assert_eq!(operation, "GET app:7");
+        assert!((took_ms - 3.0).abs() < 1e-9);
+        let rest = tally.end_interval(Instant::from_millis(2_000));
+        let What::SlowOperation { operation, took_ms, .. } = &rest[0] else { panic!("{rest:?}") };
+        assert_eq!(operation, "10 more; the slowest of them");
+        assert!((took_ms - 62.0).abs() < 1e-9);
+    }
+}
