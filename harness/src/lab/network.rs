@@ -138,7 +138,7 @@ fn make_hosts(ips: &[Ipv4Addr]) -> Result<Vec<Host>, NetworkError> {
 async fn furnish(host: &Handle, ip: Ipv4Addr, router: RawFd) -> Result<(), NetworkError> {
     loopback_up(host).await?;
     let name = router_interface(ip);
-    let other_end = LinkUnspec::new_with_name(&name).index(router_index(ip)).up().setns_by_fd(router).build();
+    let other_end = LinkUnspec::new_with_name(&name).index(router_index(ip)).setns_by_fd(router).build();
     let pair = LinkMessageBuilder::<LinkVeth>::new_with_info_kind(InfoKind::Veth)
         .name(INTERFACE)
         .index(INTERFACE_INDEX)
@@ -163,6 +163,9 @@ async fn furnish(host: &Handle, ip: Ipv4Addr, router: RawFd) -> Result<(), Netwo
 /// Lets the router reach a host. The state of links, when there is any, will be rules beside these routes.
 async fn lead_to(router: &Handle, ip: Ipv4Addr) -> Result<(), NetworkError> {
     let index = router_index(ip);
+    // The kernel refuses to make this end as an interface that is up already.
+    let up = LinkUnspec::new_with_index(index).up().build();
+    router.link().change(up).execute().await.map_err(netlink(format!("bring up the router's interface to {ip}")))?;
     // On each interface, not once on `lo`: a machine that sets `arp_ignore` would not answer for it there.
     let address = router.address().add(index, ROUTER.into(), 32);
     address.execute().await.map_err(netlink(format!("address the router's interface to {ip}")))?;

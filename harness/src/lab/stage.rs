@@ -170,7 +170,10 @@ fn stage_two(main: fn(String) -> u8) -> Result<u8, Missing> {
     make_mounts().map_err(|error| explain(Need::Mounts, error, settings))?;
     write("/proc/sys/net/ipv4/ip_forward", "1").map_err(|error| explain(Need::Forwarding, error, settings))?;
     let network = if request.is_some() { network::prepare() } else { network::try_out() };
-    network.map_err(|error| explain(Need::Network, error.errno(), settings))?;
+    network.map_err(|error| {
+        let missing = explain(Need::Network, error.errno(), settings);
+        Missing { why: format!("{error}: {}", missing.why), ..missing }
+    })?;
     // A creator that is gone already is noticed by the thread below.
     let _ = Greeting::Ready.send();
     let Some(request) = request else { return Ok(0) };
