@@ -1,1 +1,124 @@
-//! To come.
+//! Faults and their opposites. One kind, one file: what it requires, what it leaves, how to cause it and how to prove
+//! that it happened. The list of kinds is [`FaultKind`]; each has its line in the tables below.
+
+mod join;
+mod kill;
+mod pause;
+mod resume;
+mod start;
+mod stop;
+mod wipe;
+
+use std::time::Duration;
+
+use tokio::time::{Instant as Timer, sleep};
+
+use crate::evidence::{FaultKind, NodeStatus};
+use crate::lab::{Lab, LabError};
+use crate::vocab::{Instant, NodeName};
+
+/// How often a proof is looked for.
+const PROOF_POLL: Duration = Duration::from_millis(1);
+/// How long to look for the proof that a signal had its effect.
+const PROOF_BOUND: Duration = Duration::from_secs(5);
+
+/// A fault that was applied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Applied {
+    /// The instant just before the first system call that caused it.
+    pub began: Instant,
+    /// What proves that it happened. `None`: no proof was found, so it must not be taken for granted.
+    pub proof: Option<String>,
+}
+
+/// The statuses one of which a node must have for this kind of fault to be applied to it.
+pub fn requires(kind: FaultKind) -> &'static [NodeStatus] {
+    match kind {
+        FaultKind::Kill => kill::REQUIRES,
+        FaultKind::Stop => stop::REQUIRES,
+        FaultKind::Pause => pause::REQUIRES,
+        FaultKind::Resume => resume::REQUIRES,
+        FaultKind::Start => start::REQUIRES,
+        FaultKind::Wipe => wipe::REQUIRES,
+        FaultKind::Join => join::REQUIRES,
+    }
+}
+
+/// The status that this kind of fault leaves a node in. `None`: the one it had.
+pub fn leaves(kind: FaultKind) -> Option<NodeStatus> {
+    match kind {
+        FaultKind::Kill => kill::LEAVES,
+        FaultKind::Stop => stop::LEAVES,
+        FaultKind::Pause => pause::LEAVES,
+        FaultKind::Resume => resume::LEAVES,
+        FaultKind::Start => start::LEAVES,
+        FaultKind::Wipe => wipe::LEAVES,
+        FaultKind::Join => join::LEAVES,
+    }
+}
+
+/// Applies a fault to a node and looks, within a bound, for the proof that it happened.
+///
+/// `replica_of` is whom a joining node shall replicate; the other kinds do not mind it.
+pub async fn apply(
+    kind: FaultKind,
+    lab: &Lab,
+    node: &NodeName,
+    replica_of: Option<&NodeName>,
+) -> Result<Applied, LabError> {
+    let status = lab.status_of(node)?;
+    if !requires(kind).contains(&status) {
+        let doing = kind.to_string().to_lowercase();
+        return Err(LabError::WrongStatus { node: node.clone(), doing, status });
+    }
+    match kind {
+        FaultKind::Kill => kill::apply(lab, node).await,
+        FaultKind::Stop => stop::apply(lab, node).await,
+        FaultKind::Pause => pause::apply(lab, node).await,
+        FaultKind::Resume => resume::apply(lab, node).await,
+        FaultKind::Start => start::apply(lab, node).await,
+        FaultKind::Wipe => wipe::apply(lab, node),
+        FaultKind::Join => join::apply(lab, node, replica_of).await,
+    }
+}
+
+/// Polls for the process state of `node` that `proves` the fault; the proof names what was seen.
+async fn proof_of_state(lab: &Lab, node: &NodeName, proves: fn(char) -> bool) -> Option<String> {
+    let deadline = Timer::now() + PROOF_BOUND;
+    loop {
+        if let Some(state) = lab.process_state(node).filter(|state| proves(*state)) {
+            return Some(format!("process state {state}"));
+        }
+        if Timer::now() > deadline {
+            return None;
+        }
+        sleep(PROOF_POLL).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::a_dead_node_cannot_die(FaultKind::Kill, NodeStatus::Down, false)]
+    #[case::a_paused_node_can_be_killed(FaultKind::Kill, NodeStatus::Paused, true)]
+    #[case::a_paused_node_hears_no_sigterm(FaultKind::Stop, NodeStatus::Paused, false)]
+    #[case::only_the_dead_rise(FaultKind::Start, NodeStatus::Running, false)]
+    #[case::only_the_paused_resume(FaultKind::Resume, NodeStatus::Running, false)]
+    #[case::a_living_node_keeps_its_data(FaultKind::Wipe, NodeStatus::Paused, false)]
+    #[case::only_the_living_join(FaultKind::Join, NodeStatus::Down, false)]
+    fn faults_need_the_right_node(#[case] kind: FaultKind, #[case] status: NodeStatus, #[case] possible: bool) {
+        assert_eq!(requires(kind).contains(&status), possible);
+    }
+
+    #[rstest]
+    #[case(FaultKind::Kill)]
+    #[case(FaultKind::Stop)]
+    #[case(FaultKind::Pause)]
+    fn what_takes_down_leaves_the_node_not_running(#[case] kind: FaultKind) {
+        assert!(kind.takes_down() && leaves(kind).is_some_and(|status| status != NodeStatus::Running));
+    }
+}

@@ -1,7 +1,31 @@
 //! The lab: hosts, links and nodes that exist for one run.
+//!
+//! A run starts its own binary again inside new namespaces ([`Sandbox`], [`enter_if_asked`]). In there, a [`Lab`]
+//! raises one host for each node and each client, and runs real servers on them. When the lab's first process ends,
+//! however it ends, the kernel ends every server and removes every interface.
 
+mod admin;
 mod client_host;
+mod cluster;
+mod config;
+mod error;
+mod join;
+mod missing;
+mod network;
+mod node;
+mod reaper;
+mod sandbox;
+mod server;
 mod spec;
+mod stage;
 
 pub use client_host::ClientHost;
+pub use cluster::Lab;
+pub use config::{RESERVED, nodes_conf, redis_conf, reserved};
+pub use error::LabError;
+pub use missing::Missing;
+pub use network::{NetworkError, ROUTER};
+pub use sandbox::{Canceller, Sandbox, SandboxError, enter_if_asked, probe};
+pub use server::{Product, SERVER_VARIABLE, ServerBinary, ServerError, ServerVersion};
 pub use spec::NodeSpec;
+pub use stage::cancelled;

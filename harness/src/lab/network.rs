@@ -1,0 +1,212 @@
+//! The lab's network: hosts, each a network namespace, joined by a router, which is the lab's own namespace.
+//!
+//! It is made as clouds make private networks: every host has one interface with an address of its own (/32), and
+//! whatever it sends goes to the router. So what passes between two hosts passes the router's routing rules, one
+//! direction at a time; that is where the state of a directed link belongs.
+
+use std::fs::File;
+use std::future::Future;
+use std::io;
+use std::net::Ipv4Addr;
+use std::os::fd::{AsRawFd, RawFd};
+use std::thread;
+
+use nix::errno::Errno;
+use nix::sched::{CloneFlags, unshare};
+use rtnetlink::packet_route::link::{InfoData, InfoKind, InfoVeth};
+use rtnetlink::packet_route::route::RouteScope;
+use rtnetlink::packet_route::rule::RuleAction;
+use rtnetlink::{Handle, LinkMessageBuilder, LinkUnspec, LinkVeth, RouteMessageBuilder};
+use tokio::sync::oneshot;
+
+/// The router's address, the same on each of its interfaces.
+pub const ROUTER: Ipv4Addr = Ipv4Addr::new(10, 128, 0, 1);
+
+/// A host's one interface.
+const INTERFACE: &str = "eth0";
+/// `lo` is the first interface of every network namespace.
+const LOOPBACK_INDEX: u32 = 1;
+const INTERFACE_INDEX: u32 = 2;
+/// The router's interfaces are numbered from here by their hosts' addresses, so that nobody has to look them up.
+const ROUTER_INDEX_BASE: u32 = 1_000;
+
+/// Why the network could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum NetworkError {
+    /// A system call failed.
+    #[error("cannot {doing}: {source}")]
+    System {
+        /// What was tried.
+        doing: String,
+        /// Why it failed.
+        source: io::Error,
+    },
+    /// The kernel refused a netlink request.
+    #[error("cannot {doing}: {source}")]
+    Netlink {
+        /// What was tried.
+        doing: String,
+        /// What the kernel said.
+        source: rtnetlink::Error,
+    },
+    /// The thread that makes the network is gone.
+    #[error("the thread that makes the lab's network panicked")]
+    Panicked,
+}
+
+impl NetworkError {
+    /// The kernel's error number.
+    pub(super) fn errno(&self) -> Errno {
+        let number = match self {
+            Self::System { source, .. } => source.raw_os_error(),
+            Self::Netlink { source: rtnetlink::Error::NetlinkError(message), .. } => message.to_io().raw_os_error(),
+            _ => None,
+        };
+        number.map_or(Errno::UnknownErrno, Errno::from_raw)
+    }
+}
+
+fn system(doing: impl Into<String>) -> impl FnOnce(io::Error) -> NetworkError {
+    move |source| NetworkError::System { doing: doing.into(), source }
+}
+
+fn netlink(doing: impl Into<String>) -> impl FnOnce(rtnetlink::Error) -> NetworkError {
+    move |source| NetworkError::Netlink { doing: doing.into(), source }
+}
+
+/// A host: a network namespace that lives as long as this file is open, or a process is on it.
+#[derive(Debug)]
+pub(super) struct Host(File);
+
+impl Host {
+    /// Its network namespace.
+    pub(super) const fn namespace(&self) -> &File {
+        &self.0
+    }
+
+    /// Gives its network namespace away.
+    pub(super) fn into_namespace(self) -> File {
+        self.0
+    }
+}
+
+/// Makes the hosts, in the order of their addresses; the calling thread's namespace becomes their router.
+pub(super) async fn raise(ips: &[Ipv4Addr]) -> Result<Vec<Host>, NetworkError> {
+    let (sender, made) = oneshot::channel();
+    let ips = ips.to_vec();
+    // A thread of its own: it ends up in the last host's namespace.
+    let maker = thread::Builder::new().name("lab-network".to_owned());
+    maker.spawn(move || sender.send(make_hosts(&ips))).map_err(system("start a thread"))?;
+    made.await.unwrap_or(Err(NetworkError::Panicked))
+}
+
+/// Brings up the router's own loopback interface.
+pub(super) fn prepare() -> Result<(), NetworkError> {
+    block_on(async { loopback_up(&connect()?).await })
+}
+
+/// Makes one of each kind of thing that a lab is made of.
+pub(super) fn try_out() -> Result<(), NetworkError> {
+    prepare()?;
+    let (from, to) = (Ipv4Addr::new(10, 128, 0, 2), Ipv4Addr::new(10, 128, 0, 3));
+    let host = thread::spawn(move || make_hosts(&[from])).join().unwrap_or(Err(NetworkError::Panicked));
+    let ruled = block_on(async move {
+        let rule = connect()?.rule().add().v4().source_prefix(from, 32).destination_prefix(to, 32);
+        rule.action(RuleAction::Blackhole).execute().await.map_err(netlink("add a routing rule"))
+    });
+    host.and(ruled)
+}
+
+/// Spoils the calling thread: it ends up in the last host's namespace.
+fn make_hosts(ips: &[Ipv4Addr]) -> Result<Vec<Host>, NetworkError> {
+    block_on(async {
+        let router_namespace = namespace_of_this_thread()?;
+        let router = connect()?;
+        let mut hosts = Vec::with_capacity(ips.len());
+        for &ip in ips {
+            unshare(CloneFlags::CLONE_NEWNET).map_err(|error| system(format!("make host {ip}"))(error.into()))?;
+            let namespace = namespace_of_this_thread()?;
+            furnish(&connect()?, ip, router_namespace.as_raw_fd()).await?;
+            lead_to(&router, ip).await?;
+            hosts.push(Host(namespace));
+        }
+        Ok(hosts)
+    })
+}
+
+/// Gives a host its interface, its address and its routes. The interface's other end goes to the router.
+async fn furnish(host: &Handle, ip: Ipv4Addr, router: RawFd) -> Result<(), NetworkError> {
+    loopback_up(host).await?;
+    let name = router_interface(ip);
+    let other_end = LinkUnspec::new_with_name(&name).index(router_index(ip)).setns_by_fd(router).build();
+    let pair = LinkMessageBuilder::<LinkVeth>::new_with_info_kind(InfoKind::Veth)
+        .name(INTERFACE)
+        .index(INTERFACE_INDEX)
+        .up()
+        .set_info_data(InfoData::Veth(InfoVeth::Peer(other_end)))
+        .build();
+    host.link().add(pair).execute().await.map_err(netlink(format!("make the interfaces {INTERFACE} and {name}")))?;
+    let address = host.address().add(INTERFACE_INDEX, ip.into(), 32);
+    address.execute().await.map_err(netlink(format!("give host {ip} its address")))?;
+    let router = RouteMessageBuilder::<Ipv4Addr>::new()
+        .destination_prefix(ROUTER, 32)
+        .output_interface(INTERFACE_INDEX)
+        .scope(RouteScope::Link);
+    let others = RouteMessageBuilder::<Ipv4Addr>::new().gateway(ROUTER).output_interface(INTERFACE_INDEX);
+    for route in [router, others] {
+        let added = host.route().add(route.build()).execute().await;
+        added.map_err(netlink(format!("give host {ip} a route")))?;
+    }
+    Ok(())
+}
+
+/// Lets the router reach a host. The state of links, when there is any, will be rules beside these routes.
+async fn lead_to(router: &Handle, ip: Ipv4Addr) -> Result<(), NetworkError> {
+    let index = router_index(ip);
+    // The kernel refuses to make this end as an interface that is up already.
+    let up = LinkUnspec::new_with_index(index).up().build();
+    router.link().change(up).execute().await.map_err(netlink(format!("bring up the router's interface to {ip}")))?;
+    // On each interface, not once on `lo`: a machine that sets `arp_ignore` would not answer for it there.
+    let address = router.address().add(index, ROUTER.into(), 32);
+    address.execute().await.map_err(netlink(format!("address the router's interface to {ip}")))?;
+    let route = RouteMessageBuilder::<Ipv4Addr>::new()
+        .destination_prefix(ip, 32)
+        .output_interface(index)
+        .pref_source(ROUTER)
+        .scope(RouteScope::Link)
+        .build();
+    router.route().add(route).execute().await.map_err(netlink(format!("route to {ip}")))
+}
+
+async fn loopback_up(handle: &Handle) -> Result<(), NetworkError> {
+    let up = LinkUnspec::new_with_index(LOOPBACK_INDEX).up().build();
+    handle.link().change(up).execute().await.map_err(netlink("bring up the loopback interface"))
+}
+
+fn router_interface(ip: Ipv4Addr) -> String {
+    let [_, _, third, fourth] = ip.octets();
+    format!("host{third}.{fourth}")
+}
+
+fn router_index(ip: Ipv4Addr) -> u32 {
+    let [_, _, third, fourth] = ip.octets();
+    ROUTER_INDEX_BASE + u32::from(u16::from_be_bytes([third, fourth]))
+}
+
+/// A netlink connection of the namespace that the calling thread is in. It must be called within a tokio runtime.
+fn connect() -> Result<Handle, NetworkError> {
+    let (connection, handle, _) = rtnetlink::new_connection().map_err(system("open a netlink socket"))?;
+    tokio::spawn(connection);
+    Ok(handle)
+}
+
+/// The network namespace that the calling thread is in.
+pub(super) fn namespace_of_this_thread() -> Result<File, NetworkError> {
+    File::open("/proc/thread-self/ns/net").map_err(system("open this thread's network namespace"))
+}
+
+/// Runs netlink requests on the calling thread, whose namespace they are about.
+fn block_on<T>(work: impl Future<Output = Result<T, NetworkError>>) -> Result<T, NetworkError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build();
+    runtime.map_err(system("start a runtime"))?.block_on(work)
+}

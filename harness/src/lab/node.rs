@@ -1,0 +1,270 @@
+//! One node: a server's process on its host, its data and its log.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::os::fd::AsFd;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use nix::sched::{CloneFlags, setns};
+use nix::sys::signal::Signal;
+use nix::unistd::Pid;
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
+
+use super::error::file;
+use super::network::Host;
+use super::{LabError, NodeSpec, ServerBinary, reaper};
+use crate::evidence::{ExitCause, Journal, NodeStatus, RunDirectory, What};
+use crate::vocab::{Instant, NodeId, NodeName};
+
+/// How long a server may take until it accepts connections, loading included. It takes 10 ms on an idle machine.
+const ACCEPT_BOUND: Duration = Duration::from_secs(20);
+/// How often a starting server is tried.
+const ACCEPT_POLL: Duration = Duration::from_millis(3);
+/// How many lines of a log an error repeats.
+const LOG_LINES: usize = 10;
+/// How much of a log's end is searched for its last lines.
+const LOG_TAIL_BYTES: u64 = 64 * 1_024;
+
+/// What the harness knows of every node's process, for all who watch it.
+pub(super) type Statuses = watch::Sender<BTreeMap<NodeName, NodeStatus>>;
+
+pub(super) struct Node {
+    pub(super) spec: NodeSpec,
+    pub(super) binary: ServerBinary,
+    host: Host,
+    /// Its data directory, in the lab's own mount namespace.
+    pub(super) data: PathBuf,
+    pub(super) directory: RunDirectory,
+    journal: Journal,
+    statuses: Arc<Statuses>,
+    /// Its latest process, running or not.
+    process: Mutex<Option<Process>>,
+    /// The id by which the cluster knows it.
+    identity: Mutex<NodeId>,
+}
+
+/// A process of a node.
+#[derive(Clone)]
+pub(super) struct Process {
+    pid: Pid,
+    /// The strongest signal sent that is meant to end it.
+    ending: Option<Signal>,
+    ended: watch::Receiver<Option<ExitCause>>,
+}
+
+impl Node {
+    /// A node that is down. `data` is the directory above its data directory.
+    pub(super) fn new(
+        (spec, binary, host): (NodeSpec, ServerBinary, Host),
+        data: &Path,
+        (directory, journal): (RunDirectory, Journal),
+        statuses: Arc<Statuses>,
+    ) -> Self {
+        Self {
+            data: data.join(spec.name.as_str()),
+            identity: Mutex::new(spec.id.clone()),
+            process: Mutex::new(None),
+            spec,
+            binary,
+            host,
+            directory,
+            journal,
+            statuses,
+        }
+    }
+
+    /// The id by which the cluster knows it.
+    pub(super) fn identity(&self) -> NodeId {
+        self.identity.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn set_identity(&self, id: NodeId) {
+        *self.identity.lock().unwrap_or_else(PoisonError::into_inner) = id;
+    }
+
+    pub(super) fn status(&self) -> NodeStatus {
+        self.statuses.borrow().get(&self.spec.name).copied().unwrap_or(NodeStatus::Down)
+    }
+
+    fn set_status(&self, status: NodeStatus) {
+        self.statuses.send_modify(|statuses| {
+            statuses.insert(self.spec.name.clone(), status);
+        });
+    }
+
+    fn process(&self) -> MutexGuard<'_, Option<Process>> {
+        self.process.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn wrong_status(&self, doing: &str) -> LabError {
+        LabError::WrongStatus { node: self.spec.name.clone(), doing: doing.to_owned(), status: self.status() }
+    }
+
+    /// Starts the server and returns when it accepts connections.
+    pub(super) async fn start(self: &Arc<Self>) -> Result<(), LabError> {
+        let mut ended = self.spawn()?;
+        let accepting = async {
+            while TcpStream::connect(self.spec.address.0).await.is_err() {
+                sleep(ACCEPT_POLL).await;
+            }
+        };
+        let node = self.spec.name.clone();
+        tokio::select! {
+            () = accepting => Ok(()),
+            cause = exit_of(&mut ended) => {
+                Err(LabError::EndedAtStart { node, cause, log: self.last_log_lines(LOG_LINES) })
+            }
+            () = sleep(ACCEPT_BOUND) => {
+                Err(LabError::NotAccepting { node, within: ACCEPT_BOUND, log: self.last_log_lines(LOG_LINES) })
+            }
+        }
+    }
+
+    /// Starts the process. What it is and how it ends is told to the journal and to all who watch the statuses.
+    fn spawn(self: &Arc<Self>) -> Result<watch::Receiver<Option<ExitCause>>, LabError> {
+        let mut process = self.process();
+        if process.as_ref().is_some_and(|process| process.ended.borrow().is_none()) {
+            return Err(self.wrong_status("start"));
+        }
+        let mut command = self.command()?;
+        let (sender, ended) = watch::channel(None);
+        let born = |pid: Pid| {
+            let (node, address) = (self.spec.name.clone(), self.spec.address);
+            self.journal.record(What::NodeStarted { node, pid: pid.as_raw(), address });
+            self.set_status(NodeStatus::Running);
+        };
+        let node = Arc::clone(self);
+        let on_exit = Box::new(move |cause| {
+            node.record_exit(cause);
+            sender.send_replace(Some(cause));
+        });
+        let pid = reaper::spawn(&mut command, born, on_exit).map_err(|source| LabError::Spawn {
+            node: self.spec.name.clone(),
+            binary: self.binary.path.clone(),
+            source,
+        })?;
+        *process = Some(Process { pid, ending: None, ended: ended.clone() });
+        Ok(ended)
+    }
+
+    fn command(&self) -> Result<Command, LabError> {
+        let log_path = self.directory.node_log(&self.spec.name);
+        // Before the server opens its log itself, it complains to standard output and standard error.
+        let open = || OpenOptions::new().create(true).append(true).open(&log_path);
+        let log = open().map_err(file("open", &log_path))?;
+        let same_log = log.try_clone().map_err(file("open", &log_path))?;
+        let namespace = self.host.namespace().try_clone().map_err(file("open the namespace of", &log_path))?;
+        let mut command = Command::new(&self.binary.path);
+        command
+            .arg(self.directory.node_config(&self.spec.name))
+            .current_dir(&self.data)
+            .env("TZ", "UTC")
+            .stdin(Stdio::null())
+            .stdout(log)
+            .stderr(same_log);
+        #[expect(unsafe_code, reason = "a process can only be put on its host by itself, before it becomes the server")]
+        // SAFETY: between fork and exec the closure makes one system call (setns), which is async-signal-safe, and
+        // neither allocates nor locks.
+        unsafe {
+            command.pre_exec(move || Ok(setns(namespace.as_fd(), CloneFlags::CLONE_NEWNET)?));
+        }
+        Ok(command)
+    }
+
+    fn record_exit(&self, cause: ExitCause) {
+        let ending = self.process().as_ref().and_then(|process| process.ending);
+        let expected = match ending {
+            // Killed by somebody else (the kernel, out of memory) it would look the same only with the same signal.
+            Some(Signal::SIGKILL) => cause == ExitCause::Signal(Signal::SIGKILL as i32),
+            Some(_) => true,
+            None => false,
+        };
+        self.set_status(NodeStatus::Down);
+        self.journal.record(What::NodeExited { node: self.spec.name.clone(), cause, expected });
+    }
+
+    /// Sends a signal; returns the instant just before it was sent.
+    pub(super) fn signal(&self, signal: Signal) -> Result<Instant, LabError> {
+        let mut process = self.process();
+        let doing = format!("send {signal} to");
+        let alive = process.as_mut().filter(|process| process.ended.borrow().is_none());
+        let Some(process) = alive else { return Err(self.wrong_status(&doing)) };
+        if matches!(signal, Signal::SIGKILL | Signal::SIGTERM) {
+            process.ending = Some(signal);
+        }
+        let began = self.journal.clock().now();
+        let sent = reaper::signal(process.pid, signal);
+        sent.map_err(|error| LabError::Signal { node: self.spec.name.clone(), signal, source: error.into() })?;
+        match signal {
+            Signal::SIGSTOP => self.set_status(NodeStatus::Paused),
+            Signal::SIGCONT => self.set_status(NodeStatus::Running),
+            _ => {}
+        }
+        Ok(began)
+    }
+
+    pub(super) async fn wait_exit(&self, within: Duration) -> Result<ExitCause, LabError> {
+        let Some(mut ended) = self.process().as_ref().map(|process| process.ended.clone()) else {
+            return Err(self.wrong_status("await the end of"));
+        };
+        let waited = timeout(within, exit_of(&mut ended)).await;
+        waited.map_err(|_| LabError::StillRunning { node: self.spec.name.clone(), within })
+    }
+
+    pub(super) fn process_state(&self) -> Option<char> {
+        let process = self.process();
+        let alive = process.as_ref().filter(|process| process.ended.borrow().is_none());
+        alive.and_then(|process| reaper::state_of(process.pid))
+    }
+
+    /// Empties the data directory.
+    pub(super) fn wipe(&self) -> Result<(), LabError> {
+        if self.status() != NodeStatus::Down {
+            return Err(self.wrong_status("wipe"));
+        }
+        for path in self.data_files()? {
+            let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+            removed.map_err(file("remove", path))?;
+        }
+        Ok(())
+    }
+
+    /// What lies in the data directory.
+    pub(super) fn data_files(&self) -> Result<Vec<PathBuf>, LabError> {
+        let listed = fs::read_dir(&self.data)
+            .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<Vec<_>>>());
+        listed.map_err(file("read the directory", &self.data))
+    }
+
+    pub(super) fn last_log_lines(&self, count: usize) -> String {
+        let path = self.directory.node_log(&self.spec.name);
+        let text = tail(&path).unwrap_or_else(|error| format!("(cannot read {}: {error})", path.display()));
+        let lines: Vec<_> = text.lines().collect();
+        lines[lines.len().saturating_sub(count)..].join("\n")
+    }
+}
+
+async fn exit_of(ended: &mut watch::Receiver<Option<ExitCause>>) -> ExitCause {
+    let cause = ended.wait_for(Option::is_some).await.ok().and_then(|cause| *cause);
+    match cause {
+        Some(cause) => cause,
+        // The reaper drops its end only after it has sent: this cannot be, and must not look like an exit.
+        None => std::future::pending().await,
+    }
+}
+
+fn tail(path: &PathBuf) -> io::Result<String> {
+    let mut log = File::open(path)?;
+    let length = log.metadata()?.len();
+    log.seek(SeekFrom::Start(length.saturating_sub(LOG_TAIL_BYTES)))?;
+    let mut bytes = Vec::new();
+    log.read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}

@@ -1,0 +1,259 @@
+//! The outside of the lab: the process that asked for it, and how it holds on to it.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::AsFd;
+use std::os::unix::process::CommandExt;
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{Id, WaitPidFlag, waitid};
+use nix::unistd::Pid;
+
+use super::missing::Missing;
+use super::stage::{self, Greeting};
+
+/// How long the lab may take to come to life. It takes about 20 ms; the bound is for a machine that swaps.
+const GREETING_BOUND: Duration = Duration::from_secs(30);
+
+/// The name under which the lab's processes show in `ps`.
+const PROCESS_NAME: &str = "redis-harness-lab";
+
+/// The program of this very process, even when its file has been replaced since.
+pub(super) const OWN_PROGRAM: &str = "/proc/self/exe";
+
+static PREPARED: AtomicBool = AtomicBool::new(false);
+
+/// Becomes the lab if this process was started as one; else returns at once.
+///
+/// Must be the first thing in `main()` of every binary that makes labs, before any thread exists: a lab is this
+/// binary, started again. In the lab it does not return: `main` is called with the request as process 1 of the lab's
+/// namespaces, and what it returns is the exit code. When the process that asked for the lab dies, the lab ends at
+/// once, with all servers.
+pub fn enter_if_asked(main: fn(request: String) -> u8) {
+    PREPARED.store(true, Ordering::Relaxed);
+    stage::enter_if_asked(main);
+}
+
+/// Why there is no lab.
+#[derive(Debug, thiserror::Error)]
+pub enum SandboxError {
+    /// This machine does not allow one.
+    #[error(transparent)]
+    Missing(#[from] Missing),
+    /// `main()` of this binary does not begin with [`enter_if_asked`].
+    #[error("this binary cannot become a lab: its main() does not call lab::enter_if_asked first")]
+    NotPrepared,
+    /// The binary could not be started again.
+    #[error("cannot start this binary again as the lab: {0}")]
+    Spawn(#[source] io::Error),
+    /// The lab ended before it began.
+    #[error("the lab ended before it began: {0}; its log tells more")]
+    Ended(ExitStatus),
+    /// The lab did not come to life in time.
+    #[error("the lab did not come to life within {} s", GREETING_BOUND.as_secs())]
+    Silent,
+    /// The lab said something else than it should.
+    #[error("the lab began with `{0}`")]
+    Garbled(String),
+}
+
+/// A running lab, seen from outside. Dropping it ends the lab, with every server and interface in it.
+#[derive(Debug)]
+pub struct Sandbox {
+    lifeline: Arc<Mutex<Option<ChildStdin>>>,
+    events: Option<ChildStdout>,
+    process: Arc<Process>,
+    guardian: Option<JoinHandle<io::Result<ExitStatus>>>,
+    status: Option<ExitStatus>,
+}
+
+/// Asks a lab to come to its end in good order, from any thread.
+#[derive(Clone, Debug)]
+pub struct Canceller(Arc<Mutex<Option<ChildStdin>>>);
+
+impl Canceller {
+    /// Asks. The lab hears it through [`super::cancelled`]. A lab that has ended hears nothing; that is no error.
+    pub fn cancel(&self) {
+        if let Some(lifeline) = self.0.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            let _ = lifeline.write_all(stage::CANCEL);
+        }
+    }
+}
+
+/// The lab's outermost process. Its id is only used while the process has not been reaped.
+#[derive(Debug)]
+struct Process {
+    pid: Pid,
+    is_alive: Mutex<bool>,
+}
+
+impl Process {
+    fn kill(&self) {
+        if *self.is_alive.lock().unwrap_or_else(PoisonError::into_inner) {
+            let _ = kill(self.pid, Signal::SIGKILL);
+        }
+    }
+}
+
+impl Sandbox {
+    /// Starts this binary again as a lab that is given `request`, and returns when its namespaces stand.
+    ///
+    /// The request must be shorter than 128 KiB. `log` receives what the lab writes to standard error.
+    pub fn spawn(request: &str, log: File) -> Result<Self, SandboxError> {
+        Self::start(Some(request), log.into())
+    }
+
+    /// Without a request the lab only proves that it can be made.
+    fn start(request: Option<&str>, log: Stdio) -> Result<Self, SandboxError> {
+        if !PREPARED.load(Ordering::Relaxed) {
+            return Err(SandboxError::NotPrepared);
+        }
+        let mut sandbox = Self::guarded(command(request, log)).map_err(SandboxError::Spawn)?;
+        // When this fails, dropping the sandbox ends what there is of the lab.
+        match sandbox.greeting()? {
+            Greeting::Ready => Ok(sandbox),
+            Greeting::Missing(missing) => Err(missing.into()),
+        }
+    }
+
+    /// Starts the command from a thread that lives as long as the process: PDEATHSIG fires when the *thread* dies
+    /// that started the process, and threads of a test runner or of tokio's pool come and go.
+    fn guarded(mut command: Command) -> io::Result<Self> {
+        let (sender, started) = mpsc::sync_channel(1);
+        let guardian = thread::Builder::new().name("lab-guardian".to_owned()).spawn(move || {
+            let mut child = command.spawn()?;
+            let process = Arc::new(Process { pid: pid_of(&child), is_alive: Mutex::new(true) });
+            let _ = sender.send((child.stdin.take(), child.stdout.take(), Arc::clone(&process)));
+            await_end(process.pid);
+            let mut is_alive = process.is_alive.lock().unwrap_or_else(PoisonError::into_inner);
+            *is_alive = false;
+            child.wait()
+        })?;
+        let Ok((lifeline, events, process)) = started.recv() else {
+            let failed = join(guardian);
+            return Err(failed.err().unwrap_or_else(|| io::Error::other("it ended at once")));
+        };
+        Ok(Self { lifeline: Arc::new(Mutex::new(lifeline)), events, process, guardian: Some(guardian), status: None })
+    }
+
+    fn greeting(&mut self) -> Result<Greeting, SandboxError> {
+        let Some(events) = self.events.as_mut() else { return Err(SandboxError::Silent) };
+        let line = match read_line_bounded(events) {
+            Ok(Some(line)) => line,
+            Ok(None) => return Err(SandboxError::Silent),
+            Err(_) => return Err(self.wait().map_or_else(SandboxError::Spawn, SandboxError::Ended)),
+        };
+        serde_json::from_str(&line).map_err(|_| SandboxError::Garbled(line))
+    }
+
+    /// What the lab writes to its standard output, from the first byte of its `main`. `None` if it was taken before.
+    pub fn take_events(&mut self) -> Option<ChildStdout> {
+        self.events.take()
+    }
+
+    /// A handle that asks the lab to come to its end.
+    pub fn canceller(&self) -> Canceller {
+        Canceller(Arc::clone(&self.lifeline))
+    }
+
+    /// The id of the lab's outermost process.
+    pub fn id(&self) -> i32 {
+        self.process.pid.as_raw()
+    }
+
+    /// Waits until the lab has ended, and with it everything in it.
+    pub fn wait(&mut self) -> io::Result<ExitStatus> {
+        if let Some(guardian) = self.guardian.take() {
+            self.status = Some(join(guardian)?);
+        }
+        self.status.ok_or_else(|| io::Error::other("the lab's end was not seen"))
+    }
+
+    /// Ends the lab at once.
+    pub fn kill(&self) {
+        self.process.kill();
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        self.kill();
+        let _ = self.wait();
+        // A canceller may outlive the lab; the pipe need not.
+        self.lifeline.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+}
+
+/// Whether this machine can make a lab, found out by making one (about 30 ms); the answer is kept.
+///
+/// A binary whose `main()` does not begin with [`enter_if_asked`] cannot, and is told so.
+pub fn probe() -> Result<(), Missing> {
+    static ANSWER: OnceLock<Result<(), Missing>> = OnceLock::new();
+    ANSWER.get_or_init(try_probe).clone()
+}
+
+fn try_probe() -> Result<(), Missing> {
+    let end = Sandbox::start(None, Stdio::null()).and_then(|mut lab| lab.wait().map_err(SandboxError::Spawn));
+    match end {
+        Ok(_) => Ok(()),
+        Err(SandboxError::Missing(missing)) => Err(missing),
+        Err(error) => {
+            Err(Missing { what: "start a lab".to_owned(), why: error.to_string(), enable: "see the reason".to_owned() })
+        }
+    }
+}
+
+fn command(request: Option<&str>, log: Stdio) -> Command {
+    let mut command = Command::new(OWN_PROGRAM);
+    command
+        .arg0(PROCESS_NAME)
+        .env(stage::STAGE, stage::OUTER)
+        .env(stage::PARENT, std::process::id().to_string())
+        .env_remove(stage::REQUEST)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(log);
+    if let Some(request) = request {
+        command.env(stage::REQUEST, request);
+    }
+    command
+}
+
+pub(super) fn pid_of(child: &Child) -> Pid {
+    Pid::from_raw(i32::try_from(child.id()).unwrap_or(i32::MAX))
+}
+
+/// Returns when the child has ended, and leaves it to be reaped: until then its id belongs to nobody else.
+fn await_end(pid: Pid) {
+    while waitid(Id::Pid(pid), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT) == Err(nix::Error::EINTR) {}
+}
+
+fn join(guardian: JoinHandle<io::Result<ExitStatus>>) -> io::Result<ExitStatus> {
+    guardian.join().unwrap_or_else(|_| Err(io::Error::other("the lab's guardian panicked")))
+}
+
+/// Reads a line byte by byte, so that nothing after it is taken. `None`: it did not come in time.
+fn read_line_bounded(pipe: &mut ChildStdout) -> io::Result<Option<String>> {
+    let deadline = Instant::now() + GREETING_BOUND;
+    let mut line = Vec::new();
+    let mut byte = [0];
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let mut readable = [PollFd::new(pipe.as_fd(), PollFlags::POLLIN)];
+        if poll(&mut readable, PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX))? == 0 {
+            return Ok(None);
+        }
+        pipe.read_exact(&mut byte)?;
+        match byte[0] {
+            b'\n' => return Ok(Some(String::from_utf8_lossy(&line).into_owned())),
+            other => line.push(other),
+        }
+    }
+}

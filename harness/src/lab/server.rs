@@ -1,0 +1,254 @@
+//! Finding the server's binary and learning what it is.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read, Seek};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+use std::str::FromStr;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long a binary may take to print its version.
+const VERSION_BOUND: Duration = Duration::from_secs(5);
+
+/// How often a binary is asked whether it has printed its version.
+const VERSION_POLL: Duration = Duration::from_millis(2);
+
+/// How much of what a binary printed is worth repeating, in bytes.
+const PRINTED_BYTES_MAX: u64 = 1_024;
+
+/// The environment variable that names the server's binary, a path or a name on PATH.
+pub const SERVER_VARIABLE: &str = "REDIS_SERVER";
+
+/// A server's binary that was run once to learn its version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerBinary {
+    /// Where it is; absolute.
+    pub path: PathBuf,
+    /// What it says it is.
+    pub version: ServerVersion,
+}
+
+/// What a server is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ServerVersion {
+    /// Redis or Valkey.
+    pub product: Product,
+    /// The first number.
+    pub major: u16,
+    /// The second number.
+    pub minor: u16,
+    /// The third number.
+    pub patch: u16,
+}
+
+/// Who makes the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Product {
+    /// `redis-server`.
+    Redis,
+    /// `valkey-server`.
+    Valkey,
+}
+
+impl fmt::Display for ServerVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} {}.{}.{}", self.product, self.major, self.minor, self.patch)
+    }
+}
+
+impl FromStr for ServerVersion {
+    type Err = ();
+
+    /// Reads what `redis-server --version` prints: `Redis server v=7.0.15 sha=00000000:0 malloc=...`.
+    fn from_str(printed: &str) -> Result<Self, ()> {
+        let line = printed.lines().find(|line| line.contains(" server v=")).ok_or(())?;
+        let (product, rest) = line.trim().split_once(" server v=").ok_or(())?;
+        let product = match product {
+            "Redis" => Product::Redis,
+            "Valkey" => Product::Valkey,
+            _ => return Err(()),
+        };
+        // A release candidate is `8.0.0-rc1`: it counts as what it is a candidate for.
+        let numbers = rest.split(|c: char| !c.is_ascii_digit() && c != '.').next().unwrap_or_default();
+        let mut numbers = numbers.split('.').map(|number| number.parse().map_err(|_| ()));
+        let mut next = || numbers.next().ok_or(())?;
+        Ok(Self { product, major: next()?, minor: next()?, patch: next()? })
+    }
+}
+
+/// Why there is no server to run.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// Nothing was named and nothing is on PATH.
+    #[error(
+        "no redis-server and no valkey-server is on PATH: install one (apt-get install redis-server) or set \
+         REDIS_SERVER to the binary's path"
+    )]
+    NoneFound,
+    /// The scenario or `REDIS_SERVER` names a binary that does not exist or may not be run.
+    #[error("{named_by} names the server `{name}`, which is no executable file{on_path}")]
+    NotFound {
+        /// Who named it.
+        named_by: &'static str,
+        /// The name.
+        name: String,
+        /// Where it was looked for, if not at the path itself.
+        on_path: &'static str,
+    },
+    /// The binary could not be run.
+    #[error("cannot run {path}: {source}")]
+    Run {
+        /// The binary.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The binary did not print its version in time.
+    #[error("{path} --version did not end within {} s", VERSION_BOUND.as_secs())]
+    Silent {
+        /// The binary.
+        path: PathBuf,
+    },
+    /// The binary is something else.
+    #[error("{path} is neither Redis nor Valkey: `--version` ended with {status} and printed: {printed}")]
+    NotAServer {
+        /// The binary.
+        path: PathBuf,
+        /// How it ended.
+        status: ExitStatus,
+        /// The beginning of what it printed.
+        printed: String,
+    },
+    /// The server is older than the harness knows.
+    #[error("{path} is {version}; the harness needs Redis 6.2 or later, or Valkey")]
+    TooOld {
+        /// The binary.
+        path: PathBuf,
+        /// Its version.
+        version: ServerVersion,
+    },
+}
+
+impl ServerBinary {
+    /// Finds the server and asks it what it is: the scenario's `binary` (a path or a name on PATH), else the
+    /// environment's `REDIS_SERVER`, else `redis-server`, else `valkey-server` on PATH.
+    ///
+    /// It runs the binary, at most 5 seconds. Inside a lab that has servers, ask [`super::Lab::server_info`] instead:
+    /// there, the lab reaps every child.
+    pub fn find(binary: Option<&str>) -> Result<Self, ServerError> {
+        let path = locate(binary)?;
+        let version = ask_version(&path)?;
+        if version.product == Product::Redis && (version.major, version.minor) < (6, 2) {
+            return Err(ServerError::TooOld { path, version });
+        }
+        Ok(Self { path, version })
+    }
+}
+
+fn locate(binary: Option<&str>) -> Result<PathBuf, ServerError> {
+    if let Some(name) = binary {
+        return executable(name).ok_or_else(|| not_found("the scenario", name));
+    }
+    if let Ok(name) = std::env::var(SERVER_VARIABLE)
+        && !name.is_empty()
+    {
+        return executable(&name).ok_or_else(|| not_found(SERVER_VARIABLE, &name));
+    }
+    ["redis-server", "valkey-server"].into_iter().find_map(executable).ok_or(ServerError::NoneFound)
+}
+
+fn not_found(named_by: &'static str, name: &str) -> ServerError {
+    let on_path = if name.contains('/') { "" } else { " on PATH" };
+    ServerError::NotFound { named_by, name: name.to_owned(), on_path }
+}
+
+/// The executable file that a shell would run for `name`, as an absolute path.
+fn executable(name: &str) -> Option<PathBuf> {
+    let runs = |path: &Path| path.metadata().is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0);
+    let absolute = |path: PathBuf| std::path::absolute(path).ok();
+    if name.contains('/') {
+        return Some(PathBuf::from(name)).filter(|path| runs(path)).and_then(absolute);
+    }
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|directory| directory.join(name)).find(|path| runs(path)).and_then(absolute)
+}
+
+fn ask_version(path: &Path) -> Result<ServerVersion, ServerError> {
+    let cannot = |source| ServerError::Run { path: path.to_owned(), source };
+    // A file, not a pipe: a pipe would stay open as long as any grandchild of a wrapper script lives.
+    let mut printed = tempfile::tempfile().map_err(cannot)?;
+    let status = run_bounded(path, &printed).map_err(cannot)?;
+    let Some(status) = status else { return Err(ServerError::Silent { path: path.to_owned() }) };
+    let mut text = Vec::new();
+    printed.rewind().map_err(cannot)?;
+    printed.take(PRINTED_BYTES_MAX).read_to_end(&mut text).map_err(cannot)?;
+    let text = String::from_utf8_lossy(&text).trim().to_owned();
+    text.parse().map_err(|()| ServerError::NotAServer {
+        path: path.to_owned(),
+        status,
+        printed: if text.is_empty() { "nothing".to_owned() } else { text },
+    })
+}
+
+/// Runs `path --version` into `printed`. `None`: it did not end in time and was killed.
+fn run_bounded(path: &Path, printed: &File) -> io::Result<Option<ExitStatus>> {
+    let mut child = Command::new(path)
+        .arg("--version")
+        .stdin(Stdio::null())
+        .stdout(printed.try_clone()?)
+        .stderr(printed.try_clone()?)
+        .spawn()?;
+    let deadline = Instant::now() + VERSION_BOUND;
+    while Instant::now() < deadline {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
+        }
+        thread::sleep(VERSION_POLL);
+    }
+    child.kill()?;
+    child.wait()?;
+    Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("Redis server v=7.0.15 sha=00000000:0 malloc=jemalloc-5.3.0 bits=64 build=ae4d7c971a948f0", "Redis 7.0.15")]
+    #[case("Redis server v=6.2.14 sha=00000000:0 malloc=libc bits=64 build=0", "Redis 6.2.14")]
+    #[case("Valkey server v=8.0.1 sha=00000000:0 malloc=jemalloc-5.3.0 bits=64 build=0", "Valkey 8.0.1")]
+    #[case("Valkey server v=9.0.0-rc1 sha=0", "Valkey 9.0.0")]
+    #[case("a warning first\nRedis server v=8.0.0 sha=0\n", "Redis 8.0.0")]
+    fn versions_are_read(#[case] printed: &str, #[case] version: &str) {
+        assert_eq!(printed.parse::<ServerVersion>().map(|version| version.to_string()), Ok(version.to_owned()));
+    }
+
+    #[rstest]
+    #[case("")]
+    #[case("ls (GNU coreutils) 9.4")]
+    #[case("Redis server v=seven")]
+    #[case("Redis server v=7.0")]
+    #[case("KeyDB server v=6.3.4 sha=0")]
+    fn others_are_refused(#[case] printed: &str) {
+        assert_eq!(printed.parse::<ServerVersion>(), Err(()));
+    }
+
+    #[test]
+    fn a_binary_that_is_no_server_is_named_with_what_it_printed() {
+        let error = ServerBinary::find(Some("ls")).unwrap_err().to_string();
+        assert!(error.contains("/ls is neither Redis nor Valkey") && error.contains("coreutils"), "{error}");
+    }
+
+    #[rstest]
+    #[case("no-such-server", "the scenario names the server `no-such-server`, which is no executable file on PATH")]
+    #[case("/etc/passwd", "the scenario names the server `/etc/passwd`, which is no executable file")]
+    fn a_name_that_leads_nowhere_is_refused(#[case] name: &str, #[case] message: &str) {
+        assert_eq!(ServerBinary::find(Some(name)).unwrap_err().to_string(), message);
+    }
+}

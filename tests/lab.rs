@@ -1,0 +1,118 @@
+//! The lab on this machine: real namespaces, real servers, and proof that nothing outlives it.
+//!
+//! Each trial starts this binary again as a lab; what goes on in there is in `lab/inside.rs`.
+
+#[path = "lab/inside.rs"]
+mod inside;
+#[path = "lab/leaks.rs"]
+mod leaks;
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::ExitCode;
+
+use harness::lab::{self, Sandbox, SandboxError};
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
+
+fn main() -> ExitCode {
+    lab::enter_if_asked(inside::main);
+    if let Ok(directory) = std::env::var(leaks::HOLDER) {
+        return leaks::hold(Path::new(&directory));
+    }
+    let mut arguments = Arguments::from_args();
+    // The trials measure time, and each raises a cluster.
+    arguments.test_threads.get_or_insert(1);
+    libtest_mimic::run(&arguments, trials()).exit_code()
+}
+
+fn trials() -> Vec<Trial> {
+    vec![
+        trial("a_lab_gives_its_exit_code", || finish("exit 3", Some(3)).map(drop)),
+        trial("a_lab_hears_cancel", cancel),
+        trial("six_nodes_form_quickly", formation),
+        trial("thirty_nodes_rise", || finish("form 15", Some(0)).map(report)),
+        trial("faults_are_proven", || finish("faults", Some(0)).map(drop)),
+        trial("a_wiped_node_joins", || finish("join", Some(0)).map(drop)),
+        trial("a_bad_config_is_told", || {
+            tells("refuse maxmemory=lots", &["B ended with exit code 1 instead of starting", "maxmemory"])
+        }),
+        trial("a_full_disk_is_told", || {
+            tells("refuse storage=4096", &["instead of starting", "No space left on device"])
+        }),
+        trial("a_binary_that_is_no_server_is_told", || {
+            tells("refuse binary=/bin/ls", &["B: /bin/ls is neither Redis nor Valkey", "coreutils"])
+        }),
+        trial("a_machine_without_namespaces_is_told", || {
+            tells("no-namespaces", &["cannot create a user namespace", "sysctl -w user.max_user_namespaces="])
+        }),
+        trial("nothing_outlives_the_outer_process", leaks::outer_killed),
+        trial("nothing_outlives_stage_one", leaks::stage_one_killed),
+        trial("nothing_outlives_stage_two", leaks::stage_two_killed),
+        trial("nothing_outlives_a_dropped_sandbox", leaks::dropped),
+    ]
+}
+
+/// A trial that is ignored, with the reason, on a machine that cannot make a lab.
+fn trial(name: &str, run: fn() -> Result<(), Failed>) -> Trial {
+    Trial::ignorable_test(name, move || match lab::probe() {
+        Err(missing) if std::env::var_os("REQUIRE_ALL").is_none() => Ok(Completion::ignored_with(missing)),
+        Err(missing) => Err(missing.into()),
+        Ok(()) => run().map(|()| Completion::Completed),
+    })
+}
+
+/// Starts a lab with what it shall do; its run directory is `directory`.
+fn start(what: &str, directory: &Path) -> Result<Sandbox, SandboxError> {
+    let log = File::create(directory.join("lab.log")).map_err(SandboxError::Spawn)?;
+    Sandbox::spawn(&format!("{} {what}", directory.display()), log)
+}
+
+/// Runs a lab to its end, which must be this exit code; what it said.
+fn finish(what: &str, code: Option<i32>) -> Result<String, Failed> {
+    let directory = tempfile::tempdir()?;
+    let mut lab = start(what, directory.path())?;
+    let mut said = String::new();
+    lab.take_events().ok_or("no events")?.read_to_string(&mut said)?;
+    let status = lab.wait()?;
+    let log = std::fs::read_to_string(directory.path().join("lab.log"))?;
+    if status.code() == code { Ok(said) } else { Err(format!("{status}: {said}{log}").into()) }
+}
+
+fn tells(what: &str, parts: &[&str]) -> Result<(), Failed> {
+    let said = finish(what, Some(0))?;
+    match parts.iter().find(|part| !said.contains(**part)) {
+        None => Ok(()),
+        Some(part) => Err(format!("`{part}` is not in: {said}").into()),
+    }
+}
+
+fn cancel() -> Result<(), Failed> {
+    let directory = tempfile::tempdir()?;
+    let mut lab = start("await-cancel", directory.path())?;
+    let mut events = BufReader::new(lab.take_events().ok_or("no events")?);
+    let mut line = String::new();
+    events.read_line(&mut line)?;
+    lab.canceller().cancel();
+    let code = lab.wait()?.code();
+    if code == Some(7) { Ok(()) } else { Err(format!("{line}: {code:?}").into()) }
+}
+
+fn formation() -> Result<(), Failed> {
+    let mut formed = Vec::new();
+    for _ in 0..5 {
+        let said = finish("form 3", Some(0))?;
+        let milliseconds = said.split_whitespace().last().and_then(|word| word.parse::<f64>().ok());
+        formed.push(milliseconds.ok_or_else(|| said.clone())?);
+        report(said);
+    }
+    formed.sort_by(f64::total_cmp);
+    let median = formed[formed.len() / 2];
+    // The floor is 2000 ms; twice as much is no lab to work with, however busy the machine is.
+    if median < 4_000.0 { Ok(()) } else { Err(format!("formed in {median} ms").into()) }
+}
+
+#[expect(clippy::print_stderr, clippy::needless_pass_by_value, reason = "a test shows what it measured")]
+fn report(said: String) {
+    eprint!("{said}");
+}

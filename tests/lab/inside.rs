@@ -1,0 +1,255 @@
+//! What the trials do inside the lab.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::io::{self, Write};
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use harness::evidence::{Clock, Event, FaultKind, Journal, NodeStatus, Recorder, RunDirectory};
+use harness::fault;
+use harness::lab::{self, Lab, NodeSpec};
+use harness::vocab::{Address, NodeId, NodeName, Role, Size, SlotSet};
+use nix::sys::signal::Signal;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::{sleep, timeout};
+
+type Outcome = Result<u8, Box<dyn Error>>;
+
+const CLIENT: Ipv4Addr = Ipv4Addr::new(10, 128, 1, 2);
+const STORAGE: Size = Size { bytes: 64 << 20 };
+const BOUND: Duration = Duration::from_secs(30);
+
+/// The lab's main: the request is the run directory and what to do in it.
+#[expect(clippy::needless_pass_by_value, reason = "the signature is enter_if_asked's")]
+pub(super) fn main(request: String) -> u8 {
+    let runtime = tokio::runtime::Runtime::new().map_err(Box::<dyn Error>::from);
+    runtime.and_then(|runtime| runtime.block_on(run(&request))).unwrap_or_else(|error| {
+        say(&format!("failed: {error}"));
+        1
+    })
+}
+
+fn say(line: &str) {
+    let _ = writeln!(io::stdout(), "{line}");
+}
+
+async fn run(request: &str) -> Outcome {
+    let mut words = request.split(' ');
+    let directory = RunDirectory::new(words.next().unwrap_or_default());
+    let (what, argument) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    match what {
+        "exit" => Ok(argument.parse()?),
+        "await-cancel" => await_cancel().await,
+        "form" => form(&directory, argument.parse()?).await,
+        "faults" => faults(&directory).await,
+        "join" => join(&directory).await,
+        "refuse" => refuse(&directory, argument).await,
+        "no-namespaces" => no_namespaces(),
+        "hold" => hold(&directory).await,
+        _ => Err(format!("the lab cannot {what}").into()),
+    }
+}
+
+async fn await_cancel() -> Outcome {
+    let mut cancelled = lab::cancelled();
+    say("waiting");
+    timeout(BOUND, cancelled.wait_for(|cancelled| *cancelled)).await??;
+    Ok(7)
+}
+
+/// A lab inside the lab, whose user namespace allows no more of them.
+fn no_namespaces() -> Outcome {
+    std::fs::write("/proc/sys/user/max_user_namespaces", "0")?;
+    say(&lab::probe().err().map(|missing| missing.to_string()).unwrap_or_default());
+    Ok(0)
+}
+
+/// As many masters, each with a replica.
+fn nodes(masters: usize) -> Vec<NodeSpec> {
+    let spec = |index: usize| {
+        let (shard, is_master) = (index % masters, index < masters);
+        NodeSpec {
+            name: if is_master { NodeName::master(shard) } else { NodeName::replica(shard, 1) },
+            id: NodeId(format!("{:040x}", index + 10)),
+            address: Address::of_host(Ipv4Addr::new(10, 128, 0, u8::try_from(index + 2).unwrap_or_default())),
+            role: if is_master { Role::Master } else { Role::Replica },
+            master: (!is_master).then(|| NodeName::master(shard)),
+            slots: if is_master { SlotSet::share(shard, masters) } else { SlotSet::default() },
+            epoch: if is_master { shard as u64 + 1 } else { 0 },
+            binary: None,
+            config: BTreeMap::from([("cluster-node-timeout".to_owned(), "1000".to_owned())]),
+        }
+    };
+    (0..2 * masters).map(spec).collect()
+}
+
+struct Silent;
+
+impl Recorder for Silent {
+    fn record(&mut self, _: &Event) {}
+}
+
+async fn raise(directory: &RunDirectory, nodes: &[NodeSpec], storage: Size) -> Result<Lab, Box<dyn Error>> {
+    let journal = Journal::create(directory, Clock::new(), Box::new(Silent))?;
+    Ok(Lab::raise(nodes, &[CLIENT], storage, directory, journal).await?)
+}
+
+async fn form(directory: &RunDirectory, masters: usize) -> Outcome {
+    let specs = nodes(masters);
+    let begin = Instant::now();
+    let lab = raise(directory, &specs, STORAGE).await?;
+    let raised = begin.elapsed();
+    let begin = Instant::now();
+    lab.start_all().await?;
+    let started = begin.elapsed();
+    for spec in &specs {
+        ping(&lab, spec.address).await?;
+        await_info(spec.address, "cluster_state:ok").await?;
+    }
+    let formed = begin.elapsed().as_secs_f64() * 1e3;
+    lab.shutdown().await;
+    if lab.status().borrow().values().any(|status| *status != NodeStatus::Down)
+        || directory.path().join("data").exists()
+    {
+        return Err("shutdown left something".into());
+    }
+    say(&format!("{} nodes: raised in {raised:.0?}, started in {started:.0?}, formed in ms: {formed:.0}", specs.len()));
+    Ok(0)
+}
+
+/// A client on its own host, which packets reach only through the router.
+async fn ping(lab: &Lab, address: Address) -> Result<(), Box<dyn Error>> {
+    let socket = lab.client_host(0)?.tcp_socket()?;
+    let mut stream = timeout(BOUND, socket.connect(address.0.into())).await??;
+    if stream.local_addr()?.ip() != CLIENT {
+        return Err(format!("connected from {}", stream.local_addr()?).into());
+    }
+    stream.write_all(b"PING\r\n").await?;
+    let mut reply = [0; 7];
+    timeout(BOUND, stream.read_exact(&mut reply)).await??;
+    if &reply == b"+PONG\r\n" { Ok(()) } else { Err(format!("{reply:?}").into()) }
+}
+
+async fn ask(address: Address, command: &[&str]) -> redis::RedisResult<String> {
+    let client = redis::Client::open((address.ip().to_string(), address.0.port()))?;
+    let mut connection = client.get_multiplexed_async_connection().await?;
+    redis::cmd(command[0]).arg(&command[1..]).query_async(&mut connection).await
+}
+
+async fn await_answer(address: Address, command: &[&str], part: &str) -> Result<(), Box<dyn Error>> {
+    let deadline = Instant::now() + BOUND;
+    loop {
+        let answer = ask(address, command).await;
+        if answer.as_ref().is_ok_and(|answer| answer.contains(part)) {
+            return Ok(());
+        }
+        if Instant::now() > deadline {
+            return Err(format!("{part} is not in {answer:?}").into());
+        }
+        sleep(Duration::from_millis(5)).await;
+    }
+}
+
+async fn await_info(address: Address, part: &str) -> Result<(), Box<dyn Error>> {
+    await_answer(address, &["CLUSTER", "INFO"], part).await
+}
+
+async fn faults(directory: &RunDirectory) -> Outcome {
+    let lab = raise(directory, &nodes(3), STORAGE).await?;
+    lab.start_all().await?;
+    let sequence = [
+        ("B1", FaultKind::Pause, "process state T", NodeStatus::Paused),
+        ("B1", FaultKind::Resume, "process state", NodeStatus::Running),
+        ("B1", FaultKind::Pause, "process state T", NodeStatus::Paused),
+        ("B1", FaultKind::Kill, "wait status: signal 9", NodeStatus::Down),
+        ("B1", FaultKind::Start, "it accepts connections", NodeStatus::Running),
+        ("A", FaultKind::Stop, "wait status: exit code 0", NodeStatus::Down),
+        ("A", FaultKind::Wipe, "its data directory is empty", NodeStatus::Down),
+    ];
+    for (node, kind, proof, leaves) in sequence {
+        let node = NodeName::from(node);
+        let applied = fault::apply(kind, &lab, &node, None).await?;
+        let is_proven = applied.proof.as_ref().is_some_and(|found| found.contains(proof));
+        if !is_proven || lab.status_of(&node)? != leaves {
+            return Err(format!("{kind} {node}: {applied:?}, {:?}", lab.status_of(&node)).into());
+        }
+    }
+    let refused = fault::apply(FaultKind::Kill, &lab, &"A".into(), None).await.err().map(|error| error.to_string());
+    if refused.as_deref() != Some("cannot kill A: it is Down") {
+        return Err(format!("{refused:?}").into());
+    }
+    check_exits(&lab, directory).await
+}
+
+/// An exit that nobody asked for is told from the others.
+async fn check_exits(lab: &Lab, directory: &RunDirectory) -> Outcome {
+    lab.signal(&"C1".into(), Signal::SIGSEGV)?;
+    lab.wait_exit(&"C1".into(), BOUND).await?;
+    lab.shutdown().await;
+    let events = std::fs::read_to_string(directory.events())?;
+    let exits =
+        |expected: &str| events.lines().filter(|line| line.contains("exited") && line.contains(expected)).count();
+    let counts = (exits("\"expected\":true"), exits("\"expected\":false"));
+    // Killed or stopped: B1, A, and at the end B1, B, C, A1. By itself: C1.
+    if counts == (6, 1) { Ok(0) } else { Err(format!("{counts:?} in {events}").into()) }
+}
+
+async fn join(directory: &RunDirectory) -> Outcome {
+    let specs = nodes(3);
+    let lab = raise(directory, &specs, STORAGE).await?;
+    lab.start_all().await?;
+    let (a, a1) = (NodeName::from("A"), NodeName::from("A1"));
+    for spec in &specs {
+        await_info(spec.address, "cluster_state:ok").await?;
+    }
+    await_answer(specs[3].address, &["INFO", "replication"], "master_link_status:up").await?;
+    fault::apply(FaultKind::Kill, &lab, &a, None).await?;
+    await_answer(specs[3].address, &["INFO", "replication"], "role:master").await?;
+    // Twice: the second time, the former server is one that joined.
+    for _ in 0..2 {
+        if lab.status_of(&a)? == NodeStatus::Running {
+            fault::apply(FaultKind::Kill, &lab, &a, None).await?;
+        }
+        fault::apply(FaultKind::Wipe, &lab, &a, None).await?;
+        fault::apply(FaultKind::Start, &lab, &a, None).await?;
+        let applied = fault::apply(FaultKind::Join, &lab, &a, Some(&a1)).await?;
+        say(&format!("{applied:?}"));
+        for spec in &specs {
+            await_info(spec.address, "cluster_known_nodes:6").await?;
+        }
+        await_answer(specs[0].address, &["INFO", "replication"], "master_link_status:up").await?;
+    }
+    Ok(0)
+}
+
+/// Makes B unfit to start; says the error.
+async fn refuse(directory: &RunDirectory, flaw: &str) -> Outcome {
+    let (key, value) = flaw.split_once('=').unwrap_or_default();
+    let mut specs = nodes(3);
+    let mut storage = STORAGE;
+    match key {
+        "storage" => {
+            storage.bytes = value.parse()?;
+            specs[1].config.insert("appendonly".to_owned(), "yes".to_owned());
+        }
+        "binary" => specs[1].binary = Some(value.to_owned()),
+        _ => drop(specs[1].config.insert(key.to_owned(), value.to_owned())),
+    }
+    let refused = match raise(directory, &specs, storage).await {
+        Ok(lab) => lab.start_all().await.map_err(Box::from),
+        Err(error) => Err(error),
+    };
+    say(&refused.err().map(|error: Box<dyn Error>| error.to_string()).unwrap_or_default());
+    Ok(0)
+}
+
+/// Runs a cluster until the lab is ended from outside.
+async fn hold(directory: &RunDirectory) -> Outcome {
+    let lab = raise(directory, &nodes(3), STORAGE).await?;
+    lab.start_all().await?;
+    let namespace = std::fs::read_link(Path::new("/proc/self/ns/pid"))?;
+    say(&namespace.to_string_lossy());
+    std::future::pending().await
+}
