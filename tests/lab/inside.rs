@@ -164,7 +164,7 @@ async fn faults(directory: &RunDirectory) -> Outcome {
         ("B1", FaultKind::Resume, "process state", NodeStatus::Running),
         ("B1", FaultKind::Pause, "process state T", NodeStatus::Paused),
         ("B1", FaultKind::Kill, "wait status: signal 9", NodeStatus::Down),
-        ("B1", FaultKind::Start, "it accepts connections", NodeStatus::Running),
+        ("B1", FaultKind::Start, "it answers", NodeStatus::Running),
         ("A", FaultKind::Stop, "wait status: exit code 0", NodeStatus::Down),
         ("A", FaultKind::Wipe, "its data directory is empty", NodeStatus::Down),
     ];
