@@ -76,7 +76,7 @@ impl Lab {
         for node in self.nodes.values() {
             let name = &node.spec.name;
             mount_memory(&node.data, Some(storage))?;
-            let state = nodes_conf(nodes, name);
+            let state = nodes_conf(nodes, name, node.binary.version);
             fs::write(node.data.join(NODES_CONF), state).map_err(|source| LabError::Storage {
                 node: name.clone(),
                 storage,
