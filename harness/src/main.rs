@@ -1,2 +1,63 @@
-//! x
-fn main() {}
+//! `redis-harness`: arguments to library calls to an exit code.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use harness::{run, suite};
+
+/// Breaks a real Redis or Valkey cluster under load and says, with proof, whether it keeps its promises.
+///
+/// Exit codes: 0 pass, 1 fail, 2 inconclusive, 3 wrong usage or a scenario with errors, 4 an error of the harness,
+/// 130 interrupted.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run scenarios, one after the other.
+    Run(suite::RunOptions),
+    /// Look for errors in scenarios without starting anything.
+    Check {
+        /// Scenario files, or directories of them.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
+    /// List scenarios and what they are about.
+    List {
+        /// Scenario files, or directories of them.
+        #[arg(default_value = "scenarios")]
+        files: Vec<PathBuf>,
+    },
+    /// Tell in words what a scenario does.
+    Explain {
+        /// The scenario file.
+        file: PathBuf,
+    },
+    /// Judge a finished run again from its directory.
+    Judge {
+        /// The run's directory, as a run prints it.
+        directory: PathBuf,
+    },
+}
+
+fn main() -> ExitCode {
+    run::enter_if_lab();
+    let arguments = Arguments::try_parse().unwrap_or_else(|error| {
+        // clap exits with 2, which here means inconclusive.
+        let _ = error.print();
+        std::process::exit(if error.use_stderr() { 3 } else { 0 })
+    });
+    let end = match arguments.command {
+        Command::Run(options) => suite::run(&options),
+        Command::Check { files } => suite::check(&files),
+        Command::List { files } => suite::list(&files),
+        Command::Explain { file } => suite::explain(&file),
+        Command::Judge { directory } => suite::judge(&directory),
+    };
+    end.into()
+}

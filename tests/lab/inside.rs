@@ -22,10 +22,9 @@ const STORAGE: Size = Size { bytes: 64 << 20 };
 const BOUND: Duration = Duration::from_secs(30);
 
 /// The lab's main: the request is the run directory and what to do in it.
-#[expect(clippy::needless_pass_by_value, reason = "the signature is enter_if_asked's")]
-pub(super) fn main(request: String) -> u8 {
+pub(super) fn main(request: &str) -> u8 {
     let runtime = tokio::runtime::Runtime::new().map_err(Box::<dyn Error>::from);
-    runtime.and_then(|runtime| runtime.block_on(run(&request))).unwrap_or_else(|error| {
+    runtime.and_then(|runtime| runtime.block_on(run(request))).unwrap_or_else(|error| {
         say(&format!("failed: {error}"));
         1
     })
@@ -164,7 +163,7 @@ async fn faults(directory: &RunDirectory) -> Outcome {
         ("B1", FaultKind::Resume, "process state", NodeStatus::Running),
         ("B1", FaultKind::Pause, "process state T", NodeStatus::Paused),
         ("B1", FaultKind::Kill, "wait status: signal 9", NodeStatus::Down),
-        ("B1", FaultKind::Start, "it accepts connections", NodeStatus::Running),
+        ("B1", FaultKind::Start, "it answers", NodeStatus::Running),
         ("A", FaultKind::Stop, "wait status: exit code 0", NodeStatus::Down),
         ("A", FaultKind::Wipe, "its data directory is empty", NodeStatus::Down),
     ];
@@ -230,7 +229,12 @@ async fn refuse(directory: &RunDirectory, flaw: &str) -> Outcome {
     let mut specs = nodes(3);
     let mut storage = STORAGE;
     match key {
+        // Their `nodes.conf` is longer than a page.
         "storage" => {
+            specs = nodes(30);
+            storage.bytes = value.parse()?;
+        }
+        "full" => {
             storage.bytes = value.parse()?;
             specs[1].config.insert("appendonly".to_owned(), "yes".to_owned());
         }

@@ -49,6 +49,13 @@ pub enum Slo {
     Unavailability(Unavailability),
 }
 
+impl Slo {
+    /// Whether it is about time, so that another run on the same machine would disturb it.
+    pub fn is_timed(&self) -> bool {
+        matches!(self, Self::Failover(_) | Self::Latency(_) | Self::Throughput(_) | Self::Unavailability(_))
+    }
+}
+
 impl fmt::Display for Slo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -19,4 +19,6 @@ pub use journal::{Clock, Journal, Recorder};
 pub use log_event::{LogEvent, LogRecord, LoggedInstant};
 pub use run_directory::{Evidence, EvidenceError, RunDirectory};
 pub use run_info::{RunInfo, ServerInfo};
-pub use topology::{ClusterState, Health, Member, NodeStatus, NodeView, Settlement, Topology, TopologyRecord, settle};
+pub use topology::{
+    ClusterState, Health, Member, NodeStatus, NodeView, Place, Settlement, Topology, TopologyRecord, settle,
+};

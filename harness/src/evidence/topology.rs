@@ -129,7 +129,8 @@ pub enum Settlement {
 ///
 /// Settled means: every running node answered; all see the same roles, owners and epochs; exactly those nodes are
 /// flagged failed that do not run; nobody is merely suspected or in handshake; every running replica of a running
-/// master has its link up; and `cluster_state` is the same everywhere, and is ok when every slot has a live owner.
+/// master has its link up; `cluster_state` is the same everywhere, and is ok when every slot has a live owner; and no
+/// replica is about to take over from a failed master. Former identities of a wiped node do not count.
 pub fn settle(status: &BTreeMap<NodeName, NodeStatus>, views: &BTreeMap<NodeName, Option<NodeView>>) -> Settlement {
     match try_settle(status, views) {
         Ok(topology) => Settlement::Settled(topology),
@@ -161,8 +162,11 @@ fn try_settle(
             return Err(format!("{node} is not linked to its master"));
         }
     }
-    let topology =
-        Topology { nodes: first.members.iter().map(|(node, member)| (node.clone(), Place::of(member))).collect() };
+    let known = first.members.iter().filter(|(node, _)| status.contains_key(*node));
+    let topology = Topology { nodes: known.map(|(node, member)| (node.clone(), Place::of(member))).collect() };
+    if let Some((replica, master)) = topology.pending_failover() {
+        return Err(format!("{master} failed and {replica} has not taken over yet"));
+    }
     if first.state == ClusterState::Fail && topology.is_covered() && topology.has_quorum() {
         return Err("every slot has a live master but cluster_state is still fail".to_owned());
     }
@@ -171,13 +175,12 @@ fn try_settle(
 
 /// Every node that should be known is known, and flagged as what it is.
 fn check_members(viewer: &NodeName, view: &NodeView, status: &BTreeMap<NodeName, NodeStatus>) -> Result<(), String> {
-    if let Some(missing) = status.keys().find(|node| !view.members.contains_key(*node)) {
-        // A wiped node that nobody introduced again is known to nobody, and knows nobody.
-        if status.get(missing) == Some(&NodeStatus::Running) {
-            return Err(format!("{viewer} does not know {missing}"));
-        }
+    // A node that is down may have been forgotten on purpose.
+    let mut running = status.iter().filter(|(_, status)| **status == NodeStatus::Running);
+    if let Some((missing, _)) = running.find(|(node, _)| !view.members.contains_key(*node)) {
+        return Err(format!("{viewer} does not know {missing}"));
     }
-    for (node, member) in &view.members {
+    for (node, member) in view.members.iter().filter(|(node, _)| status.contains_key(*node)) {
         let runs = status.get(node) == Some(&NodeStatus::Running);
         match member.health {
             _ if member.handshake => return Err(format!("{viewer} is in handshake with {node}")),
@@ -227,6 +230,15 @@ impl Topology {
     pub fn is_covered(&self) -> bool {
         let live: usize = self.nodes.values().filter(|place| !place.failed).map(|place| place.slots.len()).sum();
         live == usize::from(SLOT_COUNT)
+    }
+
+    /// A replica and the failed master that it can take over from, while a majority is left to vote for it.
+    fn pending_failover(&self) -> Option<(&NodeName, &NodeName)> {
+        let is_failed_owner =
+            |name: &NodeName| self.nodes.get(name).is_some_and(|place| place.failed && !place.slots.is_empty());
+        let live_replicas = self.nodes.iter().filter(|(_, place)| !place.failed);
+        let mut candidates = live_replicas.filter_map(|(node, place)| Some((node, place.master.as_ref()?)));
+        candidates.find(|(_, master)| self.has_quorum() && is_failed_owner(master))
     }
 
     /// Whether a majority of the slot-owning masters is not failed.

@@ -11,5 +11,5 @@ pub(super) const LEAVES: Option<NodeStatus> = Some(NodeStatus::Running);
 pub(super) async fn apply(lab: &Lab, node: &NodeName) -> Result<Applied, LabError> {
     let began = lab.now();
     lab.start(node).await?;
-    Ok(Applied { began, proof: Some("it accepts connections".to_owned()) })
+    Ok(Applied { began, proof: Some("it answers".to_owned()) })
 }

@@ -76,7 +76,7 @@ impl Lab {
         for node in self.nodes.values() {
             let name = &node.spec.name;
             mount_memory(&node.data, Some(storage))?;
-            let state = nodes_conf(nodes, name);
+            let state = nodes_conf(nodes, name, node.binary.version);
             fs::write(node.data.join(NODES_CONF), state).map_err(|source| LabError::Storage {
                 node: name.clone(),
                 storage,
@@ -104,7 +104,7 @@ impl Lab {
         self.clock.now()
     }
 
-    /// Starts a node's server and returns when it accepts connections. That the cluster is well is another matter.
+    /// Starts a node's server and returns when it answers (at most 20 s). That the cluster is well is another matter.
     pub async fn start(&self, node: &NodeName) -> Result<(), LabError> {
         self.node(node)?.start().await
     }

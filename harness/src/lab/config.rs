@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use super::NodeSpec;
+use super::{NodeSpec, ServerVersion};
 use crate::vocab::{Address, BUS_PORT_OFFSET, NodeName, Role};
 
 /// Directives that a scenario must not set, and why. A name that ends in `*` stands for all that begin so.
@@ -88,7 +88,11 @@ pub(super) const NODES_CONF: &str = "nodes.conf";
 ///
 /// It is how a server would have written it, so formation needs no command: a node finds its peers, its role and its
 /// slots, and is up after the 2 seconds that a new master waits in any case.
-pub fn nodes_conf(nodes: &[NodeSpec], myself: &NodeName) -> String {
+///
+/// Servers that know shards (Redis 7.2 and later, Valkey) are told them: each would make up ids of its own and write
+/// them down, and one that is killed before they have agreed refuses to start again ("corrupted cluster config file",
+/// valkey#2171, redis#13468). Older servers would take a shard for part of a host's name.
+pub fn nodes_conf(nodes: &[NodeSpec], myself: &NodeName, version: ServerVersion) -> String {
     let mut text = String::new();
     let mut epoch = 0;
     for node in nodes {
@@ -101,7 +105,12 @@ pub fn nodes_conf(nodes: &[NodeSpec], myself: &NodeName) -> String {
         let master = node.master.as_ref().and_then(|name| nodes.iter().find(|node| node.name == *name));
         let master = master.map_or("-", |master| &master.id.0);
         let bus = u32::from(address.port()) + u32::from(BUS_PORT_OFFSET);
-        let _ = write!(text, "{} {address}@{bus} {flags} {master} 0 0 {} connected", node.id, node.epoch);
+        let _ = write!(text, "{} {address}@{bus}", node.id);
+        if version.knows_shards() {
+            let shard = if master == "-" { &node.id.0 } else { master };
+            let _ = write!(text, ",,shard-id={shard}");
+        }
+        let _ = write!(text, " {flags} {master} 0 0 {} connected", node.epoch);
         for range in node.slots.ranges() {
             let _ = write!(text, " {range}");
         }
@@ -176,19 +185,31 @@ mod tests {
         assert_eq!(argument(value), written);
     }
 
-    #[test]
-    fn a_node_wakes_up_as_a_member() {
+    #[rstest]
+    #[case("Redis server v=6.2.14", "", "")]
+    #[case("Redis server v=7.0.15", "", "")]
+    #[case(
+        "Redis server v=7.2.0",
+        ",,shard-id=0000000000000000000000000000000000000002",
+        ",,shard-id=0000000000000000000000000000000000000003"
+    )]
+    #[case(
+        "Valkey server v=8.0.1",
+        ",,shard-id=0000000000000000000000000000000000000002",
+        ",,shard-id=0000000000000000000000000000000000000003"
+    )]
+    fn a_node_wakes_up_as_a_member(#[case] server: &str, #[case] shard_a: &str, #[case] shard_b: &str) {
         let nodes = [node("A", 2, None, &[]), node("B", 3, None, &[]), node("A1", 4, Some("A"), &[])];
         let expected = format!(
-            "{a} 10.128.0.2:6379@16379 master - 0 0 1 connected 0-8191\n\
-             {b} 10.128.0.3:6379@16379 master - 0 0 2 connected 8192-16383\n\
-             {a1} 10.128.0.4:6379@16379 myself,slave {a} 0 0 0 connected\n\
+            "{a} 10.128.0.2:6379@16379{shard_a} master - 0 0 1 connected 0-8191\n\
+             {b} 10.128.0.3:6379@16379{shard_b} master - 0 0 2 connected 8192-16383\n\
+             {a1} 10.128.0.4:6379@16379{shard_a} myself,slave {a} 0 0 0 connected\n\
              vars currentEpoch 2 lastVoteEpoch 0\n",
             a = nodes[0].id,
             b = nodes[1].id,
             a1 = nodes[2].id,
         );
-        assert_eq!(nodes_conf(&nodes, &"A1".into()), expected);
+        assert_eq!(nodes_conf(&nodes, &"A1".into(), server.parse().unwrap()), expected);
     }
 
     #[rstest]

@@ -70,7 +70,7 @@ pub enum LabError {
         /// Why.
         source: io::Error,
     },
-    /// The server ended before it accepted a connection.
+    /// The server ended before it answered.
     #[error("{node} ended with {cause} instead of starting; its log ends:\n{log}")]
     EndedAtStart {
         /// The node.
@@ -80,9 +80,9 @@ pub enum LabError {
         /// The last lines of its log.
         log: String,
     },
-    /// The server runs but accepts no connection.
-    #[error("{node} accepted no connection within {} s; its log ends:\n{log}", within.as_secs())]
-    NotAccepting {
+    /// The server runs but does not answer.
+    #[error("{node} gave no answer within {} s; its log ends:\n{log}", within.as_secs())]
+    NotAnswering {
         /// The node.
         node: NodeName,
         /// The bound.

@@ -25,7 +25,7 @@ pub use config::{RESERVED, nodes_conf, redis_conf, reserved};
 pub use error::LabError;
 pub use missing::Missing;
 pub use network::{NetworkError, ROUTER};
-pub use sandbox::{Canceller, Sandbox, SandboxError, enter_if_asked, probe};
+pub use sandbox::{Sandbox, SandboxError, Stopper, enter_if_asked, probe};
 pub use server::{Product, SERVER_VARIABLE, ServerBinary, ServerError, ServerVersion};
 pub use spec::NodeSpec;
 pub use stage::cancelled;

@@ -13,6 +13,7 @@ use std::time::Duration;
 use nix::sched::{CloneFlags, setns};
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
@@ -21,12 +22,12 @@ use super::error::file;
 use super::network::Host;
 use super::{LabError, NodeSpec, ServerBinary, reaper};
 use crate::evidence::{ExitCause, Journal, NodeStatus, RunDirectory, What};
-use crate::vocab::{Instant, NodeId, NodeName};
+use crate::vocab::{Address, Instant, NodeId, NodeName};
 
-/// How long a server may take until it accepts connections, loading included. It takes 10 ms on an idle machine.
-const ACCEPT_BOUND: Duration = Duration::from_secs(20);
+/// How long a server may take until it answers. It takes 10 ms on an idle machine.
+const ANSWER_BOUND: Duration = Duration::from_secs(20);
 /// How often a starting server is tried.
-const ACCEPT_POLL: Duration = Duration::from_millis(3);
+const ANSWER_POLL: Duration = Duration::from_millis(3);
 /// How many lines of a log an error repeats.
 const LOG_LINES: usize = 10;
 /// How much of a log's end is searched for its last lines.
@@ -107,22 +108,22 @@ impl Node {
         LabError::WrongStatus { node: self.spec.name.clone(), doing: doing.to_owned(), status: self.status() }
     }
 
-    /// Starts the server and returns when it accepts connections.
+    /// Starts the server and returns when it answers, be it that it is loading.
     pub(super) async fn start(self: &Arc<Self>) -> Result<(), LabError> {
         let mut ended = self.spawn()?;
-        let accepting = async {
-            while TcpStream::connect(self.spec.address.0).await.is_err() {
-                sleep(ACCEPT_POLL).await;
+        let answering = async {
+            while answer(self.spec.address).await.is_err() {
+                sleep(ANSWER_POLL).await;
             }
         };
         let node = self.spec.name.clone();
         tokio::select! {
-            () = accepting => Ok(()),
+            () = answering => Ok(()),
             cause = exit_of(&mut ended) => {
                 Err(LabError::EndedAtStart { node, cause, log: self.last_log_lines(LOG_LINES) })
             }
-            () = sleep(ACCEPT_BOUND) => {
-                Err(LabError::NotAccepting { node, within: ACCEPT_BOUND, log: self.last_log_lines(LOG_LINES) })
+            () = sleep(ANSWER_BOUND) => {
+                Err(LabError::NotAnswering { node, within: ANSWER_BOUND, log: self.last_log_lines(LOG_LINES) })
             }
         }
     }
@@ -249,6 +250,14 @@ impl Node {
         let lines: Vec<_> = text.lines().collect();
         lines[lines.len().saturating_sub(count)..].join("\n")
     }
+}
+
+/// Asks for any answer at all. A connection alone proves little: the kernel accepts it before the server has opened
+/// its files, which may yet fail.
+async fn answer(address: Address) -> io::Result<()> {
+    let mut stream = TcpStream::connect(address.0).await?;
+    stream.write_all(b"PING\r\n").await?;
+    stream.read_u8().await.map(drop)
 }
 
 async fn exit_of(ended: &mut watch::Receiver<Option<ExitCause>>) -> ExitCause {

@@ -36,7 +36,7 @@ static PREPARED: AtomicBool = AtomicBool::new(false);
 /// binary, started again. In the lab it does not return: `main` is called with the request as process 1 of the lab's
 /// namespaces, and what it returns is the exit code. When the process that asked for the lab dies, the lab ends at
 /// once, with all servers.
-pub fn enter_if_asked(main: fn(request: String) -> u8) {
+pub fn enter_if_asked(main: fn(request: &str) -> u8) {
     PREPARED.store(true, Ordering::Relaxed);
     stage::enter_if_asked(main);
 }
@@ -74,16 +74,25 @@ pub struct Sandbox {
     status: Option<ExitStatus>,
 }
 
-/// Asks a lab to come to its end in good order, from any thread.
+/// Ends a lab from any thread, in good order or at once.
 #[derive(Clone, Debug)]
-pub struct Canceller(Arc<Mutex<Option<ChildStdin>>>);
+pub struct Stopper {
+    lifeline: Arc<Mutex<Option<ChildStdin>>>,
+    process: Arc<Process>,
+}
 
-impl Canceller {
-    /// Asks. The lab hears it through [`super::cancelled`]. A lab that has ended hears nothing; that is no error.
+impl Stopper {
+    /// Asks the lab to come to its end, which it hears through [`super::cancelled`]. A lab that has ended hears nothing;
+    /// that is no error.
     pub fn cancel(&self) {
-        if let Some(lifeline) = self.0.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+        if let Some(lifeline) = self.lifeline.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
             let _ = lifeline.write_all(stage::CANCEL);
         }
+    }
+
+    /// Ends the lab at once.
+    pub fn kill(&self) {
+        self.process.kill();
     }
 }
 
@@ -158,9 +167,9 @@ impl Sandbox {
         self.events.take()
     }
 
-    /// A handle that asks the lab to come to its end.
-    pub fn canceller(&self) -> Canceller {
-        Canceller(Arc::clone(&self.lifeline))
+    /// A handle that ends the lab from elsewhere.
+    pub fn stopper(&self) -> Stopper {
+        Stopper { lifeline: Arc::clone(&self.lifeline), process: Arc::clone(&self.process) }
     }
 
     /// The id of the lab's outermost process.
@@ -186,7 +195,7 @@ impl Drop for Sandbox {
     fn drop(&mut self) {
         self.kill();
         let _ = self.wait();
-        // A canceller may outlive the lab; the pipe need not.
+        // A stopper may outlive the lab; the pipe need not.
         self.lifeline.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 }

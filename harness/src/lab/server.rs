@@ -53,6 +53,13 @@ pub enum Product {
     Valkey,
 }
 
+impl ServerVersion {
+    /// Whether the server's nodes belong to shards with ids, which it keeps in `nodes.conf`.
+    pub fn knows_shards(self) -> bool {
+        self.product == Product::Valkey || (self.major, self.minor) >= (7, 2)
+    }
+}
+
 impl fmt::Display for ServerVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?} {}.{}.{}", self.product, self.major, self.minor, self.patch)

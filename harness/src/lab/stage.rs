@@ -18,7 +18,7 @@ use nix::mount::{MsFlags, mount};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::prctl::set_pdeathsig;
-use nix::sys::signal::{Signal, raise};
+use nix::sys::signal::{SigSet, Signal, raise};
 use nix::unistd::{getegid, geteuid, getppid, setsid};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
@@ -71,7 +71,12 @@ pub fn cancelled() -> watch::Receiver<bool> {
 }
 
 /// See [`super::enter_if_asked`].
-pub(super) fn enter_if_asked(main: fn(String) -> u8) {
+pub(super) fn enter_if_asked(main: fn(&str) -> u8) {
+    if std::env::var_os(STAGE).is_some() {
+        // Whoever waits for signals in a thread of its own blocks them in all others, and a blocked signal stays blocked
+        // in children: no server would hear SIGTERM.
+        let _ = SigSet::empty().thread_set_mask();
+    }
     let code = match std::env::var(STAGE).as_deref() {
         Ok(OUTER) => stage_one().map(mirror),
         Ok(INNER) => stage_two(main),
@@ -157,7 +162,7 @@ fn mirror(ended: ExitStatus) -> u8 {
 }
 
 /// Process 1 of the lab.
-fn stage_two(main: fn(String) -> u8) -> Result<u8, Missing> {
+fn stage_two(main: fn(&str) -> u8) -> Result<u8, Missing> {
     let request = std::env::var(REQUEST).ok();
     #[expect(unsafe_code, reason = "servers and nested labs must not inherit what makes a process a lab")]
     // SAFETY: `enter_if_asked` is the first thing in main(), so no other thread can read the environment.
@@ -181,7 +186,7 @@ fn stage_two(main: fn(String) -> u8) -> Result<u8, Missing> {
     if watcher.is_err() {
         return Ok(EXIT_NO_LAB);
     }
-    Ok(main(request))
+    Ok(main(&request))
 }
 
 fn make_mounts() -> nix::Result<()> {

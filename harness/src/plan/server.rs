@@ -2,26 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use crate::lab;
 use crate::scenario::{Cursor, Problem};
 
 use super::checker::{Checker, MASTERS_MAX, NODES_MAX};
-
-/// Directives that the harness sets itself, and why.
-const RESERVED: &[(&str, &str)] = &[
-    ("port", "every node listens on 6379 of a host of its own"),
-    ("bind", "every node listens on the address of its own host"),
-    ("dir", "every node's directory is made for the run"),
-    ("logfile", "the observer reads the log"),
-    ("daemonize", "the lab starts and ends the process"),
-    ("cluster-enabled", "every node is a cluster node"),
-    ("cluster-config-file", "the lab writes and wipes it"),
-    ("cluster-port", "the bus is on 16379"),
-    ("cluster-announce-ip", "every node announces the address of its own host"),
-    ("pidfile", "the lab starts and ends the process"),
-    ("supervised", "the lab starts and ends the process"),
-    ("unixsocket", "clients come from other hosts"),
-    ("protected-mode", "the lab's network is closed"),
-];
 
 /// The least that a node can do its work in.
 const STORAGE_MIN_BYTES: u64 = 1 << 20;
@@ -109,9 +93,9 @@ fn directive_problem(directive: &str, at: Cursor<'_>) -> Option<Problem> {
         let problem = Problem::new(at.head(), format!("`{}` is not a directive's name", directive.escape_debug()));
         return Some(problem.help("write the name as the key and its arguments as the value: `\"save\": \"60 1\"`"));
     }
-    if let Some((name, why)) = RESERVED.iter().find(|(name, _)| *name == lowercase) {
-        let problem = Problem::new(at.head(), format!("`{name}` is set by the harness"));
-        return Some(problem.label(*why).help("leave it out"));
+    if let Some(why) = lab::reserved(directive) {
+        let problem = Problem::new(at.head(), format!("`{directive}` is the harness' own"));
+        return Some(problem.label(why).help("leave it out"));
     }
     let problem = || Problem::new(at.head(), format!("`{directive}` is not written in small letters"));
     (lowercase != directive).then(|| problem().help(format!("write `{lowercase}`")))

@@ -17,11 +17,6 @@ pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
 pub(super) const DOUBT: Style = AnsiColor::Yellow.on_default().bold();
 pub(super) const NEWS: Style = AnsiColor::Cyan.on_default();
 
-/// Whether what is written to `stream` should be coloured: a terminal that can, without `NO_COLOR`.
-pub fn wants_colour(stream: &impl anstream::stream::RawStream) -> bool {
-    anstream::AutoStream::choice(stream) != anstream::ColorChoice::Never
-}
-
 /// Applies styles, or leaves text as it is.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Paint {

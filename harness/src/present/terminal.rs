@@ -95,8 +95,10 @@ impl Report {
     }
 
     fn headline(&mut self, verdict: &Verdict) {
+        self.text.push('\n');
         let lead = format!("{} {}", verdict.outcome, verdict.scenario);
-        self.beside(outcome_style(verdict.outcome), &lead, PLAIN, &format!("because {}", verdict.because));
+        self.line(outcome_style(verdict.outcome), &lead);
+        self.beside(PLAIN, "", PLAIN, &verdict.because);
     }
 
     fn failover(&mut self, failover: &FailoverReport) {
@@ -232,7 +234,7 @@ mod tests {
     fn the_verdict_fits_and_says_everything() {
         let text = rendered(false);
         assert!(text.lines().all(|line| line.chars().count() <= WIDTH), "{text}");
-        assert!(text.starts_with("FAIL failover/master_kill  because "), "{text}");
+        assert!(text.starts_with("\nFAIL failover/master_kill\n"), "{text}");
         for expected in ["master_kill.ron:23", "first accepted write", "not seen", "CLUSTERDOWN", "BROKEN", "held"] {
             assert!(text.contains(expected), "{expected} is missing:\n{text}");
         }

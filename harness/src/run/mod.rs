@@ -1,1 +1,17 @@
-//! To come.
+//! The engine: launches the lab, walks the timeline, and leaves evidence.
+//!
+//! `launch` is the outside: it starts the lab process and hears its events. `inside` is the lab process: `engine` reads
+//! as the procedure of a run, `timeline` as its steps.
+
+mod condition;
+mod engine;
+mod inside;
+mod launch;
+mod selection;
+mod starvation;
+mod timeline;
+mod turn;
+
+pub use inside::enter_if_lab;
+pub use launch::{Cancel, Launch, RunError, launch};
+pub use turn::{Sharing, Turn, take_turn};

@@ -62,7 +62,7 @@ pub struct PhaseTime {
     pub at: Option<Instant>,
     /// Where the time comes from, such as `A1's log`, `B's view`, `history`.
     pub source: String,
-    /// The setting this phase is bound by, such as `cluster-node-timeout 1000: 1.0 to 1.5 times`.
+    /// The setting this phase is bound by, such as `1 to 1.5 x cluster-node-timeout 1000`.
     pub bound_by: String,
 }
 

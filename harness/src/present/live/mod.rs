@@ -7,7 +7,6 @@ mod load;
 mod log;
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
 
 use anstyle::Style;
 
@@ -15,7 +14,7 @@ use self::load::LoadLines;
 use self::log::LogLines;
 use super::paint::{BAD, BOLD, DIM, DOUBT, GOOD, NEWS, PLAIN, Paint};
 use super::words::{count, millis};
-use crate::evidence::{Event, ExitCause, FaultKind, Recorder, What};
+use crate::evidence::{Event, ExitCause, FaultKind, What};
 use crate::plan::Plan;
 use crate::vocab::{Instant, NodeName};
 
@@ -87,14 +86,11 @@ impl LiveView {
         }
     }
 
-    /// Writes what a person wants to know of `event`, which is often nothing.
-    pub fn show(&mut self, event: &Event, out: &mut dyn Write) -> io::Result<()> {
+    /// What a person wants to know of `event`, in whole lines; often nothing.
+    pub fn show(&mut self, event: &Event) -> String {
         let mut lines = self.load.before(event);
         lines.extend(self.lines(event));
-        for line in lines {
-            writeln!(out, "{}", self.lay_out(&line))?;
-        }
-        out.flush()
+        lines.iter().map(|line| self.lay_out(line) + "\n").collect()
     }
 
     fn lay_out(&self, line: &Line) -> String {
@@ -194,26 +190,6 @@ fn exited(at: Instant, node: &NodeName, cause: ExitCause, expected: bool) -> Vec
 /// `2/7`.
 fn step_name(step: usize, steps: usize) -> String {
     format!("{step}/{steps}")
-}
-
-/// Shows every event that a journal records, as it is recorded.
-pub struct LiveRecorder<W> {
-    view: LiveView,
-    out: W,
-}
-
-impl<W: Write + Send> LiveRecorder<W> {
-    /// Writes the view's lines to `out`.
-    pub fn new(view: LiveView, out: W) -> Self {
-        Self { view, out }
-    }
-}
-
-impl<W: Write + Send> Recorder for LiveRecorder<W> {
-    fn record(&mut self, event: &Event) {
-        // A terminal that is gone must not end the run: the evidence is on disk.
-        let _ = self.view.show(event, &mut self.out);
-    }
 }
 
 #[cfg(test)]

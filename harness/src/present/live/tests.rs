@@ -4,11 +4,7 @@ use crate::evidence::Evidence;
 
 fn shown(plan: &Plan, evidence: &Evidence, progress: ProgressLines, colour: bool) -> String {
     let mut view = LiveView::new(plan, progress, colour);
-    let mut out = Vec::new();
-    for event in &evidence.events {
-        view.show(event, &mut out).unwrap();
-    }
-    String::from_utf8(out).unwrap()
+    evidence.events.iter().map(|event| view.show(event)).collect()
 }
 
 #[test]

@@ -1,0 +1,52 @@
+//! The screen and what stands in for it on GitHub: the only place that prints.
+
+use std::fs::OpenOptions;
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+
+use anstream::{AutoStream, ColorChoice};
+
+use super::github::{annotations, step_summary};
+use crate::verdict::Verdict;
+
+/// Prints text to standard output. Colours are dropped where they are not wanted (no terminal, `NO_COLOR`).
+///
+/// A closed pipe is not our failure: `redis-harness explain FILE | head` ends quietly.
+pub fn print(text: &str) {
+    let mut out = anstream::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// Prints text to standard error, coloured where wanted.
+pub fn print_error(text: &str) {
+    let mut out = anstream::stderr().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// Whether a person watches standard output.
+pub fn is_watched() -> bool {
+    io::stdout().is_terminal()
+}
+
+/// Whether standard output wants colour.
+pub fn output_has_colour() -> bool {
+    AutoStream::choice(&io::stdout()) != ColorChoice::Never
+}
+
+/// Whether standard error wants colour.
+pub fn errors_have_colour() -> bool {
+    AutoStream::choice(&io::stderr()) != ColorChoice::Never
+}
+
+/// In GitHub Actions: adds the verdict to the step's summary and marks the lines of the scenario that failed.
+pub fn report_to_github(verdict: &Verdict, scenario: &Path) -> io::Result<()> {
+    if std::env::var_os("GITHUB_ACTIONS").is_none() {
+        return Ok(());
+    }
+    print(&annotations(verdict, &scenario.display().to_string()));
+    if let Some(path) = std::env::var_os("GITHUB_STEP_SUMMARY") {
+        let mut file = OpenOptions::new().create(true).append(true).open(path)?;
+        file.write_all(step_summary(verdict).as_bytes())?;
+    }
+    Ok(())
+}

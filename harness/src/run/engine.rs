@@ -1,0 +1,223 @@
+//! The procedure of a run, inside the lab.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::condition::{unmet, wait_for};
+use super::starvation::StarvationWatch;
+use super::timeline::{Stage, StepEnd};
+use crate::evidence::{
+    Clock, FaultKind, HistoryWriter, Journal, NodeStatus, RunDirectory, RunInfo, ServerInfo, Settlement, What,
+};
+use crate::fault::{self, Applied};
+use crate::lab::{ClientHost, Lab};
+use crate::load::{Load, LoadTask, RunningLoads, final_read};
+use crate::observe::{Observed, Observer, Sight};
+use crate::plan::Plan;
+use crate::scenario::Condition;
+use crate::vocab::Address;
+
+/// How much of a server's log an error shows.
+const LOG_LINES: usize = 10;
+
+/// Each node's view is read this often.
+const VIEW_INTERVAL: Duration = Duration::from_millis(20);
+
+/// A new process refuses to serve for 2 s (`CLUSTER_WRITABLE_DELAY`, Redis `cluster.c`); thirty on a busy machine take longer.
+const FORMATION_BOUND: Duration = Duration::from_secs(30);
+
+/// Reading everything back takes as long as the keys are many; this is the most that a run waits.
+const FINAL_READ_BOUND: Duration = Duration::from_secs(30);
+
+/// Why a run could not go on.
+#[derive(Debug)]
+pub(crate) struct Abort(pub(crate) String);
+
+impl<E: std::error::Error> From<E> for Abort {
+    fn from(error: E) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// Runs the plan. What happened, and what went wrong, is in the journal.
+pub(crate) async fn run(
+    plan: &Plan,
+    path: &str,
+    directory: &RunDirectory,
+    journal: &Journal,
+    cancel: watch::Receiver<bool>,
+) {
+    if let Err(Abort(reason)) = attempt(plan, path, directory, journal, cancel).await {
+        journal.record(What::Aborted { reason });
+    }
+    journal.record(What::Ended);
+}
+
+async fn attempt(
+    plan: &Plan,
+    path: &str,
+    directory: &RunDirectory,
+    journal: &Journal,
+    cancel: watch::Receiver<bool>,
+) -> Result<(), Abort> {
+    // A run that fails early can be judged, too: its files are there from the start.
+    write_info(plan, path, directory, journal.clock(), Vec::new())?;
+    HistoryWriter::new(std::fs::File::create(directory.history())?)?;
+    let lab = Lab::raise(&plan.nodes, &plan.client_ips, plan.storage, directory, journal.clone()).await?;
+    write_info(plan, path, directory, journal.clock(), lab.server_info())?;
+    let observer = Observer::start(observed(plan, directory), lab.status(), journal.clone(), VIEW_INTERVAL);
+    let outcome = with_cluster(plan, directory, journal, cancel, &lab, &observer).await;
+    observer.stop().await;
+    lab.shutdown().await;
+    outcome
+}
+
+async fn with_cluster(
+    plan: &Plan,
+    directory: &RunDirectory,
+    journal: &Journal,
+    mut cancel: watch::Receiver<bool>,
+    lab: &Lab,
+    observer: &Observer,
+) -> Result<(), Abort> {
+    tokio::select! {
+        formed = form(plan, lab, observer.sight()) => formed?,
+        () = cancelled(&mut cancel) => {
+            journal.record(What::Interrupted);
+            return Ok(());
+        }
+    }
+    journal.record(What::Formed);
+    let starvation = StarvationWatch::start(journal.clone())?;
+    let loads = RunningLoads::start(tasks(plan, lab)?, journal.clone(), directory.history())?;
+    let mut stage = Stage::new(plan, lab, observer.sight(), &loads, journal);
+    let end = tokio::select! {
+        end = stage.walk() => end,
+        () = cancelled(&mut cancel) => StepEnd::Interrupted,
+    };
+    let done = loads.stop().await?;
+    drop(starvation);
+    match end {
+        StepEnd::Aborted(abort) => return Err(abort),
+        StepEnd::Interrupted => {
+            journal.record(What::Interrupted);
+            return Ok(());
+        }
+        StepEnd::Done | StepEnd::UntilMissed => {}
+    }
+    heal(plan, lab, observer.sight(), journal).await?;
+    final_read(&done, &ClientHost::this(), &seeds(plan), journal, FINAL_READ_BOUND).await?;
+    Ok(())
+}
+
+/// Starts every server and waits until the cluster serves.
+async fn form(plan: &Plan, lab: &Lab, mut sight: watch::Receiver<Sight>) -> Result<(), Abort> {
+    lab.start_all().await?;
+    let mut status = lab.status();
+    let exit = status.wait_for(|status| status.values().any(|status| *status == NodeStatus::Down));
+    tokio::select! {
+        formed = wait_for(&mut sight, FORMATION_BOUND, |sight| unmet(&Condition::Healthy, sight)) => {
+            formed.map_err(|last_state| Abort(not_formed(plan, lab, &last_state)))
+        }
+        status = exit => {
+            let status = status?;
+            let ended = status.iter().find(|(_, status)| **status == NodeStatus::Down).map(|(node, _)| node.clone());
+            let lines = ended.as_ref().map(|node| lab.last_log_lines(node, LOG_LINES)).unwrap_or_default();
+            let node = ended.map(|node| node.to_string()).unwrap_or_default();
+            Err(Abort(format!("{node} ended while the cluster formed. Its last log lines:\n{lines}")))
+        }
+    }
+}
+
+fn not_formed(plan: &Plan, lab: &Lab, last_state: &str) -> String {
+    let bound = FORMATION_BOUND.as_secs();
+    let mut text = format!("the cluster did not form within {bound} s: {last_state}");
+    for node in &plan.nodes {
+        let _ = write!(text, "\n{}'s last log lines:\n{}", node.name, lab.last_log_lines(&node.name, LOG_LINES));
+    }
+    text
+}
+
+/// Undoes every fault that can be undone and waits for the cluster to settle, so that the final read means something.
+///
+/// That it settled is an assumption of the verdict, read from the journal: here nothing is decided.
+async fn heal(plan: &Plan, lab: &Lab, mut sight: watch::Receiver<Sight>, journal: &Journal) -> Result<(), Abort> {
+    let paused: Vec<_> = {
+        let status = lab.status();
+        let status = status.borrow();
+        let paused = status.iter().filter(|(_, status)| **status == NodeStatus::Paused);
+        paused.map(|(node, _)| node.clone()).collect()
+    };
+    for node in paused {
+        let applied = fault::apply(FaultKind::Resume, lab, &node, None).await?;
+        let Applied { began, proof } = applied;
+        journal.record(What::Fault { step: None, fault: FaultKind::Resume, node, began, proof });
+    }
+    let bound = Duration::from_millis(plan.node_timeout_ms() * 4) + Duration::from_secs(10);
+    let settled = |sight: &Sight| match &sight.settlement {
+        Settlement::Settled(_) => None,
+        Settlement::Unsettled(reason) => Some(reason.clone()),
+    };
+    if let Err(reason) = wait_for(&mut sight, bound, settled).await {
+        journal.record(What::Unsettled { reason: format!("{} s after the timeline's end: {reason}", bound.as_secs()) });
+    }
+    Ok(())
+}
+
+async fn cancelled(cancel: &mut watch::Receiver<bool>) {
+    if cancel.wait_for(|cancelled| *cancelled).await.is_err() {
+        // Nobody can cancel any more; the run goes on to its end.
+        std::future::pending::<()>().await;
+    }
+}
+
+fn observed(plan: &Plan, directory: &RunDirectory) -> Vec<Observed> {
+    let observed = plan.nodes.iter().map(|node| Observed {
+        node: node.name.clone(),
+        id: node.id.clone(),
+        address: node.address,
+        log: directory.node_log(&node.name),
+    });
+    observed.collect()
+}
+
+fn seeds(plan: &Plan) -> Vec<(u16, Address)> {
+    (0..).zip(plan.nodes.iter().map(|node| node.address)).collect()
+}
+
+fn tasks(plan: &Plan, lab: &Lab) -> Result<Vec<LoadTask>, Abort> {
+    let task = |(index, load): (usize, &Load)| {
+        Ok(LoadTask {
+            index: u16::try_from(index).unwrap_or(u16::MAX),
+            load: load.clone(),
+            host: lab.client_host(index)?,
+            seeds: seeds(plan),
+            seed: plan.seed,
+        })
+    };
+    plan.loads.iter().enumerate().map(task).collect()
+}
+
+fn write_info(
+    plan: &Plan,
+    path: &str,
+    directory: &RunDirectory,
+    clock: Clock,
+    servers: Vec<ServerInfo>,
+) -> Result<(), Abort> {
+    let info = RunInfo {
+        harness_version: env!("CARGO_PKG_VERSION").to_owned(),
+        scenario: plan.name.clone(),
+        scenario_path: path.to_owned(),
+        seed: plan.seed,
+        started_unix_us: clock.started_unix_us(),
+        kernel: nix::sys::utsname::uname()?.release().to_string_lossy().into_owned(),
+        processors: std::thread::available_parallelism()?.get(),
+        servers,
+    };
+    let text = serde_json::to_string_pretty(&info)?;
+    std::fs::write(directory.info(), text + "\n")?;
+    Ok(())
+}

@@ -1,0 +1,184 @@
+//! The outside of a run: starts the lab process, hears its events, and never waits without a bound.
+
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use super::inside::Request;
+use crate::evidence::{Event, RunDirectory};
+use crate::lab::{Sandbox, SandboxError, Stopper};
+use crate::plan::Plan;
+use crate::scenario::Step;
+
+/// What to run.
+#[derive(Clone, Copy, Debug)]
+pub struct Launch<'a> {
+    /// The scenario's plan.
+    pub plan: &'a Plan,
+    /// The file's path as the user gave it.
+    pub path: &'a Path,
+    /// The file's text.
+    pub text: &'a str,
+    /// Where run directories are made: `<out>/<family>/<scenario>/<run>`.
+    pub out: &'a Path,
+}
+
+/// Why there is no complete evidence.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The lab could not be made.
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
+    /// The run directory could not be written.
+    #[error("cannot write {path}: {source}")]
+    Directory {
+        /// The path.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The lab process failed.
+    #[error("the lab process failed: {reason}\n  its log: {log}")]
+    Lab {
+        /// What it said last.
+        reason: String,
+        /// Where its log is.
+        log: PathBuf,
+    },
+    /// The run took longer than all its bounds together.
+    #[error("the run was ended after {seconds} s: it took longer than all its bounds together")]
+    Overdue {
+        /// The bound.
+        seconds: u64,
+    },
+}
+
+/// Interrupts runs: the first time they end early with their evidence, so call it once and let the process end the second time.
+#[derive(Clone, Debug, Default)]
+pub struct Cancel(Arc<Mutex<CancelState>>);
+
+#[derive(Debug, Default)]
+struct CancelState {
+    cancelled: bool,
+    running: Vec<Stopper>,
+}
+
+impl Cancel {
+    /// Interrupts every run that goes on, and every later one as soon as it begins.
+    pub fn cancel(&self) {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        state.cancelled = true;
+        state.running.iter().for_each(Stopper::cancel);
+    }
+
+    /// Whether runs are interrupted.
+    pub fn is_cancelled(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).cancelled
+    }
+
+    fn watch(&self, stopper: Stopper) {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.cancelled {
+            stopper.cancel();
+        }
+        state.running.push(stopper);
+    }
+}
+
+/// Runs a scenario in a lab of its own and returns where its evidence is.
+///
+/// `on_event` hears every event as it happens. Call it on a thread that lives as long as the run: the lab dies with it.
+pub fn launch(launch: Launch<'_>, cancel: &Cancel, on_event: &mut dyn FnMut(&Event)) -> Result<RunDirectory, RunError> {
+    let directory = create_directory(launch)?;
+    let log_path = directory.lab_log();
+    let log = File::create(&log_path).map_err(|source| RunError::Directory { path: log_path.clone(), source })?;
+    let request = Request { path: launch.path.display().to_string(), directory: directory.path().to_owned() };
+    let request = serde_json::to_string(&request)
+        .map_err(|source| RunError::Directory { path: directory.path().to_owned(), source: source.into() })?;
+    let mut sandbox = Sandbox::spawn(&request, log)?;
+    cancel.watch(sandbox.stopper());
+    let watchdog = Watchdog::start(sandbox.stopper(), bound(launch.plan));
+    let events = sandbox.take_events().ok_or_else(|| failed_lab("it has no event stream".to_owned(), &log_path))?;
+    for line in BufReader::new(events).lines().map_while(Result::ok) {
+        if let Ok(event) = serde_json::from_str(&line) {
+            on_event(&event);
+        }
+    }
+    let ended = sandbox.wait();
+    if watchdog.stop() {
+        return Err(RunError::Overdue { seconds: bound(launch.plan).as_secs() });
+    }
+    match ended {
+        Ok(status) if status.success() => Ok(directory),
+        Ok(status) => Err(failed_lab(last_words(&log_path).unwrap_or(status.to_string()), &log_path)),
+        Err(error) => Err(failed_lab(error.to_string(), &log_path)),
+    }
+}
+
+/// Makes the run directory, with the scenario in it. Its name is the time and this process, so two runs never share one.
+fn create_directory(launch: Launch<'_>) -> Result<RunDirectory, RunError> {
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |source| RunError::Directory { path, source }
+    };
+    let out = std::path::absolute(launch.out).map_err(failed(launch.out))?;
+    let parent = out.join(&launch.plan.name);
+    fs::create_dir_all(&parent).map_err(failed(&parent))?;
+    let time = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S%.3fZ").to_string();
+    let path = parent.join(format!("{time}-{}", std::process::id()));
+    fs::create_dir(&path).map_err(failed(&path))?;
+    let directory = RunDirectory::new(path);
+    let scenario = directory.scenario();
+    fs::write(&scenario, launch.text).map_err(failed(&scenario))?;
+    Ok(directory)
+}
+
+/// More than all the bounds inside the lab together; whoever takes longer hangs.
+fn bound(plan: &Plan) -> Duration {
+    let steps = plan.steps.iter().map(|planned| match &planned.step {
+        Step::Run { r#for } => r#for.0,
+        Step::Until { within, .. } => within.0,
+        _ => Duration::from_secs(45),
+    });
+    let deadlines = plan.loads.iter().map(|load| load.client.deadline.0).max().unwrap_or_default();
+    let node_timeouts = Duration::from_millis(plan.node_timeout_ms() * 4);
+    steps.sum::<Duration>() + deadlines + node_timeouts + Duration::from_secs(150)
+}
+
+fn failed_lab(reason: String, log: &Path) -> RunError {
+    RunError::Lab { reason, log: log.to_owned() }
+}
+
+fn last_words(log: &Path) -> Option<String> {
+    let text = fs::read_to_string(log).ok()?;
+    text.trim_end().lines().last().map(str::to_owned)
+}
+
+/// Kills the lab when the bound is over.
+struct Watchdog {
+    stop: std::sync::mpsc::Sender<()>,
+    thread: std::thread::JoinHandle<bool>,
+}
+
+impl Watchdog {
+    fn start(stopper: Stopper, bound: Duration) -> Self {
+        let (stop, told) = std::sync::mpsc::channel();
+        let thread = std::thread::spawn(move || {
+            let overdue = told.recv_timeout(bound) == Err(std::sync::mpsc::RecvTimeoutError::Timeout);
+            if overdue {
+                stopper.kill();
+            }
+            overdue
+        });
+        Self { stop, thread }
+    }
+
+    /// Whether it had to kill.
+    fn stop(self) -> bool {
+        // It may have ended already.
+        let _ = self.stop.send(());
+        self.thread.join().unwrap_or(false)
+    }
+}

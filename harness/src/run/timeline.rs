@@ -1,0 +1,162 @@
+//! The timeline: each step in its turn.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use tokio::sync::watch;
+
+use super::condition::{unmet, wait_for};
+use super::engine::Abort;
+use super::selection::select;
+use crate::evidence::{FaultKind, Journal, Settlement, Topology, What};
+use crate::fault::{self, Applied};
+use crate::lab::Lab;
+use crate::load::RunningLoads;
+use crate::observe::Sight;
+use crate::plan::Plan;
+use crate::scenario::{Condition, Step};
+use crate::vocab::{NodeName, Target};
+
+/// How long a step with a selector waits for a settled topology to choose from.
+const SELECTION_BOUND: Duration = Duration::from_secs(30);
+
+/// How the timeline ended.
+#[derive(Debug)]
+pub(crate) enum StepEnd {
+    /// Every step was done.
+    Done,
+    /// An `Until` was not met: the run is over, the evidence is good.
+    UntilMissed,
+    /// The run could not go on.
+    Aborted(Abort),
+    /// The user interrupted it.
+    Interrupted,
+}
+
+/// What the steps act on.
+pub(crate) struct Stage<'a> {
+    plan: &'a Plan,
+    lab: &'a Lab,
+    sight: watch::Receiver<Sight>,
+    loads: &'a RunningLoads,
+    journal: &'a Journal,
+    random: ChaCha8Rng,
+}
+
+impl<'a> Stage<'a> {
+    pub(crate) fn new(
+        plan: &'a Plan,
+        lab: &'a Lab,
+        sight: watch::Receiver<Sight>,
+        loads: &'a RunningLoads,
+        journal: &'a Journal,
+    ) -> Self {
+        Self { plan, lab, sight, loads, journal, random: ChaCha8Rng::seed_from_u64(plan.seed) }
+    }
+
+    /// Does every step.
+    pub(crate) async fn walk(&mut self) -> StepEnd {
+        let plan = self.plan;
+        for (index, planned) in plan.steps.iter().enumerate() {
+            self.journal.record(What::StepStarted { step: index, text: planned.step.to_string() });
+            match self.perform(index, &planned.step).await {
+                Ok(StepEnd::Done) => self.journal.record(What::StepEnded { step: index }),
+                Ok(end) => return end,
+                Err(abort) => return StepEnd::Aborted(abort),
+            }
+        }
+        StepEnd::Done
+    }
+
+    async fn perform(&mut self, index: usize, step: &Step) -> Result<StepEnd, Abort> {
+        match step {
+            Step::Run { r#for } => tokio::time::sleep(r#for.0).await,
+            Step::Until { condition, within } => return Ok(self.until(index, condition, within.0).await),
+            Step::Kill(target) => self.inject(index, FaultKind::Kill, target).await?,
+            Step::Stop(target) => self.inject(index, FaultKind::Stop, target).await?,
+            Step::Pause(target) => self.inject(index, FaultKind::Pause, target).await?,
+            Step::Resume(target) => self.inject(index, FaultKind::Resume, target).await?,
+            Step::Start(target) => self.inject(index, FaultKind::Start, target).await?,
+            Step::Wipe(target) => self.inject(index, FaultKind::Wipe, target).await?,
+            Step::Join { node, replica_of } => {
+                self.apply(index, FaultKind::Join, std::slice::from_ref(node), Some(replica_of)).await?;
+            }
+        }
+        Ok(StepEnd::Done)
+    }
+
+    async fn until(&mut self, index: usize, condition: &Condition, within: Duration) -> StepEnd {
+        let loads = self.loads;
+        let waited = match condition {
+            // A load's end changes nothing that the observer sees.
+            Condition::Finished(load) => wait_finished(loads, load, within).await,
+            _ => wait_for(&mut self.sight, within, |sight| unmet(condition, sight)).await,
+        };
+        match waited {
+            Ok(()) => StepEnd::Done,
+            Err(last_state) => {
+                self.journal.record(What::UntilMissed { step: index, last_state });
+                StepEnd::UntilMissed
+            }
+        }
+    }
+
+    async fn inject(&mut self, index: usize, kind: FaultKind, target: &Target) -> Result<(), Abort> {
+        let nodes = match (&target.node, &target.select) {
+            (Some(node), _) => vec![node.clone()],
+            (None, Some(selector)) => {
+                let topology = self.settled().await?;
+                let status = self.lab.status().borrow().clone();
+                select(selector, &topology, &status, &mut self.random)
+            }
+            (None, None) => Vec::new(),
+        };
+        if nodes.is_empty() {
+            return Err(Abort(format!("step {}: {kind} {target}: there is no such node now", index + 1)));
+        }
+        self.apply(index, kind, &nodes, None).await
+    }
+
+    /// Applies a fault to all nodes at the same time.
+    async fn apply(
+        &self,
+        index: usize,
+        kind: FaultKind,
+        nodes: &[NodeName],
+        of: Option<&NodeName>,
+    ) -> Result<(), Abort> {
+        let applied = join_all(nodes.iter().map(|node| fault::apply(kind, self.lab, node, of))).await;
+        for (node, applied) in nodes.iter().zip(applied) {
+            let Applied { began, proof } = applied?;
+            self.journal.record(What::Fault { step: Some(index), fault: kind, node: node.clone(), began, proof });
+        }
+        Ok(())
+    }
+
+    async fn settled(&mut self) -> Result<Topology, Abort> {
+        let mut found = None;
+        let waited = wait_for(&mut self.sight, SELECTION_BOUND, |sight| match &sight.settlement {
+            Settlement::Settled(topology) => {
+                found = Some(topology.clone());
+                None
+            }
+            Settlement::Unsettled(reason) => Some(reason.clone()),
+        });
+        waited.await.map_err(|reason| {
+            Abort(format!("no settled topology to choose from within {} s: {reason}", SELECTION_BOUND.as_secs()))
+        })?;
+        found.ok_or_else(|| Abort("no settled topology to choose from".to_owned()))
+    }
+}
+
+async fn wait_finished(loads: &RunningLoads, load: &str, within: Duration) -> Result<(), String> {
+    let mut finished = loads.watch_finished();
+    let waited = tokio::time::timeout(within, finished.wait_for(|finished| finished.contains(load))).await;
+    match waited {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(_)) => Err(format!("load `{load}` ended before it had done its operations")),
+        Err(_) => Err(format!("load `{load}` still runs")),
+    }
+}

@@ -1,0 +1,259 @@
+//! The subcommands of `redis-harness`.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use nix::sys::signal::{SigSet, Signal};
+
+use super::execute::{ExecuteError, Executed, Settings, execute, judge_directory};
+use super::{Exit, Loaded, files};
+use crate::evidence::{Event, RunDirectory};
+use crate::present::{self, LiveView, ProgressLines, UpdatePolicy};
+use crate::run::{Cancel, Sharing, take_turn};
+use crate::scenario::Style;
+use crate::verdict::Outcome;
+
+/// What `redis-harness run` can be told.
+#[derive(Clone, Debug, clap::Args)]
+pub struct RunOptions {
+    /// Scenario files, or directories of them.
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    /// Run each scenario so many times.
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    times: u32,
+    /// Where run directories are made.
+    #[arg(long, default_value = "target/scenarios", value_name = "DIR")]
+    out: PathBuf,
+    /// Print verdicts only, not what happens on the way.
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+/// `redis-harness run`.
+pub fn run(options: &RunOptions) -> Exit {
+    let Ok(loaded) = load_all(&options.files) else { return Exit::Usage };
+    let cancel = Cancel::default();
+    if let Err(error) = cancel_on_signals(cancel.clone()) {
+        present::print_error(&format!("error: cannot watch for signals: {error}\n"));
+        return Exit::Internal;
+    }
+    let settings = match UpdatePolicy::from_environment(false) {
+        Ok(update) => Settings { out: options.out.clone(), update },
+        Err(error) => {
+            present::print_error(&format!("error: {error}\n"));
+            return Exit::Usage;
+        }
+    };
+    let mut tally = Tally::default();
+    let mut worst = Exit::Pass;
+    for scenario in &loaded {
+        for _ in 0..options.times {
+            if cancel.is_cancelled() {
+                break;
+            }
+            worst = worst.max(run_one(scenario, options, &settings, &cancel, &mut tally));
+        }
+    }
+    if loaded.len() * options.times as usize > 1 {
+        present::print(&tally.to_string());
+    }
+    if cancel.is_cancelled() { Exit::Interrupted } else { worst }
+}
+
+fn run_one(scenario: &Loaded, options: &RunOptions, settings: &Settings, cancel: &Cancel, tally: &mut Tally) -> Exit {
+    let waiting = || present::print_error("waiting: another run has the machine, and times would be disturbed\n");
+    let _turn = match take_turn(Sharing::of(&scenario.plan), waiting) {
+        Ok(turn) => turn,
+        Err(error) => {
+            present::print_error(&format!("error: cannot take a turn on the machine: {error}\n"));
+            return Exit::Internal;
+        }
+    };
+    let colour = present::output_has_colour();
+    let progress = if present::is_watched() { ProgressLines::EverySecond } else { ProgressLines::Trouble };
+    let mut view = LiveView::new(&scenario.plan, progress, colour);
+    let mut show = |event: &Event| {
+        let lines = view.show(event);
+        if !options.quiet {
+            present::print(&lines);
+        }
+    };
+    match execute(scenario, settings, cancel, &mut show) {
+        Ok(executed) => {
+            tally.add(&executed);
+            show_executed(&executed, scenario, colour)
+        }
+        Err(error) => {
+            present::print_error(&format!("error: {}: {error}\n", scenario.plan.name));
+            tally.broken += 1;
+            end_of(&error)
+        }
+    }
+}
+
+fn show_executed(executed: &Executed, scenario: &Loaded, colour: bool) -> Exit {
+    present::print(&present::render_verdict(&executed.verdict, executed.directory.path(), colour));
+    if let Some(status) = &executed.snapshot {
+        present::print(&present::render_snapshot_status(status, colour));
+    }
+    if let Err(error) = present::report_to_github(&executed.verdict, &scenario.path) {
+        present::print_error(&format!("error: cannot report to GitHub: {error}\n"));
+        return Exit::Internal;
+    }
+    if executed.snapshot_changed() { Exit::Fail } else { executed.verdict.outcome.into() }
+}
+
+fn end_of(error: &ExecuteError) -> Exit {
+    if error.is_incapable() { Exit::Inconclusive } else { Exit::Internal }
+}
+
+/// How many runs ended how.
+#[derive(Debug, Default)]
+struct Tally {
+    pass: u32,
+    fail: u32,
+    inconclusive: u32,
+    changed: u32,
+    broken: u32,
+}
+
+impl Tally {
+    fn add(&mut self, executed: &Executed) {
+        match executed.verdict.outcome {
+            Outcome::Pass => self.pass += 1,
+            Outcome::Fail => self.fail += 1,
+            Outcome::Inconclusive => self.inconclusive += 1,
+        }
+        self.changed += u32::from(executed.snapshot_changed());
+    }
+}
+
+impl std::fmt::Display for Tally {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let runs = self.pass + self.fail + self.inconclusive + self.broken;
+        write!(f, "\n{runs} runs: {} pass, {} fail, {} inconclusive", self.pass, self.fail, self.inconclusive)?;
+        if self.broken > 0 {
+            write!(f, ", {} without a verdict", self.broken)?;
+        }
+        writeln!(f, "; {} topologies changed", self.changed)
+    }
+}
+
+/// The first Ctrl-C (or SIGTERM) ends runs early with their evidence, the second ends the process, and its labs with it.
+fn cancel_on_signals(cancel: Cancel) -> nix::Result<()> {
+    let signals: SigSet = [Signal::SIGINT, Signal::SIGTERM].into_iter().collect();
+    // Blocked here, before any other thread exists, so that only the waiting thread gets them. Children start unblocked.
+    signals.thread_block()?;
+    thread::spawn(move || {
+        while signals.wait().is_ok() {
+            if cancel.is_cancelled() {
+                std::process::exit(130);
+            }
+            present::print_error("\ninterrupted: ending the run (again: at once)\n");
+            cancel.cancel();
+        }
+    });
+    Ok(())
+}
+
+/// `redis-harness check`.
+pub fn check(paths: &[PathBuf]) -> Exit {
+    match load_all(paths) {
+        Ok(loaded) => {
+            let scenarios = if loaded.len() == 1 { "scenario" } else { "scenarios" };
+            present::print(&format!("{} {scenarios} without an error\n", loaded.len()));
+            Exit::Pass
+        }
+        Err(exit) => exit,
+    }
+}
+
+/// `redis-harness list`.
+pub fn list(paths: &[PathBuf]) -> Exit {
+    let Ok(loaded) = load_all(paths) else { return Exit::Usage };
+    let width = loaded.iter().map(|scenario| scenario.plan.name.len()).max().unwrap_or_default();
+    let lines = loaded.iter().fold(String::new(), |mut lines, scenario| {
+        let _ = writeln!(lines, "{:width$}  {}", scenario.plan.name, scenario.plan.about);
+        lines
+    });
+    present::print(&lines);
+    Exit::Pass
+}
+
+/// `redis-harness explain`.
+pub fn explain(path: &Path) -> Exit {
+    match Loaded::read(path, present::errors_have_colour()) {
+        Ok(loaded) => {
+            present::print(&crate::plan::explain(&loaded.plan));
+            Exit::Pass
+        }
+        Err(message) => {
+            present::print_error(&message);
+            Exit::Usage
+        }
+    }
+}
+
+/// `redis-harness judge`.
+pub fn judge(path: &Path) -> Exit {
+    let directory = RunDirectory::new(path);
+    let judged = original_path(&directory).and_then(|original| {
+        let text = std::fs::read_to_string(directory.scenario())
+            .map_err(|error| format!("error: cannot read {}: {error}\n", directory.scenario().display()))?;
+        crate::plan::plan(&original, &text).map_err(|problems| problems.render(error_style()))
+    });
+    let plan = match judged {
+        Ok(plan) => plan,
+        Err(message) => {
+            present::print_error(&message);
+            return Exit::Usage;
+        }
+    };
+    match judge_directory(&plan, &directory) {
+        Ok((_, verdict)) => {
+            present::print(&present::render_verdict(&verdict, directory.path(), present::output_has_colour()));
+            verdict.outcome.into()
+        }
+        Err(error) => {
+            present::print_error(&format!("error: {error}\n"));
+            Exit::Usage
+        }
+    }
+}
+
+fn error_style() -> Style {
+    if present::errors_have_colour() { Style::Coloured } else { Style::Plain }
+}
+
+/// The scenario's path when it was run: its name comes from there, and messages show it.
+fn original_path(directory: &RunDirectory) -> Result<PathBuf, String> {
+    let path = directory.info();
+    let unreadable = |error: &dyn std::fmt::Display| {
+        format!("error: {} is no run directory: {}: {error}\n", directory.path().display(), path.display())
+    };
+    let bytes = std::fs::read(&path).map_err(|error| unreadable(&error))?;
+    let info: crate::evidence::RunInfo = serde_json::from_slice(&bytes).map_err(|error| unreadable(&error))?;
+    Ok(PathBuf::from(info.scenario_path))
+}
+
+/// Reads every scenario; every mistake in any of them is shown.
+fn load_all(paths: &[PathBuf]) -> Result<Vec<Loaded>, Exit> {
+    let found = files::find(paths).map_err(|message| {
+        present::print_error(&message);
+        Exit::Usage
+    })?;
+    let mut loaded = Vec::with_capacity(found.len());
+    let mut broken = false;
+    for path in found {
+        match Loaded::read(&path, present::errors_have_colour()) {
+            Ok(scenario) => loaded.push(scenario),
+            Err(message) => {
+                present::print_error(&message);
+                broken = true;
+            }
+        }
+    }
+    if broken { Err(Exit::Usage) } else { Ok(loaded) }
+}

@@ -1,0 +1,131 @@
+//! One scenario from the plan to the verdict.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::Loaded;
+use crate::evidence::{Event, Evidence, EvidenceError, RunDirectory};
+use crate::lab::SandboxError;
+use crate::plan::Plan;
+use crate::present::{self, SnapshotError, SnapshotStatus, UpdatePolicy};
+use crate::run::{Cancel, Launch, RunError, launch};
+use crate::verdict::{self, Outcome, Verdict};
+
+/// Where things go.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Run directories are made in here, by family and scenario.
+    pub out: PathBuf,
+    /// What to do with a topology that differs from its snapshot.
+    pub update: UpdatePolicy,
+}
+
+/// A scenario that was run and judged.
+#[derive(Clone, Debug)]
+pub struct Executed {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// The evidence.
+    pub directory: RunDirectory,
+    /// How the topology compares with its snapshot; none if the scenario has none or the run was inconclusive.
+    pub snapshot: Option<SnapshotStatus>,
+}
+
+impl Executed {
+    /// Whether a gate may open: the verdict is a pass and no snapshot changed.
+    pub fn is_pass(&self) -> bool {
+        self.verdict.outcome == Outcome::Pass && !self.snapshot_changed()
+    }
+
+    /// Whether the topology went another way than the snapshot says.
+    pub fn snapshot_changed(&self) -> bool {
+        matches!(self.snapshot, Some(SnapshotStatus::Changed { .. }))
+    }
+}
+
+/// Why there is no verdict.
+#[derive(Debug, thiserror::Error)]
+pub enum ExecuteError {
+    /// The run left no complete evidence.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// The evidence could not be read.
+    #[error(transparent)]
+    Evidence(#[from] EvidenceError),
+    /// The topology could not be compared with its snapshot.
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
+    /// A report could not be written.
+    #[error("cannot write {path}: {source}")]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl ExecuteError {
+    /// Whether this machine cannot make a lab, which says nothing about the scenario or the harness.
+    pub fn is_incapable(&self) -> bool {
+        matches!(self, Self::Run(RunError::Sandbox(SandboxError::Missing(_))))
+    }
+}
+
+/// Runs a scenario, judges it, writes the reports and compares the snapshot.
+pub fn execute(
+    loaded: &Loaded,
+    settings: &Settings,
+    cancel: &Cancel,
+    on_event: &mut dyn FnMut(&Event),
+) -> Result<Executed, ExecuteError> {
+    let Loaded { path, text, plan } = loaded;
+    let directory = launch(Launch { plan, path, text, out: &settings.out }, cancel, on_event)?;
+    let (evidence, verdict) = judge_directory(plan, &directory)?;
+    let snapshot = match loaded.snapshots() {
+        Some(snapshots) if plan.snapshot && verdict.outcome != Outcome::Inconclusive => {
+            let text = present::topology_snapshot(plan, &evidence);
+            let source = path.display().to_string();
+            Some(present::compare_snapshot(&snapshots, &plan.name, &source, &text, settings.update)?)
+        }
+        _ => None,
+    };
+    let executed = Executed { verdict, directory, snapshot };
+    if executed.is_pass() {
+        forget_older_passes(&executed.directory);
+    }
+    Ok(executed)
+}
+
+/// Judges the evidence in a directory and writes the reports into it.
+pub(crate) fn judge_directory(plan: &Plan, directory: &RunDirectory) -> Result<(Evidence, Verdict), ExecuteError> {
+    let evidence = Evidence::read(directory)?;
+    let verdict = verdict::judge(plan, &evidence);
+    let reports = [
+        (directory.report(), serde_json::to_vec_pretty(&verdict).map_err(io::Error::from)),
+        (directory.report_html(), Ok(present::report_html(plan, &evidence, &verdict).into_bytes())),
+        (directory.latency(), verdict::latency_log(&evidence)),
+    ];
+    for (path, bytes) in reports {
+        bytes.and_then(|bytes| fs::write(&path, bytes)).map_err(|source| ExecuteError::Write { path, source })?;
+    }
+    Ok((evidence, verdict))
+}
+
+/// Of the runs that passed, only the last one is kept; what failed stays until its owner removes it.
+fn forget_older_passes(directory: &RunDirectory) {
+    let Some(parent) = directory.path().parent() else { return };
+    for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
+        let other = RunDirectory::new(entry.path());
+        if other.path() < directory.path() && passed(&other.report()) {
+            // Somebody else may be removing it, too.
+            let _ = fs::remove_dir_all(other.path());
+        }
+    }
+}
+
+fn passed(report: &Path) -> bool {
+    let verdict = fs::read(report).ok().and_then(|bytes| serde_json::from_slice::<Verdict>(&bytes).ok());
+    verdict.is_some_and(|verdict| verdict.outcome == Outcome::Pass)
+}

@@ -1,0 +1,45 @@
+//! How the command ends.
+
+use std::process::ExitCode;
+
+use crate::verdict::Outcome;
+
+/// How the command ends. When it did several things, the gravest end counts: the last in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Exit {
+    /// Everything passed.
+    Pass,
+    /// At least one run cannot tell.
+    Inconclusive,
+    /// At least one run failed, or a snapshot changed.
+    Fail,
+    /// Wrong usage, or a scenario with errors.
+    Usage,
+    /// An error of the harness itself.
+    Internal,
+    /// The user interrupted it.
+    Interrupted,
+}
+
+impl From<Outcome> for Exit {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Pass => Self::Pass,
+            Outcome::Fail => Self::Fail,
+            Outcome::Inconclusive => Self::Inconclusive,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Pass => 0,
+            Exit::Fail => 1,
+            Exit::Inconclusive => 2,
+            Exit::Usage => 3,
+            Exit::Internal => 4,
+            Exit::Interrupted => 130,
+        })
+    }
+}
