@@ -43,7 +43,7 @@ impl Throughput {
         let rate = ok as f64 / seconds;
         Finding {
             status: finding::met(rate >= self.min),
-            measured: format!("{}/s", finding::decimals(rate)),
+            measured: format!("{rate:.1}/s"),
             samples,
             note: format!("{} ended ok in {} s", finding::count(ok, "operation"), finding::decimals(seconds)),
             ..Finding::nothing(self, limit, "")

@@ -248,3 +248,6 @@ impl Topology {
         live * 2 > all
     }
 }
+
+#[cfg(test)]
+mod tests;

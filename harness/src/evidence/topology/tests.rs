@@ -1,0 +1,146 @@
+use rstest::rstest;
+
+use super::*;
+
+/// A shard of one master and one replica beside two masters without replicas, all as it should be.
+struct Cluster {
+    status: BTreeMap<NodeName, NodeStatus>,
+    views: BTreeMap<NodeName, Option<NodeView>>,
+}
+
+const SHARES: [(&str, &str); 3] = [("A", "0-5460"), ("B", "5461-10922"), ("C", "10923-16383")];
+
+impl Cluster {
+    fn healthy() -> Self {
+        let master = |slots: &str| Member {
+            role: Role::Master,
+            master: None,
+            slots: slots.parse().unwrap(),
+            epoch: 1,
+            health: Health::Ok,
+            handshake: false,
+        };
+        let mut members: BTreeMap<NodeName, Member> =
+            SHARES.iter().map(|(node, slots)| (NodeName::from(*node), master(slots))).collect();
+        let replica = Member { role: Role::Replica, master: Some("A".into()), ..master("none") };
+        members.insert("A1".into(), replica);
+        let view = |node: &NodeName| NodeView {
+            state: ClusterState::Ok,
+            current_epoch: 3,
+            master_link_up: (node.as_str() == "A1").then_some(true),
+            members: members.clone(),
+        };
+        Self {
+            status: members.keys().map(|node| (node.clone(), NodeStatus::Running)).collect(),
+            views: members.keys().map(|node| (node.clone(), Some(view(node)))).collect(),
+        }
+    }
+
+    /// Changes how `viewer` sees `node`; `*` is every viewer.
+    fn see(&mut self, viewer: &str, node: &str, change: impl Fn(&mut Member)) {
+        for (_, view) in self.views.iter_mut().filter(|(name, _)| viewer == "*" || name.as_str() == viewer) {
+            change(view.as_mut().unwrap().members.get_mut(&NodeName::from(node)).unwrap());
+        }
+    }
+
+    fn stop(&mut self, node: &str) {
+        self.status.insert(node.into(), NodeStatus::Down);
+        self.views.insert(node.into(), None);
+        self.views.retain(|_, view| view.is_some());
+    }
+
+    fn fail(&mut self, node: &str) {
+        self.stop(node);
+        self.see("*", node, |member| member.health = Health::Fail);
+    }
+
+    fn state(&mut self, state: ClusterState) {
+        self.views.values_mut().flatten().for_each(|view| view.state = state);
+    }
+
+    fn reason(&self) -> String {
+        match settle(&self.status, &self.views) {
+            Settlement::Settled(_) => "settled".to_owned(),
+            Settlement::Unsettled(reason) => reason,
+        }
+    }
+}
+
+fn promote_a1(cluster: &mut Cluster) {
+    cluster.fail("A");
+    cluster.see("*", "A", |member| member.slots = SlotSet::default());
+    cluster.see("*", "A1", |member| {
+        member.role = Role::Master;
+        member.master = None;
+        member.slots = "0-5460".parse().unwrap();
+    });
+    cluster.views.get_mut(&NodeName::from("A1")).unwrap().as_mut().unwrap().master_link_up = None;
+}
+
+#[rstest]
+#[case::healthy(&|_: &mut Cluster| (), "settled")]
+#[case::promoted(&promote_a1, "settled")]
+#[case::nobody_noticed_yet(&|c: &mut Cluster| c.stop("A"), "A1 has not noticed that A is gone")]
+#[case::suspected(
+    &|c: &mut Cluster| { c.stop("A"); c.see("*", "A", |a| a.health = Health::Pfail); },
+    "A1 suspects A (PFAIL)"
+)]
+#[case::about_to_take_over(
+    &|c: &mut Cluster| { c.fail("A"); c.state(ClusterState::Fail); },
+    "A failed and A1 has not taken over yet"
+)]
+#[case::nobody_can_take_over(
+    &|c: &mut Cluster| { c.fail("B"); c.state(ClusterState::Fail); },
+    "settled"
+)]
+#[case::no_majority_is_left(
+    &|c: &mut Cluster| { c.fail("A"); c.fail("B"); c.state(ClusterState::Fail); },
+    "settled"
+)]
+#[case::state_lags(
+    &|c: &mut Cluster| { promote_a1(c); c.state(ClusterState::Fail); },
+    "every slot has a live master but cluster_state is still fail"
+)]
+#[case::one_disagrees(
+    &|c: &mut Cluster| c.see("B", "A", |a| a.epoch = 9),
+    "A and B disagree: A is master of 0-5460 (epoch 1) and master of 0-5460 (epoch 9)"
+)]
+#[case::falsely_failed(&|c: &mut Cluster| c.see("C", "A", |a| a.health = Health::Fail), "C holds A for failed")]
+#[case::handshake(&|c: &mut Cluster| c.see("C", "A1", |a| a.handshake = true), "C is in handshake with A1")]
+#[case::silent(&|c: &mut Cluster| { c.views.insert("C".into(), None); }, "C does not answer")]
+#[case::unlinked(
+    &|c: &mut Cluster| c.views.get_mut(&NodeName::from("A1")).unwrap().as_mut().unwrap().master_link_up = Some(false),
+    "A1 is not linked to its master"
+)]
+#[case::wiped_and_unknown(
+    &|c: &mut Cluster| for view in c.views.values_mut().flatten() { view.members.remove(&NodeName::from("A1")); },
+    "A does not know A1"
+)]
+#[case::forgotten_while_down(
+    &|c: &mut Cluster| {
+        c.stop("A1");
+        for view in c.views.values_mut().flatten() { view.members.remove(&NodeName::from("A1")); }
+    },
+    "settled"
+)]
+#[case::former_identity(
+    &|c: &mut Cluster| for view in c.views.values_mut().flatten() {
+        let former = view.members.get(&NodeName::from("A1")).unwrap().clone();
+        view.members.insert("?0123abcd".into(), former);
+    },
+    "settled"
+)]
+fn settling(#[case] change: &dyn Fn(&mut Cluster), #[case] reason: &str) {
+    let mut cluster = Cluster::healthy();
+    change(&mut cluster);
+    assert_eq!(cluster.reason(), reason);
+}
+
+#[test]
+fn nothing_runs() {
+    let mut cluster = Cluster::healthy();
+    for node in ["A", "B", "C", "A1"] {
+        cluster.stop(node);
+    }
+    assert_eq!(cluster.reason(), "no node runs");
+}
