@@ -45,9 +45,9 @@ impl<'a> Case<'a> {
         self.evidence.history.iter().filter(|operation| operation.kind != OperationKind::FinalRead)
     }
 
-    /// The clients' operations that were meant to start in a part of the run.
+    /// The clients' operations that belong to a part of the run.
     pub(crate) fn operations_during(&self, during: During) -> impl Iterator<Item = &'a Operation> {
-        self.client_operations().filter(move |operation| self.windows.contains(during, operation.intended))
+        self.client_operations().filter(move |operation| self.windows.has(during, operation))
     }
 
     /// The name of the node at an index of the plan.

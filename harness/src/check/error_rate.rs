@@ -16,7 +16,7 @@ use crate::vocab::Percent;
 pub struct ErrorRate {
     /// The highest share, in percent.
     pub max: Percent,
-    /// The part of the run it is about: operations that were meant to start in it.
+    /// The part of the run it is about. An operation that a fault window has any time of belongs to `Fault`.
     #[serde(default)]
     pub during: During,
 }

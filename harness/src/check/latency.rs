@@ -19,7 +19,7 @@ pub struct Latency {
     pub quantile: Percent,
     /// The longest it may be.
     pub max: Duration,
-    /// The part of the run it is about: operations that were meant to start in it.
+    /// The part of the run it is about. An operation that a fault window has any time of belongs to `Fault`.
     #[serde(default)]
     pub during: During,
 }

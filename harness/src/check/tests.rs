@@ -37,6 +37,27 @@ fn a_fault_window_lasts_until_clients_are_on_pace() {
     assert!((windows.seconds(During::Steady) - 3.968).abs() < 1e-9);
 }
 
+/// The fault window is 3000 to 5032 ms.
+#[rstest]
+#[case::before(2_000, 2_001, During::Steady)]
+#[case::cut_by_the_fault(2_999, 5_010, During::Fault)]
+#[case::inside(3_500, 3_501, During::Fault)]
+#[case::reaching_out_of_it(5_031, 5_060, During::Fault)]
+#[case::around_it(2_000, 6_000, During::Fault)]
+#[case::after(5_032, 5_033, During::Steady)]
+fn an_operation_belongs_to_a_part(#[case] intended: u64, #[case] ended: u64, #[case] part: During) {
+    let story = failover_story();
+    let windows = story.case().windows;
+    let operation = Operation {
+        intended: Instant::from_millis(intended),
+        ended: Instant::from_millis(ended),
+        ..story.evidence.history[0]
+    };
+    let parts = [During::Steady, During::Fault, During::Whole];
+    let of: Vec<_> = parts.into_iter().filter(|during| windows.has(*during, &operation)).collect();
+    assert_eq!(of, [part, During::Whole]);
+}
+
 /// What an observer may record after a kill at 3000 ms, and when the window ends at the earliest.
 #[rstest]
 #[case::never_noticed(&[], 3_000)]

@@ -124,6 +124,21 @@ impl Windows {
         self.part_of(at).is_some_and(|part| during == During::Whole || during == part)
     }
 
+    /// Whether an operation belongs to that part: to Fault if a fault window has any of its time, from the intended start
+    /// to the end, so that a fault cannot spoil the figures of the steady part; else to Steady.
+    pub fn has(&self, during: During, operation: &Operation) -> bool {
+        let in_fault = || {
+            let after = self.faults.partition_point(|window| window.end <= operation.intended);
+            self.faults.get(after).is_some_and(|window| window.start <= operation.ended)
+        };
+        self.whole.contains(operation.intended)
+            && match during {
+                During::Whole => true,
+                During::Fault => in_fault(),
+                During::Steady => !in_fault(),
+            }
+    }
+
     /// How much of that part lies within `frame`, in seconds.
     pub fn seconds_within(&self, during: During, frame: Window) -> f64 {
         let whole = self.whole.within(frame).nanos();

@@ -52,11 +52,11 @@ fn recount(operations: &[&Operation]) -> LoadTotals {
 fn latencies(case: &Case<'_>, operations: &[&Operation]) -> Vec<LatencySummary> {
     let ok: Vec<_> = operations.iter().copied().filter(|operation| operation.outcome == Outcome::Ok).collect();
     let of_part = |during: During| {
-        let nanos = ok.iter().filter(|operation| case.windows.contains(during, operation.intended));
+        let nanos = ok.iter().filter(|operation| case.windows.has(during, operation));
         figures(during.to_string(), nanos.map(|operation| operation.latency_nanos()))
     };
     let whole = of_part(During::Whole);
-    let in_whole = ok.iter().filter(|operation| case.windows.contains(During::Whole, operation.intended));
+    let in_whole = ok.iter().filter(|operation| case.windows.has(During::Whole, operation));
     let served =
         figures("whole, from the first attempt".to_owned(), in_whole.map(|operation| operation.service_nanos()));
     let served = served.filter(|served| whole.as_ref().is_some_and(|whole| differ(whole, served)));

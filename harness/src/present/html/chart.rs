@@ -99,7 +99,9 @@ impl Chart<'_> {
             polygon.area points=(format!("{},{} {points} {},{}", px(self.bin_middle(0)), px(THROUGHPUT.y(0.0)),
                 px(self.bin_middle(self.series.bins.len() - 1)), px(THROUGHPUT.y(0.0)))) {}
             polyline.ok points=(points) {}
-            @for (index, bin) in self.series.bins.iter().enumerate().filter(|(_, bin)| per_second(bin.ok) > top * 1.001) {
+            // The highest of what is cut off has its figure; those of its neighbours would cover it.
+            @if let Some((index, bin)) = self.series.bins.iter().enumerate().max_by_key(|(_, bin)| bin.ok)
+                && per_second(bin.ok) > top * 1.001 {
                 text.tick x=(px(self.bin_middle(index) + 5.0)) y=(px(THROUGHPUT.top + 10.0)) { "↑ " (rate(per_second(bin.ok))) }
             }
             @for (index, bin) in self.series.bins.iter().enumerate().filter(|(_, bin)| bin.not_ok > 0) {

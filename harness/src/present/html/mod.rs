@@ -54,7 +54,7 @@ fn headline(plan: &Plan, verdict: &Verdict) -> Markup {
     html! {
         header {
             h1 { span class=(class(verdict.outcome)) { (verdict.outcome) } " " (verdict.scenario) }
-            p.because { "because " (verdict.because) }
+            p.because { (verdict.because) }
             p.about { (plan.about) }
         }
     }
