@@ -98,7 +98,7 @@ fn show_executed(executed: &Executed, scenario: &Loaded, colour: bool) -> Exit {
     if let Some(status) = &executed.snapshot {
         present::print(&present::render_snapshot_status(status, colour));
     }
-    if let Err(error) = present::report_to_github(&executed.verdict, &scenario.path) {
+    if let Err(error) = present::report_to_github(&executed.verdict, &scenario.path_in_project()) {
         present::print_error(&format!("error: cannot report to GitHub: {error}\n"));
         return Exit::Internal;
     }

@@ -86,7 +86,7 @@ pub fn execute(
     let snapshot = match loaded.snapshots() {
         Some(snapshots) if plan.snapshot && verdict.outcome != Outcome::Inconclusive => {
             let text = present::topology_snapshot(plan, &evidence);
-            let source = path.display().to_string();
+            let source = loaded.path_in_project().display().to_string();
             Some(present::compare_snapshot(&snapshots, &plan.name, &source, &text, settings.update)?)
         }
         _ => None,

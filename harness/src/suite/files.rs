@@ -32,10 +32,21 @@ impl Loaded {
     /// Where the scenario's snapshots are kept: `snapshots` beside the `scenarios` directory that the file is in.
     pub fn snapshots(&self) -> Option<PathBuf> {
         let path = std::path::absolute(&self.path).ok()?;
-        let scenarios =
-            path.ancestors().find(|ancestor| ancestor.file_name().is_some_and(|name| name == "scenarios"))?;
-        Some(scenarios.with_file_name("snapshots"))
+        Some(project_of(&path)?.join("snapshots"))
     }
+
+    /// The path from the project's directory, as a repository knows the file: `scenarios/failover/master_kill.ron`.
+    pub fn path_in_project(&self) -> PathBuf {
+        let path = std::path::absolute(&self.path).ok();
+        let inside = path.as_deref().and_then(|path| path.strip_prefix(project_of(path)?).ok());
+        inside.unwrap_or(&self.path).to_owned()
+    }
+}
+
+/// The directory that holds the `scenarios` directory which the file is in.
+pub(crate) fn project_of(scenario: &Path) -> Option<&Path> {
+    let is_scenarios = |directory: &&Path| directory.file_name().is_some_and(|name| name == "scenarios");
+    scenario.ancestors().find(is_scenarios)?.parent()
 }
 
 /// The scenario files that the paths mean: files as they are, directories with everything in them that ends in `.ron`.

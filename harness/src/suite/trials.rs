@@ -75,7 +75,8 @@ fn attempt(path: &Path, watch: bool) -> Result<(), Failed> {
         }
     });
     let executed = executed.map_err(|error| error.to_string())?;
-    present::report_to_github(&executed.verdict, path).map_err(|error| format!("cannot report to GitHub: {error}"))?;
+    present::report_to_github(&executed.verdict, &loaded.path_in_project())
+        .map_err(|error| format!("cannot report to GitHub: {error}"))?;
     let unseen = matches!(executed.snapshot, Some(SnapshotStatus::New { .. }));
     if executed.is_pass() && !unseen { Ok(()) } else { Err(Failed::from(explain_failure(&executed))) }
 }
@@ -83,8 +84,7 @@ fn attempt(path: &Path, watch: bool) -> Result<(), Failed> {
 /// `target/scenarios` of the workspace that the scenario belongs to.
 fn out_directory(scenario: &Path) -> PathBuf {
     let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
-    let root = scenario.ancestors().find(|ancestor| ancestor.file_name().is_some_and(|name| name == "scenarios"));
-    let beside = root.map_or_else(|| PathBuf::from("target"), |scenarios| scenarios.with_file_name("target"));
+    let beside = files::project_of(scenario).unwrap_or(Path::new("")).join("target");
     target.unwrap_or(beside).join("scenarios")
 }
 
