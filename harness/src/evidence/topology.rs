@@ -85,8 +85,10 @@ pub enum NodeStatus {
 }
 
 /// The topology that all running nodes agree on. This is what snapshots show.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Topology {
+    /// `cluster_state` of every running node.
+    pub state: ClusterState,
     /// Each node's place.
     pub nodes: BTreeMap<NodeName, Place>,
 }
@@ -130,7 +132,9 @@ pub enum Settlement {
 /// Settled means: every running node answered; all see the same roles, owners and epochs; exactly those nodes are
 /// flagged failed that do not run; nobody is merely suspected or in handshake; every running replica of a running
 /// master has its link up; `cluster_state` is the same everywhere, and is ok when every slot has a live owner; and no
-/// replica is about to take over from a failed master. Former identities of a wiped node do not count.
+/// replica is about to take over from a failed master. Former identities of a wiped node do not count. Where no majority
+/// of the masters runs, nobody can be flagged failed any more: there a suspicion (PFAIL) of a node that does not run is
+/// the most that its peers will ever say, and counts as failed.
 pub fn settle(status: &BTreeMap<NodeName, NodeStatus>, views: &BTreeMap<NodeName, Option<NodeView>>) -> Settlement {
     match try_settle(status, views) {
         Ok(topology) => Settlement::Settled(topology),
@@ -147,7 +151,7 @@ fn try_settle(
     let mut seen = Vec::with_capacity(running.len());
     for node in &running {
         match views.get(*node) {
-            Some(Some(view)) => seen.push((*node, view)),
+            Some(Some(view)) => seen.push((*node, without_hopeless_suspicions(view, &running))),
             _ => return Err(format!("{node} does not answer")),
         }
     }
@@ -163,14 +167,34 @@ fn try_settle(
         }
     }
     let known = first.members.iter().filter(|(node, _)| status.contains_key(*node));
-    let topology = Topology { nodes: known.map(|(node, member)| (node.clone(), Place::of(member))).collect() };
+    let nodes = known.map(|(node, member)| (node.clone(), Place::of(member))).collect();
+    let topology = Topology { state: first.state, nodes };
     if let Some((replica, master)) = topology.pending_failover() {
         return Err(format!("{master} failed and {replica} has not taken over yet"));
     }
     if first.state == ClusterState::Fail && topology.is_covered() && topology.has_quorum() {
         return Err("every slot has a live master but cluster_state is still fail".to_owned());
     }
+    if first.state == ClusterState::Ok && !topology.has_quorum() {
+        return Err("no majority of the masters is left but cluster_state is still ok".to_owned());
+    }
     Ok(topology)
+}
+
+/// The view, with every suspicion of a node that does not run raised to FAIL if no majority is left to raise it.
+fn without_hopeless_suspicions(view: &NodeView, running: &BTreeSet<&NodeName>) -> NodeView {
+    let mut view = view.clone();
+    let owners = view.members.iter().filter(|(_, member)| !member.slots.is_empty());
+    let (live, all) =
+        owners.fold((0, 0), |(live, all), (node, _)| (live + usize::from(running.contains(node)), all + 1));
+    if live * 2 <= all {
+        for (_, member) in view.members.iter_mut().filter(|(node, _)| !running.contains(node)) {
+            if member.health == Health::Pfail {
+                member.health = Health::Fail;
+            }
+        }
+    }
+    view
 }
 
 /// Every node that should be known is known, and flagged as what it is.

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::evidence::{Place, Settlement, Topology};
+use crate::evidence::{ClusterState, Place, Settlement, Topology};
 use crate::observe::Sight;
 use crate::scenario::Condition;
-use crate::vocab::{NodeName, Role};
+use crate::vocab::{Instant, NodeName, Role};
 
 /// Why the condition does not hold yet; none if it does. What a load does is not seen here: `Finished` is waited for elsewhere.
 pub(crate) fn unmet(condition: &Condition, sight: &Sight) -> Option<String> {
@@ -21,17 +21,25 @@ pub(crate) fn unmet(condition: &Condition, sight: &Sight) -> Option<String> {
 }
 
 /// Waits until `missing` finds nothing missing, at most `within`; the error is what it said last.
+///
+/// Only a sight counts for which every running node was asked after `since`: what was seen before a fault says nothing
+/// about what holds after it.
 pub(crate) async fn wait_for(
     sight: &mut watch::Receiver<Sight>,
+    since: Instant,
     within: Duration,
     mut missing: impl FnMut(&Sight) -> Option<String>,
 ) -> Result<(), String> {
     let mut last_state = "nothing was seen".to_owned();
     let watched = async {
         loop {
-            match missing(&sight.borrow_and_update()) {
-                None => return Ok(()),
-                Some(reason) => last_state = reason,
+            {
+                let sight = sight.borrow_and_update();
+                match missing(&sight) {
+                    None if sight.asked > since => return Ok(()),
+                    None => "not every node has been asked again".clone_into(&mut last_state),
+                    Some(reason) => last_state = reason,
+                }
             }
             if sight.changed().await.is_err() {
                 return Err("the observer ended");
@@ -55,13 +63,13 @@ fn unmet_by(condition: &Condition, topology: &Topology) -> Option<String> {
         }),
         Condition::Failed(node) => expect(topology, node, |place| place.failed),
         Condition::Healthy => (!serves(topology)).then(|| format!("not every slot is served: {}", listed(topology))),
-        Condition::Down => serves(topology).then(|| "every slot is served".to_owned()),
+        Condition::Down => (topology.state == ClusterState::Ok).then(|| "cluster_state is ok".to_owned()),
         Condition::Finished(_) | Condition::Synced => None,
     }
 }
 
 fn serves(topology: &Topology) -> bool {
-    topology.is_covered() && topology.has_quorum()
+    topology.state == ClusterState::Ok && topology.is_covered() && topology.has_quorum()
 }
 
 fn expect(topology: &Topology, node: &NodeName, holds: impl Fn(&Place) -> bool) -> Option<String> {

@@ -17,7 +17,7 @@ use crate::load::{Load, LoadTask, RunningLoads, final_read};
 use crate::observe::{Observed, Observer, Sight};
 use crate::plan::Plan;
 use crate::scenario::Condition;
-use crate::vocab::Address;
+use crate::vocab::{Address, Instant};
 
 /// How much of a server's log an error shows.
 const LOG_LINES: usize = 10;
@@ -124,7 +124,7 @@ async fn form(plan: &Plan, lab: &Lab, mut sight: watch::Receiver<Sight>) -> Resu
     let mut status = lab.status();
     let exit = status.wait_for(|status| status.values().any(|status| *status == NodeStatus::Down));
     tokio::select! {
-        formed = wait_for(&mut sight, FORMATION_BOUND, |sight| unmet(&Condition::Healthy, sight)) => {
+        formed = wait_for(&mut sight, Instant::default(), FORMATION_BOUND, |sight| unmet(&Condition::Healthy, sight)) => {
             formed.map_err(|last_state| Abort(not_formed(plan, lab, &last_state)))
         }
         status = exit => {
@@ -166,7 +166,7 @@ async fn heal(plan: &Plan, lab: &Lab, mut sight: watch::Receiver<Sight>, journal
         Settlement::Settled(_) => None,
         Settlement::Unsettled(reason) => Some(reason.clone()),
     };
-    if let Err(reason) = wait_for(&mut sight, bound, settled).await {
+    if let Err(reason) = wait_for(&mut sight, journal.clock().now(), bound, settled).await {
         journal.record(What::Unsettled { reason: format!("{} s after the timeline's end: {reason}", bound.as_secs()) });
     }
     Ok(())

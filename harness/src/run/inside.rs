@@ -1,6 +1,9 @@
 //! The lab process: what the re-executed binary does inside the namespaces.
 
 use std::io::{self, Write};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -41,20 +44,56 @@ fn attempt(request: &str) -> Result<(), Box<dyn std::error::Error>> {
     let directory = RunDirectory::new(request.directory);
     let text = std::fs::read_to_string(directory.scenario())?;
     let plan = plan::plan(std::path::Path::new(&request.path), &text).map_err(|problems| problems.to_string())?;
-    let journal = Journal::create(&directory, Clock::new(), Box::new(LiveStream(io::stdout())))?;
+    let (live, live_end) = LiveStream::start()?;
+    let journal = Journal::create(&directory, Clock::new(), Box::new(live))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(engine::run(&plan, &request.path, &directory, &journal, lab::cancelled()));
-    journal.take_error().map_or(Ok(()), |error| Err(error.into()))
+    let hole = journal.take_error();
+    // The last copies go with the runtime's tasks; then the stream ends.
+    drop(runtime);
+    drop(journal);
+    live_end.wait();
+    hole.map_or(Ok(()), |error| Err(error.into()))
 }
 
-/// Hands every event to the outside as a line of JSON.
-struct LiveStream(io::Stdout);
+/// Hands every event to the outside as a line of JSON, from a thread of its own: a terminal that is not read must not stop
+/// the run. What does not fit is not shown; the evidence is in the file all the same.
+struct LiveStream(SyncSender<Event>);
+
+/// Hears when the stream has handed over everything.
+struct LiveEnd(Receiver<()>);
+
+/// More events than a run of minutes has.
+const LIVE_EVENTS_MAX: usize = 10_000;
+
+/// How long the last events wait for somebody who reads them.
+const LIVE_END_BOUND: Duration = Duration::from_secs(2);
+
+impl LiveStream {
+    fn start() -> io::Result<(Self, LiveEnd)> {
+        let (sender, events) = sync_channel::<Event>(LIVE_EVENTS_MAX);
+        let (told, end) = sync_channel(1);
+        thread::Builder::new().name("live".to_owned()).spawn(move || {
+            let mut out = io::stdout();
+            for event in events {
+                // Nobody listening is no reason to stop. A dead outside ends us anyway.
+                let _ = serde_json::to_string(&event).map(|line| writeln!(out, "{line}"));
+            }
+            let _ = told.send(());
+        })?;
+        Ok((Self(sender), LiveEnd(end)))
+    }
+}
 
 impl Recorder for LiveStream {
     fn record(&mut self, event: &Event) {
-        // Nobody listening is no reason to stop: the evidence goes to the file. A dead outside ends us anyway.
-        if let Ok(line) = serde_json::to_string(event) {
-            let _ = writeln!(self.0, "{line}");
-        }
+        let _ = self.0.try_send(event.clone());
+    }
+}
+
+impl LiveEnd {
+    /// Waits, but not for ever.
+    fn wait(&self) {
+        let _ = self.0.recv_timeout(LIVE_END_BOUND);
     }
 }

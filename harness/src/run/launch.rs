@@ -99,7 +99,8 @@ pub fn launch(launch: Launch<'_>, cancel: &Cancel, on_event: &mut dyn FnMut(&Eve
         .map_err(|source| RunError::Directory { path: directory.path().to_owned(), source: source.into() })?;
     let mut sandbox = Sandbox::spawn(&request, log)?;
     cancel.watch(sandbox.stopper());
-    let watchdog = Watchdog::start(sandbox.stopper(), bound(launch.plan));
+    let bound = bound(launch.plan);
+    let watchdog = Watchdog::start(sandbox.stopper(), bound);
     let events = sandbox.take_events().ok_or_else(|| failed_lab("it has no event stream".to_owned(), &log_path))?;
     for line in BufReader::new(events).lines().map_while(Result::ok) {
         if let Ok(event) = serde_json::from_str(&line) {
@@ -108,7 +109,7 @@ pub fn launch(launch: Launch<'_>, cancel: &Cancel, on_event: &mut dyn FnMut(&Eve
     }
     let ended = sandbox.wait();
     if watchdog.stop() {
-        return Err(RunError::Overdue { seconds: bound(launch.plan).as_secs() });
+        return Err(RunError::Overdue { seconds: bound.as_secs() });
     }
     match ended {
         Ok(status) if status.success() => Ok(directory),

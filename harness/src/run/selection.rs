@@ -15,10 +15,6 @@ pub(crate) fn select(
     status: &BTreeMap<NodeName, NodeStatus>,
     random: &mut ChaCha8Rng,
 ) -> Vec<NodeName> {
-    let has_status = |wanted| {
-        let with = status.iter().filter(move |(_, status)| **status == wanted);
-        with.map(|(node, _)| node.clone()).collect::<Vec<_>>()
-    };
     let running = |holds: &dyn Fn(&Place) -> bool| {
         let of = topology
             .nodes
@@ -42,9 +38,22 @@ pub(crate) fn select(
         }
         Selector::RandomMaster => running(&is_master).choose(random).cloned().into_iter().collect(),
         Selector::RandomReplica => running(&is_replica).choose(random).cloned().into_iter().collect(),
-        Selector::Down => has_status(NodeStatus::Down),
-        Selector::Paused => has_status(NodeStatus::Paused),
+        Selector::Down => with_status(NodeStatus::Down, status),
+        Selector::Paused => with_status(NodeStatus::Paused, status),
     }
+}
+
+/// The nodes that a selector means whatever the topology; none for a selector that asks the topology.
+pub(crate) fn select_by_status(selector: &Selector, status: &BTreeMap<NodeName, NodeStatus>) -> Option<Vec<NodeName>> {
+    match selector {
+        Selector::Down => Some(with_status(NodeStatus::Down, status)),
+        Selector::Paused => Some(with_status(NodeStatus::Paused, status)),
+        _ => None,
+    }
+}
+
+fn with_status(wanted: NodeStatus, status: &BTreeMap<NodeName, NodeStatus>) -> Vec<NodeName> {
+    status.iter().filter(|(_, status)| **status == wanted).map(|(node, _)| node.clone()).collect()
 }
 
 fn owner(topology: &Topology, slot: Slot) -> Option<NodeName> {
@@ -57,6 +66,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+    use crate::evidence::ClusterState;
 
     fn topology() -> Topology {
         let place = |role, master: Option<&str>, slots: &str, failed| Place {
@@ -73,7 +83,10 @@ mod tests {
             ("C", place(Role::Master, None, "10923-16383", false)),
             ("C1", place(Role::Replica, Some("C"), "none", false)),
         ];
-        Topology { nodes: nodes.into_iter().map(|(node, place)| (NodeName::from(node), place)).collect() }
+        Topology {
+            state: ClusterState::Ok,
+            nodes: nodes.into_iter().map(|(node, place)| (NodeName::from(node), place)).collect(),
+        }
     }
 
     #[rstest]

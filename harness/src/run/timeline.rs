@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use super::condition::{unmet, wait_for};
 use super::engine::Abort;
-use super::selection::select;
+use super::selection::{select, select_by_status};
 use crate::evidence::{FaultKind, Journal, Settlement, Topology, What};
 use crate::fault::{self, Applied};
 use crate::lab::Lab;
@@ -92,7 +92,7 @@ impl<'a> Stage<'a> {
         let waited = match condition {
             // A load's end changes nothing that the observer sees.
             Condition::Finished(load) => wait_finished(loads, load, within).await,
-            _ => wait_for(&mut self.sight, within, |sight| unmet(condition, sight)).await,
+            _ => wait_for(&mut self.sight, self.journal.clock().now(), within, |sight| unmet(condition, sight)).await,
         };
         match waited {
             Ok(()) => StepEnd::Done,
@@ -107,9 +107,11 @@ impl<'a> Stage<'a> {
         let nodes = match (&target.node, &target.select) {
             (Some(node), _) => vec![node.clone()],
             (None, Some(selector)) => {
-                let topology = self.settled().await?;
                 let status = self.lab.status().borrow().clone();
-                select(selector, &topology, &status, &mut self.random)
+                match select_by_status(selector, &status) {
+                    Some(nodes) => nodes,
+                    None => select(selector, &self.settled().await?, &status, &mut self.random),
+                }
             }
             (None, None) => Vec::new(),
         };
@@ -128,16 +130,24 @@ impl<'a> Stage<'a> {
         of: Option<&NodeName>,
     ) -> Result<(), Abort> {
         let applied = join_all(nodes.iter().map(|node| fault::apply(kind, self.lab, node, of))).await;
+        let mut outcome = Ok(());
         for (node, applied) in nodes.iter().zip(applied) {
-            let Applied { began, proof } = applied?;
-            self.journal.record(What::Fault { step: Some(index), fault: kind, node: node.clone(), began, proof });
+            match applied {
+                Ok(Applied { began, proof }) => {
+                    let node = node.clone();
+                    self.journal.record(What::Fault { step: Some(index), fault: kind, node, began, proof });
+                }
+                // What did happen to the other nodes is evidence all the same.
+                Err(error) => outcome = outcome.and(Err(error.into())),
+            }
         }
-        Ok(())
+        outcome
     }
 
     async fn settled(&mut self) -> Result<Topology, Abort> {
         let mut found = None;
-        let waited = wait_for(&mut self.sight, SELECTION_BOUND, |sight| match &sight.settlement {
+        let now = self.journal.clock().now();
+        let waited = wait_for(&mut self.sight, now, SELECTION_BOUND, |sight| match &sight.settlement {
             Settlement::Settled(topology) => {
                 found = Some(topology.clone());
                 None

@@ -6,21 +6,24 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::load::Pace;
 use crate::plan::Plan;
 
 /// How a run shares the machine with others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sharing {
-    /// It measures time: nothing else may run.
+    /// It measures time, or would spoil the time of others: nothing else may run.
     Alone,
     /// It only looks at what happens: others like it may run at the same time.
     Together,
 }
 
 impl Sharing {
-    /// What the scenario needs: alone if any SLO is about time.
+    /// What the scenario needs: alone if any SLO is about time, or if a load takes all that the machine can give.
     pub fn of(plan: &Plan) -> Self {
-        if plan.slos.iter().any(|planned| planned.slo.is_timed()) { Self::Alone } else { Self::Together }
+        let timed = plan.slos.iter().any(|planned| planned.slo.is_timed());
+        let greedy = plan.loads.iter().any(|load| load.pace == Pace::Closed);
+        if timed || greedy { Self::Alone } else { Self::Together }
     }
 }
 

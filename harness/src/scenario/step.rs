@@ -63,7 +63,8 @@ pub enum Condition {
     Healthy,
     /// The cluster has settled and refuses to serve (`cluster_state:fail` everywhere).
     Down,
-    /// Every replica has acknowledged all that its master wrote. Under load this is never true for long.
+    /// Every running replica has applied all that its master had written when it was asked. Under load this is never true
+    /// for long.
     Synced,
     /// A load with a limited number of operations has done them all.
     Finished(String),

@@ -29,6 +29,9 @@ pub struct RunOptions {
     /// Print verdicts only, not what happens on the way.
     #[arg(long, short)]
     quiet: bool,
+    /// Record how the topology went as the scenario's snapshot, without a review.
+    #[arg(long)]
+    record: bool,
 }
 
 /// `redis-harness run`.
@@ -39,7 +42,7 @@ pub fn run(options: &RunOptions) -> Exit {
         present::print_error(&format!("error: cannot watch for signals: {error}\n"));
         return Exit::Internal;
     }
-    let settings = match UpdatePolicy::from_environment(false) {
+    let settings = match UpdatePolicy::from_environment(options.record) {
         Ok(update) => Settings { out: options.out.clone(), update },
         Err(error) => {
             present::print_error(&format!("error: {error}\n"));
@@ -102,7 +105,7 @@ fn show_executed(executed: &Executed, scenario: &Loaded, colour: bool) -> Exit {
         present::print_error(&format!("error: cannot report to GitHub: {error}\n"));
         return Exit::Internal;
     }
-    if executed.snapshot_changed() { Exit::Fail } else { executed.verdict.outcome.into() }
+    if executed.snapshot_differs() { Exit::Fail } else { executed.verdict.outcome.into() }
 }
 
 fn end_of(error: &ExecuteError) -> Exit {
@@ -126,7 +129,7 @@ impl Tally {
             Outcome::Fail => self.fail += 1,
             Outcome::Inconclusive => self.inconclusive += 1,
         }
-        self.changed += u32::from(executed.snapshot_changed());
+        self.changed += u32::from(executed.snapshot_differs());
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::Loaded;
 use crate::evidence::{Event, Evidence, EvidenceError, RunDirectory};
@@ -33,14 +33,14 @@ pub struct Executed {
 }
 
 impl Executed {
-    /// Whether a gate may open: the verdict is a pass and no snapshot changed.
+    /// Whether a gate may open: the verdict is a pass, and the topology went as a snapshot says.
     pub fn is_pass(&self) -> bool {
-        self.verdict.outcome == Outcome::Pass && !self.snapshot_changed()
+        self.verdict.outcome == Outcome::Pass && !self.snapshot_differs()
     }
 
-    /// Whether the topology went another way than the snapshot says.
-    pub fn snapshot_changed(&self) -> bool {
-        matches!(self.snapshot, Some(SnapshotStatus::Changed { .. }))
+    /// Whether the topology went another way than the snapshot says, or no snapshot says anything yet.
+    pub fn snapshot_differs(&self) -> bool {
+        matches!(self.snapshot, Some(SnapshotStatus::Changed { .. } | SnapshotStatus::New { .. }))
     }
 }
 
@@ -93,7 +93,8 @@ pub fn execute(
     };
     let executed = Executed { verdict, directory, snapshot };
     if executed.is_pass() {
-        forget_older_passes(&executed.directory);
+        keep_only_last_pass(&executed.directory)
+            .map_err(|source| ExecuteError::Write { path: executed.directory.path().to_owned(), source })?;
     }
     Ok(executed)
 }
@@ -114,18 +115,17 @@ pub(crate) fn judge_directory(plan: &Plan, directory: &RunDirectory) -> Result<(
 }
 
 /// Of the runs that passed, only the last one is kept; what failed stays until its owner removes it.
-fn forget_older_passes(directory: &RunDirectory) {
-    let Some(parent) = directory.path().parent() else { return };
-    for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
-        let other = RunDirectory::new(entry.path());
-        if other.path() < directory.path() && passed(&other.report()) {
-            // Somebody else may be removing it, too.
-            let _ = fs::remove_dir_all(other.path());
+///
+/// The file beside the runs names the last that passed with everything, its snapshot too: nothing else is ever removed.
+fn keep_only_last_pass(directory: &RunDirectory) -> io::Result<()> {
+    let (Some(parent), Some(name)) = (directory.path().parent(), directory.path().file_name()) else { return Ok(()) };
+    let last_pass = parent.join("last_pass");
+    if let Ok(previous) = fs::read_to_string(&last_pass) {
+        let previous = parent.join(previous.trim());
+        if previous.parent() == Some(parent) && previous != directory.path() {
+            // Somebody else may have removed it.
+            let _ = fs::remove_dir_all(previous);
         }
     }
-}
-
-fn passed(report: &Path) -> bool {
-    let verdict = fs::read(report).ok().and_then(|bytes| serde_json::from_slice::<Verdict>(&bytes).ok());
-    verdict.is_some_and(|verdict| verdict.outcome == Outcome::Pass)
+    fs::write(last_pass, name.as_encoded_bytes())
 }

@@ -8,7 +8,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use super::execute::{Executed, Settings, execute};
 use super::{Loaded, files};
 use crate::lab::{self, ServerBinary};
-use crate::present::{self, LiveView, ProgressLines, SnapshotStatus, UpdatePolicy};
+use crate::present::{self, LiveView, ProgressLines, UpdatePolicy};
 use crate::run::{self, Cancel, Sharing, take_turn};
 
 /// The `main` of a test target with `harness = false`: a trial for each file in `scenarios/<family>`.
@@ -77,8 +77,7 @@ fn attempt(path: &Path, watch: bool) -> Result<(), Failed> {
     let executed = executed.map_err(|error| error.to_string())?;
     present::report_to_github(&executed.verdict, &loaded.path_in_project())
         .map_err(|error| format!("cannot report to GitHub: {error}"))?;
-    let unseen = matches!(executed.snapshot, Some(SnapshotStatus::New { .. }));
-    if executed.is_pass() && !unseen { Ok(()) } else { Err(Failed::from(explain_failure(&executed))) }
+    if executed.is_pass() { Ok(()) } else { Err(Failed::from(explain_failure(&executed))) }
 }
 
 /// `target/scenarios` of the workspace that the scenario belongs to.

@@ -66,6 +66,11 @@ impl Cluster {
     }
 }
 
+fn suspect(cluster: &mut Cluster, node: &str) {
+    cluster.stop(node);
+    cluster.see("*", node, |member| member.health = Health::Pfail);
+}
+
 fn promote_a1(cluster: &mut Cluster) {
     cluster.fail("A");
     cluster.see("*", "A", |member| member.slots = SlotSet::default());
@@ -93,9 +98,17 @@ fn promote_a1(cluster: &mut Cluster) {
     &|c: &mut Cluster| { c.fail("B"); c.state(ClusterState::Fail); },
     "settled"
 )]
-#[case::no_majority_is_left(
-    &|c: &mut Cluster| { c.fail("A"); c.fail("B"); c.state(ClusterState::Fail); },
+#[case::no_majority_is_left_to_say_fail(
+    &|c: &mut Cluster| { suspect(c, "A"); suspect(c, "B"); c.state(ClusterState::Fail); },
     "settled"
+)]
+#[case::no_majority_is_left_and_one_does_not_know_yet(
+    &|c: &mut Cluster| { suspect(c, "A"); suspect(c, "B"); },
+    "no majority of the masters is left but cluster_state is still ok"
+)]
+#[case::a_majority_is_left_to_say_fail(
+    &|c: &mut Cluster| { suspect(c, "A"); c.state(ClusterState::Fail); },
+    "A1 suspects A (PFAIL)"
 )]
 #[case::state_lags(
     &|c: &mut Cluster| { promote_a1(c); c.state(ClusterState::Fail); },

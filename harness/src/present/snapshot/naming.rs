@@ -39,7 +39,7 @@ impl<'a> Naming<'a> {
             place.master = place.master.as_ref().map(|master| self.shown(master).clone());
             (self.shown(node).clone(), place)
         });
-        Topology { nodes: renamed.collect() }
+        Topology { state: topology.state, nodes: renamed.collect() }
     }
 
     /// The order in which the snapshot lists nodes: the plan's, then by name.
