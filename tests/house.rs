@@ -1,4 +1,4 @@
-//! The house rules that no compiler holds: which room may use which, and who may print.
+//! The house rules that no compiler holds: which room may use which, and that ARCHITECTURE.md says so.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
