@@ -116,7 +116,7 @@ impl Lab {
 
     /// Sends a signal to a node's server; returns the instant just before.
     ///
-    /// An exit after SIGKILL or SIGTERM counts as expected; SIGSTOP and SIGCONT change the node's status.
+    /// After SIGKILL, death by it counts as expected, and after SIGTERM the exit code 0; SIGSTOP and SIGCONT change the node's status.
     pub fn signal(&self, node: &NodeName, signal: Signal) -> Result<Instant, LabError> {
         self.node(node)?.signal(signal)
     }

@@ -55,8 +55,8 @@ pub(super) struct Node {
 #[derive(Clone)]
 pub(super) struct Process {
     pid: Pid,
-    /// The strongest signal sent that is meant to end it.
-    ending: Option<Signal>,
+    /// How it may end, after the signals that were sent to end it.
+    asked: Vec<ExitCause>,
     ended: watch::Receiver<Option<ExitCause>>,
 }
 
@@ -151,7 +151,7 @@ impl Node {
             binary: self.binary.path.clone(),
             source,
         })?;
-        *process = Some(Process { pid, ending: None, ended: ended.clone() });
+        *process = Some(Process { pid, asked: Vec::new(), ended: ended.clone() });
         Ok(ended)
     }
 
@@ -180,13 +180,8 @@ impl Node {
     }
 
     fn record_exit(&self, cause: ExitCause) {
-        let ending = self.process().as_ref().and_then(|process| process.ending);
-        let expected = match ending {
-            // Killed by somebody else (the kernel, out of memory) it would look the same only with the same signal.
-            Some(Signal::SIGKILL) => cause == ExitCause::Signal(Signal::SIGKILL as i32),
-            Some(_) => true,
-            None => false,
-        };
+        // Killed by somebody else (the kernel, out of memory) it would look the same only with the same signal.
+        let expected = self.process().as_ref().is_some_and(|process| process.asked.contains(&cause));
         self.set_status(NodeStatus::Down);
         self.journal.record(What::NodeExited { node: self.spec.name.clone(), cause, expected });
     }
@@ -197,9 +192,7 @@ impl Node {
         let doing = format!("send {signal} to");
         let alive = process.as_mut().filter(|process| process.ended.borrow().is_none());
         let Some(process) = alive else { return Err(self.wrong_status(&doing)) };
-        if matches!(signal, Signal::SIGKILL | Signal::SIGTERM) {
-            process.ending = Some(signal);
-        }
+        process.asked.extend(asks_for(signal));
         let began = self.journal.clock().now();
         let sent = reaper::signal(process.pid, signal);
         sent.map_err(|error| LabError::Signal { node: self.spec.name.clone(), signal, source: error.into() })?;
@@ -249,6 +242,16 @@ impl Node {
         let text = tail(&path).unwrap_or_else(|error| format!("(cannot read {}: {error})", path.display()));
         let lines: Vec<_> = text.lines().collect();
         lines[lines.len().saturating_sub(count)..].join("\n")
+    }
+}
+
+/// How a healthy server ends after this signal, if it ends.
+fn asks_for(signal: Signal) -> Option<ExitCause> {
+    match signal {
+        Signal::SIGKILL => Some(ExitCause::Signal(signal as i32)),
+        // So do Redis 6.2 to 8.0 and Valkey 8.0 to 9.1, with and without files to save.
+        Signal::SIGTERM => Some(ExitCause::Code(0)),
+        _ => None,
     }
 }
 
