@@ -21,7 +21,7 @@ const CLIENT: Ipv4Addr = Ipv4Addr::new(10, 128, 1, 2);
 const STORAGE: Size = Size { bytes: 64 << 20 };
 const BOUND: Duration = Duration::from_secs(30);
 
-/// The lab's main: the request is the run directory and what to do in it.
+/// The lab's main: the request is what to do and, in the next line, the run directory.
 pub(super) fn main(request: &str) -> u8 {
     let runtime = tokio::runtime::Runtime::new().map_err(Box::<dyn Error>::from);
     runtime.and_then(|runtime| runtime.block_on(run(request))).unwrap_or_else(|error| {
@@ -35,8 +35,9 @@ fn say(line: &str) {
 }
 
 async fn run(request: &str) -> Outcome {
+    let (request, directory) = request.split_once('\n').ok_or("no run directory")?;
+    let directory = RunDirectory::new(directory);
     let mut words = request.split(' ');
-    let directory = RunDirectory::new(words.next().unwrap_or_default());
     let (what, argument) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
     match what {
         "exit" => Ok(argument.parse()?),
@@ -109,9 +110,7 @@ async fn form(directory: &RunDirectory, masters: usize) -> Outcome {
     }
     let formed = begin.elapsed().as_secs_f64() * 1e3;
     lab.shutdown().await;
-    if lab.status().borrow().values().any(|status| *status != NodeStatus::Down)
-        || Path::new("/proc/fs/A").exists()
-    {
+    if lab.status().borrow().values().any(|status| *status != NodeStatus::Down) || Path::new("/proc/fs/A").exists() {
         return Err("shutdown left something".into());
     }
     say(&format!("{} nodes: raised in {raised:.0?}, started in {started:.0?}, formed in ms: {formed:.0}", specs.len()));
