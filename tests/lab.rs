@@ -15,6 +15,9 @@ use std::process::ExitCode;
 use harness::lab::{self, Sandbox, SandboxError, ServerBinary};
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
+/// A user, and a group, that need not have a name.
+const SOMEBODY: u32 = 54_321;
+
 fn main() -> ExitCode {
     lab::enter_if_asked(inside::main);
     if let Ok(directory) = std::env::var(leaks::HOLDER) {
@@ -43,6 +46,7 @@ fn trials() -> Vec<Trial> {
             tells("refuse binary=/bin/ls", &["B: /bin/ls is neither Redis nor Valkey", "coreutils"])
         }),
         trial("an_odd_path_holds_a_run", odd_path),
+        foreign_directory(),
         trial("a_machine_without_namespaces_is_told", || {
             tells("no-namespaces", &["cannot create a user namespace", "sysctl -w user.max_user_namespaces="])
         }),
@@ -100,6 +104,17 @@ fn odd_path() -> Result<(), Failed> {
     finish_in(&odd, "form 1", Some(0))?;
     let log = std::fs::read_to_string(odd.join("nodes/A/redis.log"))?;
     if log.contains("Ready to accept connections") { Ok(()) } else { Err(log.into()) }
+}
+
+/// Root may write everywhere, and so may a lab that root starts, as with sudo in a user's checkout.
+fn foreign_directory() -> Trial {
+    let form = || {
+        let directory = tempfile::tempdir()?;
+        nix::unistd::chown(directory.path(), Some(SOMEBODY.into()), Some(SOMEBODY.into()))?;
+        finish_in(directory.path(), "form 1", Some(0)).map(drop)
+    };
+    let is_root = nix::unistd::geteuid().is_root();
+    trial("root_writes_into_a_users_directory", form).with_ignored_flag(!is_root)
 }
 
 fn tells(what: &str, parts: &[&str]) -> Result<(), Failed> {
