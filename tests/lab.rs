@@ -45,6 +45,9 @@ fn trials() -> Vec<Trial> {
         trial("a_binary_that_is_no_server_is_told", || {
             tells("refuse binary=/bin/ls", &["B: /bin/ls is neither Redis nor Valkey", "coreutils"])
         }),
+        trial("a_damaged_file_is_told", || {
+            tells("damaged", &["B ended with exit code 1 instead of starting", "Bad file format"])
+        }),
         trial("an_odd_path_holds_a_run", odd_path),
         foreign_directory(),
         trial("a_machine_without_namespaces_is_told", || {

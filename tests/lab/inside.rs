@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::io::{self, Write};
 use std::net::Ipv4Addr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use harness::evidence::{Clock, Event, FaultKind, Journal, NodeStatus, Recorder, RunDirectory};
@@ -46,6 +46,7 @@ async fn run(request: &str) -> Outcome {
         "faults" => faults(&directory).await,
         "join" => join(&directory).await,
         "refuse" => refuse(&directory, argument).await,
+        "damaged" => damaged(&directory).await,
         "no-namespaces" => no_namespaces(),
         "hold" => hold(&directory).await,
         _ => Err(format!("the lab cannot {what}").into()),
@@ -251,6 +252,32 @@ async fn refuse(directory: &RunDirectory, flaw: &str) -> Outcome {
     };
     say(&refused.err().map(|error: Box<dyn Error>| error.to_string()).unwrap_or_default());
     Ok(0)
+}
+
+/// Starts a server on files that it cannot read; says the error.
+async fn damaged(directory: &RunDirectory) -> Outcome {
+    let mut specs = nodes(3);
+    specs[1].config.insert("appendonly".to_owned(), "yes".to_owned());
+    let lab = raise(directory, &specs, STORAGE).await?;
+    lab.start_all().await?;
+    let node = NodeName::from("B");
+    fault::apply(FaultKind::Kill, &lab, &node, None).await?;
+    damage(lab.data_files(&node)?)?;
+    let refused = timeout(BOUND, fault::apply(FaultKind::Start, &lab, &node, None)).await?;
+    say(&refused.err().map(|error| error.to_string()).unwrap_or_default());
+    Ok(0)
+}
+
+/// Spoils the append-only file, which Redis 6.2 keeps beside the others and later servers in a directory.
+fn damage(files: Vec<PathBuf>) -> Result<(), Box<dyn Error>> {
+    for path in files {
+        if path.is_dir() {
+            damage(std::fs::read_dir(path)?.map(|entry| Ok(entry?.path())).collect::<io::Result<_>>()?)?;
+        } else if path.extension().is_some_and(|extension| extension == "aof") {
+            std::fs::write(path, "damaged")?;
+        }
+    }
+    Ok(())
 }
 
 /// Runs a cluster until the lab is ended from outside.
