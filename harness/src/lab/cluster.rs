@@ -107,7 +107,7 @@ impl Lab {
         self.clock.now()
     }
 
-    /// Starts a node's server and returns when it answers (at most 20 s). That the cluster is well is another matter.
+    /// Starts a node's server and returns when it answers and has read its files (at most 20 s). That the cluster is well is another matter.
     pub async fn start(&self, node: &NodeName) -> Result<(), LabError> {
         self.node(node)?.start().await
     }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use nix::sched::{CloneFlags, setns};
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
@@ -108,11 +108,18 @@ impl Node {
         LabError::WrongStatus { node: self.spec.name.clone(), doing: doing.to_owned(), status: self.status() }
     }
 
-    /// Starts the server and returns when it answers, be it that it is loading.
+    /// Starts the server and returns when it answers and has read its files, which it may refuse while it answers
+    /// already. One that still reads them after [`ANSWER_BOUND`] has started.
     pub(super) async fn start(self: &Arc<Self>) -> Result<(), LabError> {
         let mut ended = self.spawn()?;
+        let mut is_loading = false;
         let answering = async {
-            while answer(self.spec.address).await.is_err() {
+            loop {
+                match answer(self.spec.address).await {
+                    Ok(Answer::Ready) => break,
+                    Ok(Answer::Loading) => is_loading = true,
+                    Err(_) => {}
+                }
                 sleep(ANSWER_POLL).await;
             }
         };
@@ -123,6 +130,9 @@ impl Node {
                 Err(LabError::EndedAtStart { node, cause, log: self.last_log_lines(LOG_LINES) })
             }
             () = sleep(ANSWER_BOUND) => {
+                if is_loading {
+                    return Ok(());
+                }
                 Err(LabError::NotAnswering { node, within: ANSWER_BOUND, log: self.last_log_lines(LOG_LINES) })
             }
         }
@@ -255,12 +265,25 @@ fn asks_for(signal: Signal) -> Option<ExitCause> {
     }
 }
 
+/// What a starting server answers.
+enum Answer {
+    /// Anything but that it is loading.
+    Ready,
+    /// It reads its files, which may yet fail.
+    Loading,
+}
+
 /// Asks for any answer at all. A connection alone proves little: the kernel accepts it before the server has opened
 /// its files, which may yet fail.
-async fn answer(address: Address) -> io::Result<()> {
-    let mut stream = TcpStream::connect(address.0).await?;
+async fn answer(address: Address) -> io::Result<Answer> {
+    let mut stream = BufReader::new(TcpStream::connect(address.0).await?);
     stream.write_all(b"PING\r\n").await?;
-    stream.read_u8().await.map(drop)
+    let mut line = String::new();
+    match stream.read_line(&mut line).await? {
+        0 => Err(io::ErrorKind::UnexpectedEof.into()),
+        _ if line.starts_with("-LOADING") => Ok(Answer::Loading),
+        _ => Ok(Answer::Ready),
+    }
 }
 
 async fn exit_of(ended: &mut watch::Receiver<Option<ExitCause>>) -> ExitCause {
