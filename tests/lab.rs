@@ -15,6 +15,9 @@ use std::process::ExitCode;
 use harness::lab::{self, Sandbox, SandboxError, ServerBinary};
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
+/// A user, and a group, that need not have a name.
+const SOMEBODY: u32 = 54_321;
+
 fn main() -> ExitCode {
     lab::enter_if_asked(inside::main);
     if let Ok(directory) = std::env::var(leaks::HOLDER) {
@@ -42,6 +45,11 @@ fn trials() -> Vec<Trial> {
         trial("a_binary_that_is_no_server_is_told", || {
             tells("refuse binary=/bin/ls", &["B: /bin/ls is neither Redis nor Valkey", "coreutils"])
         }),
+        trial("a_damaged_file_is_told", || {
+            tells("damaged", &["B ended with exit code 1 instead of starting", "Bad file format"])
+        }),
+        trial("an_odd_path_holds_a_run", odd_path),
+        foreign_directory(),
         trial("a_machine_without_namespaces_is_told", || {
             tells("no-namespaces", &["cannot create a user namespace", "sysctl -w user.max_user_namespaces="])
         }),
@@ -71,21 +79,45 @@ fn full_disk() -> Trial {
 /// Starts a lab with what it shall do; its run directory is `directory`.
 fn start(what: &str, directory: &Path) -> Result<Sandbox, SandboxError> {
     let log = File::create(directory.join("lab.log")).map_err(SandboxError::Spawn)?;
-    Sandbox::spawn(&format!("{} {what}", directory.display()), log)
+    Sandbox::spawn(&format!("{what}\n{}", directory.display()), log)
 }
 
 /// Runs a lab to its end, which must be this exit code; what it said.
 fn finish(what: &str, code: Option<i32>) -> Result<String, Failed> {
     let directory = tempfile::tempdir()?;
-    let mut lab = start(what, directory.path())?;
+    let said = finish_in(directory.path(), what, code);
+    said.map_err(|error| {
+        format!("{}its directory is {}", error.message().unwrap_or_default(), directory.keep().display()).into()
+    })
+}
+
+fn finish_in(directory: &Path, what: &str, code: Option<i32>) -> Result<String, Failed> {
+    let mut lab = start(what, directory)?;
     let mut said = String::new();
     lab.take_events().ok_or("no events")?.read_to_string(&mut said)?;
     let status = lab.wait()?;
-    let log = std::fs::read_to_string(directory.path().join("lab.log"))?;
-    if status.code() == code {
-        return Ok(said);
-    }
-    Err(format!("{status}: {said}{log}its directory is {}", directory.keep().display()).into())
+    let log = std::fs::read_to_string(directory.join("lab.log"))?;
+    if status.code() == code { Ok(said) } else { Err(format!("{status}: {said}{log}").into()) }
+}
+
+fn odd_path() -> Result<(), Failed> {
+    let directory = tempfile::tempdir()?;
+    let odd = directory.path().join("it's a \"run\" \\ of caf\u{e9}s ");
+    std::fs::create_dir(&odd)?;
+    finish_in(&odd, "form 1", Some(0))?;
+    let log = std::fs::read_to_string(odd.join("nodes/A/redis.log"))?;
+    if log.contains("Ready to accept connections") { Ok(()) } else { Err(log.into()) }
+}
+
+/// Root may write everywhere, and so may a lab that root starts, as with sudo in a user's checkout.
+fn foreign_directory() -> Trial {
+    let form = || {
+        let directory = tempfile::tempdir()?;
+        nix::unistd::chown(directory.path(), Some(SOMEBODY.into()), Some(SOMEBODY.into()))?;
+        finish_in(directory.path(), "form 1", Some(0)).map(drop)
+    };
+    let is_root = nix::unistd::geteuid().is_root();
+    trial("root_writes_into_a_users_directory", form).with_ignored_flag(!is_root)
 }
 
 fn tells(what: &str, parts: &[&str]) -> Result<(), Failed> {

@@ -83,6 +83,22 @@ fn all_gone(processes: &BTreeSet<Identity>) -> Result<(), Failed> {
     }
 }
 
+/// Nothing but evidence is in the run directory, and none of the lab's mounts is to be seen outside.
+fn only_evidence(directory: &Path) -> Result<(), Failed> {
+    let mut left = BTreeSet::new();
+    for entry in fs::read_dir(directory)? {
+        left.insert(entry?.file_name().to_string_lossy().into_owned());
+    }
+    if !left.iter().eq(["events.jsonl", "lab.log", "nodes", "topology.jsonl"]) {
+        return Err(format!("the run directory holds {left:?}").into());
+    }
+    let mounts = fs::read_to_string("/proc/self/mountinfo")?;
+    match mounts.lines().find(|line| line.contains(" /proc/fs/A ")) {
+        None => Ok(()),
+        Some(mount) => Err(format!("still mounted: {mount}").into()),
+    }
+}
+
 pub(super) fn outer_killed() -> Result<(), Failed> {
     let directory = tempfile::tempdir()?;
     let mut holder = Command::new(std::env::current_exe()?)
@@ -94,7 +110,8 @@ pub(super) fn outer_killed() -> Result<(), Failed> {
     // SIGKILL, which the holder cannot handle.
     holder.kill()?;
     holder.wait()?;
-    all_gone(&processes?)
+    all_gone(&processes?)?;
+    only_evidence(directory.path())
 }
 
 fn held_by(holder: ChildStdout) -> Result<BTreeSet<Identity>, Failed> {
@@ -110,7 +127,8 @@ pub(super) fn stage_one_killed() -> Result<(), Failed> {
     let processes = processes(lab.id(), &namespace)?;
     kill(Pid::from_raw(lab.id()), Signal::SIGKILL)?;
     lab.wait()?;
-    all_gone(&processes)
+    all_gone(&processes)?;
+    only_evidence(directory.path())
 }
 
 pub(super) fn stage_two_killed() -> Result<(), Failed> {
@@ -126,7 +144,8 @@ pub(super) fn stage_two_killed() -> Result<(), Failed> {
     if status.signal() != Some(Signal::SIGKILL as i32) {
         return Err(format!("the lab's end looked like {status}").into());
     }
-    all_gone(&processes)
+    all_gone(&processes)?;
+    only_evidence(directory.path())
 }
 
 pub(super) fn dropped() -> Result<(), Failed> {
@@ -134,5 +153,6 @@ pub(super) fn dropped() -> Result<(), Failed> {
     let (lab, namespace) = start_holding(directory.path())?;
     let processes = processes(lab.id(), &namespace)?;
     drop(lab);
-    all_gone(&processes)
+    all_gone(&processes)?;
+    only_evidence(directory.path())
 }

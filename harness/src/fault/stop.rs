@@ -17,6 +17,8 @@ const EXIT_BOUND: Duration = Duration::from_secs(12);
 
 pub(super) async fn apply(lab: &Lab, node: &NodeName) -> Result<Applied, LabError> {
     let began = lab.signal(node, Signal::SIGTERM)?;
+    // Whatever the cause, the node is down, which is the fault. That it went in good order is not taken for granted: any
+    // cause but exit code 0 is in the journal as an exit that nobody asked for.
     let cause = lab.wait_exit(node, EXIT_BOUND).await?;
     Ok(Applied { began, proof: Some(format!("wait status: {cause}")) })
 }

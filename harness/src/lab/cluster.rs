@@ -26,6 +26,11 @@ use crate::vocab::{Instant, NodeName, Size};
 /// How long killed servers may take to be gone.
 const SHUTDOWN_BOUND: Duration = Duration::from_secs(5);
 
+/// Where the nodes' memory is mounted: a directory that is there on every Linux, that nothing in a lab needs, and under
+/// which no run directory and no server can lie. In a directory that the lab made, a killed lab would leave its mount
+/// point behind.
+const DATA: &str = "/proc/fs";
+
 /// The hosts and nodes of one run. There is one in a process, which must be process 1 of a sandbox.
 pub struct Lab {
     nodes: BTreeMap<NodeName, Arc<Node>>,
@@ -34,7 +39,6 @@ pub struct Lab {
     clients: Vec<ClientHost>,
     clock: Clock,
     statuses: Arc<Statuses>,
-    data: PathBuf,
 }
 
 impl Lab {
@@ -53,28 +57,27 @@ impl Lab {
         raise_file_limit().map_err(file("raise the limit of open files of", "/proc/self"))?;
         let ips: Vec<_> = nodes.iter().map(|node| node.address.ip()).chain(clients.iter().copied()).collect();
         let mut hosts = network::raise(&ips).await?.into_iter();
-        let data = directory.path().join("data");
         let statuses = nodes.iter().map(|node| (node.name.clone(), NodeStatus::Down)).collect();
         let statuses = Arc::new(watch::Sender::new(statuses));
         let mut raised = BTreeMap::new();
         for ((spec, binary), host) in nodes.iter().zip(binaries).zip(hosts.by_ref()) {
             let evidence = (directory.clone(), journal.clone());
-            let node = Node::new((spec.clone(), binary, host), &data, evidence, Arc::clone(&statuses));
+            let node = Node::new((spec.clone(), binary, host), Path::new(DATA), evidence, Arc::clone(&statuses));
             raised.insert(spec.name.clone(), Arc::new(node));
         }
         let clients = hosts.map(client).collect::<Result<_, _>>()?;
         let order = nodes.iter().map(|node| node.name.clone()).collect();
-        let lab = Self { nodes: raised, order, clients, clock: journal.clock(), statuses, data };
+        let lab = Self { nodes: raised, order, clients, clock: journal.clock(), statuses };
         lab.furnish(nodes, storage)?;
         Ok(lab)
     }
 
     /// Gives every node its data directory and its configuration.
     fn furnish(&self, nodes: &[NodeSpec], storage: Size) -> Result<(), LabError> {
-        // One mount over all of them: outside the lab, a single empty directory is to be seen.
-        mount_memory(&self.data, None)?;
+        mount_memory(Path::new(DATA), None)?;
         for node in self.nodes.values() {
             let name = &node.spec.name;
+            fs::create_dir(&node.data).map_err(file("make the directory", &node.data))?;
             mount_memory(&node.data, Some(storage))?;
             let state = nodes_conf(nodes, name, node.binary.version);
             fs::write(node.data.join(NODES_CONF), state).map_err(|source| LabError::Storage {
@@ -104,7 +107,7 @@ impl Lab {
         self.clock.now()
     }
 
-    /// Starts a node's server and returns when it answers (at most 20 s). That the cluster is well is another matter.
+    /// Starts a node's server and returns when it answers and has read its files (at most 20 s). That the cluster is well is another matter.
     pub async fn start(&self, node: &NodeName) -> Result<(), LabError> {
         self.node(node)?.start().await
     }
@@ -116,7 +119,7 @@ impl Lab {
 
     /// Sends a signal to a node's server; returns the instant just before.
     ///
-    /// An exit after SIGKILL or SIGTERM counts as expected; SIGSTOP and SIGCONT change the node's status.
+    /// After SIGKILL, death by it counts as expected, and after SIGTERM the exit code 0; SIGSTOP and SIGCONT change the node's status.
     pub fn signal(&self, node: &NodeName, signal: Signal) -> Result<Instant, LabError> {
         self.node(node)?.signal(signal)
     }
@@ -191,9 +194,7 @@ impl Lab {
             }
         };
         join_all(self.nodes().cloned().map(end)).await;
-        if umount2(&self.data, MntFlags::MNT_DETACH).is_ok() {
-            let _ = fs::remove_dir(&self.data);
-        }
+        let _ = umount2(DATA, MntFlags::MNT_DETACH);
     }
 }
 
@@ -222,7 +223,6 @@ fn client(host: Host) -> Result<ClientHost, LabError> {
 
 /// Mounts memory at `path`, which nobody outside the lab sees. Without a size it is the kernel's default.
 fn mount_memory(path: &Path, size: Option<Size>) -> Result<(), LabError> {
-    fs::create_dir_all(path).map_err(file("make the directory", path))?;
     // To the kernel, 0 bytes mean no limit at all.
     let options = size.map(|size| format!("size={},mode=700", size.bytes.max(1)));
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;

@@ -1,6 +1,7 @@
 //! The text of a node's `redis.conf` and of the `nodes.conf` that it wakes up with.
 
 use std::fmt::Write as _;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use super::{NodeSpec, ServerVersion};
@@ -64,8 +65,8 @@ pub fn redis_conf(node: &NodeSpec, data: &Path, log: &Path) -> String {
     say("bind", &node.address.ip().to_string());
     say("protected-mode", "no");
     say("daemonize", "no");
-    say("dir", &quoted(&data.to_string_lossy()));
-    say("logfile", &quoted(&log.to_string_lossy()));
+    say("dir", &quoted(data.as_os_str().as_bytes()));
+    say("logfile", &quoted(log.as_os_str().as_bytes()));
     say("loglevel", "verbose");
     say("cluster-enabled", "yes");
     say("cluster-config-file", NODES_CONF);
@@ -124,19 +125,24 @@ pub fn nodes_conf(nodes: &[NodeSpec], myself: &NodeName, version: ServerVersion)
 /// A directive's value as the file needs it: as written, so that it may be several words (`normal 0 0 0`).
 fn argument(value: &str) -> String {
     let plain = !value.trim().is_empty() && !value.contains(char::is_control);
-    if plain { value.to_owned() } else { quoted(value) }
+    if plain { value.to_owned() } else { quoted(value.as_bytes()) }
 }
 
 /// Text as one word, in the quotes that `sdssplitargs` (Redis `sds.c`) takes off again.
-fn quoted(text: &str) -> String {
+fn quoted(text: &[u8]) -> String {
     let mut word = String::from("\"");
-    for character in text.chars() {
-        match character {
-            '"' | '\\' => word.extend(['\\', character]),
-            '\n' => word.push_str("\\n"),
-            '\r' => word.push_str("\\r"),
-            '\t' => word.push_str("\\t"),
-            _ => word.push(character),
+    for chunk in text.utf8_chunks() {
+        for character in chunk.valid().chars() {
+            match character {
+                '"' | '\\' => word.extend(['\\', character]),
+                '\n' => word.push_str("\\n"),
+                '\r' => word.push_str("\\r"),
+                '\t' => word.push_str("\\t"),
+                _ => word.push(character),
+            }
+        }
+        for byte in chunk.invalid() {
+            let _ = write!(word, "\\x{byte:02x}");
         }
     }
     word.push('"');
@@ -183,6 +189,11 @@ mod tests {
     #[case("no\nport 7000", "\"no\\nport 7000\"")]
     fn a_value_stays_one_line(#[case] value: &str, #[case] written: &str) {
         assert_eq!(argument(value), written);
+    }
+
+    #[test]
+    fn a_path_need_not_be_text() {
+        assert_eq!(quoted(b"/a\xff\n/\xc3\xa9"), "\"/a\\xff\\n/\u{e9}\"");
     }
 
     #[rstest]

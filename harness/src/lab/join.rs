@@ -1,8 +1,9 @@
 //! Introducing an empty server to a cluster that holds its host's former server for failed.
 
+use std::future::Future;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::admin::{Admin, Peer};
 use super::node::Node;
@@ -29,28 +30,44 @@ struct Newcomer<'a> {
 /// See [`Lab::join`].
 pub(super) async fn join(lab: &Lab, name: &NodeName, replica_of: &NodeName) -> Result<String, LabError> {
     let deadline = Instant::now() + JOIN_BOUND;
-    let newcomer = Newcomer::find(lab, name, replica_of).await?;
-    let master_ip = lab.node(replica_of)?.spec.address.0;
-    newcomer.admin.cluster(&["MEET", &master_ip.ip().to_string(), &master_ip.port().to_string()]).await?;
-    loop {
-        let last_state = match newcomer.progress().await {
-            Ok(None) => break,
-            Ok(Some(missing)) => missing,
-            // Forgetting or replicating is refused as long as gossip is under way.
-            Err(error) => error.to_string(),
-        };
-        if Instant::now() > deadline {
-            let (node, master) = (name.clone(), replica_of.clone());
-            return Err(LabError::NotJoined { node, master, within: JOIN_BOUND, last_state });
-        }
-        sleep(JOIN_POLL).await;
-    }
+    let too_late = |last_state| {
+        let (node, master) = (name.clone(), replica_of.clone());
+        LabError::NotJoined { node, master, within: JOIN_BOUND, last_state }
+    };
+    let Ok(met) = timeout_at(deadline, Newcomer::meet(lab, name, replica_of)).await else {
+        return Err(too_late("the running nodes have not all told their ids".to_owned()));
+    };
+    let newcomer = met?;
+    repeat(deadline, || newcomer.progress()).await.map_err(too_late)?;
     newcomer.node.set_identity(newcomer.id);
     Ok(format!("{} other running nodes know it as a replica of {replica_of}", newcomer.others.len()))
 }
 
+/// Repeats a step until it has nothing missing, or until `deadline`, which cuts a step that is under way. Fails with
+/// what the latest finished step said.
+async fn repeat<F>(deadline: Instant, mut step: impl FnMut() -> F) -> Result<(), String>
+where
+    F: Future<Output = Result<Option<String>, LabError>>,
+{
+    let mut last_state = "the first round of questions was not answered".to_owned();
+    let done = async {
+        loop {
+            last_state = match step().await {
+                Ok(None) => break,
+                Ok(Some(missing)) => missing,
+                // Forgetting or replicating is refused as long as gossip is under way.
+                Err(error) => error.to_string(),
+            };
+            sleep(JOIN_POLL).await;
+        }
+    };
+    let in_time = timeout_at(deadline, done).await;
+    in_time.map_err(|_| last_state)
+}
+
 impl<'a> Newcomer<'a> {
-    async fn find(lab: &'a Lab, name: &NodeName, replica_of: &NodeName) -> Result<Self, LabError> {
+    /// Asks everybody for their ids and introduces the newcomer to its master to be.
+    async fn meet(lab: &'a Lab, name: &NodeName, replica_of: &NodeName) -> Result<Self, LabError> {
         let (node, master) = (lab.node(name)?, lab.node(replica_of)?);
         for needed in [node, master] {
             if needed.status() != NodeStatus::Running {
@@ -65,7 +82,9 @@ impl<'a> Newcomer<'a> {
         }
         let admin = Admin::connect(node).await?;
         let id = admin.id().await?;
+        let address = master.spec.address.0;
         let master = Admin::connect(master).await?.id().await?;
+        admin.cluster(&["MEET", &address.ip().to_string(), &address.port().to_string()]).await?;
         Ok(Self { node, admin, id, former: node.identity(), master, others })
     }
 
@@ -107,5 +126,40 @@ impl<'a> Newcomer<'a> {
     fn is_former(&self, peer: &Peer) -> bool {
         let at_its_address = peer.ip == self.node.spec.address.ip().to_string();
         peer.id != self.id && !peer.handshake && (at_its_address || peer.id == self.former)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_step_that_hangs_is_cut_and_the_one_before_is_told() {
+        let mut steps = 0;
+        let begin = Instant::now();
+        let end = repeat(begin + Duration::from_millis(200), || {
+            steps += 1;
+            let hangs = steps == 3;
+            async move {
+                if hangs {
+                    sleep(Duration::from_mins(1)).await;
+                }
+                Ok(Some(format!("step {steps}")))
+            }
+        });
+        assert_eq!(end.await, Err("step 2".to_owned()));
+        assert!(begin.elapsed() < Duration::from_secs(30));
+    }
+
+    #[tokio::test]
+    async fn errors_are_tried_again() {
+        let mut steps = 0;
+        let end = repeat(Instant::now() + Duration::from_mins(1), || {
+            steps += 1;
+            let refused = (steps == 1).then_some(LabError::NoSuchClient(0));
+            async move { refused.map_or(Ok(None), Err) }
+        });
+        assert_eq!(end.await, Ok(()));
+        assert_eq!(steps, 2);
     }
 }

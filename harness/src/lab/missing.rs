@@ -122,6 +122,10 @@ pub(super) fn explain(need: Need, error: Errno, settings: Settings) -> Missing {
             "AppArmor denies capabilities in user namespaces of unprivileged processes (Ubuntu 23.10 and later)",
             "sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0, or an AppArmor profile with `userns,`",
         ),
+        _ if refused && settings.root && need == Need::UserMapping => (
+            "root without the capability CAP_SETFCAP may not map itself (Linux 5.12 and later), as after --cap-drop",
+            "docker run --cap-add SETFCAP, or --user 1000: an ordinary user needs no capability",
+        ),
         _ if need == Need::Forwarding => ("/proc/sys/net is read-only, as in a container", CONTAINER),
         _ if refused && settings.filtered => ("a seccomp filter forbids it, as in a container", CONTAINER),
         _ if need == Need::Network => (
@@ -156,6 +160,7 @@ mod tests {
     #[case(Need::UserMapping, Errno::EACCES, UBUNTU, "kernel.apparmor_restrict_unprivileged_userns=0")]
     #[case(Need::UserNamespace, Errno::ENOSPC, NONE_LEFT, "user.max_user_namespaces=15000")]
     #[case(Need::UserNamespace, Errno::EPERM, DOCKER, "seccomp=unconfined")]
+    #[case(Need::UserMapping, Errno::EPERM, DOCKER, "--cap-add SETFCAP")]
     #[case(Need::Forwarding, Errno::EROFS, DOCKER, "systempaths=unconfined")]
     #[case(Need::Network, Errno::EOPNOTSUPP, UBUNTU, "modprobe veth")]
     #[case(Need::UserNamespace, Errno::EINVAL, UBUNTU, "CONFIG_USER_NS")]

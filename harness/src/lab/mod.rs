@@ -18,6 +18,7 @@ mod sandbox;
 mod server;
 mod spec;
 mod stage;
+mod user;
 
 pub use client_host::ClientHost;
 pub use cluster::Lab;

@@ -13,7 +13,7 @@ use std::time::Duration;
 use nix::sched::{CloneFlags, setns};
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
@@ -55,8 +55,8 @@ pub(super) struct Node {
 #[derive(Clone)]
 pub(super) struct Process {
     pid: Pid,
-    /// The strongest signal sent that is meant to end it.
-    ending: Option<Signal>,
+    /// How it may end, after the signals that were sent to end it.
+    asked: Vec<ExitCause>,
     ended: watch::Receiver<Option<ExitCause>>,
 }
 
@@ -108,11 +108,18 @@ impl Node {
         LabError::WrongStatus { node: self.spec.name.clone(), doing: doing.to_owned(), status: self.status() }
     }
 
-    /// Starts the server and returns when it answers, be it that it is loading.
+    /// Starts the server and returns when it answers and has read its files, which it may refuse while it answers
+    /// already. One that still reads them after [`ANSWER_BOUND`] has started.
     pub(super) async fn start(self: &Arc<Self>) -> Result<(), LabError> {
         let mut ended = self.spawn()?;
+        let mut is_loading = false;
         let answering = async {
-            while answer(self.spec.address).await.is_err() {
+            loop {
+                match answer(self.spec.address).await {
+                    Ok(Answer::Ready) => break,
+                    Ok(Answer::Loading) => is_loading = true,
+                    Err(_) => {}
+                }
                 sleep(ANSWER_POLL).await;
             }
         };
@@ -123,6 +130,9 @@ impl Node {
                 Err(LabError::EndedAtStart { node, cause, log: self.last_log_lines(LOG_LINES) })
             }
             () = sleep(ANSWER_BOUND) => {
+                if is_loading {
+                    return Ok(());
+                }
                 Err(LabError::NotAnswering { node, within: ANSWER_BOUND, log: self.last_log_lines(LOG_LINES) })
             }
         }
@@ -151,7 +161,7 @@ impl Node {
             binary: self.binary.path.clone(),
             source,
         })?;
-        *process = Some(Process { pid, ending: None, ended: ended.clone() });
+        *process = Some(Process { pid, asked: Vec::new(), ended: ended.clone() });
         Ok(ended)
     }
 
@@ -180,13 +190,8 @@ impl Node {
     }
 
     fn record_exit(&self, cause: ExitCause) {
-        let ending = self.process().as_ref().and_then(|process| process.ending);
-        let expected = match ending {
-            // Killed by somebody else (the kernel, out of memory) it would look the same only with the same signal.
-            Some(Signal::SIGKILL) => cause == ExitCause::Signal(Signal::SIGKILL as i32),
-            Some(_) => true,
-            None => false,
-        };
+        // Killed by somebody else (the kernel, out of memory) it would look the same only with the same signal.
+        let expected = self.process().as_ref().is_some_and(|process| process.asked.contains(&cause));
         self.set_status(NodeStatus::Down);
         self.journal.record(What::NodeExited { node: self.spec.name.clone(), cause, expected });
     }
@@ -197,9 +202,7 @@ impl Node {
         let doing = format!("send {signal} to");
         let alive = process.as_mut().filter(|process| process.ended.borrow().is_none());
         let Some(process) = alive else { return Err(self.wrong_status(&doing)) };
-        if matches!(signal, Signal::SIGKILL | Signal::SIGTERM) {
-            process.ending = Some(signal);
-        }
+        process.asked.extend(asks_for(signal));
         let began = self.journal.clock().now();
         let sent = reaper::signal(process.pid, signal);
         sent.map_err(|error| LabError::Signal { node: self.spec.name.clone(), signal, source: error.into() })?;
@@ -252,12 +255,35 @@ impl Node {
     }
 }
 
+/// How a healthy server ends after this signal, if it ends.
+fn asks_for(signal: Signal) -> Option<ExitCause> {
+    match signal {
+        Signal::SIGKILL => Some(ExitCause::Signal(signal as i32)),
+        // So do Redis 6.2 to 8.0 and Valkey 8.0 to 9.1, with and without files to save.
+        Signal::SIGTERM => Some(ExitCause::Code(0)),
+        _ => None,
+    }
+}
+
+/// What a starting server answers.
+enum Answer {
+    /// Anything but that it is loading.
+    Ready,
+    /// It reads its files, which may yet fail.
+    Loading,
+}
+
 /// Asks for any answer at all. A connection alone proves little: the kernel accepts it before the server has opened
 /// its files, which may yet fail.
-async fn answer(address: Address) -> io::Result<()> {
-    let mut stream = TcpStream::connect(address.0).await?;
+async fn answer(address: Address) -> io::Result<Answer> {
+    let mut stream = BufReader::new(TcpStream::connect(address.0).await?);
     stream.write_all(b"PING\r\n").await?;
-    stream.read_u8().await.map(drop)
+    let mut line = String::new();
+    match stream.read_line(&mut line).await? {
+        0 => Err(io::ErrorKind::UnexpectedEof.into()),
+        _ if line.starts_with("-LOADING") => Ok(Answer::Loading),
+        _ => Ok(Answer::Ready),
+    }
 }
 
 async fn exit_of(ended: &mut watch::Receiver<Option<ExitCause>>) -> ExitCause {

@@ -13,19 +13,19 @@ use std::process::{Command, ExitStatus};
 use std::sync::LazyLock;
 use std::thread;
 
-use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::{SigSet, Signal, raise};
-use nix::unistd::{getegid, geteuid, getppid, setsid};
+use nix::unistd::{getppid, setsid};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use super::missing::{Missing, Need, Settings, explain};
 use super::network;
 use super::sandbox::OWN_PROGRAM;
+use super::user::{self, errno};
 
 /// Says which stage of a lab this process is; not set in any other process.
 pub(super) const STAGE: &str = "REDIS_HARNESS_LAB_STAGE";
@@ -97,11 +97,7 @@ fn stage_one() -> Result<ExitStatus, Missing> {
     // Read before `unshare`: what the new user may read about the old one is up to the kernel.
     let settings = Settings::read();
     let refused = |need| move |error| explain(need, error, settings);
-    let (user, group) = (geteuid(), getegid());
-    unshare(CloneFlags::CLONE_NEWUSER).map_err(refused(Need::UserNamespace))?;
-    write("/proc/self/setgroups", "deny").map_err(refused(Need::UserMapping))?;
-    write("/proc/self/uid_map", &format!("0 {user} 1")).map_err(refused(Need::UserMapping))?;
-    write("/proc/self/gid_map", &format!("0 {group} 1")).map_err(refused(Need::UserMapping))?;
+    user::enter_namespace().map_err(|(need, error)| explain(need, error, settings))?;
     unshare(
         CloneFlags::CLONE_NEWNS
             | CloneFlags::CLONE_NEWPID
@@ -115,7 +111,7 @@ fn stage_one() -> Result<ExitStatus, Missing> {
     if std::env::var(PARENT).ok() != Some(getppid().to_string()) {
         std::process::exit(i32::from(EXIT_NO_LAB));
     }
-    let started = start_stage_two().map_err(|error| io_errno(&error));
+    let started = start_stage_two().map_err(|error| errno(&error));
     started.map_err(refused(Need::FirstProcess))
 }
 
@@ -213,9 +209,5 @@ fn hold_lifeline() -> Infallible {
 }
 
 fn write(path: &str, text: &str) -> nix::Result<()> {
-    fs::write(path, text).map_err(|error| io_errno(&error))
-}
-
-fn io_errno(error: &io::Error) -> Errno {
-    error.raw_os_error().map_or(Errno::UnknownErrno, Errno::from_raw)
+    fs::write(path, text).map_err(|error| errno(&error))
 }
