@@ -221,6 +221,9 @@ pub struct LoadTotals {
     pub unknown: u64,
     /// Attempts that did not end ok, by kind. One operation may have several.
     pub attempt_errors: BTreeMap<ErrorKind, u64>,
+    /// The first error reply of each kind, in the server's own words.
+    #[serde(default)]
+    pub error_replies: BTreeMap<ErrorKind, String>,
     /// Operations of an open loop whose time had come when the load was stopped, but that no worker was free to begin.
     #[serde(default)]
     pub not_started: u64,

@@ -49,34 +49,68 @@ fn has(case: &Case<'_>, wanted: impl Fn(&What) -> bool) -> bool {
     case.evidence.events.iter().any(|event| wanted(&event.what))
 }
 
+const COMPLETE: &str = "the run was carried through";
+
 fn complete(case: &Case<'_>) -> Assumption {
-    let aborted = case.evidence.events.iter().find_map(|event| match &event.what {
-        What::Aborted { reason } => Some(reason.clone()),
-        _ => None,
-    });
-    let wrong = match aborted {
+    let wrong = match aborted(case) {
         Some(reason) => Some(format!("the run was aborted: {reason}")),
-        None if has(case, |what| matches!(what, What::Interrupted)) => Some("interrupted".to_owned()),
+        None if has(case, |what| matches!(what, What::Interrupted)) => Some("the run was interrupted".to_owned()),
         None if !has(case, |what| matches!(what, What::Ended)) => Some("the evidence breaks off".to_owned()),
         None => None,
     };
-    assume("the run was carried through", wrong.is_none(), wrong.unwrap_or_else(|| "to its end".to_owned()))
+    assume(COMPLETE, wrong.is_none(), wrong.unwrap_or_else(|| "to its end".to_owned()))
 }
+
+fn aborted<'a>(case: &Case<'a>) -> Option<&'a str> {
+    case.evidence.events.iter().find_map(|event| match &event.what {
+        What::Aborted { reason } => Some(reason.as_str()),
+        _ => None,
+    })
+}
+
+/// Why a run ended before there was a cluster; none if there was one.
+pub(super) fn untested(case: &Case<'_>) -> Option<String> {
+    if has(case, |what| matches!(what, What::Formed)) {
+        return None;
+    }
+    let complete = complete(case);
+    Some(match aborted(case) {
+        Some(reason) => reason.to_owned(),
+        None if complete.holds => "the cluster never formed".to_owned(),
+        None => format!("{} before the cluster had formed", complete.detail),
+    })
+}
+
+/// The one assumption of a run without a cluster.
+pub(super) fn never_formed() -> Assumption {
+    assume(HEALTHY, false, "it never formed")
+}
+
+/// Why a broken assumption leaves nothing to be told.
+pub(super) fn in_words(broken: &Assumption) -> String {
+    let Assumption { assumed, detail, .. } = broken;
+    if assumed == COMPLETE {
+        format!("It cannot be told: {detail}")
+    } else {
+        format!("It cannot be told: it does not hold that {assumed} ({detail}).")
+    }
+}
+
+const HEALTHY: &str = "the cluster was formed and healthy when the load began";
 
 fn healthy_at_start(case: &Case<'_>) -> Assumption {
     let at = case.windows.whole.start;
     let formed = case.evidence.events.iter().find(|event| matches!(event.what, What::Formed)).map(|event| event.at);
-    let assumed = "the cluster was formed and healthy when the load began";
     match formed {
-        None => assume(assumed, false, "it never formed"),
+        None => never_formed(),
         // Without a load nothing waits for the formation, and the whole begins before it.
         Some(formed) if formed > at && !case.plan.loads.is_empty() => {
-            assume(assumed, false, format!("it formed at {formed}, the load began at {at}"))
+            assume(HEALTHY, false, format!("it formed at {formed}, the load began at {at}"))
         }
         Some(formed) if !calm_about(case, at.max(formed)) => {
-            assume(assumed, false, "it was not settled and serving every slot")
+            assume(HEALTHY, false, "it was not settled and serving every slot")
         }
-        Some(formed) => assume(assumed, true, format!("formed at {formed}")),
+        Some(formed) => assume(HEALTHY, true, format!("formed at {formed}")),
     }
 }
 
