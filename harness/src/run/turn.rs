@@ -1,9 +1,10 @@
 //! Taking turns on the machine: a run that measures time may not share it with another.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -33,7 +34,7 @@ pub struct Turn(#[expect(dead_code, reason = "held for its lock")] File);
 /// The longest anyone waits for a turn: longer than the longest suite.
 const PATIENCE: Duration = Duration::from_hours(1);
 
-/// A lock cannot be waited for with a bound, so it is asked for again this often.
+/// How often whoever waits looks whether it is still to wait.
 const POLL: Duration = Duration::from_millis(50);
 
 /// Nobody needs to know of a shorter wait.
@@ -67,12 +68,8 @@ pub enum TurnError {
 /// waits stands in a queue, so that runs together, which come and go, do not keep one out that wants to be alone.
 pub fn take_turn(sharing: Sharing, cancel: &Cancel, on_wait: impl FnOnce()) -> Result<Turn, TurnError> {
     let mut wait = Wait { cancel, on_wait: Some(on_wait), began: Instant::now() };
-    let _head_of_the_queue = wait.lock("redis-harness.queue", File::try_lock)?;
-    let lock = match sharing {
-        Sharing::Alone => File::try_lock,
-        Sharing::Together => File::try_lock_shared,
-    };
-    wait.lock("redis-harness.lock", lock).map(Turn)
+    let _head_of_the_queue = wait.lock("redis-harness.queue", Sharing::Alone)?;
+    wait.lock("redis-harness.lock", sharing).map(Turn)
 }
 
 struct Wait<'a, F> {
@@ -82,28 +79,37 @@ struct Wait<'a, F> {
 }
 
 impl<F: FnOnce()> Wait<'_, F> {
-    /// The file of that name, once `lock` has locked it.
-    fn lock(&mut self, name: &str, lock: fn(&File) -> Result<(), TryLockError>) -> Result<File, TurnError> {
+    /// The file of that name, locked.
+    fn lock(&mut self, name: &str, sharing: Sharing) -> Result<File, TurnError> {
         let path = std::env::temp_dir().join(name);
         let failed = |source| TurnError::Lock { path: path.clone(), source };
         let file = open(&path).map_err(failed)?;
+        // The kernel has no bound for waiting and no way to be interrupted, so a thread waits. When it is too late, the
+        // lock goes with the file that nobody takes.
+        let (sender, locked) = mpsc::channel();
+        let wait = move || {
+            let locked = match sharing {
+                Sharing::Alone => file.lock(),
+                Sharing::Together => file.lock_shared(),
+            };
+            let _ = sender.send(locked.map(|()| file));
+        };
+        thread::Builder::new().name("turn".to_owned()).spawn(wait).map_err(failed)?;
         loop {
-            match lock(&file) {
-                Ok(()) => return Ok(file),
-                Err(TryLockError::Error(error)) => return Err(failed(error)),
-                Err(TryLockError::WouldBlock) if self.cancel.is_cancelled() => return Err(TurnError::Interrupted),
-                Err(TryLockError::WouldBlock) if self.began.elapsed() > PATIENCE => {
-                    return Err(TurnError::Overdue { path });
-                }
-                Err(TryLockError::WouldBlock) => {
-                    if self.began.elapsed() > WORTH_TELLING
-                        && let Some(on_wait) = self.on_wait.take()
-                    {
-                        on_wait();
-                    }
-                    thread::sleep(POLL);
-                }
+            match locked.recv_timeout(POLL) {
+                Ok(file) => return file.map_err(failed),
+                Err(_) if self.cancel.is_cancelled() => return Err(TurnError::Interrupted),
+                Err(_) if self.began.elapsed() > PATIENCE => return Err(TurnError::Overdue { path }),
+                Err(_) => self.tell(),
             }
+        }
+    }
+
+    fn tell(&mut self) {
+        if self.began.elapsed() > WORTH_TELLING
+            && let Some(on_wait) = self.on_wait.take()
+        {
+            on_wait();
         }
     }
 }
