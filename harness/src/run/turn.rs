@@ -67,18 +67,18 @@ pub enum TurnError {
 /// The locks are empty files that all users of the machine share; the kernel releases them with the process. Whoever
 /// waits stands in a queue, so that runs together, which come and go, do not keep one out that wants to be alone.
 pub fn take_turn(sharing: Sharing, cancel: &Cancel, on_wait: impl FnOnce()) -> Result<Turn, TurnError> {
-    let mut wait = Wait { cancel, on_wait: Some(on_wait), began: Instant::now() };
-    let _head_of_the_queue = wait.lock("redis-harness.queue", Sharing::Alone)?;
-    wait.lock("redis-harness.lock", sharing).map(Turn)
+    let mut queuing = Queuing { cancel, on_wait: Some(on_wait), began: Instant::now() };
+    let _head_of_the_queue = queuing.lock("redis-harness.queue", Sharing::Alone)?;
+    queuing.lock("redis-harness.lock", sharing).map(Turn)
 }
 
-struct Wait<'a, F> {
+struct Queuing<'a, F> {
     cancel: &'a Cancel,
     on_wait: Option<F>,
     began: Instant,
 }
 
-impl<F: FnOnce()> Wait<'_, F> {
+impl<F: FnOnce()> Queuing<'_, F> {
     /// The file of that name, locked.
     fn lock(&mut self, name: &str, sharing: Sharing) -> Result<File, TurnError> {
         let path = std::env::temp_dir().join(name);
