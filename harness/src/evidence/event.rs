@@ -128,7 +128,20 @@ pub enum What {
     /// The user interrupted the run.
     Interrupted,
     /// The evidence is complete.
-    Ended,
+    Ended {
+        /// How much of it there is; none where nobody counted.
+        #[serde(default)]
+        recorded: Option<Recorded>,
+    },
+}
+
+/// How much a run recorded, so that evidence which lost some later is not taken for all of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recorded {
+    /// Lines of `events.jsonl` before the last one.
+    pub events: u64,
+    /// Lines of `topology.jsonl`.
+    pub views: u64,
 }
 
 /// How a server process ended.
@@ -221,6 +234,9 @@ pub struct LoadTotals {
     pub unknown: u64,
     /// Attempts that did not end ok, by kind. One operation may have several.
     pub attempt_errors: BTreeMap<ErrorKind, u64>,
+    /// The first error reply of each kind, in the server's own words.
+    #[serde(default)]
+    pub error_replies: BTreeMap<ErrorKind, String>,
     /// Operations of an open loop whose time had come when the load was stopped, but that no worker was free to begin.
     #[serde(default)]
     pub not_started: u64,

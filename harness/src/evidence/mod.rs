@@ -10,7 +10,7 @@ mod run_directory;
 mod run_info;
 mod topology;
 
-pub use event::{Event, ExitCause, FaultKind, LoadTotals, Progress, What};
+pub use event::{Event, ExitCause, FaultKind, LoadTotals, Progress, Recorded, What};
 pub use history::{
     ErrorKind, HISTORY_MAGIC, HistoryReader, HistoryWriter, LoadIndex, NO_WORKER, Operation, OperationKind, Outcome,
     Value,

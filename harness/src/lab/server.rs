@@ -126,7 +126,7 @@ pub enum ServerError {
         path: PathBuf,
         /// How it ended.
         status: ExitStatus,
-        /// The beginning of what it printed.
+        /// The first line of what it printed.
         printed: String,
     },
     /// The server is older than the harness knows.
@@ -192,11 +192,11 @@ fn ask_version(path: &Path) -> Result<ServerVersion, ServerError> {
     let mut text = Vec::new();
     printed.rewind().map_err(cannot)?;
     printed.take(PRINTED_BYTES_MAX).read_to_end(&mut text).map_err(cannot)?;
-    let text = String::from_utf8_lossy(&text).trim().to_owned();
+    let text = String::from_utf8_lossy(&text);
     text.parse().map_err(|()| ServerError::NotAServer {
         path: path.to_owned(),
         status,
-        printed: if text.is_empty() { "nothing".to_owned() } else { text },
+        printed: text.trim().lines().next().unwrap_or("nothing").to_owned(),
     })
 }
 

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::connection::{Connection, Patience};
 use super::op::{Answer, Command};
-use super::resp::push_command;
+use super::resp::{Reply, push_command};
 use super::routing::RouteIndex;
 use super::shared::Shared;
 use crate::evidence::{ErrorKind, Operation, Outcome};
@@ -163,6 +163,9 @@ impl Client {
         let (mut answer, mut replied, before) = (Command::UNANSWERED, false, usize::from(asking));
         let exchange = connection.exchange(&self.request, before + command.replies(), |position, reply| {
             replied = true;
+            if let Reply::Error(text) = reply {
+                self.shared.error_replied(text);
+            }
             if let Some(position) = position.checked_sub(before) {
                 answer = command.classify(position, reply, answer);
             }

@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use super::keys::{KeySet, KeySpace};
+use super::op::error_kind;
 use super::recorder::Outbox;
 use super::routing::{RouteIndex, Routes, ask};
 use super::tally::Tally;
@@ -67,6 +68,15 @@ impl Shared {
     /// Counts an attempt that did not end ok.
     pub(crate) fn attempt_failed(&self, kind: ErrorKind) {
         self.tally.borrow_mut().attempt_failed(kind);
+    }
+
+    /// Keeps what an error reply says, if it is the first of its kind.
+    pub(crate) fn error_replied(&self, text: &[u8]) {
+        let kind = error_kind(text);
+        // These say where to go, not what is wrong.
+        if !matches!(kind, ErrorKind::Moved | ErrorKind::Ask) {
+            self.tally.borrow_mut().error_replied(kind, text);
+        }
     }
 
     /// Begins to ask who owns what, unless that goes on already or was done just now.

@@ -9,6 +9,9 @@ use crate::vocab::Instant;
 /// Slow operations that are told one by one in an interval; a stall must not flood the journal.
 const SLOW_EVENTS_MAX: u64 = 50;
 
+/// How much of an error reply is kept, in bytes.
+const ERROR_REPLY_BYTES_MAX: usize = 300;
+
 /// What a load counts while it runs.
 pub(crate) struct Tally {
     load: String,
@@ -73,6 +76,14 @@ impl Tally {
     /// Counts an attempt that did not end ok.
     pub(crate) fn attempt_failed(&mut self, kind: ErrorKind) {
         *self.totals.attempt_errors.entry(kind).or_default() += 1;
+    }
+
+    /// Keeps the first error reply of each kind.
+    pub(crate) fn error_replied(&mut self, kind: ErrorKind, text: &[u8]) {
+        self.totals.error_replies.entry(kind).or_insert_with(|| {
+            let text = String::from_utf8_lossy(&text[..text.len().min(ERROR_REPLY_BYTES_MAX)]);
+            text.chars().filter(|character| !character.is_control()).collect()
+        });
     }
 
     /// Counts operations whose time had come when the load was stopped, but that were not begun.
@@ -163,6 +174,22 @@ mod tests {
         assert_eq!((progress.ok, progress.p50_ms), (0, None));
         assert_eq!((tally.totals().ok, tally.totals().fail, tally.totals().unknown), (2, 1, 1));
         assert_eq!(tally.totals().attempt_errors[&ErrorKind::Closed], 1);
+    }
+
+    #[test]
+    fn the_first_error_reply_of_each_kind_is_kept() {
+        let mut tally = tally();
+        let replies = [
+            (ErrorKind::OtherReply, "MISCONF No space\x1b[31m left"),
+            (ErrorKind::OtherReply, "NOAUTH"),
+            (ErrorKind::OutOfMemory, &"O".repeat(1_000)),
+        ];
+        for (kind, text) in replies {
+            tally.error_replied(kind, text.as_bytes());
+        }
+        let kept = &tally.totals().error_replies;
+        assert_eq!(kept[&ErrorKind::OtherReply], "MISCONF No space[31m left");
+        assert_eq!(kept[&ErrorKind::OutOfMemory].len(), 300);
     }
 
     #[test]

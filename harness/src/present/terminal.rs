@@ -78,9 +78,12 @@ impl Report {
     /// `lead` in its style, then `text` wrapped beside it.
     fn beside(&mut self, style: anstyle::Style, lead: &str, text_style: anstyle::Style, text: &str) {
         let indent = lead.chars().count() + 2;
-        for (index, line) in wrap(text, WIDTH.saturating_sub(indent).max(20)).iter().enumerate() {
+        let width = WIDTH.saturating_sub(indent).max(20);
+        // A server's log lines are lines.
+        let lines = text.lines().flat_map(|line| wrap(line, width));
+        for (index, line) in lines.enumerate() {
             let lead = if index == 0 { self.paint.style(style, lead) } else { " ".repeat(indent - 2) };
-            let line = format!("{lead}  {}", self.paint.style(text_style, line));
+            let line = format!("{lead}  {}", self.paint.style(text_style, &line));
             self.line(PLAIN, line.trim_end());
         }
     }
@@ -131,6 +134,9 @@ impl Report {
     }
 
     fn findings(&mut self, verdict: &Verdict) {
+        if verdict.findings.is_empty() {
+            return;
+        }
         self.section("Checks");
         let mut table = Table::new(&["status", "check", "limit", ">measured", ">samples", "where"]);
         for finding in &verdict.findings {
@@ -156,7 +162,9 @@ impl Report {
         self.section("Assumptions");
         let (held, broken): (Vec<_>, Vec<_>) = assumptions.iter().partition(|assumption| assumption.holds);
         for assumption in broken {
-            self.beside(DOUBT, "  BROKEN", PLAIN, &format!("{}: {}", assumption.assumed, assumption.detail));
+            // The headline has told the rest of it.
+            let detail = assumption.detail.lines().next().unwrap_or_default();
+            self.beside(DOUBT, "  BROKEN", PLAIN, &format!("{}: {detail}", assumption.assumed));
         }
         for assumption in held {
             let text = format!("{} ({})", assumption.assumed, assumption.detail);
@@ -187,6 +195,9 @@ impl Report {
         for (kind, number) in &load.totals.attempt_errors {
             let (name, meaning) = error_in_words(*kind);
             table.row([(count(*number), PLAIN), (name.to_owned(), PLAIN), (meaning.to_owned(), DIM)]);
+            if let Some(reply) = load.totals.error_replies.get(kind) {
+                table.note(&format!("the first: {reply}"));
+            }
         }
         self.table(&table);
     }

@@ -57,7 +57,7 @@ pub(crate) async fn run(
     if let Err(Abort(reason)) = attempt(plan, path, directory, journal, cancel).await {
         journal.record(What::Aborted { reason });
     }
-    journal.record(What::Ended);
+    journal.end();
 }
 
 async fn attempt(

@@ -14,4 +14,4 @@ mod turn;
 
 pub use inside::enter_if_lab;
 pub use launch::{Cancel, Launch, RunError, launch};
-pub use turn::{Sharing, Turn, take_turn};
+pub use turn::{Sharing, Turn, TurnError, take_turn};

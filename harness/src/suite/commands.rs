@@ -10,7 +10,7 @@ use super::execute::{ExecuteError, Executed, Settings, execute, judge_directory}
 use super::{Exit, Loaded, files};
 use crate::evidence::{Event, RunDirectory};
 use crate::present::{self, LiveView, ProgressLines, UpdatePolicy};
-use crate::run::{Cancel, Sharing, take_turn};
+use crate::run::{Cancel, Sharing, TurnError, take_turn};
 use crate::scenario::Style;
 use crate::verdict::Outcome;
 
@@ -67,10 +67,12 @@ pub fn run(options: &RunOptions) -> Exit {
 
 fn run_one(scenario: &Loaded, options: &RunOptions, settings: &Settings, cancel: &Cancel, tally: &mut Tally) -> Exit {
     let waiting = || present::print_error("waiting: another run has the machine, and times would be disturbed\n");
-    let _turn = match take_turn(Sharing::of(&scenario.plan), waiting) {
+    let _turn = match take_turn(Sharing::of(&scenario.plan), cancel, waiting) {
         Ok(turn) => turn,
+        Err(TurnError::Interrupted) => return Exit::Interrupted,
         Err(error) => {
-            present::print_error(&format!("error: cannot take a turn on the machine: {error}\n"));
+            present::print_error(&format!("error: {}: {error}\n", scenario.plan.name));
+            tally.broken += 1;
             return Exit::Internal;
         }
     };
@@ -221,7 +223,7 @@ pub fn judge(path: &Path) -> Exit {
         }
         Err(error) => {
             present::print_error(&format!("error: {error}\n"));
-            Exit::Usage
+            if matches!(error, ExecuteError::Evidence(_)) { Exit::Usage } else { Exit::Internal }
         }
     }
 }

@@ -25,8 +25,8 @@ pub fn main(family: &str) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let listing = arguments.list;
-    let incapable = if listing { None } else { incapacity() };
+    // Asked for a list, too: nextest learns from it what is ignored, and takes an ignored trial that it runs for a pass.
+    let incapable = incapacity();
     let required = std::env::var_os("REQUIRE_ALL").is_some_and(|value| value == "1");
     if let Some(reason) = &incapable
         && !required
@@ -65,7 +65,7 @@ fn incapacity() -> Option<String> {
 
 fn attempt(path: &Path, watch: bool) -> Result<(), Failed> {
     let loaded = Loaded::read(path, false)?;
-    let _turn = take_turn(Sharing::of(&loaded.plan), || {}).map_err(|error| error.to_string())?;
+    let _turn = take_turn(Sharing::of(&loaded.plan), &Cancel::default(), || {}).map_err(|error| error.to_string())?;
     let update = UpdatePolicy::from_environment(false).map_err(|error| error.to_string())?;
     let settings = Settings { out: out_directory(path), update };
     let mut view = LiveView::new(&loaded.plan, ProgressLines::Trouble, false);

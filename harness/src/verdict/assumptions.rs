@@ -8,7 +8,7 @@ use crate::check::schedule::scheduled;
 use crate::check::takedown::Takedown;
 use crate::check::window::{Window, load_window};
 use crate::check::{Case, During, Slo, finding};
-use crate::evidence::{Operation, Outcome, What};
+use crate::evidence::{ErrorKind, Operation, Outcome, What};
 use crate::load::{Load, Op, Pace};
 use crate::scenario::Step;
 use crate::vocab::Instant;
@@ -49,34 +49,84 @@ fn has(case: &Case<'_>, wanted: impl Fn(&What) -> bool) -> bool {
     case.evidence.events.iter().any(|event| wanted(&event.what))
 }
 
+const COMPLETE: &str = "the run was carried through";
+
 fn complete(case: &Case<'_>) -> Assumption {
-    let aborted = case.evidence.events.iter().find_map(|event| match &event.what {
-        What::Aborted { reason } => Some(reason.clone()),
+    let wrong = match aborted(case) {
+        Some(reason) => Some(format!("the run was aborted: {reason}")),
+        None if has(case, |what| matches!(what, What::Interrupted)) => Some("the run was interrupted".to_owned()),
+        None => hole(case),
+    };
+    assume(COMPLETE, wrong.is_none(), wrong.unwrap_or_else(|| "to its end".to_owned()))
+}
+
+/// What is missing of the evidence, if something is.
+fn hole(case: &Case<'_>) -> Option<String> {
+    let ended = case.evidence.events.iter().rev().find_map(|event| match event.what {
+        What::Ended { recorded } => Some(recorded),
         _ => None,
     });
-    let wrong = match aborted {
-        Some(reason) => Some(format!("the run was aborted: {reason}")),
-        None if has(case, |what| matches!(what, What::Interrupted)) => Some("interrupted".to_owned()),
-        None if !has(case, |what| matches!(what, What::Ended)) => Some("the evidence breaks off".to_owned()),
-        None => None,
+    let Some(recorded) = ended else { return Some("the evidence breaks off".to_owned()) };
+    let recorded = recorded?;
+    let lost = |recorded: u64, left: usize, what: &str| {
+        let lost = recorded.abs_diff(left as u64);
+        let were = if lost == 1 { "was" } else { "were" };
+        (lost > 0).then(|| format!("the evidence has a hole: {} {were} lost", finding::count(lost, what)))
     };
-    assume("the run was carried through", wrong.is_none(), wrong.unwrap_or_else(|| "to its end".to_owned()))
+    let events = case.evidence.events.len().saturating_sub(1);
+    lost(recorded.events, events, "event").or_else(|| lost(recorded.views, case.evidence.topology.len(), "view"))
 }
+
+fn aborted<'a>(case: &Case<'a>) -> Option<&'a str> {
+    case.evidence.events.iter().find_map(|event| match &event.what {
+        What::Aborted { reason } => Some(reason.as_str()),
+        _ => None,
+    })
+}
+
+/// Why a run ended before there was a cluster; none if there was one.
+pub(super) fn untested(case: &Case<'_>) -> Option<String> {
+    if has(case, |what| matches!(what, What::Formed)) {
+        return None;
+    }
+    let complete = complete(case);
+    Some(match aborted(case) {
+        Some(reason) => reason.to_owned(),
+        None if complete.holds => "the cluster never formed".to_owned(),
+        None => format!("{} before the cluster had formed", complete.detail),
+    })
+}
+
+/// The one assumption of a run without a cluster.
+pub(super) fn never_formed() -> Assumption {
+    assume(HEALTHY, false, "it never formed")
+}
+
+/// Why a broken assumption leaves nothing to be told.
+pub(super) fn in_words(broken: &Assumption) -> String {
+    let Assumption { assumed, detail, .. } = broken;
+    if assumed == COMPLETE {
+        format!("It cannot be told: {detail}")
+    } else {
+        format!("It cannot be told: it does not hold that {assumed} ({detail}).")
+    }
+}
+
+const HEALTHY: &str = "the cluster was formed and healthy when the load began";
 
 fn healthy_at_start(case: &Case<'_>) -> Assumption {
     let at = case.windows.whole.start;
     let formed = case.evidence.events.iter().find(|event| matches!(event.what, What::Formed)).map(|event| event.at);
-    let assumed = "the cluster was formed and healthy when the load began";
     match formed {
-        None => assume(assumed, false, "it never formed"),
+        None => never_formed(),
         // Without a load nothing waits for the formation, and the whole begins before it.
         Some(formed) if formed > at && !case.plan.loads.is_empty() => {
-            assume(assumed, false, format!("it formed at {formed}, the load began at {at}"))
+            assume(HEALTHY, false, format!("it formed at {formed}, the load began at {at}"))
         }
         Some(formed) if !calm_about(case, at.max(formed)) => {
-            assume(assumed, false, "it was not settled and serving every slot")
+            assume(HEALTHY, false, "it was not settled and serving every slot")
         }
-        Some(formed) => assume(assumed, true, format!("formed at {formed}")),
+        Some(formed) => assume(HEALTHY, true, format!("formed at {formed}")),
     }
 }
 
@@ -92,20 +142,26 @@ fn load_ran(case: &Case<'_>, index: usize, load: &Load) -> Assumption {
     if done == 0 {
         return assume(assumed, false, "it did no operation");
     }
-    let counted = case.evidence.events.iter().find_map(|event| match &event.what {
-        What::LoadEnded { load: name, totals } if *name == load.name => Some(totals.ok + totals.fail + totals.unknown),
+    let totals = case.evidence.events.iter().find_map(|event| match &event.what {
+        What::LoadEnded { load: name, totals } if *name == load.name => Some(totals),
         _ => None,
     });
     let operations = finding::count(done, "operation");
-    match counted {
-        None => assume(assumed, false, format!("{operations}, and it never ended")),
-        Some(counted) if counted != done => {
-            assume(assumed, false, format!("it counted {counted} operations and the history holds {done}"))
+    let Some(totals) = totals else {
+        return assume(assumed, false, format!("{operations}, and it never ended"));
+    };
+    let counted = totals.ok + totals.fail + totals.unknown;
+    if counted != done {
+        return assume(assumed, false, format!("it counted {counted} operations and the history holds {done}"));
+    }
+    match load.pace {
+        Pace::Closed => assume(assumed, true, operations),
+        Pace::Open { .. } => {
+            let kept = kept_rate(case, index, load, assumed);
+            let reply = totals.error_replies.get(&ErrorKind::OtherReply).filter(|_| !kept.holds);
+            let reply = reply.map(|reply| format!("a server replied: {reply}"));
+            Assumption { detail: finding::note([kept.detail].into_iter().chain(reply)), ..kept }
         }
-        Some(_) => match load.pace {
-            Pace::Closed => assume(assumed, true, operations),
-            Pace::Open { .. } => kept_rate(case, index, load, assumed),
-        },
     }
 }
 

@@ -10,6 +10,9 @@ use crate::scenario::Step;
 /// Judges a finished run. The same plan and evidence always give the same verdict.
 pub fn judge(plan: &Plan, evidence: &Evidence) -> Verdict {
     let case = Case::new(plan, evidence);
+    if let Some(reason) = assumptions::untested(&case) {
+        return untested(plan, &reason);
+    }
     let mut assumptions = assumptions::all(&case);
     let (findings, missed_a_time) = findings(&case);
     let (outcome, because) = outcome(plan, &assumptions, &findings);
@@ -23,6 +26,21 @@ pub fn judge(plan: &Plan, evidence: &Evidence) -> Verdict {
         failovers: failovers::reports(&case),
         loads: summary::loads(&case),
         settings: summary::settings(plan, evidence),
+    }
+}
+
+/// The verdict on a run without a cluster. Every check and every other assumption would only say so again, and bury the
+/// reason.
+fn untested(plan: &Plan, reason: &str) -> Verdict {
+    Verdict {
+        scenario: plan.name.clone(),
+        outcome: Outcome::Inconclusive,
+        because: format!("Nothing was tested: {reason}"),
+        assumptions: vec![assumptions::never_formed()],
+        findings: Vec::new(),
+        failovers: Vec::new(),
+        loads: Vec::new(),
+        settings: Vec::new(),
     }
 }
 
@@ -53,8 +71,7 @@ fn findings(case: &Case<'_>) -> (Vec<Finding>, bool) {
 /// none of them, because it already made every timing it may have spoiled inconclusive and cannot spoil the others.
 fn outcome(plan: &Plan, assumptions: &[Assumption], findings: &[Finding]) -> (Outcome, String) {
     if let Some(broken) = assumptions.iter().find(|assumption| !assumption.holds) {
-        let because = format!("It cannot be told: it does not hold that {} ({}).", broken.assumed, broken.detail);
-        return (Outcome::Inconclusive, because);
+        return (Outcome::Inconclusive, assumptions::in_words(broken));
     }
     let with = |status: Status| findings.iter().filter(move |finding| finding.status == status);
     if let Some(first) = with(Status::Fail).next() {

@@ -3,7 +3,7 @@ use rstest::rstest;
 use super::*;
 use crate::check::testing::{LOAD_STARTS, Story, ms};
 use crate::check::{During, ErrorRate, Failover, Latency, LostWrites, Slo, Throughput};
-use crate::evidence::{ExitCause, FaultKind, LogEvent, What};
+use crate::evidence::{ExitCause, FaultKind, LogEvent, Recorded, What};
 use crate::load::Pace;
 use crate::scenario::{Condition, Step};
 use crate::vocab::{Instant, Percent, Target};
@@ -45,6 +45,17 @@ fn good_until_the_end() -> Story {
     story.write(5_040, key, |write| write.node = Some(3));
     story.run(5_050, 9_000);
     story
+}
+
+/// The run recorded so many more events and views than there are.
+fn recorded(story: &mut Story, more_events: u64, more_views: u64) {
+    let events = story.evidence.events.len() as u64 - 1 + more_events;
+    let views = story.evidence.topology.len() as u64 + more_views;
+    for event in &mut story.evidence.events {
+        if let What::Ended { recorded } = &mut event.what {
+            *recorded = Some(Recorded { events, views });
+        }
+    }
 }
 
 fn verdict(story: &Story) -> Verdict {
@@ -107,9 +118,10 @@ fn no_proof(story: &mut Story) {
 
 /// One assumption broken at a time.
 #[rstest]
-#[case::never_formed(&|story: &mut Story| without(story, |what| matches!(what, What::Formed)), "it never formed")]
 #[case::unhealthy(&|story: &mut Story| story.evidence.events.insert(8, unsettled(LOAD_STARTS)), "not settled and serving")]
-#[case::no_end(&|story: &mut Story| without(story, |what| matches!(what, What::Ended)), "breaks off")]
+#[case::no_end(&|story: &mut Story| without(story, |what| matches!(what, What::Ended { .. })), "breaks off")]
+#[case::events_lost(&|story: &mut Story| recorded(story, 1, 0), "1 event was lost")]
+#[case::views_lost(&|story: &mut Story| recorded(story, 0, 2), "2 views were lost")]
 #[case::aborted(&|story: &mut Story| story.event(9_100, What::Aborted { reason: "no disk".to_owned() }), "no disk")]
 #[case::interrupted(&|story: &mut Story| story.event(9_100, What::Interrupted), "interrupted")]
 #[case::no_proof(&no_proof, "nothing proves Kill A")]
@@ -127,7 +139,21 @@ fn a_broken_assumption_is_inconclusive(#[case] breaks: &dyn Fn(&mut Story), #[ca
     let verdict = verdict(&story);
     assert_eq!(verdict.outcome, Outcome::Inconclusive, "{verdict:#?}");
     assert!(verdict.because.contains(because), "{}", verdict.because);
-    assert!(verdict.because.starts_with("It cannot be told: it does not hold that "), "{}", verdict.because);
+    assert!(verdict.because.starts_with("It cannot be told: "), "{}", verdict.because);
+}
+
+/// Without a cluster there is one thing to say, whatever else does not hold.
+#[rstest]
+#[case::silently(&|_: &mut Story| (), "Nothing was tested: the cluster never formed")]
+#[case::aborted(&|story: &mut Story| story.event(1, What::Aborted { reason: "no server".to_owned() }), "Nothing was tested: no server")]
+#[case::interrupted(&|story: &mut Story| story.event(1, What::Interrupted), "Nothing was tested: the run was interrupted before the cluster had formed")]
+fn nothing_is_tested_without_a_cluster(#[case] breaks: &dyn Fn(&mut Story), #[case] because: &str) {
+    let mut story = good();
+    without(&mut story, |what| matches!(what, What::Formed));
+    breaks(&mut story);
+    let verdict = verdict(&story);
+    assert_eq!((verdict.outcome, verdict.because.as_str()), (Outcome::Inconclusive, because));
+    assert_eq!((verdict.assumptions.len(), verdict.findings.len()), (1, 0), "{verdict:#?}");
 }
 
 fn unsettled(at: u64) -> crate::evidence::Event {

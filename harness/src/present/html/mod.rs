@@ -166,7 +166,14 @@ fn attempt_errors(load: &LoadSummary) -> Markup {
             tbody {
                 @for (kind, number) in &load.totals.attempt_errors {
                     @let (name, meaning) = error_in_words(*kind);
-                    tr { td.n { (count(*number)) } td { code { (name) } } td.dim { (meaning) } }
+                    tr {
+                        td.n { (count(*number)) }
+                        td { code { (name) } }
+                        td.dim {
+                            (meaning)
+                            @if let Some(reply) = load.totals.error_replies.get(kind) { br; "the first: " (reply) }
+                        }
+                    }
                 }
             }
         }

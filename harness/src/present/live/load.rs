@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::super::paint::{BOLD, DIM, DOUBT};
 use super::super::words::{count, error_in_words, millis, outcomes, rate};
 use super::{Line, ProgressLines};
-use crate::evidence::{Event, LoadTotals, Progress, What};
+use crate::evidence::{ErrorKind, Event, LoadTotals, Progress, What};
 use crate::vocab::Instant;
 
 /// After a failover thousands of operations are slow at once: so many of a second are shown, the rest are counted.
@@ -47,7 +47,7 @@ impl LoadLines {
 
     /// What must be said before `event`: how many slow operations were not shown.
     pub(super) fn before(&mut self, event: &Event) -> Vec<Line> {
-        let ends = matches!(event.what, What::LoadEnded { .. } | What::Ended | What::Aborted { .. });
+        let ends = matches!(event.what, What::LoadEnded { .. } | What::Ended { .. } | What::Aborted { .. });
         let over = |slow: &Slow| ends || event.at.nanos_since(slow.since) >= 1_000_000_000;
         let done: Vec<_> = self.slow.extract_if(.., |_, slow| over(slow)).collect();
         let hidden = done.into_iter().filter(|(_, slow)| slow.seen > SLOW_SHOWN);
@@ -139,8 +139,10 @@ fn ended(at: Instant, load: &str, totals: &LoadTotals) -> Vec<Line> {
     let errors = totals.attempt_errors.iter();
     let errors: Vec<_> =
         errors.map(|(kind, number)| format!("{} {}", count(*number), error_in_words(*kind).0)).collect();
+    let other = totals.error_replies.get(&ErrorKind::OtherReply);
+    let other = other.map_or(String::new(), |reply| format!("; the first error reply: {reply}"));
     if !errors.is_empty() {
-        lines.push(Line::new(at, load, DIM, format!("attempts not ok: {}", errors.join(", "))));
+        lines.push(Line::new(at, load, DIM, format!("attempts not ok: {}{other}", errors.join(", "))));
     }
     lines
 }

@@ -142,12 +142,18 @@ impl LiveView {
                 let text = format!("the machine is busy: the harness' own timer was {} late", millis(*lag_ms_max));
                 vec![Line::new(at, "", DOUBT, text)]
             }
-            What::Aborted { reason } => vec![Line::new(at, "", BAD, format!("ABORTED: {reason}"))],
-            What::Interrupted => vec![Line::new(at, "", BAD, "INTERRUPTED: healing and cleaning up")],
+            What::Aborted { reason } => {
+                // The verdict tells the rest of it, such as a server's log.
+                let reason = reason.lines().next().unwrap_or_default();
+                vec![Line::new(at, "", BAD, format!("ABORTED: {reason}"))]
+            }
+            What::Interrupted => vec![Line::new(at, "", BAD, "INTERRUPTED: ending the run")],
             What::LoadStarted { .. } | What::Progress(_) | What::SlowOperation { .. } | What::LoadEnded { .. } => {
                 self.load.lines(event)
             }
-            What::Log(_) | What::Settled | What::Unsettled { .. } | What::MachineLag { .. } | What::Ended => Vec::new(),
+            What::Log(_) | What::Settled | What::Unsettled { .. } | What::MachineLag { .. } | What::Ended { .. } => {
+                Vec::new()
+            }
         }
     }
 

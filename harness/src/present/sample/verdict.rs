@@ -120,5 +120,5 @@ fn load() -> LoadSummary {
 pub(super) fn totals() -> LoadTotals {
     let errors =
         [(ErrorKind::Refused, 2_310), (ErrorKind::Reset, 3), (ErrorKind::ClusterDown, 812), (ErrorKind::Moved, 41)];
-    LoadTotals { ok: 19_998, fail: 0, unknown: 2, attempt_errors: BTreeMap::from(errors), not_started: 0 }
+    LoadTotals { ok: 19_998, fail: 0, unknown: 2, attempt_errors: BTreeMap::from(errors), ..LoadTotals::default() }
 }

@@ -1,0 +1,44 @@
+//! The command as people and machines use it: its exit codes, its words, and how it ends when it is made to.
+
+#[path = "command/family.rs"]
+mod family;
+#[path = "command/interrupted.rs"]
+mod interrupted;
+#[path = "command/started.rs"]
+mod started;
+#[path = "command/troubled.rs"]
+mod troubled;
+#[path = "command/usage.rs"]
+mod usage;
+#[path = "command/verdicts.rs"]
+mod verdicts;
+
+use std::process::ExitCode;
+
+use harness::{lab, run};
+use libtest_mimic::{Arguments, Trial};
+
+fn main() -> ExitCode {
+    run::enter_if_lab();
+    let arguments = Arguments::from_args();
+    let missing = lab::probe().err().filter(|_| std::env::var_os("REQUIRE_ALL").is_none_or(|value| value != "1"));
+    if let Some(missing) = &missing {
+        tell(&format!("what needs a lab is ignored: {missing}"));
+    }
+    let everywhere = usage::TRIALS.iter().map(|trial| (trial, false));
+    let in_labs = [verdicts::TRIALS, interrupted::TRIALS, troubled::TRIALS].concat();
+    let in_labs = in_labs.iter().map(|trial| (trial, missing.is_some()));
+    let trials = everywhere.chain(in_labs).map(|(&(name, run), ignored)| {
+        let run = move || {
+            run();
+            Ok(())
+        };
+        Trial::test(name, run).with_ignored_flag(ignored)
+    });
+    libtest_mimic::run(&arguments, trials.collect()).exit_code()
+}
+
+#[expect(clippy::print_stderr, reason = "a test says why it is ignored")]
+fn tell(text: &str) {
+    eprintln!("{text}");
+}

@@ -1,0 +1,164 @@
+//! The command, started: what it prints goes to files, so that it never waits for a reader.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tempfile::TempDir;
+
+/// A run may first wait for its turn on the machine.
+pub(super) const TURN_BOUND: Duration = Duration::from_mins(15);
+
+/// How long a run that was told to end may take.
+pub(super) const END_BOUND: Duration = Duration::from_secs(10);
+
+const POLL: Duration = Duration::from_millis(5);
+
+/// Asks again and again; the error is the last answer.
+pub(super) fn poll<T>(bound: Duration, mut ask: impl FnMut() -> Result<T, String>) -> T {
+    let deadline = Instant::now() + bound;
+    loop {
+        match ask() {
+            Ok(answer) => return answer,
+            Err(state) if Instant::now() > deadline => panic!("after {bound:?}: {state}"),
+            Err(_) => thread::sleep(POLL),
+        }
+    }
+}
+
+/// The path of a scenario of the tests'.
+pub(super) fn scenario(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/scenarios/command").join(name).with_extension("ron")
+}
+
+/// `redis-harness` with these arguments and no influence from outside that would change what it prints.
+pub(super) fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_redis-harness"));
+    command.args(arguments).stdin(Stdio::null()).env("NO_COLOR", "1");
+    for variable in ["GITHUB_ACTIONS", "INSTA_UPDATE", "CI", "CLICOLOR_FORCE"] {
+        command.env_remove(variable);
+    }
+    command
+}
+
+/// What the command came to.
+#[derive(Debug)]
+pub(super) struct Ended {
+    pub(super) code: Option<i32>,
+    pub(super) stdout: String,
+    pub(super) stderr: String,
+}
+
+impl Ended {
+    /// Panics unless this was the exit code.
+    #[track_caller]
+    pub(super) fn with(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "{self}");
+        assert!(!self.stderr.contains("panicked"), "{self}");
+        self
+    }
+
+    #[track_caller]
+    pub(super) fn says(self, part: &str) -> Self {
+        assert!(self.stdout.contains(part), "`{part}` is not in standard output of {self}");
+        self
+    }
+
+    #[track_caller]
+    pub(super) fn complains(self, part: &str) -> Self {
+        assert!(self.stderr.contains(part), "`{part}` is not in standard error of {self}");
+        self
+    }
+}
+
+impl std::fmt::Display for Ended {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "exit code {:?}\n--- stdout\n{}\n--- stderr\n{}", self.code, self.stdout, self.stderr)
+    }
+}
+
+/// The command while it runs, with a directory of its own. Dropping it ends it.
+pub(super) struct Started {
+    child: Child,
+    directory: TempDir,
+}
+
+impl Started {
+    /// Starts the command; `prepare` may change it, given the directory.
+    pub(super) fn new(mut command: Command) -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let file = |name: &str| File::create(directory.path().join(name)).expect("a file");
+        let child = command.stdout(file("stdout")).stderr(file("stderr")).spawn().expect("the command starts");
+        Self { child, directory }
+    }
+
+    /// `redis-harness run` of the scenario.
+    pub(super) fn run(scenario: &Path) -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let mut command = command(&["run"]);
+        command.arg(scenario).arg("--out").arg(directory.path().join("out"));
+        let file = |name: &str| File::create(directory.path().join(name)).expect("a file");
+        let child = command.stdout(file("stdout")).stderr(file("stderr")).spawn().expect("the command starts");
+        Self { child, directory }
+    }
+
+    pub(super) fn id(&self) -> i32 {
+        i32::try_from(self.child.id()).expect("process ids are small")
+    }
+
+    pub(super) fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.id()), signal).expect("the process has not been reaped");
+    }
+
+    /// The directory of its one run.
+    pub(super) fn run_directory(&self) -> Result<PathBuf, String> {
+        let mut path = self.directory.path().join("out");
+        for _ in 0..3 {
+            let entry = fs::read_dir(&path).ok().and_then(|mut entries| entries.next());
+            path = entry.ok_or_else(|| format!("nothing in {}", path.display()))?.map_err(|e| e.to_string())?.path();
+        }
+        Ok(path)
+    }
+
+    /// Waits until the events of the run hold `part`.
+    pub(super) fn await_event(&mut self, part: &str) -> PathBuf {
+        poll(TURN_BOUND, || {
+            let events = self.run_directory().map(|directory| directory.join("events.jsonl"));
+            let text = events.and_then(|path| fs::read_to_string(path).map_err(|error| error.to_string()));
+            if text.as_ref().is_ok_and(|text| text.contains(part)) {
+                return self.run_directory();
+            }
+            assert!(self.has_ended().is_none(), "no `{part}` came: {}", self.printed(None));
+            Err(format!("`{part}` is not in {text:?}"))
+        })
+    }
+
+    fn has_ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("it is our child")
+    }
+
+    /// What it has printed so far.
+    pub(super) fn printed(&self, status: Option<ExitStatus>) -> Ended {
+        let read = |name: &str| {
+            String::from_utf8_lossy(&fs::read(self.directory.path().join(name)).unwrap_or_default()).into_owned()
+        };
+        Ended { code: status.and_then(|status| status.code()), stdout: read("stdout"), stderr: read("stderr") }
+    }
+
+    /// Waits for its end.
+    pub(super) fn end(&mut self, within: Duration) -> Ended {
+        let status = poll(within, || self.has_ended().ok_or_else(|| format!("it runs: {}", self.printed(None))));
+        self.printed(Some(status))
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,118 @@
+//! Runs that come to an end of their own, and judging them again.
+
+use std::fs::{self, OpenOptions};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::started::{END_BOUND, Ended, Started, TURN_BOUND, command, scenario};
+
+pub(super) const TRIALS: &[(&str, fn())] = &[
+    ("verdicts::a_missed_slo_fails_and_is_judged_the_same_again", missed),
+    ("verdicts::damaged_evidence_never_passes", damaged),
+    ("verdicts::a_long_node_timeout_costs_nothing", slow_to_suspect),
+    ("verdicts::functional_runs_share_the_machine", together),
+    ("verdicts::timed_runs_take_turns", turns),
+];
+
+/// How long the longest of the scenarios here takes when it has the machine.
+const RUN_BOUND: Duration = Duration::from_secs(20);
+
+fn judge(directory: &Path) -> Ended {
+    Started::new(command(&["judge", &directory.to_string_lossy()])).end(END_BOUND)
+}
+
+fn missed() {
+    let mut run = Started::run(&scenario("impossible"));
+    let ended = run.end(TURN_BOUND).with(1).says("FAIL command/impossible").says("impossible.ron:12");
+    let line = ended.stdout.lines().find(|line| line.contains("impossible.ron:12")).unwrap_or_default();
+    let cells: Vec<_> = line.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).collect();
+    let ["FAIL", _, "0.001 ms", measured, _, "impossible.ron:12"] = cells[..] else { panic!("{cells:?} in {ended}") };
+    assert!(measured.ends_with(" ms"), "{ended}");
+
+    let directory = run.run_directory().expect("a run");
+    let report = fs::read(directory.join("report.json")).expect("a report");
+    fs::remove_file(directory.join("report.json")).expect("the report was there");
+    let again = judge(&directory).with(1);
+    assert_eq!(fs::read(directory.join("report.json")).expect("a report"), report);
+    let verdict = |ended: &Ended| ended.stdout.split_once("\nFAIL ").map(|(_, verdict)| verdict.to_owned());
+    assert_eq!(verdict(&again), verdict(&ended));
+}
+
+/// Judges a copy of the run after `damage` was done to it.
+fn judge_damaged(run: &Path, damage: impl Fn(&Path)) -> Ended {
+    let copy = tempfile::tempdir().expect("a directory");
+    for entry in fs::read_dir(run).expect("a run").flatten().filter(|entry| entry.path().is_file()) {
+        fs::copy(entry.path(), copy.path().join(entry.file_name())).expect("a copy");
+    }
+    damage(copy.path());
+    judge(copy.path())
+}
+
+fn shorten(path: PathBuf, by: u64) {
+    let file = OpenOptions::new().write(true).open(path).expect("evidence");
+    let length = file.metadata().expect("a length").len();
+    file.set_len(length.saturating_sub(by)).expect("it can be shortened");
+}
+
+fn without_last_line(path: &Path) {
+    let text = fs::read_to_string(path).expect("evidence");
+    let end = text.trim_end().rfind('\n').map_or(0, |at| at + 1);
+    fs::write(path, &text[..end]).expect("it can be written");
+}
+
+fn damaged() {
+    let mut run = Started::run(&scenario("no_writes_lost"));
+    run.end(TURN_BOUND).with(0);
+    let run = run.run_directory().expect("a run");
+    judge_damaged(&run, |_| ()).with(0);
+    judge_damaged(&run, |copy| without_last_line(&copy.join("events.jsonl"))).with(2).says("the evidence breaks off");
+    judge_damaged(&run, |copy| without_last_line(&copy.join("topology.jsonl"))).with(2).says("1 view was lost");
+    judge_damaged(&run, |copy| shorten(copy.join("events.jsonl"), 5)).with(3).complains("events.jsonl");
+    judge_damaged(&run, |copy| shorten(copy.join("history.bin"), 1)).with(3).complains("cut short");
+    // Whole records: one, the final read, everything.
+    for bytes in [56, 56 * 20, 56 * 60, u64::MAX] {
+        let ended = judge_damaged(&run, |copy| shorten(copy.join("history.bin"), bytes));
+        assert!(matches!(ended.code, Some(2 | 3)) && ended.stderr.is_empty() != (ended.code == Some(3)), "{ended}");
+    }
+    for file in ["events.jsonl", "topology.jsonl", "history.bin", "run.json", "scenario.ron"] {
+        let remove = |copy: &Path| fs::remove_file(copy.join(file)).expect("it was there");
+        judge_damaged(&run, remove).with(3).complains(file);
+        let ended = judge_damaged(&run, |copy| shorten(copy.join(file), u64::MAX));
+        assert!(matches!(ended.code, Some(2 | 3)), "{file}: {ended}");
+    }
+}
+
+fn slow_to_suspect() {
+    let mut run = Started::run(&scenario("slow_to_suspect"));
+    let ended = run.end(TURN_BOUND).with(0).says("formed: ");
+    let directory = run.run_directory().expect("a run");
+    let last = fs::read_to_string(directory.join("events.jsonl")).expect("events");
+    let last = last.lines().last().expect("an event").to_owned();
+    let at = last.split([':', ',']).nth(1).and_then(|at| at.parse::<u64>().ok());
+    assert!(at.is_some_and(|nanos| nanos < 8_000_000_000), "{last} in {ended}");
+}
+
+fn together() {
+    let [mut one, mut other] = [Started::run(&scenario("healthy")), Started::run(&scenario("healthy"))];
+    one.end(TURN_BOUND).with(0);
+    other.end(RUN_BOUND + TURN_BOUND).with(0);
+}
+
+/// The first and the last moment of a run, in microseconds since 1970.
+fn times(directory: &Path) -> (u64, u64) {
+    let info = fs::read_to_string(directory.join("run.json")).expect("run.json");
+    let began = info.split_once("\"started_unix_us\": ").and_then(|(_, rest)| rest.split_once(','));
+    let began = began.and_then(|(number, _)| number.parse::<u64>().ok()).expect("a start");
+    let events = fs::read_to_string(directory.join("events.jsonl")).expect("events");
+    let last = events.lines().last().and_then(|line| line.split([':', ',']).nth(1)).and_then(|at| at.parse().ok());
+    (began, began + last.map_or(0, |nanos: u64| nanos / 1_000))
+}
+
+fn turns() {
+    let mut runs = [Started::run(&scenario("impossible")), Started::run(&scenario("impossible"))];
+    let ended = runs.each_mut().map(|run| run.end(TURN_BOUND).with(1));
+    let mut times = runs.each_ref().map(|run| times(&run.run_directory().expect("a run")));
+    times.sort_unstable();
+    assert!(times[0].1 <= times[1].0, "{times:?}");
+    assert!(ended.iter().any(|ended| ended.stderr.contains("waiting: another run has the machine")), "{ended:?}");
+}
