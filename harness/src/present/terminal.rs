@@ -109,7 +109,7 @@ impl Report {
         let write = since_fault(failover, Phase::FirstAcceptedWrite);
         let write = write.map_or(String::new(), |ms| format!(", first accepted write after {}", millis(ms)));
         self.section(&format!("Failover of {} ({}): {by}{write}", failover.failed, failover.fault));
-        let mut table = Table::new(&["phase", ">since fault", ">since previous", "source", "bound by"]);
+        let mut table = Table::new(&["phase", ">since fault", ">step", "source", "bound by"]);
         let mut previous = None;
         for phase in &failover.phases {
             let (since, step) = match phase.at {

@@ -132,7 +132,7 @@ impl Reporter<'_> {
             Phase::Fail => "gossip: a majority must report it".to_owned(),
             Phase::ElectionDelayed => "the replica's next turn, <= 100 ms".to_owned(),
             Phase::ElectionStarted => "500 + 0..500 + rank x 1000 ms".to_owned(),
-            Phase::Promoted => format!("a majority's votes (lost round: {} ms)", (4 * timeout).max(4_000)),
+            Phase::Promoted => format!("votes of a majority (else +{} ms)", (4 * timeout).max(4_000)),
             Phase::FirstAcceptedWrite => self.bound_of_first_write(),
             Phase::AllAgree => "the new owner's broadcast".to_owned(),
         }
