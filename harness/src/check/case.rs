@@ -58,7 +58,7 @@ impl<'a> Case<'a> {
     /// The key as it is in the server, such as `app:17`.
     pub(crate) fn key_text(&self, operation: &Operation) -> String {
         match self.plan.loads.get(usize::from(operation.load)) {
-            Some(load) => format!("{}{}", prefix(load), operation.key),
+            Some(load) => format!("{}{}", load.key_prefix(), operation.key),
             None => operation.key.to_string(),
         }
     }
@@ -79,18 +79,13 @@ impl<'a> Case<'a> {
     }
 }
 
-/// What stands before a load's key numbers: `<name>:` if the scenario does not say.
-pub(crate) fn prefix(load: &Load) -> String {
-    load.prefix.clone().unwrap_or_else(|| format!("{}:", load.name))
-}
-
 /// The slot of every key, worked out once: hashing a key for each operation again would dominate judging.
 pub(crate) struct KeySlots(Vec<Vec<Slot>>);
 
 impl KeySlots {
     fn of(loads: &[Load]) -> Self {
         let slots_of = |load: &Load| {
-            let prefix = prefix(load);
+            let prefix = load.key_prefix();
             (0..=load.keys.count()).map(|key| Slot::of_key(format!("{prefix}{key}").as_bytes())).collect()
         };
         Self(loads.iter().map(slots_of).collect())

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::case::{Case, prefix};
+use super::case::Case;
 use super::{Finding, Slo};
 use crate::evidence::{
     ClusterState, Event, Evidence, FaultKind, Health, LoadTotals, LogEvent, LogRecord, Member, NodeView, Operation,
@@ -158,7 +158,7 @@ impl Story {
     }
 
     fn slot(&self, key: u32) -> Slot {
-        Slot::of_key(format!("{}{key}", prefix(&self.plan.loads[0])).as_bytes())
+        Slot::of_key(format!("{}{key}", self.plan.loads[0].key_prefix()).as_bytes())
     }
 
     /// The first key of the shard that this master owns by the plan.

@@ -134,7 +134,7 @@ impl Checker<'_> {
         for (index, load) in scenario.load.iter().enumerate() {
             let overlapping = scenario.load[..index].iter().position(|other| {
                 let write = [load, other].iter().any(|load| load.mix.iter().any(Op::writes));
-                write && load.name != other.name && keys_coincide(&prefix(load), &prefix(other))
+                write && load.name != other.name && keys_coincide(&load.key_prefix(), &other.key_prefix())
             });
             if let Some(first) = overlapping {
                 let loads = self.root.field("load");
@@ -143,18 +143,13 @@ impl Checker<'_> {
                 let problem = Problem::new(loads.index(index).field("prefix").head(), message)
                     .also(
                         loads.index(first).field("prefix").head(),
-                        format!("these keys begin with `{}`", prefix(&scenario.load[first])),
+                        format!("these keys begin with `{}`", scenario.load[first].key_prefix()),
                     )
                     .help("give each load a prefix of its own: each key is written by one worker only");
                 self.report(problem);
             }
         }
     }
-}
-
-/// What stands before the numbers of a load's keys.
-pub(super) fn prefix(load: &Load) -> String {
-    load.prefix.clone().unwrap_or_else(|| format!("{}:", load.name))
 }
 
 /// Whether a number behind one prefix can make the same key as a number behind the other: `k` + `12` is `k1` + `2`.
