@@ -69,6 +69,22 @@ fn a_plan_is_filled_in() {
     assert_eq!(plan.slos[0].location.column, 9);
 }
 
+/// What the first and the second node are configured with.
+#[rstest]
+#[case::the_same(Some("1000"), Some("1000"), 1_000)]
+#[case::the_second_is_slower(Some("1000"), Some("3000"), 3_000)]
+#[case::the_first_is_slower(Some("3000"), Some("1000"), 3_000)]
+#[case::the_second_by_default(Some("1000"), None, 15_000)]
+fn the_longest_node_timeout_counts(#[case] first: Option<&str>, #[case] second: Option<&str>, #[case] ms: u64) {
+    let mut plan = plan(Path::new("scenarios/good/failover_under_load.ron"), GOOD).unwrap();
+    plan.nodes.truncate(2);
+    for (node, timeout) in plan.nodes.iter_mut().zip([first, second]) {
+        node.config.remove("cluster-node-timeout");
+        node.config.extend(timeout.map(|timeout| ("cluster-node-timeout".to_owned(), timeout.to_owned())));
+    }
+    assert_eq!(plan.node_timeout_ms(), ms);
+}
+
 #[test]
 fn coloured_and_plain_say_the_same() {
     for (path, text) in scenarios("broken") {
