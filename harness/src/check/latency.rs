@@ -7,7 +7,8 @@ use serde::Deserialize;
 use super::During;
 use super::case::Case;
 use super::finding::{self, Finding, Status};
-use super::schedule::Schedule;
+use super::samples::Samples;
+use super::schedule::Waits;
 use crate::evidence::Outcome;
 use crate::vocab::{Duration, Percent};
 
@@ -41,15 +42,14 @@ impl Latency {
     /// given up would make an outage look fast.
     pub(crate) fn judge(&self, case: &Case<'_>) -> Finding {
         let limit = finding::limit(self.max);
-        let (mut nanos, mut not_ok) = (Vec::new(), 0);
+        let (mut times, mut not_ok) = (Samples { nanos: Vec::new(), waits: self.left_waiting(case) }, 0);
+        let not_started = times.count();
         for operation in case.operations_during(self.during) {
-            nanos.push(operation.latency_nanos());
+            times.nanos.push(operation.latency_nanos());
             not_ok += u64::from(operation.outcome != Outcome::Ok);
         }
-        let not_started = self.left_waiting(case);
-        nanos.extend(&not_started);
-        let samples = nanos.len() as u64;
-        let Some(measured) = quantile(&mut nanos, self.quantile.fraction()) else {
+        let samples = times.count();
+        let Some(measured) = times.quantile(self.quantile.fraction()) else {
             return Finding::nothing(
                 self,
                 limit,
@@ -68,10 +68,10 @@ impl Latency {
             } else {
                 String::new()
             },
-            if not_started.is_empty() {
+            if not_started == 0 {
                 String::new()
             } else {
-                let left = finding::count(not_started.len() as u64, "start");
+                let left = finding::count(not_started, "start");
                 format!("{left} due that no worker was free for, counted with the time waited until the load ended")
             },
             self.omission(case),
@@ -87,10 +87,12 @@ impl Latency {
 
     /// How long each start of an open loop had been due that nobody got to before the load ended. To leave them out
     /// would make an outage at the end look short.
-    fn left_waiting(&self, case: &Case<'_>) -> Vec<u64> {
+    fn left_waiting(&self, case: &Case<'_>) -> Vec<Waits> {
         let schedules = (0..case.plan.loads.len()).filter_map(|index| case.schedule(index));
-        let left = schedules.flat_map(Schedule::left_waiting);
-        left.filter(|(due, _)| case.windows.contains(self.during, *due)).map(|(_, waited)| waited).collect()
+        let stretches = case.windows.stretches(self.during);
+        schedules
+            .flat_map(|schedule| stretches.iter().filter_map(move |stretch| schedule.left_waiting(*stretch)))
+            .collect()
     }
 
     /// What a closed loop hides from a high quantile (coordinated omission).
@@ -101,15 +103,6 @@ impl Latency {
         "closed loop: latency counts from the first attempt's start and an outage counts once for each worker"
             .to_owned()
     }
-}
-
-/// The nearest-rank quantile: the smallest sample that at least that share of the samples does not exceed.
-pub(crate) fn quantile(nanos: &mut [u64], fraction: f64) -> Option<u64> {
-    let last = nanos.len().checked_sub(1)?;
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and the number of samples")]
-    // 99.9 % of 1000 is 999.0000000000001 in binary fractions.
-    let rank = (fraction * nanos.len() as f64 - 1e-6).ceil().max(1.0) as usize;
-    Some(*nanos.select_nth_unstable((rank - 1).min(last)).1)
 }
 
 fn samples_needed(quantile: Percent) -> u64 {

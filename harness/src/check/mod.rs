@@ -5,8 +5,9 @@ pub(crate) mod case;
 mod error_rate;
 mod failover;
 pub(crate) mod finding;
-pub(crate) mod latency;
+mod latency;
 mod lost_writes;
+pub(crate) mod samples;
 pub(crate) mod schedule;
 pub(crate) mod takedown;
 #[cfg(test)]

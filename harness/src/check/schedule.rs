@@ -1,6 +1,7 @@
 //! What an open load was meant to do: its schedule, and what of it nobody was free to begin.
 
 use super::case::Worker;
+use super::window::Window;
 use crate::evidence::{Evidence, Operation, OperationKind, What};
 use crate::load::{Load, Op, Pace};
 use crate::vocab::Instant;
@@ -37,18 +38,41 @@ impl Schedule {
             _ => None,
         });
         let not_started = not_started.unwrap_or(0);
-        let nanos = u128::from(starts + not_started) * 1_000_000_000 / u128::from(per_second.max(1));
+        let nanos = (u128::from(starts) + u128::from(not_started)) * 1_000_000_000 / u128::from(per_second.max(1));
         let stop = origin.plus_nanos(u64::try_from(nanos).unwrap_or(u64::MAX));
         Some(Self { origin, per_second, not_started, stop })
     }
 
-    /// How long, at least, each start that nobody got to had been due when the load was stopped; with its due time.
-    pub(crate) fn left_waiting(self) -> impl Iterator<Item = (Instant, u64)> {
-        let interval = 1_000_000_000 / u64::from(self.per_second.max(1));
-        (1..=self.not_started).map(move |nth| {
-            let waited = interval.saturating_mul(nth);
-            (Instant(self.stop.0.saturating_sub(waited)), waited)
-        })
+    /// How long, at least, each start that nobody got to had been due when the load was stopped: of those that were due
+    /// in a stretch; none if no start was.
+    pub(crate) fn left_waiting(self, stretch: Window) -> Option<Waits> {
+        let interval = (1_000_000_000 / u64::from(self.per_second.max(1))).max(1);
+        let last = (self.stop.nanos_since(stretch.start) / interval).min(self.not_started);
+        let first = self.stop.nanos_since(stretch.end) / interval + 1;
+        (first <= last).then_some(Waits { interval, first, last, less: 0 })
+    }
+}
+
+/// Evenly spaced times in nanoseconds: `interval * n - less` for each n from `first` to `last`. They are counted and
+/// never written out, because a schedule may hold more starts than there is memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Waits {
+    pub(crate) interval: u64,
+    pub(crate) first: u64,
+    pub(crate) last: u64,
+    pub(crate) less: u64,
+}
+
+impl Waits {
+    /// How many there are.
+    pub(crate) fn count(self) -> u64 {
+        self.last - self.first + 1
+    }
+
+    /// How many of them do not exceed `limit`.
+    pub(crate) fn at_most(self, limit: u64) -> u64 {
+        let last = (limit.saturating_add(self.less) / self.interval).min(self.last);
+        (last + 1).saturating_sub(self.first)
     }
 }
 

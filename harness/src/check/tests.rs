@@ -166,6 +166,35 @@ fn starts_that_nobody_got_to_are_slow() {
     assert_eq!((finding.status, finding.measured.as_str()), (Status::Fail, "1.96 s"), "{}", finding.note);
 }
 
+/// Nobody could write these waits out one by one.
+#[test]
+fn starts_without_number_are_judged() {
+    let mut story = Story::formed();
+    story.plan.loads[0].pace = Pace::Open { per_second: 1_000_000 };
+    story.run(LOAD_STARTS, 3_000);
+    // The load was stopped after a day.
+    let day = 24 * 3_600 * 1_000;
+    story.end(LOAD_STARTS + day);
+    for event in &mut story.evidence.events {
+        if let What::LoadEnded { totals, .. } = &mut event.what {
+            totals.not_started = day * 1_000 - 2_000;
+        }
+    }
+    let finding = story.judge(Slo::Latency(Latency { quantile: percent(50.0), max: ms(10), during: During::Whole }));
+    assert_eq!(finding.status, Status::Fail, "{}", finding.note);
+    assert_eq!((finding.samples, finding.measured.as_str()), (day * 1_000, "43199.998 s"));
+}
+
+#[test]
+fn a_key_that_the_load_does_not_have_has_no_slot() {
+    let mut story = Story::formed();
+    story.plan.loads[0].keys = crate::load::Keys::Uniform(u32::MAX);
+    story.write(LOAD_STARTS, 7, |_| {});
+    assert!(story.case().slots.of_operation(&story.evidence.history[0]).is_some());
+    story.plan.loads[0].keys = crate::load::Keys::Uniform(6);
+    assert!(story.case().slots.of_operation(&story.evidence.history[0]).is_none());
+}
+
 #[rstest]
 #[case::kept(During::Whole, 600.0, Status::Pass)]
 #[case::missed(During::Whole, 700.0, Status::Fail)]

@@ -139,16 +139,26 @@ impl Windows {
             }
     }
 
+    /// The stretches that part is made of: in order, apart from each other.
+    pub fn stretches(&self, during: During) -> Vec<Window> {
+        match during {
+            During::Whole => vec![self.whole],
+            During::Fault => self.faults.clone(),
+            During::Steady => {
+                let starts = std::iter::once(self.whole.start).chain(self.faults.iter().map(|fault| fault.end));
+                let ends = self.faults.iter().map(|fault| fault.start).chain([self.whole.end]);
+                starts
+                    .zip(ends)
+                    .map(|(start, end)| Window { start, end })
+                    .filter(|stretch| stretch.start < stretch.end)
+                    .collect()
+            }
+        }
+    }
+
     /// How much of that part lies within `frame`, in seconds.
     pub fn seconds_within(&self, during: During, frame: Window) -> f64 {
-        let whole = self.whole.within(frame).nanos();
-        let fault: u64 = self.faults.iter().map(|window| window.within(frame).nanos()).sum();
-        let nanos = match during {
-            During::Steady => whole - fault,
-            During::Fault => fault,
-            During::Whole => whole,
-        };
-        nanos as f64 / 1e9
+        self.stretches(during).iter().map(|stretch| stretch.within(frame).nanos()).sum::<u64>() as f64 / 1e9
     }
 
     /// The length of that part in seconds.

@@ -128,6 +128,26 @@ fn sound_timelines_are_accepted(#[case] timeline: &str) {
     }
 }
 
+/// Sizes that would keep the run or its judging from ever ending.
+#[rstest]
+#[case::keys("keys: Uniform(10000000)", "pace: Open(per_second: 1000000)", &[])]
+#[case::too_many_keys("keys: Uniform(10000001)", "pace: Closed", &[("Uniform", "10000001 keys are too many", "at most 10000000 keys")])]
+#[case::too_fast("keys: Uniform(9)", "pace: Open(per_second: 1000001)", &[("1000001", "1000001 operations a second are too many", "at most 1000000 a second")])]
+fn a_load_has_bounds(#[case] keys: &str, #[case] pace: &str, #[case] expected: &[(&str, &str, &str)]) {
+    let text = format!(
+        r#"(about: "", topology: Cluster(masters: 3, replicas: 1), timeline: [Run(for: "1s")],
+           load: [(name: "a", mix: [Get()], {keys}, {pace})])"#
+    );
+    let problems = plan(Path::new("scenarios/x/y.ron"), &text);
+    let problems = problems.as_ref().err().map_or(&[][..], |problems| problems.list());
+    assert_eq!(problems.len(), expected.len(), "{problems:?}");
+    for (problem, (place, message, help)) in problems.iter().zip(expected) {
+        assert!(text[problem.span.clone()].contains(place), "{}", &text[problem.span.clone()]);
+        assert_eq!(problem.message, *message);
+        assert!(format!("{problem:?}").contains(help), "{problem:?}");
+    }
+}
+
 /// A slip in one step must not make the next ones look wrong.
 #[rstest]
 #[case::unknown_node(r#"Kill(node: "Q"), Start(node: "A")"#, 1)]

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::types::{LatencySummary, LoadSummary};
-use crate::check::latency::quantile;
+use crate::check::samples::quantile;
 use crate::check::window::load_window;
 use crate::check::{Case, During};
 use crate::evidence::{Evidence, LoadTotals, Operation, Outcome, What};
