@@ -9,8 +9,9 @@ use super::case::Case;
 use super::finding::{self, Finding, Status};
 use super::samples::Samples;
 use super::schedule::Waits;
-use crate::evidence::Outcome;
-use crate::vocab::{Duration, Percent};
+use super::window::Window;
+use crate::evidence::{Operation, Outcome};
+use crate::vocab::{Duration, Instant, Percent};
 
 /// A quantile of the time from an operation's intended start to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
@@ -20,7 +21,8 @@ pub struct Latency {
     pub quantile: Percent,
     /// The longest it may be.
     pub max: Duration,
-    /// The part of the run it is about. An operation that a fault window has any time of belongs to `Fault`.
+    /// The part of the run it is about. An operation that a fault window has any time of belongs to `Fault`; if it was due
+    /// before the fault, the time until then counts in `Steady`.
     #[serde(default)]
     pub during: During,
 }
@@ -44,8 +46,8 @@ impl Latency {
         let limit = finding::limit(self.max);
         let (mut times, mut not_ok) = (Samples { nanos: Vec::new(), waits: self.left_waiting(case) }, 0);
         let not_started = times.count();
-        for operation in case.operations_during(self.during) {
-            times.nanos.push(operation.latency_nanos());
+        for (operation, nanos) in self.operations(case) {
+            times.nanos.push(nanos);
             not_ok += u64::from(operation.outcome != Outcome::Ok);
         }
         let samples = times.count();
@@ -85,14 +87,39 @@ impl Latency {
         }
     }
 
+    /// Every operation that adds to the latencies of the part, and what it adds.
+    fn operations<'a>(&self, case: &Case<'a>) -> impl Iterator<Item = (&'a Operation, u64)> {
+        let adds = |operation| Some((operation, case.windows.latency_nanos(self.during, operation)?));
+        case.client_operations().filter_map(adds)
+    }
+
     /// How long each start of an open loop had been due that nobody got to before the load ended. To leave them out
-    /// would make an outage at the end look short.
+    /// would make an outage at the end look short. They are shared among the parts as operations are: what a fault cut
+    /// has all its wait in Fault and its wait until the fault in Steady.
     fn left_waiting(&self, case: &Case<'_>) -> Vec<Waits> {
         let schedules = (0..case.plan.loads.len()).filter_map(|index| case.schedule(index));
-        let stretches = case.windows.stretches(self.during);
+        let stretches = self.stretches_of_starts(case);
         schedules
-            .flat_map(|schedule| stretches.iter().filter_map(move |stretch| schedule.left_waiting(*stretch)))
+            .flat_map(|schedule| {
+                stretches.iter().filter_map(move |(stretch, until)| schedule.left_waiting(*stretch, *until))
+            })
             .collect()
+    }
+
+    /// The stretches in which a start that nobody got to must have been due to count, and until when its wait counts.
+    fn stretches_of_starts(&self, case: &Case<'_>) -> Vec<(Window, Instant)> {
+        let (whole, faults) = (case.windows.whole, &case.windows.faults);
+        match self.during {
+            During::Whole => vec![(whole, whole.end)],
+            // Who was left waiting before or in the last fault has waited in it.
+            During::Fault => {
+                let until_last = faults.last().map(|last| Window { start: whole.start, end: last.end });
+                until_last.into_iter().map(|stretch| (stretch, whole.end)).collect()
+            }
+            During::Steady => {
+                case.windows.stretches(During::Steady).into_iter().map(|stretch| (stretch, stretch.end)).collect()
+            }
+        }
     }
 
     /// What a closed loop hides from a high quantile (coordinated omission).

@@ -43,13 +43,13 @@ impl Schedule {
         Some(Self { origin, per_second, not_started, stop })
     }
 
-    /// How long, at least, each start that nobody got to had been due when the load was stopped: of those that were due
-    /// in a stretch; none if no start was.
-    pub(crate) fn left_waiting(self, stretch: Window) -> Option<Waits> {
+    /// How long, at least, each start that nobody got to had been due: of those that were due in a stretch, when the load
+    /// was stopped or at `until`, whichever came first. None if no start was due in the stretch.
+    pub(crate) fn left_waiting(self, stretch: Window, until: Instant) -> Option<Waits> {
         let interval = (1_000_000_000 / u64::from(self.per_second.max(1))).max(1);
         let last = (self.stop.nanos_since(stretch.start) / interval).min(self.not_started);
         let first = self.stop.nanos_since(stretch.end) / interval + 1;
-        (first <= last).then_some(Waits { interval, first, last, less: 0 })
+        (first <= last).then_some(Waits { interval, first, last, less: self.stop.nanos_since(until) })
     }
 }
 

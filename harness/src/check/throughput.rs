@@ -27,7 +27,8 @@ impl fmt::Display for Throughput {
 }
 
 impl Throughput {
-    /// An operation counts where it ended; one that was waiting for its end makes the part one with a load on it.
+    /// An operation counts where it ended, unlike in the other checks: a rate is of what was done in a time, whenever that
+    /// was asked for, so a backlog counts where it is worked off. An operation that was waiting for its end makes the part one with a load on it.
     pub(crate) fn judge(&self, case: &Case<'_>) -> Finding {
         let limit = format!("{}/s", finding::decimals(self.min));
         let (mut ok, mut samples) = (0_u64, 0);
