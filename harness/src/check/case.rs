@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::calm::Calm;
+use super::lag::Lags;
 use super::schedule::Schedule;
 use super::takedown::{self, Takedown};
 use super::window::{During, Windows};
@@ -19,6 +20,8 @@ pub(crate) struct Case<'a> {
     pub(crate) evidence: &'a Evidence,
     /// When the cluster was calm.
     pub(crate) calm: Calm,
+    /// How late the machine was.
+    pub(crate) lags: Lags,
     /// The parts of the run.
     pub(crate) windows: Windows,
     /// Every time a master that owned slots was taken down, in order.
@@ -37,7 +40,7 @@ impl<'a> Case<'a> {
         let windows = Windows::with_calm(plan, evidence, &calm, &workers);
         let slots = KeySlots::of(&plan.loads, &evidence.history);
         let takedowns = takedown::find(plan, evidence, &slots);
-        Self { plan, evidence, calm, windows, takedowns, workers, slots }
+        Self { plan, evidence, calm, lags: Lags::of(evidence), windows, takedowns, workers, slots }
     }
 
     /// The clients' operations; the harness' own final read is none of them.

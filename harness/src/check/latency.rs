@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::During;
 use super::case::Case;
 use super::finding::{self, Finding, Status};
-use super::samples::Samples;
+use super::samples::{self, Samples};
 use super::schedule::Waits;
 use super::window::Window;
 use crate::evidence::{Operation, Outcome};
@@ -38,6 +38,9 @@ const SAMPLES_BEYOND_MIN: f64 = 10.0;
 
 /// A maximum is a claim about every operation; with fewer than this it says little about any other run.
 const SAMPLES_OF_MAX_MIN: u64 = 100;
+
+/// A machine whose timers were never this late in a second had a processor for whoever needed one.
+const LAG_NANOS_MIN: u64 = 20_000_000;
 
 impl Latency {
     /// Every operation of the part counts with its full duration, whatever its outcome: to leave out those that were
@@ -85,6 +88,33 @@ impl Latency {
             note: finding::note(notes),
             ..Finding::nothing(self, limit, "")
         }
+    }
+
+    /// An operation over the limit is excused if the machine was late in a second that it touches: by at least half of what
+    /// the operation took too long, for a client and a server may have waited one after the other, and by no less than
+    /// [`LAG_NANOS_MIN`]. The miss is excused if the limit would have been kept had the excused ones been within it.
+    pub(crate) fn excuse(&self, case: &Case<'_>) -> Option<String> {
+        let max = self.max.as_nanos();
+        let nanos = self.operations(case).map(|(_, nanos)| nanos).collect();
+        let times = Samples { nanos, waits: self.left_waiting(case) };
+        let samples = times.count();
+        let allowed = samples - samples::rank(samples, self.quantile.fraction())?;
+        let over = times.above(max);
+        let late: Vec<_> = self
+            .operations(case)
+            .filter_map(|(operation, nanos)| {
+                let excess = nanos.checked_sub(max).filter(|excess| *excess > 0)?;
+                let window = Window { start: operation.intended, end: operation.intended.plus_nanos(nanos) };
+                case.lags.worst_in(window).filter(|lag| *lag >= (excess / 2).max(LAG_NANOS_MIN))
+            })
+            .collect();
+        let worst = *late.iter().max()?;
+        (over - late.len() as u64 <= allowed).then(|| {
+            let (late, worst) = (late.len(), finding::time(worst));
+            format!(
+                "the harness' own timers were up to {worst} late around {late} of the {over} operations over the limit"
+            )
+        })
     }
 
     /// Every operation that adds to the latencies of the part, and what it adds.

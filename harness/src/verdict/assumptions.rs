@@ -16,9 +16,6 @@ use crate::vocab::Instant;
 /// The share of its schedule that an open load must have kept in the steady part.
 const RATE_KEPT_MIN: f64 = 0.95;
 
-/// A harness whose own timers are later than this measures the machine and not the servers.
-const MACHINE_LAG_MS_MAX: f64 = 100.0;
-
 /// The observer looks at every node each 10 ms (20 ms above 12 nodes); what it has to say may come this much later.
 const OBSERVER_NANOS_MAX: u64 = 100_000_000;
 
@@ -225,30 +222,16 @@ fn settled_for_final_read(case: &Case<'_>) -> Assumption {
     }
 }
 
-/// How late the harness' own timers were, in milliseconds, at most, from the load's start on; none if never noted.
-fn machine_lag_ms(case: &Case<'_>) -> Option<f64> {
-    let lags = case.evidence.events.iter().filter_map(|event| match event.what {
-        What::MachineLag { lag_ms_max } if event.at >= case.windows.whole.start => Some(lag_ms_max),
-        _ => None,
-    });
-    lags.max_by(f64::total_cmp)
-}
-
-/// How starved the machine was, if it was.
-pub(super) fn starvation(case: &Case<'_>) -> Option<String> {
-    let lag = machine_lag_ms(case).filter(|lag| *lag >= MACHINE_LAG_MS_MAX)?;
-    Some(format!("the harness' own timers were up to {} ms late", finding::decimals(lag)))
-}
-
-/// A starved machine can only make times worse: it spoils a limit that was missed, never one that was kept.
-pub(super) fn machine_kept_up(case: &Case<'_>, missed_a_time: bool) -> Assumption {
+/// A starved machine can only make times worse: it spoils a limit that was missed, never one that was kept. `excused` are
+/// the checks that were missed and are not blamed on the servers.
+pub(super) fn machine_kept_up(case: &Case<'_>, excused: &[String]) -> Assumption {
     let assumed = "the machine spoiled no timing";
-    match (starvation(case), machine_lag_ms(case)) {
-        (Some(starved), _) if missed_a_time => assume(assumed, false, starved),
-        (Some(starved), _) => assume(assumed, true, format!("{starved}, and every timing was kept all the same")),
-        (None, Some(lag)) => {
-            assume(assumed, true, format!("the harness' own timers were at most {} ms late", finding::decimals(lag)))
+    let late = |nanos| format!("the harness' own timers were up to {} late", finding::time(nanos));
+    match case.lags.worst_in(case.windows.whole) {
+        Some(nanos) if !excused.is_empty() => {
+            assume(assumed, false, format!("{}, which may be why this was missed: {}", late(nanos), excused.join(", ")))
         }
-        (None, None) => assume(assumed, true, "no lateness was noted"),
+        Some(nanos) => assume(assumed, true, late(nanos)),
+        None => assume(assumed, true, "no lateness was noted"),
     }
 }

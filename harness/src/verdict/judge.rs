@@ -11,9 +11,9 @@ use crate::scenario::Step;
 pub fn judge(plan: &Plan, evidence: &Evidence) -> Verdict {
     let case = Case::new(plan, evidence);
     let mut assumptions = assumptions::all(&case);
-    let (findings, missed_a_time) = findings(&case);
+    let (findings, excused) = findings(&case);
     let (outcome, because) = outcome(plan, &assumptions, &findings);
-    assumptions.push(assumptions::machine_kept_up(&case, missed_a_time));
+    assumptions.push(assumptions::machine_kept_up(&case, &excused));
     Verdict {
         scenario: plan.name.clone(),
         outcome,
@@ -26,27 +26,25 @@ pub fn judge(plan: &Plan, evidence: &Evidence) -> Verdict {
     }
 }
 
-/// Every finding, and whether one about time was missed on a machine that was starved.
-fn findings(case: &Case<'_>) -> (Vec<Finding>, bool) {
-    let mut judged = vec![(false, implicit::no_server_ended_by_itself(case))];
-    // An Until has a bound in time, so a slow machine can miss it too.
-    judged.extend(implicit::every_until_was_met(case).map(|finding| (true, finding)));
-    judged.extend(case.plan.slos.iter().map(|planned| {
-        let line = Some(planned.location.line);
-        (planned.slo.is_about_time(), Finding { line, ..planned.slo.judge(case) })
+/// Every finding, that of no server's own end first; and the checks whose miss the machine may explain.
+fn findings(case: &Case<'_>) -> (Vec<Finding>, Vec<String>) {
+    let mut excused = Vec::new();
+    let mut excuse = |found: Finding, excuse: &dyn Fn() -> Option<String>| {
+        let Some(why) = Some(()).filter(|()| found.status == Status::Fail).and_then(|()| excuse()) else {
+            return found;
+        };
+        excused.push(found.check.clone());
+        let note = finding::note([format!("not blamed on the servers: {why}"), found.note]);
+        Finding { status: Status::Inconclusive, note, ..found }
+    };
+    let mut findings = vec![implicit::no_server_ended_by_itself(case)];
+    let untils = implicit::every_until_was_met(case);
+    findings.extend(untils.map(|found| excuse(found, &|| implicit::excuse_of_until(case))));
+    findings.extend(case.plan.slos.iter().map(|planned| {
+        let found = Finding { line: Some(planned.location.line), ..planned.slo.judge(case) };
+        excuse(found, &|| planned.slo.excuse(case))
     }));
-    let starvation = assumptions::starvation(case);
-    let mut missed_a_time = false;
-    let mut findings = Vec::with_capacity(judged.len());
-    for (about_time, mut found) in judged {
-        if let Some(starved) = starvation.as_ref().filter(|_| about_time && found.status == Status::Fail) {
-            missed_a_time = true;
-            found.status = Status::Inconclusive;
-            found.note = finding::note([format!("not blamed on the servers: {starved}"), found.note]);
-        }
-        findings.push(found);
-    }
-    (findings, missed_a_time)
+    (findings, excused)
 }
 
 /// The outcome and its reason. `assumptions` are those without which nothing can be said at all; a starved machine is
