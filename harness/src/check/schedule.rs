@@ -78,6 +78,26 @@ impl Waits {
 
 /// A worker's operations that the schedule called for. The second command of an entry follows the first at once.
 pub(crate) fn scheduled<'a>(load: &Load, operations: &'a [&'a Operation]) -> impl Iterator<Item = &'a Operation> {
+    with_previous(load, operations).map(|(_, operation)| operation)
+}
+
+/// How late the driver itself was with each start that the schedule called for: since the start was due and the worker had
+/// ended what it did before. What the servers take to answer is none of it.
+pub(crate) fn own_lateness<'a>(
+    load: &Load,
+    operations: &'a [&'a Operation],
+) -> impl Iterator<Item = (&'a Operation, u64)> {
+    with_previous(load, operations).map(|(before, operation)| {
+        let free = before.map_or(operation.intended, |before| before.ended.max(operation.intended));
+        (operation, operation.started.nanos_since(free))
+    })
+}
+
+/// A worker's operations that the schedule called for, each with what the worker did before.
+fn with_previous<'a>(
+    load: &Load,
+    operations: &'a [&'a Operation],
+) -> impl Iterator<Item = (Option<&'a Operation>, &'a Operation)> {
     let has_pairs = load.mix.iter().any(|op| matches!(op, Op::SetThenGet(_)));
     operations.iter().enumerate().filter_map(move |(index, operation)| {
         let before = index.checked_sub(1).map(|before| operations[before]);
@@ -87,6 +107,6 @@ pub(crate) fn scheduled<'a>(load: &Load, operations: &'a [&'a Operation]) -> imp
                 && operation.key == before.key
                 && operation.intended >= before.ended
         });
-        (!(has_pairs && is_second)).then_some(*operation)
+        (!(has_pairs && is_second)).then_some((before, *operation))
     })
 }

@@ -83,6 +83,13 @@ impl Story {
         self.event(ms + 2, What::Log(record));
     }
 
+    /// How late the machine was in each second that ends at so many seconds, from the load's start on.
+    pub(crate) fn lags(&mut self, until: u64, lag_ms: impl Fn(u64) -> f64) {
+        for second in 2..=until {
+            self.event(second * 1_000, What::MachineLag { lag_ms_max: lag_ms(second) });
+        }
+    }
+
     /// What the nodes believe of a node from now on; seen with the next view.
     pub(crate) fn health(&mut self, node: &str, health: Health) {
         self.members.get_mut(&NodeName::from(node)).unwrap().health = health;
@@ -189,6 +196,7 @@ impl Story {
             }
         }
         self.event(ms, What::LoadEnded { load: "app".to_owned(), totals });
+        self.event(ms + 20, What::FinalReadStarted);
         let keys = last.len() as u64;
         for (key, value) in last {
             self.final_read(key, value, Outcome::Ok);

@@ -4,6 +4,12 @@ use crate::check::{Case, Finding, Status, Window, finding};
 use crate::evidence::What;
 use crate::scenario::Step;
 
+/// The name of the check that no server ended by itself.
+pub(super) const NO_SERVER_ENDED: &str = "no server ended by itself";
+
+/// The name of the check that every `Until` was met.
+pub(super) const UNTILS_MET: &str = "every Until was met";
+
 /// No server may end but by a step of the timeline.
 pub(super) fn no_server_ended_by_itself(case: &Case<'_>) -> Finding {
     let events = &case.evidence.events;
@@ -35,7 +41,7 @@ pub(super) fn no_server_ended_by_itself(case: &Case<'_>) -> Finding {
         measured,
         samples: started as u64,
         note: finding::note(notes),
-        ..Finding::nothing(&"no server ended by itself", "0".to_owned(), "")
+        ..Finding::nothing(&NO_SERVER_ENDED, "0".to_owned(), "")
     }
 }
 
@@ -80,7 +86,7 @@ pub(super) fn every_until_was_met(case: &Case<'_>) -> Option<Finding> {
         samples: untils.len() as u64,
         line: missed.and_then(|(step, _)| case.plan.steps.get(step)).map(|planned| planned.location.line),
         note,
-        ..Finding::nothing(&"every Until was met", format!("{} of {}", untils.len(), untils.len()), "")
+        ..Finding::nothing(&UNTILS_MET, format!("{} of {}", untils.len(), untils.len()), "")
     })
 }
 

@@ -49,24 +49,44 @@ fn findings(case: &Case<'_>) -> (Vec<Finding>, Vec<String>) {
 
 /// The outcome and its reason. `assumptions` are those without which nothing can be said at all; a starved machine is
 /// none of them, because it already made every timing it may have spoiled inconclusive and cannot spoil the others.
+///
+/// What is a fact whatever the assumptions outweighs them: a server that ended by itself, for it may well be why they
+/// broke; and a missed `Until` over a cluster that did not settle afterwards.
 fn outcome(plan: &Plan, assumptions: &[Assumption], findings: &[Finding]) -> (Outcome, String) {
-    if let Some(broken) = assumptions.iter().find(|assumption| !assumption.holds) {
-        let because = format!("It cannot be told: it does not hold that {} ({}).", broken.assumed, broken.detail);
-        return (Outcome::Inconclusive, because);
-    }
     let with = |status: Status| findings.iter().filter(move |finding| finding.status == status);
+    let broken: Vec<_> = assumptions.iter().filter(|assumption| !assumption.holds).collect();
+    if let Some(first) = broken.first() {
+        let unsettled_only = broken.iter().all(|assumption| assumption.assumed == assumptions::SETTLED_AT_END);
+        let stands = |finding: &&Finding| {
+            finding.check == implicit::NO_SERVER_ENDED || unsettled_only && finding.check == implicit::UNTILS_MET
+        };
+        return match with(Status::Fail).find(stands) {
+            Some(fact) => (Outcome::Fail, format!("Not met: {}.", in_words(fact, 0))),
+            None => (Outcome::Inconclusive, broken_in_words(first)),
+        };
+    }
     if let Some(first) = with(Status::Fail).next() {
         return (Outcome::Fail, format!("Not met: {}.", in_words(first, with(Status::Fail).count() - 1)));
     }
     if let Some(first) = with(Status::Inconclusive).next() {
         let others = with(Status::Inconclusive).count() - 1;
-        return (Outcome::Inconclusive, format!("It cannot be told: {}.", in_words(first, others)));
+        return (Outcome::Inconclusive, format!("Cannot tell: {}.", in_words(first, others)));
     }
     let waits = plan.steps.iter().any(|planned| matches!(planned.step, Step::Until { .. }));
     if plan.slos.is_empty() && !waits {
         return (Outcome::Inconclusive, "Nothing was claimed: the scenario has no SLO and no Until.".to_owned());
     }
     (Outcome::Pass, format!("Every assumption held and all {} checks were met.", findings.len()))
+}
+
+/// Why nothing can be told. That a run broke off is a reason in itself: `The run was aborted: no disk.`
+fn broken_in_words(broken: &Assumption) -> String {
+    let detail = broken.detail.trim_end().trim_end_matches('.');
+    if broken.assumed != assumptions::CARRIED_THROUGH {
+        return format!("Cannot tell: \"{}\" does not hold: {detail}.", broken.assumed);
+    }
+    let (first, rest) = detail.split_at(detail.chars().next().map_or(0, char::len_utf8));
+    format!("{}{rest}.", first.to_uppercase())
 }
 
 fn in_words(finding: &Finding, others: usize) -> String {
