@@ -1,8 +1,9 @@
 //! Everything a check may look at, worked out once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::calm::Calm;
+use super::lag::Lags;
 use super::schedule::Schedule;
 use super::takedown::{self, Takedown};
 use super::window::{During, Windows};
@@ -19,13 +20,15 @@ pub(crate) struct Case<'a> {
     pub(crate) evidence: &'a Evidence,
     /// When the cluster was calm.
     pub(crate) calm: Calm,
+    /// How late the machine was.
+    pub(crate) lags: Lags,
     /// The parts of the run.
     pub(crate) windows: Windows,
     /// Every time a master that owned slots was taken down, in order.
     pub(crate) takedowns: Vec<Takedown>,
     /// Each worker's operations, in the order it did them.
     pub(crate) workers: BTreeMap<Worker, Vec<&'a Operation>>,
-    /// What each key of each load hashes to.
+    /// What each key of the history hashes to.
     pub(crate) slots: KeySlots,
 }
 
@@ -35,9 +38,9 @@ impl<'a> Case<'a> {
         let calm = Calm::of(evidence);
         let workers = by_worker(evidence);
         let windows = Windows::with_calm(plan, evidence, &calm, &workers);
-        let slots = KeySlots::of(&plan.loads);
+        let slots = KeySlots::of(&plan.loads, &evidence.history);
         let takedowns = takedown::find(plan, evidence, &slots);
-        Self { plan, evidence, calm, windows, takedowns, workers, slots }
+        Self { plan, evidence, calm, lags: Lags::of(evidence), windows, takedowns, workers, slots }
     }
 
     /// The clients' operations; the harness' own final read is none of them.
@@ -58,7 +61,7 @@ impl<'a> Case<'a> {
     /// The key as it is in the server, such as `app:17`.
     pub(crate) fn key_text(&self, operation: &Operation) -> String {
         match self.plan.loads.get(usize::from(operation.load)) {
-            Some(load) => format!("{}{}", prefix(load), operation.key),
+            Some(load) => format!("{}{}", load.key_prefix(), operation.key),
             None => operation.key.to_string(),
         }
     }
@@ -79,26 +82,26 @@ impl<'a> Case<'a> {
     }
 }
 
-/// What stands before a load's key numbers: `<name>:` if the scenario does not say.
-pub(crate) fn prefix(load: &Load) -> String {
-    load.prefix.clone().unwrap_or_else(|| format!("{}:", load.name))
-}
-
-/// The slot of every key, worked out once: hashing a key for each operation again would dominate judging.
-pub(crate) struct KeySlots(Vec<Vec<Slot>>);
+/// The slot of every key of the history, worked out once: hashing a key for each operation again would dominate judging.
+/// A key that nobody used costs nothing.
+pub(crate) struct KeySlots(HashMap<(u16, u32), Slot>);
 
 impl KeySlots {
-    fn of(loads: &[Load]) -> Self {
-        let slots_of = |load: &Load| {
-            let prefix = prefix(load);
-            (0..=load.keys.count()).map(|key| Slot::of_key(format!("{prefix}{key}").as_bytes())).collect()
-        };
-        Self(loads.iter().map(slots_of).collect())
+    fn of(loads: &[Load], history: &[Operation]) -> Self {
+        let mut slots = HashMap::new();
+        for operation in history {
+            let Some(load) = loads.get(usize::from(operation.load)) else { continue };
+            if operation.key <= load.keys.count() {
+                let hash = || Slot::of_key(format!("{}{}", load.key_prefix(), operation.key).as_bytes());
+                slots.entry((operation.load, operation.key)).or_insert_with(hash);
+            }
+        }
+        Self(slots)
     }
 
     /// The slot an operation's key is in; none if the plan has no such load or key.
     pub(crate) fn of_operation(&self, operation: &Operation) -> Option<Slot> {
-        self.0.get(usize::from(operation.load))?.get(usize::try_from(operation.key).ok()?).copied()
+        self.0.get(&(operation.load, operation.key)).copied()
     }
 }
 

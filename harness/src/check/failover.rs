@@ -6,7 +6,8 @@ use serde::Deserialize;
 
 use super::case::Case;
 use super::finding::{self, Finding, Status};
-use super::takedown::Takedown;
+use super::takedown::{Promotion, Takedown};
+use super::window::Window;
 use crate::vocab::{Duration, Instant};
 
 /// From each fault that takes a slot-owning master down to the first write that its successor acknowledged to the load.
@@ -30,7 +31,7 @@ impl Failover {
         if case.takedowns.is_empty() {
             return Finding::nothing(self, limit, "no master that owned slots was taken down");
         }
-        let end = case.evidence.events.last().map(|event| event.at).unwrap_or_default();
+        let end = run_end(case);
         let judged: Vec<_> = case.takedowns.iter().map(|takedown| self.judge_one(takedown, end)).collect();
         let has = |wanted: Status| judged.iter().any(|(status, _)| *status == wanted);
         let measured: Vec<_> = case.takedowns.iter().filter_map(Takedown::nanos).collect();
@@ -45,6 +46,18 @@ impl Failover {
             note: finding::note(judged.into_iter().map(|(_, note)| note)),
             ..Finding::nothing(self, limit, "")
         }
+    }
+
+    /// A miss is excused if for every failover that took too long the machine lost, in the seconds that it lasted, as much
+    /// as it took too long.
+    pub(crate) fn excuse(&self, case: &Case<'_>) -> Option<String> {
+        let late = case.takedowns.iter().filter_map(|takedown| {
+            let waited = waited(takedown, run_end(case));
+            let excess = waited.checked_sub(self.max.as_nanos()).filter(|excess| *excess > 0)?;
+            Some((Window { start: takedown.began, end: takedown.began.plus_nanos(waited) }, excess))
+        });
+        let excuses: Option<Vec<_>> = late.map(|(window, excess)| case.lags.explain(window, excess)).collect();
+        excuses.map(finding::note).filter(|note| !note.is_empty())
     }
 
     fn judge_one(&self, takedown: &Takedown, end: Instant) -> (Status, String) {
@@ -62,11 +75,26 @@ impl Failover {
             // The first write cannot come before the promotion.
             return (if since(at) > max { Status::Fail } else { Status::Inconclusive }, note);
         }
-        let returned = takedown.returned.filter(|at| *at < end);
-        let waited = since(returned.unwrap_or(end.min(takedown.until)));
-        let why = if returned.is_some() { "before it came back" } else { "before the run ended" };
+        let waited = waited(takedown, end);
+        let why = if returned(takedown, end).is_some() { "before it came back" } else { "before the run ended" };
         let note = format!("nobody took over from {failed} in the {} {why}", finding::time(waited));
         // Whoever stopped waiting before the limit cannot say that it was passed.
         (if waited > max { Status::Fail } else { Status::Inconclusive }, note)
     }
+}
+
+fn run_end(case: &Case<'_>) -> Instant {
+    case.evidence.events.last().map(|event| event.at).unwrap_or_default()
+}
+
+fn returned(takedown: &Takedown, end: Instant) -> Option<Instant> {
+    takedown.returned.filter(|at| *at < end)
+}
+
+/// How long the slots took no writes: to the first write; at least to the promotion, if no write followed it; at least to
+/// the end of the waiting, if nobody took over.
+fn waited(takedown: &Takedown, end: Instant) -> u64 {
+    let promoted = || takedown.promotion.as_ref().and_then(Promotion::at);
+    let until = || promoted().or(returned(takedown, end)).unwrap_or(end.min(takedown.until));
+    takedown.nanos().unwrap_or_else(|| until().nanos_since(takedown.began))
 }

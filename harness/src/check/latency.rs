@@ -7,9 +7,11 @@ use serde::Deserialize;
 use super::During;
 use super::case::Case;
 use super::finding::{self, Finding, Status};
-use super::schedule::Schedule;
-use crate::evidence::Outcome;
-use crate::vocab::{Duration, Percent};
+use super::samples::{self, Samples};
+use super::schedule::Waits;
+use super::window::Window;
+use crate::evidence::{Operation, Outcome};
+use crate::vocab::{Duration, Instant, Percent};
 
 /// A quantile of the time from an operation's intended start to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
@@ -19,7 +21,8 @@ pub struct Latency {
     pub quantile: Percent,
     /// The longest it may be.
     pub max: Duration,
-    /// The part of the run it is about. An operation that a fault window has any time of belongs to `Fault`.
+    /// The part of the run it is about. An operation that a fault window has any time of belongs to `Fault`; if it was due
+    /// before the fault, the time until then counts in `Steady`.
     #[serde(default)]
     pub during: During,
 }
@@ -36,20 +39,22 @@ const SAMPLES_BEYOND_MIN: f64 = 10.0;
 /// A maximum is a claim about every operation; with fewer than this it says little about any other run.
 const SAMPLES_OF_MAX_MIN: u64 = 100;
 
+/// A machine whose timers were never this late in a second had a processor for whoever needed one.
+const LAG_NANOS_MIN: u64 = 20_000_000;
+
 impl Latency {
     /// Every operation of the part counts with its full duration, whatever its outcome: to leave out those that were
     /// given up would make an outage look fast.
     pub(crate) fn judge(&self, case: &Case<'_>) -> Finding {
         let limit = finding::limit(self.max);
-        let (mut nanos, mut not_ok) = (Vec::new(), 0);
-        for operation in case.operations_during(self.during) {
-            nanos.push(operation.latency_nanos());
+        let (mut times, mut not_ok) = (Samples { nanos: Vec::new(), waits: self.left_waiting(case) }, 0);
+        let not_started = times.count();
+        for (operation, nanos) in self.operations(case) {
+            times.nanos.push(nanos);
             not_ok += u64::from(operation.outcome != Outcome::Ok);
         }
-        let not_started = self.left_waiting(case);
-        nanos.extend(&not_started);
-        let samples = nanos.len() as u64;
-        let Some(measured) = quantile(&mut nanos, self.quantile.fraction()) else {
+        let samples = times.count();
+        let Some(measured) = times.quantile(self.quantile.fraction()) else {
             return Finding::nothing(
                 self,
                 limit,
@@ -68,10 +73,10 @@ impl Latency {
             } else {
                 String::new()
             },
-            if not_started.is_empty() {
+            if not_started == 0 {
                 String::new()
             } else {
-                let left = finding::count(not_started.len() as u64, "start");
+                let left = finding::count(not_started, "start");
                 format!("{left} due that no worker was free for, counted with the time waited until the load ended")
             },
             self.omission(case),
@@ -85,12 +90,66 @@ impl Latency {
         }
     }
 
+    /// An operation over the limit is excused if the machine was late in a second that it touches: by at least half of what
+    /// the operation took too long, for a client and a server may have waited one after the other, and by no less than
+    /// [`LAG_NANOS_MIN`]. The miss is excused if the limit would have been kept had the excused ones been within it.
+    pub(crate) fn excuse(&self, case: &Case<'_>) -> Option<String> {
+        let max = self.max.as_nanos();
+        let nanos = self.operations(case).map(|(_, nanos)| nanos).collect();
+        let times = Samples { nanos, waits: self.left_waiting(case) };
+        let samples = times.count();
+        let allowed = samples - samples::rank(samples, self.quantile.fraction())?;
+        let over = times.above(max);
+        let late: Vec<_> = self
+            .operations(case)
+            .filter_map(|(operation, nanos)| {
+                let excess = nanos.checked_sub(max).filter(|excess| *excess > 0)?;
+                let window = Window { start: operation.intended, end: operation.intended.plus_nanos(nanos) };
+                case.lags.worst_in(window).filter(|lag| *lag >= (excess / 2).max(LAG_NANOS_MIN))
+            })
+            .collect();
+        let worst = *late.iter().max()?;
+        (over - late.len() as u64 <= allowed).then(|| {
+            let (late, worst) = (late.len(), finding::time(worst));
+            format!(
+                "the harness' own timers were up to {worst} late around {late} of the {over} operations over the limit"
+            )
+        })
+    }
+
+    /// Every operation that adds to the latencies of the part, and what it adds.
+    fn operations<'a>(&self, case: &Case<'a>) -> impl Iterator<Item = (&'a Operation, u64)> {
+        let adds = |operation| Some((operation, case.windows.latency_nanos(self.during, operation)?));
+        case.client_operations().filter_map(adds)
+    }
+
     /// How long each start of an open loop had been due that nobody got to before the load ended. To leave them out
-    /// would make an outage at the end look short.
-    fn left_waiting(&self, case: &Case<'_>) -> Vec<u64> {
+    /// would make an outage at the end look short. They are shared among the parts as operations are: what a fault cut
+    /// has all its wait in Fault and its wait until the fault in Steady.
+    fn left_waiting(&self, case: &Case<'_>) -> Vec<Waits> {
         let schedules = (0..case.plan.loads.len()).filter_map(|index| case.schedule(index));
-        let left = schedules.flat_map(Schedule::left_waiting);
-        left.filter(|(due, _)| case.windows.contains(self.during, *due)).map(|(_, waited)| waited).collect()
+        let stretches = self.stretches_of_starts(case);
+        schedules
+            .flat_map(|schedule| {
+                stretches.iter().filter_map(move |(stretch, until)| schedule.left_waiting(*stretch, *until))
+            })
+            .collect()
+    }
+
+    /// The stretches in which a start that nobody got to must have been due to count, and until when its wait counts.
+    fn stretches_of_starts(&self, case: &Case<'_>) -> Vec<(Window, Instant)> {
+        let (whole, faults) = (case.windows.whole, &case.windows.faults);
+        match self.during {
+            During::Whole => vec![(whole, whole.end)],
+            // Who was left waiting before or in the last fault has waited in it.
+            During::Fault => {
+                let until_last = faults.last().map(|last| Window { start: whole.start, end: last.end });
+                until_last.into_iter().map(|stretch| (stretch, whole.end)).collect()
+            }
+            During::Steady => {
+                case.windows.stretches(During::Steady).into_iter().map(|stretch| (stretch, stretch.end)).collect()
+            }
+        }
     }
 
     /// What a closed loop hides from a high quantile (coordinated omission).
@@ -101,15 +160,6 @@ impl Latency {
         "closed loop: latency counts from the first attempt's start and an outage counts once for each worker"
             .to_owned()
     }
-}
-
-/// The nearest-rank quantile: the smallest sample that at least that share of the samples does not exceed.
-pub(crate) fn quantile(nanos: &mut [u64], fraction: f64) -> Option<u64> {
-    let last = nanos.len().checked_sub(1)?;
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and the number of samples")]
-    // 99.9 % of 1000 is 999.0000000000001 in binary fractions.
-    let rank = (fraction * nanos.len() as f64 - 1e-6).ceil().max(1.0) as usize;
-    Some(*nanos.select_nth_unstable((rank - 1).min(last)).1)
 }
 
 fn samples_needed(quantile: Percent) -> u64 {

@@ -5,10 +5,9 @@ use std::fmt;
 
 use serde::Deserialize;
 
-use super::case::{Case, prefix};
+use super::case::Case;
 use super::finding::{self, Finding, Status};
 use crate::evidence::{Operation, OperationKind, Outcome, Value};
-use crate::load::{Load, Op};
 
 /// Acknowledged writes that neither the final read nor a later write of the same key accounts for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -66,7 +65,7 @@ struct Key<'a> {
     survivor: Option<&'a Operation>,
 }
 
-/// By load and key number. A load's prefix keeps its keys apart from the others'.
+/// By load and key number. A plan whose loads could write the same key is refused, so these are different keys.
 fn keys<'a>(case: &Case<'a>) -> BTreeMap<(u16, u32), Key<'a>> {
     let mut keys = BTreeMap::<_, Key<'a>>::new();
     for operation in &case.evidence.history {
@@ -83,21 +82,8 @@ fn keys<'a>(case: &Case<'a>) -> BTreeMap<(u16, u32), Key<'a>> {
 /// Why some key's writes have no order, if that is so: the judgement rests on it.
 fn two_writers(case: &Case<'_>, keys: &BTreeMap<(u16, u32), Key<'_>>) -> Option<String> {
     let shared = keys.values().find(|key| key.writes.windows(2).any(|pair| pair[0].worker != pair[1].worker));
-    if let Some(write) = shared.and_then(|key| key.writes.first()) {
-        return Some(format!("several workers wrote {}: its writes have no order", case.key_text(write)));
-    }
-    let writers: Vec<_> = case.plan.loads.iter().filter(|load| load.mix.iter().any(Op::writes)).collect();
-    writers.iter().enumerate().find_map(|(index, one)| {
-        let same_keys = |other: &&&Load| may_share_keys(&prefix(one), &prefix(other));
-        let other = writers[index + 1..].iter().find(same_keys)?;
-        Some(format!("loads {} and {} may write the same keys: their writes have no order", one.name, other.name))
-    })
-}
-
-/// Whether two prefixes differ by nothing but digits: `a` with key 11 is `a1` with key 1.
-fn may_share_keys(one: &str, other: &str) -> bool {
-    let rest = one.strip_prefix(other).or_else(|| other.strip_prefix(one));
-    rest.is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()))
+    let write = shared.and_then(|key| key.writes.first())?;
+    Some(format!("several workers wrote {}: its writes have no order", case.key_text(write)))
 }
 
 /// What became of a key's acknowledged writes.

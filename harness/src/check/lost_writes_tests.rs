@@ -2,7 +2,7 @@ use rstest::rstest;
 
 use super::*;
 use crate::check::Slo;
-use crate::check::testing::{LOAD_STARTS, Story, load};
+use crate::check::testing::{LOAD_STARTS, Story};
 
 const KEY: u32 = 7;
 
@@ -103,18 +103,4 @@ fn two_workers_on_a_key_have_no_order() {
     story.write(LOAD_STARTS + 500, KEY, |write| write.worker = 0);
     let finding = story.judge(Slo::LostWrites(LostWrites { max: 0 }));
     assert_eq!(finding.status, Status::Inconclusive);
-}
-
-#[rstest]
-#[case::own_prefixes("app:", "b:", false)]
-#[case::the_same("k", "k", true)]
-#[case::a_digit_apart("k", "k1", true)]
-#[case::a_letter_apart("k", "ka", false)]
-fn loads_that_share_keys_have_no_order(#[case] one: &str, #[case] other: &str, #[case] shared: bool) {
-    let mut story = story("ok", "1");
-    story.plan.loads.push(load("b"));
-    story.plan.loads[0].prefix = Some(one.to_owned());
-    story.plan.loads[1].prefix = Some(other.to_owned());
-    let finding = story.judge(Slo::LostWrites(LostWrites { max: 0 }));
-    assert_eq!(finding.status == Status::Inconclusive, shared, "{}", finding.note);
 }

@@ -5,8 +5,10 @@ pub(crate) mod case;
 mod error_rate;
 mod failover;
 pub(crate) mod finding;
-pub(crate) mod latency;
+pub(crate) mod lag;
+mod latency;
 mod lost_writes;
+pub(crate) mod samples;
 pub(crate) mod schedule;
 pub(crate) mod takedown;
 #[cfg(test)]
@@ -50,7 +52,8 @@ pub enum Slo {
 }
 
 impl Slo {
-    /// Whether it is about time, so that another run on the same machine would disturb it.
+    /// Whether it is about time: another run on the same machine would disturb it, and a machine that stalls can make a
+    /// good server miss it. An error rate is not: an operation is given up only after a whole deadline of retries.
     pub fn is_timed(&self) -> bool {
         matches!(self, Self::Failover(_) | Self::Latency(_) | Self::Throughput(_) | Self::Unavailability(_))
     }
@@ -82,8 +85,15 @@ impl Slo {
         }
     }
 
-    /// Whether a machine that stalls can make a good server miss it. It cannot make one lose writes.
-    pub(crate) fn is_about_time(&self) -> bool {
-        !matches!(self, Self::LostWrites(_))
+    /// Why a miss is not blamed on the servers: the machine was late where and as much as it takes to explain the miss.
+    /// None if it stands.
+    pub(crate) fn excuse(&self, case: &Case<'_>) -> Option<String> {
+        match self {
+            Self::Failover(slo) => slo.excuse(case),
+            Self::Latency(slo) => slo.excuse(case),
+            Self::Throughput(slo) => slo.excuse(case),
+            Self::Unavailability(slo) => slo.excuse(case),
+            Self::ErrorRate(_) | Self::LostWrites(_) => None,
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::case::{Case, prefix};
+use super::case::Case;
 use super::{Finding, Slo};
 use crate::evidence::{
     ClusterState, Event, Evidence, FaultKind, Health, LoadTotals, LogEvent, LogRecord, Member, NodeView, Operation,
@@ -83,6 +83,13 @@ impl Story {
         self.event(ms + 2, What::Log(record));
     }
 
+    /// How late the machine was in each second that ends at so many seconds, from the load's start on.
+    pub(crate) fn lags(&mut self, until: u64, lag_ms: impl Fn(u64) -> f64) {
+        for second in 2..=until {
+            self.event(second * 1_000, What::MachineLag { lag_ms_max: lag_ms(second) });
+        }
+    }
+
     /// What the nodes believe of a node from now on; seen with the next view.
     pub(crate) fn health(&mut self, node: &str, health: Health) {
         self.members.get_mut(&NodeName::from(node)).unwrap().health = health;
@@ -158,7 +165,7 @@ impl Story {
     }
 
     fn slot(&self, key: u32) -> Slot {
-        Slot::of_key(format!("{}{key}", prefix(&self.plan.loads[0])).as_bytes())
+        Slot::of_key(format!("{}{key}", self.plan.loads[0].key_prefix()).as_bytes())
     }
 
     /// The first key of the shard that this master owns by the plan.
@@ -189,6 +196,7 @@ impl Story {
             }
         }
         self.event(ms, What::LoadEnded { load: "app".to_owned(), totals });
+        self.event(ms + 20, What::FinalReadStarted);
         let keys = last.len() as u64;
         for (key, value) in last {
             self.final_read(key, value, Outcome::Ok);

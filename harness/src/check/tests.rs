@@ -58,6 +58,79 @@ fn an_operation_belongs_to_a_part(#[case] intended: u64, #[case] ended: u64, #[c
     assert_eq!(of, [part, During::Whole]);
 }
 
+/// What an operation adds to the latencies of the steady part and of the fault, in milliseconds. The fault window is 3000
+/// to 5032 ms.
+#[rstest]
+#[case::before(2_000, 2_000, 2_001, Some(1), None)]
+#[case::on_pace_and_cut_by_the_fault(2_999, 2_999, 5_010, Some(1), Some(2_011))]
+#[case::on_pace_and_slow_before_the_fault(2_000, 2_000, 3_100, Some(1_000), Some(1_100))]
+#[case::kept_waiting_by_the_fault(2_998, 4_000, 4_001, Some(2), Some(1_003))]
+#[case::backlog_of_a_stall_that_drains_into_the_fault(2_000, 3_050, 3_051, Some(1_000), Some(1_051))]
+#[case::backlog_that_drains_after_the_fault(2_000, 5_040, 5_041, Some(1_000), Some(3_041))]
+#[case::due_in_the_fault(3_500, 5_040, 5_041, None, Some(1_541))]
+#[case::after(5_032, 5_032, 5_033, Some(1), None)]
+fn a_fault_cuts_what_the_steady_part_has_of_an_operation(
+    #[case] intended: u64,
+    #[case] started: u64,
+    #[case] ended: u64,
+    #[case] steady: Option<u64>,
+    #[case] fault: Option<u64>,
+) {
+    let story = failover_story();
+    let windows = story.case().windows;
+    let [intended, started, ended] = [intended, started, ended].map(Instant::from_millis);
+    let operation = Operation { intended, started, ended, ..story.evidence.history[0] };
+    let nanos = [During::Steady, During::Fault, During::Whole].map(|during| windows.latency_nanos(during, &operation));
+    assert_eq!(
+        nanos.map(|nanos| nanos.map(|nanos| nanos / 1_000_000)),
+        [steady, fault, Some((ended.0 - intended.0) / 1_000_000)]
+    );
+}
+
+/// A server stalls from 2000 ms on, `A` is killed at 2500 ms, and the backlog drains into that fault.
+#[test]
+fn a_fault_hides_no_stall_before_it() {
+    let mut story = Story::formed();
+    story.run(LOAD_STARTS, 2_000);
+    story.failover(2_500, 0, 500);
+    for at in 2_000..2_500 {
+        story.write(at, 1, |write| {
+            (write.started, write.ended) = (Instant::from_millis(3_050), Instant::from_millis(3_051));
+        });
+    }
+    story.run(3_060, 5_000);
+    story.end(5_000);
+    let p99 = |during| Slo::Latency(Latency { quantile: percent(99.0), max: ms(10), during });
+    let finding = story.judge(p99(During::Steady));
+    assert_eq!((finding.status, finding.measured.as_str()), (Status::Fail, "466 ms"), "{}", finding.note);
+}
+
+/// Starts that nobody got to: due at 1000 a second until the load was stopped at 5000 ms. `A` was killed at 4000 ms and
+/// the cluster never settled again.
+#[rstest]
+#[case::whole(During::Whole, 4_000, "2 s")]
+#[case::steady(During::Steady, 3_000, "1 s")]
+#[case::fault(During::Fault, 2_000, "2 s")]
+fn starts_that_nobody_got_to_are_shared_among_the_parts(
+    #[case] during: During,
+    #[case] samples: u64,
+    #[case] measured: &str,
+) {
+    let mut story = Story::formed();
+    story.plan.loads[0].pace = Pace::Open { per_second: 1_000 };
+    story.run(LOAD_STARTS, 3_000);
+    story.fault(4_000, 0, FaultKind::Kill, "A");
+    story.unsettled(4_010);
+    story.end(5_000);
+    for event in &mut story.evidence.events {
+        if let What::LoadEnded { totals, .. } = &mut event.what {
+            totals.not_started = 2_000;
+        }
+    }
+    let finding = story.judge(Slo::Latency(Latency { quantile: percent(100.0), max: ms(10), during }));
+    assert_eq!((finding.samples, finding.measured.as_str()), (samples, measured), "{}", finding.note);
+}
+
 /// What an observer may record after a kill at 3000 ms, and when the window ends at the earliest.
 #[rstest]
 #[case::never_noticed(&[], 3_000)]
@@ -164,6 +237,35 @@ fn starts_that_nobody_got_to_are_slow() {
     }
     let finding = story.judge(slo);
     assert_eq!((finding.status, finding.measured.as_str()), (Status::Fail, "1.96 s"), "{}", finding.note);
+}
+
+/// Nobody could write these waits out one by one.
+#[test]
+fn starts_without_number_are_judged() {
+    let mut story = Story::formed();
+    story.plan.loads[0].pace = Pace::Open { per_second: 1_000_000 };
+    story.run(LOAD_STARTS, 3_000);
+    // The load was stopped after a day.
+    let day = 24 * 3_600 * 1_000;
+    story.end(LOAD_STARTS + day);
+    for event in &mut story.evidence.events {
+        if let What::LoadEnded { totals, .. } = &mut event.what {
+            totals.not_started = day * 1_000 - 2_000;
+        }
+    }
+    let finding = story.judge(Slo::Latency(Latency { quantile: percent(50.0), max: ms(10), during: During::Whole }));
+    assert_eq!(finding.status, Status::Fail, "{}", finding.note);
+    assert_eq!((finding.samples, finding.measured.as_str()), (day * 1_000, "43199.998 s"));
+}
+
+#[test]
+fn a_key_that_the_load_does_not_have_has_no_slot() {
+    let mut story = Story::formed();
+    story.plan.loads[0].keys = crate::load::Keys::Uniform(u32::MAX);
+    story.write(LOAD_STARTS, 7, |_| {});
+    assert!(story.case().slots.of_operation(&story.evidence.history[0]).is_some());
+    story.plan.loads[0].keys = crate::load::Keys::Uniform(6);
+    assert!(story.case().slots.of_operation(&story.evidence.history[0]).is_none());
 }
 
 #[rstest]

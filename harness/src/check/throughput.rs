@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::During;
 use super::case::Case;
 use super::finding::{self, Finding};
-use crate::evidence::Outcome;
+use crate::evidence::{Operation, Outcome};
 
 /// Operations that ended ok in each second, on average over the part of the run.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
@@ -27,7 +27,22 @@ impl fmt::Display for Throughput {
 }
 
 impl Throughput {
-    /// An operation counts where it ended; one that was waiting for its end makes the part one with a load on it.
+    /// A miss is excused if the machine lost, in the seconds of the part, as much time as the operations that are missing
+    /// would have had at the lowest rate.
+    pub(crate) fn excuse(&self, case: &Case<'_>) -> Option<String> {
+        let ended_here = |operation: &&Operation| case.windows.contains(self.during, operation.ended);
+        let ok =
+            case.client_operations().filter(ended_here).filter(|operation| operation.outcome == Outcome::Ok).count();
+        let missing_s = case.windows.seconds(self.during) - ok as f64 / self.min;
+        let lost = case.lags.total_in(&case.windows.stretches(self.during));
+        (lost > 0 && lost as f64 / 1e9 >= missing_s).then(|| {
+            let (lost, missing) = (finding::time(lost), finding::decimals(missing_s));
+            format!("the harness' own timers were {lost} late in all, and {missing} s of operations are missing")
+        })
+    }
+
+    /// An operation counts where it ended, unlike in the other checks: a rate is of what was done in a time, whenever that
+    /// was asked for, so a backlog counts where it is worked off. An operation that was waiting for its end makes the part one with a load on it.
     pub(crate) fn judge(&self, case: &Case<'_>) -> Finding {
         let limit = format!("{}/s", finding::decimals(self.min));
         let (mut ok, mut samples) = (0_u64, 0);

@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::case::Case;
 use super::finding::{self, Finding, Status};
+use super::window::Window;
 use crate::evidence::{Operation, Outcome};
 use crate::vocab::{Duration, Instant};
 
@@ -34,7 +35,7 @@ impl Unavailability {
         }
         let (mut worst, mut worst_shard, mut widest) = (Gap::default(), String::new(), 0);
         for (shard, operations) in &shards {
-            let gaps = gaps(operations);
+            let gaps = gaps(operations, self.max.as_nanos());
             widest = widest.max(gaps.bridged_nanos);
             if gaps.longest.nanos() > worst.nanos() {
                 (worst, worst_shard) = (gaps.longest, shard.clone());
@@ -69,6 +70,20 @@ impl Unavailability {
         }
     }
 }
+
+impl Unavailability {
+    /// A miss is excused if in the seconds of every gap over the limit the machine lost as much as the gap is too long.
+    pub(crate) fn excuse(&self, case: &Case<'_>) -> Option<String> {
+        let max = self.max.as_nanos();
+        let over = by_shard(case).into_iter().flat_map(|(_, operations)| gaps(&operations, max).over);
+        let explain = |gap: Gap| case.lags.explain(Window { start: gap.from, end: gap.to }, gap.nanos() - max);
+        let excuses: Option<Vec<_>> = over.map(explain).collect();
+        excuses.map(|excuses| finding::note(excuses.into_iter().take(EXCUSES_MAX))).filter(|note| !note.is_empty())
+    }
+}
+
+/// So many gaps' excuses are told.
+const EXCUSES_MAX: usize = 3;
 
 /// Each shard in words, and the operations on its slots.
 fn by_shard<'a>(case: &Case<'a>) -> Vec<(String, Vec<&'a Operation>)> {
@@ -108,10 +123,12 @@ struct Gaps {
     /// The longest without an operation that ended ok from one that waited on: it also spans the pauses between an
     /// operation that was given up and the next, in which the shard may or may not have been available.
     bridged_nanos: u64,
+    /// All of the first kind that are longer than the limit.
+    over: Vec<Gap>,
 }
 
 /// Sweeps over the starts and ends of a shard's operations.
-fn gaps(operations: &[&Operation]) -> Gaps {
+fn gaps(operations: &[&Operation], max: u64) -> Gaps {
     let mut moments: Vec<_> = operations
         .iter()
         // At the same moment a start goes before an end: who begins as another gives up has waited without a pause.
@@ -121,7 +138,7 @@ fn gaps(operations: &[&Operation]) -> Gaps {
         .collect();
     moments.sort_unstable();
     let (mut waiting, mut since, mut unserved_since) = (0_u64, None, None);
-    let (mut longest, mut bridged_nanos) = (Gap::default(), 0);
+    let (mut longest, mut bridged_nanos, mut over) = (Gap::default(), 0, Vec::new());
     for (at, is_end, ok) in moments {
         if !is_end {
             waiting += 1;
@@ -130,7 +147,11 @@ fn gaps(operations: &[&Operation]) -> Gaps {
             continue;
         }
         waiting -= 1;
-        longest = longest.longer(Gap { from: since.unwrap_or(at), to: at });
+        let gap = Gap { from: since.unwrap_or(at), to: at };
+        longest = longest.longer(gap);
+        if (ok || waiting == 0) && gap.nanos() > max {
+            over.push(gap);
+        }
         bridged_nanos = bridged_nanos.max(at.nanos_since(unserved_since.unwrap_or(at)));
         let waits_on = (waiting > 0).then_some(at);
         if ok {
@@ -139,5 +160,5 @@ fn gaps(operations: &[&Operation]) -> Gaps {
             since = None;
         }
     }
-    Gaps { longest, bridged_nanos }
+    Gaps { longest, bridged_nanos, over }
 }

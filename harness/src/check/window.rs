@@ -37,7 +37,8 @@ impl fmt::Display for During {
 /// An operation that starts later than this after its intended start is not on its client's pace.
 const PACE_NANOS_MAX: u64 = 5_000_000;
 
-/// Two fault windows with less between them are one: the observer looks every 20 ms and may not have noticed the first.
+/// Two fault windows with less between them are one: the observer looks every 10 ms (20 ms above 12
+/// nodes) and may not have noticed the first.
 const STEADY_NANOS_MIN: u64 = 100_000_000;
 
 /// A stretch of a run.
@@ -126,6 +127,8 @@ impl Windows {
 
     /// Whether an operation belongs to that part: to Fault if a fault window has any of its time, from the intended start
     /// to the end, so that a fault cannot spoil the figures of the steady part; else to Steady.
+    ///
+    /// How long it took may count in both: see [`Self::latency_nanos`].
     pub fn has(&self, during: During, operation: &Operation) -> bool {
         let in_fault = || {
             let after = self.faults.partition_point(|window| window.end <= operation.intended);
@@ -139,16 +142,40 @@ impl Windows {
             }
     }
 
+    /// What an operation adds to the latencies of that part; none if nothing.
+    ///
+    /// The part it belongs to has it in full. But where an operation was due in the steady part and a fault cut it, or the
+    /// wait for its start, the steady part has the time until the fault began: a stall of a steady cluster does not become
+    /// the fault's because its backlog drains into one, and what the fault adds does not become the steady part's.
+    pub fn latency_nanos(&self, during: During, operation: &Operation) -> Option<u64> {
+        if self.has(during, operation) {
+            return Some(operation.latency_nanos());
+        }
+        let due_here = during == During::Steady && self.part_of(operation.intended) == Some(During::Steady);
+        let cut = self.faults.iter().find(|fault| fault.start > operation.intended).filter(|_| due_here)?;
+        Some(cut.start.nanos_since(operation.intended))
+    }
+
+    /// The stretches that part is made of: in order, apart from each other.
+    pub fn stretches(&self, during: During) -> Vec<Window> {
+        match during {
+            During::Whole => vec![self.whole],
+            During::Fault => self.faults.clone(),
+            During::Steady => {
+                let starts = std::iter::once(self.whole.start).chain(self.faults.iter().map(|fault| fault.end));
+                let ends = self.faults.iter().map(|fault| fault.start).chain([self.whole.end]);
+                starts
+                    .zip(ends)
+                    .map(|(start, end)| Window { start, end })
+                    .filter(|stretch| stretch.start < stretch.end)
+                    .collect()
+            }
+        }
+    }
+
     /// How much of that part lies within `frame`, in seconds.
     pub fn seconds_within(&self, during: During, frame: Window) -> f64 {
-        let whole = self.whole.within(frame).nanos();
-        let fault: u64 = self.faults.iter().map(|window| window.within(frame).nanos()).sum();
-        let nanos = match during {
-            During::Steady => whole - fault,
-            During::Fault => fault,
-            During::Whole => whole,
-        };
-        nanos as f64 / 1e9
+        self.stretches(during).iter().map(|stretch| stretch.within(frame).nanos()).sum::<u64>() as f64 / 1e9
     }
 
     /// The length of that part in seconds.
@@ -201,7 +228,8 @@ fn fault_moments(evidence: &Evidence) -> Vec<(Option<usize>, Instant)> {
 
 /// When the cluster is calm for good after a fault; none if never.
 ///
-/// A fault shows late: the observer looks every 20 ms and may still record calm that it saw before, a flag is raised
+/// A fault shows late: the observer looks every 10 ms (20 ms above 12 nodes) and may still record calm that it saw
+/// before, a flag is raised
 /// 1.0 to 1.5 node timeouts after the death and an election starts up to a second later. So until that time has passed
 /// (or the next fault begins) every loss of calm belongs to this fault; without any, the fault disturbed nothing.
 fn calm_after(calm: &Calm, began: Instant, next: Option<Instant>, node_timeout_ms: u64) -> Option<Instant> {

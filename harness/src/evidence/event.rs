@@ -108,6 +108,8 @@ pub enum What {
         /// Everything it counted.
         totals: LoadTotals,
     },
+    /// The harness begins to read every key back.
+    FinalReadStarted,
     /// Every key that was written has been read back from the master that owns it.
     FinalRead {
         /// How many keys were read.

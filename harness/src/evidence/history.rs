@@ -33,9 +33,9 @@ pub struct Operation {
     pub value: Value,
     /// When it should have started: the schedule of an open loop, or when a closed loop was free.
     pub intended: Instant,
-    /// When its first attempt started.
+    /// When its first attempt started, never before `intended`.
     pub started: Instant,
-    /// When its outcome was known to the client.
+    /// When its outcome was known to the client, never before `started`.
     pub ended: Instant,
     /// How it ended.
     pub outcome: Outcome,
@@ -217,6 +217,11 @@ impl Operation {
         let u16_at = |at: usize| u16::from_le_bytes([record[at], record[at + 1]]);
         let u32_at = |at: usize| u32::from_le_bytes(std::array::from_fn(|i| record[at + i]));
         let u64_at = |at: usize| u64::from_le_bytes(std::array::from_fn(|i| record[at + i]));
+        let [intended, started, ended] = [16, 24, 32].map(|at| Instant(u64_at(at)));
+        // Judging takes this order for granted.
+        if intended > started || started > ended {
+            return None;
+        }
         Some(Self {
             load: u16_at(0),
             worker: u16_at(2),
@@ -227,9 +232,9 @@ impl Operation {
                 2 => Value::Foreign,
                 _ => return None,
             },
-            intended: Instant(u64_at(16)),
-            started: Instant(u64_at(24)),
-            ended: Instant(u64_at(32)),
+            intended,
+            started,
+            ended,
             kind: *OperationKind::ALL.get(usize::from(record[40]))?,
             outcome: *[Outcome::Ok, Outcome::Fail, Outcome::Unknown].get(usize::from(record[42]))?,
             error: match record[43] {
@@ -298,7 +303,8 @@ impl<R: Read> HistoryReader<R> {
         }
     }
 
-    /// Every operation. A last record that a crash cut short is an error, not silently dropped.
+    /// Every operation. A last record that a crash cut short is an error, not silently dropped; so is a record that no
+    /// load can have written, such as one that ended before it started.
     pub fn read_all(mut self) -> io::Result<Vec<Operation>> {
         let mut bytes = Vec::new();
         self.0.read_to_end(&mut bytes)?;
@@ -314,8 +320,17 @@ impl<R: Read> HistoryReader<R> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use rstest::rstest;
 
     use super::*;
+
+    /// Three moments in their order.
+    fn times() -> impl Strategy<Value = [u64; 3]> {
+        any::<[u64; 3]>().prop_map(|mut at| {
+            at.sort_unstable();
+            at
+        })
+    }
 
     fn any_operation() -> impl Strategy<Value = Operation> {
         let value = prop_oneof![Just(Value::Missing), any::<u64>().prop_map(Value::Written), Just(Value::Foreign)];
@@ -323,7 +338,7 @@ mod tests {
         let outcome = proptest::sample::select(vec![Outcome::Ok, Outcome::Fail, Outcome::Unknown]);
         let error = proptest::option::of(proptest::sample::select(&ErrorKind::ALL[..]));
         let node = proptest::option::of(0..u16::MAX);
-        ((any::<[u16; 4]>(), any::<u32>(), value, any::<[u64; 3]>()), (kind, outcome, error, node)).prop_map(
+        ((any::<[u16; 4]>(), any::<u32>(), value, times()), (kind, outcome, error, node)).prop_map(
             |(([load, worker, attempts, unknown_attempts], key, value, at), (kind, outcome, error, node))| Operation {
                 load,
                 worker,
@@ -340,6 +355,38 @@ mod tests {
                 node,
             },
         )
+    }
+
+    #[rstest]
+    #[case::in_order([1, 2, 3], true)]
+    #[case::all_at_once([2, 2, 2], true)]
+    #[case::started_early([2, 1, 3], false)]
+    #[case::ended_before_it_started([1, 3, 2], false)]
+    #[case::ended_before_it_was_meant_to_start([3, 3, 2], false)]
+    fn an_operation_has_an_order(#[case] at: [u64; 3], #[case] sound: bool) {
+        let [intended, started, ended] = at.map(Instant);
+        let operation = Operation {
+            load: 0,
+            worker: 0,
+            kind: OperationKind::Get,
+            key: 1,
+            value: Value::Missing,
+            intended,
+            started,
+            ended,
+            outcome: Outcome::Ok,
+            error: None,
+            attempts: 1,
+            unknown_attempts: 0,
+            node: None,
+        };
+        let mut bytes = Vec::new();
+        HistoryWriter::new(&mut bytes).unwrap().write(&operation).unwrap();
+        let read = HistoryReader::new(&bytes[..]).unwrap().read_all();
+        assert_eq!(read.is_ok(), sound);
+        if let Err(error) = read {
+            assert!(error.to_string().contains("means nothing"), "{error}");
+        }
     }
 
     proptest! {

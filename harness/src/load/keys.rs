@@ -14,8 +14,7 @@ pub(crate) struct KeySpace {
 impl KeySpace {
     /// The key space of a load. It must have a key and a worker.
     pub(crate) fn of(load: &Load) -> Self {
-        let prefix = load.prefix.clone().unwrap_or_else(|| format!("{}:", load.name));
-        Self { prefix: prefix.into_bytes(), count: load.keys.count(), workers: load.workers }
+        Self { prefix: load.key_prefix().into_owned().into_bytes(), count: load.keys.count(), workers: load.workers }
     }
 
     /// How many keys there are.

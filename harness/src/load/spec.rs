@@ -1,5 +1,7 @@
 //! A load as a scenario writes it.
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
 
 use super::Op;
@@ -33,6 +35,13 @@ pub struct Load {
     /// An operation that takes longer is reported as it happens.
     #[serde(default)]
     pub slow: Option<Duration>,
+}
+
+impl Load {
+    /// What stands before its key numbers: `<name>:` if the scenario does not say.
+    pub fn key_prefix(&self) -> Cow<'_, str> {
+        self.prefix.as_deref().map_or_else(|| format!("{}:", self.name).into(), Cow::Borrowed)
+    }
 }
 
 fn four() -> u16 {

@@ -8,7 +8,6 @@ use crate::load::{Load, Op, Pace};
 use crate::scenario::Step;
 use crate::vocab::Role;
 
-use super::loads::prefix;
 use super::types::Plan;
 
 /// How long a cluster takes to form: 2 s are the servers' own floor.
@@ -112,7 +111,7 @@ fn sentence(load: &Load) -> String {
     let total: u64 = load.mix.iter().map(|op| u64::from(op.weight())).sum();
     let share = |op: &Op| 100.0 * f64::from(op.weight()) / total.max(1) as f64;
     let mix: Vec<_> = load.mix.iter().map(|op| format!("{:.0} % {}", share(op), operation(op))).collect();
-    let prefix = prefix(load);
+    let prefix = load.key_prefix();
     let keys = load.keys.count();
     let end = match load.operations {
         Some(operations) => format!("{operations} operations in all"),

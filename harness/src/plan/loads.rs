@@ -8,6 +8,10 @@ use super::checker::Checker;
 
 /// The most workers of a load: each has a connection to every node.
 const WORKERS_MAX: u16 = 1_000;
+/// The most keys of a load. Each key that is written is read back at the end of the run.
+const KEYS_MAX: u32 = 10_000_000;
+/// The most operations a second of an open load: far more than one machine can start.
+const PER_SECOND_MAX: u32 = 1_000_000;
 /// The least a value can be: its unique id.
 const VALUE_MIN_BYTES: u64 = 16;
 /// The most a value can be. The servers' limit is 512 MiB; a load of such values would measure the machine's memory.
@@ -51,14 +55,24 @@ impl Checker<'_> {
         let keys = load.keys.count();
         if keys == 0 {
             self.report(Problem::new(at.field("keys").head(), "a load needs at least one key"));
+        } else if keys > KEYS_MAX {
+            let problem = Problem::new(at.field("keys").head(), format!("{keys} keys are too many"));
+            let why = "every key that was written is read back at the end";
+            self.report(problem.help(format!("a load has at most {KEYS_MAX} keys: {why}")));
         } else if load.mix.iter().any(Op::writes) && keys < u32::from(load.workers) {
             let message = format!("{keys} keys are too few for {} workers", load.workers);
             let problem = Problem::new(at.field("keys").head(), message);
             self.report(problem.help("each key is written by one worker only, so each worker needs a key of its own"));
         }
-        if load.pace == (Pace::Open { per_second: 0 }) {
-            let problem = Problem::new(at.field("pace").field("per_second").head(), "no operation would ever start");
-            self.report(problem.help("an open load needs a rate of at least 1 operation a second"));
+        if let Pace::Open { per_second } = load.pace {
+            let at = at.field("pace").field("per_second");
+            if per_second == 0 {
+                let problem = Problem::new(at.head(), "no operation would ever start");
+                self.report(problem.help("an open load needs a rate of at least 1 operation a second"));
+            } else if per_second > PER_SECOND_MAX {
+                let problem = Problem::new(at.head(), format!("{per_second} operations a second are too many"));
+                self.report(problem.help(format!("an open load has a rate of at most {PER_SECOND_MAX} a second")));
+            }
         }
         if load.operations == Some(0) {
             let problem = Problem::new(at.field("operations").head(), "a load with no operations does nothing");
@@ -134,7 +148,7 @@ impl Checker<'_> {
         for (index, load) in scenario.load.iter().enumerate() {
             let overlapping = scenario.load[..index].iter().position(|other| {
                 let write = [load, other].iter().any(|load| load.mix.iter().any(Op::writes));
-                write && load.name != other.name && keys_coincide(&prefix(load), &prefix(other))
+                write && load.name != other.name && keys_coincide(&load.key_prefix(), &other.key_prefix())
             });
             if let Some(first) = overlapping {
                 let loads = self.root.field("load");
@@ -143,18 +157,13 @@ impl Checker<'_> {
                 let problem = Problem::new(loads.index(index).field("prefix").head(), message)
                     .also(
                         loads.index(first).field("prefix").head(),
-                        format!("these keys begin with `{}`", prefix(&scenario.load[first])),
+                        format!("these keys begin with `{}`", scenario.load[first].key_prefix()),
                     )
                     .help("give each load a prefix of its own: each key is written by one worker only");
                 self.report(problem);
             }
         }
     }
-}
-
-/// What stands before the numbers of a load's keys.
-pub(super) fn prefix(load: &Load) -> String {
-    load.prefix.clone().unwrap_or_else(|| format!("{}:", load.name))
 }
 
 /// Whether a number behind one prefix can make the same key as a number behind the other: `k` + `12` is `k1` + `2`.

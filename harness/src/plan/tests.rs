@@ -69,6 +69,22 @@ fn a_plan_is_filled_in() {
     assert_eq!(plan.slos[0].location.column, 9);
 }
 
+/// What the first and the second node are configured with.
+#[rstest]
+#[case::the_same(Some("1000"), Some("1000"), 1_000)]
+#[case::the_second_is_slower(Some("1000"), Some("3000"), 3_000)]
+#[case::the_first_is_slower(Some("3000"), Some("1000"), 3_000)]
+#[case::the_second_by_default(Some("1000"), None, 15_000)]
+fn the_longest_node_timeout_counts(#[case] first: Option<&str>, #[case] second: Option<&str>, #[case] ms: u64) {
+    let mut plan = plan(Path::new("scenarios/good/failover_under_load.ron"), GOOD).unwrap();
+    plan.nodes.truncate(2);
+    for (node, timeout) in plan.nodes.iter_mut().zip([first, second]) {
+        node.config.remove("cluster-node-timeout");
+        node.config.extend(timeout.map(|timeout| ("cluster-node-timeout".to_owned(), timeout.to_owned())));
+    }
+    assert_eq!(plan.node_timeout_ms(), ms);
+}
+
 #[test]
 fn coloured_and_plain_say_the_same() {
     for (path, text) in scenarios("broken") {
@@ -109,6 +125,26 @@ fn sound_timelines_are_accepted(#[case] timeline: &str) {
     let text = format!(r#"(about: "", topology: Cluster(masters: 3, replicas: 1), timeline: [{timeline}])"#);
     if let Err(problems) = plan(Path::new("scenarios/x/y.ron"), &text) {
         panic!("{problems}");
+    }
+}
+
+/// Sizes that would keep the run or its judging from ever ending.
+#[rstest]
+#[case::keys("keys: Uniform(10000000)", "pace: Open(per_second: 1000000)", &[])]
+#[case::too_many_keys("keys: Uniform(10000001)", "pace: Closed", &[("Uniform", "10000001 keys are too many", "at most 10000000 keys")])]
+#[case::too_fast("keys: Uniform(9)", "pace: Open(per_second: 1000001)", &[("1000001", "1000001 operations a second are too many", "at most 1000000 a second")])]
+fn a_load_has_bounds(#[case] keys: &str, #[case] pace: &str, #[case] expected: &[(&str, &str, &str)]) {
+    let text = format!(
+        r#"(about: "", topology: Cluster(masters: 3, replicas: 1), timeline: [Run(for: "1s")],
+           load: [(name: "a", mix: [Get()], {keys}, {pace})])"#
+    );
+    let problems = plan(Path::new("scenarios/x/y.ron"), &text);
+    let problems = problems.as_ref().err().map_or(&[][..], |problems| problems.list());
+    assert_eq!(problems.len(), expected.len(), "{problems:?}");
+    for (problem, (place, message, help)) in problems.iter().zip(expected) {
+        assert!(text[problem.span.clone()].contains(place), "{}", &text[problem.span.clone()]);
+        assert_eq!(problem.message, *message);
+        assert!(format!("{problem:?}").contains(help), "{problem:?}");
     }
 }
 

@@ -9,6 +9,9 @@ use crate::load::Load;
 use crate::scenario::Step;
 use crate::vocab::{NodeName, Size};
 
+/// `cluster-node-timeout` where nothing else is configured.
+const NODE_TIMEOUT_DEFAULT_MS: u64 = 15_000;
+
 /// A scenario without a semantic error. Making one starts nothing and asks nothing of the machine.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
@@ -73,9 +76,14 @@ impl Plan {
         self.nodes.iter().find(|node| node.name == *name)
     }
 
-    /// `cluster-node-timeout` in milliseconds as the cluster was configured; 15000 is the servers' default.
+    /// The longest `cluster-node-timeout` of any node in milliseconds: the slowest to suspect decides how long the
+    /// cluster takes. 15000 is the servers' default.
     pub fn node_timeout_ms(&self) -> u64 {
-        let written = self.nodes.first().and_then(|node| node.config.get("cluster-node-timeout"));
-        written.and_then(|text| text.parse().ok()).unwrap_or(15_000)
+        let timeout = |node: &NodeSpec| node.config.get("cluster-node-timeout").and_then(|text| text.parse().ok());
+        self.nodes
+            .iter()
+            .map(|node| timeout(node).unwrap_or(NODE_TIMEOUT_DEFAULT_MS))
+            .max()
+            .unwrap_or(NODE_TIMEOUT_DEFAULT_MS)
     }
 }

@@ -1,8 +1,14 @@
 //! The checks that every run has.
 
-use crate::check::{Case, Finding, Status, finding};
+use crate::check::{Case, Finding, Status, Window, finding};
 use crate::evidence::What;
 use crate::scenario::Step;
+
+/// The name of the check that no server ended by itself.
+pub(super) const NO_SERVER_ENDED: &str = "no server ended by itself";
+
+/// The name of the check that every `Until` was met.
+pub(super) const UNTILS_MET: &str = "every Until was met";
 
 /// No server may end but by a step of the timeline.
 pub(super) fn no_server_ended_by_itself(case: &Case<'_>) -> Finding {
@@ -35,7 +41,7 @@ pub(super) fn no_server_ended_by_itself(case: &Case<'_>) -> Finding {
         measured,
         samples: started as u64,
         note: finding::note(notes),
-        ..Finding::nothing(&"no server ended by itself", "0".to_owned(), "")
+        ..Finding::nothing(&NO_SERVER_ENDED, "0".to_owned(), "")
     }
 }
 
@@ -80,8 +86,27 @@ pub(super) fn every_until_was_met(case: &Case<'_>) -> Option<Finding> {
         samples: untils.len() as u64,
         line: missed.and_then(|(step, _)| case.plan.steps.get(step)).map(|planned| planned.location.line),
         note,
-        ..Finding::nothing(&"every Until was met", format!("{} of {}", untils.len(), untils.len()), "")
+        ..Finding::nothing(&UNTILS_MET, format!("{} of {}", untils.len(), untils.len()), "")
     })
+}
+
+/// The share of its bound that the machine must have lost for a missed `Until` to be excused: 100 ms in each second.
+const LOST_MIN: f64 = 0.1;
+
+/// Why a missed `Until` is not blamed on the servers, if it is not. How much too long it would have taken is not known, so
+/// the measure is how much of its bound the machine lost.
+pub(super) fn excuse_of_until(case: &Case<'_>) -> Option<String> {
+    let events = &case.evidence.events;
+    let (missed, end) = events.iter().find_map(|event| match event.what {
+        What::UntilMissed { step, .. } => Some((step, event.at)),
+        _ => None,
+    })?;
+    let began = |what: &What| matches!(what, What::StepStarted { step, .. } if *step == missed);
+    let start = events.iter().find(|event| began(&event.what))?.at;
+    let waited = Window { start, end };
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a tenth of a time")]
+    let least = (waited.nanos() as f64 * LOST_MIN) as u64;
+    case.lags.explain(waited, least)
 }
 
 /// Whether a step of the timeline is done.

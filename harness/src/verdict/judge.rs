@@ -14,9 +14,9 @@ pub fn judge(plan: &Plan, evidence: &Evidence) -> Verdict {
         return untested(plan, &reason);
     }
     let mut assumptions = assumptions::all(&case);
-    let (findings, missed_a_time) = findings(&case);
+    let (findings, excused) = findings(&case);
     let (outcome, because) = outcome(plan, &assumptions, &findings);
-    assumptions.push(assumptions::machine_kept_up(&case, missed_a_time));
+    assumptions.push(assumptions::machine_kept_up(&case, &excused));
     Verdict {
         scenario: plan.name.clone(),
         outcome,
@@ -44,48 +44,67 @@ fn untested(plan: &Plan, reason: &str) -> Verdict {
     }
 }
 
-/// Every finding, and whether one about time was missed on a machine that was starved.
-fn findings(case: &Case<'_>) -> (Vec<Finding>, bool) {
-    let mut judged = vec![(false, implicit::no_server_ended_by_itself(case))];
-    // An Until has a bound in time, so a slow machine can miss it too.
-    judged.extend(implicit::every_until_was_met(case).map(|finding| (true, finding)));
-    judged.extend(case.plan.slos.iter().map(|planned| {
-        let line = Some(planned.location.line);
-        (planned.slo.is_about_time(), Finding { line, ..planned.slo.judge(case) })
+/// Every finding, that of no server's own end first; and the checks whose miss the machine may explain.
+fn findings(case: &Case<'_>) -> (Vec<Finding>, Vec<String>) {
+    let mut excused = Vec::new();
+    let mut excuse = |found: Finding, excuse: &dyn Fn() -> Option<String>| {
+        let Some(why) = Some(()).filter(|()| found.status == Status::Fail).and_then(|()| excuse()) else {
+            return found;
+        };
+        excused.push(found.check.clone());
+        let note = finding::note([format!("not blamed on the servers: {why}"), found.note]);
+        Finding { status: Status::Inconclusive, note, ..found }
+    };
+    let mut findings = vec![implicit::no_server_ended_by_itself(case)];
+    let untils = implicit::every_until_was_met(case);
+    findings.extend(untils.map(|found| excuse(found, &|| implicit::excuse_of_until(case))));
+    findings.extend(case.plan.slos.iter().map(|planned| {
+        let found = Finding { line: Some(planned.location.line), ..planned.slo.judge(case) };
+        excuse(found, &|| planned.slo.excuse(case))
     }));
-    let starvation = assumptions::starvation(case);
-    let mut missed_a_time = false;
-    let mut findings = Vec::with_capacity(judged.len());
-    for (about_time, mut found) in judged {
-        if let Some(starved) = starvation.as_ref().filter(|_| about_time && found.status == Status::Fail) {
-            missed_a_time = true;
-            found.status = Status::Inconclusive;
-            found.note = finding::note([format!("not blamed on the servers: {starved}"), found.note]);
-        }
-        findings.push(found);
-    }
-    (findings, missed_a_time)
+    (findings, excused)
 }
 
 /// The outcome and its reason. `assumptions` are those without which nothing can be said at all; a starved machine is
 /// none of them, because it already made every timing it may have spoiled inconclusive and cannot spoil the others.
+///
+/// What is a fact whatever the assumptions outweighs them: a server that ended by itself, for it may well be why they
+/// broke; and a missed `Until` over a cluster that did not settle afterwards.
 fn outcome(plan: &Plan, assumptions: &[Assumption], findings: &[Finding]) -> (Outcome, String) {
-    if let Some(broken) = assumptions.iter().find(|assumption| !assumption.holds) {
-        return (Outcome::Inconclusive, assumptions::in_words(broken));
-    }
     let with = |status: Status| findings.iter().filter(move |finding| finding.status == status);
+    let broken: Vec<_> = assumptions.iter().filter(|assumption| !assumption.holds).collect();
+    if let Some(first) = broken.first() {
+        let unsettled_only = broken.iter().all(|assumption| assumption.assumed == assumptions::SETTLED_AT_END);
+        let stands = |finding: &&Finding| {
+            finding.check == implicit::NO_SERVER_ENDED || unsettled_only && finding.check == implicit::UNTILS_MET
+        };
+        return match with(Status::Fail).find(stands) {
+            Some(fact) => (Outcome::Fail, format!("Not met: {}.", in_words(fact, 0))),
+            None => (Outcome::Inconclusive, broken_in_words(first)),
+        };
+    }
     if let Some(first) = with(Status::Fail).next() {
         return (Outcome::Fail, format!("Not met: {}.", in_words(first, with(Status::Fail).count() - 1)));
     }
     if let Some(first) = with(Status::Inconclusive).next() {
         let others = with(Status::Inconclusive).count() - 1;
-        return (Outcome::Inconclusive, format!("It cannot be told: {}.", in_words(first, others)));
+        return (Outcome::Inconclusive, format!("Cannot tell: {}.", in_words(first, others)));
     }
     let waits = plan.steps.iter().any(|planned| matches!(planned.step, Step::Until { .. }));
     if plan.slos.is_empty() && !waits {
         return (Outcome::Inconclusive, "Nothing was claimed: the scenario has no SLO and no Until.".to_owned());
     }
     (Outcome::Pass, format!("Every assumption held and all {} checks were met.", findings.len()))
+}
+
+/// Why nothing can be told. That a run broke off is a reason in itself: `The run was aborted: no disk.`
+fn broken_in_words(broken: &Assumption) -> String {
+    let detail = broken.detail.trim_end().trim_end_matches('.');
+    if broken.assumed != assumptions::CARRIED_THROUGH {
+        return format!("Cannot tell: \"{}\" does not hold: {detail}.", broken.assumed);
+    }
+    let (first, rest) = detail.split_at(detail.chars().next().map_or(0, char::len_utf8));
+    format!("{}{rest}.", first.to_uppercase())
 }
 
 fn in_words(finding: &Finding, others: usize) -> String {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::types::{LatencySummary, LoadSummary};
-use crate::check::latency::quantile;
+use crate::check::samples::quantile;
 use crate::check::window::load_window;
 use crate::check::{Case, During};
 use crate::evidence::{Evidence, LoadTotals, Operation, Outcome, What};
@@ -52,8 +52,7 @@ fn recount(operations: &[&Operation]) -> LoadTotals {
 fn latencies(case: &Case<'_>, operations: &[&Operation]) -> Vec<LatencySummary> {
     let ok: Vec<_> = operations.iter().copied().filter(|operation| operation.outcome == Outcome::Ok).collect();
     let of_part = |during: During| {
-        let nanos = ok.iter().filter(|operation| case.windows.has(during, operation));
-        figures(during.to_string(), nanos.map(|operation| operation.latency_nanos()))
+        figures(during.to_string(), ok.iter().filter_map(|operation| case.windows.latency_nanos(during, operation)))
     };
     let whole = of_part(During::Whole);
     let in_whole = ok.iter().filter(|operation| case.windows.has(During::Whole, operation));

@@ -4,7 +4,10 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// A length of time, written with its unit: `"500ms"`, `"2s"`, `"1m 30s"`.
+/// The longest duration that can be written: 30 days. Sums of a few of them fit anywhere.
+const LONGEST: std::time::Duration = std::time::Duration::from_hours(30 * 24);
+
+/// A length of time, written with its unit: `"500ms"`, `"2s"`, `"1m 30s"`; at most 30 days.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Duration(pub std::time::Duration);
 
@@ -43,12 +46,14 @@ impl<'de> Deserialize<'de> for Duration {
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Duration, E> {
-                humantime::parse_duration(text).map(Duration).map_err(|_| {
-                    E::custom(format!(
+                match humantime::parse_duration(text) {
+                    Ok(duration) if duration <= LONGEST => Ok(Duration(duration)),
+                    Ok(_) => Err(E::custom(format!("`{text}` is too long: a duration is at most 30 days"))),
+                    Err(_) => Err(E::custom(format!(
                         "`{text}` is not a duration: write a number with its unit, such as \
                          \"500ms\", \"2s\" or \"1m 30s\""
-                    ))
-                })
+                    ))),
+                }
             }
 
             fn visit_u64<E: de::Error>(self, number: u64) -> Result<Duration, E> {
@@ -96,5 +101,27 @@ impl fmt::Display for Instant {
     /// Seconds with milliseconds: `12.345 s`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:.3} s", self.0 as f64 / 1e9)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::milliseconds("500ms", Ok(500))]
+    #[case::several_units("1m 30s", Ok(90_000))]
+    #[case::the_longest("30days", Ok(2_592_000_000))]
+    #[case::longer("30days 1ms", Err("`30days 1ms` is too long: a duration is at most 30 days"))]
+    #[case::far_too_long("18446744073709551615s", Err("is too long"))]
+    #[case::no_unit("5", Err("write a number with its unit"))]
+    fn a_duration_is_read(#[case] text: &str, #[case] expected: Result<u64, &str>) {
+        let read = serde_json::from_value::<Duration>(text.into()).map_err(|error| error.to_string());
+        match expected {
+            Ok(milliseconds) => assert_eq!(read, Ok(Duration::from_millis(milliseconds))),
+            Err(message) => assert!(read.as_ref().is_err_and(|error| error.contains(message)), "{read:?}"),
+        }
     }
 }

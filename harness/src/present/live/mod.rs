@@ -151,9 +151,12 @@ impl LiveView {
             What::LoadStarted { .. } | What::Progress(_) | What::SlowOperation { .. } | What::LoadEnded { .. } => {
                 self.load.lines(event)
             }
-            What::Log(_) | What::Settled | What::Unsettled { .. } | What::MachineLag { .. } | What::Ended { .. } => {
-                Vec::new()
-            }
+            What::Log(_)
+            | What::Settled
+            | What::Unsettled { .. }
+            | What::FinalReadStarted
+            | What::MachineLag { .. }
+            | What::Ended { .. } => Vec::new(),
         }
     }
 
