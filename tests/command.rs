@@ -15,20 +15,23 @@ mod verdicts;
 
 use std::process::ExitCode;
 
-use harness::{lab, run};
+use harness::lab::{self, ServerBinary};
+use harness::run;
 use libtest_mimic::{Arguments, Trial};
 
 fn main() -> ExitCode {
     run::enter_if_lab();
     let arguments = Arguments::from_args();
-    let missing = lab::probe().err().filter(|_| std::env::var_os("REQUIRE_ALL").is_none_or(|value| value != "1"));
+    let missing = lab::probe().err().map(|missing| missing.to_string());
+    let missing = missing.or_else(|| ServerBinary::find(None).err().map(|error| error.to_string()));
+    let missing = missing.filter(|_| std::env::var_os("REQUIRE_ALL").is_none_or(|value| value != "1"));
     if let Some(missing) = &missing {
-        tell(&format!("what needs a lab is ignored: {missing}"));
+        tell(&format!("what needs a cluster is ignored: {missing}"));
     }
     let everywhere = usage::TRIALS.iter().map(|trial| (trial, false));
-    let in_labs = [verdicts::TRIALS, interrupted::TRIALS, troubled::TRIALS].concat();
-    let in_labs = in_labs.iter().map(|trial| (trial, missing.is_some()));
-    let trials = everywhere.chain(in_labs).map(|(&(name, run), ignored)| {
+    let in_clusters = [verdicts::TRIALS, interrupted::TRIALS, troubled::TRIALS].concat();
+    let in_clusters = in_clusters.iter().map(|trial| (trial, missing.is_some()));
+    let trials = everywhere.chain(in_clusters).map(|(&(name, run), ignored)| {
         let run = move || {
             run();
             Ok(())

@@ -1,17 +1,19 @@
 //! Runs that are made to end: by the user, or by the death of one of their processes.
 
+use std::fs::File;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::family::Family;
-use super::started::{END_BOUND, Started, command, scenario};
+use super::started::{END_BOUND, Started, command, poll, scenario};
 
 pub(super) const TRIALS: &[(&str, fn())] = &[
     ("interrupted::sigint_ends_a_run_with_its_evidence", || interrupted(Signal::SIGINT)),
     ("interrupted::sigterm_ends_a_run_with_its_evidence", || interrupted(Signal::SIGTERM)),
     ("interrupted::a_second_sigint_ends_at_once", twice),
+    ("interrupted::waiting_for_a_turn_can_be_interrupted", waiting),
     ("interrupted::nothing_outlives_the_command", || killed(|run, _| run)),
     ("interrupted::the_death_of_stage_one_is_told", || killed(|_, family| family.stage_one)),
     ("interrupted::the_death_of_the_lab_is_told", || killed(|_, family| family.first)),
@@ -42,15 +44,33 @@ fn twice() {
     let (mut run, family) = long();
     kill(Pid::from_raw(family.first), Signal::SIGSTOP).expect("the lab runs");
     run.signal(Signal::SIGINT);
-    super::started::poll(END_BOUND, || {
-        let stderr = run.printed(None).stderr;
-        if stderr.contains("interrupted") { Ok(()) } else { Err(format!("not heard: {stderr}")) }
-    });
+    await_complaint(&run, "interrupted");
     let began = Instant::now();
     run.signal(Signal::SIGINT);
     run.end(END_BOUND).with(130);
     assert!(began.elapsed() < Duration::from_secs(1), "it took {:?}", began.elapsed());
     family.await_end();
+}
+
+/// The lock is one in a temporary directory of its own, so that no other run is kept waiting.
+fn waiting() {
+    let temporary = tempfile::tempdir().expect("a directory");
+    let lock = File::create(temporary.path().join("redis-harness.lock")).expect("a file");
+    lock.lock().expect("nobody else knows it");
+    let mut command = command(&["run", &scenario("healthy").to_string_lossy(), "--times", "3", "--out"]);
+    command.arg(temporary.path()).env("TMPDIR", temporary.path());
+    let mut run = Started::new(command);
+    await_complaint(&run, "waiting: another run has the machine");
+    run.signal(Signal::SIGINT);
+    let ended = run.end(END_BOUND).with(130);
+    assert!(!ended.stdout.contains("PASS"), "{ended}");
+}
+
+fn await_complaint(run: &Started, part: &str) {
+    poll(END_BOUND, || {
+        let stderr = run.printed(None).stderr;
+        if stderr.contains(part) { Ok(()) } else { Err(format!("`{part}` is not in {stderr:?}")) }
+    });
 }
 
 fn killed(whom: fn(i32, &Family) -> i32) {

@@ -88,19 +88,20 @@ pub(super) struct Started {
 }
 
 impl Started {
-    /// Starts the command; `prepare` may change it, given the directory.
-    pub(super) fn new(mut command: Command) -> Self {
-        let directory = tempfile::tempdir().expect("a temporary directory");
-        let file = |name: &str| File::create(directory.path().join(name)).expect("a file");
-        let child = command.stdout(file("stdout")).stderr(file("stderr")).spawn().expect("the command starts");
-        Self { child, directory }
+    /// Starts the command.
+    pub(super) fn new(command: Command) -> Self {
+        Self::in_directory(command, tempfile::tempdir().expect("a temporary directory"))
     }
 
-    /// `redis-harness run` of the scenario.
+    /// `redis-harness run` of the scenario, with its run directory in the directory of its own.
     pub(super) fn run(scenario: &Path) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let mut command = command(&["run"]);
         command.arg(scenario).arg("--out").arg(directory.path().join("out"));
+        Self::in_directory(command, directory)
+    }
+
+    fn in_directory(mut command: Command, directory: TempDir) -> Self {
         let file = |name: &str| File::create(directory.path().join(name)).expect("a file");
         let child = command.stdout(file("stdout")).stderr(file("stderr")).spawn().expect("the command starts");
         Self { child, directory }

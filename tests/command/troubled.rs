@@ -20,11 +20,8 @@ fn run_with(name: &str, variable: &str, value: &str) -> super::started::Ended {
     let out = tempfile::tempdir().expect("a directory");
     let path = scenario(name);
     let mut command = command(&["run", &path.to_string_lossy(), "--out", &out.path().to_string_lossy()]);
-    Started::new({
-        command.env_remove("REDIS_SERVER").env(variable, value);
-        command
-    })
-    .end(TURN_BOUND)
+    command.env_remove("REDIS_SERVER").env(variable, value);
+    Started::new(command).end(TURN_BOUND)
 }
 
 /// The first paragraph of the verdict.

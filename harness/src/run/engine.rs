@@ -114,6 +114,7 @@ async fn with_cluster(
         StepEnd::Done | StepEnd::UntilMissed => {}
     }
     heal(plan, lab, observer.sight(), journal).await?;
+    journal.record(What::FinalReadStarted);
     final_read(&done, &ClientHost::this(), &seeds(plan), journal, FINAL_READ_BOUND).await?;
     Ok(())
 }
