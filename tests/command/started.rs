@@ -119,8 +119,10 @@ impl Started {
     pub(super) fn run_directory(&self) -> Result<PathBuf, String> {
         let mut path = self.directory.path().join("out");
         for _ in 0..3 {
-            let entry = fs::read_dir(&path).ok().and_then(|mut entries| entries.next());
-            path = entry.ok_or_else(|| format!("nothing in {}", path.display()))?.map_err(|e| e.to_string())?.path();
+            let entries = fs::read_dir(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+            // The file beside the runs names the last that passed.
+            let directory = entries.flatten().map(|entry| entry.path()).find(|path| path.is_dir());
+            path = directory.ok_or_else(|| format!("nothing in {}", path.display()))?;
         }
         Ok(path)
     }

@@ -131,11 +131,20 @@ impl Reporter<'_> {
             Phase::Pfail => format!("1 to 1.5 x cluster-node-timeout {timeout}"),
             Phase::Fail => "gossip: a majority must report it".to_owned(),
             Phase::ElectionDelayed => "the replica's next turn, <= 100 ms".to_owned(),
+            // Recorded of Valkey 9.1: `This is the best ranked replica and can initiate the election immediately.`
+            Phase::ElectionStarted if self.successor_runs("Valkey 9") => "0 ms for the best replica".to_owned(),
             Phase::ElectionStarted => "500 + 0..500 + rank x 1000 ms".to_owned(),
             Phase::Promoted => format!("votes of a majority (else +{} ms)", (4 * timeout).max(4_000)),
             Phase::FirstAcceptedWrite => self.bound_of_first_write(),
             Phase::AllAgree => "the new owner's broadcast".to_owned(),
         }
+    }
+
+    /// Whether the server that took over is of this product and major version.
+    fn successor_runs(&self, version: &str) -> bool {
+        let successor = self.takedown.promotion.as_ref().map(|promotion| &promotion.node);
+        let servers = &self.case.evidence.info.servers;
+        servers.iter().any(|server| Some(&server.node) == successor && server.version.starts_with(version))
     }
 
     fn bound_of_first_write(&self) -> String {
