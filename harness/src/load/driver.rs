@@ -99,11 +99,6 @@ impl RunningLoads {
         Ok(Self { loads, recorder, history, clock, stop, finished })
     }
 
-    /// Whether the load has done all its `operations`. One without a limit never has.
-    pub fn finished(&self, load: &str) -> bool {
-        self.finished.borrow().contains(load)
-    }
-
     /// The names of the loads that have done all their `operations`, to wait for changes of.
     pub fn watch_finished(&self) -> watch::Receiver<BTreeSet<String>> {
         self.finished.clone()
