@@ -186,9 +186,12 @@ async fn faults(directory: &RunDirectory) -> Outcome {
 async fn check_exits(lab: &Lab, directory: &RunDirectory) -> Outcome {
     // Paused, so that it hears both at once: the handler of SIGTERM takes a note for later, and no server handles the
     // other, so the kernel ends it. (SIGSEGV has a handler, which may run in another thread than an orderly shutdown.)
-    for signal in [Signal::SIGSTOP, Signal::SIGTERM, Signal::SIGVTALRM, Signal::SIGCONT] {
+    for signal in [Signal::SIGSTOP, Signal::SIGTERM, Signal::SIGVTALRM] {
         lab.signal(&"B".into(), signal)?;
     }
+    // A thread that has not stopped yet dies of the last one at once, and the process with it: then there is nobody to
+    // wake (the kernel's `complete_signal` passes over stopped threads only). It ends the same way.
+    let _ = lab.signal(&"B".into(), Signal::SIGCONT);
     lab.wait_exit(&"B".into(), BOUND).await?;
     lab.signal(&"C1".into(), Signal::SIGSEGV)?;
     lab.wait_exit(&"C1".into(), BOUND).await?;
