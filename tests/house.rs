@@ -14,7 +14,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("observe", &["lab", "evidence", "vocab"]),
     ("check", &["plan", "load", "evidence", "vocab"]),
     ("scenario", &["check", "load", "fault", "vocab"]),
-    ("plan", &["scenario", "check", "fault", "load", "lab", "vocab"]),
+    ("plan", &["scenario", "check", "fault", "load", "lab", "evidence", "vocab"]),
     ("run", &["plan", "scenario", "lab", "fault", "load", "observe", "evidence", "vocab"]),
     ("verdict", &["plan", "scenario", "check", "load", "evidence", "vocab"]),
     ("present", &["plan", "scenario", "evidence", "verdict", "vocab"]),

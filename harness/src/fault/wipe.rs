@@ -6,7 +6,7 @@ use crate::lab::{Lab, LabError};
 use crate::vocab::NodeName;
 
 pub(super) const REQUIRES: &[NodeStatus] = &[NodeStatus::Down];
-pub(super) const LEAVES: Option<NodeStatus> = None;
+pub(super) const LEAVES: Option<NodeStatus> = Some(NodeStatus::Down);
 
 pub(super) fn apply(lab: &Lab, node: &NodeName) -> Result<Applied, LabError> {
     let began = lab.now();

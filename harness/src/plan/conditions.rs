@@ -1,10 +1,11 @@
 //! Conditions that can never hold where they stand. Only what is certain is said.
 
+use crate::evidence::NodeStatus;
 use crate::scenario::{Condition, Cursor, Problem, Span, suggest};
 use crate::vocab::{NodeName, Role};
 
 use super::checker::Checker;
-use super::life::{Life, Lives};
+use super::life::Lives;
 
 /// The fewest masters of which a majority is left when one dies.
 const MASTERS_FOR_MAJORITY: u16 = 3;
@@ -92,7 +93,7 @@ impl Checker<'_> {
             }
             Condition::Replicates { node, of } => {
                 self.check_present(lives, node, "replicate anything", at.field("node"));
-                if lives.life(of) == Some(Life::Down) {
+                if lives.life(of) == Some(NodeStatus::Down) {
                     self.absent(lives, of, "be replicated", at.field("of"));
                 }
             }
@@ -108,7 +109,7 @@ impl Checker<'_> {
 
     /// Whether a node that must answer certainly does not; reported.
     fn check_present(&mut self, lives: &Lives, node: &NodeName, what: &str, at: Cursor<'_>) -> bool {
-        if matches!(lives.life(node), Some(Life::Down | Life::Paused)) {
+        if matches!(lives.life(node), Some(NodeStatus::Down | NodeStatus::Paused)) {
             self.absent(lives, node, what, at);
             return true;
         }
@@ -146,7 +147,7 @@ impl Checker<'_> {
     }
 
     fn check_failed(&mut self, lives: &Lives, node: &NodeName, at: Cursor<'_>) {
-        if lives.life(node) == Some(Life::Running) {
+        if lives.life(node) == Some(NodeStatus::Running) {
             let message = format!("`{node}` cannot be flagged failed: it {}", self.history(lives, node));
             let problem = Problem::new(at.index(0).head(), message);
             self.report(match self.cause(lives, node) {
@@ -171,7 +172,7 @@ impl Checker<'_> {
             return;
         }
         let no_failover = self.no_failover().is_some();
-        let down = |name: &NodeName| lives.life(name) == Some(Life::Down);
+        let down = |name: &NodeName| lives.life(name) == Some(NodeStatus::Down);
         let lost = self.members.iter().filter(|member| member.role == Role::Master).find(|master| {
             let mut shard = self.members.iter().filter(|member| member.shard == master.shard);
             down(&master.name) && (no_failover || shard.all(|member| down(&member.name)))

@@ -1,10 +1,12 @@
 //! What is wrong with the timeline: names and bounds, and steps that cannot be done where they stand.
 
+use crate::evidence::{FaultKind, NodeStatus};
+use crate::fault;
 use crate::scenario::{Cursor, Problem, Span, Step};
 use crate::vocab::{Duration, NodeName, Selector, Target};
 
 use super::checker::Checker;
-use super::life::{Action, Life, Lives};
+use super::life::{Lives, fault_of, words};
 
 impl Checker<'_> {
     /// Every step, and every step in the light of those before it.
@@ -28,7 +30,7 @@ impl Checker<'_> {
 
     /// What can be said of a step by itself.
     fn check_step(&mut self, step: &Step, at: Cursor<'_>) {
-        if let Some((action, target)) = Action::of(step) {
+        if let Some((action, target)) = fault_of(step) {
             self.check_target(action, target, at);
         }
         match step {
@@ -53,8 +55,8 @@ impl Checker<'_> {
         }
     }
 
-    fn check_target(&mut self, action: Action, target: &Target, at: Cursor<'_>) {
-        let (name, ..) = action.words();
+    fn check_target(&mut self, action: FaultKind, target: &Target, at: Cursor<'_>) {
+        let (name, ..) = words(action);
         match (&target.node, &target.select) {
             (Some(node), None) => self.known(node, at.field("node")),
             (None, Some(selector)) => self.check_selector(action, selector, at.field("select")),
@@ -72,29 +74,32 @@ impl Checker<'_> {
     }
 
     /// A selector that can only choose nodes in the wrong state.
-    fn check_selector(&mut self, action: Action, selector: &Selector, at: Cursor<'_>) {
+    fn check_selector(&mut self, action: FaultKind, selector: &Selector, at: Cursor<'_>) {
         let chooses = match selector {
-            Selector::Down => Life::Down,
-            Selector::Paused => Life::Paused,
-            Selector::Masters | Selector::Replicas | Selector::RandomMaster | Selector::RandomReplica => Life::Running,
+            Selector::Down => NodeStatus::Down,
+            Selector::Paused => NodeStatus::Paused,
+            Selector::Masters | Selector::Replicas | Selector::RandomMaster | Selector::RandomReplica => {
+                NodeStatus::Running
+            }
             Selector::MasterOf { .. } | Selector::ReplicasOf { .. } | Selector::MajorityOfMasters => return,
         };
-        if action.needs().contains(&chooses) {
+        if fault::requires(action).contains(&chooses) {
             return;
         }
-        let (name, ..) = action.words();
-        let message = format!("`{name}` needs {}, and this chooses {}", nodes_in(action.needs()), nodes_in(&[chooses]));
+        let (name, ..) = words(action);
+        let message =
+            format!("`{name}` needs {}, and this chooses {}", nodes_in(fault::requires(action)), nodes_in(&[chooses]));
         let problem = Problem::new(at.head(), message);
         self.report(match action {
-            Action::Resume => problem.help("write `select: Paused`"),
-            Action::Start | Action::Wipe => problem.help("write `select: Down`"),
+            FaultKind::Resume => problem.help("write `select: Paused`"),
+            FaultKind::Start | FaultKind::Wipe => problem.help("write `select: Down`"),
             _ => problem,
         });
     }
 
     /// What can be said of a step after those before it.
     fn follow(&mut self, lives: &mut Lives, index: usize, step: &Step, at: Cursor<'_>) {
-        if let Some((action, target)) = Action::of(step) {
+        if let Some((action, target)) = fault_of(step) {
             match (&target.node, &target.select) {
                 (Some(node), None) if self.member(node).is_some() => {
                     self.check_act(lives, action, node, at.field("node"));
@@ -122,22 +127,22 @@ impl Checker<'_> {
         }
     }
 
-    fn check_act(&mut self, lives: &Lives, action: Action, node: &NodeName, at: Cursor<'_>) {
+    fn check_act(&mut self, lives: &Lives, action: FaultKind, node: &NodeName, at: Cursor<'_>) {
         let Some(life) = lives.life(node) else { return };
-        if action.needs().contains(&life) {
+        if fault::requires(action).contains(&life) {
             return;
         }
-        let (name, verb, _) = action.words();
+        let (name, verb, _) = words(action);
         let mut problem = Problem::new(at.head(), format!("cannot {verb} `{node}`: it {}", self.history(lives, node)))
-            .label(format!("`{name}` needs {}", node_in(action.needs())));
+            .label(format!("`{name}` needs {}", node_in(fault::requires(action))));
         if let Some((span, text)) = self.cause(lives, node) {
             problem = problem.also(span, text);
         }
         self.report(match (action, life) {
-            (Action::Resume, Life::Down) => problem.help("`Start` starts a node that is down"),
-            (Action::Start, Life::Paused) => problem.help("`Resume` lets a paused node go on"),
-            (Action::Wipe, _) => problem.help("`Kill` or `Stop` it first"),
-            (Action::Stop, Life::Paused) => {
+            (FaultKind::Resume, NodeStatus::Down) => problem.help("`Start` starts a node that is down"),
+            (FaultKind::Start, NodeStatus::Paused) => problem.help("`Resume` lets a paused node go on"),
+            (FaultKind::Wipe, _) => problem.help("`Kill` or `Stop` it first"),
+            (FaultKind::Stop, NodeStatus::Paused) => {
                 problem.help("a paused process would obey only when it goes on: `Resume` it first, or `Kill` it")
             }
             _ => problem,
@@ -145,21 +150,21 @@ impl Checker<'_> {
     }
 
     /// A selector that certainly chooses nothing.
-    fn check_selected(&mut self, lives: &Lives, action: Action, selector: &Selector, at: Cursor<'_>) {
+    fn check_selected(&mut self, lives: &Lives, action: FaultKind, selector: &Selector, at: Cursor<'_>) {
         let (life, word) = match selector {
-            Selector::Down => (Life::Down, "down"),
-            Selector::Paused => (Life::Paused, "paused"),
+            Selector::Down => (NodeStatus::Down, "down"),
+            Selector::Paused => (NodeStatus::Paused, "paused"),
             _ => return,
         };
         // A selector of the wrong kind has been reported.
-        if lives.none_is(life) && action.needs().contains(&life) {
+        if lives.none_is(life) && fault::requires(action).contains(&life) {
             self.report(Problem::new(at.head(), format!("no node is {word} here: this chooses nothing")));
         }
     }
 
     fn check_join(&mut self, lives: &Lives, node: &NodeName, replica_of: &NodeName, at: Cursor<'_>) {
         for (name, place) in [(node, at.field("node")), (replica_of, at.field("replica_of"))] {
-            if lives.life(name).is_some_and(|life| life != Life::Running) {
+            if lives.life(name).is_some_and(|life| life != NodeStatus::Running) {
                 let history = self.history(lives, name);
                 let mut problem =
                     Problem::new(place.head(), format!("`Join` needs `{name}` running, but it {history}"));
@@ -186,7 +191,7 @@ impl Checker<'_> {
         match lives.nodes.get(node).and_then(|state| state.since) {
             Some((step, action)) => {
                 let (line, _) = self.root.field("timeline").index(step).line_and_column();
-                format!("was {} at line {line}", action.words().2)
+                format!("was {} at line {line}", words(action).2)
             }
             None => "has been running since the cluster was formed".to_owned(),
         }
@@ -195,24 +200,24 @@ impl Checker<'_> {
     /// The step that put a node into its state.
     pub(super) fn cause(&self, lives: &Lives, node: &NodeName) -> Option<(Span, String)> {
         let (step, action) = lives.nodes.get(node)?.since?;
-        Some((self.root.field("timeline").index(step).head(), format!("{} here", action.words().2)))
+        Some((self.root.field("timeline").index(step).head(), format!("{} here", words(action).2)))
     }
 }
 
-fn word(life: Life) -> &'static str {
+fn word(life: NodeStatus) -> &'static str {
     match life {
-        Life::Running => "running",
-        Life::Paused => "paused",
-        Life::Down => "down",
+        NodeStatus::Running => "running",
+        NodeStatus::Paused => "paused",
+        NodeStatus::Down => "down",
     }
 }
 
-fn node_in(lives: &[Life]) -> String {
+fn node_in(lives: &[NodeStatus]) -> String {
     let words: Vec<_> = lives.iter().map(|&life| word(life)).collect();
     format!("a node that is {}", words.join(" or "))
 }
 
-fn nodes_in(lives: &[Life]) -> String {
+fn nodes_in(lives: &[NodeStatus]) -> String {
     let words: Vec<_> = lives.iter().map(|&life| word(life)).collect();
     format!("nodes that are {}", words.join(" or "))
 }
