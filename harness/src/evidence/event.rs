@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ErrorKind, LogRecord};
+use super::{ErrorKind, LogRecord, NetworkChange};
 use crate::vocab::{Address, Instant, NodeName};
 
 /// One line of `events.jsonl`.
@@ -74,6 +74,8 @@ pub enum What {
         /// What proves that it happened, such as the process' wait status. `None`: no proof was found.
         proof: Option<String>,
     },
+    /// Links between hosts were cut, shaped or healed.
+    Network(NetworkChange),
     /// A line of a server's log that the harness understands.
     Log(LogRecord),
     /// All running nodes agree, every role and failure flag matches what really runs, no replica lags in linking.

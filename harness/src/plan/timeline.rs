@@ -81,7 +81,10 @@ impl Checker<'_> {
             Selector::Masters | Selector::Replicas | Selector::RandomMaster | Selector::RandomReplica => {
                 NodeStatus::Running
             }
-            Selector::MasterOf { .. } | Selector::ReplicasOf { .. } | Selector::MajorityOfMasters => return,
+            Selector::MasterOf { .. }
+            | Selector::ReplicasOf { .. }
+            | Selector::MajorityOfMasters
+            | Selector::MinorityOfMasters => return,
         };
         if fault::requires(action).contains(&chooses) {
             return;

@@ -32,9 +32,9 @@ pub(crate) fn select(
         }
         Selector::Masters => running(&is_master),
         Selector::Replicas => running(&is_replica),
-        Selector::MajorityOfMasters => {
-            let all = topology.nodes.values().filter(|place| is_master(place)).count();
-            running(&is_master).into_iter().take(all / 2 + 1).collect()
+        Selector::MajorityOfMasters => running(&is_master).into_iter().take(masters(topology) / 2 + 1).collect(),
+        Selector::MinorityOfMasters => {
+            running(&is_master).into_iter().take(masters(topology).saturating_sub(1) / 2).collect()
         }
         Selector::RandomMaster => running(&is_master).choose(random).cloned().into_iter().collect(),
         Selector::RandomReplica => running(&is_replica).choose(random).cloned().into_iter().collect(),
@@ -54,6 +54,11 @@ pub(crate) fn select_by_status(selector: &Selector, status: &BTreeMap<NodeName, 
 
 fn with_status(wanted: NodeStatus, status: &BTreeMap<NodeName, NodeStatus>) -> Vec<NodeName> {
     status.iter().filter(|(_, status)| **status == wanted).map(|(node, _)| node.clone()).collect()
+}
+
+/// How many masters own slots, whether or not they run.
+fn masters(topology: &Topology) -> usize {
+    topology.nodes.values().filter(|place| !place.slots.is_empty()).count()
 }
 
 fn owner(topology: &Topology, slot: Slot) -> Option<NodeName> {
@@ -96,6 +101,7 @@ mod tests {
     #[case(Selector::Masters, "A1 B")]
     #[case(Selector::Replicas, "B1 C1")]
     #[case(Selector::MajorityOfMasters, "A1 B")]
+    #[case(Selector::MinorityOfMasters, "A1")]
     #[case(Selector::Down, "A")]
     #[case(Selector::Paused, "C")]
     fn selectors_choose(#[case] selector: Selector, #[case] expected: &str) {

@@ -2,14 +2,20 @@
 
 mod duration;
 mod host;
+mod link;
+mod links;
 mod quantity;
 mod role;
+mod shape;
 mod slot;
 mod target;
 
 pub use duration::{Duration, Instant};
 pub use host::{Address, BUS_PORT_OFFSET, NodeId, NodeName, SERVER_PORT, shard_letters};
+pub use link::{HostName, Link};
+pub use links::{Isolated, Links, Sides};
 pub use quantity::{Percent, Size};
 pub use role::Role;
+pub use shape::{Rate, Shape};
 pub use slot::{SLOT_COUNT, Slot, SlotRange, SlotSet};
 pub use target::{Selector, Target};

@@ -48,6 +48,8 @@ pub enum Selector {
     Replicas,
     /// As few slot-owning masters, in the order of their names, as are a majority of them.
     MajorityOfMasters,
+    /// As many slot-owning masters, in the order of their names, as are not a majority of them.
+    MinorityOfMasters,
     /// One running master, drawn from the run's seed.
     RandomMaster,
     /// One running replica, drawn from the run's seed.
@@ -66,6 +68,7 @@ impl fmt::Display for Selector {
             Self::Masters => f.write_str("every master"),
             Self::Replicas => f.write_str("every replica"),
             Self::MajorityOfMasters => f.write_str("a majority of the masters"),
+            Self::MinorityOfMasters => f.write_str("a minority of the masters"),
             Self::RandomMaster => f.write_str("a random master"),
             Self::RandomReplica => f.write_str("a random replica"),
             Self::Down => f.write_str("every node that is down"),

@@ -14,7 +14,7 @@ use self::load::LoadLines;
 use self::log::LogLines;
 use super::paint::{BAD, BOLD, DIM, DOUBT, GOOD, NEWS, PLAIN, Paint};
 use super::words::{count, millis};
-use crate::evidence::{Event, ExitCause, FaultKind, What};
+use crate::evidence::{Event, ExitCause, FaultKind, LinkChange, NetworkChange, What};
 use crate::plan::Plan;
 use crate::vocab::{Instant, NodeName};
 
@@ -127,6 +127,7 @@ impl LiveView {
                 vec![Line::new(at, &step_name(step + 1, self.steps), BAD, text)]
             }
             What::Fault { fault, node, began, proof, .. } => self.fault(*fault, node, *began, proof.as_deref()),
+            What::Network(change) => self.network(change),
             // While the cluster forms, every node reports what every new cluster reports.
             What::Log(record) if self.formed => self.log.line(record).into_iter().collect(),
             What::Settled if self.last_fault.is_some() => {
@@ -185,6 +186,28 @@ impl LiveView {
             None => (DOUBT, format!("{fault}: NO PROOF that it happened")),
         };
         vec![Line::new(began, node, style, proof)]
+    }
+
+    fn network(&mut self, change: &NetworkChange) -> Vec<Line> {
+        self.last_fault = Some(change.began);
+        let (what, name) = (network_change(change), &change.name);
+        let (style, text) = match &change.proof {
+            Some(proof) => (NEWS, format!("{name}: {what}: {proof}")),
+            None => (DOUBT, format!("{name}: {what}: NO PROOF that it happened")),
+        };
+        vec![Line::new(change.began, "net", style, text)]
+    }
+}
+
+/// `6 links cut (drop)`.
+fn network_change(change: &NetworkChange) -> String {
+    let links =
+        format!("{} {}", count(change.links.len() as u64), if change.links.len() == 1 { "link" } else { "links" });
+    match change.change {
+        LinkChange::Cut(by) => format!("{links} cut ({by})"),
+        LinkChange::Shape(shape) => format!("{links} shaped ({shape})"),
+        LinkChange::HealCut => format!("{links} healed"),
+        LinkChange::HealShape => format!("{links} shaped no longer"),
     }
 }
 

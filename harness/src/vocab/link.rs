@@ -1,0 +1,75 @@
+//! Hosts and the directed links between them.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::NodeName;
+
+/// A host's name: that of the node which runs on it, or that of a client host.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct HostName(String);
+
+impl HostName {
+    /// The name as written.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self(name.into())
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether this is that node's host.
+    pub fn is(&self, node: &NodeName) -> bool {
+        self.0 == node.as_str()
+    }
+}
+
+impl fmt::Display for HostName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl From<&str> for HostName {
+    fn from(name: &str) -> Self {
+        Self::new(name)
+    }
+}
+
+impl From<&NodeName> for HostName {
+    fn from(node: &NodeName) -> Self {
+        Self::new(node.as_str())
+    }
+}
+
+/// One direction between two hosts: what `from` sends to `to`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Link {
+    /// The host that sends.
+    pub from: HostName,
+    /// The host that would hear it.
+    pub to: HostName,
+}
+
+impl Link {
+    /// The link from one host to another.
+    pub fn new(from: impl Into<HostName>, to: impl Into<HostName>) -> Self {
+        Self { from: from.into(), to: to.into() }
+    }
+
+    /// The same two hosts, the other way.
+    #[must_use]
+    pub fn reversed(&self) -> Self {
+        Self { from: self.to.clone(), to: self.from.clone() }
+    }
+}
+
+impl fmt::Display for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} -> {}", self.from, self.to)
+    }
+}
