@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::evidence::{Evidence, Health, NodeView, TopologyRecord, What};
+use crate::evidence::{ClusterState, Evidence, Health, NodeView, TopologyRecord, What};
 use crate::vocab::{Instant, NodeName, SLOT_COUNT};
 
 /// The moments at which the cluster became calm or ceased to be.
@@ -32,7 +32,7 @@ impl Calm {
                 Change::View(record) => views.take(record),
                 Change::Settled(now) => settled = now,
             }
-            let calm = settled && views.best().is_none_or(serves_every_slot);
+            let calm = settled && views.serving().is_none_or(serves_every_slot);
             if calm != flips.last().is_some_and(|flip| flip.1) {
                 flips.push((at, calm));
             }
@@ -71,6 +71,16 @@ impl<'a> Views<'a> {
         self.0.insert(&record.node, (record.at, record.view.as_ref()));
     }
 
+    /// The latest of the highest epoch that says the cluster serves, else the latest of them all. On the wrong side of a
+    /// partition nodes refuse to serve; a cluster that serves on the other side serves.
+    fn serving(&self) -> Option<&'a NodeView> {
+        let best = self.best()?;
+        let seen = self.0.values().filter_map(|&(at, view)| view.map(|view| (at, view)));
+        let serving =
+            seen.filter(|(_, view)| view.current_epoch == best.current_epoch && view.state == ClusterState::Ok);
+        Some(serving.max_by_key(|(at, _)| *at).map_or(best, |(_, view)| view))
+    }
+
     /// The view that knows most: of the highest epoch, and of those the latest. A paused node's last view is neither.
     fn best(&self) -> Option<&'a NodeView> {
         let seen = self.0.values().filter_map(|&(at, view)| view.map(|view| (at, view)));
@@ -87,5 +97,5 @@ pub(crate) fn view_at(evidence: &Evidence, at: Instant) -> Option<&NodeView> {
 
 fn serves_every_slot(view: &NodeView) -> bool {
     let live = view.members.values().filter(|member| member.health != Health::Fail);
-    live.map(|member| member.slots.len()).sum::<usize>() == usize::from(SLOT_COUNT)
+    view.state == ClusterState::Ok && live.map(|member| member.slots.len()).sum::<usize>() == usize::from(SLOT_COUNT)
 }

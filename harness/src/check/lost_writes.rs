@@ -15,11 +15,18 @@ use crate::evidence::{Operation, OperationKind, Outcome, Value};
 pub struct LostWrites {
     /// How many may be lost.
     pub max: u64,
+    /// How many must be lost at least, where the scenario is about a danger: with fewer the danger did not arise, and the run
+    /// is inconclusive.
+    #[serde(default)]
+    pub min: u64,
 }
 
 impl fmt::Display for LostWrites {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "lost writes <= {}", self.max)
+        match self.min {
+            0 => write!(f, "lost writes <= {}", self.max),
+            min => write!(f, "lost writes {min} to {}", self.max),
+        }
     }
 }
 
@@ -29,7 +36,7 @@ const EXAMPLES_MAX: usize = 3;
 impl LostWrites {
     /// Each key has one writer, so its writes have one order; the final read says which of them survived.
     pub(crate) fn judge(self, case: &Case<'_>) -> Finding {
-        let limit = self.max.to_string();
+        let limit = if self.min == 0 { self.max.to_string() } else { format!("{} to {}", self.min, self.max) };
         let keys = keys(case);
         if let Some(doubt) = two_writers(case, &keys) {
             return Finding::nothing(&self, limit, doubt);
@@ -43,16 +50,25 @@ impl LostWrites {
         }
         let status = match () {
             () if !tally.phantoms.is_empty() || tally.lost > self.max => Status::Fail,
-            () if tally.unread_keys > 0 || tally.lost + tally.possibly_lost > self.max => Status::Inconclusive,
+            () if tally.lost < self.min || tally.unread_keys > 0 || tally.lost + tally.possibly_lost > self.max => {
+                Status::Inconclusive
+            }
             () => Status::Pass,
         };
         Finding {
             status,
             measured: tally.measured(),
             samples: tally.acknowledged,
-            note: tally.note(),
+            note: finding::note([self.doubt(&tally), tally.note()]),
             ..Finding::nothing(&self, limit, "")
         }
+    }
+
+    fn doubt(self, tally: &Tally) -> String {
+        if tally.lost >= self.min {
+            return String::new();
+        }
+        format!("the danger did not arise: at least {} should have been lost", finding::count(self.min, "write"))
     }
 }
 

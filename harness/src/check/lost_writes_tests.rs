@@ -71,13 +71,13 @@ fn writes_are_accounted_for(
     #[case] status: Status,
     #[case] measured: &str,
 ) {
-    let finding = story(writes, survivor).judge(Slo::LostWrites(LostWrites { max }));
+    let finding = story(writes, survivor).judge(Slo::LostWrites(LostWrites { max, min: 0 }));
     assert_eq!((finding.status, finding.measured.as_str()), (status, measured), "{}", finding.note);
 }
 
 #[test]
 fn a_loss_is_named() {
-    let finding = story("ok ok", "1").judge(Slo::LostWrites(LostWrites { max: 0 }));
+    let finding = story("ok ok", "1").judge(Slo::LostWrites(LostWrites { max: 0, min: 0 }));
     assert!(finding.note.contains("app:7 = worker 1's value 2, acknowledged at 1.011 s by "), "{}", finding.note);
     assert_eq!(finding.samples, 2);
 }
@@ -86,7 +86,7 @@ fn a_loss_is_named() {
 fn a_proven_loss_outweighs_an_unreadable_key() {
     let mut story = story("ok ok", "1");
     story.write(LOAD_STARTS + 500, 8, |_| {});
-    assert_eq!(story.judge(Slo::LostWrites(LostWrites { max: 0 })).status, Status::Fail);
+    assert_eq!(story.judge(Slo::LostWrites(LostWrites { max: 0, min: 0 })).status, Status::Fail);
 }
 
 #[test]
@@ -94,13 +94,13 @@ fn the_last_answered_final_read_counts() {
     let mut story = story("ok", "unreadable");
     let value = story.evidence.history[0].value;
     story.final_read(KEY, value, Outcome::Ok);
-    assert_eq!(story.judge(Slo::LostWrites(LostWrites { max: 0 })).status, Status::Pass);
+    assert_eq!(story.judge(Slo::LostWrites(LostWrites { max: 0, min: 0 })).status, Status::Pass);
 }
 
 #[test]
 fn two_workers_on_a_key_have_no_order() {
     let mut story = story("ok", "1");
     story.write(LOAD_STARTS + 500, KEY, |write| write.worker = 0);
-    let finding = story.judge(Slo::LostWrites(LostWrites { max: 0 }));
+    let finding = story.judge(Slo::LostWrites(LostWrites { max: 0, min: 0 }));
     assert_eq!(finding.status, Status::Inconclusive);
 }

@@ -8,6 +8,7 @@ pub(crate) mod finding;
 pub(crate) mod lag;
 mod latency;
 mod lost_writes;
+mod minority_writes;
 pub(crate) mod samples;
 pub(crate) mod schedule;
 pub(crate) mod takedown;
@@ -29,6 +30,7 @@ pub use failover::Failover;
 pub use finding::{Finding, Outcome, Status};
 pub use latency::Latency;
 pub use lost_writes::LostWrites;
+pub use minority_writes::MinorityWrites;
 pub use throughput::Throughput;
 pub use unavailability::Unavailability;
 pub use window::{During, Window, Windows};
@@ -47,6 +49,8 @@ pub enum Slo {
     ErrorRate(ErrorRate),
     /// How many acknowledged writes are gone at the end.
     LostWrites(LostWrites),
+    /// How long a master that was cut off from the majority went on acknowledging writes.
+    MinorityWrites(MinorityWrites),
     /// How long any key at all was not served.
     Unavailability(Unavailability),
 }
@@ -55,7 +59,14 @@ impl Slo {
     /// Whether it is about time: another run on the same machine would disturb it, and a machine that stalls can make a
     /// good server miss it. An error rate is not: an operation is given up only after a whole deadline of retries.
     pub fn is_timed(&self) -> bool {
-        matches!(self, Self::Failover(_) | Self::Latency(_) | Self::Throughput(_) | Self::Unavailability(_))
+        matches!(
+            self,
+            Self::Failover(_)
+                | Self::Latency(_)
+                | Self::MinorityWrites(_)
+                | Self::Throughput(_)
+                | Self::Unavailability(_)
+        )
     }
 }
 
@@ -67,6 +78,7 @@ impl fmt::Display for Slo {
             Self::Throughput(slo) => slo.fmt(f),
             Self::ErrorRate(slo) => slo.fmt(f),
             Self::LostWrites(slo) => slo.fmt(f),
+            Self::MinorityWrites(slo) => slo.fmt(f),
             Self::Unavailability(slo) => slo.fmt(f),
         }
     }
@@ -81,6 +93,7 @@ impl Slo {
             Self::Throughput(slo) => slo.judge(case),
             Self::ErrorRate(slo) => slo.judge(case),
             Self::LostWrites(slo) => slo.judge(case),
+            Self::MinorityWrites(slo) => slo.judge(case),
             Self::Unavailability(slo) => slo.judge(case),
         }
     }
@@ -93,6 +106,7 @@ impl Slo {
             Self::Latency(slo) => slo.excuse(case),
             Self::Throughput(slo) => slo.excuse(case),
             Self::Unavailability(slo) => slo.excuse(case),
+            Self::MinorityWrites(slo) => slo.excuse(case),
             Self::ErrorRate(_) | Self::LostWrites(_) => None,
         }
     }

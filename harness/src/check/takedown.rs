@@ -1,28 +1,29 @@
-//! Every time a master that owned slots was taken down, and who took over.
+//! Every time a master that owned slots was taken down or cut off from the majority, and who took over.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use super::calm::view_at;
 use super::case::KeySlots;
-use crate::evidence::{Evidence, FaultKind, LogEvent, LogRecord, Operation, Outcome, What};
+use crate::evidence::{Evidence, FaultKind, LogEvent, LogRecord, Operation, Outcome, Reach, What};
 use crate::plan::Plan;
 use crate::vocab::{Instant, NodeName, Role, SlotSet};
 
 /// A server's log gives whole milliseconds, cut off: what it dates to `t` happened before `t` plus this.
 const LOG_RESOLUTION_NANOS: u64 = 1_000_000;
 
-/// A master that owned slots was taken down.
+/// A master that owned slots was taken down, or cut off from the majority of the masters.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Takedown {
     /// The master.
     pub(crate) failed: NodeName,
     /// What was done to it.
-    pub(crate) fault: FaultKind,
+    pub(crate) fault: Blow,
     /// The instant just before that.
     pub(crate) began: Instant,
     /// What happens from here on belongs to the next time this node is taken down.
     pub(crate) until: Instant,
-    /// When it was resumed or started again, if before `until`.
+    /// When it was resumed, started again or healed, if before `until`.
     pub(crate) returned: Option<Instant>,
     /// The slots it owned.
     pub(crate) slots: SlotSet,
@@ -32,6 +33,24 @@ pub(crate) struct Takedown {
     pub(crate) promotion: Option<Promotion>,
     /// The first write to its slots that another node acknowledged.
     pub(crate) first_write: Option<Operation>,
+}
+
+/// What takes a master down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Blow {
+    /// Something done to its process.
+    Fault(FaultKind),
+    /// It reaches no majority of the masters any more.
+    Partition,
+}
+
+impl fmt::Display for Blow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fault(kind) => kind.fmt(f),
+            Self::Partition => f.write_str("Partition"),
+        }
+    }
 }
 
 /// A node took the slots of a failed master over.
@@ -86,35 +105,91 @@ pub(crate) fn find(plan: &Plan, evidence: &Evidence, slots: &KeySlots) -> Vec<Ta
 }
 
 fn from_faults(plan: &Plan, evidence: &Evidence) -> Vec<Takedown> {
-    let mut faults: Vec<_> = evidence
-        .events
-        .iter()
-        .filter_map(|event| match &event.what {
-            What::Fault { fault, node, began, .. } => Some((*began, *fault, node)),
-            _ => None,
-        })
-        .collect();
-    faults.sort_by_key(|(began, ..)| *began);
-    let mut takedowns = Vec::<Takedown>::new();
-    let mut down = BTreeSet::new();
-    for (began, fault, node) in faults {
-        if fault.takes_down() {
-            // Killing a node that is paused already interrupts nobody a second time.
-            if down.insert(node) {
-                takedowns.extend(takedown(plan, evidence, node, fault, began));
+    let mut blows: Vec<_> = evidence.events.iter().filter(|event| began(&event.what).is_some()).collect();
+    blows.sort_by_key(|event| began(&event.what));
+    let mut fall = Fall { plan, evidence, takedowns: Vec::new(), down: BTreeSet::new(), cut: BTreeSet::new() };
+    let mut reach = Reach::default();
+    for event in blows {
+        match &event.what {
+            What::Fault { fault, node, began, .. } => fall.fault(*fault, node, *began),
+            What::Network(change) => {
+                let before = reach.clone();
+                reach.apply(change);
+                fall.network(&before, &reach, change.began);
             }
-        } else if matches!(fault, FaultKind::Resume | FaultKind::Start) && down.remove(node) {
-            let last = takedowns.iter_mut().rev().find(|takedown| takedown.failed == *node);
-            if let Some(takedown) = last {
-                takedown.returned.get_or_insert(began);
+            _ => {}
+        }
+    }
+    fall.takedowns
+}
+
+/// When a fault or a change of links began.
+fn began(what: &What) -> Option<Instant> {
+    match what {
+        What::Fault { began, .. } => Some(*began),
+        What::Network(change) => Some(change.began),
+        _ => None,
+    }
+}
+
+/// Follows who is down and who is cut off, from blow to blow.
+struct Fall<'a> {
+    plan: &'a Plan,
+    evidence: &'a Evidence,
+    takedowns: Vec<Takedown>,
+    down: BTreeSet<&'a NodeName>,
+    cut: BTreeSet<&'a NodeName>,
+}
+
+impl<'a> Fall<'a> {
+    fn fault(&mut self, fault: FaultKind, node: &'a NodeName, began: Instant) {
+        if fault.takes_down() {
+            // Killing a node that is paused or cut off already interrupts nobody a second time.
+            if self.down.insert(node) && !self.cut.contains(node) {
+                self.takedowns.extend(takedown(self.plan, self.evidence, node, Blow::Fault(fault), began));
+            }
+        } else if matches!(fault, FaultKind::Resume | FaultKind::Start)
+            && self.down.remove(node)
+            && !self.cut.contains(node)
+        {
+            self.returned(node, began);
+        }
+    }
+
+    fn network(&mut self, before: &Reach, after: &Reach, began: Instant) {
+        let Some(view) = view_at(self.evidence, began) else { return };
+        let owners: Vec<_> = view.members.iter().filter(|(_, member)| !member.slots.is_empty()).map(|o| o.0).collect();
+        let has_quorum = |node: &NodeName, reach: &Reach| {
+            let reached =
+                owners.iter().filter(|owner| !self.down.contains(*owner) && reach.nodes_connected(node, owner));
+            reached.count() * 2 > owners.len()
+        };
+        let plan = self.plan;
+        let nodes: Vec<_> = plan.nodes.iter().map(|node| &node.name).collect();
+        let lost = |node: &&&NodeName| owners.contains(*node) && has_quorum(node, before) && !has_quorum(node, after);
+        let lost: Vec<_> = nodes.iter().filter(lost).copied().collect();
+        let back: Vec<_> = self.cut.iter().filter(|node| has_quorum(node, after)).copied().collect();
+        for node in lost {
+            if self.cut.insert(node) && !self.down.contains(node) {
+                self.takedowns.extend(takedown(plan, self.evidence, node, Blow::Partition, began));
+            }
+        }
+        for node in back {
+            if self.cut.remove(node) && !self.down.contains(node) {
+                self.returned(node, began);
             }
         }
     }
-    takedowns
+
+    fn returned(&mut self, node: &NodeName, at: Instant) {
+        if let Some(takedown) = self.takedowns.iter_mut().rev().find(|takedown| takedown.failed == *node) {
+            takedown.returned.get_or_insert(at);
+        }
+    }
 }
 
 /// What the node owned at that moment, from what the nodes said then and not only from the plan; none if nothing.
-fn takedown(plan: &Plan, evidence: &Evidence, node: &NodeName, fault: FaultKind, began: Instant) -> Option<Takedown> {
+fn takedown(plan: &Plan, evidence: &Evidence, node: &NodeName, fault: Blow, began: Instant) -> Option<Takedown> {
     let (slots, replicas): (_, Vec<_>) = if let Some(view) = view_at(evidence, began) {
         let member = view.members.get(node)?;
         let replicas = view.members.iter().filter(|(_, other)| other.master.as_ref() == Some(node));

@@ -113,6 +113,7 @@ impl Story {
                 state: ClusterState::Ok,
                 current_epoch: self.epoch,
                 master_link_up: None,
+                data_too_old: false,
                 members: self.members.clone(),
             };
             self.evidence.topology.push(TopologyRecord {
@@ -239,7 +240,7 @@ fn plan() -> Plan {
         nodes: (0..3).map(|index| shard(index, true)).chain((0..3).map(|index| shard(index, false))).collect(),
         storage: Size { bytes: 1 << 20 },
         loads: vec![load("app")],
-        client_ips: vec![],
+        clients: vec![],
         steps: vec![],
         slos: vec![],
         snapshot: false,
@@ -250,6 +251,7 @@ fn plan() -> Plan {
 pub(crate) fn load(name: &str) -> Load {
     Load {
         name: name.to_owned(),
+        from: None,
         pace: Pace::Closed,
         workers: 2,
         mix: vec![Op::Set(Set { weight: 1, value: Size { bytes: 16 }, wait: None })],
@@ -269,6 +271,7 @@ fn member(node: &NodeSpec) -> Member {
         epoch: node.epoch,
         health: Health::Ok,
         handshake: false,
+        no_failover: false,
     }
 }
 

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::calm::Calm;
 use super::case::{Worker, by_worker};
-use crate::evidence::{Event, Evidence, Operation, OperationKind, Outcome, What};
+use crate::evidence::{Event, Evidence, NetworkChange, Operation, OperationKind, Outcome, What};
 use crate::plan::Plan;
 use crate::vocab::Instant;
 
@@ -219,6 +219,7 @@ fn fault_moments(evidence: &Evidence) -> Vec<(Option<usize>, Instant)> {
         .iter()
         .filter_map(|event| match event.what {
             What::Fault { step, began, .. } => Some((step, began)),
+            What::Network(NetworkChange { step, began, .. }) => Some((step, began)),
             _ => None,
         })
         .collect();

@@ -9,6 +9,7 @@ mod log_event;
 mod network;
 mod run_directory;
 mod run_info;
+mod settle;
 mod topology;
 
 pub use event::{Event, ExitCause, FaultKind, LoadTotals, Progress, Recorded, What};
@@ -18,9 +19,8 @@ pub use history::{
 };
 pub use journal::{Clock, Journal, Recorder};
 pub use log_event::{LogEvent, LogRecord, LoggedInstant};
-pub use network::{CutBy, LinkChange, NetworkChange, Reach};
+pub use network::{LinkChange, NetworkChange, Reach};
 pub use run_directory::{Evidence, EvidenceError, RunDirectory};
 pub use run_info::{RunInfo, ServerInfo};
-pub use topology::{
-    ClusterState, Health, Member, NodeStatus, NodeView, Place, Settlement, Topology, TopologyRecord, settle,
-};
+pub use settle::{Agreement, Settlement, Side, settle};
+pub use topology::{ClusterState, Health, Member, NodeStatus, NodeView, Place, Topology, TopologyRecord};

@@ -1,11 +1,10 @@
 //! What happened to the links between hosts, and who could reach whom.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::vocab::{HostName, Instant, Link, NodeName, Shape};
+use crate::vocab::{CutBy, HostName, Instant, Link, NodeName, Shape};
 
 /// Links were cut, shaped or healed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -14,6 +13,8 @@ pub struct NetworkChange {
     pub step: Option<usize>,
     /// The name of the partition or shape that began or ended.
     pub name: String,
+    /// Which links, in words, such as `A inside | B C A1 B1 C1`.
+    pub text: String,
     /// What was done.
     pub change: LinkChange,
     /// The directed links that the partition or shape is about.
@@ -38,26 +39,6 @@ pub enum LinkChange {
     HealCut,
     /// A shape ended. A link that another one shapes stays shaped.
     HealShape,
-}
-
-/// How a link that is cut treats packets.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub enum CutBy {
-    /// Silence: packets vanish.
-    #[default]
-    Drop,
-    /// The sender is told that the host cannot be reached: a new connection is refused at once; an open one is silent.
-    Reject,
-}
-
-impl fmt::Display for CutBy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Drop => "drop",
-            Self::Reject => "reject",
-        })
-    }
 }
 
 /// Which links are cut at a moment.

@@ -1,6 +1,6 @@
 //! The cluster as its nodes see it, and when those views agree.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -28,6 +28,10 @@ pub struct NodeView {
     pub current_epoch: u64,
     /// `master_link_status` is up; none on a master.
     pub master_link_up: Option<bool>,
+    /// The node's own log says that it stands for no election, because its data is too old
+    /// (`cluster-replica-validity-factor`).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub data_too_old: bool,
     /// Every node this one knows, itself too.
     pub members: BTreeMap<NodeName, Member>,
 }
@@ -58,6 +62,9 @@ pub struct Member {
     /// The handshake with it is not finished.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub handshake: bool,
+    /// It stands for no election (`cluster-replica-no-failover yes`).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub no_failover: bool,
 }
 
 /// Whether a node is believed to be alive.
@@ -84,10 +91,10 @@ pub enum NodeStatus {
     Down,
 }
 
-/// The topology that all running nodes agree on. This is what snapshots show.
+/// The topology that the nodes of a side agree on. This is what snapshots show.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Topology {
-    /// `cluster_state` of every running node.
+    /// `cluster_state` of each of them.
     pub state: ClusterState,
     /// Each node's place.
     pub nodes: BTreeMap<NodeName, Place>,
@@ -102,7 +109,7 @@ pub struct Place {
     pub master: Option<NodeName>,
     /// The slots it owns.
     pub slots: SlotSet,
-    /// Marked as failed.
+    /// Marked as failed; or suspected for good, on a side without a majority that could agree on it.
     pub failed: bool,
 }
 
@@ -118,120 +125,6 @@ impl fmt::Display for Place {
     }
 }
 
-/// Whether the cluster is settled, and if not, the first reason.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Settlement {
-    /// All running nodes agree on this topology and it matches what really runs.
-    Settled(Topology),
-    /// They do not (yet), because of this.
-    Unsettled(String),
-}
-
-/// Compares the views of the running nodes with each other and with what really runs.
-///
-/// Settled means: every running node answered; all see the same roles, owners and epochs; exactly those nodes are
-/// flagged failed that do not run; nobody is merely suspected or in handshake; every running replica of a running
-/// master has its link up; `cluster_state` is the same everywhere, and is ok when every slot has a live owner; and no
-/// replica is about to take over from a failed master. Former identities of a wiped node do not count. Where no majority
-/// of the masters runs, nobody can be flagged failed any more: there a suspicion (PFAIL) of a node that does not run is
-/// the most that its peers will ever say, and counts as failed.
-pub fn settle(status: &BTreeMap<NodeName, NodeStatus>, views: &BTreeMap<NodeName, Option<NodeView>>) -> Settlement {
-    match try_settle(status, views) {
-        Ok(topology) => Settlement::Settled(topology),
-        Err(reason) => Settlement::Unsettled(reason),
-    }
-}
-
-fn try_settle(
-    status: &BTreeMap<NodeName, NodeStatus>,
-    views: &BTreeMap<NodeName, Option<NodeView>>,
-) -> Result<Topology, String> {
-    let running: BTreeSet<_> =
-        status.iter().filter(|(_, status)| **status == NodeStatus::Running).map(|(node, _)| node).collect();
-    let mut seen = Vec::with_capacity(running.len());
-    for node in &running {
-        match views.get(*node) {
-            Some(Some(view)) => seen.push((*node, without_hopeless_suspicions(view, &running))),
-            _ => return Err(format!("{node} does not answer")),
-        }
-    }
-    let Some((first_node, first)) = seen.first() else { return Err("no node runs".to_owned()) };
-    for (node, view) in &seen {
-        check_members(node, view, status)?;
-        if let Some(difference) = first_difference(first, view) {
-            return Err(format!("{first_node} and {node} disagree: {difference}"));
-        }
-        let replicates_running = view.members.get(*node).and_then(|own| own.master.as_ref());
-        if view.master_link_up == Some(false) && replicates_running.is_some_and(|m| running.contains(m)) {
-            return Err(format!("{node} is not linked to its master"));
-        }
-    }
-    let known = first.members.iter().filter(|(node, _)| status.contains_key(*node));
-    let nodes = known.map(|(node, member)| (node.clone(), Place::of(member))).collect();
-    let topology = Topology { state: first.state, nodes };
-    if let Some((replica, master)) = topology.pending_failover() {
-        return Err(format!("{master} failed and {replica} has not taken over yet"));
-    }
-    if first.state == ClusterState::Fail && topology.is_covered() && topology.has_quorum() {
-        return Err("every slot has a live master but cluster_state is still fail".to_owned());
-    }
-    if first.state == ClusterState::Ok && !topology.has_quorum() {
-        return Err("no majority of the masters is left but cluster_state is still ok".to_owned());
-    }
-    Ok(topology)
-}
-
-/// The view, with every suspicion of a node that does not run raised to FAIL if no majority is left to raise it.
-fn without_hopeless_suspicions(view: &NodeView, running: &BTreeSet<&NodeName>) -> NodeView {
-    let mut view = view.clone();
-    let owners = view.members.iter().filter(|(_, member)| !member.slots.is_empty());
-    let (live, all) =
-        owners.fold((0, 0), |(live, all), (node, _)| (live + usize::from(running.contains(node)), all + 1));
-    if live * 2 <= all {
-        for (_, member) in view.members.iter_mut().filter(|(node, _)| !running.contains(node)) {
-            if member.health == Health::Pfail {
-                member.health = Health::Fail;
-            }
-        }
-    }
-    view
-}
-
-/// Every node that should be known is known, and flagged as what it is.
-fn check_members(viewer: &NodeName, view: &NodeView, status: &BTreeMap<NodeName, NodeStatus>) -> Result<(), String> {
-    // A node that is down may have been forgotten on purpose.
-    let mut running = status.iter().filter(|(_, status)| **status == NodeStatus::Running);
-    if let Some((missing, _)) = running.find(|(node, _)| !view.members.contains_key(*node)) {
-        return Err(format!("{viewer} does not know {missing}"));
-    }
-    for (node, member) in view.members.iter().filter(|(node, _)| status.contains_key(*node)) {
-        let runs = status.get(node) == Some(&NodeStatus::Running);
-        match member.health {
-            _ if member.handshake => return Err(format!("{viewer} is in handshake with {node}")),
-            Health::Pfail => return Err(format!("{viewer} suspects {node} (PFAIL)")),
-            Health::Fail if runs => return Err(format!("{viewer} holds {node} for failed")),
-            Health::Ok if !runs => return Err(format!("{viewer} has not noticed that {node} is gone")),
-            Health::Ok | Health::Fail => {}
-        }
-    }
-    Ok(())
-}
-
-fn first_difference(one: &NodeView, other: &NodeView) -> Option<String> {
-    if one.state != other.state {
-        return Some(format!("cluster_state is {:?} and {:?}", one.state, other.state).to_lowercase());
-    }
-    if one.current_epoch != other.current_epoch {
-        return Some(format!("the current epoch is {} and {}", one.current_epoch, other.current_epoch));
-    }
-    let names: BTreeSet<_> = one.members.keys().chain(other.members.keys()).collect();
-    names.into_iter().find_map(|node| match (one.members.get(node), other.members.get(node)) {
-        (Some(a), Some(b)) if a == b => None,
-        (Some(a), Some(b)) => Some(format!("{node} is {a} and {b}")),
-        _ => Some(format!("only one of them knows {node}")),
-    })
-}
-
 impl fmt::Display for Member {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} (epoch {})", Place::of(self), self.epoch)
@@ -239,7 +132,7 @@ impl fmt::Display for Member {
 }
 
 impl Place {
-    fn of(member: &Member) -> Self {
+    pub(super) fn of(member: &Member) -> Self {
         Self {
             role: member.role,
             master: member.master.clone(),
@@ -256,15 +149,6 @@ impl Topology {
         live == usize::from(SLOT_COUNT)
     }
 
-    /// A replica and the failed master that it can take over from, while a majority is left to vote for it.
-    fn pending_failover(&self) -> Option<(&NodeName, &NodeName)> {
-        let is_failed_owner =
-            |name: &NodeName| self.nodes.get(name).is_some_and(|place| place.failed && !place.slots.is_empty());
-        let live_replicas = self.nodes.iter().filter(|(_, place)| !place.failed);
-        let mut candidates = live_replicas.filter_map(|(node, place)| Some((node, place.master.as_ref()?)));
-        candidates.find(|(_, master)| self.has_quorum() && is_failed_owner(master))
-    }
-
     /// Whether a majority of the slot-owning masters is not failed.
     pub fn has_quorum(&self) -> bool {
         let masters = self.nodes.values().filter(|place| !place.slots.is_empty());
@@ -272,6 +156,3 @@ impl Topology {
         live * 2 > all
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -3,6 +3,7 @@
 
 mod join;
 mod kill;
+pub mod links;
 mod pause;
 mod resume;
 mod start;

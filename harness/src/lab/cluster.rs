@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::fs;
 use std::io;
-use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +18,7 @@ use super::config::{NODES_CONF, nodes_conf, redis_conf};
 use super::error::file;
 use super::network::{self, Host};
 use super::node::{Node, Statuses};
-use super::{ClientHost, LabError, NodeSpec, ServerBinary, join};
+use super::{ClientHost, ClientSpec, LabError, NodeSpec, ServerBinary, join};
 use crate::evidence::{Clock, ExitCause, Journal, NodeStatus, RunDirectory, ServerInfo};
 use crate::vocab::{Instant, NodeName, Size};
 
@@ -48,14 +47,15 @@ impl Lab {
     /// `directory`; what they store goes to memory that vanishes with the lab.
     pub async fn raise(
         nodes: &[NodeSpec],
-        clients: &[Ipv4Addr],
+        clients: &[ClientSpec],
         storage: Size,
         directory: &RunDirectory,
         journal: Journal,
     ) -> Result<Self, LabError> {
         let binaries = find_binaries(nodes)?;
         raise_file_limit().map_err(file("raise the limit of open files of", "/proc/self"))?;
-        let ips: Vec<_> = nodes.iter().map(|node| node.address.ip()).chain(clients.iter().copied()).collect();
+        let ips: Vec<_> =
+            nodes.iter().map(|node| node.address.ip()).chain(clients.iter().map(|client| client.ip)).collect();
         let mut hosts = network::raise(&ips).await?.into_iter();
         let statuses = nodes.iter().map(|node| (node.name.clone(), NodeStatus::Down)).collect();
         let statuses = Arc::new(watch::Sender::new(statuses));

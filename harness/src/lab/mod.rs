@@ -28,5 +28,5 @@ pub use missing::Missing;
 pub use network::{NetworkError, ROUTER};
 pub use sandbox::{Sandbox, SandboxError, Stopper, enter_if_asked, probe};
 pub use server::{Product, SERVER_VARIABLE, ServerBinary, ServerError, ServerVersion};
-pub use spec::NodeSpec;
+pub use spec::{ClientSpec, NodeSpec};
 pub use stage::cancelled;

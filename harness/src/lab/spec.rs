@@ -1,8 +1,9 @@
 //! What the lab is asked to build.
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 
-use crate::vocab::{Address, NodeId, NodeName, Role, SlotSet};
+use crate::vocab::{Address, HostName, NodeId, NodeName, Role, SlotSet};
 
 /// What a node of the lab is to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,4 +26,13 @@ pub struct NodeSpec {
     pub binary: Option<String>,
     /// The scenario's directives: the cluster's with the node's own laid over them.
     pub config: BTreeMap<String, String>,
+}
+
+/// A host that clients connect from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientSpec {
+    /// Its name.
+    pub name: HostName,
+    /// Its address.
+    pub ip: Ipv4Addr,
 }

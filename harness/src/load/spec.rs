@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 
 use super::Op;
-use crate::vocab::Duration;
+use crate::vocab::{Duration, HostName};
 
 /// A group of workers that do operations on one key space from one client host.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -13,6 +13,10 @@ use crate::vocab::Duration;
 pub struct Load {
     /// Its name, of letters, digits, `-` and `_`.
     pub name: String,
+    /// The host that its connections come from: a client host, which loads may share, or a node's. A client host of its
+    /// own, named as the load, if not said.
+    #[serde(default)]
+    pub from: Option<HostName>,
     /// When operations start.
     #[serde(default)]
     pub pace: Pace,
@@ -38,6 +42,11 @@ pub struct Load {
 }
 
 impl Load {
+    /// The host that its connections come from.
+    pub fn host(&self) -> HostName {
+        self.from.clone().unwrap_or_else(|| HostName::new(&self.name))
+    }
+
     /// What stands before its key numbers: `<name>:` if the scenario does not say.
     pub fn key_prefix(&self) -> Cow<'_, str> {
         self.prefix.as_deref().map_or_else(|| format!("{}:", self.name).into(), Cow::Borrowed)

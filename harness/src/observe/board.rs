@@ -1,6 +1,6 @@
 //! Where all answers come together: judged, written to the journal, and shown.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 
@@ -10,7 +10,9 @@ use super::names::Names;
 use super::sight::Sight;
 use super::view::{Reading, Replication, synced};
 use super::{Observed, log};
-use crate::evidence::{Clock, Journal, LogRecord, NodeStatus, NodeView, Settlement, TopologyRecord, What, settle};
+use crate::evidence::{
+    Clock, Journal, LogEvent, LogRecord, NodeStatus, NodeView, Reach, Settlement, TopologyRecord, What, settle,
+};
 use crate::vocab::{Instant, NodeId, NodeName};
 
 /// Shared by all tasks of an observer.
@@ -24,8 +26,11 @@ pub(super) struct Board {
 
 struct State {
     status: watch::Receiver<BTreeMap<NodeName, NodeStatus>>,
+    reach: watch::Receiver<Reach>,
     /// The status last taken from `status`, and when. Questions from before that are stale.
     known: BTreeMap<NodeName, NodeStatus>,
+    /// Who can reach whom, as last taken from `reach`.
+    links: Reach,
     changed: Instant,
     /// The nodes that run, by `known`.
     running: Vec<NodeName>,
@@ -35,6 +40,8 @@ struct State {
     /// Whose view is another one than the sight shows.
     unshown: Vec<NodeName>,
     replication: BTreeMap<NodeName, Replication>,
+    /// The replicas whose logs say that their data is too old for an election.
+    too_old: BTreeSet<NodeName>,
     /// Why a running node has no view.
     failures: BTreeMap<NodeName, String>,
     /// The settlement must be judged again.
@@ -48,6 +55,7 @@ impl Board {
         nodes: &[Observed],
         names: Names,
         status: watch::Receiver<BTreeMap<NodeName, NodeStatus>>,
+        reach: watch::Receiver<Reach>,
         journal: Journal,
     ) -> (Self, watch::Receiver<Sight>) {
         let now = journal.clock().now();
@@ -61,13 +69,16 @@ impl Board {
         });
         let mut state = State {
             status,
+            reach,
             known: BTreeMap::new(),
+            links: Reach::default(),
             changed: now,
             running: Vec::new(),
             asked: BTreeMap::new(),
             views,
             unshown: Vec::new(),
             replication: BTreeMap::new(),
+            too_old: BTreeSet::new(),
             failures: BTreeMap::new(),
             dirty: true,
             sight,
@@ -97,6 +108,11 @@ impl Board {
     pub(super) fn log_line(&self, node: &NodeName, line: &[u8]) {
         if let Some((unix_us, says)) = self.with_names(|names| log::parse(line, names)) {
             let logged = self.clock().instant_of_unix_us(unix_us);
+            if let Some(too_old) = data_too_old(&says) {
+                let mut state = self.state();
+                state.take_too_old(node, too_old, &self.journal);
+                state.publish(&self.journal);
+            }
             self.journal.record(What::Log(LogRecord { node: node.clone(), logged, says }));
         }
     }
@@ -144,7 +160,7 @@ impl Board {
 
 impl State {
     fn take_status_if_changed(&mut self, journal: &Journal) -> bool {
-        let changed = self.status.has_changed().unwrap_or(false);
+        let changed = self.status.has_changed().unwrap_or(false) || self.reach.has_changed().unwrap_or(false);
         if changed {
             self.take_status(journal);
         }
@@ -155,6 +171,7 @@ impl State {
     /// That goes for all of them: a node that was down and is up again between two looks seems unchanged.
     fn take_status(&mut self, journal: &Journal) {
         self.known = self.status.borrow_and_update().clone();
+        self.links = self.reach.borrow_and_update().clone();
         self.changed = journal.clock().now();
         self.asked.clear();
         self.failures.clear();
@@ -180,7 +197,8 @@ impl State {
                     self.dirty = true;
                 }
                 self.replication.insert(node.clone(), reading.replication.clone());
-                self.set_view(node, Some(&reading.view), journal);
+                let view = NodeView { data_too_old: self.too_old.contains(node), ..reading.view.clone() };
+                self.set_view(node, Some(&view), journal);
             }
             Err(failure) => {
                 self.replication.remove(node);
@@ -190,6 +208,15 @@ impl State {
                     self.dirty = true;
                 }
             }
+        }
+    }
+
+    /// Takes what a replica's log says of its standing for election.
+    fn take_too_old(&mut self, node: &NodeName, too_old: bool, journal: &Journal) {
+        let changed = if too_old { self.too_old.insert(node.clone()) } else { self.too_old.remove(node) };
+        let view = self.views.get(node).cloned().flatten().filter(|_| changed);
+        if let Some(view) = view {
+            self.set_view(node, Some(&NodeView { data_too_old: too_old, ..view }), journal);
         }
     }
 
@@ -231,10 +258,10 @@ impl State {
     }
 
     fn judge(&self) -> Settlement {
-        match settle(&self.known, &self.views) {
-            Settlement::Settled(topology) => match self.unasked() {
+        match settle(&self.known, &self.links, &self.views) {
+            Settlement::Settled(agreement) => match self.unasked() {
                 Some(node) => Settlement::Unsettled(not_asked(node)),
-                None => Settlement::Settled(topology),
+                None => Settlement::Settled(agreement),
             },
             Settlement::Unsettled(reason) => {
                 let failure = self.failures.iter().find(|(node, _)| reason == format!("{node} does not answer"));
@@ -261,7 +288,21 @@ impl State {
 }
 
 fn not_asked(node: &NodeName) -> String {
-    format!("{node} has not been asked since the last process was started, stopped or paused")
+    format!("{node} has not been asked since the last process or link changed")
+}
+
+/// What a log line says about whether a replica's data is too old for an election; none if nothing. (Redis 7.0 `cluster.c`,
+/// `clusterLogCantFailover`; a replica that says so will not change its mind before it has heard of its master again.)
+fn data_too_old(says: &LogEvent) -> Option<bool> {
+    match says {
+        LogEvent::FailoverBlocked { reason } if reason.contains("for longer than allowed") => Some(true),
+        LogEvent::ElectionDelayed { .. }
+        | LogEvent::ElectionStarted { .. }
+        | LogEvent::FullResync
+        | LogEvent::PartialResync
+        | LogEvent::Demoted { .. } => Some(false),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

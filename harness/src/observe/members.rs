@@ -22,12 +22,13 @@ struct Line<'a> {
     slots: SlotSet,
 }
 
-/// The flags that mean something here; `nofailover` and whatever a later version adds do not.
+/// The flags that mean something here; whatever a later version adds does not.
 #[derive(Clone, Copy, Default)]
 struct Flags {
     myself: bool,
     replica: bool,
     handshake: bool,
+    no_failover: bool,
     health: Option<Health>,
 }
 
@@ -120,6 +121,7 @@ impl<'a> Line<'a> {
             epoch: self.epoch,
             health: self.flags.health.unwrap_or(Health::Ok),
             handshake: self.flags.handshake,
+            no_failover: self.flags.no_failover,
         }
     }
 }
@@ -130,6 +132,7 @@ impl Flags {
             "myself" => Self { myself: true, ..flags },
             "slave" => Self { replica: true, ..flags },
             "handshake" => Self { handshake: true, ..flags },
+            "nofailover" => Self { no_failover: true, ..flags },
             // `fail` outweighs `fail?`, in whatever order they come.
             "fail?" if flags.health.is_none() => Self { health: Some(Health::Pfail), ..flags },
             "fail" => Self { health: Some(Health::Fail), ..flags },

@@ -26,7 +26,7 @@ use tokio::task::JoinSet;
 pub use names::{Names, stranger};
 pub use sight::Sight;
 
-use crate::evidence::{Journal, NodeStatus};
+use crate::evidence::{Journal, NodeStatus, Reach};
 use crate::vocab::{Address, NodeId, NodeName};
 use board::Board;
 
@@ -56,15 +56,16 @@ impl Observer {
     /// Starts one polling task for each node, which asks every `interval`, and one log follower for each node.
     ///
     /// `status` is what the harness itself knows of the processes: a node that does not run has no view at once, and
-    /// an answer to a question from before the last change of `status` never counts. Must be called in a Tokio runtime.
+    /// an answer to a question from before the last change of `status` or of `reach` (whose packets reach whom) never counts. Must be called in a Tokio runtime.
     pub fn start(
         nodes: Vec<Observed>,
         status: watch::Receiver<BTreeMap<NodeName, NodeStatus>>,
+        reach: watch::Receiver<Reach>,
         journal: Journal,
         interval: std::time::Duration,
     ) -> Self {
         let names = Names::new(nodes.iter().map(|node| (node.node.clone(), node.id.clone(), node.address)));
-        let (board, sight) = Board::new(&nodes, names, status.clone(), journal);
+        let (board, sight) = Board::new(&nodes, names, status.clone(), reach.clone(), journal);
         let board = Arc::new(board);
         let (stop, stopped) = watch::channel(false);
         let count = nodes.len();
@@ -77,7 +78,7 @@ impl Observer {
             let follower = follow::Follower::new(observed.log);
             followers.spawn(follow::run(follower, observed.node, Arc::clone(&board), stopped.clone()));
         }
-        pollers.spawn(poll::watch_status(board, status));
+        pollers.spawn(poll::watch_status(board, status, reach));
         Self { sight, pollers, followers, stop }
     }
 

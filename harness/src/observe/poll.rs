@@ -14,7 +14,7 @@ use tokio::time::MissedTickBehavior;
 use super::board::Board;
 use super::members::members;
 use super::view::{Reading, ViewError, combine};
-use crate::evidence::NodeStatus;
+use crate::evidence::{NodeStatus, Reach};
 use crate::vocab::{Address, NodeName};
 
 /// How long a connection may take. A host of the lab answers within a millisecond or is cut off.
@@ -28,16 +28,19 @@ const FINEST_INTERVAL: Duration = Duration::from_millis(1);
 
 type Statuses = watch::Receiver<BTreeMap<NodeName, NodeStatus>>;
 
-/// Makes changes of status known at once, whatever the nodes are busy with.
-pub(super) async fn watch_status(board: Arc<Board>, mut status: Statuses) {
+/// Makes changes of status and links known at once, whatever the nodes are busy with.
+pub(super) async fn watch_status(board: Arc<Board>, mut status: Statuses, mut reach: watch::Receiver<Reach>) {
     loop {
         board.status_changed();
-        next_change(&mut status).await;
+        tokio::select! {
+            () = next_change(&mut status) => {}
+            () = next_change(&mut reach) => {}
+        }
     }
 }
 
 /// Waits for a change; for ever when there can be none.
-async fn next_change(status: &mut Statuses) {
+async fn next_change<T>(status: &mut watch::Receiver<T>) {
     if status.changed().await.is_err() {
         std::future::pending::<()>().await;
     }

@@ -95,7 +95,13 @@ async fn follows_a_server_through_pause_and_death() {
     let (status, statuses) = watch::channel(BTreeMap::from([(node.clone(), NodeStatus::Running)]));
     let watched =
         Observed { node: node.clone(), id: NodeId("0".repeat(40)), address, log: directory.path().join("redis.log") };
-    let observer = Observer::start(vec![watched], statuses, journal.clone(), Duration::from_millis(5));
+    let observer = Observer::start(
+        vec![watched],
+        statuses,
+        watch::channel(crate::evidence::Reach::default()).1,
+        journal.clone(),
+        Duration::from_millis(5),
+    );
     let mut sight = observer.sight();
 
     let mut server = Server::start(directory.path(), port);

@@ -81,6 +81,7 @@ pub(super) fn combine(
         state: read_state(info)?,
         current_epoch: number(info, "CLUSTER INFO", "cluster_current_epoch")?,
         master_link_up: replication.link_up,
+        data_too_old: false,
         members,
     };
     Ok(Reading { id, view, replication })

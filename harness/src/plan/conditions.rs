@@ -18,7 +18,7 @@ impl Checker<'_> {
                 self.known(node, at.index(0));
                 self.check_promotable(node, at);
             }
-            Condition::Failed(node) => self.known(node, at.index(0)),
+            Condition::Failed(node) | Condition::Refuses(node) => self.known(node, at.index(0)),
             Condition::Replicates { node, of } => {
                 self.known(node, at.field("node"));
                 self.known(of, at.field("of"));
@@ -27,7 +27,7 @@ impl Checker<'_> {
                 }
             }
             Condition::Finished(name) => self.check_finished(name, at.index(0)),
-            Condition::Healthy | Condition::Down | Condition::Synced => {}
+            Condition::Healthy | Condition::Down | Condition::Settled | Condition::Synced => {}
         }
     }
 
@@ -97,13 +97,17 @@ impl Checker<'_> {
                     self.absent(lives, of, "be replicated", at.field("of"));
                 }
             }
+            Condition::Failed(_) if lives.disturbed => {}
             Condition::Failed(node) => self.check_failed(lives, node, at),
+            Condition::Refuses(node) => {
+                self.check_present(lives, node, "refuse anything", at.index(0));
+            }
             Condition::Healthy => self.check_healthy(lives, at),
-            Condition::Down if lives.faulted.is_empty() && !lives.selected => {
+            Condition::Down if lives.faulted.is_empty() && !lives.selected && !lives.disturbed => {
                 let problem = Problem::new(at.head(), "the cluster cannot be down: nothing happened to it so far");
                 self.report(problem);
             }
-            Condition::Down | Condition::Synced | Condition::Finished(_) => {}
+            Condition::Down | Condition::Settled | Condition::Synced | Condition::Finished(_) => {}
         }
     }
 
@@ -134,8 +138,10 @@ impl Checker<'_> {
     fn check_cause(&mut self, lives: &Lives, node: &NodeName, at: Cursor<'_>) {
         let Some(member) = self.member(node) else { return };
         let same_shard = |name: &NodeName| self.member(name).is_some_and(|other| other.shard == member.shard);
-        let caused =
-            lives.joined || lives.selected || lives.faulted.iter().any(|name| name != node && same_shard(name));
+        let caused = lives.joined
+            || lives.selected
+            || lives.disturbed
+            || lives.faulted.iter().any(|name| name != node && same_shard(name));
         // A topology without failover has been reported.
         if member.role == Role::Master || caused || self.no_failover().is_some() {
             return;

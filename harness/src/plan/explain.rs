@@ -8,6 +8,7 @@ use crate::load::{Load, Op, Pace};
 use crate::scenario::Step;
 use crate::vocab::Role;
 
+use super::slos::is_fault;
 use super::types::Plan;
 
 /// How long a cluster takes to form: 2 s are the servers' own floor.
@@ -95,8 +96,11 @@ fn write_loads(text: &mut String, plan: &Plan) -> fmt::Result {
     if plan.loads.is_empty() {
         writeln!(text, "  none")?;
     }
-    for (load, ip) in plan.loads.iter().zip(&plan.client_ips) {
-        writeln!(text, "  {} (from {ip}): {}", load.name, sentence(load))?;
+    for load in &plan.loads {
+        let host = load.host();
+        let client = plan.clients.iter().find(|client| client.name == host);
+        let from = client.map_or_else(|| format!("the host of {host}"), |client| client.ip.to_string());
+        writeln!(text, "  {} (from {from}): {}", load.name, sentence(load))?;
     }
     Ok(())
 }
@@ -159,7 +163,6 @@ fn assumptions(plan: &Plan) -> Vec<String> {
             assumptions.push(format!("the load {} kept its schedule of {per_second} a second", load.name));
         }
     }
-    let is_fault = |step: &Step| matches!(step, Step::Kill(_) | Step::Stop(_) | Step::Pause(_));
     if plan.steps.iter().any(|planned| is_fault(&planned.step)) {
         assumptions.push("every fault really happened".to_owned());
         if plan.slos.iter().any(|planned| matches!(planned.slo, Slo::LostWrites(_) | Slo::Failover(_))) {

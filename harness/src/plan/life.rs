@@ -16,7 +16,12 @@ pub(super) fn fault_of(step: &Step) -> Option<(FaultKind, &Target)> {
         Step::Resume(target) => (FaultKind::Resume, target),
         Step::Start(target) => (FaultKind::Start, target),
         Step::Wipe(target) => (FaultKind::Wipe, target),
-        Step::Run { .. } | Step::Join { .. } | Step::Until { .. } => return None,
+        Step::Run { .. }
+        | Step::Join { .. }
+        | Step::Partition(_)
+        | Step::Shape(_)
+        | Step::Heal { .. }
+        | Step::Until { .. } => return None,
     })
 }
 
@@ -52,6 +57,10 @@ pub(super) struct Lives {
     pub(super) faulted: BTreeSet<NodeName>,
     /// Whether a fault was done to nodes that a selector chose.
     pub(super) selected: bool,
+    /// Whether links were cut or shaped: nodes may have lost sight of each other.
+    pub(super) disturbed: bool,
+    /// The partitions and shapes that are in force, with the steps that made them.
+    pub(super) disturbances: Vec<(String, usize)>,
     /// Whether any node was joined to another shard, perhaps.
     pub(super) joined: bool,
 }

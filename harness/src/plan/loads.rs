@@ -39,11 +39,35 @@ impl Checker<'_> {
             let problem = Problem::new(at.field("name").head(), message);
             self.report(problem.help("a name is made of the letters a to z and A to Z, digits, `-` and `_`"));
         }
+        self.check_host(load, at);
         let first = self.scenario.load[..index].iter().position(|other| other.name == *name);
         if let Some(first) = first {
             let other = self.root.field("load").index(first).field("name").head();
             let problem = Problem::new(at.field("name").head(), format!("two loads are named `{name}`"));
             self.report(problem.also(other, "the first"));
+        }
+    }
+
+    /// Where the load's connections come from.
+    fn check_host(&mut self, load: &Load, at: Cursor<'_>) {
+        let is_word = |name: &str| {
+            !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+        };
+        match &load.from {
+            Some(from) if !is_word(from.as_str()) => {
+                let message = format!("`{}` is not a host's name", from.as_str().escape_debug());
+                let problem = Problem::new(at.field("from").head(), message);
+                self.report(problem.help("a name is made of the letters a to z and A to Z, digits, `-` and `_`"));
+            }
+            None if self.members.iter().any(|member| load.host().is(&member.name)) => {
+                let message = format!("a load named `{}` needs a host of another name: that is a node's", load.name);
+                let problem = Problem::new(at.field("name").head(), message);
+                self.report(problem.help(format!(
+                    "name the load otherwise, or write `from: \"{}\"` if its clients live on the node's host",
+                    load.name
+                )));
+            }
+            _ => {}
         }
     }
 

@@ -5,6 +5,7 @@ mod conditions;
 mod explain;
 mod life;
 mod loads;
+mod network;
 mod nodes;
 mod server;
 mod slos;
@@ -53,7 +54,7 @@ fn semantic_problems(scenario: &Scenario, read: &Read<'_>) -> Vec<Problem> {
 
 fn build(path: &Path, scenario: &Scenario, root: Cursor<'_>) -> Plan {
     let nodes = nodes::specs(scenario.topology, &scenario.server);
-    let clients = nodes.len()..nodes.len() + scenario.load.len();
+    let clients = nodes::clients(&nodes, &scenario.load);
     let location = |section: &str, index| {
         let (line, column) = root.field(section).index(index).line_and_column();
         Location { line, column }
@@ -69,7 +70,7 @@ fn build(path: &Path, scenario: &Scenario, root: Cursor<'_>) -> Plan {
         nodes,
         storage: scenario.server.storage.unwrap_or(STORAGE_DEFAULT),
         loads: scenario.load.clone(),
-        client_ips: clients.map(nodes::host).collect(),
+        clients,
         steps: scenario.timeline.iter().enumerate().map(step).collect(),
         slos: scenario.slos.iter().enumerate().map(slo).collect(),
         snapshot: scenario.snapshot,

@@ -2,7 +2,8 @@
 
 use std::net::Ipv4Addr;
 
-use crate::lab::NodeSpec;
+use crate::lab::{ClientSpec, NodeSpec};
+use crate::load::Load;
 use crate::scenario::{Server, Topology};
 use crate::vocab::{Address, NodeId, NodeName, Role, SlotSet};
 
@@ -48,6 +49,17 @@ pub(super) fn specs(topology: Topology, server: &Server) -> Vec<NodeSpec> {
         }
     };
     members(topology).into_iter().enumerate().map(spec).collect()
+}
+
+/// The client hosts that the loads name, in their order, after the nodes.
+pub(super) fn clients(nodes: &[NodeSpec], loads: &[Load]) -> Vec<ClientSpec> {
+    let mut clients = Vec::<ClientSpec>::new();
+    for name in loads.iter().map(Load::host) {
+        if !nodes.iter().any(|node| name.is(&node.name)) && !clients.iter().any(|client| client.name == name) {
+            clients.push(ClientSpec { name, ip: host(nodes.len() + clients.len()) });
+        }
+    }
+    clients
 }
 
 /// The address of the host counted from 0: 10.128.0.2 and up. The router has 10.128.0.1, and no address ends in 0 or 255:

@@ -50,13 +50,17 @@ impl Checker<'_> {
                 let problem = Problem::new(at.field("min").head(), format!("`{}` is not a rate", slo.min));
                 self.report(problem.help("write the lowest rate in operations a second, such as `min: 1000`"));
             }
+            Slo::LostWrites(slo) if slo.min > slo.max => {
+                let message = format!("at least {} and at most {} contradict each other", slo.min, slo.max);
+                self.report(Problem::new(at.field("min").head(), message));
+            }
             _ => {}
         }
     }
 
     /// An SLO about operations that nobody does.
     fn check_load(&mut self, slo: &Slo, at: Cursor<'_>) {
-        let about_writes = matches!(slo, Slo::Failover(_) | Slo::LostWrites(_));
+        let about_writes = matches!(slo, Slo::Failover(_) | Slo::LostWrites(_) | Slo::MinorityWrites(_));
         let message = if self.sound.load && self.scenario.load.is_empty() {
             "this cannot be judged without a load"
         } else if about_writes && !self.writes() {
@@ -74,16 +78,22 @@ impl Checker<'_> {
             Slo::Latency(slo) => slo.during,
             Slo::Throughput(slo) => slo.during,
             Slo::ErrorRate(slo) => slo.during,
-            Slo::Failover(_) => During::Fault,
+            Slo::Failover(_) | Slo::MinorityWrites(_) => During::Fault,
             Slo::LostWrites(_) | Slo::Unavailability(_) => During::Whole,
         };
-        let is_fault = |step: &Step| matches!(step, Step::Kill(_) | Step::Stop(_) | Step::Pause(_));
+        let is_fault = |step: &Step| match slo {
+            Slo::MinorityWrites(_) => matches!(step, Step::Partition(_)),
+            _ => is_fault(step),
+        };
         if during != During::Fault || !self.sound.timeline || self.scenario.timeline.iter().any(is_fault) {
             return;
         }
         let place = if at.field("during").is_exact() { at.field("during") } else { at };
         let problem = Problem::new(place.head(), "the timeline has no fault that this could be about");
-        self.report(problem.help("a fault is `Kill`, `Stop` or `Pause`"));
+        self.report(problem.help(match slo {
+            Slo::MinorityWrites(_) => "cut a master off: `Partition(links: Isolate(node: \"A\", with: [\"app\"]))`",
+            _ => "a fault is `Kill`, `Stop`, `Pause`, `Partition` or `Shape`",
+        }));
     }
 
     fn check_failover(&mut self, at: Cursor<'_>) {
@@ -92,4 +102,9 @@ impl Checker<'_> {
             self.report(problem.also(place, "the reason"));
         }
     }
+}
+
+/// Whether a step is a fault, and not the end of one.
+pub(super) fn is_fault(step: &Step) -> bool {
+    matches!(step, Step::Kill(_) | Step::Stop(_) | Step::Pause(_) | Step::Partition(_) | Step::Shape(_))
 }

@@ -59,7 +59,10 @@ fn a_plan_is_filled_in() {
     assert_eq!(epochs, [1, 2, 3, 0, 0, 0]);
     assert_eq!(plan.nodes[4].config["replica-priority"], "10");
     assert_eq!(plan.nodes[4].config["appendonly"], "yes");
-    assert_eq!(plan.client_ips.iter().map(ToString::to_string).collect::<Vec<_>>(), ["10.128.0.8", "10.128.0.9"]);
+    assert_eq!(
+        plan.clients.iter().map(|client| client.ip.to_string()).collect::<Vec<_>>(),
+        ["10.128.0.8", "10.128.0.9"]
+    );
     assert_eq!(plan.node_timeout_ms(), 1000);
     // Steps on one line still have places of their own.
     let line = |step: usize| plan.steps[step].location;

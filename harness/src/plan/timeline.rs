@@ -33,6 +33,7 @@ impl Checker<'_> {
         if let Some((action, target)) = fault_of(step) {
             self.check_target(action, target, at);
         }
+        self.check_network(step, at);
         match step {
             Step::Run { r#for } if *r#for == Duration::default() => {
                 self.report(Problem::new(at.field("for").head(), "running for no time does nothing"));
@@ -116,6 +117,7 @@ impl Checker<'_> {
                 _ => lives.forget(),
             }
         }
+        self.follow_network(lives, index, step, at);
         match step {
             Step::Join { node, replica_of } => {
                 self.check_join(lives, node, replica_of, at);

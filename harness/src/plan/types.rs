@@ -1,13 +1,12 @@
 //! What a validated scenario is.
 
 use std::fmt;
-use std::net::Ipv4Addr;
 
 use crate::check::Slo;
-use crate::lab::NodeSpec;
+use crate::lab::{ClientSpec, NodeSpec};
 use crate::load::Load;
-use crate::scenario::Step;
-use crate::vocab::{NodeName, Size};
+use crate::scenario::{Partition, Shaping, Step};
+use crate::vocab::{HostName, NodeName, Size};
 
 /// `cluster-node-timeout` where nothing else is configured.
 const NODE_TIMEOUT_DEFAULT_MS: u64 = 15_000;
@@ -23,10 +22,10 @@ pub struct Plan {
     pub nodes: Vec<NodeSpec>,
     /// How much each node may store.
     pub storage: Size,
-    /// The loads, each with a client host of its own.
+    /// The loads.
     pub loads: Vec<Load>,
-    /// The addresses of the loads' hosts, in their order.
-    pub client_ips: Vec<Ipv4Addr>,
+    /// The client hosts, in the order in which the loads name them.
+    pub clients: Vec<ClientSpec>,
     /// The timeline.
     pub steps: Vec<PlannedStep>,
     /// What must hold.
@@ -38,7 +37,7 @@ pub struct Plan {
 }
 
 /// A step with its place in the file.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct PlannedStep {
     /// The step.
     pub step: Step,
@@ -76,6 +75,22 @@ impl Plan {
         self.nodes.iter().find(|node| node.name == *name)
     }
 
+    /// Every host's name: the nodes', then the clients'.
+    pub fn hosts(&self) -> impl Iterator<Item = HostName> {
+        let nodes = self.nodes.iter().map(|node| HostName::from(&node.name));
+        nodes.chain(self.clients.iter().map(|client| client.name.clone()))
+    }
+
+    /// The name of the partition or shape that a step makes: as written, or `partition-1`, `shape-2`, ... counted in the timeline.
+    pub fn disturbance_name(&self, step: usize) -> String {
+        disturbance_name(self.steps.iter().map(|planned| &planned.step), step)
+    }
+
+    /// Whether a step shapes links, which takes a device that not every machine opens to everybody.
+    pub fn needs_shaping(&self) -> bool {
+        self.steps.iter().any(|planned| matches!(planned.step, Step::Shape(_)))
+    }
+
     /// The longest `cluster-node-timeout` of any node in milliseconds: the slowest to suspect decides how long the
     /// cluster takes. 15000 is the servers' default.
     pub fn node_timeout_ms(&self) -> u64 {
@@ -85,5 +100,23 @@ impl Plan {
             .map(|node| timeout(node).unwrap_or(NODE_TIMEOUT_DEFAULT_MS))
             .max()
             .unwrap_or(NODE_TIMEOUT_DEFAULT_MS)
+    }
+}
+
+/// See [`Plan::disturbance_name`].
+pub(super) fn disturbance_name<'s>(steps: impl Iterator<Item = &'s Step>, step: usize) -> String {
+    let kind = |step: &Step| match step {
+        Step::Partition(Partition { name, .. }) => Some(("partition", name.clone())),
+        Step::Shape(Shaping { name, .. }) => Some(("shape", name.clone())),
+        _ => None,
+    };
+    let kinds: Vec<_> = steps.take(step + 1).map(kind).collect();
+    match kinds.last().cloned().flatten() {
+        Some((_, Some(name))) => name,
+        Some((word, None)) => {
+            let count = kinds.iter().flatten().filter(|(other, _)| *other == word).count();
+            format!("{word}-{count}")
+        }
+        None => String::new(),
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::evidence::{ClusterState, Place, Settlement, Topology};
+use crate::evidence::{Agreement, ClusterState, NodeView, Place, Settlement, Topology};
 use crate::observe::Sight;
 use crate::scenario::Condition;
 use crate::vocab::{Instant, NodeName, Role};
@@ -13,9 +13,10 @@ use crate::vocab::{Instant, NodeName, Role};
 pub(crate) fn unmet(condition: &Condition, sight: &Sight) -> Option<String> {
     match condition {
         Condition::Synced => sight.synced.clone().err(),
+        Condition::Refuses(node) => unmet_refusal(node, sight.views.get(node).and_then(Option::as_ref)),
         _ => match &sight.settlement {
             Settlement::Unsettled(reason) => Some(format!("the cluster has not settled: {reason}")),
-            Settlement::Settled(topology) => unmet_by(condition, topology),
+            Settlement::Settled(agreement) => unmet_by(condition, agreement),
         },
     }
 }
@@ -53,18 +54,36 @@ pub(crate) async fn wait_for(
     }
 }
 
-fn unmet_by(condition: &Condition, topology: &Topology) -> Option<String> {
+fn unmet_refusal(node: &NodeName, view: Option<&NodeView>) -> Option<String> {
+    match view.map(|view| view.state) {
+        None => Some(format!("{node} does not answer at all")),
+        Some(ClusterState::Ok) => Some(format!("{node}'s cluster_state is ok")),
+        Some(ClusterState::Fail) => None,
+    }
+}
+
+/// A node is judged by what its own side of a partition agrees on; the cluster by the side that serves.
+fn unmet_by(condition: &Condition, agreement: &Agreement) -> Option<String> {
     match condition {
-        Condition::Promoted(node) => {
-            expect(topology, node, |place| place.role == Role::Master && !place.slots.is_empty() && !place.failed)
-        }
-        Condition::Replicates { node, of } => expect(topology, node, |place| {
+        Condition::Promoted(node) => expect(agreement.of(node), node, |place| {
+            place.role == Role::Master && !place.slots.is_empty() && !place.failed
+        }),
+        Condition::Replicates { node, of } => expect(agreement.of(node), node, |place| {
             place.role == Role::Replica && place.master.as_ref() == Some(of) && !place.failed
         }),
-        Condition::Failed(node) => expect(topology, node, |place| place.failed),
-        Condition::Healthy => (!serves(topology)).then(|| format!("not every slot is served: {}", listed(topology))),
-        Condition::Down => (topology.state == ClusterState::Ok).then(|| "cluster_state is ok".to_owned()),
-        Condition::Finished(_) | Condition::Synced => None,
+        Condition::Failed(node) => expect(agreement.main(), node, |place| place.failed),
+        Condition::Healthy => {
+            let topology = agreement.main();
+            (!serves(topology)).then(|| format!("not every slot is served: {}", listed(topology)))
+        }
+        Condition::Down => {
+            let serving = agreement.sides.iter().find(|side| side.topology.state == ClusterState::Ok);
+            serving.map(|side| {
+                let members: Vec<_> = side.members.iter().map(NodeName::as_str).collect();
+                format!("cluster_state is ok on {}", members.join(", "))
+            })
+        }
+        Condition::Settled | Condition::Refuses(_) | Condition::Finished(_) | Condition::Synced => None,
     }
 }
 

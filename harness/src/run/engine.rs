@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::condition::{unmet, wait_for};
+use super::network;
 use super::starvation::StarvationWatch;
 use super::timeline::{Stage, StepEnd};
 use crate::evidence::{
@@ -70,10 +71,15 @@ async fn attempt(
     // A run that fails early can be judged, too: its files are there from the start.
     write_info(plan, path, directory, journal.clock(), Vec::new())?;
     HistoryWriter::new(std::fs::File::create(directory.history())?)?;
-    let lab = Lab::raise(&plan.nodes, &plan.client_ips, plan.storage, directory, journal.clone()).await?;
+    let lab = Lab::raise(&plan.nodes, &plan.clients, plan.storage, directory, journal.clone()).await?;
     write_info(plan, path, directory, journal.clock(), lab.server_info())?;
-    let observer =
-        Observer::start(observed(plan, directory), lab.status(), journal.clone(), view_interval(plan.nodes.len()));
+    let observer = Observer::start(
+        observed(plan, directory),
+        lab.status(),
+        lab.reach(),
+        journal.clone(),
+        view_interval(plan.nodes.len()),
+    );
     let outcome = with_cluster(plan, directory, journal, cancel, &lab, &observer).await;
     observer.stop().await;
     lab.shutdown().await;
@@ -151,6 +157,7 @@ fn not_formed(plan: &Plan, lab: &Lab, last_state: &str) -> String {
 ///
 /// That it settled is an assumption of the verdict, read from the journal: here nothing is decided.
 async fn heal(plan: &Plan, lab: &Lab, mut sight: watch::Receiver<Sight>, journal: &Journal) -> Result<(), Abort> {
+    network::heal(lab, journal, None, None).await?;
     let paused: Vec<_> = {
         let status = lab.status();
         let status = status.borrow();
@@ -199,7 +206,7 @@ fn tasks(plan: &Plan, lab: &Lab) -> Result<Vec<LoadTask>, Abort> {
         Ok(LoadTask {
             index: u16::try_from(index).unwrap_or(u16::MAX),
             load: load.clone(),
-            host: lab.client_host(index)?,
+            host: lab.host(&load.host())?,
             seeds: seeds(plan),
             seed: plan.seed,
         })

@@ -7,6 +7,7 @@ mod condition;
 mod engine;
 mod inside;
 mod launch;
+mod network;
 mod selection;
 mod starvation;
 mod timeline;

@@ -1,5 +1,6 @@
 //! The timeline: each step in its turn.
 
+use std::fmt::Display;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -9,15 +10,17 @@ use tokio::sync::watch;
 
 use super::condition::{unmet, wait_for};
 use super::engine::Abort;
+use super::network;
 use super::selection::{select, select_by_status};
 use crate::evidence::{FaultKind, Journal, Settlement, Topology, What};
+use crate::fault::links::{Hosts, Meant};
 use crate::fault::{self, Applied};
 use crate::lab::Lab;
 use crate::load::RunningLoads;
 use crate::observe::Sight;
 use crate::plan::Plan;
 use crate::scenario::{Condition, Step};
-use crate::vocab::{NodeName, Target};
+use crate::vocab::{Links, NodeName, Target};
 
 /// How long a step with a selector waits for a settled topology to choose from.
 const SELECTION_BOUND: Duration = Duration::from_secs(30);
@@ -80,6 +83,15 @@ impl<'a> Stage<'a> {
             Step::Resume(target) => self.inject(index, FaultKind::Resume, target).await?,
             Step::Start(target) => self.inject(index, FaultKind::Start, target).await?,
             Step::Wipe(target) => self.inject(index, FaultKind::Wipe, target).await?,
+            Step::Partition(partition) => {
+                let links = self.meant(index, &partition.links).await?;
+                network::cut(self.plan, self.lab, self.journal, index, &links, partition.by).await?;
+            }
+            Step::Shape(shaping) => {
+                let links = self.meant(index, &shaping.links).await?;
+                network::shape(self.plan, self.lab, self.journal, index, &links, shaping.shape()).await?;
+            }
+            Step::Heal { name } => network::heal(self.lab, self.journal, Some(index), name.as_deref()).await?,
             Step::Join { node, replica_of } => {
                 self.apply(index, FaultKind::Join, std::slice::from_ref(node), Some(replica_of)).await?;
             }
@@ -104,6 +116,12 @@ impl<'a> Stage<'a> {
     }
 
     async fn inject(&mut self, index: usize, kind: FaultKind, target: &Target) -> Result<(), Abort> {
+        let nodes = self.chosen(index, kind, target).await?;
+        self.apply(index, kind, &nodes, None).await
+    }
+
+    /// The nodes that a step means: at least one.
+    async fn chosen(&mut self, index: usize, doing: impl Display, target: &Target) -> Result<Vec<NodeName>, Abort> {
         let nodes = match (&target.node, &target.select) {
             (Some(node), _) => vec![node.clone()],
             (None, Some(selector)) => {
@@ -116,9 +134,21 @@ impl<'a> Stage<'a> {
             (None, None) => Vec::new(),
         };
         if nodes.is_empty() {
-            return Err(Abort(format!("step {}: {kind} {target}: there is no such node now", index + 1)));
+            return Err(Abort(format!("step {}: {doing} {target}: there is no such node now", index + 1)));
         }
-        self.apply(index, kind, &nodes, None).await
+        Ok(nodes)
+    }
+
+    /// The directed links that a step means.
+    async fn meant(&mut self, index: usize, links: &Links) -> Result<Meant, Abort> {
+        let chosen = match links {
+            Links::Isolate(isolated) => self.chosen(index, "isolate", &isolated.target()).await?,
+            _ => Vec::new(),
+        };
+        let nodes: Vec<_> = self.plan.nodes.iter().map(|node| node.name.clone()).collect();
+        let clients: Vec<_> = self.plan.clients.iter().map(|client| client.name.clone()).collect();
+        let hosts = Hosts { nodes: &nodes, clients: &clients };
+        Ok(fault::links::meant(links, hosts, &chosen, &mut self.random))
     }
 
     /// Applies a fault to all nodes at the same time.
@@ -148,8 +178,8 @@ impl<'a> Stage<'a> {
         let mut found = None;
         let now = self.journal.clock().now();
         let waited = wait_for(&mut self.sight, now, SELECTION_BOUND, |sight| match &sight.settlement {
-            Settlement::Settled(topology) => {
-                found = Some(topology.clone());
+            Settlement::Settled(agreement) => {
+                found = Some(agreement.main().clone());
                 None
             }
             Settlement::Unsettled(reason) => Some(reason.clone()),

@@ -18,7 +18,7 @@ pub use nearest::{nearest, suggest};
 pub use problem::{Problem, Problems, Style};
 pub use read::{Read, options, read};
 pub use span::{Cursor, Item, Shape, Span, Tree, Value, ValueId, line_and_column};
-pub use step::{Condition, Step};
+pub use step::{Condition, Partition, Shaping, Step};
 pub use written::{NodeServer, Scenario, Server, Topology};
 
 #[cfg(test)]

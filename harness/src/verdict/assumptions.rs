@@ -9,7 +9,7 @@ use crate::check::schedule::{self, Schedule, scheduled};
 use crate::check::takedown::Takedown;
 use crate::check::window::{Window, load_window};
 use crate::check::{Case, During, Slo, finding};
-use crate::evidence::{ErrorKind, Operation, Outcome, What};
+use crate::evidence::{ErrorKind, NetworkChange, Operation, Outcome, What};
 use crate::load::{Load, Op, Pace};
 use crate::scenario::Step;
 use crate::vocab::Instant;
@@ -236,6 +236,9 @@ fn faults_happened(case: &Case<'_>) -> Assumption {
         if let What::Fault { step: Some(step), fault, node, proof, .. } = &event.what {
             proofs.entry(*step).or_default().push((format!("{fault} {node}"), proof.is_some()));
         }
+        if let What::Network(NetworkChange { step: Some(step), name, proof, .. }) = &event.what {
+            proofs.entry(*step).or_default().push((format!("what was done to the links of `{name}`"), proof.is_some()));
+        }
     }
     let reached = |index: usize| {
         has(case, |what| matches!(what, What::StepStarted { step, .. } if *step == index))
@@ -246,7 +249,7 @@ fn faults_happened(case: &Case<'_>) -> Assumption {
             return None;
         }
         match proofs.get(&index) {
-            None => Some(format!("line {}: {} acted on no node", planned.location.line, planned.step)),
+            None => Some(format!("line {}: {} acted on nothing", planned.location.line, planned.step)),
             Some(nodes) => nodes.iter().find(|(_, proved)| !proved).map(|(fault, _)| format!("nothing proves {fault}")),
         }
     });

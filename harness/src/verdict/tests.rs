@@ -27,7 +27,7 @@ fn good_until_the_end() -> Story {
     let mut story = Story::formed();
     story.step(Step::Kill(node("A")));
     story.step(Step::Until { condition: Condition::Promoted("A1".into()), within: ms(5_000) });
-    for slo in [Slo::Failover(Failover { max: ms(3_000) }), p99(10), Slo::LostWrites(LostWrites { max: 0 })] {
+    for slo in [Slo::Failover(Failover { max: ms(3_000) }), p99(10), Slo::LostWrites(LostWrites { max: 0, min: 0 })] {
         story.slo(slo);
     }
     story.run(LOAD_STARTS, 3_000);
@@ -125,7 +125,7 @@ fn no_proof(story: &mut Story) {
 #[case::aborted(&|story: &mut Story| story.event(9_100, What::Aborted { reason: "no disk".to_owned() }), "no disk")]
 #[case::interrupted(&|story: &mut Story| story.event(9_100, What::Interrupted), "interrupted")]
 #[case::no_proof(&no_proof, "nothing proves Kill A")]
-#[case::no_fault(&|story: &mut Story| without(story, |what| matches!(what, What::Fault { .. })), "acted on no node")]
+#[case::no_fault(&|story: &mut Story| without(story, |what| matches!(what, What::Fault { .. })), "acted on nothing")]
 #[case::step_not_done(&|story: &mut Story| without(story, |what| matches!(what, What::StepEnded { step: 1 })), "was not done")]
 #[case::no_operations(&|story: &mut Story| story.evidence.history.clear(), "it did no operation")]
 #[case::history_has_a_hole(&|story: &mut Story| story.evidence.history.truncate(5_000), "the history holds")]
@@ -443,7 +443,7 @@ fn every_miss_is_counted() {
 fn a_quiet_network_needs_writes_before_the_fault() {
     for (writes, holds) in [(100, true), (0, false)] {
         let mut story = Story::formed();
-        story.slo(Slo::LostWrites(LostWrites { max: 0 }));
+        story.slo(Slo::LostWrites(LostWrites { max: 0, min: 0 }));
         story.step(Step::Kill(node("A")));
         story.run(LOAD_STARTS, LOAD_STARTS + writes);
         story.write(2_000, story.key_of("B"), |_| {});

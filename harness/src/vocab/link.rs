@@ -73,3 +73,23 @@ impl fmt::Display for Link {
         write!(f, "{} -> {}", self.from, self.to)
     }
 }
+
+/// How a link that is cut treats packets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub enum CutBy {
+    /// Silence: packets vanish.
+    #[default]
+    Drop,
+    /// The sender is told that the host cannot be reached: a new connection is refused at once; an open one is silent.
+    Reject,
+}
+
+impl fmt::Display for CutBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Drop => "drop",
+            Self::Reject => "reject",
+        })
+    }
+}

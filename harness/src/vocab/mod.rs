@@ -12,7 +12,7 @@ mod target;
 
 pub use duration::{Duration, Instant};
 pub use host::{Address, BUS_PORT_OFFSET, NodeId, NodeName, SERVER_PORT, shard_letters};
-pub use link::{HostName, Link};
+pub use link::{CutBy, HostName, Link};
 pub use links::{Isolated, Links, Sides};
 pub use quantity::{Percent, Size};
 pub use role::Role;

@@ -30,7 +30,8 @@ fn bench() -> Bench {
     };
     let node = observed.node.clone();
     let (status, statuses) = watch::channel([(node.clone(), NodeStatus::Running)].into());
-    let (board, sight) = Board::new(&[observed], Names::default(), statuses, journal);
+    let (board, sight) =
+        Board::new(&[observed], Names::default(), statuses, watch::channel(Reach::default()).1, journal);
     Bench { board, sight, status, node, directory }
 }
 
@@ -43,9 +44,11 @@ impl Bench {
             epoch: 1,
             health: Health::Ok,
             handshake: false,
+            no_failover: false,
         };
         let members = [(self.node.clone(), member)].into();
-        let view = NodeView { state: ClusterState::Ok, current_epoch: 1, master_link_up: None, members };
+        let view =
+            NodeView { state: ClusterState::Ok, current_epoch: 1, master_link_up: None, data_too_old: false, members };
         let replication = Replication { role: Role::Master, history: "one".to_owned(), offset: 7, link_up: None };
         let reading = Reading { id: NodeId("a".repeat(40)), view, replication };
         self.board.answered(&self.node, asked, Ok(&reading));

@@ -1,6 +1,6 @@
 //! The history in bins of time, and the windows in which a fault was felt: what the chart is drawn from.
 
-use crate::evidence::{Evidence, FaultKind, LogEvent, NO_WORKER, Outcome, What};
+use crate::evidence::{Evidence, FaultKind, LinkChange, LogEvent, NO_WORKER, NetworkChange, Outcome, What};
 use crate::vocab::Instant;
 
 /// The finest bins; a long run gets wider ones, so that a bin stays as wide as a pixel or two.
@@ -83,13 +83,14 @@ fn quantiles(nanos: &mut [u64]) -> Option<[f64; 3]> {
 /// The last, because the servers also agree for a moment that the node has failed before they have dealt with it.
 pub(super) fn fault_windows(evidence: &Evidence) -> Vec<(Instant, Instant)> {
     let fault = |what: &What| match what {
-        What::Fault { fault, began, .. } => Some((*began, *fault)),
+        What::Fault { fault, began, .. } => Some((*began, fault.takes_down())),
+        What::Network(change) => Some((change.began, disturbs(change))),
         _ => None,
     };
     let faults: Vec<_> = evidence.events.iter().filter_map(|event| fault(&event.what)).collect();
     let end = evidence.events.last().map_or(Instant::default(), |event| event.at);
     let next = faults.iter().skip(1).map(|(began, _)| *began).chain([end]);
-    let windows = faults.iter().zip(next).filter(|((_, fault), _)| fault.takes_down());
+    let windows = faults.iter().zip(next).filter(|((_, disturbs), _)| *disturbs);
     windows
         .map(|(&(from, _), next)| {
             let settled = evidence.events.iter().filter(|event| event.what == What::Settled);
@@ -105,6 +106,10 @@ pub(super) fn marks(evidence: &Evidence) -> Vec<Mark> {
         What::Fault { fault, node, began, .. } => {
             Some(Mark { at: *began, text: format!("{fault} {node}"), fault: is_bad(*fault) })
         }
+        What::Network(change) => {
+            let what = if disturbs(change) { "" } else { "heal " };
+            Some(Mark { at: change.began, text: format!("{what}{}", change.name), fault: disturbs(change) })
+        }
         What::Log(record) if record.says == LogEvent::ElectionWon => {
             Some(Mark { at: record.logged, text: format!("{} promoted", record.node), fault: false })
         }
@@ -113,6 +118,10 @@ pub(super) fn marks(evidence: &Evidence) -> Vec<Mark> {
     let mut marks: Vec<_> = evidence.events.iter().filter_map(|event| mark(&event.what)).collect();
     marks.sort_by_key(|mark| mark.at);
     marks
+}
+
+fn disturbs(change: &NetworkChange) -> bool {
+    matches!(change.change, LinkChange::Cut(_) | LinkChange::Shape(_))
 }
 
 fn is_bad(fault: FaultKind) -> bool {

@@ -14,7 +14,7 @@ use crate::evidence::{
     ClusterState, Event, Evidence, ExitCause, FaultKind, Health, LogEvent, LogRecord, Member, NodeView, RunInfo,
     ServerInfo, TopologyRecord, What,
 };
-use crate::lab::NodeSpec;
+use crate::lab::{ClientSpec, NodeSpec};
 use crate::plan::{Location, Plan, PlannedStep};
 use crate::vocab::{Address, Instant, NodeId, NodeName, Role, Size, SlotSet};
 
@@ -68,7 +68,7 @@ fn plan(replicas: usize, timeline: &[&str]) -> Plan {
         nodes,
         storage: Size { bytes: 256 << 20 },
         loads: Vec::new(),
-        client_ips: vec![Ipv4Addr::new(10, 128, 0, 200)],
+        clients: vec![ClientSpec { name: "app".into(), ip: Ipv4Addr::new(10, 128, 0, 200) }],
         steps: steps(timeline),
         slos: Vec::new(),
         snapshot: true,
@@ -87,6 +87,7 @@ impl Story {
             epoch: node.epoch,
             health: Health::Ok,
             handshake: false,
+            no_failover: false,
         };
         let members = plan.nodes.iter().map(|node| (node.name.clone(), member(node))).collect();
         let mut story = Self { plan, events: Vec::new(), topology: Vec::new(), members, down: Vec::new(), epoch: 3 };
@@ -173,6 +174,7 @@ impl Story {
                 state: if served == 16_384 { ClusterState::Ok } else { ClusterState::Fail },
                 current_epoch: self.epoch,
                 master_link_up: self.members[&node].master.as_ref().map(|_| true),
+                data_too_old: false,
                 members: self.members.clone(),
             };
             self.topology.push(TopologyRecord { at: Instant::from_millis(ms + index as u64), node, view: Some(view) });

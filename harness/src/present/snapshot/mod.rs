@@ -16,8 +16,9 @@ use self::naming::{Naming, Winners, names_any};
 use self::replay::{Segment, segments};
 use super::paint::wrap;
 use super::words::list;
-use crate::evidence::{Evidence, Topology};
+use crate::evidence::{Agreement, ClusterState, Evidence, Side, Topology};
 use crate::plan::Plan;
+use crate::scenario::Step;
 use crate::vocab::NodeName;
 
 const WIDTH: usize = 100;
@@ -40,7 +41,7 @@ pub fn topology_snapshot(plan: &Plan, evidence: &Evidence) -> String {
 
 /// The last topology that had settled before the servers were shut down, if the run's last segment had one.
 pub(super) fn last_settled(evidence: &Evidence) -> Option<Topology> {
-    segments(evidence).pop()?.settled
+    Some(segments(evidence).pop()?.settled?.main().clone())
 }
 
 struct Writer<'a> {
@@ -49,7 +50,7 @@ struct Writer<'a> {
     text: String,
     /// Whether some election could have been won by another.
     drawn: bool,
-    before: Option<&'a Topology>,
+    before: Option<&'a Agreement>,
     /// The first step with faults since `before`.
     since: Option<usize>,
 }
@@ -64,20 +65,33 @@ impl<'a> Writer<'a> {
         };
         match self.before {
             Some(before) => {
-                let winners = self.naming.after_elections(before, after, self.since);
+                let winners = self.naming.after_elections(before.main(), after.main(), self.since);
                 self.drawn |= !winners.is_empty();
-                self.changes(before, after, &winners);
+                match &after.sides[..] {
+                    [side] => self.changes(before.main(), &side.topology, &winners),
+                    sides => sides.iter().for_each(|side| self.side(before, side, &winners)),
+                }
             }
-            None => self.places(after),
+            None => self.places(after.main()),
         }
         self.before = Some(after);
         self.since = None;
     }
 
+    /// What changed for the nodes on one side of a partition.
+    fn side(&mut self, before: &Agreement, side: &Side, winners: &Winners) {
+        let members = side.members.iter().map(|node| self.naming.shown(node).clone()).collect();
+        let serves = if side.topology.state == ClusterState::Ok { "serves" } else { "refuses to serve" };
+        let heading = format!("  seen by {}, where the cluster {serves}:", list(self.in_order(members).iter()));
+        self.line(&heading);
+        let was = side.members.first().map_or_else(|| before.main(), |member| before.of(member));
+        self.place_changes(was, &side.topology, winners, "    ");
+    }
+
     fn end(&mut self, last: Option<&Segment>) {
         self.line("\nend");
         match last.and_then(|segment| segment.settled.as_ref()) {
-            Some(topology) => self.places(topology),
+            Some(agreement) => self.places(agreement.main()),
             None => self.line("  (the cluster had not settled)"),
         }
     }
@@ -93,7 +107,12 @@ impl<'a> Writer<'a> {
         let Some(planned) = planned else { return self.healed(segment, &nodes) };
         let words = planned.step.to_string();
         let words = words.split(" (").next().unwrap_or(&words).to_owned();
-        if nodes.iter().any(|node| names_any(&words, std::slice::from_ref(node))) {
+        if let [change] = &segment.network[..]
+            && matches!(planned.step, Step::Partition(_) | Step::Shape(_))
+        {
+            return format!("{} {}", words.split(' ').next().unwrap_or_default(), change.text);
+        }
+        if nodes.is_empty() || nodes.iter().any(|node| names_any(&words, std::slice::from_ref(node))) {
             return words;
         }
         format!("{words}: {}", list(nodes.iter().map(|node| self.naming.shown(node))))
@@ -105,19 +124,29 @@ impl<'a> Writer<'a> {
             let healed = nodes.iter().filter(|node| segment.faults.contains(&(kind, (**node).clone())));
             format!("{kind} {}", list(healed.map(|node| self.naming.shown(node))))
         });
-        format!("healed at the end: {}", healed.collect::<Vec<_>>().join("; "))
+        let links = segment.network.iter().map(|change| change.name.clone());
+        format!("healed at the end: {}", healed.chain(links).collect::<Vec<_>>().join("; "))
     }
 
     fn places(&mut self, topology: &Topology) {
         let topology = self.naming.rename(topology);
         for name in self.in_order(topology.nodes.keys().cloned().collect()) {
             if let Some(place) = topology.nodes.get(&name) {
-                self.node(&name, &place.to_string());
+                self.node("  ", &name, &place.to_string());
             }
         }
     }
 
     fn changes(&mut self, before: &Topology, after: &Topology, winners: &Winners) {
+        match (before.state, after.state) {
+            (ClusterState::Ok, ClusterState::Fail) => self.line("  the cluster serves -> refuses to serve"),
+            (ClusterState::Fail, ClusterState::Ok) => self.line("  the cluster refuses to serve -> serves"),
+            _ => {}
+        }
+        self.place_changes(before, after, winners, "  ");
+    }
+
+    fn place_changes(&mut self, before: &Topology, after: &Topology, winners: &Winners, indent: &str) {
         let (before, after) = (self.naming.rename(before), self.naming.rename(after));
         let mut changed = false;
         for name in self.in_order(before.nodes.keys().chain(after.nodes.keys()).cloned().collect()) {
@@ -130,10 +159,10 @@ impl<'a> Writer<'a> {
                 let names: Vec<_> = names.iter().map(NodeName::as_str).collect();
                 format!("  (one of {})", names.join(", "))
             });
-            self.node(&name, &format!("{} -> {}{drawn}", in_words(was), in_words(is)));
+            self.node(indent, &name, &format!("{} -> {}{drawn}", in_words(was), in_words(is)));
         }
         if !changed {
-            self.line("  (nothing changed)");
+            self.line(&format!("{indent}(nothing changed)"));
         }
     }
 
@@ -143,9 +172,9 @@ impl<'a> Writer<'a> {
         names
     }
 
-    fn node(&mut self, name: &NodeName, text: &str) {
+    fn node(&mut self, indent: &str, name: &NodeName, text: &str) {
         let width = self.plan.nodes.iter().map(|node| node.name.as_str().len()).max().unwrap_or(0);
-        self.line(&format!("  {name:<width$}  {text}"));
+        self.line(&format!("{indent}{name:<width$}  {text}"));
     }
 
     fn line(&mut self, line: &str) {

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::evidence::{
-    Event, Evidence, FaultKind, NodeStatus, NodeView, Settlement, Topology, TopologyRecord, What, settle,
+    Agreement, Event, Evidence, FaultKind, NetworkChange, NodeStatus, NodeView, Reach, Settlement, TopologyRecord,
+    What, settle,
 };
 use crate::vocab::{Instant, NodeName};
 
@@ -14,8 +15,16 @@ pub(super) struct Segment {
     pub(super) step: Option<usize>,
     /// What was done; empty for formation.
     pub(super) faults: Vec<(FaultKind, NodeName)>,
-    /// The last topology on which all running nodes agreed, if they ever did after the faults.
-    pub(super) settled: Option<Topology>,
+    /// What was done to links.
+    pub(super) network: Vec<NetworkChange>,
+    /// The last on which all running nodes agreed, if they ever did after the faults.
+    pub(super) settled: Option<Agreement>,
+}
+
+impl Segment {
+    fn new(step: Option<usize>) -> Self {
+        Self { step, faults: Vec::new(), network: Vec::new(), settled: None }
+    }
 }
 
 /// The run's segments; the first is the formation.
@@ -28,7 +37,8 @@ pub(super) fn segments(evidence: &Evidence) -> Vec<Segment> {
     }));
     // Stable: what the evidence holds in one order for one instant stays in that order.
     moments.sort_by_key(|moment| (moment.at, moment.rank));
-    let mut replay = Replay { segments, current: 0, status: BTreeMap::new(), views: BTreeMap::new() };
+    let mut replay =
+        Replay { segments, current: 0, status: BTreeMap::new(), reach: Reach::default(), views: BTreeMap::new() };
     for moment in &moments {
         if !replay.apply(&moment.change) {
             break;
@@ -54,6 +64,7 @@ enum Rank {
 enum Change<'a> {
     Segment(usize),
     Fault(FaultKind, &'a NodeName),
+    Network(&'a NetworkChange),
     Started(&'a NodeName),
     Exited { node: &'a NodeName, expected: bool },
     View(&'a TopologyRecord),
@@ -61,7 +72,7 @@ enum Change<'a> {
 
 /// Faults of one step stand together in the events, whatever their number.
 fn divide(evidence: &Evidence) -> (Vec<Segment>, Vec<Moment<'_>>) {
-    let mut segments = vec![Segment { step: None, faults: Vec::new(), settled: None }];
+    let mut segments = vec![Segment::new(None)];
     let mut starts: Vec<Instant> = vec![Instant::default()];
     let mut moments = Vec::new();
     for Event { at, what } in &evidence.events {
@@ -74,16 +85,11 @@ fn divide(evidence: &Evidence) -> (Vec<Segment>, Vec<Moment<'_>>) {
             // A node is down from the moment the fault began: its exit is recorded later.
             What::Fault { step, fault, node, began, .. } => {
                 process(*began, Change::Fault(*fault, node));
-                match (segments.last_mut(), starts.last_mut()) {
-                    (Some(last), Some(start)) if last.step == *step && !last.faults.is_empty() => {
-                        last.faults.push((*fault, node.clone()));
-                        *start = (*start).min(*began);
-                    }
-                    _ => {
-                        segments.push(Segment { step: *step, faults: vec![(*fault, node.clone())], settled: None });
-                        starts.push(*began);
-                    }
-                }
+                segment_of(*step, *began, &mut segments, &mut starts).faults.push((*fault, node.clone()));
+            }
+            What::Network(change) => {
+                process(change.began, Change::Network(change));
+                segment_of(change.step, change.began, &mut segments, &mut starts).network.push(change.clone());
             }
             _ => {}
         }
@@ -96,10 +102,31 @@ fn divide(evidence: &Evidence) -> (Vec<Segment>, Vec<Moment<'_>>) {
     (segments, moments)
 }
 
+/// The segment of a step's faults, which is made by the first of them.
+fn segment_of<'s>(
+    step: Option<usize>,
+    began: Instant,
+    segments: &'s mut Vec<Segment>,
+    starts: &mut Vec<Instant>,
+) -> &'s mut Segment {
+    let continues = segments.len() > 1 && segments.last().is_some_and(|last| last.step == step);
+    if continues {
+        if let Some(start) = starts.last_mut() {
+            *start = (*start).min(began);
+        }
+    } else {
+        segments.push(Segment::new(step));
+        starts.push(began);
+    }
+    let last = segments.len() - 1;
+    &mut segments[last]
+}
+
 struct Replay {
     segments: Vec<Segment>,
     current: usize,
     status: BTreeMap<NodeName, NodeStatus>,
+    reach: Reach,
     views: BTreeMap<NodeName, Option<NodeView>>,
 }
 
@@ -118,6 +145,10 @@ impl Replay {
                 self.status.insert((*node).clone(), status_after(*fault));
                 self.forget_settled();
             }
+            Change::Network(change) => {
+                self.reach.apply(change);
+                self.forget_settled();
+            }
             Change::Started(node) => self.learn(node, NodeStatus::Running),
             Change::Exited { node, expected } => {
                 // Whoever a fault took down is down already: an exit that was meant and is no fault's is the end.
@@ -127,10 +158,10 @@ impl Replay {
                 self.learn(node, NodeStatus::Down);
             }
         }
-        if let (Settlement::Settled(topology), Some(segment)) =
-            (settle(&self.status, &self.views), self.segments.get_mut(self.current))
+        if let (Settlement::Settled(agreement), Some(segment)) =
+            (settle(&self.status, &self.reach, &self.views), self.segments.get_mut(self.current))
         {
-            segment.settled = Some(topology);
+            segment.settled = Some(agreement);
         }
         true
     }

@@ -1,11 +1,15 @@
 use rstest::rstest;
 
 use super::*;
+use crate::vocab::{CutBy, Instant, Link, Role, SlotSet};
+
+use super::super::{LinkChange, NetworkChange};
 
 /// A shard of one master and one replica beside two masters without replicas, all as it should be.
 struct Cluster {
     status: BTreeMap<NodeName, NodeStatus>,
     views: BTreeMap<NodeName, Option<NodeView>>,
+    reach: Reach,
 }
 
 const SHARES: [(&str, &str); 3] = [("A", "0-5460"), ("B", "5461-10922"), ("C", "10923-16383")];
@@ -19,6 +23,7 @@ impl Cluster {
             epoch: 1,
             health: Health::Ok,
             handshake: false,
+            no_failover: false,
         };
         let mut members: BTreeMap<NodeName, Member> =
             SHARES.iter().map(|(node, slots)| (NodeName::from(*node), master(slots))).collect();
@@ -28,11 +33,13 @@ impl Cluster {
             state: ClusterState::Ok,
             current_epoch: 3,
             master_link_up: (node.as_str() == "A1").then_some(true),
+            data_too_old: false,
             members: members.clone(),
         };
         Self {
             status: members.keys().map(|node| (node.clone(), NodeStatus::Running)).collect(),
             views: members.keys().map(|node| (node.clone(), Some(view(node)))).collect(),
+            reach: Reach::default(),
         }
     }
 
@@ -58,8 +65,37 @@ impl Cluster {
         self.views.values_mut().flatten().for_each(|view| view.state = state);
     }
 
+    /// Cuts each of the hosts off from each of the others, both ways.
+    fn cut(&mut self, ones: &[&str], others: &[&str]) {
+        let pairs = ones.iter().flat_map(|one| others.iter().map(move |other| Link::new(*one, *other)));
+        let links = pairs.flat_map(|link| [link.reversed(), link]).collect();
+        let (began, change) = (Instant::default(), LinkChange::Cut(CutBy::Drop));
+        let (name, text) = (format!("{ones:?}"), String::new());
+        self.reach.apply(&NetworkChange { step: None, name, text, change, links, began, done: began, proof: None });
+    }
+
+    /// `viewers` see each of `nodes` as `health`.
+    fn seen_as(&mut self, viewers: &[&str], nodes: &[&str], health: Health) {
+        for (viewer, node) in viewers.iter().flat_map(|viewer| nodes.iter().map(move |node| (viewer, node))) {
+            self.see(viewer, node, |member| member.health = health);
+        }
+    }
+
+    fn state_of(&mut self, nodes: &[&str], state: ClusterState) {
+        for node in nodes {
+            self.views.get_mut(&NodeName::from(*node)).unwrap().as_mut().unwrap().state = state;
+        }
+    }
+
+    fn agreement(&self) -> Agreement {
+        match settle(&self.status, &self.reach, &self.views) {
+            Settlement::Settled(agreement) => agreement,
+            Settlement::Unsettled(reason) => panic!("{reason}"),
+        }
+    }
+
     fn reason(&self) -> String {
-        match settle(&self.status, &self.views) {
+        match settle(&self.status, &self.reach, &self.views) {
             Settlement::Settled(_) => "settled".to_owned(),
             Settlement::Unsettled(reason) => reason,
         }
@@ -104,7 +140,7 @@ fn promote_a1(cluster: &mut Cluster) {
 )]
 #[case::no_majority_is_left_and_one_does_not_know_yet(
     &|c: &mut Cluster| { suspect(c, "A"); suspect(c, "B"); },
-    "no majority of the masters is left but cluster_state is still ok"
+    "A1 reaches no majority of the masters but its cluster_state is still ok"
 )]
 #[case::a_majority_is_left_to_say_fail(
     &|c: &mut Cluster| { suspect(c, "A"); c.state(ClusterState::Fail); },
@@ -112,7 +148,7 @@ fn promote_a1(cluster: &mut Cluster) {
 )]
 #[case::state_lags(
     &|c: &mut Cluster| { promote_a1(c); c.state(ClusterState::Fail); },
-    "every slot has a live master but cluster_state is still fail"
+    "A1 knows a live master for every slot but its cluster_state is still fail"
 )]
 #[case::one_disagrees(
     &|c: &mut Cluster| c.see("B", "A", |a| a.epoch = 9),
@@ -156,4 +192,86 @@ fn nothing_runs() {
         cluster.stop(node);
     }
     assert_eq!(cluster.reason(), "no node runs");
+}
+
+/// A is alone; the others have promoted A1.
+fn isolated_and_replaced(cluster: &mut Cluster) {
+    let rest = ["A1", "B", "C"];
+    cluster.cut(&["A"], &rest);
+    cluster.seen_as(&rest, &["A"], Health::Fail);
+    for viewer in rest {
+        cluster.see(viewer, "A", |member| member.slots = SlotSet::default());
+        cluster.see(viewer, "A1", |member| {
+            (member.role, member.master, member.epoch) = (Role::Master, None, 4);
+            member.slots = "0-5460".parse().unwrap();
+        });
+        cluster.views.get_mut(&NodeName::from(viewer)).unwrap().as_mut().unwrap().current_epoch = 4;
+    }
+    cluster.views.get_mut(&NodeName::from("A1")).unwrap().as_mut().unwrap().master_link_up = None;
+    cluster.seen_as(&["A"], &rest, Health::Pfail);
+    cluster.state_of(&["A"], ClusterState::Fail);
+}
+
+#[test]
+fn each_side_settles_by_itself() {
+    let mut cluster = Cluster::healthy();
+    isolated_and_replaced(&mut cluster);
+    let agreement = cluster.agreement();
+    let sides: Vec<Vec<_>> =
+        agreement.sides.iter().map(|side| side.members.iter().map(NodeName::as_str).collect()).collect();
+    assert_eq!(sides, [vec!["A1", "B", "C"], vec!["A"]]);
+    let place = |topology: &Topology, node: &str| topology.nodes[&NodeName::from(node)].to_string();
+    assert_eq!(place(agreement.main(), "A"), "master without slots, failed");
+    assert_eq!(place(agreement.main(), "A1"), "master of 0-5460");
+    assert_eq!(place(agreement.of(&"A".into()), "A"), "master of 0-5460");
+    assert_eq!(place(agreement.of(&"A".into()), "B"), "master of 5461-10922, failed");
+    assert_eq!(agreement.of(&"A".into()).state, ClusterState::Fail);
+}
+
+#[rstest]
+#[case::the_minority_has_not_noticed(
+    &|c: &mut Cluster| { isolated_and_replaced(c); c.see("A", "C", |m| m.health = Health::Ok); },
+    "A has not noticed that C is out of reach"
+)]
+#[case::the_majority_only_suspects(
+    &|c: &mut Cluster| { isolated_and_replaced(c); c.see("B", "A", |m| m.health = Health::Pfail); },
+    "B suspects A (PFAIL)"
+)]
+#[case::the_minority_still_serves(
+    &|c: &mut Cluster| { isolated_and_replaced(c); c.state_of(&["A"], ClusterState::Ok); },
+    "A reaches no majority of the masters but its cluster_state is still ok"
+)]
+#[case::a_healed_node_is_still_held_for_failed(
+    &|c: &mut Cluster| { isolated_and_replaced(c); c.reach = Reach::default(); },
+    "A suspects A1 (PFAIL)"
+)]
+#[case::two_masters_that_do_not_see_each_other(
+    &|c: &mut Cluster| { c.cut(&["B"], &["C"]); c.seen_as(&["B"], &["C"], Health::Pfail); c.seen_as(&["C"], &["B"], Health::Pfail); },
+    "settled"
+)]
+#[case::a_replica_cut_off_from_its_master(
+    &|c: &mut Cluster| {
+        c.cut(&["A"], &["A1"]);
+        c.seen_as(&["A"], &["A1"], Health::Pfail);
+        c.seen_as(&["A1"], &["A"], Health::Pfail);
+        c.views.get_mut(&NodeName::from("A1")).unwrap().as_mut().unwrap().master_link_up = Some(false);
+    },
+    "settled"
+)]
+#[case::a_replica_that_must_not_stand(
+    &|c: &mut Cluster| { c.fail("A"); c.state(ClusterState::Fail); c.see("*", "A1", |m| m.no_failover = true); },
+    "settled"
+)]
+#[case::a_replica_whose_data_is_too_old(
+    &|c: &mut Cluster| {
+        c.fail("A");
+        c.state(ClusterState::Fail);
+        c.views.get_mut(&NodeName::from("A1")).unwrap().as_mut().unwrap().data_too_old = true;
+    },
+    "settled"
+)]
+fn settling_in_a_partition(#[case] change: &dyn Fn(&mut Cluster), #[case] reason: &str) {
+    let mut cluster = Cluster::healthy();
+    change(&mut cluster);
+    assert_eq!(cluster.reason(), reason);
 }

@@ -1,0 +1,312 @@
+//! When the nodes' views agree with each other and with what really runs, side by side of a partition.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{ClusterState, Health, Member, NodeStatus, NodeView, Place, Reach, Topology};
+use crate::vocab::NodeName;
+
+/// Whether the cluster is settled, and if not, the first reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Settlement {
+    /// All running nodes agree with those that they can reach, and with what really runs.
+    Settled(Agreement),
+    /// They do not (yet), because of this.
+    Unsettled(String),
+}
+
+/// What the running nodes agree on: one topology, or one for each side of a partition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Agreement {
+    /// The sides; never empty. First the one that serves, then the one with the most nodes.
+    pub sides: Vec<Side>,
+}
+
+/// Running nodes that see the cluster alike.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Side {
+    /// The nodes.
+    pub members: BTreeSet<NodeName>,
+    /// The cluster as they see it.
+    pub topology: Topology,
+}
+
+impl Agreement {
+    /// The topology of the side that serves; of the largest side if none does.
+    pub fn main(&self) -> &Topology {
+        &self.sides[0].topology
+    }
+
+    /// The topology of the side that a node is on; of the main side if it does not run.
+    pub fn of(&self, node: &NodeName) -> &Topology {
+        self.sides.iter().find(|side| side.members.contains(node)).map_or_else(|| self.main(), |side| &side.topology)
+    }
+
+    fn new(mut sides: Vec<Side>) -> Self {
+        sides.sort_by_key(|side| {
+            (side.topology.state == ClusterState::Fail, std::cmp::Reverse(side.members.len()), side.members.clone())
+        });
+        Self { sides }
+    }
+}
+
+/// Compares the views of the running nodes with each other and with what really runs and who can reach whom.
+///
+/// Two nodes are connected when packets pass both ways between them: everything on the cluster bus is TCP. Settled means:
+///
+/// - every running node answered;
+/// - each holds those that it is connected with for alive, and nobody is in handshake;
+/// - each has noticed who is gone or out of its reach: it holds them for failed (FAIL) where a majority of the masters
+///   that can tell each other misses them, else it suspects them (PFAIL), which is then the last word;
+/// - connected nodes agree on the roles, owners and epochs of all that both of them reach, or that neither does;
+/// - every running replica that is connected with its running master has its link up;
+/// - `cluster_state` is fail on a node that reaches no majority, and ok on one that reaches a majority and knows a live owner
+///   for every slot;
+/// - no replica is about to take over from a failed master.
+///
+/// Former identities of a wiped node do not count. (Redis 7.0 `cluster.c`: `markNodeAsFailingIfNeeded`, `clusterUpdateState`,
+/// `clusterHandleSlaveFailover`.)
+pub fn settle(
+    status: &BTreeMap<NodeName, NodeStatus>,
+    reach: &Reach,
+    views: &BTreeMap<NodeName, Option<NodeView>>,
+) -> Settlement {
+    match (Scene { status, reach, views }).try_settle() {
+        Ok(agreement) => Settlement::Settled(agreement),
+        Err(reason) => Settlement::Unsettled(reason),
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Scene<'a> {
+    status: &'a BTreeMap<NodeName, NodeStatus>,
+    reach: &'a Reach,
+    views: &'a BTreeMap<NodeName, Option<NodeView>>,
+}
+
+/// A running node and what it sees.
+type Seen<'a> = (&'a NodeName, &'a NodeView);
+
+impl<'a> Scene<'a> {
+    fn try_settle(self) -> Result<Agreement, String> {
+        let running = self.status.iter().filter(|(_, status)| **status == NodeStatus::Running);
+        let seen = running.map(|(node, _)| match self.views.get(node) {
+            Some(Some(view)) => Ok((node, view)),
+            _ => Err(format!("{node} does not answer")),
+        });
+        let seen = seen.collect::<Result<Vec<Seen<'a>>, _>>()?;
+        if seen.is_empty() {
+            return Err("no node runs".to_owned());
+        }
+        for &(node, view) in &seen {
+            self.check_members(node, view, &seen)?;
+        }
+        // Without a cut, whoever agrees with the first agrees with everybody.
+        let compared = if self.reach.is_whole() { 1 } else { seen.len() };
+        for (index, &one) in seen.iter().enumerate().take(compared) {
+            for &other in seen[index + 1..].iter().filter(|other| self.connected(one.0, other.0)) {
+                self.check_agreement(one, other)?;
+            }
+        }
+        for &(node, view) in &seen {
+            self.check_link(node, view)?;
+            self.check_takeover(node, view)?;
+            self.check_state(node, view)?;
+        }
+        Ok(Agreement::new(self.sides(&seen)))
+    }
+
+    fn runs(self, node: &NodeName) -> bool {
+        self.status.get(node) == Some(&NodeStatus::Running)
+    }
+
+    fn connected(self, one: &NodeName, other: &NodeName) -> bool {
+        self.reach.nodes_connected(one, other)
+    }
+
+    /// Whether a node can hear from another at all.
+    fn reaches(self, viewer: &NodeName, node: &NodeName) -> bool {
+        self.runs(node) && self.connected(viewer, node)
+    }
+
+    /// The masters that own slots, as this view has it.
+    fn owners(self, view: &'a NodeView) -> impl Iterator<Item = &'a NodeName> {
+        let owners = view.members.iter().filter(move |(node, member)| !member.slots.is_empty() && self.is_known(node));
+        owners.map(|(node, _)| node)
+    }
+
+    /// Whether it is a node of the plan, and not a former identity of one.
+    fn is_known(self, node: &NodeName) -> bool {
+        self.status.contains_key(node)
+    }
+
+    /// Whether so many of the masters are a majority.
+    fn is_majority(self, count: usize, view: &'a NodeView) -> bool {
+        count * 2 > self.owners(view).count()
+    }
+
+    /// Whether a node reaches a majority of the masters, itself among them if it is one.
+    fn has_quorum(self, node: &NodeName, view: &'a NodeView) -> bool {
+        self.is_majority(self.owners(view).filter(|owner| self.reaches(node, owner)).count(), view)
+    }
+
+    /// Whether somebody whom `viewer` hears (or itself) has the reports of a majority that misses `node`: then a FAIL was
+    /// broadcast. Reports are not passed on, so each must come from a master that the reporter hears itself.
+    fn can_be_failed(self, viewer: &NodeName, view: &'a NodeView, node: &NodeName, seen: &[Seen<'a>]) -> bool {
+        let misses = |master: &NodeName| self.runs(master) && master != node && !self.reaches(master, node);
+        let detects = |detector: &NodeName| {
+            let reports = self.owners(view).filter(|owner| misses(owner) && self.connected(detector, owner));
+            !self.reaches(detector, node) && self.is_majority(reports.count(), view)
+        };
+        let mut heard = seen.iter().map(|(other, _)| *other).filter(|other| self.connected(viewer, other));
+        heard.any(detects)
+    }
+
+    /// Every node that should be known is known, and flagged as what it is.
+    fn check_members(self, viewer: &NodeName, view: &'a NodeView, seen: &[Seen<'a>]) -> Result<(), String> {
+        // A node that is down may have been forgotten on purpose.
+        let mut running = self.status.keys().filter(|node| self.runs(node));
+        if let Some(missing) = running.find(|node| !view.members.contains_key(*node)) {
+            return Err(format!("{viewer} does not know {missing}"));
+        }
+        for (node, member) in view.members.iter().filter(|(node, _)| self.is_known(node)) {
+            let reached = self.reaches(viewer, node);
+            match member.health {
+                _ if member.handshake => return Err(format!("{viewer} is in handshake with {node}")),
+                Health::Pfail if reached || self.can_be_failed(viewer, view, node, seen) => {
+                    return Err(format!("{viewer} suspects {node} (PFAIL)"));
+                }
+                Health::Fail if reached => return Err(format!("{viewer} holds {node} for failed")),
+                Health::Ok if !self.runs(node) => {
+                    return Err(format!("{viewer} has not noticed that {node} is gone"));
+                }
+                Health::Ok if !reached => {
+                    return Err(format!("{viewer} has not noticed that {node} is out of reach"));
+                }
+                Health::Ok | Health::Pfail | Health::Fail => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Connected nodes agree on everybody whom both of them reach, or neither: the others say their roles and epochs themselves,
+    /// and only to those who hear them.
+    fn check_agreement(self, one: Seen<'_>, other: Seen<'_>) -> Result<(), String> {
+        let disagree = |what: String| Err(format!("{} and {} disagree: {what}", one.0, other.0));
+        if one.1.current_epoch != other.1.current_epoch {
+            return disagree(format!("the current epoch is {} and {}", one.1.current_epoch, other.1.current_epoch));
+        }
+        let names: BTreeSet<_> = one.1.members.keys().chain(other.1.members.keys()).collect();
+        let difference =
+            names.into_iter().find_map(|node| match (one.1.members.get(node), other.1.members.get(node)) {
+                (Some(a), Some(b)) if alike_but_for_health(a, b) => None,
+                (Some(_), Some(_)) if self.reaches(one.0, node) != self.reaches(other.0, node) => None,
+                (Some(a), Some(b)) => Some(format!("{node} is {a} and {b}")),
+                _ => Some(format!("only one of them knows {node}")),
+            });
+        if let Some(difference) = difference {
+            return disagree(difference);
+        }
+        let alike = self.has_quorum(one.0, one.1) == self.has_quorum(other.0, other.1)
+            && self.is_covered(one.1) == self.is_covered(other.1);
+        if alike && one.1.state != other.1.state {
+            return disagree(format!("cluster_state is {:?} and {:?}", one.1.state, other.1.state).to_lowercase());
+        }
+        Ok(())
+    }
+
+    fn check_link(self, node: &NodeName, view: &NodeView) -> Result<(), String> {
+        let master = view.members.get(node).and_then(|own| own.master.as_ref());
+        if view.master_link_up == Some(false) && master.is_some_and(|master| self.reaches(node, master)) {
+            return Err(format!("{node} is not linked to its master"));
+        }
+        Ok(())
+    }
+
+    /// Whether, in this view, a replica can and will take over from a failed master: a majority is there to vote for it.
+    fn check_takeover(self, viewer: &NodeName, view: &'a NodeView) -> Result<(), String> {
+        let fails = |master: &NodeName| {
+            let member = view.members.get(master);
+            self.is_known(master) && member.is_some_and(|m| m.health == Health::Fail && !m.slots.is_empty())
+        };
+        let votes_for = |replica: &NodeName| {
+            let alive = |owner: &&NodeName| view.members.get(*owner).is_some_and(|m| m.health == Health::Ok);
+            let voters = self.owners(view).filter(|owner| self.reaches(replica, owner)).filter(alive);
+            self.is_majority(voters.count(), view)
+        };
+        let stands = |replica: &NodeName, member: &Member| {
+            let own = self.views.get(replica).and_then(Option::as_ref);
+            let too_old = own.is_some_and(|own| own.data_too_old);
+            self.reaches(viewer, replica) && member.health == Health::Ok && !member.no_failover && !too_old
+        };
+        let pending = view.members.iter().find_map(|(replica, member)| {
+            let master = member.master.as_ref().filter(|master| fails(master))?;
+            let gone = !self.reaches(replica, master);
+            (gone && stands(replica, member) && votes_for(replica)).then_some((master, replica))
+        });
+        match pending {
+            Some((master, replica)) => Err(format!("{master} failed and {replica} has not taken over yet")),
+            None => Ok(()),
+        }
+    }
+
+    fn check_state(self, node: &NodeName, view: &'a NodeView) -> Result<(), String> {
+        match (self.has_quorum(node, view), view.state) {
+            (true, ClusterState::Fail) if self.is_covered(view) => {
+                Err(format!("{node} knows a live master for every slot but its cluster_state is still fail"))
+            }
+            (false, ClusterState::Ok) => {
+                Err(format!("{node} reaches no majority of the masters but its cluster_state is still ok"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether every slot has an owner that is not held for failed.
+    fn is_covered(self, view: &NodeView) -> bool {
+        topology_of(view, |node, member| self.is_known(node).then(|| Place::of(member))).is_covered()
+    }
+
+    /// Groups the nodes that see the same topology and are connected.
+    fn sides(self, seen: &[Seen<'a>]) -> Vec<Side> {
+        let mut sides = Vec::<Side>::new();
+        for &(node, view) in seen {
+            let topology = self.topology_for(node, view);
+            let joins = |side: &Side| {
+                side.topology == topology && side.members.iter().any(|member| self.connected(member, node))
+            };
+            match sides.iter_mut().find(|side| joins(side)) {
+                Some(side) => _ = side.members.insert(node.clone()),
+                None => sides.push(Side { members: BTreeSet::from([node.clone()]), topology }),
+            }
+        }
+        sides
+    }
+
+    /// The cluster as a node sees it. Where it reaches no majority nobody can be flagged failed any more: a suspicion (PFAIL)
+    /// is the most that will ever be said, and counts as failed.
+    fn topology_for(self, viewer: &NodeName, view: &'a NodeView) -> Topology {
+        let hopeless = !self.has_quorum(viewer, view);
+        topology_of(view, |node, member| {
+            let failed = member.health == Health::Fail || hopeless && member.health == Health::Pfail;
+            self.is_known(node).then(|| Place { failed, ..Place::of(member) })
+        })
+    }
+}
+
+fn topology_of(view: &NodeView, place: impl Fn(&NodeName, &Member) -> Option<Place>) -> Topology {
+    let nodes = view.members.iter().filter_map(|(node, member)| Some((node.clone(), place(node, member)?)));
+    Topology { state: view.state, nodes: nodes.collect() }
+}
+
+fn alike_but_for_health(one: &Member, other: &Member) -> bool {
+    one.role == other.role
+        && one.master == other.master
+        && one.slots == other.slots
+        && one.epoch == other.epoch
+        && one.handshake == other.handshake
+        && one.no_failover == other.no_failover
+}
+
+#[cfg(test)]
+#[path = "settle_tests.rs"]
+mod tests;
