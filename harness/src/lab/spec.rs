@@ -1,8 +1,9 @@
 //! What the lab is asked to build.
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 
-use crate::vocab::{Address, NodeId, NodeName, Role, SlotSet};
+use crate::vocab::{Address, HostName, NodeId, NodeName, Role, SlotSet};
 
 /// What a node of the lab is to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,4 +26,13 @@ pub struct NodeSpec {
     pub binary: Option<String>,
     /// The scenario's directives: the cluster's with the node's own laid over them.
     pub config: BTreeMap<String, String>,
+}
+
+/// A host of clients.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientSpec {
+    /// Its name, which no node and no other client host has.
+    pub name: HostName,
+    /// Its address: after those of the nodes.
+    pub ip: Ipv4Addr,
 }

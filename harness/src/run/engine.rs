@@ -1,6 +1,7 @@
 //! The procedure of a run, inside the lab.
 
 use std::fmt::Write as _;
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -12,7 +13,7 @@ use crate::evidence::{
     Clock, FaultKind, HistoryWriter, Journal, NodeStatus, RunDirectory, RunInfo, ServerInfo, Settlement, What,
 };
 use crate::fault::{self, Applied};
-use crate::lab::{ClientHost, Lab};
+use crate::lab::{ClientHost, ClientSpec, Lab};
 use crate::load::{Load, LoadTask, RunningLoads, final_read};
 use crate::observe::{Observed, Observer, Sight};
 use crate::plan::Plan;
@@ -70,7 +71,7 @@ async fn attempt(
     // A run that fails early can be judged, too: its files are there from the start.
     write_info(plan, path, directory, journal.clock(), Vec::new())?;
     HistoryWriter::new(std::fs::File::create(directory.history())?)?;
-    let lab = Lab::raise(&plan.nodes, &plan.client_ips, plan.storage, directory, journal.clone()).await?;
+    let lab = Lab::raise(&plan.nodes, &client_hosts(plan), plan.storage, directory, journal.clone()).await?;
     write_info(plan, path, directory, journal.clock(), lab.server_info())?;
     let observer =
         Observer::start(observed(plan, directory), lab.status(), journal.clone(), view_interval(plan.nodes.len()));
@@ -78,6 +79,11 @@ async fn attempt(
     observer.stop().await;
     lab.shutdown().await;
     outcome
+}
+
+fn client_hosts(plan: &Plan) -> Vec<ClientSpec> {
+    let spec = |(load, ip): (&Load, &Ipv4Addr)| ClientSpec { name: load.name.as_str().into(), ip: *ip };
+    plan.loads.iter().zip(&plan.client_ips).map(spec).collect()
 }
 
 async fn with_cluster(
