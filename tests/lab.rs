@@ -6,6 +6,8 @@
 mod inside;
 #[path = "lab/leaks.rs"]
 mod leaks;
+#[path = "lab/links.rs"]
+mod links;
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
@@ -61,6 +63,13 @@ fn trials() -> Vec<Trial> {
         trial("a_machine_without_namespaces_is_told", || {
             tells("no-namespaces", &["cannot create a user namespace", "sysctl -w user.max_user_namespaces="])
         }),
+        trial("a_cut_of_one_direction_leaves_the_other", || finish("links one-way", Some(0)).map(drop)),
+        trial("an_established_connection_falls_silent", || finish("links established", Some(0)).map(drop)),
+        trial("a_rejected_connection_fails_at_once", || finish("links reject", Some(0)).map(drop)),
+        trial("healing_one_cut_leaves_the_others", || finish("links overlap", Some(0)).map(drop)),
+        trial("a_cut_that_leaks_is_not_proven", || finish("links unproven", Some(0)).map(drop)),
+        trial("thirty_hosts_are_cut_in_halves", || finish("links halves", Some(0)).map(report)),
+        trial("mistakes_about_links_are_told", || finish("links mistakes", Some(0)).map(drop)),
         trial("nothing_outlives_the_outer_process", leaks::outer_killed),
         trial("nothing_outlives_stage_one", leaks::stage_one_killed),
         trial("nothing_outlives_stage_two", leaks::stage_two_killed),

@@ -9,17 +9,19 @@ use std::time::{Duration, Instant};
 
 use harness::evidence::{Clock, Event, FaultKind, Journal, NodeStatus, Recorder, RunDirectory};
 use harness::fault;
-use harness::lab::{self, Lab, NodeSpec};
+use harness::lab::{self, ClientSpec, Lab, NodeSpec};
 use harness::vocab::{Address, NodeId, NodeName, Role, Size, SlotSet};
 use nix::sys::signal::Signal;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{sleep, timeout};
 
-type Outcome = Result<u8, Box<dyn Error>>;
+use super::links;
+
+pub(super) type Outcome = Result<u8, Box<dyn Error>>;
 
 const CLIENT: Ipv4Addr = Ipv4Addr::new(10, 128, 1, 2);
-const STORAGE: Size = Size { bytes: 64 << 20 };
-const BOUND: Duration = Duration::from_secs(30);
+pub(super) const STORAGE: Size = Size { bytes: 64 << 20 };
+pub(super) const BOUND: Duration = Duration::from_secs(30);
 
 /// The lab's main: the request is what to do and, in the next line, the run directory.
 pub(super) fn main(request: &str) -> u8 {
@@ -30,7 +32,7 @@ pub(super) fn main(request: &str) -> u8 {
     })
 }
 
-fn say(line: &str) {
+pub(super) fn say(line: &str) {
     let _ = writeln!(io::stdout(), "{line}");
 }
 
@@ -48,6 +50,7 @@ async fn run(request: &str) -> Outcome {
         "refuse" => refuse(&directory, argument).await,
         "damaged" => damaged(&directory).await,
         "no-namespaces" => no_namespaces(),
+        "links" => links::run(argument, &directory).await,
         "hold" => hold(&directory).await,
         _ => Err(format!("the lab cannot {what}").into()),
     }
@@ -68,7 +71,7 @@ fn no_namespaces() -> Outcome {
 }
 
 /// As many masters, each with a replica.
-fn nodes(masters: usize) -> Vec<NodeSpec> {
+pub(super) fn nodes(masters: usize) -> Vec<NodeSpec> {
     let spec = |index: usize| {
         let (shard, is_master) = (index % masters, index < masters);
         NodeSpec {
@@ -92,9 +95,10 @@ impl Recorder for Silent {
     fn record(&mut self, _: &Event) {}
 }
 
-async fn raise(directory: &RunDirectory, nodes: &[NodeSpec], storage: Size) -> Result<Lab, Box<dyn Error>> {
+pub(super) async fn raise(directory: &RunDirectory, nodes: &[NodeSpec], storage: Size) -> Result<Lab, Box<dyn Error>> {
     let journal = Journal::create(directory, Clock::new(), Box::new(Silent))?;
-    Ok(Lab::raise(nodes, &[CLIENT], storage, directory, journal).await?)
+    let client = ClientSpec { name: "client".into(), ip: CLIENT };
+    Ok(Lab::raise(nodes, &[client], storage, directory, journal).await?)
 }
 
 async fn form(directory: &RunDirectory, masters: usize) -> Outcome {

@@ -1,7 +1,8 @@
-//! A host that clients connect from.
+//! A host as others use it: to make sockets that live there.
 
 use std::fs::File;
 use std::io;
+use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::AsFd;
 use std::sync::Arc;
 
@@ -31,11 +32,21 @@ impl ClientHost {
 
     /// A new IPv4 TCP socket on this host. It stays there whichever thread uses it.
     pub fn tcp_socket(&self) -> io::Result<TcpSocket> {
-        let Some(namespaces) = &self.0 else { return TcpSocket::new_v4() };
+        self.within(TcpSocket::new_v4)?
+    }
+
+    /// A new UDP socket on this host, bound to an address of it. It stays there whichever thread uses it.
+    pub(super) fn udp_socket(&self, address: SocketAddr) -> io::Result<UdpSocket> {
+        self.within(|| UdpSocket::bind(address))?
+    }
+
+    /// Does something, which must be short, with the calling thread in this host's network namespace.
+    pub(super) fn within<T>(&self, work: impl FnOnce() -> T) -> io::Result<T> {
+        let Some(namespaces) = &self.0 else { return Ok(work()) };
         setns(namespaces.host.as_fd(), CloneFlags::CLONE_NEWNET)?;
-        let socket = TcpSocket::new_v4();
+        let done = work();
         // A thread that cannot go back would put the harness' own sockets on the client's host.
         setns(namespaces.own.as_fd(), CloneFlags::CLONE_NEWNET)?;
-        socket
+        Ok(done)
     }
 }

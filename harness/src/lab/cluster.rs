@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::fs;
 use std::io;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,12 +16,13 @@ use nix::sys::signal::Signal;
 use tokio::sync::watch;
 
 use super::config::{NODES_CONF, nodes_conf, redis_conf};
+use super::disturb::Disturbances;
 use super::error::file;
 use super::network::{self, Host};
 use super::node::{Node, Statuses};
 use super::{ClientHost, ClientSpec, LabError, NodeSpec, ServerBinary, join};
 use crate::evidence::{Clock, ExitCause, Journal, NodeStatus, RunDirectory, ServerInfo};
-use crate::vocab::{Instant, NodeName, Size};
+use crate::vocab::{HostName, Instant, NodeName, Size};
 
 /// How long killed servers may take to be gone.
 const SHUTDOWN_BOUND: Duration = Duration::from_secs(5);
@@ -35,7 +37,11 @@ pub struct Lab {
     nodes: BTreeMap<NodeName, Arc<Node>>,
     /// The nodes in the order of the plan.
     order: Vec<NodeName>,
-    clients: Vec<ClientHost>,
+    /// Every host, a node's as well as a client's.
+    hosts: BTreeMap<HostName, (Ipv4Addr, ClientHost)>,
+    /// The clients' hosts in the order of the plan.
+    clients: Vec<HostName>,
+    pub(super) disturbances: Disturbances,
     clock: Clock,
     statuses: Arc<Statuses>,
 }
@@ -43,7 +49,7 @@ pub struct Lab {
 impl Lab {
     /// Makes the hosts, the data directories and the configuration of every node, and starts none.
     ///
-    /// `clients` are the addresses of the clients' hosts. Each node may store `storage`. What the nodes log goes to
+    /// `clients` are the hosts beside those of the nodes, which have their nodes' names. Each node may store `storage`. What the nodes log goes to
     /// `directory`; what they store goes to memory that vanishes with the lab.
     pub async fn raise(
         nodes: &[NodeSpec],
@@ -54,20 +60,24 @@ impl Lab {
     ) -> Result<Self, LabError> {
         let binaries = find_binaries(nodes)?;
         raise_file_limit().map_err(file("raise the limit of open files of", "/proc/self"))?;
-        let ips: Vec<_> =
-            nodes.iter().map(|node| node.address.ip()).chain(clients.iter().map(|client| client.ip)).collect();
-        let mut hosts = network::raise(&ips).await?.into_iter();
+        let named = nodes.iter().map(|node| (HostName::from(&node.name), node.address.ip()));
+        let named: Vec<_> = named.chain(clients.iter().map(|client| (client.name.clone(), client.ip))).collect();
+        let ips: Vec<_> = named.iter().map(|(_, ip)| *ip).collect();
+        let raised_hosts = network::raise(&ips).await?;
+        let hosts = named.into_iter().zip(&raised_hosts).map(|((name, ip), host)| Ok((name, (ip, reachable(host)?))));
+        let hosts = hosts.collect::<Result<BTreeMap<_, _>, LabError>>()?;
+        let disturbances = Disturbances::none(&hosts, journal.clock())?;
         let statuses = nodes.iter().map(|node| (node.name.clone(), NodeStatus::Down)).collect();
         let statuses = Arc::new(watch::Sender::new(statuses));
         let mut raised = BTreeMap::new();
-        for ((spec, binary), host) in nodes.iter().zip(binaries).zip(hosts.by_ref()) {
+        for ((spec, binary), host) in nodes.iter().zip(binaries).zip(raised_hosts) {
             let evidence = (directory.clone(), journal.clone());
             let node = Node::new((spec.clone(), binary, host), Path::new(DATA), evidence, Arc::clone(&statuses));
             raised.insert(spec.name.clone(), Arc::new(node));
         }
-        let clients = hosts.map(client).collect::<Result<_, _>>()?;
+        let clients = clients.iter().map(|client| client.name.clone()).collect();
         let order = nodes.iter().map(|node| node.name.clone()).collect();
-        let lab = Self { nodes: raised, order, clients, clock: journal.clock(), statuses };
+        let lab = Self { nodes: raised, order, hosts, clients, disturbances, clock: journal.clock(), statuses };
         lab.furnish(nodes, storage)?;
         Ok(lab)
     }
@@ -166,7 +176,13 @@ impl Lab {
 
     /// The host of the client at `index` of those that the lab was raised with.
     pub fn client_host(&self, index: usize) -> Result<ClientHost, LabError> {
-        self.clients.get(index).cloned().ok_or(LabError::NoSuchClient(index))
+        self.host(self.clients.get(index).ok_or(LabError::NoSuchClient(index))?)
+    }
+
+    /// A host by its name: that of a client, or the one that a node runs on.
+    pub fn host(&self, name: &HostName) -> Result<ClientHost, LabError> {
+        let (_, host) = self.hosts.get(name).ok_or_else(|| LabError::NoSuchHost(name.clone()))?;
+        Ok(host.clone())
     }
 
     /// The last lines of a node's log; empty when there is no such node.
@@ -216,9 +232,10 @@ fn find_binaries(nodes: &[NodeSpec]) -> Result<Vec<ServerBinary>, LabError> {
     Ok(binaries)
 }
 
-fn client(host: Host) -> Result<ClientHost, LabError> {
+fn reachable(host: &Host) -> Result<ClientHost, LabError> {
     let own = network::namespace_of_this_thread()?;
-    Ok(ClientHost::in_namespace(own, host.into_namespace()))
+    let namespace = host.namespace().try_clone().map_err(file("open again", "/proc/thread-self/ns/net"))?;
+    Ok(ClientHost::in_namespace(own, namespace))
 }
 
 /// Mounts memory at `path`, which nobody outside the lab sees. Without a size it is the kernel's default.

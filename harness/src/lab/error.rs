@@ -8,7 +8,7 @@ use nix::sys::signal::Signal;
 
 use super::{NetworkError, ServerError};
 use crate::evidence::{ExitCause, NodeStatus};
-use crate::vocab::{NodeName, Size};
+use crate::vocab::{HostName, NodeName, Size};
 
 /// What went wrong in the lab. None of it is the fault of Redis unless it says so.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +50,18 @@ pub enum LabError {
     /// The lab has no such client host.
     #[error("the lab has no client host {0}")]
     NoSuchClient(usize),
+    /// The lab has no such host.
+    #[error("the lab has no host {0}")]
+    NoSuchHost(HostName),
+    /// Two cuts or shapes cannot have the same name at the same time.
+    #[error("the links are already disturbed by `{0}`: it must be healed before the name can be used again")]
+    NameInForce(String),
+    /// There is nothing to heal.
+    #[error("cannot heal `{0}`: no cut and no shape of that name is in force")]
+    NotInForce(String),
+    /// The lab has no device that shapes.
+    #[error("this lab can cut links, but not shape them")]
+    NoShaping,
     /// What was asked for needs the node in another state.
     #[error("cannot {doing} {node}: it is {status:?}")]
     WrongStatus {

@@ -28,11 +28,11 @@ pub struct NodeSpec {
     pub config: BTreeMap<String, String>,
 }
 
-/// A host that clients connect from.
+/// A host of clients.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientSpec {
-    /// Its name.
+    /// Its name, which no node and no other client host has.
     pub name: HostName,
-    /// Its address.
+    /// Its address: after those of the nodes.
     pub ip: Ipv4Addr,
 }

@@ -3,7 +3,7 @@
 use super::engine::Abort;
 use crate::evidence::{Journal, LinkChange, NetworkChange, What};
 use crate::fault::links::Meant;
-use crate::lab::{Disturbed, Lab};
+use crate::lab::{Disturbance, Disturbed, Lab};
 use crate::plan::Plan;
 use crate::vocab::{CutBy, Shape};
 
@@ -43,7 +43,10 @@ pub(super) async fn heal(lab: &Lab, journal: &Journal, step: Option<usize>, name
     let names = active.into_iter().rev().filter(|active| name.is_none_or(|name| name == active));
     for name in names {
         let disturbed = lab.heal(&name).await?;
-        let change = if disturbed.was_cut { LinkChange::HealCut } else { LinkChange::HealShape };
+        let change = match disturbed.was {
+            Disturbance::Cut(_) => LinkChange::HealCut,
+            Disturbance::Shape(_) => LinkChange::HealShape,
+        };
         tell(journal, step, name, String::new(), change, disturbed);
     }
     Ok(())

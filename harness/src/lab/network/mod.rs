@@ -4,7 +4,11 @@
 //! whatever it sends goes to the router. So what passes between two hosts passes the router's routing rules, one
 //! direction at a time; that is where the state of a directed link belongs.
 
-use std::fs::File;
+pub(super) mod links;
+pub(super) mod probe;
+pub(super) mod rules;
+
+use std::fs::{self, File};
 use std::future::Future;
 use std::io;
 use std::net::Ipv4Addr;
@@ -83,11 +87,6 @@ impl Host {
     pub(super) const fn namespace(&self) -> &File {
         &self.0
     }
-
-    /// Gives its network namespace away.
-    pub(super) fn into_namespace(self) -> File {
-        self.0
-    }
 }
 
 /// Makes the hosts, in the order of their addresses; the calling thread's namespace becomes their router.
@@ -100,8 +99,9 @@ pub(super) async fn raise(ips: &[Ipv4Addr]) -> Result<Vec<Host>, NetworkError> {
     made.await.unwrap_or(Err(NetworkError::Panicked))
 }
 
-/// Brings up the router's own loopback interface.
+/// Makes the calling thread's namespace ready to be the router.
 pub(super) fn prepare() -> Result<(), NetworkError> {
+    accept_from_anywhere()?;
     block_on(async { loopback_up(&connect()?).await })
 }
 
@@ -126,6 +126,7 @@ fn make_hosts(ips: &[Ipv4Addr]) -> Result<Vec<Host>, NetworkError> {
         for &ip in ips {
             unshare(CloneFlags::CLONE_NEWNET).map_err(|error| system(format!("make host {ip}"))(error.into()))?;
             let namespace = namespace_of_this_thread()?;
+            accept_from_anywhere()?;
             furnish(&connect()?, ip, router_namespace.as_raw_fd()).await?;
             lead_to(&router, ip).await?;
             hosts.push(Host(namespace));
@@ -160,7 +161,7 @@ async fn furnish(host: &Handle, ip: Ipv4Addr, router: RawFd) -> Result<(), Netwo
     Ok(())
 }
 
-/// Lets the router reach a host. The state of links, when there is any, will be rules beside these routes.
+/// Lets the router reach a host. The state of links stands in rules beside these routes.
 async fn lead_to(router: &Handle, ip: Ipv4Addr) -> Result<(), NetworkError> {
     let index = router_index(ip);
     // The kernel refuses to make this end as an interface that is up already.
@@ -176,6 +177,16 @@ async fn lead_to(router: &Handle, ip: Ipv4Addr) -> Result<(), NetworkError> {
         .scope(RouteScope::Link)
         .build();
     router.route().add(route).execute().await.map_err(netlink(format!("route to {ip}")))
+}
+
+/// Lets the namespace that the calling thread is in accept packets of hosts that it knows no way back to. Where the machine
+/// is set to check that, cutting one direction would cut the other, too. Interfaces that are made later follow `default`.
+fn accept_from_anywhere() -> Result<(), NetworkError> {
+    for interfaces in ["all", "default"] {
+        let setting = format!("/proc/sys/net/ipv4/conf/{interfaces}/rp_filter");
+        fs::write(&setting, "0").map_err(system(format!("write {setting}")))?;
+    }
+    Ok(())
 }
 
 async fn loopback_up(handle: &Handle) -> Result<(), NetworkError> {

@@ -1,0 +1,221 @@
+//! The changes of links, one after the other.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Write};
+use std::net::Ipv4Addr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::watch;
+
+use super::device::Device;
+use super::disturbed::{self, Disturbed};
+use crate::evidence::{Clock, LinkChange, NetworkChange, Reach};
+use crate::lab::network::links::{Disturbance, InForce, LinkStates, State, Transition, Way};
+use crate::lab::network::probe::{Expected, Prober, Proven};
+use crate::lab::network::rules::Rules;
+use crate::lab::{ClientHost, LabError};
+use crate::vocab::{HostName, Instant, Link};
+
+/// What is in force on the links of a lab, and what it takes to change it.
+pub(in crate::lab) struct Disturbances {
+    ips: BTreeMap<HostName, Ipv4Addr>,
+    clock: Clock,
+    states: Mutex<LinkStates>,
+    reach: watch::Sender<Reach>,
+    rules: Rules,
+    prober: Arc<Prober>,
+    /// The device that shapes, once it is needed. Whoever changes links holds it.
+    turn: tokio::sync::Mutex<Option<Device>>,
+}
+
+impl Disturbances {
+    /// Nothing is disturbed. The calling thread must be in the router's namespace, within a runtime.
+    pub(in crate::lab) fn none(
+        hosts: &BTreeMap<HostName, (Ipv4Addr, ClientHost)>,
+        clock: Clock,
+    ) -> Result<Self, LabError> {
+        let by_ip = || hosts.values().cloned();
+        Ok(Self {
+            ips: hosts.iter().map(|(name, (ip, _))| (name.clone(), *ip)).collect(),
+            clock,
+            states: Mutex::default(),
+            reach: watch::Sender::new(Reach::default()),
+            rules: Rules::connect(by_ip())?,
+            prober: Arc::new(Prober::open(by_ip())?),
+            turn: tokio::sync::Mutex::new(None),
+        })
+    }
+
+    pub(super) fn names(&self) -> Vec<String> {
+        self.states().names()
+    }
+
+    pub(super) fn reach(&self) -> watch::Receiver<Reach> {
+        self.reach.subscribe()
+    }
+
+    fn states(&self) -> MutexGuard<'_, LinkStates> {
+        self.states.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn way(&self, link: &Link) -> Result<Way, LabError> {
+        let ip = |host: &HostName| self.ips.get(host).copied().ok_or_else(|| LabError::NoSuchHost(host.clone()));
+        Ok(Way { from: ip(&link.from)?, to: ip(&link.to)? })
+    }
+
+    fn links(&self, ways: &BTreeSet<Way>) -> Vec<Link> {
+        let named: BTreeMap<_, _> = self.ips.iter().map(|(name, ip)| (*ip, name)).collect();
+        let link = |way: &Way| Some(Link::new((*named.get(&way.from)?).clone(), (*named.get(&way.to)?).clone()));
+        let links: BTreeSet<_> = ways.iter().filter_map(link).collect();
+        links.into_iter().collect()
+    }
+
+    /// Puts a cut or a shape in force.
+    pub(super) async fn begin(
+        &self,
+        name: &str,
+        links: &BTreeSet<Link>,
+        what: Disturbance,
+    ) -> Result<Disturbed, LabError> {
+        let ways = links.iter().map(|link| self.way(link)).collect::<Result<BTreeSet<_>, _>>()?;
+        let mut device = self.turn.lock().await;
+        let old = self.states().clone();
+        let mut new = old.clone();
+        let transitions = new.begin(name, &ways, what).ok_or_else(|| LabError::NameInForce(name.to_owned()))?;
+        let before = match what {
+            Disturbance::Cut(_) => {
+                // What is cut already cannot be seen to pass.
+                let open = Expected::of(&ways, &old).into_iter().filter(|link| !link.is_cut()).collect();
+                self.prober.prove(open).await
+            }
+            Disturbance::Shape(_) => Ok(Proven::default()),
+        };
+        let (began, done) = self.change(&mut device, &transitions, &new).await?;
+        let mut disturbed = Disturbed { links: self.links(&ways), was: what, began, done, proof: None };
+        let change = match what {
+            Disturbance::Cut(by) => LinkChange::Cut(by),
+            Disturbance::Shape(shape) => LinkChange::Shape(shape),
+        };
+        self.publish(name, change, &disturbed);
+        let proof = match before {
+            Ok(before) => self.see_begun(device.as_ref(), (&ways, what), &new, before).await,
+            Err(why) => Err(why),
+        };
+        disturbed.proof = told(name, proof);
+        Ok(disturbed)
+    }
+
+    /// Sees what a cut or a shape does that has begun.
+    async fn see_begun(
+        &self,
+        device: Option<&Device>,
+        (ways, what): (&BTreeSet<Way>, Disturbance),
+        states: &LinkStates,
+        before: Proven,
+    ) -> Result<String, String> {
+        if ways.is_empty() {
+            return Err("it is about no link".to_owned());
+        }
+        match what {
+            Disturbance::Cut(by) => {
+                let after = self.prober.prove(Expected::of(ways, states)).await?;
+                Ok(disturbed::cut(by, before, after))
+            }
+            Disturbance::Shape(_) => {
+                let shaped = ways.iter().copied().filter(|way| matches!(states.state(*way), State::Shaped(_)));
+                let shaped: Vec<_> = shaped.collect();
+                if let Some(device) = device {
+                    self.watch_shaping(device, &shaped).await?;
+                }
+                Ok(disturbed::shaped(shaped.len()))
+            }
+        }
+    }
+
+    /// Ends a cut or a shape.
+    pub(super) async fn end(&self, name: &str) -> Result<Disturbed, LabError> {
+        let mut device = self.turn.lock().await;
+        let old = self.states().clone();
+        let mut new = old.clone();
+        let (InForce { ways, what, .. }, transitions) =
+            new.end(name).ok_or_else(|| LabError::NotInForce(name.to_owned()))?;
+        let before = match what {
+            Disturbance::Cut(_) => self.prober.prove(Expected::of(&ways, &old)).await,
+            Disturbance::Shape(_) => Ok(Proven::default()),
+        };
+        let (began, done) = self.change(&mut device, &transitions, &new).await?;
+        let mut disturbed = Disturbed { links: self.links(&ways), was: what, began, done, proof: None };
+        let change = match what {
+            Disturbance::Cut(_) => LinkChange::HealCut,
+            Disturbance::Shape(_) => LinkChange::HealShape,
+        };
+        self.publish(name, change, &disturbed);
+        let after = self.prober.prove(Expected::of(&ways, &new)).await;
+        let proof = before.and_then(|before| match what {
+            Disturbance::Cut(_) => after.map(|after| disturbed::healed_cut(before, after)),
+            Disturbance::Shape(_) => after.map(disturbed::healed_shape),
+        });
+        disturbed.proof = told(name, proof);
+        Ok(disturbed)
+    }
+
+    /// Makes the links what they become; the instants just before the kernel was told and just after it had done all.
+    async fn change(
+        &self,
+        device: &mut Option<Device>,
+        transitions: &[Transition],
+        states: &LinkStates,
+    ) -> Result<(Instant, Instant), LabError> {
+        for Transition { way, new, .. } in transitions {
+            if let State::Shaped(shape) = new {
+                let device = match device {
+                    Some(started) => started,
+                    None => device.insert(Device::start()?),
+                };
+                device.set(*way, *shape)?;
+            }
+        }
+        // Also when the kernel refuses some of it: what it took must be found when it is healed.
+        *self.states() = states.clone();
+        let began = self.clock.now();
+        self.rules.change(transitions).await?;
+        let done = self.clock.now();
+        for Transition { way, old, new } in transitions {
+            if let (State::Shaped(_), State::Open | State::Cut(_), Some(device)) = (old, new, device.as_ref()) {
+                device.clear(*way)?;
+            }
+        }
+        Ok((began, done))
+    }
+
+    fn publish(&self, name: &str, change: LinkChange, disturbed: &Disturbed) {
+        let change = NetworkChange {
+            step: None,
+            name: name.to_owned(),
+            text: String::new(),
+            change,
+            links: disturbed.links.clone(),
+            began: disturbed.began,
+            done: disturbed.done,
+            proof: None,
+        };
+        self.reach.send_modify(|reach| reach.apply(&change));
+    }
+
+    /// Sees packets of each of these links come to the device (2 s at most).
+    async fn watch_shaping(&self, device: &Device, ways: &[Way]) -> Result<(), String> {
+        let before: Vec<_> = ways.iter().map(|way| (*way, device.seen(*way))).collect();
+        for _ in 0..Prober::TRIES {
+            self.prober.knock(ways).await?;
+            if before.iter().all(|(way, seen)| device.seen(*way) > *seen) {
+                return Ok(());
+            }
+        }
+        Err("not every probe came to the device that shapes".to_owned())
+    }
+}
+
+/// A proof; if there is none, says why in the lab's log.
+fn told(name: &str, proof: Result<String, String>) -> Option<String> {
+    proof.map_err(|why| writeln!(io::stderr(), "no proof of `{name}`: {why}")).ok()
+}

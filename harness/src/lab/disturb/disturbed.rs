@@ -1,0 +1,66 @@
+//! What was done to links, and the sentence that proves it.
+
+use crate::lab::network::links::Disturbance;
+use crate::lab::network::probe::Proven;
+use crate::vocab::{CutBy, Instant, Link};
+
+/// What was done to links.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Disturbed {
+    /// The links that the cut or the shape is about, in their order.
+    pub links: Vec<Link>,
+    /// The cut or shape that began or ended.
+    pub was: Disturbance,
+    /// The instant just before the kernel was told.
+    pub began: Instant,
+    /// The instant just after the kernel had done all.
+    pub done: Instant,
+    /// What proves that the links do what they should. `None`: that could not be seen; the log of the lab says what was
+    /// seen instead.
+    pub proof: Option<String>,
+}
+
+/// What proves the beginning of a cut.
+pub(super) fn cut(by: CutBy, before: Proven, after: Proven) -> String {
+    let vanished = format!("{} vanished on {}", probes(after.vanished), links(after.vanished));
+    let before = match before.passed {
+        passed if passed == after.vanished => "that had passed one before".to_owned(),
+        0 => "that were cut already".to_owned(),
+        passed => format!("of which {passed} had passed one before; the others were cut already"),
+    };
+    let told = match by {
+        CutBy::Drop => "",
+        CutBy::Reject => ", and each sender was told at once",
+    };
+    format!("{vanished} {before}{told}")
+}
+
+/// What proves the end of a cut.
+pub(super) fn healed_cut(before: Proven, after: Proven) -> String {
+    let vanished = format!("{} vanished on {} just before the end", probes(before.vanished), links(before.vanished));
+    let still = if after.vanished == 0 { String::new() } else { format!("; {} cut by others", links(after.vanished)) };
+    format!("{vanished}, and {} passed after it{still}", after.passed)
+}
+
+/// What proves the beginning of a shape.
+pub(super) fn shaped(links_seen: usize) -> String {
+    format!("probes went through the shaping of {}", links(links_seen))
+}
+
+/// What proves the end of a shape.
+pub(super) fn healed_shape(after: Proven) -> String {
+    let still = if after.vanished == 0 { String::new() } else { format!("; {} cut by others", links(after.vanished)) };
+    format!("{} passed after it{still}", probes(after.passed))
+}
+
+fn probes(count: usize) -> String {
+    counted(count, "probe")
+}
+
+fn links(count: usize) -> String {
+    counted(count, "link")
+}
+
+fn counted(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}

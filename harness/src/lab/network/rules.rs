@@ -1,0 +1,140 @@
+//! What the kernel is told about links that are not open.
+//!
+//! What cuts and shapes is a policy rule of the router, one a link. A host that shall be told that it cannot reach
+//! another one gets a route that says so, beside the rule: of the router's own ICMP messages the kernel lets a host have
+//! five, and then one a second, so that most connections would hang instead of being refused.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
+use std::net::Ipv4Addr;
+
+use futures_util::future::join_all;
+use nix::errno::Errno;
+use rtnetlink::packet_route::route::RouteType;
+use rtnetlink::packet_route::rule::RuleAction;
+use rtnetlink::{Handle, RouteMessageBuilder, RuleAddRequest};
+
+use super::links::{State, Transition, Way};
+use super::{NetworkError, connect, netlink, router_interface, system};
+use crate::lab::ClientHost;
+use crate::vocab::CutBy;
+
+/// The routing table that leads to the device which shapes.
+pub(in crate::lab) const SHAPING_TABLE: u32 = 100;
+
+/// Before the rules that shape: what comes back from the device is cut, too.
+const CUT_PRIORITY: u32 = 100;
+const SHAPE_PRIORITY: u32 = 200;
+
+/// Requests under way at once. The kernel's answers to some hundred more would not fit into the socket's buffer, and
+/// those that do not are lost.
+const REQUESTS_AT_ONCE: usize = 64;
+
+/// One thing that the kernel is told about a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Rule {
+    /// The router drops what it gets.
+    Silence(Way),
+    /// The sending host knows no way.
+    Refuse(Way),
+    /// The router gives what it gets from the sending host to the device that shapes.
+    Divert(Way),
+}
+
+fn rules(way: Way, state: State) -> BTreeSet<Rule> {
+    match state {
+        State::Open => BTreeSet::new(),
+        State::Cut(CutBy::Drop) => BTreeSet::from([Rule::Silence(way)]),
+        State::Cut(CutBy::Reject) => BTreeSet::from([Rule::Silence(way), Rule::Refuse(way)]),
+        State::Shaped(_) => BTreeSet::from([Rule::Divert(way)]),
+    }
+}
+
+/// The connections over which the kernel is told, open for the whole run.
+#[derive(Debug)]
+pub(in crate::lab) struct Rules {
+    router: Handle,
+    hosts: BTreeMap<Ipv4Addr, Handle>,
+}
+
+impl Rules {
+    /// Connects to the namespaces of the router, which must be the calling thread's, and of the hosts.
+    pub(in crate::lab) fn connect(hosts: impl Iterator<Item = (Ipv4Addr, ClientHost)>) -> Result<Self, NetworkError> {
+        let connected = hosts.map(|(ip, host)| {
+            let handle = host.within(connect).map_err(system(format!("enter the host {ip}")))??;
+            Ok((ip, handle))
+        });
+        Ok(Self { router: connect()?, hosts: connected.collect::<Result<_, NetworkError>>()? })
+    }
+
+    /// Makes links what they become. New rules stand before old ones go, so that nothing slips through between them.
+    pub(in crate::lab) async fn change(&self, transitions: &[Transition]) -> Result<(), NetworkError> {
+        let (mut added, mut removed) = (Vec::new(), Vec::new());
+        for Transition { way, old, new } in transitions {
+            let (old, new) = (rules(*way, *old), rules(*way, *new));
+            added.extend(new.difference(&old).copied());
+            removed.extend(old.difference(&new).copied());
+        }
+        all(added.into_iter().map(|rule| self.add(rule))).await?;
+        all(removed.into_iter().map(|rule| self.remove(rule))).await
+    }
+
+    async fn add(&self, rule: Rule) -> Result<(), NetworkError> {
+        let added = match rule {
+            Rule::Refuse(way) => match self.hosts.get(&way.from) {
+                Some(host) => host.route().add(refusal(way).build()).execute().await,
+                None => Ok(()),
+            },
+            Rule::Silence(way) | Rule::Divert(way) => self.policy(rule, way).execute().await,
+        };
+        added.map_err(netlink(format!("add the rule {rule:?}")))
+    }
+
+    async fn remove(&self, rule: Rule) -> Result<(), NetworkError> {
+        let removed = match rule {
+            Rule::Refuse(way) => match self.hosts.get(&way.from) {
+                Some(host) => host.route().del(refusal(way).build()).execute().await,
+                None => Ok(()),
+            },
+            Rule::Silence(way) | Rule::Divert(way) => {
+                let message = self.policy(rule, way).message_mut().clone();
+                self.router.rule().del(message).execute().await
+            }
+        };
+        match removed.map_err(netlink(format!("remove the rule {rule:?}"))) {
+            // It is gone, as it should be. That it did its work until now is for the probes to say.
+            Err(error) if matches!(error.errno(), Errno::ENOENT | Errno::ESRCH) => Ok(()),
+            removed => removed,
+        }
+    }
+
+    fn policy(&self, rule: Rule, way: Way) -> RuleAddRequest<Ipv4Addr> {
+        let request = self.router.rule().add().v4().source_prefix(way.from, 32).destination_prefix(way.to, 32);
+        match rule {
+            Rule::Divert(_) => request
+                .input_interface(router_interface(way.from))
+                .priority(SHAPE_PRIORITY)
+                .table_id(SHAPING_TABLE)
+                .action(RuleAction::ToTable),
+            Rule::Silence(_) | Rule::Refuse(_) => request.priority(CUT_PRIORITY).action(RuleAction::Blackhole),
+        }
+    }
+}
+
+fn refusal(way: Way) -> RouteMessageBuilder<Ipv4Addr> {
+    RouteMessageBuilder::<Ipv4Addr>::new().destination_prefix(way.to, 32).kind(RouteType::Unreachable)
+}
+
+/// All of the requests, also when some fail; the first error.
+async fn all(
+    requests: impl Iterator<Item = impl Future<Output = Result<(), NetworkError>>>,
+) -> Result<(), NetworkError> {
+    let requests: Vec<_> = requests.collect();
+    let mut outcome = Ok(());
+    let mut waiting = requests.into_iter().peekable();
+    while waiting.peek().is_some() {
+        let answers = join_all(waiting.by_ref().take(REQUESTS_AT_ONCE)).await;
+        outcome = answers.into_iter().fold(outcome, Result::and);
+    }
+    outcome
+}

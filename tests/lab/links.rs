@@ -1,0 +1,245 @@
+//! Links between hosts, cut and healed, as sockets on the hosts see it. It takes no server.
+
+use std::collections::BTreeSet;
+use std::error::Error;
+use std::io::ErrorKind;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt;
+use harness::evidence::RunDirectory;
+use harness::lab::{Disturbed, Lab, LabError};
+use harness::vocab::{CutBy, HostName, Link};
+use rtnetlink::packet_route::AddressFamily;
+use rtnetlink::packet_route::rule::{RuleAction, RuleAttribute};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
+
+use super::inside::{BOUND, Outcome, STORAGE, nodes, raise, say};
+
+/// How long nothing must arrive to be called silence: some 1,000 times what a packet takes here.
+const SILENCE: Duration = Duration::from_millis(100);
+const PORT: u16 = 7_000;
+
+type Done = Result<(), Box<dyn Error>>;
+
+pub(super) async fn run(what: &str, directory: &RunDirectory) -> Outcome {
+    let lab = raise(directory, &nodes(if what == "halves" { 15 } else { 2 }), STORAGE).await?;
+    match what {
+        "one-way" => one_way(&lab).await,
+        "established" => established(&lab).await,
+        "reject" => reject(&lab).await,
+        "overlap" => overlap(&lab).await,
+        "unproven" => unproven(&lab).await,
+        "halves" => halves(&lab).await,
+        "mistakes" => mistakes(&lab).await,
+        _ => Err(format!("the lab cannot try links {what}").into()),
+    }?;
+    Ok(0)
+}
+
+fn link(from: &str, to: &str) -> Link {
+    Link::new(from, to)
+}
+
+fn both(one: &str, other: &str) -> BTreeSet<Link> {
+    BTreeSet::from([link(one, other), link(other, one)])
+}
+
+/// The address of a host of four nodes: A, B, A1, B1.
+fn ip(host: &str) -> Ipv4Addr {
+    let index = ["A", "B", "A1", "B1"].iter().position(|name| *name == host).unwrap_or_default();
+    Ipv4Addr::new(10, 128, 0, u8::try_from(index + 2).unwrap_or_default())
+}
+
+fn listen(lab: &Lab, host: &str) -> Result<TcpListener, Box<dyn Error>> {
+    let socket = lab.host(&host.into())?.tcp_socket()?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(SocketAddr::from((ip(host), PORT)))?;
+    Ok(socket.listen(8)?)
+}
+
+async fn connect(lab: &Lab, from: &str, to: &str) -> std::io::Result<TcpStream> {
+    let host = lab.host(&from.into()).map_err(std::io::Error::other)?;
+    let connected = timeout(SILENCE, host.tcp_socket()?.connect(SocketAddr::from((ip(to), PORT)))).await;
+    connected.unwrap_or_else(|_| Err(ErrorKind::TimedOut.into()))
+}
+
+/// A connection from A to B, both ends.
+async fn connection(lab: &Lab) -> Result<(TcpStream, TcpStream, TcpListener), Box<dyn Error>> {
+    let listener = listen(lab, "B")?;
+    let (opened, accepted) = tokio::join!(connect(lab, "A", "B"), listener.accept());
+    let (opened, accepted) = (opened?, accepted?.0);
+    opened.set_nodelay(true)?;
+    accepted.set_nodelay(true)?;
+    Ok((opened, accepted, listener))
+}
+
+/// Whether a byte passes within the time that counts as silence.
+async fn passes(from: &mut TcpStream, to: &mut TcpStream) -> Result<bool, Box<dyn Error>> {
+    from.write_all(b"x").await?;
+    let mut byte = [0];
+    Ok(timeout(SILENCE, to.read_exact(&mut byte)).await.is_ok_and(|read| read.is_ok()))
+}
+
+fn expect<T: PartialEq + std::fmt::Debug>(what: &str, seen: &T, expected: &T) -> Done {
+    if seen == expected { Ok(()) } else { Err(format!("{what}: {seen:?} instead of {expected:?}").into()) }
+}
+
+fn proof(disturbed: &Disturbed, expected: &str) -> Done {
+    expect("the proof", &disturbed.proof.as_deref(), &Some(expected))
+}
+
+async fn one_way(lab: &Lab) -> Done {
+    let cut = lab.cut("deaf", &BTreeSet::from([link("A", "B")]), CutBy::Drop).await?;
+    proof(&cut, "1 probe vanished on 1 link that had passed one before")?;
+    expect("A reaches B", &lab.reach().borrow().hears(&"A".into(), &"B".into()), &false)?;
+    // Its proof begins with a probe that passes from B to A.
+    let other = lab.cut("other", &BTreeSet::from([link("B", "A")]), CutBy::Drop).await?;
+    proof(&other, "1 probe vanished on 1 link that had passed one before")?;
+    lab.heal("other").await?;
+    let healed = lab.heal("deaf").await?;
+    proof(&healed, "1 probe vanished on 1 link just before the end, and 1 passed after it")?;
+    expect("all is whole", &lab.reach().borrow().is_whole(), &true)
+}
+
+/// Bytes go both ways all the time when both directions are cut: not one more arrives.
+async fn established(lab: &Lab) -> Done {
+    let (mut opened, mut accepted, _listener) = connection(lab).await?;
+    for _ in 0..100 {
+        expect(
+            "passes",
+            &(passes(&mut opened, &mut accepted).await?, passes(&mut accepted, &mut opened).await?),
+            &(true, true),
+        )?;
+    }
+    lab.cut("one", &BTreeSet::from([link("A", "B")]), CutBy::Drop).await?;
+    expect("A's bytes pass", &passes(&mut opened, &mut accepted).await?, &false)?;
+    expect("B's bytes pass", &passes(&mut accepted, &mut opened).await?, &true)?;
+    lab.heal("one").await?;
+    let mut byte = [0];
+    timeout(BOUND, accepted.read_exact(&mut byte)).await??;
+    for by in [CutBy::Drop, CutBy::Reject] {
+        lab.cut("both", &both("A", "B"), by).await?;
+        let passed = (passes(&mut opened, &mut accepted).await?, passes(&mut accepted, &mut opened).await?);
+        expect("bytes pass", &passed, &(false, false))?;
+        lab.heal("both").await?;
+        timeout(BOUND, accepted.read_exact(&mut byte)).await??;
+        timeout(BOUND, opened.read_exact(&mut byte)).await??;
+    }
+    Ok(())
+}
+
+async fn reject(lab: &Lab) -> Done {
+    let _listener = listen(lab, "B")?;
+    let cut = lab.cut("refused", &both("A", "B"), CutBy::Reject).await?;
+    proof(&cut, "2 probes vanished on 2 links that had passed one before, and each sender was told at once")?;
+    // The kernel would let a host have five ICMP messages, and then one a second.
+    for _ in 0..20 {
+        let begin = Instant::now();
+        let refused = connect(lab, "A", "B").await.err().map(|error| error.kind());
+        expect("a connection", &refused, &Some(ErrorKind::HostUnreachable))?;
+        if begin.elapsed() > Duration::from_millis(20) {
+            return Err(format!("refused after {:?}", begin.elapsed()).into());
+        }
+    }
+    // An older or newer cut that drops: the newest says how.
+    lab.cut("silent", &both("A", "B"), CutBy::Drop).await?;
+    let silent = connect(lab, "A", "B").await.err().map(|error| error.kind());
+    expect("a connection", &silent, &Some(ErrorKind::TimedOut))?;
+    let healed = lab.heal("silent").await?;
+    proof(&healed, "2 probes vanished on 2 links just before the end, and 0 passed after it; 2 links cut by others")?;
+    let refused = connect(lab, "A", "B").await.err().map(|error| error.kind());
+    expect("a connection", &refused, &Some(ErrorKind::HostUnreachable))?;
+    lab.heal("refused").await?;
+    connect(lab, "A", "B").await?;
+    Ok(())
+}
+
+async fn overlap(lab: &Lab) -> Done {
+    let _listener = listen(lab, "B")?;
+    let wide: BTreeSet<_> = both("A", "B").into_iter().chain(both("A", "A1")).collect();
+    lab.cut("narrow", &both("A", "B"), CutBy::Drop).await?;
+    let cut = lab.cut("wide", &wide, CutBy::Drop).await?;
+    proof(&cut, "4 probes vanished on 4 links of which 2 had passed one before; the others were cut already")?;
+    expect("in force", &lab.disturbances(), &vec!["narrow".to_owned(), "wide".to_owned()])?;
+    let healed = lab.heal("wide").await?;
+    proof(&healed, "4 probes vanished on 4 links just before the end, and 2 passed after it; 2 links cut by others")?;
+    expect("A's connection to B", &connect(lab, "A", "B").await.is_err(), &true)?;
+    let healed = lab.heal("narrow").await?;
+    proof(&healed, "2 probes vanished on 2 links just before the end, and 2 passed after it")?;
+    connect(lab, "A", "B").await?;
+    expect("in force", &lab.disturbances(), &Vec::new())
+}
+
+/// A rule that beats the lab's own lets packets pass; and a rule of the lab's own is gone.
+async fn unproven(lab: &Lab) -> Done {
+    let (connection, kernel, _) = rtnetlink::new_connection()?;
+    tokio::spawn(connection);
+    let rule = kernel.rule().add().v4().source_prefix(ip("A"), 32).destination_prefix(ip("B"), 32);
+    rule.priority(50).table_id(254).action(RuleAction::ToTable).execute().await?;
+    let cut = lab.cut("leaky", &both("A", "B"), CutBy::Drop).await?;
+    expect("the proof of a cut that leaks", &cut.proof, &None)?;
+    remove_rules(&kernel, 50).await?;
+    expect("the proof of an end", &lab.heal("leaky").await?.proof.is_some(), &true)?;
+    let cut = lab.cut("lost", &both("A", "B"), CutBy::Drop).await?;
+    expect("the proof of a cut", &cut.proof.is_some(), &true)?;
+    remove_rules(&kernel, 100).await?;
+    expect("the proof of the end of a cut that is gone", &lab.heal("lost").await?.proof, &None)
+}
+
+async fn remove_rules(kernel: &rtnetlink::Handle, priority: u32) -> Done {
+    let mut rules = kernel.rule().get(rtnetlink::IpVersion::V4).execute();
+    let mut found = Vec::new();
+    while let Some(rule) = rules.next().await {
+        found.push(rule?);
+    }
+    found.retain(|rule| {
+        rule.header.family == AddressFamily::Inet && rule.attributes.contains(&RuleAttribute::Priority(priority))
+    });
+    expect("rules there", &found.is_empty(), &false)?;
+    for rule in found {
+        kernel.rule().del(rule).execute().await?;
+    }
+    Ok(())
+}
+
+/// 30 hosts, 15 on each side, and with everything that the proof of it takes.
+async fn halves(lab: &Lab) -> Done {
+    let names: Vec<HostName> = nodes(15).iter().map(|node| HostName::from(&node.name)).collect();
+    let (left, right) = names.split_at(15);
+    let pairs = || left.iter().flat_map(|one| right.iter().map(move |other| Link::new(one.clone(), other.clone())));
+    let links: BTreeSet<_> = pairs().chain(pairs().map(|link| link.reversed())).collect();
+    for by in [CutBy::Drop, CutBy::Reject] {
+        let begin = Instant::now();
+        let cut = lab.cut("halves", &links, by).await?;
+        let cutting = begin.elapsed();
+        let begin = Instant::now();
+        let healed = lab.heal("halves").await?;
+        let healing = begin.elapsed();
+        let edge = |disturbed: &Disturbed| Duration::from_nanos(disturbed.done.0 - disturbed.began.0);
+        let told = [(edge(&cut), cutting, &cut.proof), (edge(&healed), healing, &healed.proof)];
+        for (edge, all, proof) in told {
+            say(&format!("{} links, {by}: edge {edge:.1?}, with proof {all:.1?}: {proof:?}", links.len()));
+            if proof.is_none() || edge > Duration::from_millis(200) || all > Duration::from_secs(1) {
+                return Err(format!("{edge:?} {all:?} {proof:?}").into());
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn mistakes(lab: &Lab) -> Done {
+    let links = both("A", "B");
+    lab.cut("once", &links, CutBy::Drop).await?;
+    let error = |outcome: Result<Disturbed, LabError>| outcome.err().map(|error| error.to_string()).unwrap_or_default();
+    for (said, expected) in [
+        (error(lab.cut("once", &links, CutBy::Drop).await), "the links are already disturbed by `once`"),
+        (error(lab.heal("never").await), "no cut and no shape of that name is in force"),
+        (error(lab.cut("nobody", &both("A", "Z"), CutBy::Drop).await), "the lab has no host Z"),
+    ] {
+        expect(&said, &said.contains(expected), &true)?;
+    }
+    expect("in force", &lab.disturbances(), &vec!["once".to_owned()])
+}
