@@ -70,6 +70,7 @@ fn trials() -> Vec<Trial> {
         trial("a_cut_that_leaks_is_not_proven", || finish("links unproven", Some(0)).map(drop)),
         trial("thirty_hosts_are_cut_in_halves", || finish("links halves", Some(0)).map(report)),
         trial("mistakes_about_links_are_told", || finish("links mistakes", Some(0)).map(drop)),
+        no_tun(),
         trial("nothing_outlives_the_outer_process", leaks::outer_killed),
         trial("nothing_outlives_stage_one", leaks::stage_one_killed),
         trial("nothing_outlives_stage_two", leaks::stage_two_killed),
@@ -94,6 +95,13 @@ fn full_disk() -> Trial {
     let complains = ServerBinary::find(None).is_ok_and(|server| server.version.major > 6);
     let told = || tells("refuse full=4096", &["instead of starting", "No space left on device"]);
     trial("a_full_disk_is_told", told).with_ignored_flag(!complains || incapacity().is_some())
+}
+
+/// A lab hides the directory of the device, which must be there to be hidden.
+fn no_tun() -> Trial {
+    let told = || tells("no-tun", &["cannot open /dev/net/tun", "it does not exist", "sudo modprobe tun"]);
+    let is_there = Path::new("/dev/net").is_dir();
+    trial("a_machine_without_tun_devices_is_told", told).with_ignored_flag(!is_there || incapacity().is_some())
 }
 
 /// Starts a lab with what it shall do; its run directory is `directory`.

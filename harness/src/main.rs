@@ -43,6 +43,8 @@ enum Command {
         /// The run's directory, as a run prints it.
         directory: PathBuf,
     },
+    /// Tell what this machine can do for scenarios and how it is set, and the commands that improve it.
+    Doctor,
 }
 
 fn main() -> ExitCode {
@@ -58,6 +60,7 @@ fn main() -> ExitCode {
         Command::List { files } => suite::list(&files),
         Command::Explain { file } => suite::explain(&file),
         Command::Judge { directory } => suite::judge(&directory),
+        Command::Doctor => suite::doctor(),
     };
     end.into()
 }

@@ -11,6 +11,7 @@ use harness::evidence::{Clock, Event, FaultKind, Journal, NodeStatus, Recorder, 
 use harness::fault;
 use harness::lab::{self, ClientSpec, Lab, NodeSpec};
 use harness::vocab::{Address, NodeId, NodeName, Role, Size, SlotSet};
+use nix::mount::{MsFlags, mount};
 use nix::sys::signal::Signal;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{sleep, timeout};
@@ -51,6 +52,7 @@ async fn run(request: &str) -> Outcome {
         "damaged" => damaged(&directory).await,
         "no-namespaces" => no_namespaces(),
         "links" => links::run(argument, &directory).await,
+        "no-tun" => no_tun(),
         "hold" => hold(&directory).await,
         _ => Err(format!("the lab cannot {what}").into()),
     }
@@ -67,6 +69,15 @@ async fn await_cancel() -> Outcome {
 fn no_namespaces() -> Outcome {
     std::fs::write("/proc/sys/user/max_user_namespaces", "0")?;
     say(&lab::probe().err().map(|missing| missing.to_string()).unwrap_or_default());
+    Ok(0)
+}
+
+/// A lab inside the lab, where `/dev/net` is empty.
+fn no_tun() -> Outcome {
+    let nothing = None::<&str>;
+    mount(Some("tmpfs"), "/dev/net", Some("tmpfs"), MsFlags::empty(), nothing)?;
+    lab::probe()?;
+    say(&lab::probe_shaping().err().map(|missing| missing.to_string()).unwrap_or_default());
     Ok(0)
 }
 

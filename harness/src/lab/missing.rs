@@ -1,29 +1,11 @@
 //! Why this machine cannot make a lab, and what would let it.
 
-use std::fmt;
 use std::fs;
 
 use nix::errno::Errno;
-use serde::{Deserialize, Serialize};
 
-/// A capability that this machine does not give.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Missing {
-    /// What cannot be done, such as `create a user namespace`.
-    pub what: String,
-    /// Why, as far as it can be known.
-    pub why: String,
-    /// The command or setting that enables it.
-    pub enable: String,
-}
-
-impl fmt::Display for Missing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cannot {}: {}; to enable it: {}", self.what, self.why, self.enable)
-    }
-}
-
-impl std::error::Error for Missing {}
+use super::network::NetworkError;
+use crate::vocab::Missing;
 
 /// What a lab needs of the kernel, in the order it asks for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +24,10 @@ pub(super) enum Need {
     Forwarding,
     /// Interfaces, addresses, routes and rules.
     Network,
+    /// Opening `/dev/net/tun`.
+    OpenTun,
+    /// Making a TUN device in the lab's network namespace and bringing it up.
+    MakeTun,
 }
 
 impl Need {
@@ -54,6 +40,8 @@ impl Need {
             Self::Mounts => "change mounts in the new mount namespace",
             Self::Forwarding => "forward packets in the new network namespace",
             Self::Network => "create interfaces and rules in the new network namespace",
+            Self::OpenTun => "open /dev/net/tun, which links are shaped through",
+            Self::MakeTun => "make a TUN device, which links are shaped through",
         }
     }
 }
@@ -104,6 +92,7 @@ pub(super) fn explain(need: Need, error: Errno, settings: Settings) -> Missing {
     let creating = matches!(need, Need::UserNamespace | Need::Namespaces);
     let refused = matches!(error, Errno::EPERM | Errno::EACCES);
     let (why, enable) = match error {
+        _ if matches!(need, Need::OpenTun | Need::MakeTun) => without_tun(need, error, settings),
         Errno::EINVAL if creating => (
             "this kernel is built without namespaces",
             "use a kernel with CONFIG_USER_NS, CONFIG_PID_NS and CONFIG_NET_NS",
@@ -137,6 +126,36 @@ pub(super) fn explain(need: Need, error: Errno, settings: Settings) -> Missing {
     Missing { what: need.what().to_owned(), why: format!("{why} ({error})"), enable: enable.to_owned() }
 }
 
+/// The same for what the kernel refused while a network was made.
+pub(super) fn explain_network(need: Need, error: &NetworkError, settings: Settings) -> Missing {
+    let missing = explain(need, error.errno(), settings);
+    Missing { why: format!("{error}: {}", missing.why), ..missing }
+}
+
+/// Why there is no TUN device, and what gives one.
+fn without_tun(need: Need, error: Errno, settings: Settings) -> (&'static str, &'static str) {
+    match (need, error) {
+        (Need::OpenTun, Errno::ENOENT) => {
+            ("it does not exist", "sudo modprobe tun; for a container: docker run --device /dev/net/tun")
+        }
+        (_, Errno::ENODEV | Errno::ENXIO) => {
+            ("this kernel has no TUN devices", "sudo modprobe tun; else a kernel with CONFIG_TUN")
+        }
+        // The mode of a file does not stop root.
+        (Need::OpenTun, Errno::EACCES) if !settings.root => (
+            "it is closed to this user, while most distributions open it to everybody by a udev rule",
+            "sudo chmod 0666 /dev/net/tun; for good: the udev rule KERNEL==\"tun\", MODE=\"0666\"",
+        ),
+        (Need::OpenTun, Errno::EACCES | Errno::EPERM) => {
+            ("its container, or a security module, forbids the device", "docker run --device /dev/net/tun")
+        }
+        (Need::MakeTun, Errno::EACCES | Errno::EPERM) if settings.filtered => {
+            ("a seccomp filter forbids it, as in a container", CONTAINER)
+        }
+        _ => ("the kernel refused", "run where TUN devices are allowed (not in a restricted container)"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
@@ -164,6 +183,15 @@ mod tests {
     #[case(Need::Forwarding, Errno::EROFS, DOCKER, "systempaths=unconfined")]
     #[case(Need::Network, Errno::EOPNOTSUPP, UBUNTU, "modprobe veth")]
     #[case(Need::UserNamespace, Errno::EINVAL, UBUNTU, "CONFIG_USER_NS")]
+    #[case(Need::OpenTun, Errno::ENOENT, DOCKER, "--device /dev/net/tun")]
+    #[case(Need::OpenTun, Errno::ENOENT, DEBIAN, "sudo modprobe tun")]
+    #[case(Need::OpenTun, Errno::EACCES, UBUNTU, "sudo chmod 0666 /dev/net/tun")]
+    #[case(Need::OpenTun, Errno::EACCES, DOCKER, "--device /dev/net/tun")]
+    #[case(Need::OpenTun, Errno::EPERM, DOCKER, "--device /dev/net/tun")]
+    #[case(Need::OpenTun, Errno::ENXIO, UBUNTU, "CONFIG_TUN")]
+    #[case(Need::MakeTun, Errno::ENODEV, UBUNTU, "CONFIG_TUN")]
+    #[case(Need::MakeTun, Errno::EPERM, DOCKER, "seccomp=unconfined")]
+    #[case(Need::MakeTun, Errno::EPERM, UBUNTU, "where TUN devices are allowed")]
     fn the_way_out_is_named(
         #[case] need: Need,
         #[case] error: Errno,

@@ -5,6 +5,7 @@
 //! however it ends, the kernel ends every server and removes every interface.
 
 mod admin;
+mod audit;
 mod client_host;
 mod cluster;
 mod config;
@@ -14,23 +15,27 @@ mod join;
 mod missing;
 mod network;
 mod node;
+mod probe;
+mod readings;
 mod reaper;
 mod sandbox;
 mod server;
 mod spec;
 mod stage;
+mod tun_probe;
 mod user;
 
+pub use audit::audit;
 pub use client_host::ClientHost;
 pub use cluster::Lab;
 pub use config::{RESERVED, nodes_conf, redis_conf, reserved};
 pub use disturb::Disturbed;
 pub use error::LabError;
-pub use missing::Missing;
 pub use network::links::Disturbance;
 pub use network::probe::PROBE_PORT;
 pub use network::{NetworkError, ROUTER};
-pub use sandbox::{Sandbox, SandboxError, Stopper, enter_if_asked, probe};
+pub use probe::{probe, probe_shaping};
+pub use sandbox::{Sandbox, SandboxError, Stopper, enter_if_asked};
 pub use server::{Product, SERVER_VARIABLE, ServerBinary, ServerError, ServerVersion};
 pub use spec::{ClientSpec, NodeSpec};
 pub use stage::cancelled;

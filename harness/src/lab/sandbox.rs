@@ -7,7 +7,7 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -16,8 +16,9 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
 
-use super::missing::Missing;
+use super::probe::Tried;
 use super::stage::{self, Greeting};
+use crate::vocab::Missing;
 
 /// How long the lab may take to come to life. It takes about 20 ms; the bound is for a machine that swaps.
 const GREETING_BOUND: Duration = Duration::from_secs(30);
@@ -62,6 +63,16 @@ pub enum SandboxError {
     /// The lab said something else than it should.
     #[error("the lab began with `{0}`")]
     Garbled(String),
+}
+
+impl From<Greeting> for SandboxError {
+    /// Of a greeting that was not the one waited for.
+    fn from(greeting: Greeting) -> Self {
+        match greeting {
+            Greeting::Missing(missing) => missing.into(),
+            Greeting::Ready | Greeting::Tried(_) => Self::Garbled(format!("{greeting:?}")),
+        }
+    }
 }
 
 /// A running lab, seen from outside. Dropping it ends the lab, with every server and interface in it.
@@ -116,20 +127,31 @@ impl Sandbox {
     ///
     /// The request must be shorter than 128 KiB. `log` receives what the lab writes to standard error.
     pub fn spawn(request: &str, log: File) -> Result<Self, SandboxError> {
-        Self::start(Some(request), log.into())
+        match Self::start(Some(request), log.into())? {
+            (sandbox, Greeting::Ready) => Ok(sandbox),
+            // Dropping the sandbox ends what there is of the lab.
+            (_, other) => Err(other.into()),
+        }
     }
 
-    /// Without a request the lab only proves that it can be made.
-    fn start(request: Option<&str>, log: Stdio) -> Result<Self, SandboxError> {
+    /// Starts this binary again as a lab that only tries what it could do, and returns when that lab has ended.
+    pub(super) fn try_out() -> Result<Tried, SandboxError> {
+        match Self::start(None, Stdio::null())? {
+            (mut sandbox, Greeting::Tried(tried)) => {
+                sandbox.wait().map_err(SandboxError::Spawn)?;
+                Ok(tried)
+            }
+            (_, other) => Err(other.into()),
+        }
+    }
+
+    fn start(request: Option<&str>, log: Stdio) -> Result<(Self, Greeting), SandboxError> {
         if !PREPARED.load(Ordering::Relaxed) {
             return Err(SandboxError::NotPrepared);
         }
         let mut sandbox = Self::guarded(command(request, log)).map_err(SandboxError::Spawn)?;
-        // When this fails, dropping the sandbox ends what there is of the lab.
-        match sandbox.greeting()? {
-            Greeting::Ready => Ok(sandbox),
-            Greeting::Missing(missing) => Err(missing.into()),
-        }
+        let greeting = sandbox.greeting()?;
+        Ok((sandbox, greeting))
     }
 
     /// Starts the command from a thread that lives as long as the process: PDEATHSIG fires when the *thread* dies
@@ -197,25 +219,6 @@ impl Drop for Sandbox {
         let _ = self.wait();
         // A stopper may outlive the lab; the pipe need not.
         self.lifeline.lock().unwrap_or_else(PoisonError::into_inner).take();
-    }
-}
-
-/// Whether this machine can make a lab, found out by making one (about 30 ms); the answer is kept.
-///
-/// A binary whose `main()` does not begin with [`enter_if_asked`] cannot, and is told so.
-pub fn probe() -> Result<(), Missing> {
-    static ANSWER: OnceLock<Result<(), Missing>> = OnceLock::new();
-    ANSWER.get_or_init(try_probe).clone()
-}
-
-fn try_probe() -> Result<(), Missing> {
-    let end = Sandbox::start(None, Stdio::null()).and_then(|mut lab| lab.wait().map_err(SandboxError::Spawn));
-    match end {
-        Ok(_) => Ok(()),
-        Err(SandboxError::Missing(missing)) => Err(missing),
-        Err(error) => {
-            Err(Missing { what: "start a lab".to_owned(), why: error.to_string(), enable: "see the reason".to_owned() })
-        }
     }
 }
 

@@ -22,10 +22,12 @@ use nix::unistd::{getppid, setsid};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
-use super::missing::{Missing, Need, Settings, explain};
+use super::missing::{Need, Settings, explain, explain_network};
 use super::network;
+use super::probe::{self, Tried};
 use super::sandbox::OWN_PROGRAM;
 use super::user::{self, errno};
+use crate::vocab::Missing;
 
 /// Says which stage of a lab this process is; not set in any other process.
 pub(super) const STAGE: &str = "REDIS_HARNESS_LAB_STAGE";
@@ -49,6 +51,8 @@ const EXIT_NO_LAB: u8 = 4;
 pub(super) enum Greeting {
     /// The namespaces stand; all that follows is the lab's `main`'s own.
     Ready,
+    /// Nothing was asked for but to try what can be done; the lab ends.
+    Tried(Tried),
     /// They could not be made.
     Missing(Missing),
 }
@@ -171,13 +175,14 @@ fn stage_two(main: fn(&str) -> u8) -> Result<u8, Missing> {
     make_mounts().map_err(|error| explain(Need::Mounts, error, settings))?;
     write("/proc/sys/net/ipv4/ip_forward", "1").map_err(|error| explain(Need::Forwarding, error, settings))?;
     let network = if request.is_some() { network::prepare() } else { network::try_out() };
-    network.map_err(|error| {
-        let missing = explain(Need::Network, error.errno(), settings);
-        Missing { why: format!("{error}: {}", missing.why), ..missing }
-    })?;
+    network.map_err(|error| explain_network(Need::Network, &error, settings))?;
+    let Some(request) = request else {
+        // A creator that is gone does not want to know.
+        let _ = Greeting::Tried(probe::try_out(settings)).send();
+        return Ok(0);
+    };
     // A creator that is gone already is noticed by the thread below.
     let _ = Greeting::Ready.send();
-    let Some(request) = request else { return Ok(0) };
     let watcher = thread::Builder::new().name("lab-lifeline".to_owned()).spawn(hold_lifeline);
     if watcher.is_err() {
         return Ok(EXIT_NO_LAB);

@@ -3,6 +3,7 @@
 //! The only room that prints (`screen`); the rest of it makes text. It knows evidence, verdict and plan and nothing
 //! of the lab, so a finished run can be shown again from its directory.
 
+mod doctor;
 mod github;
 mod html;
 mod live;
@@ -16,6 +17,7 @@ mod words;
 #[cfg(test)]
 mod sample;
 
+pub use doctor::render_doctor;
 pub use github::{annotations, step_summary};
 pub use html::report_html;
 pub use live::{LiveView, ProgressLines};

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use super::Loaded;
 use crate::evidence::{Event, Evidence, EvidenceError, RunDirectory};
-use crate::lab::SandboxError;
+use crate::lab::{self, SandboxError};
 use crate::plan::Plan;
 use crate::present::{self, SnapshotError, SnapshotStatus, UpdatePolicy};
 use crate::run::{Cancel, Launch, RunError, launch};
@@ -81,6 +81,9 @@ pub fn execute(
     on_event: &mut dyn FnMut(&Event),
 ) -> Result<Executed, ExecuteError> {
     let Loaded { path, text, plan } = loaded;
+    if plan.needs_shaping() {
+        lab::probe_shaping().map_err(|missing| RunError::from(SandboxError::from(missing)))?;
+    }
     let directory = launch(Launch { plan, path, text, out: &settings.out }, cancel, on_event)?;
     let (evidence, verdict) = judge_directory(plan, &directory)?;
     let snapshot = match loaded.snapshots() {

@@ -1,12 +1,14 @@
 //! Where everything comes together: scenario files in, verdicts out; as a command and as tests.
 
 mod commands;
+mod doctor;
 mod execute;
 mod exit;
 mod files;
 mod trials;
 
 pub use commands::{RunOptions, check, explain, judge, list, run};
+pub use doctor::doctor;
 pub use execute::{ExecuteError, Executed, Settings, execute};
 pub use exit::Exit;
 pub use files::Loaded;

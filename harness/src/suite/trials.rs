@@ -1,5 +1,6 @@
 //! Scenarios as tests: one trial a file, found when the test runs.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -8,6 +9,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use super::execute::{Executed, Settings, execute};
 use super::{Loaded, files};
 use crate::lab::{self, ServerBinary};
+use crate::plan::Plan;
 use crate::present::{self, LiveView, ProgressLines, UpdatePolicy};
 use crate::run::{self, Cancel, Sharing, take_turn};
 
@@ -26,25 +28,57 @@ pub fn main(family: &str) -> ExitCode {
         }
     };
     // Asked for a list, too: nextest learns from it what is ignored, and takes an ignored trial that it runs for a pass.
-    let incapable = incapacity();
+    let candidates: Vec<_> = scenarios.iter().map(|path| Candidate::read(family, path)).collect();
     let required = std::env::var_os("REQUIRE_ALL").is_some_and(|value| value == "1");
-    if let Some(reason) = &incapable
-        && !required
-    {
-        present::print_error(&format!("{family}: every scenario is ignored: {reason}\n"));
+    if !required {
+        present::print_error(&ignored(&candidates));
     }
     let watch = arguments.nocapture;
-    let trials = scenarios.into_iter().map(|path| {
-        let name = format!("{family}::{}", path.file_stem().unwrap_or_default().to_string_lossy());
-        let reason = incapable.clone();
-        let ignored = reason.is_some() && !required;
-        Trial::test(name, move || match reason {
-            Some(reason) => Err(Failed::from(format!("this machine cannot run it: {reason}"))),
-            None => attempt(&path, watch),
-        })
-        .with_ignored_flag(ignored)
-    });
+    let trials = candidates.into_iter().map(|candidate| candidate.trial(required, watch));
     libtest_mimic::run(&arguments, trials.collect()).exit_code()
+}
+
+/// A scenario that is to be a trial.
+struct Candidate {
+    name: String,
+    loaded: Result<Loaded, String>,
+    /// Why this machine cannot run it.
+    incapable: Option<String>,
+}
+
+impl Candidate {
+    /// Of a file, which becomes a trial also when it has errors: one that fails.
+    fn read(family: &str, path: &Path) -> Self {
+        let loaded = Loaded::read(path, false);
+        let incapable = loaded.as_ref().ok().and_then(|loaded| incapacity(&loaded.plan));
+        Self {
+            name: format!("{family}::{}", path.file_stem().unwrap_or_default().to_string_lossy()),
+            loaded,
+            incapable,
+        }
+    }
+
+    fn trial(self, required: bool, watch: bool) -> Trial {
+        let Self { name, loaded, incapable } = self;
+        let ignored = incapable.is_some() && !required;
+        let run = move || match incapable {
+            Some(reason) => Err(Failed::from(format!("this machine cannot run it: {reason}"))),
+            None => attempt(&loaded?, watch),
+        };
+        Trial::test(name, run).with_ignored_flag(ignored)
+    }
+}
+
+/// Says which trials are ignored: a line for each reason.
+fn ignored(candidates: &[Candidate]) -> String {
+    let mut by_reason = BTreeMap::<&str, Vec<&str>>::new();
+    for candidate in candidates {
+        if let Some(reason) = &candidate.incapable {
+            by_reason.entry(reason).or_default().push(&candidate.name);
+        }
+    }
+    let line = |(reason, names): (&str, Vec<&str>)| format!("ignored: {}: {reason}\n", names.join(", "));
+    by_reason.into_iter().map(line).collect()
 }
 
 /// The scenarios of a family, from the nearest directory above this one that has them.
@@ -57,19 +91,27 @@ fn find_family(family: &str) -> Result<Vec<PathBuf>, String> {
     files::find(&[directory])
 }
 
-/// Why this machine can run no scenario at all; none if it can.
-fn incapacity() -> Option<String> {
-    let lab = lab::probe().err().map(|missing| missing.to_string());
-    lab.or_else(|| ServerBinary::find(None).err().map(|error| error.to_string()))
+/// Why this machine cannot run the scenario; none if it can.
+fn incapacity(plan: &Plan) -> Option<String> {
+    if let Err(missing) = lab::probe() {
+        return Some(missing.to_string());
+    }
+    if plan.needs_shaping()
+        && let Err(missing) = lab::probe_shaping()
+    {
+        return Some(missing.to_string());
+    }
+    // Most scenarios name no binary: the same one is meant by all nodes.
+    let binaries: BTreeSet<_> = plan.nodes.iter().map(|node| node.binary.as_deref()).collect();
+    binaries.into_iter().find_map(|binary| ServerBinary::find(binary).err()).map(|error| error.to_string())
 }
 
-fn attempt(path: &Path, watch: bool) -> Result<(), Failed> {
-    let loaded = Loaded::read(path, false)?;
+fn attempt(loaded: &Loaded, watch: bool) -> Result<(), Failed> {
     let _turn = take_turn(Sharing::of(&loaded.plan), &Cancel::default(), || {}).map_err(|error| error.to_string())?;
     let update = UpdatePolicy::from_environment(false).map_err(|error| error.to_string())?;
-    let settings = Settings { out: out_directory(path), update };
+    let settings = Settings { out: out_directory(&loaded.path), update };
     let mut view = LiveView::new(&loaded.plan, ProgressLines::Trouble, false);
-    let executed = execute(&loaded, &settings, &Cancel::default(), &mut |event| {
+    let executed = execute(loaded, &settings, &Cancel::default(), &mut |event| {
         if watch {
             present::print(&view.show(event));
         }

@@ -1,9 +1,10 @@
-//! The words every room shares: names, addresses, slots, roles, targets and instants. No I/O.
+//! The words every room shares: names, addresses, slots, roles, targets, instants, and what machines lack. No I/O.
 
 mod duration;
 mod host;
 mod link;
 mod links;
+mod machine;
 mod quantity;
 mod role;
 mod shape;
@@ -14,6 +15,7 @@ pub use duration::{Duration, Instant};
 pub use host::{Address, BUS_PORT_OFFSET, NodeId, NodeName, SERVER_PORT, shard_letters};
 pub use link::{CutBy, HostName, Link};
 pub use links::{Isolated, Links, Sides};
+pub use machine::{Assessment, Capability, Finding, Missing, Remedy};
 pub use quantity::{Percent, Size};
 pub use role::Role;
 pub use shape::{Rate, Shape};

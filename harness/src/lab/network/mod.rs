@@ -105,6 +105,14 @@ pub(super) fn prepare() -> Result<(), NetworkError> {
     block_on(async { loopback_up(&connect()?).await })
 }
 
+/// Brings up the interface of that name in the calling thread's namespace.
+pub(super) fn bring_up(name: &str) -> Result<(), NetworkError> {
+    block_on(async {
+        let up = LinkUnspec::new_with_name(name).up().build();
+        connect()?.link().change(up).execute().await.map_err(netlink(format!("bring up the interface {name}")))
+    })
+}
+
 /// Makes one of each kind of thing that a lab is made of.
 pub(super) fn try_out() -> Result<(), NetworkError> {
     prepare()?;

@@ -1,0 +1,57 @@
+//! `redis-harness doctor`: is this machine fit?
+
+use super::Exit;
+use crate::lab::{self, ServerBinary, ServerError};
+use crate::present;
+use crate::vocab::{Capability, Missing};
+
+/// `redis-harness doctor`: tries what scenarios need, audits the host, and changes nothing.
+///
+/// It passes when every scenario can run; what the audit advises does not count.
+pub fn doctor() -> Exit {
+    let capabilities = [raise_a_lab(), shape_links(), run_a_server()];
+    present::print(&present::render_doctor(&capabilities, &lab::audit(), present::output_has_colour()));
+    let is_fit = capabilities.iter().all(|capability| capability.answer.is_ok());
+    if is_fit { Exit::Pass } else { Exit::Inconclusive }
+}
+
+fn raise_a_lab() -> Capability {
+    Capability {
+        name: "raise a lab",
+        answer: lab::probe().map(|()| "hosts in namespaces of their own, links and rules between them".to_owned()),
+        without: "no scenario runs",
+    }
+}
+
+fn shape_links() -> Capability {
+    let untried = Missing {
+        what: "try it".to_owned(),
+        why: "there is no lab to try it in".to_owned(),
+        enable: "first what the lab needs, above".to_owned(),
+    };
+    let answer = lab::probe().map_err(|_| untried).and_then(|()| lab::probe_shaping());
+    Capability {
+        name: "shape links",
+        answer: answer.map(|()| "a TUN device in the lab's network".to_owned()),
+        without: "scenarios that delay, limit or lose packets are ignored; all others run",
+    }
+}
+
+fn run_a_server() -> Capability {
+    let found = ServerBinary::find(None);
+    Capability {
+        name: "run a server",
+        answer: found.map(|server| format!("{}, {}", server.version, server.path.display())).map_err(no_server),
+        without: "only scenarios that name a binary of their own run",
+    }
+}
+
+fn no_server(error: ServerError) -> Missing {
+    let why = match error {
+        ServerError::NoneFound => "no redis-server and no valkey-server is on PATH".to_owned(),
+        other => other.to_string(),
+    };
+    let enable =
+        "sudo apt-get install redis-server, or set REDIS_SERVER to the path of Redis 6.2 or later, or of Valkey";
+    Missing { what: "find a server that scenarios can run".to_owned(), why, enable: enable.to_owned() }
+}
