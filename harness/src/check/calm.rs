@@ -71,21 +71,26 @@ impl<'a> Views<'a> {
         self.0.insert(&record.node, (record.at, record.view.as_ref()));
     }
 
-    /// The latest of the highest epoch that says the cluster serves, else the latest of them all. On the wrong side of a
+    /// The latest of those that know most that says the cluster serves, else the latest of them all. On the wrong side of a
     /// partition nodes refuse to serve; a cluster that serves on the other side serves.
     fn serving(&self) -> Option<&'a NodeView> {
         let best = self.best()?;
         let seen = self.0.values().filter_map(|&(at, view)| view.map(|view| (at, view)));
-        let serving =
-            seen.filter(|(_, view)| view.current_epoch == best.current_epoch && view.state == ClusterState::Ok);
+        let serving = seen.filter(|(_, view)| known(view) == known(best) && view.state == ClusterState::Ok);
         Some(serving.max_by_key(|(at, _)| *at).map_or(best, |(_, view)| view))
     }
 
-    /// The view that knows most: of the highest epoch, and of those the latest. A paused node's last view is neither.
+    /// The view that knows most, and of those the latest. A paused node's last view is neither.
     fn best(&self) -> Option<&'a NodeView> {
         let seen = self.0.values().filter_map(|&(at, view)| view.map(|view| (at, view)));
-        seen.max_by_key(|(at, view)| (view.current_epoch, *at)).map(|(_, view)| view)
+        seen.max_by_key(|(at, view)| (known(view), *at)).map(|(_, view)| view)
     }
+}
+
+/// The newest configuration that a view knows of. Not the current epoch: a replica that asks for votes in vain, cut off from
+/// those who could give them, raises that and knows nothing new.
+fn known(view: &NodeView) -> u64 {
+    view.members.values().filter(|member| !member.slots.is_empty()).map(|member| member.epoch).max().unwrap_or(0)
 }
 
 /// The cluster as the node that knew most saw it at a moment; none if nobody had been asked yet.

@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::calm::Calm;
 use super::lag::Lags;
+use super::reach::Reaches;
 use super::schedule::Schedule;
 use super::takedown::{self, Takedown};
 use super::window::{During, Windows};
-use crate::evidence::{Evidence, Operation, OperationKind};
+use crate::evidence::{Evidence, Operation, OperationKind, Outcome};
 use crate::load::{Load, Pace};
 use crate::plan::Plan;
-use crate::vocab::{NodeName, Slot};
+use crate::vocab::{HostName, Instant, NodeName, Slot};
 
 /// A run to be judged.
 pub(crate) struct Case<'a> {
@@ -26,6 +27,8 @@ pub(crate) struct Case<'a> {
     pub(crate) windows: Windows,
     /// Every time a master that owned slots was taken down, in order.
     pub(crate) takedowns: Vec<Takedown>,
+    /// Who could reach whom.
+    pub(crate) reaches: Reaches,
     /// Each worker's operations, in the order it did them.
     pub(crate) workers: BTreeMap<Worker, Vec<&'a Operation>>,
     /// What each key of the history hashes to.
@@ -40,7 +43,8 @@ impl<'a> Case<'a> {
         let windows = Windows::with_calm(plan, evidence, &calm, &workers);
         let slots = KeySlots::of(&plan.loads, &evidence.history);
         let takedowns = takedown::find(plan, evidence, &slots);
-        Self { plan, evidence, calm, lags: Lags::of(evidence), windows, takedowns, workers, slots }
+        let (lags, reaches) = (Lags::of(evidence), Reaches::of(evidence));
+        Self { plan, evidence, calm, lags, windows, takedowns, reaches, workers, slots }
     }
 
     /// The clients' operations; the harness' own final read is none of them.
@@ -56,6 +60,42 @@ impl<'a> Case<'a> {
     /// The name of the node at an index of the plan.
     pub(crate) fn node_name(&self, index: Option<u16>) -> Option<&'a NodeName> {
         self.plan.nodes.get(usize::from(index?)).map(|node| &node.name)
+    }
+
+    /// The host that an operation's client is on.
+    pub(crate) fn client_host(&self, operation: &Operation) -> Option<HostName> {
+        self.plan.loads.get(usize::from(operation.load)).map(Load::host)
+    }
+
+    /// Whether an operation's client and a node had a connection at a moment.
+    pub(crate) fn could_ask(&self, operation: &Operation, node: &NodeName, at: Instant) -> bool {
+        let host = self.client_host(operation);
+        host.is_some_and(|host| self.reaches.at(at).connected(&host, &HostName::from(node)))
+    }
+
+    /// The writes to a failed master's slots by clients that were on its side when they learned the outcome, or still waited,
+    /// between the fault and its return.
+    pub(crate) fn writes_on_the_side_of<'t>(
+        &'t self,
+        takedown: &'t Takedown,
+    ) -> impl Iterator<Item = &'a Operation> + 't {
+        let end = takedown.end();
+        self.client_operations().filter(move |write| {
+            write.kind.writes()
+                && write.ended >= takedown.began
+                && write.intended < end
+                && self.slots.of_operation(write).is_some_and(|slot| takedown.slots.contains(slot))
+                && self.could_ask(write, &takedown.failed, write.ended.min(Instant(end.0.saturating_sub(1))))
+        })
+    }
+
+    /// The writes that a failed master acknowledged between the fault and its return, to clients on its side.
+    pub(crate) fn acknowledged_after<'t>(&'t self, takedown: &'t Takedown) -> impl Iterator<Item = &'a Operation> + 't {
+        self.writes_on_the_side_of(takedown).filter(|write| {
+            write.outcome == Outcome::Ok
+                && write.ended < takedown.end()
+                && self.node_name(write.node) == Some(&takedown.failed)
+        })
     }
 
     /// The key as it is in the server, such as `app:17`.

@@ -9,10 +9,14 @@ use super::finding::{self, Finding, Status};
 use super::takedown::{Blow, Takedown};
 use super::window::Window;
 use crate::evidence::{Operation, Outcome};
-use crate::vocab::{Duration, Instant};
+use crate::vocab::Duration;
 
-/// The time from the cut to the last write that a master without a majority acknowledged. What it acknowledges then is lost
-/// when the other side promotes a replica. (Redis documentation, "Redis Cluster specification": the node timeout bounds it.)
+/// The time from the cut to the last write that a master without a majority acknowledged to a client on its side. What it
+/// acknowledges then is lost when the other side promotes a replica. (Redis documentation, "Redis Cluster specification": the
+/// node timeout bounds it.)
+///
+/// It is met only if such a client went on asking after that last write and was not served: else nobody knows how long the
+/// master would have gone on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MinorityWrites {
@@ -32,42 +36,64 @@ struct CutOff<'a> {
     writes: u64,
     /// How long after the cut the last of them was acknowledged.
     nanos: u64,
+    /// Whether a client on its side asked again after that and was not served at once.
+    refused: bool,
+}
+
+impl CutOff<'_> {
+    fn status(&self, max: u64) -> Status {
+        match () {
+            () if self.nanos > max => Status::Fail,
+            () if self.writes == 0 || !self.refused => Status::Inconclusive,
+            () => Status::Pass,
+        }
+    }
+
+    fn note(&self) -> String {
+        let (took, name) = (finding::time(self.nanos), &self.takedown.failed);
+        match (self.writes, self.refused) {
+            // Whether it would have taken a write nobody knows: no client asked it.
+            (0, false) => format!("no write reached {name} after the cut: put a client on its side"),
+            (0, true) => format!("{name} acknowledged no write after the cut"),
+            (writes, true) => {
+                format!("{name} acknowledged {} up to {took} after the cut", finding::count(writes, "write"))
+            }
+            (writes, false) => format!(
+                "{name} acknowledged {} up to {took} after the cut, and was asked for no more before the links were healed \
+                 or the load ended",
+                finding::count(writes, "write")
+            ),
+        }
+    }
 }
 
 impl MinorityWrites {
     /// Every master that was cut off; the worst of them counts.
     pub(crate) fn judge(self, case: &Case<'_>) -> Finding {
         let limit = finding::time(self.max.as_nanos());
-        let cut = case.takedowns.iter().filter(|takedown| takedown.fault == Blow::Partition);
-        let windows: Vec<_> = cut.map(|takedown| window(case, takedown)).collect();
-        let writes = windows.iter().map(|window| window.writes).sum();
+        let windows: Vec<_> = cut_off(case).collect();
         let Some(worst) = windows.iter().max_by_key(|window| window.nanos) else {
             return Finding::nothing(&self, limit, "no master was cut off from the majority");
         };
-        // Whether it would have taken a write nobody knows: no client asked it.
-        if windows.iter().any(|window| window.writes == 0) {
-            let idle = windows.iter().find(|window| window.writes == 0).map(|window| window.takedown);
-            let name = idle.map(|takedown| takedown.failed.to_string()).unwrap_or_default();
-            let doubt = format!("no write reached {name} after the cut: put a client on its side");
-            return Finding::nothing(&self, limit, doubt);
-        }
-        let note = windows.iter().map(|window| {
-            let (took, name) = (finding::time(window.nanos), &window.takedown.failed);
-            format!("{name} acknowledged {} up to {took} after the cut", finding::count(window.writes, "write"))
-        });
+        let statuses: Vec<_> = windows.iter().map(|window| window.status(self.max.as_nanos())).collect();
+        let has = |status| statuses.contains(&status);
+        let writes = windows.iter().map(|window| window.writes).sum();
         Finding {
-            status: if worst.nanos <= self.max.as_nanos() { Status::Pass } else { Status::Fail },
-            measured: finding::time(worst.nanos),
+            status: match () {
+                () if has(Status::Fail) => Status::Fail,
+                () if has(Status::Inconclusive) => Status::Inconclusive,
+                () => Status::Pass,
+            },
+            measured: if writes == 0 { "-".to_owned() } else { finding::time(worst.nanos) },
             samples: writes,
-            note: finding::note(note),
+            note: finding::note(windows.iter().map(CutOff::note)),
             ..Finding::nothing(&self, limit, "")
         }
     }
 
     /// A miss is excused if for every master that took too long the machine lost as much, in the seconds that it lasted.
     pub(crate) fn excuse(self, case: &Case<'_>) -> Option<String> {
-        let cut = case.takedowns.iter().filter(|takedown| takedown.fault == Blow::Partition);
-        let late = cut.map(|takedown| window(case, takedown)).filter_map(|window| {
+        let late = cut_off(case).filter_map(|window| {
             let excess = window.nanos.checked_sub(self.max.as_nanos()).filter(|excess| *excess > 0)?;
             let start = window.takedown.began;
             Some((Window { start, end: start.plus_nanos(window.nanos) }, excess))
@@ -77,15 +103,18 @@ impl MinorityWrites {
     }
 }
 
-fn window<'a>(case: &Case<'_>, takedown: &'a Takedown) -> CutOff<'a> {
-    let healed = takedown.returned.unwrap_or(Instant(u64::MAX)).min(takedown.until);
-    let acknowledged = |write: &&Operation| {
-        write.kind.writes()
-            && write.outcome == Outcome::Ok
-            && (takedown.began..healed).contains(&write.ended)
-            && case.node_name(write.node) == Some(&takedown.failed)
-    };
-    let ends: Vec<_> = case.client_operations().filter(acknowledged).map(|write| write.ended).collect();
-    let last = ends.iter().max().map_or(0, |last| last.nanos_since(takedown.began));
-    CutOff { takedown, writes: ends.len() as u64, nanos: last }
+fn cut_off<'t>(case: &'t Case<'_>) -> impl Iterator<Item = CutOff<'t>> {
+    let cut = case.takedowns.iter().filter(|takedown| takedown.fault == Blow::Partition);
+    cut.map(|takedown| {
+        let ends: Vec<_> = case.acknowledged_after(takedown).map(|write| write.ended).collect();
+        let last = ends.iter().max().copied().unwrap_or(takedown.began);
+        // Who waits while the links are healed and is then served at the first attempt was not refused.
+        let refused = |write: &Operation| write.ended > last && (write.outcome != Outcome::Ok || write.attempts > 1);
+        CutOff {
+            takedown,
+            writes: ends.len() as u64,
+            nanos: last.nanos_since(takedown.began),
+            refused: case.writes_on_the_side_of(takedown).any(refused),
+        }
+    })
 }

@@ -4,11 +4,15 @@ mod calm;
 pub(crate) mod case;
 mod error_rate;
 mod failover;
+mod fall;
 pub(crate) mod finding;
 pub(crate) mod lag;
 mod latency;
 mod lost_writes;
 mod minority_writes;
+#[cfg(test)]
+mod partition_tests;
+pub(crate) mod reach;
 pub(crate) mod samples;
 pub(crate) mod schedule;
 pub(crate) mod takedown;

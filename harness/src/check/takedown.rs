@@ -5,7 +5,8 @@ use std::fmt;
 
 use super::calm::view_at;
 use super::case::KeySlots;
-use crate::evidence::{Evidence, FaultKind, LogEvent, LogRecord, Operation, Outcome, Reach, What};
+use super::fall;
+use crate::evidence::{Evidence, FaultKind, LogEvent, LogRecord, Operation, Outcome, What};
 use crate::plan::Plan;
 use crate::vocab::{Instant, NodeName, Role, SlotSet};
 
@@ -29,6 +30,8 @@ pub(crate) struct Takedown {
     pub(crate) slots: SlotSet,
     /// Its replicas at that moment.
     pub(crate) replicas: Vec<NodeName>,
+    /// The nodes that had connections to a majority of the masters then. What the others believe decides nothing.
+    pub(crate) majority: BTreeSet<NodeName>,
     /// Who took its slots over, and when.
     pub(crate) promotion: Option<Promotion>,
     /// The first write to its slots that another node acknowledged.
@@ -83,6 +86,16 @@ impl Takedown {
         (latest > self.began && record.logged < self.until).then(|| record.logged.max(self.began))
     }
 
+    /// When the master came back, or was taken down again.
+    pub(crate) fn end(&self) -> Instant {
+        self.returned.map_or(self.until, |returned| returned.min(self.until))
+    }
+
+    /// Whether a node's word counts in this failover: it is another one, on the majority's side.
+    pub(crate) fn is_witness(&self, node: &NodeName) -> bool {
+        *node != self.failed && self.majority.contains(node)
+    }
+
     /// Nanoseconds from the fault to the first write that the successor acknowledged.
     pub(crate) fn nanos(&self) -> Option<u64> {
         self.first_write.map(|write| write.ended.nanos_since(self.began))
@@ -91,7 +104,7 @@ impl Takedown {
 
 /// Finds every takedown in the evidence, in order.
 pub(crate) fn find(plan: &Plan, evidence: &Evidence, slots: &KeySlots) -> Vec<Takedown> {
-    let mut takedowns = from_faults(plan, evidence);
+    let mut takedowns = fall::takedowns(plan, evidence);
     for index in 0..takedowns.len() {
         let (before, rest) = takedowns.split_at_mut(index + 1);
         let takedown = &mut before[index];
@@ -102,113 +115,6 @@ pub(crate) fn find(plan: &Plan, evidence: &Evidence, slots: &KeySlots) -> Vec<Ta
         takedown.first_write = first_write(plan, evidence, slots, takedown);
     }
     takedowns
-}
-
-fn from_faults(plan: &Plan, evidence: &Evidence) -> Vec<Takedown> {
-    let mut blows: Vec<_> = evidence.events.iter().filter(|event| began(&event.what).is_some()).collect();
-    blows.sort_by_key(|event| began(&event.what));
-    let mut fall = Fall { plan, evidence, takedowns: Vec::new(), down: BTreeSet::new(), cut: BTreeSet::new() };
-    let mut reach = Reach::default();
-    for event in blows {
-        match &event.what {
-            What::Fault { fault, node, began, .. } => fall.fault(*fault, node, *began),
-            What::Network(change) => {
-                let before = reach.clone();
-                reach.apply(change);
-                fall.network(&before, &reach, change.began);
-            }
-            _ => {}
-        }
-    }
-    fall.takedowns
-}
-
-/// When a fault or a change of links began.
-fn began(what: &What) -> Option<Instant> {
-    match what {
-        What::Fault { began, .. } => Some(*began),
-        What::Network(change) => Some(change.began),
-        _ => None,
-    }
-}
-
-/// Follows who is down and who is cut off, from blow to blow.
-struct Fall<'a> {
-    plan: &'a Plan,
-    evidence: &'a Evidence,
-    takedowns: Vec<Takedown>,
-    down: BTreeSet<&'a NodeName>,
-    cut: BTreeSet<&'a NodeName>,
-}
-
-impl<'a> Fall<'a> {
-    fn fault(&mut self, fault: FaultKind, node: &'a NodeName, began: Instant) {
-        if fault.takes_down() {
-            // Killing a node that is paused or cut off already interrupts nobody a second time.
-            if self.down.insert(node) && !self.cut.contains(node) {
-                self.takedowns.extend(takedown(self.plan, self.evidence, node, Blow::Fault(fault), began));
-            }
-        } else if matches!(fault, FaultKind::Resume | FaultKind::Start)
-            && self.down.remove(node)
-            && !self.cut.contains(node)
-        {
-            self.returned(node, began);
-        }
-    }
-
-    fn network(&mut self, before: &Reach, after: &Reach, began: Instant) {
-        let Some(view) = view_at(self.evidence, began) else { return };
-        let owners: Vec<_> = view.members.iter().filter(|(_, member)| !member.slots.is_empty()).map(|o| o.0).collect();
-        let has_quorum = |node: &NodeName, reach: &Reach| {
-            let reached =
-                owners.iter().filter(|owner| !self.down.contains(*owner) && reach.nodes_connected(node, owner));
-            reached.count() * 2 > owners.len()
-        };
-        let plan = self.plan;
-        let nodes: Vec<_> = plan.nodes.iter().map(|node| &node.name).collect();
-        let lost = |node: &&&NodeName| owners.contains(*node) && has_quorum(node, before) && !has_quorum(node, after);
-        let lost: Vec<_> = nodes.iter().filter(lost).copied().collect();
-        let back: Vec<_> = self.cut.iter().filter(|node| has_quorum(node, after)).copied().collect();
-        for node in lost {
-            if self.cut.insert(node) && !self.down.contains(node) {
-                self.takedowns.extend(takedown(plan, self.evidence, node, Blow::Partition, began));
-            }
-        }
-        for node in back {
-            if self.cut.remove(node) && !self.down.contains(node) {
-                self.returned(node, began);
-            }
-        }
-    }
-
-    fn returned(&mut self, node: &NodeName, at: Instant) {
-        if let Some(takedown) = self.takedowns.iter_mut().rev().find(|takedown| takedown.failed == *node) {
-            takedown.returned.get_or_insert(at);
-        }
-    }
-}
-
-/// What the node owned at that moment, from what the nodes said then and not only from the plan; none if nothing.
-fn takedown(plan: &Plan, evidence: &Evidence, node: &NodeName, fault: Blow, began: Instant) -> Option<Takedown> {
-    let (slots, replicas): (_, Vec<_>) = if let Some(view) = view_at(evidence, began) {
-        let member = view.members.get(node)?;
-        let replicas = view.members.iter().filter(|(_, other)| other.master.as_ref() == Some(node));
-        (member.slots.clone(), replicas.map(|(name, _)| name.clone()).collect())
-    } else {
-        let replicas = plan.nodes.iter().filter(|other| other.master.as_ref() == Some(node));
-        (plan.node(node)?.slots.clone(), replicas.map(|other| other.name.clone()).collect())
-    };
-    (!slots.is_empty()).then(|| Takedown {
-        failed: node.clone(),
-        fault,
-        began,
-        until: Instant(u64::MAX),
-        returned: None,
-        slots,
-        replicas,
-        promotion: None,
-        first_write: None,
-    })
 }
 
 fn promotion(plan: &Plan, evidence: &Evidence, takedown: &Takedown) -> Option<Promotion> {

@@ -8,9 +8,14 @@ use super::case::Case;
 use super::finding::{self, Finding, Status};
 use super::window::Window;
 use crate::evidence::{Operation, Outcome};
+use crate::load::Load;
 use crate::vocab::{Duration, Instant};
 
 /// The longest time in which a shard's slots had operations waiting and none of them ended ok.
+///
+/// In a partition the cluster owes service to whoever reaches a majority of the masters. Operations of a client host that did
+/// not, at any moment of theirs, are left out: that they waited is what the scenario asked for, and what a master without a
+/// majority acknowledged to them is no service. Where nobody else asked meanwhile, nothing can be said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Unavailability {
@@ -28,7 +33,7 @@ impl Unavailability {
     /// A shard is the slots that one master owned at the start, whoever owns them later.
     pub(crate) fn judge(&self, case: &Case<'_>) -> Finding {
         let limit = finding::limit(self.max);
-        let shards = by_shard(case);
+        let (shards, left_out) = by_shard(case);
         let samples: usize = shards.iter().map(|(_, operations)| operations.len()).sum();
         if samples == 0 {
             return Finding::nothing(self, limit, "no operation was done on any shard");
@@ -44,9 +49,10 @@ impl Unavailability {
         let max = self.max.as_nanos();
         let idle: Vec<_> =
             shards.iter().filter(|(_, operations)| operations.is_empty()).map(|(shard, _)| shard).collect();
+        let unasked = unasked(case, &shards, &left_out);
         let status = match () {
             () if worst.nanos() > max => Status::Fail,
-            () if widest > max || !idle.is_empty() => Status::Inconclusive,
+            () if widest > max || !idle.is_empty() || unasked.is_some() => Status::Inconclusive,
             () => Status::Pass,
         };
         let notes = [
@@ -60,6 +66,8 @@ impl Unavailability {
                 String::new()
             },
             idle.first().map_or_else(String::new, |shard| format!("{shard} saw no operation")),
+            left_out_in_words(&left_out),
+            unasked.unwrap_or_default(),
         ];
         Finding {
             status,
@@ -75,7 +83,7 @@ impl Unavailability {
     /// A miss is excused if in the seconds of every gap over the limit the machine lost as much as the gap is too long.
     pub(crate) fn excuse(&self, case: &Case<'_>) -> Option<String> {
         let max = self.max.as_nanos();
-        let over = by_shard(case).into_iter().flat_map(|(_, operations)| gaps(&operations, max).over);
+        let over = by_shard(case).0.into_iter().flat_map(|(_, operations)| gaps(&operations, max).over);
         let explain = |gap: Gap| case.lags.explain(Window { start: gap.from, end: gap.to }, gap.nanos() - max);
         let excuses: Option<Vec<_>> = over.map(explain).collect();
         excuses.map(|excuses| finding::note(excuses.into_iter().take(EXCUSES_MAX))).filter(|note| !note.is_empty())
@@ -85,18 +93,54 @@ impl Unavailability {
 /// So many gaps' excuses are told.
 const EXCUSES_MAX: usize = 3;
 
-/// Each shard in words, and the operations on its slots.
-fn by_shard<'a>(case: &Case<'a>) -> Vec<(String, Vec<&'a Operation>)> {
+/// A shard in words, and operations on its slots.
+type Shard<'a> = (String, Vec<&'a Operation>);
+
+/// Every shard with its operations; and once more with those of clients that did not reach a majority, which are left out.
+fn by_shard<'a>(case: &Case<'a>) -> (Vec<Shard<'a>>, Vec<Shard<'a>>) {
     let owners: Vec<_> = case.plan.nodes.iter().filter(|node| !node.slots.is_empty()).collect();
-    let mut shards: Vec<_> =
+    let mut shards: Vec<Shard<'_>> =
         owners.iter().map(|owner| (format!("{}'s slots {}", owner.name, owner.slots), Vec::new())).collect();
+    let mut left_out = shards.clone();
+    let cut_off = cut_off(case);
     for operation in case.client_operations() {
         let Some(slot) = case.slots.of_operation(operation) else { continue };
+        let is_cut_off = cut_off.get(usize::from(operation.load)).is_some_and(|cut_off| touches(cut_off, operation));
+        let shards = if is_cut_off { &mut left_out } else { &mut shards };
         if let Some(shard) = owners.iter().position(|owner| owner.slots.contains(slot)) {
             shards[shard].1.push(operation);
         }
     }
-    shards
+    (shards, left_out)
+}
+
+/// When the host of each load reached no majority of the masters.
+fn cut_off(case: &Case<'_>) -> Vec<Vec<Window>> {
+    let hosts = case.plan.loads.iter().map(Load::host);
+    hosts.map(|host| case.reaches.without_majority(case.plan, case.evidence, &host)).collect()
+}
+
+fn touches(stretches: &[Window], operation: &Operation) -> bool {
+    stretches.iter().any(|stretch| operation.intended < stretch.end && stretch.start <= operation.ended)
+}
+
+fn left_out_in_words(left_out: &[Shard<'_>]) -> String {
+    let count: usize = left_out.iter().map(|(_, operations)| operations.len()).sum();
+    let operations = finding::count(count as u64, "operation");
+    if count == 0 { String::new() } else { format!("without {operations} of clients cut off from the majority") }
+}
+
+/// A shard that, while some client was cut off, only clients in that position asked for anything.
+fn unasked(case: &Case<'_>, shards: &[Shard<'_>], left_out: &[Shard<'_>]) -> Option<String> {
+    let stretches: Vec<_> = cut_off(case).into_iter().flatten().collect();
+    let found = shards.iter().zip(left_out).find_map(|((shard, operations), (_, left_out))| {
+        let asked = |by: &[&Operation], stretch: Window| by.iter().any(|operation| touches(&[stretch], operation));
+        let unasked = stretches.iter().find(|stretch| asked(left_out, **stretch) && !asked(operations, **stretch));
+        unasked.map(|stretch| (shard, stretch))
+    });
+    found.map(|(shard, stretch)| {
+        format!("from {} on only clients cut off from the majority asked for {shard}", stretch.start)
+    })
 }
 
 /// A time in which operations were waiting and none ended ok.

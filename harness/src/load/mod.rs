@@ -29,4 +29,5 @@ pub use driver::{LoadDone, LoadTask, LoadsDone, RunningLoads};
 pub use error::LoadError;
 pub use final_read::final_read;
 pub use op::Op;
+pub use shared::MAP_REFRESH;
 pub use spec::{Client, Keys, Load, Pace};

@@ -11,10 +11,10 @@ use super::tally::Tally;
 use super::{Load, LoadTask};
 use crate::evidence::{Clock, ErrorKind, LoadIndex, Operation};
 use crate::lab::ClientHost;
-use crate::vocab::Instant;
+use crate::vocab::{Duration, Instant};
 
 /// A client asks who owns what at most this often, so that a failing cluster is not asked to death.
-const REFRESH_NANOS_MIN: u64 = 50_000_000;
+pub const MAP_REFRESH: Duration = Duration::from_millis(50);
 
 /// What the workers of one load share.
 pub(crate) struct Shared {
@@ -82,7 +82,7 @@ impl Shared {
     /// Begins to ask who owns what, unless that goes on already or was done just now.
     pub(crate) fn refresh(self: &Rc<Self>, first: Option<RouteIndex>) {
         let now = self.clock.now();
-        let lately = self.refreshed.get().is_some_and(|at| now.nanos_since(at) < REFRESH_NANOS_MIN);
+        let lately = self.refreshed.get().is_some_and(|at| now.nanos_since(at) < MAP_REFRESH.as_nanos());
         if !lately && !self.refreshing.replace(true) {
             let shared = Rc::clone(self);
             tokio::task::spawn_local(async move {

@@ -6,10 +6,10 @@ use super::implicit;
 use super::types::Assumption;
 use crate::check::samples::quantile;
 use crate::check::schedule::{self, Schedule, scheduled};
-use crate::check::takedown::Takedown;
+use crate::check::takedown::{Blow, Takedown};
 use crate::check::window::{Window, load_window};
 use crate::check::{Case, During, Slo, finding};
-use crate::evidence::{ErrorKind, NetworkChange, Operation, Outcome, What};
+use crate::evidence::{ErrorKind, LinkChange, NetworkChange, Operation, Outcome, What};
 use crate::load::{Load, Op, Pace};
 use crate::scenario::Step;
 use crate::vocab::Instant;
@@ -236,8 +236,9 @@ fn faults_happened(case: &Case<'_>) -> Assumption {
         if let What::Fault { step: Some(step), fault, node, proof, .. } = &event.what {
             proofs.entry(*step).or_default().push((format!("{fault} {node}"), proof.is_some()));
         }
-        if let What::Network(NetworkChange { step: Some(step), name, proof, .. }) = &event.what {
-            proofs.entry(*step).or_default().push((format!("what was done to the links of `{name}`"), proof.is_some()));
+        if let What::Network(change @ NetworkChange { step: Some(step), .. }) = &event.what {
+            let proved = change.proof.is_some() && !change.links.is_empty();
+            proofs.entry(*step).or_default().push((network_in_words(change), proved));
         }
     }
     let reached = |index: usize| {
@@ -258,6 +259,16 @@ fn faults_happened(case: &Case<'_>) -> Assumption {
     assume("every fault really happened", wrong.is_none(), detail)
 }
 
+/// `the cut of 6 links (partition-1)`.
+fn network_in_words(change: &NetworkChange) -> String {
+    let done = match change.change {
+        LinkChange::Cut(_) => "cut",
+        LinkChange::Shape(_) => "shaping",
+        LinkChange::HealCut | LinkChange::HealShape => "healing",
+    };
+    format!("the {done} of {} ({})", finding::count(change.links.len() as u64, "link"), change.name)
+}
+
 fn timeline_done(case: &Case<'_>) -> Assumption {
     let missed = case.evidence.events.iter().find_map(|event| match event.what {
         What::UntilMissed { step, .. } => Some(step),
@@ -276,7 +287,8 @@ fn timeline_done(case: &Case<'_>) -> Assumption {
     assume("every step of the timeline was done", open.is_none(), detail)
 }
 
-/// Whether each fault hit a master while it acknowledged writes. A run in which nothing was at risk proves nothing.
+/// Whether each fault hit a master while it acknowledged writes, or cut it off and it went on acknowledging them. A run in which
+/// nothing was at risk proves nothing.
 fn writes_in_flight(case: &Case<'_>) -> Assumption {
     let judged: Vec<_> = case.takedowns.iter().map(|takedown| at_risk(case, takedown)).collect();
     let holds = judged.iter().all(|(holds, _)| *holds);
@@ -295,10 +307,16 @@ fn at_risk(case: &Case<'_>, takedown: &Takedown) -> (bool, String) {
     };
     let failed = &takedown.failed;
     if running {
-        let writes = acknowledged(&|write| {
+        let before = acknowledged(&|write| {
             takedown.began.nanos_since(write.ended) <= DANGEROUS_NANOS && case.node_name(write.node) == Some(failed)
         });
-        (writes > 0, format!("{failed} acknowledged {} in the second before", finding::count(writes, "write")))
+        let after = case.acknowledged_after(takedown).count() as u64;
+        let text = format!("{failed} acknowledged {} in the second before", finding::count(before, "write"));
+        match takedown.fault {
+            Blow::Partition if after > 0 => (true, format!("{text} it was cut off, and {after} after that")),
+            Blow::Partition => (before > 0, format!("{text} it was cut off")),
+            Blow::Fault(_) => (before > 0, text),
+        }
     } else {
         let writes =
             acknowledged(&|write| case.slots.of_operation(write).is_some_and(|slot| takedown.slots.contains(slot)));
@@ -310,7 +328,7 @@ fn at_risk(case: &Case<'_>, takedown: &Takedown) -> (bool, String) {
 }
 
 /// A run that ends unsettled did not get over its faults, whatever its figures say; and what is read from a cluster in
-/// motion proves no loss.
+/// motion proves no loss. Settled means little where a fault may still last: the nodes need a node timeout to notice a cut.
 fn settled_for_final_read(case: &Case<'_>) -> Assumption {
     let assumed = SETTLED_AT_END;
     let events = &case.evidence.events;
@@ -327,11 +345,24 @@ fn settled_for_final_read(case: &Case<'_>) -> Assumption {
     };
     let before = events[..began].iter().rev().find_map(|event| unrest(&event.what));
     let meanwhile = events[began..read].iter().find_map(|event| unrest(&event.what).flatten());
+    let unhealed = events[..read].iter().find_map(|event| unproved_healing(&event.what));
     match (before, meanwhile) {
+        _ if unhealed.is_some() => assume(assumed, false, format!("nothing proves {}", unhealed.unwrap_or_default())),
         (None, _) => assume(assumed, false, "it never settled"),
         (Some(Some(reason)), _) => assume(assumed, false, reason),
         (Some(None), Some(reason)) => assume(assumed, false, format!("while it was read: {reason}")),
         (Some(None), None) => assume(assumed, true, format!("read at {}", events[read].at)),
+    }
+}
+
+/// What the harness itself healed at the end, if nothing proves it. Steps are judged by [`faults_happened`].
+fn unproved_healing(what: &What) -> Option<String> {
+    match what {
+        What::Fault { step: None, fault, node, proof: None, .. } => Some(format!("{fault} {node} at the end")),
+        What::Network(change @ NetworkChange { step: None, proof: None, .. }) => {
+            Some(format!("{} at the end", network_in_words(change)))
+        }
+        _ => None,
     }
 }
 

@@ -2,8 +2,9 @@
 
 use super::types::{FailoverReport, Phase, PhaseTime};
 use crate::check::Case;
-use crate::check::takedown::{Promotion, Takedown};
-use crate::evidence::{Health, LogEvent, LogRecord, What};
+use crate::check::takedown::{Blow, Promotion, Takedown};
+use crate::evidence::{FaultKind, Health, LogEvent, LogRecord, What};
+use crate::load::MAP_REFRESH;
 use crate::vocab::{Instant, NodeName};
 
 /// One report for each time a master that owned slots was taken down.
@@ -49,17 +50,22 @@ impl Reporter<'_> {
         PhaseTime { phase, at, source, bound_by: self.bound_by(phase) }
     }
 
+    /// In a partition only the word of the majority's side leads to a failover; see [`Takedown::is_witness`].
     fn pfail(&self) -> Option<Seen> {
         let about = &self.takedown.failed;
-        let logged =
-            self.first_log(|record| matches!(&record.says, LogEvent::PossiblyFailing { about: a } if a == about));
+        let logged = self.first_log(|record| {
+            let says = matches!(&record.says, LogEvent::PossiblyFailing { about: a } if a == about);
+            says && self.takedown.is_witness(&record.node)
+        });
         log_and_view(logged, self.first_view(Health::Pfail))
     }
 
     fn fail(&self) -> Option<Seen> {
         let failed = &self.takedown.failed;
         let logged = self.first_log(|record| match &record.says {
-            LogEvent::MarkedFailing { about } | LogEvent::ToldFailing { about, .. } => about == failed,
+            LogEvent::MarkedFailing { about } | LogEvent::ToldFailing { about, .. } => {
+                about == failed && self.takedown.is_witness(&record.node)
+            }
             _ => false,
         });
         log_and_view(logged, self.first_view(Health::Fail))
@@ -96,7 +102,8 @@ impl Reporter<'_> {
         let promoted = self.takedown.promotion.as_ref()?.at()?;
         let mut settled = self.case.evidence.events.iter().filter(|event| matches!(event.what, What::Settled));
         let first = settled.find(|event| event.at >= promoted && self.takedown.covers(event.at))?;
-        Some((first.at, "every view".to_owned()))
+        let whole = self.case.reaches.at(first.at).is_whole();
+        Some((first.at, if whole { "every view" } else { "every view, side by side" }.to_owned()))
     }
 
     /// The lines of this failover's time that are wanted: when, and whose log.
@@ -111,12 +118,12 @@ impl Reporter<'_> {
         self.logs(wanted).min_by_key(|(at, _)| *at)
     }
 
-    /// The first view of another node that flags the master so.
+    /// The first view of a node on the majority's side that flags the master so.
     fn first_view(&self, health: Health) -> Option<(Instant, NodeName)> {
         let failed = &self.takedown.failed;
         let flags = self.case.evidence.topology.iter().filter(|record| {
             let member = record.view.as_ref().and_then(|view| view.members.get(failed));
-            record.node != *failed
+            self.takedown.is_witness(&record.node)
                 && self.takedown.covers(record.at)
                 && member.is_some_and(|member| member.health == health)
         });
@@ -147,9 +154,22 @@ impl Reporter<'_> {
         servers.iter().any(|server| Some(&server.node) == successor && server.version.starts_with(version))
     }
 
+    /// A silent master keeps an attempt for as long as its client waits; one that is gone, or links that reject, refuse it.
     fn bound_of_first_write(&self) -> String {
-        let waits = self.case.plan.loads.iter().map(|load| load.client.retry_wait).max();
-        waits.map_or_else(String::new, |wait| format!("the client's retry_wait {wait}"))
+        let first = self.takedown.first_write.map(|write| usize::from(write.load));
+        let loads = self.case.plan.loads.iter().enumerate();
+        // Without a first write any of them might have been the one.
+        let clients = loads.filter(|(index, _)| first.is_none_or(|first| first == *index)).map(|(_, load)| load.client);
+        let Some((timeout, retry)) = clients.map(|client| (client.timeout, client.retry_wait)).max() else {
+            return String::new();
+        };
+        let look = format!("its next look at the map <= {MAP_REFRESH}");
+        match self.takedown.fault {
+            Blow::Fault(FaultKind::Pause) | Blow::Partition => {
+                format!("the client's timeout {timeout}, retry_wait {retry} and {look}")
+            }
+            Blow::Fault(_) => format!("the client's retry_wait {retry} and {look}"),
+        }
     }
 }
 

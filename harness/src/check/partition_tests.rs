@@ -1,0 +1,404 @@
+//! What the checks make of partitions.
+
+use rstest::rstest;
+
+use super::takedown::{Blow, Takedown};
+use super::testing::{LOAD_STARTS, Story, load, ms};
+use super::*;
+use crate::evidence::{FaultKind, LinkChange, Operation, Outcome as Ended};
+use crate::vocab::{CutBy, Instant, Link, NodeName, Shape};
+
+/// A second load `inside` whose client host goes with whom a test says; its operations are the load 1's.
+fn with_inside() -> Story {
+    let mut story = Story::new();
+    story.plan.loads.push(crate::load::Load { prefix: Some("app:".to_owned()), ..load("inside") });
+    let plan = story.plan.clone();
+    let mut story = Story::formed();
+    story.plan = plan;
+    story
+}
+
+/// A write of the client `inside` on A's slots: from, to, the attempts, and who acknowledged it.
+fn inside(story: &mut Story, from: u64, to: u64, attempts: u16, by: Option<u16>) {
+    let key = story.key_of("A");
+    story.write(from, key, |write| {
+        (write.load, write.ended, write.attempts, write.node) = (1, Instant::from_millis(to), attempts, by);
+        write.outcome = if by.is_some() { Ended::Ok } else { Ended::Unknown };
+    });
+}
+
+fn takedowns(story: &Story) -> Vec<Takedown> {
+    story.case().takedowns
+}
+
+/// Who was taken down, how, when, and when it returned, in milliseconds.
+fn told(story: &Story) -> Vec<(String, String, u64, Option<u64>)> {
+    let millis = |at: Instant| at.0 / 1_000_000;
+    let told = takedowns(story).into_iter().map(|takedown| {
+        let returned = takedown.returned.map(millis);
+        (takedown.failed.to_string(), takedown.fault.to_string(), millis(takedown.began), returned)
+    });
+    told.collect()
+}
+
+fn split(ones: &[&str], others: &[&str]) -> Vec<Link> {
+    let pairs = ones.iter().flat_map(|one| others.iter().map(move |other| Link::new(*one, *other)));
+    pairs.flat_map(|link| [link.reversed(), link]).collect()
+}
+
+const CUT: LinkChange = LinkChange::Cut(CutBy::Drop);
+
+#[test]
+fn an_isolated_master_is_replaced_and_comes_back() {
+    let mut story = Story::formed();
+    story.run(LOAD_STARTS, 3_000);
+    story.isolate(3_000, 0, "cut", &["A"]);
+    story.replace_isolated(3_000, 2_000, 1_400);
+    story.write(5_040, story.key_of("A"), |write| write.node = Some(3));
+    story.heal(8_000, 1, "cut");
+    story.end(9_000);
+    let [takedown] = &takedowns(&story)[..] else { panic!("one takedown") };
+    assert_eq!((takedown.failed.as_str(), takedown.fault), ("A", Blow::Partition));
+    assert_eq!(takedown.returned, Some(Instant::from_millis(8_000)));
+    assert_eq!(takedown.promotion.as_ref().unwrap().node, NodeName::from("A1"));
+    assert_eq!(takedown.promotion.as_ref().unwrap().at(), Some(Instant::from_millis(5_000)));
+    assert_eq!(takedown.nanos(), Some(2_041_000_000));
+    assert_eq!(takedown.replicas, [NodeName::from("A1")]);
+    let witnesses: Vec<_> = ["A", "B", "A1"].map(|node| takedown.is_witness(&node.into())).into();
+    assert_eq!(witnesses, [false, true, true]);
+}
+
+/// Steps of a story, in milliseconds, and the takedowns they make: who, how, from, to.
+#[rstest]
+#[case::short_cut(&|s: &mut Story| { s.isolate(3_000, 0, "x", &["A"]); s.heal(3_400, 1, "x"); }, &[("A", "Partition", 3_000, Some(3_400))])]
+#[case::killed_inside(
+    &|s: &mut Story| { s.isolate(3_000, 0, "x", &["A"]); s.fault(3_500, 1, FaultKind::Kill, "A"); s.heal(4_000, 2, "x"); },
+    &[("A", "Partition", 3_000, None)]
+)]
+#[case::killed_inside_and_started_after_the_heal(
+    &|s: &mut Story| {
+        s.isolate(3_000, 0, "x", &["A"]);
+        s.fault(3_500, 1, FaultKind::Kill, "A");
+        s.heal(4_000, 2, "x");
+        s.fault(4_500, 3, FaultKind::Start, "A");
+    },
+    &[("A", "Partition", 3_000, Some(4_500))]
+)]
+#[case::killed_and_started_inside(
+    &|s: &mut Story| {
+        s.isolate(3_000, 0, "x", &["A"]);
+        s.fault(3_500, 1, FaultKind::Kill, "A");
+        s.fault(4_000, 2, FaultKind::Start, "A");
+        s.heal(4_500, 3, "x");
+    },
+    &[("A", "Partition", 3_000, Some(4_500))]
+)]
+#[case::healed_while_paused(
+    &|s: &mut Story| {
+        s.isolate(3_000, 0, "x", &["A"]);
+        s.fault(3_200, 1, FaultKind::Pause, "A");
+        s.heal(3_400, 2, "x");
+        s.fault(3_600, 3, FaultKind::Resume, "A");
+    },
+    &[("A", "Partition", 3_000, Some(3_600))]
+)]
+#[case::cut_off_while_paused(
+    &|s: &mut Story| {
+        s.fault(3_000, 0, FaultKind::Pause, "A");
+        s.isolate(3_200, 1, "x", &["A"]);
+        s.fault(3_400, 2, FaultKind::Resume, "A");
+        s.heal(3_600, 3, "x");
+    },
+    &[("A", "Pause", 3_000, Some(3_600))]
+)]
+#[case::a_minority_with_its_replica(
+    &|s: &mut Story| s.isolate(3_000, 0, "x", &["A", "A1", "app"]),
+    &[("A", "Partition", 3_000, None)]
+)]
+#[case::a_majority_is_cut_off_from_a_minority(
+    &|s: &mut Story| s.isolate(3_000, 0, "x", &["B", "C", "B1", "C1"]),
+    &[("A", "Partition", 3_000, None)]
+)]
+#[case::two_masters_each_alone(
+    &|s: &mut Story| s.network(3_000, Some(0), "x", CUT, [split(&["A"], &["B", "C"]), split(&["B"], &["C"])].concat()),
+    &[("A", "Partition", 3_000, None), ("B", "Partition", 3_000, None), ("C", "Partition", 3_000, None)]
+)]
+#[case::two_masters_that_still_see_the_third(
+    &|s: &mut Story| s.network(3_000, Some(0), "x", CUT, split(&["A"], &["B"])),
+    &[]
+)]
+#[case::one_direction_is_enough(
+    &|s: &mut Story| s.network(3_000, Some(0), "x", CUT, vec![Link::new("A", "B"), Link::new("C", "A")]),
+    &[("A", "Partition", 3_000, None)]
+)]
+#[case::one_of_two_overlapping_partitions_is_healed(
+    &|s: &mut Story| {
+        s.isolate(3_000, 0, "x", &["A"]);
+        s.isolate(3_500, 1, "y", &["A", "A1"]);
+        s.heal(4_000, 2, "x");
+        s.heal(4_500, 3, "y");
+    },
+    &[("A", "Partition", 3_000, Some(4_500))]
+)]
+#[case::a_replica_is_cut_off(&|s: &mut Story| s.isolate(3_000, 0, "x", &["A1"]), &[])]
+#[case::a_client_is_cut_off(&|s: &mut Story| s.isolate(3_000, 0, "x", &["app"]), &[])]
+#[case::a_shape_cuts_nobody_off(
+    &|s: &mut Story| {
+        let links = split(&["A"], &["B", "C", "A1", "B1", "C1"]);
+        s.network(3_000, Some(0), "x", LinkChange::Shape(Shape::default()), links.clone());
+        s.network(4_000, Some(1), "x", LinkChange::HealShape, links);
+    },
+    &[]
+)]
+#[case::healed_before_the_majority_is_back(
+    &|s: &mut Story| {
+        s.isolate(3_000, 0, "x", &["A"]);
+        s.fault(3_100, 1, FaultKind::Pause, "B");
+        s.fault(3_100, 1, FaultKind::Pause, "C");
+        s.heal(3_400, 2, "x");
+        s.fault(3_600, 3, FaultKind::Resume, "B");
+        s.fault(3_700, 4, FaultKind::Resume, "C");
+        s.fault(5_000, 5, FaultKind::Kill, "A");
+    },
+    &[
+        ("A", "Partition", 3_000, Some(3_600)),
+        ("B", "Pause", 3_100, Some(3_600)),
+        ("C", "Pause", 3_100, Some(3_700)),
+        ("A", "Kill", 5_000, None),
+    ]
+)]
+#[case::cut_off_twice(
+    &|s: &mut Story| {
+        s.isolate(3_000, 0, "x", &["A"]);
+        s.heal(3_400, 1, "x");
+        s.isolate(5_000, 2, "y", &["A"]);
+    },
+    &[("A", "Partition", 3_000, Some(3_400)), ("A", "Partition", 5_000, None)]
+)]
+fn takedowns_by_partition(#[case] steps: &dyn Fn(&mut Story), #[case] expected: &[(&str, &str, u64, Option<u64>)]) {
+    let mut story = Story::formed();
+    steps(&mut story);
+    story.end(9_000);
+    let expected: Vec<_> =
+        expected.iter().map(|(node, fault, from, to)| ((*node).to_owned(), (*fault).to_owned(), *from, *to)).collect();
+    assert_eq!(told(&story), expected);
+}
+
+/// Nobody took over in a cut of 400 ms: that is no proof of a quick failover, nor of a slow one.
+#[test]
+fn a_cut_shorter_than_the_node_timeout_claims_nothing() {
+    let mut story = Story::formed();
+    story.run(LOAD_STARTS, 3_000);
+    story.isolate(3_000, 0, "cut", &["A"]);
+    let key = story.key_of("A");
+    story.write(3_001, key, |write| {
+        (write.ended, write.attempts) = (Instant::from_millis(3_520), 2);
+    });
+    story.heal(3_400, 1, "cut");
+    story.event(3_420, crate::evidence::What::Settled);
+    story.run(3_530, 6_000);
+    story.end(6_000);
+    let failover = story.judge(Slo::Failover(Failover { max: ms(3_000) }));
+    assert_eq!((failover.status, failover.measured.as_str()), (Status::Inconclusive, "-"));
+    assert_eq!(failover.note, "nobody took over from A in the 400 ms before it came back");
+    let gap = story.judge(Slo::Unavailability(Unavailability { max: ms(1_000) }));
+    assert_eq!((gap.status, gap.measured.as_str()), (Status::Pass, "519 ms"), "{}", gap.note);
+}
+
+/// The successor was promoted at 5000 ms; who wrote to its slots when.
+#[rstest]
+#[case::only_from_the_wrong_side(
+    false,
+    8_100,
+    Status::Inconclusive,
+    "A1 was promoted after 2 s and only clients that were cut off"
+)]
+#[case::soon_after_the_heal(false, 5_500, Status::Pass, "A to A1 in 2.5 s")]
+#[case::somebody_waited_on_the_right_side(true, 8_100, Status::Fail, "A to A1 in 5.1 s")]
+fn a_client_on_the_wrong_side_does_not_measure_the_failover(
+    #[case] outside: bool,
+    #[case] first: u64,
+    #[case] status: Status,
+    #[case] note: &str,
+) {
+    let mut story = with_inside();
+    story.isolate(3_000, 0, "cut", &["A", "inside"]);
+    story.replace_isolated(3_000, 2_000, 1_400);
+    inside(&mut story, 4_500, first, 30, Some(3));
+    if outside {
+        story.write(4_500, story.key_of("A"), |write| {
+            (write.ended, write.outcome, write.node) = (Instant::from_millis(8_200), Ended::Unknown, None);
+        });
+    }
+    story.heal(first - 50, 1, "cut");
+    story.end(9_000);
+    let finding = story.judge(Slo::Failover(Failover { max: ms(3_000) }));
+    assert_eq!(finding.status, status, "{}", finding.note);
+    assert!(finding.note.starts_with(note), "{}", finding.note);
+    assert_eq!(story.judge(Slo::Failover(Failover { max: ms(1_000) })).status, Status::Fail);
+}
+
+/// A is cut off at 3000 ms and healed at 8000 ms; what a client on its side (`true`) or elsewhere wrote to its slots: from, to,
+/// the attempts, and who acknowledged it; `minority writes <= 2 s`.
+#[rstest]
+#[case::refused_in_time(&[(true, 4_399, 4_400, 1, Some(0)), (true, 4_400, 5_400, 9, None)], Status::Pass, "1.4 s", 1)]
+#[case::refused_too_late(&[(true, 5_399, 5_400, 1, Some(0)), (true, 5_400, 6_400, 9, None)], Status::Fail, "2.4 s", 1)]
+#[case::too_late_whoever_asks_then(&[(true, 5_399, 5_400, 1, Some(0))], Status::Fail, "2.4 s", 1)]
+#[case::nobody_asked_again(&[(true, 3_100, 3_101, 1, Some(0))], Status::Inconclusive, "101 ms", 1)]
+#[case::refused_from_the_start(&[(true, 3_000, 4_000, 9, None)], Status::Inconclusive, "-", 0)]
+#[case::no_client_on_that_side(&[(false, 3_100, 5_100, 5, Some(3))], Status::Inconclusive, "-", 0)]
+#[case::a_reply_from_before_the_cut(&[(false, 2_999, 3_001, 1, Some(0))], Status::Inconclusive, "-", 0)]
+#[case::waited_until_another_took_over(
+    &[(true, 4_399, 4_400, 1, Some(0)), (true, 4_400, 8_100, 90, Some(3))],
+    Status::Pass, "1.4 s", 1
+)]
+#[case::after_the_heal(
+    &[(true, 4_399, 4_400, 1, Some(0)), (true, 4_400, 5_400, 9, None), (true, 8_500, 8_501, 1, Some(0))],
+    Status::Pass, "1.4 s", 1
+)]
+#[case::served_again_at_the_heal(
+    &[(true, 4_399, 4_400, 1, Some(0)), (true, 7_999, 8_001, 1, Some(0))],
+    Status::Inconclusive, "1.4 s", 1
+)]
+#[case::another_shard(&[(true, 4_399, 4_400, 1, Some(1))], Status::Inconclusive, "-", 0)]
+fn minority_writes(
+    #[case] writes: &[(bool, u64, u64, u16, Option<u16>)],
+    #[case] status: Status,
+    #[case] measured: &str,
+    #[case] samples: u64,
+) {
+    let mut story = with_inside();
+    story.isolate(3_000, 0, "cut", &["A", "inside"]);
+    story.heal(8_000, 1, "cut");
+    for (is_inside, from, to, attempts, by) in writes {
+        inside(&mut story, *from, *to, *attempts, *by);
+        story.evidence.history.last_mut().unwrap().load = u16::from(*is_inside);
+    }
+    story.end(9_000);
+    let finding = story.judge(Slo::MinorityWrites(MinorityWrites { max: ms(2_000) }));
+    assert_eq!((finding.status, finding.measured.as_str()), (status, measured), "{}", finding.note);
+    assert_eq!(finding.samples, samples);
+}
+
+#[test]
+fn without_a_partition_there_are_no_minority_writes() {
+    let mut story = Story::formed();
+    story.failover(3_000, 0, 2_000);
+    story.end(9_000);
+    let finding = story.judge(Slo::MinorityWrites(MinorityWrites { max: ms(2_000) }));
+    assert_eq!(
+        (finding.status, finding.note.as_str()),
+        (Status::Inconclusive, "no master was cut off from the majority")
+    );
+}
+
+#[test]
+fn each_master_without_a_majority_must_have_been_asked() {
+    let mut story = with_inside();
+    let links = [split(&["A", "inside"], &["B", "C", "app"]), split(&["B"], &["C"])].concat();
+    story.network(3_000, Some(0), "x", CUT, links);
+    inside(&mut story, 4_399, 4_400, 1, Some(0));
+    inside(&mut story, 4_400, 5_400, 9, None);
+    story.end(9_000);
+    let finding = story.judge(Slo::MinorityWrites(MinorityWrites { max: ms(2_000) }));
+    assert_eq!(finding.status, Status::Inconclusive);
+    let note =
+        "A acknowledged 1 write up to 1.4 s after the cut; no write reached B after the cut: put a client on its side";
+    assert!(finding.note.starts_with(note), "{}", finding.note);
+}
+
+/// 2.4 s instead of 2 s; the machine was late by so much in each second.
+#[rstest]
+#[case(100.0, true)]
+#[case(50.0, false)]
+fn late_minority_writes_are_excused_by_the_machine(#[case] lag_ms: f64, #[case] excused: bool) {
+    let mut story = with_inside();
+    story.isolate(3_000, 0, "cut", &["A", "inside"]);
+    inside(&mut story, 5_399, 5_400, 1, Some(0));
+    story.lags(9, |_| lag_ms);
+    story.end(9_000);
+    let slo = Slo::MinorityWrites(MinorityWrites { max: ms(2_000) });
+    assert_eq!(slo.excuse(&story.case()).is_some(), excused);
+}
+
+/// A shard's operations while A is cut off with `inside` from 3000 to 8000 ms: whose, from, to, whether it ended ok;
+/// `unavailability <= 2 s`.
+#[rstest]
+#[case::served_in_time(&[("app", 3_000, 4_900, true)], Status::Pass, "1.9 s")]
+#[case::the_wrong_side_waits(&[("app", 3_000, 4_900, true), ("inside", 4_400, 8_010, true)], Status::Pass, "1.9 s")]
+#[case::what_the_minority_acknowledges_is_no_service(
+    &[("app", 3_000, 6_000, true), ("inside", 4_000, 4_001, true)],
+    Status::Fail, "3 s"
+)]
+#[case::only_the_wrong_side_asks(&[("inside", 3_100, 8_010, true)], Status::Inconclusive, "1 ms")]
+fn unavailability_is_that_of_the_majority(
+    #[case] operations: &[(&str, u64, u64, bool)],
+    #[case] status: Status,
+    #[case] measured: &str,
+) {
+    let mut story = with_inside();
+    for shard in ["A", "B", "C"] {
+        story.write(LOAD_STARTS, story.key_of(shard), |_| {});
+    }
+    story.isolate(3_000, 0, "cut", &["A", "inside"]);
+    story.heal(8_000, 1, "cut");
+    for (load, from, to, ok) in operations {
+        story.write(*from, story.key_of("A"), |write: &mut Operation| {
+            (write.load, write.ended) = (u16::from(*load == "inside"), Instant::from_millis(*to));
+            write.outcome = if *ok { Ended::Ok } else { Ended::Fail };
+        });
+    }
+    story.end(9_000);
+    let finding = story.judge(Slo::Unavailability(Unavailability { max: ms(2_000) }));
+    assert_eq!((finding.status, finding.measured.as_str()), (status, measured), "{}", finding.note);
+    let left_out = operations.iter().any(|operation| operation.0 == "inside");
+    assert_eq!(finding.note.contains("without 1 operation of clients cut off"), left_out, "{}", finding.note);
+}
+
+/// The isolated master's views come last; the cluster that serves on the other side serves, and the next fault is at the heal.
+#[test]
+fn a_minority_does_not_keep_a_fault_window_open() {
+    let mut story = Story::formed();
+    story.run(LOAD_STARTS, 3_000);
+    story.isolate(3_000, 0, "cut", &["A"]);
+    story.replace_isolated(3_000, 2_000, 2_100);
+    story.run(5_130, 8_000);
+    story.heal(8_000, 1, "cut");
+    story.unsettled(8_010);
+    story.event(8_300, crate::evidence::What::Settled);
+    story.run(8_310, 9_000);
+    story.end(9_000);
+    let windows = story.case().windows;
+    let faults: Vec<_> = windows.faults.iter().map(|w| (w.start.0 / 1_000_000, w.end.0 / 1_000_000)).collect();
+    assert_eq!(faults, [(3_000, 5_132), (8_000, 8_312)]);
+    assert_eq!(windows.part_of(Instant::from_millis(6_000)), Some(During::Steady));
+}
+
+/// A client on the wrong side is away until the heal, and so is the steady part.
+#[test]
+fn a_client_on_the_wrong_side_keeps_the_fault_window_open() {
+    let mut story = with_inside();
+    story.isolate(3_000, 0, "cut", &["A", "inside"]);
+    story.replace_isolated(3_000, 2_000, 1_400);
+    inside(&mut story, 4_400, 8_100, 90, Some(3));
+    story.run(5_130, 8_000);
+    story.heal(8_000, 1, "cut");
+    inside(&mut story, 8_100, 8_101, 1, Some(3));
+    story.run(8_110, 9_000);
+    story.end(9_000);
+    let faults = story.case().windows.faults;
+    assert_eq!(faults.len(), 1, "{faults:?}");
+    assert_eq!(faults[0].start, Instant::from_millis(3_000));
+}
+
+/// A replica asks for votes in vain, cut off from everybody, which raises its epoch: it does not know best for that.
+#[test]
+fn a_raised_epoch_alone_is_no_newer_knowledge() {
+    let mut story = Story::formed();
+    story.hand_over("A", "A1");
+    story.view(3_000, &["B"]);
+    story.view_alone(3_500, &["A"], &["B"]);
+    story.evidence.topology.last_mut().unwrap().view.as_mut().unwrap().current_epoch = 99;
+    let view = calm::view_at(&story.evidence, Instant::from_millis(4_000)).unwrap();
+    assert_eq!(view.current_epoch, 4);
+}

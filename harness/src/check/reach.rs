@@ -1,0 +1,58 @@
+//! Who could reach whom at each moment of a run.
+
+use super::calm::view_at;
+use super::window::Window;
+use crate::evidence::{Evidence, NodeView, Reach, What};
+use crate::plan::Plan;
+use crate::vocab::{HostName, Instant, NodeName};
+
+/// Every change of who reaches whom.
+pub(crate) struct Reaches {
+    /// In order; the first is from the beginning on.
+    changes: Vec<(Instant, Reach)>,
+}
+
+impl Reaches {
+    /// Reads the changes of links.
+    pub(crate) fn of(evidence: &Evidence) -> Self {
+        let mut network: Vec<_> = evidence
+            .events
+            .iter()
+            .filter_map(|event| if let What::Network(change) = &event.what { Some(change) } else { None })
+            .collect();
+        network.sort_by_key(|change| change.began);
+        let mut changes = vec![(Instant::default(), Reach::default())];
+        for change in network {
+            let mut reach = changes[changes.len() - 1].1.clone();
+            reach.apply(change);
+            changes.push((change.began, reach));
+        }
+        Self { changes }
+    }
+
+    /// Who reached whom at a moment.
+    pub(crate) fn at(&self, at: Instant) -> &Reach {
+        let after = self.changes.partition_point(|(began, _)| *began <= at);
+        &self.changes[after.saturating_sub(1)].1
+    }
+
+    /// The stretches in which a host had no connection to a majority of the masters that own slots, whether those run or not.
+    pub(crate) fn without_majority(&self, plan: &Plan, evidence: &Evidence, host: &HostName) -> Vec<Window> {
+        let ends = self.changes.iter().skip(1).map(|(began, _)| *began).chain([Instant(u64::MAX)]);
+        let stretches = self.changes.iter().zip(ends).filter(|((_, reach), _)| !reach.is_whole());
+        let cut_off = stretches.filter(|((start, reach), _)| {
+            let owners = owners(plan, view_at(evidence, *start));
+            let reached = owners.iter().filter(|owner| reach.connected(host, &HostName::from(**owner)));
+            reached.count() * 2 <= owners.len()
+        });
+        cut_off.map(|((start, _), end)| Window { start: *start, end }).filter(|w| w.start < w.end).collect()
+    }
+}
+
+/// The nodes of the plan that own slots: by a view, else as the plan has it.
+pub(super) fn owners<'a>(plan: &'a Plan, view: Option<&NodeView>) -> Vec<&'a NodeName> {
+    let owns = |name: &NodeName, planned: bool| {
+        view.map_or(planned, |view| view.members.get(name).is_some_and(|member| !member.slots.is_empty()))
+    };
+    plan.nodes.iter().filter(|node| owns(&node.name, !node.slots.is_empty())).map(|node| &node.name).collect()
+}
