@@ -7,9 +7,14 @@ use serde::Deserialize;
 
 use super::case::Case;
 use super::finding::{self, Finding, Status};
+use super::takedown::{Blow, Takedown};
 use crate::evidence::{Operation, OperationKind, Outcome, Value};
 
 /// Acknowledged writes that neither the final read nor a later write of the same key accounts for.
+///
+/// It is the least that was lost: a write that was gone and whose key was then written again is not among them. Reads in between
+/// could tell of some of those, but a stale master may have answered them, so they are no proof. A load whose every key is
+/// written once loses nothing that is not counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LostWrites {
@@ -59,7 +64,7 @@ impl LostWrites {
             status,
             measured: tally.measured(),
             samples: tally.acknowledged,
-            note: finding::note([self.doubt(&tally), tally.note()]),
+            note: finding::note([self.doubt(&tally), tally.note(), overwritten(case, &tally)]),
             ..Finding::nothing(&self, limit, "")
         }
     }
@@ -70,6 +75,15 @@ impl LostWrites {
         }
         format!("the danger did not arise: at least {} should have been lost", finding::count(self.min, "write"))
     }
+}
+
+/// What a reader must not take for the whole loss, where there was one or a partition made one likely.
+fn overwritten(case: &Case<'_>, tally: &Tally) -> String {
+    let replaced = |takedown: &Takedown| takedown.fault == Blow::Partition && takedown.promotion.is_some();
+    if tally.lost == 0 && !case.takedowns.iter().any(replaced) {
+        return String::new();
+    }
+    "what was lost and then written again is not counted".to_owned()
 }
 
 /// What the history says about one key.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{ClusterState, Health, Member, NodeStatus, NodeView, Place, Reach, Topology};
-use crate::vocab::NodeName;
+use crate::vocab::{NodeName, Role};
 
 /// Whether the cluster is settled, and if not, the first reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,7 +109,7 @@ impl<'a> Scene<'a> {
         }
         for &(node, view) in &seen {
             self.check_link(node, view)?;
-            self.check_takeover(node, view)?;
+            self.check_takeover(node, view, &seen)?;
             self.check_state(node, view)?;
         }
         Ok(Agreement::new(self.sides(&seen)))
@@ -128,10 +128,10 @@ impl<'a> Scene<'a> {
         self.runs(node) && self.connected(viewer, node)
     }
 
-    /// The masters that own slots, as this view has it.
+    /// The masters that own slots, as this view has it. Also the former identity of a wiped node that nobody replaced: it
+    /// counts among those of whom a majority is needed.
     fn owners(self, view: &'a NodeView) -> impl Iterator<Item = &'a NodeName> {
-        let owners = view.members.iter().filter(move |(node, member)| !member.slots.is_empty() && self.is_known(node));
-        owners.map(|(node, _)| node)
+        view.members.iter().filter(|(_, member)| !member.slots.is_empty()).map(|(node, _)| node)
     }
 
     /// Whether it is a node of the plan, and not a former identity of one.
@@ -150,11 +150,13 @@ impl<'a> Scene<'a> {
     }
 
     /// Whether somebody whom `viewer` hears (or itself) has the reports of a majority that misses `node`: then a FAIL was
-    /// broadcast. Reports are not passed on, so each must come from a master that the reporter hears itself.
+    /// broadcast. Reports are not passed on, so each must come from a master that the reporter hears itself; one without slots
+    /// may report, too.
     fn can_be_failed(self, viewer: &NodeName, view: &'a NodeView, node: &NodeName, seen: &[Seen<'a>]) -> bool {
         let misses = |master: &NodeName| self.runs(master) && master != node && !self.reaches(master, node);
         let detects = |detector: &NodeName| {
-            let reports = self.owners(view).filter(|owner| misses(owner) && self.connected(detector, owner));
+            let masters = view.members.iter().filter(|(_, member)| member.role == Role::Master).map(|(node, _)| node);
+            let reports = masters.filter(|master| misses(master) && self.connected(detector, master));
             !self.reaches(detector, node) && self.is_majority(reports.count(), view)
         };
         let mut heard = seen.iter().map(|(other, _)| *other).filter(|other| self.connected(viewer, other));
@@ -222,31 +224,23 @@ impl<'a> Scene<'a> {
         Ok(())
     }
 
-    /// Whether, in this view, a replica can and will take over from a failed master: a majority is there to vote for it.
-    fn check_takeover(self, viewer: &NodeName, view: &'a NodeView) -> Result<(), String> {
-        let fails = |master: &NodeName| {
-            let member = view.members.get(master);
-            self.is_known(master) && member.is_some_and(|m| m.health == Health::Fail && !m.slots.is_empty())
+    /// Whether this node is a replica that can and will take over from its failed master. It stands when it holds the master
+    /// for failed itself, and a majority of the masters must hear it and hold its master for failed as well: nobody else votes.
+    fn check_takeover(self, replica: &NodeName, view: &'a NodeView, seen: &[Seen<'a>]) -> Result<(), String> {
+        let Some(own) = view.members.get(replica) else { return Ok(()) };
+        let failed = |view: &NodeView, master: &NodeName| {
+            view.members.get(master).is_some_and(|member| member.health == Health::Fail && !member.slots.is_empty())
         };
-        let votes_for = |replica: &NodeName| {
-            let alive = |owner: &&NodeName| view.members.get(*owner).is_some_and(|m| m.health == Health::Ok);
-            let voters = self.owners(view).filter(|owner| self.reaches(replica, owner)).filter(alive);
-            self.is_majority(voters.count(), view)
+        let Some(master) = own.master.as_ref().filter(|master| failed(view, master)) else { return Ok(()) };
+        let owners: Vec<_> = self.owners(view).collect();
+        let votes = |voter: &NodeName, voters: &NodeView| {
+            owners.contains(&voter) && self.connected(replica, voter) && failed(voters, master)
         };
-        let stands = |replica: &NodeName, member: &Member| {
-            let own = self.views.get(replica).and_then(Option::as_ref);
-            let too_old = own.is_some_and(|own| own.data_too_old);
-            self.reaches(viewer, replica) && member.health == Health::Ok && !member.no_failover && !too_old
-        };
-        let pending = view.members.iter().find_map(|(replica, member)| {
-            let master = member.master.as_ref().filter(|master| fails(master))?;
-            let gone = !self.reaches(replica, master);
-            (gone && stands(replica, member) && votes_for(replica)).then_some((master, replica))
-        });
-        match pending {
-            Some((master, replica)) => Err(format!("{master} failed and {replica} has not taken over yet")),
-            None => Ok(()),
+        let votes = seen.iter().filter(|(voter, voters)| votes(voter, voters)).count();
+        if own.no_failover || view.data_too_old || !self.is_majority(votes, view) {
+            return Ok(());
         }
+        Err(format!("{master} failed and {replica} has not taken over yet"))
     }
 
     fn check_state(self, node: &NodeName, view: &'a NodeView) -> Result<(), String> {
@@ -266,7 +260,7 @@ impl<'a> Scene<'a> {
         topology_of(view, |node, member| self.is_known(node).then(|| Place::of(member))).is_covered()
     }
 
-    /// Groups the nodes that see the same topology and are connected.
+    /// Groups the nodes that see the same topology and are connected, if only by way of others.
     fn sides(self, seen: &[Seen<'a>]) -> Vec<Side> {
         let mut sides = Vec::<Side>::new();
         for &(node, view) in seen {
@@ -274,10 +268,11 @@ impl<'a> Scene<'a> {
             let joins = |side: &Side| {
                 side.topology == topology && side.members.iter().any(|member| self.connected(member, node))
             };
-            match sides.iter_mut().find(|side| joins(side)) {
-                Some(side) => _ = side.members.insert(node.clone()),
-                None => sides.push(Side { members: BTreeSet::from([node.clone()]), topology }),
-            }
+            // A node can join sides that had nobody in common before it.
+            let (joined, others) = sides.into_iter().partition::<Vec<_>, _>(joins);
+            let members = joined.into_iter().flat_map(|side| side.members).chain([node.clone()]).collect();
+            sides = others;
+            sides.push(Side { members, topology });
         }
         sides
     }
@@ -307,6 +302,9 @@ fn alike_but_for_health(one: &Member, other: &Member) -> bool {
         && one.no_failover == other.no_failover
 }
 
+#[cfg(test)]
+#[path = "settle_side_tests.rs"]
+mod side_tests;
 #[cfg(test)]
 #[path = "settle_tests.rs"]
 mod tests;

@@ -1,15 +1,15 @@
 use rstest::rstest;
 
 use super::*;
-use crate::vocab::{CutBy, Instant, Link, Role, SlotSet};
+use crate::vocab::{CutBy, Instant, Link, SlotSet};
 
 use super::super::{LinkChange, NetworkChange};
 
 /// A shard of one master and one replica beside two masters without replicas, all as it should be.
-struct Cluster {
-    status: BTreeMap<NodeName, NodeStatus>,
-    views: BTreeMap<NodeName, Option<NodeView>>,
-    reach: Reach,
+pub(super) struct Cluster {
+    pub(super) status: BTreeMap<NodeName, NodeStatus>,
+    pub(super) views: BTreeMap<NodeName, Option<NodeView>>,
+    pub(super) reach: Reach,
 }
 
 const SHARES: [(&str, &str); 3] = [("A", "0-5460"), ("B", "5461-10922"), ("C", "10923-16383")];
@@ -44,57 +44,66 @@ impl Cluster {
     }
 
     /// Changes how `viewer` sees `node`; `*` is every viewer.
-    fn see(&mut self, viewer: &str, node: &str, change: impl Fn(&mut Member)) {
+    pub(super) fn see(&mut self, viewer: &str, node: &str, change: impl Fn(&mut Member)) {
         for (_, view) in self.views.iter_mut().filter(|(name, _)| viewer == "*" || name.as_str() == viewer) {
             change(view.as_mut().unwrap().members.get_mut(&NodeName::from(node)).unwrap());
         }
     }
 
-    fn stop(&mut self, node: &str) {
+    pub(super) fn stop(&mut self, node: &str) {
         self.status.insert(node.into(), NodeStatus::Down);
         self.views.insert(node.into(), None);
         self.views.retain(|_, view| view.is_some());
     }
 
-    fn fail(&mut self, node: &str) {
+    pub(super) fn fail(&mut self, node: &str) {
         self.stop(node);
         self.see("*", node, |member| member.health = Health::Fail);
     }
 
-    fn state(&mut self, state: ClusterState) {
+    pub(super) fn state(&mut self, state: ClusterState) {
         self.views.values_mut().flatten().for_each(|view| view.state = state);
     }
 
     /// Cuts each of the hosts off from each of the others, both ways.
-    fn cut(&mut self, ones: &[&str], others: &[&str]) {
+    pub(super) fn cut(&mut self, ones: &[&str], others: &[&str]) {
         let pairs = ones.iter().flat_map(|one| others.iter().map(move |other| Link::new(*one, *other)));
         let links = pairs.flat_map(|link| [link.reversed(), link]).collect();
+        self.apply_cut(format!("{ones:?}"), links);
+    }
+
+    /// Cuts what one host sends to another.
+    pub(super) fn cut_one_way(&mut self, from: &str, to: &str) {
+        self.apply_cut(format!("{from} -> {to}"), vec![Link::new(from, to)]);
+    }
+
+    fn apply_cut(&mut self, name: String, links: Vec<Link>) {
         let (began, change) = (Instant::default(), LinkChange::Cut(CutBy::Drop));
-        let (name, text) = (format!("{ones:?}"), String::new());
+        let text = String::new();
         self.reach.apply(&NetworkChange { step: None, name, text, change, links, began, done: began, proof: None });
     }
 
     /// `viewers` see each of `nodes` as `health`.
-    fn seen_as(&mut self, viewers: &[&str], nodes: &[&str], health: Health) {
+    pub(super) fn seen_as(&mut self, viewers: &[&str], nodes: &[&str], health: Health) {
         for (viewer, node) in viewers.iter().flat_map(|viewer| nodes.iter().map(move |node| (viewer, node))) {
             self.see(viewer, node, |member| member.health = health);
         }
     }
 
-    fn state_of(&mut self, nodes: &[&str], state: ClusterState) {
+    pub(super) fn state_of(&mut self, nodes: &[&str], state: ClusterState) {
         for node in nodes {
             self.views.get_mut(&NodeName::from(*node)).unwrap().as_mut().unwrap().state = state;
         }
     }
 
-    fn agreement(&self) -> Agreement {
+    pub(super) fn agreement(&self) -> Agreement {
         match settle(&self.status, &self.reach, &self.views) {
             Settlement::Settled(agreement) => agreement,
             Settlement::Unsettled(reason) => panic!("{reason}"),
         }
     }
 
-    fn reason(&self) -> String {
+    pub(super) fn reason(&self) -> String {
         match settle(&self.status, &self.reach, &self.views) {
             Settlement::Settled(_) => "settled".to_owned(),
             Settlement::Unsettled(reason) => reason,

@@ -5,6 +5,8 @@ mod failovers;
 mod implicit;
 mod judge;
 mod latency_log;
+#[cfg(test)]
+mod partition_tests;
 mod summary;
 #[cfg(test)]
 mod tests;

@@ -199,13 +199,14 @@ impl LiveView {
     }
 }
 
-/// `6 links cut (drop)`.
+/// `A | B C A1 B1 C1: 10 links cut (drop)`; the sides only where they are new.
 fn network_change(change: &NetworkChange) -> String {
     let links =
         format!("{} {}", count(change.links.len() as u64), if change.links.len() == 1 { "link" } else { "links" });
+    let sides = if change.text.is_empty() { String::new() } else { format!("{}: ", change.text) };
     match change.change {
-        LinkChange::Cut(by) => format!("{links} cut ({by})"),
-        LinkChange::Shape(shape) => format!("{links} shaped ({shape})"),
+        LinkChange::Cut(by) => format!("{sides}{links} cut ({by})"),
+        LinkChange::Shape(shape) => format!("{sides}{links} shaped ({shape})"),
         LinkChange::HealCut => format!("{links} healed"),
         LinkChange::HealShape => format!("{links} shaped no longer"),
     }

@@ -61,3 +61,23 @@ fn a_fault_without_proof_is_doubted() {
     }
     assert!(shown(&plan, &evidence, ProgressLines::Trouble, false).contains("NO PROOF"));
 }
+
+/// A partition's lines say who is on which side, and what was healed.
+#[test]
+fn a_partition_is_told_in_words() {
+    let mut story = Story::formed(1, &["Partition(links: Isolate(node: \"A\"))", "Heal()"]);
+    story.isolate(3_000, 0, &["A"]);
+    story.heal(4_000, 1);
+    let (plan, mut evidence) = story.end(60_000);
+    let text = shown(&plan, &evidence, ProgressLines::Trouble, false);
+    for expected in ["cut: A | B C A1 B1 C1: 10 links cut (drop): 10 probes", "cut: 10 links healed: 10 probes"] {
+        assert!(text.contains(expected), "{expected}:\n{text}");
+    }
+    for event in &mut evidence.events {
+        if let What::Network(change) = &mut event.what {
+            change.proof = None;
+        }
+    }
+    let text = shown(&plan, &evidence, ProgressLines::Trouble, false);
+    assert_eq!(text.matches("NO PROOF that it happened").count(), 2, "{text}");
+}

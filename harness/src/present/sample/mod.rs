@@ -11,12 +11,12 @@ pub(super) use self::verdict::verdict;
 use ron::extensions::Extensions;
 
 use crate::evidence::{
-    ClusterState, Event, Evidence, ExitCause, FaultKind, Health, LogEvent, LogRecord, Member, NodeView, RunInfo,
-    ServerInfo, TopologyRecord, What,
+    ClusterState, Event, Evidence, ExitCause, FaultKind, Health, LinkChange, LogEvent, LogRecord, Member,
+    NetworkChange, NodeView, RunInfo, ServerInfo, TopologyRecord, What,
 };
 use crate::lab::{ClientSpec, NodeSpec};
 use crate::plan::{Location, Plan, PlannedStep};
-use crate::vocab::{Address, Instant, NodeId, NodeName, Role, Size, SlotSet};
+use crate::vocab::{Address, CutBy, Instant, Link, NodeId, NodeName, Role, Size, SlotSet};
 
 /// A cluster that does what it is told.
 pub(super) struct Story {
@@ -124,6 +124,57 @@ impl Story {
             self.at(ms + 2, What::NodeExited { node: node.clone(), cause: ExitCause::Signal(9), expected: true });
             self.topology.push(TopologyRecord { at: Instant::from_millis(ms + 10), node, view: None });
         }
+    }
+
+    /// These hosts are cut off from all other nodes by a step, as the partition `cut`.
+    pub(super) fn isolate(&mut self, ms: u64, step: usize, hosts: &[&str]) {
+        let others: Vec<_> =
+            self.plan.nodes.iter().map(|node| node.name.to_string()).filter(|n| !hosts.contains(&n.as_str())).collect();
+        let pairs = hosts.iter().flat_map(|host| others.iter().map(move |other| Link::new(*host, other.as_str())));
+        let links = pairs.flat_map(|link| [link.reversed(), link]).collect();
+        let text = format!("{} | {}", hosts.join(" "), others.join(" "));
+        self.network(ms, Some(step), text, LinkChange::Cut(CutBy::Drop), links);
+    }
+
+    /// The partition `cut` is healed by a step, or by the harness at the end.
+    pub(super) fn heal(&mut self, ms: u64, step: impl Into<Option<usize>>) {
+        let cut = self.events.iter().rev().find_map(|event| match &event.what {
+            What::Network(change) => Some(change.links.clone()),
+            _ => None,
+        });
+        self.network(ms, step.into(), String::new(), LinkChange::HealCut, cut.unwrap_or_default());
+    }
+
+    fn network(&mut self, ms: u64, step: Option<usize>, text: String, change: LinkChange, links: Vec<Link>) {
+        let (began, done) = (Instant::from_millis(ms), Instant::from_millis(ms + 1));
+        let (name, proof) = ("cut".to_owned(), Some(format!("{} probes vanished", links.len())));
+        self.at(ms + 2, What::Network(NetworkChange { step, name, text, change, links, began, done, proof }));
+    }
+
+    /// These nodes see no change but that they reach only each other, and refuse to serve.
+    pub(super) fn alone(&mut self, ms: u64, nodes: &[&str]) {
+        let mut members = self.topology[0].view.as_ref().unwrap().members.clone();
+        for (_, member) in members.iter_mut().filter(|(node, _)| !nodes.contains(&node.as_str())) {
+            member.health = Health::Pfail;
+        }
+        for node in nodes.iter().map(|node| name(node)) {
+            let view = NodeView {
+                state: ClusterState::Fail,
+                current_epoch: 3,
+                master_link_up: members[&node].master.as_ref().map(|_| true),
+                data_too_old: false,
+                members: members.clone(),
+            };
+            self.topology.push(TopologyRecord { at: Instant::from_millis(ms), node, view: Some(view) });
+        }
+    }
+
+    /// As [`Self::everyone_sees`], but for these.
+    pub(super) fn all_but_see(&mut self, ms: u64, others: &[&str]) {
+        let running = std::mem::take(&mut self.down);
+        self.down = running.iter().cloned().chain(others.iter().map(|node| name(node))).collect();
+        self.everyone_sees(ms);
+        self.down = running;
     }
 
     /// Changes what every node will see of one.

@@ -110,7 +110,8 @@ impl<'a> Writer<'a> {
         if let [change] = &segment.network[..]
             && matches!(planned.step, Step::Partition(_) | Step::Shape(_))
         {
-            return format!("{} {}", words.split(' ').next().unwrap_or_default(), change.text);
+            let kind = words.split(' ').next().unwrap_or_default();
+            return format!("{kind} {}", self.naming.rename_links(&change.text));
         }
         if nodes.is_empty() || nodes.iter().any(|node| names_any(&words, std::slice::from_ref(node))) {
             return words;
@@ -124,7 +125,7 @@ impl<'a> Writer<'a> {
             let healed = nodes.iter().filter(|node| segment.faults.contains(&(kind, (**node).clone())));
             format!("{kind} {}", list(healed.map(|node| self.naming.shown(node))))
         });
-        let links = segment.network.iter().map(|change| change.name.clone());
+        let links = segment.network.iter().map(|change| format!("`{}`", change.name));
         format!("healed at the end: {}", healed.chain(links).collect::<Vec<_>>().join("; "))
     }
 
@@ -196,5 +197,7 @@ fn in_words(place: Option<&impl ToString>) -> String {
     place.map_or_else(|| "not in the cluster".to_owned(), ToString::to_string)
 }
 
+#[cfg(test)]
+mod partition_tests;
 #[cfg(test)]
 mod tests;

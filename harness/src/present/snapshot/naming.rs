@@ -5,13 +5,14 @@
 //! is called by the first of the candidates' names, and whoever had that name gets the winner's**, from there on.
 //!
 //! Names are left as they are where the candidates are not alike: the scenario gives them different directives or
-//! binaries, or a later step names one of them.
+//! binaries, or a later step names one of them or cuts links by the nodes' places in the plan (`Halves`, `Ring`).
 
 use std::collections::BTreeMap;
 
 use crate::evidence::Topology;
 use crate::plan::Plan;
-use crate::vocab::{NodeName, Role};
+use crate::scenario::Step;
+use crate::vocab::{Links, NodeName, Role};
 
 /// Which name each node has in the snapshot.
 pub(super) struct Naming<'a> {
@@ -30,6 +31,24 @@ impl<'a> Naming<'a> {
     /// The node's name in the snapshot.
     pub(super) fn shown<'b>(&'b self, node: &'b NodeName) -> &'b NodeName {
         self.exchanged.get(node).unwrap_or(node)
+    }
+
+    /// Which links a partition cuts, in the snapshot's names: each list of nodes in the snapshot's order.
+    pub(super) fn rename_links(&self, text: &str) -> String {
+        let is_node = |word: &str| self.plan.nodes.iter().any(|node| node.name.as_str() == word);
+        let clauses = text.split(", ").map(|clause| {
+            let words: Vec<_> = clause.split(' ').collect();
+            let lists = words.chunk_by(|one, other| is_node(one) == is_node(other)).map(|list| {
+                if !list.first().is_some_and(|word| is_node(word)) {
+                    return list.join(" ");
+                }
+                let mut names: Vec<_> = list.iter().map(|word| self.shown(&NodeName::from(*word)).clone()).collect();
+                names.sort_by(|one, other| self.rank(one).cmp(&self.rank(other)));
+                names.iter().map(NodeName::as_str).collect::<Vec<_>>().join(" ")
+            });
+            lists.collect::<Vec<_>>().join(" ")
+        });
+        clauses.collect::<Vec<_>>().join(", ")
     }
 
     /// The topology under the snapshot's names.
@@ -91,14 +110,22 @@ impl<'a> Naming<'a> {
             specs.windows(2).all(|pair| pair[0].config == pair[1].config && pair[0].binary == pair[1].binary);
         let later = step.map_or(self.plan.steps.len(), |step| step + 1);
         let mut later = self.plan.steps.iter().skip(later);
-        same_server
-            && specs.len() == candidates.len()
-            && !later.any(|planned| names_any(&planned.step.to_string(), candidates))
+        same_server && specs.len() == candidates.len() && !later.any(|planned| tells_apart(&planned.step, candidates))
     }
 }
 
 fn alive(topology: &Topology, node: &NodeName) -> bool {
     topology.nodes.get(node).is_some_and(|place| !place.failed)
+}
+
+/// Whether a step names one of the nodes, or treats them by their places in the plan.
+fn tells_apart(step: &Step, nodes: &[NodeName]) -> bool {
+    let links = match step {
+        Step::Partition(partition) => Some(&partition.links),
+        Step::Shape(shaping) => Some(&shaping.links),
+        _ => None,
+    };
+    matches!(links, Some(Links::Halves { .. } | Links::Ring)) || names_any(&step.to_string(), nodes)
 }
 
 /// Whether a step's words contain one of the names as a word of its own.

@@ -18,13 +18,13 @@ fn header() -> String {
         .to_owned()
 }
 
-fn snapshot_of(story: Story) -> String {
+pub(super) fn snapshot_of(story: Story) -> String {
     let (plan, evidence) = story.end(60_000);
     topology_snapshot(&plan, &evidence)
 }
 
 /// From one heading to the next.
-fn section<'a>(text: &'a str, heading: &str) -> &'a str {
+pub(super) fn section<'a>(text: &'a str, heading: &str) -> &'a str {
     let from = text.find(&format!("\n{heading}\n")).unwrap_or_else(|| panic!("no {heading} in:\n{text}")) + 1;
     text[from..].split("\n\n").next().unwrap()
 }

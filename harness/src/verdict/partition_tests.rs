@@ -1,0 +1,197 @@
+//! What a verdict says of partitions.
+
+use rstest::rstest;
+
+use super::*;
+use crate::check::testing::{LOAD_STARTS, Story, load, ms};
+use crate::check::{LostWrites, MinorityWrites, Slo};
+use crate::evidence::{FaultKind, LogEvent, Value, What};
+use crate::scenario::{Partition, Step};
+use crate::vocab::{CutBy, HostName, Instant, Isolated, Links, NodeName};
+
+fn isolate(with: &[&str]) -> Step {
+    let with = with.iter().map(|host| HostName::from(*host)).collect();
+    let links = Links::Isolate(Isolated { node: Some("A".into()), select: None, with });
+    Step::Partition(Partition { links, by: CutBy::Drop, name: Some("cut".to_owned()) })
+}
+
+/// A is cut off from 3000 to 7000 ms; with it the client `inside`, which writes to A's slots until A refuses at 4400 ms. A1 takes
+/// over. What A acknowledged alone is lost.
+fn cut_off(inside: bool) -> Story {
+    let mut story = Story::formed();
+    story.step(isolate(if inside { &["inside"] } else { &[] }));
+    story.step(Step::Heal { name: None });
+    story.run(LOAD_STARTS, 3_000);
+    if inside {
+        story.plan.loads.push(crate::load::Load { prefix: Some("in:".to_owned()), ..load("inside") });
+    }
+    story.isolate(3_000, 0, "cut", if inside { &["A", "inside"] } else { &["A"] });
+    story.replace_isolated(3_000, 2_000, 1_400);
+    story.log(4_100, "B", LogEvent::PossiblyFailing { about: "A".into() });
+    story.log(4_970, "A1", LogEvent::ElectionWon);
+    let key = story.key_of("A");
+    story.write(5_040, key, |write| write.node = Some(3));
+    story.run(5_050, 7_000);
+    story.heal(7_000, 1, "cut");
+    story.event(7_300, What::Settled);
+    story.run(7_310, 9_000);
+    story
+}
+
+/// The client `inside` of [`cut_off`]: `lost` keys on A's slots, each written once before A refuses, then one write that waits.
+fn with_inside(lost: u32) -> Story {
+    let mut story = cut_off(true);
+    story.event(LOAD_STARTS, What::LoadStarted { load: "inside".to_owned() });
+    let slot = |key: u32| crate::vocab::Slot::of_key(format!("in:{key}").as_bytes());
+    let slots = story.plan.node(&"A".into()).unwrap().slots.clone();
+    let keys: Vec<_> = (1..=100).filter(|key| slots.contains(slot(*key))).collect();
+    let totals = crate::evidence::LoadTotals { ok: u64::from(lost), fail: 1, ..Default::default() };
+    story.event(8_900, What::LoadEnded { load: "inside".to_owned(), totals });
+    story.end(9_000);
+    for (at, key) in (4_300..).zip(&keys[..lost as usize]) {
+        story.write(at, *key, |write| (write.load, write.node) = (1, Some(0)));
+        story.final_read(*key, Value::Missing, crate::evidence::Outcome::Ok);
+        story.evidence.history.last_mut().unwrap().load = 1;
+    }
+    story.write(4_400, keys[lost as usize], |write| {
+        (write.load, write.ended, write.node) = (1, Instant::from_millis(5_400), None);
+        (write.outcome, write.attempts) = (crate::evidence::Outcome::Fail, 9);
+    });
+    story
+}
+
+fn verdict(story: &Story) -> Verdict {
+    judge(&story.plan, &story.evidence)
+}
+
+fn assumption<'v>(verdict: &'v Verdict, about: &str) -> &'v Assumption {
+    verdict.assumptions.iter().find(|assumption| assumption.assumed.contains(about)).unwrap()
+}
+
+fn change_network(story: &mut Story, change: impl Fn(&mut crate::evidence::NetworkChange)) {
+    for event in &mut story.evidence.events {
+        if let What::Network(network) = &mut event.what {
+            change(network);
+        }
+    }
+}
+
+/// `lost writes 2 to 4`: so many are lost.
+#[rstest]
+#[case::too_few(1, Outcome::Inconclusive, "the danger did not arise: at least 2 writes should have been lost")]
+#[case::least(2, Outcome::Pass, "")]
+#[case::most(4, Outcome::Pass, "")]
+#[case::too_many(5, Outcome::Fail, "measured 5")]
+fn a_scenario_about_a_danger_needs_losses(#[case] lost: u32, #[case] outcome: Outcome, #[case] because: &str) {
+    let mut story = with_inside(lost);
+    story.slo(Slo::LostWrites(LostWrites { min: 2, max: 4 }));
+    story.slo(Slo::MinorityWrites(MinorityWrites { max: ms(2_000) }));
+    let verdict = verdict(&story);
+    assert_eq!(verdict.outcome, outcome, "{verdict:#?}");
+    assert!(verdict.because.contains(because), "{}", verdict.because);
+    let detail = &assumption(&verdict, "at risk").detail;
+    assert!(detail.ends_with(&format!("it was cut off, and {lost} after that")), "{detail}");
+}
+
+/// Without a client on its side only what the master acknowledged before is at risk.
+#[rstest]
+#[case::writes_before(true, Outcome::Pass)]
+#[case::none_in_the_second_before(false, Outcome::Inconclusive)]
+fn a_partition_needs_writes_like_a_kill(#[case] writes: bool, #[case] outcome: Outcome) {
+    let mut story = cut_off(false);
+    story.slo(Slo::LostWrites(LostWrites { max: 0, min: 0 }));
+    story.end(9_000);
+    for operation in story.evidence.history.iter_mut().filter(|_| !writes) {
+        operation.node = operation.node.filter(|node| *node != 0).or(Some(1));
+    }
+    let verdict = verdict(&story);
+    assert_eq!(verdict.outcome, outcome, "{verdict:#?}");
+    let detail = &assumption(&verdict, "at risk").detail;
+    assert!(detail.ends_with("in the second before it was cut off"), "{detail}");
+}
+
+/// What is not proved, and the assumption that it breaks.
+#[rstest]
+#[case::the_cut(Some(0), "nothing proves the cut of 12 links (cut)")]
+#[case::the_healing(Some(1), "nothing proves the healing of 12 links (cut)")]
+#[case::the_healing_at_the_end(
+    None,
+    "final read\" does not hold: nothing proves the healing of 12 links (cut) at the end"
+)]
+fn links_need_proof(#[case] step: Option<usize>, #[case] because: &str) {
+    let mut story = cut_off(false);
+    story.slo(Slo::LostWrites(LostWrites { max: 0, min: 0 }));
+    if step.is_none() {
+        story.plan.steps.truncate(1);
+        change_network(&mut story, |change| change.step = change.step.filter(|step| *step == 0));
+    }
+    story.end(9_000);
+    assert_eq!(verdict(&story).outcome, Outcome::Pass);
+    change_network(&mut story, |change| change.proof = change.proof.take().filter(|_| change.step != step));
+    let verdict = verdict(&story);
+    assert_eq!(verdict.outcome, Outcome::Inconclusive);
+    assert!(verdict.because.contains(because), "{}", verdict.because);
+}
+
+#[test]
+fn a_partition_that_cut_nothing_is_none() {
+    let mut story = cut_off(false);
+    story.slo(Slo::LostWrites(LostWrites { max: 0, min: 0 }));
+    story.end(9_000);
+    change_network(&mut story, |change| change.links.clear());
+    let because = verdict(&story).because;
+    assert!(because.contains("nothing proves the cut of 0 links (cut)"), "{because}");
+    story.evidence.events.retain(|event| !matches!(event.what, What::Network(_)));
+    let because = verdict(&story).because;
+    assert!(because.contains("acted on nothing"), "{because}");
+}
+
+/// A process that was left stopped is as bad as a link.
+#[test]
+fn a_resume_at_the_end_needs_proof() {
+    let mut story = cut_off(false);
+    story.slo(Slo::LostWrites(LostWrites { max: 0, min: 0 }));
+    story.end(9_000);
+    let (began, fault) = (Instant::from_millis(9_002), FaultKind::Resume);
+    story.event(9_003, What::Fault { step: None, fault, node: "B1".into(), began, proof: None });
+    let because = verdict(&story).because;
+    assert!(because.contains("nothing proves Resume B1 at the end"), "{because}");
+}
+
+/// Only the majority's side leads to a failover: what the isolated master and who is with it believe is no phase of it.
+#[test]
+fn phases_are_those_of_the_majority() {
+    let mut story = cut_off(false);
+    story.log(3_500, "A", LogEvent::PossiblyFailing { about: "A".into() });
+    story.log(3_600, "A", LogEvent::MarkedFailing { about: "A".into() });
+    story.end(9_000);
+    let [failover] = &verdict(&story).failovers[..] else { panic!("one failover") };
+    let phases: Vec<_> = failover.phases.iter().filter(|phase| phase.at.is_some()).collect();
+    let told: Vec<_> =
+        phases.iter().map(|phase| (phase.phase, phase.at.unwrap().0 / 1_000_000, phase.source.as_str())).collect();
+    assert_eq!(
+        told,
+        [
+            (Phase::Fault, 3_000, "the harness"),
+            (Phase::Pfail, 4_100, "B's log"),
+            (Phase::Fail, 4_000, "B's view"),
+            (Phase::Promoted, 4_970, "A1's log (A1's view +30.0 ms)"),
+            (Phase::AllAgree, 5_020, "every view, side by side"),
+            (Phase::FirstAcceptedWrite, 5_041, "history: A1, app:3"),
+        ]
+    );
+    assert_eq!(failover.promoted, Some(NodeName::from("A1")));
+    let bound = &failover.phases.iter().find(|phase| phase.phase == Phase::FirstAcceptedWrite).unwrap().bound_by;
+    assert_eq!(bound, "the client's timeout 500ms, retry_wait 10ms and its next look at the map <= 50ms");
+}
+
+#[rstest]
+#[case(FaultKind::Kill, "the client's retry_wait 10ms and its next look at the map <= 50ms")]
+#[case(FaultKind::Pause, "the client's timeout 500ms, retry_wait 10ms and its next look at the map <= 50ms")]
+fn a_silent_master_holds_its_clients(#[case] fault: FaultKind, #[case] bound: &str) {
+    let mut story = Story::formed();
+    story.fault(3_000, 0, fault, "A");
+    story.end(9_000);
+    let phases = &verdict(&story).failovers[0].phases;
+    assert_eq!(phases.iter().find(|phase| phase.phase == Phase::FirstAcceptedWrite).unwrap().bound_by, bound);
+}
