@@ -218,8 +218,7 @@ fn fault_moments(evidence: &Evidence) -> Vec<(Option<usize>, Instant)> {
         .events
         .iter()
         .filter_map(|event| match event.what {
-            What::Fault { step, began, .. } => Some((step, began)),
-            What::Network(NetworkChange { step, began, .. }) => Some((step, began)),
+            What::Fault { step, began, .. } | What::Network(NetworkChange { step, began, .. }) => Some((step, began)),
             _ => None,
         })
         .collect();

@@ -128,25 +128,14 @@ impl<'a> Scene<'a> {
         self.runs(node) && self.connected(viewer, node)
     }
 
-    /// The masters that own slots, as this view has it. Also the former identity of a wiped node that nobody replaced: it
-    /// counts among those of whom a majority is needed.
-    fn owners(self, view: &'a NodeView) -> impl Iterator<Item = &'a NodeName> {
-        view.members.iter().filter(|(_, member)| !member.slots.is_empty()).map(|(node, _)| node)
-    }
-
     /// Whether it is a node of the plan, and not a former identity of one.
     fn is_known(self, node: &NodeName) -> bool {
         self.status.contains_key(node)
     }
 
-    /// Whether so many of the masters are a majority.
-    fn is_majority(self, count: usize, view: &'a NodeView) -> bool {
-        count * 2 > self.owners(view).count()
-    }
-
     /// Whether a node reaches a majority of the masters, itself among them if it is one.
     fn has_quorum(self, node: &NodeName, view: &'a NodeView) -> bool {
-        self.is_majority(self.owners(view).filter(|owner| self.reaches(node, owner)).count(), view)
+        is_majority(owners(view).filter(|owner| self.reaches(node, owner)).count(), view)
     }
 
     /// Whether somebody whom `viewer` hears (or itself) has the reports of a majority that misses `node`: then a FAIL was
@@ -157,7 +146,7 @@ impl<'a> Scene<'a> {
         let detects = |detector: &NodeName| {
             let masters = view.members.iter().filter(|(_, member)| member.role == Role::Master).map(|(node, _)| node);
             let reports = masters.filter(|master| misses(master) && self.connected(detector, master));
-            !self.reaches(detector, node) && self.is_majority(reports.count(), view)
+            !self.reaches(detector, node) && is_majority(reports.count(), view)
         };
         let mut heard = seen.iter().map(|(other, _)| *other).filter(|other| self.connected(viewer, other));
         heard.any(detects)
@@ -232,12 +221,12 @@ impl<'a> Scene<'a> {
             view.members.get(master).is_some_and(|member| member.health == Health::Fail && !member.slots.is_empty())
         };
         let Some(master) = own.master.as_ref().filter(|master| failed(view, master)) else { return Ok(()) };
-        let owners: Vec<_> = self.owners(view).collect();
+        let owners: Vec<_> = owners(view).collect();
         let votes = |voter: &NodeName, voters: &NodeView| {
             owners.contains(&voter) && self.connected(replica, voter) && failed(voters, master)
         };
         let votes = seen.iter().filter(|(voter, voters)| votes(voter, voters)).count();
-        if own.no_failover || view.data_too_old || !self.is_majority(votes, view) {
+        if own.no_failover || view.data_too_old || !is_majority(votes, view) {
             return Ok(());
         }
         Err(format!("{master} failed and {replica} has not taken over yet"))
@@ -286,6 +275,17 @@ impl<'a> Scene<'a> {
             self.is_known(node).then(|| Place { failed, ..Place::of(member) })
         })
     }
+}
+
+/// The masters that own slots, as this view has it. Also the former identity of a wiped node that nobody replaced: it counts
+/// among those of whom a majority is needed.
+fn owners(view: &NodeView) -> impl Iterator<Item = &NodeName> {
+    view.members.iter().filter(|(_, member)| !member.slots.is_empty()).map(|(node, _)| node)
+}
+
+/// Whether so many of the masters are a majority.
+fn is_majority(count: usize, view: &NodeView) -> bool {
+    count * 2 > owners(view).count()
 }
 
 fn topology_of(view: &NodeView, place: impl Fn(&NodeName, &Member) -> Option<Place>) -> Topology {

@@ -2,15 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::implicit;
 use super::types::Assumption;
+use super::{implicit, risk};
 use crate::check::samples::quantile;
 use crate::check::schedule::{self, Schedule, scheduled};
-use crate::check::takedown::{Blow, Takedown};
 use crate::check::window::{Window, load_window};
 use crate::check::{Case, During, Slo, finding};
-use crate::evidence::{ErrorKind, LinkChange, NetworkChange, Operation, Outcome, What};
-use crate::load::{Load, Op, Pace};
+use crate::evidence::{ErrorKind, LinkChange, NetworkChange, What};
+use crate::load::{Load, Pace};
 use crate::scenario::Step;
 use crate::vocab::Instant;
 
@@ -32,9 +31,6 @@ const ACCOUNTED_MIN: f64 = 0.95;
 /// The observer looks at every node each 10 ms (20 ms above 12 nodes); what it has to say may come this much later.
 const OBSERVER_NANOS_MAX: u64 = 100_000_000;
 
-/// A write acknowledged so shortly before a fault may not have reached a replica yet.
-const DANGEROUS_NANOS: u64 = 1_000_000_000;
-
 /// Every assumption but the machine's, in the order in which a reader would ask.
 pub(super) fn all(case: &Case<'_>) -> Vec<Assumption> {
     let complete = complete(case);
@@ -44,7 +40,7 @@ pub(super) fn all(case: &Case<'_>) -> Vec<Assumption> {
     assumptions.extend([faults_happened(case), timeline_done(case)]);
     let about_writes = |slo: &Slo| matches!(slo, Slo::LostWrites(_) | Slo::Failover(_));
     if case.plan.slos.iter().any(|planned| about_writes(&planned.slo)) && !case.takedowns.is_empty() {
-        assumptions.push(writes_in_flight(case));
+        assumptions.push(risk::writes_in_flight(case));
     }
     // A run that broke off has no end at which it could have settled.
     if carried_through {
@@ -53,7 +49,7 @@ pub(super) fn all(case: &Case<'_>) -> Vec<Assumption> {
     assumptions
 }
 
-fn assume(assumed: impl Into<String>, holds: bool, detail: impl Into<String>) -> Assumption {
+pub(super) fn assume(assumed: impl Into<String>, holds: bool, detail: impl Into<String>) -> Assumption {
     Assumption { assumed: assumed.into(), holds, detail: detail.into() }
 }
 
@@ -285,46 +281,6 @@ fn timeline_done(case: &Case<'_>) -> Assumption {
         (None, None) => finding::count(planned as u64, "step"),
     };
     assume("every step of the timeline was done", open.is_none(), detail)
-}
-
-/// Whether each fault hit a master while it acknowledged writes, or cut it off and it went on acknowledging them. A run in which
-/// nothing was at risk proves nothing.
-fn writes_in_flight(case: &Case<'_>) -> Assumption {
-    let judged: Vec<_> = case.takedowns.iter().map(|takedown| at_risk(case, takedown)).collect();
-    let holds = judged.iter().all(|(holds, _)| *holds);
-    let details = judged.into_iter().filter(|(at_risk, _)| holds || !at_risk).map(|(_, detail)| detail);
-    assume("writes were at risk when a master was taken down", holds, finding::note(details))
-}
-
-fn at_risk(case: &Case<'_>, takedown: &Takedown) -> (bool, String) {
-    let running = case.plan.loads.iter().any(|load| {
-        let writes = load.mix.iter().any(Op::writes);
-        writes && load_window(case.evidence, &load.name, case.windows.whole).contains(takedown.began)
-    });
-    let acknowledged = |wanted: &dyn Fn(&Operation) -> bool| {
-        let before = case.client_operations().filter(|operation| operation.ended <= takedown.began);
-        before.filter(|write| write.kind.writes() && write.outcome == Outcome::Ok && wanted(write)).count() as u64
-    };
-    let failed = &takedown.failed;
-    if running {
-        let before = acknowledged(&|write| {
-            takedown.began.nanos_since(write.ended) <= DANGEROUS_NANOS && case.node_name(write.node) == Some(failed)
-        });
-        let after = case.acknowledged_after(takedown).count() as u64;
-        let text = format!("{failed} acknowledged {} in the second before", finding::count(before, "write"));
-        match takedown.fault {
-            Blow::Partition if after > 0 => (true, format!("{text} it was cut off, and {after} after that")),
-            Blow::Partition => (before > 0, format!("{text} it was cut off")),
-            Blow::Fault(_) => (before > 0, text),
-        }
-    } else {
-        let writes =
-            acknowledged(&|write| case.slots.of_operation(write).is_some_and(|slot| takedown.slots.contains(slot)));
-        (
-            writes > 0,
-            format!("{} acknowledged on {failed}'s slots before the load ended", finding::count(writes, "write")),
-        )
-    }
 }
 
 /// A run that ends unsettled did not get over its faults, whatever its figures say; and what is read from a cluster in

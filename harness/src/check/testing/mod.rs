@@ -1,19 +1,21 @@
 //! Hand-made runs for the tests of judging: three shards with a replica each, told moment by moment.
 
+mod network;
+
 use std::collections::BTreeMap;
 
 use super::case::Case;
 use super::{Finding, Slo};
 use crate::evidence::{
-    ClusterState, Event, Evidence, FaultKind, Health, LinkChange, LoadTotals, LogEvent, LogRecord, Member,
-    NetworkChange, NodeView, Operation, OperationKind, Outcome, RunInfo, ServerInfo, TopologyRecord, Value, What,
+    ClusterState, Event, Evidence, FaultKind, Health, LoadTotals, LogEvent, LogRecord, Member, NodeView, Operation,
+    OperationKind, Outcome, RunInfo, ServerInfo, TopologyRecord, Value, What,
 };
 use crate::lab::NodeSpec;
 use crate::load::op::Set;
 use crate::load::{Client, Keys, Load, Op, Pace};
 use crate::plan::{Location, Plan, PlannedSlo, PlannedStep};
 use crate::scenario::Step;
-use crate::vocab::{Address, CutBy, Duration, Instant, Link, NodeId, NodeName, Role, Size, Slot, SlotSet};
+use crate::vocab::{Address, Duration, Instant, NodeId, NodeName, Role, Size, Slot, SlotSet};
 
 /// When the load begins, in milliseconds.
 pub(crate) const LOAD_STARTS: u64 = 1_000;
@@ -74,45 +76,6 @@ impl Story {
         self.event(ms + 1, What::StepEnded { step });
     }
 
-    /// A step that changed links and is done. `name` is that of the partition or shape.
-    pub(crate) fn network(&mut self, ms: u64, step: Option<usize>, name: &str, change: LinkChange, links: Vec<Link>) {
-        let began = Instant::from_millis(ms);
-        let (done, proof) = (began.plus_nanos(1_000_000), Some("probes".to_owned()));
-        let (name, text) = (name.to_owned(), String::new());
-        if let Some(step) = step {
-            self.event(ms, What::StepStarted { step, text: change_in_words(change).to_owned() });
-        }
-        self.event(ms + 1, What::Network(NetworkChange { step, name, text, change, links, began, done, proof }));
-        if let Some(step) = step {
-            self.event(ms + 1, What::StepEnded { step });
-        }
-    }
-
-    /// These hosts are cut off from all others, client hosts too; as the partition `name`.
-    pub(crate) fn isolate(&mut self, ms: u64, step: usize, name: &str, hosts: &[&str]) {
-        let links = self.links_around(hosts);
-        self.network(ms, Some(step), name, LinkChange::Cut(CutBy::Drop), links);
-        self.unsettled(ms + 5);
-    }
-
-    /// The partition `name` is healed by a step, or by the harness at the end.
-    pub(crate) fn heal(&mut self, ms: u64, step: impl Into<Option<usize>>, name: &str) {
-        let cut = |event: &Event| match &event.what {
-            What::Network(change) if change.name == name => Some(change.links.clone()),
-            _ => None,
-        };
-        let links = self.evidence.events.iter().find_map(cut).unwrap();
-        self.network(ms, step.into(), name, LinkChange::HealCut, links);
-    }
-
-    fn links_around(&self, hosts: &[&str]) -> Vec<Link> {
-        let nodes = self.plan.nodes.iter().map(|node| node.name.to_string());
-        let all: Vec<_> = nodes.chain(self.plan.loads.iter().map(|load| load.name.clone())).collect();
-        let others = all.iter().filter(|host| !hosts.contains(&host.as_str()));
-        let pairs = others.flat_map(|other| hosts.iter().map(move |host| Link::new(*host, other.as_str())));
-        pairs.flat_map(|link| [link.reversed(), link]).collect()
-    }
-
     pub(crate) fn unsettled(&mut self, ms: u64) {
         self.event(ms, What::Unsettled { reason: "B has not noticed that A is gone".to_owned() });
     }
@@ -151,16 +114,6 @@ impl Story {
         self.view_of(ms, nodes, ClusterState::Ok, epoch, &members);
     }
 
-    /// These nodes are seen to refuse to serve: since the cluster formed they have learned only that these others are silent.
-    pub(crate) fn view_alone(&mut self, ms: u64, nodes: &[&str], silent: &[&str]) {
-        let first = self.evidence.topology[0].view.clone().unwrap();
-        let mut members = first.members;
-        for node in silent {
-            members.get_mut(&NodeName::from(*node)).unwrap().health = Health::Pfail;
-        }
-        self.view_of(ms, nodes, ClusterState::Fail, first.current_epoch, &members);
-    }
-
     fn view_of(
         &mut self,
         ms: u64,
@@ -186,17 +139,6 @@ impl Story {
         self.hand_over("A", "A1");
         self.view(ms + took, &["A1", "B", "C"]);
         self.event(ms + took + 20, What::Settled);
-    }
-
-    /// The others flag `A`, which is cut off, replace it by `A1`, and all agree on their side; `A` refuses to serve at last. The
-    /// times are milliseconds after the cut.
-    pub(crate) fn replace_isolated(&mut self, cut: u64, promoted: u64, refuses: u64) {
-        self.health("A", Health::Fail);
-        self.view(cut + promoted / 2, &["B", "C"]);
-        self.hand_over("A", "A1");
-        self.view(cut + promoted, &["A1", "B", "C"]);
-        self.view_alone(cut + refuses, &["A"], &["B", "C", "A1", "B1", "C1"]);
-        self.event(cut + promoted.max(refuses) + 20, What::Settled);
     }
 
     /// A write of the worker `key % 2` to `key` that the owner of the plan acknowledged; changed by `change`.
@@ -283,14 +225,6 @@ impl Story {
 
     pub(crate) fn judge(&self, slo: Slo) -> Finding {
         slo.judge(&self.case())
-    }
-}
-
-fn change_in_words(change: LinkChange) -> &'static str {
-    match change {
-        LinkChange::Cut(_) => "Partition",
-        LinkChange::Shape(_) => "Shape",
-        LinkChange::HealCut | LinkChange::HealShape => "Heal",
     }
 }
 

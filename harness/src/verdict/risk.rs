@@ -1,0 +1,52 @@
+//! Whether anything was at risk when a master was taken down.
+
+use super::assumptions::assume;
+use super::types::Assumption;
+use crate::check::takedown::{Blow, Takedown};
+use crate::check::window::load_window;
+use crate::check::{Case, finding};
+use crate::evidence::{Operation, Outcome};
+use crate::load::Op;
+
+/// A write acknowledged so shortly before a fault may not have reached a replica yet.
+const DANGEROUS_NANOS: u64 = 1_000_000_000;
+
+/// Whether each fault hit a master while it acknowledged writes, or cut it off and it went on acknowledging them. A run in which
+/// nothing was at risk proves nothing.
+pub(super) fn writes_in_flight(case: &Case<'_>) -> Assumption {
+    let judged: Vec<_> = case.takedowns.iter().map(|takedown| at_risk(case, takedown)).collect();
+    let holds = judged.iter().all(|(holds, _)| *holds);
+    let details = judged.into_iter().filter(|(at_risk, _)| holds || !at_risk).map(|(_, detail)| detail);
+    assume("writes were at risk when a master was taken down", holds, finding::note(details))
+}
+
+fn at_risk(case: &Case<'_>, takedown: &Takedown) -> (bool, String) {
+    let running = case.plan.loads.iter().any(|load| {
+        let writes = load.mix.iter().any(Op::writes);
+        writes && load_window(case.evidence, &load.name, case.windows.whole).contains(takedown.began)
+    });
+    let acknowledged = |wanted: &dyn Fn(&Operation) -> bool| {
+        let before = case.client_operations().filter(|operation| operation.ended <= takedown.began);
+        before.filter(|write| write.kind.writes() && write.outcome == Outcome::Ok && wanted(write)).count() as u64
+    };
+    let failed = &takedown.failed;
+    if running {
+        let before = acknowledged(&|write| {
+            takedown.began.nanos_since(write.ended) <= DANGEROUS_NANOS && case.node_name(write.node) == Some(failed)
+        });
+        let after = case.acknowledged_after(takedown).count() as u64;
+        let text = format!("{failed} acknowledged {} in the second before", finding::count(before, "write"));
+        match takedown.fault {
+            Blow::Partition if after > 0 => (true, format!("{text} it was cut off, and {after} after that")),
+            Blow::Partition => (before > 0, format!("{text} it was cut off")),
+            Blow::Fault(_) => (before > 0, text),
+        }
+    } else {
+        let writes =
+            acknowledged(&|write| case.slots.of_operation(write).is_some_and(|slot| takedown.slots.contains(slot)));
+        (
+            writes > 0,
+            format!("{} acknowledged on {failed}'s slots before the load ended", finding::count(writes, "write")),
+        )
+    }
+}
