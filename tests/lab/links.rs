@@ -277,5 +277,7 @@ async fn mistakes(lab: &Lab) -> Done {
     ] {
         expect(&said, &said.contains(expected), &true)?;
     }
-    expect("in force", &lab.disturbances(), &vec!["once".to_owned()])
+    expect("in force", &lab.disturbances(), &vec!["once".to_owned()])?;
+    let nothing = lab.cut("nothing", &BTreeSet::new(), CutBy::Drop).await?;
+    expect("the proof of a cut of nothing", &nothing.proof, &None)
 }
