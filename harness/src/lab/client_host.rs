@@ -1,4 +1,4 @@
-//! A host as others use it: to make sockets that live there.
+//! A host that sockets are made on.
 
 use std::fs::File;
 use std::io;
@@ -9,7 +9,7 @@ use std::sync::Arc;
 use nix::sched::{CloneFlags, setns};
 use tokio::net::TcpSocket;
 
-/// A host that clients connect from. Its sockets live in its network namespace, so partitions cut them too.
+/// A host that sockets are made on, by clients above all. They live in its network namespace, so partitions cut them too.
 #[derive(Clone, Debug)]
 pub struct ClientHost(Option<Arc<Namespaces>>);
 

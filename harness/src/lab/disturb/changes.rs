@@ -16,6 +16,10 @@ use crate::lab::network::rules::Rules;
 use crate::lab::{ClientHost, LabError};
 use crate::vocab::{HostName, Instant, Link};
 
+/// Why nothing can be proven.
+const NO_LINK: &str = "it is about no link";
+const ALL_CUT: &str = "every link of it is cut";
+
 /// What is in force on the links of a lab, and what it takes to change it.
 pub(in crate::lab) struct Disturbances {
     ips: BTreeMap<HostName, Ipv4Addr>,
@@ -113,20 +117,21 @@ impl Disturbances {
         states: &LinkStates,
         before: Proven,
     ) -> Result<String, String> {
-        if ways.is_empty() {
-            return Err("it is about no link".to_owned());
-        }
         match what {
+            _ if ways.is_empty() => Err(NO_LINK.to_owned()),
             Disturbance::Cut(by) => {
                 let after = self.prober.prove(Expected::of(ways, states)).await?;
                 Ok(disturbed::cut(by, before, after))
             }
             Disturbance::Shape(_) => {
                 let shaped = ways.iter().copied().filter(|way| matches!(states.state(*way), State::Shaped(_)));
-                let shaped: Vec<_> = shaped.collect();
-                if let Some(device) = device {
-                    self.watch_shaping(device, &shaped).await?;
+                let (Some(device), shaped) = (device, shaped.collect::<Vec<_>>()) else {
+                    return Err(ALL_CUT.to_owned());
+                };
+                if shaped.is_empty() {
+                    return Err(ALL_CUT.to_owned());
                 }
+                self.watch_shaping(device, &shaped).await?;
                 Ok(disturbed::shaped(shaped.len()))
             }
         }
@@ -152,6 +157,7 @@ impl Disturbances {
         self.publish(name, change, &disturbed);
         let after = self.prober.prove(Expected::of(&ways, &new)).await;
         let proof = before.and_then(|before| match what {
+            _ if ways.is_empty() => Err(NO_LINK.to_owned()),
             Disturbance::Cut(_) => after.map(|after| disturbed::healed_cut(before, after)),
             Disturbance::Shape(_) => after.map(disturbed::healed_shape),
         });
