@@ -274,10 +274,11 @@ impl<'a> Scene<'a> {
             let joins = |side: &Side| {
                 side.topology == topology && side.members.iter().any(|member| self.connected(member, node))
             };
-            match sides.iter_mut().find(|side| joins(side)) {
-                Some(side) => _ = side.members.insert(node.clone()),
-                None => sides.push(Side { members: BTreeSet::from([node.clone()]), topology }),
-            }
+            // It may be the one that connects two groups.
+            let (joined, mut apart): (Vec<_>, Vec<_>) = sides.into_iter().partition(joins);
+            let members = joined.into_iter().flat_map(|side| side.members).chain([node.clone()]).collect();
+            apart.push(Side { members, topology });
+            sides = apart;
         }
         sides
     }
