@@ -31,11 +31,16 @@ impl ClientHost {
 
     /// A new IPv4 TCP socket on this host. It stays there whichever thread uses it.
     pub fn tcp_socket(&self) -> io::Result<TcpSocket> {
-        let Some(namespaces) = &self.0 else { return TcpSocket::new_v4() };
+        self.on_host(TcpSocket::new_v4)
+    }
+
+    /// Does something on this host that does not wait, such as making a socket.
+    pub fn on_host<T>(&self, act: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+        let Some(namespaces) = &self.0 else { return act() };
         setns(namespaces.host.as_fd(), CloneFlags::CLONE_NEWNET)?;
-        let socket = TcpSocket::new_v4();
+        let result = act();
         // A thread that cannot go back would put the harness' own sockets on the client's host.
         setns(namespaces.own.as_fd(), CloneFlags::CLONE_NEWNET)?;
-        socket
+        result
     }
 }

@@ -70,7 +70,7 @@ fn system(doing: impl Into<String>) -> impl FnOnce(io::Error) -> NetworkError {
     move |source| NetworkError::System { doing: doing.into(), source }
 }
 
-fn netlink(doing: impl Into<String>) -> impl FnOnce(rtnetlink::Error) -> NetworkError {
+pub(super) fn netlink(doing: impl Into<String>) -> impl FnOnce(rtnetlink::Error) -> NetworkError {
     move |source| NetworkError::Netlink { doing: doing.into(), source }
 }
 
@@ -194,7 +194,7 @@ fn router_index(ip: Ipv4Addr) -> u32 {
 }
 
 /// A netlink connection of the namespace that the calling thread is in. It must be called within a tokio runtime.
-fn connect() -> Result<Handle, NetworkError> {
+pub(super) fn connect() -> Result<Handle, NetworkError> {
     let (connection, handle, _) = rtnetlink::new_connection().map_err(system("open a netlink socket"))?;
     tokio::spawn(connection);
     Ok(handle)
@@ -206,7 +206,7 @@ pub(super) fn namespace_of_this_thread() -> Result<File, NetworkError> {
 }
 
 /// Runs netlink requests on the calling thread, whose namespace they are about.
-fn block_on<T>(work: impl Future<Output = Result<T, NetworkError>>) -> Result<T, NetworkError> {
+pub(super) fn block_on<T>(work: impl Future<Output = Result<T, NetworkError>>) -> Result<T, NetworkError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build();
     runtime.map_err(system("start a runtime"))?.block_on(work)
 }
