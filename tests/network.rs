@@ -41,6 +41,7 @@ fn trials() -> Vec<Trial> {
         "rate_is_met",
         "a_shape_changes_between_packets",
         "a_stream_survives_all_of_it",
+        "a_burst_finds_room_in_the_device",
         "the_device_goes_with_the_shaper",
         "packets_per_second",
     ];

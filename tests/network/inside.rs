@@ -21,6 +21,8 @@ type Outcome = Result<(), Failure>;
 
 /// How much a delay may differ in the middle of all packets.
 const LATENESS: Duration = Duration::from_micros(300);
+/// Another program may have had the cores while a delay was measured.
+const TRIES: usize = 3;
 const PACKETS: usize = 10_000;
 const LINGER: Duration = Duration::from_millis(300);
 const BOUND: Duration = Duration::from_secs(30);
@@ -59,6 +61,7 @@ async fn run(request: &str) -> Outcome {
         "rate_is_met" => rate(&wire),
         "a_shape_changes_between_packets" => change(&wire),
         "a_stream_survives_all_of_it" => stream(&wire).await,
+        "a_burst_finds_room_in_the_device" => burst(&wire),
         "the_device_goes_with_the_shaper" => end(wire),
         "packets_per_second" => speed::measure(&wire),
         _ => Err(format!("the lab cannot {what}").into()),
@@ -83,13 +86,22 @@ fn delay(wire: &Wire) -> Outcome {
     for milliseconds in [0, 1, 5, 20, 100] {
         let asked = Duration::from_millis(milliseconds);
         wire.shape(Shape { delay: vocab::Duration(asked), ..Shape::default() });
-        let came = wire.send(400, Pace::every(1_100), asked + LINGER)?;
-        let (median, rare) = spread(came.iter().map(Arrival::took).collect());
-        say(&format!("delay {asked:?}: median {median:.3?}, 99th percentile {rare:.3?}"));
-        expect(came.len() == 400, || format!("{} came", came.len()))?;
-        expect(median.abs_diff(asked) < LATENESS, || "the median is off".to_owned())?;
+        let mut is_met = false;
+        for _ in 0..TRIES {
+            is_met = is_met || lateness(wire, asked)? < LATENESS;
+        }
+        expect(is_met, || "the median is off".to_owned())?;
     }
     Ok(())
+}
+
+/// How much a delay differs in the middle of some packets.
+fn lateness(wire: &Wire, asked: Duration) -> Result<Duration, Failure> {
+    let came = wire.send(400, Pace::every(1_100), asked + LINGER)?;
+    let (median, rare) = spread(came.iter().map(Arrival::took).collect());
+    say(&format!("delay {asked:?}: median {median:.3?}, 99th percentile {rare:.3?}"));
+    expect(came.len() == 400, || format!("{} came", came.len()))?;
+    Ok(median.abs_diff(asked))
 }
 
 fn loss(wire: &Wire) -> Outcome {
@@ -227,6 +239,19 @@ async fn carry(mut sending: TcpStream, mut receiving: TcpStream, sent: &[u8]) ->
     let mut came = Vec::new();
     let (done, read) = tokio::join!(write, receiving.read_to_end(&mut came));
     done.and(read.map(|_| came))
+}
+
+/// However late the shaping thread comes to read them.
+fn burst(wire: &Wire) -> Outcome {
+    let (sender, _receiver) = wire.sockets()?;
+    wire.shape(Shape::default());
+    let begin = Instant::now();
+    for _ in 0..PACKETS {
+        sender.send(&[0])?;
+    }
+    say(&format!("{PACKETS} packets were sent in {:.1?}", begin.elapsed()));
+    thread::sleep(LINGER);
+    expect(wire.counters().seen == PACKETS as u64, || format!("{:?}", wire.counters()))
 }
 
 fn end(wire: Wire) -> Outcome {

@@ -14,9 +14,11 @@ use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
 
 use super::inside::{Failure, say};
-use super::wire::{NUMBER, Wire};
+use super::wire::{HEADERS, NUMBER, Wire};
 
 const ENOUGH: f64 = 100_000.0;
+/// The most that a packet carries, in bytes.
+const LARGEST: usize = 1_500 - HEADERS;
 const WHILE: Duration = Duration::from_secs(1);
 const TRIES: usize = 2;
 
@@ -25,12 +27,12 @@ const TRIES: usize = 2;
 pub(super) fn measure(wire: &Wire) -> Result<(), Failure> {
     let shaping_thread = shaping_thread()?;
     isolate(shaping_thread)?;
-    for milliseconds in [0, 1, 10] {
+    for (milliseconds, payload) in [(0, NUMBER), (10, NUMBER), (10, LARGEST)] {
         wire.shape(Shape { delay: vocab::Duration::from_millis(milliseconds), ..Shape::default() });
         let mut best = 0.0_f64;
         for _ in 0..TRIES {
-            let figures = flood(wire, shaping_thread)?;
-            say(&format!("delay {milliseconds}ms: {figures}; {} found the device full", dropped()?));
+            let figures = flood(wire, shaping_thread, payload)?;
+            say(&format!("{payload} bytes, delay {milliseconds}ms: {figures}; {} found the device full", dropped()?));
             best = best.max(figures.on_one_core());
         }
         if best < ENOUGH {
@@ -72,12 +74,12 @@ impl fmt::Display for Figures {
     }
 }
 
-fn flood(wire: &Wire, shaping_thread: Pid) -> Result<Figures, Failure> {
+fn flood(wire: &Wire, shaping_thread: Pid, payload: usize) -> Result<Figures, Failure> {
     // The receiver never reads: what arrives is counted by its interface.
     let (sender, _receiver) = wire.sockets()?;
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
-        let sending = scope.spawn(|| send_until(&sender, &stop));
+        let sending = scope.spawn(|| send_until(&sender, payload, &stop));
         // Until the queues are as full as they will be.
         thread::sleep(Duration::from_millis(200));
         let figures = figures(wire, shaping_thread);
@@ -95,10 +97,11 @@ fn figures(wire: &Wire, shaping_thread: Pid) -> Result<Figures, Failure> {
     Ok(Figures { came, took, busy: busy.saturating_sub(ran), kept_waiting: kept_waiting.saturating_sub(waited) })
 }
 
-fn send_until(sender: &UdpSocket, stop: &AtomicBool) -> io::Result<()> {
+fn send_until(sender: &UdpSocket, payload: usize, stop: &AtomicBool) -> io::Result<()> {
+    let payload = vec![0; payload];
     while !stop.load(Ordering::Relaxed) {
         for _ in 0..100 {
-            sender.send(&[0; NUMBER])?;
+            sender.send(&payload)?;
         }
     }
     Ok(())

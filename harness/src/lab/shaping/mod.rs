@@ -6,6 +6,7 @@
 mod device;
 mod link;
 mod links;
+mod prompt;
 mod queue;
 mod worker;
 

@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, ppoll};
-use nix::sys::prctl::set_timerslack;
 use nix::sys::time::TimeSpec;
 use nix::time::{ClockId, clock_gettime};
 
 use super::device::Device;
 use super::links::Links;
+use super::prompt::be_prompt;
 use super::queue::Queue;
 
 /// How many packets are read, and how many returned, before it is the other's turn.
@@ -20,8 +20,7 @@ const BATCH: usize = 64;
 
 /// Does the thread's work until `stop` is closed at its other end, or the device fails.
 pub(super) fn work(device: &Device, links: &Mutex<Links>, stop: &PipeReader) -> io::Result<()> {
-    // In nanoseconds. The default of 50 us would be added to every delay.
-    set_timerslack(1)?;
+    be_prompt();
     let mut queue = Queue::default();
     loop {
         let is_drained = receive(device, links, &mut queue)?;
