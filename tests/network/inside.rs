@@ -134,7 +134,7 @@ fn same_seed(wire: &Wire) -> Outcome {
 fn jitter(wire: &Wire) -> Outcome {
     let milliseconds = vocab::Duration::from_millis;
     wire.shape(Shape { delay: milliseconds(10), jitter: milliseconds(5), ..Shape::default() });
-    let came = wire.send(300, Pace::every(10_000), LINGER)?;
+    let came = wire.send(150, Pace::every(10_000), LINGER)?;
     let took: BTreeSet<_> = came.iter().map(Arrival::took).collect();
     let (least, most) = (took.first().ok_or("none came")?, took.last().ok_or("none came")?);
     say(&format!("delay 10ms +-5ms: {least:.2?} to {most:.2?}"));

@@ -19,7 +19,7 @@ use super::wire::{HEADERS, NUMBER, Wire};
 const ENOUGH: f64 = 100_000.0;
 /// The most that a packet carries, in bytes.
 const LARGEST: usize = 1_500 - HEADERS;
-const WHILE: Duration = Duration::from_secs(1);
+const WHILE: Duration = Duration::from_millis(500);
 const TRIES: usize = 2;
 
 /// Sends as much as one core can and sees how much arrives, while the shaping thread has a core for itself: as far as
