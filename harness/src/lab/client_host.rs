@@ -40,6 +40,11 @@ impl ClientHost {
         self.within(|| UdpSocket::bind(address))?
     }
 
+    /// Does something on this host that does not wait, such as making a socket.
+    pub fn on_host<T>(&self, act: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+        self.within(act)?
+    }
+
     /// Does something, which must be short, with the calling thread in this host's network namespace.
     pub(super) fn within<T>(&self, work: impl FnOnce() -> T) -> io::Result<T> {
         let Some(namespaces) = &self.0 else { return Ok(work()) };

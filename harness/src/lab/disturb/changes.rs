@@ -24,6 +24,8 @@ const ALL_CUT: &str = "every link of it is cut";
 pub(in crate::lab) struct Disturbances {
     ips: BTreeMap<HostName, Ipv4Addr>,
     clock: Clock,
+    /// Of all that shapes draw.
+    seed: u64,
     states: Mutex<LinkStates>,
     reach: watch::Sender<Reach>,
     rules: Rules,
@@ -37,11 +39,13 @@ impl Disturbances {
     pub(in crate::lab) fn none(
         hosts: &BTreeMap<HostName, (Ipv4Addr, ClientHost)>,
         clock: Clock,
+        seed: u64,
     ) -> Result<Self, LabError> {
         let by_ip = || hosts.values().cloned();
         Ok(Self {
             ips: hosts.iter().map(|(name, (ip, _))| (name.clone(), *ip)).collect(),
             clock,
+            seed,
             states: Mutex::default(),
             reach: watch::Sender::new(Reach::default()),
             rules: Rules::connect(by_ip())?,
@@ -176,9 +180,9 @@ impl Disturbances {
             if let State::Shaped(shape) = new {
                 let device = match device {
                     Some(started) => started,
-                    None => device.insert(Device::start()?),
+                    None => device.insert(Device::start(self.seed)?),
                 };
-                device.set(*way, *shape)?;
+                device.set(*way, *shape);
             }
         }
         // Also when the kernel refuses some of it: what it took must be found when it is healed.
@@ -188,7 +192,7 @@ impl Disturbances {
         let done = self.clock.now();
         for Transition { way, old, new } in transitions {
             if let (State::Shaped(_), State::Open | State::Cut(_), Some(device)) = (old, new, device.as_ref()) {
-                device.clear(*way)?;
+                device.clear(*way);
             }
         }
         Ok((began, done))
