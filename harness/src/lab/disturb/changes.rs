@@ -13,7 +13,7 @@ use crate::evidence::{Clock, LinkChange, NetworkChange, Reach};
 use crate::lab::network::links::{Disturbance, InForce, LinkStates, State, Transition, Way};
 use crate::lab::network::probe::{Expected, Prober, Proven};
 use crate::lab::network::rules::Rules;
-use crate::lab::{ClientHost, LabError};
+use crate::lab::{ClientHost, LabError, LinkCounters};
 use crate::vocab::{HostName, Instant, Link};
 
 /// Why nothing can be proven.
@@ -152,6 +152,7 @@ impl Disturbances {
             Disturbance::Cut(_) => self.prober.prove(Expected::of(&ways, &old)).await,
             Disturbance::Shape(_) => Ok(Proven::default()),
         };
+        let did = shaped_by(device.as_ref(), &transitions);
         let (began, done) = self.change(&mut device, &transitions, &new).await?;
         let mut disturbed = Disturbed { links: self.links(&ways), was: what, began, done, proof: None };
         let change = match what {
@@ -163,7 +164,7 @@ impl Disturbances {
         let proof = before.and_then(|before| match what {
             _ if ways.is_empty() => Err(NO_LINK.to_owned()),
             Disturbance::Cut(_) => after.map(|after| disturbed::healed_cut(before, after)),
-            Disturbance::Shape(_) => after.map(disturbed::healed_shape),
+            Disturbance::Shape(_) => after.map(|after| disturbed::healed_shape(after, did)),
         });
         disturbed.proof = told(name, proof);
         Ok(disturbed)
@@ -214,15 +215,22 @@ impl Disturbances {
 
     /// Sees packets of each of these links come to the device (2 s at most).
     async fn watch_shaping(&self, device: &Device, ways: &[Way]) -> Result<(), String> {
-        let before: Vec<_> = ways.iter().map(|way| (*way, device.seen(*way))).collect();
+        let before: Vec<_> = ways.iter().map(|way| (*way, device.counters(*way).seen)).collect();
         for _ in 0..Prober::TRIES {
             self.prober.knock(ways).await?;
-            if before.iter().all(|(way, seen)| device.seen(*way) > *seen) {
+            if before.iter().all(|(way, seen)| device.counters(*way).seen > *seen) {
                 return Ok(());
             }
         }
         Err("not every probe came to the device that shapes".to_owned())
     }
+}
+
+/// What became of the packets of links that are shaped until now.
+fn shaped_by(device: Option<&Device>, transitions: &[Transition]) -> LinkCounters {
+    let shaped = transitions.iter().filter(|transition| matches!(transition.old, State::Shaped(_)));
+    let counters = shaped.filter_map(|transition| Some(device?.counters(transition.way)));
+    counters.fold(LinkCounters::default(), LinkCounters::plus)
 }
 
 /// A proof; if there is none, says why in the lab's log.

@@ -1,7 +1,7 @@
 //! The device that shapes, as the rest of the lab sees it. It is started by the first shape and stays.
 
 use crate::lab::network::links::Way;
-use crate::lab::{LabError, Shaper};
+use crate::lab::{LabError, LinkCounters, Shaper};
 use crate::vocab::Shape;
 
 /// The device that shapes.
@@ -24,8 +24,8 @@ impl Device {
         self.0.clear(way.from, way.to);
     }
 
-    /// How many packets of a link it has seen.
-    pub(super) fn seen(&self, way: Way) -> u64 {
-        self.0.counters(way.from, way.to).seen
+    /// What became of a link's packets since it was shaped.
+    pub(super) fn counters(&self, way: Way) -> LinkCounters {
+        self.0.counters(way.from, way.to)
     }
 }

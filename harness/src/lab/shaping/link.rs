@@ -34,6 +34,22 @@ pub struct LinkCounters {
     pub passed: u64,
 }
 
+impl LinkCounters {
+    /// What two links have done together.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            seen: self.seen + other.seen,
+            lost: self.lost + other.lost,
+            overflowed: self.overflowed + other.overflowed,
+            duplicated: self.duplicated + other.duplicated,
+            reordered: self.reordered + other.reordered,
+            corrupted: self.corrupted + other.corrupted,
+            passed: self.passed + other.passed,
+        }
+    }
+}
+
 /// What becomes of a packet that is not lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Passage {
