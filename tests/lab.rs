@@ -64,7 +64,7 @@ fn trials() -> Vec<Trial> {
             tells("no-namespaces", &["cannot create a user namespace", "sysctl -w user.max_user_namespaces="])
         }),
         trial("a_cut_of_one_direction_leaves_the_other", || finish("links one-way", Some(0)).map(drop)),
-        trial("an_established_connection_falls_silent", || finish("links established", Some(0)).map(drop)),
+        trial("an_established_connection_falls_silent", || finish("links established", Some(0)).map(report)),
         trial("a_rejected_connection_fails_at_once", || finish("links reject", Some(0)).map(drop)),
         trial("healing_one_cut_leaves_the_others", || finish("links overlap", Some(0)).map(drop)),
         trial("a_cut_that_leaks_is_not_proven", || finish("links unproven", Some(0)).map(drop)),

@@ -109,7 +109,7 @@ impl Recorder for Silent {
 pub(super) async fn raise(directory: &RunDirectory, nodes: &[NodeSpec], storage: Size) -> Result<Lab, Box<dyn Error>> {
     let journal = Journal::create(directory, Clock::new(), Box::new(Silent))?;
     let client = ClientSpec { name: "client".into(), ip: CLIENT };
-    Ok(Lab::raise(nodes, &[client], storage, directory, journal).await?)
+    Ok(Lab::raise(nodes, &[client], storage, 1, directory, journal).await?)
 }
 
 async fn form(directory: &RunDirectory, masters: usize) -> Outcome {

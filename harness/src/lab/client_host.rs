@@ -1,4 +1,4 @@
-//! A host as others use it: to make sockets that live there.
+//! A host that sockets are made on.
 
 use std::fs::File;
 use std::io;
@@ -9,7 +9,7 @@ use std::sync::Arc;
 use nix::sched::{CloneFlags, setns};
 use tokio::net::TcpSocket;
 
-/// A host that clients connect from. Its sockets live in its network namespace, so partitions cut them too.
+/// A host that sockets are made on, by clients above all. They live in its network namespace, so partitions cut them too.
 #[derive(Clone, Debug)]
 pub struct ClientHost(Option<Arc<Namespaces>>);
 
@@ -38,6 +38,11 @@ impl ClientHost {
     /// A new UDP socket on this host, bound to an address of it. It stays there whichever thread uses it.
     pub(super) fn udp_socket(&self, address: SocketAddr) -> io::Result<UdpSocket> {
         self.within(|| UdpSocket::bind(address))?
+    }
+
+    /// Does something on this host that does not wait, such as making a socket.
+    pub fn on_host<T>(&self, act: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+        self.within(act)?
     }
 
     /// Does something, which must be short, with the calling thread in this host's network namespace.

@@ -49,12 +49,14 @@ pub struct Lab {
 impl Lab {
     /// Makes the hosts, the data directories and the configuration of every node, and starts none.
     ///
-    /// `clients` are the hosts beside those of the nodes, which have their nodes' names. Each node may store `storage`. What the nodes log goes to
+    /// `clients` are the hosts beside those of the nodes, which have their nodes' names. Each node may store `storage`. What
+    /// shapes of links draw is drawn from `seed`. What the nodes log goes to
     /// `directory`; what they store goes to memory that vanishes with the lab.
     pub async fn raise(
         nodes: &[NodeSpec],
         clients: &[ClientSpec],
         storage: Size,
+        seed: u64,
         directory: &RunDirectory,
         journal: Journal,
     ) -> Result<Self, LabError> {
@@ -66,7 +68,7 @@ impl Lab {
         let raised_hosts = network::raise(&ips).await?;
         let hosts = named.into_iter().zip(&raised_hosts).map(|((name, ip), host)| Ok((name, (ip, reachable(host)?))));
         let hosts = hosts.collect::<Result<BTreeMap<_, _>, LabError>>()?;
-        let disturbances = Disturbances::none(&hosts, journal.clock())?;
+        let disturbances = Disturbances::none(&hosts, journal.clock(), seed)?;
         let statuses = nodes.iter().map(|node| (node.name.clone(), NodeStatus::Down)).collect();
         let statuses = Arc::new(watch::Sender::new(statuses));
         let mut raised = BTreeMap::new();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
-use super::{NetworkError, ServerError};
+use super::{NetworkError, ServerError, ShapingError};
 use crate::evidence::{ExitCause, NodeStatus};
 use crate::vocab::{HostName, NodeName, Size};
 
@@ -59,9 +59,9 @@ pub enum LabError {
     /// There is nothing to heal.
     #[error("cannot heal `{0}`: no cut and no shape of that name is in force")]
     NotInForce(String),
-    /// The lab has no device that shapes.
-    #[error("this lab can cut links, but not shape them")]
-    NoShaping,
+    /// The device that shapes could not be made.
+    #[error(transparent)]
+    Shaping(#[from] ShapingError),
     /// What was asked for needs the node in another state.
     #[error("cannot {doing} {node}: it is {status:?}")]
     WrongStatus {

@@ -131,6 +131,16 @@ impl Connection {
     }
 }
 
+impl Drop for Connection {
+    /// Whoever gives up on a reply resets the connection: an orderly close would leave it to the kernel to deliver the
+    /// request, and a cut that is healed seconds later would let it take effect after all that the client did since.
+    fn drop(&mut self) {
+        if self.owed > 0 {
+            let _ = self.stream.set_zero_linger();
+        }
+    }
+}
+
 fn broken(error: &io::Error) -> ErrorKind {
     match error.kind() {
         IoErrorKind::BrokenPipe => ErrorKind::Closed,

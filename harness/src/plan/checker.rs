@@ -1,6 +1,6 @@
 //! What the semantic checks share: the scenario, where it stands, and what is certain about it.
 
-use crate::scenario::{Cursor, Problem, Read, Scenario, Topology, suggest};
+use crate::scenario::{Cursor, Problem, Read, Scenario, Span, Topology, suggest};
 use crate::vocab::NodeName;
 
 use super::nodes::{Member, members};
@@ -17,6 +17,8 @@ pub(super) struct Checker<'a> {
     /// The nodes; empty when the topology is not certain.
     pub(super) members: Vec<Member>,
     pub(super) sound: Sound,
+    /// Where the file is not as it was meant.
+    broken: Vec<Span>,
     problems: Vec<Problem>,
 }
 
@@ -41,7 +43,19 @@ impl<'a> Checker<'a> {
         let in_bounds = within_bounds(scenario.topology);
         sound.topology &= in_bounds;
         let members = if sound.topology { members(scenario.topology) } else { Vec::new() };
-        Self { scenario, root: read.tree.root(), members, sound, problems: Vec::new() }
+        let broken = read.problems.iter().map(|problem| &problem.span).chain(&read.damaged).cloned().collect();
+        Self { scenario, root: read.tree.root(), members, sound, broken, problems: Vec::new() }
+    }
+
+    /// Whether a value is as written, with all that is in it: what it lacks it was meant to lack.
+    pub(super) fn is_as_written(&self, at: Cursor<'_>) -> bool {
+        let span = at.span();
+        !self.broken.iter().any(|broken| broken.start < span.end && span.start < broken.end.max(broken.start + 1))
+    }
+
+    /// How many problems were reported so far.
+    pub(super) fn reported(&self) -> usize {
+        self.problems.len()
     }
 
     pub(super) fn report(&mut self, problem: Problem) {
@@ -70,7 +84,12 @@ impl<'a> Checker<'a> {
             return;
         }
         let help = suggest(name.as_str(), "nodes", self.members.iter().map(|member| member.name.as_str()));
-        let problem = Problem::new(at.head(), format!("unknown node `{name}`"));
+        let message = if self.sound.load && self.scenario.load.iter().any(|load| load.host().is(name)) {
+            format!("`{name}` is a client host, and this is about nodes")
+        } else {
+            format!("unknown node `{name}`")
+        };
+        let problem = Problem::new(at.head(), message);
         self.report(help.into_iter().fold(problem, Problem::help));
     }
 

@@ -99,11 +99,15 @@ impl Checker<'_> {
             }
             Condition::Failed(_) if lives.disturbed => {}
             Condition::Failed(node) => self.check_failed(lives, node, at),
+            Condition::Refuses(node) if lives.is_untouched() => {
+                let message = format!("`{node}` cannot refuse to serve: nothing happened to the cluster so far");
+                self.report(Problem::new(at.head(), message));
+            }
             Condition::Refuses(node) => {
                 self.check_present(lives, node, "refuse anything", at.index(0));
             }
             Condition::Healthy => self.check_healthy(lives, at),
-            Condition::Down if lives.faulted.is_empty() && !lives.selected && !lives.disturbed => {
+            Condition::Down if lives.is_untouched() => {
                 let problem = Problem::new(at.head(), "the cluster cannot be down: nothing happened to it so far");
                 self.report(problem);
             }
@@ -141,6 +145,7 @@ impl Checker<'_> {
         let caused = lives.joined
             || lives.selected
             || lives.disturbed
+            || self.may_migrate(lives)
             || lives.faulted.iter().any(|name| name != node && same_shard(name));
         // A topology without failover has been reported.
         if member.role == Role::Master || caused || self.no_failover().is_some() {
@@ -152,6 +157,13 @@ impl Checker<'_> {
         self.report(problem.help(format!("take the master away first: `Kill(node: \"{master}\")`")));
     }
 
+    /// Whether a replica may have moved to another shard by itself: a master whose replicas are gone is given one by the master
+    /// that has most of them, if it keeps one. (Redis 7.0 `cluster.c`: `clusterHandleSlaveMigration`.)
+    fn may_migrate(&self, lives: &Lives) -> bool {
+        self.shape().1 >= 2 && !lives.is_untouched()
+    }
+
+    /// Where no majority is left to flag a node, its suspicion is the last word, and counts.
     fn check_failed(&mut self, lives: &Lives, node: &NodeName, at: Cursor<'_>) {
         if lives.life(node) == Some(NodeStatus::Running) {
             let message = format!("`{node}` cannot be flagged failed: it {}", self.history(lives, node));
@@ -160,15 +172,6 @@ impl Checker<'_> {
                 Some((span, text)) => problem.also(span, text),
                 None => problem,
             });
-            return;
-        }
-        let (masters, _) = self.shape();
-        let is_master = self.member(node).is_some_and(|member| member.role == Role::Master);
-        if masters < MASTERS_FOR_MAJORITY && is_master && !lives.joined {
-            let message = format!("`{node}` can never be flagged failed: a majority of the masters must agree on it");
-            let place = self.root.field("topology").field("masters").head();
-            let problem = Problem::new(at.head(), message).also(place, "the reason");
-            self.report(problem.help("take 3 masters or more"));
         }
     }
 
@@ -178,10 +181,11 @@ impl Checker<'_> {
             return;
         }
         let no_failover = self.no_failover().is_some();
+        let may_migrate = self.may_migrate(lives);
         let down = |name: &NodeName| lives.life(name) == Some(NodeStatus::Down);
         let lost = self.members.iter().filter(|member| member.role == Role::Master).find(|master| {
             let mut shard = self.members.iter().filter(|member| member.shard == master.shard);
-            down(&master.name) && (no_failover || shard.all(|member| down(&member.name)))
+            down(&master.name) && (no_failover || !may_migrate && shard.all(|member| down(&member.name)))
         });
         if let Some(name) = lost.map(|master| master.name.clone()) {
             let why = if no_failover { "no replica can take over" } else { "so are all its replicas" };

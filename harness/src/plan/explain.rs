@@ -8,6 +8,7 @@ use crate::load::{Load, Op, Pace};
 use crate::scenario::Step;
 use crate::vocab::Role;
 
+use super::disturbance;
 use super::slos::is_fault;
 use super::types::Plan;
 
@@ -30,6 +31,9 @@ fn write_all(text: &mut String, plan: &Plan) -> fmt::Result {
     writeln!(text, "\nTimeline")?;
     for (index, planned) in plan.steps.iter().enumerate() {
         writeln!(text, "  {:>2}. line {:<4} {}", index + 1, planned.location.line, planned.step)?;
+        for detail in disturbance::details(plan, index) {
+            writeln!(text, "{:16}{detail}", "")?;
+        }
     }
     write_slos(text, plan)?;
     writeln!(text, "\nAssumes, else the run is inconclusive")?;
@@ -98,9 +102,12 @@ fn write_loads(text: &mut String, plan: &Plan) -> fmt::Result {
     }
     for load in &plan.loads {
         let host = load.host();
-        let client = plan.clients.iter().find(|client| client.name == host);
-        let from = client.map_or_else(|| format!("the host of {host}"), |client| client.ip.to_string());
-        writeln!(text, "  {} (from {from}): {}", load.name, sentence(load))?;
+        let client = plan.clients.iter().find(|client| client.name == host).map(|client| client.ip);
+        let node = || plan.nodes.iter().find(|node| host.is(&node.name)).map(|node| node.address.ip());
+        let ip = client.or_else(node).map_or_else(String::new, |ip| format!(", {ip}"));
+        let whose =
+            if client.is_some() { format!("the client host {host}") } else { format!("the host of node {host}") };
+        writeln!(text, "  {} (on {whose}{ip}): {}", load.name, sentence(load))?;
     }
     Ok(())
 }
@@ -165,6 +172,7 @@ fn assumptions(plan: &Plan) -> Vec<String> {
     }
     if plan.steps.iter().any(|planned| is_fault(&planned.step)) {
         assumptions.push("every fault really happened".to_owned());
+        assumptions.extend(disturbance::proofs(plan));
         if plan.slos.iter().any(|planned| matches!(planned.slo, Slo::LostWrites(_) | Slo::Failover(_))) {
             assumptions.push("writes were in flight when it did".to_owned());
         }

@@ -61,6 +61,8 @@ pub(super) struct Lives {
     pub(super) disturbed: bool,
     /// The partitions and shapes that are in force, with the steps that made them.
     pub(super) disturbances: Vec<(String, usize)>,
+    /// Those that were healed, with the steps that healed them.
+    pub(super) healed: Vec<(String, usize)>,
     /// Whether any node was joined to another shard, perhaps.
     pub(super) joined: bool,
 }
@@ -69,6 +71,11 @@ impl Lives {
     pub(super) fn new<'a>(names: impl Iterator<Item = &'a NodeName>) -> Self {
         let state = NodeState { life: Some(NodeStatus::Running), since: None, stranger: Some(false) };
         Self { nodes: names.map(|name| (name.clone(), state)).collect(), ..Self::default() }
+    }
+
+    /// Whether nothing happened so far that a cluster could mind.
+    pub(super) fn is_untouched(&self) -> bool {
+        self.faulted.is_empty() && !self.selected && !self.disturbed
     }
 
     pub(super) fn life(&self, name: &NodeName) -> Option<NodeStatus> {

@@ -1,8 +1,8 @@
 //! What is wrong with the loads.
 
 use crate::load::{Load, Op, Pace};
-use crate::scenario::{Cursor, Problem};
-use crate::vocab::{Duration, Size};
+use crate::scenario::{Cursor, Problem, suggest};
+use crate::vocab::{Duration, HostName, Size};
 
 use super::checker::Checker;
 
@@ -59,6 +59,7 @@ impl Checker<'_> {
                 let problem = Problem::new(at.field("from").head(), message);
                 self.report(problem.help("a name is made of the letters a to z and A to Z, digits, `-` and `_`"));
             }
+            Some(from) => self.check_near_host(from, at.field("from")),
             None if self.members.iter().any(|member| load.host().is(&member.name)) => {
                 let message = format!("a load named `{}` needs a host of another name: that is a node's", load.name);
                 let problem = Problem::new(at.field("name").head(), message);
@@ -67,7 +68,27 @@ impl Checker<'_> {
                     load.name
                 )));
             }
-            _ => {}
+            None => {}
+        }
+    }
+
+    /// A host that is named almost as a node would silently be one more client host.
+    fn check_near_host(&mut self, from: &HostName, at: Cursor<'_>) {
+        let name = from.as_str();
+        let is_load = self.scenario.load.iter().any(|load| load.name == name);
+        if !self.sound.topology || is_load || self.members.iter().any(|member| from.is(&member.name)) {
+            return;
+        }
+        let nodes = self.members.iter().map(|member| member.name.as_str());
+        let other_case = nodes.clone().find(|node| node.eq_ignore_ascii_case(name));
+        let (letter, number) = name.split_at(1);
+        let like_a_node =
+            letter.bytes().all(|byte| byte.is_ascii_uppercase()) && number.bytes().all(|byte| byte.is_ascii_digit());
+        if other_case.is_some() || like_a_node {
+            let help = suggest(name, "nodes", nodes);
+            let problem = Problem::new(at.head(), format!("`{name}` is named like a node, and there is no such node"));
+            let problem = help.into_iter().fold(problem, Problem::help);
+            self.report(problem.help("for a client host take a name that no node could have, such as `clients`"));
         }
     }
 

@@ -2,8 +2,10 @@
 
 mod checker;
 mod conditions;
+mod disturbance;
 mod explain;
 mod life;
+mod links;
 mod loads;
 mod network;
 mod nodes;
@@ -88,5 +90,7 @@ fn name_of(path: &Path) -> String {
     }
 }
 
+#[cfg(test)]
+mod network_tests;
 #[cfg(test)]
 mod tests;

@@ -58,7 +58,7 @@ impl Checker<'_> {
     }
 
     /// A key that stands in a map twice: the first would be ignored without a word.
-    fn check_keys(&mut self, at: Cursor<'_>) {
+    pub(super) fn check_keys(&mut self, at: Cursor<'_>) {
         let mut seen = BTreeMap::new();
         for (key, span) in at.keys() {
             if let Some(first) = seen.get(&key).cloned() {

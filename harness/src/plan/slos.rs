@@ -1,10 +1,14 @@
 //! What is wrong with the SLOs.
 
 use crate::check::{During, Slo};
-use crate::scenario::{Cursor, Problem, Step};
-use crate::vocab::Duration;
+use crate::load::{Load, Op};
+use crate::scenario::{Cursor, Partition, Problem, Step};
+use crate::vocab::{Duration, HostName, Links};
 
 use super::checker::Checker;
+
+/// The fewest masters of which a majority is left when one is cut off.
+const MASTERS_MIN: u16 = 3;
 
 impl Checker<'_> {
     /// Every SLO: whether it can be judged, and whether it can be met.
@@ -50,7 +54,11 @@ impl Checker<'_> {
                 let problem = Problem::new(at.field("min").head(), format!("`{}` is not a rate", slo.min));
                 self.report(problem.help("write the lowest rate in operations a second, such as `min: 1000`"));
             }
-            Slo::LostWrites(slo) if slo.min > slo.max => {
+            Slo::MinorityWrites(slo) if slo.max == zero => {
+                let problem = Problem::new(at.field("max").head(), "no master notices at once that it is cut off");
+                self.report(problem.help("it takes a `cluster-node-timeout` and more: write such as `max: \"2s\"`"));
+            }
+            Slo::LostWrites(slo) if slo.min > slo.max && self.is_as_written(at) => {
                 let message = format!("at least {} and at most {} contradict each other", slo.min, slo.max);
                 self.report(Problem::new(at.field("min").head(), message));
             }
@@ -83,17 +91,52 @@ impl Checker<'_> {
         };
         let is_fault = |step: &Step| match slo {
             Slo::MinorityWrites(_) => matches!(step, Step::Partition(_)),
+            // No shape takes a master away.
+            Slo::Failover(_) => is_fault(step) && !matches!(step, Step::Shape(_)),
             _ => is_fault(step),
         };
-        if during != During::Fault || !self.sound.timeline || self.scenario.timeline.iter().any(is_fault) {
+        if during != During::Fault || !self.sound.timeline {
+            return;
+        }
+        if self.scenario.timeline.iter().any(is_fault) {
+            if let Slo::MinorityWrites(_) = slo {
+                self.check_minority(at);
+            }
             return;
         }
         let place = if at.field("during").is_exact() { at.field("during") } else { at };
-        let problem = Problem::new(place.head(), "the timeline has no fault that this could be about");
-        self.report(problem.help(match slo {
-            Slo::MinorityWrites(_) => "cut a master off: `Partition(links: Isolate(node: \"A\", with: [\"app\"]))`",
-            _ => "a fault is `Kill`, `Stop`, `Pause`, `Partition` or `Shape`",
-        }));
+        let (fault, help) = match slo {
+            Slo::MinorityWrites(_) => {
+                ("partition", "cut a master off: `Partition(links: Isolate(node: \"A\", with: [\"app\"]))`")
+            }
+            Slo::Failover(_) => ("fault", "a master is taken away by `Kill`, `Stop`, `Pause` or `Partition`"),
+            _ => ("fault", "a fault is `Kill`, `Stop`, `Pause`, `Partition` or `Shape`"),
+        };
+        let problem = Problem::new(place.head(), format!("the timeline has no {fault} that this could be about"));
+        self.report(problem.help(help));
+    }
+
+    /// A single partition that cuts one node off from everybody who writes: what it acknowledges alone is nothing. With other
+    /// faults beside it others may be in a minority, too.
+    fn check_minority(&mut self, at: Cursor<'_>) {
+        let scenario = self.scenario;
+        let takes_away = |step: &Step| is_fault(step) && !matches!(step, Step::Shape(_));
+        let faults: Vec<_> = scenario.timeline.iter().enumerate().filter(|(_, step)| takes_away(step)).collect();
+        let [(index, Step::Partition(Partition { links: Links::Isolate(isolated), .. }))] = faults[..] else { return };
+        let Some(node) = &isolated.node else { return };
+        let clients = self.client_hosts();
+        let writers: Vec<_> =
+            scenario.load.iter().filter(|load| load.mix.iter().any(Op::writes)).map(Load::host).collect();
+        let Some(first) = writers.first() else { return };
+        let reaches = |host: &HostName| host.is(node) || isolated.with.contains(host);
+        let certain = self.sound.topology && self.sound.load && self.shape().0 >= MASTERS_MIN;
+        // A node on its side may make it the majority; an unknown host may be meant to be the one that writes.
+        if certain && isolated.with.iter().all(|host| clients.contains(host)) && !writers.iter().any(reaches) {
+            let message = format!("this cannot be judged: no write reaches `{node}` after the cut");
+            let place = self.root.field("timeline").index(index).field("links");
+            let problem = Problem::new(at.head(), message).also(place.head(), "nobody who writes is on its side");
+            self.report(problem.help(format!("put a client there: `Isolate(node: \"{node}\", with: [\"{first}\"])`")));
+        }
     }
 
     fn check_failover(&mut self, at: Cursor<'_>) {

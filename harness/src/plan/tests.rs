@@ -44,9 +44,12 @@ fn broken_scenarios_are_explained() {
 }
 
 #[test]
-fn a_good_scenario_is_explained() {
-    let plan = plan(Path::new("scenarios/good/failover_under_load.ron"), GOOD).unwrap();
-    snapshots(fixtures("good/snapshots")).bind(|| insta::assert_snapshot!("failover_under_load", explain(&plan)));
+fn good_scenarios_are_explained() {
+    for (path, text) in scenarios("good") {
+        let plan = plan(&path, &text).unwrap_or_else(|problems| panic!("{problems}"));
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        snapshots(fixtures("good/snapshots")).bind(|| insta::assert_snapshot!(name, explain(&plan)));
+    }
 }
 
 #[test]

@@ -8,6 +8,9 @@ use crate::vocab::{Duration, NodeName, Selector, Target};
 use super::checker::Checker;
 use super::life::{Lives, fault_of, words};
 
+/// The fewest masters of which some are a minority.
+const MINORITY_MASTERS_MIN: u16 = 3;
+
 impl Checker<'_> {
     /// Every step, and every step in the light of those before it.
     pub(super) fn check_timeline(&mut self) {
@@ -57,36 +60,34 @@ impl Checker<'_> {
     }
 
     fn check_target(&mut self, action: FaultKind, target: &Target, at: Cursor<'_>) {
-        let (name, ..) = words(action);
+        self.check_chosen(words(action).0, target, "RandomMaster", at);
+        if let (None, Some(selector)) = (&target.node, &target.select) {
+            self.check_selector(action, selector, at.field("select"));
+        }
+    }
+
+    /// That a node is named or chosen, and not both. `example` is a selector that could be written.
+    pub(super) fn check_chosen(&mut self, name: &str, target: &Target, example: &str, at: Cursor<'_>) {
+        if let Some(node) = &target.node {
+            self.known(node, at.field("node"));
+        }
         match (&target.node, &target.select) {
-            (Some(node), None) => self.known(node, at.field("node")),
-            (None, Some(selector)) => self.check_selector(action, selector, at.field("select")),
-            (Some(node), Some(_)) => {
-                self.known(node, at.field("node"));
+            (Some(_), Some(_)) => {
                 let problem =
                     Problem::new(at.field("select").head(), format!("`{name}` takes `node` or `select`, not both"));
                 self.report(problem.also(at.field("node").head(), "the other one"));
             }
-            (None, None) => {
+            (None, None) if self.is_as_written(at) => {
                 let problem = Problem::new(at.head(), format!("`{name}` does not say which node"));
-                self.report(problem.help("write `node: \"A\"`, or `select: RandomMaster` to have one chosen"));
+                self.report(problem.help(format!("write `node: \"A\"`, or `select: {example}` to have one chosen")));
             }
+            _ => {}
         }
     }
 
     /// A selector that can only choose nodes in the wrong state.
     fn check_selector(&mut self, action: FaultKind, selector: &Selector, at: Cursor<'_>) {
-        let chooses = match selector {
-            Selector::Down => NodeStatus::Down,
-            Selector::Paused => NodeStatus::Paused,
-            Selector::Masters | Selector::Replicas | Selector::RandomMaster | Selector::RandomReplica => {
-                NodeStatus::Running
-            }
-            Selector::MasterOf { .. }
-            | Selector::ReplicasOf { .. }
-            | Selector::MajorityOfMasters
-            | Selector::MinorityOfMasters => return,
-        };
+        let Some(chooses) = chooses(selector) else { return };
         if fault::requires(action).contains(&chooses) {
             return;
         }
@@ -154,16 +155,37 @@ impl Checker<'_> {
         });
     }
 
-    /// A selector that certainly chooses nothing.
     fn check_selected(&mut self, lives: &Lives, action: FaultKind, selector: &Selector, at: Cursor<'_>) {
-        let (life, word) = match selector {
-            Selector::Down => (NodeStatus::Down, "down"),
-            Selector::Paused => (NodeStatus::Paused, "paused"),
-            _ => return,
-        };
         // A selector of the wrong kind has been reported.
-        if lives.none_is(life) && fault::requires(action).contains(&life) {
-            self.report(Problem::new(at.head(), format!("no node is {word} here: this chooses nothing")));
+        if chooses(selector).is_none_or(|life| fault::requires(action).contains(&life)) {
+            self.check_anybody_chosen(lives, selector, at);
+        }
+    }
+
+    /// A selector that certainly chooses nothing.
+    pub(super) fn check_anybody_chosen(&mut self, lives: &Lives, selector: &Selector, at: Cursor<'_>) {
+        let topology = self.root.field("topology");
+        let (masters, replicas) = self.shape();
+        match selector {
+            Selector::Down | Selector::Paused => {
+                let life = chooses(selector).filter(|life| lives.none_is(*life)).map(word);
+                if let Some(life) = life {
+                    self.report(Problem::new(at.head(), format!("no node is {life} here: this chooses nothing")));
+                }
+            }
+            Selector::Replicas | Selector::RandomReplica | Selector::ReplicasOf { .. }
+                if replicas == 0 && !lives.joined =>
+            {
+                let problem = Problem::new(at.head(), "no master has a replica: this chooses nothing");
+                self.report(problem.also(topology.field("replicas").head(), "the reason"));
+            }
+            Selector::MinorityOfMasters if masters < MINORITY_MASTERS_MIN => {
+                let of = if masters == 1 { "a single master".to_owned() } else { format!("{masters} masters") };
+                let problem = Problem::new(at.head(), format!("of {of} none is a minority: this chooses nothing"));
+                let problem = problem.also(topology.field("masters").head(), "the reason");
+                self.report(problem.help("name a node: `node: \"A\"`"));
+            }
+            _ => {}
         }
     }
 
@@ -206,6 +228,21 @@ impl Checker<'_> {
     pub(super) fn cause(&self, lives: &Lives, node: &NodeName) -> Option<(Span, String)> {
         let (step, action) = lives.nodes.get(node)?.since?;
         Some((self.root.field("timeline").index(step).head(), format!("{} here", words(action).2)))
+    }
+}
+
+/// The state of the nodes that a selector chooses; none if it does not mind.
+fn chooses(selector: &Selector) -> Option<NodeStatus> {
+    match selector {
+        Selector::Down => Some(NodeStatus::Down),
+        Selector::Paused => Some(NodeStatus::Paused),
+        Selector::Masters | Selector::Replicas | Selector::RandomMaster | Selector::RandomReplica => {
+            Some(NodeStatus::Running)
+        }
+        Selector::MasterOf { .. }
+        | Selector::ReplicasOf { .. }
+        | Selector::MajorityOfMasters
+        | Selector::MinorityOfMasters => None,
     }
 }
 

@@ -71,7 +71,7 @@ async fn attempt(
     // A run that fails early can be judged, too: its files are there from the start.
     write_info(plan, path, directory, journal.clock(), Vec::new())?;
     HistoryWriter::new(std::fs::File::create(directory.history())?)?;
-    let lab = Lab::raise(&plan.nodes, &plan.clients, plan.storage, directory, journal.clone()).await?;
+    let lab = Lab::raise(&plan.nodes, &plan.clients, plan.storage, plan.seed, directory, journal.clone()).await?;
     write_info(plan, path, directory, journal.clock(), lab.server_info())?;
     let observer = Observer::start(
         observed(plan, directory),

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::de;
 
+use super::hint;
 use super::nearest::suggest;
 use super::problem::Problem;
 use super::span::{Shape, Span, Tree, ValueId};
@@ -119,8 +120,8 @@ impl Fault {
                 .into_iter()
                 .fold(Problem::new(span, format!("unknown field `{found}` in {owner}")), Problem::help),
             FaultKind::UnknownVariant { kind, found, valid } => {
-                suggest(found, "expected one of", valid.iter().copied())
-                    .into_iter()
+                let help = hint::misplaced(kind, found).into_iter();
+                help.chain(suggest(found, "expected one of", valid.iter().copied()))
                     .fold(Problem::new(span, format!("unknown {kind} `{found}`")), Problem::help)
             }
             FaultKind::Missing(_) | FaultKind::Unnamed(_) | FaultKind::TooMany if !tree.value(id).complete => {
@@ -144,11 +145,9 @@ impl Fault {
                     .help("write `\\\\` for a backslash, or a raw string: `r\"...\"`")
             }
             FaultKind::Expected(what) => {
-                let problem = Problem::new(span.clone(), format!("expected {what}"));
+                let problem = Problem::new(span, format!("expected {what}"));
                 let problem = problem.label(format!("this is {}", found(tree, id)));
-                // Forgotten quotes are the most likely slip.
-                let bare = matches!(tree.value(id).shape, Shape::Word | Shape::Number) && what == TEXT;
-                if bare { problem.help(format!("write `\"{}\"`", tree.slice(&span))) } else { problem }
+                hint::instead(tree, id, what).into_iter().fold(problem, Problem::help)
             }
             FaultKind::Says(message) => Problem::new(span, message.clone()),
         };
@@ -183,7 +182,7 @@ fn owner(tree: &Tree<'_>, id: ValueId) -> String {
     }
 }
 
-fn name_of<'t>(tree: &Tree<'t>, id: ValueId) -> &'t str {
+pub(super) fn name_of<'t>(tree: &Tree<'t>, id: ValueId) -> &'t str {
     let value = tree.value(id);
     tree.identifier(value.name.as_ref().unwrap_or(&value.span))
 }
@@ -194,7 +193,7 @@ fn missing(tree: &Tree<'_>, id: ValueId, field: &str, owner: &str) -> Problem {
         _ => format!("{owner} lacks the field `{field}`"),
     };
     let name = tree.value(id).name.as_ref().map_or("", |name| tree.identifier(name));
-    Problem::new(tree.head(id), message).help(format!("add `{field}: {}`", example(name, field)))
+    Problem::new(tree.head(id), message).help(format!("add `{field}: {}`", hint::example(name, field)))
 }
 
 fn unnamed(tree: &Tree<'_>, place: Place, fields: &[&'static str], owner: &str) -> Problem {
@@ -217,13 +216,7 @@ fn unnamed(tree: &Tree<'_>, place: Place, fields: &[&'static str], owner: &str) 
 
 fn bare(tree: &Tree<'_>, id: ValueId, fields: &[&'static str], span: Span) -> Problem {
     let name = name_of(tree, id);
-    let problem = Problem::new(span, format!("`{name}` needs parentheses"));
-    let written: Vec<_> = fields.iter().map(|field| format!("{field}: {}", example(name, field))).collect();
-    match &written[..] {
-        [] if name == "Get" => problem.help("write `Get()`"),
-        [] => problem.help(format!("write `{name}(...)`")),
-        _ => problem.help(format!("write `{name}({})`", written.join(", "))),
-    }
+    Problem::new(span, format!("`{name}` needs parentheses")).help(format!("write `{}`", hint::call(name, fields)))
 }
 
 /// What a value is, in plain words.
@@ -242,29 +235,6 @@ fn found(tree: &Tree<'_>, id: ValueId) -> &'static str {
     }
 }
 
-/// An example of a field's value.
-fn example(owner: &str, field: &str) -> &'static str {
-    match (owner, field) {
-        ("ErrorRate", "max") => "0.1",
-        ("LostWrites", "max") | (_, "slot") => "0",
-        (_, "within" | "max" | "timeout" | "deadline") => "\"5s\"",
-        (_, "for") => "\"2s\"",
-        (_, "node" | "of" | "replica_of") => "\"A\"",
-        (_, "select") => "RandomMaster",
-        (_, "condition") => "Healthy",
-        (_, "topology") => "Cluster(masters: 3, replicas: 1)",
-        (_, "timeline") => "[Run(for: \"2s\")]",
-        (_, "masters") => "3",
-        (_, "replicas") => "1",
-        (_, "keys") => "Uniform(10_000)",
-        (_, "mix") => "[Set(value: \"16B\"), Get()]",
-        (_, "value") => "\"16B\"",
-        (_, "per_second" | "min") => "1000",
-        (_, "quantile") => "99",
-        _ => "\"...\"",
-    }
-}
-
 /// The word for an enum of the scenario's types, and the same with its article.
 pub(super) fn kind_of(type_name: &str) -> (&'static str, &'static str) {
     match type_name {
@@ -277,6 +247,8 @@ pub(super) fn kind_of(type_name: &str) -> (&'static str, &'static str) {
         "Pace" => ("pace", "a pace"),
         "Keys" => ("key space", "a key space"),
         "During" => ("part of the run", "a part of the run"),
+        "Links" => ("kind of links", "a kind of links"),
+        "CutBy" => ("way to cut", "a way to cut"),
         _ => ("name", "a name"),
     }
 }

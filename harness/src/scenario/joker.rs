@@ -50,10 +50,12 @@ impl<'de> Deserializer<'de> for Joker {
         deserialize_string => visit_str(""),
     }
 
-    /// Durations and sizes ask for anything and tell apart by what they expect.
+    /// Durations, rates and sizes ask for anything and tell apart by what they expect.
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-        let duration = Expectation(&visitor).to_string().contains("duration");
-        visitor.visit_str(if duration { "1s" } else { "1MiB" })
+        let expectation = Expectation(&visitor).to_string();
+        let examples = [("duration", "1s"), ("bits a second", "1Mbit")];
+        let example = examples.iter().find(|(word, _)| expectation.contains(word));
+        visitor.visit_str(example.map_or("1MiB", |(_, example)| example))
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {

@@ -3,6 +3,7 @@
 mod access;
 mod decode;
 mod fault;
+mod hint;
 mod joker;
 mod lex;
 mod nearest;

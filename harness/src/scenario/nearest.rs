@@ -1,5 +1,7 @@
 //! The nearest valid word.
 
+use std::cmp::Reverse;
+
 /// The candidate that `word` was most likely meant to be; none when nothing is near or several are equally near.
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let wanted = word.to_lowercase();
@@ -15,8 +17,9 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     }
 }
 
-/// How far apart two words are: edits first, then whether length and beginning differ. None when too far.
-fn rank(wanted: &str, candidate: &str) -> Option<(usize, bool, bool)> {
+/// How far apart two words are: edits first, then how long they begin alike, then whether the length differs. None when too
+/// far.
+fn rank(wanted: &str, candidate: &str) -> Option<(usize, Reverse<usize>, bool)> {
     // Comparing takes the product of both lengths; nobody misspells a word by a page.
     const LONGEST: usize = 64;
     if wanted.is_empty() || wanted.len() > LONGEST {
@@ -27,8 +30,8 @@ fn rank(wanted: &str, candidate: &str) -> Option<(usize, bool, bool)> {
     // `Failover` for `FailOverTime`, `replica` for `replicas_of`: many edits, but one begins like the other.
     let alike = longer > 4 && strsim::jaro_winkler(wanted, candidate) > 0.87;
     let lengths_differ = wanted.chars().count() != candidate.chars().count();
-    let starts_differ = wanted.chars().next() != candidate.chars().next();
-    (edits <= (longer / 3).max(1) || alike).then_some((edits, starts_differ, lengths_differ))
+    let start = wanted.chars().zip(candidate.chars()).take_while(|(one, other)| one == other).count();
+    (edits <= (longer / 3).max(1) || alike).then_some((edits, Reverse(start), lengths_differ))
 }
 
 /// `did you mean ..?`, then all that is valid under the name of `kind`.
@@ -62,6 +65,7 @@ mod tests {
     #[case("a1", &["A", "B", "A1", "B1"], Some("A1"))]
     #[case("masterz", &["masters", "replicas"], Some("masters"))]
     #[case("Failver", &["Failover", "Latency"], Some("Failover"))]
+    #[case("ap", &["A1", "app"], Some("app"))]
     #[case("quux", &["node", "select"], None)]
     #[case("", &["node"], None)]
     fn the_nearest_word(#[case] word: &str, #[case] valid: &[&str], #[case] near: Option<&str>) {

@@ -86,7 +86,7 @@ impl<'de> Deserializer<'de> for Source<'_> {
     scalar!(deserialize_u8, visit_u8, u8, whole!(u8));
     scalar!(deserialize_u16, visit_u16, u16, whole!(u16));
     scalar!(deserialize_u32, visit_u32, u32, whole!(u32));
-    scalar!(deserialize_u64, visit_u64, u64, "a whole number");
+    scalar!(deserialize_u64, visit_u64, u64, "a whole number, 0 or more");
     scalar!(deserialize_f64, visit_f64, f64, "a number");
     scalar!(deserialize_str, visit_string, String, TEXT);
     scalar!(deserialize_string, visit_string, String, TEXT);

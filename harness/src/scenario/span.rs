@@ -232,7 +232,8 @@ impl<'t> Cursor<'t> {
 
     fn find_entry(self, key: &str) -> Option<(ValueId, ValueId)> {
         let Shape::Map(entries) = &self.value().shape else { return None };
-        entries.iter().copied().find(|&(id, _)| self.tree.string(id).is_some_and(|text| text == key))
+        // Of entries with the same key the last one counts.
+        entries.iter().rev().copied().find(|&(id, _)| self.tree.string(id).is_some_and(|text| text == key))
     }
 
     /// To `id`, and through the `Some(..)` around it that RON allows.

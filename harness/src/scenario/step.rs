@@ -129,7 +129,7 @@ pub enum Condition {
         /// Its master.
         of: NodeName,
     },
-    /// The cluster has settled with this node flagged as failed.
+    /// The cluster has settled with this node flagged as failed; where no majority is left to flag it, with this node suspected.
     Failed(NodeName),
     /// The cluster has settled and every slot is served.
     Healthy,

@@ -8,6 +8,7 @@ use super::scan::scan;
 use super::*;
 
 const GOOD: &str = include_str!("../../../fixtures/scenarios/good/failover_under_load.ron");
+const NETWORK: &str = include_str!("../../../fixtures/scenarios/good/network.ron");
 
 /// What the scanner and the decoder make of a text, if they find nothing wrong with it.
 fn decoded(text: &str) -> Option<Scenario> {
@@ -16,10 +17,12 @@ fn decoded(text: &str) -> Option<Scenario> {
     decoded.scenario.filter(|_| problems.is_empty() && decoded.problems.is_empty())
 }
 
-#[test]
-fn the_decoder_agrees_with_ron_on_a_valid_file() {
-    assert!(decoded(GOOD).is_some());
-    assert_eq!(decoded(GOOD), options().from_str(GOOD).ok());
+#[rstest]
+#[case(GOOD)]
+#[case(NETWORK)]
+fn the_decoder_agrees_with_ron_on_a_valid_file(#[case] text: &str) {
+    assert!(decoded(text).is_some());
+    assert_eq!(decoded(text), options().from_str(text).ok());
 }
 
 #[rstest]

@@ -13,13 +13,19 @@ use crate::evidence::{Clock, LinkChange, NetworkChange, Reach};
 use crate::lab::network::links::{Disturbance, InForce, LinkStates, State, Transition, Way};
 use crate::lab::network::probe::{Expected, Prober, Proven};
 use crate::lab::network::rules::Rules;
-use crate::lab::{ClientHost, LabError};
+use crate::lab::{ClientHost, LabError, LinkCounters};
 use crate::vocab::{HostName, Instant, Link};
+
+/// Why nothing can be proven.
+const NO_LINK: &str = "it is about no link";
+const ALL_CUT: &str = "every link of it is cut";
 
 /// What is in force on the links of a lab, and what it takes to change it.
 pub(in crate::lab) struct Disturbances {
     ips: BTreeMap<HostName, Ipv4Addr>,
     clock: Clock,
+    /// Of all that shapes draw.
+    seed: u64,
     states: Mutex<LinkStates>,
     reach: watch::Sender<Reach>,
     rules: Rules,
@@ -33,11 +39,13 @@ impl Disturbances {
     pub(in crate::lab) fn none(
         hosts: &BTreeMap<HostName, (Ipv4Addr, ClientHost)>,
         clock: Clock,
+        seed: u64,
     ) -> Result<Self, LabError> {
         let by_ip = || hosts.values().cloned();
         Ok(Self {
             ips: hosts.iter().map(|(name, (ip, _))| (name.clone(), *ip)).collect(),
             clock,
+            seed,
             states: Mutex::default(),
             reach: watch::Sender::new(Reach::default()),
             rules: Rules::connect(by_ip())?,
@@ -113,20 +121,21 @@ impl Disturbances {
         states: &LinkStates,
         before: Proven,
     ) -> Result<String, String> {
-        if ways.is_empty() {
-            return Err("it is about no link".to_owned());
-        }
         match what {
+            _ if ways.is_empty() => Err(NO_LINK.to_owned()),
             Disturbance::Cut(by) => {
                 let after = self.prober.prove(Expected::of(ways, states)).await?;
                 Ok(disturbed::cut(by, before, after))
             }
             Disturbance::Shape(_) => {
                 let shaped = ways.iter().copied().filter(|way| matches!(states.state(*way), State::Shaped(_)));
-                let shaped: Vec<_> = shaped.collect();
-                if let Some(device) = device {
-                    self.watch_shaping(device, &shaped).await?;
+                let (Some(device), shaped) = (device, shaped.collect::<Vec<_>>()) else {
+                    return Err(ALL_CUT.to_owned());
+                };
+                if shaped.is_empty() {
+                    return Err(ALL_CUT.to_owned());
                 }
+                self.watch_shaping(device, &shaped).await?;
                 Ok(disturbed::shaped(shaped.len()))
             }
         }
@@ -143,6 +152,7 @@ impl Disturbances {
             Disturbance::Cut(_) => self.prober.prove(Expected::of(&ways, &old)).await,
             Disturbance::Shape(_) => Ok(Proven::default()),
         };
+        let did = shaped_by(device.as_ref(), &transitions);
         let (began, done) = self.change(&mut device, &transitions, &new).await?;
         let mut disturbed = Disturbed { links: self.links(&ways), was: what, began, done, proof: None };
         let change = match what {
@@ -152,8 +162,9 @@ impl Disturbances {
         self.publish(name, change, &disturbed);
         let after = self.prober.prove(Expected::of(&ways, &new)).await;
         let proof = before.and_then(|before| match what {
+            _ if ways.is_empty() => Err(NO_LINK.to_owned()),
             Disturbance::Cut(_) => after.map(|after| disturbed::healed_cut(before, after)),
-            Disturbance::Shape(_) => after.map(disturbed::healed_shape),
+            Disturbance::Shape(_) => after.map(|after| disturbed::healed_shape(after, did)),
         });
         disturbed.proof = told(name, proof);
         Ok(disturbed)
@@ -170,9 +181,9 @@ impl Disturbances {
             if let State::Shaped(shape) = new {
                 let device = match device {
                     Some(started) => started,
-                    None => device.insert(Device::start()?),
+                    None => device.insert(Device::start(self.seed)?),
                 };
-                device.set(*way, *shape)?;
+                device.set(*way, *shape);
             }
         }
         // Also when the kernel refuses some of it: what it took must be found when it is healed.
@@ -182,7 +193,7 @@ impl Disturbances {
         let done = self.clock.now();
         for Transition { way, old, new } in transitions {
             if let (State::Shaped(_), State::Open | State::Cut(_), Some(device)) = (old, new, device.as_ref()) {
-                device.clear(*way)?;
+                device.clear(*way);
             }
         }
         Ok((began, done))
@@ -204,15 +215,22 @@ impl Disturbances {
 
     /// Sees packets of each of these links come to the device (2 s at most).
     async fn watch_shaping(&self, device: &Device, ways: &[Way]) -> Result<(), String> {
-        let before: Vec<_> = ways.iter().map(|way| (*way, device.seen(*way))).collect();
+        let before: Vec<_> = ways.iter().map(|way| (*way, device.counters(*way).seen)).collect();
         for _ in 0..Prober::TRIES {
             self.prober.knock(ways).await?;
-            if before.iter().all(|(way, seen)| device.seen(*way) > *seen) {
+            if before.iter().all(|(way, seen)| device.counters(*way).seen > *seen) {
                 return Ok(());
             }
         }
         Err("not every probe came to the device that shapes".to_owned())
     }
+}
+
+/// What became of the packets of links that are shaped until now.
+fn shaped_by(device: Option<&Device>, transitions: &[Transition]) -> LinkCounters {
+    let shaped = transitions.iter().filter(|transition| matches!(transition.old, State::Shaped(_)));
+    let counters = shaped.filter_map(|transition| Some(device?.counters(transition.way)));
+    counters.fold(LinkCounters::default(), LinkCounters::plus)
 }
 
 /// A proof; if there is none, says why in the lab's log.

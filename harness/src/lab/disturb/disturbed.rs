@@ -1,5 +1,6 @@
 //! What was done to links, and the sentence that proves it.
 
+use crate::lab::LinkCounters;
 use crate::lab::network::links::Disturbance;
 use crate::lab::network::probe::Proven;
 use crate::vocab::{CutBy, Instant, Link};
@@ -47,10 +48,21 @@ pub(super) fn shaped(links_seen: usize) -> String {
     format!("probes went through the shaping of {}", links(links_seen))
 }
 
-/// What proves the end of a shape.
-pub(super) fn healed_shape(after: Proven) -> String {
+/// What proves the end of a shape, and what it did.
+pub(super) fn healed_shape(after: Proven, did: LinkCounters) -> String {
     let still = if after.vanished == 0 { String::new() } else { format!("; {} cut by others", links(after.vanished)) };
-    format!("{} passed after it{still}", probes(after.passed))
+    let fates = [
+        ("lost", did.lost),
+        ("lost in a full queue", did.overflowed),
+        ("repeated", did.duplicated),
+        ("overtaken", did.reordered),
+        ("damaged", did.corrupted),
+    ];
+    let share = |count: u64| 100.0 * count as f64 / did.seen.max(1) as f64;
+    let fates = fates.iter().filter(|(_, count)| *count > 0);
+    let fates: Vec<_> = fates.map(|(fate, count)| format!("{count} {fate} ({:.2} %)", share(*count))).collect();
+    let fates = if fates.is_empty() { String::new() } else { format!(", {}", fates.join(", ")) };
+    format!("{} packets were shaped{fates}; {} passed after it{still}", did.seen, probes(after.passed))
 }
 
 fn probes(count: usize) -> String {

@@ -74,7 +74,7 @@ fn system(doing: impl Into<String>) -> impl FnOnce(io::Error) -> NetworkError {
     move |source| NetworkError::System { doing: doing.into(), source }
 }
 
-fn netlink(doing: impl Into<String>) -> impl FnOnce(rtnetlink::Error) -> NetworkError {
+pub(super) fn netlink(doing: impl Into<String>) -> impl FnOnce(rtnetlink::Error) -> NetworkError {
     move |source| NetworkError::Netlink { doing: doing.into(), source }
 }
 
@@ -103,14 +103,6 @@ pub(super) async fn raise(ips: &[Ipv4Addr]) -> Result<Vec<Host>, NetworkError> {
 pub(super) fn prepare() -> Result<(), NetworkError> {
     accept_from_anywhere()?;
     block_on(async { loopback_up(&connect()?).await })
-}
-
-/// Brings up the interface of that name in the calling thread's namespace.
-pub(super) fn bring_up(name: &str) -> Result<(), NetworkError> {
-    block_on(async {
-        let up = LinkUnspec::new_with_name(name).up().build();
-        connect()?.link().change(up).execute().await.map_err(netlink(format!("bring up the interface {name}")))
-    })
 }
 
 /// Makes one of each kind of thing that a lab is made of.
@@ -213,7 +205,7 @@ fn router_index(ip: Ipv4Addr) -> u32 {
 }
 
 /// A netlink connection of the namespace that the calling thread is in. It must be called within a tokio runtime.
-fn connect() -> Result<Handle, NetworkError> {
+pub(super) fn connect() -> Result<Handle, NetworkError> {
     let (connection, handle, _) = rtnetlink::new_connection().map_err(system("open a netlink socket"))?;
     tokio::spawn(connection);
     Ok(handle)
@@ -225,7 +217,7 @@ pub(super) fn namespace_of_this_thread() -> Result<File, NetworkError> {
 }
 
 /// Runs netlink requests on the calling thread, whose namespace they are about.
-fn block_on<T>(work: impl Future<Output = Result<T, NetworkError>>) -> Result<T, NetworkError> {
+pub(super) fn block_on<T>(work: impl Future<Output = Result<T, NetworkError>>) -> Result<T, NetworkError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build();
     runtime.map_err(system("start a runtime"))?.block_on(work)
 }

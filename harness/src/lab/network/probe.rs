@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sched::{CpuSet, sched_getcpu, sched_setaffinity};
 use nix::unistd::Pid;
@@ -194,7 +195,11 @@ impl Prober {
         let left = until.saturating_duration_since(Instant::now());
         // In whole milliseconds, of which an early one would make a busy loop.
         let left = u16::try_from(left.as_millis() + 1).unwrap_or(u16::MAX);
-        poll(&mut waiting, PollTimeout::from(left)).map_err(|error| format!("cannot wait for probes: {error}"))?;
+        match poll(&mut waiting, PollTimeout::from(left)) {
+            // A server that ends signals its parent, on whichever thread.
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(error) => return Err(format!("cannot wait for probes: {error}")),
+        }
         for ((ip, socket), ready) in self.sockets.iter().zip(&waiting) {
             if ready.any() == Some(true) {
                 take(*ip, socket, heard)?;

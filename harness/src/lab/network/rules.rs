@@ -16,11 +16,8 @@ use rtnetlink::{Handle, RouteMessageBuilder, RuleAddRequest};
 
 use super::links::{State, Transition, Way};
 use super::{NetworkError, connect, netlink, router_interface, system};
-use crate::lab::ClientHost;
+use crate::lab::{ClientHost, SHAPING_TABLE};
 use crate::vocab::CutBy;
-
-/// The routing table that leads to the device which shapes.
-pub(in crate::lab) const SHAPING_TABLE: u32 = 100;
 
 /// Before the rules that shape: what comes back from the device is cut, too.
 const CUT_PRIORITY: u32 = 100;

@@ -1,0 +1,131 @@
+//! Shaping: packets of some directed links are led through a device and a thread that delays, loses or spoils them.
+//!
+//! It is no part of the network: routing rules decide which links lead into the device. All others pass it by, and cost
+//! nothing.
+
+mod device;
+mod link;
+mod links;
+mod prompt;
+mod queue;
+mod worker;
+
+use std::io::{self, PipeReader, PipeWriter};
+use std::net::Ipv4Addr;
+use std::sync::mpsc::{self, SyncSender};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+
+use nix::errno::Errno;
+
+use self::device::Device;
+use self::links::Links;
+use super::network::NetworkError;
+use crate::vocab::Shape;
+
+pub(super) use device::OPENING;
+pub use device::{SHAPING_DEVICE, SHAPING_TABLE};
+pub use link::LinkCounters;
+
+/// The thread's name, as tools show it.
+const THREAD: &str = "lab-shaping";
+
+/// Why packets cannot be shaped.
+#[derive(Debug, thiserror::Error)]
+pub enum ShapingError {
+    /// There is no shaping device.
+    #[error("cannot {doing}: {source}")]
+    Device {
+        /// What was tried.
+        doing: &'static str,
+        /// Why it failed.
+        source: io::Error,
+    },
+    /// The device could not be brought up.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
+}
+
+impl ShapingError {
+    /// The kernel's error number.
+    pub fn errno(&self) -> Errno {
+        match self {
+            Self::Device { source, .. } => source.raw_os_error().map_or(Errno::UnknownErrno, Errno::from_raw),
+            Self::Network(error) => error.errno(),
+        }
+    }
+}
+
+/// Shapes what passes the links of one network namespace. Dropping it takes the device away; what waits in it is lost.
+#[derive(Debug)]
+pub struct Shaper {
+    links: Arc<Mutex<Links>>,
+    /// `None` when the shaper is being dropped: closing it ends the thread.
+    running: Option<PipeWriter>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Shaper {
+    /// Makes the device [`SHAPING_DEVICE`] in the network namespace of the calling thread, with the routing table
+    /// [`SHAPING_TABLE`] whose only route leads into it, and starts the thread that shapes.
+    ///
+    /// Returns when packets can be led into the device. All chances are drawn from the seed.
+    pub fn start(seed: u64) -> Result<Self, ShapingError> {
+        let links = Arc::new(Mutex::new(Links::new(seed)));
+        let failed = |doing| move |source| ShapingError::Device { doing, source };
+        let (stop, running) = io::pipe().map_err(failed("make a pipe"))?;
+        let (sender, made) = mpsc::sync_channel(1);
+        let shared = Arc::clone(&links);
+        let thread = thread::Builder::new().name(THREAD.to_owned()).spawn(move || shape(&shared, &stop, &sender));
+        let thread = thread.map_err(failed("start the shaping thread"))?;
+        let shaper = Self { links, running: Some(running), thread: Some(thread) };
+        made.recv().unwrap_or(Err(NetworkError::Panicked.into()))?;
+        Ok(shaper)
+    }
+
+    /// Gives a link a shape, from the next packet on. Its sequence of packets and its counters begin anew; packets that
+    /// came before still arrive when they were due.
+    pub fn set(&self, from: Ipv4Addr, to: Ipv4Addr, shape: Shape) {
+        self.links().set((from, to), shape);
+    }
+
+    /// Takes a link's shape away: what is still led into the device passes at once. Returns what the shape did.
+    pub fn clear(&self, from: Ipv4Addr, to: Ipv4Addr) -> LinkCounters {
+        self.links().clear((from, to))
+    }
+
+    /// What a link has done since it was given its shape; nothing when it has none.
+    pub fn counters(&self, from: Ipv4Addr, to: Ipv4Addr) -> LinkCounters {
+        self.links().counters((from, to))
+    }
+
+    fn links(&self) -> MutexGuard<'_, Links> {
+        self.links.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What the shaping thread does. It begins in its creator's namespace, and makes the device itself: that needs a runtime
+/// of its own, which a thread of another runtime cannot start.
+fn shape(links: &Mutex<Links>, stop: &PipeReader, made: &SyncSender<Result<(), ShapingError>>) {
+    let (device, outcome) = match Device::make() {
+        Ok(device) => (Some(device), Ok(())),
+        Err(error) => (None, Err(error)),
+    };
+    // Its creator waits for it.
+    let _ = made.send(outcome);
+    let worked = device.map_or(Ok(()), |device| worker::work(&device, links, stop));
+    if let Err(error) = worked {
+        // For the lab's log. The links stay silent, which is what their packets' senders see of a broken device.
+        panic!("packets are shaped no more: {error}");
+    }
+}
+
+impl Drop for Shaper {
+    fn drop(&mut self) {
+        drop(self.running.take());
+        if let Some(thread) = self.thread.take() {
+            // Its panic has been told.
+            let _ = thread.join();
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! How a thread gets its core as soon as it has something to do, without any privilege.
+
+use std::mem::size_of;
+
+use nix::errno::Errno;
+use nix::libc::{self, SYS_sched_getattr, SYS_sched_setattr, c_long, sched_attr};
+use nix::sys::prctl::set_timerslack;
+
+/// How long the thread wants to run at a stretch, in nanoseconds: the least that the kernel grants (0.1 ms).
+const SLICE: u64 = 100_000;
+const THIS_THREAD: c_long = 0;
+
+/// Lets the calling thread be woken on time.
+///
+/// The kernel may wake a thread up to 50 us late to save energy; that would be added to every delay. And since Linux 6.12,
+/// it prefers threads that want to run for short: with three busy programs on two cores, the 99th percentile of a delay of
+/// 1 ms falls from 3 or 4 ms to 1.3 ms. Older kernels do not care.
+pub(super) fn be_prompt() {
+    // Both are a courtesy: whoever is refused is less exact.
+    let _ = set_timerslack(1);
+    let _ = ask_for_slice();
+}
+
+fn ask_for_slice() -> nix::Result<()> {
+    let mut attributes = sched_attr {
+        size: 0,
+        sched_policy: 0,
+        sched_flags: 0,
+        sched_nice: 0,
+        sched_priority: 0,
+        sched_runtime: 0,
+        sched_deadline: 0,
+        sched_period: 0,
+    };
+    let size = size_of::<sched_attr>();
+    #[expect(unsafe_code, reason = "no library wraps these system calls")]
+    // SAFETY: the first call writes at most `size` bytes to the structure, the second reads as many from it as its first
+    // field says, which the first call has set to no more than `size`. It outlives both.
+    unsafe {
+        Errno::result(libc::syscall(SYS_sched_getattr, THIS_THREAD, &raw mut attributes, size, 0))?;
+        attributes.sched_runtime = SLICE;
+        Errno::result(libc::syscall(SYS_sched_setattr, THIS_THREAD, &raw const attributes, 0))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,86 @@
+//! The shaping thread: it reads packets, asks their links what becomes of them, and returns them when they are due.
+
+use std::io::{self, ErrorKind, PipeReader};
+use std::os::fd::AsFd;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, ppoll};
+use nix::sys::time::TimeSpec;
+use nix::time::{ClockId, clock_gettime};
+
+use super::device::Device;
+use super::links::Links;
+use super::prompt::be_prompt;
+use super::queue::Queue;
+
+/// How many packets are read, and how many returned, before it is the other's turn.
+const BATCH: usize = 64;
+
+/// Does the thread's work until `stop` is closed at its other end, or the device fails.
+pub(super) fn work(device: &Device, links: &Mutex<Links>, stop: &PipeReader) -> io::Result<()> {
+    be_prompt();
+    let mut queue = Queue::default();
+    loop {
+        let is_drained = receive(device, links, &mut queue)?;
+        release(device, &mut queue)?;
+        let timeout = if is_drained { until(queue.next_due())? } else { Some(Duration::ZERO) };
+        if wait(device, stop, timeout)? {
+            return Ok(());
+        }
+    }
+}
+
+/// Reads a batch of packets into the queue; whether there are no more.
+fn receive(device: &Device, links: &Mutex<Links>, queue: &mut Queue) -> io::Result<bool> {
+    for _ in 0..BATCH {
+        let mut packet = queue.blank();
+        match device.read(packet.buffer()) {
+            Ok(length) => packet.set_length(length),
+            Err(error) => {
+                queue.recycle(packet);
+                return if error.kind() == ErrorKind::WouldBlock { Ok(true) } else { Err(error) };
+            }
+        }
+        let now = now()?;
+        // Not for the whole batch: whoever gives a link its shape would hardly ever get hold of a busy thread's links.
+        links.lock().unwrap_or_else(PoisonError::into_inner).take(now, packet, queue);
+    }
+    Ok(false)
+}
+
+/// Returns a batch of the packets that are due.
+fn release(device: &Device, queue: &mut Queue) -> io::Result<()> {
+    let now = now()?;
+    for _ in 0..BATCH {
+        let Some(packet) = queue.pop_due(now) else { break };
+        for _ in 0..=usize::from(packet.is_doubled) {
+            // The kernel refuses a packet when it is out of memory; on a wire, it would be lost as well.
+            let _ = device.write(packet.bytes());
+        }
+        queue.recycle(packet);
+    }
+    Ok(())
+}
+
+/// Waits for a packet, for as long as nothing is due; whether the thread is to end.
+fn wait(device: &Device, stop: &PipeReader, timeout: Option<Duration>) -> io::Result<bool> {
+    let mut files = [PollFd::new(device.as_fd(), PollFlags::POLLIN), PollFd::new(stop.as_fd(), PollFlags::POLLIN)];
+    match ppoll(&mut files, timeout.map(TimeSpec::from), None) {
+        Ok(_) | Err(Errno::EINTR) => Ok(files[1].any().unwrap_or_default()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// How long until then; nothing is waited for when it is past.
+fn until(due: Option<u64>) -> io::Result<Option<Duration>> {
+    let now = now()?;
+    Ok(due.map(|due| Duration::from_nanos(due.saturating_sub(now))))
+}
+
+/// Now, in nanoseconds of the monotonic clock.
+fn now() -> io::Result<u64> {
+    let now = Duration::from(clock_gettime(ClockId::CLOCK_MONOTONIC)?);
+    Ok(u64::try_from(now.as_nanos()).unwrap_or(u64::MAX))
+}

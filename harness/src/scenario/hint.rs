@@ -1,0 +1,94 @@
+//! What could be written instead of something wrong.
+
+use super::fault::{TEXT, name_of};
+use super::span::{Shape, Tree, ValueId};
+
+/// What stands for a field of which nothing is known.
+const ANYTHING: &str = "\"...\"";
+
+/// An example of a field's value.
+pub(super) fn example(owner: &str, field: &str) -> &'static str {
+    match (owner, field) {
+        ("ErrorRate", "max") => "0.1",
+        ("LostWrites", "max") | (_, "slot") => "0",
+        ("OneWay", "from") => "[\"A\"]",
+        ("OneWay", "to") => "[\"B\"]",
+        (_, "within" | "max" | "timeout" | "deadline") => "\"5s\"",
+        (_, "for") => "\"2s\"",
+        (_, "node" | "of" | "replica_of") => "\"A\"",
+        (_, "select") => "RandomMaster",
+        (_, "condition") => "Healthy",
+        (_, "topology") => "Cluster(masters: 3, replicas: 1)",
+        (_, "timeline") => "[Run(for: \"2s\")]",
+        (_, "masters") => "3",
+        ("LostWrites", "min") | (_, "replicas") => "1",
+        (_, "keys") => "Uniform(10_000)",
+        (_, "mix") => "[Set(value: \"16B\"), Get()]",
+        (_, "value") => "\"16B\"",
+        (_, "per_second" | "min") => "1000",
+        (_, "quantile") => "99",
+        (_, "links") => "Isolate(node: \"A\")",
+        (_, "sides") => "{\"west\": [\"A\", \"A1\"], \"east\": [\"B\", \"C\", \"B1\", \"C1\"]}",
+        _ => ANYTHING,
+    }
+}
+
+/// A name with what belongs between its parentheses.
+pub(super) fn call(name: &str, fields: &[&str]) -> String {
+    match name {
+        "Get" | "Heal" | "Halves" => format!("{name}()"),
+        "Kill" | "Stop" | "Pause" | "Resume" | "Start" | "Wipe" | "Isolate" => format!("{name}(node: \"A\")"),
+        "Promoted" | "Failed" | "Refuses" => format!("{name}(\"A\")"),
+        "Failover" | "Unavailability" | "MinorityWrites" => format!("{name}(max: \"3s\")"),
+        "LostWrites" => "LostWrites(max: 0)".to_owned(),
+        "Ring" | "All" => name.to_owned(),
+        "Of" => "Of([\"A\"])".to_owned(),
+        "Partition" => format!("Partition(links: {})", example(name, "links")),
+        "Shape" => "Shape(links: All, delay: \"40ms\")".to_owned(),
+        _ if fields.is_empty() => format!("{name}(...)"),
+        _ => {
+            let written: Vec<_> = fields.iter().map(|field| format!("{field}: {}", example(name, field))).collect();
+            format!("{name}({})", written.join(", "))
+        }
+    }
+}
+
+/// Where a word belongs that is valid, but not here.
+pub(super) fn misplaced(kind: &str, found: &str) -> Option<String> {
+    let links = matches!(found, "Split" | "Isolate" | "Halves" | "Bridge" | "Ring" | "OneWay");
+    (links && kind == "step").then(|| format!("links are cut by `Partition(links: {})`", call(found, &[])))
+}
+
+/// What could stand in a value's place: mostly the same with, or without, its quotes or brackets.
+pub(super) fn instead(tree: &Tree<'_>, id: ValueId, expected: &str) -> Option<String> {
+    let value = tree.value(id);
+    let written = tree.slice(&value.span);
+    let text = tree.string(id);
+    let is_number = |text: &&str| text.parse::<f64>().is_ok_and(f64::is_finite);
+    match (&value.shape, text.as_deref()) {
+        (Shape::Word | Shape::Number, _) if expected == TEXT => Some(format!("write `\"{written}\"`")),
+        (Shape::Text, Some(_)) if expected.starts_with("a list") => Some(format!("write `[{written}]`")),
+        (Shape::Text, Some(text)) if expected.contains(" number") => {
+            let number = Some(text.trim().trim_end_matches('%').trim_end()).filter(is_number);
+            number.map(|number| format!("write `{number}`"))
+        }
+        (Shape::Text, Some(text)) if expected.split([' ', ',']).any(|word| word == text) => {
+            Some(format!("write `{text}`, without quotes"))
+        }
+        _ if expected.starts_with("a map") => {
+            let (owner, field) = field_of(tree, id)?;
+            Some(example(owner, field))
+                .filter(|shown| *shown != ANYTHING)
+                .map(|shown| format!("write `{field}: {shown}`"))
+        }
+        _ => None,
+    }
+}
+
+/// Whose field a value is, and which.
+fn field_of<'t>(tree: &Tree<'t>, id: ValueId) -> Option<(&'t str, &'t str)> {
+    let parent = tree.value(id).parent?;
+    let Shape::Paren(items) = &tree.value(parent).shape else { return None };
+    let name = items.iter().find(|item| item.value == id)?.name.as_ref()?;
+    Some((name_of(tree, parent), tree.identifier(name)))
+}
