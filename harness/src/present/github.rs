@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::terminal::{place, since_fault};
+use super::terminal::{end_of, place, since_fault};
 use super::words::{millis, outcomes, rate};
 use crate::verdict::{Outcome, Verdict};
 
@@ -39,8 +39,11 @@ pub fn step_summary(verdict: &Verdict) -> String {
 fn failovers(verdict: &Verdict) -> String {
     let mut text = String::new();
     for failover in &verdict.failovers {
-        let by = failover.promoted.as_ref().map_or("nobody took over".to_owned(), |node| format!("{node} took over"));
-        let _ = writeln!(text, "\n**Failover of {}** ({}): {by}\n", failover.failed, failover.fault);
+        let end = end_of(failover);
+        let _ = writeln!(text, "\n**Failover of {}** ({}): {end}\n", failover.failed, failover.fault);
+        if !failover.has_phases() {
+            continue;
+        }
         text += "| phase | since fault | source | bound by |\n|---|--:|---|---|\n";
         for phase in &failover.phases {
             let since = since_fault(failover, phase.phase).map_or_else(|| "not seen".to_owned(), millis);

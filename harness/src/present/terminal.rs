@@ -8,6 +8,7 @@ use super::snapshot::SnapshotStatus;
 use super::table::Table;
 use super::words::{count, error_in_words, millis, outcomes, rate};
 use crate::verdict::{Assumption, FailoverReport, Finding, LoadSummary, Outcome, Phase, Verdict};
+use crate::vocab::Instant;
 
 /// The verdict as text, at most 110 columns wide; `directory` is where the evidence is.
 pub fn render_verdict(verdict: &Verdict, directory: &Path, colour: bool) -> String {
@@ -105,10 +106,10 @@ impl Report {
     }
 
     fn failover(&mut self, failover: &FailoverReport) {
-        let by = failover.promoted.as_ref().map_or("nobody took over".to_owned(), |node| format!("{node} took over"));
-        let write = since_fault(failover, Phase::FirstAcceptedWrite);
-        let write = write.map_or(String::new(), |ms| format!(", first accepted write after {}", millis(ms)));
-        self.section(&format!("Failover of {} ({}): {by}{write}", failover.failed, failover.fault));
+        self.section(&format!("Failover of {} ({}): {}", failover.failed, failover.fault, end_of(failover)));
+        if !failover.has_phases() {
+            return;
+        }
         let mut table = Table::new(&["phase", ">since fault", ">step", "source", "bound by"]);
         let mut previous = None;
         for phase in &failover.phases {
@@ -217,8 +218,20 @@ fn sign(number: f64) -> &'static str {
     if number < 0.0 { "" } else { "+" }
 }
 
-fn phase_at(failover: &FailoverReport, phase: Phase) -> Option<crate::vocab::Instant> {
+fn phase_at(failover: &FailoverReport, phase: Phase) -> Option<Instant> {
     failover.phases.iter().find(|time| time.phase == phase).and_then(|time| time.at)
+}
+
+/// How a failover ended: `A1 took over, first accepted write after 2,004 ms`.
+pub(super) fn end_of(failover: &FailoverReport) -> String {
+    let since = |at: Option<Instant>| Some(at?.millis_since(phase_at(failover, Phase::Fault)?));
+    let Some(successor) = &failover.promoted else {
+        let back = since(failover.returned).map(|ms| format!(", {} was back after {}", failover.failed, millis(ms)));
+        return format!("nobody took over{}", back.unwrap_or_default());
+    };
+    let write = since_fault(failover, Phase::FirstAcceptedWrite);
+    let write = write.map_or(String::new(), |ms| format!(", first accepted write after {}", millis(ms)));
+    format!("{successor} took over{write}")
 }
 
 /// Milliseconds from the fault to `phase`, if both were seen.

@@ -28,20 +28,26 @@ impl Reporter<'_> {
         let mut ends = [timed(Phase::FirstAcceptedWrite, self.first_write()), timed(Phase::AllAgree, self.all_agree())];
         ends.sort_by_key(|end| end.at.unwrap_or(Instant(u64::MAX)));
         let [first_end, last_end] = ends;
+        let mut phases = vec![
+            timed(Phase::Fault, Some((takedown.began, "the harness".to_owned()))),
+            timed(Phase::Pfail, self.pfail()),
+            timed(Phase::Fail, self.fail()),
+            timed(Phase::ElectionDelayed, self.election(|says| matches!(says, LogEvent::ElectionDelayed { .. }))),
+            timed(Phase::ElectionStarted, self.election(|says| matches!(says, LogEvent::ElectionStarted { .. }))),
+            timed(Phase::Promoted, self.promoted()),
+            first_end,
+            last_end,
+        ];
+        // Where nobody took over, what did not happen needs no line each.
+        if takedown.promotion.is_none() {
+            phases.retain(|phase| phase.at.is_some());
+        }
         FailoverReport {
             failed: takedown.failed.clone(),
             promoted: takedown.promotion.as_ref().map(|promotion| promotion.node.clone()),
             fault: takedown.fault.to_string(),
-            phases: vec![
-                timed(Phase::Fault, Some((takedown.began, "the harness".to_owned()))),
-                timed(Phase::Pfail, self.pfail()),
-                timed(Phase::Fail, self.fail()),
-                timed(Phase::ElectionDelayed, self.election(|says| matches!(says, LogEvent::ElectionDelayed { .. }))),
-                timed(Phase::ElectionStarted, self.election(|says| matches!(says, LogEvent::ElectionStarted { .. }))),
-                timed(Phase::Promoted, self.promoted()),
-                first_end,
-                last_end,
-            ],
+            returned: takedown.returned,
+            phases,
         }
     }
 

@@ -49,8 +49,18 @@ pub struct FailoverReport {
     pub promoted: Option<NodeName>,
     /// What was done to the master, such as `Kill`.
     pub fault: String,
-    /// The phases in their order, those that were not seen too.
+    /// When it was back (resumed, started or healed); none if it was not.
+    #[serde(default)]
+    pub returned: Option<Instant>,
+    /// The phases in their order; those that were not seen too if somebody took over.
     pub phases: Vec<PhaseTime>,
+}
+
+impl FailoverReport {
+    /// Whether something happened in which times are of interest.
+    pub fn has_phases(&self) -> bool {
+        self.phases.len() > 1
+    }
 }
 
 /// When a phase of a failover was reached.

@@ -13,5 +13,5 @@ pub(super) fn meant(hosts: Hosts<'_>) -> Meant {
     let pairs = (0..count).flat_map(|a| (a + 1..count).map(move |b| (a, b)));
     let far = pairs.filter(|&(a, b)| distance(a, b) > near);
     let links = far.flat_map(|(a, b)| between(&ring[a..=a], &ring[b..=b]).collect::<Vec<_>>()).collect();
-    Meant { links, text: format!("each of {count} nodes sees {near} neighbours on either side") }
+    Meant { links, text: format!("a ring of {count} nodes, each of which sees {near} on either side") }
 }

@@ -7,11 +7,11 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use self::series::{Series, fault_windows, marks};
 use super::snapshot::last_settled;
-use super::terminal::{place, since_fault};
+use super::terminal::{end_of, place, since_fault};
 use super::words::{count, error_in_words, millis, outcomes, rate};
 use crate::evidence::Evidence;
 use crate::plan::Plan;
-use crate::verdict::{FailoverReport, LoadSummary, Outcome, Phase, Verdict};
+use crate::verdict::{FailoverReport, LoadSummary, Outcome, Verdict};
 
 const STYLE: &str = include_str!("style.css");
 
@@ -106,12 +106,14 @@ fn run_over_time(evidence: &Evidence) -> Markup {
 fn failover_section(failover: &FailoverReport) -> Markup {
     html! {
         section {
-            h2 { "Failover of " (failover.failed) " (" (failover.fault) "): "
-                @match &failover.promoted { Some(node) => { (node) " took over" }, None => "nobody took over" }
-                @if let Some(ms) = since_fault(failover, Phase::FirstAcceptedWrite) {
-                    ", first accepted write after " (millis(ms))
-                }
-            }
+            h2 { "Failover of " (failover.failed) " (" (failover.fault) "): " (end_of(failover)) }
+            @if failover.has_phases() { (phases(failover)) }
+        }
+    }
+}
+
+fn phases(failover: &FailoverReport) -> Markup {
+    html! {
             (chart::failover_chart(failover))
             table {
                 thead { tr { th { "phase" } th.n { "since fault" } th { "source" } th { "bound by" } } }
@@ -128,7 +130,6 @@ fn failover_section(failover: &FailoverReport) -> Markup {
                     }
                 }
             }
-        }
     }
 }
 

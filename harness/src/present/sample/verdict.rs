@@ -79,6 +79,7 @@ fn failover() -> FailoverReport {
         failed: name("A"),
         promoted: Some(name("A1")),
         fault: "Kill".to_owned(),
+        returned: None,
         phases: vec![
             phase(Phase::Fault, Some(4_200), "harness", ""),
             phase(Phase::Pfail, Some(5_210), "C's log", "cluster-node-timeout 1000: 1.0 to 1.5 times"),
