@@ -24,6 +24,7 @@ struct Line<'a> {
 
 /// The flags that mean something here; whatever a later version adds does not.
 #[derive(Clone, Copy, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "the flags of a line, each there or not")]
 struct Flags {
     myself: bool,
     replica: bool,

@@ -39,9 +39,9 @@ impl Hosts<'_> {
 /// The links that are meant. `chosen` are the nodes that an `Isolate` with a selector chose.
 pub fn meant(links: &Links, hosts: Hosts<'_>, chosen: &[NodeName], random: &mut ChaCha8Rng) -> Meant {
     match links {
-        Links::Split { sides } => split::meant(sides.values().cloned().collect(), ""),
+        Links::Split { sides } => split::meant(&sides.values().cloned().collect::<Vec<_>>(), ""),
         Links::Bridge { node, sides } => {
-            split::meant(sides.values().cloned().collect(), &format!(", {node} sees both"))
+            split::meant(&sides.values().cloned().collect::<Vec<_>>(), &format!(", {node} sees both"))
         }
         Links::Isolate(isolated) => isolate::meant(chosen, &isolated.with, hosts),
         Links::Halves { first, second } => halves::meant(first, second, hosts, random),
