@@ -191,6 +191,7 @@ fn phases_are_those_of_the_majority() {
 fn a_silent_master_holds_its_clients(#[case] fault: FaultKind, #[case] bound: &str) {
     let mut story = Story::formed();
     story.fault(3_000, 0, fault, "A");
+    story.log(4_970, "A1", LogEvent::ElectionWon);
     story.end(9_000);
     let phases = &verdict(&story).failovers[0].phases;
     assert_eq!(phases.iter().find(|phase| phase.phase == Phase::FirstAcceptedWrite).unwrap().bound_by, bound);
