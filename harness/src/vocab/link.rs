@@ -1,5 +1,6 @@
 //! Hosts and the directed links between them.
 
+use std::borrow::Borrow;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -25,6 +26,12 @@ impl HostName {
     /// Whether this is that node's host.
     pub fn is(&self, node: &NodeName) -> bool {
         self.0 == node.as_str()
+    }
+}
+
+impl Borrow<str> for HostName {
+    fn borrow(&self) -> &str {
+        &self.0
     }
 }
 
