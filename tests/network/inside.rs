@@ -13,6 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use super::cost;
 use super::speed;
 use super::wire::{Arrival, FROM, HEADERS, PORT, Pace, TO, Wire};
 
@@ -48,6 +49,9 @@ async fn run(request: &str) -> Outcome {
     let (what, directory) = request.split_once('\n').ok_or("no run directory")?;
     if what == "start" {
         return Ok(Shaper::start(0).map(drop)?);
+    }
+    if what == "unshaped_links_cost_nothing" {
+        return cost::measure(Path::new(directory)).await;
     }
     let wire = Wire::make(Path::new(directory)).await?;
     match what {

@@ -28,7 +28,7 @@ pub(super) const HEADERS: usize = 28;
 /// The shortest payload, in bytes: a packet's number.
 pub(super) const NUMBER: usize = size_of::<u64>();
 
-struct Silent;
+pub(super) struct Silent;
 
 impl Recorder for Silent {
     fn record(&mut self, _: &Event) {}
