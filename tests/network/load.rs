@@ -2,7 +2,7 @@
 //! each send the next commands when the last ones are answered.
 
 use std::io::{self, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, TcpStream};
 use std::time::{Duration, Instant};
 
 use harness::lab::ClientHost;
@@ -46,7 +46,7 @@ impl Batch {
 
 /// A connection; SET and GET take turns on it.
 struct Connection {
-    stream: std::net::TcpStream,
+    stream: TcpStream,
     turn: usize,
     sent: Instant,
     came: usize,
@@ -84,13 +84,13 @@ pub(super) struct Load {
 
 impl Load {
     /// Connects a host with the server at an address, to which the key must belong.
-    pub(super) async fn connect(host: &ClientHost, server: Ipv4Addr, key: &'static str) -> Result<Self, Failure> {
+    pub(super) fn connect(host: &ClientHost, server: Ipv4Addr, key: &'static str) -> Result<Self, Failure> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         let mut connections = Vec::with_capacity(CONNECTIONS);
         for index in 0..CONNECTIONS {
-            let connecting = host.tcp_socket()?.connect(SocketAddr::from((server, SERVER_PORT)));
-            let stream = connecting.await?.into_std()?;
+            let stream = host.on_host(|| TcpStream::connect((server, SERVER_PORT)))?;
             stream.set_nodelay(true)?;
+            stream.set_nonblocking(true)?;
             epoll.add(&stream, EpollEvent::new(EpollFlags::EPOLLIN, index as u64))?;
             connections.push(Connection { stream, turn: 1, sent: Instant::now(), came: 0 });
         }
