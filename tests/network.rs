@@ -7,6 +7,8 @@
 mod cost;
 #[path = "network/inside.rs"]
 mod inside;
+#[path = "network/lane.rs"]
+mod lane;
 #[path = "network/load.rs"]
 mod load;
 #[path = "network/speed.rs"]
@@ -45,6 +47,7 @@ fn trials() -> Vec<Trial> {
         "rate_is_met",
         "a_shape_changes_between_packets",
         "a_stream_survives_all_of_it",
+        "a_connection_is_shaped_and_healed",
         "a_burst_finds_room_in_the_device",
         "the_device_goes_with_the_shaper",
         "packets_per_second",

@@ -50,7 +50,7 @@ impl Arrival {
     }
 }
 
-fn client(name: &str, ip: Ipv4Addr) -> ClientSpec {
+pub(super) fn client(name: &str, ip: Ipv4Addr) -> ClientSpec {
     ClientSpec { name: name.into(), ip }
 }
 

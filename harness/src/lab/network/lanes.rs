@@ -27,6 +27,10 @@ const MESH_HOSTS_MAX: usize = 40;
 /// Both ends of a lane have the same hardware address and none resolves the other's: so they know it.
 const HARDWARE_ADDRESS: [u8; 6] = [2, 0, 0, 0, 0, 1];
 
+/// As loopback has it, in effect. With the router's 1,500 bytes, congestion control that reckons in packets (BBR) holds back
+/// what is sent in a pipeline. A connection heeds the lesser one as soon as its packets take the router's way.
+const MTU: u32 = 65_535;
+
 /// A host that lanes are laid to.
 pub(super) struct End {
     pub(super) ip: Ipv4Addr,
@@ -58,6 +62,7 @@ async fn lay_one(one: &End, other: &End) -> Result<[Way; 2], NetworkError> {
     let far = LinkUnspec::new_with_name(&interface_to(one.ip))
         .index(index_of(one.ip))
         .address(HARDWARE_ADDRESS.into())
+        .mtu(MTU)
         .arp(false)
         .setns_by_fd(other.namespace())
         .build();
@@ -65,6 +70,7 @@ async fn lay_one(one: &End, other: &End) -> Result<[Way; 2], NetworkError> {
         .name(interface_to(other.ip))
         .index(index_of(other.ip))
         .address(HARDWARE_ADDRESS.into())
+        .mtu(MTU)
         .arp(false)
         .up()
         .set_info_data(InfoData::Veth(InfoVeth::Peer(far)))
