@@ -25,11 +25,10 @@ const ROUNDS: usize = 8;
 const TRIES: usize = 3;
 const ENOUGH: Duration = Duration::from_secs(29);
 
+const SERVER: Ipv4Addr = Ipv4Addr::new(10, 128, 0, 2);
 const CLIENT: Ipv4Addr = Ipv4Addr::new(10, 128, 1, 2);
 /// Hosts that have nothing to do with the load: two halves of 15.
 const BYSTANDERS: u8 = 30;
-/// Keys of the first and of the second half of all slots, alike in length.
-const KEYS: [&str; 2] = ["{b}:key", "{a}:key"];
 
 /// Measures all arrangements; an error if one of them costs too much for sure.
 pub(super) async fn measure(directory: &Path) -> Result<(), Failure> {
@@ -67,33 +66,30 @@ fn bystander_ip(index: u8) -> Ipv4Addr {
     Ipv4Addr::new(10, 128, 1, 10 + index)
 }
 
-/// Two masters: the first one is reached across the lab, the other one on its own host.
-fn nodes() -> [NodeSpec; 2] {
-    [0, 1].map(|index: u8| {
-        let address = Address::of_host(Ipv4Addr::new(10, 128, 0, 2 + index));
-        let bind = format!("{} {}", address.ip(), Ipv4Addr::LOCALHOST);
-        NodeSpec {
-            name: NodeName::master(usize::from(index)),
-            id: NodeId(format!("{:040x}", index + 10)),
-            address,
-            role: Role::Master,
-            master: None,
-            slots: SlotSet::share(usize::from(index), 2),
-            epoch: u64::from(index) + 1,
-            binary: None,
-            config: BTreeMap::from([("bind".to_owned(), bind)]),
-        }
-    })
+/// One master that owns every slot, reached across the lab and on its own host: two processes of the same program are not
+/// equally fast.
+fn node() -> NodeSpec {
+    let bind = format!("{SERVER} {}", Ipv4Addr::LOCALHOST);
+    NodeSpec {
+        name: NodeName::master(0),
+        id: NodeId(format!("{:040x}", 10)),
+        address: Address::of_host(SERVER),
+        role: Role::Master,
+        master: None,
+        slots: SlotSet::share(0, 1),
+        epoch: 1,
+        binary: None,
+        config: BTreeMap::from([("bind".to_owned(), bind)]),
+    }
 }
 
 /// A lab with the hosts of the loads that are compared.
 struct Bench {
     lab: Lab,
     begin: Instant,
-    /// Where the load across the lab comes from, and the server that it goes to.
+    /// Where the load across the lab comes from.
     client: ClientHost,
-    server: Ipv4Addr,
-    /// The host of the loads over loopback, and of their server.
+    /// The server's host, where the loads over loopback come from.
     own: ClientHost,
 }
 
@@ -105,13 +101,14 @@ impl Bench {
         let bystanders = (0..BYSTANDERS).map(|index| (bystander(index), bystander_ip(index)));
         let hosts = [(HostName::from("client"), CLIENT)].into_iter().chain(bystanders);
         let hosts: Vec<_> = hosts.map(|(name, ip)| ClientSpec { name, ip }).collect();
-        let nodes = nodes();
-        let lab = Lab::raise(&nodes, &hosts, Size { bytes: 16 << 20 }, 1, &directory, journal).await?;
+        let node = node();
+        let own = HostName::from(&node.name);
+        let lab = Lab::raise(&[node], &hosts, Size { bytes: 16 << 20 }, 1, &directory, journal).await?;
         lab.start_all().await?;
         // A master that starts takes no writes for two seconds.
         tokio::time::sleep(Duration::from_millis(2_500)).await;
-        let (client, own) = (lab.client_host(0)?, lab.host(&HostName::from(&nodes[1].name))?);
-        Ok(Self { lab, begin, client, own, server: nodes[0].address.ip() })
+        let (client, own) = (lab.client_host(0)?, lab.host(&own)?);
+        Ok(Self { lab, begin, client, own })
     }
 
     /// Measures an arrangement; whether it reaches, as far as this machine can tell, what is asked of it.
@@ -138,9 +135,9 @@ impl Bench {
     ///
     /// Connections are made anew: where the kernel and the server keep them makes some sets faster than others.
     fn round(&self, pipeline: usize, compared: &mut Compared) -> Result<(), Failure> {
-        let over_loopback = || Load::connect(&self.own, Ipv4Addr::LOCALHOST, KEYS[1]);
+        let over_loopback = || Load::connect(&self.own, Ipv4Addr::LOCALHOST);
         let (mut loopback, mut second) = (over_loopback()?, over_loopback()?);
-        let mut lab = Load::connect(&self.client, self.server, KEYS[0])?;
+        let mut lab = Load::connect(&self.client, SERVER)?;
         let before = loopback.run(pipeline, STRETCH)?;
         let across = lab.run(pipeline, STRETCH)?;
         let between = loopback.run(pipeline, STRETCH)?;

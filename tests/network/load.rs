@@ -14,6 +14,7 @@ use super::inside::Failure;
 const CONNECTIONS: usize = 50;
 /// How long a server may be silent.
 const BOUND: Duration = Duration::from_secs(5);
+const KEY: &str = "key";
 const VALUE: &str = "sixteen byte val";
 
 /// What one go has measured.
@@ -38,9 +39,9 @@ impl Batch {
         Self { commands: command.repeat(pipeline).into(), replies: reply.repeat(pipeline).into() }
     }
 
-    fn set_and_get(key: &str, pipeline: usize) -> [Self; 2] {
+    fn set_and_get(pipeline: usize) -> [Self; 2] {
         let found = format!("${}\r\n{VALUE}\r\n", VALUE.len());
-        [Self::of(&["SET", key, VALUE], "+OK\r\n", pipeline), Self::of(&["GET", key], &found, pipeline)]
+        [Self::of(&["SET", KEY, VALUE], "+OK\r\n", pipeline), Self::of(&["GET", KEY], &found, pipeline)]
     }
 }
 
@@ -78,13 +79,12 @@ impl Connection {
 pub(super) struct Load {
     epoll: Epoll,
     connections: Vec<Connection>,
-    key: &'static str,
     buffer: Vec<u8>,
 }
 
 impl Load {
-    /// Connects a host with the server at an address, to which the key must belong.
-    pub(super) fn connect(host: &ClientHost, server: Ipv4Addr, key: &'static str) -> Result<Self, Failure> {
+    /// Connects a host with the server at an address.
+    pub(super) fn connect(host: &ClientHost, server: Ipv4Addr) -> Result<Self, Failure> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         let mut connections = Vec::with_capacity(CONNECTIONS);
         for index in 0..CONNECTIONS {
@@ -94,12 +94,12 @@ impl Load {
             epoll.add(&stream, EpollEvent::new(EpollFlags::EPOLLIN, index as u64))?;
             connections.push(Connection { stream, turn: 1, sent: Instant::now(), came: 0 });
         }
-        Ok(Self { epoll, connections, key, buffer: vec![0; 16 << 10] })
+        Ok(Self { epoll, connections, buffer: vec![0; 16 << 10] })
     }
 
     /// Goes on for so long, and until the last replies are there. They must be the right ones.
     pub(super) fn run(&mut self, pipeline: usize, lasting: Duration) -> Result<Figure, Failure> {
-        let batches = Batch::set_and_get(self.key, pipeline);
+        let batches = Batch::set_and_get(pipeline);
         let begin = Instant::now();
         for connection in &mut self.connections {
             connection.send(&batches)?;
