@@ -1,7 +1,7 @@
 //! Lanes: packets between two hosts whose link nobody disturbs do not pass the router.
 //!
 //! A lane is a veth pair between two hosts, and a route of each that leads into it. It costs a packet what loopback does,
-//! where the way through the router takes a fifth of a server's throughput, and more with every rule there. A link that
+//! where the way through the router takes up to a fifth of a server's throughput, and more with every rule there. A link that
 //! is cut or shaped loses its sender's route into the lane: from then on the router has its packets, and its rules say
 //! what becomes of them.
 
