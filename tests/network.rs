@@ -3,8 +3,14 @@
 //! Each trial starts this binary again as a lab; what goes on in there is in `network/inside.rs`.
 //! `cargo test --test network -- --nocapture` shows the figures.
 
+#[path = "network/cost.rs"]
+mod cost;
 #[path = "network/inside.rs"]
 mod inside;
+#[path = "network/lane.rs"]
+mod lane;
+#[path = "network/load.rs"]
+mod load;
 #[path = "network/speed.rs"]
 mod speed;
 #[path = "network/wire.rs"]
@@ -41,9 +47,11 @@ fn trials() -> Vec<Trial> {
         "rate_is_met",
         "a_shape_changes_between_packets",
         "a_stream_survives_all_of_it",
+        "a_connection_is_shaped_and_healed",
         "a_burst_finds_room_in_the_device",
         "the_device_goes_with_the_shaper",
         "packets_per_second",
+        "unshaped_links_cost_nothing",
     ];
     names.map(|name| Trial::test(name, move || finish(name)).with_ignored_flag(incapacity().is_some())).into()
 }

@@ -15,6 +15,7 @@ use tokio::time::timeout;
 
 use super::speed;
 use super::wire::{Arrival, FROM, HEADERS, PORT, Pace, TO, Wire};
+use super::{cost, lane};
 
 pub(super) type Failure = Box<dyn Error>;
 type Outcome = Result<(), Failure>;
@@ -25,7 +26,7 @@ const LATENESS: Duration = Duration::from_micros(300);
 const TRIES: usize = 3;
 const PACKETS: usize = 10_000;
 const LINGER: Duration = Duration::from_millis(300);
-const BOUND: Duration = Duration::from_secs(30);
+pub(super) const BOUND: Duration = Duration::from_secs(30);
 
 /// The lab's main: the request is the trial's name and, in the next line, the run directory.
 pub(super) fn main(request: &str) -> u8 {
@@ -49,7 +50,13 @@ async fn run(request: &str) -> Outcome {
     if what == "start" {
         return Ok(Shaper::start(0).map(drop)?);
     }
-    let wire = Wire::make(Path::new(directory)).await?;
+    let directory = Path::new(directory);
+    match what {
+        "unshaped_links_cost_nothing" => return cost::measure(directory).await,
+        "a_connection_is_shaped_and_healed" => return lane::shape_a_connection(directory).await,
+        _ => {}
+    }
+    let wire = Wire::make(directory).await?;
     match what {
         "delay_is_met" => delay(&wire),
         "loss_is_met" => loss(&wire),

@@ -152,7 +152,7 @@ fn dropped() -> Result<u64, Failure> {
 }
 
 /// A column of `/proc/net/dev`.
-fn counter(counters: &str, interface: &str, column: usize) -> Result<u64, Failure> {
+pub(super) fn counter(counters: &str, interface: &str, column: usize) -> Result<u64, Failure> {
     let mut lines = counters.lines().filter_map(|line| line.trim().split_once(':'));
     let (_, numbers) = lines.find(|(name, _)| *name == interface).ok_or("no such interface")?;
     Ok(numbers.split_whitespace().nth(column).ok_or("no such counter")?.parse()?)

@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 use harness::evidence::{Clock, Event, Journal, Recorder, RunDirectory};
 use harness::lab::{ClientHost, ClientSpec, Lab, LinkCounters, SHAPING_TABLE, Shaper};
 use harness::vocab::{Shape, Size};
+use rtnetlink::RouteMessageBuilder;
+use rtnetlink::packet_route::route::RouteScope;
 use rtnetlink::packet_route::rule::RuleAction;
 
 use super::inside::Failure;
@@ -28,7 +30,7 @@ pub(super) const HEADERS: usize = 28;
 /// The shortest payload, in bytes: a packet's number.
 pub(super) const NUMBER: usize = size_of::<u64>();
 
-struct Silent;
+pub(super) struct Silent;
 
 impl Recorder for Silent {
     fn record(&mut self, _: &Event) {}
@@ -48,7 +50,7 @@ impl Arrival {
     }
 }
 
-fn client(name: &str, ip: Ipv4Addr) -> ClientSpec {
+pub(super) fn client(name: &str, ip: Ipv4Addr) -> ClientSpec {
     ClientSpec { name: name.into(), ip }
 }
 
@@ -74,9 +76,10 @@ impl Wire {
         )
         .await?;
         let shaper = Shaper::start(SEED)?;
-        lead(FROM, TO, "host1.2").await?;
-        lead(TO, FROM, "host1.3").await?;
-        Ok(Self { shaper, from: lab.client_host(0)?, to: lab.client_host(1)? })
+        let (from, to) = (lab.client_host(0)?, lab.client_host(1)?);
+        lead((&from, FROM), TO, "host1.2").await?;
+        lead((&to, TO), FROM, "host1.3").await?;
+        Ok(Self { shaper, from, to })
     }
 
     pub(super) fn shape(&self, shape: Shape) {
@@ -174,10 +177,14 @@ fn receive(socket: &UdpSocket, so_far: &AtomicU64) -> io::Result<Vec<(usize, Ins
     }
 }
 
-/// Leads a link into the shaper: what comes back from it comes from another interface.
-async fn lead(from: Ipv4Addr, to: Ipv4Addr, interface: &str) -> Result<(), Failure> {
-    let (connection, handle, _) = rtnetlink::new_connection()?;
+/// Leads a link past its lane into the shaper: what comes back from it comes from another interface.
+async fn lead((host, from): (&ClientHost, Ipv4Addr), to: Ipv4Addr, interface: &str) -> Result<(), Failure> {
+    let lane = RouteMessageBuilder::<Ipv4Addr>::new().destination_prefix(to, 32).scope(RouteScope::Link).build();
+    let (connection, kernel, _) = host.on_host(rtnetlink::new_connection)?;
     tokio::spawn(connection);
-    let rule = handle.rule().add().v4().source_prefix(from, 32).destination_prefix(to, 32).input_interface(interface);
+    kernel.route().del(lane).execute().await?;
+    let (connection, router, _) = rtnetlink::new_connection()?;
+    tokio::spawn(connection);
+    let rule = router.rule().add().v4().source_prefix(from, 32).destination_prefix(to, 32).input_interface(interface);
     Ok(rule.action(RuleAction::ToTable).table_id(SHAPING_TABLE).priority(10).execute().await?)
 }

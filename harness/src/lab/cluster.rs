@@ -65,14 +65,14 @@ impl Lab {
         let named = nodes.iter().map(|node| (HostName::from(&node.name), node.address.ip()));
         let named: Vec<_> = named.chain(clients.iter().map(|client| (client.name.clone(), client.ip))).collect();
         let ips: Vec<_> = named.iter().map(|(_, ip)| *ip).collect();
-        let raised_hosts = network::raise(&ips).await?;
-        let hosts = named.into_iter().zip(&raised_hosts).map(|((name, ip), host)| Ok((name, (ip, reachable(host)?))));
+        let network = network::raise(&ips, clients.len()).await?;
+        let hosts = named.into_iter().zip(&network.hosts).map(|((name, ip), host)| Ok((name, (ip, reachable(host)?))));
         let hosts = hosts.collect::<Result<BTreeMap<_, _>, LabError>>()?;
-        let disturbances = Disturbances::none(&hosts, journal.clock(), seed)?;
+        let disturbances = Disturbances::none(&hosts, network.lanes, journal.clock(), seed)?;
         let statuses = nodes.iter().map(|node| (node.name.clone(), NodeStatus::Down)).collect();
         let statuses = Arc::new(watch::Sender::new(statuses));
         let mut raised = BTreeMap::new();
-        for ((spec, binary), host) in nodes.iter().zip(binaries).zip(raised_hosts) {
+        for ((spec, binary), host) in nodes.iter().zip(binaries).zip(network.hosts) {
             let evidence = (directory.clone(), journal.clone());
             let node = Node::new((spec.clone(), binary, host), Path::new(DATA), evidence, Arc::clone(&statuses));
             raised.insert(spec.name.clone(), Arc::new(node));

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use super::device::Device;
 use super::disturbed::{self, Disturbed};
 use crate::evidence::{Clock, LinkChange, NetworkChange, Reach};
+use crate::lab::network::lanes::Lanes;
 use crate::lab::network::links::{Disturbance, InForce, LinkStates, State, Transition, Way};
 use crate::lab::network::probe::{Expected, Prober, Proven};
 use crate::lab::network::rules::Rules;
@@ -38,6 +39,7 @@ impl Disturbances {
     /// Nothing is disturbed. The calling thread must be in the router's namespace, within a runtime.
     pub(in crate::lab) fn none(
         hosts: &BTreeMap<HostName, (Ipv4Addr, ClientHost)>,
+        lanes: Lanes,
         clock: Clock,
         seed: u64,
     ) -> Result<Self, LabError> {
@@ -48,7 +50,7 @@ impl Disturbances {
             seed,
             states: Mutex::default(),
             reach: watch::Sender::new(Reach::default()),
-            rules: Rules::connect(by_ip())?,
+            rules: Rules::connect(by_ip(), lanes)?,
             prober: Arc::new(Prober::open(by_ip())?),
             turn: tokio::sync::Mutex::new(None),
         })

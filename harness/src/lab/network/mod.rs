@@ -1,9 +1,10 @@
 //! The lab's network: hosts, each a network namespace, joined by a router, which is the lab's own namespace.
 //!
-//! It is made as clouds make private networks: every host has one interface with an address of its own (/32), and
-//! whatever it sends goes to the router. So what passes between two hosts passes the router's routing rules, one
-//! direction at a time; that is where the state of a directed link belongs.
+//! It is made as clouds make private networks: every host has an interface with an address of its own (/32), and what it
+//! sends goes to the router. So what passes between two hosts passes the router's routing rules, one direction at a
+//! time; that is where the state of a directed link belongs. Links that nobody disturbs have [`lanes`] past the router.
 
+pub(super) mod lanes;
 pub(super) mod links;
 pub(super) mod probe;
 pub(super) mod rules;
@@ -23,16 +24,19 @@ use rtnetlink::packet_route::rule::RuleAction;
 use rtnetlink::{Handle, LinkMessageBuilder, LinkUnspec, LinkVeth, RouteMessageBuilder};
 use tokio::sync::oneshot;
 
+use self::lanes::{End, Lanes};
+
 /// The router's address, the same on each of its interfaces.
 pub const ROUTER: Ipv4Addr = Ipv4Addr::new(10, 128, 0, 1);
 
-/// A host's one interface.
+/// A host's interface to the router.
 const INTERFACE: &str = "eth0";
 /// `lo` is the first interface of every network namespace.
 const LOOPBACK_INDEX: u32 = 1;
 const INTERFACE_INDEX: u32 = 2;
-/// The router's interfaces are numbered from here by their hosts' addresses, so that nobody has to look them up.
-const ROUTER_INDEX_BASE: u32 = 1_000;
+/// Interfaces to a host, the router's and the lanes', are numbered from here by the host's address, so that nobody has to
+/// look them up.
+const INDEX_BASE: u32 = 1_000;
 
 /// Why the network could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -89,13 +93,20 @@ impl Host {
     }
 }
 
-/// Makes the hosts, in the order of their addresses; the calling thread's namespace becomes their router.
-pub(super) async fn raise(ips: &[Ipv4Addr]) -> Result<Vec<Host>, NetworkError> {
+/// The hosts of a lab, and which of the links between them have a lane.
+pub(super) struct Raised {
+    pub(super) hosts: Vec<Host>,
+    pub(super) lanes: Lanes,
+}
+
+/// Makes the hosts, in the order of their addresses, of which so many last ones are clients'; the calling thread's
+/// namespace becomes their router.
+pub(super) async fn raise(ips: &[Ipv4Addr], clients: usize) -> Result<Raised, NetworkError> {
     let (sender, made) = oneshot::channel();
     let ips = ips.to_vec();
     // A thread of its own: it ends up in the last host's namespace.
     let maker = thread::Builder::new().name("lab-network".to_owned());
-    maker.spawn(move || sender.send(make_hosts(&ips))).map_err(system("start a thread"))?;
+    maker.spawn(move || sender.send(make_hosts(&ips, clients))).map_err(system("start a thread"))?;
     made.await.unwrap_or(Err(NetworkError::Panicked))
 }
 
@@ -109,37 +120,40 @@ pub(super) fn prepare() -> Result<(), NetworkError> {
 pub(super) fn try_out() -> Result<(), NetworkError> {
     prepare()?;
     let (from, to) = (Ipv4Addr::new(10, 128, 0, 2), Ipv4Addr::new(10, 128, 0, 3));
-    let host = thread::spawn(move || make_hosts(&[from])).join().unwrap_or(Err(NetworkError::Panicked));
+    let hosts = thread::spawn(move || make_hosts(&[from, to], 0)).join().unwrap_or(Err(NetworkError::Panicked));
     let ruled = block_on(async move {
         let rule = connect()?.rule().add().v4().source_prefix(from, 32).destination_prefix(to, 32);
         rule.action(RuleAction::Blackhole).execute().await.map_err(netlink("add a routing rule"))
     });
-    host.and(ruled)
+    hosts.and(ruled)
 }
 
 /// Spoils the calling thread: it ends up in the last host's namespace.
-fn make_hosts(ips: &[Ipv4Addr]) -> Result<Vec<Host>, NetworkError> {
+fn make_hosts(ips: &[Ipv4Addr], clients: usize) -> Result<Raised, NetworkError> {
     block_on(async {
         let router_namespace = namespace_of_this_thread()?;
         let router = connect()?;
-        let mut hosts = Vec::with_capacity(ips.len());
+        let mut ends = Vec::with_capacity(ips.len());
         for &ip in ips {
             unshare(CloneFlags::CLONE_NEWNET).map_err(|error| system(format!("make host {ip}"))(error.into()))?;
             let namespace = namespace_of_this_thread()?;
             accept_from_anywhere()?;
-            furnish(&connect()?, ip, router_namespace.as_raw_fd()).await?;
+            let kernel = connect()?;
+            furnish(&kernel, ip, router_namespace.as_raw_fd()).await?;
             lead_to(&router, ip).await?;
-            hosts.push(Host(namespace));
+            lanes::hush()?;
+            ends.push(End { ip, kernel, host: Host(namespace) });
         }
-        Ok(hosts)
+        let lanes = lanes::lay(&ends, clients).await?;
+        Ok(Raised { hosts: ends.into_iter().map(|end| end.host).collect(), lanes })
     })
 }
 
-/// Gives a host its interface, its address and its routes. The interface's other end goes to the router.
+/// Gives a host its interface to the router, its address and its routes. The interface's other end goes to the router.
 async fn furnish(host: &Handle, ip: Ipv4Addr, router: RawFd) -> Result<(), NetworkError> {
     loopback_up(host).await?;
-    let name = router_interface(ip);
-    let other_end = LinkUnspec::new_with_name(&name).index(router_index(ip)).setns_by_fd(router).build();
+    let name = interface_to(ip);
+    let other_end = LinkUnspec::new_with_name(&name).index(index_of(ip)).setns_by_fd(router).build();
     let pair = LinkMessageBuilder::<LinkVeth>::new_with_info_kind(InfoKind::Veth)
         .name(INTERFACE)
         .index(INTERFACE_INDEX)
@@ -163,7 +177,7 @@ async fn furnish(host: &Handle, ip: Ipv4Addr, router: RawFd) -> Result<(), Netwo
 
 /// Lets the router reach a host. The state of links stands in rules beside these routes.
 async fn lead_to(router: &Handle, ip: Ipv4Addr) -> Result<(), NetworkError> {
-    let index = router_index(ip);
+    let index = index_of(ip);
     // The kernel refuses to make this end as an interface that is up already.
     let up = LinkUnspec::new_with_index(index).up().build();
     router.link().change(up).execute().await.map_err(netlink(format!("bring up the router's interface to {ip}")))?;
@@ -194,14 +208,14 @@ async fn loopback_up(handle: &Handle) -> Result<(), NetworkError> {
     handle.link().change(up).execute().await.map_err(netlink("bring up the loopback interface"))
 }
 
-fn router_interface(ip: Ipv4Addr) -> String {
+fn interface_to(ip: Ipv4Addr) -> String {
     let [_, _, third, fourth] = ip.octets();
     format!("host{third}.{fourth}")
 }
 
-fn router_index(ip: Ipv4Addr) -> u32 {
+fn index_of(ip: Ipv4Addr) -> u32 {
     let [_, _, third, fourth] = ip.octets();
-    ROUTER_INDEX_BASE + u32::from(u16::from_be_bytes([third, fourth]))
+    INDEX_BASE + u32::from(u16::from_be_bytes([third, fourth]))
 }
 
 /// A netlink connection of the namespace that the calling thread is in. It must be called within a tokio runtime.

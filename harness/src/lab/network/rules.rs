@@ -1,6 +1,7 @@
 //! What the kernel is told about links that are not open.
 //!
-//! What cuts and shapes is a policy rule of the router, one a link. A host that shall be told that it cannot reach
+//! What cuts and shapes is a policy rule of the router, one a link; the sending host has then no route into the link's
+//! lane, so that the router gets its packets. A host that shall be told that it cannot reach
 //! another one gets a route that says so, beside the rule: of the router's own ICMP messages the kernel lets a host have
 //! five, and then one a second, so that most connections would hang instead of being refused.
 
@@ -14,8 +15,9 @@ use rtnetlink::packet_route::route::RouteType;
 use rtnetlink::packet_route::rule::RuleAction;
 use rtnetlink::{Handle, RouteMessageBuilder, RuleAddRequest};
 
+use super::lanes::{self, Lanes};
 use super::links::{State, Transition, Way};
-use super::{NetworkError, connect, netlink, router_interface, system};
+use super::{NetworkError, connect, interface_to, netlink, system};
 use crate::lab::{ClientHost, SHAPING_TABLE};
 use crate::vocab::CutBy;
 
@@ -30,6 +32,8 @@ const REQUESTS_AT_ONCE: usize = 64;
 /// One thing that the kernel is told about a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Rule {
+    /// The sending host knows the way past the router.
+    Bypass(Way),
     /// The router drops what it gets.
     Silence(Way),
     /// The sending host knows no way.
@@ -40,7 +44,7 @@ enum Rule {
 
 fn rules(way: Way, state: State) -> BTreeSet<Rule> {
     match state {
-        State::Open => BTreeSet::new(),
+        State::Open => BTreeSet::from([Rule::Bypass(way)]),
         State::Cut(CutBy::Drop) => BTreeSet::from([Rule::Silence(way)]),
         State::Cut(CutBy::Reject) => BTreeSet::from([Rule::Silence(way), Rule::Refuse(way)]),
         State::Shaped(_) => BTreeSet::from([Rule::Divert(way)]),
@@ -52,16 +56,20 @@ fn rules(way: Way, state: State) -> BTreeSet<Rule> {
 pub(in crate::lab) struct Rules {
     router: Handle,
     hosts: BTreeMap<Ipv4Addr, Handle>,
+    lanes: Lanes,
 }
 
 impl Rules {
     /// Connects to the namespaces of the router, which must be the calling thread's, and of the hosts.
-    pub(in crate::lab) fn connect(hosts: impl Iterator<Item = (Ipv4Addr, ClientHost)>) -> Result<Self, NetworkError> {
+    pub(in crate::lab) fn connect(
+        hosts: impl Iterator<Item = (Ipv4Addr, ClientHost)>,
+        lanes: Lanes,
+    ) -> Result<Self, NetworkError> {
         let connected = hosts.map(|(ip, host)| {
             let handle = host.within(connect).map_err(system(format!("enter the host {ip}")))??;
             Ok((ip, handle))
         });
-        Ok(Self { router: connect()?, hosts: connected.collect::<Result<_, NetworkError>>()? })
+        Ok(Self { router: connect()?, hosts: connected.collect::<Result<_, NetworkError>>()?, lanes })
     }
 
     /// Makes links what they become. New rules stand before old ones go, so that nothing slips through between them.
@@ -78,8 +86,9 @@ impl Rules {
 
     async fn add(&self, rule: Rule) -> Result<(), NetworkError> {
         let added = match rule {
-            Rule::Refuse(way) => match self.hosts.get(&way.from) {
-                Some(host) => host.route().add(refusal(way).build()).execute().await,
+            Rule::Bypass(way) | Rule::Refuse(way) => match self.route(rule, way) {
+                // One that is there is what is wanted.
+                Some((host, route)) => host.route().add(route.build()).replace().execute().await,
                 None => Ok(()),
             },
             Rule::Silence(way) | Rule::Divert(way) => self.policy(rule, way).execute().await,
@@ -89,8 +98,8 @@ impl Rules {
 
     async fn remove(&self, rule: Rule) -> Result<(), NetworkError> {
         let removed = match rule {
-            Rule::Refuse(way) => match self.hosts.get(&way.from) {
-                Some(host) => host.route().del(refusal(way).build()).execute().await,
+            Rule::Bypass(way) | Rule::Refuse(way) => match self.route(rule, way) {
+                Some((host, route)) => host.route().del(route.build()).execute().await,
                 None => Ok(()),
             },
             Rule::Silence(way) | Rule::Divert(way) => {
@@ -105,21 +114,31 @@ impl Rules {
         }
     }
 
+    /// The sending host's kernel, and the route that it is to have; none if there is nothing to tell it.
+    fn route(&self, rule: Rule, way: Way) -> Option<(&Handle, RouteMessageBuilder<Ipv4Addr>)> {
+        let host = self.hosts.get(&way.from)?;
+        match rule {
+            Rule::Bypass(_) => self.lanes.contains(&way).then(|| (host, lanes::route(way))),
+            _ => Some((host, refusal(way))),
+        }
+    }
+
     fn policy(&self, rule: Rule, way: Way) -> RuleAddRequest<Ipv4Addr> {
         let request = self.router.rule().add().v4().source_prefix(way.from, 32).destination_prefix(way.to, 32);
         match rule {
             Rule::Divert(_) => request
-                .input_interface(router_interface(way.from))
+                .input_interface(interface_to(way.from))
                 .priority(SHAPE_PRIORITY)
                 .table_id(SHAPING_TABLE)
                 .action(RuleAction::ToTable),
-            Rule::Silence(_) | Rule::Refuse(_) => request.priority(CUT_PRIORITY).action(RuleAction::Blackhole),
+            _ => request.priority(CUT_PRIORITY).action(RuleAction::Blackhole),
         }
     }
 }
 
+/// It counts only without a lane: of two routes, that of the lesser metric does.
 fn refusal(way: Way) -> RouteMessageBuilder<Ipv4Addr> {
-    RouteMessageBuilder::<Ipv4Addr>::new().destination_prefix(way.to, 32).kind(RouteType::Unreachable)
+    RouteMessageBuilder::<Ipv4Addr>::new().destination_prefix(way.to, 32).kind(RouteType::Unreachable).priority(1)
 }
 
 /// All of the requests, also when some fail; the first error.
