@@ -52,6 +52,14 @@ impl Lags {
         })
     }
 
+    /// Whether the machine stood still for half a node timeout or more in a stretch, so that servers may have taken each other for
+    /// dead; if so, in words.
+    pub(crate) fn stalled(&self, stretch: Window, node_timeout_ms: u64) -> Option<String> {
+        let lost = self.worst_in(stretch).filter(|lost| *lost >= node_timeout_ms * 500_000)?;
+        let lost = super::finding::time(lost);
+        Some(format!("the harness' own timers were {lost} late, half a node timeout ({node_timeout_ms} ms) or more"))
+    }
+
     fn in_any(&self, stretches: &[Window]) -> impl Iterator<Item = u64> {
         let touches =
             |report: Window| stretches.iter().any(|stretch| report.start <= stretch.end && stretch.start <= report.end);

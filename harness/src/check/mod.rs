@@ -12,6 +12,7 @@ mod lost_writes;
 mod minority_writes;
 #[cfg(test)]
 mod partition_tests;
+mod promotions;
 pub(crate) mod reach;
 pub(crate) mod samples;
 pub(crate) mod schedule;
@@ -35,6 +36,7 @@ pub use finding::{Finding, Outcome, Status};
 pub use latency::Latency;
 pub use lost_writes::LostWrites;
 pub use minority_writes::MinorityWrites;
+pub use promotions::Promotions;
 pub use throughput::Throughput;
 pub use unavailability::Unavailability;
 pub use window::{During, Window, Windows};
@@ -55,6 +57,8 @@ pub enum Slo {
     LostWrites(LostWrites),
     /// How long a master that was cut off from the majority went on acknowledging writes.
     MinorityWrites(MinorityWrites),
+    /// How often a replica took over.
+    Promotions(Promotions),
     /// How long any key at all was not served.
     Unavailability(Unavailability),
 }
@@ -83,6 +87,7 @@ impl fmt::Display for Slo {
             Self::ErrorRate(slo) => slo.fmt(f),
             Self::LostWrites(slo) => slo.fmt(f),
             Self::MinorityWrites(slo) => slo.fmt(f),
+            Self::Promotions(slo) => slo.fmt(f),
             Self::Unavailability(slo) => slo.fmt(f),
         }
     }
@@ -98,6 +103,7 @@ impl Slo {
             Self::ErrorRate(slo) => slo.judge(case),
             Self::LostWrites(slo) => slo.judge(case),
             Self::MinorityWrites(slo) => slo.judge(case),
+            Self::Promotions(slo) => slo.judge(case),
             Self::Unavailability(slo) => slo.judge(case),
         }
     }
@@ -111,6 +117,7 @@ impl Slo {
             Self::Throughput(slo) => slo.excuse(case),
             Self::Unavailability(slo) => slo.excuse(case),
             Self::MinorityWrites(slo) => slo.excuse(case),
+            Self::Promotions(slo) => slo.excuse(case),
             Self::ErrorRate(_) | Self::LostWrites(_) => None,
         }
     }

@@ -1,6 +1,6 @@
 //! What is wrong with the SLOs.
 
-use crate::check::{During, Slo};
+use crate::check::{During, Promotions, Slo};
 use crate::load::{Load, Op};
 use crate::scenario::{Cursor, Partition, Problem, Step};
 use crate::vocab::{Duration, HostName, Links};
@@ -19,7 +19,7 @@ impl Checker<'_> {
             self.check_numbers(slo, at);
             self.check_load(slo, at);
             self.check_fault(slo, at);
-            if let Slo::Failover(_) = slo {
+            if matches!(slo, Slo::Failover(_) | Slo::Promotions(Promotions { min: 1.., .. })) {
                 self.check_failover(at);
             }
             if let Some(first) = scenario.slos[..index].iter().position(|other| other == slo)
@@ -69,6 +69,9 @@ impl Checker<'_> {
     /// An SLO about operations that nobody does.
     fn check_load(&mut self, slo: &Slo, at: Cursor<'_>) {
         let about_writes = matches!(slo, Slo::Failover(_) | Slo::LostWrites(_) | Slo::MinorityWrites(_));
+        if let Slo::Promotions(_) = slo {
+            return;
+        }
         let message = if self.sound.load && self.scenario.load.is_empty() {
             "this cannot be judged without a load"
         } else if about_writes && !self.writes() {
@@ -87,7 +90,7 @@ impl Checker<'_> {
             Slo::Throughput(slo) => slo.during,
             Slo::ErrorRate(slo) => slo.during,
             Slo::Failover(_) | Slo::MinorityWrites(_) => During::Fault,
-            Slo::LostWrites(_) | Slo::Unavailability(_) => During::Whole,
+            Slo::LostWrites(_) | Slo::Promotions(_) | Slo::Unavailability(_) => During::Whole,
         };
         let is_fault = |step: &Step| match slo {
             Slo::MinorityWrites(_) => matches!(step, Step::Partition(_)),

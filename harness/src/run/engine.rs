@@ -37,6 +37,9 @@ const FORMATION_BOUND: Duration = Duration::from_secs(30);
 /// Reading everything back takes as long as the keys are many; this is the most that a run waits.
 const FINAL_READ_BOUND: Duration = Duration::from_secs(30);
 
+/// How long an interrupted run waits for operations in flight.
+const INTERRUPTED_LOADS_BOUND: Duration = Duration::from_secs(1);
+
 /// Why a run could not go on.
 #[derive(Debug)]
 pub(crate) struct Abort(pub(crate) String);
@@ -109,20 +112,30 @@ async fn with_cluster(
         end = stage.walk() => end,
         () = cancelled(&mut cancel) => StepEnd::Interrupted,
     };
+    if matches!(end, StepEnd::Interrupted) {
+        journal.record(What::Interrupted);
+        // In an outage an operation may be in flight for its whole deadline; nobody waits for that who wants to stop.
+        let _ = tokio::time::timeout(INTERRUPTED_LOADS_BOUND, loads.stop()).await;
+        return Ok(());
+    }
     let done = loads.stop().await?;
     drop(starvation);
-    match end {
-        StepEnd::Aborted(abort) => return Err(abort),
-        StepEnd::Interrupted => {
-            journal.record(What::Interrupted);
-            return Ok(());
-        }
-        StepEnd::Done | StepEnd::UntilMissed => {}
+    if let StepEnd::Aborted(abort) = end {
+        return Err(abort);
     }
-    heal(plan, lab, observer.sight(), journal).await?;
-    journal.record(What::FinalReadStarted);
-    final_read(&done, &ClientHost::this(), &seeds(plan), journal, FINAL_READ_BOUND).await?;
-    Ok(())
+    let last = async {
+        heal(plan, lab, observer.sight(), journal).await?;
+        journal.record(What::FinalReadStarted);
+        final_read(&done, &ClientHost::this(), &seeds(plan), journal, FINAL_READ_BOUND).await?;
+        Ok(())
+    };
+    tokio::select! {
+        done = last => done,
+        () = cancelled(&mut cancel) => {
+            journal.record(What::Interrupted);
+            Ok(())
+        }
+    }
 }
 
 /// Starts every server and waits until the cluster serves.

@@ -6,7 +6,7 @@ use std::thread;
 
 use nix::sys::signal::{SigSet, Signal};
 
-use super::execute::{ExecuteError, Executed, Settings, execute, judge_directory};
+use super::execute::{ExecuteError, Executed, Settings, execute, judge_directory, require};
 use super::{Exit, Loaded, files};
 use crate::evidence::{Event, RunDirectory};
 use crate::present::{self, LiveView, ProgressLines, UpdatePolicy};
@@ -66,6 +66,12 @@ pub fn run(options: &RunOptions) -> Exit {
 }
 
 fn run_one(scenario: &Loaded, options: &RunOptions, settings: &Settings, cancel: &Cancel, tally: &mut Tally) -> Exit {
+    // Whoever cannot run at all need not wait for a turn to be told so.
+    if let Err(error) = require(&scenario.plan) {
+        present::print_error(&format!("error: {}: {error}\n", scenario.plan.name));
+        tally.broken += 1;
+        return end_of(&error);
+    }
     let waiting = || present::print_error("waiting: another run has the machine, and times would be disturbed\n");
     let _turn = match take_turn(Sharing::of(&scenario.plan), cancel, waiting) {
         Ok(turn) => turn,
@@ -107,7 +113,10 @@ fn show_executed(executed: &Executed, scenario: &Loaded, colour: bool) -> Exit {
         present::print_error(&format!("error: cannot report to GitHub: {error}\n"));
         return Exit::Internal;
     }
-    if executed.snapshot_differs() { Exit::Fail } else { executed.verdict.outcome.into() }
+    match executed.verdict.outcome {
+        Outcome::Pass if executed.snapshot_differs() => Exit::Fail,
+        outcome => outcome.into(),
+    }
 }
 
 fn end_of(error: &ExecuteError) -> Exit {

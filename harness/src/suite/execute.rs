@@ -73,6 +73,14 @@ impl ExecuteError {
     }
 }
 
+/// Whether this machine has what a plan needs beside a lab.
+pub(super) fn require(plan: &Plan) -> Result<(), ExecuteError> {
+    if plan.needs_shaping() {
+        lab::probe_shaping().map_err(|missing| RunError::from(SandboxError::from(missing)))?;
+    }
+    Ok(())
+}
+
 /// Runs a scenario, judges it, writes the reports and compares the snapshot.
 pub fn execute(
     loaded: &Loaded,
@@ -81,9 +89,6 @@ pub fn execute(
     on_event: &mut dyn FnMut(&Event),
 ) -> Result<Executed, ExecuteError> {
     let Loaded { path, text, plan } = loaded;
-    if plan.needs_shaping() {
-        lab::probe_shaping().map_err(|missing| RunError::from(SandboxError::from(missing)))?;
-    }
     let directory = launch(Launch { plan, path, text, out: &settings.out }, cancel, on_event)?;
     let (evidence, verdict) = judge_directory(plan, &directory)?;
     let snapshot = match loaded.snapshots() {
@@ -94,7 +99,13 @@ pub fn execute(
         }
         _ => None,
     };
-    let executed = Executed { verdict, directory, snapshot };
+    let mut executed = Executed { verdict, directory, snapshot };
+    if executed.snapshot_differs()
+        && let Some(why) = verdict::excuse_of_topology(plan, &evidence)
+    {
+        executed.verdict.outcome = Outcome::Inconclusive;
+        executed.verdict.because = format!("Cannot tell whether the servers went another way by themselves: {why}.");
+    }
     if executed.is_pass() {
         keep_only_last_pass(&executed.directory)
             .map_err(|source| ExecuteError::Write { path: executed.directory.path().to_owned(), source })?;

@@ -14,6 +14,6 @@ mod tests;
 mod types;
 
 pub use crate::check::{Finding, Outcome, Status};
-pub use judge::judge;
+pub use judge::{excuse_of_topology, judge};
 pub use latency_log::latency_log;
 pub use types::{Assumption, FailoverReport, LatencySummary, LoadSummary, Phase, PhaseTime, Verdict};

@@ -6,7 +6,8 @@ use crate::check::takedown::{Blow, Takedown};
 use crate::check::window::load_window;
 use crate::check::{Case, finding};
 use crate::evidence::{Operation, Outcome};
-use crate::load::Op;
+use crate::load::{Load, Op};
+use crate::vocab::HostName;
 
 /// A write acknowledged so shortly before a fault may not have reached a replica yet.
 const DANGEROUS_NANOS: u64 = 1_000_000_000;
@@ -35,9 +36,14 @@ fn at_risk(case: &Case<'_>, takedown: &Takedown) -> (bool, String) {
             takedown.began.nanos_since(write.ended) <= DANGEROUS_NANOS && case.node_name(write.node) == Some(failed)
         });
         let after = case.acknowledged_after(takedown).count() as u64;
+        // Of a client on its side that asks for copies nothing is acknowledged; that it was written there is the risk.
+        let written = case.writes_on_the_side_of(takedown).filter(|write| write.unknown_attempts > 0).count();
         let text = format!("{failed} acknowledged {} in the second before", finding::count(before, "write"));
         match takedown.fault {
             Blow::Partition if after > 0 => (true, format!("{text} it was cut off, and {after} after that")),
+            Blow::Partition if asks_for_copies(case, takedown) => {
+                (written > 0, format!("{text} it was cut off, and {written} were written after that but not confirmed"))
+            }
             Blow::Partition => (before > 0, format!("{text} it was cut off")),
             Blow::Fault(_) => (before > 0, text),
         }
@@ -49,4 +55,11 @@ fn at_risk(case: &Case<'_>, takedown: &Takedown) -> (bool, String) {
             format!("{} acknowledged on {failed}'s slots before the load ended", finding::count(writes, "write")),
         )
     }
+}
+
+/// Whether a load on the side of a master that was cut off asks for copies of what it writes.
+fn asks_for_copies(case: &Case<'_>, takedown: &Takedown) -> bool {
+    let failed = HostName::from(&takedown.failed);
+    let asks = |load: &&Load| load.mix.iter().any(|op| matches!(op, Op::Set(set) if set.wait.is_some()));
+    case.plan.loads.iter().filter(asks).any(|load| case.reaches.at(takedown.began).connected(&load.host(), &failed))
 }

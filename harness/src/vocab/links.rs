@@ -22,7 +22,8 @@ pub enum Links {
     },
     /// All between some hosts and everybody else, client hosts too.
     Isolate(Isolated),
-    /// All between two halves of the nodes, which are drawn from the run's seed; the first is the smaller one.
+    /// All between two halves of the nodes, which are drawn from the run's seed; of an odd number the first is the smaller
+    /// one. Either may have the majority of the masters.
     Halves {
         /// The client hosts that go with the first half.
         #[serde(default)]
@@ -38,8 +39,8 @@ pub enum Links {
         /// The sides, each with a name of its own.
         sides: Sides,
     },
-    /// The nodes stand in a ring, in the order of their names in the plan, and each keeps its links to its neighbours only: just as
-    /// many as it takes to see a majority, and no two nodes see the same one. All others.
+    /// The nodes stand in a ring by name, replicas beside their masters, and each keeps its links to its neighbours only: just
+    /// as many as it takes to see a majority of the nodes, and no two see the same one. All others.
     Ring,
     /// One direction: what the first send to the second.
     OneWay {

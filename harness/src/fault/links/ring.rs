@@ -5,7 +5,9 @@ use crate::vocab::HostName;
 
 /// Every link but those between near neighbours in the ring of the nodes.
 pub(super) fn meant(hosts: Hosts<'_>) -> Meant {
-    let ring: Vec<_> = hosts.nodes.iter().map(HostName::from).collect();
+    // By name: a replica stands beside its master, and opposite of both are other shards.
+    let mut ring: Vec<_> = hosts.nodes.iter().map(HostName::from).collect();
+    ring.sort();
     let count = ring.len();
     // With itself a node sees 1 + 2 x `near`, at least a majority.
     let near = (count / 2).div_ceil(2);

@@ -1,0 +1,178 @@
+//! How often a replica took over.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::Deserialize;
+
+use super::case::Case;
+use super::finding::{self, Finding};
+use crate::evidence::{LogEvent, What};
+use crate::vocab::{Instant, NodeName, SlotSet};
+
+/// How many times a node won slots that another one had owned: elections won, by the winners' own logs, and new owners in
+/// the nodes' views. What was undone again counts, too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Promotions {
+    /// How many there must be at least.
+    #[serde(default)]
+    pub min: u64,
+    /// How many there may be.
+    pub max: u64,
+}
+
+impl fmt::Display for Promotions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "promotions {}", self.limit())
+    }
+}
+
+impl Promotions {
+    fn limit(self) -> String {
+        match (self.min, self.max) {
+            (0, max) => format!("<= {max}"),
+            (min, max) if min == max => max.to_string(),
+            (min, max) => format!("{min} to {max}"),
+        }
+    }
+
+    /// Every promotion of the run.
+    pub(crate) fn judge(self, case: &Case<'_>) -> Finding {
+        let views = case.evidence.topology.iter().filter(|record| record.view.is_some()).count();
+        if views == 0 {
+            return Finding::nothing(&self, self.limit(), "no node told how it sees the cluster");
+        }
+        let promotions = promotions(case);
+        let told = promotions.iter().map(|(at, node)| format!("{node} at {at}"));
+        let count = promotions.len() as u64;
+        Finding {
+            status: finding::met((self.min..=self.max).contains(&count)),
+            measured: count.to_string(),
+            samples: views as u64,
+            note: told.collect::<Vec<_>>().join(", "),
+            ..Finding::nothing(&self, self.limit(), "")
+        }
+    }
+
+    /// Servers that stand still for half a node timeout may be taken for dead, and a replica for its better.
+    pub(crate) fn excuse(self, case: &Case<'_>) -> Option<String> {
+        case.lags.stalled(case.windows.whole, case.plan.node_timeout_ms())
+    }
+}
+
+/// Each promotion's time and winner, in order. A node's log and the views tell of the same ones; whichever knows of more is right.
+fn promotions(case: &Case<'_>) -> Vec<(Instant, NodeName)> {
+    let mut by_winner = viewed(case);
+    for (node, times) in logged(case) {
+        let known = by_winner.entry(node).or_default();
+        if times.len() >= known.len() {
+            *known = times;
+        }
+    }
+    let mut all: Vec<_> =
+        by_winner.into_iter().flat_map(|(node, times)| times.into_iter().map(move |at| (at, node.clone()))).collect();
+    all.sort();
+    all
+}
+
+fn logged(case: &Case<'_>) -> BTreeMap<NodeName, Vec<Instant>> {
+    let mut wins = BTreeMap::<_, Vec<_>>::new();
+    for event in &case.evidence.events {
+        if let What::Log(record) = &event.what
+            && record.says == LogEvent::ElectionWon
+        {
+            wins.entry(record.node.clone()).or_default().push(record.logged);
+        }
+    }
+    wins
+}
+
+/// New owners, by the first slot of what they own. A view from the wrong side of a partition may be of long ago: only a newer
+/// configuration epoch makes an owner.
+fn viewed(case: &Case<'_>) -> BTreeMap<NodeName, Vec<Instant>> {
+    let owner = |node: &crate::lab::NodeSpec| Some((first_slot(&node.slots)?, (node.epoch, node.name.clone())));
+    let mut owners: BTreeMap<u16, (u64, NodeName)> = case.plan.nodes.iter().filter_map(owner).collect();
+    let mut wins = BTreeMap::<_, Vec<_>>::new();
+    for record in &case.evidence.topology {
+        for (node, member) in record.view.iter().flat_map(|view| &view.members) {
+            let known = first_slot(&member.slots).and_then(|slot| owners.get_mut(&slot));
+            let Some(owner) = known.filter(|(epoch, _)| member.epoch > *epoch) else { continue };
+            if owner.1 != *node {
+                wins.entry(node.clone()).or_default().push(record.at);
+            }
+            *owner = (member.epoch, node.clone());
+        }
+    }
+    wins
+}
+
+fn first_slot(slots: &SlotSet) -> Option<u16> {
+    slots.ranges().first().map(|range| range.first)
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::check::testing::{LOAD_STARTS, Story};
+    use crate::check::{Slo, Status};
+
+    fn nothing_happens(_: &mut Story) {}
+
+    fn a_failover(story: &mut Story) {
+        story.failover(3_000, 0, 2_000);
+        story.log(4_970, "A1", LogEvent::ElectionWon);
+    }
+
+    fn to_and_fro(story: &mut Story) {
+        a_failover(story);
+        story.hand_over("A1", "A");
+        story.view(7_000, &["A", "B", "C"]);
+    }
+
+    fn an_election_that_no_view_saw(story: &mut Story) {
+        story.log(4_970, "A1", LogEvent::ElectionWon);
+    }
+
+    #[rstest]
+    #[case::none(nothing_happens, 0, 0, "0", Status::Pass)]
+    #[case::one(a_failover, 1, 1, "1", Status::Pass)]
+    #[case::one_too_many(a_failover, 0, 0, "1", Status::Fail)]
+    #[case::too_few(nothing_happens, 1, 5, "0", Status::Fail)]
+    #[case::undone(to_and_fro, 2, 2, "2", Status::Pass)]
+    #[case::only_logged(an_election_that_no_view_saw, 0, 0, "1", Status::Fail)]
+    fn promotions_are_counted(
+        #[case] happens: fn(&mut Story),
+        #[case] min: u64,
+        #[case] max: u64,
+        #[case] measured: &str,
+        #[case] status: Status,
+    ) {
+        let mut story = Story::formed();
+        happens(&mut story);
+        story.end(9_000);
+        let finding = story.judge(Slo::Promotions(Promotions { min, max }));
+        assert_eq!((finding.measured.as_str(), finding.status), (measured, status));
+    }
+
+    /// A view of long ago, from the wrong side of a partition, makes nobody an owner again.
+    #[test]
+    fn an_old_view_promotes_nobody() {
+        let mut story = Story::formed();
+        let old = story.evidence.topology[0].clone();
+        a_failover(&mut story);
+        story.evidence.topology.push(crate::evidence::TopologyRecord { at: Instant::from_millis(6_000), ..old });
+        story.end(9_000);
+        assert_eq!(story.judge(Slo::Promotions(Promotions { min: 0, max: 9 })).measured, "1");
+    }
+
+    #[test]
+    fn without_a_view_nothing_is_known() {
+        let mut story = Story::new();
+        story.event(LOAD_STARTS, What::Formed);
+        story.end(9_000);
+        assert_eq!(story.judge(Slo::Promotions(Promotions { min: 0, max: 0 })).status, Status::Inconclusive);
+    }
+}
