@@ -5,7 +5,7 @@
 //! as `ss --kill` has it done: whoever uses one sees `ECONNABORTED`. The reset that the kernel then sends is lost in the
 //! cut, so the other host learns nothing; its sockets end only if its own direction is rejected, too.
 //!
-//! The messages are those of linux/netlink.h, linux/sock_diag.h and linux/inet_diag.h, in the machine's byte order but
+//! The messages are those of `linux/netlink.h`, `linux/sock_diag.h` and `linux/inet_diag.h`, in the machine's byte order but
 //! for addresses and ports. Sockets of IPv6 that stand for IPv4 ones are not found; servers listen for each with its own.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -42,7 +42,7 @@ const NLM_F_DUMP: u16 = 0x300;
 
 const AF_INET: u8 = 2;
 const IPPROTO_TCP: u8 = 6;
-/// Bits by number, as in net/tcp_states.h: all but `TCP_TIME_WAIT` (6), `TCP_CLOSE` (7) and `TCP_LISTEN` (10).
+/// Bits by number, as in `net/tcp_states.h`: all but `TCP_TIME_WAIT` (6), `TCP_CLOSE` (7) and `TCP_LISTEN` (10).
 const OPEN_STATES: u32 = 0b1_1011_0011_1110;
 /// The timer of a socket that is only a memory of a closed one, whatever its state is said to be.
 const TIMER_OF_TIME_WAIT: u8 = 3;
@@ -80,11 +80,10 @@ fn end_between(senders: &[(ClientHost, BTreeSet<Ipv4Addr>)]) -> io::Result<usize
     let mut ended = BTreeSet::new();
     for (host, unreachable) in senders {
         let kernel = Kernel::of(host)?;
-        for open in kernel.open_sockets()? {
-            if unreachable.contains(open.there().ip()) && kernel.end(&open)? {
-                ended.insert(open.connection());
-            }
-        }
+        let mut ended_here = BTreeSet::new();
+        // The list comes in parts and may miss one when others come and go meanwhile: it is whole once it has no new one.
+        while kernel.end_listed(unreachable, &mut ended_here)? {}
+        ended.append(&mut ended_here);
     }
     Ok(ended.len())
 }
@@ -121,6 +120,21 @@ impl Kernel {
         let (flags, protocol) = (SockFlag::SOCK_CLOEXEC, SockProtocol::NetlinkSockDiag);
         let open = || Ok(socket(AddressFamily::Netlink, SockType::Raw, flags, protocol)?);
         host.on_host(open).map(Self)
+    }
+
+    /// Ends the sockets that it lists; whether there was one that had not ended before.
+    fn end_listed(
+        &self,
+        unreachable: &BTreeSet<Ipv4Addr>,
+        ended: &mut BTreeSet<[SocketAddrV4; 2]>,
+    ) -> Result<bool, Errno> {
+        let before = ended.len();
+        for open in self.open_sockets()? {
+            if unreachable.contains(open.there().ip()) && self.end(&open)? {
+                ended.insert(open.connection());
+            }
+        }
+        Ok(ended.len() > before)
     }
 
     fn open_sockets(&self) -> Result<Vec<Open>, Errno> {
