@@ -8,6 +8,8 @@ mod inside;
 mod leaks;
 #[path = "lab/links.rs"]
 mod links;
+#[path = "lab/rejects.rs"]
+mod rejects;
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
@@ -66,6 +68,7 @@ fn trials() -> Vec<Trial> {
         trial("a_cut_of_one_direction_leaves_the_other", || finish("links one-way", Some(0)).map(drop)),
         trial("an_established_connection_falls_silent", || finish("links established", Some(0)).map(report)),
         trial("a_rejected_connection_fails_at_once", || finish("links reject", Some(0)).map(drop)),
+        trial("open_connections_end_when_their_links_reject", || finish("links reject-open", Some(0)).map(report)),
         trial("healing_one_cut_leaves_the_others", || finish("links overlap", Some(0)).map(drop)),
         trial("a_cut_that_leaks_is_not_proven", || finish("links unproven", Some(0)).map(drop)),
         trial("thirty_hosts_are_cut_in_halves", || finish("links halves", Some(0)).map(report)),

@@ -20,19 +20,21 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
 
 use super::inside::{BOUND, Outcome, STORAGE, nodes, raise, say};
+use super::rejects;
 
 /// How long nothing must arrive to be called silence: some 1,000 times what a packet takes here.
-const SILENCE: Duration = Duration::from_millis(100);
+pub(super) const SILENCE: Duration = Duration::from_millis(100);
 const PORT: u16 = 7_000;
 
-type Done = Result<(), Box<dyn Error>>;
+pub(super) type Done = Result<(), Box<dyn Error>>;
 
 pub(super) async fn run(what: &str, directory: &RunDirectory) -> Outcome {
     let lab = raise(directory, &nodes(if what == "halves" { 15 } else { 2 }), STORAGE).await?;
     match what {
         "one-way" => one_way(&lab).await,
         "established" => established(lab).await,
-        "reject" => reject(&lab).await,
+        "reject" => rejects::new_connections(&lab).await,
+        "reject-open" => rejects::open_connections(lab).await,
         "overlap" => overlap(&lab).await,
         "unproven" => unproven(&lab).await,
         "halves" => halves(&lab).await,
@@ -42,11 +44,11 @@ pub(super) async fn run(what: &str, directory: &RunDirectory) -> Outcome {
     Ok(0)
 }
 
-fn link(from: &str, to: &str) -> Link {
+pub(super) fn link(from: &str, to: &str) -> Link {
     Link::new(from, to)
 }
 
-fn both(one: &str, other: &str) -> BTreeSet<Link> {
+pub(super) fn both(one: &str, other: &str) -> BTreeSet<Link> {
     BTreeSet::from([link(one, other), link(other, one)])
 }
 
@@ -56,23 +58,27 @@ fn ip(host: &str) -> Ipv4Addr {
     Ipv4Addr::new(10, 128, 0, u8::try_from(index + 2).unwrap_or_default())
 }
 
-fn listen(lab: &Lab, host: &str) -> Result<TcpListener, Box<dyn Error>> {
+pub(super) fn listen(lab: &Lab, host: &str) -> Result<TcpListener, Box<dyn Error>> {
     let socket = lab.host(&host.into())?.tcp_socket()?;
     socket.set_reuseaddr(true)?;
     socket.bind(SocketAddr::from((ip(host), PORT)))?;
     Ok(socket.listen(8)?)
 }
 
-async fn connect(lab: &Lab, from: &str, to: &str) -> std::io::Result<TcpStream> {
+pub(super) async fn connect(lab: &Lab, from: &str, to: &str) -> std::io::Result<TcpStream> {
     let host = lab.host(&from.into()).map_err(std::io::Error::other)?;
     let connected = timeout(SILENCE, host.tcp_socket()?.connect(SocketAddr::from((ip(to), PORT)))).await;
     connected.unwrap_or_else(|_| Err(ErrorKind::TimedOut.into()))
 }
 
-/// A connection from A to B, both ends.
-async fn connection(lab: &Lab) -> Result<(TcpStream, TcpStream, TcpListener), Box<dyn Error>> {
-    let listener = listen(lab, "B")?;
-    let (opened, accepted) = tokio::join!(connect(lab, "A", "B"), listener.accept());
+/// A connection, both ends.
+pub(super) async fn connection(
+    lab: &Lab,
+    from: &str,
+    to: &str,
+) -> Result<(TcpStream, TcpStream, TcpListener), Box<dyn Error>> {
+    let listener = listen(lab, to)?;
+    let (opened, accepted) = tokio::join!(connect(lab, from, to), listener.accept());
     let (opened, accepted) = (opened?, accepted?.0);
     opened.set_nodelay(true)?;
     accepted.set_nodelay(true)?;
@@ -95,22 +101,22 @@ fn stream_times(lab: &Arc<Lab>, mut from: OwnedWriteHalf, mut to: OwnedReadHalf,
 }
 
 /// Whether a byte passes within the time that counts as silence.
-async fn passes(from: &mut TcpStream, to: &mut TcpStream) -> Result<bool, Box<dyn Error>> {
+pub(super) async fn passes(from: &mut TcpStream, to: &mut TcpStream) -> Result<bool, Box<dyn Error>> {
     from.write_all(b"x").await?;
     let mut byte = [0];
     Ok(timeout(SILENCE, to.read_exact(&mut byte)).await.is_ok_and(|read| read.is_ok()))
 }
 
-fn expect<T: PartialEq + std::fmt::Debug>(what: &str, seen: &T, expected: &T) -> Done {
+pub(super) fn expect<T: PartialEq + std::fmt::Debug>(what: &str, seen: &T, expected: &T) -> Done {
     if seen == expected { Ok(()) } else { Err(format!("{what}: {seen:?} instead of {expected:?}").into()) }
 }
 
-fn proof(disturbed: &Disturbed, expected: &str) -> Done {
+pub(super) fn proof(disturbed: &Disturbed, expected: &str) -> Done {
     expect("the proof", &disturbed.proof.as_deref(), &Some(expected))
 }
 
 async fn one_way(lab: &Lab) -> Done {
-    let (mut opened, mut accepted, _listener) = connection(lab).await?;
+    let (mut opened, mut accepted, _listener) = connection(lab, "A", "B").await?;
     let cut = lab.cut("deaf", &BTreeSet::from([link("A", "B")]), CutBy::Drop).await?;
     proof(&cut, "1 probe vanished on 1 link that had passed one before")?;
     expect("A's byte passes", &passes(&mut opened, &mut accepted).await?, &false)?;
@@ -126,13 +132,13 @@ async fn one_way(lab: &Lab) -> Done {
 /// Packets go both ways all the time when links are cut: of what is sent after the cut is done, nothing arrives.
 async fn established(lab: Lab) -> Done {
     let lab = Arc::new(lab);
-    let (opened, accepted, _listener) = connection(&lab).await?;
-    let (opened, accepted) = (opened.into_split(), accepted.into_split());
-    let newest: [Arc<AtomicU64>; 2] = Default::default();
-    stream_times(&lab, opened.1, accepted.0, Arc::clone(&newest[0]));
-    stream_times(&lab, accepted.1, opened.0, Arc::clone(&newest[1]));
     let cuts = [both("A", "B"), BTreeSet::from([link("A", "B")]), BTreeSet::from([link("B", "A")])];
     for (links, by) in cuts.iter().flat_map(|links| [(links, CutBy::Drop), (links, CutBy::Reject)]) {
+        let (opened, accepted, _listener) = connection(&lab, "A", "B").await?;
+        let (opened, accepted) = (opened.into_split(), accepted.into_split());
+        let newest: [Arc<AtomicU64>; 2] = Default::default();
+        stream_times(&lab, opened.1, accepted.0, Arc::clone(&newest[0]));
+        stream_times(&lab, accepted.1, opened.0, Arc::clone(&newest[1]));
         let flowing = lab.now().0;
         await_newer(&newest, flowing).await?;
         let cut = lab.cut("cut", links, by).await?;
@@ -162,32 +168,6 @@ async fn await_newer(newest: &[Arc<AtomicU64>; 2], time: u64) -> Done {
         }
     };
     Ok(timeout(BOUND, newer).await?)
-}
-
-async fn reject(lab: &Lab) -> Done {
-    let _listener = listen(lab, "B")?;
-    let cut = lab.cut("refused", &both("A", "B"), CutBy::Reject).await?;
-    proof(&cut, "2 probes vanished on 2 links that had passed one before, and each sender was told at once")?;
-    // The kernel would let a host have five ICMP messages, and then one a second.
-    for _ in 0..20 {
-        let begin = Instant::now();
-        let refused = connect(lab, "A", "B").await.err().map(|error| error.kind());
-        expect("a connection", &refused, &Some(ErrorKind::HostUnreachable))?;
-        if begin.elapsed() > Duration::from_millis(20) {
-            return Err(format!("refused after {:?}", begin.elapsed()).into());
-        }
-    }
-    // An older or newer cut that drops: the newest says how.
-    lab.cut("silent", &both("A", "B"), CutBy::Drop).await?;
-    let silent = connect(lab, "A", "B").await.err().map(|error| error.kind());
-    expect("a connection", &silent, &Some(ErrorKind::TimedOut))?;
-    let healed = lab.heal("silent").await?;
-    proof(&healed, "2 probes vanished on 2 links just before the end, and 0 passed after it; 2 links cut by others")?;
-    let refused = connect(lab, "A", "B").await.err().map(|error| error.kind());
-    expect("a connection", &refused, &Some(ErrorKind::HostUnreachable))?;
-    lab.heal("refused").await?;
-    connect(lab, "A", "B").await?;
-    Ok(())
 }
 
 async fn overlap(lab: &Lab) -> Done {

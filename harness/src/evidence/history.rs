@@ -154,10 +154,13 @@ pub enum ErrorKind {
     NoRoute,
     /// What came back is no RESP.
     Protocol,
+    /// The network said at once that the server cannot be reached, or ended the attempt to connect: a rejected link.
+    Unreachable,
 }
 
 impl ErrorKind {
-    const ALL: [Self; 18] = [
+    /// By their codes in a history: new ones go to the end, so that old histories still read.
+    const ALL: [Self; 19] = [
         Self::Moved,
         Self::Ask,
         Self::ClusterDown,
@@ -176,6 +179,7 @@ impl ErrorKind {
         Self::WaitShort,
         Self::NoRoute,
         Self::Protocol,
+        Self::Unreachable,
     ];
 }
 
@@ -387,6 +391,15 @@ mod tests {
         if let Err(error) = read {
             assert!(error.to_string().contains("means nothing"), "{error}");
         }
+    }
+
+    /// Histories hold them by number.
+    #[rstest]
+    #[case(ErrorKind::Moved, 0)]
+    #[case(ErrorKind::Protocol, 17)]
+    #[case(ErrorKind::Unreachable, 18)]
+    fn an_error_keeps_its_code(#[case] error: ErrorKind, #[case] code: usize) {
+        assert_eq!((error as usize, ErrorKind::ALL[code]), (code, error));
     }
 
     proptest! {

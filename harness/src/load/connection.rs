@@ -38,10 +38,7 @@ impl Connection {
     /// Unbounded in time: the caller limits it.
     pub(crate) async fn open(host: &ClientHost, address: Address, value_bytes_max: usize) -> Result<Self, ErrorKind> {
         let socket = host.tcp_socket().map_err(|_| ErrorKind::NotConnected)?;
-        let stream = socket.connect(address.0.into()).await.map_err(|error| match error.kind() {
-            IoErrorKind::ConnectionRefused => ErrorKind::Refused,
-            _ => ErrorKind::NotConnected,
-        })?;
+        let stream = socket.connect(address.0.into()).await.map_err(|error| not_opened(&error))?;
         // Without it a request that follows another one quickly may wait for the other's acknowledgement.
         stream.set_nodelay(true).map_err(|_| ErrorKind::NotConnected)?;
         let input_bytes_max = value_bytes_max.saturating_add(INPUT_BYTES_SPARE);
@@ -141,6 +138,18 @@ impl Drop for Connection {
     }
 }
 
+fn not_opened(error: &io::Error) -> ErrorKind {
+    match error.kind() {
+        IoErrorKind::ConnectionRefused => ErrorKind::Refused,
+        // The last one: its link is rejected while it waits for an answer.
+        IoErrorKind::HostUnreachable | IoErrorKind::NetworkUnreachable | IoErrorKind::ConnectionAborted => {
+            ErrorKind::Unreachable
+        }
+        _ => ErrorKind::NotConnected,
+    }
+}
+
+/// What ended a connection that was open. When its link is rejected, that is `ECONNABORTED`: a reset like others.
 fn broken(error: &io::Error) -> ErrorKind {
     match error.kind() {
         IoErrorKind::BrokenPipe => ErrorKind::Closed,
@@ -173,5 +182,32 @@ impl Patience {
             self.0.as_mut().poll(context).map(|()| None)
         })
         .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use nix::errno::Errno;
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::the_server_is_gone(Errno::ECONNREFUSED, ErrorKind::Refused)]
+    #[case::its_link_is_rejected(Errno::EHOSTUNREACH, ErrorKind::Unreachable)]
+    #[case::no_network_leads_there(Errno::ENETUNREACH, ErrorKind::Unreachable)]
+    #[case::its_link_is_rejected_meanwhile(Errno::ECONNABORTED, ErrorKind::Unreachable)]
+    #[case::no_port_is_left(Errno::EADDRNOTAVAIL, ErrorKind::NotConnected)]
+    fn why_a_connection_is_not_opened(#[case] said: Errno, #[case] kind: ErrorKind) {
+        assert_eq!(not_opened(&said.into()), kind);
+    }
+
+    #[rstest]
+    #[case::the_server_died(Errno::ECONNRESET, ErrorKind::Reset)]
+    #[case::its_link_is_rejected(Errno::ECONNABORTED, ErrorKind::Reset)]
+    #[case::closed_before(Errno::EPIPE, ErrorKind::Closed)]
+    #[case::unacknowledged(Errno::ETIMEDOUT, ErrorKind::TimedOut)]
+    fn what_ended_an_open_connection(#[case] said: Errno, #[case] kind: ErrorKind) {
+        assert_eq!(broken(&said.into()), kind);
     }
 }

@@ -72,10 +72,13 @@ pub(super) fn error_in_words(kind: ErrorKind) -> (&'static str, &'static str) {
         ErrorKind::NotConnected => ("not connected", "no connection within the client's timeout"),
         ErrorKind::TimedOut => ("timed out", "sent, but no reply within the client's timeout: may have been executed"),
         ErrorKind::Closed => ("closed", "the server closed the connection before it replied"),
-        ErrorKind::Reset => ("reset", "the connection was reset before the reply: the server died or its host did"),
+        ErrorKind::Reset => ("reset", "reset before the reply: the server or its host died, or a link is rejected"),
         ErrorKind::WaitShort => ("WAIT short", "written, but fewer replicas than asked acknowledged in time"),
         ErrorKind::NoRoute => ("no route", "the client knew no node for the slot"),
         ErrorKind::Protocol => ("protocol", "the answer was not RESP"),
+        ErrorKind::Unreachable => {
+            ("unreachable", "the network said at once that nobody can be reached: a rejected link")
+        }
     }
 }
 

@@ -88,7 +88,9 @@ pub enum CutBy {
     /// Silence: packets vanish.
     #[default]
     Drop,
-    /// The sender is told that the host cannot be reached: a new connection is refused at once; an open one is silent.
+    /// The sender is told at once that the host cannot be reached: a new connection is refused (`EHOSTUNREACH`), an open
+    /// one ends (`ECONNABORTED`). The other host is told only if its own direction is rejected, too: else it notices by
+    /// what does not come any more, as behind a real filter of one direction.
     Reject,
 }
 

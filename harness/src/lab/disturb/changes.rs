@@ -14,12 +14,23 @@ use crate::lab::network::lanes::Lanes;
 use crate::lab::network::links::{Disturbance, InForce, LinkStates, State, Transition, Way};
 use crate::lab::network::probe::{Expected, Prober, Proven};
 use crate::lab::network::rules::Rules;
+use crate::lab::network::sockets::Sockets;
 use crate::lab::{ClientHost, LabError, LinkCounters};
 use crate::vocab::{HostName, Instant, Link};
 
 /// Why nothing can be proven.
 const NO_LINK: &str = "it is about no link";
 const ALL_CUT: &str = "every link of it is cut";
+
+/// What the kernel did.
+struct Changed {
+    /// The instant just before it was told.
+    began: Instant,
+    /// The instant just after it had done all.
+    done: Instant,
+    /// How many open connections ended because links are rejected from now on; or why it left them open.
+    ended: io::Result<usize>,
+}
 
 /// What is in force on the links of a lab, and what it takes to change it.
 pub(in crate::lab) struct Disturbances {
@@ -30,6 +41,7 @@ pub(in crate::lab) struct Disturbances {
     states: Mutex<LinkStates>,
     reach: watch::Sender<Reach>,
     rules: Rules,
+    sockets: Sockets,
     prober: Arc<Prober>,
     /// The device that shapes, once it is needed. Whoever changes links holds it.
     turn: tokio::sync::Mutex<Option<Device>>,
@@ -51,6 +63,7 @@ impl Disturbances {
             states: Mutex::default(),
             reach: watch::Sender::new(Reach::default()),
             rules: Rules::connect(by_ip(), lanes)?,
+            sockets: Sockets::of(by_ip()),
             prober: Arc::new(Prober::open(by_ip())?),
             turn: tokio::sync::Mutex::new(None),
         })
@@ -100,7 +113,7 @@ impl Disturbances {
             }
             Disturbance::Shape(_) => Ok(Proven::default()),
         };
-        let (began, done) = self.change(&mut device, &transitions, &new).await?;
+        let Changed { began, done, ended } = self.change(&mut device, &transitions, &new).await?;
         let mut disturbed = Disturbed { links: self.links(&ways), was: what, began, done, proof: None };
         let change = match what {
             Disturbance::Cut(by) => LinkChange::Cut(by),
@@ -108,7 +121,7 @@ impl Disturbances {
         };
         self.publish(name, change, &disturbed);
         let proof = match before {
-            Ok(before) => self.see_begun(device.as_ref(), (&ways, what), &new, before).await,
+            Ok(before) => self.see_begun(device.as_ref(), (&ways, what), &new, (before, ended)).await,
             Err(why) => Err(why),
         };
         disturbed.proof = told(name, proof);
@@ -121,13 +134,13 @@ impl Disturbances {
         device: Option<&Device>,
         (ways, what): (&BTreeSet<Way>, Disturbance),
         states: &LinkStates,
-        before: Proven,
+        (before, ended): (Proven, io::Result<usize>),
     ) -> Result<String, String> {
         match what {
             _ if ways.is_empty() => Err(NO_LINK.to_owned()),
             Disturbance::Cut(by) => {
                 let after = self.prober.prove(Expected::of(ways, states)).await?;
-                Ok(disturbed::cut(by, before, after))
+                Ok(disturbed::cut(by, before, after, &ended))
             }
             Disturbance::Shape(_) => {
                 let shaped = ways.iter().copied().filter(|way| matches!(states.state(*way), State::Shaped(_)));
@@ -155,7 +168,7 @@ impl Disturbances {
             Disturbance::Shape(_) => Ok(Proven::default()),
         };
         let did = shaped_by(device.as_ref(), &transitions);
-        let (began, done) = self.change(&mut device, &transitions, &new).await?;
+        let Changed { began, done, .. } = self.change(&mut device, &transitions, &new).await?;
         let mut disturbed = Disturbed { links: self.links(&ways), was: what, began, done, proof: None };
         let change = match what {
             Disturbance::Cut(_) => LinkChange::HealCut,
@@ -172,13 +185,13 @@ impl Disturbances {
         Ok(disturbed)
     }
 
-    /// Makes the links what they become; the instants just before the kernel was told and just after it had done all.
+    /// Makes the links what they become.
     async fn change(
         &self,
         device: &mut Option<Device>,
         transitions: &[Transition],
         states: &LinkStates,
-    ) -> Result<(Instant, Instant), LabError> {
+    ) -> Result<Changed, LabError> {
         for Transition { way, new, .. } in transitions {
             if let State::Shaped(shape) = new {
                 let device = match device {
@@ -192,13 +205,15 @@ impl Disturbances {
         *self.states() = states.clone();
         let began = self.clock.now();
         self.rules.change(transitions).await?;
+        // Now that no new connection takes their place.
+        let ended = self.sockets.end_rejected(transitions).await;
         let done = self.clock.now();
         for Transition { way, old, new } in transitions {
             if let (State::Shaped(_), State::Open | State::Cut(_), Some(device)) = (old, new, device.as_ref()) {
                 device.clear(*way);
             }
         }
-        Ok((began, done))
+        Ok(Changed { began, done, ended })
     }
 
     fn publish(&self, name: &str, change: LinkChange, disturbed: &Disturbed) {

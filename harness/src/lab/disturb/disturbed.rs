@@ -1,5 +1,7 @@
 //! What was done to links, and the sentence that proves it.
 
+use std::io;
+
 use crate::lab::LinkCounters;
 use crate::lab::network::links::Disturbance;
 use crate::lab::network::probe::Proven;
@@ -21,8 +23,8 @@ pub struct Disturbed {
     pub proof: Option<String>,
 }
 
-/// What proves the beginning of a cut.
-pub(super) fn cut(by: CutBy, before: Proven, after: Proven) -> String {
+/// What proves the beginning of a cut; and, if links are rejected, how many open connections ended.
+pub(super) fn cut(by: CutBy, before: Proven, after: Proven, ended: &io::Result<usize>) -> String {
     let vanished = format!("{} vanished on {}", probes(after.vanished), links(after.vanished));
     let before = match before.passed {
         passed if passed == after.vanished => "that had passed one before".to_owned(),
@@ -30,8 +32,8 @@ pub(super) fn cut(by: CutBy, before: Proven, after: Proven) -> String {
         passed => format!("of which {passed} had passed one before; the others were cut already"),
     };
     let told = match by {
-        CutBy::Drop => "",
-        CutBy::Reject => ", and each sender was told at once",
+        CutBy::Drop => String::new(),
+        CutBy::Reject => format!(", each sender was told at once, and {}", connections(ended)),
     };
     format!("{vanished} {before}{told}")
 }
@@ -65,6 +67,14 @@ pub(super) fn healed_shape(after: Proven, did: LinkCounters) -> String {
     format!("{} packets were shaped{fates}; {} passed after it{still}", did.seen, probes(after.passed))
 }
 
+fn connections(ended: &io::Result<usize>) -> String {
+    match ended {
+        Ok(1) => "1 open connection was ended".to_owned(),
+        Ok(count) => format!("{count} open connections were ended"),
+        Err(why) => format!("open connections were left silent, as the kernel does not end them: {why}"),
+    }
+}
+
 fn probes(count: usize) -> String {
     counted(count, "probe")
 }
@@ -75,4 +85,28 @@ fn links(count: usize) -> String {
 
 fn counted(count: usize, what: &str) -> String {
     if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::several(Ok(12), "12 open connections were ended")]
+    #[case::one(Ok(1), "1 open connection was ended")]
+    #[case::a_kernel_that_cannot(
+        Err(io::Error::other("not supported")),
+        "open connections were left silent, as the kernel does not end them: not supported"
+    )]
+    fn a_reject_says_what_became_of_open_connections(#[case] ended: io::Result<usize>, #[case] says: &str) {
+        let (before, after) = (Proven { passed: 2, ..Proven::default() }, Proven { vanished: 2, ..Proven::default() });
+        let seen = "2 probes vanished on 2 links that had passed one before";
+        assert_eq!(
+            cut(CutBy::Reject, before, after, &ended),
+            format!("{seen}, each sender was told at once, and {says}")
+        );
+        assert_eq!(cut(CutBy::Drop, before, after, &ended), seen);
+    }
 }

@@ -8,6 +8,7 @@ pub(super) mod lanes;
 pub(super) mod links;
 pub(super) mod probe;
 pub(super) mod rules;
+pub(super) mod sockets;
 
 use std::fs::{self, File};
 use std::future::Future;
