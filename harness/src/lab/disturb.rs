@@ -2,6 +2,7 @@
 
 mod changes;
 mod device;
+mod did;
 mod disturbed;
 
 use std::collections::BTreeSet;

@@ -23,7 +23,7 @@ use self::links::Links;
 use super::network::NetworkError;
 use crate::vocab::Shape;
 
-pub(super) use device::OPENING;
+pub(super) use device::{OPENING, unread};
 pub use device::{SHAPING_DEVICE, SHAPING_TABLE};
 pub use link::LinkCounters;
 
