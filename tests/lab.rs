@@ -75,6 +75,7 @@ fn trials() -> Vec<Trial> {
         trial("a_cut_of_a_flooded_rate_is_proven_at_once", || finish("shapes flooded", Some(0)).map(report)),
         trial("what_waits_arrives_when_its_shape_ends", || finish("shapes released", Some(0)).map(report)),
         trial("a_shape_that_is_passed_by_is_not_proven", || finish("shapes passed-by", Some(0)).map(report)),
+        trial("a_shape_that_misses_packets_is_not_proven", || finish("shapes full", Some(0)).map(report)),
         trial("a_shape_whose_device_is_gone_is_not_proven", || finish("shapes gone", Some(0)).map(report)),
         trial("mistakes_about_links_are_told", || finish("links mistakes", Some(0)).map(drop)),
         no_tun(),

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use harness::evidence::RunDirectory;
 use harness::lab::Lab;
 use harness::vocab::{self, CutBy, Link, Percent, Rate, Shape};
+use rtnetlink::LinkUnspec;
 use rtnetlink::packet_route::rule::RuleAction;
 
 use super::inside::{Outcome, STORAGE, nodes, raise, say};
@@ -28,6 +29,7 @@ pub(super) async fn run(what: &str, directory: &RunDirectory) -> Outcome {
         "flooded" => flooded(&lab).await,
         "released" => released(&lab).await,
         "passed-by" => passed_by(&lab).await,
+        "full" => full(&lab).await,
         "gone" => gone(&lab).await,
         _ => Err(format!("the lab cannot try shapes {what}").into()),
     }?;
@@ -161,6 +163,21 @@ async fn passed_by(lab: &Lab) -> Done {
         }
     }
     Ok(())
+}
+
+/// A device that keeps one packet is full whenever two are not yet read.
+async fn full(lab: &Lab) -> Done {
+    lab.shape("slow", &a_to_b(), late(1)).await?;
+    let (connection, kernel, _) = rtnetlink::new_connection()?;
+    tokio::spawn(connection);
+    kernel.link().change(LinkUnspec::new_with_index(DEVICE).txqueuelen(1).build()).execute().await?;
+    let (from, _to) = sockets(lab)?;
+    for _ in 0..20_000 {
+        from.send(b"x")?;
+    }
+    let proof = lab.heal("slow").await?.proof;
+    say(&format!("{proof:?}"));
+    expect("it is told", &proof.is_err_and(|why| why.contains(" packets found the shaping device full")), &true)
 }
 
 async fn gone(lab: &Lab) -> Done {
