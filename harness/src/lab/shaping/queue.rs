@@ -61,10 +61,10 @@ impl Packet {
     pub(super) fn outline(&self) -> Outline {
         let bytes = self.bytes();
         let header = bytes.first().map_or(0, |first| usize::from(first & 0x0f) * 4);
-        let port = PROBE_PORT.to_be_bytes();
+        let [high, low] = PROBE_PORT.to_be_bytes();
         let is_udp = bytes.get(PROTOCOL) == Some(&UDP);
         // The sender's port and the receiver's are the first that follows the header.
-        let is_probe = is_udp && bytes.get(header..header + 4) == Some(&[port, port].concat());
+        let is_probe = is_udp && bytes.get(header..header + 4) == Some(&[high, low, high, low][..]);
         Outline { length: bytes.len(), header, is_probe }
     }
 }
