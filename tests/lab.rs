@@ -10,6 +10,8 @@ mod leaks;
 mod links;
 #[path = "lab/rejects.rs"]
 mod rejects;
+#[path = "lab/shapes.rs"]
+mod shapes;
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
@@ -72,6 +74,12 @@ fn trials() -> Vec<Trial> {
         trial("healing_one_cut_leaves_the_others", || finish("links overlap", Some(0)).map(drop)),
         trial("a_cut_that_leaks_is_not_proven", || finish("links unproven", Some(0)).map(drop)),
         trial("thirty_hosts_are_cut_in_halves", || finish("links halves", Some(0)).map(report)),
+        trial("the_proof_of_a_shape_says_what_it_did", || finish("shapes told", Some(0)).map(report)),
+        trial("a_cut_of_a_flooded_rate_is_proven_at_once", || finish("shapes flooded", Some(0)).map(report)),
+        trial("what_waits_arrives_when_its_shape_ends", || finish("shapes released", Some(0)).map(report)),
+        trial("a_shape_that_is_passed_by_is_not_proven", || finish("shapes passed-by", Some(0)).map(report)),
+        trial("a_shape_that_misses_packets_is_not_proven", || finish("shapes full", Some(0)).map(report)),
+        trial("a_shape_whose_device_is_gone_is_not_proven", || finish("shapes gone", Some(0)).map(report)),
         trial("mistakes_about_links_are_told", || finish("links mistakes", Some(0)).map(drop)),
         no_tun(),
         trial("nothing_outlives_the_outer_process", leaks::outer_killed),

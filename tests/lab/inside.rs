@@ -16,7 +16,7 @@ use nix::sys::signal::Signal;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{sleep, timeout};
 
-use super::links;
+use super::{links, shapes};
 
 pub(super) type Outcome = Result<u8, Box<dyn Error>>;
 
@@ -52,6 +52,7 @@ async fn run(request: &str) -> Outcome {
         "damaged" => damaged(&directory).await,
         "no-namespaces" => no_namespaces(),
         "links" => links::run(argument, &directory).await,
+        "shapes" => shapes::run(argument, &directory).await,
         "no-tun" => no_tun(),
         "hold" => hold(&directory).await,
         _ => Err(format!("the lab cannot {what}").into()),

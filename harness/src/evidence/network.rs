@@ -25,6 +25,9 @@ pub struct NetworkChange {
     pub done: Instant,
     /// What proves that the links did what they should. `None`: no proof was found.
     pub proof: Option<String>,
+    /// Why no proof was found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doubt: Option<String>,
 }
 
 /// What was done to links.

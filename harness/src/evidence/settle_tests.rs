@@ -80,7 +80,17 @@ impl Cluster {
     fn apply_cut(&mut self, name: String, links: Vec<Link>) {
         let (began, change) = (Instant::default(), LinkChange::Cut(CutBy::Drop));
         let text = String::new();
-        self.reach.apply(&NetworkChange { step: None, name, text, change, links, began, done: began, proof: None });
+        self.reach.apply(&NetworkChange {
+            step: None,
+            name,
+            text,
+            change,
+            links,
+            began,
+            done: began,
+            proof: None,
+            doubt: None,
+        });
     }
 
     /// `viewers` see each of `nodes` as `health`.

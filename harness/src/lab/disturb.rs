@@ -2,6 +2,7 @@
 
 mod changes;
 mod device;
+mod did;
 mod disturbed;
 
 use std::collections::BTreeSet;
@@ -25,12 +26,14 @@ impl Lab {
         self.disturbances.begin(name, links, Disturbance::Cut(by)).await
     }
 
-    /// Shapes links until `name` is healed. Of several shapes of a link, the newest counts alone.
+    /// Shapes links until `name` is healed. Of several shapes of a link, the newest counts alone. A probe was seen to pass
+    /// through the device on each that is not cut, no earlier than the delay allows.
     pub async fn shape(&self, name: &str, links: &BTreeSet<Link>, shape: Shape) -> Result<Disturbed, LabError> {
         self.disturbances.begin(name, links, Disturbance::Shape(shape)).await
     }
 
-    /// Ends the cut or the shape of that name. What others do to the same links stays.
+    /// Ends the cut or the shape of that name. What others do to the same links stays. A shape was seen to work just before,
+    /// and to have done what its shares say; what waits under it arrives at once.
     pub async fn heal(&self, name: &str) -> Result<Disturbed, LabError> {
         self.disturbances.end(name).await
     }

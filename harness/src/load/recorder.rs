@@ -18,7 +18,7 @@ const BATCHES_MAX: usize = 4_096;
 
 enum Record {
     Operations(Vec<Operation>),
-    Event(What),
+    Event(Box<What>),
 }
 
 /// Where a load puts what must be recorded. It never blocks.
@@ -39,7 +39,7 @@ impl Outbox {
 
     /// Adds an event to the journal.
     pub(crate) fn event(&mut self, what: What) {
-        self.send(Record::Event(what));
+        self.send(Record::Event(Box::new(what)));
     }
 
     /// Hands the operations that came in so far to the recorder.
@@ -101,7 +101,7 @@ fn write_all(
     let mut outcome = Ok(());
     for record in records {
         match record {
-            Record::Event(what) => journal.record(what),
+            Record::Event(what) => journal.record(*what),
             Record::Operations(batch) if outcome.is_ok() => outcome = write_batch(&mut history, &batch),
             Record::Operations(_) => {}
         }

@@ -7,8 +7,8 @@ use super::checker::Checker;
 use super::life::Lives;
 use super::types::disturbance_name;
 
-/// No link of the world is slower, and every bound of a scenario would be.
-const DELAY_MAX: Duration = Duration::from_millis(10_000);
+/// With as much jitter again, what a probe is waited for: a slower link could not be proven to do anything.
+const DELAY_MAX: Duration = Duration::from_millis(1_000);
 
 impl Checker<'_> {
     /// What can be said of a step about links by itself.

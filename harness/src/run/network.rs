@@ -54,5 +54,9 @@ pub(super) async fn heal(lab: &Lab, journal: &Journal, step: Option<usize>, name
 
 fn tell(journal: &Journal, step: Option<usize>, name: String, text: String, change: LinkChange, disturbed: Disturbed) {
     let Disturbed { links, began, done, proof, .. } = disturbed;
-    journal.record(What::Network(NetworkChange { step, name, text, change, links, began, done, proof }));
+    let (proof, doubt) = match proof {
+        Ok(proof) => (Some(proof), None),
+        Err(doubt) => (None, Some(doubt)),
+    };
+    journal.record(What::Network(NetworkChange { step, name, text, change, links, began, done, proof, doubt }));
 }

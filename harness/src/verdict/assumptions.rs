@@ -227,14 +227,15 @@ fn percent(share: f64) -> String {
 }
 
 fn faults_happened(case: &Case<'_>) -> Assumption {
-    let mut proofs = BTreeMap::<usize, Vec<(String, bool)>>::new();
+    let mut proofs = BTreeMap::<usize, Vec<Option<String>>>::new();
     for event in &case.evidence.events {
         if let What::Fault { step: Some(step), fault, node, proof, .. } = &event.what {
-            proofs.entry(*step).or_default().push((format!("{fault} {node}"), proof.is_some()));
+            proofs.entry(*step).or_default().push(proof.is_none().then(|| format!("nothing proves {fault} {node}")));
         }
         if let What::Network(change @ NetworkChange { step: Some(step), .. }) = &event.what {
             let proved = change.proof.is_some() && !change.links.is_empty();
-            proofs.entry(*step).or_default().push((network_in_words(change), proved));
+            let wrong = || format!("nothing proves {}{}", network_in_words(change), why(change));
+            proofs.entry(*step).or_default().push((!proved).then(wrong));
         }
     }
     let reached = |index: usize| {
@@ -247,7 +248,7 @@ fn faults_happened(case: &Case<'_>) -> Assumption {
         }
         match proofs.get(&index) {
             None => Some(format!("line {}: {} acted on nothing", planned.location.line, planned.step)),
-            Some(nodes) => nodes.iter().find(|(_, proved)| !proved).map(|(fault, _)| format!("nothing proves {fault}")),
+            Some(wrong) => wrong.iter().flatten().next().cloned(),
         }
     });
     let happened: usize = proofs.values().map(Vec::len).sum();
@@ -263,6 +264,11 @@ fn network_in_words(change: &NetworkChange) -> String {
         LinkChange::HealCut | LinkChange::HealShape => "healing",
     };
     format!("the {done} of {} ({})", finding::count(change.links.len() as u64, "link"), change.name)
+}
+
+/// `: a probe passed on 10.128.0.2 -> 10.128.0.3`; nothing if nobody knows.
+fn why(change: &NetworkChange) -> String {
+    change.doubt.as_ref().map(|why| format!(": {why}")).unwrap_or_default()
 }
 
 fn timeline_done(case: &Case<'_>) -> Assumption {
@@ -316,7 +322,7 @@ fn unproved_healing(what: &What) -> Option<String> {
     match what {
         What::Fault { step: None, fault, node, proof: None, .. } => Some(format!("{fault} {node} at the end")),
         What::Network(change @ NetworkChange { step: None, proof: None, .. }) => {
-            Some(format!("{} at the end", network_in_words(change)))
+            Some(format!("{} at the end{}", network_in_words(change), why(change)))
         }
         _ => None,
     }

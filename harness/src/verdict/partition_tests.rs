@@ -127,10 +127,14 @@ fn links_need_proof(#[case] step: Option<usize>, #[case] because: &str) {
     }
     story.end(9_000);
     assert_eq!(verdict(&story).outcome, Outcome::Pass);
-    change_network(&mut story, |change| change.proof = change.proof.take().filter(|_| change.step != step));
+    change_network(&mut story, |change| {
+        change.proof = change.proof.take().filter(|_| change.step != step);
+        change.doubt = change.proof.is_none().then(|| "a probe passed".to_owned());
+    });
     let verdict = verdict(&story);
     assert_eq!(verdict.outcome, Outcome::Inconclusive);
     assert!(verdict.because.contains(because), "{}", verdict.because);
+    assert!(verdict.because.contains(": a probe passed"), "{}", verdict.because);
 }
 
 #[test]

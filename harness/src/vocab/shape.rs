@@ -25,7 +25,7 @@ pub struct Shape {
     pub reorder: Percent,
     /// The share of packets that arrive with one wrong bit, which the receiver's checksum finds.
     pub corrupt: Percent,
-    /// How much passes at most; what waits for its turn beyond 1,000 packets is lost.
+    /// How much passes at most; what waits for its turn beyond 1,000 packets is lost. The lab's own probes do not wait for it.
     pub rate: Option<Rate>,
 }
 

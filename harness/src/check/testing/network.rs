@@ -13,7 +13,10 @@ impl Story {
         if let Some(step) = step {
             self.event(ms, What::StepStarted { step, text: change_in_words(change).to_owned() });
         }
-        self.event(ms + 1, What::Network(NetworkChange { step, name, text, change, links, began, done, proof }));
+        self.event(
+            ms + 1,
+            What::Network(NetworkChange { step, name, text, change, links, began, done, proof, doubt: None }),
+        );
         if let Some(step) = step {
             self.event(ms + 1, What::StepEnded { step });
         }

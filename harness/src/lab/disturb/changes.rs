@@ -1,26 +1,28 @@
 //! The changes of links, one after the other.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{self, Write};
+use std::io;
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
 use super::device::Device;
+use super::did::Did;
 use super::disturbed::{self, Disturbed};
 use crate::evidence::{Clock, LinkChange, NetworkChange, Reach};
 use crate::lab::network::lanes::Lanes;
-use crate::lab::network::links::{Disturbance, InForce, LinkStates, State, Transition, Way};
+use crate::lab::network::links::{Disturbance, InForce, LinkStates, Transition, Way};
 use crate::lab::network::probe::{Expected, Prober, Proven};
 use crate::lab::network::rules::Rules;
 use crate::lab::network::sockets::Sockets;
-use crate::lab::{ClientHost, LabError, LinkCounters};
-use crate::vocab::{HostName, Instant, Link};
+use crate::lab::{ClientHost, LabError};
+use crate::vocab::{HostName, Instant, Link, Shape};
 
 /// Why nothing can be proven.
 const NO_LINK: &str = "it is about no link";
 const ALL_CUT: &str = "every link of it is cut";
+const NO_DEVICE: &str = "no device shapes its links";
 
 /// What the kernel did.
 struct Changed {
@@ -113,47 +115,39 @@ impl Disturbances {
             }
             Disturbance::Shape(_) => Ok(Proven::default()),
         };
-        let Changed { began, done, ended } = self.change(&mut device, &transitions, &new).await?;
-        let mut disturbed = Disturbed { links: self.links(&ways), was: what, began, done, proof: None };
+        let Changed { began, done, ended } = self.change(&mut device, (&ways, &transitions), &new).await?;
         let change = match what {
             Disturbance::Cut(by) => LinkChange::Cut(by),
             Disturbance::Shape(shape) => LinkChange::Shape(shape),
         };
-        self.publish(name, change, &disturbed);
-        let proof = match before {
-            Ok(before) => self.see_begun(device.as_ref(), (&ways, what), &new, (before, ended)).await,
-            Err(why) => Err(why),
+        let links = self.links(&ways);
+        self.publish(name, change, &links, (began, done));
+        let proof = match (before, what) {
+            (Err(why), _) => Err(why),
+            _ if ways.is_empty() => Err(NO_LINK.to_owned()),
+            (Ok(before), Disturbance::Cut(by)) => {
+                let after = self.prober.prove(Expected::of(&ways, &new)).await;
+                after.map(|after| disturbed::cut(by, before, after, &ended))
+            }
+            (Ok(_), Disturbance::Shape(_)) => self.see_shaped(device.as_mut(), name, &ways, &new).await,
         };
-        disturbed.proof = told(name, proof);
-        Ok(disturbed)
+        Ok(Disturbed { links, was: what, began, done, proof })
     }
 
-    /// Sees what a cut or a shape does that has begun.
-    async fn see_begun(
+    /// Sees what a shape does that has begun.
+    async fn see_shaped(
         &self,
-        device: Option<&Device>,
-        (ways, what): (&BTreeSet<Way>, Disturbance),
+        device: Option<&mut Device>,
+        name: &str,
+        ways: &BTreeSet<Way>,
         states: &LinkStates,
-        (before, ended): (Proven, io::Result<usize>),
     ) -> Result<String, String> {
-        match what {
-            _ if ways.is_empty() => Err(NO_LINK.to_owned()),
-            Disturbance::Cut(by) => {
-                let after = self.prober.prove(Expected::of(ways, states)).await?;
-                Ok(disturbed::cut(by, before, after, &ended))
-            }
-            Disturbance::Shape(_) => {
-                let shaped = ways.iter().copied().filter(|way| matches!(states.state(*way), State::Shaped(_)));
-                let (Some(device), shaped) = (device, shaped.collect::<Vec<_>>()) else {
-                    return Err(ALL_CUT.to_owned());
-                };
-                if shaped.is_empty() {
-                    return Err(ALL_CUT.to_owned());
-                }
-                self.watch_shaping(device, &shaped).await?;
-                Ok(disturbed::shaped(shaped.len()))
-            }
-        }
+        // It is there: the links have a shape.
+        let device = device.ok_or(NO_DEVICE)?;
+        device.begin(name).await?;
+        let ways: Vec<_> = ways.iter().copied().collect();
+        let seen = device.see(&self.prober, &ways, states).await?;
+        if seen.passed == 0 { Err(ALL_CUT.to_owned()) } else { Ok(disturbed::shaped(seen)) }
     }
 
     /// Ends a cut or a shape.
@@ -164,93 +158,78 @@ impl Disturbances {
         let (InForce { ways, what, .. }, transitions) =
             new.end(name).ok_or_else(|| LabError::NotInForce(name.to_owned()))?;
         let before = match what {
-            Disturbance::Cut(_) => self.prober.prove(Expected::of(&ways, &old)).await,
-            Disturbance::Shape(_) => Ok(Proven::default()),
+            _ if ways.is_empty() => Err(NO_LINK.to_owned()),
+            Disturbance::Cut(_) => self.prober.prove(Expected::of(&ways, &old)).await.map(|seen| (seen, String::new())),
+            Disturbance::Shape(shape) => self.see_done(device.as_mut(), (name, shape), &ways, &old).await,
         };
-        let did = shaped_by(device.as_ref(), &transitions);
-        let Changed { began, done, .. } = self.change(&mut device, &transitions, &new).await?;
-        let mut disturbed = Disturbed { links: self.links(&ways), was: what, began, done, proof: None };
+        let Changed { began, done, .. } = self.change(&mut device, (&ways, &transitions), &new).await?;
         let change = match what {
             Disturbance::Cut(_) => LinkChange::HealCut,
             Disturbance::Shape(_) => LinkChange::HealShape,
         };
-        self.publish(name, change, &disturbed);
+        let links = self.links(&ways);
+        self.publish(name, change, &links, (began, done));
         let after = self.prober.prove(Expected::of(&ways, &new)).await;
-        let proof = before.and_then(|before| match what {
-            _ if ways.is_empty() => Err(NO_LINK.to_owned()),
-            Disturbance::Cut(_) => after.map(|after| disturbed::healed_cut(before, after)),
-            Disturbance::Shape(_) => after.map(|after| disturbed::healed_shape(after, did)),
+        let proof = before.and_then(|(before, did)| {
+            after.map(|after| match what {
+                Disturbance::Cut(_) => disturbed::healed_cut(before, after),
+                Disturbance::Shape(_) => disturbed::healed_shape(before, &did, after),
+            })
         });
-        disturbed.proof = told(name, proof);
-        Ok(disturbed)
+        Ok(Disturbed { links, was: what, began, done, proof })
+    }
+
+    /// Sees that a shape which is to end works until now, and what it did.
+    async fn see_done(
+        &self,
+        device: Option<&mut Device>,
+        (name, shape): (&str, Shape),
+        ways: &BTreeSet<Way>,
+        states: &LinkStates,
+    ) -> Result<(Proven, String), String> {
+        let device = device.ok_or(NO_DEVICE)?;
+        let is_own = |way: &Way| states.shaper(*way).is_some_and(|(shaper, _)| shaper == name);
+        let own: Vec<_> = ways.iter().copied().filter(is_own).collect();
+        let seen = device.see(&self.prober, &own, states).await;
+        // Also without a proof: the name may be used again.
+        let unread = device.end(name).await;
+        let seen = seen?;
+        let did = Did { counters: device.counters(&own), unread: unread? };
+        Ok((seen, did.told(&shape)?))
     }
 
     /// Makes the links what they become.
+    ///
+    /// A link keeps its shape's state in the device for as long as no other shape counts on it, cut or not.
     async fn change(
         &self,
         device: &mut Option<Device>,
-        transitions: &[Transition],
+        (ways, transitions): (&BTreeSet<Way>, &[Transition]),
         states: &LinkStates,
     ) -> Result<Changed, LabError> {
-        for Transition { way, new, .. } in transitions {
-            if let State::Shaped(shape) = new {
-                let device = match device {
-                    Some(started) => started,
-                    None => device.insert(Device::start(self.seed)?),
-                };
-                device.set(*way, *shape);
-            }
+        let reshaped = states.reshaped(&self.states(), ways);
+        if device.is_none() && !reshaped.is_empty() {
+            *device = Some(Device::start(self.seed)?);
         }
         // Also when the kernel refuses some of it: what it took must be found when it is healed.
         *self.states() = states.clone();
         let began = self.clock.now();
+        // Before the rules change: what has waited arrives before what no longer comes to the device.
+        if let Some(device) = device {
+            for (way, shape) in reshaped {
+                device.set(way, shape);
+            }
+        }
         self.rules.change(transitions).await?;
         // Now that no new connection takes their place.
         let ended = self.sockets.end_rejected(transitions).await;
-        let done = self.clock.now();
-        for Transition { way, old, new } in transitions {
-            if let (State::Shaped(_), State::Open | State::Cut(_), Some(device)) = (old, new, device.as_ref()) {
-                device.clear(*way);
-            }
-        }
-        Ok(Changed { began, done, ended })
+        Ok(Changed { began, done: self.clock.now(), ended })
     }
 
-    fn publish(&self, name: &str, change: LinkChange, disturbed: &Disturbed) {
-        let change = NetworkChange {
-            step: None,
-            name: name.to_owned(),
-            text: String::new(),
-            change,
-            links: disturbed.links.clone(),
-            began: disturbed.began,
-            done: disturbed.done,
-            proof: None,
-        };
+    fn publish(&self, name: &str, change: LinkChange, links: &[Link], (began, done): (Instant, Instant)) {
+        let (name, links) = (name.to_owned(), links.to_vec());
+        let (text, proof, doubt) = (String::new(), None, None);
+        let change = NetworkChange { step: None, name, text, change, links, began, done, proof, doubt };
         self.reach.send_modify(|reach| reach.apply(&change));
     }
-
-    /// Sees packets of each of these links come to the device (2 s at most).
-    async fn watch_shaping(&self, device: &Device, ways: &[Way]) -> Result<(), String> {
-        let before: Vec<_> = ways.iter().map(|way| (*way, device.counters(*way).seen)).collect();
-        for _ in 0..Prober::TRIES {
-            self.prober.knock(ways).await?;
-            if before.iter().all(|(way, seen)| device.counters(*way).seen > *seen) {
-                return Ok(());
-            }
-        }
-        Err("not every probe came to the device that shapes".to_owned())
-    }
-}
-
-/// What became of the packets of links that are shaped until now.
-fn shaped_by(device: Option<&Device>, transitions: &[Transition]) -> LinkCounters {
-    let shaped = transitions.iter().filter(|transition| matches!(transition.old, State::Shaped(_)));
-    let counters = shaped.filter_map(|transition| Some(device?.counters(transition.way)));
-    counters.fold(LinkCounters::default(), LinkCounters::plus)
-}
-
-/// A proof; if there is none, says why in the lab's log.
-fn told(name: &str, proof: Result<String, String>) -> Option<String> {
-    proof.map_err(|why| writeln!(io::stderr(), "no proof of `{name}`: {why}")).ok()
 }

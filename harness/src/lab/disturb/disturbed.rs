@@ -1,8 +1,8 @@
 //! What was done to links, and the sentence that proves it.
 
 use std::io;
+use std::time::Duration;
 
-use crate::lab::LinkCounters;
 use crate::lab::network::links::Disturbance;
 use crate::lab::network::probe::Proven;
 use crate::vocab::{CutBy, Instant, Link};
@@ -18,9 +18,8 @@ pub struct Disturbed {
     pub began: Instant,
     /// The instant just after the kernel had done all.
     pub done: Instant,
-    /// What proves that the links do what they should. `None`: that could not be seen; the log of the lab says what was
-    /// seen instead.
-    pub proof: Option<String>,
+    /// What proves that the links do what they should; the error says why nothing does.
+    pub proof: Result<String, String>,
 }
 
 /// What proves the beginning of a cut; and, if links are rejected, how many open connections ended.
@@ -45,26 +44,26 @@ pub(super) fn healed_cut(before: Proven, after: Proven) -> String {
     format!("{vanished}, and {} passed after it{still}", after.passed)
 }
 
-/// What proves the beginning of a shape.
-pub(super) fn shaped(links_seen: usize) -> String {
-    format!("probes went through the shaping of {}", links(links_seen))
+/// What proves the beginning of a shape: `12 probes took 40.1 to 40.6 ms on 12 links`.
+pub(super) fn shaped(seen: Proven) -> String {
+    format!("{} took {} on {}", probes(seen.passed), times(seen), links(seen.passed))
 }
 
-/// What proves the end of a shape, and what it did.
-pub(super) fn healed_shape(after: Proven, did: LinkCounters) -> String {
+/// What proves the end of a shape: that it did its work until then, what that was, and that it is over.
+pub(super) fn healed_shape(before: Proven, did: &str, after: Proven) -> String {
+    let until = match before.passed {
+        0 => String::new(),
+        passed => format!("{} took {} just before the end; ", probes(passed), times(before)),
+    };
     let still = if after.vanished == 0 { String::new() } else { format!("; {} cut by others", links(after.vanished)) };
-    let fates = [
-        ("lost", did.lost),
-        ("lost in a full queue", did.overflowed),
-        ("repeated", did.duplicated),
-        ("overtaken", did.reordered),
-        ("damaged", did.corrupted),
-    ];
-    let share = |count: u64| 100.0 * count as f64 / did.seen.max(1) as f64;
-    let fates = fates.iter().filter(|(_, count)| *count > 0);
-    let fates: Vec<_> = fates.map(|(fate, count)| format!("{count} {fate} ({:.2} %)", share(*count))).collect();
-    let fates = if fates.is_empty() { String::new() } else { format!(", {}", fates.join(", ")) };
-    format!("{} packets were shaped{fates}; {} passed after it{still}", did.seen, probes(after.passed))
+    format!("{until}{did}; {} passed after it{still}", probes(after.passed))
+}
+
+/// `40.1 to 40.6 ms`.
+fn times(proven: Proven) -> String {
+    let (least, largest) = proven.took.unwrap_or_default();
+    let milliseconds = |took: Duration| took.as_secs_f64() * 1e3;
+    format!("{:.1} to {:.1} ms", milliseconds(least), milliseconds(largest))
 }
 
 fn connections(ended: &io::Result<usize>) -> String {

@@ -80,7 +80,7 @@ impl LinkStates {
 
     /// What a link is: what the newest cut says, else the newest shape. A cut beats every shape, whatever their age.
     pub(in crate::lab) fn state(&self, way: Way) -> State {
-        let cut = self.newest_first(way).find_map(|what| match what {
+        let cut = self.newest_first(way).find_map(|one| match one.what {
             Disturbance::Cut(by) => Some(State::Cut(by)),
             Disturbance::Shape(_) => None,
         });
@@ -92,15 +92,26 @@ impl LinkStates {
         self.shape(way).map_or(Duration::ZERO, |shape| shape.delay.0 + shape.jitter.0)
     }
 
-    fn shape(&self, way: Way) -> Option<Shape> {
-        self.newest_first(way).find_map(|what| match what {
-            Disturbance::Shape(shape) => Some(shape),
+    /// The shape that counts on a link, and its name, also where a cut lets nothing come to it.
+    pub(in crate::lab) fn shaper(&self, way: Way) -> Option<(&str, Shape)> {
+        self.newest_first(way).find_map(|one| match one.what {
+            Disturbance::Shape(shape) => Some((one.name.as_str(), shape)),
             Disturbance::Cut(_) => None,
         })
     }
 
-    fn newest_first(&self, way: Way) -> impl Iterator<Item = Disturbance> {
-        self.0.iter().rev().filter(move |one| one.ways.contains(&way)).map(|one| one.what)
+    /// The links, among these, on which another shape counts than before, or none any more.
+    pub(in crate::lab) fn reshaped(&self, before: &Self, ways: &BTreeSet<Way>) -> Vec<(Way, Option<Shape>)> {
+        let reshaped = ways.iter().filter(|way| self.shaper(**way) != before.shaper(**way));
+        reshaped.map(|way| (*way, self.shape(*way))).collect()
+    }
+
+    fn shape(&self, way: Way) -> Option<Shape> {
+        self.shaper(way).map(|(_, shape)| shape)
+    }
+
+    fn newest_first(&self, way: Way) -> impl Iterator<Item = &InForce> {
+        self.0.iter().rev().filter(move |one| one.ways.contains(&way))
     }
 
     /// Puts a disturbance in force; the links that change by it. `None`: the name is in force already.
@@ -208,6 +219,26 @@ mod tests {
         assert_eq!(states.names(), ["0"]);
         states.end("0").unwrap();
         assert!(states.begin("0", &BTreeSet::new(), REJECT).is_some());
+    }
+
+    #[rstest]
+    #[case::a_first_shape(&[], Disturbance::Shape(late(5)), Some(late(5)))]
+    #[case::a_shape_under_a_cut(&[DROP], Disturbance::Shape(late(5)), Some(late(5)))]
+    #[case::a_newer_shape_that_is_alike(&[Disturbance::Shape(late(5))], Disturbance::Shape(late(5)), Some(late(5)))]
+    #[case::a_cut_over_a_shape(&[Disturbance::Shape(late(5))], DROP, None)]
+    fn a_link_has_its_shape_for_as_long_as_no_other_counts(
+        #[case] before: &[Disturbance],
+        #[case] begins: Disturbance,
+        #[case] expected: Option<Shape>,
+    ) {
+        let (before, links) = (states(before), BTreeSet::from([way(2, 3)]));
+        let mut after = before.clone();
+        after.begin("new", &links, begins).unwrap();
+        let expected: Vec<_> = expected.map(|shape| (way(2, 3), Some(shape))).into_iter().collect();
+        assert_eq!(after.reshaped(&before, &links), expected);
+        // Its end gives back what was there.
+        let former: Vec<_> = expected.iter().map(|(way, _)| (*way, before.shape(*way))).collect();
+        assert_eq!(before.reshaped(&after, &links), former);
     }
 
     #[test]

@@ -20,7 +20,7 @@ use tokio::sync::oneshot;
 use super::links::{LinkStates, State, Way};
 use super::{NetworkError, ROUTER, system};
 use crate::lab::ClientHost;
-use crate::vocab::CutBy;
+use crate::vocab::{self, CutBy};
 
 /// The UDP port that probes are sent from and to: that of `discard` (RFC 863), which no server of a lab takes.
 pub const PROBE_PORT: u16 = 9;
@@ -50,6 +50,14 @@ impl Expected {
     pub(in crate::lab) const fn is_cut(&self) -> bool {
         matches!(self.state, State::Cut(_))
     }
+
+    /// How long each packet is under way at least.
+    fn least_delay(&self) -> Duration {
+        match self.state {
+            State::Shaped(shape) => shape.delay.0.saturating_sub(shape.jitter.0),
+            State::Open | State::Cut(_) => Duration::ZERO,
+        }
+    }
 }
 
 /// How many links did what they should.
@@ -61,16 +69,30 @@ pub(in crate::lab) struct Proven {
     pub(in crate::lab) vanished: usize,
     /// Links, among those, whose sender was told so.
     pub(in crate::lab) told: usize,
+    /// How long the probes that passed were under way: the quickest and the slowest. `None`: none passed.
+    pub(in crate::lab) took: Option<(Duration, Duration)>,
 }
 
-/// The number of the newest probe that arrived on each link.
-type Heard = BTreeMap<Way, u64>;
+/// A probe that arrived.
+#[derive(Clone, Copy, Debug, Default)]
+struct Arrival {
+    number: u64,
+    /// From just before it was sent until it was read.
+    took: Duration,
+}
+
+/// The newest probe that arrived on each link.
+type Heard = BTreeMap<Way, Arrival>;
+
+/// A probe's number, and when it was sent: nanoseconds since the prober was made. Both are big-endian.
+type Payload = [u8; 16];
 
 /// The sockets of all hosts and of the router.
 #[derive(Debug)]
 pub(in crate::lab) struct Prober {
     sockets: BTreeMap<Ipv4Addr, UdpSocket>,
     next: AtomicU64,
+    epoch: Instant,
 }
 
 impl Prober {
@@ -84,7 +106,7 @@ impl Prober {
             };
             open().map_err(system(format!("open a socket for probes on {ip}")))
         });
-        Ok(Self { sockets: sockets.collect::<Result<_, _>>()?, next: AtomicU64::new(1) })
+        Ok(Self { sockets: sockets.collect::<Result<_, _>>()?, next: AtomicU64::new(1), epoch: Instant::now() })
     }
 
     /// Sees whether links do what they must (2 s at most beyond their delay); if not, a sentence that says what is wrong.
@@ -100,27 +122,20 @@ impl Prober {
         proven.await.unwrap_or_else(|_| Err("the thread that probes panicked".to_owned()))
     }
 
-    /// How often [`Self::knock`] fits into the time that a probe is waited for.
-    pub(in crate::lab) const TRIES: u32 = 50;
-
-    /// Sends a probe over each link, wherever it may end, and waits for a moment (40 ms).
-    pub(in crate::lab) async fn knock(&self, ways: &[Way]) -> Result<(), String> {
-        self.send(ways.iter().copied())?;
-        tokio::time::sleep(REPEAT_AFTER).await;
-        Ok(())
-    }
-
     fn look(&self, expected: &[Expected]) -> Result<Proven, String> {
         if let Some(slow) = expected.iter().find(|link| link.delay > PATIENCE) {
             return Err(format!("{} delays packets for longer than a probe is waited for", slow.way));
         }
         let delay = expected.iter().map(|link| link.delay).max().unwrap_or_default();
         let (cut, open): (Vec<&Expected>, Vec<&Expected>) = expected.iter().partition(|link| link.is_cut());
-        let open: BTreeSet<_> = open.iter().map(|link| link.way).collect();
-        let passed = open.len();
-        self.must_pass(open, delay, &mut Heard::new())?;
+        let mut heard = Heard::new();
+        // Repeated probes of earlier proofs would leave no room for those of this one.
+        self.receive(Instant::now(), &mut Heard::new())?;
+        self.must_pass(open.iter().map(|link| link.way).collect(), delay, &mut heard)?;
+        let took = open.iter().map(|link| in_time(link, &heard)).collect::<Result<Vec<_>, _>>()?;
         let told = self.must_vanish(&cut, delay)?;
-        Ok(Proven { passed, vanished: cut.len(), told })
+        let took = took.iter().min().copied().zip(took.iter().max().copied());
+        Ok(Proven { passed: open.len(), vanished: cut.len(), told, took })
     }
 
     /// Sends probes until one of them has arrived on each link.
@@ -138,7 +153,7 @@ impl Prober {
                 repeat = now + REPEAT_AFTER;
             }
             self.receive(repeat, heard)?;
-            missing.retain(|way| heard.get(way).is_none_or(|number| *number < first));
+            missing.retain(|way| heard.get(way).is_none_or(|arrival| arrival.number < first));
         }
         Ok(())
     }
@@ -159,8 +174,11 @@ impl Prober {
         while Instant::now() < until {
             self.receive(until, &mut heard)?;
         }
-        let passed: Vec<_> =
-            cut.iter().map(|link| &link.way).filter(|way| heard.get(way).is_some_and(|seen| *seen >= number)).collect();
+        let passed: Vec<_> = cut
+            .iter()
+            .map(|link| &link.way)
+            .filter(|way| heard.get(way).is_some_and(|seen| seen.number >= number))
+            .collect();
         if !passed.is_empty() {
             return Err(format!("a probe passed on {}", listed(passed.into_iter())));
         }
@@ -177,7 +195,7 @@ impl Prober {
         let mut told = BTreeSet::new();
         for way in ways {
             let socket = self.sockets.get(&way.from).ok_or_else(|| format!("{} is no host", way.from))?;
-            match socket.send_to(&number.to_be_bytes(), (way.to, PROBE_PORT)) {
+            match socket.send_to(&self.payload(number), (way.to, PROBE_PORT)) {
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::HostUnreachable => {
                     told.insert(way);
@@ -186,6 +204,14 @@ impl Prober {
             }
         }
         Ok((number, told))
+    }
+
+    fn payload(&self, number: u64) -> Payload {
+        let now = u64::try_from(self.epoch.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        let mut payload = Payload::default();
+        payload[..8].copy_from_slice(&number.to_be_bytes());
+        payload[8..].copy_from_slice(&now.to_be_bytes());
+        payload
     }
 
     /// Takes what has arrived; waits for it until then.
@@ -202,27 +228,47 @@ impl Prober {
         }
         for ((ip, socket), ready) in self.sockets.iter().zip(&waiting) {
             if ready.any() == Some(true) {
-                take(*ip, socket, heard)?;
+                self.take(*ip, socket, heard)?;
             }
         }
         Ok(())
     }
-}
 
-/// Takes all that has arrived at a socket.
-fn take(to: Ipv4Addr, socket: &UdpSocket, heard: &mut Heard) -> Result<(), String> {
-    let mut number = [0; size_of::<u64>()];
-    loop {
-        match socket.recv_from(&mut number) {
-            Ok((length, SocketAddr::V4(from))) if length == number.len() => {
-                let newest = heard.entry(way(from, to)).or_default();
-                *newest = u64::from_be_bytes(number).max(*newest);
+    /// Takes all that has arrived at a socket.
+    fn take(&self, to: Ipv4Addr, socket: &UdpSocket, heard: &mut Heard) -> Result<(), String> {
+        let mut payload = Payload::default();
+        loop {
+            match socket.recv_from(&mut payload) {
+                Ok((length, SocketAddr::V4(from))) if length == payload.len() => {
+                    let arrival = self.arrival(&payload);
+                    let newest = heard.entry(way(from, to)).or_default();
+                    if arrival.number > newest.number {
+                        *newest = arrival;
+                    }
+                }
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) => return Err(format!("cannot receive probes on {to}: {error}")),
             }
-            Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-            Err(error) => return Err(format!("cannot receive probes on {to}: {error}")),
         }
     }
+
+    fn arrival(&self, payload: &Payload) -> Arrival {
+        let (number, sent) = payload.split_at(size_of::<u64>());
+        let read = |bytes: &[u8]| bytes.iter().fold(0, |value, byte| value << 8 | u64::from(*byte));
+        let sent = Duration::from_nanos(read(sent));
+        Arrival { number: read(number), took: self.epoch.elapsed().saturating_sub(sent) }
+    }
+}
+
+/// How long a probe was under way that arrived on a link; it must not be too quick.
+fn in_time(link: &Expected, heard: &Heard) -> Result<Duration, String> {
+    let took = heard.get(&link.way).copied().unwrap_or_default().took;
+    if took >= link.least_delay() {
+        return Ok(took);
+    }
+    let (milliseconds, least) = (took.as_secs_f64() * 1e3, vocab::Duration(link.least_delay()));
+    Err(format!("a probe took {milliseconds:.1} ms on {}, where none may take less than {least}", link.way))
 }
 
 fn way(from: SocketAddrV4, to: Ipv4Addr) -> Way {

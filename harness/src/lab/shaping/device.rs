@@ -10,11 +10,13 @@ use std::net::Ipv4Addr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::fs::OpenOptionsExt;
 
+use futures_util::TryStreamExt;
 use nix::errno::Errno;
 use nix::libc::{self, c_int, c_short, c_uint};
 use nix::request_code_write;
+use rtnetlink::packet_route::link::LinkAttribute;
 use rtnetlink::packet_route::route::RouteScope;
-use rtnetlink::{LinkUnspec, RouteMessageBuilder};
+use rtnetlink::{Handle, LinkUnspec, RouteMessageBuilder};
 
 use super::ShapingError;
 use super::queue::MTU;
@@ -28,7 +30,7 @@ pub const SHAPING_DEVICE: &str = "shape0";
 pub const SHAPING_TABLE: u32 = 100;
 /// Below those of the router's interfaces to hosts.
 const INDEX: u32 = 900;
-/// How many packets the kernel keeps until they are read; a burst beyond is lost, and nobody counts it for a link.
+/// How many packets the kernel keeps until they are read; a burst beyond is lost, and counted by [`unread`] only.
 const UNREAD_PACKETS: u32 = 10_000;
 
 /// The parts of the kernel's `struct ifreq` that make a device.
@@ -115,4 +117,15 @@ fn lead_into() -> Result<(), network::NetworkError> {
         router.link().change(up).execute().await.map_err(network::netlink("bring up the shaping device"))?;
         router.route().add(route).execute().await.map_err(network::netlink("route to the shaping device"))
     })
+}
+
+/// How many packets the device's kernel has thrown away since the device was made, because too many were not yet read.
+pub(in crate::lab) async fn unread(router: &Handle) -> Result<u64, String> {
+    let found = router.link().get().match_index(INDEX).execute().try_next().await;
+    let found = found.map_err(|error| format!("cannot look at the shaping device: {error}"))?;
+    let dropped = found.into_iter().flat_map(|link| link.attributes).find_map(|attribute| match attribute {
+        LinkAttribute::Stats64(counted) => Some(counted.tx_dropped),
+        _ => None,
+    });
+    dropped.ok_or_else(|| "the kernel does not count the packets of the shaping device".to_owned())
 }

@@ -50,6 +50,17 @@ impl LinkCounters {
     }
 }
 
+/// What a link decides by: what it needs to know of a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Outline {
+    /// In bytes.
+    pub(super) length: usize,
+    /// How many of its bytes, the first ones, are its IPv4 header.
+    pub(super) header: usize,
+    /// Whether it is the lab's own, sent to see what the link does.
+    pub(super) is_probe: bool,
+}
+
 /// What becomes of a packet that is not lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Passage {
@@ -57,6 +68,8 @@ pub(super) struct Passage {
     pub(super) due: u64,
     /// Whether it arrives twice.
     pub(super) is_duplicated: bool,
+    /// Whether it passes beside what waits for the link's rate, and leaves all of that as it is.
+    pub(super) is_beside: bool,
     /// Whether the next packet shall overtake it.
     pub(super) is_held: bool,
     /// The bit that arrives wrong, counted from the packet's first.
@@ -107,32 +120,46 @@ impl Link {
         self.counters.reordered += 1;
     }
 
-    /// Decides what becomes of the next packet, which comes `now` and is `length` bytes long, its IPv4 header the first
-    /// `header` of them. `None`: it is lost.
-    pub(super) fn meet(&mut self, now: u64, length: usize, header: usize) -> Option<Passage> {
+    /// Decides what becomes of the next packet, which comes `now`. `None`: it is lost.
+    ///
+    /// A probe does not wait for the link's rate: behind a thousand packets it would come too late to tell anything.
+    pub(super) fn meet(&mut self, now: u64, packet: Outline) -> Option<Passage> {
+        let Outline { length, header, is_probe } = packet;
+        let is_beside = is_probe && self.shape.rate.is_some();
         let draw = Draw::next(&mut self.random);
         self.counters.seen += 1;
         if hits(self.shape.loss, draw.loss) {
             self.counters.lost += 1;
             return None;
         }
-        let Some(departure) = self.depart(now, length) else {
+        let departure = if is_beside { Some(now) } else { self.depart(now, length) };
+        let Some(departure) = departure else {
             self.counters.overflowed += 1;
             return None;
         };
         let delay = vary(self.shape.delay.as_nanos(), self.shape.jitter.as_nanos(), draw.jitter);
-        self.last_due = departure.saturating_add(delay).max(self.last_due);
+        let due = self.in_order(departure.saturating_add(delay), is_beside);
         let is_duplicated = hits(self.shape.duplicate, draw.duplicate);
         let is_corrupted = hits(self.shape.corrupt, draw.corrupt) && length > header;
         self.counters.duplicated += u64::from(is_duplicated);
         self.counters.corrupted += u64::from(is_corrupted);
         self.counters.passed += 1;
         Some(Passage {
-            due: self.last_due,
+            due,
             is_duplicated,
-            is_held: hits(self.shape.reorder, draw.reorder),
+            is_beside,
+            is_held: hits(self.shape.reorder, draw.reorder) && !is_beside,
             wrong_bit: is_corrupted.then(|| bit_behind(header, length, draw.bit)),
         })
+    }
+
+    /// When a packet arrives that could at that time, given those before it.
+    fn in_order(&mut self, due: u64, is_beside: bool) -> u64 {
+        if is_beside {
+            return due;
+        }
+        self.last_due = due.max(self.last_due);
+        self.last_due
     }
 
     /// When a packet has been sent completely at the link's rate. `None`: too many wait already.

@@ -1,6 +1,6 @@
 //! All links that have a shape, and what becomes of a packet that comes to one of them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::link::{Ends, Link, LinkCounters};
 use super::queue::{Packet, Queue};
@@ -15,22 +15,36 @@ const LONGEST_HOLD: u64 = 20_000_000;
 pub(super) struct Links {
     seed: u64,
     shaped: HashMap<Ends, Link>,
+    /// The links whose shape has ended, until the packets that wait on them are made due.
+    ended: HashSet<Ends>,
 }
 
 impl Links {
     /// No link has a shape.
     pub(super) fn new(seed: u64) -> Self {
-        Self { seed, shaped: HashMap::new() }
+        Self { seed, shaped: HashMap::new(), ended: HashSet::new() }
     }
 
-    /// Gives a link a shape. Its sequence of packets and its counters begin anew.
+    /// Gives a link a shape. Its sequence of packets and its counters begin anew; a shape that it had ends.
     pub(super) fn set(&mut self, ends: Ends, shape: Shape) {
+        self.clear(ends);
         self.shaped.insert(ends, Link::new(self.seed, ends, shape));
     }
 
-    /// Takes a link's shape away; what it did.
+    /// Takes a link's shape away; what it did. What waits on the link is due when it is hastened next.
     pub(super) fn clear(&mut self, ends: Ends) -> LinkCounters {
-        self.shaped.remove(&ends).map(|link| link.counters()).unwrap_or_default()
+        let Some(link) = self.shaped.remove(&ends) else { return LinkCounters::default() };
+        self.ended.insert(ends);
+        link.counters()
+    }
+
+    /// Makes due, in its order, what waits on links whose shape has ended: later it would arrive behind packets that were
+    /// sent long after it.
+    pub(super) fn hasten(&mut self, now: u64, queue: &mut Queue) {
+        if !self.ended.is_empty() {
+            queue.hasten(now, &self.ended);
+            self.ended.clear();
+        }
     }
 
     /// What a link has done since it has its shape.
@@ -43,11 +57,12 @@ impl Links {
     /// What is no IPv4 packet is nobody's: the kernel itself sends such ones when an interface comes up.
     pub(super) fn take(&mut self, now: u64, mut packet: Packet, queue: &mut Queue) {
         let Some(ends) = packet.ends() else { return queue.recycle(packet) };
+        self.hasten(now, queue);
         let Some(link) = self.shaped.get_mut(&ends) else {
             queue.push(now, packet);
             return;
         };
-        let Some(passage) = link.meet(now, packet.bytes().len(), packet.header_length()) else {
+        let Some(passage) = link.meet(now, packet.outline()) else {
             return queue.recycle(packet);
         };
         if let Some(bit) = passage.wrong_bit {
@@ -59,7 +74,9 @@ impl Links {
             link.held.push(ticket);
         } else {
             queue.push(passage.due, packet);
-            overtake(link, passage.due, queue);
+            if !passage.is_beside {
+                overtake(link, passage.due, queue);
+            }
         }
     }
 }

@@ -10,10 +10,10 @@ mod prompt;
 mod queue;
 mod worker;
 
-use std::io::{self, PipeReader, PipeWriter};
+use std::io::{self, PipeReader, PipeWriter, Write};
 use std::net::Ipv4Addr;
 use std::sync::mpsc::{self, SyncSender};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use nix::errno::Errno;
@@ -23,7 +23,7 @@ use self::links::Links;
 use super::network::NetworkError;
 use crate::vocab::Shape;
 
-pub(super) use device::OPENING;
+pub(super) use device::{OPENING, unread};
 pub use device::{SHAPING_DEVICE, SHAPING_TABLE};
 pub use link::LinkCounters;
 
@@ -60,7 +60,9 @@ impl ShapingError {
 #[derive(Debug)]
 pub struct Shaper {
     links: Arc<Mutex<Links>>,
-    /// `None` when the shaper is being dropped: closing it ends the thread.
+    /// Why the thread shapes no more.
+    failure: Arc<OnceLock<String>>,
+    /// Wakes the thread. `None` when the shaper is being dropped: closing it ends the thread.
     running: Option<PipeWriter>,
     thread: Option<JoinHandle<()>>,
 }
@@ -73,25 +75,49 @@ impl Shaper {
     pub fn start(seed: u64) -> Result<Self, ShapingError> {
         let links = Arc::new(Mutex::new(Links::new(seed)));
         let failed = |doing| move |source| ShapingError::Device { doing, source };
-        let (stop, running) = io::pipe().map_err(failed("make a pipe"))?;
+        let (orders, running) = io::pipe().map_err(failed("make a pipe"))?;
         let (sender, made) = mpsc::sync_channel(1);
-        let shared = Arc::clone(&links);
-        let thread = thread::Builder::new().name(THREAD.to_owned()).spawn(move || shape(&shared, &stop, &sender));
+        let failure = Arc::new(OnceLock::new());
+        let (shared, told) = (Arc::clone(&links), Arc::clone(&failure));
+        let work = move || {
+            if let Err(error) = shape(&shared, &orders, &sender) {
+                // It is empty: nobody else fills it.
+                let _ = told.set(format!("packets are shaped no more: {error}"));
+            }
+        };
+        let thread = thread::Builder::new().name(THREAD.to_owned()).spawn(work);
         let thread = thread.map_err(failed("start the shaping thread"))?;
-        let shaper = Self { links, running: Some(running), thread: Some(thread) };
+        let shaper = Self { links, failure, running: Some(running), thread: Some(thread) };
         made.recv().unwrap_or(Err(NetworkError::Panicked.into()))?;
         Ok(shaper)
     }
 
-    /// Gives a link a shape, from the next packet on. Its sequence of packets and its counters begin anew; packets that
-    /// came before still arrive when they were due.
+    /// Gives a link a shape, from the next packet on. Its sequence of packets and its counters begin anew; what waits
+    /// under a shape that it had arrives at once, in its order.
     pub fn set(&self, from: Ipv4Addr, to: Ipv4Addr, shape: Shape) {
         self.links().set((from, to), shape);
+        self.wake();
     }
 
-    /// Takes a link's shape away: what is still led into the device passes at once. Returns what the shape did.
+    /// Takes a link's shape away: what waits in the device arrives at once, in its order, and what is still led into it
+    /// passes at once behind that. Returns what the shape did.
     pub fn clear(&self, from: Ipv4Addr, to: Ipv4Addr) -> LinkCounters {
-        self.links().clear((from, to))
+        let did = self.links().clear((from, to));
+        self.wake();
+        did
+    }
+
+    /// Why nothing is shaped any more, if so: the device has failed.
+    pub fn failure(&self) -> Option<&str> {
+        self.failure.get().map(String::as_str)
+    }
+
+    /// Lets the thread see at once that the links have changed.
+    fn wake(&self) {
+        if let Some(mut running) = self.running.as_ref() {
+            // A thread that is gone has nothing to release.
+            let _ = running.write(&[0]);
+        }
     }
 
     /// What a link has done since it was given its shape; nothing when it has none.
@@ -106,25 +132,23 @@ impl Shaper {
 
 /// What the shaping thread does. It begins in its creator's namespace, and makes the device itself: that needs a runtime
 /// of its own, which a thread of another runtime cannot start.
-fn shape(links: &Mutex<Links>, stop: &PipeReader, made: &SyncSender<Result<(), ShapingError>>) {
+///
+/// When the device fails it vanishes: packets of shaped links then pass as if they had no shape.
+fn shape(links: &Mutex<Links>, orders: &PipeReader, made: &SyncSender<Result<(), ShapingError>>) -> io::Result<()> {
     let (device, outcome) = match Device::make() {
         Ok(device) => (Some(device), Ok(())),
         Err(error) => (None, Err(error)),
     };
     // Its creator waits for it.
     let _ = made.send(outcome);
-    let worked = device.map_or(Ok(()), |device| worker::work(&device, links, stop));
-    if let Err(error) = worked {
-        // For the lab's log. The links stay silent, which is what their packets' senders see of a broken device.
-        panic!("packets are shaped no more: {error}");
-    }
+    device.map_or(Ok(()), |device| worker::work(&device, links, orders))
 }
 
 impl Drop for Shaper {
     fn drop(&mut self) {
         drop(self.running.take());
         if let Some(thread) = self.thread.take() {
-            // Its panic has been told.
+            // If it panicked, that has been told.
             let _ = thread.join();
         }
     }

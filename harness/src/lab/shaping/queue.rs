@@ -1,9 +1,10 @@
 //! The packets that wait to arrive, of all links, in the order in which they will.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::net::Ipv4Addr;
 
-use super::link::Ends;
+use super::link::{Ends, Outline};
+use crate::lab::network::probe::PROBE_PORT;
 
 /// The largest packet, in bytes: Ethernet's, as on the hosts' interfaces.
 pub(super) const MTU: u16 = 1_500;
@@ -13,6 +14,9 @@ const SPARE_BUFFERS: usize = 1_000;
 
 /// The length of an IPv4 header without options, in bytes (RFC 791).
 const LEAST_HEADER: usize = 20;
+/// Where an IPv4 header says what follows it, and what it says of a UDP packet (RFC 791, RFC 768).
+const PROTOCOL: usize = 9;
+const UDP: u8 = 17;
 
 /// A packet as the device gives it: an IP header and what follows.
 pub(super) struct Packet {
@@ -53,9 +57,15 @@ impl Packet {
         Some((ip(12), ip(16)))
     }
 
-    /// The length of its IPv4 header, in bytes.
-    pub(super) fn header_length(&self) -> usize {
-        usize::from(self.buffer[0] & 0x0f) * 4
+    /// What a link decides by.
+    pub(super) fn outline(&self) -> Outline {
+        let bytes = self.bytes();
+        let header = bytes.first().map_or(0, |first| usize::from(first & 0x0f) * 4);
+        let [high, low] = PROBE_PORT.to_be_bytes();
+        let is_udp = bytes.get(PROTOCOL) == Some(&UDP);
+        // The sender's port and the receiver's are the first that follows the header.
+        let is_probe = is_udp && bytes.get(header..header + 4) == Some(&[high, low, high, low][..]);
+        Outline { length: bytes.len(), header, is_probe }
     }
 }
 
@@ -103,6 +113,15 @@ impl Queue {
     pub(super) fn reschedule(&mut self, ticket: Ticket, due: u64) {
         if let Some(packet) = self.packets.remove(&ticket) {
             self.push(due, packet);
+        }
+    }
+
+    /// Makes all that waits on these links due now, in its order.
+    pub(super) fn hasten(&mut self, now: u64, links: &HashSet<Ends>) {
+        let is_theirs = |packet: &Packet| packet.ends().is_some_and(|ends| links.contains(&ends));
+        let waiting = self.packets.iter().filter(|(ticket, packet)| ticket.due > now && is_theirs(packet));
+        for ticket in waiting.map(|(ticket, _)| *ticket).collect::<Vec<_>>() {
+            self.reschedule(ticket, now);
         }
     }
 

@@ -1,6 +1,6 @@
 //! The shaping thread: it reads packets, asks their links what becomes of them, and returns them when they are due.
 
-use std::io::{self, ErrorKind, PipeReader};
+use std::io::{self, ErrorKind, PipeReader, Read};
 use std::os::fd::AsFd;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -18,17 +18,22 @@ use super::queue::Queue;
 /// How many packets are read, and how many returned, before it is the other's turn.
 const BATCH: usize = 64;
 
-/// Does the thread's work until `stop` is closed at its other end, or the device fails.
-pub(super) fn work(device: &Device, links: &Mutex<Links>, stop: &PipeReader) -> io::Result<()> {
+/// Does the thread's work until `orders` is closed at its other end, or the device fails. A byte of `orders` says that
+/// the links have changed.
+pub(super) fn work(device: &Device, links: &Mutex<Links>, orders: &PipeReader) -> io::Result<()> {
     be_prompt();
     let mut queue = Queue::default();
     loop {
         let is_drained = receive(device, links, &mut queue)?;
         release(device, &mut queue)?;
         let timeout = if is_drained { until(queue.next_due())? } else { Some(Duration::ZERO) };
-        if wait(device, stop, timeout)? {
+        if !wait(device, orders, timeout)? {
+            continue;
+        }
+        if is_over(orders)? {
             return Ok(());
         }
+        links.lock().unwrap_or_else(PoisonError::into_inner).hasten(now()?, &mut queue);
     }
 }
 
@@ -64,13 +69,19 @@ fn release(device: &Device, queue: &mut Queue) -> io::Result<()> {
     Ok(())
 }
 
-/// Waits for a packet, for as long as nothing is due; whether the thread is to end.
-fn wait(device: &Device, stop: &PipeReader, timeout: Option<Duration>) -> io::Result<bool> {
-    let mut files = [PollFd::new(device.as_fd(), PollFlags::POLLIN), PollFd::new(stop.as_fd(), PollFlags::POLLIN)];
+/// Waits for a packet, for as long as nothing is due; whether there is an order.
+fn wait(device: &Device, orders: &PipeReader, timeout: Option<Duration>) -> io::Result<bool> {
+    let mut files = [PollFd::new(device.as_fd(), PollFlags::POLLIN), PollFd::new(orders.as_fd(), PollFlags::POLLIN)];
     match ppoll(&mut files, timeout.map(TimeSpec::from), None) {
         Ok(_) | Err(Errno::EINTR) => Ok(files[1].any().unwrap_or_default()),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Takes the orders that there are, at least one; whether the other end is closed instead.
+fn is_over(mut orders: &PipeReader) -> io::Result<bool> {
+    // As many as come while the links of a lab change; what is left is another order.
+    Ok(orders.read(&mut [0; 64])? == 0)
 }
 
 /// How long until then; nothing is waited for when it is past.

@@ -191,10 +191,12 @@ impl LiveView {
     fn network(&mut self, change: &NetworkChange) -> Vec<Line> {
         self.last_fault = Some(change.began);
         let (what, name) = (network_change(change), &change.name);
-        let (style, text) = match &change.proof {
-            Some(proof) => (NEWS, format!("{name}: {what}: {proof}")),
-            None => (DOUBT, format!("{name}: {what}: NO PROOF that it happened")),
+        let (style, proof) = match (&change.proof, &change.doubt) {
+            (Some(proof), _) => (NEWS, proof.clone()),
+            (None, Some(why)) => (DOUBT, format!("NO PROOF that it happened: {why}")),
+            (None, None) => (DOUBT, "NO PROOF that it happened".to_owned()),
         };
+        let text = format!("{name}: {what}: {proof}");
         vec![Line::new(change.began, "net", style, text)]
     }
 }

@@ -75,9 +75,9 @@ fn a_partition_is_told_in_words() {
     }
     for event in &mut evidence.events {
         if let What::Network(change) = &mut event.what {
-            change.proof = None;
+            (change.proof, change.doubt) = (None, Some("a probe passed on A -> B".to_owned()));
         }
     }
     let text = shown(&plan, &evidence, ProgressLines::Trouble, false);
-    assert_eq!(text.matches("NO PROOF that it happened").count(), 2, "{text}");
+    assert_eq!(text.matches("NO PROOF that it happened: a probe passed on A -> B").count(), 2, "{text}");
 }

@@ -148,7 +148,10 @@ impl Story {
     fn network(&mut self, ms: u64, step: Option<usize>, text: String, change: LinkChange, links: Vec<Link>) {
         let (began, done) = (Instant::from_millis(ms), Instant::from_millis(ms + 1));
         let (name, proof) = ("cut".to_owned(), Some(format!("{} probes vanished", links.len())));
-        self.at(ms + 2, What::Network(NetworkChange { step, name, text, change, links, began, done, proof }));
+        self.at(
+            ms + 2,
+            What::Network(NetworkChange { step, name, text, change, links, began, done, proof, doubt: None }),
+        );
     }
 
     /// These nodes see no change but that they reach only each other, and refuse to serve.

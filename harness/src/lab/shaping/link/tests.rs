@@ -9,6 +9,8 @@ const MILLISECOND: u64 = 1_000_000;
 /// A packet's and its header's length, in bytes.
 const LENGTH: usize = 1_250;
 const HEADER: usize = 20;
+const PACKET: Outline = Outline { length: LENGTH, header: HEADER, is_probe: false };
+const PROBE: Outline = Outline { length: 44, header: HEADER, is_probe: true };
 
 fn percent(share: f64) -> Percent {
     Percent::try_from(share).unwrap()
@@ -29,7 +31,7 @@ fn everything() -> Shape {
 /// What becomes of packets of a link that come at these times.
 fn meet_all(seed: u64, ends: Ends, shape: Shape, times: &[u64]) -> Vec<Option<Passage>> {
     let mut link = Link::new(seed, ends, shape);
-    times.iter().map(|now| link.meet(*now, LENGTH, HEADER)).collect()
+    times.iter().map(|now| link.meet(*now, PACKET)).collect()
 }
 
 fn each_millisecond(count: u64) -> Vec<u64> {
@@ -44,7 +46,7 @@ fn chances(passages: &[Option<Passage>]) -> Vec<Option<(bool, bool, Option<usize
 
 #[test]
 fn a_link_without_a_shape_passes_everything_at_once() {
-    let passed = |due| Some(Passage { due, is_duplicated: false, is_held: false, wrong_bit: None });
+    let passed = |due| Some(Passage { due, is_duplicated: false, is_beside: false, is_held: false, wrong_bit: None });
     assert_eq!(meet_all(1, ENDS, Shape::default(), &[0, 5, 5]), [passed(0), passed(5), passed(5)]);
 }
 
@@ -85,12 +87,12 @@ fn shares_are_met_and_counted(#[case] share: f64) {
     let share = percent(share);
     let shape = Shape { loss: share, ..Shape::default() };
     let mut link = Link::new(1, ENDS, shape);
-    let passed = (0..10_000).filter_map(|now| link.meet(now, LENGTH, HEADER)).count();
+    let passed = (0..10_000).filter_map(|now| link.meet(now, PACKET)).count();
     let counters = link.counters();
     assert_eq!((counters.seen, counters.passed, counters.lost), (10_000, passed as u64, 10_000 - passed as u64));
     assert!((counters.lost as f64 / 100.0 - share.value()).abs() < 1.0, "{counters:?}");
     let mut link = Link::new(1, ENDS, Shape { duplicate: share, corrupt: share, ..Shape::default() });
-    let passages: Vec<_> = (0..10_000).filter_map(|now| link.meet(now, LENGTH, HEADER)).collect();
+    let passages: Vec<_> = (0..10_000).filter_map(|now| link.meet(now, PACKET)).collect();
     let counters = link.counters();
     assert_eq!(counters.duplicated, passages.iter().filter(|passage| passage.is_duplicated).count() as u64);
     assert_eq!(counters.corrupted, passages.iter().filter(|passage| passage.wrong_bit.is_some()).count() as u64);
@@ -130,19 +132,37 @@ fn what_finds_a_thousand_waiting_packets_is_lost() {
     let shape = Shape { rate: Some(Rate { bits_per_second: 10_000_000 }), ..Shape::default() };
     let mut link = Link::new(1, ENDS, shape);
     // One is being sent, a thousand wait.
-    assert!((0..1_001).all(|_| link.meet(0, LENGTH, HEADER).is_some()));
-    assert_eq!(link.meet(0, LENGTH, HEADER), None);
-    assert_eq!(link.meet(MILLISECOND - 1, LENGTH, HEADER), None);
-    assert!(link.meet(MILLISECOND, LENGTH, HEADER).is_some());
-    assert_eq!(link.meet(MILLISECOND, LENGTH, HEADER), None);
+    assert!((0..1_001).all(|_| link.meet(0, PACKET).is_some()));
+    assert_eq!(link.meet(0, PACKET), None);
+    assert_eq!(link.meet(MILLISECOND - 1, PACKET), None);
+    assert!(link.meet(MILLISECOND, PACKET).is_some());
+    assert_eq!(link.meet(MILLISECOND, PACKET), None);
     let counters = link.counters();
     assert_eq!((counters.seen, counters.overflowed, counters.lost, counters.passed), (1_005, 3, 0, 1_002));
 }
 
 #[test]
+fn a_probe_passes_beside_what_waits_for_the_rate() {
+    let rate = Some(Rate { bits_per_second: 10_000_000 });
+    let mut link = Link::new(1, ENDS, Shape { rate, delay: Duration::from_millis(100), ..Shape::default() });
+    assert!((0..1_001).all(|_| link.meet(0, PACKET).is_some()));
+    let passage = link.meet(0, PROBE).unwrap();
+    assert_eq!((passage.due, passage.is_beside), (100 * MILLISECOND, true));
+    // What waits keeps its time.
+    assert_eq!(link.meet(MILLISECOND, PACKET).map(|passage| passage.due), Some(1_102 * MILLISECOND));
+}
+
+#[test]
+fn a_probe_is_lost_like_others() {
+    let rate = Some(Rate { bits_per_second: 10_000_000 });
+    let mut link = Link::new(1, ENDS, Shape { rate, loss: percent(100.0), ..Shape::default() });
+    assert_eq!((link.meet(0, PROBE), link.counters().lost), (None, 1));
+}
+
+#[test]
 fn a_packet_without_anything_behind_its_header_stays_intact() {
     let mut link = Link::new(1, ENDS, Shape { corrupt: percent(100.0), ..Shape::default() });
-    assert_eq!(link.meet(0, HEADER, HEADER).and_then(|passage| passage.wrong_bit), None);
+    assert_eq!(link.meet(0, Outline { length: HEADER, ..PACKET }).and_then(|passage| passage.wrong_bit), None);
     assert_eq!(link.counters().corrupted, 0);
 }
 

@@ -3,6 +3,7 @@ use std::net::Ipv4Addr;
 use rstest::rstest;
 
 use super::*;
+use crate::lab::shaping::link::Outline;
 use crate::vocab::{Duration, Percent};
 
 const A: Ipv4Addr = Ipv4Addr::new(10, 128, 0, 2);
@@ -55,7 +56,10 @@ fn drain(queue: &mut Queue, now: u64, arrived: &mut Vec<(u64, u8)>) {
 fn seed_that_holds(shape: Shape, pattern: &str) -> u64 {
     let holds = |seed: &u64| {
         let mut link = Link::new(*seed, (A, B), shape);
-        pattern.chars().all(|held| link.meet(0, 100, 20).is_some_and(|passage| passage.is_held == (held == 'H')))
+        pattern.chars().all(|held| {
+            link.meet(0, Outline { length: 100, header: 20, is_probe: false })
+                .is_some_and(|passage| passage.is_held == (held == 'H'))
+        })
     };
     (0..100_000).find(holds).unwrap()
 }
@@ -120,7 +124,7 @@ fn other_links_pass_at_once_and_other_protocols_never() {
 }
 
 #[test]
-fn a_new_shape_begins_anew_and_leaves_what_waits() {
+fn a_new_shape_begins_anew_and_lets_what_waits_arrive() {
     let mut links = Links::new(1);
     let mut queue = Queue::default();
     let shape = Shape { delay: Duration::from_millis(100), reorder: percent(100.0), ..Shape::default() };
@@ -134,5 +138,41 @@ fn a_new_shape_begins_anew_and_leaves_what_waits() {
     assert_eq!(links.clear((A, B)).passed, 1);
     let mut arrived = Vec::new();
     drain(&mut queue, u64::MAX, &mut arrived);
-    assert_eq!(arrived, [(1, 1), (120, 0)]);
+    assert_eq!(arrived, [(1, 0), (1, 1)]);
+}
+
+/// Others wait on; what comes later on the same link passes behind what has waited.
+#[test]
+fn what_waits_arrives_in_order_when_the_shape_ends() {
+    let mut links = Links::new(1);
+    let mut queue = Queue::default();
+    for ends in [(A, B), (B, A)] {
+        links.set(ends, Shape { delay: Duration::from_millis(100), ..Shape::default() });
+    }
+    for (number, ends) in [(0, (A, B)), (1, (B, A)), (2, (A, B))] {
+        let waiting = packet(&mut queue, 4, ends, number);
+        links.take(u64::from(number) * MILLISECOND, waiting, &mut queue);
+    }
+    links.clear((A, B));
+    let next = packet(&mut queue, 4, (A, B), 3);
+    links.take(5 * MILLISECOND, next, &mut queue);
+    let mut arrived = Vec::new();
+    drain(&mut queue, u64::MAX, &mut arrived);
+    assert_eq!(arrived, [(5, 0), (5, 2), (5, 3), (101, 1)]);
+}
+
+#[rstest]
+#[case::a_probe(17, [0, 9, 0, 9], true)]
+#[case::to_another_port(17, [0, 9, 27, 88], false)]
+#[case::from_another_port(17, [27, 88, 0, 9], false)]
+#[case::of_another_protocol(6, [0, 9, 0, 9], false)]
+fn probes_are_known_by_their_ports(#[case] protocol: u8, #[case] ports: [u8; 4], #[case] is_probe: bool) {
+    let mut queue = Queue::default();
+    let mut packet = packet(&mut queue, 4, (A, B), 0);
+    packet.buffer()[9] = protocol;
+    packet.buffer()[NUMBER..NUMBER + 4].copy_from_slice(&ports);
+    packet.set_length(NUMBER + 16);
+    assert_eq!(packet.outline(), Outline { length: NUMBER + 16, header: 20, is_probe });
+    packet.set_length(NUMBER + 3);
+    assert!(!packet.outline().is_probe);
 }
