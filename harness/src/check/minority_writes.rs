@@ -8,7 +8,7 @@ use super::case::Case;
 use super::finding::{self, Finding, Status};
 use super::takedown::{Blow, Takedown};
 use super::window::Window;
-use crate::evidence::{Operation, Outcome};
+use crate::evidence::{ClusterState, Operation, Outcome, TopologyRecord};
 use crate::vocab::Duration;
 
 /// The time from the cut to the last write that a master without a majority acknowledged to a client on its side. What it
@@ -114,7 +114,18 @@ fn cut_off<'t>(case: &'t Case<'_>) -> impl Iterator<Item = CutOff<'t>> {
             takedown,
             writes: ends.len() as u64,
             nanos: last.nanos_since(takedown.began),
-            refused: case.writes_on_the_side_of(takedown).any(refused),
+            refused: says_so(case, takedown) || case.writes_on_the_side_of(takedown).any(refused),
         }
     })
+}
+
+/// Whether the master itself said, while it was cut off, that it refuses to serve (`cluster_state:fail`): then it acknowledges
+/// nothing, also if no client asks it.
+fn says_so(case: &Case<'_>, takedown: &Takedown) -> bool {
+    let refuses = |record: &&TopologyRecord| {
+        let state = record.view.as_ref().map(|view| view.state);
+        record.node == takedown.failed && state == Some(ClusterState::Fail)
+    };
+    let during = takedown.began..takedown.end();
+    case.evidence.topology.iter().filter(refuses).any(|record| during.contains(&record.at))
 }

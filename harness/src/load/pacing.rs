@@ -66,26 +66,24 @@ impl Alarm {
         let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC)?;
         #[expect(deprecated, reason = "its successor is unsafe; the descriptor is Timer's own and lives as long")]
         let timer = AsyncFd::with_interest(Timer(timer), Interest::READABLE)?;
+        // In this order: a thread that is interrupted between the two makes the alarm late, not early.
+        let since_origin = Duration::from_nanos(clock.now().0);
         let now = Duration::from(clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC)?);
-        let clock_origin = now.saturating_sub(Duration::from_nanos(clock.now().0));
+        let clock_origin = now.saturating_sub(since_origin);
         Ok(Self { timer, clock, clock_origin })
     }
 
     /// Waits until the instant; returns at once when it has passed.
     pub(crate) async fn wait_until(&self, at: Instant) -> io::Result<()> {
-        if self.clock.now() >= at {
-            return Ok(());
-        }
         let expiration = TimeSpec::from(self.clock_origin + Duration::from_nanos(at.0));
-        self.timer.get_ref().0.set(Expiration::OneShot(expiration), TimerSetTimeFlags::TFD_TIMER_ABSTIME)?;
-        loop {
+        while self.clock.now() < at {
+            // Anew each time: what woke it may have been the expiry of a wait that was given up, or its own, if the two clocks
+            // were read so far apart that the timer is early. An expiry that has passed comes at once.
+            self.timer.get_ref().0.set(Expiration::OneShot(expiration), TimerSetTimeFlags::TFD_TIMER_ABSTIME)?;
             // Not read: setting the timer again clears its count, and each expiry wakes an edge-triggered poll.
             self.timer.readable().await?.clear_ready();
-            if self.clock.now() >= at {
-                return Ok(());
-            }
-            // An expiry of a wait that was given up: this one is still to come.
         }
+        Ok(())
     }
 }
 
@@ -155,6 +153,17 @@ mod tests {
         assert!(tokio::time::timeout(Duration::ZERO, soon).await.is_err());
         let at = clock.now().plus_nanos(20_000_000);
         alarm.wait_until(at).await.unwrap();
+        assert!(clock.now() >= at);
+    }
+
+    /// A timer that is early by its clock must not leave the worker asleep for ever.
+    #[tokio::test]
+    async fn an_early_timer_is_set_again() {
+        let clock = Clock::new();
+        let mut alarm = Alarm::new(clock).unwrap();
+        alarm.clock_origin -= Duration::from_millis(20);
+        let at = clock.now().plus_nanos(50_000_000);
+        tokio::time::timeout(Duration::from_secs(10), alarm.wait_until(at)).await.unwrap().unwrap();
         assert!(clock.now() >= at);
     }
 }
