@@ -117,7 +117,7 @@ impl Slo {
             Self::Throughput(slo) => slo.excuse(case),
             Self::Unavailability(slo) => slo.excuse(case),
             Self::MinorityWrites(slo) => slo.excuse(case),
-            Self::Promotions(slo) => slo.excuse(case),
+            Self::Promotions(_) => Promotions::excuse(case),
             Self::ErrorRate(_) | Self::LostWrites(_) => None,
         }
     }

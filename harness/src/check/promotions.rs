@@ -56,7 +56,7 @@ impl Promotions {
     }
 
     /// Servers that stand still for half a node timeout may be taken for dead, and a replica for its better.
-    pub(crate) fn excuse(self, case: &Case<'_>) -> Option<String> {
+    pub(crate) fn excuse(case: &Case<'_>) -> Option<String> {
         case.lags.stalled(case.windows.whole, case.plan.node_timeout_ms())
     }
 }

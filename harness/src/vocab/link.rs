@@ -23,6 +23,12 @@ impl HostName {
         &self.0
     }
 
+    /// Hosts in a line: `A inside`.
+    pub fn list(hosts: &[Self]) -> String {
+        let names: Vec<_> = hosts.iter().map(Self::as_str).collect();
+        names.join(" ")
+    }
+
     /// Whether this is that node's host.
     pub fn is(&self, node: &NodeName) -> bool {
         self.0 == node.as_str()

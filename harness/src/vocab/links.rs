@@ -89,23 +89,18 @@ impl fmt::Display for Links {
             }
             Self::Bridge { node, sides } => write!(f, "{}, and {node} sees both", sides_in_words(sides)),
             Self::Ring => f.write_str("all but neighbours in a ring"),
-            Self::OneWay { from, to } => write!(f, "{} -> {}", listed(from), listed(to)),
-            Self::Of(hosts) => write!(f, "all links of {}", listed(hosts)),
+            Self::OneWay { from, to } => write!(f, "{} -> {}", HostName::list(from), HostName::list(to)),
+            Self::Of(hosts) => write!(f, "all links of {}", HostName::list(hosts)),
             Self::All => f.write_str("all links"),
         }
     }
 }
 
 fn sides_in_words(sides: &Sides) -> String {
-    let sides: Vec<_> = sides.iter().map(|(name, hosts)| format!("{name}: {}", listed(hosts))).collect();
+    let sides: Vec<_> = sides.iter().map(|(name, hosts)| format!("{name}: {}", HostName::list(hosts))).collect();
     sides.join(" | ")
 }
 
 fn with(hosts: &[HostName]) -> String {
-    if hosts.is_empty() { String::new() } else { format!(" with {}", listed(hosts)) }
-}
-
-fn listed(hosts: &[HostName]) -> String {
-    let names: Vec<_> = hosts.iter().map(HostName::as_str).collect();
-    names.join(" ")
+    if hosts.is_empty() { String::new() } else { format!(" with {}", HostName::list(hosts)) }
 }

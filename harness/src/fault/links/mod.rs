@@ -58,11 +58,5 @@ fn between(one: &[HostName], others: &[HostName]) -> impl Iterator<Item = Link> 
     pairs.filter(|(a, b)| a != b).flat_map(|(a, b)| [Link::new(a.clone(), b.clone()), Link::new(b, a)])
 }
 
-/// `A inside`.
-fn listed(hosts: &[HostName]) -> String {
-    let names: Vec<_> = hosts.iter().map(HostName::as_str).collect();
-    names.join(" ")
-}
-
 #[cfg(test)]
 mod tests;

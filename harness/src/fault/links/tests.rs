@@ -26,7 +26,7 @@ fn sees(meant: &Meant, host: &str) -> String {
     let cut = |from: &HostName, to: &HostName| meant.links.contains(&Link::new(from.clone(), to.clone()));
     let host = HostName::from(host);
     let seen = all.iter().filter(|other| **other != host && !cut(&host, other) && !cut(other, &host));
-    listed(&seen.cloned().collect::<Vec<_>>())
+    HostName::list(&seen.cloned().collect::<Vec<_>>())
 }
 
 #[rstest]
