@@ -1,6 +1,7 @@
 //! The verdict: assumptions first, then checks, then SLOs; a pure function of plan and evidence.
 
 mod assumptions;
+mod driver;
 mod failovers;
 mod implicit;
 mod judge;
