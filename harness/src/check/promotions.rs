@@ -91,8 +91,9 @@ fn logged(case: &Case<'_>) -> BTreeMap<NodeName, Vec<Instant>> {
 /// New owners, by the first slot of what they own. A view from the wrong side of a partition may be of long ago: only a newer
 /// configuration epoch makes an owner.
 fn viewed(case: &Case<'_>) -> BTreeMap<NodeName, Vec<Instant>> {
-    let owner = |node: &crate::lab::NodeSpec| Some((first_slot(&node.slots)?, (node.epoch, node.name.clone())));
-    let mut owners: BTreeMap<u16, (u64, NodeName)> = case.plan.nodes.iter().filter_map(owner).collect();
+    let masters = case.plan.nodes.iter();
+    let mut owners: BTreeMap<u16, (u64, NodeName)> =
+        masters.filter_map(|node| Some((first_slot(&node.slots)?, (node.epoch, node.name.clone())))).collect();
     let mut wins = BTreeMap::<_, Vec<_>>::new();
     for record in &case.evidence.topology {
         for (node, member) in record.view.iter().flat_map(|view| &view.members) {
