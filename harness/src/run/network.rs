@@ -5,35 +5,22 @@ use crate::evidence::{Journal, LinkChange, NetworkChange, What};
 use crate::fault::links::Meant;
 use crate::lab::{Disturbance, Disturbed, Lab};
 use crate::plan::Plan;
-use crate::vocab::{CutBy, Shape};
 
-/// Cuts links, under the name that the plan has for the step.
-pub(super) async fn cut(
+/// Cuts or shapes links, under the name that the plan has for the step.
+pub(super) async fn begin(
     plan: &Plan,
     lab: &Lab,
     journal: &Journal,
     step: usize,
     meant: &Meant,
-    by: CutBy,
+    what: Disturbance,
 ) -> Result<(), Abort> {
     let name = plan.disturbance_name(step);
-    let disturbed = lab.cut(&name, &meant.links, by).await?;
-    tell(journal, Some(step), name, meant.text.clone(), LinkChange::Cut(by), disturbed);
-    Ok(())
-}
-
-/// Shapes links, under the name that the plan has for the step.
-pub(super) async fn shape(
-    plan: &Plan,
-    lab: &Lab,
-    journal: &Journal,
-    step: usize,
-    meant: &Meant,
-    shape: Shape,
-) -> Result<(), Abort> {
-    let name = plan.disturbance_name(step);
-    let disturbed = lab.shape(&name, &meant.links, shape).await?;
-    tell(journal, Some(step), name, meant.text.clone(), LinkChange::Shape(shape), disturbed);
+    let (disturbed, change) = match what {
+        Disturbance::Cut(by) => (lab.cut(&name, &meant.links, by).await?, LinkChange::Cut(by)),
+        Disturbance::Shape(shape) => (lab.shape(&name, &meant.links, shape).await?, LinkChange::Shape(shape)),
+    };
+    tell(journal, Some(step), name, meant.text.clone(), change, disturbed);
     Ok(())
 }
 

@@ -15,7 +15,7 @@ use super::selection::{select, select_by_status};
 use crate::evidence::{FaultKind, Journal, Settlement, Topology, What};
 use crate::fault::links::{Hosts, Meant};
 use crate::fault::{self, Applied};
-use crate::lab::Lab;
+use crate::lab::{Disturbance, Lab};
 use crate::load::RunningLoads;
 use crate::observe::Sight;
 use crate::plan::Plan;
@@ -84,12 +84,10 @@ impl<'a> Stage<'a> {
             Step::Start(target) => self.inject(index, FaultKind::Start, target).await?,
             Step::Wipe(target) => self.inject(index, FaultKind::Wipe, target).await?,
             Step::Partition(partition) => {
-                let links = self.meant(index, &partition.links).await?;
-                network::cut(self.plan, self.lab, self.journal, index, &links, partition.by).await?;
+                self.disturb(index, &partition.links, Disturbance::Cut(partition.by)).await?;
             }
             Step::Shape(shaping) => {
-                let links = self.meant(index, &shaping.links).await?;
-                network::shape(self.plan, self.lab, self.journal, index, &links, shaping.shape()).await?;
+                self.disturb(index, &shaping.links, Disturbance::Shape(shaping.shape())).await?;
             }
             Step::Heal { name } => network::heal(self.lab, self.journal, Some(index), name.as_deref()).await?,
             Step::Join { node, replica_of } => {
@@ -137,6 +135,11 @@ impl<'a> Stage<'a> {
             return Err(Abort(format!("step {}: {doing} {target}: there is no such node now", index + 1)));
         }
         Ok(nodes)
+    }
+
+    async fn disturb(&mut self, index: usize, links: &Links, what: Disturbance) -> Result<(), Abort> {
+        let meant = self.meant(index, links).await?;
+        network::begin(self.plan, self.lab, self.journal, index, &meant, what).await
     }
 
     /// The directed links that a step means.
