@@ -9,10 +9,11 @@ mod log_event;
 mod network;
 mod run_directory;
 mod run_info;
+mod seal;
 mod settle;
 mod topology;
 
-pub use event::{Event, ExitCause, FaultKind, LoadTotals, Progress, Recorded, What};
+pub use event::{Event, ExitCause, FaultKind, LoadTotals, Progress, What};
 pub use history::{
     ErrorKind, HISTORY_MAGIC, HistoryReader, HistoryWriter, LoadIndex, NO_WORKER, Operation, OperationKind, Outcome,
     Value,
@@ -22,5 +23,6 @@ pub use log_event::{LogEvent, LogRecord, LoggedInstant};
 pub use network::{LinkChange, NetworkChange, Reach};
 pub use run_directory::{Evidence, EvidenceError, RunDirectory};
 pub use run_info::{RunInfo, ServerInfo};
+pub use seal::seal;
 pub use settle::{Agreement, Settlement, Side, settle};
 pub use topology::{ClusterState, Health, Member, NodeStatus, NodeView, Place, Topology, TopologyRecord};

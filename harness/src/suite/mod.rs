@@ -5,9 +5,11 @@ mod doctor;
 mod execute;
 mod exit;
 mod files;
+#[cfg(test)]
+mod seal_tests;
 mod trials;
 
-pub use commands::{RunOptions, check, explain, judge, list, run};
+pub use commands::{RunOptions, check, explain, judge, judge_again, list, run};
 pub use doctor::doctor;
 pub use execute::{ExecuteError, Executed, Settings, execute};
 pub use exit::Exit;

@@ -39,11 +39,22 @@ pub fn excuse_of_topology(plan: &Plan, evidence: &Evidence) -> Option<String> {
 /// The verdict on a run without a cluster. Every check and every other assumption would only say so again, and bury the
 /// reason.
 fn untested(plan: &Plan, reason: &str) -> Verdict {
+    only(&plan.name, format!("Nothing was tested: {reason}"), assumptions::never_formed())
+}
+
+/// The verdict on evidence that is not what the run left: nobody can stand by a figure of it, so there is none.
+pub fn distrust(scenario: &str, differences: &[String]) -> Verdict {
+    let broken = assumptions::assume("the evidence is what the run left", false, differences.join("; "));
+    only(scenario, broken_in_words(&broken), broken)
+}
+
+/// A reason that stands alone.
+fn only(scenario: &str, because: String, broken: Assumption) -> Verdict {
     Verdict {
-        scenario: plan.name.clone(),
+        scenario: scenario.to_owned(),
         outcome: Outcome::Inconclusive,
-        because: format!("Nothing was tested: {reason}"),
-        assumptions: vec![assumptions::never_formed()],
+        because,
+        assumptions: vec![broken],
         findings: Vec::new(),
         failovers: Vec::new(),
         loads: Vec::new(),

@@ -9,12 +9,14 @@ mod latency_log;
 #[cfg(test)]
 mod partition_tests;
 mod risk;
+mod sound;
 mod summary;
 #[cfg(test)]
 mod tests;
 mod types;
 
 pub use crate::check::{Finding, Outcome, Status};
-pub use judge::{excuse_of_topology, judge};
+pub use judge::{distrust, excuse_of_topology, judge};
 pub use latency_log::latency_log;
+pub use sound::{Unsound, sound};
 pub use types::{Assumption, FailoverReport, LatencySummary, LoadSummary, Phase, PhaseTime, Verdict};

@@ -157,7 +157,7 @@ impl LiveView {
             | What::Unsettled { .. }
             | What::FinalReadStarted
             | What::MachineLag { .. }
-            | What::Ended { .. } => Vec::new(),
+            | What::Ended => Vec::new(),
         }
     }
 
