@@ -178,4 +178,11 @@ fn full_disk() {
     assert!(!ended.stderr.contains("report.json") && !ended.stderr.contains("latency.hlog"), "{ended}");
     let report = fs::read_to_string(copy.path().join("report.json")).expect("the verdict");
     assert!(report.contains(r#""outcome": "pass""#), "{report}");
+    // And right after a run.
+    let mut run = Started::run(&scenario("no_writes_lost"));
+    let directory = run.await_event("node_started");
+    symlink("/dev/full", directory.join("report.html")).expect("a link");
+    fs::create_dir(directory.with_file_name("last_pass")).expect("a directory");
+    let ended = run.end(TURN_BOUND).with(0).says("PASS command/no_writes_lost");
+    ended.complains("report.html (No space left on device").complains("last_pass beside it (");
 }

@@ -97,10 +97,13 @@ impl RunDirectory {
         let path = self.info();
         let is_file = fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.is_file());
         let file = fs::File::open(path).ok().filter(|_| is_file)?;
-        let told: serde_json::Value = serde_json::from_reader(BufReader::new(file.take(LINE_BYTES_MAX))).ok()?;
+        let told: serde_json::Value = serde_json::from_reader(BufReader::new(file.take(INFO_BYTES_MAX))).ok()?;
         told.get(field)?.as_str().map(str::to_owned)
     }
 }
+
+/// No `run.json` is longer: a hundred servers are about 20 kB.
+const INFO_BYTES_MAX: u64 = 1 << 20;
 
 /// No line of evidence is longer: the links of a partition of a hundred nodes are about 1 MB.
 const LINE_BYTES_MAX: u64 = 16 << 20;

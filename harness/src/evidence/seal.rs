@@ -199,7 +199,7 @@ enum Pieces {
 
 const HEAD: u64 = HISTORY_MAGIC.len() as u64;
 const RECORD: u64 = RECORD_BYTES as u64;
-const RECORDS_IN_BLOCK: u64 = 1_024;
+const RECORDS_IN_BLOCK: u64 = 128;
 
 impl Pieces {
     fn of(name: &str) -> Self {

@@ -53,14 +53,14 @@ const fn end_of_record(record: usize) -> usize {
 #[rstest]
 #[case::nothing(&|_: &Path| (), "")]
 #[case::reports_and_notes(&|at: &Path| for file in ["report.html", "topology.txt", "notes"] { fs::write(at.join(file), "x").unwrap(); }, "")]
-#[case::a_bit(&|at: &Path| history(at, |h| h[end_of_record(1_500)] ^= 16), "history.bin: altered between record 1025 and 2048")]
-#[case::a_bit_at_the_end(&|at: &Path| history(at, |h| *h.last_mut().unwrap() ^= 1), "history.bin: altered between record 2049 and 3000")]
+#[case::a_bit(&|at: &Path| history(at, |h| h[end_of_record(1_500)] ^= 16), "history.bin: altered between record 1409 and 1536")]
+#[case::a_bit_at_the_end(&|at: &Path| history(at, |h| *h.last_mut().unwrap() ^= 1), "history.bin: altered between record 2945 and 3000")]
 #[case::the_head(&|at: &Path| history(at, |h| h[7] ^= 2), "history.bin: altered in its head")]
 #[case::whole_blocks_are_left(&|at: &Path| history(at, |h| h.truncate(end_of_record(2_048))), "history.bin: cut after record 2048")]
 #[case::records_are_gone(
     &|at: &Path| history(at, |h| h.truncate(end_of_record(2_100))),
     &format!(
-        "history.bin: cut or altered between record 2049 and 3000, {} of {} bytes are left",
+        "history.bin: cut or altered between record 2049 and 2176, {} of {} bytes are left",
         end_of_record(2_100), end_of_record(3_000)
     )
 )]

@@ -19,7 +19,7 @@ mod sample;
 
 pub use doctor::render_doctor;
 pub use github::{annotations, step_summary};
-pub use html::{report_html, report_html_of_nothing};
+pub use html::{report_html, report_html_without_evidence};
 pub use live::{LiveView, ProgressLines};
 pub use screen::{errors_have_colour, is_watched, output_has_colour, print, print_error, report_to_github};
 pub use snapshot::{SnapshotError, SnapshotStatus, UpdatePolicy, compare_snapshot, topology_snapshot};

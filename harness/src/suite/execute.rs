@@ -59,14 +59,6 @@ pub enum ExecuteError {
     /// The topology could not be compared with its snapshot.
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
-    /// A file beside the runs could not be written.
-    #[error("cannot write {path}: {source}")]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
 }
 
 impl ExecuteError {
@@ -116,9 +108,10 @@ pub fn execute(
         executed.verdict.outcome = Outcome::Inconclusive;
         executed.verdict.because = format!("Cannot tell whether the servers went another way by themselves: {why}.");
     }
-    if executed.is_pass() {
-        keep_only_last_pass(&executed.directory)
-            .map_err(|source| ExecuteError::Write { path: executed.directory.path().to_owned(), source })?;
+    if executed.is_pass()
+        && let Err(error) = keep_only_last_pass(&executed.directory)
+    {
+        tell_unwritten(&executed.directory, &format!("last_pass beside it ({error})"));
     }
     Ok(executed)
 }
@@ -140,7 +133,7 @@ pub(super) fn judge_evidence(
 pub(super) fn distrust(directory: &RunDirectory, differences: &[String]) -> Verdict {
     let scenario = directory.told("scenario").unwrap_or_else(|| directory.path().display().to_string());
     let verdict = verdict::distrust(&scenario, differences);
-    write_reports(directory, &verdict, present::report_html_of_nothing(&verdict), None);
+    write_reports(directory, &verdict, present::report_html_without_evidence(&verdict), None);
     verdict
 }
 
@@ -157,9 +150,13 @@ fn write_reports(directory: &RunDirectory, verdict: &Verdict, page: String, late
     };
     let unwritten: Vec<_> = reports.into_iter().filter_map(write).collect();
     if !unwritten.is_empty() {
-        let directory = directory.path().display();
-        present::print_error(&format!("not written in {directory}: {}; the verdict stands\n", unwritten.join(", ")));
+        tell_unwritten(directory, &unwritten.join(", "));
     }
+}
+
+fn tell_unwritten(directory: &RunDirectory, what: &str) {
+    let directory = directory.path().display();
+    present::print_error(&format!("not written in {directory}: {what}; the verdict stands\n"));
 }
 
 /// Of the runs that passed, only the last one is kept; what failed stays until its owner removes it.

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant as Clock};
 
 use proptest::prelude::*;
 use proptest::sample::Index;
+use rstest::rstest;
 use tempfile::TempDir;
 
 use super::judge_again;
@@ -182,14 +183,48 @@ fn every_difference_is_in_the_verdict_and_in_its_reports() {
     fs::write(directory.path().join("history.bin"), "").unwrap();
     let verdict = judge(directory.path()).unwrap();
     assert_eq!((verdict.outcome, verdict.scenario.as_str()), (Outcome::Inconclusive, "tests/story"));
+    assert_eq!(verdict.because, "The evidence is not what the run left: history.bin: cut after record 0, and 2 more.");
     assert!(verdict.findings.is_empty() && verdict.loads.is_empty(), "{verdict:?}");
     for report in ["report.json", "report.html"] {
         let report = fs::read_to_string(directory.path().join(report)).unwrap();
         for part in ["history.bin: cut after record 0", "nodes/A/redis.conf: missing", "nodes/A/redis.log: missing"] {
-            assert!(verdict.because.contains(part) && report.contains(part), "{part} is missing: {report}");
+            let told = &verdict.assumptions[0].detail;
+            assert!(told.contains(part) && report.contains(part), "{part} is missing in {told} and {report}");
         }
         assert!(!report.to_lowercase().contains("pass<"), "{report}");
     }
+}
+
+fn edit(file: &Path, from: &str, to: &str) {
+    let text = fs::read_to_string(file).unwrap();
+    assert!(text.contains(from), "{text}");
+    fs::write(file, text.replacen(from, to, 1)).unwrap();
+}
+
+/// A byte of the history: the format stands at 7, the end of the first operation from 40 on.
+fn history(at: &Path, byte: usize, value: u8) {
+    let mut bytes = fs::read(at.join("history.bin")).unwrap();
+    bytes[byte] = value;
+    fs::write(at.join("history.bin"), bytes).unwrap();
+}
+
+#[rstest]
+#[case::another_format(&|at: &Path| history(at, 7, 99), "the history is of format 99, this version reads format ")]
+#[case::endless_operation(&|at: &Path| history(at, 47, 200), "history.bin: record 1: no run of this scenario records this")]
+#[case::endless_line(
+    &|at: &Path| fs::write(at.join("events.jsonl"), vec![b'['; 17 << 20]).unwrap(),
+    "line 1 is longer than any of a run"
+)]
+#[case::another_version(
+    &|at: &Path| { edit(&at.join("run.json"), "0.1.0", "0.0.1"); edit(&at.join("scenario.ron"), "about", "abuot"); },
+    "note: redis-harness 0.0.1 made this run; this is "
+)]
+fn what_was_sealed_anew_is_refused_with_its_place(#[case] change: &dyn Fn(&Path), #[case] expected: &str) {
+    let directory = run();
+    change(directory.path());
+    seal(&RunDirectory::new(directory.path())).unwrap();
+    let refusal = judge(directory.path()).unwrap_err();
+    assert!(refusal.contains(expected), "{refusal}");
 }
 
 proptest! {

@@ -44,8 +44,13 @@ fn untested(plan: &Plan, reason: &str) -> Verdict {
 
 /// The verdict on evidence that is not what the run left: nobody can stand by a figure of it, so there is none.
 pub fn distrust(scenario: &str, differences: &[String]) -> Verdict {
+    let others = match differences.len() {
+        0 | 1 => String::new(),
+        all => format!(", and {} more", all - 1),
+    };
+    let first = differences.first().map_or("nobody knows how", String::as_str);
     let broken = assumptions::assume("the evidence is what the run left", false, differences.join("; "));
-    only(scenario, broken_in_words(&broken), broken)
+    only(scenario, format!("The evidence is not what the run left: {first}{others}."), broken)
 }
 
 /// A reason that stands alone.

@@ -31,7 +31,7 @@ pub fn report_html(plan: &Plan, evidence: &Evidence, verdict: &Verdict) -> Strin
 }
 
 /// The report where nothing but the verdict can be shown.
-pub fn report_html_of_nothing(verdict: &Verdict) -> String {
+pub fn report_html_without_evidence(verdict: &Verdict) -> String {
     page(verdict, &html! { (headline(verdict, "")) (assumptions(verdict)) })
 }
 
