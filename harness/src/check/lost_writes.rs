@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::case::Case;
 use super::finding::{self, Finding, Status};
+use super::risk;
 use super::takedown::{Blow, Takedown};
 use crate::evidence::{Operation, OperationKind, Outcome, Value};
 
@@ -53,18 +54,28 @@ impl LostWrites {
         if tally.acknowledged == 0 && tally.phantoms.is_empty() {
             return Finding::nothing(&self, limit, "no write was acknowledged");
         }
+        let risk = risk::of(case);
+        let is_safe = tally.lost == 0 && risk.as_ref().is_some_and(|risk| !risk.arose);
         let status = match () {
             () if !tally.phantoms.is_empty() || tally.lost > self.max => Status::Fail,
             () if tally.lost < self.min || tally.unread_keys > 0 || tally.lost + tally.possibly_lost > self.max => {
                 Status::Inconclusive
             }
+            // Whatever was lost was at risk.
+            () if is_safe => Status::Inconclusive,
             () => Status::Pass,
         };
+        let (doubt, overwritten) = (self.doubt(&tally), overwritten(case, &tally));
+        let risk = risk.map(|risk| risk.text).unwrap_or_default();
         Finding {
             status,
             measured: tally.measured(),
             samples: tally.acknowledged,
-            note: finding::note([self.doubt(&tally), tally.note(), overwritten(case, &tally)]),
+            note: finding::note(if is_safe {
+                [doubt, risk, tally.note(), overwritten]
+            } else {
+                [doubt, tally.note(), risk, overwritten]
+            }),
             ..Finding::nothing(&self, limit, "")
         }
     }

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ErrorKind, LogRecord, NetworkChange};
+use super::{ErrorKind, LogRecord, MachineSample, NetworkChange};
 use crate::vocab::{Address, Instant, NodeName};
 
 /// One line of `events.jsonl`.
@@ -60,6 +60,13 @@ pub enum What {
         step: usize,
         /// What was waited for, and the last state seen.
         last_state: String,
+    },
+    /// What was missed was met after all, within as much more time as the machine may have taken.
+    UntilMetLate {
+        /// The step's position in the timeline, from 0.
+        step: usize,
+        /// How long after its bound.
+        late_nanos: u64,
     },
     /// A fault (or its opposite, a heal) was applied to a node.
     Fault {
@@ -119,11 +126,8 @@ pub enum What {
         /// How many could not be read within the bound.
         unreadable: u64,
     },
-    /// The harness' own timer was late: how late at most since the last such event.
-    MachineLag {
-        /// The largest lateness in milliseconds.
-        lag_ms_max: f64,
-    },
+    /// What the machine took since the last such event.
+    Machine(MachineSample),
     /// The run could not go on; what follows is cleaning up.
     Aborted {
         /// Why.

@@ -6,6 +6,7 @@ mod event;
 mod history;
 mod journal;
 mod log_event;
+mod machine;
 mod network;
 mod run_directory;
 mod run_info;
@@ -20,6 +21,7 @@ pub use history::{
 };
 pub use journal::{Clock, Journal, Recorder};
 pub use log_event::{LogEvent, LogRecord, LoggedInstant};
+pub use machine::{MachineSample, Waits};
 pub use network::{LinkChange, NetworkChange, Reach};
 pub use run_directory::{Evidence, EvidenceError, RunDirectory};
 pub use run_info::{RunInfo, ServerInfo};

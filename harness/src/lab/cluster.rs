@@ -20,7 +20,7 @@ use super::disturb::Disturbances;
 use super::error::file;
 use super::network::{self, Host};
 use super::node::{Node, Statuses};
-use super::{ClientHost, ClientSpec, LabError, NodeSpec, ServerBinary, join};
+use super::{ClientHost, ClientSpec, LabError, NodeSpec, ServerBinary, WaitReader, join};
 use crate::evidence::{Clock, ExitCause, Journal, NodeStatus, RunDirectory, ServerInfo};
 use crate::vocab::{HostName, Instant, NodeName, Size};
 
@@ -146,6 +146,11 @@ impl Lab {
     /// Where the lab could not mount a /proc of its own (in containers), all states but `T` read `R`.
     pub fn process_state(&self, node: &NodeName) -> Option<char> {
         self.nodes.get(node)?.process_state()
+    }
+
+    /// Reads how long the servers and this process waited for a processor.
+    pub fn wait_reader(&self) -> WaitReader {
+        WaitReader::new(self.nodes().cloned().collect())
     }
 
     /// What the lab knows of every node's process, as it changes.

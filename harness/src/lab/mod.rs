@@ -25,6 +25,7 @@ mod spec;
 mod stage;
 mod tun_probe;
 mod user;
+mod waits;
 
 pub use audit::audit;
 pub use client_host::ClientHost;
@@ -41,3 +42,4 @@ pub use server::{Product, SERVER_VARIABLE, ServerBinary, ServerError, ServerVers
 pub use shaping::{LinkCounters, SHAPING_DEVICE, SHAPING_TABLE, Shaper, ShapingError};
 pub use spec::{ClientSpec, NodeSpec};
 pub use stage::cancelled;
+pub use waits::WaitReader;

@@ -222,6 +222,15 @@ impl Node {
         waited.map_err(|_| LabError::StillRunning { node: self.spec.name.clone(), within })
     }
 
+    /// The id of its process, if one runs.
+    pub(super) fn pid(&self) -> Option<u32> {
+        let process = self.process();
+        process
+            .as_ref()
+            .filter(|process| process.ended.borrow().is_none())
+            .and_then(|process| process.pid.as_raw().try_into().ok())
+    }
+
     pub(super) fn process_state(&self) -> Option<char> {
         let process = self.process();
         let alive = process.as_ref().filter(|process| process.ended.borrow().is_none());

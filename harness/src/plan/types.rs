@@ -107,7 +107,8 @@ impl Plan {
     pub fn longest_run(&self) -> Duration {
         let steps = self.steps.iter().map(|planned| match &planned.step {
             Step::Run { r#for } => r#for.0,
-            Step::Until { within, .. } => within.0,
+            // One that is missed may be watched for as long again.
+            Step::Until { within, .. } => within.0.saturating_mul(2),
             _ => Duration::from_secs(45),
         });
         let deadlines = self.loads.iter().map(|load| load.client.deadline.0).max().unwrap_or_default();

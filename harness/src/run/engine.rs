@@ -6,8 +6,9 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::condition::{unmet, wait_for};
+use super::inside::Request;
+use super::machine::MachineWatch;
 use super::network;
-use super::starvation::StarvationWatch;
 use super::timeline::{Stage, StepEnd};
 use crate::evidence::{
     Clock, FaultKind, HistoryWriter, Journal, NodeStatus, RunDirectory, RunInfo, ServerInfo, Settlement, What,
@@ -53,12 +54,12 @@ impl<E: std::error::Error> From<E> for Abort {
 /// Runs the plan. What happened, and what went wrong, is in the journal.
 pub(crate) async fn run(
     plan: &Plan,
-    path: &str,
+    request: &Request,
     directory: &RunDirectory,
     journal: &Journal,
     cancel: watch::Receiver<bool>,
 ) {
-    if let Err(Abort(reason)) = attempt(plan, path, directory, journal, cancel).await {
+    if let Err(Abort(reason)) = attempt(plan, request, directory, journal, cancel).await {
         journal.record(What::Aborted { reason });
     }
     journal.record(What::Ended);
@@ -66,16 +67,16 @@ pub(crate) async fn run(
 
 async fn attempt(
     plan: &Plan,
-    path: &str,
+    request: &Request,
     directory: &RunDirectory,
     journal: &Journal,
     cancel: watch::Receiver<bool>,
 ) -> Result<(), Abort> {
     // A run that fails early can be judged, too: its files are there from the start.
-    write_info(plan, path, directory, journal.clock(), Vec::new())?;
+    write_info(plan, request, directory, journal.clock(), Vec::new())?;
     HistoryWriter::new(std::fs::File::create(directory.history())?)?;
     let lab = Lab::raise(&plan.nodes, &plan.clients, plan.storage, plan.seed, directory, journal.clone()).await?;
-    write_info(plan, path, directory, journal.clock(), lab.server_info())?;
+    write_info(plan, request, directory, journal.clock(), lab.server_info())?;
     let observer = Observer::start(
         observed(plan, directory),
         lab.status(),
@@ -105,9 +106,9 @@ async fn with_cluster(
         }
     }
     journal.record(What::Formed);
-    let starvation = StarvationWatch::start(journal.clone())?;
+    let machine = MachineWatch::start(journal.clone(), lab.wait_reader())?;
     let loads = RunningLoads::start(tasks(plan, lab)?, journal.clone(), directory.history())?;
-    let mut stage = Stage::new(plan, lab, observer.sight(), &loads, journal);
+    let mut stage = Stage::new(plan, lab, observer.sight(), &loads, journal, &machine);
     let end = tokio::select! {
         end = stage.walk() => end,
         () = cancelled(&mut cancel) => StepEnd::Interrupted,
@@ -119,7 +120,6 @@ async fn with_cluster(
         return Ok(());
     }
     let done = loads.stop().await?;
-    drop(starvation);
     if let StepEnd::Aborted(abort) = end {
         return Err(abort);
     }
@@ -229,7 +229,7 @@ fn tasks(plan: &Plan, lab: &Lab) -> Result<Vec<LoadTask>, Abort> {
 
 fn write_info(
     plan: &Plan,
-    path: &str,
+    request: &Request,
     directory: &RunDirectory,
     clock: Clock,
     servers: Vec<ServerInfo>,
@@ -237,11 +237,12 @@ fn write_info(
     let info = RunInfo {
         harness_version: env!("CARGO_PKG_VERSION").to_owned(),
         scenario: plan.name.clone(),
-        scenario_path: path.to_owned(),
+        scenario_path: request.path.clone(),
         seed: plan.seed,
         started_unix_us: clock.started_unix_us(),
         kernel: nix::sys::utsname::uname()?.release().to_string_lossy().into_owned(),
         processors: std::thread::available_parallelism()?.get(),
+        alone: request.alone,
         servers,
     };
     let text = serde_json::to_string_pretty(&info)?;

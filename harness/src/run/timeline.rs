@@ -10,6 +10,7 @@ use tokio::sync::watch;
 
 use super::condition::{unmet, wait_for};
 use super::engine::Abort;
+use super::machine::MachineWatch;
 use super::network;
 use super::selection::{select, select_by_status};
 use crate::evidence::{FaultKind, Journal, Settlement, Topology, What};
@@ -20,7 +21,7 @@ use crate::load::RunningLoads;
 use crate::observe::Sight;
 use crate::plan::Plan;
 use crate::scenario::{Condition, Step};
-use crate::vocab::{Links, NodeName, Target};
+use crate::vocab::{Instant, Links, NodeName, Target};
 
 /// How long a step with a selector waits for a settled topology to choose from.
 const SELECTION_BOUND: Duration = Duration::from_secs(30);
@@ -45,6 +46,7 @@ pub(crate) struct Stage<'a> {
     sight: watch::Receiver<Sight>,
     loads: &'a RunningLoads,
     journal: &'a Journal,
+    machine: &'a MachineWatch,
     random: ChaCha8Rng,
 }
 
@@ -55,8 +57,9 @@ impl<'a> Stage<'a> {
         sight: watch::Receiver<Sight>,
         loads: &'a RunningLoads,
         journal: &'a Journal,
+        machine: &'a MachineWatch,
     ) -> Self {
-        Self { plan, lab, sight, loads, journal, random: ChaCha8Rng::seed_from_u64(plan.seed) }
+        Self { plan, lab, sight, loads, journal, machine, random: ChaCha8Rng::seed_from_u64(plan.seed) }
     }
 
     /// Does every step.
@@ -98,18 +101,23 @@ impl<'a> Stage<'a> {
     }
 
     async fn until(&mut self, index: usize, condition: &Condition, within: Duration) -> StepEnd {
-        let loads = self.loads;
-        let waited = match condition {
+        let (began, lost) = (self.journal.clock().now(), self.machine.lost());
+        let Err(last_state) = self.wait(condition, began, within).await else { return StepEnd::Done };
+        self.journal.record(What::UntilMissed { step: index, last_state });
+        // Was it the machine? Then it is met within as much more time as that may have taken.
+        let (bound, more) = (self.journal.clock().now(), self.machine.lost().saturating_sub(lost).min(within));
+        if self.wait(condition, began, more).await.is_ok() {
+            let late_nanos = self.journal.clock().now().nanos_since(bound);
+            self.journal.record(What::UntilMetLate { step: index, late_nanos });
+        }
+        StepEnd::UntilMissed
+    }
+
+    async fn wait(&mut self, condition: &Condition, since: Instant, within: Duration) -> Result<(), String> {
+        match condition {
             // A load's end changes nothing that the observer sees.
-            Condition::Finished(load) => wait_finished(loads, load, within).await,
-            _ => wait_for(&mut self.sight, self.journal.clock().now(), within, |sight| unmet(condition, sight)).await,
-        };
-        match waited {
-            Ok(()) => StepEnd::Done,
-            Err(last_state) => {
-                self.journal.record(What::UntilMissed { step: index, last_state });
-                StepEnd::UntilMissed
-            }
+            Condition::Finished(load) => wait_finished(self.loads, load, within).await,
+            _ => wait_for(&mut self.sight, since, within, |sight| unmet(condition, sight)).await,
         }
     }
 

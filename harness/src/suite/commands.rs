@@ -10,7 +10,7 @@ use super::execute::{ExecuteError, Executed, Settings, distrust, execute, judge_
 use super::{Exit, Loaded, files};
 use crate::evidence::{Event, Evidence, EvidenceError, RunDirectory};
 use crate::present::{self, LiveView, ProgressLines, UpdatePolicy};
-use crate::run::{Cancel, Sharing, TurnError, take_turn};
+use crate::run::{Cancel, Holder, Sharing, TurnError, take_turn};
 use crate::scenario::Style;
 use crate::verdict::{Outcome, Verdict};
 
@@ -72,8 +72,9 @@ fn run_one(scenario: &Loaded, options: &RunOptions, settings: &Settings, cancel:
         tally.broken += 1;
         return end_of(&error);
     }
-    let waiting = || present::print_error("waiting: another run has the machine, and times would be disturbed\n");
-    let _turn = match take_turn(Sharing::of(&scenario.plan), cancel, waiting) {
+    let sharing = Sharing::of(&scenario.plan);
+    let turn = match take_turn(&scenario.plan.name, sharing, cancel, |holders| present::print_error(&waiting(holders)))
+    {
         Ok(turn) => turn,
         Err(TurnError::Interrupted) => return Exit::Interrupted,
         Err(error) => {
@@ -91,7 +92,7 @@ fn run_one(scenario: &Loaded, options: &RunOptions, settings: &Settings, cancel:
             present::print(&lines);
         }
     };
-    match execute(scenario, settings, cancel, &mut show) {
+    match execute(scenario, settings, &turn, cancel, &mut show) {
         Ok(executed) => {
             tally.add(&executed);
             show_executed(&executed, scenario, colour)
@@ -101,6 +102,17 @@ fn run_one(scenario: &Loaded, options: &RunOptions, settings: &Settings, cancel:
             tally.broken += 1;
             end_of(&error)
         }
+    }
+}
+
+/// Who has the machine, for whoever waits for it.
+fn waiting(holders: &[Holder]) -> String {
+    let who: Vec<_> = holders.iter().map(ToString::to_string).collect();
+    match who.len() {
+        // It has only just begun, or is of a version that does not say so.
+        0 => "waiting: another run has the machine\n".to_owned(),
+        1 => format!("waiting: another run has the machine: {}\n", who[0]),
+        count => format!("waiting: {count} other runs have the machine: {}\n", who.join("; ")),
     }
 }
 

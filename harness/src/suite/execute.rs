@@ -9,7 +9,7 @@ use crate::evidence::{Event, Evidence, EvidenceError, RunDirectory};
 use crate::lab::{self, SandboxError};
 use crate::plan::Plan;
 use crate::present::{self, SnapshotError, SnapshotStatus, UpdatePolicy};
-use crate::run::{Cancel, Launch, RunError, launch};
+use crate::run::{Cancel, Launch, RunError, Turn, launch};
 use crate::verdict::{self, Outcome, Unsound, Verdict};
 
 /// Where things go.
@@ -80,11 +80,12 @@ pub(super) fn require(plan: &Plan) -> Result<(), ExecuteError> {
 pub fn execute(
     loaded: &Loaded,
     settings: &Settings,
+    turn: &Turn,
     cancel: &Cancel,
     on_event: &mut dyn FnMut(&Event),
 ) -> Result<Executed, ExecuteError> {
     let Loaded { path, text, plan } = loaded;
-    let directory = launch(Launch { plan, path, text, out: &settings.out }, cancel, on_event)?;
+    let directory = launch(Launch { plan, path, text, out: &settings.out, turn }, cancel, on_event)?;
     let evidence = match Evidence::read(&directory) {
         Err(EvidenceError::Altered { differences }) => {
             let verdict = distrust(&directory, &differences);

@@ -107,11 +107,12 @@ fn incapacity(plan: &Plan) -> Option<String> {
 }
 
 fn attempt(loaded: &Loaded, watch: bool) -> Result<(), Failed> {
-    let _turn = take_turn(Sharing::of(&loaded.plan), &Cancel::default(), || {}).map_err(|error| error.to_string())?;
+    let (plan, cancel) = (&loaded.plan, Cancel::default());
+    let turn = take_turn(&plan.name, Sharing::of(plan), &cancel, |_| {}).map_err(|error| error.to_string())?;
     let update = UpdatePolicy::from_environment(false).map_err(|error| error.to_string())?;
     let settings = Settings { out: out_directory(&loaded.path), update };
     let mut view = LiveView::new(&loaded.plan, ProgressLines::Trouble, false);
-    let executed = execute(loaded, &settings, &Cancel::default(), &mut |event| {
+    let executed = execute(loaded, &settings, &turn, &cancel, &mut |event| {
         if watch {
             present::print(&view.show(event));
         }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::types::Assumption;
-use super::{driver, implicit, risk};
-use crate::check::{Case, Slo, finding};
+use super::{driver, implicit};
+use crate::check::{Case, finding};
 use crate::evidence::{ErrorKind, LinkChange, NetworkChange, What};
 use crate::load::{Load, Pace};
 use crate::scenario::Step;
@@ -26,10 +26,6 @@ pub(super) fn all(case: &Case<'_>) -> Vec<Assumption> {
     let mut assumptions = vec![complete, healthy_at_start(case)];
     assumptions.extend(case.plan.loads.iter().enumerate().map(|(index, load)| load_ran(case, index, load)));
     assumptions.extend([faults_happened(case), timeline_done(case)]);
-    let about_writes = |slo: &Slo| matches!(slo, Slo::LostWrites(_) | Slo::Failover(_));
-    if case.plan.slos.iter().any(|planned| about_writes(&planned.slo)) && !case.takedowns.is_empty() {
-        assumptions.push(risk::writes_in_flight(case));
-    }
     // A run that broke off has no end at which it could have settled.
     if carried_through {
         assumptions.push(settled_for_final_read(case));
@@ -239,12 +235,11 @@ fn unproved_healing(what: &What) -> Option<String> {
 /// the checks that were missed and are not blamed on the servers.
 pub(super) fn machine_kept_up(case: &Case<'_>, excused: &[String]) -> Assumption {
     let assumed = "the machine spoiled no timing";
-    let late = |nanos| format!("the harness' own timers were up to {} late", finding::time(nanos));
-    match case.lags.worst_in(case.windows.whole) {
-        Some(nanos) if !excused.is_empty() => {
-            assume(assumed, false, format!("{}, which may be why this was missed: {}", late(nanos), excused.join(", ")))
-        }
-        Some(nanos) => assume(assumed, true, late(nanos)),
-        None => assume(assumed, true, "no lateness was noted"),
-    }
+    let why = if excused.is_empty() {
+        String::new()
+    } else {
+        format!("it may be why this was missed: {}", excused.join(", "))
+    };
+    let figures = case.machine.figures(case.windows.whole);
+    assume(assumed, excused.is_empty(), finding::note([figures, why, case.machine.wall_clock().unwrap_or_default()]))
 }

@@ -90,11 +90,8 @@ pub(super) fn every_until_was_met(case: &Case<'_>) -> Option<Finding> {
     })
 }
 
-/// The share of its bound that the machine must have lost for a missed `Until` to be excused: 100 ms in each second.
-const LOST_MIN: f64 = 0.1;
-
-/// Why a missed `Until` is not blamed on the servers, if it is not. How much too long it would have taken is not known, so
-/// the measure is how much of its bound the machine lost.
+/// Why a missed `Until` is not blamed on the servers, if it is not: it was met after its bound, by no more than the machine may
+/// have taken before. The run watches on for that long; what is not met by then is the servers' doing.
 pub(super) fn excuse_of_until(case: &Case<'_>) -> Option<String> {
     let events = &case.evidence.events;
     let (missed, end) = events.iter().find_map(|event| match event.what {
@@ -104,9 +101,11 @@ pub(super) fn excuse_of_until(case: &Case<'_>) -> Option<String> {
     let began = |what: &What| matches!(what, What::StepStarted { step, .. } if *step == missed);
     let start = events.iter().find(|event| began(&event.what))?.at;
     let waited = Window { start, end };
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a tenth of a time")]
-    let least = (waited.nanos() as f64 * LOST_MIN) as u64;
-    case.lags.explain(waited, least)
+    let late = events.iter().find_map(|event| match event.what {
+        What::UntilMetLate { step, late_nanos } if step == missed => Some(late_nanos),
+        _ => None,
+    })?;
+    case.machine.explain_sight(waited, late)
 }
 
 /// Whether a step of the timeline is done.

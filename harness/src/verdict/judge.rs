@@ -33,7 +33,7 @@ pub fn judge(plan: &Plan, evidence: &Evidence) -> Verdict {
 /// they may have taken each other for dead. None if it is theirs.
 pub fn excuse_of_topology(plan: &Plan, evidence: &Evidence) -> Option<String> {
     let case = Case::new(plan, evidence);
-    case.lags.stalled(case.windows.whole, plan.node_timeout_ms())
+    case.machine.stalled(case.windows.whole, plan.node_timeout_ms())
 }
 
 /// The verdict on a run without a cluster. Every check and every other assumption would only say so again, and bury the

@@ -14,12 +14,12 @@ use self::load::LoadLines;
 use self::log::LogLines;
 use super::paint::{BAD, BOLD, DIM, DOUBT, GOOD, NEWS, PLAIN, Paint};
 use super::words::{count, millis};
-use crate::evidence::{Event, ExitCause, FaultKind, LinkChange, NetworkChange, What};
+use crate::evidence::{Event, ExitCause, FaultKind, LinkChange, MachineSample, NetworkChange, Waits, What};
 use crate::plan::Plan;
 use crate::vocab::{Instant, NodeName};
 
-/// A timer that is late by less than this is no news.
-const LAG_MS_SHOWN: f64 = 20.0;
+/// A machine that took less than this in a tenth of a second is no news.
+const TOOK_MS_SHOWN: f64 = 20.0;
 
 /// When the loads' regular reports are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +42,7 @@ pub struct LiveView {
     last_fault: Option<Instant>,
     /// Steps that wait for something: when they began.
     waiting: BTreeMap<usize, Instant>,
-    lag_ms_max: f64,
+    took_ms_max: f64,
     log: LogLines,
     load: LoadLines,
 }
@@ -80,7 +80,7 @@ impl LiveView {
             first_start: None,
             last_fault: None,
             waiting: BTreeMap::new(),
-            lag_ms_max: LAG_MS_SHOWN,
+            took_ms_max: TOOK_MS_SHOWN,
             log: LogLines::default(),
             load: LoadLines::new(progress),
         }
@@ -138,10 +138,10 @@ impl LiveView {
                 let text = format!("final read: {} keys, {} unreadable", count(*keys), count(*unreadable));
                 vec![Line::new(at, "", style, text)]
             }
-            What::MachineLag { lag_ms_max } if *lag_ms_max > self.lag_ms_max => {
-                self.lag_ms_max = *lag_ms_max;
-                let text = format!("the machine is busy: the harness' own timer was {} late", millis(*lag_ms_max));
-                vec![Line::new(at, "", DOUBT, text)]
+            What::Machine(sample) => self.machine(at, sample).into_iter().collect(),
+            What::UntilMetLate { step, late_nanos } => {
+                let text = format!("met {} too late", millis(*late_nanos as f64 / 1e6));
+                vec![Line::new(at, &step_name(step + 1, self.steps), DOUBT, text)]
             }
             What::Aborted { reason } => {
                 // The verdict tells the rest of it, such as a server's log.
@@ -152,13 +152,24 @@ impl LiveView {
             What::LoadStarted { .. } | What::Progress(_) | What::SlowOperation { .. } | What::LoadEnded { .. } => {
                 self.load.lines(event)
             }
-            What::Log(_)
-            | What::Settled
-            | What::Unsettled { .. }
-            | What::FinalReadStarted
-            | What::MachineLag { .. }
-            | What::Ended => Vec::new(),
+            What::Log(_) | What::Settled | What::Unsettled { .. } | What::FinalReadStarted | What::Ended => Vec::new(),
         }
+    }
+
+    /// A sample that is worse than all before it.
+    fn machine(&mut self, at: Instant, sample: &MachineSample) -> Option<Line> {
+        let (took_ms, late_ms) = (sample.operation_delay_nanos() as f64 / 1e6, sample.timer_late_nanos as f64 / 1e6);
+        if took_ms <= self.took_ms_max {
+            return None;
+        }
+        self.took_ms_max = took_ms;
+        let longest =
+            sample.waits.as_ref().and_then(Waits::longest).filter(|(_, nanos)| *nanos > sample.timer_late_nanos);
+        let why = match longest {
+            Some((node, nanos)) => format!("{node} waited {} for a processor", millis(nanos as f64 / 1e6)),
+            None => format!("the harness' own timer was {} late", millis(late_ms)),
+        };
+        Some(Line::new(at, "", DOUBT, format!("the machine is busy: {why}")))
     }
 
     fn started(&mut self, at: Instant, node: &NodeName) -> Vec<Line> {

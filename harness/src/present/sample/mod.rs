@@ -254,6 +254,7 @@ impl Story {
             seed: 1,
             started_unix_us: 1_735_732_800_000_000,
             kernel: "6.18.0".to_owned(),
+            alone: true,
             processors: 2,
             servers: servers.collect(),
         };
