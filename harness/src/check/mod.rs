@@ -9,6 +9,8 @@ pub(crate) mod finding;
 mod latency;
 mod lost_writes;
 pub(crate) mod machine;
+#[cfg(test)]
+mod machine_tests;
 mod minority_writes;
 #[cfg(test)]
 mod partition_tests;
@@ -16,6 +18,8 @@ mod promotions;
 pub(crate) mod reach;
 mod risk;
 mod sample_size;
+#[cfg(test)]
+mod sample_size_tests;
 pub(crate) mod samples;
 pub(crate) mod schedule;
 pub(crate) mod takedown;

@@ -1,10 +1,8 @@
 use rstest::rstest;
 
-use super::testing::{LOAD_STARTS, Story, late, ms, nanos, waited};
+use super::testing::{LOAD_STARTS, Story, ms};
 use super::*;
-use crate::evidence::{
-    FaultKind, LogEvent, MachineSample, Operation, OperationKind, Outcome as Ended, TopologyRecord, What,
-};
+use crate::evidence::{FaultKind, LogEvent, Operation, OperationKind, Outcome as Ended, TopologyRecord, What};
 use crate::load::op::SetThenGet;
 use crate::load::{Op, Pace};
 use crate::vocab::{Instant, Percent};
@@ -308,85 +306,6 @@ fn error_rate(#[case] errors: u64, #[case] max: f64, #[case] status: Status) {
     assert_eq!((finding.status, finding.samples), (status, 1_000), "{finding:?}");
 }
 
-/// So few operations, so many of which fail; what of `error rate <= max`.
-#[rstest]
-#[case::five_say_nothing(5, 0, 1.0, Status::Inconclusive)]
-#[case::nearly_enough(299, 0, 0.0, Status::Inconclusive)]
-#[case::enough(300, 0, 0.0, Status::Pass)]
-#[case::a_loose_limit_needs_fewer(30, 1, 10.0, Status::Pass)]
-#[case::one_failed_that_must_never(5, 1, 0.0, Status::Fail)]
-#[case::all_failed(5, 5, 1.0, Status::Fail)]
-#[case::one_of_a_hundred_is_no_proof(50, 1, 1.0, Status::Inconclusive)]
-fn a_share_needs_samples(#[case] operations: u64, #[case] errors: u64, #[case] max: f64, #[case] status: Status) {
-    let mut story = Story::formed();
-    for at in LOAD_STARTS..LOAD_STARTS + operations {
-        let fails = at < LOAD_STARTS + errors;
-        story.write(at, 1, |write| write.outcome = if fails { Ended::Fail } else { Ended::Ok });
-    }
-    story.end(2_000);
-    let finding = story.judge(Slo::ErrorRate(ErrorRate { max: percent(max), during: During::Whole }));
-    assert_eq!(finding.status, status, "{finding:?}");
-    assert_eq!(finding.note.contains("operations are needed"), status == Status::Inconclusive, "{}", finding.note);
-}
-
-/// So many operations in a second; what of `throughput >= min`.
-#[rstest]
-#[case::too_few(99, 50.0, Status::Inconclusive)]
-#[case::enough(100, 50.0, Status::Pass)]
-#[case::far_too_slow(10, 50.0, Status::Fail)]
-#[case::slow_by_chance(45, 50.0, Status::Inconclusive)]
-fn a_rate_needs_samples(#[case] operations: u64, #[case] min: f64, #[case] status: Status) {
-    let mut story = Story::formed();
-    for at in 0..operations {
-        story.write(LOAD_STARTS + at * 1_000 / operations, 1, |_| {});
-    }
-    story.end(2_000);
-    let finding = story.judge(Slo::Throughput(Throughput { min, during: During::Whole }));
-    assert_eq!(finding.status, status, "{finding:?}");
-}
-
-/// 2,000 operations, one each 5 ms, and those that `slow` adds: when they were meant to start and how long they took, in
-/// milliseconds. What the machine took in the tenth of a second that ends then; whether that excuses `p99 whole <= 10 ms`.
-#[rstest]
-#[case::servers_waited(&stall(30, 240.0), &|_| waited(60.0, &[("A", 90.0), ("B", 50.0)]), true)]
-#[case::one_server_waited_long(&stall(30, 240.0), &|end| waited(0.2, &[("A", if end == 5_300 { 235.0 } else { 0.3 })]), true)]
-#[case::stalled_on_an_idle_machine(&stall(30, 240.0), &|_| waited(0.2, &[("A", 0.3)]), false)]
-#[case::servers_waited_too_little(&stall(30, 240.0), &|_| waited(10.0, &[("A", 20.0)]), false)]
-#[case::others_waited_not_ours(&stall(30, 240.0), &|_| MachineSample { pressure_nanos: Some(100_000_000), ..waited(0.2, &[]) }, false)]
-#[case::nobody_knows_who_waited(&stall(30, 240.0), &|_| MachineSample { pressure_nanos: Some(80_000_000), ..late(0.1) }, true)]
-#[case::a_hypervisor_stole_it(&stall(30, 240.0), &|_| MachineSample { stolen_nanos: 80_000_000, ..waited(0.2, &[]) }, true)]
-#[case::few_samples_and_one_late_timer(&stall(25, 12.795), &|end| late(if end == 5_100 { 13.366 } else { 0.1 }), true)]
-#[case::few_samples_and_a_timer_late_elsewhere(&stall(25, 12.795), &|end| late(if end == 7_000 { 13.366 } else { 0.1 }), false)]
-#[case::slow_servers_and_ordinary_noise(&slow(12.0), &|_| waited(1.0, &[("A", 1.5)]), false)]
-#[case::slow_because_they_waited(&slow(12.0), &|_| waited(5.0, &[("A", 30.0)]), true)]
-fn a_missed_quantile_is_excused_by_what_the_machine_took(
-    #[case] slow: &[(u64, f64)],
-    #[case] took: &dyn Fn(u64) -> MachineSample,
-    #[case] excused: bool,
-) {
-    let mut story = Story::formed();
-    let quick = (LOAD_STARTS..LOAD_STARTS + 10_000).step_by(5).map(|at| (at, 1.0));
-    for (at, took_ms) in quick.chain(slow.iter().copied()) {
-        story.write(at, 1, |write| write.ended = Instant::from_millis(at).plus_nanos(nanos(took_ms)));
-    }
-    story.end(12_000);
-    story.machine(12_000, took);
-    let slo = Slo::Latency(Latency { quantile: percent(99.0), max: ms(10), during: During::Whole });
-    assert_eq!(story.judge(slo).status, Status::Fail);
-    let excuse = slo.excuse(&story.case());
-    assert_eq!(excuse.is_some(), excused, "{excuse:?}");
-}
-
-/// So many operations that are meant to start within some milliseconds from 5 s on and all take as long.
-fn stall(count: u64, took_ms: f64) -> Vec<(u64, f64)> {
-    (0..count).map(|index| (5_000 + index / 3, took_ms)).collect()
-}
-
-/// One operation after the other that takes as long, all the time.
-fn slow(took_ms: f64) -> Vec<(u64, f64)> {
-    (LOAD_STARTS..LOAD_STARTS + 10_000).step_by(15).map(|at| (at, took_ms)).collect()
-}
-
 /// Who wrote to the slots of A, which was killed at 3 s and replaced after 2 s: from, to, whether it ended ok. `failover <= 3s`.
 #[rstest]
 #[case::nobody_asked(&[(8_000, 8_001, true)], Status::Inconclusive, "A1 was promoted after 1.97 s and nobody wrote to A's slots")]
@@ -407,36 +326,6 @@ fn a_failover_is_measured_by_who_asks(#[case] writes: &[(u64, u64, bool)], #[cas
     let finding = story.judge(Slo::Failover(Failover { max: ms(3_000) }));
     assert_eq!(finding.status, status, "{}", finding.note);
     assert!(finding.note.starts_with(note), "{}", finding.note);
-}
-
-/// What the machine took in the tenth of a second that ends then. Nobody took over from A, or A1 twice too often; node timeout
-/// 1000 ms.
-#[rstest]
-#[case::none_on_an_idle_machine(Promotions { min: 1, max: 1 }, &|_| waited(0.5, &[("B", 1.0)]), false)]
-#[case::none_on_a_busy_machine(Promotions { min: 1, max: 1 }, &|_| waited(5.0, &[("B", 10.0)]), true)]
-#[case::too_many_on_an_idle_machine(Promotions { min: 0, max: 0 }, &|_| waited(0.5, &[("B", 1.0)]), false)]
-#[case::too_many_on_a_busy_machine(Promotions { min: 0, max: 0 }, &|_| waited(5.0, &[("B", 10.0)]), false)]
-#[case::too_many_after_a_stall(Promotions { min: 0, max: 0 }, &|end| if end == 4_000 { late(520.0) } else { late(0.1) }, true)]
-#[case::too_many_while_a_server_starved(Promotions { min: 0, max: 0 }, &|_| waited(5.0, &[("B", 60.0)]), true)]
-#[case::little_stalls_far_apart(Promotions { min: 0, max: 0 }, &|end| if end % 2_000 == 0 { late(300.0) } else { late(0.1) }, false)]
-fn promotions_are_excused_by_what_the_machine_took(
-    #[case] slo: Promotions,
-    #[case] took: &dyn Fn(u64) -> MachineSample,
-    #[case] excused: bool,
-) {
-    let mut story = Story::formed();
-    story.run(LOAD_STARTS, 9_000);
-    if slo.min > 0 {
-        story.fault(3_000, 0, FaultKind::Kill, "A");
-    } else {
-        story.failover(3_000, 0, 2_000);
-    }
-    story.end(9_000);
-    story.machine(9_000, took);
-    let slo = Slo::Promotions(slo);
-    assert_eq!(story.judge(slo).status, Status::Fail);
-    let excuse = slo.excuse(&story.case());
-    assert_eq!(excuse.is_some(), excused, "{excuse:?}");
 }
 
 /// Operations on A's slots as (intended, ended, ok); the other shards have one each.
