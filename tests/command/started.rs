@@ -95,8 +95,14 @@ impl Started {
 
     /// `redis-harness run` of the scenario, with its run directory in the directory of its own.
     pub(super) fn run(scenario: &Path) -> Self {
+        Self::run_by(scenario, None)
+    }
+
+    /// The same, with this server where the scenario names none.
+    pub(super) fn run_by(scenario: &Path, server: Option<&Path>) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let mut command = command(&["run"]);
+        command.envs(server.map(|server| ("REDIS_SERVER", server)));
         command.arg(scenario).arg("--out").arg(directory.path().join("out"));
         Self::in_directory(command, directory)
     }

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::vocab::{Instant, NodeName, Role, SLOT_COUNT, SlotSet};
+use crate::vocab::{Instant, NodeName, Role, SLOT_COUNT, Slot, SlotSet};
 
 /// One line of `topology.jsonl`: a node's view changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -147,6 +147,31 @@ impl Topology {
     pub fn is_covered(&self) -> bool {
         let live: usize = self.nodes.values().filter(|place| !place.failed).map(|place| place.slots.len()).sum();
         live == usize::from(SLOT_COUNT)
+    }
+
+    /// Whether somebody serves this slot.
+    pub fn serves(&self, slot: Slot) -> bool {
+        self.state == ClusterState::Ok && self.nodes.values().any(|place| !place.failed && place.slots.contains(slot))
+    }
+
+    /// Why not every slot is served; none if each is.
+    pub fn outage(&self) -> Option<String> {
+        let dead = self.nodes.iter().filter(|(_, place)| place.failed && !place.slots.is_empty());
+        let dead: Vec<_> = dead.map(|(node, _)| node.as_str()).collect();
+        let unserved = match &dead[..] {
+            [] if self.is_covered() => None,
+            [] => Some("nobody owns some of the slots".to_owned()),
+            dead => Some(format!("nobody serves {}'s slots", dead.join("'s and "))),
+        };
+        match (self.state, unserved) {
+            (ClusterState::Ok, unserved) => unserved,
+            (ClusterState::Fail, _) if !self.has_quorum() => {
+                Some("the cluster is down: no majority of its masters runs".to_owned())
+            }
+            (ClusterState::Fail, unserved) => {
+                Some(["the cluster is down".to_owned()].into_iter().chain(unserved).collect::<Vec<_>>().join(": "))
+            }
+        }
     }
 
     /// Whether a majority of the slot-owning masters is not failed.

@@ -8,9 +8,6 @@ use crate::load::Load;
 use crate::scenario::{Partition, Shaping, Step};
 use crate::vocab::{HostName, NodeName, Size};
 
-/// `cluster-node-timeout` where nothing else is configured.
-const NODE_TIMEOUT_DEFAULT_MS: u64 = 15_000;
-
 /// A scenario without a semantic error. Making one starts nothing and asks nothing of the machine.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
@@ -92,14 +89,9 @@ impl Plan {
     }
 
     /// The longest `cluster-node-timeout` of any node in milliseconds: the slowest to suspect decides how long the
-    /// cluster takes. 15000 is the servers' default.
+    /// cluster takes.
     pub fn node_timeout_ms(&self) -> u64 {
-        let timeout = |node: &NodeSpec| node.config.get("cluster-node-timeout").and_then(|text| text.parse().ok());
-        self.nodes
-            .iter()
-            .map(|node| timeout(node).unwrap_or(NODE_TIMEOUT_DEFAULT_MS))
-            .max()
-            .unwrap_or(NODE_TIMEOUT_DEFAULT_MS)
+        self.nodes.iter().map(NodeSpec::node_timeout_ms).max().unwrap_or_default()
     }
 }
 

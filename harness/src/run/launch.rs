@@ -138,14 +138,16 @@ fn create_directory(launch: Launch<'_>) -> Result<RunDirectory, RunError> {
 
 /// More than all the bounds inside the lab together; whoever takes longer hangs.
 fn bound(plan: &Plan) -> Duration {
-    let steps = plan.steps.iter().map(|planned| match &planned.step {
+    let demanded = |step| plan.demand(step).map_or(Duration::ZERO, |demand| demand.within);
+    let steps = plan.steps.iter().enumerate().map(|(index, planned)| match &planned.step {
         Step::Run { r#for } => r#for.0,
         Step::Until { within, .. } => within.0,
-        _ => Duration::from_secs(45),
+        _ => demanded(index).saturating_add(Duration::from_secs(45)),
     });
     let deadlines = plan.loads.iter().map(|load| load.client.deadline.0).max().unwrap_or_default();
     let node_timeouts = Duration::from_millis(plan.node_timeout_ms() * 4);
-    steps.sum::<Duration>() + deadlines + node_timeouts + Duration::from_secs(150)
+    let parts = steps.chain([deadlines, node_timeouts, Duration::from_secs(150)]);
+    parts.fold(Duration::ZERO, Duration::saturating_add)
 }
 
 fn failed_lab(reason: String, log: &Path) -> RunError {
