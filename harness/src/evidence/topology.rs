@@ -181,3 +181,50 @@ impl Topology {
         live * 2 > all
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    /// Three masters that share the slots; these are failed.
+    fn topology(state: ClusterState, failed: &[&str]) -> Topology {
+        let place = |shard: usize, name: &str| {
+            let slots = SlotSet::share(shard, 3);
+            Place { role: Role::Master, master: None, slots, failed: failed.contains(&name) }
+        };
+        let nodes = ["A", "B", "C"].into_iter().enumerate();
+        Topology { state, nodes: nodes.map(|(shard, name)| (name.into(), place(shard, name))).collect() }
+    }
+
+    #[rstest]
+    #[case::well(ClusterState::Ok, &[], None, [true, true])]
+    #[case::a_shard(ClusterState::Ok, &["A"], Some("nobody serves A's slots"), [false, true])]
+    #[case::two(ClusterState::Ok, &["A", "B"], Some("nobody serves A's and B's slots"), [false, true])]
+    #[case::all_refuse(ClusterState::Fail, &["A"], Some("the cluster is down: nobody serves A's slots"), [false, false])]
+    #[case::no_majority(
+        ClusterState::Fail,
+        &["A", "B"],
+        Some("the cluster is down: no majority of its masters runs"),
+        [false, false]
+    )]
+    fn who_is_not_served_is_known(
+        #[case] state: ClusterState,
+        #[case] failed: &[&str],
+        #[case] outage: Option<&str>,
+        #[case] first_and_last: [bool; 2],
+    ) {
+        let topology = topology(state, failed);
+        assert_eq!(topology.outage().as_deref(), outage);
+        let served = [0, SLOT_COUNT - 1].map(|slot| Slot::try_from(slot).is_ok_and(|slot| topology.serves(slot)));
+        assert_eq!(served, first_and_last);
+    }
+
+    #[test]
+    fn slots_without_an_owner_are_served_by_nobody() {
+        let mut topology = topology(ClusterState::Ok, &[]);
+        topology.nodes.remove(&NodeName::from("C"));
+        assert_eq!(topology.outage().as_deref(), Some("nobody owns some of the slots"));
+    }
+}
