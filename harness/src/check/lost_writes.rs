@@ -9,7 +9,7 @@ use super::case::Case;
 use super::finding::{self, Finding, Status};
 use super::risk;
 use super::takedown::{Blow, Takedown};
-use crate::evidence::{Operation, OperationKind, Outcome, Value};
+use crate::evidence::{Operation, OperationKind, Outcome, Value, What};
 
 /// Acknowledged writes that neither the final read nor a later write of the same key accounts for.
 ///
@@ -72,9 +72,9 @@ impl LostWrites {
             measured: tally.measured(),
             samples: tally.acknowledged,
             note: finding::note(if is_safe {
-                [doubt, risk, tally.note(), overwritten]
+                [doubt, risk, tally.note(unserved(case)), overwritten]
             } else {
-                [doubt, tally.note(), risk, overwritten]
+                [doubt, tally.note(unserved(case)), risk, overwritten]
             }),
             ..Finding::nothing(&self, limit, "")
         }
@@ -86,6 +86,14 @@ impl LostWrites {
         }
         format!("the danger did not arise: at least {} should have been lost", finding::count(self.min, "write"))
     }
+}
+
+/// Why nobody served some keys at the end, if that is so.
+fn unserved<'a>(case: &Case<'a>) -> Option<&'a str> {
+    case.evidence.events.iter().find_map(|event| match &event.what {
+        What::FinalRead { unserved, .. } => unserved.as_deref(),
+        _ => None,
+    })
 }
 
 /// What a reader must not take for the whole loss, where there was one or a partition made one likely.
@@ -222,9 +230,10 @@ impl Tally {
         }
     }
 
-    fn note(&self) -> String {
+    fn note(&self, unserved: Option<&str>) -> String {
         let unless_zero = |number: u64, text: String| if number == 0 { String::new() } else { text };
         let unread = finding::count(self.unread_keys, "key");
+        let why = unserved.map(|why| format!(": {why}")).unwrap_or_default();
         let phantom = self.phantoms.first().cloned().unwrap_or_default();
         finding::note([
             unless_zero(
@@ -242,7 +251,10 @@ impl Tally {
                     finding::count(self.phantoms.len() as u64, "key")
                 ),
             ),
-            unless_zero(self.unread_keys, format!("{unread} with acknowledged writes could not be read at the end")),
+            unless_zero(
+                self.unread_keys,
+                format!("{unread} with acknowledged writes could not be read at the end{why}"),
+            ),
             format!("{} with acknowledged writes", finding::count(self.keys, "key")),
         ])
     }

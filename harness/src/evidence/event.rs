@@ -68,6 +68,19 @@ pub enum What {
         /// How long after its bound.
         late_nanos: u64,
     },
+    /// A server did not do what a step told it to.
+    StepFailed {
+        /// The step's position in the timeline, from 0.
+        step: usize,
+        /// The server's node.
+        node: NodeName,
+        /// What it did instead, as the rest of a sentence that begins with its name.
+        reason: String,
+        /// The time that it had in milliseconds; none if it failed whatever the time.
+        within_ms: Option<u64>,
+        /// The last lines of its log.
+        log: String,
+    },
     /// A fault (or its opposite, a heal) was applied to a node.
     Fault {
         /// The step that asked for it; none when the harness healed at the end.
@@ -117,14 +130,27 @@ pub enum What {
         /// Everything it counted.
         totals: LoadTotals,
     },
+    /// The run waits for something that may take its time.
+    Waiting {
+        /// For what.
+        what: String,
+        /// For so long at most, in milliseconds.
+        within_ms: u64,
+    },
     /// The harness begins to read every key back.
     FinalReadStarted,
     /// Every key that was written has been read back from the master that owns it.
     FinalRead {
         /// How many keys were read.
         keys: u64,
-        /// How many could not be read within the bound.
+        /// How many could not be read.
         unreadable: u64,
+        /// Why nobody serves the slots of some of these, if that is so.
+        #[serde(default)]
+        unserved: Option<String>,
+        /// How the last attempt at each of the others ended.
+        #[serde(default)]
+        errors: BTreeMap<ErrorKind, u64>,
     },
     /// What the machine took since the last such event.
     Machine(MachineSample),

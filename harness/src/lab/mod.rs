@@ -29,10 +29,10 @@ mod waits;
 
 pub use audit::audit;
 pub use client_host::ClientHost;
-pub use cluster::Lab;
+pub use cluster::{ANSWER_BOUND, Lab};
 pub use config::{RESERVED, nodes_conf, redis_conf, reserved};
 pub use disturb::Disturbed;
-pub use error::LabError;
+pub use error::{LabError, NotDone};
 pub use network::links::Disturbance;
 pub use network::probe::PROBE_PORT;
 pub use network::{NetworkError, ROUTER};

@@ -31,7 +31,9 @@ fn write_all(text: &mut String, plan: &Plan) -> fmt::Result {
     writeln!(text, "\nTimeline")?;
     for (index, planned) in plan.steps.iter().enumerate() {
         writeln!(text, "  {:>2}. line {:<4} {}", index + 1, planned.location.line, planned.step)?;
-        for detail in disturbance::details(plan, index) {
+        let demand = plan.demand(index);
+        let demand = demand.map(|demand| format!("it must {} within {}", demand.what, round(demand.within)));
+        for detail in disturbance::details(plan, index).into_iter().chain(demand) {
             writeln!(text, "{:16}{detail}", "")?;
         }
     }

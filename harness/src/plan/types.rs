@@ -9,9 +9,6 @@ use crate::load::Load;
 use crate::scenario::{Partition, Shaping, Step};
 use crate::vocab::{HostName, NodeName, Size};
 
-/// `cluster-node-timeout` where nothing else is configured.
-const NODE_TIMEOUT_DEFAULT_MS: u64 = 15_000;
-
 /// A scenario without a semantic error. Making one starts nothing and asks nothing of the machine.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
@@ -93,23 +90,19 @@ impl Plan {
     }
 
     /// The longest `cluster-node-timeout` of any node in milliseconds: the slowest to suspect decides how long the
-    /// cluster takes. 15000 is the servers' default.
+    /// cluster takes.
     pub fn node_timeout_ms(&self) -> u64 {
-        let timeout = |node: &NodeSpec| node.config.get("cluster-node-timeout").and_then(|text| text.parse().ok());
-        self.nodes
-            .iter()
-            .map(|node| timeout(node).unwrap_or(NODE_TIMEOUT_DEFAULT_MS))
-            .max()
-            .unwrap_or(NODE_TIMEOUT_DEFAULT_MS)
+        self.nodes.iter().map(NodeSpec::node_timeout_ms).max().unwrap_or_default()
     }
 
     /// More than all the bounds of a run together; one that takes longer hangs.
     pub fn longest_run(&self) -> Duration {
-        let steps = self.steps.iter().map(|planned| match &planned.step {
+        let demanded = |step| self.demand(step).map_or(Duration::ZERO, |demand| demand.within);
+        let steps = self.steps.iter().enumerate().map(|(index, planned)| match &planned.step {
             Step::Run { r#for } => r#for.0,
             // One that is missed may be watched for as long again.
             Step::Until { within, .. } => within.0.saturating_mul(2),
-            _ => Duration::from_secs(45),
+            _ => demanded(index).saturating_add(Duration::from_secs(45)),
         });
         let deadlines = self.loads.iter().map(|load| load.client.deadline.0).max().unwrap_or_default();
         let node_timeouts = Duration::from_millis(self.node_timeout_ms().saturating_mul(4));

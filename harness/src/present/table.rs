@@ -109,7 +109,8 @@ impl Table {
 
 fn note_lines(note: &str, indent: usize, paint: Paint) -> String {
     let mut text = String::new();
-    for line in wrap(note, WIDTH.saturating_sub(indent)) {
+    // A server's log lines are lines.
+    for line in note.lines().flat_map(|line| wrap(line, WIDTH.saturating_sub(indent))) {
         text += &" ".repeat(indent);
         text += &paint.style(DIM, line);
         text.push('\n');

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::engine;
-use crate::evidence::{Clock, Event, Journal, Recorder, RunDirectory};
+use crate::evidence::{Clock, Event, Journal, Recorder, RunDirectory, What};
 use crate::lab;
 use crate::plan;
 
@@ -80,6 +80,10 @@ impl LiveStream {
             for event in events {
                 // Nobody listening is no reason to stop. A dead outside ends us anyway.
                 let _ = serde_json::to_string(&event).map(|line| writeln!(out, "{line}"));
+                // A load that was interrupted may go on until the process ends.
+                if matches!(event.what, What::Ended) {
+                    break;
+                }
             }
             let _ = told.send(());
         })?;

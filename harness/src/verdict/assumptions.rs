@@ -145,8 +145,9 @@ fn faults_happened(case: &Case<'_>) -> Assumption {
         has(case, |what| matches!(what, What::StepStarted { step, .. } if *step == index))
             || implicit::ended(case, index)
     };
+    let failed = implicit::failed_step(case);
     let wrong = case.plan.steps.iter().enumerate().filter(|(index, _)| reached(*index)).find_map(|(index, planned)| {
-        if matches!(planned.step, Step::Run { .. } | Step::Until { .. }) {
+        if matches!(planned.step, Step::Run { .. } | Step::Until { .. }) || failed == Some(index) {
             return None;
         }
         match proofs.get(&index) {
@@ -175,18 +176,18 @@ fn why(change: &NetworkChange) -> String {
 }
 
 fn timeline_done(case: &Case<'_>) -> Assumption {
-    let missed = case.evidence.events.iter().find_map(|event| match event.what {
-        What::UntilMissed { step, .. } => Some(step),
-        _ => None,
-    });
-    let planned = missed.unwrap_or(case.plan.steps.len());
+    let failed = implicit::failed_step(case);
+    let planned = failed.unwrap_or(case.plan.steps.len());
     let open = (0..planned).find(|index| !implicit::ended(case, *index));
-    let detail = match (open, missed) {
+    let detail = match (open, failed) {
         (Some(index), _) => {
             let planned = &case.plan.steps[index];
             format!("line {}: {} was not done", planned.location.line, planned.step)
         }
-        (None, Some(_)) => "up to the Until that was missed".to_owned(),
+        (None, Some(index)) => match &case.plan.steps[index].step {
+            Step::Until { .. } => "up to the Until that was missed".to_owned(),
+            step => format!("up to {step}, which a server failed to do"),
+        },
         (None, None) => finding::count(planned as u64, "step"),
     };
     assume("every step of the timeline was done", open.is_none(), detail)

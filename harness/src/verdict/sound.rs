@@ -62,6 +62,7 @@ fn wrong_step(plan: &Plan, what: &What) -> Option<String> {
         What::StepStarted { step, .. }
         | What::StepEnded { step }
         | What::UntilMissed { step, .. }
+        | What::StepFailed { step, .. }
         | What::UntilMetLate { step, .. } => Some(*step),
         What::Fault { step, .. } | What::Network(NetworkChange { step, .. }) => *step,
         _ => None,

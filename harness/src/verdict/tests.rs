@@ -444,6 +444,65 @@ fn a_missed_until_fails_with_its_line() {
     assert!(verdict.because.contains("A1 is a replica of A"), "{}", verdict.because);
 }
 
+/// A is started again after the failover, and its server fails to.
+fn failed_start(within_ms: Option<u64>) -> Story {
+    let mut story = good();
+    story.step(Step::Start(node("A")));
+    story.step(Step::Run { r#for: ms(1_000) });
+    let start = story.plan.steps.len() - 2;
+    story.event(6_000, What::StepStarted { step: start, text: "Start A".to_owned() });
+    let reason = "gave no answer within 2 s".to_owned();
+    story.event(8_000, What::StepFailed { step: start, node: "A".into(), reason, within_ms, log: "Bad!".to_owned() });
+    story
+}
+
+#[test]
+fn a_server_that_does_not_do_as_told_fails_the_run_with_the_steps_line() {
+    let verdict = verdict(&failed_start(Some(2_000)));
+    let expected = "Not met: every server did as told, measured 0 of 1 (Start A: A gave no answer within 2 s).";
+    assert_eq!((verdict.outcome, verdict.because.as_str()), (Outcome::Fail, expected));
+    assert_eq!(verdict.findings[0].line, Some(22));
+    assert_eq!(verdict.findings[0].note, "Start A: A gave no answer within 2 s\nA's log ends:\nBad!");
+    let broken: Vec<_> = verdict.assumptions.iter().filter(|assumption| !assumption.holds).collect();
+    assert!(broken.is_empty(), "{broken:?}");
+}
+
+/// It may well be why the cluster did not settle, or why the run could not go on.
+#[test]
+fn what_a_server_did_not_do_outweighs_broken_assumptions() {
+    let mut story = failed_start(Some(2_000));
+    story.unsettled(8_010);
+    story.event(8_020, What::Aborted { reason: "no permission".to_owned() });
+    assert_eq!(verdict(&story).outcome, Outcome::Fail);
+}
+
+/// The machine lost so much in each second; one that ended needed no time for that.
+#[rstest]
+#[case::quick_machine(Some(2_000), 40.0, Outcome::Fail)]
+#[case::starved_machine(Some(2_000), 250.0, Outcome::Inconclusive)]
+#[case::it_ended(None, 250.0, Outcome::Fail)]
+fn a_server_that_was_too_late_is_excused_by_a_tenth_of_its_time(
+    #[case] within_ms: Option<u64>,
+    #[case] lag_ms: f64,
+    #[case] outcome: Outcome,
+) {
+    let mut story = failed_start(within_ms);
+    story.machine(9_000, |_| late(lag_ms / 10.0));
+    let verdict = verdict(&story);
+    assert_eq!(verdict.outcome, outcome, "{}", verdict.because);
+}
+
+#[test]
+fn what_the_harness_could_not_do_is_no_servers_failing() {
+    let mut story = good();
+    story.step(Step::Start(node("A")));
+    story.event(8_000, What::StepStarted { step: 2, text: "Start A".to_owned() });
+    story.event(8_010, What::Aborted { reason: "A: cannot start redis-server: out of memory".to_owned() });
+    let verdict = verdict(&story);
+    assert_eq!(verdict.outcome, Outcome::Inconclusive, "{}", verdict.because);
+    assert_eq!(verdict.findings[0].status, Outcome::Inconclusive);
+}
+
 #[test]
 fn a_scenario_that_claims_nothing_passes_nothing() {
     let mut story = good();

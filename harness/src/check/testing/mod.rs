@@ -209,7 +209,7 @@ impl Story {
         for (key, value) in last {
             self.final_read(key, value, Outcome::Ok);
         }
-        self.event(ms + 50, What::FinalRead { keys, unreadable: 0 });
+        self.event(ms + 50, What::FinalRead { keys, unreadable: 0, unserved: None, errors: BTreeMap::new() });
         self.event(ms + 60, What::Ended);
     }
 

@@ -13,7 +13,7 @@ use anstyle::Style;
 use self::load::LoadLines;
 use self::log::LogLines;
 use super::paint::{BAD, BOLD, DIM, DOUBT, GOOD, NEWS, PLAIN, Paint};
-use super::words::{count, millis};
+use super::words::{count, error_in_words, list, millis};
 use crate::evidence::{Event, ExitCause, FaultKind, LinkChange, MachineSample, NetworkChange, Waits, What};
 use crate::plan::Plan;
 use crate::vocab::{Instant, NodeName};
@@ -126,6 +126,9 @@ impl LiveView {
                 let text = format!("NOT MET in time: {last_state}");
                 vec![Line::new(at, &step_name(step + 1, self.steps), BAD, text)]
             }
+            What::StepFailed { step, node, reason, .. } => {
+                vec![Line::new(at, &step_name(step + 1, self.steps), BAD, format!("NOT DONE: {node} {reason}"))]
+            }
             What::Fault { fault, node, began, proof, .. } => self.fault(*fault, node, *began, proof.as_deref()),
             What::Network(change) => self.network(change),
             // While the cluster forms, every node reports what every new cluster reports.
@@ -133,10 +136,18 @@ impl LiveView {
             What::Settled if self.last_fault.is_some() => {
                 vec![Line::new(at, "", GOOD, "settled: every running node agrees")]
             }
-            What::FinalRead { keys, unreadable } => {
-                let style = if *unreadable == 0 { PLAIN } else { BAD };
-                let text = format!("final read: {} keys, {} unreadable", count(*keys), count(*unreadable));
-                vec![Line::new(at, "", style, text)]
+            What::Waiting { what, within_ms } => {
+                let seconds = count(within_ms.div_ceil(1_000));
+                vec![Line::new(at, "", DOUBT, format!("waits, at most {seconds} s, for {what}"))]
+            }
+            What::FinalRead { keys, unreadable: 0, .. } => {
+                vec![Line::new(at, "", PLAIN, format!("final read: {} keys, 0 unreadable", count(*keys)))]
+            }
+            What::FinalRead { keys, unreadable, unserved, errors } => {
+                let errors = errors.iter().map(|(kind, keys)| format!("{} {}", count(*keys), error_in_words(*kind).0));
+                let why = list(unserved.iter().cloned().chain(errors));
+                let text = format!("final read: {} of {} keys unreadable: {why}", count(*unreadable), count(*keys));
+                vec![Line::new(at, "", BAD, text)]
             }
             What::Machine(sample) => self.machine(at, sample).into_iter().collect(),
             What::UntilMetLate { step, late_nanos } => {
