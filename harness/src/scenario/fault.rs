@@ -232,6 +232,7 @@ fn found(tree: &Tree<'_>, id: ValueId) -> &'static str {
         Shape::Number => "a number",
         Shape::Word => "a word",
         Shape::Paren(_) if value.name.is_some() => "a name with parentheses",
+        Shape::Paren(_) if tree.slice(&value.span).starts_with('{') => "fields in braces",
         Shape::Paren(_) => "something in parentheses",
         Shape::List(_) => "a list",
         Shape::Map(_) => "a map",

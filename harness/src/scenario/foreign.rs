@@ -43,21 +43,22 @@ fn json(text: &str) -> Option<Problem> {
     is_key.then(|| problem().help(differs).help(LIKE_THIS))
 }
 
-/// Fields that stand at the top: YAML, or a scenario without its parentheses.
+/// Fields that stand at the top: YAML, TOML, or a scenario without its parentheses.
 fn fields_alone(text: &str) -> Option<Problem> {
     let (span, first) = lines(text).find(|(_, line)| !line.trim_start().starts_with(['#', '/']))?;
     let is_document = first == "---";
-    let key = first.split_once(':').map(|(key, _)| key);
+    let key = first.split_once([':', '=']).map(|(key, _)| key.trim_end());
     let is_key = key.is_some_and(|key| !key.is_empty() && key.chars().all(|c| c.is_alphanumeric() || c == '_'));
     if !is_document && !is_key {
         return None;
     }
-    // YAML has no use for parentheses.
+    // Neither YAML nor TOML has a use for parentheses.
     if is_key && text.contains('(') {
         let problem = Problem::new(span, "the fields of a scenario stand in parentheses");
         return Some(problem.help("write `(` before the first of them and `)` after the last"));
     }
-    let problem = Problem::new(span, "this looks like YAML, and a scenario is RON");
+    let format = if key.is_some_and(|key| first[key.len()..].trim_start().starts_with('=')) { "TOML" } else { "YAML" };
+    let problem = Problem::new(span, format!("this looks like {format}, and a scenario is RON"));
     let differs = "in RON fields stand in parentheses and lists in square brackets, with commas between them";
     Some(problem.help(differs).help(LIKE_THIS))
 }

@@ -72,8 +72,9 @@ pub(super) fn home(found: &str, valid: &[&str]) -> Option<String> {
     let outside = ["mix", "timeline", "binary", "masters"].iter().any(|field| valid.contains(field));
     if valid.contains(&found) {
         None
-    } else if SCENARIO.contains(&found) {
-        Some(format!("`{found}` is a field of the scenario itself: write it there, not in here"))
+    } else if let Some(field) = SCENARIO.iter().find(|field| **field == found || field.strip_suffix('s') == Some(found))
+    {
+        Some(format!("`{field}` is a field of the scenario itself: write it there, not in here"))
     } else if outside && SERVER.contains(&found) {
         Some(format!("`{found}` belongs in `server: ({found}: ...)` of the scenario"))
     } else if outside && found == "per_second" {
@@ -115,6 +116,7 @@ pub(super) fn instead(tree: &Tree<'_>, id: ValueId, expected: &str) -> Option<St
     match (&value.shape, text.as_deref()) {
         (Shape::Odd, _) if written.starts_with('\'') => Some("use double quotes: `\"...\"`".to_owned()),
         (Shape::Word | Shape::Number, _) if expected == TEXT => Some(format!("write `\"{written}\"`")),
+        (Shape::Number, _) if expected.contains("in quotes") => Some(format!("write `\"{written}\"`")),
         (Shape::Text, Some(_)) if expected.starts_with("a list") => Some(format!("write `[{written}]`")),
         (Shape::Paren(items), _) if expected.starts_with("a list") => {
             let fields = items.iter().any(|item| item.name.is_some());
@@ -132,7 +134,7 @@ pub(super) fn instead(tree: &Tree<'_>, id: ValueId, expected: &str) -> Option<St
         (Shape::Text, Some(text)) if expected.split([' ', ',']).any(|word| word == text) => {
             Some(format!("write `{text}`, without quotes"))
         }
-        _ if expected.starts_with("a map") => {
+        _ if expected.starts_with("a map") || expected.starts_with("a key space") => {
             let (owner, field) = field_of(tree, id)?;
             Some(example(owner, field))
                 .filter(|shown| *shown != ANYTHING)

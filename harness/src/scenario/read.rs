@@ -70,8 +70,10 @@ impl<'t> Read<'t> {
 
 /// What can be made of a text that RON refuses.
 fn repaired(text: &str) -> Read<'_> {
-    let (tree, punctuation) = scan(text);
+    let (tree, mut punctuation) = scan(text);
     let decoded = decode(&tree);
+    // Of brackets of the wrong kind the scanner only guesses what is meant: the decoder knows.
+    punctuation.retain(|guess| !decoded.problems.iter().any(|known| known.span.start == guess.span.start));
     let problems = [punctuation, decoded.problems].concat();
     Read { problems, damaged: decoded.damaged, ..Read::new(tree, decoded.scenario) }
 }

@@ -66,6 +66,10 @@ fn the_decoder_agrees_with_ron(#[case] field: &str, #[case] valid: bool) {
 #[case::look_alikes_in_text("(about: \"\u{201C}\u{A0}#\u{201D}\", // \u{2014} '\n topology: Cluster(masters: 1, replicas: 0), timeline: [], x: 1)", &["unknown field `x` in the scenario"])]
 #[case::hash_in_a_raw_string("(about: r#\"# \"#, topology: Cluster(masters: 1, replicas: 0), r#timeline: [], x: 1)", &["unknown field `x` in the scenario"])]
 #[case::braces("{about: \"\", topology: Cluster(masters: 1, replicas: 0), timeline: []}", &["fields stand in parentheses, not in braces"])]
+#[case::toml("about = \"x\"\n[topology]\nmasters = 3\n", &["this looks like TOML, and a scenario is RON"])]
+#[case::keys_without_quotes("(about: \"\", topology: Cluster(masters: 1, replicas: 0), timeline: [], server: (config: {appendonly: \"yes\"}))", &["expected a map in braces, `{ \"key\": value }`"])]
+#[case::no_quotes("(about: \"\", topology: Cluster(masters: 1, replicas: 0), timeline: [Run(for: 2s)])", &["expected a duration with its unit in quotes, such as \"500ms\" or \"2s\""])]
+#[case::singular("(about: \"\", topology: Cluster(masters: 1, replicas: 0), timeline: [], load: [(name: \"a\", mix: [], keys: Uniform(1), slo: [])])", &["unknown field `slo` in `load[0]`"])]
 fn what_is_wrong_is_said_once(#[case] text: &str, #[case] expected: &[&str]) {
     let read = read(text);
     let messages: Vec<_> =
