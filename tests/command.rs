@@ -1,5 +1,7 @@
 //! The command as people and machines use it: its exit codes, its words, and how it ends when it is made to.
 
+#[path = "command/directives.rs"]
+mod directives;
 #[path = "command/doctor.rs"]
 mod doctor;
 #[path = "command/family.rs"]
@@ -34,9 +36,11 @@ fn main() -> ExitCode {
     if let Some(missing) = &missing {
         tell(&format!("what needs a cluster is ignored: {missing}"));
     }
-    let everywhere = [usage::TRIALS, doctor::TRIALS].concat();
+    let everywhere = [usage::TRIALS, doctor::TRIALS, directives::TRIALS].concat();
     let everywhere = everywhere.iter().map(|trial| (trial, false));
-    let in_clusters = [verdicts::TRIALS, interrupted::TRIALS, sealed::TRIALS, troubled::TRIALS, lying::TRIALS].concat();
+    let in_clusters =
+        [verdicts::TRIALS, interrupted::TRIALS, sealed::TRIALS, troubled::TRIALS, lying::TRIALS, directives::ASKED]
+            .concat();
     let in_clusters = in_clusters.iter().map(|trial| (trial, missing.is_some()));
     let trials = everywhere.chain(in_clusters).map(|(&(name, run), ignored)| {
         let run = move || {

@@ -7,7 +7,7 @@ use crate::fault::{self, Demand};
 use crate::scenario::Step;
 use crate::vocab::{NodeName, Selector, Target};
 
-use super::types::Plan;
+use super::types::{DisturbanceNames, Plan};
 
 /// The fault of a step on a target, if it is one. What a fault requires and leaves is the fault room's to say.
 pub(super) fn fault_of(step: &Step) -> Option<(FaultKind, &Target)> {
@@ -72,6 +72,8 @@ pub(super) struct Lives {
     pub(super) selected: bool,
     /// Whether links were cut or shaped: nodes may have lost sight of each other.
     pub(super) disturbed: bool,
+    /// Names partitions and shapes as they come.
+    pub(super) disturbance_names: DisturbanceNames,
     /// The partitions and shapes that are in force, with the steps that made them.
     pub(super) disturbances: Vec<(String, usize)>,
     /// Those that were healed, with the steps that healed them.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::check::Slo;
 use crate::lab::{ClientSpec, NodeSpec};
 use crate::load::Load;
-use crate::scenario::{Partition, Shaping, Step};
+use crate::scenario::{Partition, Problems, Shaping, Step};
 use crate::vocab::{HostName, NodeName, Size};
 
 /// A scenario without a semantic error. Making one starts nothing and asks nothing of the machine.
@@ -32,6 +32,8 @@ pub struct Plan {
     pub snapshot: bool,
     /// The seed of every random choice.
     pub seed: u64,
+    /// What is no error, and may not do what it was meant to.
+    pub warnings: Problems,
 }
 
 /// A step with its place in the file.
@@ -81,7 +83,8 @@ impl Plan {
 
     /// The name of the partition or shape that a step makes: as written, or `partition-1`, `shape-2`, ... counted in the timeline.
     pub fn disturbance_name(&self, step: usize) -> String {
-        disturbance_name(self.steps.iter().map(|planned| &planned.step), step)
+        let mut names = DisturbanceNames::default();
+        self.steps.iter().take(step + 1).map(|planned| names.next(&planned.step)).last().flatten().unwrap_or_default()
     }
 
     /// Whether a step shapes links, which takes a device that not every machine opens to everybody.
@@ -111,20 +114,22 @@ impl Plan {
     }
 }
 
-/// See [`Plan::disturbance_name`].
-pub(super) fn disturbance_name<'s>(steps: impl Iterator<Item = &'s Step>, step: usize) -> String {
-    let kind = |step: &Step| match step {
-        Step::Partition(Partition { name, .. }) => Some(("partition", name.clone())),
-        Step::Shape(Shaping { name, .. }) => Some(("shape", name.clone())),
-        _ => None,
-    };
-    let kinds: Vec<_> = steps.take(step + 1).map(kind).collect();
-    match kinds.last().cloned().flatten() {
-        Some((_, Some(name))) => name,
-        Some((word, None)) => {
-            let count = kinds.iter().flatten().filter(|(other, _)| *other == word).count();
-            format!("{word}-{count}")
-        }
-        None => String::new(),
+/// Names partitions and shapes in the order of the timeline.
+#[derive(Debug, Default)]
+pub(super) struct DisturbanceNames {
+    partitions: usize,
+    shapes: usize,
+}
+
+impl DisturbanceNames {
+    /// The name of what the next step makes, if that is a partition or a shape.
+    pub(super) fn next(&mut self, step: &Step) -> Option<String> {
+        let (word, count, name) = match step {
+            Step::Partition(Partition { name, .. }) => ("partition", &mut self.partitions, name),
+            Step::Shape(Shaping { name, .. }) => ("shape", &mut self.shapes, name),
+            _ => return None,
+        };
+        *count += 1;
+        Some(name.clone().unwrap_or_else(|| format!("{word}-{count}")))
     }
 }

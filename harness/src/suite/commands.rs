@@ -7,6 +7,7 @@ use std::thread;
 use nix::sys::signal::{SigSet, Signal};
 
 use super::execute::{ExecuteError, Executed, Settings, distrust, execute, judge_evidence, require};
+use super::servers::{Asked, Servers};
 use super::{Exit, Loaded, files};
 use crate::evidence::{Event, Evidence, EvidenceError, RunDirectory};
 use crate::present::{self, LiveView, ProgressLines, UpdatePolicy};
@@ -36,7 +37,11 @@ pub struct RunOptions {
 
 /// `redis-harness run`.
 pub fn run(options: &RunOptions) -> Exit {
-    let Ok(loaded) = load_all(&options.files) else { return Exit::Usage };
+    let Ok(Found { loaded, broken: false }) = load_all(&options.files) else { return Exit::Usage };
+    // Whoever cannot be started at all need not wait for a turn to be told so. Without a server each run says so itself.
+    if ask_servers(&loaded).is_err() {
+        return Exit::Usage;
+    }
     let cancel = Cancel::default();
     if let Err(error) = cancel_on_signals(cancel.clone()) {
         present::print_error(&format!("error: cannot watch for signals: {error}\n"));
@@ -186,26 +191,49 @@ fn cancel_on_signals(cancel: Cancel) -> nix::Result<()> {
 
 /// `redis-harness check`.
 pub fn check(paths: &[PathBuf]) -> Exit {
-    match load_all(paths) {
-        Ok(loaded) => {
-            let scenarios = if loaded.len() == 1 { "scenario" } else { "scenarios" };
-            present::print(&format!("{} {scenarios} without an error\n", loaded.len()));
-            Exit::Pass
-        }
-        Err(exit) => exit,
+    let Ok(Found { loaded, broken }) = load_all(paths) else { return Exit::Usage };
+    let Ok(not_asked) = ask_servers(&loaded) else { return Exit::Usage };
+    if broken {
+        return Exit::Usage;
     }
+    let scenarios = if loaded.len() == 1 { "scenario" } else { "scenarios" };
+    present::print(&format!("{} {scenarios} without an error\n", loaded.len()));
+    if let Some(why) = not_asked {
+        present::print(&format!("note: directives were not checked: {why}\n"));
+    }
+    Exit::Pass
+}
+
+/// Asks the servers of all scenarios whether they accept their directives, and shows what they refuse, and all warnings.
+/// Gives the reason if some could not be asked.
+fn ask_servers(loaded: &[Loaded]) -> Result<Option<String>, Exit> {
+    let mut servers = Servers::default();
+    let mut not_asked = None;
+    let mut refused = false;
+    for scenario in loaded {
+        present::print_error(&scenario.warnings(present::errors_have_colour()));
+        match servers.ask(scenario) {
+            Asked::Accepted => {}
+            Asked::Unknown(why) => not_asked = Some(why),
+            Asked::Refused(problems) => {
+                present::print_error(&problems.render(error_style()));
+                refused = true;
+            }
+        }
+    }
+    if refused { Err(Exit::Usage) } else { Ok(not_asked) }
 }
 
 /// `redis-harness list`.
 pub fn list(paths: &[PathBuf]) -> Exit {
-    let Ok(loaded) = load_all(paths) else { return Exit::Usage };
+    let Ok(Found { loaded, broken }) = load_all(paths) else { return Exit::Usage };
     let width = loaded.iter().map(|scenario| scenario.plan.name.len()).max().unwrap_or_default();
     let lines = loaded.iter().fold(String::new(), |mut lines, scenario| {
         let _ = writeln!(lines, "{:width$}  {}", scenario.plan.name, scenario.plan.about);
         lines
     });
     present::print(&lines);
-    Exit::Pass
+    if broken { Exit::Usage } else { Exit::Pass }
 }
 
 /// `redis-harness explain`.
@@ -268,22 +296,27 @@ fn error_style() -> Style {
     if present::errors_have_colour() { Style::Coloured } else { Style::Plain }
 }
 
+/// The scenarios that could be read, and whether others could not.
+struct Found {
+    loaded: Vec<Loaded>,
+    broken: bool,
+}
+
 /// Reads every scenario; every mistake in any of them is shown.
-fn load_all(paths: &[PathBuf]) -> Result<Vec<Loaded>, Exit> {
-    let found = files::find(paths).map_err(|message| {
+fn load_all(paths: &[PathBuf]) -> Result<Found, Exit> {
+    let paths = files::find(paths).map_err(|message| {
         present::print_error(&message);
         Exit::Usage
     })?;
-    let mut loaded = Vec::with_capacity(found.len());
-    let mut broken = false;
-    for path in found {
+    let mut found = Found { loaded: Vec::with_capacity(paths.len()), broken: false };
+    for path in paths {
         match Loaded::read(&path, present::errors_have_colour()) {
-            Ok(scenario) => loaded.push(scenario),
+            Ok(scenario) => found.loaded.push(scenario),
             Err(message) => {
                 present::print_error(&message);
-                broken = true;
+                found.broken = true;
             }
         }
     }
-    if broken { Err(Exit::Usage) } else { Ok(loaded) }
+    Ok(found)
 }

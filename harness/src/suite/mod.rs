@@ -7,6 +7,7 @@ mod exit;
 mod files;
 #[cfg(test)]
 mod seal_tests;
+mod servers;
 mod trials;
 
 pub use commands::{RunOptions, check, explain, judge, judge_again, list, run};

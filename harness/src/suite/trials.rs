@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use libtest_mimic::{Arguments, Failed, Trial};
 
 use super::execute::{Executed, Settings, execute};
+use super::servers::{Asked, Servers};
 use super::{Loaded, files};
 use crate::lab::{self, ServerBinary};
 use crate::plan::Plan;
@@ -107,6 +108,9 @@ fn incapacity(plan: &Plan) -> Option<String> {
 }
 
 fn attempt(loaded: &Loaded, watch: bool) -> Result<(), Failed> {
+    if let Asked::Refused(problems) = Servers::default().ask(loaded) {
+        return Err(problems.to_string().into());
+    }
     let (plan, cancel) = (&loaded.plan, Cancel::default());
     let turn = take_turn(&plan.name, Sharing::of(plan), &cancel, |_| {}).map_err(|error| error.to_string())?;
     let update = UpdatePolicy::from_environment(false).map_err(|error| error.to_string())?;

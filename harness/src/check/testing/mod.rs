@@ -252,6 +252,7 @@ fn plan() -> Plan {
         slos: vec![],
         snapshot: false,
         seed: 1,
+        warnings: crate::scenario::Problems::default(),
     }
 }
 

@@ -73,6 +73,7 @@ fn plan(replicas: usize, timeline: &[&str]) -> Plan {
         slos: Vec::new(),
         snapshot: true,
         seed: 1,
+        warnings: crate::scenario::Problems::default(),
     }
 }
 
