@@ -40,7 +40,7 @@ impl<'a> Case<'a> {
         let calm = Calm::of(evidence);
         let workers = by_worker(evidence);
         let slots = KeySlots::of(plan, &evidence.history);
-        let windows = Windows::with_calm(plan, evidence, &calm, &by_lane(plan, evidence, &slots));
+        let windows = Windows::of(plan, evidence, &calm, &by_lane(plan, evidence, &slots));
         let takedowns = takedown::find(plan, evidence, &slots);
         let (lags, reaches) = (Lags::of(evidence), Reaches::of(evidence));
         Self { plan, evidence, calm, lags, windows, takedowns, reaches, workers, slots }
@@ -121,7 +121,7 @@ impl<'a> Case<'a> {
 pub(crate) struct KeySlots(HashMap<(u16, u32), (Slot, Option<usize>)>);
 
 impl KeySlots {
-    pub(super) fn of(plan: &Plan, history: &[Operation]) -> Self {
+    fn of(plan: &Plan, history: &[Operation]) -> Self {
         let mut slots = HashMap::new();
         for operation in history {
             let Some(load) = plan.loads.get(usize::from(operation.load)) else { continue };
@@ -155,7 +155,7 @@ pub(crate) type Worker = (u16, u16);
 pub(crate) type Lane = (u16, u16);
 
 /// Each lane's operations, in the order in which they ended.
-pub(crate) fn by_lane<'a>(plan: &Plan, evidence: &'a Evidence, slots: &KeySlots) -> BTreeMap<Lane, Vec<&'a Operation>> {
+fn by_lane<'a>(plan: &Plan, evidence: &'a Evidence, slots: &KeySlots) -> BTreeMap<Lane, Vec<&'a Operation>> {
     let mut lanes: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for operation in evidence.history.iter().filter(|operation| operation.kind != OperationKind::FinalRead) {
         let load = plan.loads.get(usize::from(operation.load));
@@ -168,7 +168,7 @@ pub(crate) fn by_lane<'a>(plan: &Plan, evidence: &'a Evidence, slots: &KeySlots)
 }
 
 /// Each worker's operations, in the order it did them.
-pub(crate) fn by_worker(evidence: &Evidence) -> BTreeMap<Worker, Vec<&Operation>> {
+fn by_worker(evidence: &Evidence) -> BTreeMap<Worker, Vec<&Operation>> {
     let mut workers: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for operation in evidence.history.iter().filter(|operation| operation.kind != OperationKind::FinalRead) {
         workers.entry((operation.load, operation.worker)).or_default().push(operation);

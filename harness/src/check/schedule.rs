@@ -4,6 +4,7 @@ use super::case::Case;
 use super::window::Window;
 use crate::evidence::{Operation, OperationKind};
 use crate::load::{Load, Op};
+use crate::vocab::Instant;
 
 /// A worker's operations that the schedule called for. The second command of an entry follows the first at once, or was left
 /// with it.
@@ -28,21 +29,27 @@ pub(crate) fn bound_reached(case: &Case<'_>, index: usize, load: &Load) -> Vec<(
     if !own().any(|operation| operation.never_begun() || operation.ready > operation.intended) {
         return Vec::new();
     }
-    let reached = |shard: usize| {
-        let begun = own().filter(|operation| !operation.never_begun() && case.slots.shard_of(operation) == Some(shard));
-        // At the same moment an end goes before a start: who takes over is not one more.
-        let mut moments: Vec<_> =
-            begun.flat_map(|operation| [(operation.ended, false), (operation.started, true)]).collect();
-        moments.sort_unstable();
-        let (mut busy, mut window) = (0_usize, None::<Window>);
-        for (at, starts) in moments {
-            let full = busy == usize::from(load.workers());
-            busy = if starts { busy + 1 } else { busy.saturating_sub(1) };
-            if full || busy == usize::from(load.workers()) {
-                window = Some(Window { start: window.map_or(at, |window| window.start), end: at });
-            }
+    let mut moments = vec![Vec::new(); case.plan.shards().count()];
+    for operation in own().filter(|operation| !operation.never_begun()) {
+        if let Some(moments) = case.slots.shard_of(operation).and_then(|shard| moments.get_mut(shard)) {
+            moments.extend([(operation.ended, false), (operation.started, true)]);
         }
-        Some((shard, window?))
-    };
-    (0..case.plan.shards().count()).filter_map(reached).collect()
+    }
+    let workers = usize::from(load.workers());
+    moments.into_iter().enumerate().filter_map(|(shard, moments)| Some((shard, full(moments, workers)?))).collect()
+}
+
+/// From the first to the last moment at which so many workers were busy. A moment is a start (true) or an end.
+fn full(mut moments: Vec<(Instant, bool)>, workers: usize) -> Option<Window> {
+    // At the same moment an end goes before a start: who takes over is not one more.
+    moments.sort_unstable();
+    let (mut busy, mut window) = (0_usize, None::<Window>);
+    for (at, starts) in moments {
+        let was_full = busy == workers;
+        busy = if starts { busy + 1 } else { busy.saturating_sub(1) };
+        if was_full || busy == workers {
+            window = Some(Window { start: window.map_or(at, |window| window.start), end: at });
+        }
+    }
+    window
 }

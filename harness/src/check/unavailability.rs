@@ -103,9 +103,7 @@ fn by_shard<'a>(case: &Case<'a>) -> (Vec<Shard<'a>>, Vec<Shard<'a>>) {
         owners.map(|owner| (format!("{}'s slots {}", owner.name, owner.slots), Vec::new())).collect();
     let mut left_out = shards.clone();
     let cut_off = cut_off(case);
-    // What the driver itself kept from being begun neither asked the shard nor waited for it.
-    let waited = |operation: &&Operation| !operation.never_begun() || operation.ready == operation.ended;
-    for operation in case.client_operations().filter(waited) {
+    for operation in case.client_operations() {
         let Some(shard) = case.slots.shard_of(operation) else { continue };
         let is_cut_off = cut_off.get(usize::from(operation.load)).is_some_and(|cut_off| touches(cut_off, operation));
         let shards = if is_cut_off { &mut left_out } else { &mut shards };

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::Deserialize;
 
 use super::calm::Calm;
-use super::case::{KeySlots, Lane, by_lane};
+use super::case::Lane;
 use crate::evidence::{Event, Evidence, NetworkChange, Operation, OperationKind, Outcome, What};
 use crate::plan::Plan;
 use crate::vocab::Instant;
@@ -80,18 +80,7 @@ pub struct Windows {
 
 impl Windows {
     /// The parts of the run that left this evidence.
-    pub fn of(plan: &Plan, evidence: &Evidence) -> Self {
-        let slots = KeySlots::of(plan, &evidence.history);
-        Self::with_calm(plan, evidence, &Calm::of(evidence), &by_lane(plan, evidence, &slots))
-    }
-
-    /// [`Self::of`], for who has worked out the calm and the lanes already.
-    pub(crate) fn with_calm(
-        plan: &Plan,
-        evidence: &Evidence,
-        calm: &Calm,
-        lanes: &BTreeMap<Lane, Vec<&Operation>>,
-    ) -> Self {
+    pub(crate) fn of(plan: &Plan, evidence: &Evidence, calm: &Calm, lanes: &BTreeMap<Lane, Vec<&Operation>>) -> Self {
         let whole = whole(evidence);
         let load_ends: Vec<_> = plan.loads.iter().map(|load| load_window(evidence, &load.name, whole).end).collect();
         let faults = fault_moments(evidence);

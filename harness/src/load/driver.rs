@@ -107,8 +107,9 @@ impl RunningLoads {
         self.finished.clone()
     }
 
-    /// Begins no more operations, lets those in flight end, and closes the history. Takes at most the longest deadline
-    /// of a load's client and a margin, whatever the servers do.
+    /// Begins nothing that was not due before, lets what is under way end, and closes the history. What was due and has no
+    /// worker for as long as an attempt may take is told to be never begun. Takes at most the longest timeout and deadline of a
+    /// load's client and a margin, whatever the servers do.
     ///
     /// An error means that the history has a hole and must not be judged.
     pub async fn stop(self) -> Result<LoadsDone, LoadError> {

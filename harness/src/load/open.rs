@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::io;
+use std::pin::pin;
 use std::rc::Rc;
 
 use tokio::sync::Notify;
@@ -27,7 +28,8 @@ pub(crate) async fn run(shared: &Rc<Shared>, per_second: u32, stop: &StopSignal)
         stop: stop.clone(),
         workers_made: Cell::new(0),
         under_way: Cell::new(0),
-        all_ended: Notify::new(),
+        all_offered: Cell::new(false),
+        ended: Notify::new(),
         closing: Cell::new(false),
         key: RefCell::new(Vec::new()),
     });
@@ -47,8 +49,11 @@ struct Open {
     workers_made: Cell<u16>,
     /// Starts that were due and have not ended, those that wait among them.
     under_way: Cell<u64>,
-    all_ended: Notify,
-    /// Whether no start comes any more.
+    /// Whether the schedule is at its end, or the load was stopped.
+    all_offered: Cell<bool>,
+    /// Told of every start that ends from then on.
+    ended: Notify,
+    /// Whether nothing is begun any more.
     closing: Cell<bool>,
     /// Where a key's text is put together.
     key: RefCell<Vec<u8>>,
@@ -80,23 +85,50 @@ impl Open {
                 behind = 0;
             }
             if self.stop.is_given() {
-                self.leave(starts);
-                return Ok(false);
+                break;
             }
             self.offer(start, workers);
             starts.next();
             behind += 1;
         }
-        while self.under_way.get() > 0 {
+        self.all_offered.set(true);
+        while self.under_way.get() > 0 && !self.stop.is_given() {
             tokio::select! {
-                () = self.all_ended.notified() => {}
-                () = self.stop.given() => {
-                    self.leave(std::iter::empty());
-                    return Ok(false);
-                }
+                () = self.ended.notified() => {}
+                () = self.stop.given() => {}
             }
         }
-        Ok(true)
+        let all_ended = starts.peek().is_none() && self.under_way.get() == 0;
+        self.wind_up(starts, workers).await;
+        Ok(all_ended)
+    }
+
+    /// Offers what was due when the load was stopped, and has what waits begun if that takes no longer than an attempt may: on a
+    /// shard that serves nothing is left by an accident of the last instant. The rest is recorded as never begun.
+    async fn wind_up(self: &Rc<Self>, starts: impl Iterator<Item = Start>, workers: &mut JoinSet<()>) {
+        let clock = self.shared.clock;
+        let stopped = self.stop.since().unwrap_or_else(|| clock.now());
+        let mut due = starts.take_while(|start| start.intended < stopped);
+        for start in due.by_ref().take(WAITING_MAX) {
+            self.offer(start, workers);
+        }
+        self.shared.tally.borrow_mut().dropped(due.count() as u64);
+        let mut patience = pin!(tokio::time::sleep(self.shared.load.client.timeout.0));
+        while self.places.borrow().waiting() > 0 {
+            tokio::select! {
+                () = self.ended.notified() => {}
+                () = &mut patience => break,
+            }
+        }
+        self.closing.set(true);
+        let left = self.places.borrow_mut().left();
+        let now = clock.now();
+        for start in left.iter().filter(|start| start.intended < stopped) {
+            for command in start.choice.commands(&self.shared.load.mix) {
+                let due = Due { intended: start.intended, ready: now };
+                self.shared.ended(command.not_started(self.shared.index, due, now));
+            }
+        }
     }
 
     fn offer(self: &Rc<Self>, start: Start, workers: &mut JoinSet<()>) {
@@ -139,10 +171,11 @@ impl Open {
 
     fn next(&self, shard: usize, done: &Start, ended: Instant) -> Option<Task> {
         self.under_way.update(|under_way| under_way - 1);
-        if self.under_way.get() == 0 {
-            self.all_ended.notify_one();
+        let next = if self.closing.get() { None } else { self.places.borrow_mut().next(shard, done, ended) };
+        if self.all_offered.get() {
+            self.ended.notify_one();
         }
-        if self.stop.is_given() { None } else { self.places.borrow_mut().next(shard, done, ended) }
+        next
     }
 
     /// Lets the workers end: those that are free now, the others when they have done what they do.
@@ -150,30 +183,6 @@ impl Open {
         self.closing.set(true);
         for desk in self.places.borrow_mut().free() {
             desk.filled.notify_one();
-        }
-    }
-
-    /// Records every start that was due when the load was stopped and that nobody has begun: what waits, and those that the driver
-    /// itself had not come to.
-    fn leave(&self, unoffered: impl Iterator<Item = Start>) {
-        let stopped = self.stop.since().unwrap_or_else(|| self.shared.clock.now());
-        let is_due = |start: &Start| start.intended < stopped;
-        let waiting = self.places.borrow_mut().left();
-        for start in waiting.iter().filter(|start| is_due(start)) {
-            self.never_begun(start, stopped, stopped);
-        }
-        let mut late = unoffered.take_while(is_due);
-        for start in late.by_ref().take(WAITING_MAX) {
-            let ready = self.places.borrow().ready(self.shard_of(&start), &start);
-            self.never_begun(&start, ready.unwrap_or(stopped).min(stopped), stopped);
-        }
-        self.shared.tally.borrow_mut().dropped(late.count() as u64);
-    }
-
-    fn never_begun(&self, start: &Start, ready: Instant, stopped: Instant) {
-        let due = Due { intended: start.intended, ready };
-        for command in start.choice.commands(&self.shared.load.mix) {
-            self.shared.ended(command.not_started(self.shared.index, due, stopped));
         }
     }
 

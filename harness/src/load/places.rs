@@ -146,11 +146,9 @@ impl<W> Places<W> {
         self.shards[shard].free.push_back((worker, since));
     }
 
-    /// Since when a start that is due could have been begun; none if it would have to wait.
-    pub(crate) fn ready(&self, shard: usize, start: &Start) -> Option<Instant> {
-        let in_turn = start.choice.written_key().is_some_and(|key| self.turns.is_taken(key));
-        let since = self.shards[shard].free_since(self.workers_max).filter(|_| !in_turn)?;
-        Some(since.max(start.intended))
+    /// How many starts wait.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting
     }
 
     /// Takes what still waits, in the order in which it was due.

@@ -34,18 +34,17 @@ pub(super) fn offered(
     }
     let steady: Vec<_> = starts.iter().copied().filter(|start| case.windows.has(During::Steady, start)).collect();
     let (part, judged) = if steady.is_empty() { (During::Whole, &starts) } else { (During::Steady, &steady) };
-    // Who was never ready was not kept waiting by the driver.
-    let own = || judged.iter().filter(|start| !start.never_begun() || start.ready < start.started);
-    let mut late: Vec<_> = own().map(|start| start.started.nanos_since(start.ready)).collect();
+    let begun = || judged.iter().filter(|start| !start.never_begun());
+    let mut late: Vec<_> = begun().map(|start| start.started.nanos_since(start.ready)).collect();
     let mostly = quantile(&mut late, 0.99).unwrap_or(0);
     let late_max = case.plan.driver_late_max().as_nanos();
     let seconds = case.windows.seconds_within(part, span(&starts, per_second));
-    let stood_still = covered(own().map(|start| Window { start: start.ready, end: start.started }), late_max);
+    let stood_still = covered(begun().map(|start| Window { start: start.ready, end: start.started }), late_max);
     let stood_still = stood_still as f64 / 1e9 / seconds.max(1e-9);
-    let begun = judged.iter().filter(|start| !start.never_begun()).count();
     let detail = format!(
-        "{per_second}/s demanded for {} s ({part}): {begun} of {} due starts begun; 99 % of its own starts at most {} late",
+        "{per_second}/s demanded for {} s ({part}): {} of {} due starts begun; 99 % of its own starts at most {} late",
         finding::decimals(seconds),
+        begun().count(),
         judged.len(),
         finding::time(mostly)
     );

@@ -60,10 +60,9 @@ fn a_start_is_ready_since_a_worker_was_free() {
         places.rest(0, worker, at(ended));
     }
     let late = [write(20, 3), write(30, 4), write(50, 5)];
-    assert_eq!(places.ready(0, &late[0]), Some(at(40)));
     assert_eq!(places.place(0, late[0]), Place::Free('a', (late[0], at(40))));
     assert_eq!(places.place(0, late[1]), Place::Free('b', (late[1], at(60))));
-    assert_eq!(places.ready(0, &late[2]), None);
+    assert_eq!(places.place(0, late[2]), Place::Waits);
 }
 
 #[test]

@@ -157,7 +157,7 @@ mod tests {
         let series = Series::of(&evidence).unwrap();
         let bin = |at: Instant| &series.bins[usize::try_from(at.nanos_since(series.start) / series.bin_nanos).unwrap()];
         assert_eq!(bin(from).not_ok, 200);
-        assert_eq!(bin(from).latency_ms.unwrap()[2], 7_000.0);
+        assert!((bin(from).latency_ms.unwrap()[2] - 7_000.0).abs() < 1e-9);
         assert_eq!(bin(Instant::from_millis(11_999)).not_ok, 0);
     }
 
