@@ -47,7 +47,7 @@ impl ErrorRate {
         }
         let never_begun = match never_begun {
             0 => String::new(),
-            _ => format!(", of which {never_begun} were due and never begun"),
+            _ => format!(" ({never_begun} of them due and never begun)"),
         };
         let share = (failed + unknown) as f64 / samples as f64 * 100.0;
         Finding {

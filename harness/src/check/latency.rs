@@ -73,7 +73,7 @@ impl Latency {
                 String::new()
             },
             if never_begun > 0 {
-                format!("{never_begun} were due and never begun, and count until the load was stopped")
+                format!("{never_begun} of them were never begun and count until the load gave them up")
             } else {
                 String::new()
             },

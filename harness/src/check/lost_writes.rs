@@ -9,6 +9,7 @@ use super::case::Case;
 use super::finding::{self, Finding, Status};
 use super::takedown::{Blow, Takedown};
 use crate::evidence::{Operation, OperationKind, Outcome, Value};
+use crate::load::Pace;
 
 /// Acknowledged writes that neither the final read nor a later write of the same key accounts for.
 ///
@@ -203,7 +204,7 @@ impl Tally {
     fn name(&mut self, case: &Case<'_>, write: &Operation) {
         if self.examples.len() < EXAMPLES_MAX {
             let node = case.node_name(write.node).map_or_else(|| "an unknown node".to_owned(), ToString::to_string);
-            let (key, value) = (case.key_text(write), value_text(write.value));
+            let (key, value) = (case.key_text(write), value_text(case, write));
             self.examples.push(format!("{key} = {value}, acknowledged at {} by {node}", write.ended));
         }
     }
@@ -241,10 +242,15 @@ impl Tally {
     }
 }
 
-/// A value's unique id in words.
-fn value_text(value: Value) -> String {
-    match value {
-        Value::Written(id) => format!("worker {}'s value {}", (id >> 40) & 0xFFFF, id & 0xFF_FFFF_FFFF),
+/// A written value's unique id in words. In a closed loop each worker counts its own.
+fn value_text(case: &Case<'_>, write: &Operation) -> String {
+    let load = case.plan.loads.get(usize::from(write.load));
+    let is_closed = load.is_some_and(|load| load.pace == Pace::Closed);
+    match write.value {
+        Value::Written(id) if is_closed => {
+            format!("worker {}'s value {}", (id >> 40) & 0xFFFF, id & 0xFF_FFFF_FFFF)
+        }
+        Value::Written(id) => format!("value {}", id & 0xFF_FFFF_FFFF),
         Value::Missing => "nothing".to_owned(),
         Value::Foreign => "a foreign value".to_owned(),
     }

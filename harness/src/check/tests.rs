@@ -141,7 +141,7 @@ fn starts_that_nobody_got_to_did_not_end_ok() {
     story.end(5_000);
     let finding = story.judge(Slo::ErrorRate(ErrorRate { max: percent(1.0), during: During::Whole }));
     assert_eq!((finding.status, finding.samples, finding.measured.as_str()), (Status::Fail, 4_000, "50 %"));
-    let note = "2000 surely not executed, of which 2000 were due and never begun, 0 unknown";
+    let note = "2000 surely not executed (2000 of them due and never begun), 0 unknown";
     assert_eq!(finding.note, note);
 }
 
@@ -280,7 +280,7 @@ fn starts_that_nobody_got_to_are_slow() {
     let slo = Slo::Latency(Latency { quantile: percent(99.0), max: ms(10), during: During::Whole });
     let finding = story.judge(slo);
     assert_eq!((finding.status, finding.measured.as_str()), (Status::Fail, "1.96 s"), "{}", finding.note);
-    assert!(finding.note.contains("2000 were due and never begun"), "{}", finding.note);
+    assert!(finding.note.contains("2000 of them were never begun"), "{}", finding.note);
 }
 
 #[test]

@@ -32,5 +32,6 @@ pub use driver::{LoadDone, LoadTask, LoadsDone, RunningLoads};
 pub use error::LoadError;
 pub use final_read::final_read;
 pub use op::Op;
+pub(crate) use places::WAITING_MAX;
 pub use shared::MAP_REFRESH;
 pub use spec::{Client, Keys, Load, Pace};

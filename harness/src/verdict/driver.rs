@@ -7,7 +7,7 @@ use crate::check::schedule::{bound_reached, scheduled};
 use crate::check::window::Window;
 use crate::check::{Case, During, finding};
 use crate::evidence::{LoadTotals, Operation};
-use crate::load::Load;
+use crate::load::{Load, WAITING_MAX};
 use crate::vocab::Instant;
 
 /// The share of its schedule that an open load must account for: begun, or known to have never been.
@@ -59,7 +59,10 @@ pub(super) fn offered(
 /// Which starts of the schedule are not in the history, if some are not.
 fn hole(starts: &[&Operation], per_second: u32, totals: &LoadTotals) -> Option<String> {
     if totals.dropped > 0 {
-        return Some(format!("it dropped {}: too many waited", finding::count(totals.dropped, "due start")));
+        return Some(format!(
+            "it forgot {}: more than {WAITING_MAX} waited",
+            finding::count(totals.dropped, "due start")
+        ));
     }
     let due = (span(starts, per_second).nanos() as f64 / 1e9 * f64::from(per_second)).round();
     let share = starts.len() as f64 / due.max(1.0);

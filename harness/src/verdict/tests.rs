@@ -283,7 +283,7 @@ fn a_load_that_forgot_starts_did_not_do_its_work() {
     }
     let verdict = verdict(&story);
     assert_eq!(verdict.outcome, Outcome::Inconclusive);
-    assert!(verdict.because.contains("it dropped 7 due starts"), "{}", verdict.because);
+    assert!(verdict.because.contains("it forgot 7 due starts: more than 1000000 waited"), "{}", verdict.because);
 }
 
 #[test]
