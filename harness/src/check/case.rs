@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, HashMap};
 use super::calm::Calm;
 use super::machine::Machine;
 use super::reach::Reaches;
-use super::schedule::Schedule;
 use super::takedown::{self, Takedown};
 use super::window::{During, Windows};
 use crate::evidence::{Evidence, Operation, OperationKind, Outcome};
@@ -40,8 +39,8 @@ impl<'a> Case<'a> {
     pub(crate) fn new(plan: &'a Plan, evidence: &'a Evidence) -> Self {
         let calm = Calm::of(evidence);
         let workers = by_worker(evidence);
-        let windows = Windows::with_calm(plan, evidence, &calm, &workers);
-        let slots = KeySlots::of(&plan.loads, &evidence.history);
+        let slots = KeySlots::of(plan, &evidence.history);
+        let windows = Windows::of(plan, evidence, &calm, &by_lane(plan, evidence, &slots));
         let takedowns = takedown::find(plan, evidence, &slots);
         let (machine, reaches) = (Machine::of(evidence), Reaches::of(evidence));
         Self { plan, evidence, calm, machine, windows, takedowns, reaches, workers, slots }
@@ -106,14 +105,9 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// What a load was meant to do; none if it is closed or did nothing.
-    pub(crate) fn schedule(&self, index: usize) -> Option<Schedule> {
-        Schedule::of(self.evidence, self.plan.loads.get(index)?, self.workers_of(index))
-    }
-
-    /// The workers of a load, each with its operations.
-    pub(crate) fn workers_of(&self, index: usize) -> impl Iterator<Item = (&Worker, &Vec<&'a Operation>)> {
-        self.workers.iter().filter(move |((load, _), _)| usize::from(*load) == index)
+    /// The operations of each worker of a load.
+    pub(crate) fn workers_of(&self, index: usize) -> impl Iterator<Item = &Vec<&'a Operation>> {
+        self.workers.iter().filter(move |((load, _), _)| usize::from(*load) == index).map(|(_, operations)| operations)
     }
 
     /// Whether no load has a schedule, so that an operation that was late in starting is not seen to be late.
@@ -122,17 +116,20 @@ impl<'a> Case<'a> {
     }
 }
 
-/// The slot of every key of the history, worked out once: hashing a key for each operation again would dominate judging.
-/// A key that nobody used costs nothing.
-pub(crate) struct KeySlots(HashMap<(u16, u32), Slot>);
+/// The slot and the shard of every key of the history, worked out once: hashing a key for each operation again would dominate
+/// judging. A key that nobody used costs nothing.
+pub(crate) struct KeySlots(HashMap<(u16, u32), (Slot, Option<usize>)>);
 
 impl KeySlots {
-    fn of(loads: &[Load], history: &[Operation]) -> Self {
+    fn of(plan: &Plan, history: &[Operation]) -> Self {
         let mut slots = HashMap::new();
         for operation in history {
-            let Some(load) = loads.get(usize::from(operation.load)) else { continue };
+            let Some(load) = plan.loads.get(usize::from(operation.load)) else { continue };
             if operation.key <= load.keys.count() {
-                let hash = || Slot::of_key(format!("{}{}", load.key_prefix(), operation.key).as_bytes());
+                let hash = || {
+                    let slot = Slot::of_key(format!("{}{}", load.key_prefix(), operation.key).as_bytes());
+                    (slot, plan.shards().position(|master| master.slots.contains(slot)))
+                };
                 slots.entry((operation.load, operation.key)).or_insert_with(hash);
             }
         }
@@ -141,15 +138,37 @@ impl KeySlots {
 
     /// The slot an operation's key is in; none if the plan has no such load or key.
     pub(crate) fn of_operation(&self, operation: &Operation) -> Option<Slot> {
-        self.0.get(&(operation.load, operation.key)).copied()
+        self.0.get(&(operation.load, operation.key)).map(|(slot, _)| *slot)
+    }
+
+    /// The shard an operation is about, by its position in [`Plan::shards`].
+    pub(crate) fn shard_of(&self, operation: &Operation) -> Option<usize> {
+        self.0.get(&(operation.load, operation.key)).and_then(|(_, shard)| *shard)
     }
 }
 
 /// A worker: its load's index and its own.
 pub(crate) type Worker = (u16, u16);
 
+/// Who waits for each other in a load, by its index and: in a closed loop a worker, whose operations follow one another; in
+/// an open one a shard, whose workers share what is due.
+pub(crate) type Lane = (u16, u16);
+
+/// Each lane's operations, in the order in which they ended.
+fn by_lane<'a>(plan: &Plan, evidence: &'a Evidence, slots: &KeySlots) -> BTreeMap<Lane, Vec<&'a Operation>> {
+    let mut lanes: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for operation in evidence.history.iter().filter(|operation| operation.kind != OperationKind::FinalRead) {
+        let load = plan.loads.get(usize::from(operation.load));
+        let shard = || slots.shard_of(operation).and_then(|shard| u16::try_from(shard).ok()).unwrap_or(u16::MAX);
+        let is_open = load.is_some_and(|load| load.pace != Pace::Closed);
+        let lane = if is_open { shard() } else { operation.worker };
+        lanes.entry((operation.load, lane)).or_default().push(operation);
+    }
+    lanes
+}
+
 /// Each worker's operations, in the order it did them.
-pub(crate) fn by_worker(evidence: &Evidence) -> BTreeMap<Worker, Vec<&Operation>> {
+fn by_worker(evidence: &Evidence) -> BTreeMap<Worker, Vec<&Operation>> {
     let mut workers: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for operation in evidence.history.iter().filter(|operation| operation.kind != OperationKind::FinalRead) {
         workers.entry((operation.load, operation.worker)).or_default().push(operation);

@@ -11,7 +11,7 @@ use super::sample_size;
 use crate::evidence::Outcome;
 use crate::vocab::Percent;
 
-/// The share of operations that ended fail or unknown, after all their retries.
+/// The share of operations that ended fail or unknown, after all their retries, or were due and never begun.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ErrorRate {
@@ -29,13 +29,14 @@ impl fmt::Display for ErrorRate {
 }
 
 impl ErrorRate {
-    /// Of all operations that were meant to start in the part, the share that the client gave up.
+    /// Of all operations that were meant to start in the part, the share that the client gave up or never came to.
     pub(crate) fn judge(&self, case: &Case<'_>) -> Finding {
         let limit = format!("{} %", finding::decimals(self.max.value()));
-        let (mut samples, mut failed, mut unknown) = (0_u64, 0_u64, 0_u64);
+        let (mut samples, mut failed, mut unknown, mut never_begun) = (0_u64, 0_u64, 0_u64, 0_u64);
         for operation in case.operations_during(self.during) {
             samples += 1;
             failed += u64::from(operation.outcome == Outcome::Fail);
+            never_begun += u64::from(operation.never_begun());
             unknown += u64::from(operation.outcome == Outcome::Unknown);
         }
         if samples == 0 {
@@ -45,6 +46,10 @@ impl ErrorRate {
                 format!("no operation was meant to start in the {} part", self.during),
             );
         }
+        let never_begun = match never_begun {
+            0 => String::new(),
+            _ => format!(" ({never_begun} of them due and never begun)"),
+        };
         let share = (failed + unknown) as f64 / samples as f64 * 100.0;
         let (is_met, needed) = (share <= self.max.value(), sample_size::for_share(self.max));
         let too_few = samples < needed && (is_met || !sample_size::refutes_share(self.max, failed + unknown, samples));
@@ -55,7 +60,7 @@ impl ErrorRate {
             samples,
             note: finding::note([
                 if too_few { doubt } else { String::new() },
-                format!("{failed} surely not executed, {unknown} unknown"),
+                format!("{failed} surely not executed{never_begun}, {unknown} unknown"),
             ]),
             ..Finding::nothing(self, limit, "")
         }

@@ -7,10 +7,8 @@ use serde::Deserialize;
 use super::During;
 use super::case::Case;
 use super::finding::{self, Finding, Status};
-use super::sample_size;
-use super::samples::{self, Samples};
-use super::schedule::Waits;
 use super::window::Window;
+use super::{sample_size, samples};
 use crate::evidence::{Operation, Outcome};
 use crate::vocab::{Duration, Instant, Percent};
 
@@ -36,17 +34,17 @@ impl fmt::Display for Latency {
 
 impl Latency {
     /// Every operation of the part counts with its full duration, whatever its outcome: to leave out those that were
-    /// given up would make an outage look fast.
+    /// given up, or never begun, would make an outage look fast.
     pub(crate) fn judge(&self, case: &Case<'_>) -> Finding {
         let limit = finding::limit(self.max);
-        let (mut times, mut not_ok) = (Samples { nanos: Vec::new(), waits: self.left_waiting(case) }, 0);
-        let not_started = times.count();
+        let (mut times, mut not_ok, mut never_begun) = (Vec::new(), 0, 0);
         for (operation, nanos) in self.operations(case) {
-            times.nanos.push(nanos);
+            times.push(nanos);
             not_ok += u64::from(operation.outcome != Outcome::Ok);
+            never_begun += u64::from(operation.never_begun());
         }
-        let samples = times.count();
-        let Some(measured) = times.quantile(self.quantile.fraction()) else {
+        let samples = times.len() as u64;
+        let Some(measured) = samples::quantile(&mut times, self.quantile.fraction()) else {
             return Finding::nothing(
                 self,
                 limit,
@@ -55,7 +53,7 @@ impl Latency {
         };
         let needed = sample_size::for_quantile(self.quantile);
         let exceeded = measured > self.max.as_nanos();
-        let over = times.above(self.max.as_nanos());
+        let over = times.iter().filter(|nanos| **nanos > self.max.as_nanos()).count() as u64;
         let refuted = exceeded && sample_size::refutes_quantile(self.quantile, over, samples);
         let too_few = samples < needed && !refuted;
         let notes = [
@@ -65,11 +63,10 @@ impl Latency {
             } else {
                 String::new()
             },
-            if not_started == 0 {
-                String::new()
+            if never_begun > 0 {
+                format!("{never_begun} of them were never begun and count until the load gave them up")
             } else {
-                let left = finding::count(not_started, "start");
-                format!("{left} due that no worker was free for, counted with the time waited until the load ended")
+                String::new()
             },
             self.omission(case),
         ];
@@ -92,11 +89,9 @@ impl Latency {
     ///    itself. So the small waits of every machine explain a few operations and never a slow server.
     pub(crate) fn excuse(&self, case: &Case<'_>) -> Option<String> {
         let max = self.max.as_nanos();
-        let nanos = self.operations(case).map(|(_, nanos)| nanos).collect();
-        let times = Samples { nanos, waits: self.left_waiting(case) };
-        let samples = times.count();
+        let samples = self.operations(case).count() as u64;
         let allowed = samples - samples::rank(samples, self.quantile.fraction())?;
-        let over = times.above(max);
+        let over = self.operations(case).filter(|(_, nanos)| *nanos > max).count() as u64;
         let mut excusable: Vec<_> = self
             .operations(case)
             .filter_map(|(operation, nanos)| {
@@ -125,35 +120,6 @@ impl Latency {
     fn operations<'a>(&self, case: &Case<'a>) -> impl Iterator<Item = (&'a Operation, u64)> {
         let adds = |operation| Some((operation, case.windows.latency_nanos(self.during, operation)?));
         case.client_operations().filter_map(adds)
-    }
-
-    /// How long each start of an open loop had been due that nobody got to before the load ended. To leave them out
-    /// would make an outage at the end look short. They are shared among the parts as operations are: what a fault cut
-    /// has all its wait in Fault and its wait until the fault in Steady.
-    fn left_waiting(&self, case: &Case<'_>) -> Vec<Waits> {
-        let schedules = (0..case.plan.loads.len()).filter_map(|index| case.schedule(index));
-        let stretches = self.stretches_of_starts(case);
-        schedules
-            .flat_map(|schedule| {
-                stretches.iter().filter_map(move |(stretch, until)| schedule.left_waiting(*stretch, *until))
-            })
-            .collect()
-    }
-
-    /// The stretches in which a start that nobody got to must have been due to count, and until when its wait counts.
-    fn stretches_of_starts(&self, case: &Case<'_>) -> Vec<(Window, Instant)> {
-        let (whole, faults) = (case.windows.whole, &case.windows.faults);
-        match self.during {
-            During::Whole => vec![(whole, whole.end)],
-            // Who was left waiting before or in the last fault has waited in it.
-            During::Fault => {
-                let until_last = faults.last().map(|last| Window { start: whole.start, end: last.end });
-                until_last.into_iter().map(|stretch| (stretch, whole.end)).collect()
-            }
-            During::Steady => {
-                case.windows.stretches(During::Steady).into_iter().map(|stretch| (stretch, stretch.end)).collect()
-            }
-        }
     }
 
     /// What a closed loop hides from a high quantile (coordinated omission).

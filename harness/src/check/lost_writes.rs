@@ -10,6 +10,7 @@ use super::finding::{self, Finding, Status};
 use super::risk;
 use super::takedown::{Blow, Takedown};
 use crate::evidence::{Operation, OperationKind, Outcome, Value, What};
+use crate::load::Pace;
 
 /// Acknowledged writes that neither the final read nor a later write of the same key accounts for.
 ///
@@ -40,11 +41,11 @@ impl fmt::Display for LostWrites {
 const EXAMPLES_MAX: usize = 3;
 
 impl LostWrites {
-    /// Each key has one writer, so its writes have one order; the final read says which of them survived.
+    /// No two writes of a key are under way together, so they have one order; the final read says which of them survived.
     pub(crate) fn judge(self, case: &Case<'_>) -> Finding {
         let limit = if self.min == 0 { self.max.to_string() } else { format!("{} to {}", self.min, self.max) };
         let keys = keys(case);
-        if let Some(doubt) = two_writers(case, &keys) {
+        if let Some(doubt) = writes_overlap(case, &keys) {
             return Finding::nothing(&self, limit, doubt);
         }
         let mut tally = Tally::default();
@@ -108,7 +109,7 @@ fn overwritten(case: &Case<'_>, tally: &Tally) -> String {
 /// What the history says about one key.
 #[derive(Default)]
 struct Key<'a> {
-    /// Every write, in the one order in which its writer did them.
+    /// Every write that was begun, in the order in which they were.
     writes: Vec<&'a Operation>,
     /// The last final read that got an answer.
     survivor: Option<&'a Operation>,
@@ -119,20 +120,24 @@ fn keys<'a>(case: &Case<'a>) -> BTreeMap<(u16, u32), Key<'a>> {
     let mut keys = BTreeMap::<_, Key<'a>>::new();
     for operation in &case.evidence.history {
         let key = (operation.load, operation.key);
-        if operation.kind.writes() {
+        if operation.kind.writes() && !operation.never_begun() {
             keys.entry(key).or_default().writes.push(operation);
         } else if operation.kind == OperationKind::FinalRead && operation.outcome == Outcome::Ok {
             keys.entry(key).or_default().survivor = Some(operation);
         }
     }
+    for key in keys.values_mut() {
+        key.writes.sort_by_key(|write| (write.started, write.ended));
+    }
     keys
 }
 
 /// Why some key's writes have no order, if that is so: the judgement rests on it.
-fn two_writers(case: &Case<'_>, keys: &BTreeMap<(u16, u32), Key<'_>>) -> Option<String> {
-    let shared = keys.values().find(|key| key.writes.windows(2).any(|pair| pair[0].worker != pair[1].worker));
-    let write = shared.and_then(|key| key.writes.first())?;
-    Some(format!("several workers wrote {}: its writes have no order", case.key_text(write)))
+fn writes_overlap(case: &Case<'_>, keys: &BTreeMap<(u16, u32), Key<'_>>) -> Option<String> {
+    let mut pairs = keys.values().flat_map(|key| key.writes.windows(2));
+    let overlapping = pairs.find(|pair| pair[1].started < pair[0].ended)?;
+    let (key, at) = (case.key_text(overlapping[1]), overlapping[1].started);
+    Some(format!("two writes of {key} were under way together at {at}: its writes have no order"))
 }
 
 /// What became of a key's acknowledged writes.
@@ -218,7 +223,7 @@ impl Tally {
     fn name(&mut self, case: &Case<'_>, write: &Operation) {
         if self.examples.len() < EXAMPLES_MAX {
             let node = case.node_name(write.node).map_or_else(|| "an unknown node".to_owned(), ToString::to_string);
-            let (key, value) = (case.key_text(write), value_text(write.value));
+            let (key, value) = (case.key_text(write), value_text(case, write));
             self.examples.push(format!("{key} = {value}, acknowledged at {} by {node}", write.ended));
         }
     }
@@ -260,10 +265,15 @@ impl Tally {
     }
 }
 
-/// A value's unique id in words.
-fn value_text(value: Value) -> String {
-    match value {
-        Value::Written(id) => format!("worker {}'s value {}", (id >> 40) & 0xFFFF, id & 0xFF_FFFF_FFFF),
+/// A written value's unique id in words. In a closed loop each worker counts its own.
+fn value_text(case: &Case<'_>, write: &Operation) -> String {
+    let load = case.plan.loads.get(usize::from(write.load));
+    let is_closed = load.is_some_and(|load| load.pace == Pace::Closed);
+    match write.value {
+        Value::Written(id) if is_closed => {
+            format!("worker {}'s value {}", (id >> 40) & 0xFFFF, id & 0xFF_FFFF_FFFF)
+        }
+        Value::Written(id) => format!("value {}", id & 0xFF_FFFF_FFFF),
         Value::Missing => "nothing".to_owned(),
         Value::Foreign => "a foreign value".to_owned(),
     }

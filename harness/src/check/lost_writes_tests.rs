@@ -3,6 +3,7 @@ use rstest::rstest;
 use super::*;
 use crate::check::Slo;
 use crate::check::testing::{LOAD_STARTS, Story};
+use crate::vocab::Instant;
 
 const KEY: u32 = 7;
 
@@ -97,10 +98,31 @@ fn the_last_answered_final_read_counts() {
     assert_eq!(story.judge(Slo::LostWrites(LostWrites { max: 0, min: 0 })).status, Status::Pass);
 }
 
-#[test]
-fn two_workers_on_a_key_have_no_order() {
-    let mut story = story("ok", "1");
-    story.write(LOAD_STARTS + 500, KEY, |write| write.worker = 0);
+/// The first write was under way for a millisecond.
+#[rstest]
+#[case::one_after_the_other(1_000, Status::Pass)]
+#[case::together(500, Status::Inconclusive)]
+fn writes_that_overlap_have_no_order(#[case] after_us: u64, #[case] status: Status) {
+    let mut story = story("ok", "unread");
+    let started = Instant::from_millis(LOAD_STARTS).plus_nanos(after_us * 1_000);
+    story.write(LOAD_STARTS, KEY, |write| {
+        // Another worker may be next.
+        write.worker += 1;
+        (write.started, write.ended) = (started, started.plus_nanos(2_000_000));
+    });
+    let value = story.evidence.history[1].value;
+    story.final_read(KEY, value, Outcome::Ok);
     let finding = story.judge(Slo::LostWrites(LostWrites { max: 0, min: 0 }));
-    assert_eq!(finding.status, Status::Inconclusive);
+    assert_eq!(finding.status, status, "{}", finding.note);
+}
+
+#[test]
+fn what_was_never_begun_was_not_written() {
+    let mut story = story("ok", "unread");
+    story.never_begun(LOAD_STARTS, KEY, LOAD_STARTS + 500);
+    let [written, never] = [0, 1].map(|index| story.evidence.history[index].value);
+    story.final_read(KEY, written, Outcome::Ok);
+    assert_eq!(story.judge(Slo::LostWrites(LostWrites { max: 0, min: 0 })).status, Status::Pass);
+    story.final_read(KEY, never, Outcome::Ok);
+    assert_eq!(story.judge(Slo::LostWrites(LostWrites { max: 0, min: 0 })).status, Status::Fail);
 }

@@ -109,7 +109,10 @@ fn cut_off<'t>(case: &'t Case<'_>) -> impl Iterator<Item = CutOff<'t>> {
         let ends: Vec<_> = case.acknowledged_after(takedown).map(|write| write.ended).collect();
         let last = ends.iter().max().copied().unwrap_or(takedown.began);
         // Who waits while the links are healed and is then served at the first attempt was not refused.
-        let refused = |write: &Operation| write.ended > last && (write.outcome != Outcome::Ok || write.attempts > 1);
+        // Nor was what nobody had begun.
+        let refused = |write: &Operation| {
+            write.ended > last && !write.never_begun() && (write.outcome != Outcome::Ok || write.attempts > 1)
+        };
         CutOff {
             takedown,
             writes: ends.len() as u64,

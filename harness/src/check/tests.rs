@@ -105,8 +105,18 @@ fn a_fault_hides_no_stall_before_it() {
     assert_eq!((finding.status, finding.measured.as_str()), (Status::Fail, "466 ms"), "{}", finding.note);
 }
 
-/// Starts that nobody got to: due at 1000 a second until the load was stopped at 5000 ms. `A` was killed at 4000 ms and
-/// the cluster never settled again.
+/// An open loop of 1000 a second that was stopped at 5000 ms: nobody had begun what was due from 3000 ms on.
+fn left_behind() -> Story {
+    let mut story = Story::formed();
+    story.plan.loads[0].pace = Pace::Open { per_second: 1_000 };
+    story.run(LOAD_STARTS, 3_000);
+    for due in 3_000..5_000 {
+        story.never_begun(due, 1, 5_000);
+    }
+    story
+}
+
+/// `A` was killed at 4000 ms and the cluster never settled again.
 #[rstest]
 #[case::whole(During::Whole, 4_000, "2 s")]
 #[case::steady(During::Steady, 3_000, "1 s")]
@@ -116,19 +126,60 @@ fn starts_that_nobody_got_to_are_shared_among_the_parts(
     #[case] samples: u64,
     #[case] measured: &str,
 ) {
-    let mut story = Story::formed();
-    story.plan.loads[0].pace = Pace::Open { per_second: 1_000 };
-    story.run(LOAD_STARTS, 3_000);
+    let mut story = left_behind();
     story.fault(4_000, 0, FaultKind::Kill, "A");
     story.unsettled(4_010);
     story.end(5_000);
-    for event in &mut story.evidence.events {
-        if let What::LoadEnded { totals, .. } = &mut event.what {
-            totals.not_started = 2_000;
-        }
-    }
     let finding = story.judge(Slo::Latency(Latency { quantile: percent(100.0), max: ms(10), during }));
     assert_eq!((finding.samples, finding.measured.as_str()), (samples, measured), "{}", finding.note);
+}
+
+/// What was due counts, whether or not somebody came to it.
+#[test]
+fn starts_that_nobody_got_to_did_not_end_ok() {
+    let mut story = left_behind();
+    story.end(5_000);
+    let finding = story.judge(Slo::ErrorRate(ErrorRate { max: percent(1.0), during: During::Whole }));
+    assert_eq!((finding.status, finding.samples, finding.measured.as_str()), (Status::Fail, 4_000, "50 %"));
+    let note = "2000 surely not executed (2000 of them due and never begun), 0 unknown";
+    assert_eq!(finding.note, note);
+}
+
+/// A shard is down while something waits for it, and no longer: its neighbours are not.
+#[test]
+fn a_shard_is_down_by_what_waited_for_it() {
+    let mut story = Story::formed();
+    story.plan.loads[0].pace = Pace::Open { per_second: 1_000 };
+    story.run(LOAD_STARTS, 3_000);
+    story.never_begun(3_000, story.key_of("B"), 5_000);
+    story.end(5_000);
+    let finding = story.judge(Slo::Unavailability(Unavailability { max: ms(1_000) }));
+    assert_eq!((finding.status, finding.measured.as_str()), (Status::Fail, "2 s"));
+    assert_eq!(finding.note, "B's slots 5461-10922, from 3.000 s to 5.000 s");
+}
+
+/// A worker that was made for the backlog of a fault, and is not needed afterwards, does not keep the fault going.
+#[test]
+fn an_open_loop_is_back_when_each_shard_is() {
+    let mut story = Story::formed();
+    story.plan.loads[0].pace = Pace::Open { per_second: 1_000 };
+    story.run(LOAD_STARTS, 3_000);
+    story.fault(3_000, 0, FaultKind::Wipe, "A1");
+    story.write(3_001, story.key_of("A"), |write| write.worker = 77);
+    story.run(3_010, 6_000);
+    story.end(6_000);
+    let end = story.case().windows.faults[0].end;
+    assert!(end < Instant::from_millis(3_100), "{end}");
+    // A shard that is not back does.
+    let (a, case) = (story.key_of("A"), story.case());
+    let shard = case.slots.shard_of(&Operation { key: a, ..story.evidence.history[0] }).unwrap();
+    let of_shard: Vec<_> =
+        story.evidence.history.iter().map(|operation| case.slots.shard_of(operation) == Some(shard)).collect();
+    drop(case);
+    for (operation, of_shard) in story.evidence.history.iter_mut().zip(of_shard) {
+        operation.attempts += u16::from(of_shard);
+    }
+    assert_eq!(story.case().windows.faults[0].end, story.case().windows.whole.end);
 }
 
 /// What an observer may record after a kill at 3000 ms, and when the window ends at the earliest.
@@ -224,38 +275,12 @@ fn slow_operations_that_fail_are_slow() {
 
 #[test]
 fn starts_that_nobody_got_to_are_slow() {
-    let mut story = Story::formed();
-    story.plan.loads[0].pace = Pace::Open { per_second: 1_000 };
-    story.run(LOAD_STARTS, 3_000);
+    let mut story = left_behind();
     story.end(5_000);
     let slo = Slo::Latency(Latency { quantile: percent(99.0), max: ms(10), during: During::Whole });
-    assert_eq!(story.judge(slo).status, Status::Pass);
-    for event in &mut story.evidence.events {
-        if let What::LoadEnded { totals, .. } = &mut event.what {
-            totals.not_started = 2_000;
-        }
-    }
     let finding = story.judge(slo);
     assert_eq!((finding.status, finding.measured.as_str()), (Status::Fail, "1.96 s"), "{}", finding.note);
-}
-
-/// Nobody could write these waits out one by one.
-#[test]
-fn starts_without_number_are_judged() {
-    let mut story = Story::formed();
-    story.plan.loads[0].pace = Pace::Open { per_second: 1_000_000 };
-    story.run(LOAD_STARTS, 3_000);
-    // The load was stopped after a day.
-    let day = 24 * 3_600 * 1_000;
-    story.end(LOAD_STARTS + day);
-    for event in &mut story.evidence.events {
-        if let What::LoadEnded { totals, .. } = &mut event.what {
-            totals.not_started = day * 1_000 - 2_000;
-        }
-    }
-    let finding = story.judge(Slo::Latency(Latency { quantile: percent(50.0), max: ms(10), during: During::Whole }));
-    assert_eq!(finding.status, Status::Fail, "{}", finding.note);
-    assert_eq!((finding.samples, finding.measured.as_str()), (day * 1_000, "43199.998 s"));
+    assert!(finding.note.contains("2000 of them were never begun"), "{}", finding.note);
 }
 
 #[test]
@@ -424,7 +449,7 @@ fn killing_a_paused_master_is_one_takedown() {
 #[case::on_pace(&|_: &mut Operation| {}, 4_002)]
 #[case::needs_a_retry(&|op: &mut Operation| op.attempts = 2, 5_001)]
 #[case::fails(&|op: &mut Operation| op.outcome = Ended::Fail, 5_001)]
-#[case::starts_late(&|op: &mut Operation| op.started = op.intended.plus_nanos(6_000_000), 5_001)]
+#[case::starts_late(&|op: &mut Operation| (op.started, op.ended) = (op.intended.plus_nanos(6_000_000), op.intended.plus_nanos(7_000_000)), 5_001)]
 #[case::was_meant_to_start_before(&|op: &mut Operation| op.intended = Instant::from_millis(3_999), 5_001)]
 fn a_client_is_back_when_nothing_delays_it(#[case] first: &dyn Fn(&mut Operation), #[case] end: u64) {
     let mut story = Story::formed();
@@ -498,6 +523,34 @@ fn the_second_command_of_an_entry_is_not_scheduled() {
         story.write(at, 1, |_| {});
         story.write(at + 1, 1, |read| read.kind = OperationKind::Get);
     }
+    for _ in 0..2 {
+        story.never_begun(2_000, 1, 2_001);
+    }
+    story.evidence.history.last_mut().unwrap().kind = OperationKind::Get;
     story.end(2_000);
-    assert_eq!(story.case().schedule(0).unwrap().stop, Instant::from_millis(1_500));
+    let case = story.case();
+    let load = &story.plan.loads[0];
+    let starts = case.workers_of(0).flat_map(|operations| schedule::scheduled(load, operations)).count();
+    assert_eq!(starts, 501);
+}
+
+/// Two workers a shard; operations on A's slots as (intended, started, ended).
+#[rstest]
+#[case::never(&[(1_000, 1_000, 1_100), (1_010, 1_010, 1_100), (1_200, 1_200, 1_300)], None)]
+#[case::somebody_waited(&[(1_000, 1_000, 1_100), (1_010, 1_010, 1_200), (1_050, 1_100, 1_150)], Some((1_010, 1_150)))]
+#[case::waited_for_a_turn_only(&[(1_000, 1_000, 1_100), (1_010, 1_100, 1_200)], None)]
+#[case::now_and_again(&[(1_000, 1_000, 1_100), (1_000, 1_000, 1_100), (1_020, 1_100, 1_200), (1_500, 1_500, 1_700), (1_600, 1_600, 1_650)], Some((1_000, 1_650)))]
+fn a_bound_that_was_reached_is_told(#[case] operations: &[(u64, u64, u64)], #[case] expected: Option<(u64, u64)>) {
+    let mut story = Story::formed();
+    story.plan.loads[0].pace = Pace::Open { per_second: 1_000 };
+    let key = story.key_of("A");
+    for (intended, started, ended) in operations {
+        story.write(*intended, key, |write| {
+            (write.ready, write.started) = (Instant::from_millis(*started), Instant::from_millis(*started));
+            write.ended = Instant::from_millis(*ended);
+        });
+    }
+    let reached = schedule::bound_reached(&story.case(), 0, &story.plan.loads[0]);
+    let window = |(start, end)| Window { start: Instant::from_millis(start), end: Instant::from_millis(end) };
+    assert_eq!(reached, expected.map(|at| (0, window(at))).into_iter().collect::<Vec<_>>());
 }

@@ -98,18 +98,16 @@ type Shard<'a> = (String, Vec<&'a Operation>);
 
 /// Every shard with its operations; and once more with those of clients that did not reach a majority, which are left out.
 fn by_shard<'a>(case: &Case<'a>) -> (Vec<Shard<'a>>, Vec<Shard<'a>>) {
-    let owners: Vec<_> = case.plan.nodes.iter().filter(|node| !node.slots.is_empty()).collect();
+    let owners = case.plan.shards();
     let mut shards: Vec<Shard<'_>> =
-        owners.iter().map(|owner| (format!("{}'s slots {}", owner.name, owner.slots), Vec::new())).collect();
+        owners.map(|owner| (format!("{}'s slots {}", owner.name, owner.slots), Vec::new())).collect();
     let mut left_out = shards.clone();
     let cut_off = cut_off(case);
     for operation in case.client_operations() {
-        let Some(slot) = case.slots.of_operation(operation) else { continue };
+        let Some(shard) = case.slots.shard_of(operation) else { continue };
         let is_cut_off = cut_off.get(usize::from(operation.load)).is_some_and(|cut_off| touches(cut_off, operation));
         let shards = if is_cut_off { &mut left_out } else { &mut shards };
-        if let Some(shard) = owners.iter().position(|owner| owner.slots.contains(slot)) {
-            shards[shard].1.push(operation);
-        }
+        shards[shard].1.push(operation);
     }
     (shards, left_out)
 }

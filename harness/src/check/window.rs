@@ -6,7 +6,7 @@ use std::fmt;
 use serde::Deserialize;
 
 use super::calm::Calm;
-use super::case::{Worker, by_worker};
+use super::case::Lane;
 use crate::evidence::{Event, Evidence, NetworkChange, Operation, OperationKind, Outcome, What};
 use crate::plan::Plan;
 use crate::vocab::Instant;
@@ -86,17 +86,7 @@ pub struct Windows {
 
 impl Windows {
     /// The parts of the run that left this evidence.
-    pub fn of(plan: &Plan, evidence: &Evidence) -> Self {
-        Self::with_calm(plan, evidence, &Calm::of(evidence), &by_worker(evidence))
-    }
-
-    /// [`Self::of`], for who has worked out the calm and the workers already.
-    pub(crate) fn with_calm(
-        plan: &Plan,
-        evidence: &Evidence,
-        calm: &Calm,
-        workers: &BTreeMap<Worker, Vec<&Operation>>,
-    ) -> Self {
+    pub(crate) fn of(plan: &Plan, evidence: &Evidence, calm: &Calm, lanes: &BTreeMap<Lane, Vec<&Operation>>) -> Self {
         let whole = whole(evidence);
         let load_ends: Vec<_> = plan.loads.iter().map(|load| load_window(evidence, &load.name, whole).end).collect();
         let faults = fault_moments(evidence);
@@ -105,7 +95,7 @@ impl Windows {
             // What follows the next step's fault is that fault's doing; the nodes of one step belong together.
             let next = faults[index..].iter().find(|fault| fault.0 != step).map(|fault| fault.1);
             let calm_again = calm_after(calm, began, next, plan.node_timeout_ms());
-            let end = calm_again.map_or(whole.end, |calm| back_on_pace(workers, &load_ends, calm));
+            let end = calm_again.map_or(whole.end, |calm| back_on_pace(lanes, &load_ends, calm));
             let window = Window { start: began.max(whole.start), end: end.min(whole.end) };
             match windows.last_mut() {
                 _ if window.start >= window.end => {}
@@ -244,16 +234,17 @@ fn calm_after(calm: &Calm, began: Instant, next: Option<Instant>, node_timeout_m
     calm.from(calm.last_lost_in(began, belongs_until).unwrap_or(began))
 }
 
-/// When every worker that still works has done an operation as if nothing had happened: meant to start after
-/// `calm`, started on time, and acknowledged at the first attempt. Who never does is away until its load ends.
-fn back_on_pace(workers: &BTreeMap<Worker, Vec<&Operation>>, load_ends: &[Instant], calm: Instant) -> Instant {
+/// When every lane has done an operation as if nothing had happened: meant to start after `calm`, started on time, and
+/// acknowledged at the first attempt. One that never does is away until its load ends. Of an open loop a single worker says
+/// nothing: it may have been made for a backlog, and not be needed any more.
+fn back_on_pace(lanes: &BTreeMap<Lane, Vec<&Operation>>, load_ends: &[Instant], calm: Instant) -> Instant {
     let on_pace = |operation: &&&Operation| {
         operation.intended >= calm
             && operation.outcome == Outcome::Ok
             && operation.attempts == 1
             && operation.started.nanos_since(operation.intended) <= PACE_NANOS_MAX
     };
-    let back = workers.iter().map(|((load, _), operations)| {
+    let back = lanes.iter().map(|((load, _), operations)| {
         let load_end = load_ends.get(usize::from(*load)).copied().unwrap_or_default();
         operations.iter().find(on_pace).map_or(load_end, |operation| operation.ended)
     });

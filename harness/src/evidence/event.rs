@@ -249,7 +249,7 @@ pub struct Progress {
 pub struct LoadTotals {
     /// Operations that ended ok.
     pub ok: u64,
-    /// Operations that surely did not happen.
+    /// Operations that were begun and surely did not happen.
     pub fail: u64,
     /// Operations that may have happened.
     pub unknown: u64,
@@ -258,7 +258,17 @@ pub struct LoadTotals {
     /// The first error reply of each kind, in the server's own words.
     #[serde(default)]
     pub error_replies: BTreeMap<ErrorKind, String>,
-    /// Operations of an open loop whose time had come when the load was stopped, but that no worker was free to begin.
+    /// Operations of an open loop that were due, and that nobody had begun when the load was stopped.
     #[serde(default)]
     pub not_started: u64,
+    /// Starts of an open loop that are not in the history, because more of them waited than a load remembers.
+    #[serde(default)]
+    pub dropped: u64,
+}
+
+impl LoadTotals {
+    /// Every operation in the history: what the load asked of the servers, or was due to ask.
+    pub fn demanded(&self) -> u64 {
+        [self.fail, self.unknown, self.not_started].into_iter().fold(self.ok, u64::saturating_add)
+    }
 }

@@ -8,18 +8,21 @@ use serde::{Deserialize, Serialize};
 use crate::vocab::Instant;
 
 /// The first bytes of `history.bin`; the last one is the version of the format.
-pub const HISTORY_MAGIC: [u8; 8] = *b"RHHIST\0\x01";
+pub const HISTORY_MAGIC: [u8; 8] = *b"RHHIST\0\x02";
 
-/// The worker of an operation that the harness itself did (the final read).
+/// The worker of an operation that no worker began: the final read, which the harness itself does, and what of a schedule was
+/// left when the load was stopped.
 pub const NO_WORKER: u16 = u16::MAX;
 
 /// The length of a record.
-pub(super) const RECORD_BYTES: usize = 56;
+pub(super) const RECORD_BYTES: usize = 64;
 
 /// The position of a load in the scenario, from 0.
 pub type LoadIndex = u16;
 
 /// One operation, from its intended start to the client's last word on it. Retries are attempts inside it.
+///
+/// Every start that an open loop was due to make is one, also if it was never begun: see [`Self::never_begun`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Operation {
     /// Which load did it.
@@ -34,7 +37,10 @@ pub struct Operation {
     pub value: Value,
     /// When it should have started: the schedule of an open loop, or when a closed loop was free.
     pub intended: Instant,
-    /// When its first attempt started, never before `intended`.
+    /// When its client could have started it, never before `intended`: later if it had to wait for a free worker, or for the
+    /// end of another write of its key. What passes from here to `started` is the driver's own doing.
+    pub ready: Instant,
+    /// When its first attempt started, never before `ready`.
     pub started: Instant,
     /// When its outcome was known to the client, never before `started`.
     pub ended: Instant,
@@ -42,7 +48,7 @@ pub struct Operation {
     pub outcome: Outcome,
     /// The error of the last attempt that did not end ok, if any did not.
     pub error: Option<ErrorKind>,
-    /// How many attempts were made, at least 1 unless the deadline passed before the first.
+    /// How many attempts were made, at least 1 unless the deadline passed before the first, or it was never begun.
     pub attempts: u16,
     /// How many attempts may have been executed without the client learning it. Such an attempt may take effect
     /// long after the operation ended.
@@ -157,11 +163,13 @@ pub enum ErrorKind {
     Protocol,
     /// The network said at once that the server cannot be reached, or ended the attempt to connect: a rejected link.
     Unreachable,
+    /// It was due, and still waited for a worker or for another write of its key when the load was stopped.
+    NotStarted,
 }
 
 impl ErrorKind {
     /// By their codes in a history: new ones go to the end, so that old histories still read.
-    const ALL: [Self; 19] = [
+    const ALL: [Self; 20] = [
         Self::Moved,
         Self::Ask,
         Self::ClusterDown,
@@ -181,6 +189,7 @@ impl ErrorKind {
         Self::NoRoute,
         Self::Protocol,
         Self::Unreachable,
+        Self::NotStarted,
     ];
 }
 
@@ -193,6 +202,12 @@ impl Operation {
     /// Nanoseconds from the first attempt's start to the end: what a closed-loop generator reports.
     pub fn service_nanos(&self) -> u64 {
         self.ended.nanos_since(self.started)
+    }
+
+    /// Whether it was due and nobody had begun it when the load was stopped, which is when its record says that it started and
+    /// ended: surely not executed.
+    pub fn never_begun(&self) -> bool {
+        self.error == Some(ErrorKind::NotStarted)
     }
 
     fn encode(&self) -> [u8; RECORD_BYTES] {
@@ -208,6 +223,7 @@ impl Operation {
         put.bytes(&self.key.to_le_bytes());
         put.bytes(&value.to_le_bytes());
         put.bytes(&self.intended.0.to_le_bytes());
+        put.bytes(&self.ready.0.to_le_bytes());
         put.bytes(&self.started.0.to_le_bytes());
         put.bytes(&self.ended.0.to_le_bytes());
         put.bytes(&[self.kind as u8, value_tag, self.outcome as u8]);
@@ -222,33 +238,34 @@ impl Operation {
         let u16_at = |at: usize| u16::from_le_bytes([record[at], record[at + 1]]);
         let u32_at = |at: usize| u32::from_le_bytes(std::array::from_fn(|i| record[at + i]));
         let u64_at = |at: usize| u64::from_le_bytes(std::array::from_fn(|i| record[at + i]));
-        let [intended, started, ended] = [16, 24, 32].map(|at| Instant(u64_at(at)));
+        let times @ [intended, ready, started, ended] = [16, 24, 32, 40].map(|at| Instant(u64_at(at)));
         // Judging takes this order for granted.
-        if intended > started || started > ended {
+        if !times.is_sorted() {
             return None;
         }
         Some(Self {
             load: u16_at(0),
             worker: u16_at(2),
             key: u32_at(4),
-            value: match record[41] {
+            value: match record[49] {
                 0 => Value::Missing,
                 1 => Value::Written(u64_at(8)),
                 2 => Value::Foreign,
                 _ => return None,
             },
             intended,
+            ready,
             started,
             ended,
-            kind: *OperationKind::ALL.get(usize::from(record[40]))?,
-            outcome: *[Outcome::Ok, Outcome::Fail, Outcome::Unknown].get(usize::from(record[42]))?,
-            error: match record[43] {
+            kind: *OperationKind::ALL.get(usize::from(record[48]))?,
+            outcome: *[Outcome::Ok, Outcome::Fail, Outcome::Unknown].get(usize::from(record[50]))?,
+            error: match record[51] {
                 u8::MAX => None,
                 error => Some(*ErrorKind::ALL.get(usize::from(error))?),
             },
-            attempts: u16_at(44),
-            unknown_attempts: u16_at(46),
-            node: Some(u16_at(48)).filter(|&node| node != u16::MAX),
+            attempts: u16_at(52),
+            unknown_attempts: u16_at(54),
+            node: Some(u16_at(56)).filter(|&node| node != u16::MAX),
         })
     }
 }
@@ -301,15 +318,15 @@ impl<R: Read> HistoryReader<R> {
     pub fn new(mut reader: R) -> io::Result<Self> {
         let mut magic = [0; HISTORY_MAGIC.len()];
         reader.read_exact(&mut magic)?;
-        let [format, own_format] = [magic, HISTORY_MAGIC].map(|magic| magic[HISTORY_MAGIC.len() - 1]);
-        let wrong = match () {
-            () if magic == HISTORY_MAGIC => return Ok(Self(reader)),
-            () if magic[..magic.len() - 1] == HISTORY_MAGIC[..magic.len() - 1] => {
-                format!("the history is of format {format}, this version reads format {own_format}")
+        let [name @ .., version] = HISTORY_MAGIC;
+        let refused = match magic {
+            HISTORY_MAGIC => return Ok(Self(reader)),
+            [other_name @ .., other] if other_name == name => {
+                format!("this is a history of version {other}, and this harness reads version {version}")
             }
-            () => "this is no history".to_owned(),
+            _ => "this is no history".to_owned(),
         };
-        Err(io::Error::new(io::ErrorKind::InvalidData, wrong))
+        Err(io::Error::new(io::ErrorKind::InvalidData, refused))
     }
 
     /// Every operation. A last record that a crash cut short is an error, not silently dropped; so is a record that no
@@ -337,9 +354,9 @@ mod tests {
 
     use super::*;
 
-    /// Three moments in their order.
-    fn times() -> impl Strategy<Value = [u64; 3]> {
-        any::<[u64; 3]>().prop_map(|mut at| {
+    /// Four moments in their order.
+    fn times() -> impl Strategy<Value = [u64; 4]> {
+        any::<[u64; 4]>().prop_map(|mut at| {
             at.sort_unstable();
             at
         })
@@ -359,8 +376,9 @@ mod tests {
                 key,
                 value,
                 intended: Instant(at[0]),
-                started: Instant(at[1]),
-                ended: Instant(at[2]),
+                ready: Instant(at[1]),
+                started: Instant(at[2]),
+                ended: Instant(at[3]),
                 outcome,
                 error,
                 attempts,
@@ -371,13 +389,14 @@ mod tests {
     }
 
     #[rstest]
-    #[case::in_order([1, 2, 3], true)]
-    #[case::all_at_once([2, 2, 2], true)]
-    #[case::started_early([2, 1, 3], false)]
-    #[case::ended_before_it_started([1, 3, 2], false)]
-    #[case::ended_before_it_was_meant_to_start([3, 3, 2], false)]
-    fn an_operation_has_an_order(#[case] at: [u64; 3], #[case] sound: bool) {
-        let [intended, started, ended] = at.map(Instant);
+    #[case::in_order([1, 2, 3, 4], true)]
+    #[case::all_at_once([2, 2, 2, 2], true)]
+    #[case::ready_before_it_was_due([2, 1, 3, 4], false)]
+    #[case::started_before_it_was_ready([1, 3, 2, 4], false)]
+    #[case::ended_before_it_started([1, 2, 4, 3], false)]
+    #[case::ended_before_it_was_meant_to_start([3, 3, 3, 2], false)]
+    fn an_operation_has_an_order(#[case] at: [u64; 4], #[case] sound: bool) {
+        let [intended, ready, started, ended] = at.map(Instant);
         let operation = Operation {
             load: 0,
             worker: 0,
@@ -385,6 +404,7 @@ mod tests {
             key: 1,
             value: Value::Missing,
             intended,
+            ready,
             started,
             ended,
             outcome: Outcome::Ok,
@@ -407,8 +427,16 @@ mod tests {
     #[case(ErrorKind::Moved, 0)]
     #[case(ErrorKind::Protocol, 17)]
     #[case(ErrorKind::Unreachable, 18)]
+    #[case(ErrorKind::NotStarted, 19)]
     fn an_error_keeps_its_code(#[case] error: ErrorKind, #[case] code: usize) {
         assert_eq!((error as usize, ErrorKind::ALL[code]), (code, error));
+    }
+
+    #[rstest]
+    #[case(b"RHHIST\0\x01", "this is a history of version 1, and this harness reads version 2")]
+    #[case(b"RIFF\0\0\0\0", "this is no history")]
+    fn a_history_of_another_version_is_refused_by_name(#[case] magic: &[u8], #[case] expected: &str) {
+        assert_eq!(HistoryReader::new(magic).unwrap_err().to_string(), expected);
     }
 
     proptest! {

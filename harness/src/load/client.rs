@@ -23,6 +23,15 @@ pub(crate) struct Client {
     request: Vec<u8>,
 }
 
+/// When an operation should start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Due {
+    /// By the schedule.
+    pub(crate) intended: Instant,
+    /// When nothing but the driver kept it from starting any more; not before `intended`.
+    pub(crate) ready: Instant,
+}
+
 /// Where an attempt goes.
 #[derive(Clone, Copy)]
 enum Route {
@@ -48,14 +57,15 @@ impl Client {
         Self { shared, worker, connections, patience, key, request }
     }
 
-    /// Does the command and says how it ended, at the load's deadline at the latest. `intended` is when it should have
-    /// started; none: now.
-    pub(crate) async fn perform(&mut self, command: &Command, intended: Option<Instant>) -> Operation {
+    /// Does the command and says how it ended, at the load's deadline at the latest. `due` is when it should have started;
+    /// none: now.
+    pub(crate) async fn perform(&mut self, command: &Command, due: Option<Due>) -> Operation {
         self.shared.keys.text(command.key, &mut self.key);
         let slot = Slot::of_key(&self.key);
         let started = self.shared.clock.now();
         let deadline = started.plus_nanos(self.shared.load.client.deadline.as_nanos());
-        let mut operation = self.operation(command, intended.unwrap_or(started), started);
+        let due = due.unwrap_or(Due { intended: started, ready: started });
+        let mut operation = self.operation(command, due, started);
         let (mut route, mut redirections, mut now) = (Route::Owner, 0, started);
         while now < deadline {
             let attempt = self.attempt(command, slot, route, now, deadline).await;
@@ -81,22 +91,8 @@ impl Client {
     }
 
     /// The operation before its first attempt: as it will be recorded when no attempt succeeds.
-    fn operation(&self, command: &Command, intended: Instant, started: Instant) -> Operation {
-        Operation {
-            load: self.shared.index,
-            worker: self.worker,
-            kind: command.kind,
-            key: command.key,
-            value: command.value,
-            intended,
-            started,
-            ended: started,
-            outcome: Outcome::Fail,
-            error: None,
-            attempts: 0,
-            unknown_attempts: 0,
-            node: None,
-        }
+    fn operation(&self, command: &Command, due: Due, started: Instant) -> Operation {
+        Operation { worker: self.worker, error: None, ..command.not_started(self.shared.index, due, started) }
     }
 
     async fn attempt(

@@ -1,4 +1,4 @@
-//! A worker's random choices: the same seed makes the same choices.
+//! The random choices of a load or of one of its workers: the same seed makes the same choices.
 
 use rand::SeedableRng;
 use rand::rand_core::Rng;
@@ -6,9 +6,34 @@ use rand_chacha::ChaCha8Rng;
 
 use super::Op;
 use super::keys::KeySpace;
+use super::op::Command;
 use crate::evidence::{LoadIndex, Value};
 
-/// The source of one worker's choices.
+/// What an entry of the mix is to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Choice {
+    /// The entry's position in the mix.
+    entry: u32,
+    /// The key.
+    pub(crate) key: u32,
+    /// The id of the value that is written, if the entry writes.
+    value: Option<u64>,
+}
+
+impl Choice {
+    /// The key that is written, if one is.
+    pub(crate) fn written_key(&self) -> Option<u32> {
+        self.value.map(|_| self.key)
+    }
+
+    /// Its commands, in order: each is one operation of the history.
+    pub(crate) fn commands(&self, mix: &[Op]) -> impl Iterator<Item = Command> + use<> {
+        let entry = mix.get(self.entry as usize);
+        entry.map(|op| op.commands(self.key, self.value.unwrap_or_default())).into_iter().flatten().flatten()
+    }
+}
+
+/// The source of choices: of a closed loop's worker, or of all that an open loop starts.
 pub(crate) struct Draw {
     random: ChaCha8Rng,
     keys: KeySpace,
@@ -28,11 +53,18 @@ impl Draw {
         Self { random: ChaCha8Rng::from_seed(key), keys, load, worker, values: 0 }
     }
 
-    /// An entry of the mix, by weight; none when every weight is zero.
-    pub(crate) fn entry<'a>(&mut self, mix: &'a [Op]) -> Option<&'a Op> {
+    /// What comes next: an entry of the mix, by weight, and what it is to do. None when every weight is zero.
+    pub(crate) fn choice(&mut self, mix: &[Op]) -> Option<Choice> {
+        let entry = self.entry(mix)?;
+        let writes = mix[entry].writes();
+        let key = if writes { self.own_key() } else { self.any_key() };
+        Some(Choice { entry: u32::try_from(entry).ok()?, key, value: writes.then(|| self.value()) })
+    }
+
+    fn entry(&mut self, mix: &[Op]) -> Option<usize> {
         let total: u64 = mix.iter().map(|op| u64::from(op.weight())).sum();
         let mut at = self.below(total);
-        mix.iter().find(|op| {
+        mix.iter().position(|op| {
             let weight = u64::from(op.weight());
             let chosen = at < weight;
             at = at.saturating_sub(weight);
@@ -41,20 +73,20 @@ impl Draw {
     }
 
     /// Any key.
-    pub(crate) fn any_key(&mut self) -> u32 {
+    fn any_key(&mut self) -> u32 {
         let count = self.keys.count();
         1 + self.below_u32(count)
     }
 
     /// A key that this worker writes.
-    pub(crate) fn own_key(&mut self) -> u32 {
+    fn own_key(&mut self) -> u32 {
         let share = self.keys.share(self.worker);
         let nth = self.below_u32(share);
         self.keys.of_share(self.worker, nth)
     }
 
     /// The id of the next value: each is unique in the run.
-    pub(crate) fn value(&mut self) -> u64 {
+    fn value(&mut self) -> u64 {
         let id = Value::id(self.load, self.worker, self.values);
         self.values += 1;
         id
@@ -101,7 +133,7 @@ mod tests {
     fn entries_are_chosen_by_weight() {
         let load = load("app", r#"mix: [Get(weight: 3), Set(value: "16B"), Get(weight: 0)], keys: Uniform(10)"#);
         let mut draw = Draw::new(1, 0, 0, KeySpace::of(&load));
-        let writes = (0..4_000).filter(|_| draw.entry(&load.mix).unwrap().writes()).count();
+        let writes = (0..4_000).filter(|_| draw.choice(&load.mix).unwrap().written_key().is_some()).count();
         assert!((900..1_100).contains(&writes), "{writes} of 4000 instead of about 1000");
     }
 }

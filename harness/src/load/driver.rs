@@ -2,24 +2,25 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::rc::Rc;
 use std::thread;
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{oneshot, watch};
-use tokio::task::{JoinSet, LocalSet};
+use tokio::task::LocalSet;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::keys::{KeySet, KeySpace};
 use super::recorder::{Outbox, Recorder};
 use super::shared::{Shared, value_bytes_max};
 use super::value::ID_BYTES;
-use super::worker::{StopSignal, Worker};
-use super::{Load, LoadError, Op, Pace};
-use crate::evidence::{Clock, Journal, LoadIndex, LoadTotals, What};
+use super::worker::StopSignal;
+use super::{Load, LoadError, Op, Pace, closed, open};
+use crate::evidence::{Clock, Journal, LoadIndex, LoadTotals, NO_WORKER, What};
 use crate::lab::ClientHost;
-use crate::vocab::{Address, Instant};
+use crate::vocab::{Address, Instant, SlotSet};
 
 /// How often a load reports.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
@@ -38,6 +39,8 @@ pub struct LoadTask {
     pub host: ClientHost,
     /// Every node of the plan by its index, whom a client may ask who owns what.
     pub seeds: Vec<(u16, Address)>,
+    /// The slots of each shard: what one master owns at the start.
+    pub shards: Vec<SlotSet>,
     /// The run's seed.
     pub seed: u64,
 }
@@ -104,8 +107,9 @@ impl RunningLoads {
         self.finished.clone()
     }
 
-    /// Begins no more operations, lets those in flight end, and closes the history. Takes at most the longest deadline
-    /// of a load's client and a margin, whatever the servers do.
+    /// Begins nothing that was not due before, lets what is under way end, and closes the history. What was due and has no
+    /// worker for as long as an attempt may take is told to be never begun. Takes at most the longest timeout and deadline of a
+    /// load's client and a margin, whatever the servers do.
     ///
     /// An error means that the history has a hole and must not be judged.
     pub async fn stop(self) -> Result<LoadsDone, LoadError> {
@@ -129,14 +133,17 @@ impl RunningLoads {
 /// Refuses what would divide by zero, repeat values or never do anything.
 fn check(task: &LoadTask) -> Result<(), LoadError> {
     let load = &task.load;
-    let writes = load.mix.iter().any(Op::writes);
+    let shares_keys = load.pace == Pace::Closed && load.mix.iter().any(Op::writes);
+    let workers = usize::from(load.workers()) * if load.pace == Pace::Closed { 1 } else { task.shards.len() + 1 };
     let reason = if task.index > LoadIndex::from(u8::MAX) {
         "there are more than 256 loads"
-    } else if load.workers == 0 {
+    } else if load.workers() == 0 {
         "it has no workers"
+    } else if workers >= usize::from(NO_WORKER) {
+        "it has more than 65534 workers"
     } else if load.keys.count() == 0 {
         "it has no keys"
-    } else if writes && load.keys.count() < u32::from(load.workers) {
+    } else if shares_keys && load.keys.count() < u32::from(load.workers()) {
         "it has fewer keys than workers, and each key is written by one worker"
     } else if load.mix.iter().all(|op| op.weight() == 0) {
         "its mix has nothing to choose from"
@@ -205,30 +212,24 @@ fn run(
     })
 }
 
-/// Runs the workers and reports every second. Returns whether all did their share.
+/// Runs the loop and reports every second. Returns whether the load did all that it was to do.
 async fn drive(shared: &Rc<Shared>, stop: &StopSignal) -> Result<bool, LoadError> {
     shared.outbox.borrow_mut().event(What::LoadStarted { load: shared.load.name.clone() });
     // The first operations should not pay for learning who owns what; workers cope when nobody tells.
     let _ = tokio::time::timeout(shared.load.client.timeout.0, shared.ask_around(None)).await;
-    let origin = shared.clock.now();
-    let mut workers = JoinSet::new();
-    for number in 0..shared.load.workers {
-        workers.spawn_local(Worker::new(Rc::clone(shared), number, stop.clone()).run(origin));
-    }
+    let work = async {
+        match shared.load.pace {
+            Pace::Closed => closed::run(shared, stop).await,
+            Pace::Open { per_second } => open::run(shared, per_second, stop).await,
+        }
+    };
+    let mut work = pin!(work);
     let mut progress = interval(PROGRESS_INTERVAL);
     progress.set_missed_tick_behavior(MissedTickBehavior::Delay);
     progress.tick().await;
-    let mut all_done = true;
     loop {
         tokio::select! {
-            ended = workers.join_next() => match ended {
-                None => return Ok(all_done),
-                Some(Ok(Ok(done))) => all_done &= done,
-                Some(Ok(Err(source))) => {
-                    return Err(LoadError::Resources { load: shared.load.name.clone(), source });
-                }
-                Some(Err(_)) => return Err(LoadError::BrokeDown { load: shared.load.name.clone() }),
-            },
+            ended = &mut work => return ended,
             _ = progress.tick() => report(shared),
         }
     }

@@ -100,6 +100,7 @@ fn written_keys(load: &LoadDone, now: Instant) -> impl Iterator<Item = Reading> 
             key: number,
             value: Value::Missing,
             intended: now,
+            ready: now,
             started: now,
             ended: now,
             outcome: Outcome::Fail,
@@ -296,7 +297,7 @@ mod tests {
         HistoryWriter::new(File::create(directory.history()).unwrap()).unwrap();
         let load = load("app", r#"mix: [Get()], keys: Uniform(4), prefix: "k""#);
         let mut written = KeySet::none_of(4);
-        (1..=4).for_each(|key| written.insert(key));
+        (1..=4).for_each(|key| assert!(written.insert(key)));
         let (name, keys) = (load.name.clone(), KeySpace::of(&load));
         let load = LoadDone { name, totals: LoadTotals::default(), index: 3, keys, written, value_bytes_max: 16 };
         let done = LoadsDone { history: directory.history(), loads: vec![load] };

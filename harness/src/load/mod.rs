@@ -1,9 +1,10 @@
 //! The clients: pacing, routing, operations, and the record of every outcome.
 //!
 //! Each load has a thread of its own with its workers; a worker has connections of its own and does one operation at a
-//! time. Everything that ends goes to the recorder's thread, which alone writes to disk.
+//! time. An open loop has workers for each shard, so that one that is down keeps no other waiting. Everything that ends goes to the recorder's thread, which alone writes to disk.
 
 mod client;
+mod closed;
 mod connection;
 mod draw;
 mod driver;
@@ -13,7 +14,9 @@ mod keys;
 #[cfg(test)]
 mod measure;
 pub mod op;
+mod open;
 mod pacing;
+mod places;
 mod recorder;
 mod resp;
 mod routing;
@@ -29,5 +32,6 @@ pub use driver::{LoadDone, LoadTask, LoadsDone, RunningLoads};
 pub use error::LoadError;
 pub use final_read::final_read;
 pub use op::Op;
+pub(crate) use places::WAITING_MAX;
 pub use shared::MAP_REFRESH;
 pub use spec::{Client, Keys, Load, Pace};

@@ -13,33 +13,20 @@ use tokio::io::unix::AsyncFd;
 use crate::evidence::Clock;
 use crate::vocab::Instant;
 
-/// The schedule of an open loop: the workers take turns, so that the load's starts are evenly spaced.
+/// The schedule of an open loop: evenly spaced starts.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Schedule {
-    /// When the first operation starts.
+    /// When the first start is due.
     pub(crate) origin: Instant,
-    /// Operations a second of all workers together, at least 1.
+    /// Starts a second, at least 1.
     pub(crate) per_second: u32,
-    /// How many workers there are, at least 1.
-    pub(crate) workers: u16,
 }
 
 impl Schedule {
-    /// When the `nth` operation (from 0) of `worker` should start. Exact: no error adds up.
-    pub(crate) fn intended(&self, worker: u16, nth: u64) -> Instant {
-        let turn = u128::from(nth) * u128::from(self.workers) + u128::from(worker);
-        let nanos = turn * 1_000_000_000 / u128::from(self.per_second);
+    /// When the `nth` start (from 0) is due. Exact: no error adds up.
+    pub(crate) fn intended(&self, nth: u64) -> Instant {
+        let nanos = u128::from(nth) * 1_000_000_000 / u128::from(self.per_second);
         self.origin.plus_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
-    }
-
-    /// How many operations of `worker`, from its `nth` on and before its `end`-th, should start before `stop`.
-    pub(crate) fn due(&self, worker: u16, nth: u64, end: u64, stop: Instant) -> u64 {
-        let turns = u128::from(stop.nanos_since(self.origin)) * u128::from(self.per_second) / 1_000_000_000;
-        let mut until = u64::try_from(turns / u128::from(self.workers)).unwrap_or(u64::MAX).saturating_sub(1);
-        while self.intended(worker, until) < stop {
-            until += 1;
-        }
-        until.min(end).saturating_sub(nth)
     }
 }
 
@@ -93,44 +80,18 @@ mod tests {
 
     use super::*;
 
-    fn schedule(per_second: u32, workers: u16) -> Schedule {
-        Schedule { origin: Instant(1_000), per_second, workers }
+    fn schedule(per_second: u32) -> Schedule {
+        Schedule { origin: Instant(1_000), per_second }
     }
 
     #[rstest]
-    #[case(1_000, 4, 0, 0, 1_000)]
-    #[case(1_000, 4, 1, 0, 1_001_000)]
-    #[case(1_000, 4, 0, 1, 4_001_000)]
-    #[case(1_000, 4, 3, 250, 1_003_001_000)]
-    #[case::a_third_does_not_drift(3, 1, 0, 3_000_000_000, 1_000_000_000_000_001_000)]
-    #[case::never_overflows(1, u16::MAX, 0, u64::MAX, u64::MAX)]
-    fn starts_are_evenly_spaced(
-        #[case] per_second: u32,
-        #[case] workers: u16,
-        #[case] worker: u16,
-        #[case] nth: u64,
-        #[case] nanos: u64,
-    ) {
-        assert_eq!(schedule(per_second, workers).intended(worker, nth), Instant(nanos));
-    }
-
-    #[rstest]
-    #[case::nothing_is_due_at_the_start(0, 0, u64::MAX, 1_000, 0)]
-    #[case::the_first(0, 0, u64::MAX, 1_001, 1)]
-    #[case::not_yet_this_worker(3, 0, u64::MAX, 1_001, 0)]
-    #[case::all_of_a_second(0, 0, u64::MAX, 1_000_001_000, 250)]
-    #[case::the_rest_of_a_second(0, 240, u64::MAX, 1_000_001_000, 10)]
-    #[case::no_more_than_its_quota(0, 0, 7, 1_000_001_000, 7)]
-    #[case::ahead_of_the_stop(0, 300, u64::MAX, 1_000_001_000, 0)]
-    #[case::stopped_before_it_began(0, 0, u64::MAX, 0, 0)]
-    fn what_is_left_behind_is_counted(
-        #[case] worker: u16,
-        #[case] nth: u64,
-        #[case] end: u64,
-        #[case] stop: u64,
-        #[case] due: u64,
-    ) {
-        assert_eq!(schedule(1_000, 4).due(worker, nth, end, Instant(stop)), due);
+    #[case(1_000, 0, 1_000)]
+    #[case(1_000, 1, 1_001_000)]
+    #[case(1_000, 1_003, 1_003_001_000)]
+    #[case::a_third_does_not_drift(3, 3_000_000_000, 1_000_000_000_000_001_000)]
+    #[case::never_overflows(1, u64::MAX, u64::MAX)]
+    fn starts_are_evenly_spaced(#[case] per_second: u32, #[case] nth: u64, #[case] nanos: u64) {
+        assert_eq!(schedule(per_second).intended(nth), Instant(nanos));
     }
 
     #[tokio::test]

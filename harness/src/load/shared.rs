@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use super::keys::{KeySet, KeySpace};
 use super::op::error_kind;
+use super::places::Shards;
 use super::recorder::Outbox;
 use super::routing::{RouteIndex, Routes, ask};
 use super::tally::Tally;
@@ -24,6 +25,7 @@ pub(crate) struct Shared {
     pub(crate) clock: Clock,
     pub(crate) host: ClientHost,
     pub(crate) keys: KeySpace,
+    pub(crate) shards: Shards,
     /// The size of the largest value that may be read, in bytes.
     pub(crate) value_bytes_max: usize,
     pub(crate) routes: RefCell<Routes>,
@@ -37,13 +39,14 @@ pub(crate) struct Shared {
 impl Shared {
     /// What the workers of the task share.
     pub(crate) fn new(task: LoadTask, clock: Clock, outbox: Outbox) -> Rc<Self> {
-        let LoadTask { index, load, host, seeds, seed } = task;
+        let LoadTask { index, load, host, seeds, shards, seed } = task;
         let keys = KeySpace::of(&load);
         Rc::new(Self {
             index,
             seed,
             clock,
             host,
+            shards: Shards::new(&shards),
             value_bytes_max: value_bytes_max(&load),
             routes: RefCell::new(Routes::new(&seeds)),
             written: RefCell::new(KeySet::none_of(keys.count())),

@@ -20,12 +20,13 @@ pub struct Load {
     /// When operations start.
     #[serde(default)]
     pub pace: Pace,
-    /// How many workers do operations at the same time, each with connections of its own.
-    #[serde(default = "four")]
-    pub workers: u16,
+    /// How many workers may do operations at the same time, each with connections of its own: in a closed loop in all, in an
+    /// open one for each shard. See [`Self::workers`].
+    #[serde(default)]
+    pub workers: Option<u16>,
     /// The operations and how often each is chosen.
     pub mix: Vec<Op>,
-    /// The keys they work on. Each key is written by one worker only, so that its history has one order.
+    /// The keys they work on. No two writes of one key are under way together, so that its history has one order.
     pub keys: Keys,
     /// What stands before a key's number; `<name>:` if not said. Numbers begin at 1.
     #[serde(default)]
@@ -47,14 +48,20 @@ impl Load {
         self.from.clone().unwrap_or_else(|| HostName::new(&self.name))
     }
 
+    /// How many workers may do operations at the same time: in all for a closed loop, 4 if the scenario does not say; for an
+    /// open one on each shard, 32 if it does not say. A shard is the slots that one master owns at the start: operations that
+    /// wait for it must not keep those on others waiting.
+    pub fn workers(&self) -> u16 {
+        self.workers.unwrap_or(match self.pace {
+            Pace::Closed => 4,
+            Pace::Open { .. } => 32,
+        })
+    }
+
     /// What stands before its key numbers: `<name>:` if the scenario does not say.
     pub fn key_prefix(&self) -> Cow<'_, str> {
         self.prefix.as_deref().map_or_else(|| format!("{}:", self.name).into(), Cow::Borrowed)
     }
-}
-
-fn four() -> u16 {
-    4
 }
 
 /// When operations start.
@@ -63,7 +70,7 @@ fn four() -> u16 {
 pub enum Pace {
     /// On a schedule, whether or not earlier ones have ended; latency counts from the scheduled start.
     Open {
-        /// Operations a second, of all workers together.
+        /// Mix entries a second that are started, of the whole load.
         per_second: u32,
     },
     /// Each worker starts the next operation when the last has ended.

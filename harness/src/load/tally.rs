@@ -45,6 +45,10 @@ impl Tally {
 
     /// Counts an operation. Returns the event that tells of it when it was slow; `key` writes the key's text.
     pub(crate) fn count(&mut self, operation: &Operation, key: impl FnOnce(&mut Vec<u8>)) -> Option<What> {
+        if operation.never_begun() {
+            self.totals.not_started += 1;
+            return None;
+        }
         let (total, interval) = match operation.outcome {
             Outcome::Ok => (&mut self.totals.ok, &mut self.interval.ok),
             Outcome::Fail => (&mut self.totals.fail, &mut self.interval.fail),
@@ -86,9 +90,9 @@ impl Tally {
         });
     }
 
-    /// Counts operations whose time had come when the load was stopped, but that were not begun.
-    pub(crate) fn left_behind(&mut self, operations: u64) {
-        self.totals.not_started += operations;
+    /// Counts starts that were due and are not remembered.
+    pub(crate) fn dropped(&mut self, starts: u64) {
+        self.totals.dropped += starts;
     }
 
     /// Ends the interval: what it held, and how many slow operations were not told one by one.

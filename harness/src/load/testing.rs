@@ -16,7 +16,7 @@ use super::resp::{Reply, push_command};
 use super::{Load, LoadTask};
 use crate::evidence::{Clock, Event, Journal, Operation, OperationKind, Outcome, Recorder, RunDirectory, Value};
 use crate::lab::ClientHost;
-use crate::vocab::{Address, Instant};
+use crate::vocab::{Address, Instant, SlotSet};
 
 /// The load of that name with these fields, as a scenario writes them.
 pub(crate) fn load(name: &str, fields: &str) -> Load {
@@ -28,7 +28,8 @@ pub(crate) fn load(name: &str, fields: &str) -> Load {
 
 /// The task of a load that knows these nodes.
 pub(crate) fn task(load: Load, nodes: &[Address]) -> LoadTask {
-    LoadTask { index: 0, load, host: ClientHost::this(), seeds: (0..).zip(nodes.iter().copied()).collect(), seed: 1 }
+    let seeds = (0..).zip(nodes.iter().copied()).collect();
+    LoadTask { index: 0, load, host: ClientHost::this(), seeds, shards: Vec::new(), seed: 1 }
 }
 
 /// An operation that took so many milliseconds.
@@ -40,6 +41,7 @@ pub(crate) fn operation(millis: u64, outcome: Outcome) -> Operation {
         key: 7,
         value: Value::Missing,
         intended: Instant::from_millis(1_000),
+        ready: Instant::from_millis(1_000),
         started: Instant::from_millis(1_000),
         ended: Instant::from_millis(1_000 + millis),
         outcome,
@@ -94,8 +96,23 @@ impl Fake {
     /// Serves for the rest of the test. It says that `owner` owns every slot; about anything else it asks `script`,
     /// with how many such commands there were before.
     pub(crate) fn serve(self, owner: Address, script: impl Fn(&str, usize) -> Act + Send + Sync + 'static) -> Address {
+        self.serve_for(&[owner], script)
+    }
+
+    /// As [`Self::serve`], and it says that each of these owns an equal share of the slots.
+    pub(crate) fn serve_for(
+        self,
+        owners: &[Address],
+        script: impl Fn(&str, usize) -> Act + Send + Sync + 'static,
+    ) -> Address {
         let address = self.address;
-        let slots = Act::Say(format!("*1\r\n*3\r\n:0\r\n:16383\r\n*2\r\n$9\r\n127.0.0.1\r\n:{}\r\n", owner.0.port()));
+        let share = |(index, owner): (usize, &Address)| {
+            let range = SlotSet::share(index, owners.len()).ranges()[0];
+            let (first, last, port) = (range.first, range.last, owner.0.port());
+            format!("*3\r\n:{first}\r\n:{last}\r\n*2\r\n$9\r\n127.0.0.1\r\n:{port}\r\n")
+        };
+        let shares: String = owners.iter().enumerate().map(share).collect();
+        let slots = Act::Say(format!("*{}\r\n{shares}", owners.len()));
         let told = AtomicUsize::new(0);
         let answer = Arc::new(move |command: &str| match command {
             "CLUSTER SLOTS" => slots.clone(),

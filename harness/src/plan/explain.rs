@@ -117,9 +117,11 @@ fn write_loads(text: &mut String, plan: &Plan) -> fmt::Result {
 
 /// A load in a sentence.
 fn sentence(load: &Load) -> String {
-    let workers = counted(load.workers.into(), "worker");
+    let workers = counted(load.workers().into(), "worker");
     let pace = match load.pace {
-        Pace::Open { per_second } => format!("{workers} start {per_second} operations a second on a schedule"),
+        Pace::Open { per_second } => {
+            format!("{per_second} operations a second on a schedule, at most {workers} busy with a shard")
+        }
         Pace::Closed => format!("{workers}, each starting an operation when its last has ended"),
     };
     let total: u64 = load.mix.iter().map(|op| u64::from(op.weight())).sum();
@@ -170,7 +172,13 @@ fn assumptions(plan: &Plan) -> Vec<String> {
     let mut assumptions = vec!["the cluster was healthy before the first step".to_owned()];
     for load in &plan.loads {
         if let Pace::Open { per_second } = load.pace {
-            assumptions.push(format!("the load {} kept its schedule of {per_second} a second", load.name));
+            assumptions.push(format!(
+                "the driver of load {} offered {per_second} a second on time: 99 % of its starts at most {} after they were due \
+                 and a worker was free, standing still for at most 5 % of the time; whether the servers kept up is for the \
+                 SLOs to say",
+                load.name,
+                plan.driver_late_max()
+            ));
         }
     }
     if plan.steps.iter().any(|planned| is_fault(&planned.step)) {

@@ -1,7 +1,7 @@
 //! What is wrong with the loads.
 
 use crate::load::{Load, Op, Pace};
-use crate::scenario::{Cursor, KEYS_MAX, PER_SECOND_MAX, Problem, WORKERS_MAX, suggest};
+use crate::scenario::{Cursor, KEYS_MAX, PER_SECOND_MAX, Problem, WORKERS_MAX, WORKERS_OF_ALL_SHARDS_MAX, suggest};
 use crate::vocab::{Duration, HostName, Size};
 
 use super::checker::Checker;
@@ -87,9 +87,17 @@ impl Checker<'_> {
     }
 
     fn check_size(&mut self, load: &Load, at: Cursor<'_>) {
-        if !(1..=WORKERS_MAX).contains(&load.workers) {
-            let message = format!("a load has 1 to {WORKERS_MAX} workers, not {}", load.workers);
+        let workers = load.workers();
+        let (masters, _) = self.shape();
+        if !(1..=WORKERS_MAX).contains(&workers) {
+            let message = format!("a load has 1 to {WORKERS_MAX} workers, not {workers}");
             self.report(Problem::new(at.field("workers").head(), message));
+        } else if load.pace != Pace::Closed && u32::from(workers) * u32::from(masters) > WORKERS_OF_ALL_SHARDS_MAX {
+            let message = format!("{workers} workers for each of {masters} shards are too many");
+            let problem = Problem::new(at.field("workers").head(), message);
+            self.report(
+                problem.help(format!("an open load has at most {WORKERS_OF_ALL_SHARDS_MAX} on all shards together")),
+            );
         }
         let keys = load.keys.count();
         if keys == 0 {
@@ -98,10 +106,10 @@ impl Checker<'_> {
             let problem = Problem::new(at.field("keys").head(), format!("{keys} keys are too many"));
             let why = "every key that was written is read back at the end";
             self.report(problem.help(format!("a load has at most {KEYS_MAX} keys: {why}")));
-        } else if load.mix.iter().any(Op::writes) && keys < u32::from(load.workers) {
-            let message = format!("{keys} keys are too few for {} workers", load.workers);
+        } else if load.pace == Pace::Closed && load.mix.iter().any(Op::writes) && keys < u32::from(workers) {
+            let message = format!("{keys} keys are too few for {workers} workers");
             let problem = Problem::new(at.field("keys").head(), message);
-            self.report(problem.help("each key is written by one worker only, so each worker needs a key of its own"));
+            self.report(problem.help("in a closed loop each worker writes keys of its own"));
         }
         if let Pace::Open { per_second } = load.pace {
             let at = at.field("pace").field("per_second");
@@ -204,7 +212,7 @@ impl Checker<'_> {
                         loads.index(first).field("prefix").head(),
                         format!("these keys begin with `{}`", scenario.load[first].key_prefix()),
                     )
-                    .help("give each load a prefix of its own: each key is written by one worker only");
+                    .help("give each load a prefix of its own: the writes of a key have one order only within a load");
                 self.report(problem);
             }
         }

@@ -7,7 +7,7 @@ use crate::check::Slo;
 use crate::lab::{ClientSpec, NodeSpec};
 use crate::load::Load;
 use crate::scenario::{Partition, Problems, Shaping, Step};
-use crate::vocab::{HostName, NodeName, Size};
+use crate::vocab::{self, HostName, NodeName, Size};
 
 /// A scenario without a semantic error. Making one starts nothing and asks nothing of the machine.
 #[derive(Clone, Debug, PartialEq)]
@@ -75,6 +75,11 @@ impl Plan {
         self.nodes.iter().find(|node| node.name == *name)
     }
 
+    /// The masters that own slots at the start. The slots of one are a shard, whoever owns them later.
+    pub fn shards(&self) -> impl Iterator<Item = &NodeSpec> {
+        self.nodes.iter().filter(|node| !node.slots.is_empty())
+    }
+
     /// Every host's name: the nodes', then the clients'.
     pub fn hosts(&self) -> impl Iterator<Item = HostName> {
         let nodes = self.nodes.iter().map(|node| HostName::from(&node.name));
@@ -90,6 +95,13 @@ impl Plan {
     /// Whether a step shapes links, which takes a device that not every machine opens to everybody.
     pub fn needs_shaping(&self) -> bool {
         self.steps.iter().any(|planned| matches!(planned.step, Step::Shape(_)))
+    }
+
+    /// How late a load's driver may be with 99 % of its starts: little where times are judged. Where none is, scenarios share the
+    /// machine, and what they claim does not depend on when exactly an operation started.
+    pub fn driver_late_max(&self) -> vocab::Duration {
+        let is_timed = self.slos.iter().any(|planned| planned.slo.is_timed());
+        vocab::Duration::from_millis(if is_timed { 5 } else { 100 })
     }
 
     /// The longest `cluster-node-timeout` of any node in milliseconds: the slowest to suspect decides how long the

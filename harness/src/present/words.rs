@@ -50,9 +50,12 @@ pub(super) fn list<T: ToString>(items: impl IntoIterator<Item = T>) -> String {
     }
 }
 
-/// `18,000 ok, 0 fail, 3 unknown`.
+/// `18,003 demanded, 17,000 ok, 0 fail, 3 unknown, 1,000 never begun`.
 pub(super) fn outcomes(totals: &LoadTotals) -> String {
-    format!("{} ok, {} fail, {} unknown", count(totals.ok), count(totals.fail), count(totals.unknown))
+    let [demanded, ok, fail, unknown] = [totals.demanded(), totals.ok, totals.fail, totals.unknown].map(count);
+    let rare = |number: u64, what: &str| if number > 0 { format!(", {} {what}", count(number)) } else { String::new() };
+    let (never_begun, dropped) = (rare(totals.not_started, "never begun"), rare(totals.dropped, "dropped"));
+    format!("{demanded} demanded, {ok} ok, {fail} fail, {unknown} unknown{never_begun}{dropped}")
 }
 
 /// The short name of an error and what it means to a client.
@@ -79,6 +82,7 @@ pub(super) fn error_in_words(kind: ErrorKind) -> (&'static str, &'static str) {
         ErrorKind::Unreachable => {
             ("unreachable", "the network said at once that nobody can be reached: a rejected link")
         }
+        ErrorKind::NotStarted => ("never begun", "due, but still waiting when the load was stopped"),
     }
 }
 
@@ -95,6 +99,14 @@ mod tests {
     #[case(1_234_567, "1,234,567")]
     fn counts_have_commas(#[case] number: u64, #[case] text: &str) {
         assert_eq!(count(number), text);
+    }
+
+    #[rstest]
+    #[case(0, 0, "1,003 demanded, 1,000 ok, 1 fail, 2 unknown")]
+    #[case(4_000, 5, "5,003 demanded, 1,000 ok, 1 fail, 2 unknown, 4,000 never begun, 5 dropped")]
+    fn what_was_not_done_is_told(#[case] not_started: u64, #[case] dropped: u64, #[case] text: &str) {
+        let totals = LoadTotals { ok: 1_000, fail: 1, unknown: 2, not_started, dropped, ..LoadTotals::default() };
+        assert_eq!(outcomes(&totals), text);
     }
 
     #[rstest]

@@ -276,6 +276,7 @@ fn tasks(plan: &Plan, lab: &Lab) -> Result<Vec<LoadTask>, Abort> {
             load: load.clone(),
             host: lab.host(&load.host())?,
             seeds: seeds(plan),
+            shards: plan.shards().map(|master| master.slots.clone()).collect(),
             seed: plan.seed,
         })
     };

@@ -6,6 +6,8 @@ pub const NODES_MAX: u32 = 200;
 pub const MASTERS_MAX: u16 = 100;
 /// The most workers of a load: each has a connection to every node.
 pub const WORKERS_MAX: u16 = 1_000;
+/// The most workers of an open load on all shards together: each has a connection at least.
+pub const WORKERS_OF_ALL_SHARDS_MAX: u32 = 10_000;
 /// The most keys of a load. Each key that is written is read back at the end of the run.
 pub const KEYS_MAX: u32 = 10_000_000;
 /// The most operations a second of an open load: far more than one machine can start.

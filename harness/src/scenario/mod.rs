@@ -18,7 +18,7 @@ mod span;
 mod step;
 mod written;
 
-pub use bounds::{KEYS_MAX, MASTERS_MAX, NODES_MAX, PER_SECOND_MAX, WORKERS_MAX};
+pub use bounds::{KEYS_MAX, MASTERS_MAX, NODES_MAX, PER_SECOND_MAX, WORKERS_MAX, WORKERS_OF_ALL_SHARDS_MAX};
 pub use look_alike::plain_letters;
 pub use nearest::{nearest, suggest};
 pub use problem::{Problem, Problems, Severity, Style};

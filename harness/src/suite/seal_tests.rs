@@ -47,7 +47,7 @@ fn story() -> Story {
     story.machine(4_600, |_| late(0.1));
     story.end(4_610);
     for read in story.evidence.history.iter_mut().filter(|operation| operation.kind == OperationKind::FinalRead) {
-        [read.intended, read.started, read.ended] = [4_640, 4_640, 4_650].map(Instant::from_millis);
+        [read.intended, read.ready, read.started, read.ended] = [4_640, 4_640, 4_640, 4_650].map(Instant::from_millis);
     }
     story
 }
@@ -209,8 +209,8 @@ fn history(at: &Path, byte: usize, value: u8) {
 }
 
 #[rstest]
-#[case::another_format(&|at: &Path| history(at, 7, 99), "the history is of format 99, this version reads format ")]
-#[case::endless_operation(&|at: &Path| history(at, 47, 200), "history.bin: record 1: no run of this scenario records this")]
+#[case::another_format(&|at: &Path| history(at, 7, 99), "this is a history of version 99, and this harness reads version ")]
+#[case::endless_operation(&|at: &Path| history(at, 55, 200), "history.bin: record 1: no run of this scenario records this")]
 #[case::endless_line(
     &|at: &Path| fs::write(at.join("events.jsonl"), vec![b'['; 17 << 20]).unwrap(),
     "line 1 is longer than any of a run"

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::types::Assumption;
 use super::{driver, implicit};
 use crate::check::{Case, finding};
-use crate::evidence::{ErrorKind, LinkChange, NetworkChange, What};
+use crate::evidence::{LinkChange, NetworkChange, What};
 use crate::load::{Load, Pace};
 use crate::scenario::Step;
 use crate::vocab::Instant;
@@ -114,18 +114,13 @@ fn load_ran(case: &Case<'_>, index: usize, load: &Load) -> Assumption {
     let Some(totals) = totals else {
         return assume(assumed, false, format!("{operations}, and it never ended"));
     };
-    let counted = totals.ok.saturating_add(totals.fail).saturating_add(totals.unknown);
+    let counted = totals.demanded();
     if counted != done {
         return assume(assumed, false, format!("it counted {counted} operations and the history holds {done}"));
     }
     match load.pace {
         Pace::Closed => assume(assumed, true, operations),
-        Pace::Open { .. } => {
-            let kept = driver::kept_up(case, index, load, assumed);
-            let reply = totals.error_replies.get(&ErrorKind::OtherReply).filter(|_| !kept.holds);
-            let reply = reply.map(|reply| format!("a server replied: {reply}"));
-            Assumption { detail: finding::note([kept.detail].into_iter().chain(reply)), ..kept }
-        }
+        Pace::Open { per_second } => driver::offered(case, index, load, per_second, totals, assumed),
     }
 }
 

@@ -23,7 +23,8 @@ fn summary(case: &Case<'_>, index: usize, load: &Load) -> LoadSummary {
     let seconds = load_window(case.evidence, &load.name, case.windows.whole).nanos() as f64 / 1e9;
     let totals = totals(case.evidence, load).unwrap_or_else(|| recount(&own));
     let ok_per_second = if seconds > 0.0 { totals.ok as f64 / seconds } else { 0.0 };
-    LoadSummary { load: load.name.clone(), seconds, totals, ok_per_second, latency: latencies(case, &own) }
+    let demanded = own.len() as u64;
+    LoadSummary { load: load.name.clone(), seconds, demanded, totals, ok_per_second, latency: latencies(case, &own) }
 }
 
 fn totals(evidence: &Evidence, load: &Load) -> Option<LoadTotals> {
@@ -38,24 +39,27 @@ fn recount(operations: &[&Operation]) -> LoadTotals {
     let mut totals = LoadTotals::default();
     for operation in operations {
         match operation.outcome {
+            _ if operation.never_begun() => totals.not_started += 1,
             Outcome::Ok => totals.ok += 1,
             Outcome::Fail => totals.fail += 1,
             Outcome::Unknown => totals.unknown += 1,
         }
-        if let Some(error) = operation.error {
+        if let Some(error) = operation.error.filter(|_| !operation.never_begun()) {
             *totals.attempt_errors.entry(error).or_default() += 1;
         }
     }
     totals
 }
 
+/// What the checks count is what is shown: to leave out what did not end ok would make an outage look fast.
 fn latencies(case: &Case<'_>, operations: &[&Operation]) -> Vec<LatencySummary> {
-    let ok: Vec<_> = operations.iter().copied().filter(|operation| operation.outcome == Outcome::Ok).collect();
     let of_part = |during: During| {
-        figures(during.to_string(), ok.iter().filter_map(|operation| case.windows.latency_nanos(during, operation)))
+        let nanos = operations.iter().filter_map(|operation| case.windows.latency_nanos(during, operation));
+        figures(during.to_string(), nanos)
     };
     let whole = of_part(During::Whole);
-    let in_whole = ok.iter().filter(|operation| case.windows.has(During::Whole, operation));
+    let begun = operations.iter().filter(|operation| !operation.never_begun());
+    let in_whole = begun.filter(|operation| case.windows.has(During::Whole, operation));
     let served =
         figures("whole, from the first attempt".to_owned(), in_whole.map(|operation| operation.service_nanos()));
     let served = served.filter(|served| whole.as_ref().is_some_and(|whole| differ(whole, served)));

@@ -120,19 +120,23 @@ pub struct LoadSummary {
     pub load: String,
     /// From its start to its end, in seconds.
     pub seconds: f64,
+    /// Operations that it did or was due to do: all that the checks count.
+    #[serde(default)]
+    pub demanded: u64,
     /// Operations by outcome, attempts by error.
     pub totals: LoadTotals,
     /// Operations that ended ok, a second.
     pub ok_per_second: f64,
-    /// Latencies of operations that ended ok, from the intended start: one for each part of the run that has any,
-    /// `whole` first.
+    /// Latencies of all operations, whatever became of them, from the intended start: one for each part of the run that has
+    /// any, `whole` first.
     pub latency: Vec<LatencySummary>,
 }
 
 /// Latencies of one part of a run, in milliseconds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LatencySummary {
-    /// `whole`, `steady` or `fault`; `whole, from the first attempt` where that differs by more than a tenth.
+    /// `whole`, `steady` or `fault`; `whole, from the first attempt` of those that were begun, where that differs by more than a
+    /// tenth.
     pub part: String,
     /// How many operations.
     pub samples: u64,

@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 use super::case::Case;
 use super::{Finding, Slo};
 use crate::evidence::{
-    ClusterState, Event, Evidence, FaultKind, Health, LoadTotals, LogEvent, LogRecord, MachineSample, Member, NodeView,
-    Operation, OperationKind, Outcome, RunInfo, ServerInfo, TopologyRecord, Value, Waits, What,
+    ClusterState, ErrorKind, Event, Evidence, FaultKind, Health, LoadTotals, LogEvent, LogRecord, MachineSample,
+    Member, NO_WORKER, NodeView, Operation, OperationKind, Outcome, RunInfo, ServerInfo, TopologyRecord, Value, Waits,
+    What,
 };
 use crate::lab::NodeSpec;
 use crate::load::op::Set;
@@ -149,6 +150,16 @@ impl Story {
         self.evidence.history.push(operation);
     }
 
+    /// A write that was due, and that nobody had begun when the load was stopped.
+    pub(crate) fn never_begun(&mut self, ms: u64, key: u32, stopped: u64) {
+        self.write(ms, key, |write| {
+            let stopped = Instant::from_millis(stopped);
+            (write.ready, write.started, write.ended) = (stopped, stopped, stopped);
+            (write.outcome, write.error, write.attempts) = (Outcome::Fail, Some(ErrorKind::NotStarted), 0);
+            (write.worker, write.node) = (NO_WORKER, None);
+        });
+    }
+
     fn operation(&mut self, ms: u64, key: u32) -> Operation {
         self.count += 1;
         let at = Instant::from_millis(ms);
@@ -162,6 +173,7 @@ impl Story {
             key,
             value: Value::Written(Value::id(0, worker, self.count)),
             intended: at,
+            ready: at,
             started: at,
             ended: at.plus_nanos(1_000_000),
             outcome: Outcome::Ok,
@@ -195,6 +207,7 @@ impl Story {
         let mut last = BTreeMap::new();
         for operation in &self.evidence.history {
             *match operation.outcome {
+                _ if operation.never_begun() => &mut totals.not_started,
                 Outcome::Ok => &mut totals.ok,
                 Outcome::Fail => &mut totals.fail,
                 Outcome::Unknown => &mut totals.unknown,
@@ -216,7 +229,7 @@ impl Story {
     pub(crate) fn final_read(&mut self, key: u32, value: Value, outcome: Outcome) {
         self.write(1_000_000, key, |read| {
             (read.kind, read.value, read.outcome) = (OperationKind::FinalRead, value, outcome);
-            read.worker = crate::evidence::NO_WORKER;
+            read.worker = NO_WORKER;
         });
     }
 
@@ -261,7 +274,7 @@ pub(crate) fn load(name: &str) -> Load {
         name: name.to_owned(),
         from: None,
         pace: Pace::Closed,
-        workers: 2,
+        workers: Some(2),
         mix: vec![Op::Set(Set { weight: 1, value: Size { bytes: 16 }, wait: None })],
         keys: Keys::Uniform(100),
         prefix: None,

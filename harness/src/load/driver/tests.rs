@@ -7,7 +7,8 @@ use rstest::rstest;
 use super::*;
 use crate::evidence::{Event, HistoryReader, Operation, OperationKind, Outcome, Progress, RunDirectory, Value};
 use crate::load::final_read;
-use crate::load::testing::{Fake, Redis, journal, load, task};
+use crate::load::testing::{Act, Fake, Redis, journal, load, task};
+use crate::vocab::Slot;
 
 const MIX: &str = r#"mix: [Set(value: "32B"), Get(), SetThenGet(value: "16B")], keys: Uniform(50)"#;
 
@@ -63,7 +64,7 @@ async fn loads_run_to_their_end_and_are_read_back() {
     assert!(matches!(told.last(), Some(What::FinalRead { keys: 1.., unreadable: 0, .. })));
 }
 
-/// Each key has one writer, so the last write is what its worker and the final read must find.
+/// The writes of a key have one order, so the last one is what the final read must find.
 fn assert_writes_are_read(history: &[Operation]) {
     let mut last: BTreeMap<_, Value> = BTreeMap::new();
     for operation in history.iter().filter(|op| op.kind == OperationKind::Set) {
@@ -130,7 +131,7 @@ async fn a_stop_is_bounded_when_the_server_is_gone(#[case] killed: bool) {
     let totals = &done.loads[0].totals;
     assert!(totals.ok > 0 && totals.not_started > 500, "{totals:?}");
     let history = history(&directory);
-    assert_eq!(history.len() as u64, totals.ok + totals.fail + totals.unknown);
+    assert_eq!(history.len() as u64, totals.demanded());
     assert!(history.iter().all(|op| op.service_nanos() < 2_000_000_000));
     assert!(history.iter().any(|op| op.outcome != Outcome::Ok));
     // No schedule is forgotten: what began late counts from when it should have begun.
@@ -157,6 +158,116 @@ async fn dropped_loads_end_by_themselves() {
     // The load's thread holds the sender: its end is the thread's end.
     let ended = tokio::time::timeout(Duration::from_secs(5), finished.wait_for(|_| false)).await;
     assert!(ended.expect("the thread ends").is_err());
+}
+
+/// What an open loop of two shards leaves when the first never answers: so many workers on each, so many keys.
+/// When it was stopped, too.
+async fn half_dead(workers: u16, keys: u32) -> (Vec<Operation>, LoadTotals, Instant) {
+    let [dead, healthy] = [Fake::bind().await, Fake::bind().await];
+    let owners = [dead.address, healthy.address];
+    dead.serve_for(&owners, |_, _| Act::Silence);
+    healthy.serve_for(&owners, |command, _| {
+        Act::Say(if command.starts_with("GET") { "$-1\r\n" } else { "+OK\r\n" }.to_owned())
+    });
+    let (_temporary, directory, journal) = journal();
+    let fields = format!(
+        r#"mix: [Set(value: "16B"), Get()], keys: Uniform({keys}), workers: {workers}, pace: Open(per_second: 1000),
+           client: (timeout: "300ms", deadline: "2s")"#
+    );
+    let shards = vec![SlotSet::share(0, 2), SlotSet::share(1, 2)];
+    let task = LoadTask { shards, ..task(load("app", &fields), &owners) };
+    let running = RunningLoads::start(vec![task], journal.clone(), directory.history()).unwrap();
+    await_progress(&directory, |progress| progress.ok > 300).await;
+    let stopped = journal.clock().now();
+    let done = running.stop().await.unwrap();
+    (history(&directory), done.loads[0].totals.clone(), stopped)
+}
+
+/// On the dead half of [`half_dead`].
+fn is_of_dead(operation: &Operation) -> bool {
+    Slot::of_key(format!("app:{}", operation.key).as_bytes()).number() < 8_192
+}
+
+#[tokio::test]
+async fn a_dead_shard_keeps_no_other_waiting() {
+    let (history, totals, _) = half_dead(3, 10_000).await;
+    let (dead, healthy): (Vec<&Operation>, Vec<_>) = history.iter().partition(|operation| is_of_dead(operation));
+    assert!(healthy.iter().all(|operation| operation.outcome == Outcome::Ok && !operation.never_begun()));
+    let mut late: Vec<_> = healthy.iter().map(|operation| operation.latency_nanos()).collect();
+    late.sort_unstable();
+    assert!(late[late.len() / 2] < 100_000_000, "{} ms in the middle", late[late.len() / 2] / 1_000_000);
+    // Its own workers are all that it keeps.
+    let (left, begun): (Vec<&Operation>, Vec<_>) = dead.iter().partition(|operation| operation.never_begun());
+    let under_way = |at: Instant| begun.iter().filter(|other| other.started <= at && at < other.ended).count();
+    assert!(begun.iter().all(|operation| under_way(operation.started) <= 3));
+    assert_eq!(left.len() as u64, totals.not_started);
+    assert_eq!(history.len() as u64, totals.demanded());
+}
+
+#[tokio::test]
+async fn every_start_that_was_due_is_in_the_history() {
+    let (history, totals, stopped) = half_dead(1, 10_000).await;
+    let left: Vec<_> = history.iter().filter(|operation| operation.never_begun()).collect();
+    assert!(left.len() > 100 && totals.dropped == 0, "{totals:?}");
+    let given_up = left[0].ended;
+    for operation in &left {
+        let times = [operation.ready, operation.started, operation.ended];
+        assert!(operation.intended < given_up && times == [given_up; 3], "{operation:?}");
+        assert_eq!((operation.outcome, operation.attempts, operation.worker), (Outcome::Fail, 0, NO_WORKER));
+    }
+    assert!(left.iter().any(|operation| operation.kind == OperationKind::Set && operation.value != Value::Missing));
+    let mut due: Vec<_> = history.iter().map(|operation| operation.intended).collect();
+    due.sort_unstable();
+    assert!(due.windows(2).all(|pair| pair[1].nanos_since(pair[0]) == 1_000_000), "a start is missing");
+    let after = due.last().unwrap().plus_nanos(1_000_000);
+    assert!(after >= stopped && due[0] < stopped, "it was stopped at {stopped}, and then {after} was due");
+}
+
+#[tokio::test]
+async fn writes_of_a_key_are_never_under_way_together() {
+    let (history, ..) = half_dead(40, 4).await;
+    let mut writes: Vec<_> =
+        history.iter().filter(|operation| operation.kind.writes() && !operation.never_begun()).collect();
+    writes.sort_by_key(|write| (write.key, write.started));
+    let follows = |pair: &[&Operation]| pair[0].key != pair[1].key || pair[0].ended <= pair[1].started;
+    assert!(writes.windows(2).all(follows));
+    // Who waits for a turn keeps no worker: reads of the dead half go on.
+    let dead_reads = history.iter().filter(|operation| operation.kind == OperationKind::Get && is_of_dead(operation));
+    assert!(dead_reads.filter(|read| !read.never_begun()).count() >= 38);
+}
+
+/// What waits for a moment when the load is stopped is no failure of a server that serves.
+#[tokio::test]
+async fn a_stop_leaves_nothing_that_can_be_done() {
+    let fake = Fake::bind().await;
+    let address = fake.address;
+    fake.serve(address, |_, _| Act::Late(Duration::from_millis(5), "$-1\r\n".to_owned()));
+    let (_temporary, directory, journal) = journal();
+    let fields = r#"mix: [Get()], keys: Uniform(10), workers: 1, pace: Open(per_second: 1000), client: (timeout: "30s", deadline: "30s")"#;
+    let running =
+        RunningLoads::start(vec![task(load("app", fields), &[address])], journal, directory.history()).unwrap();
+    await_progress(&directory, |progress| progress.ok > 10).await;
+    let totals = running.stop().await.unwrap().loads[0].totals.clone();
+    assert_eq!((totals.ok, totals.not_started), (history(&directory).len() as u64, 0), "{totals:?}");
+}
+
+/// The same seed starts the same at the same times, though one time half of the servers are dead.
+#[tokio::test]
+async fn an_open_loop_offers_the_same_whatever_the_servers_do() {
+    let redis = Redis::start().await;
+    let (_temporary, directory, journal) = journal();
+    let fields =
+        r#"mix: [Set(value: "16B"), Get()], keys: Uniform(10000), pace: Open(per_second: 1000), operations: 400"#;
+    let running =
+        RunningLoads::start(vec![task(load("app", fields), &[redis.address])], journal, directory.history()).unwrap();
+    finish(&running, "app").await;
+    running.stop().await.unwrap();
+    let offered = |mut history: Vec<Operation>| {
+        history.sort_by_key(|operation| operation.intended);
+        history.iter().take(400).map(|op| (op.kind, op.key, op.kind.writes().then_some(op.value))).collect::<Vec<_>>()
+    };
+    let healthy = offered(history(&directory));
+    assert_eq!((healthy.len(), &healthy), (400, &offered(half_dead(2, 10_000).await.0)));
 }
 
 #[rstest]

@@ -1,8 +1,10 @@
 //! A command that is about to be sent: one operation of the history.
 
 use super::{Answer, Wait, get, set};
-use crate::evidence::{ErrorKind, OperationKind, Value};
+use crate::evidence::{ErrorKind, LoadIndex, NO_WORKER, Operation, OperationKind, Outcome, Value};
+use crate::load::client::Due;
 use crate::load::resp::Reply;
+use crate::vocab::Instant;
 
 /// A command that is about to be sent. It is sent unchanged by every attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +22,26 @@ pub(crate) struct Command {
 }
 
 impl Command {
+    /// The operation of the load that nobody had begun at a moment.
+    pub(crate) fn not_started(&self, load: LoadIndex, due: Due, at: Instant) -> Operation {
+        Operation {
+            load,
+            worker: NO_WORKER,
+            kind: self.kind,
+            key: self.key,
+            value: self.value,
+            intended: due.intended,
+            ready: due.ready,
+            started: at,
+            ended: at,
+            outcome: Outcome::Fail,
+            error: Some(ErrorKind::NotStarted),
+            attempts: 0,
+            unknown_attempts: 0,
+            node: None,
+        }
+    }
+
     /// Adds the command for the key of that text, in one piece.
     pub(crate) fn encode(&self, out: &mut Vec<u8>, key: &[u8]) {
         match self.value {

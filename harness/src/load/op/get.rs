@@ -4,7 +4,6 @@ use serde::Deserialize;
 
 use super::{Answer, Command, error_answer};
 use crate::evidence::{ErrorKind, OperationKind, Value};
-use crate::load::draw::Draw;
 use crate::load::resp::{Reply, push_command};
 use crate::load::value::read_value;
 
@@ -15,13 +14,6 @@ pub struct Get {
     /// How often it is chosen, relative to the mix's other entries.
     #[serde(default = "super::one")]
     pub weight: u32,
-}
-
-impl Get {
-    /// The read that comes next.
-    pub(super) fn command(draw: &mut Draw) -> Command {
-        read(draw.any_key())
-    }
 }
 
 /// A read of that key.

@@ -15,8 +15,6 @@ pub(crate) use get::{classify as classify_get, encode as encode_get};
 pub use set::{Set, Wait};
 pub use set_then_get::SetThenGet;
 
-use super::draw::Draw;
-
 /// One entry of a mix.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -53,12 +51,12 @@ impl Op {
         }
     }
 
-    /// The commands of the entry, in order: each is one operation of the history.
-    pub(crate) fn commands(&self, draw: &mut Draw) -> [Option<Command>; 2] {
+    /// The commands of the entry for a key, in order: each is one operation of the history. What it writes has this id.
+    pub(crate) fn commands(&self, key: u32, value: u64) -> [Option<Command>; 2] {
         match self {
-            Self::Set(op) => [Some(op.command(draw)), None],
-            Self::Get(_) => [Some(Get::command(draw)), None],
-            Self::SetThenGet(op) => op.commands(draw).map(Some),
+            Self::Set(op) => [Some(op.command(key, value)), None],
+            Self::Get(_) => [Some(get::read(key)), None],
+            Self::SetThenGet(op) => op.commands(key, value).map(Some),
         }
     }
 }

@@ -4,12 +4,11 @@ use serde::Deserialize;
 
 use super::{Answer, Command, error_answer, error_kind};
 use crate::evidence::{ErrorKind, OperationKind, Value};
-use crate::load::draw::Draw;
 use crate::load::resp::{Reply, push_array, push_bulk, push_bulk_head, push_command, push_decimal};
 use crate::load::value::{ID_BYTES, push_value};
 use crate::vocab::{Duration, Size};
 
-/// Writes a unique value to a random key of the worker's share.
+/// Writes a unique value to a random key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Set {
@@ -34,18 +33,18 @@ pub struct Wait {
 }
 
 impl Set {
-    /// The write that comes next.
-    pub(super) fn command(&self, draw: &mut Draw) -> Command {
-        write(draw, self.value, self.wait)
+    /// The write of the value with that id to a key.
+    pub(super) fn command(&self, key: u32, id: u64) -> Command {
+        write(key, id, self.value, self.wait)
     }
 }
 
-/// A write of a unique value to a key of the worker's own.
-pub(super) fn write(draw: &mut Draw, size: Size, wait: Option<Wait>) -> Command {
+/// A write of the value with that id to a key.
+pub(super) fn write(key: u32, id: u64, size: Size, wait: Option<Wait>) -> Command {
     Command {
         kind: if wait.is_some() { OperationKind::SetWait } else { OperationKind::Set },
-        key: draw.own_key(),
-        value: Value::Written(draw.value()),
+        key,
+        value: Value::Written(id),
         size: usize::try_from(size.bytes).unwrap_or(usize::MAX),
         wait,
     }

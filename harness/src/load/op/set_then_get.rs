@@ -3,10 +3,9 @@
 use serde::Deserialize;
 
 use super::{Command, get, set};
-use crate::load::draw::Draw;
 use crate::vocab::Size;
 
-/// Writes a unique value to a random key of the worker's share, then reads it: two operations in the history.
+/// Writes a unique value to a random key, then reads it: two operations in the history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SetThenGet {
@@ -18,9 +17,8 @@ pub struct SetThenGet {
 }
 
 impl SetThenGet {
-    /// The write that comes next, and the read behind it.
-    pub(super) fn commands(&self, draw: &mut Draw) -> [Command; 2] {
-        let write = set::write(draw, self.value, None);
-        [write, get::read(write.key)]
+    /// The write of the value with that id to a key, and the read behind it.
+    pub(super) fn commands(&self, key: u32, id: u64) -> [Command; 2] {
+        [set::write(key, id, self.value, None), get::read(key)]
     }
 }

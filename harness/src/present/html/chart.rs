@@ -181,7 +181,7 @@ impl Chart<'_> {
                 @let at = self.bin_start(index);
                 rect.reading x=(px(self.x(at))) y=(px(TOP)) width=(px(width)) height=(px(BOTTOM - TOP)) {
                     title {
-                        (at) "\n" (rate(bin.ok as f64 / self.series.bin_seconds())) " ok, " (count(bin.not_ok)) " not ok"
+                        (at) "\n" (rate(bin.ok as f64 / self.series.bin_seconds())) " ok, " (count(bin.not_ok)) " that were due did not end ok"
                         @if let Some([p50, p99, max]) = bin.latency_ms {
                             "\np50 " (millis(p50)) "\np99 " (millis(p99)) "\nmax " (millis(max))
                         }

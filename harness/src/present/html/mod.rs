@@ -101,7 +101,7 @@ fn run_over_time(evidence: &Evidence) -> Markup {
             h2 { "The run" }
             @if let Some(series) = Series::of(evidence) {
                 p.legend {
-                    span.key.ok { "ended ok" } span.key.bad { "did not end ok" } span.key.p50 { "p50" }
+                    span.key.ok { "ended ok" } span.key.bad { "due then, and did not end ok" } span.key.p50 { "p50" }
                     span.key.p99 { "p99" } span.key.max { "max" } span.key.window { "fault to settled" }
                     span.dim { (format!("bins of {} ms, time on the run's clock", series.bin_nanos / 1_000_000)) }
                 }

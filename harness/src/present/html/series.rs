@@ -1,6 +1,6 @@
 //! The history in bins of time, and the windows in which a fault was felt: what the chart is drawn from.
 
-use crate::evidence::{Evidence, FaultKind, LinkChange, LogEvent, NO_WORKER, NetworkChange, Outcome, What};
+use crate::evidence::{Evidence, FaultKind, LinkChange, LogEvent, NetworkChange, OperationKind, Outcome, What};
 use crate::vocab::Instant;
 
 /// The finest bins; a long run gets wider ones, so that a bin stays as wide as a pixel or two.
@@ -22,9 +22,9 @@ pub(super) struct Series {
 pub(super) struct Bin {
     /// Operations that ended ok in it.
     pub(super) ok: u64,
-    /// Operations that ended otherwise in it.
+    /// Operations that were meant to start in it and did not end ok: given up, or never begun.
     pub(super) not_ok: u64,
-    /// Latencies of the operations that were meant to start in it and ended ok: median, 99th percentile, maximum.
+    /// Latencies of all operations that were meant to start in it: median, 99th percentile, maximum.
     pub(super) latency_ms: Option<[f64; 3]>,
 }
 
@@ -39,7 +39,7 @@ pub(super) struct Mark {
 impl Series {
     /// None when no load did anything.
     pub(super) fn of(evidence: &Evidence) -> Option<Self> {
-        let operations = || evidence.history.iter().filter(|operation| operation.worker != NO_WORKER);
+        let operations = || evidence.history.iter().filter(|operation| operation.kind != OperationKind::FinalRead);
         let start = operations().map(|operation| operation.intended.0).min()? / BIN_NANOS_MIN * BIN_NANOS_MIN;
         let end = operations().map(|operation| operation.ended.0).max()?;
         let bin_nanos = BIN_NANOS_MIN * (end - start).div_ceil(BIN_NANOS_MIN * BINS_MAX).max(1);
@@ -47,11 +47,11 @@ impl Series {
         let mut bins = vec![Bin::default(); index(Instant(end)) + 1];
         let mut latencies = vec![Vec::new(); bins.len()];
         for operation in operations() {
+            latencies[index(operation.intended)].push(operation.latency_nanos());
             if operation.outcome == Outcome::Ok {
                 bins[index(operation.ended)].ok += 1;
-                latencies[index(operation.intended)].push(operation.latency_nanos());
             } else {
-                bins[index(operation.ended)].not_ok += 1;
+                bins[index(operation.intended)].not_ok += 1;
             }
         }
         for (bin, latencies) in bins.iter_mut().zip(&mut latencies) {
@@ -132,17 +132,33 @@ fn is_bad(fault: FaultKind) -> bool {
 mod tests {
     use super::super::super::sample;
     use super::*;
-    use crate::evidence::Operation;
+    use crate::evidence::{ErrorKind, Operation};
 
     #[test]
     fn the_history_falls_into_bins() {
         let (_, evidence) = sample::master_kill();
         let series = Series::of(&evidence).unwrap();
-        let of_loads = |operation: &&Operation| operation.worker != NO_WORKER;
+        let of_loads = |operation: &&Operation| operation.kind != OperationKind::FinalRead;
         let ended = evidence.history.iter().filter(of_loads).count() as u64;
         assert_eq!(series.bins.iter().map(|bin| bin.ok + bin.not_ok).sum::<u64>(), ended);
         assert_eq!(series.bin_nanos, BIN_NANOS_MIN);
         assert!(series.end() > series.start);
+    }
+
+    /// Nothing ends in an outage; what was due in it is seen where it was due.
+    #[test]
+    fn an_outage_is_seen_where_operations_were_due() {
+        let (_, mut evidence) = sample::master_kill();
+        let (from, to) = (Instant::from_millis(5_000), Instant::from_millis(6_000));
+        for operation in evidence.history.iter_mut().filter(|operation| (from..to).contains(&operation.intended)) {
+            (operation.outcome, operation.error) = (Outcome::Fail, Some(ErrorKind::NotStarted));
+            operation.ended = Instant::from_millis(12_000);
+        }
+        let series = Series::of(&evidence).unwrap();
+        let bin = |at: Instant| &series.bins[usize::try_from(at.nanos_since(series.start) / series.bin_nanos).unwrap()];
+        assert_eq!(bin(from).not_ok, 200);
+        assert!((bin(from).latency_ms.unwrap()[2] - 7_000.0).abs() < 1e-9);
+        assert_eq!(bin(Instant::from_millis(11_999)).not_ok, 0);
     }
 
     #[test]

@@ -124,6 +124,7 @@ fn history() -> Vec<Operation> {
             key: u32::try_from(index % 10_000).unwrap(),
             value: Value::Written(index),
             intended: Instant(intended),
+            ready: Instant(intended),
             started: Instant(intended + 5_000),
             ended: Instant(ended),
             outcome: if lost { Outcome::Unknown } else { Outcome::Ok },

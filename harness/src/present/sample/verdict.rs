@@ -107,6 +107,7 @@ fn load() -> LoadSummary {
     LoadSummary {
         load: "app".to_owned(),
         seconds: 10.0,
+        demanded: totals().demanded(),
         totals: totals(),
         ok_per_second: 1_999.8,
         latency: vec![

@@ -1,0 +1,58 @@
+//! A closed loop: each worker begins the next entry of the mix when the last has ended.
+
+use std::rc::Rc;
+
+use tokio::task::JoinSet;
+
+use super::draw::Draw;
+use super::shared::Shared;
+use super::worker::{StopSignal, Worker};
+use super::{Load, LoadError};
+
+/// Runs the load until it is done or stopped. Returns whether it is done.
+pub(crate) async fn run(shared: &Rc<Shared>, stop: &StopSignal) -> Result<bool, LoadError> {
+    let mut workers = JoinSet::new();
+    for number in 0..shared.load.workers() {
+        workers.spawn_local(work(Rc::clone(shared), number, stop.clone()));
+    }
+    let mut all_done = true;
+    while let Some(ended) = workers.join_next().await {
+        all_done &= ended.map_err(|_| LoadError::BrokeDown { load: shared.load.name.clone() })?;
+    }
+    Ok(all_done)
+}
+
+/// Does a worker's share of the load. Returns whether it is done: not when it was stopped.
+async fn work(shared: Rc<Shared>, number: u16, stop: StopSignal) -> bool {
+    let mut draw = Draw::new(shared.seed, shared.index, number, shared.keys.clone());
+    let mut worker = Worker::new(Rc::clone(&shared), number, stop.clone());
+    for _ in 0..share(&shared.load, number) {
+        if stop.is_given() {
+            return false;
+        }
+        let Some(choice) = draw.choice(&shared.load.mix) else { return true };
+        worker.entry(&choice, None).await;
+    }
+    true
+}
+
+/// How many mix entries the worker does: the load's operations are divided evenly, so that the same seed does the same.
+fn share(load: &Load, worker: u16) -> u64 {
+    let Some(operations) = load.operations else { return u64::MAX };
+    let workers = u64::from(load.workers());
+    operations / workers + u64::from(u64::from(worker) < operations % workers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::testing::load;
+
+    #[test]
+    fn operations_are_divided_over_the_workers() {
+        let load = load("app", "mix: [Get()], keys: Uniform(10), workers: 3, operations: 11");
+        assert_eq!([0, 1, 2].map(|worker| share(&load, worker)), [4, 4, 3]);
+        let endless = crate::load::Load { operations: None, ..load };
+        assert_eq!(share(&endless, 0), u64::MAX);
+    }
+}
