@@ -8,6 +8,8 @@ mod family;
 mod interrupted;
 #[path = "command/started.rs"]
 mod started;
+#[path = "command/topology.rs"]
+mod topology;
 #[path = "command/troubled.rs"]
 mod troubled;
 #[path = "command/usage.rs"]
@@ -32,7 +34,7 @@ fn main() -> ExitCode {
     }
     let everywhere = [usage::TRIALS, doctor::TRIALS].concat();
     let everywhere = everywhere.iter().map(|trial| (trial, false));
-    let in_clusters = [verdicts::TRIALS, interrupted::TRIALS, troubled::TRIALS].concat();
+    let in_clusters = [verdicts::TRIALS, topology::TRIALS, interrupted::TRIALS, troubled::TRIALS].concat();
     let in_clusters = in_clusters.iter().map(|trial| (trial, missing.is_some()));
     let trials = everywhere.chain(in_clusters).map(|(&(name, run), ignored)| {
         let run = move || {

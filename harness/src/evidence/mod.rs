@@ -7,6 +7,7 @@ mod history;
 mod journal;
 mod log_event;
 mod network;
+mod recorded_snapshot;
 mod run_directory;
 mod run_info;
 mod settle;
@@ -20,6 +21,7 @@ pub use history::{
 pub use journal::{Clock, Journal, Recorder};
 pub use log_event::{LogEvent, LogRecord, LoggedInstant};
 pub use network::{LinkChange, NetworkChange, Reach};
+pub use recorded_snapshot::{News, RecordedSnapshot};
 pub use run_directory::{Evidence, EvidenceError, RunDirectory};
 pub use run_info::{RunInfo, ServerInfo};
 pub use settle::{Agreement, Settlement, Side, settle};

@@ -8,9 +8,9 @@ use super::Loaded;
 use crate::evidence::{Event, Evidence, EvidenceError, RunDirectory};
 use crate::lab::{self, SandboxError};
 use crate::plan::Plan;
-use crate::present::{self, SnapshotError, SnapshotStatus, UpdatePolicy};
+use crate::present::{self, SnapshotError, UpdatePolicy};
 use crate::run::{Cancel, Launch, RunError, launch};
-use crate::verdict::{self, Outcome, Verdict};
+use crate::verdict::{self, Verdict};
 
 /// Where things go.
 #[derive(Clone, Debug)]
@@ -22,26 +22,14 @@ pub struct Settings {
 }
 
 /// A scenario that was run and judged.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Executed {
     /// The verdict.
     pub verdict: Verdict,
     /// The evidence.
     pub directory: RunDirectory,
-    /// How the topology compares with its snapshot; none if the scenario has none or the run was inconclusive.
-    pub snapshot: Option<SnapshotStatus>,
-}
-
-impl Executed {
-    /// Whether a gate may open: the verdict is a pass, and the topology went as a snapshot says.
-    pub fn is_pass(&self) -> bool {
-        self.verdict.outcome == Outcome::Pass && !self.snapshot_differs()
-    }
-
-    /// Whether the topology went another way than the snapshot says, or no snapshot says anything yet.
-    pub fn snapshot_differs(&self) -> bool {
-        matches!(self.snapshot, Some(SnapshotStatus::Changed { .. } | SnapshotStatus::New { .. }))
-    }
+    /// Why the snapshot could not be written, if it should have been and was not.
+    pub unwritten: Option<SnapshotError>,
 }
 
 /// Why there is no verdict.
@@ -53,7 +41,7 @@ pub enum ExecuteError {
     /// The evidence could not be read.
     #[error(transparent)]
     Evidence(#[from] EvidenceError),
-    /// The topology could not be compared with its snapshot.
+    /// There is nothing to compare the topology with, though there should be.
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
     /// A report could not be written.
@@ -89,34 +77,21 @@ pub fn execute(
     on_event: &mut dyn FnMut(&Event),
 ) -> Result<Executed, ExecuteError> {
     let Loaded { path, text, plan } = loaded;
-    let directory = launch(Launch { plan, path, text, out: &settings.out }, cancel, on_event)?;
+    let snapshot = loaded.snapshot();
+    let shown = loaded.in_project(&snapshot);
+    let recorded = plan.snapshot.then(|| present::recorded_snapshot(&snapshot, &shown, settings.update)).transpose()?;
+    let directory =
+        launch(Launch { plan, path, text, snapshot: recorded.as_ref(), out: &settings.out }, cancel, on_event)?;
     let (evidence, verdict) = judge_directory(plan, &directory)?;
-    let snapshot = match loaded.snapshots() {
-        Some(snapshots) if plan.snapshot && verdict.outcome != Outcome::Inconclusive => {
-            let text = present::topology_snapshot(plan, &evidence);
-            let source = loaded.path_in_project().display().to_string();
-            Some(present::compare_snapshot(&snapshots, &plan.name, &source, &text, settings.update)?)
-        }
-        _ => None,
-    };
-    let mut executed = Executed { verdict, directory, snapshot };
-    if executed.snapshot_differs()
-        && let Some(why) = verdict::excuse_of_topology(plan, &evidence)
-    {
-        executed.verdict.outcome = Outcome::Inconclusive;
-        executed.verdict.because = format!("Cannot tell whether the servers went another way by themselves: {why}.");
-    }
-    if executed.is_pass() {
-        keep_only_last_pass(&executed.directory)
-            .map_err(|source| ExecuteError::Write { path: executed.directory.path().to_owned(), source })?;
-    }
-    Ok(executed)
+    let source = loaded.in_project(path).display().to_string();
+    let unwritten = present::update_snapshot(&snapshot, &source, plan, &evidence, &verdict).err();
+    Ok(Executed { verdict, directory, unwritten })
 }
 
 /// Judges the evidence in a directory and writes the reports into it.
 pub(crate) fn judge_directory(plan: &Plan, directory: &RunDirectory) -> Result<(Evidence, Verdict), ExecuteError> {
     let evidence = Evidence::read(directory)?;
-    let verdict = verdict::judge(plan, &evidence);
+    let verdict = verdict::judge(plan, &evidence, present::compare_topology(plan, &evidence));
     let reports = [
         (directory.report(), serde_json::to_vec_pretty(&verdict).map_err(io::Error::from)),
         (directory.report_html(), Ok(present::report_html(plan, &evidence, &verdict).into_bytes())),
@@ -126,20 +101,4 @@ pub(crate) fn judge_directory(plan: &Plan, directory: &RunDirectory) -> Result<(
         bytes.and_then(|bytes| fs::write(&path, bytes)).map_err(|source| ExecuteError::Write { path, source })?;
     }
     Ok((evidence, verdict))
-}
-
-/// Of the runs that passed, only the last one is kept; what failed stays until its owner removes it.
-///
-/// The file beside the runs names the last that passed with everything, its snapshot too: nothing else is ever removed.
-fn keep_only_last_pass(directory: &RunDirectory) -> io::Result<()> {
-    let (Some(parent), Some(name)) = (directory.path().parent(), directory.path().file_name()) else { return Ok(()) };
-    let last_pass = parent.join("last_pass");
-    if let Ok(previous) = fs::read_to_string(&last_pass) {
-        let previous = parent.join(previous.trim());
-        if previous.parent() == Some(parent) && previous != directory.path() {
-            // Somebody else may have removed it.
-            let _ = fs::remove_dir_all(previous);
-        }
-    }
-    fs::write(last_pass, name.as_encoded_bytes())
 }

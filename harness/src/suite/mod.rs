@@ -5,6 +5,7 @@ mod doctor;
 mod execute;
 mod exit;
 mod files;
+mod keep;
 mod trials;
 
 pub use commands::{RunOptions, check, explain, judge, list, run};

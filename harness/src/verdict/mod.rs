@@ -12,9 +12,13 @@ mod risk;
 mod summary;
 #[cfg(test)]
 mod tests;
+mod topology;
+#[cfg(test)]
+mod topology_tests;
 mod types;
 
 pub use crate::check::{Finding, Outcome, Status};
-pub use judge::{excuse_of_topology, judge};
+pub use judge::judge;
 pub use latency_log::latency_log;
+pub use topology::{TopologyComparison, TopologyState};
 pub use types::{Assumption, FailoverReport, LatencySummary, LoadSummary, Phase, PhaseTime, Verdict};
