@@ -99,7 +99,13 @@ impl Table {
         };
         let mut widths = of_columns(|cell, _| cell.chars().count());
         // A figure keeps its unit.
-        let least = of_columns(|cell, is_figure| if is_figure { cell.chars().count() } else { longest_word(cell) });
+        let least = of_columns(|cell, right| {
+            if right && cell.contains(|letter: char| letter.is_ascii_digit()) {
+                cell.chars().count()
+            } else {
+                longest_word(cell)
+            }
+        });
         let room = width.saturating_sub(INDENT + GAP * widths.len().saturating_sub(1));
         while widths.iter().sum::<usize>() > room {
             let narrowable =

@@ -283,6 +283,7 @@ mod tests {
         assert!(wide.is_empty(), "{wide:#?} in {text}");
         assert!(text.starts_with("\nFAIL failover/master_kill\n") && !text.contains('…'), "{text}");
         let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!(text.contains("status check limit measured samples where"), width >= 80, "{text}");
         for expected in
             ["master_kill.ron:23", "first accepted write", "not seen", "CLUSTERDOWN", "BROKEN", "on worker 2"]
         {
