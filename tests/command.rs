@@ -6,6 +6,8 @@ mod doctor;
 mod family;
 #[path = "command/interrupted.rs"]
 mod interrupted;
+#[path = "command/sealed.rs"]
+mod sealed;
 #[path = "command/started.rs"]
 mod started;
 #[path = "command/topology.rs"]
@@ -34,7 +36,8 @@ fn main() -> ExitCode {
     }
     let everywhere = [usage::TRIALS, doctor::TRIALS].concat();
     let everywhere = everywhere.iter().map(|trial| (trial, false));
-    let in_clusters = [verdicts::TRIALS, topology::TRIALS, interrupted::TRIALS, troubled::TRIALS].concat();
+    let in_clusters =
+        [verdicts::TRIALS, topology::TRIALS, interrupted::TRIALS, sealed::TRIALS, troubled::TRIALS].concat();
     let in_clusters = in_clusters.iter().map(|trial| (trial, missing.is_some()));
     let trials = everywhere.chain(in_clusters).map(|(&(name, run), ignored)| {
         let run = move || {

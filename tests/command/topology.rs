@@ -90,9 +90,9 @@ fn differs() {
     let judge = || Started::new(command(&["judge", &run.to_string_lossy()])).end(END_BOUND);
     let again = judge().with(1).says("\nFAIL fam/healthy\n").says(&diff.replace('\n', "\n  "));
     assert_eq!(fs::read_to_string(run.join("report.json")).expect("a report"), report, "{again}");
-    // Without it there is nothing to say.
+    // Without it nobody knows what was compared.
     fs::remove_file(run.join("snapshot.json")).expect("it was there");
-    judge().with(2).says("it has no snapshot.json");
+    judge().with(2).says("snapshot.json");
 }
 
 fn not_recorded() {

@@ -1,6 +1,6 @@
 //! Runs that come to an end of their own, and judging them again.
 
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -8,7 +8,6 @@ use super::started::{END_BOUND, Ended, Started, TURN_BOUND, command, scenario};
 
 pub(super) const TRIALS: &[(&str, fn())] = &[
     ("verdicts::a_missed_slo_fails_and_is_judged_the_same_again", missed),
-    ("verdicts::damaged_evidence_never_passes", damaged),
     ("verdicts::a_long_node_timeout_costs_nothing", slow_to_suspect),
     ("verdicts::functional_runs_share_the_machine", together),
     ("verdicts::timed_runs_take_turns", turns),
@@ -38,50 +37,6 @@ fn missed() {
     assert_eq!(fs::read(directory.join("report.json")).expect("a report"), report);
     let verdict = |ended: &Ended| ended.stdout.split_once("\nFAIL ").map(|(_, verdict)| verdict.to_owned());
     assert_eq!(verdict(&again), verdict(&ended));
-}
-
-/// Judges a copy of the run after `damage` was done to it.
-fn judge_damaged(run: &Path, damage: impl Fn(&Path)) -> Ended {
-    let copy = tempfile::tempdir().expect("a directory");
-    for entry in fs::read_dir(run).expect("a run").flatten().filter(|entry| entry.path().is_file()) {
-        fs::copy(entry.path(), copy.path().join(entry.file_name())).expect("a copy");
-    }
-    damage(copy.path());
-    judge(copy.path())
-}
-
-fn shorten(path: PathBuf, by: u64) {
-    let file = OpenOptions::new().write(true).open(path).expect("evidence");
-    let length = file.metadata().expect("a length").len();
-    file.set_len(length.saturating_sub(by)).expect("it can be shortened");
-}
-
-fn without_last_line(path: &Path) {
-    let text = fs::read_to_string(path).expect("evidence");
-    let end = text.trim_end().rfind('\n').map_or(0, |at| at + 1);
-    fs::write(path, &text[..end]).expect("it can be written");
-}
-
-fn damaged() {
-    let mut run = Started::run(&scenario("no_writes_lost"));
-    run.end(TURN_BOUND).with(0);
-    let run = run.run_directory().expect("a run");
-    judge_damaged(&run, |_| ()).with(0);
-    judge_damaged(&run, |copy| without_last_line(&copy.join("events.jsonl"))).with(2).says("the evidence breaks off");
-    judge_damaged(&run, |copy| without_last_line(&copy.join("topology.jsonl"))).with(2).says("1 view was lost");
-    judge_damaged(&run, |copy| shorten(copy.join("events.jsonl"), 5)).with(3).complains("events.jsonl");
-    judge_damaged(&run, |copy| shorten(copy.join("history.bin"), 1)).with(3).complains("cut short");
-    // Whole records: one, the final read, everything.
-    for bytes in [56, 56 * 20, 56 * 60, u64::MAX] {
-        let ended = judge_damaged(&run, |copy| shorten(copy.join("history.bin"), bytes));
-        assert!(matches!(ended.code, Some(2 | 3)) && ended.stderr.is_empty() != (ended.code == Some(3)), "{ended}");
-    }
-    for file in ["events.jsonl", "topology.jsonl", "history.bin", "run.json", "scenario.ron"] {
-        let remove = |copy: &Path| fs::remove_file(copy.join(file)).expect("it was there");
-        judge_damaged(&run, remove).with(3).complains(file);
-        let ended = judge_damaged(&run, |copy| shorten(copy.join(file), u64::MAX));
-        assert!(matches!(ended.code, Some(2 | 3)), "{file}: {ended}");
-    }
 }
 
 fn slow_to_suspect() {

@@ -132,20 +132,7 @@ pub enum What {
     /// The user interrupted the run.
     Interrupted,
     /// The evidence is complete.
-    Ended {
-        /// How much of it there is; none where nobody counted.
-        #[serde(default)]
-        recorded: Option<Recorded>,
-    },
-}
-
-/// How much a run recorded, so that evidence which lost some later is not taken for all of it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Recorded {
-    /// Lines of `events.jsonl` before the last one.
-    pub events: u64,
-    /// Lines of `topology.jsonl`.
-    pub views: u64,
+    Ended,
 }
 
 /// How a server process ended.

@@ -13,7 +13,8 @@ pub const HISTORY_MAGIC: [u8; 8] = *b"RHHIST\0\x01";
 /// The worker of an operation that the harness itself did (the final read).
 pub const NO_WORKER: u16 = u16::MAX;
 
-const RECORD_BYTES: usize = 56;
+/// The length of a record.
+pub(super) const RECORD_BYTES: usize = 56;
 
 /// The position of a load in the scenario, from 0.
 pub type LoadIndex = u16;
@@ -300,11 +301,15 @@ impl<R: Read> HistoryReader<R> {
     pub fn new(mut reader: R) -> io::Result<Self> {
         let mut magic = [0; HISTORY_MAGIC.len()];
         reader.read_exact(&mut magic)?;
-        if magic == HISTORY_MAGIC {
-            Ok(Self(reader))
-        } else {
-            Err(io::Error::new(io::ErrorKind::InvalidData, "this is not a history of this version"))
-        }
+        let [format, own_format] = [magic, HISTORY_MAGIC].map(|magic| magic[HISTORY_MAGIC.len() - 1]);
+        let wrong = match () {
+            () if magic == HISTORY_MAGIC => return Ok(Self(reader)),
+            () if magic[..magic.len() - 1] == HISTORY_MAGIC[..magic.len() - 1] => {
+                format!("the history is of format {format}, this version reads format {own_format}")
+            }
+            () => "this is no history".to_owned(),
+        };
+        Err(io::Error::new(io::ErrorKind::InvalidData, wrong))
     }
 
     /// Every operation. A last record that a crash cut short is an error, not silently dropped; so is a record that no
@@ -316,8 +321,12 @@ impl<R: Read> HistoryReader<R> {
         if !rest.is_empty() {
             return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the history's last record is cut short"));
         }
-        let broken = || io::Error::new(io::ErrorKind::InvalidData, "the history holds a record that means nothing");
-        records.iter().map(|record| Operation::decode(record).ok_or_else(broken)).collect()
+        let broken = |index: usize| {
+            let which = format!("the history's record {} means nothing", index + 1);
+            io::Error::new(io::ErrorKind::InvalidData, which)
+        };
+        let decode = |(index, record)| Operation::decode(record).ok_or_else(|| broken(index));
+        records.iter().enumerate().map(decode).collect()
     }
 }
 

@@ -5,7 +5,7 @@ use std::io::{BufWriter, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::{Event, Recorded, RunDirectory, TopologyRecord, What};
+use super::{Event, RunDirectory, TopologyRecord, What};
 use crate::vocab::Instant;
 
 /// The run's clock. It starts when it is made; copies tell the same time.
@@ -65,15 +65,6 @@ struct Sinks {
     topology: BufWriter<File>,
     live: Box<dyn Recorder>,
     failed: Option<std::io::Error>,
-    recorded: Recorded,
-}
-
-impl Sinks {
-    fn event(&mut self, event: &Event) -> std::io::Result<()> {
-        self.recorded.events += 1;
-        self.live.record(event);
-        write_line(&mut self.events, event)
-    }
 }
 
 impl Journal {
@@ -84,7 +75,6 @@ impl Journal {
             topology: BufWriter::new(File::create(directory.topology())?),
             live,
             failed: None,
-            recorded: Recorded::default(),
         };
         Ok(Self { clock, sinks: Arc::new(Mutex::new(sinks)) })
     }
@@ -96,20 +86,16 @@ impl Journal {
 
     /// Records that something happened now.
     pub fn record(&self, what: What) {
-        self.with(|sinks, at| sinks.event(&Event { at, what }));
-    }
-
-    /// Records that the evidence is complete. Nothing may be recorded after it.
-    pub fn end(&self) {
-        self.with(|sinks, at| sinks.event(&Event { at, what: What::Ended { recorded: Some(sinks.recorded) } }));
+        self.with(|sinks, at| {
+            let event = Event { at, what };
+            sinks.live.record(&event);
+            write_line(&mut sinks.events, &event)
+        });
     }
 
     /// Records that a node's view changed.
     pub fn record_view(&self, record: &TopologyRecord) {
-        self.with(|sinks, _| {
-            sinks.recorded.views += 1;
-            write_line(&mut sinks.topology, record)
-        });
+        self.with(|sinks, _| write_line(&mut sinks.topology, record));
     }
 
     /// The first error that kept evidence from being written, if any. Evidence with a hole must not be judged.

@@ -10,10 +10,11 @@ mod network;
 mod recorded_snapshot;
 mod run_directory;
 mod run_info;
+mod seal;
 mod settle;
 mod topology;
 
-pub use event::{Event, ExitCause, FaultKind, LoadTotals, Progress, Recorded, What};
+pub use event::{Event, ExitCause, FaultKind, LoadTotals, Progress, What};
 pub use history::{
     ErrorKind, HISTORY_MAGIC, HistoryReader, HistoryWriter, LoadIndex, NO_WORKER, Operation, OperationKind, Outcome,
     Value,
@@ -24,5 +25,6 @@ pub use network::{LinkChange, NetworkChange, Reach};
 pub use recorded_snapshot::{News, RecordedSnapshot};
 pub use run_directory::{Evidence, EvidenceError, RunDirectory};
 pub use run_info::{RunInfo, ServerInfo};
+pub use seal::seal;
 pub use settle::{Agreement, Settlement, Side, settle};
 pub use topology::{ClusterState, Health, Member, NodeStatus, NodeView, Place, Topology, TopologyRecord};

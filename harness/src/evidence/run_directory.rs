@@ -1,10 +1,10 @@
 //! The directory that holds a run's evidence: its layout, and reading it back.
 
 use std::fs;
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use super::{Event, HistoryReader, Operation, RecordedSnapshot, RunInfo, TopologyRecord};
+use super::{Event, HistoryReader, Operation, RecordedSnapshot, RunInfo, TopologyRecord, seal};
 use crate::vocab::NodeName;
 
 /// `target/scenarios/<family>/<scenario>/<run>/`.
@@ -67,9 +67,14 @@ impl RunDirectory {
         self.0.join("report.html")
     }
 
+    /// A directory for each node.
+    pub fn nodes(&self) -> PathBuf {
+        self.0.join("nodes")
+    }
+
     /// A node's configuration and log.
     pub fn node(&self, node: &NodeName) -> PathBuf {
-        self.0.join("nodes").join(node.as_str())
+        self.nodes().join(node.as_str())
     }
 
     /// A node's configuration as it was started.
@@ -86,7 +91,27 @@ impl RunDirectory {
     pub fn lab_log(&self) -> PathBuf {
         self.0.join("lab.log")
     }
+
+    /// What all of it was when the run had ended.
+    pub fn seal(&self) -> PathBuf {
+        self.0.join("seal.json")
+    }
+
+    /// What `run.json` says in a field of text, of whatever version and in whatever state it is; none if it says nothing.
+    pub fn told(&self, field: &str) -> Option<String> {
+        let path = self.info();
+        let is_file = fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.is_file());
+        let file = fs::File::open(path).ok().filter(|_| is_file)?;
+        let told: serde_json::Value = serde_json::from_reader(BufReader::new(file.take(INFO_BYTES_MAX))).ok()?;
+        told.get(field)?.as_str().map(str::to_owned)
+    }
 }
+
+/// No `run.json` is longer: a hundred servers are about 20 kB.
+const INFO_BYTES_MAX: u64 = 1 << 20;
+
+/// No line of evidence is longer: the links of a partition of a hundred nodes are about 1 MB.
+const LINE_BYTES_MAX: u64 = 16 << 20;
 
 /// Everything a finished run left, read back.
 #[derive(Clone, Debug)]
@@ -106,6 +131,12 @@ pub struct Evidence {
 /// Why a run directory could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum EvidenceError {
+    /// It does not hold what the run left, or the run did not end.
+    #[error("the evidence is not what a run left: {}", .differences.join("; "))]
+    Altered {
+        /// Every difference, in words.
+        differences: Vec<String>,
+    },
     /// A file could not be read.
     #[error("cannot read {path}: {source}")]
     Read {
@@ -127,8 +158,9 @@ pub enum EvidenceError {
 }
 
 impl Evidence {
-    /// Reads a run directory.
+    /// Reads a run directory. What differs from its seal is not read, so nobody can judge it.
     pub fn read(directory: &RunDirectory) -> Result<Self, EvidenceError> {
+        seal::verify(directory).map_err(|differences| EvidenceError::Altered { differences })?;
         let history_path = directory.history();
         let history = fs::File::open(&history_path)
             .and_then(|file| HistoryReader::new(BufReader::new(file))?.read_all())
@@ -154,15 +186,19 @@ fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, EvidenceE
 
 fn read_lines<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Vec<T>, EvidenceError> {
     let unreadable = |source| EvidenceError::Read { path: path.to_owned(), source };
-    let file = fs::File::open(path).map_err(unreadable)?;
-    let mut records = Vec::new();
-    for (index, line) in BufReader::new(file).lines().enumerate() {
-        let line = line.map_err(unreadable)?;
-        records.push(serde_json::from_str(&line).map_err(|source| EvidenceError::Parse {
-            path: path.to_owned(),
-            line: index + 1,
-            source,
-        })?);
+    let mut reader = BufReader::new(fs::File::open(path).map_err(unreadable)?);
+    let (mut records, mut bytes) = (Vec::new(), Vec::new());
+    loop {
+        bytes.clear();
+        let line = records.len() + 1;
+        match reader.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut bytes).map_err(unreadable)? as u64 {
+            0 => return Ok(records),
+            LINE_BYTES_MAX => {
+                return Err(unreadable(io::Error::other(format!("line {line} is longer than any of a run"))));
+            }
+            _ => {}
+        }
+        let record = serde_json::from_slice(&bytes);
+        records.push(record.map_err(|source| EvidenceError::Parse { path: path.to_owned(), line, source })?);
     }
-    Ok(records)
 }

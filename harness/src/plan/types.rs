@@ -1,6 +1,7 @@
 //! What a validated scenario is.
 
 use std::fmt;
+use std::time::Duration;
 
 use crate::check::Slo;
 use crate::lab::{ClientSpec, NodeSpec};
@@ -100,6 +101,19 @@ impl Plan {
             .map(|node| timeout(node).unwrap_or(NODE_TIMEOUT_DEFAULT_MS))
             .max()
             .unwrap_or(NODE_TIMEOUT_DEFAULT_MS)
+    }
+
+    /// More than all the bounds of a run together; one that takes longer hangs.
+    pub fn longest_run(&self) -> Duration {
+        let steps = self.steps.iter().map(|planned| match &planned.step {
+            Step::Run { r#for } => r#for.0,
+            Step::Until { within, .. } => within.0,
+            _ => Duration::from_secs(45),
+        });
+        let deadlines = self.loads.iter().map(|load| load.client.deadline.0).max().unwrap_or_default();
+        let node_timeouts = Duration::from_millis(self.node_timeout_ms().saturating_mul(4));
+        let waits = deadlines.saturating_add(node_timeouts).saturating_add(Duration::from_secs(150));
+        steps.fold(waits, Duration::saturating_add)
     }
 }
 

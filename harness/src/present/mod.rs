@@ -19,7 +19,7 @@ mod sample;
 
 pub use doctor::render_doctor;
 pub use github::{annotations, step_summary};
-pub use html::report_html;
+pub use html::{report_html, report_html_without_evidence};
 pub use live::{LiveView, ProgressLines};
 pub use paint::{Look, fit};
 pub use screen::{errors_have_colour, is_watched, output_look, print, print_error, report_to_github};

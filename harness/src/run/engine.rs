@@ -61,7 +61,7 @@ pub(crate) async fn run(
     if let Err(Abort(reason)) = attempt(plan, path, directory, journal, cancel).await {
         journal.record(What::Aborted { reason });
     }
-    journal.end();
+    journal.record(What::Ended);
 }
 
 async fn attempt(

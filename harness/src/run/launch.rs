@@ -7,10 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::inside::Request;
-use crate::evidence::{Event, RecordedSnapshot, RunDirectory};
+use crate::evidence::{Event, RecordedSnapshot, RunDirectory, seal};
 use crate::lab::{Sandbox, SandboxError, Stopper};
 use crate::plan::Plan;
-use crate::scenario::Step;
 
 /// What to run.
 #[derive(Clone, Copy, Debug)]
@@ -101,7 +100,7 @@ pub fn launch(launch: Launch<'_>, cancel: &Cancel, on_event: &mut dyn FnMut(&Eve
         .map_err(|source| RunError::Directory { path: directory.path().to_owned(), source: source.into() })?;
     let mut sandbox = Sandbox::spawn(&request, log)?;
     cancel.watch(sandbox.stopper());
-    let bound = bound(launch.plan);
+    let bound = launch.plan.longest_run();
     let watchdog = Watchdog::start(sandbox.stopper(), bound);
     let events = sandbox.take_events().ok_or_else(|| failed_lab("it has no event stream".to_owned(), &log_path))?;
     for line in BufReader::new(events).lines().map_while(Result::ok) {
@@ -114,7 +113,10 @@ pub fn launch(launch: Launch<'_>, cancel: &Cancel, on_event: &mut dyn FnMut(&Eve
         return Err(RunError::Overdue { seconds: bound.as_secs() });
     }
     match ended {
-        Ok(status) if status.success() => Ok(directory),
+        Ok(status) if status.success() => {
+            seal(&directory).map_err(|source| RunError::Directory { path: directory.seal(), source })?;
+            Ok(directory)
+        }
         Ok(status) => Err(failed_lab(last_words(&log_path).unwrap_or(status.to_string()), &log_path)),
         Err(error) => Err(failed_lab(error.to_string(), &log_path)),
     }
@@ -141,18 +143,6 @@ fn create_directory(launch: Launch<'_>) -> Result<RunDirectory, RunError> {
         bytes.and_then(|bytes| fs::write(&path, bytes)).map_err(failed(&path))?;
     }
     Ok(directory)
-}
-
-/// More than all the bounds inside the lab together; whoever takes longer hangs.
-fn bound(plan: &Plan) -> Duration {
-    let steps = plan.steps.iter().map(|planned| match &planned.step {
-        Step::Run { r#for } => r#for.0,
-        Step::Until { within, .. } => within.0,
-        _ => Duration::from_secs(45),
-    });
-    let deadlines = plan.loads.iter().map(|load| load.client.deadline.0).max().unwrap_or_default();
-    let node_timeouts = Duration::from_millis(plan.node_timeout_ms() * 4);
-    steps.sum::<Duration>() + deadlines + node_timeouts + Duration::from_secs(150)
 }
 
 fn failed_lab(reason: String, log: &Path) -> RunError {

@@ -6,15 +6,15 @@ use std::thread;
 
 use nix::sys::signal::{SigSet, Signal};
 
-use super::execute::{ExecuteError, Executed, Settings, execute, judge_directory, require};
+use super::execute::{ExecuteError, Executed, Settings, distrust, execute, judge_evidence, require};
 use super::keep::{KEPT_RUNS, remove_earlier, removed_in_words};
 use super::{Exit, Loaded, files};
-use crate::evidence::{Event, RunDirectory, RunInfo};
+use crate::evidence::{Event, Evidence, EvidenceError, RunDirectory};
 use crate::plan::{self, Plan};
 use crate::present::{self, LiveView, Look, ProgressLines, UpdatePolicy};
 use crate::run::{Cancel, Sharing, TurnError, take_turn};
 use crate::scenario::Style;
-use crate::verdict::Outcome;
+use crate::verdict::{Outcome, Verdict};
 
 /// What `redis-harness run` can be told.
 #[derive(Clone, Debug, clap::Args)]
@@ -236,45 +236,49 @@ fn snapshot_in_words(loaded: &Loaded) -> String {
 
 /// `redis-harness judge`.
 pub fn judge(path: &Path) -> Exit {
-    let directory = RunDirectory::new(path);
-    let judged = info(&directory).and_then(|info| {
-        let text = std::fs::read_to_string(directory.scenario())
-            .map_err(|error| format!("error: cannot read {}: {error}\n", directory.scenario().display()))?;
-        let plan = plan::plan(Path::new(&info.scenario_path), &text);
-        // The path may have been one from another directory.
-        plan.map(|plan| Plan { name: info.scenario, ..plan }).map_err(|problems| problems.render(error_style()))
-    });
-    let plan = match judged {
-        Ok(plan) => plan,
-        Err(message) => {
-            present::print_error(&message);
-            return Exit::Usage;
-        }
-    };
-    match judge_directory(&plan, &directory) {
-        Ok((_, verdict)) => {
-            present::print(&present::render_verdict(&verdict, directory.path(), present::output_look()));
+    match judge_again(path) {
+        Ok(verdict) => {
+            present::print(&present::render_verdict(&verdict, path, present::output_look()));
             verdict.outcome.into()
         }
-        Err(error) => {
-            present::print_error(&format!("error: {error}\n"));
-            if matches!(error, ExecuteError::Evidence(_)) { Exit::Usage } else { Exit::Internal }
+        Err(message) => {
+            present::print_error(&message);
+            Exit::Usage
         }
     }
 }
 
-fn error_style() -> Style {
-    if present::errors_have_colour() { Style::Coloured } else { Style::Plain }
+/// Judges a finished run from its directory. The error is for people: why this is nothing that can be judged.
+pub fn judge_again(path: &Path) -> Result<Verdict, String> {
+    let directory = RunDirectory::new(path);
+    if [directory.seal(), directory.info()].iter().all(|file| file.symlink_metadata().is_err()) {
+        return Err(format!("error: {} is no run directory\n", path.display()));
+    }
+    let told = |error: &dyn std::fmt::Display| format!("error: {error}\n{}", other_version(&directory));
+    let evidence = match Evidence::read(&directory) {
+        Err(EvidenceError::Altered { differences }) => return Ok(distrust(&directory, &differences)),
+        evidence => evidence.map_err(|error| told(&error))?,
+    };
+    let scenario = directory.scenario();
+    let text = std::fs::read_to_string(&scenario)
+        .map_err(|error| told(&format!("cannot read {}: {error}", scenario.display())))?;
+    // Messages show the path that it had when it was run. It may have been one from another directory, so it makes no name.
+    let plan = plan::plan(Path::new(&evidence.info.scenario_path), &text)
+        .map_err(|problems| problems.render(error_style()) + &other_version(&directory))?;
+    let plan = Plan { name: evidence.info.scenario.clone(), ..plan };
+    judge_evidence(&plan, &directory, &evidence).map_err(|error| told(&error))
 }
 
-/// What was run: the scenario's path stands in messages.
-fn info(directory: &RunDirectory) -> Result<RunInfo, String> {
-    let path = directory.info();
-    let unreadable = |error: &dyn std::fmt::Display| {
-        format!("error: {} is no run directory: {}: {error}\n", directory.path().display(), path.display())
-    };
-    let bytes = std::fs::read(&path).map_err(|error| unreadable(&error))?;
-    serde_json::from_slice(&bytes).map_err(|error| unreadable(&error))
+/// That another version made the run, if one did: it may have known other scenarios, and left other evidence.
+fn other_version(directory: &RunDirectory) -> String {
+    let version = directory.told("harness_version").filter(|version| version != env!("CARGO_PKG_VERSION"));
+    let note =
+        |version| format!("note: redis-harness {version} made this run; this is {}\n", env!("CARGO_PKG_VERSION"));
+    version.map(note).unwrap_or_default()
+}
+
+fn error_style() -> Style {
+    if present::errors_have_colour() { Style::Coloured } else { Style::Plain }
 }
 
 /// Reads every scenario; every mistake in any of them is shown.

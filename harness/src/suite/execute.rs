@@ -10,7 +10,7 @@ use crate::lab::{self, SandboxError};
 use crate::plan::Plan;
 use crate::present::{self, SnapshotError, UpdatePolicy};
 use crate::run::{Cancel, Launch, RunError, launch};
-use crate::verdict::{self, Verdict};
+use crate::verdict::{self, Unsound, Verdict};
 
 /// Where things go.
 #[derive(Clone, Debug)]
@@ -41,17 +41,12 @@ pub enum ExecuteError {
     /// The evidence could not be read.
     #[error(transparent)]
     Evidence(#[from] EvidenceError),
+    /// The evidence cannot be that of a run of the scenario.
+    #[error(transparent)]
+    Unsound(#[from] Unsound),
     /// There is nothing to compare the topology with, though there should be.
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
-    /// A report could not be written.
-    #[error("cannot write {path}: {source}")]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
 }
 
 impl ExecuteError {
@@ -82,23 +77,58 @@ pub fn execute(
     let recorded = plan.snapshot.then(|| present::recorded_snapshot(&snapshot, &shown, settings.update)).transpose()?;
     let directory =
         launch(Launch { plan, path, text, snapshot: recorded.as_ref(), out: &settings.out }, cancel, on_event)?;
-    let (evidence, verdict) = judge_directory(plan, &directory)?;
+    let evidence = match Evidence::read(&directory) {
+        Err(EvidenceError::Altered { differences }) => {
+            let verdict = distrust(&directory, &differences);
+            return Ok(Executed { verdict, directory, unwritten: None });
+        }
+        evidence => evidence?,
+    };
+    let verdict = judge_evidence(plan, &directory, &evidence)?;
     let source = loaded.in_project(path).display().to_string();
     let unwritten = present::update_snapshot(&snapshot, &source, plan, &evidence, &verdict).err();
     Ok(Executed { verdict, directory, unwritten })
 }
 
-/// Judges the evidence in a directory and writes the reports into it.
-pub(crate) fn judge_directory(plan: &Plan, directory: &RunDirectory) -> Result<(Evidence, Verdict), ExecuteError> {
-    let evidence = Evidence::read(directory)?;
-    let verdict = verdict::judge(plan, &evidence, present::compare_topology(plan, &evidence));
+/// Judges the evidence that was read from a directory and writes the reports into it.
+pub(super) fn judge_evidence(
+    plan: &Plan,
+    directory: &RunDirectory,
+    evidence: &Evidence,
+) -> Result<Verdict, ExecuteError> {
+    verdict::sound(plan, evidence)?;
+    let verdict = verdict::judge(plan, evidence, present::compare_topology(plan, evidence));
+    let page = present::report_html(plan, evidence, &verdict);
+    write_reports(directory, &verdict, page, Some(verdict::latency_log(evidence)));
+    Ok(verdict)
+}
+
+/// The verdict on a directory that does not hold what the run left; its reports are written over those of what was there before.
+pub(super) fn distrust(directory: &RunDirectory, differences: &[String]) -> Verdict {
+    let scenario = directory.told("scenario").unwrap_or_else(|| directory.path().display().to_string());
+    let verdict = verdict::distrust(&scenario, differences);
+    write_reports(directory, &verdict, present::report_html_without_evidence(&verdict), None);
+    verdict
+}
+
+/// Writes the reports, the verdict first. A disk that is full or may not be written takes nothing from the verdict: it is told.
+fn write_reports(directory: &RunDirectory, verdict: &Verdict, page: String, latency: Option<io::Result<Vec<u8>>>) {
     let reports = [
-        (directory.report(), serde_json::to_vec_pretty(&verdict).map_err(io::Error::from)),
-        (directory.report_html(), Ok(present::report_html(plan, &evidence, &verdict).into_bytes())),
-        (directory.latency(), verdict::latency_log(&evidence)),
+        (directory.report(), Some(serde_json::to_vec_pretty(verdict).map_err(io::Error::from))),
+        (directory.report_html(), Some(Ok(page.into_bytes()))),
+        (directory.latency(), latency),
     ];
-    for (path, bytes) in reports {
-        bytes.and_then(|bytes| fs::write(&path, bytes)).map_err(|source| ExecuteError::Write { path, source })?;
+    let write = |(path, bytes): (PathBuf, Option<io::Result<Vec<u8>>>)| {
+        let error = bytes?.and_then(|bytes| fs::write(&path, bytes)).err()?;
+        Some(format!("{} ({error})", path.file_name().unwrap_or_default().display()))
+    };
+    let unwritten: Vec<_> = reports.into_iter().filter_map(write).collect();
+    if !unwritten.is_empty() {
+        tell_unwritten(directory, &unwritten.join(", "));
     }
-    Ok((evidence, verdict))
+}
+
+fn tell_unwritten(directory: &RunDirectory, what: &str) {
+    let directory = directory.path().display();
+    present::print_error(&format!("not written in {directory}: {what}; the verdict stands\n"));
 }

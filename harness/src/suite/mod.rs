@@ -6,9 +6,11 @@ mod execute;
 mod exit;
 mod files;
 mod keep;
+#[cfg(test)]
+mod seal_tests;
 mod trials;
 
-pub use commands::{RunOptions, check, explain, judge, list, run};
+pub use commands::{RunOptions, check, explain, judge, judge_again, list, run};
 pub use doctor::doctor;
 pub use execute::{ExecuteError, Executed, Settings, execute};
 pub use exit::Exit;

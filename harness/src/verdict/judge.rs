@@ -1,6 +1,6 @@
 //! From plan and evidence to a verdict.
 
-use super::topology::{AS_RECORDED, TopologyComparison};
+use super::topology::{AS_RECORDED, TopologyComparison, TopologyState};
 use super::types::{Assumption, Verdict};
 use super::{assumptions, failovers, implicit, summary};
 use crate::check::{Case, Finding, Outcome, Status, finding};
@@ -52,13 +52,31 @@ fn compared(case: &Case<'_>, topology: &TopologyComparison, excused: &mut Vec<St
 /// The verdict on a run without a cluster. Every check and every other assumption would only say so again, and bury the
 /// reason.
 fn untested(plan: &Plan, reason: &str, topology: TopologyComparison) -> Verdict {
+    let topology = topology.left_out("there was no cluster");
+    only(&plan.name, format!("Nothing was tested: {reason}"), assumptions::never_formed(), topology)
+}
+
+/// The verdict on evidence that is not what the run left: nobody can stand by a figure of it, so there is none.
+pub fn distrust(scenario: &str, differences: &[String]) -> Verdict {
+    let others = match differences.len() {
+        0 | 1 => String::new(),
+        all => format!(", and {} more", all - 1),
+    };
+    let first = differences.first().map_or("nobody knows how", String::as_str);
+    let broken = assumptions::assume("the evidence is what the run left", false, differences.join("; "));
+    let topology = TopologyComparison::none(TopologyState::NotCompared, "nobody knows how it went");
+    only(scenario, format!("The evidence is not what the run left: {first}{others}."), broken, topology)
+}
+
+/// A reason that stands alone.
+fn only(scenario: &str, because: String, broken: Assumption, topology: TopologyComparison) -> Verdict {
     Verdict {
-        scenario: plan.name.clone(),
+        scenario: scenario.to_owned(),
         outcome: Outcome::Inconclusive,
-        because: format!("Nothing was tested: {reason}"),
-        assumptions: vec![assumptions::never_formed()],
+        because,
+        assumptions: vec![broken],
         findings: Vec::new(),
-        topology: topology.left_out("there was no cluster"),
+        topology,
         failovers: Vec::new(),
         loads: Vec::new(),
         settings: Vec::new(),

@@ -9,6 +9,7 @@ mod latency_log;
 #[cfg(test)]
 mod partition_tests;
 mod risk;
+mod sound;
 mod summary;
 #[cfg(test)]
 mod tests;
@@ -18,7 +19,8 @@ mod topology_tests;
 mod types;
 
 pub use crate::check::{Finding, Outcome, Status};
-pub use judge::judge;
+pub use judge::{distrust, judge};
 pub use latency_log::latency_log;
+pub use sound::{Unsound, sound};
 pub use topology::{TopologyComparison, TopologyState};
 pub use types::{Assumption, FailoverReport, LatencySummary, LoadSummary, Phase, PhaseTime, Verdict};

@@ -210,7 +210,7 @@ impl Story {
             self.final_read(key, value, Outcome::Ok);
         }
         self.event(ms + 50, What::FinalRead { keys, unreadable: 0 });
-        self.event(ms + 60, What::Ended { recorded: None });
+        self.event(ms + 60, What::Ended);
     }
 
     pub(crate) fn final_read(&mut self, key: u32, value: Value, outcome: Outcome) {

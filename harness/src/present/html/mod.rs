@@ -17,6 +17,26 @@ const STYLE: &str = include_str!("style.css");
 
 /// The report of a run: a whole HTML document without scripts and without references to anything outside it.
 pub fn report_html(plan: &Plan, evidence: &Evidence, verdict: &Verdict) -> String {
+    let sections = html! {
+        (headline(verdict, &plan.about))
+        (findings(verdict))
+        (difference(verdict))
+        (run_over_time(evidence))
+        @for failover in &verdict.failovers { (failover_section(failover)) }
+        @for load in &verdict.loads { (load_section(load)) }
+        (assumptions(verdict))
+        (nodes(plan, evidence))
+        (settings(plan, evidence, verdict))
+    };
+    page(verdict, &sections)
+}
+
+/// The report where nothing but the verdict can be shown.
+pub fn report_html_without_evidence(verdict: &Verdict) -> String {
+    page(verdict, &html! { (headline(verdict, "")) (assumptions(verdict)) })
+}
+
+fn page(verdict: &Verdict, sections: &Markup) -> String {
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -27,17 +47,7 @@ pub fn report_html(plan: &Plan, evidence: &Evidence, verdict: &Verdict) -> Strin
                 title { (verdict.outcome) " " (verdict.scenario) }
                 style { (PreEscaped(STYLE)) }
             }
-            body {
-                (headline(plan, verdict))
-                (findings(verdict))
-                (difference(verdict))
-                (run_over_time(evidence))
-                @for failover in &verdict.failovers { (failover_section(failover)) }
-                @for load in &verdict.loads { (load_section(load)) }
-                (assumptions(verdict))
-                (nodes(plan, evidence))
-                (settings(plan, evidence, verdict))
-            }
+            body { (sections) }
         }
     };
     page.into_string()
@@ -51,12 +61,12 @@ fn class(outcome: Outcome) -> &'static str {
     }
 }
 
-fn headline(plan: &Plan, verdict: &Verdict) -> Markup {
+fn headline(verdict: &Verdict, about: &str) -> Markup {
     html! {
         header {
             h1 { span class=(class(verdict.outcome)) { (verdict.outcome) } " " (verdict.scenario) }
             p.because { (verdict.because) }
-            p.about { (plan.about) }
+            p.about { (about) }
         }
     }
 }

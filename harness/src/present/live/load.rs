@@ -47,7 +47,7 @@ impl LoadLines {
 
     /// What must be said before `event`: how many slow operations were not shown.
     pub(super) fn before(&mut self, event: &Event) -> Vec<Line> {
-        let ends = matches!(event.what, What::LoadEnded { .. } | What::Ended { .. } | What::Aborted { .. });
+        let ends = matches!(event.what, What::LoadEnded { .. } | What::Ended | What::Aborted { .. });
         let over = |slow: &Slow| ends || event.at.nanos_since(slow.since) >= 1_000_000_000;
         let done: Vec<_> = self.slow.extract_if(.., |_, slow| over(slow)).collect();
         let hidden = done.into_iter().filter(|(_, slow)| slow.seen > SLOW_SHOWN);

@@ -172,7 +172,7 @@ impl LiveView {
             | What::Unsettled { .. }
             | What::FinalReadStarted
             | What::MachineLag { .. }
-            | What::Ended { .. } => Vec::new(),
+            | What::Ended => Vec::new(),
         }
     }
 

@@ -241,7 +241,7 @@ impl Story {
             self.at(ms, What::NodeExited { node: node.clone(), cause: ExitCause::Code(0), expected: true });
             self.topology.push(TopologyRecord { at: Instant::from_millis(ms + 5), node, view: None });
         }
-        self.at(ms + 10, What::Ended { recorded: None });
+        self.at(ms + 10, What::Ended);
         let servers = self.plan.nodes.iter().map(|node| ServerInfo {
             node: node.name.clone(),
             binary: "/usr/bin/redis-server".to_owned(),

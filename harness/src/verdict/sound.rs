@@ -1,0 +1,123 @@
+//! Whether evidence can be that of a run of the plan at all. What is judged after this has an end: no moment lies beyond the
+//! longest run, no index beyond the plan.
+
+use crate::evidence::{Evidence, NetworkChange, Operation, What};
+use crate::plan::Plan;
+use crate::vocab::Instant;
+
+/// Something that no run of the plan records.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{file}: {unit} {number}: no run of this scenario records this: {why}")]
+pub struct Unsound {
+    file: &'static str,
+    unit: &'static str,
+    number: usize,
+    why: String,
+}
+
+/// The first thing that no run of the plan records, if there is one.
+pub fn sound(plan: &Plan, evidence: &Evidence) -> Result<(), Unsound> {
+    let longest = Instant(u64::try_from(plan.longest_run().as_nanos()).unwrap_or(u64::MAX));
+    let mut now = Instant::default();
+    for (index, event) in evidence.events.iter().enumerate() {
+        let why = wrong_time(event.at, longest)
+            .or_else(|| (event.at < now).then(|| format!("it was recorded before what stands before it, at {now}")))
+            .or_else(|| wrong_step(plan, &event.what))
+            .or_else(|| (began(&event.what)? > event.at).then(|| "it began after it was recorded".to_owned()));
+        unless(why, "events.jsonl", "line", index)?;
+        now = event.at;
+    }
+    for (index, record) in evidence.topology.iter().enumerate() {
+        unless(wrong_time(record.at, longest), "topology.jsonl", "line", index)?;
+    }
+    // What a run that broke off did not wait for may have ended after its last event.
+    let broke_off = |what: &What| matches!(what, What::Interrupted | What::Aborted { .. });
+    let end = if evidence.events.iter().any(|event| broke_off(&event.what)) { longest } else { now };
+    for (index, operation) in evidence.history.iter().enumerate() {
+        let why = wrong_time(operation.ended, end).or_else(|| wrong_index(plan, operation));
+        unless(why, "history.bin", "record", index)?;
+    }
+    Ok(())
+}
+
+fn unless(why: Option<String>, file: &'static str, unit: &'static str, index: usize) -> Result<(), Unsound> {
+    why.map_or(Ok(()), |why| Err(Unsound { file, unit, number: index + 1, why }))
+}
+
+fn wrong_time(at: Instant, end: Instant) -> Option<String> {
+    (at > end).then(|| format!("it is of {at}, the run ended by {end}"))
+}
+
+fn began(what: &What) -> Option<Instant> {
+    match what {
+        What::Fault { began, .. } => Some(*began),
+        What::Network(NetworkChange { began, done, .. }) => Some(*began.max(done)),
+        _ => None,
+    }
+}
+
+fn wrong_step(plan: &Plan, what: &What) -> Option<String> {
+    let step = match what {
+        What::StepStarted { step, .. } | What::StepEnded { step } | What::UntilMissed { step, .. } => Some(*step),
+        What::Fault { step, .. } | What::Network(NetworkChange { step, .. }) => *step,
+        _ => None,
+    }?;
+    (step >= plan.steps.len()).then(|| format!("the timeline has no step {step}"))
+}
+
+fn wrong_index(plan: &Plan, operation: &Operation) -> Option<String> {
+    let Some(load) = plan.loads.get(usize::from(operation.load)) else {
+        return Some(format!("there is no load {}", operation.load));
+    };
+    if !(1..=load.keys.count()).contains(&operation.key) {
+        return Some(format!("load {} has no key {}", load.name, operation.key));
+    }
+    let node = operation.node.filter(|node| usize::from(*node) >= plan.nodes.len())?;
+    Some(format!("there is no node {node}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::check::testing::{LOAD_STARTS, Story, ms};
+    use crate::evidence::Event;
+    use crate::scenario::Step;
+
+    /// A load that ran for a second.
+    fn story() -> Story {
+        let mut story = Story::formed();
+        story.step(Step::Run { r#for: ms(1_000) });
+        story.event(LOAD_STARTS, What::StepStarted { step: 0, text: "Run".to_owned() });
+        story.run(LOAD_STARTS, 2_000);
+        story.event(2_010, What::StepEnded { step: 0 });
+        story.event(2_060, What::Ended);
+        story
+    }
+
+    fn at_the_end_of_time(event: &mut Event) {
+        event.at = Instant(u64::MAX);
+    }
+
+    #[rstest]
+    #[case::as_it_was(&|_: &mut Story| (), None)]
+    #[case::ended_late(&|s: &mut Story| s.evidence.history[16].ended = Instant(u64::MAX), Some("history.bin: record 17: "))]
+    #[case::no_load(&|s: &mut Story| s.evidence.history[0].load = 1, Some("there is no load 1"))]
+    #[case::no_key(&|s: &mut Story| s.evidence.history[0].key = 101, Some("load app has no key 101"))]
+    #[case::key_zero(&|s: &mut Story| s.evidence.history[0].key = 0, Some("load app has no key 0"))]
+    #[case::no_node(&|s: &mut Story| s.evidence.history[0].node = Some(6), Some("there is no node 6"))]
+    #[case::swapped(&|s: &mut Story| s.evidence.events.swap(0, 10), Some("events.jsonl: line 2: "))]
+    #[case::no_step(&|s: &mut Story| s.event(2_000, What::StepEnded { step: 1 }), Some("the timeline has no step 1"))]
+    #[case::late_event(&|s: &mut Story| s.evidence.events.last_mut().into_iter().for_each(at_the_end_of_time), Some("events.jsonl: line 12: "))]
+    #[case::late_view(&|s: &mut Story| s.evidence.topology[3].at = Instant(u64::MAX), Some("topology.jsonl: line 4: "))]
+    fn what_no_run_records_is_named(#[case] change: &dyn Fn(&mut Story), #[case] expected: Option<&str>) {
+        let mut story = story();
+        change(&mut story);
+        match (sound(&story.plan, &story.evidence), expected) {
+            (Ok(()), None) => {}
+            (Err(unsound), Some(part)) => assert!(unsound.to_string().contains(part), "{unsound}"),
+            (found, _) => panic!("{found:?}"),
+        }
+    }
+}
