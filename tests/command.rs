@@ -1,11 +1,15 @@
 //! The command as people and machines use it: its exit codes, its words, and how it ends when it is made to.
 
+#[path = "command/directives.rs"]
+mod directives;
 #[path = "command/doctor.rs"]
 mod doctor;
 #[path = "command/family.rs"]
 mod family;
 #[path = "command/interrupted.rs"]
 mod interrupted;
+#[path = "command/lying.rs"]
+mod lying;
 #[path = "command/sealed.rs"]
 mod sealed;
 #[path = "command/started.rs"]
@@ -34,10 +38,18 @@ fn main() -> ExitCode {
     if let Some(missing) = &missing {
         tell(&format!("what needs a cluster is ignored: {missing}"));
     }
-    let everywhere = [usage::TRIALS, doctor::TRIALS].concat();
+    let everywhere = [usage::TRIALS, doctor::TRIALS, directives::TRIALS].concat();
     let everywhere = everywhere.iter().map(|trial| (trial, false));
-    let in_clusters =
-        [verdicts::TRIALS, topology::TRIALS, interrupted::TRIALS, sealed::TRIALS, troubled::TRIALS].concat();
+    let in_clusters = [
+        verdicts::TRIALS,
+        topology::TRIALS,
+        interrupted::TRIALS,
+        sealed::TRIALS,
+        troubled::TRIALS,
+        lying::TRIALS,
+        directives::ASKED,
+    ]
+    .concat();
     let in_clusters = in_clusters.iter().map(|trial| (trial, missing.is_some()));
     let trials = everywhere.chain(in_clusters).map(|(&(name, run), ignored)| {
         let run = move || {

@@ -82,6 +82,7 @@ fn trials() -> Vec<Trial> {
         trial("a_shape_whose_device_is_gone_is_not_proven", || finish("shapes gone", Some(0)).map(report)),
         trial("mistakes_about_links_are_told", || finish("links mistakes", Some(0)).map(drop)),
         no_tun(),
+        trial("a_thread_that_cannot_leave_a_host_ends_the_lab", stranded),
         trial("nothing_outlives_the_outer_process", leaks::outer_killed),
         trial("nothing_outlives_stage_one", leaks::stage_one_killed),
         trial("nothing_outlives_stage_two", leaks::stage_two_killed),
@@ -165,6 +166,18 @@ fn tells(what: &str, parts: &[&str]) -> Result<(), Failed> {
         None => Ok(()),
         Some(part) => Err(format!("`{part}` is not in: {said}").into()),
     }
+}
+
+/// The lab's processes end by a signal, and its log says why.
+fn stranded() -> Result<(), Failed> {
+    let directory = tempfile::tempdir()?;
+    let mut lab = start("stranded", directory.path())?;
+    let mut said = String::new();
+    lab.take_events().ok_or("no events")?.read_to_string(&mut said)?;
+    let status = lab.wait()?;
+    let log = std::fs::read_to_string(directory.path().join("lab.log"))?;
+    let told = log.contains("a thread cannot return from a client's host: ");
+    if said == "back\n" && !status.success() && told { Ok(()) } else { Err(format!("{status}: {said}{log}").into()) }
 }
 
 fn cancel() -> Result<(), Failed> {

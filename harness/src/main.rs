@@ -21,7 +21,8 @@ struct Arguments {
 enum Command {
     /// Run scenarios, one after the other.
     Run(suite::RunOptions),
-    /// Look for errors in scenarios without starting anything.
+    /// Look for errors in scenarios, and ask the servers' binaries whether they accept their directives. No cluster is
+    /// started.
     Check {
         /// Scenario files, or directories of them.
         #[arg(required = true)]

@@ -95,9 +95,14 @@ impl Started {
 
     /// `redis-harness run` of the scenario, with its run directory in the directory of its own.
     pub(super) fn run(scenario: &Path) -> Self {
+        Self::run_with(scenario, &[])
+    }
+
+    /// The same with these variables in the environment.
+    pub(super) fn run_with(scenario: &Path, variables: &[(&str, &Path)]) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let mut command = command(&["run"]);
-        command.arg(scenario).arg("--out").arg(directory.path().join("out"));
+        command.arg(scenario).arg("--out").arg(directory.path().join("out")).envs(variables.iter().copied());
         Self::in_directory(command, directory)
     }
 

@@ -1,9 +1,11 @@
 //! What starts nothing: `check`, `list`, `explain`, and wrong usage.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::Read;
+use std::os::unix::fs::symlink;
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use super::started::{END_BOUND, Ended, Started, command, scenario};
 
@@ -12,11 +14,19 @@ pub(super) const TRIALS: &[(&str, fn())] = &[
     ("usage::good_files_are_counted", good),
     ("usage::what_leads_nowhere_is_refused", nowhere),
     ("usage::wrong_usage_is_no_verdict", wrong),
+    ("usage::a_byte_order_mark_is_accepted", byte_order_mark),
+    ("usage::a_long_file_is_checked_quickly", long),
     ("usage::scenarios_are_listed", list),
     ("usage::a_scenario_is_told_in_words", explain),
     ("usage::output_is_as_wide_as_it_may_be", wide),
     ("usage::a_closed_pipe_ends_quietly", closed_pipe),
 ];
+
+/// How much of a processor's time the longest file may take; it takes a fourth of that.
+const LONG_SECONDS: u32 = 6;
+
+/// And how long that may be on a machine with much else to do.
+const LONG_BOUND: Duration = Duration::from_mins(2);
 
 fn ask(arguments: &[&str]) -> Ended {
     Started::new(command(arguments)).end(END_BOUND)
@@ -47,12 +57,19 @@ fn good() {
 fn nowhere() {
     let meant = at_top("fixtures/scenarios/command/healthy.ron");
     ask(&["check", &meant.replace("healthy", "heathly")]).with(3).complains("did you mean").complains("healthy.ron");
+    let links = tempfile::tempdir().expect("a directory");
+    let link = links.path().join("moved.ron");
+    symlink("/no/such/scenario.ron", &link).expect("a link");
+    let ended = ask(&["check", &link.to_string_lossy()]).with(3).complains("is a link to /no/such/scenario.ron");
+    assert!(!ended.stderr.contains("did you mean"), "{ended}");
     ask(&["check", "/no/such/directory"]).with(3).complains("/no/such/directory");
     let empty = tempfile::tempdir().expect("a directory");
     let path = empty.path().to_string_lossy().into_owned();
     ask(&["run", &path]).with(3).complains("no scenario").complains(&path);
-    fs::write(empty.path().join("binary.ron"), [0xFF, 0xFE]).expect("a file");
-    ask(&["check", &path]).with(3).complains("is not text in UTF-8");
+    fs::write(empty.path().join("utf16.ron"), [0xFF, 0xFE, b'(', 0]).expect("a file");
+    fs::write(empty.path().join("latin1.ron"), b"(\n    about: \"caf\xe9\",\n").expect("a file");
+    let ended = ask(&["check", &path]).with(3).complains("it is UTF-16: save it as UTF-8");
+    ended.complains("the byte 0xE9 is not text in UTF-8").complains("latin1.ron:2:16");
     ask(&["judge", &path]).with(3).complains("is no run directory");
     ask(&["judge", "/no/such/run"]).with(3).complains("/no/such/run is no run directory");
 }
@@ -69,11 +86,54 @@ fn wrong() {
     ask(&["run", "--help"]).with(0).says("--keep").says("[default: 10]");
 }
 
+/// What editors of another system put first is no part of the scenario.
+fn byte_order_mark() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("marked.ron");
+    let text = fs::read(scenario("healthy")).expect("a scenario");
+    fs::write(&path, [b"\xEF\xBB\xBF".to_vec(), text].concat()).expect("a file");
+    ask(&["check", &path.to_string_lossy()]).with(0).says("1 scenario without an error");
+}
+
+/// A file that a machine wrote.
+fn long() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let check = |steps: usize, step: &str| {
+        let path = directory.path().join("long.ron");
+        let timeline = step.repeat(steps / 2);
+        fs::write(&path, format!("(about: \"\", topology: Cluster(masters: 3, replicas: 1), timeline: [{timeline}])"))
+            .expect("a file");
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("ulimit -t {LONG_SECONDS}; exec \"$0\" check \"$1\"")]);
+        command.arg(env!("CARGO_BIN_EXE_redis-harness")).arg(&path).env("NO_COLOR", "1");
+        Started::new(command).end(LONG_BOUND)
+    };
+    check(10_000, "Kill(node:\"A\"),Start(node:\"A\"),").with(0);
+    check(10_000, "Partition(links: Of([\"A\"])),Heal(),").with(0);
+    // A mistake in every other step: most of them are only counted.
+    let ended = check(10_000, "Kill(node:\"A\"),Heal(name:\"x\"),").with(3);
+    ended.complains("9999 errors in ").complains("the first 50 are shown");
+    check(200_000, "Run(for:\"1ms\"),Run(for:\"1ms\"),")
+        .with(3)
+        .complains("200000 steps are too many")
+        .complains("at most 10000");
+    check(200_000, "Run(for:\"1ms\"),Run(fro:\"1ms\"),").with(3).complains("did you mean `for`?");
+    let endless = directory.path().join("endless.ron");
+    File::create(&endless).and_then(|file| file.set_len(1 << 40)).expect("a file with a hole");
+    ask(&["check", &endless.to_string_lossy()]).with(3).complains("at most 8 MiB");
+}
+
 fn list() {
     let listed = ask(&["list", &at_top("fixtures/scenarios/command")]).with(0);
     let listed = listed.says("command/healthy").says("Three masters form a cluster, and that is all.");
     let files = fs::read_dir(at_top("fixtures/scenarios/command")).expect("a directory").count();
     assert_eq!(listed.stdout.lines().count(), files, "{listed}");
+    // One broken file does not hide the others, nor do they hide it.
+    let directory = tempfile::tempdir().expect("a directory");
+    fs::copy(scenario("healthy"), directory.path().join("healthy.ron")).expect("a copy");
+    fs::copy(at_top("fixtures/scenarios/broken/json.ron"), directory.path().join("json.ron")).expect("a copy");
+    let listed = ask(&["list", &directory.path().to_string_lossy()]).with(3).complains("this looks like JSON");
+    assert!(listed.says("/healthy  Three masters form a cluster").stderr.contains("1 error in "));
 }
 
 fn explain() {

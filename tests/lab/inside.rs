@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
+use std::fs::File;
 use std::io::{self, Write};
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
@@ -9,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use harness::evidence::{Clock, Event, FaultKind, Journal, NodeStatus, Recorder, RunDirectory};
 use harness::fault;
-use harness::lab::{self, ClientSpec, Lab, NodeSpec};
+use harness::lab::{self, ClientHost, ClientSpec, Lab, NodeSpec};
 use harness::vocab::{Address, NodeId, NodeName, Role, Size, SlotSet};
 use nix::mount::{MsFlags, mount};
 use nix::sys::signal::Signal;
@@ -54,6 +55,7 @@ async fn run(request: &str) -> Outcome {
         "links" => links::run(argument, &directory).await,
         "shapes" => shapes::run(argument, &directory).await,
         "no-tun" => no_tun(),
+        "stranded" => stranded(&directory).await,
         "hold" => hold(&directory).await,
         _ => Err(format!("the lab cannot {what}").into()),
     }
@@ -298,6 +300,23 @@ fn damage(files: Vec<PathBuf>) -> Result<(), Box<dyn Error>> {
         }
     }
     Ok(())
+}
+
+/// A thread goes to a host and comes back, in a panic too; the next time it cannot, because its own namespace is none.
+async fn stranded(directory: &RunDirectory) -> Outcome {
+    let lab = raise(directory, &nodes(3), STORAGE).await?;
+    let here = || std::fs::read_link("/proc/thread-self/ns/net").map(|namespace| namespace.display().to_string());
+    let (own, host) = (here()?, lab.client_host(0)?);
+    let there = host.on_host(here)?;
+    let panicked = std::panic::catch_unwind(|| host.on_host(|| -> io::Result<()> { panic!("on purpose") }));
+    if panicked.is_ok() || own == there || here()? != own {
+        return Err(format!("{own}, {there}, {:?}", here()).into());
+    }
+    say("back");
+    let namespace = host.on_host(|| File::open("/proc/thread-self/ns/net"))?;
+    let error = ClientHost::in_namespace(File::open("/dev/null")?, namespace).tcp_socket().err();
+    say(&format!("{error:?}, and goes on in {:?}, which is not its own, {own}", here()?));
+    Ok(0)
 }
 
 /// Runs a cluster until the lab is ended from outside.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::calm::Calm;
-use super::lag::Lags;
+use super::machine::Machine;
 use super::reach::Reaches;
 use super::schedule::Schedule;
 use super::takedown::{self, Takedown};
@@ -21,8 +21,8 @@ pub(crate) struct Case<'a> {
     pub(crate) evidence: &'a Evidence,
     /// When the cluster was calm.
     pub(crate) calm: Calm,
-    /// How late the machine was.
-    pub(crate) lags: Lags,
+    /// What the machine took.
+    pub(crate) machine: Machine<'a>,
     /// The parts of the run.
     pub(crate) windows: Windows,
     /// Every time a master that owned slots was taken down, in order.
@@ -43,8 +43,8 @@ impl<'a> Case<'a> {
         let windows = Windows::with_calm(plan, evidence, &calm, &workers);
         let slots = KeySlots::of(&plan.loads, &evidence.history);
         let takedowns = takedown::find(plan, evidence, &slots);
-        let (lags, reaches) = (Lags::of(evidence), Reaches::of(evidence));
-        Self { plan, evidence, calm, lags, windows, takedowns, reaches, workers, slots }
+        let (machine, reaches) = (Machine::of(evidence), Reaches::of(evidence));
+        Self { plan, evidence, calm, machine, windows, takedowns, reaches, workers, slots }
     }
 
     /// The clients' operations; the harness' own final read is none of them.

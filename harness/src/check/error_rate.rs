@@ -6,7 +6,8 @@ use serde::Deserialize;
 
 use super::During;
 use super::case::Case;
-use super::finding::{self, Finding};
+use super::finding::{self, Finding, Status};
+use super::sample_size;
 use crate::evidence::Outcome;
 use crate::vocab::Percent;
 
@@ -45,11 +46,17 @@ impl ErrorRate {
             );
         }
         let share = (failed + unknown) as f64 / samples as f64 * 100.0;
+        let (is_met, needed) = (share <= self.max.value(), sample_size::for_share(self.max));
+        let too_few = samples < needed && (is_met || !sample_size::refutes_share(self.max, failed + unknown, samples));
+        let doubt = format!("{needed} operations are needed for this share");
         Finding {
-            status: finding::met(share <= self.max.value()),
+            status: if too_few { Status::Inconclusive } else { finding::met(is_met) },
             measured: format!("{} %", finding::decimals(share)),
             samples,
-            note: format!("{failed} surely not executed, {unknown} unknown"),
+            note: finding::note([
+                if too_few { doubt } else { String::new() },
+                format!("{failed} surely not executed, {unknown} unknown"),
+            ]),
             ..Finding::nothing(self, limit, "")
         }
     }

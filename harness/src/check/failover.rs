@@ -8,7 +8,7 @@ use super::case::Case;
 use super::finding::{self, Finding, Status};
 use super::takedown::{Promotion, Takedown};
 use super::window::Window;
-use crate::evidence::Operation;
+use crate::evidence::{Operation, Outcome};
 use crate::vocab::{Duration, Instant};
 
 /// From each fault that takes a slot-owning master down, or cuts it off from the majority, to the first write that its
@@ -53,15 +53,14 @@ impl Failover {
         }
     }
 
-    /// A miss is excused if for every failover that took too long the machine lost, in the seconds that it lasted, as much
-    /// as it took too long.
+    /// A miss is excused if for every failover that took too long the machine may have taken as much, while it lasted.
     pub(crate) fn excuse(&self, case: &Case<'_>) -> Option<String> {
         let late = case.takedowns.iter().filter_map(|takedown| {
-            let waited = waited(case, takedown, run_end(case));
+            let waited = self.waited(case, takedown, run_end(case));
             let excess = waited.checked_sub(self.max.as_nanos()).filter(|excess| *excess > 0)?;
             Some((Window { start: takedown.began, end: takedown.began.plus_nanos(waited) }, excess))
         });
-        let excuses: Option<Vec<_>> = late.map(|(window, excess)| case.lags.explain(window, excess)).collect();
+        let excuses: Option<Vec<_>> = late.map(|(window, excess)| case.machine.explain(window, excess)).collect();
         excuses.map(finding::note).filter(|note| !note.is_empty())
     }
 
@@ -69,28 +68,58 @@ impl Failover {
         let (failed, max) = (&takedown.failed, self.max.as_nanos());
         let since = |at: Instant| at.nanos_since(takedown.began);
         let promoted = takedown.promotion.as_ref();
-        let hindered = is_hindered(case, takedown);
-        if let Some(nanos) = takedown.nanos().filter(|nanos| *nanos <= max || !hindered) {
+        let is_unknown = is_hindered(case, takedown) || self.is_unasked(case, takedown);
+        if let Some(nanos) = takedown.nanos().filter(|nanos| *nanos <= max || !is_unknown) {
             let successor = promoted.map_or_else(|| "another node".to_owned(), |promotion| promotion.node.to_string());
             return (finding::met(nanos <= max), format!("{failed} to {successor} in {}", finding::time(nanos)));
         }
         if let Some((promotion, at)) = promoted.and_then(|promotion| Some((promotion, promotion.at()?))) {
             let took = finding::time(since(at));
             let then = match takedown.nanos().map(finding::time) {
+                Some(first) if self.is_unasked(case, takedown) => format!(
+                    "nobody wrote to {failed}'s slots for so long that the first write, after {first}, tells nothing: let a load \
+                     write to them all the time"
+                ),
                 Some(first) => format!(
                     "only clients that were cut off from it wrote to {failed}'s slots, the first of them after {first}"
                 ),
-                None => format!("acknowledged no write for {failed}'s slots"),
+                None => format!("acknowledged no write for {failed}'s slots: let a load write to them all the time"),
             };
             let note = format!("{} was promoted after {took} and {then}", promotion.node);
             // The first write cannot come before the promotion.
             return (if since(at) > max { Status::Fail } else { Status::Inconclusive }, note);
         }
-        let waited = waited(case, takedown, end);
+        let waited = self.waited(case, takedown, end);
         let why = if returned(takedown, end).is_some() { "before it came back" } else { "before the run ended" };
         let note = format!("nobody took over from {failed} in the {} {why}", finding::time(waited));
         // Whoever stopped waiting before the limit cannot say that it was passed.
         (if waited > max { Status::Fail } else { Status::Inconclusive }, note)
+    }
+}
+
+impl Failover {
+    /// How long the slots took no writes: to the first write; at least to the promotion, if no write followed it; at least to
+    /// the end of the waiting, if nobody took over.
+    fn waited(&self, case: &Case<'_>, takedown: &Takedown, end: Instant) -> u64 {
+        let promoted = || takedown.promotion.as_ref().and_then(Promotion::at);
+        let until = || promoted().or(returned(takedown, end)).unwrap_or(end.min(takedown.until));
+        let is_unknown = is_hindered(case, takedown) || self.is_unasked(case, takedown);
+        takedown.nanos().filter(|_| !is_unknown).unwrap_or_else(|| until().nanos_since(takedown.began))
+    }
+
+    /// Whether the first write came too late only because nobody asked before: none was waiting when the limit was over, and none
+    /// was given up since the fault.
+    fn is_unasked(&self, case: &Case<'_>, takedown: &Takedown) -> bool {
+        let limit = takedown.began.plus_nanos(self.max.as_nanos());
+        let Some(first) = takedown.first_write.filter(|first| first.intended > limit) else { return false };
+        let asks = |write: &&Operation| {
+            write.kind.writes()
+                && write.intended <= limit
+                && write.ended > takedown.began
+                && (write.ended > limit || write.outcome != Outcome::Ok)
+                && case.slots.of_operation(write).is_some_and(|slot| takedown.slots.contains(slot))
+        };
+        first.ended > limit && !case.client_operations().any(|write| asks(&write))
     }
 }
 
@@ -100,15 +129,6 @@ fn run_end(case: &Case<'_>) -> Instant {
 
 fn returned(takedown: &Takedown, end: Instant) -> Option<Instant> {
     takedown.returned.filter(|at| *at < end)
-}
-
-/// How long the slots took no writes: to the first write; at least to the promotion, if no write followed it; at least to
-/// the end of the waiting, if nobody took over.
-fn waited(case: &Case<'_>, takedown: &Takedown, end: Instant) -> u64 {
-    let promoted = || takedown.promotion.as_ref().and_then(Promotion::at);
-    let until = || promoted().or(returned(takedown, end)).unwrap_or(end.min(takedown.until));
-    let first_write = takedown.nanos().filter(|_| !is_hindered(case, takedown));
-    first_write.unwrap_or_else(|| until().nanos_since(takedown.began))
 }
 
 /// Whether every client that wanted to write to the slots, from the promotion to the first write that was accepted, was cut

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use super::During;
 use super::case::Case;
 use super::finding::{self, Finding, Status};
+use super::sample_size;
 use super::samples::{self, Samples};
 use super::schedule::Waits;
 use super::window::Window;
@@ -33,15 +34,6 @@ impl fmt::Display for Latency {
     }
 }
 
-/// A quantile needs so many samples beyond it: 1000 in all for p99. With fewer it is the figure of a single outlier.
-const SAMPLES_BEYOND_MIN: f64 = 10.0;
-
-/// A maximum is a claim about every operation; with fewer than this it says little about any other run.
-const SAMPLES_OF_MAX_MIN: u64 = 100;
-
-/// A machine whose timers were never this late in a second had a processor for whoever needed one.
-const LAG_NANOS_MIN: u64 = 20_000_000;
-
 impl Latency {
     /// Every operation of the part counts with its full duration, whatever its outcome: to leave out those that were
     /// given up would make an outage look fast.
@@ -61,10 +53,10 @@ impl Latency {
                 format!("no operation was meant to start in the {} part", self.during),
             );
         };
-        let needed = samples_needed(self.quantile);
+        let needed = sample_size::for_quantile(self.quantile);
         let exceeded = measured > self.max.as_nanos();
-        // One operation over a maximum refutes it, however few there were.
-        let refuted = exceeded && self.quantile.value() >= 100.0;
+        let over = times.above(self.max.as_nanos());
+        let refuted = exceeded && sample_size::refutes_quantile(self.quantile, over, samples);
         let too_few = samples < needed && !refuted;
         let notes = [
             if too_few { format!("{needed} operations are needed for this quantile") } else { String::new() },
@@ -90,9 +82,14 @@ impl Latency {
         }
     }
 
-    /// An operation over the limit is excused if the machine was late in a second that it touches: by at least half of what
-    /// the operation took too long, for a client and a server may have waited one after the other, and by no less than
-    /// [`LAG_NANOS_MIN`]. The miss is excused if the limit would have been kept had the excused ones been within it.
+    /// A miss is excused if the machine may have made it, by this rule:
+    ///
+    /// 1. An operation over the limit is excusable if the machine may have taken as much as its excess, in the tenths of a
+    ///    second that it touches (`check::machine`).
+    /// 2. The limit would have been kept had the excusable ones been within it.
+    /// 3. For as many of them as that takes, those with the least excess, the machine must have taken enough for them all:
+    ///    operations that overlap may have waited for the same thing, but those that came one after the other waited each for
+    ///    itself. So the small waits of every machine explain a few operations and never a slow server.
     pub(crate) fn excuse(&self, case: &Case<'_>) -> Option<String> {
         let max = self.max.as_nanos();
         let nanos = self.operations(case).map(|(_, nanos)| nanos).collect();
@@ -100,19 +97,26 @@ impl Latency {
         let samples = times.count();
         let allowed = samples - samples::rank(samples, self.quantile.fraction())?;
         let over = times.above(max);
-        let late: Vec<_> = self
+        let mut excusable: Vec<_> = self
             .operations(case)
             .filter_map(|(operation, nanos)| {
                 let excess = nanos.checked_sub(max).filter(|excess| *excess > 0)?;
                 let window = Window { start: operation.intended, end: operation.intended.plus_nanos(nanos) };
-                case.lags.worst_in(window).filter(|lag| *lag >= (excess / 2).max(LAG_NANOS_MIN))
+                (case.machine.lost_in(window) >= excess).then_some((excess, window))
             })
             .collect();
-        let worst = *late.iter().max()?;
-        (over - late.len() as u64 <= allowed).then(|| {
-            let (late, worst) = (late.len(), finding::time(worst));
+        let (found, wanted) = (excusable.len(), usize::try_from(over.saturating_sub(allowed)).ok()?);
+        if wanted == 0 || found < wanted {
+            return None;
+        }
+        excusable.sort_unstable_by_key(|(excess, _)| *excess);
+        excusable.truncate(wanted);
+        let lost = case.machine.lost_in_any(excusable.iter().map(|(_, window)| *window));
+        let around = excusable.iter().map(|(_, window)| *window).reduce(Window::hull)?;
+        (lost >= one_after_the_other(&mut excusable)).then(|| {
+            let (lost, figures) = (finding::time(lost), case.machine.figures(around));
             format!(
-                "the harness' own timers were up to {worst} late around {late} of the {over} operations over the limit"
+                "the machine may have taken {lost} around {found} of the {over} operations over the limit: {figures}"
             )
         })
     }
@@ -162,11 +166,15 @@ impl Latency {
     }
 }
 
-fn samples_needed(quantile: Percent) -> u64 {
-    if quantile.value() >= 100.0 {
-        return SAMPLES_OF_MAX_MIN;
+/// The least that operations can have been delayed by in all, each by its excess: the sum over operations that do not overlap.
+fn one_after_the_other(delayed: &mut [(u64, Window)]) -> u64 {
+    delayed.sort_unstable_by_key(|(_, window)| window.end);
+    let (mut least, mut free_from) = (0_u64, Instant::default());
+    for (excess, window) in delayed {
+        if window.start >= free_from {
+            least = least.saturating_add(*excess);
+            free_from = window.end;
+        }
     }
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at least 10; saturates")]
-    let needed = (SAMPLES_BEYOND_MIN / (1.0 - quantile.fraction()) - 1e-6).ceil() as u64;
-    needed
+    least
 }

@@ -7,8 +7,9 @@ use serde::Deserialize;
 
 use super::case::Case;
 use super::finding::{self, Finding, Status};
+use super::risk;
 use super::takedown::{Blow, Takedown};
-use crate::evidence::{Operation, OperationKind, Outcome, Value};
+use crate::evidence::{Operation, OperationKind, Outcome, Value, What};
 
 /// Acknowledged writes that neither the final read nor a later write of the same key accounts for.
 ///
@@ -53,18 +54,28 @@ impl LostWrites {
         if tally.acknowledged == 0 && tally.phantoms.is_empty() {
             return Finding::nothing(&self, limit, "no write was acknowledged");
         }
+        let risk = risk::of(case);
+        let is_safe = tally.lost == 0 && risk.as_ref().is_some_and(|risk| !risk.arose);
         let status = match () {
             () if !tally.phantoms.is_empty() || tally.lost > self.max => Status::Fail,
             () if tally.lost < self.min || tally.unread_keys > 0 || tally.lost + tally.possibly_lost > self.max => {
                 Status::Inconclusive
             }
+            // Whatever was lost was at risk.
+            () if is_safe => Status::Inconclusive,
             () => Status::Pass,
         };
+        let (doubt, overwritten) = (self.doubt(&tally), overwritten(case, &tally));
+        let risk = risk.map(|risk| risk.text).unwrap_or_default();
         Finding {
             status,
             measured: tally.measured(),
             samples: tally.acknowledged,
-            note: finding::note([self.doubt(&tally), tally.note(), overwritten(case, &tally)]),
+            note: finding::note(if is_safe {
+                [doubt, risk, tally.note(unserved(case)), overwritten]
+            } else {
+                [doubt, tally.note(unserved(case)), risk, overwritten]
+            }),
             ..Finding::nothing(&self, limit, "")
         }
     }
@@ -75,6 +86,14 @@ impl LostWrites {
         }
         format!("the danger did not arise: at least {} should have been lost", finding::count(self.min, "write"))
     }
+}
+
+/// Why nobody served some keys at the end, if that is so.
+fn unserved<'a>(case: &Case<'a>) -> Option<&'a str> {
+    case.evidence.events.iter().find_map(|event| match &event.what {
+        What::FinalRead { unserved, .. } => unserved.as_deref(),
+        _ => None,
+    })
 }
 
 /// What a reader must not take for the whole loss, where there was one or a partition made one likely.
@@ -211,9 +230,10 @@ impl Tally {
         }
     }
 
-    fn note(&self) -> String {
+    fn note(&self, unserved: Option<&str>) -> String {
         let unless_zero = |number: u64, text: String| if number == 0 { String::new() } else { text };
         let unread = finding::count(self.unread_keys, "key");
+        let why = unserved.map(|why| format!(": {why}")).unwrap_or_default();
         let phantom = self.phantoms.first().cloned().unwrap_or_default();
         finding::note([
             unless_zero(
@@ -231,7 +251,10 @@ impl Tally {
                     finding::count(self.phantoms.len() as u64, "key")
                 ),
             ),
-            unless_zero(self.unread_keys, format!("{unread} with acknowledged writes could not be read at the end")),
+            unless_zero(
+                self.unread_keys,
+                format!("{unread} with acknowledged writes could not be read at the end{why}"),
+            ),
             format!("{} with acknowledged writes", finding::count(self.keys, "key")),
         ])
     }

@@ -91,14 +91,14 @@ impl MinorityWrites {
         }
     }
 
-    /// A miss is excused if for every master that took too long the machine lost as much, in the seconds that it lasted.
+    /// A miss is excused if for every master that took too long the machine may have taken as much, while it lasted.
     pub(crate) fn excuse(self, case: &Case<'_>) -> Option<String> {
         let late = cut_off(case).filter_map(|window| {
             let excess = window.nanos.checked_sub(self.max.as_nanos()).filter(|excess| *excess > 0)?;
             let start = window.takedown.began;
             Some((Window { start, end: start.plus_nanos(window.nanos) }, excess))
         });
-        let excuses: Option<Vec<_>> = late.map(|(stretch, excess)| case.lags.explain(stretch, excess)).collect();
+        let excuses: Option<Vec<_>> = late.map(|(stretch, excess)| case.machine.explain(stretch, excess)).collect();
         excuses.map(finding::note).filter(|note| !note.is_empty())
     }
 }

@@ -6,14 +6,20 @@ mod error_rate;
 mod failover;
 mod fall;
 pub(crate) mod finding;
-pub(crate) mod lag;
 mod latency;
 mod lost_writes;
+pub(crate) mod machine;
+#[cfg(test)]
+mod machine_tests;
 mod minority_writes;
 #[cfg(test)]
 mod partition_tests;
 mod promotions;
 pub(crate) mod reach;
+mod risk;
+mod sample_size;
+#[cfg(test)]
+mod sample_size_tests;
 pub(crate) mod samples;
 pub(crate) mod schedule;
 pub(crate) mod takedown;
@@ -108,7 +114,8 @@ impl Slo {
         }
     }
 
-    /// Why a miss is not blamed on the servers: the machine was late where and as much as it takes to explain the miss.
+    /// Why a miss is not blamed on the servers: the machine may have taken as much time as it takes to explain the miss, where
+    /// it was missed.
     /// None if it stands.
     pub(crate) fn excuse(&self, case: &Case<'_>) -> Option<String> {
         match self {
@@ -117,7 +124,7 @@ impl Slo {
             Self::Throughput(slo) => slo.excuse(case),
             Self::Unavailability(slo) => slo.excuse(case),
             Self::MinorityWrites(slo) => slo.excuse(case),
-            Self::Promotions(_) => Promotions::excuse(case),
+            Self::Promotions(slo) => slo.excuse(case),
             Self::ErrorRate(_) | Self::LostWrites(_) => None,
         }
     }

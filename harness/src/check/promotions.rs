@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::case::Case;
 use super::finding::{self, Finding};
+use super::window::Window;
 use crate::evidence::{LogEvent, What};
 use crate::vocab::{Instant, NodeName, SlotSet};
 
@@ -55,9 +56,18 @@ impl Promotions {
         }
     }
 
-    /// Servers that stand still for half a node timeout may be taken for dead, and a replica for its better.
-    pub(crate) fn excuse(case: &Case<'_>) -> Option<String> {
-        case.lags.stalled(case.windows.whole, case.plan.node_timeout_ms())
+    /// Servers that stand still for half a node timeout may be taken for dead, and a replica for its better. Where too few took
+    /// over, time was short: how much is not known, so that a tenth of the time since the first master was taken down must have
+    /// been the machine's.
+    pub(crate) fn excuse(self, case: &Case<'_>) -> Option<String> {
+        let whole = case.windows.whole;
+        let too_few = || {
+            let start = case.takedowns.first().map(|takedown| takedown.began)?;
+            let short = (promotions(case).len() as u64) < self.min;
+            let since = Window { start, end: whole.end };
+            short.then(|| case.machine.explain(since, since.nanos() / 10)).flatten()
+        };
+        case.machine.stalled(whole, case.plan.node_timeout_ms()).or_else(too_few)
     }
 }
 

@@ -192,10 +192,10 @@ fn latency(#[case] quantile: f64, #[case] max: u64, #[case] during: During, #[ca
 }
 
 #[rstest]
-#[case::p99(99.0, 999, 1_000)]
-#[case::p999(99.9, 9_999, 10_000)]
-#[case::p50(50.0, 19, 20)]
-#[case::max(100.0, 99, 100)]
+#[case::p99(99.0, 1_051, 1_052)]
+#[case::p999(99.9, 10_513, 10_514)]
+#[case::p50(50.0, 21, 22)]
+#[case::max(100.0, 299, 300)]
 fn a_quantile_needs_samples(#[case] quantile: f64, #[case] too_few: u64, #[case] enough: u64) {
     for (samples, status) in [(0, Status::Inconclusive), (too_few, Status::Inconclusive), (enough, Status::Pass)] {
         let mut story = Story::formed();
@@ -304,6 +304,28 @@ fn error_rate(#[case] errors: u64, #[case] max: f64, #[case] status: Status) {
     story.end(2_000);
     let finding = story.judge(Slo::ErrorRate(ErrorRate { max: percent(max), during: During::Whole }));
     assert_eq!((finding.status, finding.samples), (status, 1_000), "{finding:?}");
+}
+
+/// Who wrote to the slots of A, which was killed at 3 s and replaced after 2 s: from, to, whether it ended ok. `failover <= 3s`.
+#[rstest]
+#[case::nobody_asked(&[(8_000, 8_001, true)], Status::Inconclusive, "A1 was promoted after 1.97 s and nobody wrote to A's slots")]
+#[case::somebody_waited(&[(4_000, 8_000, true)], Status::Fail, "A to A1 in 5 s")]
+#[case::somebody_gave_up(&[(4_000, 5_500, false), (8_000, 8_001, true)], Status::Fail, "A to A1 in 5.001 s")]
+#[case::in_time(&[(5_500, 5_501, true)], Status::Pass, "A to A1 in 2.501 s")]
+fn a_failover_is_measured_by_who_asks(#[case] writes: &[(u64, u64, bool)], #[case] status: Status, #[case] note: &str) {
+    let mut story = Story::formed();
+    story.failover(3_000, 0, 2_000);
+    story.log(4_970, "A1", LogEvent::ElectionWon);
+    for (from, to, ok) in writes {
+        story.write(*from, story.key_of("A"), |write| {
+            (write.ended, write.node) = (Instant::from_millis(*to), ok.then_some(3));
+            write.outcome = if *ok { Ended::Ok } else { Ended::Fail };
+        });
+    }
+    story.end(9_000);
+    let finding = story.judge(Slo::Failover(Failover { max: ms(3_000) }));
+    assert_eq!(finding.status, status, "{}", finding.note);
+    assert!(finding.note.starts_with(note), "{}", finding.note);
 }
 
 /// Operations on A's slots as (intended, ended, ok); the other shards have one each.

@@ -6,7 +6,8 @@ use serde::Deserialize;
 
 use super::During;
 use super::case::Case;
-use super::finding::{self, Finding};
+use super::finding::{self, Finding, Status};
+use super::sample_size;
 use crate::evidence::{Operation, Outcome};
 
 /// Operations that ended ok in each second, on average over the part of the run.
@@ -27,17 +28,18 @@ impl fmt::Display for Throughput {
 }
 
 impl Throughput {
-    /// A miss is excused if the machine lost, in the seconds of the part, as much time as the operations that are missing
-    /// would have had at the lowest rate.
+    /// A miss is excused if the machine may have taken, in that part, as much time as the operations that are missing would have
+    /// had at the lowest rate.
     pub(crate) fn excuse(&self, case: &Case<'_>) -> Option<String> {
         let ended_here = |operation: &&Operation| case.windows.contains(self.during, operation.ended);
         let ok =
             case.client_operations().filter(ended_here).filter(|operation| operation.outcome == Outcome::Ok).count();
         let missing_s = case.windows.seconds(self.during) - ok as f64 / self.min;
-        let lost = case.lags.total_in(&case.windows.stretches(self.during));
+        let lost = case.machine.lost_in_any(case.windows.stretches(self.during));
         (lost > 0 && lost as f64 / 1e9 >= missing_s).then(|| {
             let (lost, missing) = (finding::time(lost), finding::decimals(missing_s));
-            format!("the harness' own timers were {lost} late in all, and {missing} s of operations are missing")
+            let figures = case.machine.figures(case.windows.whole);
+            format!("the machine may have taken {lost} in all, and {missing} s of operations are missing: {figures}")
         })
     }
 
@@ -56,11 +58,17 @@ impl Throughput {
             return Finding::nothing(self, limit, format!("no operation was done in the {} part", self.during));
         }
         let rate = ok as f64 / seconds;
+        let is_met = rate >= self.min;
+        let too_few = ok < sample_size::FOR_RATE && (is_met || !sample_size::refutes_rate(ok, self.min * seconds));
+        let doubt = format!("{} operations are needed for a rate", sample_size::FOR_RATE);
         Finding {
-            status: finding::met(rate >= self.min),
+            status: if too_few { Status::Inconclusive } else { finding::met(is_met) },
             measured: format!("{rate:.1}/s"),
             samples,
-            note: format!("{} ended ok in {} s", finding::count(ok, "operation"), finding::decimals(seconds)),
+            note: finding::note([
+                if too_few { doubt } else { String::new() },
+                format!("{} ended ok in {} s", finding::count(ok, "operation"), finding::decimals(seconds)),
+            ]),
             ..Finding::nothing(self, limit, "")
         }
     }

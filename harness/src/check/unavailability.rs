@@ -80,11 +80,11 @@ impl Unavailability {
 }
 
 impl Unavailability {
-    /// A miss is excused if in the seconds of every gap over the limit the machine lost as much as the gap is too long.
+    /// A miss is excused if in every gap over the limit the machine may have taken as much as the gap is too long.
     pub(crate) fn excuse(&self, case: &Case<'_>) -> Option<String> {
         let max = self.max.as_nanos();
         let over = by_shard(case).0.into_iter().flat_map(|(_, operations)| gaps(&operations, max).over);
-        let explain = |gap: Gap| case.lags.explain(Window { start: gap.from, end: gap.to }, gap.nanos() - max);
+        let explain = |gap: Gap| case.machine.explain(Window { start: gap.from, end: gap.to }, gap.nanos() - max);
         let excuses: Option<Vec<_>> = over.map(explain).collect();
         excuses.map(|excuses| finding::note(excuses.into_iter().take(EXCUSES_MAX))).filter(|note| !note.is_empty())
     }

@@ -61,6 +61,12 @@ impl Window {
         self.end.nanos_since(self.start)
     }
 
+    /// The shortest stretch that holds both.
+    #[must_use]
+    pub fn hull(self, other: Self) -> Self {
+        Self { start: self.start.min(other.start), end: self.end.max(other.end) }
+    }
+
     /// The part of it that lies in `other` too; empty if none does.
     #[must_use]
     pub fn within(self, other: Self) -> Self {

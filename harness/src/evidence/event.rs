@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ErrorKind, LogRecord, NetworkChange};
+use super::{ErrorKind, LogRecord, MachineSample, NetworkChange};
 use crate::vocab::{Address, Instant, NodeName};
 
 /// One line of `events.jsonl`.
@@ -61,6 +61,26 @@ pub enum What {
         /// What was waited for, and the last state seen.
         last_state: String,
     },
+    /// What was missed was met after all, within as much more time as the machine may have taken.
+    UntilMetLate {
+        /// The step's position in the timeline, from 0.
+        step: usize,
+        /// How long after its bound.
+        late_nanos: u64,
+    },
+    /// A server did not do what a step told it to.
+    StepFailed {
+        /// The step's position in the timeline, from 0.
+        step: usize,
+        /// The server's node.
+        node: NodeName,
+        /// What it did instead, as the rest of a sentence that begins with its name.
+        reason: String,
+        /// The time that it had in milliseconds; none if it failed whatever the time.
+        within_ms: Option<u64>,
+        /// The last lines of its log.
+        log: String,
+    },
     /// A fault (or its opposite, a heal) was applied to a node.
     Fault {
         /// The step that asked for it; none when the harness healed at the end.
@@ -110,20 +130,30 @@ pub enum What {
         /// Everything it counted.
         totals: LoadTotals,
     },
+    /// The run waits for something that may take its time.
+    Waiting {
+        /// For what.
+        what: String,
+        /// For so long at most, in milliseconds.
+        within_ms: u64,
+    },
     /// The harness begins to read every key back.
     FinalReadStarted,
     /// Every key that was written has been read back from the master that owns it.
     FinalRead {
         /// How many keys were read.
         keys: u64,
-        /// How many could not be read within the bound.
+        /// How many could not be read.
         unreadable: u64,
+        /// Why nobody serves the slots of some of these, if that is so.
+        #[serde(default)]
+        unserved: Option<String>,
+        /// How the last attempt at each of the others ended.
+        #[serde(default)]
+        errors: BTreeMap<ErrorKind, u64>,
     },
-    /// The harness' own timer was late: how late at most since the last such event.
-    MachineLag {
-        /// The largest lateness in milliseconds.
-        lag_ms_max: f64,
-    },
+    /// What the machine took since the last such event.
+    Machine(MachineSample),
     /// The run could not go on; what follows is cleaning up.
     Aborted {
         /// Why.

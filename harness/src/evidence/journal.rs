@@ -8,6 +8,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::{Event, RunDirectory, TopologyRecord, What};
 use crate::vocab::Instant;
 
+/// Two readings that are no further apart than this are of one moment.
+const BOTH_NANOS: u64 = 20_000;
+
+/// How often the clocks are read again where they were further apart.
+const BOTH_TRIES: usize = 5;
+
 /// The run's clock. It starts when it is made; copies tell the same time.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
@@ -19,11 +25,10 @@ impl Clock {
     /// Starts the clock.
     #[expect(clippy::new_without_default, reason = "it reads the time: two defaults differ")]
     pub fn new() -> Self {
-        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self {
-            origin: std::time::Instant::now(),
-            started_unix_us: i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX),
-        }
+        let mut clock = Self { origin: std::time::Instant::now(), started_unix_us: 0 };
+        let (now, wall_us) = clock.both();
+        clock.started_unix_us = wall_us - i64::try_from(now.0 / 1_000).unwrap_or(0);
+        clock
     }
 
     /// Now.
@@ -36,15 +41,54 @@ impl Clock {
         self.started_unix_us
     }
 
-    /// A wall-clock time in microseconds since 1970 UTC, as an instant of the run.
+    /// A wall-clock time in microseconds since 1970 UTC that was just read, such as in a server's log, as an instant of the run.
+    ///
+    /// It is as long ago as the wall clock says now: one that was set or slewed since the run began shifts no time but of what
+    /// was written just before and read just after.
     pub fn instant_of_unix_us(&self, unix_us: i64) -> Instant {
-        Instant(u64::try_from((unix_us - self.started_unix_us).max(0)).unwrap_or(0) * 1_000)
+        let (now, wall_us) = self.both();
+        ago(now, wall_us.saturating_sub(unix_us))
+    }
+
+    /// By how many microseconds the wall clock is ahead of this clock, compared with the start.
+    pub fn wall_ahead_us(&self) -> i64 {
+        let (now, wall_us) = self.both();
+        let since_start = i64::try_from(now.0 / 1_000).unwrap_or(i64::MAX);
+        wall_us.saturating_sub(self.started_unix_us).saturating_sub(since_start)
+    }
+
+    /// Both clocks at one moment. Who is kept from a processor between the two readings reads again.
+    fn both(&self) -> (Instant, i64) {
+        let read = || {
+            let before = self.now();
+            let wall_us = unix_us(SystemTime::now());
+            (self.now().nanos_since(before), before, wall_us)
+        };
+        let mut best = read();
+        for _ in 0..BOTH_TRIES {
+            if best.0 <= BOTH_NANOS {
+                break;
+            }
+            best = best.min(read());
+        }
+        (best.1, best.2)
     }
 
     /// The instant as the standard library's, for timers.
     pub fn std_instant(&self, at: Instant) -> std::time::Instant {
         self.origin + std::time::Duration::from_nanos(at.0)
     }
+}
+
+fn unix_us(time: SystemTime) -> i64 {
+    let since_epoch = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX)
+}
+
+/// So many microseconds before `now`: nothing that was read lies in the future, or before the run.
+fn ago(now: Instant, microseconds: i64) -> Instant {
+    let nanos = u64::try_from(microseconds).unwrap_or(0).saturating_mul(1_000);
+    Instant(now.0.saturating_sub(nanos))
 }
 
 /// Receives every event as it is recorded, in order.
@@ -118,4 +162,39 @@ fn write_line(file: &mut BufWriter<File>, record: &impl serde::Serialize) -> std
     serde_json::to_writer(&mut *file, record)?;
     file.write_all(b"\n")?;
     file.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    /// The wall clock moved by so much at 5 s; a log line was written at 6 s and read 8 ms later.
+    #[rstest]
+    #[case::steady(0)]
+    #[case::set_forward(3_600_000)]
+    #[case::set_back(-3_600_000)]
+    #[case::slewed(7)]
+    fn a_wall_clock_that_steps_shifts_no_time(#[case] step_ms: i64) {
+        let started_unix_us = 1_700_000_000_000_000_i64;
+        let line = started_unix_us + (6_000 + step_ms) * 1_000;
+        let wall_now = started_unix_us + (6_008 + step_ms) * 1_000;
+        assert_eq!(ago(Instant::from_millis(6_008), wall_now - line), Instant::from_millis(6_000));
+    }
+
+    /// Written before the clock was set back, read after.
+    #[test]
+    fn nothing_that_was_read_lies_in_the_future() {
+        assert_eq!(ago(Instant::from_millis(6_008), -3_600_000_000), Instant::from_millis(6_008));
+        assert_eq!(ago(Instant::from_millis(6_008), 3_600_000_000), Instant::default());
+    }
+
+    #[test]
+    fn the_clocks_of_this_machine_go_together() {
+        let clock = Clock::new();
+        let (before, now) = (clock.now(), clock.instant_of_unix_us(unix_us(SystemTime::now())));
+        assert!(now.nanos_since(before) < 1_000_000_000 && before.nanos_since(now) < 2_000, "{before:?} {now:?}");
+        assert!(clock.wall_ahead_us().abs() < 1_000_000, "{}", clock.wall_ahead_us());
+    }
 }

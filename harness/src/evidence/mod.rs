@@ -6,6 +6,7 @@ mod event;
 mod history;
 mod journal;
 mod log_event;
+mod machine;
 mod network;
 mod recorded_snapshot;
 mod run_directory;
@@ -21,6 +22,7 @@ pub use history::{
 };
 pub use journal::{Clock, Journal, Recorder};
 pub use log_event::{LogEvent, LogRecord, LoggedInstant};
+pub use machine::{MachineSample, Waits};
 pub use network::{LinkChange, NetworkChange, Reach};
 pub use recorded_snapshot::{News, RecordedSnapshot};
 pub use run_directory::{Evidence, EvidenceError, RunDirectory};

@@ -21,6 +21,8 @@ pub struct RunInfo {
     pub kernel: String,
     /// Processors that the run may use.
     pub processors: usize,
+    /// Whether the run had the machine to itself: no other run of this harness was let in beside it.
+    pub alone: bool,
     /// The server of each node, in the order of the plan.
     pub servers: Vec<ServerInfo>,
 }

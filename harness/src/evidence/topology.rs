@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::vocab::{Instant, NodeName, Role, SLOT_COUNT, SlotSet};
+use crate::vocab::{Instant, NodeName, Role, SLOT_COUNT, Slot, SlotSet};
 
 /// One line of `topology.jsonl`: a node's view changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -149,10 +149,82 @@ impl Topology {
         live == usize::from(SLOT_COUNT)
     }
 
+    /// Whether somebody serves this slot.
+    pub fn serves(&self, slot: Slot) -> bool {
+        self.state == ClusterState::Ok && self.nodes.values().any(|place| !place.failed && place.slots.contains(slot))
+    }
+
+    /// Why not every slot is served; none if each is.
+    pub fn outage(&self) -> Option<String> {
+        let dead = self.nodes.iter().filter(|(_, place)| place.failed && !place.slots.is_empty());
+        let dead: Vec<_> = dead.map(|(node, _)| node.as_str()).collect();
+        let unserved = match &dead[..] {
+            [] if self.is_covered() => None,
+            [] => Some("nobody owns some of the slots".to_owned()),
+            dead => Some(format!("nobody serves {}'s slots", dead.join("'s and "))),
+        };
+        match (self.state, unserved) {
+            (ClusterState::Ok, unserved) => unserved,
+            (ClusterState::Fail, _) if !self.has_quorum() => {
+                Some("the cluster is down: no majority of its masters runs".to_owned())
+            }
+            (ClusterState::Fail, unserved) => {
+                Some(["the cluster is down".to_owned()].into_iter().chain(unserved).collect::<Vec<_>>().join(": "))
+            }
+        }
+    }
+
     /// Whether a majority of the slot-owning masters is not failed.
     pub fn has_quorum(&self) -> bool {
         let masters = self.nodes.values().filter(|place| !place.slots.is_empty());
         let (live, all) = masters.fold((0, 0), |(live, all), place| (live + usize::from(!place.failed), all + 1));
         live * 2 > all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    /// Three masters that share the slots; these are failed.
+    fn topology(state: ClusterState, failed: &[&str]) -> Topology {
+        let place = |shard: usize, name: &str| {
+            let slots = SlotSet::share(shard, 3);
+            Place { role: Role::Master, master: None, slots, failed: failed.contains(&name) }
+        };
+        let nodes = ["A", "B", "C"].into_iter().enumerate();
+        Topology { state, nodes: nodes.map(|(shard, name)| (name.into(), place(shard, name))).collect() }
+    }
+
+    #[rstest]
+    #[case::well(ClusterState::Ok, &[], None, [true, true])]
+    #[case::a_shard(ClusterState::Ok, &["A"], Some("nobody serves A's slots"), [false, true])]
+    #[case::two(ClusterState::Ok, &["A", "B"], Some("nobody serves A's and B's slots"), [false, true])]
+    #[case::all_refuse(ClusterState::Fail, &["A"], Some("the cluster is down: nobody serves A's slots"), [false, false])]
+    #[case::no_majority(
+        ClusterState::Fail,
+        &["A", "B"],
+        Some("the cluster is down: no majority of its masters runs"),
+        [false, false]
+    )]
+    fn who_is_not_served_is_known(
+        #[case] state: ClusterState,
+        #[case] failed: &[&str],
+        #[case] outage: Option<&str>,
+        #[case] first_and_last: [bool; 2],
+    ) {
+        let topology = topology(state, failed);
+        assert_eq!(topology.outage().as_deref(), outage);
+        let served = [0, SLOT_COUNT - 1].map(|slot| Slot::try_from(slot).is_ok_and(|slot| topology.serves(slot)));
+        assert_eq!(served, first_and_last);
+    }
+
+    #[test]
+    fn slots_without_an_owner_are_served_by_nobody() {
+        let mut topology = topology(ClusterState::Ok, &[]);
+        topology.nodes.remove(&NodeName::from("C"));
+        assert_eq!(topology.outage().as_deref(), Some("nobody owns some of the slots"));
     }
 }

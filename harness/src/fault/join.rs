@@ -1,16 +1,27 @@
 //! An empty server is introduced to the cluster and told whom to replicate.
 
-use super::Applied;
+use std::time::Duration;
+
+use super::{Applied, Demand};
 use crate::evidence::NodeStatus;
-use crate::lab::{Lab, LabError};
+use crate::lab::{Lab, LabError, NodeSpec};
 use crate::vocab::NodeName;
 
 pub(super) const REQUIRES: &[NodeStatus] = &[NodeStatus::Running];
 pub(super) const LEAVES: Option<NodeStatus> = None;
 
+/// How long gossip may take beside two node timeouts to make a newcomer known everywhere. It takes about a second with six nodes.
+const GOSSIP_BOUND: Duration = Duration::from_secs(30);
+
+/// A node asks each other one for news at least once in half a node timeout, and gives up a handshake after a whole one.
+pub(super) fn demand(node: &NodeSpec) -> Demand {
+    let timeouts = Duration::from_millis(node.node_timeout_ms().saturating_mul(2));
+    Demand { what: "be known to every running node as a replica", within: GOSSIP_BOUND.saturating_add(timeouts) }
+}
+
 pub(super) async fn apply(lab: &Lab, node: &NodeName, replica_of: Option<&NodeName>) -> Result<Applied, LabError> {
     let master = replica_of.ok_or_else(|| LabError::NoMasterNamed(node.clone()))?;
     let began = lab.now();
-    let seen = lab.join(node, master).await?;
+    let seen = lab.join(node, master, demand(lab.spec(node)?).within).await?;
     Ok(Applied { began, proof: Some(seen) })
 }

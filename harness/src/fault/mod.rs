@@ -15,7 +15,7 @@ use std::time::Duration;
 use tokio::time::{Instant as Timer, sleep};
 
 use crate::evidence::{FaultKind, NodeStatus};
-use crate::lab::{Lab, LabError};
+use crate::lab::{Lab, LabError, NodeSpec};
 use crate::vocab::{Instant, NodeName};
 
 /// How often a proof is looked for.
@@ -30,6 +30,25 @@ pub struct Applied {
     pub began: Instant,
     /// What proves that it happened. `None`: no proof was found, so it must not be taken for granted.
     pub proof: Option<String>,
+}
+
+/// What a server must do when a fault of some kind is applied to it, and how soon. If it does not, that is its failing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Demand {
+    /// What it must do, after "it must".
+    pub what: &'static str,
+    /// How long it may take.
+    pub within: Duration,
+}
+
+/// What is demanded of the server; none for a fault that the kernel alone carries out.
+pub fn demand(kind: FaultKind, node: &NodeSpec) -> Option<Demand> {
+    match kind {
+        FaultKind::Stop => Some(stop::demand(node)),
+        FaultKind::Start => Some(start::DEMAND),
+        FaultKind::Join => Some(join::demand(node)),
+        FaultKind::Kill | FaultKind::Pause | FaultKind::Resume | FaultKind::Wipe => None,
+    }
 }
 
 /// The statuses one of which a node must have for this kind of fault to be applied to it.
@@ -99,9 +118,12 @@ async fn proof_of_state(lab: &Lab, node: &NodeName, proves: fn(char) -> bool) ->
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use rstest::rstest;
 
     use super::*;
+    use crate::vocab::{Address, NodeId, Role, SlotSet};
 
     #[rstest]
     #[case::a_dead_node_cannot_die(FaultKind::Kill, NodeStatus::Down, false)]
@@ -113,6 +135,31 @@ mod tests {
     #[case::only_the_living_join(FaultKind::Join, NodeStatus::Down, false)]
     fn faults_need_the_right_node(#[case] kind: FaultKind, #[case] status: NodeStatus, #[case] possible: bool) {
         assert_eq!(requires(kind).contains(&status), possible);
+    }
+
+    #[rstest]
+    #[case::servers_wait_ten_seconds_for_their_replicas(FaultKind::Stop, &[], 15)]
+    #[case::or_as_long_as_they_are_told_to(FaultKind::Stop, &[("Shutdown-Timeout", "60")], 65)]
+    #[case::gossip_takes_node_timeouts(FaultKind::Join, &[], 60)]
+    #[case::and_quick_ones_take_as_long_as_a_busy_machine(FaultKind::Join, &[("cluster-node-timeout", "1000")], 32)]
+    #[case::an_answer_takes_no_settings(FaultKind::Start, &[("shutdown-timeout", "60")], 20)]
+    fn a_server_has_the_time_that_its_settings_take(
+        #[case] kind: FaultKind,
+        #[case] config: &[(&str, &str)],
+        #[case] seconds: u64,
+    ) {
+        let node = NodeSpec {
+            name: "A".into(),
+            id: NodeId("a".to_owned()),
+            address: Address::of_host(Ipv4Addr::LOCALHOST),
+            role: Role::Master,
+            master: None,
+            slots: SlotSet::default(),
+            epoch: 1,
+            binary: None,
+            config: config.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+        };
+        assert_eq!(demand(kind, &node).map(|demand| demand.within), Some(Duration::from_secs(seconds)));
     }
 
     #[rstest]

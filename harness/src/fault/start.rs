@@ -1,15 +1,18 @@
 //! A stopped server is started again on the data that it left.
 
-use super::Applied;
+use super::{Applied, Demand};
 use crate::evidence::NodeStatus;
-use crate::lab::{Lab, LabError};
+use crate::lab::{ANSWER_BOUND, Lab, LabError};
 use crate::vocab::NodeName;
 
 pub(super) const REQUIRES: &[NodeStatus] = &[NodeStatus::Down];
 pub(super) const LEAVES: Option<NodeStatus> = Some(NodeStatus::Running);
 
+/// A server that answers that it is loading its files does answer.
+pub(super) const DEMAND: Demand = Demand { what: "answer", within: ANSWER_BOUND };
+
 pub(super) async fn apply(lab: &Lab, node: &NodeName) -> Result<Applied, LabError> {
     let began = lab.now();
-    lab.start(node).await?;
+    lab.start(node, DEMAND.within).await?;
     Ok(Applied { began, proof: Some("it answers".to_owned()) })
 }

@@ -4,21 +4,28 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
-use super::Applied;
+use super::{Applied, Demand};
 use crate::evidence::NodeStatus;
-use crate::lab::{Lab, LabError};
+use crate::lab::{Lab, LabError, NodeSpec};
 use crate::vocab::NodeName;
 
 pub(super) const REQUIRES: &[NodeStatus] = &[NodeStatus::Running];
 pub(super) const LEAVES: Option<NodeStatus> = Some(NodeStatus::Down);
 
-/// How long a server may take to go. From 7.0 on, a master waits up to 10 s (`shutdown-timeout`) for its replicas.
-const EXIT_BOUND: Duration = Duration::from_secs(12);
+/// How long a master waits for its replicas before it goes: the default of `shutdown-timeout`, from Redis 7.0 on.
+const SHUTDOWN_TIMEOUT_DEFAULT_S: u64 = 10;
+/// How long it may take beside that, to write its files.
+const EXIT_BOUND: Duration = Duration::from_secs(5);
+
+pub(super) fn demand(node: &NodeSpec) -> Demand {
+    let waits = Duration::from_secs(node.number("shutdown-timeout").unwrap_or(SHUTDOWN_TIMEOUT_DEFAULT_S));
+    Demand { what: "end", within: waits.saturating_add(EXIT_BOUND) }
+}
 
 pub(super) async fn apply(lab: &Lab, node: &NodeName) -> Result<Applied, LabError> {
     let began = lab.signal(node, Signal::SIGTERM)?;
     // Whatever the cause, the node is down, which is the fault. That it went in good order is not taken for granted: any
     // cause but exit code 0 is in the journal as an exit that nobody asked for.
-    let cause = lab.wait_exit(node, EXIT_BOUND).await?;
+    let cause = lab.wait_exit(node, demand(lab.spec(node)?).within).await?;
     Ok(Applied { began, proof: Some(format!("wait status: {cause}")) })
 }

@@ -1,7 +1,7 @@
 //! A host that sockets are made on.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Write};
 use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::AsFd;
 use std::sync::Arc;
@@ -49,9 +49,22 @@ impl ClientHost {
     pub(super) fn within<T>(&self, work: impl FnOnce() -> T) -> io::Result<T> {
         let Some(namespaces) = &self.0 else { return Ok(work()) };
         setns(namespaces.host.as_fd(), CloneFlags::CLONE_NEWNET)?;
-        let done = work();
-        // A thread that cannot go back would put the harness' own sockets on the client's host.
-        setns(namespaces.own.as_fd(), CloneFlags::CLONE_NEWNET)?;
-        Ok(done)
+        let _away = Away { own: &namespaces.own };
+        Ok(work())
+    }
+}
+
+/// A thread that is on another host. Dropping it, in a panic too, brings the thread back.
+struct Away<'a> {
+    own: &'a File,
+}
+
+impl Drop for Away<'_> {
+    fn drop(&mut self) {
+        if let Err(error) = setns(self.own.as_fd(), CloneFlags::CLONE_NEWNET) {
+            // Whatever this thread did from now on would happen on that host, where cuts and shapes are another's.
+            let _ = writeln!(io::stderr(), "a thread cannot return from a client's host: {error}");
+            std::process::abort();
+        }
     }
 }

@@ -20,9 +20,12 @@ use super::disturb::Disturbances;
 use super::error::file;
 use super::network::{self, Host};
 use super::node::{Node, Statuses};
-use super::{ClientHost, ClientSpec, LabError, NodeSpec, ServerBinary, join};
+use super::{ClientHost, ClientSpec, LabError, NodeSpec, ServerBinary, WaitReader, join};
 use crate::evidence::{Clock, ExitCause, Journal, NodeStatus, RunDirectory, ServerInfo};
 use crate::vocab::{HostName, Instant, NodeName, Size};
+
+/// How long a server may take until it answers. It takes 10 ms on an idle machine, and one that reads its files says so.
+pub const ANSWER_BOUND: Duration = Duration::from_secs(20);
 
 /// How long killed servers may take to be gone.
 const SHUTDOWN_BOUND: Duration = Duration::from_secs(5);
@@ -110,6 +113,11 @@ impl Lab {
         self.nodes.get(name).ok_or_else(|| LabError::NoSuchNode(name.clone()))
     }
 
+    /// What a node was to be.
+    pub fn spec(&self, node: &NodeName) -> Result<&NodeSpec, LabError> {
+        Ok(&self.node(node)?.spec)
+    }
+
     pub(super) fn nodes(&self) -> impl Iterator<Item = &Arc<Node>> {
         self.order.iter().filter_map(|name| self.nodes.get(name))
     }
@@ -119,14 +127,15 @@ impl Lab {
         self.clock.now()
     }
 
-    /// Starts a node's server and returns when it answers and has read its files (at most 20 s). That the cluster is well is another matter.
-    pub async fn start(&self, node: &NodeName) -> Result<(), LabError> {
-        self.node(node)?.start().await
+    /// Starts a node's server and returns when it answers and has read its files, or still reads them when its time is over. That
+    /// the cluster is well is another matter.
+    pub async fn start(&self, node: &NodeName, within: Duration) -> Result<(), LabError> {
+        self.node(node)?.start(within).await
     }
 
     /// Starts every node at once. When some fail, the error is of the first of them in the order of the plan.
     pub async fn start_all(&self) -> Result<(), LabError> {
-        join_all(self.nodes().map(Node::start)).await.into_iter().collect()
+        join_all(self.nodes().map(|node| node.start(ANSWER_BOUND))).await.into_iter().collect()
     }
 
     /// Sends a signal to a node's server; returns the instant just before.
@@ -146,6 +155,11 @@ impl Lab {
     /// Where the lab could not mount a /proc of its own (in containers), all states but `T` read `R`.
     pub fn process_state(&self, node: &NodeName) -> Option<char> {
         self.nodes.get(node)?.process_state()
+    }
+
+    /// Reads how long the servers and this process waited for a processor.
+    pub fn wait_reader(&self) -> WaitReader {
+        WaitReader::new(self.nodes().cloned().collect())
     }
 
     /// What the lab knows of every node's process, as it changes.
@@ -172,8 +186,8 @@ impl Lab {
     ///
     /// Every running node forgets who the newcomer was before. Returns, with a sentence about what was seen, when
     /// every running node knows it as a replica of `replica_of`.
-    pub async fn join(&self, node: &NodeName, replica_of: &NodeName) -> Result<String, LabError> {
-        join::join(self, node, replica_of).await
+    pub async fn join(&self, node: &NodeName, replica_of: &NodeName, within: Duration) -> Result<String, LabError> {
+        join::join(self, node, replica_of, within).await
     }
 
     /// The host of the client at `index` of those that the lab was raised with.

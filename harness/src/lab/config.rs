@@ -122,6 +122,11 @@ pub fn nodes_conf(nodes: &[NodeSpec], myself: &NodeName, version: ServerVersion)
     text
 }
 
+/// A line of `redis.conf`.
+pub(super) fn line(directive: &str, value: &str) -> String {
+    format!("{directive} {}\n", argument(value))
+}
+
 /// A directive's value as the file needs it: as written, so that it may be several words (`normal 0 0 0`).
 fn argument(value: &str) -> String {
     let plain = !value.trim().is_empty() && !value.contains(char::is_control);

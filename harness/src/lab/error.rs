@@ -7,10 +7,10 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 
 use super::{NetworkError, ServerError, ShapingError};
-use crate::evidence::{ExitCause, NodeStatus};
+use crate::evidence::NodeStatus;
 use crate::vocab::{HostName, NodeName, Size};
 
-/// What went wrong in the lab. None of it is the fault of Redis unless it says so.
+/// What went wrong in the lab: with the machine, the harness or the scenario. Only [`LabError::NotDone`] is the server's doing.
 #[derive(Debug, thiserror::Error)]
 pub enum LabError {
     /// There is no server to run.
@@ -82,26 +82,6 @@ pub enum LabError {
         /// Why.
         source: io::Error,
     },
-    /// The server ended before it answered.
-    #[error("{node} ended with {cause} instead of starting; its log ends:\n{log}")]
-    EndedAtStart {
-        /// The node.
-        node: NodeName,
-        /// How it ended.
-        cause: ExitCause,
-        /// The last lines of its log.
-        log: String,
-    },
-    /// The server runs but does not answer.
-    #[error("{node} gave no answer within {} s; its log ends:\n{log}", within.as_secs())]
-    NotAnswering {
-        /// The node.
-        node: NodeName,
-        /// The bound.
-        within: Duration,
-        /// The last lines of its log.
-        log: String,
-    },
     /// A signal could not be sent.
     #[error("cannot send {signal} to {node}: {source}")]
     Signal {
@@ -112,15 +92,7 @@ pub enum LabError {
         /// Why.
         source: io::Error,
     },
-    /// The server did not end in time.
-    #[error("{node} did not end within {} s", within.as_secs())]
-    StillRunning {
-        /// The node.
-        node: NodeName,
-        /// The bound.
-        within: Duration,
-    },
-    /// A server did not do what it was told.
+    /// A server did not take a command. Only joining gives any, again and again until its time is over.
     #[error("{node}: {command}: {reason}")]
     Command {
         /// The node that was asked.
@@ -130,21 +102,26 @@ pub enum LabError {
         /// The error.
         reason: String,
     },
-    /// The cluster did not take the newcomer up in time.
-    #[error("{node} did not join as a replica of {master} within {} s: {last_state}", within.as_secs())]
-    NotJoined {
-        /// The newcomer.
-        node: NodeName,
-        /// Whom it was to replicate.
-        master: NodeName,
-        /// The bound.
-        within: Duration,
-        /// What was still missing.
-        last_state: String,
-    },
+    /// A server did not do as it was told.
+    #[error(transparent)]
+    NotDone(#[from] NotDone),
     /// The fault needs to know whom the node shall replicate.
     #[error("{0} cannot join: no master is named")]
     NoMasterNamed(NodeName),
+}
+
+/// A server did not do as it was told.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{node} {reason}; its log ends:\n{log}")]
+pub struct NotDone {
+    /// The server's node.
+    pub node: NodeName,
+    /// What it did instead, as the rest of a sentence that begins with its name.
+    pub reason: String,
+    /// The time that it had; none if it failed whatever the time.
+    pub within: Option<Duration>,
+    /// The last lines of its log.
+    pub log: String,
 }
 
 /// Makes an [`io::Error`] a [`LabError::File`].

@@ -1,6 +1,6 @@
 //! Introducing an empty server to a cluster that holds its host's former server for failed.
 
-use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout_at};
@@ -11,8 +11,6 @@ use super::{Lab, LabError};
 use crate::evidence::NodeStatus;
 use crate::vocab::{NodeId, NodeName};
 
-/// How long gossip may take to make a newcomer known everywhere. It takes about a second with six nodes.
-const JOIN_BOUND: Duration = Duration::from_secs(30);
 /// How often the nodes are asked whom they know.
 const JOIN_POLL: Duration = Duration::from_millis(25);
 
@@ -22,40 +20,52 @@ struct Newcomer<'a> {
     id: NodeId,
     /// Who its host's server was before.
     former: NodeId,
+    replica_of: &'a NodeName,
     master: NodeId,
     /// The other nodes that run, with their ids.
     others: Vec<(Admin<'a>, NodeId)>,
 }
 
+/// What a step towards a goal comes to: what was reached, or what is still missing.
+type Step = Result<String, String>;
+
 /// See [`Lab::join`].
-pub(super) async fn join(lab: &Lab, name: &NodeName, replica_of: &NodeName) -> Result<String, LabError> {
-    let deadline = Instant::now() + JOIN_BOUND;
-    let too_late = |last_state| {
-        let (node, master) = (name.clone(), replica_of.clone());
-        LabError::NotJoined { node, master, within: JOIN_BOUND, last_state }
-    };
-    let Ok(met) = timeout_at(deadline, Newcomer::meet(lab, name, replica_of)).await else {
-        return Err(too_late("the running nodes have not all told their ids".to_owned()));
-    };
-    let newcomer = met?;
-    repeat(deadline, || newcomer.progress()).await.map_err(too_late)?;
-    newcomer.node.set_identity(newcomer.id);
-    Ok(format!("{} other running nodes know it as a replica of {replica_of}", newcomer.others.len()))
+pub(super) async fn join(
+    lab: &Lab,
+    name: &NodeName,
+    replica_of: &NodeName,
+    within: Duration,
+) -> Result<String, LabError> {
+    let (node, master) = (lab.node(name)?, lab.node(replica_of)?);
+    for needed in [node, master] {
+        if needed.status() != NodeStatus::Running {
+            return Err(needed.wrong_status("introduce a newcomer to a cluster with"));
+        }
+    }
+    let mut newcomer = None;
+    let joined = repeat(Instant::now() + within, async || {
+        if let Some(newcomer) = &newcomer {
+            return Newcomer::progress(newcomer).await;
+        }
+        newcomer = Some(Newcomer::meet(lab, node, master).await?);
+        Ok(Err("it has just been introduced".to_owned()))
+    });
+    joined.await.map_err(|last_state| {
+        let reason = format!("did not join as a replica of {replica_of} within {} s: {last_state}", within.as_secs());
+        node.not_done(reason, Some(within))
+    })
 }
 
-/// Repeats a step until it has nothing missing, or until `deadline`, which cuts a step that is under way. Fails with
-/// what the latest finished step said.
-async fn repeat<F>(deadline: Instant, mut step: impl FnMut() -> F) -> Result<(), String>
-where
-    F: Future<Output = Result<Option<String>, LabError>>,
-{
-    let mut last_state = "the first round of questions was not answered".to_owned();
+/// Repeats a step until it reaches its goal, or until `deadline`, which cuts a step that is under way. Fails with what the latest
+/// finished step said.
+async fn repeat(deadline: Instant, mut step: impl AsyncFnMut() -> Result<Step, LabError>) -> Step {
+    let mut last_state = "not all running nodes have told their ids".to_owned();
     let done = async {
         loop {
             last_state = match step().await {
-                Ok(None) => break,
-                Ok(Some(missing)) => missing,
-                // Forgetting or replicating is refused as long as gossip is under way.
+                Ok(Ok(reached)) => break reached,
+                Ok(Err(missing)) => missing,
+                // A server that still reads its files refuses to be asked, and one that gossips to forget or to replicate.
                 Err(error) => error.to_string(),
             };
             sleep(JOIN_POLL).await;
@@ -67,15 +77,10 @@ where
 
 impl<'a> Newcomer<'a> {
     /// Asks everybody for their ids and introduces the newcomer to its master to be.
-    async fn meet(lab: &'a Lab, name: &NodeName, replica_of: &NodeName) -> Result<Self, LabError> {
-        let (node, master) = (lab.node(name)?, lab.node(replica_of)?);
-        for needed in [node, master] {
-            if needed.status() != NodeStatus::Running {
-                return Err(needed.wrong_status("introduce a newcomer to a cluster with"));
-            }
-        }
+    async fn meet(lab: &'a Lab, node: &'a Node, master: &'a Node) -> Result<Self, LabError> {
         let mut others = Vec::new();
-        for other in lab.nodes().filter(|other| other.spec.name != *name && other.status() == NodeStatus::Running) {
+        let is_other = |other: &&Arc<Node>| other.spec.name != node.spec.name && other.status() == NodeStatus::Running;
+        for other in lab.nodes().filter(is_other) {
             let admin = Admin::connect(other).await?;
             let id = admin.id().await?;
             others.push((admin, id));
@@ -83,15 +88,15 @@ impl<'a> Newcomer<'a> {
         let admin = Admin::connect(node).await?;
         let id = admin.id().await?;
         let address = master.spec.address.0;
-        let master = Admin::connect(master).await?.id().await?;
+        let (replica_of, master) = (&master.spec.name, Admin::connect(master).await?.id().await?);
         admin.cluster(&["MEET", &address.ip().to_string(), &address.port().to_string()]).await?;
-        Ok(Self { node, admin, id, former: node.identity(), master, others })
+        Ok(Self { node, admin, id, former: node.identity(), replica_of, master, others })
     }
 
-    /// Does the next thing on the way into the cluster. Says what is still missing; nothing when all is done.
+    /// Does the next thing on the way into the cluster. Says what is still missing, or when all is done, what was seen.
     ///
     /// A node is known by its id only after the handshake with it; a handshake goes by a made-up id.
-    async fn progress(&self) -> Result<Option<String>, LabError> {
+    async fn progress(&self) -> Result<Step, LabError> {
         let mut views = Vec::with_capacity(self.others.len());
         for (other, _) in &self.others {
             let view = other.peers().await?;
@@ -103,17 +108,20 @@ impl<'a> Newcomer<'a> {
         let own = self.admin.peers().await?;
         let knows = |view: &[Peer], id: &NodeId| view.iter().any(|peer| peer.id == *id);
         if let Some((other, _)) = self.others.iter().find(|(_, id)| !knows(&own, id)) {
-            return Ok(Some(format!("it does not know {}", other.name())));
+            return Ok(Err(format!("it does not know {}", other.name())));
         }
         if let Some((other, _)) = views.iter().find(|(_, view)| !knows(view, &self.id)) {
-            return Ok(Some(format!("{} does not know it", other.name())));
+            return Ok(Err(format!("{} does not know it", other.name())));
         }
         if !self.replicates(&own) {
             self.admin.cluster(&["REPLICATE", &self.master.0]).await?;
-            return Ok(Some("it has just been told whom to replicate".to_owned()));
+            return Ok(Err("it has just been told whom to replicate".to_owned()));
         }
-        let uninformed = views.iter().find(|(_, view)| !self.replicates(view));
-        Ok(uninformed.map(|(other, _)| format!("{} does not know it as a replica", other.name())))
+        if let Some((other, _)) = views.iter().find(|(_, view)| !self.replicates(view)) {
+            return Ok(Err(format!("{} does not know it as a replica", other.name())));
+        }
+        self.node.set_identity(self.id.clone());
+        Ok(Ok(format!("{} other running nodes know it as a replica of {}", self.others.len(), self.replica_of)))
     }
 
     /// Whether the newcomer is a replica of its master in this view.
@@ -137,15 +145,12 @@ mod tests {
     async fn a_step_that_hangs_is_cut_and_the_one_before_is_told() {
         let mut steps = 0;
         let begin = Instant::now();
-        let end = repeat(begin + Duration::from_millis(200), || {
+        let end = repeat(begin + Duration::from_millis(200), async || {
             steps += 1;
-            let hangs = steps == 3;
-            async move {
-                if hangs {
-                    sleep(Duration::from_mins(1)).await;
-                }
-                Ok(Some(format!("step {steps}")))
+            if steps == 3 {
+                sleep(Duration::from_mins(1)).await;
             }
+            Ok(Err(format!("step {steps}")))
         });
         assert_eq!(end.await, Err("step 2".to_owned()));
         assert!(begin.elapsed() < Duration::from_secs(30));
@@ -154,12 +159,11 @@ mod tests {
     #[tokio::test]
     async fn errors_are_tried_again() {
         let mut steps = 0;
-        let end = repeat(Instant::now() + Duration::from_mins(1), || {
+        let end = repeat(Instant::now() + Duration::from_mins(1), async || {
             steps += 1;
-            let refused = (steps == 1).then_some(LabError::NoSuchClient(0));
-            async move { refused.map_or(Ok(None), Err) }
+            if steps == 1 { Err(LabError::NoSuchClient(0)) } else { Ok(Ok("all know it".to_owned())) }
         });
-        assert_eq!(end.await, Ok(()));
+        assert_eq!(end.await, Ok("all know it".to_owned()));
         assert_eq!(steps, 2);
     }
 }

@@ -20,15 +20,13 @@ use tokio::time::{sleep, timeout};
 
 use super::error::file;
 use super::network::Host;
-use super::{LabError, NodeSpec, ServerBinary, reaper};
+use super::{LabError, NodeSpec, NotDone, ServerBinary, reaper};
 use crate::evidence::{ExitCause, Journal, NodeStatus, RunDirectory, What};
 use crate::vocab::{Address, Instant, NodeId, NodeName};
 
-/// How long a server may take until it answers. It takes 10 ms on an idle machine.
-const ANSWER_BOUND: Duration = Duration::from_secs(20);
 /// How often a starting server is tried.
 const ANSWER_POLL: Duration = Duration::from_millis(3);
-/// How many lines of a log an error repeats.
+/// How many lines of a server's log are repeated where it did not do as it was told.
 const LOG_LINES: usize = 10;
 /// How much of a log's end is searched for its last lines.
 const LOG_TAIL_BYTES: u64 = 64 * 1_024;
@@ -109,8 +107,8 @@ impl Node {
     }
 
     /// Starts the server and returns when it answers and has read its files, which it may refuse while it answers
-    /// already. One that still reads them after [`ANSWER_BOUND`] has started.
-    pub(super) async fn start(self: &Arc<Self>) -> Result<(), LabError> {
+    /// already. One that still reads them when its time is over has started.
+    pub(super) async fn start(self: &Arc<Self>, within: Duration) -> Result<(), LabError> {
         let mut ended = self.spawn()?;
         let mut is_loading = false;
         let answering = async {
@@ -123,19 +121,21 @@ impl Node {
                 sleep(ANSWER_POLL).await;
             }
         };
-        let node = self.spec.name.clone();
         tokio::select! {
             () = answering => Ok(()),
-            cause = exit_of(&mut ended) => {
-                Err(LabError::EndedAtStart { node, cause, log: self.last_log_lines(LOG_LINES) })
-            }
-            () = sleep(ANSWER_BOUND) => {
+            cause = exit_of(&mut ended) => Err(self.not_done(format!("ended with {cause} instead of starting"), None)),
+            () = sleep(within) => {
                 if is_loading {
                     return Ok(());
                 }
-                Err(LabError::NotAnswering { node, within: ANSWER_BOUND, log: self.last_log_lines(LOG_LINES) })
+                Err(self.not_done(format!("gave no answer within {} s", within.as_secs()), Some(within)))
             }
         }
+    }
+
+    /// Its server did not do as it was told; `within` is the time that it had, if it needed any.
+    pub(super) fn not_done(&self, reason: String, within: Option<Duration>) -> LabError {
+        NotDone { node: self.spec.name.clone(), reason, within, log: self.last_log_lines(LOG_LINES) }.into()
     }
 
     /// Starts the process. What it is and how it ends is told to the journal and to all who watch the statuses.
@@ -219,7 +219,16 @@ impl Node {
             return Err(self.wrong_status("await the end of"));
         };
         let waited = timeout(within, exit_of(&mut ended)).await;
-        waited.map_err(|_| LabError::StillRunning { node: self.spec.name.clone(), within })
+        waited.map_err(|_| self.not_done(format!("did not end within {} s", within.as_secs()), Some(within)))
+    }
+
+    /// The id of its process, if one runs.
+    pub(super) fn pid(&self) -> Option<u32> {
+        let process = self.process();
+        process
+            .as_ref()
+            .filter(|process| process.ended.borrow().is_none())
+            .and_then(|process| process.pid.as_raw().try_into().ok())
     }
 
     pub(super) fn process_state(&self) -> Option<char> {
@@ -247,10 +256,11 @@ impl Node {
         listed.map_err(file("read the directory", &self.data))
     }
 
+    /// The last lines of its log but for those of connections.
     pub(super) fn last_log_lines(&self, count: usize) -> String {
         let path = self.directory.node_log(&self.spec.name);
         let text = tail(&path).unwrap_or_else(|error| format!("(cannot read {}: {error})", path.display()));
-        let lines: Vec<_> = text.lines().collect();
+        let lines: Vec<_> = text.lines().filter(|line| !is_of_connections(line)).collect();
         lines[lines.len().saturating_sub(count)..].join("\n")
     }
 }
@@ -293,6 +303,11 @@ async fn exit_of(ended: &mut watch::Receiver<Option<ExitCause>>) -> ExitCause {
         // The reaper drops its end only after it has sent: this cannot be, and must not look like an exit.
         None => std::future::pending().await,
     }
+}
+
+/// Whether a log line is of a connection that came or went: most are the harness' own, and they hide what the server did.
+fn is_of_connections(line: &str) -> bool {
+    [" - Accepted ", " - Client closed connection "].iter().any(|told| line.contains(told))
 }
 
 fn tail(path: &PathBuf) -> io::Result<String> {

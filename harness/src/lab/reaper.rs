@@ -81,12 +81,17 @@ fn reap(ended: &WaitStatus) {
     }
 }
 
+/// Whether /proc is that of this process' PID namespace, in which the ids of children mean what they mean here.
+pub(super) fn has_own_proc() -> bool {
+    fs::read_link("/proc/self").is_ok_and(|own| own.to_str() == Some(&std::process::id().to_string()))
+}
+
 /// The state letter of a child as `/proc/<pid>/stat` has it: `T` is stopped by a signal, `S` sleeping, `R` running.
 /// `None` when there is no such process.
 ///
 /// Where the lab could not mount a /proc of its own, only `T` and, for everything else, `R` are told apart.
 pub(super) fn state_of(pid: Pid) -> Option<char> {
-    if fs::read_link("/proc/self").is_ok_and(|own| own.to_str() == Some(&std::process::id().to_string())) {
+    if has_own_proc() {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
         // The second field is the program's name in parentheses, which may hold spaces and parentheses itself.
         return stat.rsplit_once(')')?.1.trim_start().chars().next();

@@ -10,7 +10,7 @@ use std::str::FromStr;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long a binary may take to print its version.
+/// How long a binary may take to print its version, or to refuse a file.
 const VERSION_BOUND: Duration = Duration::from_secs(5);
 
 /// How often a binary is asked whether it has printed its version.
@@ -23,7 +23,7 @@ const PRINTED_BYTES_MAX: u64 = 1_024;
 pub const SERVER_VARIABLE: &str = "REDIS_SERVER";
 
 /// A server's binary that was run once to learn its version.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ServerBinary {
     /// Where it is; absolute.
     pub path: PathBuf,
@@ -187,7 +187,7 @@ fn ask_version(path: &Path) -> Result<ServerVersion, ServerError> {
     let cannot = |source| ServerError::Run { path: path.to_owned(), source };
     // A file, not a pipe: a pipe would stay open as long as any grandchild of a wrapper script lives.
     let mut printed = tempfile::tempfile().map_err(cannot)?;
-    let status = run_bounded(path, &printed).map_err(cannot)?;
+    let status = run_bounded(Command::new(path).arg("--version"), &printed).map_err(cannot)?;
     let Some(status) = status else { return Err(ServerError::Silent { path: path.to_owned() }) };
     let mut text = Vec::new();
     printed.rewind().map_err(cannot)?;
@@ -200,14 +200,9 @@ fn ask_version(path: &Path) -> Result<ServerVersion, ServerError> {
     })
 }
 
-/// Runs `path --version` into `printed`. `None`: it did not end in time and was killed.
-fn run_bounded(path: &Path, printed: &File) -> io::Result<Option<ExitStatus>> {
-    let mut child = Command::new(path)
-        .arg("--version")
-        .stdin(Stdio::null())
-        .stdout(printed.try_clone()?)
-        .stderr(printed.try_clone()?)
-        .spawn()?;
+/// Runs a binary that ends by itself, and what it prints goes to `printed`. `None`: it did not end in time and was killed.
+pub(super) fn run_bounded(command: &mut Command, printed: &File) -> io::Result<Option<ExitStatus>> {
+    let mut child = command.stdin(Stdio::null()).stdout(printed.try_clone()?).stderr(printed.try_clone()?).spawn()?;
     let deadline = Instant::now() + VERSION_BOUND;
     while Instant::now() < deadline {
         if let Some(status) = child.try_wait()? {

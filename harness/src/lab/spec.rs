@@ -28,6 +28,22 @@ pub struct NodeSpec {
     pub config: BTreeMap<String, String>,
 }
 
+/// The servers' default of `cluster-node-timeout`.
+const NODE_TIMEOUT_DEFAULT_MS: u64 = 15_000;
+
+impl NodeSpec {
+    /// The number that the scenario sets a directive to, if it sets one. Servers do not mind the case of letters.
+    pub fn number(&self, directive: &str) -> Option<u64> {
+        let (_, value) = self.config.iter().find(|(name, _)| name.eq_ignore_ascii_case(directive))?;
+        value.parse().ok()
+    }
+
+    /// Its `cluster-node-timeout` in milliseconds.
+    pub fn node_timeout_ms(&self) -> u64 {
+        self.number("cluster-node-timeout").unwrap_or(NODE_TIMEOUT_DEFAULT_MS)
+    }
+}
+
 /// A host of clients.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientSpec {

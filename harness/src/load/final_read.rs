@@ -14,7 +14,7 @@ use super::op::{Answer, classify_get, encode_get};
 use super::resp::push_command;
 use super::routing::{RouteIndex, Routes, ask};
 use crate::evidence::{
-    Clock, ErrorKind, HistoryWriter, Journal, NO_WORKER, Operation, OperationKind, Outcome, Value, What,
+    Clock, ErrorKind, HistoryWriter, Journal, NO_WORKER, Operation, OperationKind, Outcome, Topology, Value, What,
 };
 use crate::lab::ClientHost;
 use crate::vocab::{Address, Instant, Slot};
@@ -40,18 +40,20 @@ struct Reading {
     asking: Option<RouteIndex>,
     /// What the last attempt said; none when it was not answered.
     answer: Option<Answer>,
-    /// Whether its outcome is known.
+    /// Whether it is read, or there is no use in trying again.
     done: bool,
 }
 
 /// Reads back every key that a load attempted to write, from the master that owns it, for `within` at most; to be done
 /// when every fault is healed. Adds a `FinalRead` operation for each to the history, and journals how many there were.
 ///
-/// A key that could not be read is no error: it is in the history as failed.
+/// A key that could not be read is no error: it is in the history as failed. Where the cluster has settled on a topology in which
+/// nobody serves its slot, one attempt is enough: nothing will change that.
 pub async fn final_read(
     done: &LoadsDone,
     host: &ClientHost,
     seeds: &[(u16, Address)],
+    settled: Option<&Topology>,
     journal: &Journal,
     within: Duration,
 ) -> Result<(), LoadError> {
@@ -61,6 +63,7 @@ pub async fn final_read(
         host,
         clock,
         deadline,
+        settled,
         routes: Routes::new(seeds),
         value_bytes_max: done.loads.iter().map(|load| load.value_bytes_max).max().unwrap_or(0),
     };
@@ -68,9 +71,22 @@ pub async fn final_read(
     // The runtime's timer is the bound: whatever a server does, this ends.
     let _ = tokio::time::timeout_at(deadline.into(), reader.read_all(&mut readings)).await;
     append(&done.history, &mut readings, clock.now())?;
-    let unreadable = readings.iter().filter(|reading| reading.operation.outcome != Outcome::Ok).count() as u64;
-    journal.record(What::FinalRead { keys: readings.len() as u64, unreadable });
+    journal.record(told(&readings, settled));
     Ok(())
+}
+
+/// How many keys could not be read, and why.
+fn told(readings: &[Reading], settled: Option<&Topology>) -> What {
+    let (mut unserved, mut errors) = (None, BTreeMap::new());
+    let unread = readings.iter().filter(|reading| reading.operation.outcome != Outcome::Ok);
+    for reading in unread.clone() {
+        if reading.done {
+            unserved = settled.and_then(Topology::outage);
+        } else if let Some(kind) = reading.operation.error {
+            *errors.entry(kind).or_default() += 1;
+        }
+    }
+    What::FinalRead { keys: readings.len() as u64, unreadable: unread.count() as u64, unserved, errors }
 }
 
 fn written_keys(load: &LoadDone, now: Instant) -> impl Iterator<Item = Reading> + '_ {
@@ -100,6 +116,8 @@ struct Reader<'a> {
     host: &'a ClientHost,
     clock: Clock,
     deadline: std::time::Instant,
+    /// The topology that nothing will change any more, if there is one.
+    settled: Option<&'a Topology>,
     routes: Routes,
     value_bytes_max: usize,
 }
@@ -203,7 +221,9 @@ impl Reader<'_> {
                         let _ = self.routes.moved(redirect.slot, address);
                     }
                 }
-                Some(Answer::NotExecuted(_) | Answer::Unknown(_)) | None => {}
+                Some(Answer::NotExecuted(_) | Answer::Unknown(_)) | None => {
+                    reading.done = self.settled.is_some_and(|topology| !topology.serves(reading.slot));
+                }
             }
         }
         progress
@@ -256,10 +276,78 @@ fn append(history: &std::path::Path, readings: &mut [Reading], now: Instant) -> 
 
 #[cfg(test)]
 mod tests {
+    use std::io::BufReader;
+
+    use rstest::rstest;
+
     use super::*;
-    use crate::evidence::{HistoryReader, LoadTotals};
+    use crate::evidence::{ClusterState, Event, HistoryReader, LoadTotals, Place};
     use crate::load::keys::{KeySet, KeySpace};
     use crate::load::testing::{Act, Fake, journal, load};
+    use crate::vocab::{Role, SLOT_COUNT, SlotRange, SlotSet};
+
+    /// Reads back the keys k1 to k4; their history, what was told, and how long it took.
+    async fn read(
+        seeds: &[(u16, Address)],
+        settled: Option<&Topology>,
+        within: Duration,
+    ) -> (Vec<Operation>, What, Duration) {
+        let (_temporary, directory, journal) = journal();
+        HistoryWriter::new(File::create(directory.history()).unwrap()).unwrap();
+        let load = load("app", r#"mix: [Get()], keys: Uniform(4), prefix: "k""#);
+        let mut written = KeySet::none_of(4);
+        (1..=4).for_each(|key| written.insert(key));
+        let (name, keys) = (load.name.clone(), KeySpace::of(&load));
+        let load = LoadDone { name, totals: LoadTotals::default(), index: 3, keys, written, value_bytes_max: 16 };
+        let done = LoadsDone { history: directory.history(), loads: vec![load] };
+        let began = std::time::Instant::now();
+        final_read(&done, &ClientHost::this(), seeds, settled, &journal, within).await.unwrap();
+        let took = began.elapsed();
+        let file = File::open(directory.history()).unwrap();
+        let history = HistoryReader::new(BufReader::new(file)).unwrap().read_all().unwrap();
+        let told = std::fs::read_to_string(directory.events()).unwrap();
+        let told: Event = serde_json::from_str(told.lines().last().unwrap()).unwrap();
+        (history, told.what, took)
+    }
+
+    /// B owns the slots of k1 and k2, which nobody listens for; A says that it owns them, and serves the others.
+    #[rstest]
+    #[case::nothing_will_change(true, Duration::from_secs(30), Some("nobody serves B's slots"), 0)]
+    #[case::it_may_change(false, Duration::from_millis(300), None, 2)]
+    #[tokio::test]
+    async fn keys_that_nobody_serves_are_not_waited_for(
+        #[case] settled: bool,
+        #[case] within: Duration,
+        #[case] why: Option<&str>,
+        #[case] by_error: u64,
+    ) {
+        let (a, b) = (Fake::bind().await, Fake::bind().await.address);
+        let owner = a.address;
+        let dead = ["k1", "k2"].map(|key| Slot::of_key(key.as_bytes()));
+        let a = a.serve(owner, move |command, _| match command.strip_prefix("GET ") {
+            Some(key) if dead.contains(&Slot::of_key(key.as_bytes())) => {
+                Act::Say(format!("-MOVED {} {b}\r\n", Slot::of_key(key.as_bytes())))
+            }
+            _ => Act::Say("$16\r\n000000000000000b\r\n".to_owned()),
+        });
+        let owned = |slots: &dyn Fn(&Slot) -> bool| {
+            let slots = (0..SLOT_COUNT).filter_map(|slot| Slot::try_from(slot).ok()).filter(slots);
+            slots.map(|slot| SlotRange { first: slot.into(), last: slot.into() }).collect::<SlotSet>()
+        };
+        let place = |slots, failed| Place { role: Role::Master, master: None, slots, failed };
+        let nodes = [
+            ("A", place(owned(&|slot| !dead.contains(slot)), false)),
+            ("B", place(owned(&|slot| dead.contains(slot)), true)),
+        ];
+        let nodes = nodes.into_iter().map(|(name, place)| (name.into(), place)).collect();
+        let topology = Topology { state: ClusterState::Ok, nodes };
+        let (history, told, took) = read(&[(0, a), (1, b)], settled.then_some(&topology), within).await;
+        let What::FinalRead { keys: 4, unreadable: 2, unserved, errors } = told else { panic!("{told:?}") };
+        assert_eq!((unserved.as_deref(), errors.values().sum()), (why, by_error));
+        assert!(took < Duration::from_secs(10), "it took {took:?}");
+        let outcomes: Vec<_> = history.iter().map(|op| op.outcome).collect();
+        assert_eq!(outcomes, [Outcome::Fail, Outcome::Fail, Outcome::Ok, Outcome::Ok]);
+    }
 
     #[tokio::test]
     async fn redirections_are_followed() {
@@ -278,19 +366,7 @@ mod tests {
             "ASKING" => Act::Say("+OK\r\n".to_owned()),
             _ => Act::Say("$16\r\n000000000000000b\r\n".to_owned()),
         });
-        let (_temporary, directory, journal) = journal();
-        HistoryWriter::new(File::create(directory.history()).unwrap()).unwrap();
-        let load = load("app", r#"mix: [Get()], keys: Uniform(4), prefix: "k""#);
-        let mut written = KeySet::none_of(4);
-        (1..=4).for_each(|key| written.insert(key));
-        let (name, keys) = (load.name.clone(), KeySpace::of(&load));
-        let load = LoadDone { name, totals: LoadTotals::default(), index: 3, keys, written, value_bytes_max: 16 };
-        let done = LoadsDone { history: directory.history(), loads: vec![load] };
-        let within = Duration::from_secs(5);
-        final_read(&done, &ClientHost::this(), &[(0, a), (1, b)], &journal, within).await.unwrap();
-
-        let file = File::open(directory.history()).unwrap();
-        let history = HistoryReader::new(std::io::BufReader::new(file)).unwrap().read_all().unwrap();
+        let history = read(&[(0, a), (1, b)], None, Duration::from_secs(5)).await.0;
         let read: Vec<_> = history.iter().map(|op| (op.key, op.value, op.node)).collect();
         assert_eq!(
             read,

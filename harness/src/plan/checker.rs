@@ -1,14 +1,9 @@
 //! What the semantic checks share: the scenario, where it stands, and what is certain about it.
 
-use crate::scenario::{Cursor, Problem, Read, Scenario, Span, Topology, suggest};
+use crate::scenario::{Cursor, MASTERS_MAX, NODES_MAX, Problem, Read, Scenario, Span, Topology, suggest};
 use crate::vocab::NodeName;
 
 use super::nodes::{Member, members};
-
-/// The most nodes that a plan may have: each is a process and a network namespace.
-pub(super) const NODES_MAX: u32 = 200;
-/// The most masters that a plan may have.
-pub(super) const MASTERS_MAX: u16 = 100;
 
 /// The semantic checks' common ground.
 pub(super) struct Checker<'a> {
@@ -68,9 +63,6 @@ impl<'a> Checker<'a> {
         problems.retain(|problem| {
             !read.damaged.iter().any(|span| span.start <= problem.span.start && problem.span.end <= span.end)
         });
-        for problem in &mut problems {
-            problem.path = read.tree.path(&problem.span);
-        }
         problems
     }
 

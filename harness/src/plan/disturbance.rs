@@ -7,19 +7,41 @@ use crate::scenario::{Partition, Shaping, Step};
 use crate::vocab::{HostName, Links, NodeName};
 
 use super::links::foreseen;
-use super::types::Plan;
+use super::types::{DisturbanceNames, Plan};
 
-/// What is to be said of a step about links, beyond its own words.
-pub(super) fn details(plan: &Plan, step: usize) -> Vec<String> {
-    let name = || plan.disturbance_name(step);
-    match &plan.steps[step].step {
-        Step::Partition(Partition { links, .. }) => [format!("as `{}`: {}", name(), links_in_words(plan, links))]
-            .into_iter()
-            .chain(left_out(plan, links))
-            .collect(),
-        Step::Shape(Shaping { links, .. }) => vec![format!("as `{}`: {}", name(), links_in_words(plan, links))],
-        Step::Heal { name: None } => vec![format!("ends {}", listed(&in_force(plan, step)))],
-        _ => Vec::new(),
+/// The partitions and shapes of a plan, as they come and go in its timeline.
+pub(super) struct Disturbances<'p> {
+    plan: &'p Plan,
+    names: DisturbanceNames,
+    in_force: Vec<String>,
+}
+
+impl<'p> Disturbances<'p> {
+    pub(super) fn new(plan: &'p Plan) -> Self {
+        Self { plan, names: DisturbanceNames::default(), in_force: Vec::new() }
+    }
+
+    /// What is to be said of the next step, if it is about links, beyond its own words.
+    pub(super) fn next(&mut self, step: &Step) -> Vec<String> {
+        let (Step::Partition(Partition { links, .. }) | Step::Shape(Shaping { links, .. })) = step else {
+            return self.heal(step);
+        };
+        let name = self.names.next(step).unwrap_or_default();
+        let mut said = vec![format!("as `{name}`: {}", links_in_words(self.plan, links))];
+        self.in_force.push(name);
+        if matches!(step, Step::Partition(_)) {
+            said.extend(left_out(self.plan, links));
+        }
+        said
+    }
+
+    fn heal(&mut self, step: &Step) -> Vec<String> {
+        let Step::Heal { name } = step else { return Vec::new() };
+        if let Some(name) = name {
+            self.in_force.retain(|active| active != name);
+            return Vec::new();
+        }
+        vec![format!("ends {}", listed(&std::mem::take(&mut self.in_force)))]
     }
 }
 
@@ -60,19 +82,6 @@ fn meant(plan: &Plan, links: &Links) -> Option<Meant> {
     let nodes: Vec<NodeName> = plan.nodes.iter().map(|node| node.name.clone()).collect();
     let clients: Vec<_> = plan.clients.iter().map(|client| client.name.clone()).collect();
     foreseen(links, Hosts { nodes: &nodes, clients: &clients })
-}
-
-/// The partitions and shapes in force when a step begins, the oldest first.
-fn in_force(plan: &Plan, before: usize) -> Vec<String> {
-    let mut names = Vec::new();
-    for (index, planned) in plan.steps[..before].iter().enumerate() {
-        match &planned.step {
-            Step::Partition(_) | Step::Shape(_) => names.push(plan.disturbance_name(index)),
-            Step::Heal { name } => names.retain(|active| name.as_ref().is_some_and(|name| name != active)),
-            _ => {}
-        }
-    }
-    names
 }
 
 fn listed(names: &[String]) -> String {

@@ -8,7 +8,7 @@ use crate::load::{Load, Op, Pace};
 use crate::scenario::Step;
 use crate::vocab::Role;
 
-use super::disturbance;
+use super::disturbance::{Disturbances, proofs};
 use super::slos::is_fault;
 use super::types::Plan;
 
@@ -29,9 +29,12 @@ fn write_all(text: &mut String, plan: &Plan) -> fmt::Result {
     write_config(text, plan)?;
     write_loads(text, plan)?;
     writeln!(text, "\nTimeline")?;
+    let mut disturbances = Disturbances::new(plan);
     for (index, planned) in plan.steps.iter().enumerate() {
         writeln!(text, "  {:>2}. line {:<4} {}", index + 1, planned.location.line, planned.step)?;
-        for detail in disturbance::details(plan, index) {
+        let demand = plan.demand(index);
+        let demand = demand.map(|demand| format!("it must {} within {}", demand.what, round(demand.within)));
+        for detail in disturbances.next(&planned.step).into_iter().chain(demand) {
             writeln!(text, "{:16}{detail}", "")?;
         }
     }
@@ -172,7 +175,7 @@ fn assumptions(plan: &Plan) -> Vec<String> {
     }
     if plan.steps.iter().any(|planned| is_fault(&planned.step)) {
         assumptions.push("every fault really happened".to_owned());
-        assumptions.extend(disturbance::proofs(plan));
+        assumptions.extend(proofs(plan));
         if plan.slos.iter().any(|planned| matches!(planned.slo, Slo::LostWrites(_) | Slo::Failover(_))) {
             assumptions.push("writes were in flight when it did".to_owned());
         }

@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::evidence::{FaultKind, NodeStatus};
-use crate::fault;
+use crate::fault::{self, Demand};
 use crate::scenario::Step;
 use crate::vocab::{NodeName, Selector, Target};
+
+use super::types::{DisturbanceNames, Plan};
 
 /// The fault of a step on a target, if it is one. What a fault requires and leaves is the fault room's to say.
 pub(super) fn fault_of(step: &Step) -> Option<(FaultKind, &Target)> {
@@ -23,6 +25,17 @@ pub(super) fn fault_of(step: &Step) -> Option<(FaultKind, &Target)> {
         | Step::Heal { .. }
         | Step::Until { .. } => return None,
     })
+}
+
+impl Plan {
+    /// What a step demands of the servers that it acts on, of whichever may take longest; none if nothing.
+    pub fn demand(&self, step: usize) -> Option<Demand> {
+        let kind = match &self.steps.get(step)?.step {
+            Step::Join { .. } => FaultKind::Join,
+            step => fault_of(step)?.0,
+        };
+        self.nodes.iter().filter_map(|node| fault::demand(kind, node)).max_by_key(|demand| demand.within)
+    }
 }
 
 /// The step's name, the verb, and what was done.
@@ -59,6 +72,8 @@ pub(super) struct Lives {
     pub(super) selected: bool,
     /// Whether links were cut or shaped: nodes may have lost sight of each other.
     pub(super) disturbed: bool,
+    /// Names partitions and shapes as they come.
+    pub(super) disturbance_names: DisturbanceNames,
     /// The partitions and shapes that are in force, with the steps that made them.
     pub(super) disturbances: Vec<(String, usize)>,
     /// Those that were healed, with the steps that healed them.

@@ -1,17 +1,11 @@
 //! What is wrong with the loads.
 
 use crate::load::{Load, Op, Pace};
-use crate::scenario::{Cursor, Problem, suggest};
+use crate::scenario::{Cursor, KEYS_MAX, PER_SECOND_MAX, Problem, WORKERS_MAX, suggest};
 use crate::vocab::{Duration, HostName, Size};
 
 use super::checker::Checker;
 
-/// The most workers of a load: each has a connection to every node.
-const WORKERS_MAX: u16 = 1_000;
-/// The most keys of a load. Each key that is written is read back at the end of the run.
-const KEYS_MAX: u32 = 10_000_000;
-/// The most operations a second of an open load: far more than one machine can start.
-const PER_SECOND_MAX: u32 = 1_000_000;
 /// The least a value can be: its unique id.
 const VALUE_MIN_BYTES: u64 = 16;
 /// The most a value can be. The servers' limit is 512 MiB; a load of such values would measure the machine's memory.
@@ -133,7 +127,13 @@ impl Checker<'_> {
         } else if load.mix.iter().all(|op| op.weight() == 0) {
             self.report(Problem::new(mix.head(), "every weight is 0: no operation would ever be chosen"));
         }
+        let any_weight = load.mix.iter().any(|op| op.weight() > 0);
         for (index, op) in load.mix.iter().enumerate() {
+            if op.weight() == 0 && any_weight {
+                let problem =
+                    Problem::new(mix.index(index).field("weight").head(), "a weight of 0: this is never chosen");
+                self.report(problem.help("leave the operation out, or give it a weight of at least 1"));
+            }
             match op {
                 Op::Set(set) => {
                     self.check_value(set.value, mix.index(index));

@@ -19,7 +19,7 @@ use std::path::Path;
 pub use explain::explain;
 pub use types::{Location, Plan, PlannedSlo, PlannedStep};
 
-use crate::scenario::{Cursor, Problem, Problems, Read, Scenario, read};
+use crate::scenario::{Cursor, Lines, Problem, Problems, Read, Scenario, read};
 use crate::vocab::Size;
 
 use checker::Checker;
@@ -31,17 +31,18 @@ const STORAGE_DEFAULT: Size = Size { bytes: 256 << 20 };
 /// the disk and never panics.
 pub fn plan(path: &Path, text: &str) -> Result<Plan, Problems> {
     let read = read(text);
-    let mut problems = read.problems.clone();
-    if let Some(scenario) = &read.scenario {
-        problems.extend(semantic_problems(scenario, &read));
-        if problems.is_empty() {
-            return Ok(build(path, scenario, read.tree.root()));
-        }
+    // At the same place a look-alike comes first: the other may follow from it.
+    let mut problems = [read.look_alikes.as_slice(), &read.problems].concat();
+    match &read.scenario {
+        Some(scenario) => problems.extend(semantic_problems(scenario, &read)),
+        None if problems.is_empty() => problems.push(Problem::new(0..0, "this is not a scenario")),
+        None => {}
     }
-    if problems.is_empty() {
-        problems.push(Problem::new(0..0, "this is not a scenario"));
+    let problems = Problems::new(path.display().to_string(), text, problems).with_paths(&read.tree);
+    match &read.scenario {
+        Some(scenario) if !problems.has_errors() => Ok(build(path, text, scenario, read.tree.root(), problems)),
+        _ => Err(problems),
     }
-    Err(Problems::new(path.display().to_string(), text, problems))
 }
 
 fn semantic_problems(scenario: &Scenario, read: &Read<'_>) -> Vec<Problem> {
@@ -54,18 +55,19 @@ fn semantic_problems(scenario: &Scenario, read: &Read<'_>) -> Vec<Problem> {
     checker.finish(read)
 }
 
-fn build(path: &Path, scenario: &Scenario, root: Cursor<'_>) -> Plan {
+fn build(path: &Path, text: &str, scenario: &Scenario, root: Cursor<'_>, warnings: Problems) -> Plan {
     let nodes = nodes::specs(scenario.topology, &scenario.server);
     let clients = nodes::clients(&nodes, &scenario.load);
-    let location = |section: &str, index| {
-        let (line, column) = root.field(section).index(index).line_and_column();
+    let mut lines = Lines::new(text);
+    let mut location = |section: &str, index| {
+        let (line, column) = lines.line_and_column(root.field(section).index(index).span().start);
         Location { line, column }
     };
-    let step = |(index, step): (usize, &crate::scenario::Step)| PlannedStep {
-        step: step.clone(),
-        location: location("timeline", index),
-    };
-    let slo = |(index, slo): (usize, &crate::check::Slo)| PlannedSlo { slo: *slo, location: location("slos", index) };
+    let steps = scenario.timeline.iter().enumerate();
+    let steps = steps.map(|(index, step)| PlannedStep { step: step.clone(), location: location("timeline", index) });
+    let steps = steps.collect();
+    let slos = scenario.slos.iter().enumerate();
+    let slos = slos.map(|(index, slo)| PlannedSlo { slo: *slo, location: location("slos", index) }).collect();
     Plan {
         name: name_of(path),
         about: scenario.about.clone(),
@@ -73,10 +75,11 @@ fn build(path: &Path, scenario: &Scenario, root: Cursor<'_>) -> Plan {
         storage: scenario.server.storage.unwrap_or(STORAGE_DEFAULT),
         loads: scenario.load.clone(),
         clients,
-        steps: scenario.timeline.iter().enumerate().map(step).collect(),
-        slos: scenario.slos.iter().enumerate().map(slo).collect(),
+        steps,
+        slos,
         snapshot: scenario.snapshot,
         seed: scenario.seed,
+        warnings,
     }
 }
 

@@ -5,7 +5,6 @@ use crate::vocab::{Duration, Links};
 
 use super::checker::Checker;
 use super::life::Lives;
-use super::types::disturbance_name;
 
 /// With as much jitter again, what a probe is waited for: a slower link could not be proven to do anything.
 const DELAY_MAX: Duration = Duration::from_millis(1_000);
@@ -76,16 +75,17 @@ impl Checker<'_> {
                 {
                     self.check_anybody_chosen(lives, selector, at.field("links").field("select"));
                 }
-                self.follow_disturbance(lives, index, at);
+                if let Some(name) = lives.disturbance_names.next(step) {
+                    self.follow_disturbance(lives, index, name, at);
+                }
             }
             Step::Heal { name } => self.follow_healing(lives, index, name.as_deref(), at),
             _ => {}
         }
     }
 
-    fn follow_disturbance(&mut self, lives: &mut Lives, index: usize, at: Cursor<'_>) {
+    fn follow_disturbance(&mut self, lives: &mut Lives, index: usize, name: String, at: Cursor<'_>) {
         lives.disturbed = true;
-        let name = disturbance_name(self.scenario.timeline.iter(), index);
         if let Some((_, first)) = lives.disturbances.iter().find(|(active, _)| *active == name) {
             let first = self.root.field("timeline").index(*first).head();
             let problem = Problem::new(at.field("name").head(), format!("`{name}` is still in force"));

@@ -3,12 +3,16 @@
 use std::collections::BTreeMap;
 
 use crate::lab;
-use crate::scenario::{Cursor, Problem};
+use crate::scenario::{Cursor, MASTERS_MAX, NODES_MAX, Problem, plain_letters};
 
-use super::checker::{Checker, MASTERS_MAX, NODES_MAX};
+use super::checker::Checker;
+use super::nodes::specs;
 
 /// The least that a node can do its work in.
 const STORAGE_MIN_BYTES: u64 = 1 << 20;
+/// The directives that say from when on, and which, keys are evicted.
+const LIMIT: &str = "maxmemory";
+const POLICY: &str = "maxmemory-policy";
 
 impl Checker<'_> {
     /// The cluster's shape.
@@ -44,9 +48,33 @@ impl Checker<'_> {
             self.check_binary(node.binary.as_deref(), own);
             self.check_config(&node.config, own.field("config"));
         }
+        self.warn_of_evictions();
         if server.storage.is_some_and(|storage| storage.bytes < STORAGE_MIN_BYTES) {
             let problem = Problem::new(at.field("storage").head(), "a node cannot work in so little storage");
             self.report(problem.help("give each node 1 MiB at least: `storage: \"256MiB\"`"));
+        }
+    }
+
+    /// A node that evicts keys to make room: the harness' keys have no time to live, so nothing else is evicted.
+    fn warn_of_evictions(&mut self) {
+        if !self.sound.topology || !self.sound.load || !self.writes() {
+            return;
+        }
+        let server = self.root.field("server");
+        for node in specs(self.scenario.topology, &self.scenario.server) {
+            let own = server.field("nodes").entry(node.name.as_str());
+            let place = |directive: &str| {
+                let own = own.field("config").entry(directive);
+                if own.is_exact() { own } else { server.field("config").entry(directive) }
+            };
+            let (Some(policy), Some(limit)) = (node.config.get(POLICY), node.config.get(LIMIT)) else { continue };
+            if policy.starts_with("allkeys-") && limit.contains(|c: char| matches!(c, '1'..='9')) {
+                let problem =
+                    Problem::warning(place(POLICY).head(), format!("`{policy}` evicts keys that were written"));
+                let problem = problem.also(place(LIMIT).head(), "once so much is stored");
+                let problem = problem.help("an evicted write cannot be told from a lost one: `LostWrites` counts both");
+                self.report(problem.help("take `noeviction`, or a `volatile-` policy: the loads' keys never expire"));
+            }
         }
     }
 
@@ -92,6 +120,10 @@ fn directive_problem(directive: &str, at: Cursor<'_>) -> Option<Problem> {
     if directive.contains(|c: char| c.is_whitespace() || c.is_control()) {
         let problem = Problem::new(at.head(), format!("`{}` is not a directive's name", directive.escape_debug()));
         return Some(problem.help("write the name as the key and its arguments as the value: `\"save\": \"60 1\"`"));
+    }
+    if let Some((plain, odd)) = plain_letters(directive) {
+        let message = format!("no directive has the character U+{:04X} in its name", u32::from(odd));
+        return Some(Problem::new(at.head(), message).help(format!("write `{plain}`")));
     }
     if let Some(why) = lab::reserved(directive) {
         let problem = Problem::new(at.head(), format!("`{directive}` is the harness' own"));

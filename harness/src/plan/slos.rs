@@ -1,5 +1,8 @@
 //! What is wrong with the SLOs.
 
+use std::collections::HashMap;
+use std::mem::{Discriminant, discriminant};
+
 use crate::check::{During, Promotions, Slo};
 use crate::load::{Load, Op};
 use crate::scenario::{Cursor, Partition, Problem, Step};
@@ -22,12 +25,28 @@ impl Checker<'_> {
             if matches!(slo, Slo::Failover(_) | Slo::Promotions(Promotions { min: 1.., .. })) {
                 self.check_failover(at);
             }
-            if let Some(first) = scenario.slos[..index].iter().position(|other| other == slo)
-                && self.sound.slos
-            {
-                let first = self.root.field("slos").index(first).head();
-                self.report(Problem::new(at.head(), "this SLO stands here twice").also(first, "the first"));
+        }
+        if self.sound.slos {
+            self.check_twins();
+        }
+    }
+
+    /// SLOs about the same: of two bounds the stricter one decides, and the other would be read for what holds.
+    fn check_twins(&mut self) {
+        let mut first_of = HashMap::new();
+        let slos = self.root.field("slos");
+        for (index, slo) in self.scenario.slos.iter().enumerate() {
+            let first = *first_of.entry(subject(slo)).or_insert(index);
+            if first == index {
+                continue;
             }
+            let message = if self.scenario.slos[first] == *slo {
+                "this SLO stands here twice"
+            } else {
+                "another SLO bounds the same: the stricter of the two decides"
+            };
+            let problem = Problem::new(slos.index(index).head(), message).also(slos.index(first).head(), "the first");
+            self.report(problem.help("keep one of them"));
         }
     }
 
@@ -43,7 +62,14 @@ impl Checker<'_> {
                     let problem = Problem::new(at.field("max").head(), "no operation takes no time at all");
                     self.report(problem.help("write the longest it may take, such as `max: \"10ms\"`"));
                 }
-                if slo.quantile.value() <= 0.0 {
+                let quantile = slo.quantile.value();
+                if quantile > 0.0 && quantile <= 1.0 {
+                    let message = format!("a quantile is a percentage: `{quantile}` would be {quantile} %");
+                    let meant = (quantile * 1e8).round() / 1e6;
+                    self.report(
+                        Problem::new(at.field("quantile").head(), message).help(format!("did you mean `{meant}`?")),
+                    );
+                } else if quantile <= 0.0 {
                     let problem = Problem::new(at.field("quantile").head(), "a quantile lies above 0");
                     self.report(
                         problem.help("write a percentage such as 50, 99 or 99.9; 100 is the slowest operation"),
@@ -148,6 +174,26 @@ impl Checker<'_> {
             self.report(problem.also(place, "the reason"));
         }
     }
+}
+
+/// What an SLO is about: its kind, the quantile and the part of the run.
+fn subject(slo: &Slo) -> (Discriminant<Slo>, u64, &'static str) {
+    let part = |during: During| match during {
+        During::Steady => "steady",
+        During::Fault => "fault",
+        During::Whole => "whole",
+    };
+    let (quantile, during) = match slo {
+        Slo::Latency(slo) => (slo.quantile.value().to_bits(), part(slo.during)),
+        Slo::Throughput(slo) => (0, part(slo.during)),
+        Slo::ErrorRate(slo) => (0, part(slo.during)),
+        Slo::Failover(_)
+        | Slo::LostWrites(_)
+        | Slo::MinorityWrites(_)
+        | Slo::Promotions(_)
+        | Slo::Unavailability(_) => (0, ""),
+    };
+    (discriminant(slo), quantile, during)
 }
 
 /// Whether a step is a fault, and not the end of one.

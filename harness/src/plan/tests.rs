@@ -44,6 +44,16 @@ fn broken_scenarios_are_explained() {
 }
 
 #[test]
+fn what_is_doubtful_is_warned_of() {
+    for (path, text) in scenarios("warned") {
+        let plan = plan(&path, &text).unwrap_or_else(|problems| panic!("{problems}"));
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        let shown = plan.warnings.render(Style::Plain);
+        snapshots(fixtures("warned/snapshots")).bind(|| insta::assert_snapshot!(name, shown));
+    }
+}
+
+#[test]
 fn good_scenarios_are_explained() {
     for (path, text) in scenarios("good") {
         let plan = plan(&path, &text).unwrap_or_else(|problems| panic!("{problems}"));
@@ -194,7 +204,8 @@ fn never_panics(text: &str) {
             for problem in problems.list() {
                 assert!(text.get(problem.span.clone()).is_some(), "{problem:?}");
             }
-            assert!(problems.render(Style::Plain).ends_with("y.ron\n"));
+            let shown = problems.render(Style::Plain);
+            assert!(shown.lines().last().is_some_and(|line| line.contains(" in scenarios/x/y.ron")), "{shown}");
         }
     }
 }

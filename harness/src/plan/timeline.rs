@@ -8,6 +8,8 @@ use crate::vocab::{Duration, NodeName, Selector, Target};
 use super::checker::Checker;
 use super::life::{Lives, fault_of, words};
 
+/// The most steps of a timeline. What is known of the cluster is followed through all of them, more than once.
+const STEPS_MAX: usize = 10_000;
 /// The fewest masters of which some are a minority.
 const MINORITY_MASTERS_MIN: u16 = 3;
 
@@ -19,6 +21,13 @@ impl Checker<'_> {
         if scenario.timeline.is_empty() && self.sound.timeline {
             let problem = Problem::new(timeline.head(), "the timeline is empty: nothing would happen");
             self.report(problem.help("let the load run at least: `timeline: [Run(for: \"2s\")]`"));
+        }
+        if scenario.timeline.len() > STEPS_MAX {
+            let message = format!("{} steps are too many", scenario.timeline.len());
+            self.report(
+                Problem::new(timeline.head(), message).help(format!("a timeline has at most {STEPS_MAX} steps")),
+            );
+            return;
         }
         let mut lives = Lives::new(self.members.iter().map(|member| &member.name));
         for (index, step) in scenario.timeline.iter().enumerate() {
@@ -217,7 +226,7 @@ impl Checker<'_> {
     pub(super) fn history(&self, lives: &Lives, node: &NodeName) -> String {
         match lives.nodes.get(node).and_then(|state| state.since) {
             Some((step, action)) => {
-                let (line, _) = self.root.field("timeline").index(step).line_and_column();
+                let line = self.root.field("timeline").index(step).line();
                 format!("was {} at line {line}", words(action).2)
             }
             None => "has been running since the cluster was formed".to_owned(),

@@ -6,11 +6,8 @@ use std::time::Duration;
 use crate::check::Slo;
 use crate::lab::{ClientSpec, NodeSpec};
 use crate::load::Load;
-use crate::scenario::{Partition, Shaping, Step};
+use crate::scenario::{Partition, Problems, Shaping, Step};
 use crate::vocab::{HostName, NodeName, Size};
-
-/// `cluster-node-timeout` where nothing else is configured.
-const NODE_TIMEOUT_DEFAULT_MS: u64 = 15_000;
 
 /// A scenario without a semantic error. Making one starts nothing and asks nothing of the machine.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,6 +32,8 @@ pub struct Plan {
     pub snapshot: bool,
     /// The seed of every random choice.
     pub seed: u64,
+    /// What is no error, and may not do what it was meant to.
+    pub warnings: Problems,
 }
 
 /// A step with its place in the file.
@@ -84,7 +83,8 @@ impl Plan {
 
     /// The name of the partition or shape that a step makes: as written, or `partition-1`, `shape-2`, ... counted in the timeline.
     pub fn disturbance_name(&self, step: usize) -> String {
-        disturbance_name(self.steps.iter().map(|planned| &planned.step), step)
+        let mut names = DisturbanceNames::default();
+        self.steps.iter().take(step + 1).map(|planned| names.next(&planned.step)).last().flatten().unwrap_or_default()
     }
 
     /// Whether a step shapes links, which takes a device that not every machine opens to everybody.
@@ -93,22 +93,19 @@ impl Plan {
     }
 
     /// The longest `cluster-node-timeout` of any node in milliseconds: the slowest to suspect decides how long the
-    /// cluster takes. 15000 is the servers' default.
+    /// cluster takes.
     pub fn node_timeout_ms(&self) -> u64 {
-        let timeout = |node: &NodeSpec| node.config.get("cluster-node-timeout").and_then(|text| text.parse().ok());
-        self.nodes
-            .iter()
-            .map(|node| timeout(node).unwrap_or(NODE_TIMEOUT_DEFAULT_MS))
-            .max()
-            .unwrap_or(NODE_TIMEOUT_DEFAULT_MS)
+        self.nodes.iter().map(NodeSpec::node_timeout_ms).max().unwrap_or_default()
     }
 
     /// More than all the bounds of a run together; one that takes longer hangs.
     pub fn longest_run(&self) -> Duration {
-        let steps = self.steps.iter().map(|planned| match &planned.step {
+        let demanded = |step| self.demand(step).map_or(Duration::ZERO, |demand| demand.within);
+        let steps = self.steps.iter().enumerate().map(|(index, planned)| match &planned.step {
             Step::Run { r#for } => r#for.0,
-            Step::Until { within, .. } => within.0,
-            _ => Duration::from_secs(45),
+            // One that is missed may be watched for as long again.
+            Step::Until { within, .. } => within.0.saturating_mul(2),
+            _ => demanded(index).saturating_add(Duration::from_secs(45)),
         });
         let deadlines = self.loads.iter().map(|load| load.client.deadline.0).max().unwrap_or_default();
         let node_timeouts = Duration::from_millis(self.node_timeout_ms().saturating_mul(4));
@@ -117,20 +114,22 @@ impl Plan {
     }
 }
 
-/// See [`Plan::disturbance_name`].
-pub(super) fn disturbance_name<'s>(steps: impl Iterator<Item = &'s Step>, step: usize) -> String {
-    let kind = |step: &Step| match step {
-        Step::Partition(Partition { name, .. }) => Some(("partition", name.clone())),
-        Step::Shape(Shaping { name, .. }) => Some(("shape", name.clone())),
-        _ => None,
-    };
-    let kinds: Vec<_> = steps.take(step + 1).map(kind).collect();
-    match kinds.last().cloned().flatten() {
-        Some((_, Some(name))) => name,
-        Some((word, None)) => {
-            let count = kinds.iter().flatten().filter(|(other, _)| *other == word).count();
-            format!("{word}-{count}")
-        }
-        None => String::new(),
+/// Names partitions and shapes in the order of the timeline.
+#[derive(Debug, Default)]
+pub(super) struct DisturbanceNames {
+    partitions: usize,
+    shapes: usize,
+}
+
+impl DisturbanceNames {
+    /// The name of what the next step makes, if that is a partition or a shape.
+    pub(super) fn next(&mut self, step: &Step) -> Option<String> {
+        let (word, count, name) = match step {
+            Step::Partition(Partition { name, .. }) => ("partition", &mut self.partitions, name),
+            Step::Shape(Shaping { name, .. }) => ("shape", &mut self.shapes, name),
+            _ => return None,
+        };
+        *count += 1;
+        Some(name.clone().unwrap_or_else(|| format!("{word}-{count}")))
     }
 }

@@ -149,7 +149,9 @@ fn longest_word(text: &str) -> usize {
 }
 
 fn note_lines(note: &str, indent: usize, look: Look) -> String {
-    indented(&wrap(note, look.width.saturating_sub(indent)), indent, DIM, look)
+    // A server's log lines are lines.
+    let lines: Vec<_> = note.lines().flat_map(|line| wrap(line, look.width.saturating_sub(indent))).collect();
+    indented(&lines, indent, DIM, look)
 }
 
 fn indented(lines: &[String], indent: usize, style: Style, look: Look) -> String {

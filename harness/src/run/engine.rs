@@ -1,20 +1,22 @@
 //! The procedure of a run, inside the lab.
 
 use std::fmt::Write as _;
+use std::pin::pin;
 use std::time::Duration;
 
 use tokio::sync::watch;
 
 use super::condition::{unmet, wait_for};
+use super::inside::Request;
+use super::machine::MachineWatch;
 use super::network;
-use super::starvation::StarvationWatch;
 use super::timeline::{Stage, StepEnd};
 use crate::evidence::{
-    Clock, FaultKind, HistoryWriter, Journal, NodeStatus, RunDirectory, RunInfo, ServerInfo, Settlement, What,
+    Clock, FaultKind, HistoryWriter, Journal, NodeStatus, RunDirectory, RunInfo, ServerInfo, Settlement, Topology, What,
 };
 use crate::fault::{self, Applied};
 use crate::lab::{ClientHost, Lab};
-use crate::load::{Load, LoadTask, RunningLoads, final_read};
+use crate::load::{Load, LoadTask, LoadsDone, RunningLoads, final_read};
 use crate::observe::{Observed, Observer, Sight};
 use crate::plan::Plan;
 use crate::scenario::Condition;
@@ -37,6 +39,9 @@ const FORMATION_BOUND: Duration = Duration::from_secs(30);
 /// Reading everything back takes as long as the keys are many; this is the most that a run waits.
 const FINAL_READ_BOUND: Duration = Duration::from_secs(30);
 
+/// A wait that is longer than this is told to who watches.
+const WAIT_TOLD: Duration = Duration::from_secs(1);
+
 /// How long an interrupted run waits for operations in flight.
 const INTERRUPTED_LOADS_BOUND: Duration = Duration::from_secs(1);
 
@@ -53,12 +58,12 @@ impl<E: std::error::Error> From<E> for Abort {
 /// Runs the plan. What happened, and what went wrong, is in the journal.
 pub(crate) async fn run(
     plan: &Plan,
-    path: &str,
+    request: &Request,
     directory: &RunDirectory,
     journal: &Journal,
     cancel: watch::Receiver<bool>,
 ) {
-    if let Err(Abort(reason)) = attempt(plan, path, directory, journal, cancel).await {
+    if let Err(Abort(reason)) = attempt(plan, request, directory, journal, cancel).await {
         journal.record(What::Aborted { reason });
     }
     journal.record(What::Ended);
@@ -66,16 +71,16 @@ pub(crate) async fn run(
 
 async fn attempt(
     plan: &Plan,
-    path: &str,
+    request: &Request,
     directory: &RunDirectory,
     journal: &Journal,
     cancel: watch::Receiver<bool>,
 ) -> Result<(), Abort> {
     // A run that fails early can be judged, too: its files are there from the start.
-    write_info(plan, path, directory, journal.clock(), Vec::new())?;
+    write_info(plan, request, directory, journal.clock(), Vec::new())?;
     HistoryWriter::new(std::fs::File::create(directory.history())?)?;
     let lab = Lab::raise(&plan.nodes, &plan.clients, plan.storage, plan.seed, directory, journal.clone()).await?;
-    write_info(plan, path, directory, journal.clock(), lab.server_info())?;
+    write_info(plan, request, directory, journal.clock(), lab.server_info())?;
     let observer = Observer::start(
         observed(plan, directory),
         lab.status(),
@@ -105,28 +110,24 @@ async fn with_cluster(
         }
     }
     journal.record(What::Formed);
-    let starvation = StarvationWatch::start(journal.clone())?;
+    let machine = MachineWatch::start(journal.clone(), lab.wait_reader())?;
     let loads = RunningLoads::start(tasks(plan, lab)?, journal.clone(), directory.history())?;
-    let mut stage = Stage::new(plan, lab, observer.sight(), &loads, journal);
+    let mut stage = Stage::new(plan, lab, observer.sight(), &loads, journal, &machine);
     let end = tokio::select! {
         end = stage.walk() => end,
         () = cancelled(&mut cancel) => StepEnd::Interrupted,
     };
-    if matches!(end, StepEnd::Interrupted) {
-        journal.record(What::Interrupted);
-        // In an outage an operation may be in flight for its whole deadline; nobody waits for that who wants to stop.
-        let _ = tokio::time::timeout(INTERRUPTED_LOADS_BOUND, loads.stop()).await;
-        return Ok(());
-    }
-    let done = loads.stop().await?;
-    drop(starvation);
+    let done = stop(plan, loads, journal, &mut cancel, matches!(end, StepEnd::Interrupted)).await?;
     if let StepEnd::Aborted(abort) = end {
         return Err(abort);
     }
+    let Some(done) = done else { return Ok(()) };
     let last = async {
-        heal(plan, lab, observer.sight(), journal).await?;
+        let settled = heal(plan, lab, observer.sight(), journal).await?;
         journal.record(What::FinalReadStarted);
-        final_read(&done, &ClientHost::this(), &seeds(plan), journal, FINAL_READ_BOUND).await?;
+        let (host, seeds) = (ClientHost::this(), seeds(plan));
+        let reading = final_read(&done, &host, &seeds, settled.as_ref(), journal, FINAL_READ_BOUND);
+        telling(journal, FINAL_READ_BOUND, || "every key to be read".to_owned(), reading).await?;
         Ok(())
     };
     tokio::select! {
@@ -136,6 +137,26 @@ async fn with_cluster(
             Ok(())
         }
     }
+}
+
+/// Stops the loads; none if the run was interrupted, or is meanwhile. In an outage an operation may be in flight for its whole
+/// deadline, and nobody waits for that who wants to stop.
+async fn stop(
+    plan: &Plan,
+    loads: RunningLoads,
+    journal: &Journal,
+    cancel: &mut watch::Receiver<bool>,
+    interrupted: bool,
+) -> Result<Option<LoadsDone>, Abort> {
+    let deadline = plan.loads.iter().map(|load| load.client.deadline.0).max().unwrap_or_default();
+    let mut stopping = pin!(telling(journal, deadline, || "operations in flight to end".to_owned(), loads.stop()));
+    tokio::select! {
+        stopped = &mut stopping, if !interrupted => return Ok(Some(stopped?)),
+        () = cancelled(cancel) => {}
+    }
+    journal.record(What::Interrupted);
+    let _ = tokio::time::timeout(INTERRUPTED_LOADS_BOUND, stopping).await;
+    Ok(None)
 }
 
 /// Starts every server and waits until the cluster serves.
@@ -166,10 +187,16 @@ fn not_formed(plan: &Plan, lab: &Lab, last_state: &str) -> String {
     text
 }
 
-/// Undoes every fault that can be undone and waits for the cluster to settle, so that the final read means something.
+/// Undoes every fault that can be undone and waits for the cluster to settle, so that the final read means something; on what
+/// it settled, if it did.
 ///
 /// That it settled is an assumption of the verdict, read from the journal: here nothing is decided.
-async fn heal(plan: &Plan, lab: &Lab, mut sight: watch::Receiver<Sight>, journal: &Journal) -> Result<(), Abort> {
+async fn heal(
+    plan: &Plan,
+    lab: &Lab,
+    sight: watch::Receiver<Sight>,
+    journal: &Journal,
+) -> Result<Option<Topology>, Abort> {
     network::heal(lab, journal, None, None).await?;
     let paused: Vec<_> = {
         let status = lab.status();
@@ -182,15 +209,43 @@ async fn heal(plan: &Plan, lab: &Lab, mut sight: watch::Receiver<Sight>, journal
         let Applied { began, proof } = applied;
         journal.record(What::Fault { step: None, fault: FaultKind::Resume, node, began, proof });
     }
+    Ok(settled(plan, sight, journal).await)
+}
+
+/// What the cluster settles on, if it does in time.
+async fn settled(plan: &Plan, mut sight: watch::Receiver<Sight>, journal: &Journal) -> Option<Topology> {
     let bound = Duration::from_millis(plan.node_timeout_ms() * 4) + Duration::from_secs(10);
-    let settled = |sight: &Sight| match &sight.settlement {
+    let unsettled = |sight: &Sight| match &sight.settlement {
         Settlement::Settled(_) => None,
         Settlement::Unsettled(reason) => Some(reason.clone()),
     };
-    if let Err(reason) = wait_for(&mut sight, journal.clock().now(), bound, settled).await {
+    let seen = sight.clone();
+    let what = || format!("the cluster to settle: {}", unsettled(&seen.borrow()).unwrap_or_default());
+    let waiting = wait_for(&mut sight, journal.clock().now(), bound, unsettled);
+    if let Err(reason) = telling(journal, bound, what, waiting).await {
         journal.record(What::Unsettled { reason: format!("{} s after the timeline's end: {reason}", bound.as_secs()) });
+        return None;
     }
-    Ok(())
+    match &seen.borrow().settlement {
+        Settlement::Settled(agreement) => Some(agreement.main().clone()),
+        Settlement::Unsettled(_) => None,
+    }
+}
+
+/// Waits, and says for what if that takes longer than [`WAIT_TOLD`].
+async fn telling<T>(
+    journal: &Journal,
+    within: Duration,
+    what: impl FnOnce() -> String,
+    waiting: impl Future<Output = T>,
+) -> T {
+    let mut waiting = pin!(waiting);
+    if let Ok(done) = tokio::time::timeout(WAIT_TOLD, &mut waiting).await {
+        return done;
+    }
+    let within_ms = u64::try_from(within.as_millis()).unwrap_or(u64::MAX);
+    journal.record(What::Waiting { what: what(), within_ms });
+    waiting.await
 }
 
 async fn cancelled(cancel: &mut watch::Receiver<bool>) {
@@ -229,7 +284,7 @@ fn tasks(plan: &Plan, lab: &Lab) -> Result<Vec<LoadTask>, Abort> {
 
 fn write_info(
     plan: &Plan,
-    path: &str,
+    request: &Request,
     directory: &RunDirectory,
     clock: Clock,
     servers: Vec<ServerInfo>,
@@ -237,11 +292,12 @@ fn write_info(
     let info = RunInfo {
         harness_version: env!("CARGO_PKG_VERSION").to_owned(),
         scenario: plan.name.clone(),
-        scenario_path: path.to_owned(),
+        scenario_path: request.path.clone(),
         seed: plan.seed,
         started_unix_us: clock.started_unix_us(),
         kernel: nix::sys::utsname::uname()?.release().to_string_lossy().into_owned(),
         processors: std::thread::available_parallelism()?.get(),
+        alone: request.alone,
         servers,
     };
     let text = serde_json::to_string_pretty(&info)?;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::engine;
-use crate::evidence::{Clock, Event, Journal, Recorder, RunDirectory};
+use crate::evidence::{Clock, Event, Journal, Recorder, RunDirectory, What};
 use crate::lab;
 use crate::plan;
 
@@ -19,6 +19,8 @@ pub(crate) struct Request {
     pub(crate) path: String,
     /// The run directory, absolute, with the scenario in it.
     pub(crate) directory: std::path::PathBuf,
+    /// Whether the run has the machine to itself.
+    pub(crate) alone: bool,
 }
 
 /// Call this first in `main` of every binary that runs scenarios: a binary re-executes itself as its lab.
@@ -41,13 +43,13 @@ fn main(request: &str) -> u8 {
 
 fn attempt(request: &str) -> Result<(), Box<dyn std::error::Error>> {
     let request: Request = serde_json::from_str(request)?;
-    let directory = RunDirectory::new(request.directory);
+    let directory = RunDirectory::new(request.directory.clone());
     let text = std::fs::read_to_string(directory.scenario())?;
     let plan = plan::plan(std::path::Path::new(&request.path), &text).map_err(|problems| problems.to_string())?;
     let (live, live_end) = LiveStream::start()?;
     let journal = Journal::create(&directory, Clock::new(), Box::new(live))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(engine::run(&plan, &request.path, &directory, &journal, lab::cancelled()));
+    runtime.block_on(engine::run(&plan, &request, &directory, &journal, lab::cancelled()));
     let hole = journal.take_error();
     // The last copies go with the runtime's tasks; then the stream ends.
     drop(runtime);
@@ -78,6 +80,10 @@ impl LiveStream {
             for event in events {
                 // Nobody listening is no reason to stop. A dead outside ends us anyway.
                 let _ = serde_json::to_string(&event).map(|line| writeln!(out, "{line}"));
+                // A load that was interrupted may go on until the process ends.
+                if matches!(event.what, What::Ended) {
+                    break;
+                }
             }
             let _ = told.send(());
         })?;

@@ -7,12 +7,12 @@ mod condition;
 mod engine;
 mod inside;
 mod launch;
+mod machine;
 mod network;
 mod selection;
-mod starvation;
 mod timeline;
 mod turn;
 
 pub use inside::enter_if_lab;
 pub use launch::{Cancel, Launch, RunError, launch};
-pub use turn::{Sharing, Turn, TurnError, take_turn};
+pub use turn::{Holder, Sharing, Turn, TurnError, take_turn};

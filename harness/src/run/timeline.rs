@@ -10,17 +10,18 @@ use tokio::sync::watch;
 
 use super::condition::{unmet, wait_for};
 use super::engine::Abort;
+use super::machine::MachineWatch;
 use super::network;
 use super::selection::{select, select_by_status};
 use crate::evidence::{FaultKind, Journal, Settlement, Topology, What};
 use crate::fault::links::{Hosts, Meant};
 use crate::fault::{self, Applied};
-use crate::lab::{Disturbance, Lab};
+use crate::lab::{Disturbance, Lab, LabError, NotDone};
 use crate::load::RunningLoads;
 use crate::observe::Sight;
 use crate::plan::Plan;
 use crate::scenario::{Condition, Step};
-use crate::vocab::{Links, NodeName, Target};
+use crate::vocab::{Instant, Links, NodeName, Target};
 
 /// How long a step with a selector waits for a settled topology to choose from.
 const SELECTION_BOUND: Duration = Duration::from_secs(30);
@@ -30,8 +31,8 @@ const SELECTION_BOUND: Duration = Duration::from_secs(30);
 pub(crate) enum StepEnd {
     /// Every step was done.
     Done,
-    /// An `Until` was not met: the run is over, the evidence is good.
-    UntilMissed,
+    /// An `Until` was not met, or a server did not do as it was told: the run is over, the evidence is good.
+    Failed,
     /// The run could not go on.
     Aborted(Abort),
     /// The user interrupted it.
@@ -45,6 +46,7 @@ pub(crate) struct Stage<'a> {
     sight: watch::Receiver<Sight>,
     loads: &'a RunningLoads,
     journal: &'a Journal,
+    machine: &'a MachineWatch,
     random: ChaCha8Rng,
 }
 
@@ -55,8 +57,9 @@ impl<'a> Stage<'a> {
         sight: watch::Receiver<Sight>,
         loads: &'a RunningLoads,
         journal: &'a Journal,
+        machine: &'a MachineWatch,
     ) -> Self {
-        Self { plan, lab, sight, loads, journal, random: ChaCha8Rng::seed_from_u64(plan.seed) }
+        Self { plan, lab, sight, loads, journal, machine, random: ChaCha8Rng::seed_from_u64(plan.seed) }
     }
 
     /// Does every step.
@@ -77,12 +80,12 @@ impl<'a> Stage<'a> {
         match step {
             Step::Run { r#for } => tokio::time::sleep(r#for.0).await,
             Step::Until { condition, within } => return Ok(self.until(index, condition, within.0).await),
-            Step::Kill(target) => self.inject(index, FaultKind::Kill, target).await?,
-            Step::Stop(target) => self.inject(index, FaultKind::Stop, target).await?,
-            Step::Pause(target) => self.inject(index, FaultKind::Pause, target).await?,
-            Step::Resume(target) => self.inject(index, FaultKind::Resume, target).await?,
-            Step::Start(target) => self.inject(index, FaultKind::Start, target).await?,
-            Step::Wipe(target) => self.inject(index, FaultKind::Wipe, target).await?,
+            Step::Kill(target) => return self.inject(index, FaultKind::Kill, target).await,
+            Step::Stop(target) => return self.inject(index, FaultKind::Stop, target).await,
+            Step::Pause(target) => return self.inject(index, FaultKind::Pause, target).await,
+            Step::Resume(target) => return self.inject(index, FaultKind::Resume, target).await,
+            Step::Start(target) => return self.inject(index, FaultKind::Start, target).await,
+            Step::Wipe(target) => return self.inject(index, FaultKind::Wipe, target).await,
             Step::Partition(partition) => {
                 self.disturb(index, &partition.links, Disturbance::Cut(partition.by)).await?;
             }
@@ -91,29 +94,34 @@ impl<'a> Stage<'a> {
             }
             Step::Heal { name } => network::heal(self.lab, self.journal, Some(index), name.as_deref()).await?,
             Step::Join { node, replica_of } => {
-                self.apply(index, FaultKind::Join, std::slice::from_ref(node), Some(replica_of)).await?;
+                return self.apply(index, FaultKind::Join, std::slice::from_ref(node), Some(replica_of)).await;
             }
         }
         Ok(StepEnd::Done)
     }
 
     async fn until(&mut self, index: usize, condition: &Condition, within: Duration) -> StepEnd {
-        let loads = self.loads;
-        let waited = match condition {
+        let (began, lost) = (self.journal.clock().now(), self.machine.lost());
+        let Err(last_state) = self.wait(condition, began, within).await else { return StepEnd::Done };
+        self.journal.record(What::UntilMissed { step: index, last_state });
+        // Was it the machine? Then it is met within as much more time as that may have taken.
+        let (bound, more) = (self.journal.clock().now(), self.machine.lost().saturating_sub(lost).min(within));
+        if self.wait(condition, began, more).await.is_ok() {
+            let late_nanos = self.journal.clock().now().nanos_since(bound);
+            self.journal.record(What::UntilMetLate { step: index, late_nanos });
+        }
+        StepEnd::Failed
+    }
+
+    async fn wait(&mut self, condition: &Condition, since: Instant, within: Duration) -> Result<(), String> {
+        match condition {
             // A load's end changes nothing that the observer sees.
-            Condition::Finished(load) => wait_finished(loads, load, within).await,
-            _ => wait_for(&mut self.sight, self.journal.clock().now(), within, |sight| unmet(condition, sight)).await,
-        };
-        match waited {
-            Ok(()) => StepEnd::Done,
-            Err(last_state) => {
-                self.journal.record(What::UntilMissed { step: index, last_state });
-                StepEnd::UntilMissed
-            }
+            Condition::Finished(load) => wait_finished(self.loads, load, within).await,
+            _ => wait_for(&mut self.sight, since, within, |sight| unmet(condition, sight)).await,
         }
     }
 
-    async fn inject(&mut self, index: usize, kind: FaultKind, target: &Target) -> Result<(), Abort> {
+    async fn inject(&mut self, index: usize, kind: FaultKind, target: &Target) -> Result<StepEnd, Abort> {
         let nodes = self.chosen(index, kind, target).await?;
         self.apply(index, kind, &nodes, None).await
     }
@@ -161,9 +169,9 @@ impl<'a> Stage<'a> {
         kind: FaultKind,
         nodes: &[NodeName],
         of: Option<&NodeName>,
-    ) -> Result<(), Abort> {
+    ) -> Result<StepEnd, Abort> {
         let applied = join_all(nodes.iter().map(|node| fault::apply(kind, self.lab, node, of))).await;
-        let mut outcome = Ok(());
+        let mut outcome = Ok(StepEnd::Done);
         for (node, applied) in nodes.iter().zip(applied) {
             match applied {
                 Ok(Applied { began, proof }) => {
@@ -171,6 +179,11 @@ impl<'a> Stage<'a> {
                     self.journal.record(What::Fault { step: Some(index), fault: kind, node, began, proof });
                 }
                 // What did happen to the other nodes is evidence all the same.
+                Err(LabError::NotDone(NotDone { node, reason, within, log })) => {
+                    let within_ms = within.map(|within| u64::try_from(within.as_millis()).unwrap_or(u64::MAX));
+                    self.journal.record(What::StepFailed { step: index, node, reason, within_ms, log });
+                    outcome = outcome.and(Ok(StepEnd::Failed));
+                }
                 Err(error) => outcome = outcome.and(Err(error.into())),
             }
         }

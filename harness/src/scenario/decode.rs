@@ -10,11 +10,14 @@ use serde::de::DeserializeOwned;
 
 use super::Scenario;
 use super::fault::{Fault, FaultKind, Place};
+use super::hint;
 use super::nearest::nearest;
-use super::problem::Problem;
-use super::scan::PROBLEMS_MAX;
+use super::problem::{PROBLEMS_MAX, Problem};
 use super::source::Source;
 use super::span::{Shape, Span, Tree, ValueId};
+
+/// How many values are decoded at most, pass by pass: some seconds' work.
+const VALUES_MAX: usize = 2_000_000;
 
 /// What was assumed in place of what is wrong.
 #[derive(Debug, Default)]
@@ -54,8 +57,10 @@ pub(super) fn decode(tree: &Tree<'_>) -> Decoded {
     let mut repairs = Repairs::default();
     let mut problems = Vec::new();
     let mut damaged: Vec<_> = unreadable(tree).collect();
-    // A fault that is silent adds no problem, so the passes have a bound of their own.
-    for _ in 0..4 * PROBLEMS_MAX {
+    // A fault that is silent adds no problem, so the passes have a bound of their own; they are fewer in a file so large
+    // that each of them takes a while.
+    let passes = (VALUES_MAX / tree.values.len().max(1)).clamp(1, 4 * PROBLEMS_MAX);
+    for _ in 0..passes {
         let fault = match Scenario::deserialize(Source::Value(Repaired { tree, repairs: &repairs }, tree.root)) {
             Ok(scenario) => return Decoded { scenario: Some(scenario), problems, damaged },
             Err(fault) => fault,
@@ -121,7 +126,7 @@ impl Repairs {
     }
 
     fn rename_or_skip(&mut self, tree: &Tree<'_>, item: (ValueId, usize), found: &str, valid: &[&str]) -> bool {
-        match nearest(found, valid.iter().copied()) {
+        match nearest(found, valid.iter().copied()).filter(|_| hint::home(found, valid).is_none()) {
             Some(near) if !written(tree, item.0).any(|name| name == near) && !self.fields.contains_key(&item) => {
                 self.fields.insert(item, near.to_owned()).is_none()
             }

@@ -116,9 +116,13 @@ impl Fault {
         let span = span_of(tree, place);
         let owner = owner(tree, id);
         let problem = match &self.kind {
-            FaultKind::UnknownField { found, valid } => suggest(found, "fields", valid.iter().copied())
-                .into_iter()
-                .fold(Problem::new(span, format!("unknown field `{found}` in {owner}")), Problem::help),
+            FaultKind::UnknownField { found, valid } => {
+                let help = match hint::home(found, valid) {
+                    Some(home) => vec![home],
+                    None => suggest(found, "fields", valid.iter().copied()),
+                };
+                help.into_iter().fold(Problem::new(span, format!("unknown field `{found}` in {owner}")), Problem::help)
+            }
             FaultKind::UnknownVariant { kind, found, valid } => {
                 let help = hint::misplaced(kind, found).into_iter();
                 help.chain(suggest(found, "expected one of", valid.iter().copied()))
@@ -145,9 +149,10 @@ impl Fault {
                     .help("write `\\\\` for a backslash, or a raw string: `r\"...\"`")
             }
             FaultKind::Expected(what) => {
+                let what = hint::range(tree, id).filter(|_| what.contains("whole number")).unwrap_or(what.clone());
                 let problem = Problem::new(span, format!("expected {what}"));
                 let problem = problem.label(format!("this is {}", found(tree, id)));
-                hint::instead(tree, id, what).into_iter().fold(problem, Problem::help)
+                hint::instead(tree, id, &what).into_iter().fold(problem, Problem::help)
             }
             FaultKind::Says(message) => Problem::new(span, message.clone()),
         };
@@ -182,7 +187,7 @@ fn owner(tree: &Tree<'_>, id: ValueId) -> String {
     }
 }
 
-pub(super) fn name_of<'t>(tree: &Tree<'t>, id: ValueId) -> &'t str {
+pub(super) fn name_of<'t>(tree: &'t Tree<'_>, id: ValueId) -> &'t str {
     let value = tree.value(id);
     tree.identifier(value.name.as_ref().unwrap_or(&value.span))
 }
@@ -227,6 +232,7 @@ fn found(tree: &Tree<'_>, id: ValueId) -> &'static str {
         Shape::Number => "a number",
         Shape::Word => "a word",
         Shape::Paren(_) if value.name.is_some() => "a name with parentheses",
+        Shape::Paren(_) if tree.slice(&value.span).starts_with('{') => "fields in braces",
         Shape::Paren(_) => "something in parentheses",
         Shape::List(_) => "a list",
         Shape::Map(_) => "a map",

@@ -1,11 +1,14 @@
 //! The scenario file as written: its types, its text, and errors that point into it.
 
 mod access;
+mod bounds;
 mod decode;
 mod fault;
+mod foreign;
 mod hint;
 mod joker;
 mod lex;
+mod look_alike;
 mod nearest;
 mod problem;
 mod read;
@@ -15,10 +18,12 @@ mod span;
 mod step;
 mod written;
 
+pub use bounds::{KEYS_MAX, MASTERS_MAX, NODES_MAX, PER_SECOND_MAX, WORKERS_MAX};
+pub use look_alike::plain_letters;
 pub use nearest::{nearest, suggest};
-pub use problem::{Problem, Problems, Style};
+pub use problem::{Problem, Problems, Severity, Style};
 pub use read::{Read, options, read};
-pub use span::{Cursor, Item, Shape, Span, Tree, Value, ValueId, line_and_column};
+pub use span::{Cursor, Item, Lines, Shape, Span, Tree, Value, ValueId, line_and_column};
 pub use step::{Condition, Partition, Shaping, Step};
 pub use written::{NodeServer, Scenario, Server, Topology};
 

@@ -39,6 +39,12 @@ pub fn suggest<'a>(word: &str, kind: &str, valid: impl IntoIterator<Item = &'a s
     let mut help = Vec::new();
     if let Some(near) = nearest(word, valid.clone()) {
         help.push(format!("did you mean `{near}`?"));
+        if let Some(odd) = word.chars().find(|c| !c.is_ascii()) {
+            help.push(format!(
+                "`{odd}` in it is U+{:04X}, and there are only plain letters in `{near}`",
+                u32::from(odd)
+            ));
+        }
     }
     let all: Vec<_> = valid.into_iter().collect();
     if !all.is_empty() {

@@ -1,14 +1,19 @@
-//! An error in a scenario file, and how errors are shown.
+//! An error or a warning about a scenario file, and how they are shown.
 
 use std::fmt;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
-use super::span::{Span, line_and_column};
+use super::span::{Span, Tree, line_and_column};
+
+/// More problems than this help nobody.
+pub(super) const PROBLEMS_MAX: usize = 50;
 
 /// Something wrong in a scenario file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
+    /// How bad it is.
+    pub severity: Severity,
     /// Where.
     pub span: Span,
     /// What is wrong, in a sentence.
@@ -23,10 +28,20 @@ pub struct Problem {
     pub path: String,
 }
 
+/// How bad a problem is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    /// The scenario cannot be run.
+    Error,
+    /// It can be run, and may not do what it was meant to.
+    Warning,
+}
+
 impl Problem {
-    /// A problem at `span`.
+    /// An error at `span`.
     pub fn new(span: Span, message: impl Into<String>) -> Self {
         Self {
+            severity: Severity::Error,
             span,
             message: message.into(),
             label: String::new(),
@@ -34,6 +49,11 @@ impl Problem {
             help: Vec::new(),
             path: String::new(),
         }
+    }
+
+    /// A warning at `span`.
+    pub fn warning(span: Span, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, ..Self::new(span, message) }
     }
 
     /// With a text beside the caret.
@@ -67,8 +87,8 @@ pub enum Style {
     Coloured,
 }
 
-/// Everything wrong in one scenario file, in the file's order. There is at least one problem.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Everything wrong in one scenario file, in the file's order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Problems {
     path: String,
     text: String,
@@ -89,6 +109,25 @@ impl Problems {
         Self { path: path.into(), text: text.to_owned(), list }
     }
 
+    /// The same, each with the path of its value.
+    #[must_use]
+    pub fn with_paths(mut self, tree: &Tree<'_>) -> Self {
+        for problem in self.list.iter_mut().take(PROBLEMS_MAX) {
+            problem.path = tree.path(&problem.span);
+        }
+        self
+    }
+
+    /// Whether any of them is an error.
+    pub fn has_errors(&self) -> bool {
+        self.count(Severity::Error) > 0
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
     /// The problems.
     pub fn list(&self) -> &[Problem] {
         &self.list
@@ -99,20 +138,32 @@ impl Problems {
         line_and_column(&self.text, problem.span.start)
     }
 
-    /// All problems as a compiler shows them, and a last line that counts them.
+    /// The problems as a compiler shows them, and a last line that counts them.
     pub fn render(&self, style: Style) -> String {
         let renderer = match style {
             Style::Plain => Renderer::plain(),
             Style::Coloured => Renderer::styled(),
         };
         let mut text = String::new();
-        for problem in &self.list {
+        for problem in self.list.iter().take(PROBLEMS_MAX) {
             text.push_str(&renderer.render(&[self.report(problem)]));
             text.push_str("\n\n");
         }
-        let count = self.list.len();
-        let plural = if count == 1 { "" } else { "s" };
-        text + &format!("{count} error{plural} in {}\n", self.path)
+        let counted = [(Severity::Error, "error"), (Severity::Warning, "warning")].map(|(severity, noun)| {
+            let count = self.count(severity);
+            (count > 0).then(|| format!("{count} {noun}{}", if count == 1 { "" } else { "s" }))
+        });
+        let counted: Vec<_> = counted.into_iter().flatten().collect();
+        let shown = if self.list.len() > PROBLEMS_MAX {
+            format!(", the first {PROBLEMS_MAX} are shown")
+        } else {
+            String::new()
+        };
+        text + &format!("{} in {}{shown}\n", counted.join(" and "), self.path)
+    }
+
+    fn count(&self, severity: Severity) -> usize {
+        self.list.iter().filter(|problem| problem.severity == severity).count()
     }
 
     fn report<'a>(&'a self, problem: &'a Problem) -> Group<'a> {
@@ -124,7 +175,11 @@ impl Problems {
             .annotations(others);
         let path = (!problem.path.is_empty()).then(|| Level::NOTE.message(format!("at {}", problem.path)));
         let help = problem.help.iter().map(|help| Level::HELP.message(help));
-        Level::ERROR.primary_title(&problem.message).element(snippet).elements(path).elements(help)
+        let level = match problem.severity {
+            Severity::Error => Level::ERROR,
+            Severity::Warning => Level::WARNING,
+        };
+        level.primary_title(&problem.message).element(snippet).elements(path).elements(help)
     }
 }
 

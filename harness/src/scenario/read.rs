@@ -4,6 +4,8 @@ use ron::extensions::Extensions;
 
 use super::Scenario;
 use super::decode::decode;
+use super::foreign;
+use super::look_alike::{self, Plain};
 use super::problem::Problem;
 use super::scan::scan;
 use super::span::{Span, Tree};
@@ -17,6 +19,8 @@ pub struct Read<'t> {
     pub tree: Tree<'t>,
     /// What is wrong with the file's structure.
     pub problems: Vec<Problem>,
+    /// Characters that only look like RON's. They were read as what they look like, so all else is as it was meant.
+    pub look_alikes: Vec<Problem>,
     /// Where the scenario is not as written: nothing more can be said for sure about these places.
     pub damaged: Vec<Span>,
 }
@@ -29,21 +33,55 @@ pub fn options() -> ron::Options {
 
 /// Reads a scenario, and when it cannot be read, finds out all that is wrong with it. Never panics.
 pub fn read(text: &str) -> Read<'_> {
-    let (tree, mut problems) = scan(text);
     let error = match options().from_str::<Scenario>(text) {
         // RON has the last word: what it accepts is valid whatever the scanner thinks.
-        Ok(scenario) => return Read { scenario: Some(scenario), tree, problems: Vec::new(), damaged: Vec::new() },
+        Ok(scenario) => {
+            let (tree, _) = scan(text);
+            return Read::new(tree, Some(scenario));
+        }
         Err(error) => error,
     };
+    if let Some(problem) = foreign::recognised(text) {
+        return Read { problems: vec![problem], ..unread(text) };
+    }
+    match look_alike::plain(text) {
+        Some(Plain { problems, readable: false, .. }) => Read { look_alikes: problems, ..unread(text) },
+        Some(Plain { text, problems, .. }) => {
+            let Read { tree, scenario, problems: others, damaged, .. } = repaired(&text);
+            let Tree { values, root, .. } = tree;
+            let tree = Tree { values, root, text: text.into() };
+            Read { scenario, tree, problems: others, look_alikes: problems, damaged }
+        }
+        None => {
+            let mut read = repaired(text);
+            if read.problems.is_empty() {
+                read.problems.push(in_rons_words(text, &error));
+            }
+            read
+        }
+    }
+}
+
+impl<'t> Read<'t> {
+    fn new(tree: Tree<'t>, scenario: Option<Scenario>) -> Self {
+        Self { scenario, tree, problems: Vec::new(), look_alikes: Vec::new(), damaged: Vec::new() }
+    }
+}
+
+/// What can be made of a text that RON refuses.
+fn repaired(text: &str) -> Read<'_> {
+    let (tree, mut punctuation) = scan(text);
     let decoded = decode(&tree);
-    problems.extend(decoded.problems);
-    if problems.is_empty() {
-        problems.push(in_rons_words(text, &error));
-    }
-    for problem in &mut problems {
-        problem.path = tree.path(&problem.span);
-    }
-    Read { scenario: decoded.scenario, tree, problems, damaged: decoded.damaged }
+    // Of brackets of the wrong kind the scanner only guesses what is meant: the decoder knows.
+    punctuation.retain(|guess| !decoded.problems.iter().any(|known| known.span.start == guess.span.start));
+    let problems = [punctuation, decoded.problems].concat();
+    Read { problems, damaged: decoded.damaged, ..Read::new(tree, decoded.scenario) }
+}
+
+/// A file of which nothing can be made.
+fn unread(text: &str) -> Read<'_> {
+    let (tree, _) = scan("");
+    Read::new(Tree { text: text.into(), ..tree }, None)
 }
 
 /// An error that only RON sees, such as two spellings of the same thing that scenarios have no use for.

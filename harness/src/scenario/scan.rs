@@ -1,14 +1,11 @@
 //! Text to a tree of spans. It goes on after an error, so that one misplaced comma does not hide the rest.
 
 use super::lex::{Lexer, Quoted, is_word_start};
-use super::problem::Problem;
+use super::problem::{PROBLEMS_MAX, Problem};
 use super::span::{Item, Shape, Span, Tree, Value, ValueId};
 
 /// RON itself reads no deeper than this; a scenario needs 7.
 const DEPTH_MAX: usize = 128;
-
-/// More errors than this help nobody.
-pub(super) const PROBLEMS_MAX: usize = 50;
 
 /// The tree of `text` and what is wrong with its punctuation.
 pub(super) fn scan(text: &str) -> (Tree<'_>, Vec<Problem>) {
@@ -21,7 +18,7 @@ pub(super) fn scan(text: &str) -> (Tree<'_>, Vec<Problem>) {
     };
     scanner.skip_attributes();
     let root = scanner.root();
-    (Tree { text, values: scanner.values, root }, scanner.problems)
+    (Tree { text: text.into(), values: scanner.values, root }, scanner.problems)
 }
 
 struct Scanner<'t> {
@@ -128,9 +125,19 @@ impl Scanner<'_> {
                 let (span, _) = self.lexer.quoted('\'');
                 self.add(span, None, Shape::Odd, true)
             }
-            Some('(') => self.paren(None),
+            Some('(' | '[') if self.holds_keys() => {
+                let opener = at..at + 1;
+                self.report(Problem::new(opener, "a map stands in braces").help("write `{ \"key\": value }`"));
+                self.map(if self.lexer.peek() == Some('(') { ')' } else { ']' })
+            }
+            Some('{') if self.holds_fields() => {
+                let problem = Problem::new(at..at + 1, "fields stand in parentheses, not in braces");
+                self.report(problem.help("write `(name: value)`"));
+                self.paren(None, '}')
+            }
+            Some('(') => self.paren(None, ')'),
             Some('[') => self.list(),
-            Some('{') => self.map(),
+            Some('{') => self.map('}'),
             Some(c) if c.is_ascii_digit() || matches!(c, '+' | '-' | '.') => {
                 let span = self.lexer.number();
                 self.add(span, None, Shape::Number, true)
@@ -167,8 +174,19 @@ impl Scanner<'_> {
         };
         let end = self.lexer.at;
         self.skip_blank();
-        if self.lexer.peek() == Some('(') {
-            return self.paren(Some(name));
+        match self.lexer.peek() {
+            Some('(') => return self.paren(Some(name), ')'),
+            Some('{') => {
+                let at = self.lexer.at;
+                let written = self.lexer.text.get(name.clone()).unwrap_or("");
+                let problem = Problem::new(
+                    at..at + 1,
+                    format!("what belongs to `{written}` stands in parentheses, not in braces"),
+                );
+                self.report(problem.help(format!("write `{written}(...)`")));
+                return self.paren(Some(name), '}');
+            }
+            _ => {}
         }
         // What follows the word is not its own; the blank between them neither.
         if !self.over {
@@ -186,7 +204,13 @@ impl Scanner<'_> {
         self.skip_blank();
         let sane = matches!(self.lexer.peek(), None | Some(',' | ')' | ']' | '}' | ':'));
         if *ending == Quoted::Open || (lines && !sane) {
-            self.report(Problem::new(first_line, "this string is never closed").help("close it with `\"`"));
+            let other =
+                ['\u{201C}', '\u{201D}'].into_iter().find(|quote| self.lexer.text[first_line.clone()].contains(*quote));
+            let help = match other {
+                Some(other) => format!("close it with `\"`: `{other}` is another character"),
+                None => "close it with `\"`".to_owned(),
+            };
+            self.report(Problem::new(first_line, "this string is never closed").help(help));
             self.give_up();
             return self.add(span, None, Shape::Unreadable, false);
         }
@@ -196,10 +220,27 @@ impl Scanner<'_> {
         self.add(span, None, Shape::Text, true)
     }
 
-    fn paren(&mut self, name: Option<Span>) -> ValueId {
+    /// Whether the brackets that open here hold keys, as only a map does.
+    fn holds_keys(&self) -> bool {
+        let mut ahead = Lexer { text: self.lexer.text, at: self.lexer.at };
+        ahead.bump();
+        let is_text = ahead.skip_blank().is_ok() && ahead.peek() == Some('"');
+        is_text && ahead.quoted('"').1 == Quoted::Whole && ahead.skip_blank().is_ok() && ahead.peek() == Some(':')
+    }
+
+    /// Whether the braces that open here hold fields.
+    fn holds_fields(&self) -> bool {
+        let mut ahead = Lexer { text: self.lexer.text, at: self.lexer.at };
+        ahead.bump();
+        let is_name = ahead.skip_blank().is_ok() && !ahead.at_lettered_string() && ahead.identifier().is_some();
+        is_name && ahead.skip_blank().is_ok() && ahead.peek() == Some(':')
+    }
+
+    /// Fields, or values without names, up to `closer`.
+    fn paren(&mut self, name: Option<Span>, closer: char) -> ValueId {
         let start = name.as_ref().map_or(self.lexer.at, |name| name.start);
         let mut items = Vec::new();
-        let complete = self.group(')', |scanner| {
+        let complete = self.group(closer, |scanner| {
             let item = scanner.item();
             items.push(item);
         });
@@ -216,10 +257,10 @@ impl Scanner<'_> {
         self.add(start..self.lexer.at, None, Shape::List(values), complete)
     }
 
-    fn map(&mut self) -> ValueId {
+    fn map(&mut self, closer: char) -> ValueId {
         let start = self.lexer.at;
         let mut entries = Vec::new();
-        let complete = self.group('}', |scanner| {
+        let complete = self.group(closer, |scanner| {
             let key = scanner.value();
             scanner.skip_blank();
             let value = scanner.after_colon("the key");
@@ -236,8 +277,10 @@ impl Scanner<'_> {
         {
             self.skip_blank();
             let next = self.lexer.peek();
-            // A word and then a value: the colon was forgotten.
-            let forgotten = next.is_some_and(|c| matches!(c, '"' | '[' | '{' | '=') || c.is_alphanumeric());
+            // A word and then a value: the colon was forgotten. What begins with a capital letter is no field.
+            let is_field = self.lexer.text[name.clone()].starts_with(|c: char| !c.is_uppercase());
+            let forgotten = next.is_some_and(|c| matches!(c, '"' | '[' | '=') || c.is_alphanumeric())
+                || is_field && next == Some('{');
             if next == Some(':') || forgotten {
                 let what = format!("`{}`", self.lexer.text.get(name.clone()).unwrap_or(""));
                 return Item { name: Some(name), value: self.after_colon(&what) };

@@ -104,7 +104,11 @@ impl<'de> Deserializer<'de> for Source<'_> {
             Shape::Text => visitor.visit_string(from.scalar(id, TEXT)?),
             Shape::Number => match from.scalar::<u64>(id, "a number") {
                 Ok(number) => visitor.visit_u64(number),
-                Err(_) => visitor.visit_f64(from.scalar(id, "a number")?),
+                Err(_) => match from.scalar::<f64>(id, "a number") {
+                    Ok(number) => visitor.visit_f64(number),
+                    // A number with its unit and without quotes.
+                    Err(_) => Err(de::Error::invalid_type(Unexpected::Other("something else"), &visitor)),
+                },
             },
             _ => Err(de::Error::invalid_type(Unexpected::Other("something else"), &visitor)),
         };

@@ -2,6 +2,7 @@
 //!
 //! serde forgets positions, so errors found after reading, and the steps and SLOs of a plan, look up their place here.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 /// A range of bytes in the file.
@@ -59,24 +60,25 @@ pub struct Item {
 /// All values of a file.
 #[derive(Clone, Debug)]
 pub struct Tree<'t> {
-    pub(super) text: &'t str,
+    /// The file's text; where other characters stand for RON's, RON's.
+    pub(super) text: Cow<'t, str>,
     pub(super) values: Vec<Value>,
     pub(super) root: ValueId,
 }
 
-impl<'t> Tree<'t> {
+impl Tree<'_> {
     /// The value of that index.
     pub fn value(&self, id: ValueId) -> &Value {
         &self.values[id.0]
     }
 
     /// The text of a span.
-    pub fn slice(&self, span: &Span) -> &'t str {
+    pub fn slice(&self, span: &Span) -> &str {
         self.text.get(span.clone()).unwrap_or("")
     }
 
     /// The text of an identifier, without the `r#` of a raw one.
-    pub fn identifier(&self, span: &Span) -> &'t str {
+    pub fn identifier(&self, span: &Span) -> &str {
         let text = self.slice(span);
         text.strip_prefix("r#").unwrap_or(text)
     }
@@ -216,9 +218,10 @@ impl<'t> Cursor<'t> {
         self.exact
     }
 
-    /// The line and the column, in characters, where the value begins; both from 1.
-    pub fn line_and_column(self) -> (usize, usize) {
-        line_and_column(self.tree.text, self.value().span.start)
+    /// The line where the value begins, from 1.
+    pub fn line(self) -> usize {
+        let before = self.tree.text.get(..self.value().span.start).unwrap_or_default();
+        before.matches('\n').count() + 1
     }
 
     fn value(self) -> &'t Value {
@@ -261,7 +264,33 @@ impl Tree<'_> {
 
 /// The line and the column, in characters, of a byte offset; both from 1.
 pub fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
-    let before = text.get(..offset).unwrap_or(text);
-    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-    (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+    Lines::new(text).line_and_column(offset)
+}
+
+/// Finds lines and columns. Each place is counted from the last one, so that many which follow each other are found quickly.
+#[derive(Clone, Copy, Debug)]
+pub struct Lines<'t> {
+    text: &'t str,
+    offset: usize,
+    line: usize,
+    column: usize,
+}
+
+impl<'t> Lines<'t> {
+    /// Of a text.
+    pub const fn new(text: &'t str) -> Self {
+        Self { text, offset: 0, line: 1, column: 1 }
+    }
+
+    /// The line and the column, in characters, of a byte offset; both from 1.
+    pub fn line_and_column(&mut self, offset: usize) -> (usize, usize) {
+        if offset < self.offset {
+            *self = Self::new(self.text);
+        }
+        for c in self.text.get(self.offset..offset).unwrap_or("").chars() {
+            (self.line, self.column) = if c == '\n' { (self.line + 1, 1) } else { (self.line, self.column + 1) };
+        }
+        self.offset = offset;
+        (self.line, self.column)
+    }
 }

@@ -51,7 +51,30 @@ fn the_decoder_agrees_with_ron(#[case] field: &str, #[case] valid: bool) {
     let by_ron = options().from_str::<Scenario>(&text).ok();
     assert_eq!(by_ron.is_some(), valid);
     assert_eq!(decoded(&text), by_ron);
-    assert_eq!(read(&text).problems.is_empty(), valid);
+    let read = read(&text);
+    assert_eq!(read.problems.is_empty() && read.look_alikes.is_empty(), valid);
+}
+
+/// The first message is the right one, and nothing follows that only comes from it.
+#[rstest]
+#[case::yaml_document("---\nabout: x\n", &["this looks like YAML, and a scenario is RON"])]
+#[case::no_parentheses("about: \"\",\ntopology: Cluster(masters: 1, replicas: 0),\n", &["the fields of a scenario stand in parentheses"])]
+#[case::json_in_one_line("  {\"about\" : 1}", &["this looks like JSON, and a scenario is RON"])]
+#[case::dash_in_a_word("(about\u{2011}x: \"\")", &["`\u{2011}` (U+2011) is not the `-` that it looks like"])]
+#[case::invisible_in_a_word("(abo\u{200B}ut: \"\")", &["an invisible character (U+200B) stands here"])]
+#[case::closed_by_another_quote("(about: \"\u{201D},\n topology: Clus", &["this string is never closed"])]
+#[case::look_alikes_in_text("(about: \"\u{201C}\u{A0}#\u{201D}\", // \u{2014} '\n topology: Cluster(masters: 1, replicas: 0), timeline: [], x: 1)", &["unknown field `x` in the scenario"])]
+#[case::hash_in_a_raw_string("(about: r#\"# \"#, topology: Cluster(masters: 1, replicas: 0), r#timeline: [], x: 1)", &["unknown field `x` in the scenario"])]
+#[case::braces("{about: \"\", topology: Cluster(masters: 1, replicas: 0), timeline: []}", &["fields stand in parentheses, not in braces"])]
+#[case::toml("about = \"x\"\n[topology]\nmasters = 3\n", &["this looks like TOML, and a scenario is RON"])]
+#[case::keys_without_quotes("(about: \"\", topology: Cluster(masters: 1, replicas: 0), timeline: [], server: (config: {appendonly: \"yes\"}))", &["expected a map in braces, `{ \"key\": value }`"])]
+#[case::no_quotes("(about: \"\", topology: Cluster(masters: 1, replicas: 0), timeline: [Run(for: 2s)])", &["expected a duration with its unit in quotes, such as \"500ms\" or \"2s\""])]
+#[case::singular("(about: \"\", topology: Cluster(masters: 1, replicas: 0), timeline: [], load: [(name: \"a\", mix: [], keys: Uniform(1), slo: [])])", &["unknown field `slo` in `load[0]`"])]
+fn what_is_wrong_is_said_once(#[case] text: &str, #[case] expected: &[&str]) {
+    let read = read(text);
+    let messages: Vec<_> =
+        read.look_alikes.iter().chain(&read.problems).map(|problem| problem.message.as_str()).collect();
+    assert_eq!(messages, expected);
 }
 
 #[test]
@@ -76,6 +99,8 @@ fn a_path_has_its_span() {
 fn columns_are_characters() {
     assert_eq!(line_and_column("é\nüx", 5), (2, 2));
     assert_eq!(line_and_column("", 7), (1, 1));
+    let mut lines = Lines::new("é\nüx");
+    assert_eq!([5, 0, 2, 3].map(|offset| lines.line_and_column(offset)), [(2, 2), (1, 1), (1, 2), (2, 1)]);
 }
 
 proptest! {

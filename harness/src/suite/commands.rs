@@ -8,11 +8,12 @@ use nix::sys::signal::{SigSet, Signal};
 
 use super::execute::{ExecuteError, Executed, Settings, distrust, execute, judge_evidence, require};
 use super::keep::{KEPT_RUNS, remove_earlier, removed_in_words};
+use super::servers::{Asked, Servers};
 use super::{Exit, Loaded, files};
 use crate::evidence::{Event, Evidence, EvidenceError, RunDirectory};
 use crate::plan::{self, Plan};
 use crate::present::{self, LiveView, Look, ProgressLines, UpdatePolicy};
-use crate::run::{Cancel, Sharing, TurnError, take_turn};
+use crate::run::{Cancel, Holder, Sharing, TurnError, take_turn};
 use crate::scenario::Style;
 use crate::verdict::{Outcome, Verdict};
 
@@ -42,7 +43,11 @@ pub struct RunOptions {
 
 /// `redis-harness run`.
 pub fn run(options: &RunOptions) -> Exit {
-    let Ok(loaded) = load_all(&options.files) else { return Exit::Usage };
+    let Ok(Found { loaded, broken: false }) = load_all(&options.files) else { return Exit::Usage };
+    // Whoever cannot be started at all need not wait for a turn to be told so. Without a server each run says so itself.
+    if ask_servers(&loaded).is_err() {
+        return Exit::Usage;
+    }
     let cancel = Cancel::default();
     if let Err(error) = cancel_on_signals(cancel.clone()) {
         present::print_error(&format!("error: cannot watch for signals: {error}\n"));
@@ -80,8 +85,9 @@ fn run_one(scenario: &Loaded, options: &RunOptions, settings: &Settings, cancel:
         tally.broken += 1;
         return end_of(&error);
     }
-    let waiting = || present::print_error("waiting: another run has the machine, and times would be disturbed\n");
-    let _turn = match take_turn(Sharing::of(&scenario.plan), cancel, waiting) {
+    let sharing = Sharing::of(&scenario.plan);
+    let turn = match take_turn(&scenario.plan.name, sharing, cancel, |holders| present::print_error(&waiting(holders)))
+    {
         Ok(turn) => turn,
         Err(TurnError::Interrupted) => return Exit::Interrupted,
         Err(error) => {
@@ -99,7 +105,7 @@ fn run_one(scenario: &Loaded, options: &RunOptions, settings: &Settings, cancel:
             present::print(&lines);
         }
     };
-    let executed = execute(scenario, settings, cancel, &mut show);
+    let executed = execute(scenario, settings, &turn, cancel, &mut show);
     tally.removed += remove_earlier(&settings.out.join(&scenario.plan.name), options.keep);
     match executed {
         Ok(executed) => {
@@ -111,6 +117,17 @@ fn run_one(scenario: &Loaded, options: &RunOptions, settings: &Settings, cancel:
             tally.broken += 1;
             end_of(&error)
         }
+    }
+}
+
+/// Who has the machine, for whoever waits for it.
+fn waiting(holders: &[Holder]) -> String {
+    let who: Vec<_> = holders.iter().map(ToString::to_string).collect();
+    match who.len() {
+        // It has only just begun, or is of a version that does not say so.
+        0 => "waiting: another run has the machine\n".to_owned(),
+        1 => format!("waiting: another run has the machine: {}\n", who[0]),
+        count => format!("waiting: {count} other runs have the machine: {}\n", who.join("; ")),
     }
 }
 
@@ -183,26 +200,49 @@ fn cancel_on_signals(cancel: Cancel) -> nix::Result<()> {
 
 /// `redis-harness check`.
 pub fn check(paths: &[PathBuf]) -> Exit {
-    match load_all(paths) {
-        Ok(loaded) => {
-            let scenarios = if loaded.len() == 1 { "scenario" } else { "scenarios" };
-            present::print(&format!("{} {scenarios} without an error\n", loaded.len()));
-            Exit::Pass
-        }
-        Err(exit) => exit,
+    let Ok(Found { loaded, broken }) = load_all(paths) else { return Exit::Usage };
+    let Ok(not_asked) = ask_servers(&loaded) else { return Exit::Usage };
+    if broken {
+        return Exit::Usage;
     }
+    let scenarios = if loaded.len() == 1 { "scenario" } else { "scenarios" };
+    present::print(&format!("{} {scenarios} without an error\n", loaded.len()));
+    if let Some(why) = not_asked {
+        present::print(&format!("note: directives were not checked: {why}\n"));
+    }
+    Exit::Pass
+}
+
+/// Asks the servers of all scenarios whether they accept their directives, and shows what they refuse, and all warnings.
+/// Gives the reason if some could not be asked.
+fn ask_servers(loaded: &[Loaded]) -> Result<Option<String>, Exit> {
+    let mut servers = Servers::default();
+    let mut not_asked = None;
+    let mut refused = false;
+    for scenario in loaded {
+        present::print_error(&scenario.warnings(present::errors_have_colour()));
+        match servers.ask(scenario) {
+            Asked::Accepted => {}
+            Asked::Unknown(why) => not_asked = Some(why),
+            Asked::Refused(problems) => {
+                present::print_error(&problems.render(error_style()));
+                refused = true;
+            }
+        }
+    }
+    if refused { Err(Exit::Usage) } else { Ok(not_asked) }
 }
 
 /// `redis-harness list`.
 pub fn list(paths: &[PathBuf]) -> Exit {
-    let Ok(loaded) = load_all(paths) else { return Exit::Usage };
+    let Ok(Found { loaded, broken }) = load_all(paths) else { return Exit::Usage };
     let width = loaded.iter().map(|scenario| scenario.plan.name.len()).max().unwrap_or_default();
     let lines = loaded.iter().fold(String::new(), |mut lines, scenario| {
         let _ = writeln!(lines, "{:width$}  {}", scenario.plan.name, scenario.plan.about);
         lines
     });
     present::print(&lines);
-    Exit::Pass
+    if broken { Exit::Usage } else { Exit::Pass }
 }
 
 /// `redis-harness explain`.
@@ -281,22 +321,27 @@ fn error_style() -> Style {
     if present::errors_have_colour() { Style::Coloured } else { Style::Plain }
 }
 
+/// The scenarios that could be read, and whether others could not.
+struct Found {
+    loaded: Vec<Loaded>,
+    broken: bool,
+}
+
 /// Reads every scenario; every mistake in any of them is shown.
-fn load_all(paths: &[PathBuf]) -> Result<Vec<Loaded>, Exit> {
-    let found = files::find(paths).map_err(|message| {
+fn load_all(paths: &[PathBuf]) -> Result<Found, Exit> {
+    let paths = files::find(paths).map_err(|message| {
         present::print_error(&message);
         Exit::Usage
     })?;
-    let mut loaded = Vec::with_capacity(found.len());
-    let mut broken = false;
-    for path in found {
+    let mut found = Found { loaded: Vec::with_capacity(paths.len()), broken: false };
+    for path in paths {
         match Loaded::read(&path, present::errors_have_colour()) {
-            Ok(scenario) => loaded.push(scenario),
+            Ok(scenario) => found.loaded.push(scenario),
             Err(message) => {
                 present::print_error(&message);
-                broken = true;
+                found.broken = true;
             }
         }
     }
-    if broken { Err(Exit::Usage) } else { Ok(loaded) }
+    Ok(found)
 }

@@ -1,10 +1,15 @@
 //! Finding and reading scenario files.
 
-use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::string::FromUtf8Error;
+use std::{fmt, fs};
 
 use crate::plan::{self, Plan};
-use crate::scenario::Style;
+use crate::scenario::{Problem, Problems, Style};
+
+/// The most that a scenario file holds: ten times what the longest timeline takes.
+const FILE_BYTES_MAX: u64 = 8 << 20;
 
 /// A scenario file, read and planned.
 #[derive(Clone, Debug)]
@@ -20,13 +25,17 @@ pub struct Loaded {
 impl Loaded {
     /// Reads and plans a file. The error is for people: every mistake, with its place.
     pub fn read(path: &Path, colour: bool) -> Result<Self, String> {
-        let bytes = fs::read(path).map_err(|error| format!("error: cannot read {}: {error}\n", path.display()))?;
-        let text = String::from_utf8(bytes)
-            .map_err(|error| format!("error: {} is not text in UTF-8: {error}\n", path.display()))?;
+        let text = read_text(path, style(colour))?;
         match plan::plan(path, &text) {
             Ok(plan) => Ok(Self { path: path.to_owned(), text, plan }),
-            Err(problems) => Err(problems.render(if colour { Style::Coloured } else { Style::Plain })),
+            Err(problems) => Err(problems.render(style(colour))),
         }
+    }
+
+    /// What is no error, and may not do what it was meant to; empty if there is nothing.
+    pub fn warnings(&self, colour: bool) -> String {
+        let warnings = &self.plan.warnings;
+        if warnings.is_empty() { String::new() } else { warnings.render(style(colour)) }
     }
 
     /// Where the scenario's snapshot is kept: in `snapshots` beside the `scenarios` directory that the file is in; beside the
@@ -49,6 +58,38 @@ impl Loaded {
     }
 }
 
+fn style(colour: bool) -> Style {
+    if colour { Style::Coloured } else { Style::Plain }
+}
+
+/// The text of a scenario file, without the mark of its encoding that some editors put first.
+fn read_text(path: &Path, style: Style) -> Result<String, String> {
+    let cannot = |why: &dyn fmt::Display| format!("error: cannot read {}: {why}\n", path.display());
+    let mut bytes = Vec::new();
+    let file = fs::File::open(path).map_err(|error| cannot(&error))?;
+    file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(|error| cannot(&error))?;
+    if bytes.len() as u64 > FILE_BYTES_MAX {
+        return Err(cannot(&format!("a scenario has at most {} MiB", FILE_BYTES_MAX >> 20)));
+    }
+    if bytes.starts_with(&[0xFF, 0xFE]) || bytes.starts_with(&[0xFE, 0xFF]) {
+        return Err(cannot(&"it is UTF-16: save it as UTF-8"));
+    }
+    match String::from_utf8(bytes) {
+        Ok(text) => Ok(text.strip_prefix('\u{FEFF}').map(str::to_owned).unwrap_or(text)),
+        Err(error) => Err(not_text(path, &error).render(style)),
+    }
+}
+
+/// Where a file stops being text in UTF-8.
+fn not_text(path: &Path, error: &FromUtf8Error) -> Problems {
+    let at = error.utf8_error().valid_up_to();
+    let byte = error.as_bytes().get(at).copied().unwrap_or_default();
+    // What cannot be shown stands for itself from there on: the place remains.
+    let shown = String::from_utf8_lossy(error.as_bytes());
+    let problem = Problem::new(at..at + 1, format!("the byte 0x{byte:02X} is not text in UTF-8"));
+    Problems::new(path.display().to_string(), &shown, vec![problem.help("save the file as UTF-8")])
+}
+
 /// The directory that holds the `scenarios` directory which the file is in.
 pub(crate) fn project_of(scenario: &Path) -> Option<&Path> {
     let is_scenarios = |directory: &&Path| directory.file_name().is_some_and(|name| name == "scenarios");
@@ -60,7 +101,10 @@ pub(crate) fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>, String> {
     let mut found = Vec::new();
     for path in paths {
         if !path.exists() {
-            return Err(format!("error: there is no file or directory {}{}\n", path.display(), nearest(path)));
+            return Err(match fs::read_link(path) {
+                Ok(to) => format!("error: {} is a link to {}, which does not exist\n", path.display(), to.display()),
+                Err(_) => format!("error: there is no file or directory {}{}\n", path.display(), nearest(path)),
+            });
         }
         let before = found.len();
         collect(path, &mut found).map_err(|error| format!("error: cannot read {}: {error}\n", path.display()))?;
@@ -92,7 +136,9 @@ fn nearest(path: &Path) -> String {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let wanted = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let names = fs::read_dir(parent).into_iter().flatten().flatten().map(|entry| entry.file_name());
-    let scored = names.map(|name| (strsim::jaro_winkler(&name.to_string_lossy(), &wanted), name));
+    let scored = names
+        .filter(|name| name.to_string_lossy() != wanted)
+        .map(|name| (strsim::jaro_winkler(&name.to_string_lossy(), &wanted), name));
     match scored.max_by(|a, b| a.0.total_cmp(&b.0)) {
         Some((score, name)) if score > 0.8 => format!("; did you mean {}?", parent.join(name).display()),
         _ => String::new(),

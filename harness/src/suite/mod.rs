@@ -8,6 +8,7 @@ mod files;
 mod keep;
 #[cfg(test)]
 mod seal_tests;
+mod servers;
 mod trials;
 
 pub use commands::{RunOptions, check, explain, judge, judge_again, list, run};

@@ -11,7 +11,7 @@ use rstest::rstest;
 use tempfile::TempDir;
 
 use super::judge_again;
-use crate::check::testing::{LOAD_STARTS, Story};
+use crate::check::testing::{LOAD_STARTS, Story, late};
 use crate::evidence::{HistoryWriter, LogEvent, OperationKind, RunDirectory, What, seal};
 use crate::verdict::{Outcome, Verdict};
 use crate::vocab::Instant;
@@ -45,7 +45,7 @@ fn story() -> Story {
     let key = story.key_of("A");
     story.write(3_030, key, |write| write.node = Some(3));
     story.run(3_040, 4_600);
-    story.lags(4, |_| 0.1);
+    story.machine(4_600, |_| late(0.1));
     story.end(4_610);
     for read in story.evidence.history.iter_mut().filter(|operation| operation.kind == OperationKind::FinalRead) {
         [read.intended, read.started, read.ended] = [4_640, 4_640, 4_650].map(Instant::from_millis);

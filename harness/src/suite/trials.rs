@@ -10,6 +10,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 
 use super::execute::{Settings, execute};
 use super::keep::{KEPT_RUNS, remove_earlier, removed_in_words};
+use super::servers::{Asked, Servers};
 use super::{Loaded, files};
 use crate::lab::{self, ServerBinary};
 use crate::plan::Plan;
@@ -114,11 +115,15 @@ fn incapacity(plan: &Plan) -> Option<String> {
 }
 
 fn attempt(loaded: &Loaded, watch: bool, removed: &AtomicUsize) -> Result<(), Failed> {
-    let _turn = take_turn(Sharing::of(&loaded.plan), &Cancel::default(), || {}).map_err(|error| error.to_string())?;
+    if let Asked::Refused(problems) = Servers::default().ask(loaded) {
+        return Err(problems.to_string().into());
+    }
+    let (plan, cancel) = (&loaded.plan, Cancel::default());
+    let turn = take_turn(&plan.name, Sharing::of(plan), &cancel, |_| {}).map_err(|error| error.to_string())?;
     let update = UpdatePolicy::from_environment(false).map_err(|error| error.to_string())?;
     let settings = Settings { out: out_directory(&loaded.path), update };
     let mut view = LiveView::new(&loaded.plan, ProgressLines::Trouble, Look::plain());
-    let executed = execute(loaded, &settings, &Cancel::default(), &mut |event| {
+    let executed = execute(loaded, &settings, &turn, &cancel, &mut |event| {
         if watch {
             present::print(&view.show(event));
         }

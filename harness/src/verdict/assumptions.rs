@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::types::Assumption;
-use super::{driver, implicit, risk};
-use crate::check::{Case, Slo, finding};
+use super::{driver, implicit};
+use crate::check::{Case, finding};
 use crate::evidence::{ErrorKind, LinkChange, NetworkChange, What};
 use crate::load::{Load, Pace};
 use crate::scenario::Step;
@@ -26,10 +26,6 @@ pub(super) fn all(case: &Case<'_>) -> Vec<Assumption> {
     let mut assumptions = vec![complete, healthy_at_start(case)];
     assumptions.extend(case.plan.loads.iter().enumerate().map(|(index, load)| load_ran(case, index, load)));
     assumptions.extend([faults_happened(case), timeline_done(case)]);
-    let about_writes = |slo: &Slo| matches!(slo, Slo::LostWrites(_) | Slo::Failover(_));
-    if case.plan.slos.iter().any(|planned| about_writes(&planned.slo)) && !case.takedowns.is_empty() {
-        assumptions.push(risk::writes_in_flight(case));
-    }
     // A run that broke off has no end at which it could have settled.
     if carried_through {
         assumptions.push(settled_for_final_read(case));
@@ -149,8 +145,9 @@ fn faults_happened(case: &Case<'_>) -> Assumption {
         has(case, |what| matches!(what, What::StepStarted { step, .. } if *step == index))
             || implicit::ended(case, index)
     };
+    let failed = implicit::failed_step(case);
     let wrong = case.plan.steps.iter().enumerate().filter(|(index, _)| reached(*index)).find_map(|(index, planned)| {
-        if matches!(planned.step, Step::Run { .. } | Step::Until { .. }) {
+        if matches!(planned.step, Step::Run { .. } | Step::Until { .. }) || failed == Some(index) {
             return None;
         }
         match proofs.get(&index) {
@@ -179,18 +176,18 @@ fn why(change: &NetworkChange) -> String {
 }
 
 fn timeline_done(case: &Case<'_>) -> Assumption {
-    let missed = case.evidence.events.iter().find_map(|event| match event.what {
-        What::UntilMissed { step, .. } => Some(step),
-        _ => None,
-    });
-    let planned = missed.unwrap_or(case.plan.steps.len());
+    let failed = implicit::failed_step(case);
+    let planned = failed.unwrap_or(case.plan.steps.len());
     let open = (0..planned).find(|index| !implicit::ended(case, *index));
-    let detail = match (open, missed) {
+    let detail = match (open, failed) {
         (Some(index), _) => {
             let planned = &case.plan.steps[index];
             format!("line {}: {} was not done", planned.location.line, planned.step)
         }
-        (None, Some(_)) => "up to the Until that was missed".to_owned(),
+        (None, Some(index)) => match &case.plan.steps[index].step {
+            Step::Until { .. } => "up to the Until that was missed".to_owned(),
+            step => format!("up to {step}, which a server failed to do"),
+        },
         (None, None) => finding::count(planned as u64, "step"),
     };
     assume("every step of the timeline was done", open.is_none(), detail)
@@ -239,12 +236,11 @@ fn unproved_healing(what: &What) -> Option<String> {
 /// the checks that were missed and are not blamed on the servers.
 pub(super) fn machine_kept_up(case: &Case<'_>, excused: &[String]) -> Assumption {
     let assumed = "the machine spoiled no timing";
-    let late = |nanos| format!("the harness' own timers were up to {} late", finding::time(nanos));
-    match case.lags.worst_in(case.windows.whole) {
-        Some(nanos) if !excused.is_empty() => {
-            assume(assumed, false, format!("{}, which may be why this was missed: {}", late(nanos), excused.join(", ")))
-        }
-        Some(nanos) => assume(assumed, true, late(nanos)),
-        None => assume(assumed, true, "no lateness was noted"),
-    }
+    let why = if excused.is_empty() {
+        String::new()
+    } else {
+        format!("it may be why this was missed: {}", excused.join(", "))
+    };
+    let figures = case.machine.figures(case.windows.whole);
+    assume(assumed, excused.is_empty(), finding::note([figures, why, case.machine.wall_clock().unwrap_or_default()]))
 }

@@ -3,9 +3,13 @@
 use crate::check::{Case, Finding, Status, Window, finding};
 use crate::evidence::What;
 use crate::scenario::Step;
+use crate::vocab::Instant;
 
 /// The name of the check that no server ended by itself.
 pub(super) const NO_SERVER_ENDED: &str = "no server ended by itself";
+
+/// The name of the check that every server did what steps told it to.
+pub(super) const DID_AS_TOLD: &str = "every server did as told";
 
 /// The name of the check that every `Until` was met.
 pub(super) const UNTILS_MET: &str = "every Until was met";
@@ -43,6 +47,41 @@ pub(super) fn no_server_ended_by_itself(case: &Case<'_>) -> Finding {
         note: finding::note(notes),
         ..Finding::nothing(&NO_SERVER_ENDED, "0".to_owned(), "")
     }
+}
+
+/// A server must do what a step tells it to, within the time that `explain` states; none if the timeline tells them nothing.
+pub(super) fn every_server_did_as_told(case: &Case<'_>) -> Option<Finding> {
+    let told = (0..case.plan.steps.len()).filter(|index| case.plan.demand(*index).is_some());
+    let told: Vec<_> = told.collect();
+    if told.is_empty() {
+        return None;
+    }
+    let done = told.iter().filter(|index| ended(case, **index)).count();
+    let failures = case.evidence.events.iter().filter_map(|event| match &event.what {
+        What::StepFailed { step, node, reason, log, .. } => {
+            let planned = case.plan.steps.get(*step);
+            let what = planned.map_or_else(|| format!("step {step}"), |planned| planned.step.to_string());
+            Some((planned, format!("{what}: {node} {reason}\n{node}'s log ends:\n{log}")))
+        }
+        _ => None,
+    });
+    let failures: Vec<_> = failures.collect();
+    let (status, note) = match &failures[..] {
+        [] if done < told.len() => (Status::Inconclusive, "the timeline did not get to all of them".to_owned()),
+        [] => (Status::Pass, String::new()),
+        failures => {
+            let notes: Vec<_> = failures.iter().map(|(_, note)| note.as_str()).collect();
+            (Status::Fail, notes.join("\n"))
+        }
+    };
+    Some(Finding {
+        status,
+        measured: format!("{done} of {}", told.len()),
+        samples: told.len() as u64,
+        line: failures.first().and_then(|(planned, _)| *planned).map(|planned| planned.location.line),
+        note,
+        ..Finding::nothing(&DID_AS_TOLD, format!("{} of {}", told.len(), told.len()), "")
+    })
 }
 
 /// Every `Until` of the timeline must be met; none if the timeline has none.
@@ -90,11 +129,19 @@ pub(super) fn every_until_was_met(case: &Case<'_>) -> Option<Finding> {
     })
 }
 
-/// The share of its bound that the machine must have lost for a missed `Until` to be excused: 100 ms in each second.
+/// The share of its bound that the machine must have lost for a wait that was too long to be excused: 100 ms in each second.
 const LOST_MIN: f64 = 0.1;
 
-/// Why a missed `Until` is not blamed on the servers, if it is not. How much too long it would have taken is not known, so
-/// the measure is how much of its bound the machine lost.
+/// Why servers that took too long to do as told are not blamed, if they are not. How much too long it would have taken is not
+/// known, so the measure is how much of its bound the machine lost.
+fn excuse_of_wait(case: &Case<'_>, waited: Window) -> Option<String> {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a tenth of a time")]
+    let least = (waited.nanos() as f64 * LOST_MIN) as u64;
+    case.machine.explain_sight(waited, least)
+}
+
+/// Why a missed `Until` is not blamed on the servers, if it is not: it was met after its bound, by no more than the machine may
+/// have taken before. The run watches on for that long; what is not met by then is the servers' doing.
 pub(super) fn excuse_of_until(case: &Case<'_>) -> Option<String> {
     let events = &case.evidence.events;
     let (missed, end) = events.iter().find_map(|event| match event.what {
@@ -104,9 +151,33 @@ pub(super) fn excuse_of_until(case: &Case<'_>) -> Option<String> {
     let began = |what: &What| matches!(what, What::StepStarted { step, .. } if *step == missed);
     let start = events.iter().find(|event| began(&event.what))?.at;
     let waited = Window { start, end };
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a tenth of a time")]
-    let least = (waited.nanos() as f64 * LOST_MIN) as u64;
-    case.lags.explain(waited, least)
+    let late = events.iter().find_map(|event| match event.what {
+        What::UntilMetLate { step, late_nanos } if step == missed => Some(late_nanos),
+        _ => None,
+    })?;
+    case.machine.explain_sight(waited, late)
+}
+
+/// Why servers that did not do as told are not blamed, if none is. One that failed whatever the time has no excuse.
+pub(super) fn excuse_of_failed_step(case: &Case<'_>) -> Option<String> {
+    let excuses = case.evidence.events.iter().filter_map(|event| match event.what {
+        What::StepFailed { within_ms, .. } => Some(within_ms.and_then(|within_ms| {
+            let start = Instant(event.at.0.saturating_sub(within_ms.saturating_mul(1_000_000)));
+            excuse_of_wait(case, Window { start, end: event.at })
+        })),
+        _ => None,
+    });
+    excuses.collect::<Option<Vec<_>>>()?.into_iter().next()
+}
+
+/// The step at which the timeline came to its end, if that is before the last: an `Until` was missed, or a server did not
+/// do as told.
+pub(super) fn failed_step(case: &Case<'_>) -> Option<usize> {
+    let failed = case.evidence.events.iter().find_map(|event| match event.what {
+        What::UntilMissed { step, .. } | What::StepFailed { step, .. } => Some(step),
+        _ => None,
+    });
+    failed.filter(|step| *step < case.plan.steps.len())
 }
 
 /// Whether a step of the timeline is done.

@@ -43,7 +43,7 @@ pub fn judge(plan: &Plan, evidence: &Evidence, topology: TopologyComparison) -> 
 /// still for so long that they may have taken each other for dead.
 fn compared(case: &Case<'_>, topology: &TopologyComparison, excused: &mut Vec<String>) -> Option<Finding> {
     let found = topology.finding()?;
-    let stalled = || case.lags.stalled(case.windows.whole, case.plan.node_timeout_ms());
+    let stalled = || case.machine.stalled(case.windows.whole, case.plan.node_timeout_ms());
     let Some(why) = topology.is_news().then(stalled).flatten() else { return Some(found) };
     excused.push(found.check.clone());
     Some(Finding { status: Status::Inconclusive, note: format!("not blamed on the servers: {why}"), ..found })
@@ -83,7 +83,7 @@ fn only(scenario: &str, because: String, broken: Assumption, topology: TopologyC
     }
 }
 
-/// Every finding, that of no server's own end first; and the checks whose miss the machine may explain.
+/// Every finding, those about what servers did first; and the checks whose miss the machine may explain.
 fn findings(case: &Case<'_>) -> (Vec<Finding>, Vec<String>) {
     let mut excused = Vec::new();
     let mut excuse = |found: Finding, excuse: &dyn Fn() -> Option<String>| {
@@ -94,7 +94,9 @@ fn findings(case: &Case<'_>) -> (Vec<Finding>, Vec<String>) {
         let note = finding::note([format!("not blamed on the servers: {why}"), found.note]);
         Finding { status: Status::Inconclusive, note, ..found }
     };
-    let mut findings = vec![implicit::no_server_ended_by_itself(case)];
+    let told = implicit::every_server_did_as_told(case);
+    let told = told.map(|found| excuse(found, &|| implicit::excuse_of_failed_step(case)));
+    let mut findings: Vec<_> = told.into_iter().chain([implicit::no_server_ended_by_itself(case)]).collect();
     let untils = implicit::every_until_was_met(case);
     findings.extend(untils.map(|found| excuse(found, &|| implicit::excuse_of_until(case))));
     findings.extend(case.plan.slos.iter().map(|planned| {
@@ -107,15 +109,16 @@ fn findings(case: &Case<'_>) -> (Vec<Finding>, Vec<String>) {
 /// The outcome and its reason. `assumptions` are those without which nothing can be said at all; a starved machine is
 /// none of them, because it already made every timing it may have spoiled inconclusive and cannot spoil the others.
 ///
-/// What is a fact whatever the assumptions outweighs them: a server that ended by itself, for it may well be why they
-/// broke; and a missed `Until` over a cluster that did not settle afterwards.
+/// What is a fact whatever the assumptions outweighs them: a server that did not do as told or ended by itself, for it may well
+/// be why they broke; and a missed `Until` over a cluster that did not settle afterwards.
 fn outcome(plan: &Plan, assumptions: &[Assumption], findings: &[Finding]) -> (Outcome, String) {
     let with = |status: Status| findings.iter().filter(move |finding| finding.status == status);
     let broken: Vec<_> = assumptions.iter().filter(|assumption| !assumption.holds).collect();
     if let Some(first) = broken.first() {
         let unsettled_only = broken.iter().all(|assumption| assumption.assumed == assumptions::SETTLED_AT_END);
         let stands = |finding: &&Finding| {
-            finding.check == implicit::NO_SERVER_ENDED || unsettled_only && finding.check == implicit::UNTILS_MET
+            [implicit::DID_AS_TOLD, implicit::NO_SERVER_ENDED].contains(&finding.check.as_str())
+                || unsettled_only && finding.check == implicit::UNTILS_MET
         };
         return match with(Status::Fail).find(stands) {
             Some(fact) => (Outcome::Fail, format!("Not met: {}.", in_words(fact, 0))),
@@ -147,7 +150,8 @@ fn broken_in_words(broken: &Assumption) -> String {
 }
 
 fn in_words(finding: &Finding, others: usize) -> String {
-    let note = if finding.note.is_empty() { String::new() } else { format!(" ({})", finding.note) };
+    // A server's log stands with its check.
+    let note = finding.note.lines().next().map(|note| format!(" ({note})")).unwrap_or_default();
     let others = if others == 0 { String::new() } else { format!(", and {others} more") };
     // Words are no measure.
     let measured = if finding.limit == AS_RECORDED { ": " } else { ", measured " };

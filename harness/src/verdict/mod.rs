@@ -8,7 +8,6 @@ mod judge;
 mod latency_log;
 #[cfg(test)]
 mod partition_tests;
-mod risk;
 mod sound;
 mod summary;
 #[cfg(test)]

@@ -64,8 +64,8 @@ fn verdict(story: &Story) -> Verdict {
     judge(&story.plan, &story.evidence, TopologyComparison::none(TopologyState::NotKept, "snapshot: false"))
 }
 
-fn assumption<'v>(verdict: &'v Verdict, about: &str) -> &'v Assumption {
-    verdict.assumptions.iter().find(|assumption| assumption.assumed.contains(about)).unwrap()
+fn finding<'v>(verdict: &'v Verdict, about: &str) -> &'v crate::check::Finding {
+    verdict.findings.iter().find(|finding| finding.check.contains(about)).unwrap()
 }
 
 fn change_network(story: &mut Story, change: impl Fn(&mut crate::evidence::NetworkChange)) {
@@ -89,8 +89,8 @@ fn a_scenario_about_a_danger_needs_losses(#[case] lost: u32, #[case] outcome: Ou
     let verdict = verdict(&story);
     assert_eq!(verdict.outcome, outcome, "{verdict:#?}");
     assert!(verdict.because.contains(because), "{}", verdict.because);
-    let detail = &assumption(&verdict, "at risk").detail;
-    assert!(detail.ends_with(&format!("it was cut off, and {lost} after that")), "{detail}");
+    let note = &finding(&verdict, "lost writes").note;
+    assert!(note.contains(&format!("it was cut off, and {lost} after that")), "{note}");
 }
 
 /// Without a client on its side only what the master acknowledged before is at risk.
@@ -106,8 +106,8 @@ fn a_partition_needs_writes_like_a_kill(#[case] writes: bool, #[case] outcome: O
     }
     let verdict = verdict(&story);
     assert_eq!(verdict.outcome, outcome, "{verdict:#?}");
-    let detail = &assumption(&verdict, "at risk").detail;
-    assert!(detail.ends_with("in the second before it was cut off"), "{detail}");
+    let note = &finding(&verdict, "lost writes").note;
+    assert!(note.contains("in the second before it was cut off"), "{note}");
 }
 
 /// What is not proved, and the assumption that it breaks.

@@ -52,13 +52,18 @@ fn began(what: &What) -> Option<Instant> {
     match what {
         What::Fault { began, .. } => Some(*began),
         What::Network(NetworkChange { began, done, .. }) => Some(*began.max(done)),
+        What::Machine(sample) => Some(sample.from),
         _ => None,
     }
 }
 
 fn wrong_step(plan: &Plan, what: &What) -> Option<String> {
     let step = match what {
-        What::StepStarted { step, .. } | What::StepEnded { step } | What::UntilMissed { step, .. } => Some(*step),
+        What::StepStarted { step, .. }
+        | What::StepEnded { step }
+        | What::UntilMissed { step, .. }
+        | What::StepFailed { step, .. }
+        | What::UntilMetLate { step, .. } => Some(*step),
         What::Fault { step, .. } | What::Network(NetworkChange { step, .. }) => *step,
         _ => None,
     }?;

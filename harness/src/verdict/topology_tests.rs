@@ -5,7 +5,7 @@ use rstest::rstest;
 use super::*;
 use crate::check::testing::{LOAD_STARTS, Story, ms};
 use crate::check::{LostWrites, Slo};
-use crate::evidence::What;
+use crate::evidence::{MachineSample, What};
 use crate::scenario::{Condition, Step};
 
 /// Nothing is broken, and every claim is met.
@@ -92,7 +92,8 @@ fn an_inconclusive_run_is_not_compared(#[case] breaks: impl Fn(&mut Story)) {
 #[case(TopologyState::AsRecorded, Outcome::Pass)]
 fn a_machine_that_stood_still_excuses_what_is_new(#[case] state: TopologyState, #[case] outcome: Outcome) {
     let mut story = calm();
-    story.event(2_500, What::MachineLag { lag_ms_max: 600.0 });
+    let late = |end| if end == 2_500 { 600_000_000 } else { 0 };
+    story.machine(3_000, |end| MachineSample { timer_late_nanos: late(end), ..MachineSample::default() });
     let verdict = verdict(story, state);
     assert_eq!(verdict.outcome, outcome, "{verdict:#?}");
     assert_eq!(verdict.topology_finding().map(|found| found.status), Some(outcome));

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use super::case::Case;
 use super::{Finding, Slo};
 use crate::evidence::{
-    ClusterState, Event, Evidence, FaultKind, Health, LoadTotals, LogEvent, LogRecord, Member, NodeView, Operation,
-    OperationKind, Outcome, RunInfo, ServerInfo, TopologyRecord, Value, What,
+    ClusterState, Event, Evidence, FaultKind, Health, LoadTotals, LogEvent, LogRecord, MachineSample, Member, NodeView,
+    Operation, OperationKind, Outcome, RunInfo, ServerInfo, TopologyRecord, Value, Waits, What,
 };
 use crate::lab::NodeSpec;
 use crate::load::op::Set;
@@ -86,10 +86,11 @@ impl Story {
         self.event(ms + 2, What::Log(record));
     }
 
-    /// How late the machine was in each second that ends at so many seconds, from the load's start on.
-    pub(crate) fn lags(&mut self, until: u64, lag_ms: impl Fn(u64) -> f64) {
-        for second in 2..=until {
-            self.event(second * 1_000, What::MachineLag { lag_ms_max: lag_ms(second) });
+    /// What the machine took in each tenth of a second that ends at so many milliseconds, from the load's start on.
+    pub(crate) fn machine(&mut self, until: u64, took: impl Fn(u64) -> MachineSample) {
+        for end in (LOAD_STARTS / 100 + 1..=until / 100).map(|tenth| tenth * 100) {
+            let from = Instant::from_millis(end - 100);
+            self.event(end, What::Machine(MachineSample { from, ..took(end) }));
         }
     }
 
@@ -209,7 +210,7 @@ impl Story {
         for (key, value) in last {
             self.final_read(key, value, Outcome::Ok);
         }
-        self.event(ms + 50, What::FinalRead { keys, unreadable: 0 });
+        self.event(ms + 50, What::FinalRead { keys, unreadable: 0, unserved: None, errors: BTreeMap::new() });
         self.event(ms + 60, What::Ended);
     }
 
@@ -252,6 +253,7 @@ fn plan() -> Plan {
         slos: vec![],
         snapshot: false,
         seed: 1,
+        warnings: crate::scenario::Problems::default(),
     }
 }
 
@@ -296,8 +298,29 @@ fn info(plan: &Plan) -> RunInfo {
         started_unix_us: 1_700_000_000_000_000,
         kernel: "6.1.0".to_owned(),
         processors: 2,
+        alone: true,
         servers: plan.nodes.iter().map(server).collect(),
     }
+}
+
+/// Timers were late by so many milliseconds, and nobody is known to have waited.
+pub(crate) fn late(milliseconds: f64) -> MachineSample {
+    MachineSample { timer_late_nanos: nanos(milliseconds), ..MachineSample::default() }
+}
+
+/// Timers were 0.1 ms late; clients and the observer waited so long for a processor, and each of these servers.
+pub(crate) fn waited(harness_ms: f64, servers: &[(&str, f64)]) -> MachineSample {
+    let servers_nanos = servers.iter().map(|(node, ms)| ((*node).into(), nanos(*ms))).collect();
+    MachineSample {
+        waits: Some(Waits { clients_nanos: nanos(harness_ms), observer_nanos: nanos(harness_ms), servers_nanos }),
+        ..late(0.1)
+    }
+}
+
+/// So many milliseconds, in nanoseconds.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a test's own figures")]
+pub(crate) fn nanos(milliseconds: f64) -> u64 {
+    (milliseconds * 1e6) as u64
 }
 
 /// A duration of so many milliseconds.

@@ -28,7 +28,7 @@ pub use device::{SHAPING_DEVICE, SHAPING_TABLE};
 pub use link::LinkCounters;
 
 /// The thread's name, as tools show it.
-const THREAD: &str = "lab-shaping";
+pub(super) const THREAD: &str = "lab-shaping";
 
 /// Why packets cannot be shaped.
 #[derive(Debug, thiserror::Error)]

@@ -41,7 +41,7 @@ async fn loads_run_to_their_end_and_are_read_back() {
     finish(&running, "closed").await;
     let done = running.stop().await.unwrap();
     let seeds = [(0, redis.address)];
-    final_read(&done, &ClientHost::this(), &seeds, &journal, Duration::from_secs(5)).await.unwrap();
+    final_read(&done, &ClientHost::this(), &seeds, None, &journal, Duration::from_secs(5)).await.unwrap();
 
     let history = history(&directory);
     let operations: Vec<_> = history.iter().filter(|op| op.kind != OperationKind::FinalRead).collect();
@@ -60,7 +60,7 @@ async fn loads_run_to_their_end_and_are_read_back() {
             .sum()
     };
     assert_eq!((total(0), total(1)), (progress("open"), progress("closed")), "progress adds up");
-    assert!(matches!(told.last(), Some(What::FinalRead { keys: 1.., unreadable: 0 })));
+    assert!(matches!(told.last(), Some(What::FinalRead { keys: 1.., unreadable: 0, .. })));
 }
 
 /// Each key has one writer, so the last write is what its worker and the final read must find.
@@ -138,10 +138,10 @@ async fn a_stop_is_bounded_when_the_server_is_gone(#[case] killed: bool) {
 
     let reading = StdInstant::now();
     let seeds = [(0, redis.address)];
-    final_read(&done, &ClientHost::this(), &seeds, &journal, Duration::from_millis(500)).await.unwrap();
+    final_read(&done, &ClientHost::this(), &seeds, None, &journal, Duration::from_millis(500)).await.unwrap();
     assert!(reading.elapsed() < Duration::from_secs(3));
     let told = events(&directory);
-    let Some(What::FinalRead { keys, unreadable }) = told.last() else { panic!("no final read") };
+    let Some(What::FinalRead { keys, unreadable, .. }) = told.last() else { panic!("no final read") };
     assert!(*keys > 0 && keys == unreadable);
 }
 

@@ -13,13 +13,13 @@ use anstyle::Style;
 use self::load::LoadLines;
 use self::log::LogLines;
 use super::paint::{BAD, BOLD, DIM, DOUBT, GOOD, Look, NEWS, PLAIN, wrap};
-use super::words::{count, millis};
-use crate::evidence::{Event, ExitCause, FaultKind, LinkChange, NetworkChange, What};
+use super::words::{count, error_in_words, list, millis};
+use crate::evidence::{Event, ExitCause, FaultKind, LinkChange, MachineSample, NetworkChange, Waits, What};
 use crate::plan::Plan;
 use crate::vocab::{Instant, NodeName};
 
-/// A timer that is late by less than this is no news.
-const LAG_MS_SHOWN: f64 = 20.0;
+/// A machine that took less than this in a tenth of a second is no news.
+const TOOK_MS_SHOWN: f64 = 20.0;
 
 /// Text is no narrower than this, or it would be a word a line.
 const LEAST_TEXT: usize = 20;
@@ -45,7 +45,7 @@ pub struct LiveView {
     last_fault: Option<Instant>,
     /// Steps that wait for something: when they began.
     waiting: BTreeMap<usize, Instant>,
-    lag_ms_max: f64,
+    took_ms_max: f64,
     log: LogLines,
     load: LoadLines,
 }
@@ -83,7 +83,7 @@ impl LiveView {
             first_start: None,
             last_fault: None,
             waiting: BTreeMap::new(),
-            lag_ms_max: LAG_MS_SHOWN,
+            took_ms_max: TOOK_MS_SHOWN,
             log: LogLines::default(),
             load: LoadLines::new(progress),
         }
@@ -141,6 +141,9 @@ impl LiveView {
                 let text = format!("NOT MET in time: {last_state}");
                 vec![Line::new(at, &step_name(step + 1, self.steps), BAD, text)]
             }
+            What::StepFailed { step, node, reason, .. } => {
+                vec![Line::new(at, &step_name(step + 1, self.steps), BAD, format!("NOT DONE: {node} {reason}"))]
+            }
             What::Fault { fault, node, began, proof, .. } => self.fault(*fault, node, *began, proof.as_deref()),
             What::Network(change) => self.network(change),
             // While the cluster forms, every node reports what every new cluster reports.
@@ -148,15 +151,23 @@ impl LiveView {
             What::Settled if self.last_fault.is_some() => {
                 vec![Line::new(at, "", GOOD, "settled: every running node agrees")]
             }
-            What::FinalRead { keys, unreadable } => {
-                let style = if *unreadable == 0 { PLAIN } else { BAD };
-                let text = format!("final read: {} keys, {} unreadable", count(*keys), count(*unreadable));
-                vec![Line::new(at, "", style, text)]
+            What::Waiting { what, within_ms } => {
+                let seconds = count(within_ms.div_ceil(1_000));
+                vec![Line::new(at, "", DOUBT, format!("waits, at most {seconds} s, for {what}"))]
             }
-            What::MachineLag { lag_ms_max } if *lag_ms_max > self.lag_ms_max => {
-                self.lag_ms_max = *lag_ms_max;
-                let text = format!("the machine is busy: the harness' own timer was {} late", millis(*lag_ms_max));
-                vec![Line::new(at, "", DOUBT, text)]
+            What::FinalRead { keys, unreadable: 0, .. } => {
+                vec![Line::new(at, "", PLAIN, format!("final read: {} keys, 0 unreadable", count(*keys)))]
+            }
+            What::FinalRead { keys, unreadable, unserved, errors } => {
+                let errors = errors.iter().map(|(kind, keys)| format!("{} {}", count(*keys), error_in_words(*kind).0));
+                let why = list(unserved.iter().cloned().chain(errors));
+                let text = format!("final read: {} of {} keys unreadable: {why}", count(*unreadable), count(*keys));
+                vec![Line::new(at, "", BAD, text)]
+            }
+            What::Machine(sample) => self.machine(at, sample).into_iter().collect(),
+            What::UntilMetLate { step, late_nanos } => {
+                let text = format!("met {} too late", millis(*late_nanos as f64 / 1e6));
+                vec![Line::new(at, &step_name(step + 1, self.steps), DOUBT, text)]
             }
             What::Aborted { reason } => {
                 // The verdict tells the rest of it, such as a server's log.
@@ -167,13 +178,24 @@ impl LiveView {
             What::LoadStarted { .. } | What::Progress(_) | What::SlowOperation { .. } | What::LoadEnded { .. } => {
                 self.load.lines(event)
             }
-            What::Log(_)
-            | What::Settled
-            | What::Unsettled { .. }
-            | What::FinalReadStarted
-            | What::MachineLag { .. }
-            | What::Ended => Vec::new(),
+            What::Log(_) | What::Settled | What::Unsettled { .. } | What::FinalReadStarted | What::Ended => Vec::new(),
         }
+    }
+
+    /// A sample that is worse than all before it.
+    fn machine(&mut self, at: Instant, sample: &MachineSample) -> Option<Line> {
+        let (took_ms, late_ms) = (sample.operation_delay_nanos() as f64 / 1e6, sample.timer_late_nanos as f64 / 1e6);
+        if took_ms <= self.took_ms_max {
+            return None;
+        }
+        self.took_ms_max = took_ms;
+        let longest =
+            sample.waits.as_ref().and_then(Waits::longest).filter(|(_, nanos)| *nanos > sample.timer_late_nanos);
+        let why = match longest {
+            Some((node, nanos)) => format!("{node} waited {} for a processor", millis(nanos as f64 / 1e6)),
+            None => format!("the harness' own timer was {} late", millis(late_ms)),
+        };
+        Some(Line::new(at, "", DOUBT, format!("the machine is busy: {why}")))
     }
 
     fn started(&mut self, at: Instant, node: &NodeName) -> Vec<Line> {

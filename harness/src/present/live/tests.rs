@@ -1,6 +1,6 @@
 use super::super::sample::{Story, master_kill, name};
 use super::*;
-use crate::evidence::Evidence;
+use crate::evidence::{ErrorKind, Evidence};
 
 fn shown(plan: &Plan, evidence: &Evidence, progress: ProgressLines, colour: bool) -> String {
     shown_on(plan, evidence, progress, Look::new(colour, 110))
@@ -56,11 +56,26 @@ fn what_goes_wrong_stands_out() {
     let mut story = Story::formed(1, &["Until(condition: Healthy, within: \"5s\")"]);
     story.at(3_000, What::NodeExited { node: name("B"), cause: ExitCause::Signal(11), expected: false });
     story.at(3_100, What::UntilMissed { step: 0, last_state: "B does not answer".to_owned() });
+    let reason = "did not end within 15 s".to_owned();
+    let (within_ms, log) = (Some(15_000), "its log".to_owned());
+    story.at(3_110, What::StepFailed { step: 0, node: name("C"), reason, within_ms, log });
+    story.at(3_120, What::Waiting { what: "every key to be read".to_owned(), within_ms: 30_000 });
+    let (unserved, errors) = (Some("nobody serves A's slots".to_owned()), [(ErrorKind::TimedOut, 2)].into());
+    story.at(3_130, What::FinalRead { keys: 5_104, unreadable: 1_702, unserved, errors });
     story.at(3_200, What::Aborted { reason: "B is gone".to_owned() });
     story.at(3_300, What::Interrupted);
     let (plan, evidence) = story.end(4_000);
     let text = shown(&plan, &evidence, ProgressLines::Trouble, false);
-    for expected in ["ENDED BY ITSELF: signal 11", "NOT MET in time: B does not", "ABORTED: B is gone", "INTERRUPTED"] {
+    let all = [
+        "ENDED BY ITSELF: signal 11",
+        "NOT MET in time: B does not",
+        "NOT DONE: C did not end within 15 s",
+        "waits, at most 30 s, for every key to be read",
+        "final read: 1,702 of 5,104 keys unreadable: nobody serves A's slots and 2 timed out",
+        "ABORTED: B is gone",
+        "INTERRUPTED",
+    ];
+    for expected in all {
         assert!(text.contains(expected), "{expected}:\n{text}");
     }
 }

@@ -1,5 +1,7 @@
 //! A master dies, its replica takes over, the old master comes back.
 
+use std::collections::BTreeMap;
+
 use super::verdict::totals;
 use super::{Story, name};
 use crate::evidence::{
@@ -76,7 +78,7 @@ fn second_half(story: &mut Story) {
     story.rejoin("A", "A1");
     story.everyone_sees(9_280);
     story.at(9_299, What::Settled);
-    story.at(12_200, What::FinalRead { keys: 10_000, unreadable: 0 });
+    story.at(12_200, What::FinalRead { keys: 10_000, unreadable: 0, unserved: None, errors: BTreeMap::new() });
 }
 
 fn load_events(story: &mut Story) {

@@ -73,6 +73,7 @@ fn plan(replicas: usize, timeline: &[&str]) -> Plan {
         slos: Vec::new(),
         snapshot: true,
         seed: 1,
+        warnings: crate::scenario::Problems::default(),
     }
 }
 
@@ -254,6 +255,7 @@ impl Story {
             seed: 1,
             started_unix_us: 1_735_732_800_000_000,
             kernel: "6.18.0".to_owned(),
+            alone: true,
             processors: 2,
             servers: servers.collect(),
         };

@@ -1,10 +1,9 @@
 //! Whether anything was at risk when a master was taken down.
 
-use super::assumptions::assume;
-use super::types::Assumption;
-use crate::check::takedown::{Blow, Takedown};
-use crate::check::window::load_window;
-use crate::check::{Case, finding};
+use super::case::Case;
+use super::finding;
+use super::takedown::{Blow, Takedown};
+use super::window::load_window;
 use crate::evidence::{Operation, Outcome};
 use crate::load::{Load, Op};
 use crate::vocab::HostName;
@@ -12,13 +11,30 @@ use crate::vocab::HostName;
 /// A write acknowledged so shortly before a fault may not have reached a replica yet.
 const DANGEROUS_NANOS: u64 = 1_000_000_000;
 
-/// Whether each fault hit a master while it acknowledged writes, or cut it off and it went on acknowledging them. A run in which
-/// nothing was at risk proves nothing.
-pub(super) fn writes_in_flight(case: &Case<'_>) -> Assumption {
-    let judged: Vec<_> = case.takedowns.iter().map(|takedown| at_risk(case, takedown)).collect();
-    let holds = judged.iter().all(|(holds, _)| *holds);
-    let details = judged.into_iter().filter(|(at_risk, _)| holds || !at_risk).map(|(_, detail)| detail);
-    assume("writes were at risk when a master was taken down", holds, finding::note(details))
+/// Whether writes were at risk whenever a master was taken down.
+pub(super) struct Risk {
+    /// Each time. A fault that hits a master which acknowledges nothing shows nothing about what may be lost.
+    pub(super) arose: bool,
+    /// What was at risk; if not each time, when nothing was, and what to do about it.
+    pub(super) text: String,
+}
+
+/// Whether each fault hit a master while it acknowledged writes, or cut it off and it went on acknowledging them; none where no
+/// master was taken down.
+pub(super) fn of(case: &Case<'_>) -> Option<Risk> {
+    let judged = case.takedowns.iter().map(|takedown| (takedown, at_risk(case, takedown)));
+    let (at_risk, safe): (Vec<_>, Vec<_>) = judged.partition(|(_, (is_at_risk, _))| *is_at_risk);
+    if let Some((takedown, _)) = safe.first() {
+        let remedy = format!(
+            "no write was at risk: let a load write to {0}'s slots until {0} is taken down (a `Run` before that step, a higher \
+             `per_second`), or do without `LostWrites`",
+            takedown.failed
+        );
+        let details = safe.iter().map(|(_, (_, detail))| detail.clone());
+        return Some(Risk { arose: false, text: finding::note(std::iter::once(remedy).chain(details)) });
+    }
+    let details = at_risk.into_iter().map(|(_, (_, detail))| detail);
+    (!case.takedowns.is_empty()).then(|| Risk { arose: true, text: finding::note(details) })
 }
 
 fn at_risk(case: &Case<'_>, takedown: &Takedown) -> (bool, String) {

@@ -1,0 +1,175 @@
+//! What the machine may have done to a run's times.
+//!
+//! A limit that was missed is not blamed on the servers where the machine may have taken as much time as it was missed by, in
+//! the very moments that it is about. What counts is the most that one chain of events can have waited in each tenth of a second
+//! ([`MachineSample`]): how long the servers' and the clients' threads were ready to run and had no processor.
+//! Whose work kept them from it does not matter: other programs, or more servers than processors; a machine that cannot run
+//! what a scenario asks of it cannot tell how quick the servers are. A server that is slow by itself has its processor and waits for
+//! none: its miss stands.
+
+use super::finding;
+use super::window::Window;
+use crate::evidence::{Evidence, MachineSample, Waits, What};
+use crate::vocab::NodeName;
+
+/// A wall clock that moved by less than this shifts no time that is read from a log: their stamps are whole milliseconds.
+const WALL_MOVED_US: u64 = 2_000;
+
+/// What the machine took, sample by sample.
+pub(crate) struct Machine<'a> {
+    /// In order: a tenth of a second each, apart from each other.
+    samples: Vec<(Window, &'a MachineSample)>,
+    /// How much all samples before each may have delayed an operation in all, and all of them at the end.
+    lost_before: Vec<u64>,
+}
+
+impl<'a> Machine<'a> {
+    pub(crate) fn of(evidence: &'a Evidence) -> Self {
+        let samples = evidence.events.iter().filter_map(|event| match &event.what {
+            What::Machine(sample) => Some((Window { start: sample.from, end: event.at }, sample)),
+            _ => None,
+        });
+        let samples: Vec<_> = samples.collect();
+        let mut lost_before = vec![0];
+        lost_before.extend(samples.iter().scan(0_u64, |lost, (_, sample)| {
+            *lost = lost.saturating_add(sample.operation_delay_nanos());
+            Some(*lost)
+        }));
+        Self { samples, lost_before }
+    }
+
+    /// The most that the machine can have delayed an operation, or one after the other, in the samples that a stretch touches.
+    pub(crate) fn lost_in(&self, stretch: Window) -> u64 {
+        let touched = self.touched(stretch);
+        self.lost_before[touched.end] - self.lost_before[touched.start]
+    }
+
+    /// The same in all samples that any of the stretches touches.
+    pub(crate) fn lost_in_any(&self, stretches: impl IntoIterator<Item = Window>) -> u64 {
+        let mut touched: Vec<_> = stretches.into_iter().map(|stretch| self.touched(stretch)).collect();
+        touched.sort_unstable_by_key(|range| range.start);
+        let (mut lost, mut end) = (0, 0);
+        for range in touched {
+            let start = range.start.max(end);
+            if range.end > start {
+                lost += self.lost_before[range.end] - self.lost_before[start];
+                end = range.end;
+            }
+        }
+        lost
+    }
+
+    /// Whether the machine may have taken so much in a stretch that without it the stretch might have been shorter by `excess`;
+    /// if so, in words.
+    pub(crate) fn explain(&self, stretch: Window, excess: u64) -> Option<String> {
+        self.explain_by(self.lost_in(stretch), stretch, excess)
+    }
+
+    /// The same for what no client, but the observer saw.
+    pub(crate) fn explain_sight(&self, stretch: Window, excess: u64) -> Option<String> {
+        let samples = &self.samples[self.touched(stretch)];
+        self.explain_by(samples.iter().map(|(_, sample)| sample.sight_delay_nanos()).sum(), stretch, excess)
+    }
+
+    fn explain_by(&self, lost: u64, stretch: Window, excess: u64) -> Option<String> {
+        (lost >= excess && lost > 0).then(|| {
+            let (lost, excess) = (finding::time(lost), finding::time(excess));
+            format!(
+                "the machine may have taken {lost} from {} to {}, which explains {excess}: {}",
+                stretch.start,
+                stretch.end,
+                self.figures(stretch)
+            )
+        })
+    }
+
+    /// Whether a server may have been kept from its processor for half of some node timeout in a stretch, so that others may have
+    /// taken it for dead; if so, in words.
+    pub(crate) fn stalled(&self, stretch: Window, node_timeout_ms: u64) -> Option<String> {
+        let node_timeout = node_timeout_ms * 1_000_000;
+        let samples = &self.samples[self.touched(stretch)];
+        let (mut first, mut stalled) = (0, 0);
+        for (window, sample) in samples {
+            stalled += sample.stall_nanos();
+            while samples[first].0.end.plus_nanos(node_timeout) < window.end {
+                stalled -= samples[first].1.stall_nanos();
+                first += 1;
+            }
+            if stalled >= node_timeout / 2 {
+                let around = Window { start: samples[first].0.start, end: window.end };
+                return Some(format!(
+                    "servers may have stood still for {}, half a node timeout ({node_timeout_ms} ms) or more, from {} to {}: {}",
+                    finding::time(stalled),
+                    around.start,
+                    around.end,
+                    self.figures(around)
+                ));
+            }
+        }
+        None
+    }
+
+    /// What was measured in a stretch, in words: `servers waited for a processor 35 % of the time (longest: B), clients 12 %, the
+    /// observer 3 %, timers up to 3.1 ms late`.
+    pub(crate) fn figures(&self, stretch: Window) -> String {
+        let samples = &self.samples[self.touched(stretch)];
+        let nanos: u64 = samples.iter().map(|(window, _)| window.nanos()).sum();
+        let share = |part: u64| finding::decimals((part as f64 / (nanos as f64).max(1.0) * 1e3).round() / 10.0);
+        let sum = |of: fn(&MachineSample) -> u64| samples.iter().map(|(_, sample)| of(sample)).sum::<u64>();
+        let late = samples.iter().map(|(_, sample)| sample.timer_late_nanos).max();
+        let Some(late) = late else { return "nothing was measured".to_owned() };
+        let waits = if samples.iter().all(|(_, sample)| sample.waits.is_some()) {
+            let servers = sum(|sample| longest(sample).map_or(0, |(_, nanos)| nanos));
+            let most = samples.iter().filter_map(|(_, sample)| longest(sample)).max_by_key(|(_, nanos)| *nanos);
+            let most = most.map(|(node, _)| format!(" (longest: {node})")).unwrap_or_default();
+            let [clients, observer] = [|waits: &Waits| waits.clients_nanos, |waits: &Waits| waits.observer_nanos]
+                .map(|of| share(samples.iter().filter_map(|(_, sample)| sample.waits.as_ref().map(of)).sum()));
+            format!(
+                "servers waited for a processor {} % of the time{most}, clients {clients} %, the observer {observer} %",
+                share(servers)
+            )
+        } else if samples.iter().all(|(_, sample)| sample.pressure_nanos.is_some()) {
+            format!(
+                "somebody waited for a processor {} % of the time",
+                share(sum(|sample| sample.pressure_nanos.unwrap_or(0)))
+            )
+        } else {
+            String::new()
+        };
+        let stolen = sum(|sample| sample.stolen_nanos);
+        let others = samples.iter().map(|(_, sample)| sample.other_runs).max().unwrap_or(0);
+        let parts = [
+            waits,
+            format!("timers up to {} late", finding::time(late)),
+            if stolen > 0 { format!("{} % stolen by the hypervisor", share(stolen)) } else { String::new() },
+            if others > 0 {
+                format!("{} beside it", finding::count(others as u64, "other run"))
+            } else {
+                String::new()
+            },
+        ];
+        let parts: Vec<_> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+        parts.join(", ")
+    }
+
+    /// By how much the wall clock went another way than the run's clock, if it did; in words.
+    pub(crate) fn wall_clock(&self) -> Option<String> {
+        let ahead = self.samples.iter().map(|(_, sample)| sample.wall_ahead_us);
+        let most =
+            ahead.max_by_key(|ahead| ahead.unsigned_abs()).filter(|ahead| ahead.unsigned_abs() > WALL_MOVED_US)?;
+        let by = finding::time(most.unsigned_abs().saturating_mul(1_000));
+        let way = if most > 0 { "forward" } else { "back" };
+        Some(format!("the wall clock moved {way} by up to {by}, which times from the servers' logs allow for"))
+    }
+
+    /// The samples that a stretch touches.
+    fn touched(&self, stretch: Window) -> std::ops::Range<usize> {
+        let start = self.samples.partition_point(|(window, _)| window.end < stretch.start);
+        let end = self.samples.partition_point(|(window, _)| window.start <= stretch.end);
+        start..end.max(start)
+    }
+}
+
+fn longest(sample: &MachineSample) -> Option<(&NodeName, u64)> {
+    sample.waits.as_ref().and_then(|waits| waits.longest())
+}

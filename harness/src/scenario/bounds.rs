@@ -1,0 +1,12 @@
+//! How large a scenario may be. Messages name these bounds before a value is known, and the plan holds them.
+
+/// The most nodes: each is a process and a network namespace.
+pub const NODES_MAX: u32 = 200;
+/// The most masters.
+pub const MASTERS_MAX: u16 = 100;
+/// The most workers of a load: each has a connection to every node.
+pub const WORKERS_MAX: u16 = 1_000;
+/// The most keys of a load. Each key that is written is read back at the end of the run.
+pub const KEYS_MAX: u32 = 10_000_000;
+/// The most operations a second of an open load: far more than one machine can start.
+pub const PER_SECOND_MAX: u32 = 1_000_000;

@@ -1,0 +1,114 @@
+//! What the servers of a scenario say of it before it runs: whether they can be started, and accept their directives.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Loaded;
+use crate::lab::{self, DirectivesError, NodeSpec, Refusal, ServerBinary, ServerError};
+use crate::scenario::{Cursor, Problem, Problems, nearest, read};
+
+/// A node's directives.
+type Config = BTreeMap<String, String>;
+
+/// What was asked already: most nodes are alike, and so are most scenarios.
+#[derive(Debug, Default)]
+pub(super) struct Servers {
+    found: BTreeMap<Option<String>, Result<ServerBinary, ServerError>>,
+    refused: BTreeMap<(ServerBinary, Config), Result<Vec<Refusal>, DirectivesError>>,
+    names: BTreeMap<ServerBinary, BTreeSet<String>>,
+}
+
+/// Whether the servers of a scenario could be asked.
+#[derive(Debug)]
+pub(super) enum Asked {
+    /// They accept everything.
+    Accepted,
+    /// Some could not be asked; why.
+    Unknown(String),
+    /// They refuse something.
+    Refused(Problems),
+}
+
+impl Servers {
+    /// Asks the servers of all nodes.
+    pub(super) fn ask(&mut self, loaded: &Loaded) -> Asked {
+        let read = read(&loaded.text);
+        let mut problems = Vec::new();
+        let mut not_asked = None;
+        for node in &loaded.plan.nodes {
+            let places = Places::of(read.tree.root().field("server"), node);
+            match self.found(node.binary.as_deref()) {
+                Ok(binary) => match self.refused(binary, node, &places) {
+                    Ok(refused) => problems.extend(refused),
+                    Err(why) => not_asked = Some(why),
+                },
+                // A binary that the file does not name is this machine's matter.
+                Err(why) if node.binary.is_some() => problems.push(Problem::new(places.binary().head(), why)),
+                Err(why) if !node.config.is_empty() => not_asked = Some(why),
+                Err(_) => {}
+            }
+        }
+        let problems = Problems::new(loaded.path.display().to_string(), &loaded.text, problems).with_paths(&read.tree);
+        match not_asked {
+            _ if problems.has_errors() => Asked::Refused(problems),
+            Some(why) => Asked::Unknown(why),
+            None => Asked::Accepted,
+        }
+    }
+
+    fn found(&mut self, name: Option<&str>) -> Result<ServerBinary, String> {
+        let found = self.found.entry(name.map(str::to_owned)).or_insert_with(|| ServerBinary::find(name));
+        found.as_ref().map(Clone::clone).map_err(ToString::to_string)
+    }
+
+    fn refused(&mut self, binary: ServerBinary, node: &NodeSpec, places: &Places<'_>) -> Result<Vec<Problem>, String> {
+        let key = (binary, node.config.clone());
+        let (binary, config) = key.clone();
+        let refused = self.refused.entry(key).or_insert_with(|| lab::refused_directives(&binary, &config));
+        let refused = refused.as_ref().map_err(ToString::to_string)?.clone();
+        Ok(refused.into_iter().map(|refusal| self.problem(&binary, node, refusal, places)).collect())
+    }
+
+    fn problem(&mut self, binary: &ServerBinary, node: &NodeSpec, refusal: Refusal, places: &Places<'_>) -> Problem {
+        let Refusal { directive, said } = refusal;
+        let names =
+            self.names.entry(binary.clone()).or_insert_with(|| lab::known_directives(binary).unwrap_or_default());
+        let config = places.config(&directive);
+        let version = binary.version;
+        if !names.is_empty() && !names.contains(&directive) {
+            let problem =
+                Problem::new(config.key(&directive).head(), format!("{version} has no directive `{directive}`"));
+            return match nearest(&directive, names.iter().map(String::as_str)) {
+                Some(near) => problem.help(format!("did you mean `{near}`?")),
+                None => problem.label(said),
+            };
+        }
+        let value = node.config.get(&directive).map_or("", String::as_str);
+        let written = if value.is_empty() { "\"\"" } else { value };
+        let problem =
+            Problem::new(config.entry(&directive).head(), format!("{version} refuses `{directive} {written}`"));
+        problem.label(said)
+    }
+}
+
+/// Where a node's binary and directives stand in the file.
+struct Places<'t> {
+    all: Cursor<'t>,
+    own: Cursor<'t>,
+}
+
+impl<'t> Places<'t> {
+    fn of(all: Cursor<'t>, node: &NodeSpec) -> Self {
+        Self { all, own: all.field("nodes").entry(node.name.as_str()) }
+    }
+
+    fn binary(&self) -> Cursor<'t> {
+        let own = self.own.field("binary");
+        if own.is_exact() { own } else { self.all.field("binary") }
+    }
+
+    /// The map that a directive stands in.
+    fn config(&self, directive: &str) -> Cursor<'t> {
+        let own = self.own.field("config");
+        if own.entry(directive).is_exact() { own } else { self.all.field("config") }
+    }
+}
