@@ -14,6 +14,8 @@ mod lying;
 mod sealed;
 #[path = "command/started.rs"]
 mod started;
+#[path = "command/topology.rs"]
+mod topology;
 #[path = "command/troubled.rs"]
 mod troubled;
 #[path = "command/usage.rs"]
@@ -38,9 +40,16 @@ fn main() -> ExitCode {
     }
     let everywhere = [usage::TRIALS, doctor::TRIALS, directives::TRIALS].concat();
     let everywhere = everywhere.iter().map(|trial| (trial, false));
-    let in_clusters =
-        [verdicts::TRIALS, interrupted::TRIALS, sealed::TRIALS, troubled::TRIALS, lying::TRIALS, directives::ASKED]
-            .concat();
+    let in_clusters = [
+        verdicts::TRIALS,
+        topology::TRIALS,
+        interrupted::TRIALS,
+        sealed::TRIALS,
+        troubled::TRIALS,
+        lying::TRIALS,
+        directives::ASKED,
+    ]
+    .concat();
     let in_clusters = in_clusters.iter().map(|trial| (trial, missing.is_some()));
     let trials = everywhere.chain(in_clusters).map(|(&(name, run), ignored)| {
         let run = move || {

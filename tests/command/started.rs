@@ -39,7 +39,7 @@ pub(super) fn scenario(name: &str) -> PathBuf {
 pub(super) fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_redis-harness"));
     command.args(arguments).stdin(Stdio::null()).env("NO_COLOR", "1");
-    for variable in ["GITHUB_ACTIONS", "INSTA_UPDATE", "CI", "CLICOLOR_FORCE"] {
+    for variable in ["GITHUB_ACTIONS", "INSTA_UPDATE", "CI", "CLICOLOR_FORCE", "COLUMNS"] {
         command.env_remove(variable);
     }
     command
@@ -106,7 +106,8 @@ impl Started {
         Self::in_directory(command, directory)
     }
 
-    fn in_directory(mut command: Command, directory: TempDir) -> Self {
+    /// Starts the command with a directory that is its own already.
+    pub(super) fn in_directory(mut command: Command, directory: TempDir) -> Self {
         let file = |name: &str| File::create(directory.path().join(name)).expect("a file");
         let child = command.stdout(file("stdout")).stderr(file("stderr")).spawn().expect("the command starts");
         Self { child, directory }
@@ -125,7 +126,6 @@ impl Started {
         let mut path = self.directory.path().join("out");
         for _ in 0..3 {
             let entries = fs::read_dir(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-            // The file beside the runs names the last that passed.
             let directory = entries.flatten().map(|entry| entry.path()).find(|path| path.is_dir());
             path = directory.ok_or_else(|| format!("nothing in {}", path.display()))?;
         }

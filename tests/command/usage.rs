@@ -18,6 +18,7 @@ pub(super) const TRIALS: &[(&str, fn())] = &[
     ("usage::a_long_file_is_checked_quickly", long),
     ("usage::scenarios_are_listed", list),
     ("usage::a_scenario_is_told_in_words", explain),
+    ("usage::output_is_as_wide_as_it_may_be", wide),
     ("usage::a_closed_pipe_ends_quietly", closed_pipe),
 ];
 
@@ -82,6 +83,7 @@ fn wrong() {
     ask(&["run", "--times", "0", "x.ron"]).with(3).complains("--times");
     ask(&["--version"]).with(0).says(env!("CARGO_PKG_VERSION"));
     ask(&["--help"]).with(0).says("2 inconclusive");
+    ask(&["run", "--help"]).with(0).says("--keep").says("[default: 10]");
 }
 
 /// What editors of another system put first is no part of the scenario.
@@ -137,6 +139,19 @@ fn list() {
 fn explain() {
     let path = at_top("fixtures/scenarios/good/failover_under_load.ron");
     ask(&["explain", &path]).with(0).says("cluster-node-timeout").says("A1");
+}
+
+fn wide() {
+    let path = at_top("fixtures/scenarios/good/failover_under_load.ron");
+    let widest = |columns: Option<&str>| {
+        let mut command = command(&["explain", &path]);
+        command.envs(columns.map(|columns| ("COLUMNS", columns)));
+        let ended = Started::new(command).end(END_BOUND).with(0);
+        ended.stdout.lines().map(|line| line.chars().count()).max().expect("lines")
+    };
+    assert!((100..=110).contains(&widest(None)), "{}", widest(None));
+    assert!((50..=60).contains(&widest(Some("60"))), "{}", widest(Some("60")));
+    assert!(widest(Some("300")) > 110);
 }
 
 fn closed_pipe() {

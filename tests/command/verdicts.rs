@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::panic::{self, AssertUnwindSafe};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -14,6 +14,8 @@ pub(super) const TRIALS: &[(&str, fn())] = &[
     ("verdicts::a_long_node_timeout_costs_nothing", slow_to_suspect),
     ("verdicts::functional_runs_share_the_machine", together),
     ("verdicts::timed_runs_take_turns", turns),
+    ("verdicts::quiet_is_a_line_a_run", quiet),
+    ("verdicts::what_a_command_ran_outlives_it", kept),
     ("verdicts::a_machine_that_others_take_fails_nobody", starved),
 ];
 
@@ -55,6 +57,41 @@ fn together() {
     one.end(TURN_BOUND).with(0);
     other.end(RUN_BOUND + TURN_BOUND).with(0);
     assert!(!is_alone(&one.run_directory().expect("a run")));
+}
+
+fn quiet() {
+    let out = tempfile::tempdir().expect("a directory");
+    let run = |name: &str| {
+        let mut command = command(&["run", "-q", "--times", "2", &scenario(name).to_string_lossy(), "--out"]);
+        command.arg(out.path());
+        Started::new(command).end(TURN_BOUND)
+    };
+    let passed = run("healthy").with(0);
+    let lines: Vec<_> = passed.stdout.lines().collect();
+    let line = "PASS  command/healthy: Every assumption held and all 2 checks were met.";
+    assert_eq!(lines, [line, line, "", "2 runs: 2 pass, 0 fail, 0 inconclusive"], "{passed}");
+    let failed = run("impossible").with(1).says("FAIL  command/impossible: Not met: p50 ").says("limit 0.001 ms");
+    let paths = failed.stdout.lines().filter(|line| Path::new(line.trim()).join("report.json").is_file());
+    assert_eq!(paths.count(), 2, "{failed}");
+    assert!(!failed.stdout.contains("Assumptions") && !failed.stdout.contains("no server ended"), "{failed}");
+}
+
+/// The directories that a command printed are there when it has ended, and go when the next one has.
+fn kept() {
+    let out = tempfile::tempdir().expect("a directory");
+    let run = |times: &str| {
+        let mut command = command(&["run", "--times", times, &scenario("healthy").to_string_lossy(), "--out"]);
+        command.arg(out.path());
+        let ended = Started::new(command).end(TURN_BOUND).with(0);
+        let printed = ended.stdout.lines().map(|line| PathBuf::from(line.trim())).filter(|path| path.is_absolute());
+        (printed.collect::<Vec<_>>(), ended)
+    };
+    let (first, ended) = run("3");
+    assert!(first.len() == 3 && first.iter().all(|run| run.join("report.html").is_file()), "{ended}");
+    assert!(!ended.stdout.contains("removed"), "{ended}");
+    let (second, ended) = run("1");
+    assert!(second.len() == 1 && second[0].is_dir() && !first.iter().any(|run| run.exists()), "{ended}");
+    ended.says("removed 3 earlier runs: of each scenario the last 10");
 }
 
 /// The first and the last moment of a run, in microseconds since 1970.

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use super::{Event, HistoryReader, Operation, RunInfo, TopologyRecord, seal};
+use super::{Event, HistoryReader, Operation, RecordedSnapshot, RunInfo, TopologyRecord, seal};
 use crate::vocab::NodeName;
 
 /// `target/scenarios/<family>/<scenario>/<run>/`.
@@ -25,6 +25,11 @@ impl RunDirectory {
     /// The scenario file as it was when the run began.
     pub fn scenario(&self) -> PathBuf {
         self.0.join("scenario.ron")
+    }
+
+    /// [`RecordedSnapshot`]; not there if the scenario has none.
+    pub fn snapshot(&self) -> PathBuf {
+        self.0.join("snapshot.json")
     }
 
     /// [`RunInfo`].
@@ -113,6 +118,8 @@ const LINE_BYTES_MAX: u64 = 16 << 20;
 pub struct Evidence {
     /// What the run was.
     pub info: RunInfo,
+    /// What the topology is compared with; none if the scenario has no snapshot.
+    pub snapshot: Option<RecordedSnapshot>,
     /// Every event, in order.
     pub events: Vec<Event>,
     /// Every change of a node's view, in order.
@@ -154,24 +161,27 @@ impl Evidence {
     /// Reads a run directory. What differs from its seal is not read, so nobody can judge it.
     pub fn read(directory: &RunDirectory) -> Result<Self, EvidenceError> {
         seal::verify(directory).map_err(|differences| EvidenceError::Altered { differences })?;
-        let info_path = directory.info();
-        let info = fs::read(&info_path).map_err(|source| EvidenceError::Read { path: info_path.clone(), source })?;
-        let info = serde_json::from_slice(&info).map_err(|source| EvidenceError::Parse {
-            path: info_path,
-            line: source.line(),
-            source,
-        })?;
         let history_path = directory.history();
         let history = fs::File::open(&history_path)
             .and_then(|file| HistoryReader::new(BufReader::new(file))?.read_all())
             .map_err(|source| EvidenceError::Read { path: history_path, source })?;
         Ok(Self {
-            info,
+            info: read_json(&directory.info())?,
+            snapshot: directory.snapshot().exists().then(|| read_json(&directory.snapshot())).transpose()?,
             events: read_lines(&directory.events())?,
             topology: read_lines(&directory.topology())?,
             history,
         })
     }
+}
+
+fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, EvidenceError> {
+    let bytes = fs::read(path).map_err(|source| EvidenceError::Read { path: path.to_owned(), source })?;
+    serde_json::from_slice(&bytes).map_err(|source| EvidenceError::Parse {
+        path: path.to_owned(),
+        line: source.line(),
+        source,
+    })
 }
 
 fn read_lines<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Vec<T>, EvidenceError> {

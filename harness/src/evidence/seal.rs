@@ -69,6 +69,7 @@ pub(super) fn verify(directory: &RunDirectory) -> Result<(), Vec<String>> {
 fn evidence(directory: &RunDirectory) -> io::Result<BTreeMap<String, PathBuf>> {
     let mut open = vec![
         directory.scenario(),
+        directory.snapshot(),
         directory.info(),
         directory.events(),
         directory.topology(),

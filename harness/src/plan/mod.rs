@@ -83,8 +83,9 @@ fn build(path: &Path, text: &str, scenario: &Scenario, root: Cursor<'_>, warning
     }
 }
 
-/// `family/name`: the directory that the file stands in, and its name without `.ron`.
+/// `family/name`: the directory that the file stands in, and its name without `.ron`, however the path is written.
 fn name_of(path: &Path) -> String {
+    let path = &std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let text = |part: Option<&std::ffi::OsStr>| part.map(|part| part.to_string_lossy().into_owned());
     let stem = text(path.file_stem()).unwrap_or_default();
     match text(path.parent().and_then(Path::file_name)) {

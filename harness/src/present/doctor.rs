@@ -2,7 +2,7 @@
 
 use anstyle::Style;
 
-use super::paint::{BAD, BOLD, DIM, DOUBT, GOOD, PLAIN, Paint, WIDTH, wrap};
+use super::paint::{BAD, BOLD, DIM, DOUBT, GOOD, Look, PLAIN, wrap};
 use super::words::count;
 use crate::vocab::{Assessment, Capability, Finding, Missing};
 
@@ -10,11 +10,13 @@ use crate::vocab::{Assessment, Capability, Finding, Missing};
 const NAME: usize = 11;
 /// The column where a name ends and its value begins.
 const VALUE: usize = 36;
+/// Prose is no narrower than this, or it would be a word a line.
+const LEAST_PROSE: usize = 20;
 
-/// The report of `redis-harness doctor`: what it takes to run scenarios, then what is only advised. Prose is wrapped to
-/// 110 columns; commands stand on a line of their own, to be copied.
-pub fn render_doctor(capabilities: &[Capability], findings: &[Finding], colour: bool) -> String {
-    let mut report = Report { paint: Paint { colour }, text: String::new() };
+/// The report of `redis-harness doctor`: what it takes to run scenarios, then what is only advised. Prose is wrapped;
+/// commands stand on a line of their own, to be copied.
+pub fn render_doctor(capabilities: &[Capability], findings: &[Finding], look: Look) -> String {
+    let mut report = Report { look, text: String::new() };
     report.heading(&headline(capabilities));
     for capability in capabilities {
         report.capability(capability);
@@ -46,13 +48,13 @@ fn audit_headline(findings: &[Finding]) -> String {
 }
 
 struct Report {
-    paint: Paint,
+    look: Look,
     text: String,
 }
 
 impl Report {
     fn heading(&mut self, heading: &str) {
-        self.line(&self.paint.style(BOLD, heading));
+        self.prose("", 0, BOLD, heading);
     }
 
     fn line(&mut self, line: &str) {
@@ -62,15 +64,15 @@ impl Report {
 
     /// `text` in lines from column `indent` on, behind what is `before` it on the first one, painted already.
     fn prose(&mut self, before: &str, indent: usize, style: Style, text: &str) {
-        for (index, line) in wrap(text, WIDTH - indent).iter().enumerate() {
-            let line = self.paint.style(style, line);
+        for (index, line) in wrap(text, self.look.width.saturating_sub(indent).max(LEAST_PROSE)).iter().enumerate() {
+            let line = self.look.style(style, line);
             self.line(&if index == 0 { format!("{before}{line}") } else { format!("{:indent$}{line}", "") });
         }
     }
 
     /// A status, a name and a value, in columns.
     fn row(&mut self, (style, status): (Style, &str), name: &str, value: &str) {
-        let status = format!("  {}{:rest$}", self.paint.style(style, status), "", rest = NAME - 2 - status.len());
+        let status = format!("  {}{:rest$}", self.look.style(style, status), "", rest = NAME - 2 - status.len());
         let before = format!("{status}{name:width$}", width = VALUE - NAME);
         self.prose(&before, VALUE, PLAIN, value);
     }
@@ -173,19 +175,19 @@ Host audit: 1 ok, 1 to improve, 1 unknown (advice only: no scenario is kept from
 
     #[test]
     fn the_report_says_what_why_and_how() {
-        assert_eq!(render_doctor(&capabilities(), &findings(), false), REPORT);
+        assert_eq!(render_doctor(&capabilities(), &findings(), Look::plain()), REPORT);
     }
 
     #[test]
     fn a_machine_that_can_do_all_is_told_so() {
-        let text = render_doctor(&capabilities()[..1], &findings()[1..2], false);
+        let text = render_doctor(&capabilities()[..1], &findings()[1..2], Look::plain());
         assert!(text.starts_with("This machine can run every scenario\n"), "{text}");
         assert!(text.contains("\nHost audit: 1 ok (advice only"), "{text}");
     }
 
     #[test]
     fn colour_changes_no_character() {
-        let coloured = render_doctor(&capabilities(), &findings(), true);
+        let coloured = render_doctor(&capabilities(), &findings(), Look::new(true, 110));
         assert_eq!(anstream::adapter::strip_str(&coloured).to_string(), REPORT);
     }
 }

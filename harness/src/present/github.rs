@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::terminal::{end_of, place, since_fault};
 use super::words::{millis, outcomes, rate};
-use crate::verdict::{Outcome, Verdict};
+use crate::verdict::{Outcome, TopologyComparison, TopologyState, Verdict};
 
 /// The verdict in Markdown, for the file that `GITHUB_STEP_SUMMARY` names.
 pub fn step_summary(verdict: &Verdict) -> String {
@@ -28,12 +28,29 @@ pub fn step_summary(verdict: &Verdict) -> String {
     for broken in verdict.assumptions.iter().filter(|assumption| !assumption.holds) {
         let _ = writeln!(text, "\n**Assumption broken:** {}: {}", cell(&broken.assumed), cell(&broken.detail));
     }
+    text += &difference(&verdict.topology);
     text += &failovers(verdict);
     for load in &verdict.loads {
         let totals = outcomes(&load.totals);
         let _ = writeln!(text, "\nLoad `{}`: {totals}, {} ok", load.load, rate(load.ok_per_second));
     }
     text
+}
+
+/// How the topology differs from the recorded one, or why it was not compared.
+fn difference(topology: &TopologyComparison) -> String {
+    if topology.state == TopologyState::NotCompared {
+        return format!("\n{}: {} ({})\n", cell(&topology.check()), topology.state, cell(&topology.note));
+    }
+    if topology.diff.is_empty() {
+        return String::new();
+    }
+    // A scenario's own words may hold a fence.
+    let mut fence = "```".to_owned();
+    while topology.diff.contains(&fence) {
+        fence.push('`');
+    }
+    format!("\n**The {}** (- recorded, + this run)\n\n{fence}diff\n{}{fence}\n", cell(&topology.check()), topology.diff)
 }
 
 fn failovers(verdict: &Verdict) -> String {
@@ -54,7 +71,8 @@ fn failovers(verdict: &Verdict) -> String {
     text
 }
 
-/// Workflow commands that mark each failed or undecided SLO at its line, and a verdict that no line explains.
+/// Workflow commands that mark each failed or undecided SLO at its line, a topology that differs at its first difference in
+/// the snapshot, and a verdict that no line explains.
 pub fn annotations(verdict: &Verdict, scenario_path: &str) -> String {
     let path = property(scenario_path);
     let title = property(&verdict.scenario);
@@ -62,15 +80,28 @@ pub fn annotations(verdict: &Verdict, scenario_path: &str) -> String {
     for finding in verdict.findings.iter().filter(|finding| finding.status != Outcome::Pass) {
         let message =
             format!("{}: measured {}, limit {}. {}", finding.check, finding.measured, finding.limit, finding.note);
-        let line = finding.line.map_or(String::new(), |line| format!(",line={line}"));
+        let topology = &verdict.topology;
+        let differs = topology.state == TopologyState::Differs && finding.check == topology.check();
+        let snapshot = topology.snapshot.as_deref().filter(|_| differs).map(property);
+        let (line, changed) =
+            if differs { (topology.line, changed(&topology.diff)) } else { (finding.line, String::new()) };
+        let line = line.map_or(String::new(), |line| format!(",line={line}"));
         let command = command(finding.status);
-        let _ = writeln!(text, "::{command} file={path}{line},title={title}::{}", data(message.trim_end()));
+        let message = format!("{}{changed}", message.trim_end());
+        let file = snapshot.as_ref().unwrap_or(&path);
+        let _ = writeln!(text, "::{command} file={file}{line},title={title}::{}", data(&message));
     }
     if text.is_empty() && verdict.outcome != Outcome::Pass {
         let command = command(verdict.outcome);
         text = format!("::{command} file={path},title={title}::{}\n", data(&verdict.because));
     }
     text
+}
+
+/// The lines that only one of two texts has.
+fn changed(diff: &str) -> String {
+    let lines = diff.lines().filter(|line| line.starts_with(['-', '+']));
+    lines.fold(String::new(), |text, line| text + "\n" + line)
 }
 
 /// An inconclusive finding is a warning: it does not say that the server did anything wrong.
@@ -127,6 +158,34 @@ mod tests {
         verdict.because = "100 % of it\nis unclear".to_owned();
         let text = annotations(&verdict, "a,b.ron");
         assert_eq!(text, "::warning file=a%2Cb.ron,title=failover/master_kill::100 %25 of it%0Ais unclear\n");
+    }
+
+    #[test]
+    fn a_topology_that_differs_is_marked_in_the_snapshot() {
+        let text = annotations(&sample::differs(), "scenarios/failover/master_kill.ron");
+        let last = text.lines().last().unwrap();
+        let place =
+            "::error file=snapshots/failover__master_kill.snap,line=12,title=failover/master_kill::topology as in ";
+        assert!(last.starts_with(place) && last.ends_with("%0A- b%0A+ c"), "{text}");
+        let mut new = sample::differs();
+        (new.topology.state, new.topology.line) = (TopologyState::NotRecorded, None);
+        new.topology.diff.clear();
+        let text = annotations(&new, "scenarios/failover/master_kill.ron");
+        let last = text.lines().last().unwrap();
+        assert!(last.starts_with("::error file=scenarios/failover/master_kill.ron,title="), "{text}");
+    }
+
+    #[test]
+    fn the_summary_shows_how_the_topology_differs() {
+        let text = step_summary(&sample::differs());
+        assert!(
+            text.contains("| ❌ FAIL | topology as in snapshots/failover__master_kill.snap | as recorded | differs |"),
+            "{text}"
+        );
+        assert!(text.contains("\n```diff\n  a\n- b\n+ c\n```\n"), "{text}");
+        let mut verdict = sample::differs();
+        verdict.topology.diff += "+ ```\n";
+        assert!(step_summary(&verdict).contains("\n````diff\n"));
     }
 
     #[test]

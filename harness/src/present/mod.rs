@@ -21,6 +21,9 @@ pub use doctor::render_doctor;
 pub use github::{annotations, step_summary};
 pub use html::{report_html, report_html_without_evidence};
 pub use live::{LiveView, ProgressLines};
-pub use screen::{errors_have_colour, is_watched, output_has_colour, print, print_error, report_to_github};
-pub use snapshot::{SnapshotError, SnapshotStatus, UpdatePolicy, compare_snapshot, topology_snapshot};
-pub use terminal::{render_snapshot_status, render_verdict};
+pub use paint::{Look, fit};
+pub use screen::{errors_have_colour, is_watched, output_look, print, print_error, report_to_github};
+pub use snapshot::{
+    SnapshotError, UpdatePolicy, compare_topology, recorded_snapshot, topology_snapshot, update_snapshot,
+};
+pub use terminal::{render_brief, render_verdict};

@@ -1,13 +1,16 @@
-//! Colour, and text that is fitted to a width. Widths never count colour.
+//! How text looks: its colour, and the width that it is fitted to. Widths never count colour.
 
-use std::fmt::Display;
+use std::fmt::{Display, Write};
 
 use anstyle::{AnsiColor, Style};
 
 use crate::verdict::Outcome;
 
-/// The widest a line of a report may be.
+/// How wide lines are where nothing says it.
 pub(super) const WIDTH: usize = 110;
+
+/// Below this, lines are broken by whoever shows them.
+const NARROWEST: usize = 40;
 
 pub(super) const PLAIN: Style = Style::new();
 pub(super) const DIM: Style = Style::new().dimmed();
@@ -17,13 +20,24 @@ pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
 pub(super) const DOUBT: Style = AnsiColor::Yellow.on_default().bold();
 pub(super) const NEWS: Style = AnsiColor::Cyan.on_default();
 
-/// Applies styles, or leaves text as it is.
+/// Whether there is colour, and how wide a line may be.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Paint {
+pub struct Look {
     pub(super) colour: bool,
+    pub(super) width: usize,
 }
 
-impl Paint {
+impl Look {
+    /// With these properties.
+    pub fn new(colour: bool, width: usize) -> Self {
+        Self { colour, width: width.max(NARROWEST) }
+    }
+
+    /// Without colour, as wide as where nothing says it: for text that goes elsewhere first.
+    pub fn plain() -> Self {
+        Self::new(false, WIDTH)
+    }
+
     /// `text` in `style`.
     pub(super) fn style(self, style: Style, text: impl Display) -> String {
         if self.colour && style != PLAIN { format!("{style}{text}{style:#}") } else { text.to_string() }
@@ -39,11 +53,41 @@ pub(super) fn outcome_style(outcome: Outcome) -> Style {
     }
 }
 
+/// Breaks the lines that are too wide. What does not fit continues below the line's own indentation.
+pub fn fit(text: &str, look: Look) -> String {
+    let mut fitted = String::new();
+    for line in text.lines() {
+        if line.chars().count() <= look.width {
+            fitted += line;
+            fitted.push('\n');
+            continue;
+        }
+        let indent = line.chars().take_while(|letter| *letter == ' ').count();
+        for (index, part) in wrap(line, look.width.saturating_sub(indent + HANGING).max(1)).iter().enumerate() {
+            let indent = if index == 0 { indent } else { indent + HANGING };
+            // Writing into a string cannot fail.
+            let _ = writeln!(fitted, "{:indent$}{part}", "");
+        }
+    }
+    fitted
+}
+
+/// How far a line's continuation is moved in.
+const HANGING: usize = 4;
+
 /// Breaks `text` at spaces into lines of at most `width` characters; a longer word is cut.
 pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
+    fill(text.split_whitespace(), width)
+}
+
+/// Puts phrases into lines of at most `width` characters; a phrase stays whole if it can.
+pub(super) fn fill<'a>(phrases: impl Iterator<Item = &'a str>, width: usize) -> Vec<String> {
+    let fits = |phrase: &str| phrase.chars().count() <= width;
+    let words =
+        phrases.flat_map(|phrase| if fits(phrase) { vec![phrase] } else { phrase.split_whitespace().collect() });
     let mut lines = vec![String::new()];
     let mut used = 0;
-    for word in text.split_whitespace().flat_map(|word| pieces(word, width)) {
+    for word in words.flat_map(|word| pieces(word, width)) {
         let length = word.chars().count();
         if used > 0 && used + 1 + length > width {
             lines.push(String::new());
@@ -60,9 +104,18 @@ pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
+/// A word in pieces of at most `width` characters, a path between its directories if it can.
 fn pieces(word: &str, width: usize) -> Vec<String> {
-    let characters: Vec<char> = word.chars().collect();
-    characters.chunks(width.max(1)).map(|piece| piece.iter().collect()).collect()
+    let mut rest: Vec<char> = word.chars().collect();
+    let mut pieces = Vec::new();
+    while rest.len() > width.max(1) {
+        let slash = rest[..width.max(1)].iter().rposition(|letter| *letter == '/').filter(|at| *at > 0);
+        let tail = rest.split_off(slash.map_or(width.max(1), |at| at + 1));
+        pieces.push(rest.into_iter().collect());
+        rest = tail;
+    }
+    pieces.push(rest.into_iter().collect());
+    pieces
 }
 
 #[cfg(test)]
@@ -75,6 +128,7 @@ mod tests {
     #[case::fits("one two", 7, &["one two"])]
     #[case::breaks("one two three", 7, &["one two", "three"])]
     #[case::long_word("abcdefgh i", 3, &["abc", "def", "gh", "i"])]
+    #[case::path("/a/bc/defg h", 7, &["/a/bc/", "defg h"])]
     #[case::empty("", 5, &[""])]
     fn text_is_wrapped(#[case] text: &str, #[case] width: usize, #[case] lines: &[&str]) {
         assert_eq!(wrap(text, width), lines);
@@ -82,7 +136,15 @@ mod tests {
 
     #[test]
     fn without_colour_nothing_is_added() {
-        assert_eq!(Paint { colour: false }.style(BAD, "x"), "x");
-        assert_ne!(Paint { colour: true }.style(BAD, "x"), "x");
+        assert_eq!(Look::new(false, WIDTH).style(BAD, "x"), "x");
+        assert_ne!(Look::new(true, WIDTH).style(BAD, "x"), "x");
+    }
+
+    #[test]
+    fn wide_lines_continue_below_themselves() {
+        let text = "Title\n  a   b\n  one two three four five six seven eight nine ten\n";
+        let fitted = "Title\n  a   b\n  one two three four five six seven\n      eight nine ten\n";
+        assert_eq!(fit(text, Look::new(false, 40)), fitted);
+        assert_eq!(fit(text, Look::plain()), text);
     }
 }

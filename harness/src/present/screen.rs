@@ -7,6 +7,7 @@ use std::path::Path;
 use anstream::{AutoStream, ColorChoice};
 
 use super::github::{annotations, step_summary};
+use super::paint::{Look, WIDTH};
 use crate::verdict::Verdict;
 
 /// Prints text to standard output. Colours are dropped where they are not wanted (no terminal, `NO_COLOR`).
@@ -28,9 +29,14 @@ pub fn is_watched() -> bool {
     io::stdout().is_terminal()
 }
 
-/// Whether standard output wants colour.
-pub fn output_has_colour() -> bool {
-    AutoStream::choice(&io::stdout()) != ColorChoice::Never
+/// How standard output wants text to look: with colour or without, as wide as the terminal. What is no terminal is as wide as
+/// `COLUMNS` says, or 110.
+pub fn output_look() -> Look {
+    let colour = AutoStream::choice(&io::stdout()) != ColorChoice::Never;
+    let terminal = terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| usize::from(width.0));
+    let columns = || std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    // A terminal that does not know its width says 0.
+    Look::new(colour, terminal.filter(|width| *width > 0).or_else(columns).unwrap_or(WIDTH))
 }
 
 /// Whether standard error wants colour.

@@ -3,21 +3,21 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use super::paint::{BAD, BOLD, DIM, DOUBT, GOOD, PLAIN, Paint, WIDTH, outcome_style, wrap};
-use super::snapshot::SnapshotStatus;
+use super::paint::{BAD, BOLD, DIM, DOUBT, GOOD, Look, PLAIN, outcome_style, wrap};
 use super::table::Table;
 use super::words::{count, error_in_words, millis, outcomes, rate};
-use crate::verdict::{Assumption, FailoverReport, Finding, LoadSummary, Outcome, Phase, Verdict};
+use crate::verdict::{Assumption, FailoverReport, Finding, LoadSummary, Outcome, Phase, TopologyComparison, Verdict};
 use crate::vocab::Instant;
 
-/// The verdict as text, at most 110 columns wide; `directory` is where the evidence is.
-pub fn render_verdict(verdict: &Verdict, directory: &Path, colour: bool) -> String {
-    let mut report = Report { paint: Paint { colour }, text: String::new() };
+/// The verdict as text; `directory` is where the evidence is.
+pub fn render_verdict(verdict: &Verdict, directory: &Path, look: Look) -> String {
+    let mut report = Report { look, text: String::new() };
     report.headline(verdict);
     for failover in &verdict.failovers {
         report.failover(failover);
     }
     report.findings(verdict);
+    report.difference(verdict);
     report.assumptions(&verdict.assumptions);
     for load in &verdict.loads {
         report.load(load);
@@ -28,74 +28,62 @@ pub fn render_verdict(verdict: &Verdict, directory: &Path, colour: bool) -> Stri
     report.text
 }
 
-/// What became of the comparison with the recorded snapshot, and what to do about it.
-pub fn render_snapshot_status(status: &SnapshotStatus, colour: bool) -> String {
-    let mut report = Report { paint: Paint { colour }, text: String::new() };
-    let pending = match status {
-        SnapshotStatus::Unchanged => {
-            report.beside(GOOD, "Snapshot", PLAIN, "unchanged");
-            return report.text;
-        }
-        SnapshotStatus::Recorded { path } => {
-            report.beside(GOOD, "Snapshot", PLAIN, &format!("recorded in {}", path.display()));
-            return report.text;
-        }
-        SnapshotStatus::New { pending } => {
-            report.beside(DOUBT, "Snapshot", PLAIN, "none is recorded yet");
-            pending
-        }
-        SnapshotStatus::Changed { diff, pending } => {
-            report.beside(BAD, "Snapshot", PLAIN, "the topology changed in another way (- recorded, + this run)");
-            for line in diff.lines() {
-                let style = match line.chars().next() {
-                    Some('-') => BAD,
-                    Some('+') => GOOD,
-                    _ => DIM,
-                };
-                report.line(style, &format!("  {line}"));
-            }
-            pending
-        }
-    };
-    let advice = match pending {
-        Some(path) => format!("to accept it: `cargo insta review` ({})", path.display()),
-        None => "nothing was written: run it with INSTA_UPDATE=new, outside of CI, and review".to_owned(),
-    };
-    report.beside(PLAIN, "        ", PLAIN, &advice);
+/// The verdict in a line; below one that is no pass what was not met, and where the evidence is.
+pub fn render_brief(verdict: &Verdict, directory: &Path, look: Look) -> String {
+    let mut report = Report { look, text: String::new() };
+    let style = outcome_style(verdict.outcome);
+    report.beside(style, &verdict.outcome.to_string(), PLAIN, &format!("{}: {}", verdict.scenario, verdict.because));
+    if verdict.outcome == Outcome::Pass {
+        return report.text;
+    }
+    for finding in verdict.findings.iter().filter(|finding| finding.status != Outcome::Pass) {
+        let Finding { check, measured, limit, note, .. } = finding;
+        let samples = count(finding.samples);
+        let place = place(&verdict.scenario, finding);
+        // The headline has told the first one's.
+        let note = if note.is_empty() || verdict.because.contains(note) { String::new() } else { format!("; {note}") };
+        let text = format!("{check}: measured {measured}, limit {limit}, samples {samples} ({place}){note}");
+        report.beside(outcome_style(finding.status), &format!("  {}", finding.status), PLAIN, &text);
+    }
+    report.broken(&verdict.assumptions);
+    report.diff(&verdict.topology.diff);
+    report.line(PLAIN, &format!("  {}", directory.display()));
     report.text
 }
 
 struct Report {
-    paint: Paint,
+    look: Look,
     text: String,
 }
 
 impl Report {
     fn line(&mut self, style: anstyle::Style, line: &str) {
         // Writing into a string cannot fail.
-        let _ = writeln!(self.text, "{}", self.paint.style(style, line));
+        let _ = writeln!(self.text, "{}", self.look.style(style, line));
     }
 
     /// `lead` in its style, then `text` wrapped beside it.
     fn beside(&mut self, style: anstyle::Style, lead: &str, text_style: anstyle::Style, text: &str) {
         let indent = lead.chars().count() + 2;
-        let width = WIDTH.saturating_sub(indent).max(20);
+        let width = self.look.width.saturating_sub(indent).max(20);
         // A server's log lines are lines.
         let lines = text.lines().flat_map(|line| wrap(line, width));
         for (index, line) in lines.enumerate() {
-            let lead = if index == 0 { self.paint.style(style, lead) } else { " ".repeat(indent - 2) };
-            let line = format!("{lead}  {}", self.paint.style(text_style, &line));
+            let lead = if index == 0 { self.look.style(style, lead) } else { " ".repeat(indent - 2) };
+            let line = format!("{lead}  {}", self.look.style(text_style, &line));
             self.line(PLAIN, line.trim_end());
         }
     }
 
     fn section(&mut self, title: &str) {
         self.text.push('\n');
-        self.line(BOLD, title);
+        for (index, line) in wrap(title, self.look.width.saturating_sub(2)).iter().enumerate() {
+            self.line(BOLD, &format!("{}{line}", if index == 0 { "" } else { "  " }));
+        }
     }
 
     fn table(&mut self, table: &Table) {
-        self.text += &table.render(self.paint);
+        self.text += &table.render(self.look);
     }
 
     fn headline(&mut self, verdict: &Verdict) {
@@ -155,24 +143,48 @@ impl Report {
                 table.note(&finding.note);
             }
         }
+        if verdict.topology_finding().is_none() {
+            let TopologyComparison { state, note, .. } = &verdict.topology;
+            let words = ["-".to_owned(), verdict.topology.check(), String::new(), state.to_string()];
+            table.row(words.map(|word| (word, DIM)));
+            table.note(note);
+        }
         self.table(&table);
     }
 
-    /// What did not hold first and in full.
+    /// How the topology differs from the recorded one.
+    fn difference(&mut self, verdict: &Verdict) {
+        if !verdict.topology.diff.is_empty() {
+            self.section(&format!("The {} (- recorded, + this run)", verdict.topology.check()));
+            self.diff(&verdict.topology.diff);
+        }
+    }
+
+    fn diff(&mut self, diff: &str) {
+        for line in diff.lines() {
+            let style = match line.chars().next() {
+                Some('-') => BAD,
+                Some('+') => GOOD,
+                _ => DIM,
+            };
+            self.line(style, format!("  {line}").trim_end());
+        }
+    }
+
+    /// What did not hold first.
     fn assumptions(&mut self, assumptions: &[Assumption]) {
         self.section("Assumptions");
-        let (held, broken): (Vec<_>, Vec<_>) = assumptions.iter().partition(|assumption| assumption.holds);
-        for assumption in broken {
+        self.broken(assumptions);
+        for assumption in assumptions.iter().filter(|assumption| assumption.holds) {
+            self.beside(GOOD, "  held  ", DIM, &format!("{} ({})", assumption.assumed, assumption.detail));
+        }
+    }
+
+    fn broken(&mut self, assumptions: &[Assumption]) {
+        for assumption in assumptions.iter().filter(|assumption| !assumption.holds) {
             // The headline has told the rest of it.
             let detail = assumption.detail.lines().next().unwrap_or_default();
             self.beside(DOUBT, "  BROKEN", PLAIN, &format!("{}: {detail}", assumption.assumed));
-        }
-        for assumption in held {
-            let text = format!("{} ({})", assumption.assumed, assumption.detail);
-            let width = WIDTH - "  held    ".len();
-            let line =
-                if text.chars().count() > width { text.chars().take(width - 1).chain(['…']).collect() } else { text };
-            self.beside(GOOD, "  held  ", DIM, &line);
         }
     }
 
@@ -247,36 +259,78 @@ pub(super) fn place(scenario: &str, finding: &Finding) -> String {
 
 #[cfg(test)]
 mod tests {
+    use rstest::rstest;
+
     use super::super::sample;
     use super::*;
+    use crate::verdict::TopologyState;
 
-    fn rendered(colour: bool) -> String {
-        render_verdict(&sample::verdict(), Path::new("target/scenarios/failover/master_kill/20250101-120000"), colour)
+    const DIRECTORY: &str = "target/scenarios/failover/master_kill/20250101T120000.000Z-812";
+
+    fn rendered(verdict: &Verdict, look: Look) -> String {
+        render_verdict(verdict, Path::new(DIRECTORY), look)
     }
 
-    #[test]
-    fn the_verdict_fits_and_says_everything() {
-        let text = rendered(false);
-        assert!(text.lines().all(|line| line.chars().count() <= WIDTH), "{text}");
-        assert!(text.starts_with("\nFAIL failover/master_kill\n"), "{text}");
-        for expected in ["master_kill.ron:23", "first accepted write", "not seen", "CLUSTERDOWN", "BROKEN", "held"] {
+    #[rstest]
+    #[case(60)]
+    #[case(80)]
+    #[case(110)]
+    fn the_verdict_fits_and_says_everything(#[case] width: usize) {
+        let text = rendered(&sample::differs(), Look::new(false, width));
+        // A path is for copying, and stays whole.
+        let prose = text.lines().filter(|line| line.trim() != DIRECTORY);
+        let wide: Vec<_> = prose.filter(|line| line.chars().count() > width).collect();
+        assert!(wide.is_empty(), "{wide:#?} in {text}");
+        assert!(text.starts_with("\nFAIL failover/master_kill\n") && !text.contains('…'), "{text}");
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!(text.contains("status check limit measured samples where"), width >= 80, "{text}");
+        for expected in
+            ["master_kill.ron:23", "first accepted write", "not seen", "CLUSTERDOWN", "BROKEN", "on worker 2"]
+        {
             assert!(text.contains(expected), "{expected} is missing:\n{text}");
         }
     }
 
     #[test]
-    fn a_changed_snapshot_says_how_and_what_to_do() {
-        let pending = Some("snapshots/a__b.snap.new".into());
-        let changed = SnapshotStatus::Changed { diff: "  a\n- b\n+ c\n".to_owned(), pending };
-        let text = render_snapshot_status(&changed, false);
-        assert!(text.contains("\n  - b\n  + c\n"), "{text}");
-        assert!(text.contains("cargo insta review"), "{text}");
-        let unwritten = render_snapshot_status(&SnapshotStatus::New { pending: None }, false);
-        assert!(unwritten.contains("nothing was written"), "{unwritten}");
+    fn a_topology_that_differs_is_a_row_with_its_difference_below() {
+        let text = rendered(&sample::differs(), Look::plain());
+        let row = text.lines().find(|line| line.contains("topology as in")).unwrap_or_default();
+        assert!(row.trim_start().starts_with("FAIL") && row.contains("differs"), "{text}");
+        assert!(text.contains("\n  - b\n  + c\n") && text.contains("cargo insta review"), "{text}");
+    }
+
+    #[rstest]
+    #[case(TopologyState::NotKept, "not kept")]
+    #[case(TopologyState::NotCompared, "not compared")]
+    fn a_topology_that_is_not_compared_is_told_as_well(#[case] state: TopologyState, #[case] words: &str) {
+        let mut verdict = sample::verdict();
+        verdict.topology = TopologyComparison::none(state, "for a reason");
+        let text = rendered(&verdict, Look::plain());
+        let row = text.lines().position(|line| line.starts_with("  -  ") && line.contains(words));
+        let note = row.and_then(|row| text.lines().nth(row + 1));
+        assert_eq!(note.map(str::trim), Some("for a reason"), "{text}");
+    }
+
+    #[test]
+    fn a_brief_pass_is_a_line() {
+        let verdict = Verdict { outcome: Outcome::Pass, because: "All was met.".to_owned(), ..sample::verdict() };
+        let text = render_brief(&verdict, Path::new(DIRECTORY), Look::plain());
+        assert_eq!(text, "PASS  failover/master_kill: All was met.\n");
+    }
+
+    #[test]
+    fn a_brief_failure_says_what_and_where() {
+        let text = render_brief(&sample::differs(), Path::new(DIRECTORY), Look::plain());
+        assert!(text.starts_with("FAIL  failover/master_kill: p99 fault <= 10ms was not met: 1,488 ms\n"), "{text}");
+        for expected in ["\n  FAIL  p99 fault <= 10ms: measured 1,488 ms, limit 10ms", "\n  - b\n  + c\n", "BROKEN"] {
+            assert!(text.contains(expected), "{expected} is missing:\n{text}");
+        }
+        assert!(text.ends_with(&format!("\n  {DIRECTORY}\n")) && !text.contains("p99 steady"), "{text}");
     }
 
     #[test]
     fn colour_changes_no_character() {
-        assert_eq!(anstream::adapter::strip_str(&rendered(true)).to_string(), rendered(false));
+        let coloured = rendered(&sample::differs(), Look::new(true, 110));
+        assert_eq!(anstream::adapter::strip_str(&coloured).to_string(), rendered(&sample::differs(), Look::plain()));
     }
 }

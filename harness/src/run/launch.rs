@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::inside::Request;
 use super::turn::Turn;
-use crate::evidence::{Event, RunDirectory, seal};
+use crate::evidence::{Event, RecordedSnapshot, RunDirectory, seal};
 use crate::lab::{Sandbox, SandboxError, Stopper};
 use crate::plan::Plan;
 
@@ -21,6 +21,8 @@ pub struct Launch<'a> {
     pub path: &'a Path,
     /// The file's text.
     pub text: &'a str,
+    /// What the topology will be compared with; none if the scenario has no snapshot.
+    pub snapshot: Option<&'a RecordedSnapshot>,
     /// Where run directories are made: `<out>/<family>/<scenario>/<run>`.
     pub out: &'a Path,
     /// The turn on the machine that the caller has taken.
@@ -124,7 +126,7 @@ pub fn launch(launch: Launch<'_>, cancel: &Cancel, on_event: &mut dyn FnMut(&Eve
     }
 }
 
-/// Makes the run directory, with the scenario in it. Its name is the time and this process, so two runs never share one.
+/// Makes the run directory, with the scenario in it and the snapshot. Its name is the time and this process, so two runs never share one.
 fn create_directory(launch: Launch<'_>) -> Result<RunDirectory, RunError> {
     let failed = |path: &Path| {
         let path = path.to_owned();
@@ -139,6 +141,11 @@ fn create_directory(launch: Launch<'_>) -> Result<RunDirectory, RunError> {
     let directory = RunDirectory::new(path);
     let scenario = directory.scenario();
     fs::write(&scenario, launch.text).map_err(failed(&scenario))?;
+    if let Some(recorded) = launch.snapshot {
+        let path = directory.snapshot();
+        let bytes = serde_json::to_vec_pretty(recorded).map_err(io::Error::from);
+        bytes.and_then(|bytes| fs::write(&path, bytes)).map_err(failed(&path))?;
+    }
     Ok(directory)
 }
 

@@ -7,10 +7,12 @@ use std::thread;
 use nix::sys::signal::{SigSet, Signal};
 
 use super::execute::{ExecuteError, Executed, Settings, distrust, execute, judge_evidence, require};
+use super::keep::{KEPT_RUNS, remove_earlier, removed_in_words};
 use super::servers::{Asked, Servers};
 use super::{Exit, Loaded, files};
 use crate::evidence::{Event, Evidence, EvidenceError, RunDirectory};
-use crate::present::{self, LiveView, ProgressLines, UpdatePolicy};
+use crate::plan::{self, Plan};
+use crate::present::{self, LiveView, Look, ProgressLines, UpdatePolicy};
 use crate::run::{Cancel, Holder, Sharing, TurnError, take_turn};
 use crate::scenario::Style;
 use crate::verdict::{Outcome, Verdict};
@@ -27,7 +29,11 @@ pub struct RunOptions {
     /// Where run directories are made.
     #[arg(long, default_value = "target/scenarios", value_name = "DIR")]
     out: PathBuf,
-    /// Print verdicts only, not what happens on the way.
+    /// Keep so many earlier runs of each scenario that did not pass; of those that did, the last. What this command runs is
+    /// kept until the next time.
+    #[arg(long, default_value_t = KEPT_RUNS, value_name = "N")]
+    keep: usize,
+    /// Print verdicts only: a line each, and what was not met.
     #[arg(long, short)]
     quiet: bool,
     /// Record how the topology went as the scenario's snapshot, without a review.
@@ -64,6 +70,8 @@ pub fn run(options: &RunOptions) -> Exit {
             worst = worst.max(run_one(scenario, options, &settings, &cancel, &mut tally));
         }
     }
+    let removed = removed_in_words(tally.removed, options.keep);
+    present::print(&present::fit(&removed, present::output_look()));
     if loaded.len() * options.times as usize > 1 {
         present::print(&tally.to_string());
     }
@@ -88,19 +96,21 @@ fn run_one(scenario: &Loaded, options: &RunOptions, settings: &Settings, cancel:
             return Exit::Internal;
         }
     };
-    let colour = present::output_has_colour();
+    let look = present::output_look();
     let progress = if present::is_watched() { ProgressLines::EverySecond } else { ProgressLines::Trouble };
-    let mut view = LiveView::new(&scenario.plan, progress, colour);
+    let mut view = LiveView::new(&scenario.plan, progress, look);
     let mut show = |event: &Event| {
         let lines = view.show(event);
         if !options.quiet {
             present::print(&lines);
         }
     };
-    match execute(scenario, settings, &turn, cancel, &mut show) {
+    let executed = execute(scenario, settings, &turn, cancel, &mut show);
+    tally.removed += remove_earlier(&settings.out.join(&scenario.plan.name), options.keep);
+    match executed {
         Ok(executed) => {
             tally.add(&executed);
-            show_executed(&executed, scenario, colour)
+            show_executed(&executed, scenario, options.quiet, look)
         }
         Err(error) => {
             present::print_error(&format!("error: {}: {error}\n", scenario.plan.name));
@@ -121,19 +131,18 @@ fn waiting(holders: &[Holder]) -> String {
     }
 }
 
-fn show_executed(executed: &Executed, scenario: &Loaded, colour: bool) -> Exit {
-    present::print(&present::render_verdict(&executed.verdict, executed.directory.path(), colour));
-    if let Some(status) = &executed.snapshot {
-        present::print(&present::render_snapshot_status(status, colour));
+fn show_executed(executed: &Executed, scenario: &Loaded, quiet: bool, look: Look) -> Exit {
+    let render = if quiet { present::render_brief } else { present::render_verdict };
+    present::print(&render(&executed.verdict, executed.directory.path(), look));
+    if let Some(error) = &executed.unwritten {
+        present::print_error(&format!("error: {error}\n"));
+        return Exit::Internal;
     }
-    if let Err(error) = present::report_to_github(&executed.verdict, &scenario.path_in_project()) {
+    if let Err(error) = present::report_to_github(&executed.verdict, &scenario.in_project(&scenario.path)) {
         present::print_error(&format!("error: cannot report to GitHub: {error}\n"));
         return Exit::Internal;
     }
-    match executed.verdict.outcome {
-        Outcome::Pass if executed.snapshot_differs() => Exit::Fail,
-        outcome => outcome.into(),
-    }
+    executed.verdict.outcome.into()
 }
 
 fn end_of(error: &ExecuteError) -> Exit {
@@ -146,8 +155,9 @@ struct Tally {
     pass: u32,
     fail: u32,
     inconclusive: u32,
-    changed: u32,
     broken: u32,
+    /// Earlier runs that were removed.
+    removed: usize,
 }
 
 impl Tally {
@@ -157,7 +167,6 @@ impl Tally {
             Outcome::Fail => self.fail += 1,
             Outcome::Inconclusive => self.inconclusive += 1,
         }
-        self.changed += u32::from(executed.snapshot_differs());
     }
 }
 
@@ -168,7 +177,7 @@ impl std::fmt::Display for Tally {
         if self.broken > 0 {
             write!(f, ", {} without a verdict", self.broken)?;
         }
-        writeln!(f, "; {} topologies changed", self.changed)
+        writeln!(f)
     }
 }
 
@@ -240,7 +249,8 @@ pub fn list(paths: &[PathBuf]) -> Exit {
 pub fn explain(path: &Path) -> Exit {
     match Loaded::read(path, present::errors_have_colour()) {
         Ok(loaded) => {
-            present::print(&crate::plan::explain(&loaded.plan));
+            let text = plan::explain(&loaded.plan) + &snapshot_in_words(&loaded);
+            present::print(&present::fit(&text, present::output_look()));
             Exit::Pass
         }
         Err(message) => {
@@ -250,11 +260,25 @@ pub fn explain(path: &Path) -> Exit {
     }
 }
 
+/// Which snapshot a run will be compared with.
+fn snapshot_in_words(loaded: &Loaded) -> String {
+    let path = loaded.snapshot();
+    let shown = loaded.in_project(&path);
+    match (loaded.plan.snapshot, path.exists()) {
+        (false, _) => "\nNo snapshot of the topology is kept (snapshot: false)\n".to_owned(),
+        (true, true) => format!("\nThe topology's snapshot is {}\n", shown.display()),
+        (true, false) => format!(
+            "\nThe topology's snapshot will be {}: runs fail until one is reviewed and recorded\n",
+            shown.display()
+        ),
+    }
+}
+
 /// `redis-harness judge`.
 pub fn judge(path: &Path) -> Exit {
     match judge_again(path) {
         Ok(verdict) => {
-            present::print(&present::render_verdict(&verdict, path, present::output_has_colour()));
+            present::print(&present::render_verdict(&verdict, path, present::output_look()));
             verdict.outcome.into()
         }
         Err(message) => {
@@ -278,9 +302,10 @@ pub fn judge_again(path: &Path) -> Result<Verdict, String> {
     let scenario = directory.scenario();
     let text = std::fs::read_to_string(&scenario)
         .map_err(|error| told(&format!("cannot read {}: {error}", scenario.display())))?;
-    // Its name comes from the path that it had when it was run, and messages show that.
-    let plan = crate::plan::plan(Path::new(&evidence.info.scenario_path), &text)
+    // Messages show the path that it had when it was run. It may have been one from another directory, so it makes no name.
+    let plan = plan::plan(Path::new(&evidence.info.scenario_path), &text)
         .map_err(|problems| problems.render(error_style()) + &other_version(&directory))?;
+    let plan = Plan { name: evidence.info.scenario.clone(), ..plan };
     judge_evidence(&plan, &directory, &evidence).map_err(|error| told(&error))
 }
 

@@ -10,7 +10,7 @@ use crate::vocab::{Capability, Missing};
 /// It passes when every scenario can run; what the audit advises does not count.
 pub fn doctor() -> Exit {
     let capabilities = [raise_a_lab(), shape_links(), run_a_server()];
-    present::print(&present::render_doctor(&capabilities, &lab::audit(), present::output_has_colour()));
+    present::print(&present::render_doctor(&capabilities, &lab::audit(), present::output_look()));
     let is_fit = capabilities.iter().all(|capability| capability.answer.is_ok());
     if is_fit { Exit::Pass } else { Exit::Inconclusive }
 }

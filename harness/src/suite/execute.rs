@@ -8,9 +8,9 @@ use super::Loaded;
 use crate::evidence::{Event, Evidence, EvidenceError, RunDirectory};
 use crate::lab::{self, SandboxError};
 use crate::plan::Plan;
-use crate::present::{self, SnapshotError, SnapshotStatus, UpdatePolicy};
+use crate::present::{self, SnapshotError, UpdatePolicy};
 use crate::run::{Cancel, Launch, RunError, Turn, launch};
-use crate::verdict::{self, Outcome, Unsound, Verdict};
+use crate::verdict::{self, Unsound, Verdict};
 
 /// Where things go.
 #[derive(Clone, Debug)]
@@ -22,26 +22,14 @@ pub struct Settings {
 }
 
 /// A scenario that was run and judged.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Executed {
     /// The verdict.
     pub verdict: Verdict,
     /// The evidence.
     pub directory: RunDirectory,
-    /// How the topology compares with its snapshot; none if the scenario has none or the run was inconclusive.
-    pub snapshot: Option<SnapshotStatus>,
-}
-
-impl Executed {
-    /// Whether a gate may open: the verdict is a pass, and the topology went as a snapshot says.
-    pub fn is_pass(&self) -> bool {
-        self.verdict.outcome == Outcome::Pass && !self.snapshot_differs()
-    }
-
-    /// Whether the topology went another way than the snapshot says, or no snapshot says anything yet.
-    pub fn snapshot_differs(&self) -> bool {
-        matches!(self.snapshot, Some(SnapshotStatus::Changed { .. } | SnapshotStatus::New { .. }))
-    }
+    /// Why the snapshot could not be written, if it should have been and was not.
+    pub unwritten: Option<SnapshotError>,
 }
 
 /// Why there is no verdict.
@@ -56,7 +44,7 @@ pub enum ExecuteError {
     /// The evidence cannot be that of a run of the scenario.
     #[error(transparent)]
     Unsound(#[from] Unsound),
-    /// The topology could not be compared with its snapshot.
+    /// There is nothing to compare the topology with, though there should be.
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
 }
@@ -85,36 +73,22 @@ pub fn execute(
     on_event: &mut dyn FnMut(&Event),
 ) -> Result<Executed, ExecuteError> {
     let Loaded { path, text, plan } = loaded;
-    let directory = launch(Launch { plan, path, text, out: &settings.out, turn }, cancel, on_event)?;
+    let snapshot = loaded.snapshot();
+    let shown = loaded.in_project(&snapshot);
+    let recorded = plan.snapshot.then(|| present::recorded_snapshot(&snapshot, &shown, settings.update)).transpose()?;
+    let directory =
+        launch(Launch { plan, path, text, snapshot: recorded.as_ref(), out: &settings.out, turn }, cancel, on_event)?;
     let evidence = match Evidence::read(&directory) {
         Err(EvidenceError::Altered { differences }) => {
             let verdict = distrust(&directory, &differences);
-            return Ok(Executed { verdict, directory, snapshot: None });
+            return Ok(Executed { verdict, directory, unwritten: None });
         }
         evidence => evidence?,
     };
     let verdict = judge_evidence(plan, &directory, &evidence)?;
-    let snapshot = match loaded.snapshots() {
-        Some(snapshots) if plan.snapshot && verdict.outcome != Outcome::Inconclusive => {
-            let text = present::topology_snapshot(plan, &evidence);
-            let source = loaded.path_in_project().display().to_string();
-            Some(present::compare_snapshot(&snapshots, &plan.name, &source, &text, settings.update)?)
-        }
-        _ => None,
-    };
-    let mut executed = Executed { verdict, directory, snapshot };
-    if executed.snapshot_differs()
-        && let Some(why) = verdict::excuse_of_topology(plan, &evidence)
-    {
-        executed.verdict.outcome = Outcome::Inconclusive;
-        executed.verdict.because = format!("Cannot tell whether the servers went another way by themselves: {why}.");
-    }
-    if executed.is_pass()
-        && let Err(error) = keep_only_last_pass(&executed.directory)
-    {
-        tell_unwritten(&executed.directory, &format!("last_pass beside it ({error})"));
-    }
-    Ok(executed)
+    let source = loaded.in_project(path).display().to_string();
+    let unwritten = present::update_snapshot(&snapshot, &source, plan, &evidence, &verdict).err();
+    Ok(Executed { verdict, directory, unwritten })
 }
 
 /// Judges the evidence that was read from a directory and writes the reports into it.
@@ -124,7 +98,7 @@ pub(super) fn judge_evidence(
     evidence: &Evidence,
 ) -> Result<Verdict, ExecuteError> {
     verdict::sound(plan, evidence)?;
-    let verdict = verdict::judge(plan, evidence);
+    let verdict = verdict::judge(plan, evidence, present::compare_topology(plan, evidence));
     let page = present::report_html(plan, evidence, &verdict);
     write_reports(directory, &verdict, page, Some(verdict::latency_log(evidence)));
     Ok(verdict)
@@ -158,20 +132,4 @@ fn write_reports(directory: &RunDirectory, verdict: &Verdict, page: String, late
 fn tell_unwritten(directory: &RunDirectory, what: &str) {
     let directory = directory.path().display();
     present::print_error(&format!("not written in {directory}: {what}; the verdict stands\n"));
-}
-
-/// Of the runs that passed, only the last one is kept; what failed stays until its owner removes it.
-///
-/// The file beside the runs names the last that passed with everything, its snapshot too: nothing else is ever removed.
-fn keep_only_last_pass(directory: &RunDirectory) -> io::Result<()> {
-    let (Some(parent), Some(name)) = (directory.path().parent(), directory.path().file_name()) else { return Ok(()) };
-    let last_pass = parent.join("last_pass");
-    if let Ok(previous) = fs::read_to_string(&last_pass) {
-        let previous = parent.join(previous.trim());
-        if previous.parent() == Some(parent) && previous != directory.path() {
-            // Somebody else may have removed it.
-            let _ = fs::remove_dir_all(previous);
-        }
-    }
-    fs::write(last_pass, name.as_encoded_bytes())
 }

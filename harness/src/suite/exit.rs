@@ -11,7 +11,7 @@ pub enum Exit {
     Pass,
     /// At least one run cannot tell.
     Inconclusive,
-    /// At least one run failed, or a snapshot changed.
+    /// At least one run failed.
     Fail,
     /// Wrong usage, or a scenario with errors.
     Usage,

@@ -38,17 +38,23 @@ impl Loaded {
         if warnings.is_empty() { String::new() } else { warnings.render(style(colour)) }
     }
 
-    /// Where the scenario's snapshots are kept: `snapshots` beside the `scenarios` directory that the file is in.
-    pub fn snapshots(&self) -> Option<PathBuf> {
-        let path = std::path::absolute(&self.path).ok()?;
-        Some(project_of(&path)?.join("snapshots"))
+    /// Where the scenario's snapshot is kept: in `snapshots` beside the `scenarios` directory that the file is in; beside the
+    /// file itself if it is in none.
+    pub fn snapshot(&self) -> PathBuf {
+        let path = std::path::absolute(&self.path).unwrap_or_else(|_| self.path.clone());
+        let beside = project_of(&path).or_else(|| path.parent()).unwrap_or(Path::new(""));
+        beside.join("snapshots").join(format!("{}.snap", self.plan.name.replace(['/', '\\'], "__")))
     }
 
-    /// The path from the project's directory, as a repository knows the file: `scenarios/failover/master_kill.ron`.
-    pub fn path_in_project(&self) -> PathBuf {
-        let path = std::path::absolute(&self.path).ok();
-        let inside = path.as_deref().and_then(|path| path.strip_prefix(project_of(path)?).ok());
-        inside.unwrap_or(&self.path).to_owned()
+    /// A path from the project's directory, as a repository knows it: `scenarios/failover/master_kill.ron`. One outside of it
+    /// stays as it is.
+    pub fn in_project(&self, path: &Path) -> PathBuf {
+        let inside = || {
+            let scenario = std::path::absolute(&self.path).ok()?;
+            let path = std::path::absolute(path).ok()?;
+            Some(path.strip_prefix(project_of(&scenario)?).ok()?.to_owned())
+        };
+        inside().unwrap_or_else(|| path.to_owned())
     }
 }
 
@@ -136,5 +142,36 @@ fn nearest(path: &Path) -> String {
     match scored.max_by(|a, b| a.0.total_cmp(&b.0)) {
         Some((score, name)) if score > 0.8 => format!("; did you mean {}?", parent.join(name).display()),
         _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::in_a_project("/p/scenarios/failover/a.ron", "/p/snapshots/failover__a.snap", "snapshots/failover__a.snap")]
+    #[case::deep("/p/scenarios/big/failover/a.ron", "/p/snapshots/failover__a.snap", "snapshots/failover__a.snap")]
+    #[case::nearest("/scenarios/p/scenarios/f/a.ron", "/scenarios/p/snapshots/f__a.snap", "snapshots/f__a.snap")]
+    #[case::alone("/tmp/mine/a.ron", "/tmp/mine/snapshots/mine__a.snap", "/tmp/mine/snapshots/mine__a.snap")]
+    #[case::at_the_root("/a.ron", "/snapshots/a.snap", "/snapshots/a.snap")]
+    fn every_scenario_has_a_place_for_its_snapshot(#[case] path: &str, #[case] snapshot: &str, #[case] shown: &str) {
+        let text = include_str!("../../../fixtures/scenarios/command/healthy.ron").to_owned();
+        let plan = plan::plan(Path::new(path), &text).unwrap();
+        let loaded = Loaded { path: path.into(), text, plan };
+        assert_eq!(loaded.snapshot(), Path::new(snapshot));
+        assert_eq!(loaded.in_project(&loaded.snapshot()), Path::new(shown));
+    }
+
+    #[test]
+    fn the_name_does_not_depend_on_how_the_path_is_written() {
+        let text = include_str!("../../../fixtures/scenarios/command/healthy.ron");
+        let here = std::env::current_dir().unwrap();
+        let names = [Path::new("a.ron"), Path::new("./a.ron"), &here.join("a.ron")]
+            .map(|path| plan::plan(path, text).unwrap().name);
+        assert_eq!(names[0], format!("{}/a", here.file_name().unwrap().to_string_lossy()));
+        assert!(names.iter().all(|name| *name == names[0]), "{names:?}");
     }
 }

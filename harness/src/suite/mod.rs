@@ -5,6 +5,7 @@ mod doctor;
 mod execute;
 mod exit;
 mod files;
+mod keep;
 #[cfg(test)]
 mod seal_tests;
 mod servers;

@@ -29,6 +29,7 @@ const SCENARIO: &str = r#"(
         Until(condition: Promoted("A1"), within: "5s"),
     ],
     slos: [Failover(max: "3s"), Latency(quantile: 99, max: "10ms", during: Steady), LostWrites(max: 0)],
+    snapshot: false,
 )
 "#;
 

@@ -3,16 +3,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use libtest_mimic::{Arguments, Failed, Trial};
 
-use super::execute::{Executed, Settings, execute};
+use super::execute::{Settings, execute};
+use super::keep::{KEPT_RUNS, remove_earlier, removed_in_words};
 use super::servers::{Asked, Servers};
 use super::{Loaded, files};
 use crate::lab::{self, ServerBinary};
 use crate::plan::Plan;
-use crate::present::{self, LiveView, ProgressLines, UpdatePolicy};
+use crate::present::{self, LiveView, Look, ProgressLines, UpdatePolicy};
 use crate::run::{self, Cancel, Sharing, take_turn};
+use crate::verdict::Outcome;
 
 /// The `main` of a test target with `harness = false`: a trial for each file in `scenarios/<family>`.
 ///
@@ -35,8 +39,11 @@ pub fn main(family: &str) -> ExitCode {
         present::print_error(&ignored(&candidates));
     }
     let watch = arguments.nocapture;
-    let trials = candidates.into_iter().map(|candidate| candidate.trial(required, watch));
-    libtest_mimic::run(&arguments, trials.collect()).exit_code()
+    let removed = Arc::new(AtomicUsize::new(0));
+    let trials = candidates.into_iter().map(|candidate| candidate.trial(required, watch, Arc::clone(&removed)));
+    let conclusion = libtest_mimic::run(&arguments, trials.collect());
+    present::print_error(&removed_in_words(removed.load(Ordering::Relaxed), KEPT_RUNS));
+    conclusion.exit_code()
 }
 
 /// A scenario that is to be a trial.
@@ -59,12 +66,12 @@ impl Candidate {
         }
     }
 
-    fn trial(self, required: bool, watch: bool) -> Trial {
+    fn trial(self, required: bool, watch: bool, removed: Arc<AtomicUsize>) -> Trial {
         let Self { name, loaded, incapable } = self;
         let ignored = incapable.is_some() && !required;
         let run = move || match incapable {
             Some(reason) => Err(Failed::from(format!("this machine cannot run it: {reason}"))),
-            None => attempt(&loaded?, watch),
+            None => attempt(&loaded?, watch, &removed),
         };
         Trial::test(name, run).with_ignored_flag(ignored)
     }
@@ -107,7 +114,7 @@ fn incapacity(plan: &Plan) -> Option<String> {
     binaries.into_iter().find_map(|binary| ServerBinary::find(binary).err()).map(|error| error.to_string())
 }
 
-fn attempt(loaded: &Loaded, watch: bool) -> Result<(), Failed> {
+fn attempt(loaded: &Loaded, watch: bool, removed: &AtomicUsize) -> Result<(), Failed> {
     if let Asked::Refused(problems) = Servers::default().ask(loaded) {
         return Err(problems.to_string().into());
     }
@@ -115,16 +122,22 @@ fn attempt(loaded: &Loaded, watch: bool) -> Result<(), Failed> {
     let turn = take_turn(&plan.name, Sharing::of(plan), &cancel, |_| {}).map_err(|error| error.to_string())?;
     let update = UpdatePolicy::from_environment(false).map_err(|error| error.to_string())?;
     let settings = Settings { out: out_directory(&loaded.path), update };
-    let mut view = LiveView::new(&loaded.plan, ProgressLines::Trouble, false);
+    let mut view = LiveView::new(&loaded.plan, ProgressLines::Trouble, Look::plain());
     let executed = execute(loaded, &settings, &turn, &cancel, &mut |event| {
         if watch {
             present::print(&view.show(event));
         }
     });
+    let earlier = remove_earlier(&settings.out.join(&loaded.plan.name), KEPT_RUNS);
+    removed.fetch_add(earlier, Ordering::Relaxed);
     let executed = executed.map_err(|error| error.to_string())?;
-    present::report_to_github(&executed.verdict, &loaded.path_in_project())
+    present::report_to_github(&executed.verdict, &loaded.in_project(&loaded.path))
         .map_err(|error| format!("cannot report to GitHub: {error}"))?;
-    if executed.is_pass() { Ok(()) } else { Err(Failed::from(explain_failure(&executed))) }
+    let unwritten = executed.unwritten.map(|error| format!("error: {error}\n")).unwrap_or_default();
+    if executed.verdict.outcome == Outcome::Pass && unwritten.is_empty() {
+        return Ok(());
+    }
+    Err(Failed::from(present::render_verdict(&executed.verdict, executed.directory.path(), Look::plain()) + &unwritten))
 }
 
 /// `target/scenarios` of the workspace that the scenario belongs to.
@@ -132,10 +145,4 @@ fn out_directory(scenario: &Path) -> PathBuf {
     let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
     let beside = files::project_of(scenario).unwrap_or(Path::new("")).join("target");
     target.unwrap_or(beside).join("scenarios")
-}
-
-fn explain_failure(executed: &Executed) -> String {
-    let verdict = present::render_verdict(&executed.verdict, executed.directory.path(), false);
-    let snapshot = executed.snapshot.as_ref().map(|status| present::render_snapshot_status(status, false));
-    verdict + &snapshot.unwrap_or_default()
 }

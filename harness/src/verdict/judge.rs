@@ -1,5 +1,6 @@
 //! From plan and evidence to a verdict.
 
+use super::topology::{AS_RECORDED, TopologyComparison, TopologyState};
 use super::types::{Assumption, Verdict};
 use super::{assumptions, failovers, implicit, summary};
 use crate::check::{Case, Finding, Outcome, Status, finding};
@@ -7,14 +8,22 @@ use crate::evidence::Evidence;
 use crate::plan::Plan;
 use crate::scenario::Step;
 
-/// Judges a finished run. The same plan and evidence always give the same verdict.
-pub fn judge(plan: &Plan, evidence: &Evidence) -> Verdict {
+/// Judges a finished run whose topology compares so with the recorded snapshot. The same plan, evidence and comparison
+/// always give the same verdict.
+pub fn judge(plan: &Plan, evidence: &Evidence, topology: TopologyComparison) -> Verdict {
     let case = Case::new(plan, evidence);
     if let Some(reason) = assumptions::untested(&case) {
-        return untested(plan, &reason);
+        return untested(plan, &reason, topology);
     }
     let mut assumptions = assumptions::all(&case);
-    let (findings, excused) = findings(&case);
+    let (mut findings, mut excused) = findings(&case);
+    let told = outcome(plan, &assumptions, &findings).0 != Outcome::Inconclusive;
+    let topology = if told && assumptions.iter().all(|assumption| assumption.holds) {
+        findings.extend(compared(&case, &topology, &mut excused));
+        topology
+    } else {
+        topology.left_out("the run does not say enough")
+    };
     let (outcome, because) = outcome(plan, &assumptions, &findings);
     assumptions.push(assumptions::machine_kept_up(&case, &excused));
     Verdict {
@@ -23,23 +32,28 @@ pub fn judge(plan: &Plan, evidence: &Evidence) -> Verdict {
         because,
         assumptions,
         findings,
+        topology,
         failovers: failovers::reports(&case),
         loads: summary::loads(&case),
         settings: summary::settings(plan, evidence),
     }
 }
 
-/// Why a topology that went another way than recorded is not blamed on the servers: the machine stood still for so long that
-/// they may have taken each other for dead. None if it is theirs.
-pub fn excuse_of_topology(plan: &Plan, evidence: &Evidence) -> Option<String> {
-    let case = Case::new(plan, evidence);
-    case.machine.stalled(case.windows.whole, plan.node_timeout_ms())
+/// The finding on the topology. One that went another way than recorded is not blamed on the servers if the machine stood
+/// still for so long that they may have taken each other for dead.
+fn compared(case: &Case<'_>, topology: &TopologyComparison, excused: &mut Vec<String>) -> Option<Finding> {
+    let found = topology.finding()?;
+    let stalled = || case.machine.stalled(case.windows.whole, case.plan.node_timeout_ms());
+    let Some(why) = topology.is_news().then(stalled).flatten() else { return Some(found) };
+    excused.push(found.check.clone());
+    Some(Finding { status: Status::Inconclusive, note: format!("not blamed on the servers: {why}"), ..found })
 }
 
 /// The verdict on a run without a cluster. Every check and every other assumption would only say so again, and bury the
 /// reason.
-fn untested(plan: &Plan, reason: &str) -> Verdict {
-    only(&plan.name, format!("Nothing was tested: {reason}"), assumptions::never_formed())
+fn untested(plan: &Plan, reason: &str, topology: TopologyComparison) -> Verdict {
+    let topology = topology.left_out("there was no cluster");
+    only(&plan.name, format!("Nothing was tested: {reason}"), assumptions::never_formed(), topology)
 }
 
 /// The verdict on evidence that is not what the run left: nobody can stand by a figure of it, so there is none.
@@ -50,17 +64,19 @@ pub fn distrust(scenario: &str, differences: &[String]) -> Verdict {
     };
     let first = differences.first().map_or("nobody knows how", String::as_str);
     let broken = assumptions::assume("the evidence is what the run left", false, differences.join("; "));
-    only(scenario, format!("The evidence is not what the run left: {first}{others}."), broken)
+    let topology = TopologyComparison::none(TopologyState::NotCompared, "nobody knows how it went");
+    only(scenario, format!("The evidence is not what the run left: {first}{others}."), broken, topology)
 }
 
 /// A reason that stands alone.
-fn only(scenario: &str, because: String, broken: Assumption) -> Verdict {
+fn only(scenario: &str, because: String, broken: Assumption, topology: TopologyComparison) -> Verdict {
     Verdict {
         scenario: scenario.to_owned(),
         outcome: Outcome::Inconclusive,
         because,
         assumptions: vec![broken],
         findings: Vec::new(),
+        topology,
         failovers: Vec::new(),
         loads: Vec::new(),
         settings: Vec::new(),
@@ -137,5 +153,7 @@ fn in_words(finding: &Finding, others: usize) -> String {
     // A server's log stands with its check.
     let note = finding.note.lines().next().map(|note| format!(" ({note})")).unwrap_or_default();
     let others = if others == 0 { String::new() } else { format!(", and {others} more") };
-    format!("{}, measured {}{note}{others}", finding.check, finding.measured)
+    // Words are no measure.
+    let measured = if finding.limit == AS_RECORDED { ": " } else { ", measured " };
+    format!("{}{measured}{}{note}{others}", finding.check, finding.measured)
 }

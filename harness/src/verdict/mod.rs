@@ -12,10 +12,14 @@ mod sound;
 mod summary;
 #[cfg(test)]
 mod tests;
+mod topology;
+#[cfg(test)]
+mod topology_tests;
 mod types;
 
 pub use crate::check::{Finding, Outcome, Status};
-pub use judge::{distrust, excuse_of_topology, judge};
+pub use judge::{distrust, judge};
 pub use latency_log::latency_log;
 pub use sound::{Unsound, sound};
+pub use topology::{TopologyComparison, TopologyState};
 pub use types::{Assumption, FailoverReport, LatencySummary, LoadSummary, Phase, PhaseTime, Verdict};

@@ -61,7 +61,7 @@ fn with_inside(lost: u32) -> Story {
 }
 
 fn verdict(story: &Story) -> Verdict {
-    judge(&story.plan, &story.evidence)
+    judge(&story.plan, &story.evidence, TopologyComparison::none(TopologyState::NotKept, "snapshot: false"))
 }
 
 fn finding<'v>(verdict: &'v Verdict, about: &str) -> &'v crate::check::Finding {

@@ -48,7 +48,7 @@ fn good_until_the_end() -> Story {
 }
 
 fn verdict(story: &Story) -> Verdict {
-    judge(&story.plan, &story.evidence)
+    judge(&story.plan, &story.evidence, TopologyComparison::none(TopologyState::NotKept, "snapshot: false"))
 }
 
 #[test]
@@ -62,7 +62,7 @@ fn a_pass_is_earned() {
     );
     let lines: Vec<_> = verdict.findings.iter().map(|finding| finding.line).collect();
     assert_eq!(lines, [None, None, Some(40), Some(40), Some(40)]);
-    assert_eq!(verdict, super::judge(&good().plan, &good().evidence));
+    assert_eq!(verdict, super::tests::verdict(&good()));
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::topology::TopologyComparison;
 use crate::check::{Finding, Outcome};
 use crate::evidence::LoadTotals;
 use crate::vocab::{Instant, NodeName};
@@ -19,14 +20,25 @@ pub struct Verdict {
     pub because: String,
     /// What must be true for the rest to mean anything.
     pub assumptions: Vec<Assumption>,
-    /// The checks that every run has (no server crashed, every `Until` was met) and the scenario's SLOs, in this order.
+    /// The checks that every run has (no server crashed, every `Until` was met), the scenario's SLOs and the topology's
+    /// comparison, in this order.
     pub findings: Vec<Finding>,
+    /// How the topology went, beside how it was recorded to go.
+    pub topology: TopologyComparison,
     /// Every failover, phase by phase.
     pub failovers: Vec<FailoverReport>,
     /// What each load did.
     pub loads: Vec<LoadSummary>,
     /// The settings that bound the result, such as `cluster-node-timeout 1000` and `cluster-require-full-coverage yes`.
     pub settings: Vec<String>,
+}
+
+impl Verdict {
+    /// What the topology's comparison counts for; none if it was not made.
+    pub fn topology_finding(&self) -> Option<&Finding> {
+        let check = self.topology.check();
+        self.findings.iter().find(|finding| finding.check == check)
+    }
 }
 
 /// Something that must be true for a verdict to mean anything.

@@ -35,7 +35,8 @@ impl Story {
     pub(crate) fn new() -> Self {
         let plan = plan();
         let members = plan.nodes.iter().map(|node| (node.name.clone(), member(node))).collect();
-        let evidence = Evidence { info: info(&plan), events: vec![], topology: vec![], history: vec![] };
+        let evidence =
+            Evidence { info: info(&plan), snapshot: None, events: vec![], topology: vec![], history: vec![] };
         Self { plan, evidence, members, epoch: 3, count: 0 }
     }
 

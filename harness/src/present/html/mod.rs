@@ -20,6 +20,7 @@ pub fn report_html(plan: &Plan, evidence: &Evidence, verdict: &Verdict) -> Strin
     let sections = html! {
         (headline(verdict, &plan.about))
         (findings(verdict))
+        (difference(verdict))
         (run_over_time(evidence))
         @for failover in &verdict.failovers { (failover_section(failover)) }
         @for load in &verdict.loads { (load_section(load)) }
@@ -89,7 +90,30 @@ fn findings(verdict: &Verdict) -> Markup {
                             td.dim { code { (place(&verdict.scenario, finding)) } }
                         }
                     }
+                    @if verdict.topology_finding().is_none() {
+                        tr.dim {
+                            td { "-" }
+                            td { (verdict.topology.check()) div { (verdict.topology.note) } }
+                            td {} td.n { (verdict.topology.state) } td {} td {}
+                        }
+                    }
                 }
+            }
+        }
+    }
+}
+
+fn difference(verdict: &Verdict) -> Markup {
+    let class = |line: &str| match line.chars().next() {
+        Some('-') => "fail",
+        Some('+') => "pass",
+        _ => "dim",
+    };
+    html! {
+        @if !verdict.topology.diff.is_empty() {
+            section {
+                h2 { "The " (verdict.topology.check()) " (- recorded, + this run)" }
+                pre { @for line in verdict.topology.diff.lines() { span class=(class(line)) { (line) } "\n" } }
             }
         }
     }
@@ -273,6 +297,16 @@ mod tests {
         if let Some(path) = std::env::var_os("REPORT_SAMPLE") {
             std::fs::write(path, page).unwrap();
         }
+    }
+
+    #[test]
+    fn the_report_shows_how_the_topology_went() {
+        let (plan, evidence) = sample::master_kill();
+        let page = report_html(&plan, &evidence, &sample::verdict());
+        assert!(page.contains("not kept") && !page.contains("<pre>"), "{page}");
+        let page = report_html(&plan, &evidence, &sample::differs());
+        let diff = "<span class=\"fail\">- b</span>\n<span class=\"pass\">+ c</span>\n";
+        assert!(page.contains("topology as in snapshots/failover__master_kill.snap") && page.contains(diff), "{page}");
     }
 
     #[test]

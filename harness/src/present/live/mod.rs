@@ -12,7 +12,7 @@ use anstyle::Style;
 
 use self::load::LoadLines;
 use self::log::LogLines;
-use super::paint::{BAD, BOLD, DIM, DOUBT, GOOD, NEWS, PLAIN, Paint};
+use super::paint::{BAD, BOLD, DIM, DOUBT, GOOD, Look, NEWS, PLAIN, wrap};
 use super::words::{count, error_in_words, list, millis};
 use crate::evidence::{Event, ExitCause, FaultKind, LinkChange, MachineSample, NetworkChange, Waits, What};
 use crate::plan::Plan;
@@ -20,6 +20,9 @@ use crate::vocab::{Instant, NodeName};
 
 /// A machine that took less than this in a tenth of a second is no news.
 const TOOK_MS_SHOWN: f64 = 20.0;
+
+/// Text is no narrower than this, or it would be a word a line.
+const LEAST_TEXT: usize = 20;
 
 /// When the loads' regular reports are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +36,7 @@ pub enum ProgressLines {
 /// Turns events into lines, one event at a time.
 #[derive(Debug)]
 pub struct LiveView {
-    paint: Paint,
+    look: Look,
     who_width: usize,
     nodes: usize,
     steps: usize,
@@ -64,11 +67,11 @@ impl Line {
 
 impl LiveView {
     /// A view of a run of `plan`.
-    pub fn new(plan: &Plan, progress: ProgressLines, colour: bool) -> Self {
+    pub fn new(plan: &Plan, progress: ProgressLines, look: Look) -> Self {
         let nodes = plan.nodes.iter().map(|node| node.name.as_str().len());
         let loads = plan.loads.iter().map(|load| load.name.len());
         Self {
-            paint: Paint { colour },
+            look,
             who_width: nodes
                 .chain(loads)
                 .chain([step_name(plan.steps.len(), plan.steps.len()).len()])
@@ -90,16 +93,28 @@ impl LiveView {
     pub fn show(&mut self, event: &Event) -> String {
         let mut lines = self.load.before(event);
         lines.extend(self.lines(event));
-        lines.iter().map(|line| self.lay_out(line) + "\n").collect()
+        lines.iter().map(|line| self.lay_out(line)).collect()
     }
 
+    /// The columns, and the text beside them in as many lines as it takes.
     fn lay_out(&self, line: &Line) -> String {
         let seconds = format!("{:>7.3} s", line.at.0 as f64 / 1e9);
         let since = self.last_fault.filter(|fault| line.at >= *fault);
         let since = since.map_or(String::new(), |fault| format!("+{:.3} s", line.at.millis_since(fault) / 1e3));
-        let columns = self.paint.style(DIM, format!("{seconds}  {since:>9}"));
+        let columns = format!("{seconds}  {since:>9}");
         let width = self.who_width;
-        format!("{columns}  {:<width$}  {}", line.who, self.paint.style(line.style, &line.text)).trim_end().to_owned()
+        let indent = columns.len() + 2 + width + 2;
+        let room = self.look.width.saturating_sub(indent).max(LEAST_TEXT);
+        // What fits keeps its own columns.
+        let fits = line.text.chars().count() <= room;
+        let parts = if fits { vec![line.text.clone()] } else { wrap(&line.text, room) };
+        let lines = parts.into_iter().enumerate().map(|(index, part)| {
+            let part = self.look.style(line.style, part);
+            let lead = format!("{}  {:<width$}  ", self.look.style(DIM, &columns), line.who);
+            let text = if index == 0 { lead + &part } else { format!("{:indent$}{part}", "") };
+            text.trim_end().to_owned() + "\n"
+        });
+        lines.collect()
     }
 
     fn lines(&mut self, event: &Event) -> Vec<Line> {

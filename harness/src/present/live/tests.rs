@@ -3,7 +3,11 @@ use super::*;
 use crate::evidence::{ErrorKind, Evidence};
 
 fn shown(plan: &Plan, evidence: &Evidence, progress: ProgressLines, colour: bool) -> String {
-    let mut view = LiveView::new(plan, progress, colour);
+    shown_on(plan, evidence, progress, Look::new(colour, 110))
+}
+
+fn shown_on(plan: &Plan, evidence: &Evidence, progress: ProgressLines, look: Look) -> String {
+    let mut view = LiveView::new(plan, progress, look);
     evidence.events.iter().map(|event| view.show(event)).collect()
 }
 
@@ -18,6 +22,16 @@ fn a_run_of_twelve_seconds_is_a_screenful() {
         assert_eq!(text.matches(once).count(), 1, "{once}:\n{text}");
     }
     assert!(text.contains("slow: 897 more within a second, up to"), "{text}");
+}
+
+#[test]
+fn lines_fit_the_terminal() {
+    let (plan, evidence) = master_kill();
+    let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    let wide = shown(&plan, &evidence, ProgressLines::EverySecond, false);
+    let narrow = shown_on(&plan, &evidence, ProgressLines::EverySecond, Look::new(false, 60));
+    assert!(narrow.lines().all(|line| line.chars().count() <= 60), "{narrow}");
+    assert_eq!(words(&narrow), words(&wide));
 }
 
 #[test]
@@ -93,6 +107,6 @@ fn a_partition_is_told_in_words() {
             (change.proof, change.doubt) = (None, Some("a probe passed on A -> B".to_owned()));
         }
     }
-    let text = shown(&plan, &evidence, ProgressLines::Trouble, false);
+    let text = shown_on(&plan, &evidence, ProgressLines::Trouble, Look::new(false, 200));
     assert_eq!(text.matches("NO PROOF that it happened: a probe passed on A -> B").count(), 2, "{text}");
 }

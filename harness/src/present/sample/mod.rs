@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 pub(super) use self::master_kill::master_kill;
-pub(super) use self::verdict::verdict;
+pub(super) use self::verdict::{differs, verdict};
 use ron::extensions::Extensions;
 
 use crate::evidence::{
@@ -259,6 +259,6 @@ impl Story {
             processors: 2,
             servers: servers.collect(),
         };
-        (self.plan, Evidence { info, events: self.events, topology: self.topology, history: Vec::new() })
+        (self.plan, Evidence { info, snapshot: None, events: self.events, topology: self.topology, history: vec![] })
     }
 }

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use super::name;
 use crate::evidence::{ErrorKind, LoadTotals};
 use crate::verdict::Outcome::{Fail, Pass};
-use crate::verdict::{Assumption, FailoverReport, Finding, LatencySummary, LoadSummary, Phase, PhaseTime, Verdict};
+use crate::verdict::{
+    Assumption, FailoverReport, Finding, LatencySummary, LoadSummary, Phase, PhaseTime, TopologyComparison,
+    TopologyState, Verdict,
+};
 use crate::vocab::Instant;
 
 /// The verdict on [`master_kill`], with something broken of every kind.
@@ -16,10 +19,35 @@ pub(in crate::present) fn verdict() -> Verdict {
         because: "p99 fault <= 10ms was not met: 1,488 ms".to_owned(),
         assumptions: assumptions(),
         findings: findings(),
+        topology: TopologyComparison::none(TopologyState::NotKept, "the scenario says snapshot: false"),
         failovers: vec![failover()],
         loads: vec![load()],
         settings: vec!["cluster-node-timeout 1000".to_owned(), "cluster-require-full-coverage yes".to_owned()],
     }
+}
+
+/// The same, with a topology that is not as recorded.
+pub(in crate::present) fn differs() -> Verdict {
+    let topology = TopologyComparison {
+        state: TopologyState::Differs,
+        snapshot: Some("snapshots/failover__master_kill.snap".to_owned()),
+        line: Some(12),
+        states: 4,
+        diff: "  a\n- b\n+ c\n".to_owned(),
+        note: "review it: `cargo insta review`".to_owned(),
+    };
+    let mut verdict = verdict();
+    let found = Finding {
+        check: topology.check(),
+        status: Fail,
+        limit: "as recorded".to_owned(),
+        measured: topology.state.to_string(),
+        samples: topology.states,
+        line: None,
+        note: topology.note.clone(),
+    };
+    verdict.findings.push(found);
+    Verdict { topology, ..verdict }
 }
 
 fn assumptions() -> Vec<Assumption> {

@@ -10,30 +10,10 @@ use insta::internals::TextSnapshotContents;
 use insta::{Snapshot, TextSnapshotKind};
 
 use super::diff::line_diff;
-
-/// What became of a comparison.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SnapshotStatus {
-    /// The recorded snapshot says the same.
-    Unchanged,
-    /// The recorded snapshot says something else.
-    Changed {
-        /// Both texts, line by line: `-` recorded, `+` of this run.
-        diff: String,
-        /// The file that waits for `cargo insta review`; none where nothing may be written.
-        pending: Option<PathBuf>,
-    },
-    /// No snapshot was recorded yet.
-    New {
-        /// The file that waits for `cargo insta review`; none where nothing may be written.
-        pending: Option<PathBuf>,
-    },
-    /// The snapshot was recorded as the user asked.
-    Recorded {
-        /// The file.
-        path: PathBuf,
-    },
-}
+use super::topology_snapshot;
+use crate::evidence::{Evidence, News, RecordedSnapshot};
+use crate::plan::Plan;
+use crate::verdict::{Outcome, TopologyComparison, TopologyState, Verdict};
 
 /// What to do with a snapshot that differs: the meanings of `INSTA_UPDATE`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,55 +82,106 @@ fn is_ci() -> bool {
     }
 }
 
-/// Compares `text` with `<snapshots>/<family>__<name>.snap`, where `name` is `family/name`.
-///
-/// `source` is the scenario's path, for reviewers. A snapshot that agrees removes a pending one that no longer does.
-pub fn compare_snapshot(
-    snapshots: &Path,
-    name: &str,
-    source: &str,
-    text: &str,
-    policy: UpdatePolicy,
-) -> Result<SnapshotStatus, SnapshotError> {
-    let path = snapshots.join(format!("{}.snap", name.replace(['/', '\\'], "__")));
-    let pending = path.with_extension("snap.new");
-    let new = TextSnapshotContents::new(text.to_owned(), TextSnapshotKind::File);
-    let recorded = read(&path)?;
-    if recorded.as_ref().is_some_and(|recorded| recorded.matches_latest(&new)) {
-        // A leftover that cannot be removed only shows up once more in the next review.
-        let _ = fs::remove_file(&pending);
-        return Ok(SnapshotStatus::Unchanged);
-    }
-    let record = policy == UpdatePolicy::Always || (policy == UpdatePolicy::Unseen && recorded.is_none());
-    if record {
-        write(&path, source, &new)?;
-        let _ = fs::remove_file(&pending);
-        return Ok(SnapshotStatus::Recorded { path });
-    }
-    let pending = if policy == UpdatePolicy::No { None } else { Some(pending) };
-    if let Some(pending) = &pending {
-        write(pending, source, &new)?;
-    }
-    Ok(match recorded {
-        Some(recorded) => SnapshotStatus::Changed { diff: line_diff(&recorded.to_string(), &new.to_string()), pending },
-        None => SnapshotStatus::New { pending },
-    })
+/// What the run is to be compared with: the snapshot in the file at `path`, which people know as `shown`.
+pub fn recorded_snapshot(path: &Path, shown: &Path, policy: UpdatePolicy) -> Result<RecordedSnapshot, SnapshotError> {
+    let (text, first_line) = read(path)?.unzip();
+    let news = match policy {
+        UpdatePolicy::No => News::Dropped,
+        UpdatePolicy::Unseen if text.is_none() => News::Recorded,
+        UpdatePolicy::New | UpdatePolicy::Unseen => News::Reviewed,
+        UpdatePolicy::Always => News::Recorded,
+    };
+    Ok(RecordedSnapshot { file: shown.display().to_string(), text, first_line: first_line.unwrap_or(1), news })
 }
 
-fn read(path: &Path) -> Result<Option<TextSnapshotContents>, SnapshotError> {
+/// Compares how the topology went with what was recorded when the run began.
+pub fn compare_topology(plan: &Plan, evidence: &Evidence) -> TopologyComparison {
+    match &evidence.snapshot {
+        _ if !plan.snapshot => TopologyComparison::none(TopologyState::NotKept, "the scenario says snapshot: false"),
+        Some(recorded) => compare(recorded, &topology_snapshot(plan, evidence)),
+        None => TopologyComparison::none(
+            TopologyState::NotCompared,
+            "the run directory does not say what was recorded: it has no snapshot.json",
+        ),
+    }
+}
+
+fn compare(recorded: &RecordedSnapshot, text: &str) -> TopologyComparison {
+    let contents = |text: &str| TextSnapshotContents::new(text.to_owned(), TextSnapshotKind::File);
+    let (old, new) = (recorded.text.as_deref().map(contents), contents(text));
+    let state = match (&old, recorded.news) {
+        (Some(old), _) if old.matches_latest(&new) => TopologyState::AsRecorded,
+        (_, News::Recorded) => TopologyState::Recorded,
+        (Some(_), _) => TopologyState::Differs,
+        (None, _) => TopologyState::NotRecorded,
+    };
+    let diff = old.filter(|_| state == TopologyState::Differs).map(|old| line_diff(&old.to_string(), &new.to_string()));
+    let diff = diff.unwrap_or_default();
+    let file = &recorded.file;
+    let note = match (state, recorded.news) {
+        (TopologyState::Differs | TopologyState::NotRecorded, News::Dropped) => {
+            "nothing was written: run it with INSTA_UPDATE=new, outside of CI, and review".to_owned()
+        }
+        (TopologyState::Differs | TopologyState::NotRecorded, _) => {
+            format!("review it: `cargo insta review`, or rename {file}.new to accept it, or run it with --record")
+        }
+        _ => String::new(),
+    };
+    let common = diff.lines().take_while(|line| line.starts_with(' ') || line.is_empty()).count();
+    let last = recorded.text.as_deref().map_or(0, |text| text.trim_end().lines().count().saturating_sub(1));
+    TopologyComparison {
+        state,
+        snapshot: Some(file.clone()),
+        line: (state == TopologyState::Differs).then_some(recorded.first_line + common.min(last)),
+        states: text.split("\n\n").count().saturating_sub(1) as u64,
+        diff,
+        note,
+    }
+}
+
+/// Does with the topology of a judged run what the user wants done with news: see [`News`].
+///
+/// `source` is the scenario's path, for reviewers. A topology as recorded removes a pending one that no longer is.
+pub fn update_snapshot(
+    path: &Path,
+    source: &str,
+    plan: &Plan,
+    evidence: &Evidence,
+    verdict: &Verdict,
+) -> Result<(), SnapshotError> {
+    let pending = path.with_extension("snap.new");
+    let counts = verdict.topology_finding().is_some_and(|finding| finding.status != Outcome::Inconclusive);
+    let (Some(recorded), true) = (&evidence.snapshot, counts) else { return Ok(()) };
+    let text = || topology_snapshot(plan, evidence);
+    match (verdict.topology.state, recorded.news) {
+        (TopologyState::Differs | TopologyState::NotRecorded, News::Reviewed) => write(&pending, source, &text())?,
+        (TopologyState::Recorded, _) => write(path, source, &text())?,
+        _ => {}
+    }
+    if matches!(verdict.topology.state, TopologyState::AsRecorded | TopologyState::Recorded) {
+        // A leftover that cannot be removed only shows up once more in the next review.
+        let _ = fs::remove_file(&pending);
+    }
+    Ok(())
+}
+
+/// The text of a snapshot, and the line of the file on which it begins.
+fn read(path: &Path) -> Result<Option<(String, usize)>, SnapshotError> {
     if !path.exists() {
         return Ok(None);
     }
     let unreadable = |reason: String| SnapshotError::Read { path: path.to_owned(), reason };
     let snapshot = Snapshot::from_file(path).map_err(|error| unreadable(error.to_string()))?;
-    match snapshot.as_text() {
-        Some(text) => Ok(Some(text.clone())),
-        None => Err(unreadable("it holds no text".to_owned())),
-    }
+    let text = snapshot.as_text().ok_or_else(|| unreadable("it holds no text".to_owned()))?.to_string();
+    let file = fs::read_to_string(path).map_err(|error| unreadable(error.to_string()))?;
+    let lines = |text: &str| text.trim_end().lines().count();
+    let first_line = lines(&file).saturating_sub(lines(&text)) + 1;
+    Ok(Some((text, first_line)))
 }
 
 /// insta's file format: a header in YAML between lines of `---`, then the text.
-fn write(path: &Path, source: &str, text: &TextSnapshotContents) -> Result<(), SnapshotError> {
+fn write(path: &Path, source: &str, text: &str) -> Result<(), SnapshotError> {
+    let text = TextSnapshotContents::new(text.to_owned(), TextSnapshotKind::File);
     let file = format!("---\nsource: {}\nexpression: topology\n---\n{text}\n", yaml(source));
     let parent = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(parent)
@@ -173,47 +204,83 @@ fn yaml(path: &str) -> String {
 mod tests {
     use rstest::rstest;
 
+    use super::super::super::sample::{self, master_kill};
     use super::*;
+    use crate::verdict::Finding;
 
-    fn compare(dir: &Path, text: &str, policy: UpdatePolicy) -> SnapshotStatus {
-        compare_snapshot(dir, "failover/master_kill", "scenarios/failover/master_kill.ron", text, policy).unwrap()
+    /// Records `old`, if anything; then compares `new` with it.
+    fn compared(old: Option<&str>, new: &str, policy: UpdatePolicy) -> TopologyComparison {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a__b.snap");
+        if let Some(old) = old {
+            write(&path, "scenarios/a/b.ron", old).unwrap();
+        }
+        compare(&recorded_snapshot(&path, Path::new("snapshots/a__b.snap"), policy).unwrap(), new)
+    }
+
+    #[rstest]
+    #[case::same(Some("a\nb\n"), UpdatePolicy::New, TopologyState::AsRecorded, "")]
+    #[case::differs(Some("a\nc\n"), UpdatePolicy::New, TopologyState::Differs, "rename snapshots/a__b.snap.new")]
+    #[case::differs_in_ci(Some("a\nc\n"), UpdatePolicy::No, TopologyState::Differs, "nothing was written")]
+    #[case::new(None, UpdatePolicy::New, TopologyState::NotRecorded, "cargo insta review")]
+    #[case::new_in_ci(None, UpdatePolicy::No, TopologyState::NotRecorded, "nothing was written")]
+    #[case::unseen(None, UpdatePolicy::Unseen, TopologyState::Recorded, "")]
+    #[case::seen(Some("a\nc\n"), UpdatePolicy::Unseen, TopologyState::Differs, "cargo insta review")]
+    #[case::always(Some("a\nc\n"), UpdatePolicy::Always, TopologyState::Recorded, "")]
+    fn a_topology_is_compared(
+        #[case] old: Option<&str>,
+        #[case] policy: UpdatePolicy,
+        #[case] state: TopologyState,
+        #[case] note: &str,
+    ) {
+        let compared = compared(old, "a\nb\n", policy);
+        assert_eq!(compared.state, state);
+        assert!(compared.note.contains(note) && compared.note.is_empty() == note.is_empty(), "{}", compared.note);
+        assert_eq!(compared.diff.is_empty(), state != TopologyState::Differs);
     }
 
     #[test]
-    fn a_snapshot_is_recorded_compared_and_changed() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("failover__master_kill.snap");
-        let pending = dir.path().join("failover__master_kill.snap.new");
-        assert_eq!(compare(dir.path(), "a\nb\n", UpdatePolicy::No), SnapshotStatus::New { pending: None });
-        assert_eq!(
-            compare(dir.path(), "a\nb\n", UpdatePolicy::New),
-            SnapshotStatus::New { pending: Some(pending.clone()) }
-        );
-        assert!(!path.exists());
-        assert_eq!(
-            compare(dir.path(), "a\nb\n", UpdatePolicy::Always),
-            SnapshotStatus::Recorded { path: path.clone() }
-        );
-        assert!(!pending.exists());
-        assert_eq!(compare(dir.path(), "a\nb\n", UpdatePolicy::New), SnapshotStatus::Unchanged);
-        let changed = compare(dir.path(), "a\nc\n", UpdatePolicy::New);
-        let diff = "  a\n- b\n+ c\n".to_owned();
-        assert_eq!(changed, SnapshotStatus::Changed { diff, pending: Some(pending.clone()) });
-        assert!(pending.exists());
-        assert_eq!(compare(dir.path(), "a\nb\n", UpdatePolicy::New), SnapshotStatus::Unchanged);
-        assert!(!pending.exists());
+    fn the_first_difference_has_its_line_in_the_file() {
+        let compared = compared(Some("x/y\nabout\n\nformed\n  A\n"), "x/y\nabout\n\nformed\n  B\n", UpdatePolicy::No);
+        assert_eq!(compared.diff, "  x/y\n  about\n\n  formed\n-   A\n+   B\n");
+        // Four lines of header, then the fifth of the text.
+        assert_eq!((compared.line, compared.states), (Some(9), 1));
     }
 
     #[test]
     fn insta_reads_what_is_written() {
         let dir = tempfile::tempdir().unwrap();
-        let SnapshotStatus::Recorded { path } = compare(dir.path(), "x\n  y\n\n", UpdatePolicy::Unseen) else {
-            panic!("not recorded")
-        };
+        let path = dir.path().join("snapshots/a__b.snap");
+        write(&path, "scenarios/failover/master_kill.ron", "x\n  y\n\n").unwrap();
         let snapshot = Snapshot::from_file(&path).unwrap();
         assert_eq!(snapshot.metadata().source(), Some("scenarios/failover/master_kill.ron"));
         assert_eq!(snapshot.metadata().expression(), Some("topology"));
         assert_eq!(snapshot.as_text().unwrap().to_string(), "x\n  y");
+    }
+
+    /// What a run leaves beside the scenario: recorded, pending, or nothing.
+    #[test]
+    fn files_are_written_as_the_user_asked_and_only_after_a_verdict() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, pending) = (dir.path().join("a__b.snap"), dir.path().join("a__b.snap.new"));
+        let (plan, mut evidence) = master_kill();
+        let mut run = |policy, status| {
+            let recorded = recorded_snapshot(&path, Path::new("a__b.snap"), policy).unwrap();
+            evidence.snapshot = Some(recorded);
+            let mut verdict = sample::verdict();
+            verdict.topology = compare_topology(&plan, &evidence);
+            let check = verdict.topology.check();
+            verdict.findings.push(Finding { check, status, ..verdict.findings[0].clone() });
+            update_snapshot(&path, "s.ron", &plan, &evidence, &verdict).unwrap();
+            (verdict.topology.state, path.exists(), pending.exists())
+        };
+        assert_eq!(run(UpdatePolicy::No, Outcome::Fail), (TopologyState::NotRecorded, false, false));
+        assert_eq!(run(UpdatePolicy::New, Outcome::Inconclusive), (TopologyState::NotRecorded, false, false));
+        assert_eq!(run(UpdatePolicy::New, Outcome::Fail), (TopologyState::NotRecorded, false, true));
+        assert_eq!(run(UpdatePolicy::Always, Outcome::Inconclusive), (TopologyState::Recorded, false, true));
+        assert_eq!(run(UpdatePolicy::Always, Outcome::Pass), (TopologyState::Recorded, true, false));
+        write(&pending, "s.ron", "a leftover").unwrap();
+        assert_eq!(run(UpdatePolicy::New, Outcome::Pass), (TopologyState::AsRecorded, true, false));
     }
 
     #[rstest]
@@ -243,6 +310,7 @@ mod tests {
     fn rubbish_is_an_error_not_a_difference() {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("a__b.snap"), "---\nsource: [\n---\n").unwrap();
-        assert!(compare_snapshot(dir.path(), "a/b", "s", "x", UpdatePolicy::New).is_err());
+        let path = dir.path().join("a__b.snap");
+        assert!(recorded_snapshot(&path, Path::new("a__b.snap"), UpdatePolicy::New).is_err());
     }
 }

@@ -10,7 +10,7 @@ mod replay;
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-pub use compare::{SnapshotError, SnapshotStatus, UpdatePolicy, compare_snapshot};
+pub use compare::{SnapshotError, UpdatePolicy, compare_topology, recorded_snapshot, update_snapshot};
 
 use self::naming::{Naming, Winners, names_any};
 use self::replay::{Segment, segments};

@@ -1,0 +1,108 @@
+//! What the topology's comparison makes of a verdict.
+
+use rstest::rstest;
+
+use super::*;
+use crate::check::testing::{LOAD_STARTS, Story, ms};
+use crate::check::{LostWrites, Slo};
+use crate::evidence::{MachineSample, What};
+use crate::scenario::{Condition, Step};
+
+/// Nothing is broken, and every claim is met.
+fn calm() -> Story {
+    let mut story = Story::formed();
+    story.step(Step::Until { condition: Condition::Healthy, within: ms(5_000) });
+    story.slo(Slo::LostWrites(LostWrites { max: 0, min: 0 }));
+    story.run(LOAD_STARTS, 3_000);
+    story.event(1_100, What::StepEnded { step: 0 });
+    story
+}
+
+fn comparison(state: TopologyState) -> TopologyComparison {
+    TopologyComparison {
+        state,
+        snapshot: Some("snapshots/a__b.snap".to_owned()),
+        line: Some(7),
+        states: 3,
+        diff: "- a\n+ b\n".to_owned(),
+        note: "review it".to_owned(),
+    }
+}
+
+fn verdict(mut story: Story, state: TopologyState) -> Verdict {
+    story.end(9_000);
+    judge(&story.plan, &story.evidence, comparison(state))
+}
+
+#[rstest]
+#[case::as_recorded(TopologyState::AsRecorded, Outcome::Pass, "Every assumption held and all 4 checks were met.")]
+#[case::recorded(TopologyState::Recorded, Outcome::Pass, "Every assumption held and all 4 checks were met.")]
+#[case::differs(
+    TopologyState::Differs,
+    Outcome::Fail,
+    "Not met: topology as in snapshots/a__b.snap: differs (review it)."
+)]
+#[case::not_recorded(
+    TopologyState::NotRecorded,
+    Outcome::Fail,
+    "Not met: topology as in snapshots/a__b.snap: not recorded yet (review it)."
+)]
+#[case::not_compared(
+    TopologyState::NotCompared,
+    Outcome::Inconclusive,
+    "Cannot tell: topology as in snapshots/a__b.snap: not compared (review it)."
+)]
+fn it_is_a_check_like_any_other(#[case] state: TopologyState, #[case] outcome: Outcome, #[case] because: &str) {
+    let verdict = verdict(calm(), state);
+    assert_eq!((verdict.outcome, verdict.because.as_str()), (outcome, because), "{verdict:#?}");
+    let found = verdict.topology_finding().unwrap();
+    assert_eq!((found.status, found.samples), (outcome, 3));
+    assert_eq!(verdict.findings.last(), Some(found));
+    assert_eq!(verdict.topology, comparison(state));
+}
+
+#[test]
+fn where_none_is_kept_none_counts() {
+    let verdict = verdict(calm(), TopologyState::NotKept);
+    assert_eq!(verdict.because, "Every assumption held and all 3 checks were met.");
+    assert_eq!((verdict.topology.state, verdict.topology_finding()), (TopologyState::NotKept, None));
+}
+
+/// A run that can tell nothing else tells nothing of the topology.
+#[rstest]
+#[case::interrupted(|story: &mut Story| story.event(3_000, What::Interrupted))]
+#[case::unclaimed(|story: &mut Story| (story.plan.slos, story.plan.steps) = (vec![], vec![]))]
+fn an_inconclusive_run_is_not_compared(#[case] breaks: impl Fn(&mut Story)) {
+    let mut story = calm();
+    breaks(&mut story);
+    let verdict = verdict(story, TopologyState::Differs);
+    assert_eq!(verdict.outcome, Outcome::Inconclusive, "{verdict:#?}");
+    assert_eq!((verdict.topology.state, verdict.topology_finding()), (TopologyState::NotCompared, None));
+    assert_eq!(
+        (verdict.topology.diff.as_str(), verdict.topology.snapshot.as_deref()),
+        ("", Some("snapshots/a__b.snap"))
+    );
+}
+
+/// The machine stood still for half a node timeout: servers may have taken each other for dead.
+#[rstest]
+#[case(TopologyState::Differs, Outcome::Inconclusive)]
+#[case(TopologyState::NotRecorded, Outcome::Inconclusive)]
+#[case(TopologyState::Recorded, Outcome::Inconclusive)]
+#[case(TopologyState::AsRecorded, Outcome::Pass)]
+fn a_machine_that_stood_still_excuses_what_is_new(#[case] state: TopologyState, #[case] outcome: Outcome) {
+    let mut story = calm();
+    let late = |end| if end == 2_500 { 600_000_000 } else { 0 };
+    story.machine(3_000, |end| MachineSample { timer_late_nanos: late(end), ..MachineSample::default() });
+    let verdict = verdict(story, state);
+    assert_eq!(verdict.outcome, outcome, "{verdict:#?}");
+    assert_eq!(verdict.topology_finding().map(|found| found.status), Some(outcome));
+    assert_eq!(verdict.because.contains("not blamed on the servers"), outcome == Outcome::Inconclusive);
+}
+
+#[test]
+fn the_report_tells_the_state_by_its_name() {
+    let report = serde_json::to_value(verdict(calm(), TopologyState::NotRecorded)).unwrap();
+    assert_eq!(report["topology"]["state"], "not_recorded");
+    assert_eq!(report["topology"]["diff"], "- a\n+ b\n");
+}
