@@ -1,15 +1,13 @@
 //! Servers that do not do as they are told: their runs fail, and say so in their words.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
-use harness::lab::ServerBinary;
 use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
 use super::family::Family;
-use super::started::{END_BOUND, Ended, Started, TURN_BOUND};
+use super::started::{END_BOUND, Ended, Started, TURN_BOUND, server_by};
 
 pub(super) const TRIALS: &[(&str, fn())] = &[
     ("lying::a_server_that_ignores_sigterm_fails", deaf),
@@ -56,14 +54,8 @@ struct Lying {
 /// Runs these steps on this cluster. A shell decides how A's server is started, with `lie` before the true start.
 fn start(lie: &str, cluster: &str, steps: &str, deadline: &str) -> Lying {
     let files = tempfile::tempdir().expect("a directory");
-    let true_server = ServerBinary::find(None).expect("a server").path;
-    let server = files.path().join("server");
-    let text = format!(
-        "#!/bin/sh\nSERVER='{}'\ncase \"$1$PWD\" in\n--version*) ;;\n*/A)\n{lie}\n;;\nesac\nexec \"$SERVER\" \"$@\"\n",
-        true_server.display()
-    );
-    fs::write(&server, text).expect("a file");
-    fs::set_permissions(&server, fs::Permissions::from_mode(0o755)).expect("it is ours");
+    let lie = format!("case \"$1$PWD\" in\n--version*) ;;\n*/A)\n{lie}\n;;\nesac\nexec \"$SERVER\" \"$@\"");
+    let server = server_by(files.path(), &lie);
     let (before, last) = steps.rsplit_once('\n').unwrap_or(("", steps));
     let before = before.split_whitespace().collect::<Vec<_>>().join(" ");
     let text = format!(

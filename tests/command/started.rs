@@ -1,11 +1,13 @@
 //! The command, started: what it prints goes to files, so that it never waits for a reader.
 
 use std::fs::{self, File};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use harness::lab::ServerBinary;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
@@ -169,4 +171,13 @@ impl Drop for Started {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// A server's binary in a directory: a shell script, in which `$SERVER` is the true one.
+pub(super) fn server_by(directory: &Path, script: &str) -> PathBuf {
+    let server = directory.join("server");
+    let true_server = ServerBinary::find(None).expect("a server").path;
+    fs::write(&server, format!("#!/bin/sh\nSERVER='{}'\n{script}\n", true_server.display())).expect("a file");
+    fs::set_permissions(&server, fs::Permissions::from_mode(0o755)).expect("it is ours");
+    server
 }

@@ -9,7 +9,7 @@ use super::checker::Checker;
 use super::life::{Lives, fault_of, words};
 
 /// The most steps of a timeline. What is known of the cluster is followed through all of them, more than once.
-const STEPS_MAX: usize = 10_000;
+const STEPS_MAX: usize = 500_000;
 /// The fewest masters of which some are a minority.
 const MINORITY_MASTERS_MIN: u16 = 3;
 

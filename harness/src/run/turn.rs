@@ -69,6 +69,11 @@ pub struct Holder {
 }
 
 impl Holder {
+    /// Whether it is a run of this very process, whose user knows of it.
+    pub fn is_own(&self) -> bool {
+        self.process == std::process::id()
+    }
+
     fn of(scenario: &str) -> Self {
         let user = User::from_uid(geteuid()).ok().flatten();
         Self {

@@ -121,7 +121,7 @@ fn run_one(scenario: &Loaded, options: &RunOptions, settings: &Settings, cancel:
 }
 
 /// Who has the machine, for whoever waits for it.
-fn waiting(holders: &[Holder]) -> String {
+pub(super) fn waiting(holders: &[Holder]) -> String {
     let who: Vec<_> = holders.iter().map(ToString::to_string).collect();
     match who.len() {
         // It has only just begun, or is of a version that does not say so.

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use libtest_mimic::{Arguments, Failed, Trial};
 
+use super::commands::waiting;
 use super::execute::{Settings, execute};
 use super::keep::{KEPT_RUNS, remove_earlier, removed_in_words};
 use super::servers::{Asked, Servers};
@@ -15,7 +16,7 @@ use super::{Loaded, files};
 use crate::lab::{self, ServerBinary};
 use crate::plan::Plan;
 use crate::present::{self, LiveView, Look, ProgressLines, UpdatePolicy};
-use crate::run::{self, Cancel, Sharing, take_turn};
+use crate::run::{self, Cancel, Holder, Sharing, take_turn};
 use crate::verdict::Outcome;
 
 /// The `main` of a test target with `harness = false`: a trial for each file in `scenarios/<family>`.
@@ -119,7 +120,13 @@ fn attempt(loaded: &Loaded, watch: bool, removed: &AtomicUsize) -> Result<(), Fa
         return Err(problems.to_string().into());
     }
     let (plan, cancel) = (&loaded.plan, Cancel::default());
-    let turn = take_turn(&plan.name, Sharing::of(plan), &cancel, |_| {}).map_err(|error| error.to_string())?;
+    // That trials wait for each other is how the family runs.
+    let on_wait = |holders: &[Holder]| {
+        if holders.iter().any(|holder| !holder.is_own()) {
+            present::print_error(&waiting(holders));
+        }
+    };
+    let turn = take_turn(&plan.name, Sharing::of(plan), &cancel, on_wait).map_err(|error| error.to_string())?;
     let update = UpdatePolicy::from_environment(false).map_err(|error| error.to_string())?;
     let settings = Settings { out: out_directory(&loaded.path), update };
     let mut view = LiveView::new(&loaded.plan, ProgressLines::Trouble, Look::plain());

@@ -2,7 +2,7 @@
 
 use super::topology::{AS_RECORDED, TopologyComparison, TopologyState};
 use super::types::{Assumption, Verdict};
-use super::{assumptions, failovers, implicit, summary};
+use super::{assumptions, driver, failovers, implicit, summary};
 use crate::check::{Case, Finding, Outcome, Status, finding};
 use crate::evidence::Evidence;
 use crate::plan::Plan;
@@ -101,7 +101,7 @@ fn findings(case: &Case<'_>) -> (Vec<Finding>, Vec<String>) {
     findings.extend(untils.map(|found| excuse(found, &|| implicit::excuse_of_until(case))));
     findings.extend(case.plan.slos.iter().map(|planned| {
         let found = Finding { line: Some(planned.location.line), ..planned.slo.judge(case) };
-        excuse(found, &|| planned.slo.excuse(case))
+        excuse(found, &|| planned.slo.excuse(case).or_else(|| driver::excuse(case, &planned.slo)))
     }));
     (findings, excused)
 }
