@@ -22,7 +22,7 @@ pub(super) const TRIALS: &[(&str, fn())] = &[
     ("usage::a_closed_pipe_ends_quietly", closed_pipe),
 ];
 
-/// How much of a processor's time the longest file may take; it takes a fourth of that.
+/// How much of a processor's time the longest file may take; it takes less than half of that.
 const LONG_SECONDS: u32 = 6;
 
 /// And how long that may be on a machine with much else to do.
@@ -113,10 +113,7 @@ fn long() {
     // A mistake in every other step: most of them are only counted.
     let ended = check(10_000, "Kill(node:\"A\"),Heal(name:\"x\"),").with(3);
     ended.complains("9999 errors in ").complains("the first 50 are shown");
-    check(200_000, "Run(for:\"1ms\"),Run(for:\"1ms\"),")
-        .with(3)
-        .complains("200000 steps are too many")
-        .complains("at most 10000");
+    check(200_000, "Run(for:\"1ms\"),Run(for:\"1ms\"),").with(0);
     check(200_000, "Run(for:\"1ms\"),Run(fro:\"1ms\"),").with(3).complains("did you mean `for`?");
     let endless = directory.path().join("endless.ron");
     File::create(&endless).and_then(|file| file.set_len(1 << 40)).expect("a file with a hole");
