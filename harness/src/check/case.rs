@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::calm::Calm;
+use super::finding::{self, Finding, Status};
 use super::machine::Machine;
 use super::reach::Reaches;
 use super::takedown::{self, Takedown};
-use super::window::{During, Windows};
+use super::window::Windows;
 use crate::evidence::{Evidence, Operation, OperationKind, Outcome};
 use crate::load::{Load, Pace};
 use crate::plan::Plan;
@@ -51,9 +52,35 @@ impl<'a> Case<'a> {
         self.evidence.history.iter().filter(|operation| operation.kind != OperationKind::FinalRead)
     }
 
-    /// The clients' operations that belong to a part of the run.
-    pub(crate) fn operations_during(&self, during: During) -> impl Iterator<Item = &'a Operation> {
-        self.client_operations().filter(move |operation| self.windows.has(during, operation))
+    /// A load's operations.
+    pub(crate) fn operations_of(&self, load: usize) -> impl Iterator<Item = &'a Operation> {
+        self.client_operations().filter(move |operation| usize::from(operation.load) == load)
+    }
+
+    /// What must hold for each load by itself, so that a busy one hides nothing of another: the worst finding on any, with the
+    /// load's name where there are several. `judge` also says how bad it is, to compare findings of the same status.
+    pub(crate) fn each_load(&self, judge: impl Fn(usize) -> (Finding, f64)) -> Finding {
+        let asked = |(_, finding, _): &(usize, Finding, f64)| finding.samples > 0;
+        let mut found: Vec<_> = (0..self.plan.loads.len().max(1))
+            .map(|load| {
+                let (finding, measure) = judge(load);
+                (load, finding, measure)
+            })
+            .collect();
+        let several = found.iter().filter(|found| asked(found)).count() > 1;
+        found.sort_by(|(_, one, a), (_, other, b)| {
+            let graveness = |finding: &Finding| match finding.status {
+                Status::Fail => 2,
+                Status::Inconclusive => u8::from(finding.samples > 0),
+                Status::Pass => 0,
+            };
+            (graveness(one)).cmp(&graveness(other)).then(a.total_cmp(b)).then(one.samples.cmp(&other.samples))
+        });
+        // A load that had nothing to do in the part says nothing about it, unless none had.
+        let worst = found.iter().rposition(asked).unwrap_or(0);
+        let (load, finding, _) = found.swap_remove(worst);
+        let name = self.plan.loads.get(load).filter(|_| several).map(|load| format!("load {}", load.name));
+        Finding { note: finding::note(name.into_iter().chain([finding.note])), ..finding }
     }
 
     /// The name of the node at an index of the plan.

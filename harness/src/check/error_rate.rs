@@ -8,7 +8,7 @@ use super::During;
 use super::case::Case;
 use super::finding::{self, Finding, Status};
 use super::sample_size;
-use crate::evidence::Outcome;
+use crate::evidence::{Operation, Outcome};
 use crate::vocab::Percent;
 
 /// The share of operations that ended fail or unknown, after all their retries, or were due and never begun.
@@ -29,22 +29,24 @@ impl fmt::Display for ErrorRate {
 }
 
 impl ErrorRate {
-    /// Of all operations that were meant to start in the part, the share that the client gave up or never came to.
+    /// It holds for each load by itself.
     pub(crate) fn judge(&self, case: &Case<'_>) -> Finding {
+        case.each_load(|load| self.judge_load(case, load))
+    }
+
+    /// Of all operations of a load that were meant to start in the part, the share that the client gave up or never came to.
+    fn judge_load(&self, case: &Case<'_>, load: usize) -> (Finding, f64) {
         let limit = format!("{} %", finding::decimals(self.max.value()));
         let (mut samples, mut failed, mut unknown, mut never_begun) = (0_u64, 0_u64, 0_u64, 0_u64);
-        for operation in case.operations_during(self.during) {
+        for operation in case.operations_of(load).filter(|operation| self.counts(case, operation)) {
             samples += 1;
             failed += u64::from(operation.outcome == Outcome::Fail);
             never_begun += u64::from(operation.never_begun());
             unknown += u64::from(operation.outcome == Outcome::Unknown);
         }
         if samples == 0 {
-            return Finding::nothing(
-                self,
-                limit,
-                format!("no operation was meant to start in the {} part", self.during),
-            );
+            let nothing = format!("no operation was meant to start in the {} part", self.during);
+            return (Finding::nothing(self, limit, nothing), 0.0);
         }
         let never_begun = match never_begun {
             0 => String::new(),
@@ -54,7 +56,7 @@ impl ErrorRate {
         let (is_met, needed) = (share <= self.max.value(), sample_size::for_share(self.max));
         let too_few = samples < needed && (is_met || !sample_size::refutes_share(self.max, failed + unknown, samples));
         let doubt = format!("{needed} operations are needed for this share");
-        Finding {
+        let finding = Finding {
             status: if too_few { Status::Inconclusive } else { finding::met(is_met) },
             measured: format!("{} %", finding::decimals(share)),
             samples,
@@ -63,6 +65,32 @@ impl ErrorRate {
                 format!("{failed} surely not executed{never_begun}, {unknown} unknown"),
             ]),
             ..Finding::nothing(self, limit, "")
-        }
+        };
+        (finding, share)
+    }
+
+    /// What was never begun is not blamed on the servers if the clients stood still by themselves for half of the time.
+    pub(crate) fn excuse(&self, case: &Case<'_>) -> Option<String> {
+        let begun = |operation: &&Operation| !operation.never_begun();
+        let refused = (0..case.plan.loads.len()).any(|load| {
+            let (mut samples, mut failed) = (0_u64, 0_u64);
+            for operation in case.operations_of(load).filter(begun).filter(|operation| self.counts(case, operation)) {
+                samples += 1;
+                failed += u64::from(operation.outcome != Outcome::Ok);
+            }
+            failed as f64 / (samples as f64).max(1.0) > self.max.fraction()
+        });
+        let whole = case.windows.whole;
+        (!refused && case.machine.stalled_nanos(whole) >= whole.nanos() / 2).then(|| case.machine.figures(whole))
+    }
+
+    /// Whether an operation belongs to the part. The steady part also has what had waited for a whole attempt's time when a fault
+    /// began, and did not end ok: the fault is not why.
+    fn counts(&self, case: &Case<'_>, operation: &Operation) -> bool {
+        let attempt = case.plan.loads.get(usize::from(operation.load)).map_or(0, |load| load.client.timeout.as_nanos());
+        case.windows.has(self.during, operation)
+            || self.during == During::Steady
+                && operation.outcome != Outcome::Ok
+                && case.windows.was_overdue(operation, attempt)
     }
 }

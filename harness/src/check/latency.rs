@@ -33,23 +33,25 @@ impl fmt::Display for Latency {
 }
 
 impl Latency {
+    /// It holds for each load by itself.
+    pub(crate) fn judge(&self, case: &Case<'_>) -> Finding {
+        case.each_load(|load| self.judge_load(case, load))
+    }
+
     /// Every operation of the part counts with its full duration, whatever its outcome: to leave out those that were
     /// given up, or never begun, would make an outage look fast.
-    pub(crate) fn judge(&self, case: &Case<'_>) -> Finding {
+    fn judge_load(&self, case: &Case<'_>, load: usize) -> (Finding, f64) {
         let limit = finding::limit(self.max);
         let (mut times, mut not_ok, mut never_begun) = (Vec::new(), 0, 0);
-        for (operation, nanos) in self.operations(case) {
+        for (operation, nanos) in self.operations(case, load) {
             times.push(nanos);
             not_ok += u64::from(operation.outcome != Outcome::Ok);
             never_begun += u64::from(operation.never_begun());
         }
         let samples = times.len() as u64;
         let Some(measured) = samples::quantile(&mut times, self.quantile.fraction()) else {
-            return Finding::nothing(
-                self,
-                limit,
-                format!("no operation was meant to start in the {} part", self.during),
-            );
+            let nothing = format!("no operation was meant to start in the {} part", self.during);
+            return (Finding::nothing(self, limit, nothing), 0.0);
         };
         let needed = sample_size::for_quantile(self.quantile);
         let exceeded = measured > self.max.as_nanos();
@@ -70,13 +72,14 @@ impl Latency {
             },
             self.omission(case),
         ];
-        Finding {
+        let finding = Finding {
             status: if too_few { Status::Inconclusive } else { finding::met(!exceeded) },
             measured: finding::time(measured),
             samples,
             note: finding::note(notes),
             ..Finding::nothing(self, limit, "")
-        }
+        };
+        (finding, measured as f64)
     }
 
     /// A miss is excused if the machine may have made it, by this rule:
@@ -85,18 +88,25 @@ impl Latency {
     ///    second that it touches (`check::machine`).
     /// 2. The limit would have been kept had the excusable ones been within it.
     /// 3. For as many of them as that takes, those with the least excess, the machine must have taken enough for them all:
-    ///    operations that overlap may have waited for the same thing, but those that came one after the other waited each for
-    ///    itself. So the small waits of every machine explain a few operations and never a slow server.
+    ///    operations that overlap, or are of one backlog, may have waited for the same thing, but those that came one after the
+    ///    other waited each for itself. So the small waits of every machine explain a few operations and never a slow server.
     pub(crate) fn excuse(&self, case: &Case<'_>) -> Option<String> {
+        let missed = (0..case.plan.loads.len()).filter(|load| self.judge_load(case, *load).0.status == Status::Fail);
+        let excuses: Option<Vec<_>> = missed.map(|load| self.excuse_of_load(case, load)).collect();
+        excuses.map(finding::note).filter(|note| !note.is_empty())
+    }
+
+    fn excuse_of_load(&self, case: &Case<'_>, load: usize) -> Option<String> {
         let max = self.max.as_nanos();
-        let samples = self.operations(case).count() as u64;
+        let samples = self.operations(case, load).count() as u64;
         let allowed = samples - samples::rank(samples, self.quantile.fraction())?;
-        let over = self.operations(case).filter(|(_, nanos)| *nanos > max).count() as u64;
+        let over = self.operations(case, load).filter(|(_, nanos)| *nanos > max).count() as u64;
         let mut excusable: Vec<_> = self
-            .operations(case)
+            .operations(case, load)
             .filter_map(|(operation, nanos)| {
                 let excess = nanos.checked_sub(max).filter(|excess| *excess > 0)?;
                 let window = Window { start: operation.intended, end: operation.intended.plus_nanos(nanos) };
+                let window = case.machine.with_backlog(window);
                 (case.machine.lost_in(window) >= excess).then_some((excess, window))
             })
             .collect();
@@ -116,10 +126,10 @@ impl Latency {
         })
     }
 
-    /// Every operation that adds to the latencies of the part, and what it adds.
-    fn operations<'a>(&self, case: &Case<'a>) -> impl Iterator<Item = (&'a Operation, u64)> {
+    /// Every operation of a load that adds to the latencies of the part, and what it adds.
+    fn operations<'a>(&self, case: &Case<'a>, load: usize) -> impl Iterator<Item = (&'a Operation, u64)> {
         let adds = |operation| Some((operation, case.windows.latency_nanos(self.during, operation)?));
-        case.client_operations().filter_map(adds)
+        case.operations_of(load).filter_map(adds)
     }
 
     /// What a closed loop hides from a high quantile (coordinated omission).

@@ -21,7 +21,14 @@ pub(crate) struct Machine<'a> {
     samples: Vec<(Window, &'a MachineSample)>,
     /// How much all samples before each may have delayed an operation in all, and all of them at the end.
     lost_before: Vec<u64>,
+    /// When a client had an operation to begin and a worker for it and did not begin it: in order, apart from each other.
+    stalls: Vec<Window>,
+    /// When operations that were due waited to be begun, in the same form. Who comes into a backlog waits for what made it.
+    backlogs: Vec<Window>,
 }
+
+/// A client that begins an operation so soon after it could is on time.
+const STALL_NANOS_MIN: u64 = 1_000_000;
 
 impl<'a> Machine<'a> {
     pub(crate) fn of(evidence: &'a Evidence) -> Self {
@@ -35,17 +42,38 @@ impl<'a> Machine<'a> {
             *lost = lost.saturating_add(sample.operation_delay_nanos());
             Some(*lost)
         }));
-        Self { samples, lost_before }
+        let begun = || evidence.history.iter().filter(|operation| !operation.never_begun());
+        let stalls = late(begun().map(|operation| Window { start: operation.ready, end: operation.started }));
+        let backlogs = late(begun().map(|operation| Window { start: operation.intended, end: operation.started }));
+        Self { samples, lost_before, stalls, backlogs }
     }
 
-    /// The most that the machine can have delayed an operation, or one after the other, in the samples that a stretch touches.
+    /// The most that the machine, or a client that stood still by itself, can have delayed an operation, or one after the other,
+    /// in the samples that a stretch touches.
     pub(crate) fn lost_in(&self, stretch: Window) -> u64 {
+        let stretch = self.with_backlog(stretch);
         let touched = self.touched(stretch);
-        self.lost_before[touched.end] - self.lost_before[touched.start]
+        (self.lost_before[touched.end] - self.lost_before[touched.start]).max(self.stalled_nanos(stretch))
+    }
+
+    /// The stretch from the beginning of the backlog that it begins in.
+    pub(crate) fn with_backlog(&self, stretch: Window) -> Window {
+        let after = self.backlogs.partition_point(|backlog| backlog.start <= stretch.start);
+        let backlog = after.checked_sub(1).map(|last| self.backlogs[last]).filter(|last| stretch.start < last.end);
+        backlog.map_or(stretch, |backlog| Window { start: backlog.start, ..stretch })
+    }
+
+    /// How long clients stood still in a stretch.
+    pub(crate) fn stalled_nanos(&self, stretch: Window) -> u64 {
+        let first = self.stalls.partition_point(|stall| stall.end <= stretch.start);
+        let stalls = self.stalls[first..].iter().take_while(|stall| stall.start < stretch.end);
+        stalls.map(|stall| stall.within(stretch).nanos()).sum()
     }
 
     /// The same in all samples that any of the stretches touches.
     pub(crate) fn lost_in_any(&self, stretches: impl IntoIterator<Item = Window>) -> u64 {
+        let stretches = merged(stretches.into_iter().map(|stretch| self.with_backlog(stretch)).collect());
+        let stalled = stretches.iter().map(|stretch| self.stalled_nanos(*stretch)).sum();
         let mut touched: Vec<_> = stretches.into_iter().map(|stretch| self.touched(stretch)).collect();
         touched.sort_unstable_by_key(|range| range.start);
         let (mut lost, mut end) = (0, 0);
@@ -56,7 +84,7 @@ impl<'a> Machine<'a> {
                 end = range.end;
             }
         }
-        lost
+        lost.max(stalled)
     }
 
     /// Whether the machine may have taken so much in a stretch that without it the stretch might have been shorter by `excess`;
@@ -117,7 +145,13 @@ impl<'a> Machine<'a> {
         let share = |part: u64| finding::decimals((part as f64 / (nanos as f64).max(1.0) * 1e3).round() / 10.0);
         let sum = |of: fn(&MachineSample) -> u64| samples.iter().map(|(_, sample)| of(sample)).sum::<u64>();
         let late = samples.iter().map(|(_, sample)| sample.timer_late_nanos).max();
-        let Some(late) = late else { return "nothing was measured".to_owned() };
+        let stalled = match self.stalled_nanos(stretch) {
+            0 => String::new(),
+            stalled => format!("clients stood still by themselves for {}", finding::time(stalled)),
+        };
+        let Some(late) = late else {
+            return if stalled.is_empty() { "nothing was measured".to_owned() } else { stalled };
+        };
         let waits = if samples.iter().all(|(_, sample)| sample.waits.is_some()) {
             let servers = sum(|sample| longest(sample).map_or(0, |(_, nanos)| nanos));
             let most = samples.iter().filter_map(|(_, sample)| longest(sample)).max_by_key(|(_, nanos)| *nanos);
@@ -142,6 +176,7 @@ impl<'a> Machine<'a> {
             waits,
             format!("timers up to {} late", finding::time(late)),
             if stolen > 0 { format!("{} % stolen by the hypervisor", share(stolen)) } else { String::new() },
+            stalled,
             if others > 0 {
                 format!("{} beside it", finding::count(others as u64, "other run"))
             } else {
@@ -168,6 +203,24 @@ impl<'a> Machine<'a> {
         let end = self.samples.partition_point(|(window, _)| window.start <= stretch.end);
         start..end.max(start)
     }
+}
+
+/// The waits that are long enough to be one, as stretches that lie apart.
+fn late(waits: impl Iterator<Item = Window>) -> Vec<Window> {
+    merged(waits.filter(|wait| wait.nanos() > STALL_NANOS_MIN).collect())
+}
+
+/// The same stretches in order and apart from each other.
+fn merged(mut stretches: Vec<Window>) -> Vec<Window> {
+    stretches.sort_unstable_by_key(|stretch| stretch.start);
+    let mut merged = Vec::<Window>::new();
+    for stretch in stretches {
+        match merged.last_mut().filter(|last| stretch.start <= last.end) {
+            Some(last) => last.end = last.end.max(stretch.end),
+            None => merged.push(stretch),
+        }
+    }
+    merged
 }
 
 fn longest(sample: &MachineSample) -> Option<(&NodeName, u64)> {

@@ -125,7 +125,8 @@ impl Slo {
             Self::Unavailability(slo) => slo.excuse(case),
             Self::MinorityWrites(slo) => slo.excuse(case),
             Self::Promotions(slo) => slo.excuse(case),
-            Self::ErrorRate(_) | Self::LostWrites(_) => None,
+            Self::ErrorRate(slo) => slo.excuse(case),
+            Self::LostWrites(_) => None,
         }
     }
 }

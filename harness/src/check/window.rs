@@ -138,6 +138,20 @@ impl Windows {
             }
     }
 
+    /// Whether an operation that was due in the steady part had waited for longer than that when a fault began. It belongs to
+    /// the fault's part, but the fault is not why it had not ended.
+    pub fn was_overdue(&self, operation: &Operation, nanos: u64) -> bool {
+        self.part_of(operation.intended) == Some(During::Steady)
+            && self
+                .cut(operation)
+                .is_some_and(|cut| operation.ended >= cut && cut.nanos_since(operation.intended) > nanos)
+    }
+
+    /// When the first fault began after an operation was due.
+    fn cut(&self, operation: &Operation) -> Option<Instant> {
+        self.faults.iter().map(|fault| fault.start).find(|start| *start > operation.intended)
+    }
+
     /// What an operation adds to the latencies of that part; none if nothing.
     ///
     /// The part it belongs to has it in full. But where an operation was due in the steady part and a fault cut it, or the
@@ -148,8 +162,8 @@ impl Windows {
             return Some(operation.latency_nanos());
         }
         let due_here = during == During::Steady && self.part_of(operation.intended) == Some(During::Steady);
-        let cut = self.faults.iter().find(|fault| fault.start > operation.intended).filter(|_| due_here)?;
-        Some(cut.start.nanos_since(operation.intended))
+        let cut = self.cut(operation).filter(|_| due_here)?;
+        Some(cut.nanos_since(operation.intended))
     }
 
     /// The stretches that part is made of: in order, apart from each other.

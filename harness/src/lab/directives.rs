@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ use tempfile::TempDir;
 
 use super::ServerBinary;
 use super::config;
-use super::server::run_bounded;
+use super::server::{Asked, run_bounded};
 
 /// The last line of every file that is tried. No server knows it, so none goes on from there: it reads the lines before
 /// it, refuses this one, and ends.
@@ -132,16 +132,6 @@ pub fn known_directives(binary: &ServerBinary) -> Result<BTreeSet<String>, Direc
     Ok(names)
 }
 
-/// A server that ends when it is dropped.
-struct Server(Child);
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 /// The reply to `CONFIG GET *`.
 fn ask_names(binary: &ServerBinary, directory: &Path) -> io::Result<Vec<u8>> {
     let conf = directory.join("redis.conf");
@@ -149,7 +139,7 @@ fn ask_names(binary: &ServerBinary, directory: &Path) -> io::Result<Vec<u8>> {
     let silent = || File::options().write(true).open("/dev/null");
     let mut command = Command::new(&binary.path);
     command.arg(&conf).current_dir(directory).stdin(Stdio::null()).stdout(silent()?).stderr(silent()?);
-    let mut server = Server(command.spawn()?);
+    let mut server = Asked::start(&mut command)?;
     let deadline = Instant::now() + NAMES_BOUND;
     let mut stream = loop {
         match UnixStream::connect(directory.join("asked")) {

@@ -4,11 +4,15 @@ use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Seek};
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::str::FromStr;
 use std::thread;
 use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
 
 /// How long a binary may take to print its version, or to refuse a file.
 const VERSION_BOUND: Duration = Duration::from_secs(5);
@@ -202,17 +206,34 @@ fn ask_version(path: &Path) -> Result<ServerVersion, ServerError> {
 
 /// Runs a binary that ends by itself, and what it prints goes to `printed`. `None`: it did not end in time and was killed.
 pub(super) fn run_bounded(command: &mut Command, printed: &File) -> io::Result<Option<ExitStatus>> {
-    let mut child = command.stdin(Stdio::null()).stdout(printed.try_clone()?).stderr(printed.try_clone()?).spawn()?;
+    let mut asked =
+        Asked::start(command.stdin(Stdio::null()).stdout(printed.try_clone()?).stderr(printed.try_clone()?))?;
     let deadline = Instant::now() + VERSION_BOUND;
     while Instant::now() < deadline {
-        if let Some(status) = child.try_wait()? {
+        if let Some(status) = asked.0.try_wait()? {
             return Ok(Some(status));
         }
         thread::sleep(VERSION_POLL);
     }
-    child.kill()?;
-    child.wait()?;
     Ok(None)
+}
+
+/// A binary that was started outside of a lab to be asked something. It ends when this is dropped, and so does whatever it
+/// started: a binary may be a script.
+pub(super) struct Asked(pub(super) Child);
+
+impl Asked {
+    pub(super) fn start(command: &mut Command) -> io::Result<Self> {
+        command.process_group(0).spawn().map(Self)
+    }
+}
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        // It leads its group, which is there for as long as anybody of it is; else there is nobody to end.
+        let _ = i32::try_from(self.0.id()).map(|id| killpg(Pid::from_raw(id), Signal::SIGKILL));
+        let _ = self.0.wait();
+    }
 }
 
 #[cfg(test)]
@@ -239,6 +260,25 @@ mod tests {
     #[case("KeyDB server v=6.3.4 sha=0")]
     fn others_are_refused(#[case] printed: &str) {
         assert_eq!(printed.parse::<ServerVersion>(), Err(()));
+    }
+
+    /// A script may start something that does not end by itself.
+    #[test]
+    fn what_a_binary_started_ends_with_it() {
+        let printed = tempfile::tempfile().unwrap();
+        let status = run_bounded(Command::new("sh").args(["-c", "sleep 600 & echo $!"]), &printed).unwrap();
+        assert!(status.unwrap().success());
+        let mut said = String::new();
+        (&printed).rewind().unwrap();
+        (&printed).read_to_string(&mut said).unwrap();
+        let state = std::path::PathBuf::from(format!("/proc/{}/stat", said.trim()));
+        // Nobody may have buried it yet.
+        let runs = || std::fs::read_to_string(&state).is_ok_and(|stat| !stat.contains(") Z "));
+        let deadline = Instant::now() + VERSION_BOUND;
+        while runs() {
+            assert!(Instant::now() < deadline, "{said} still runs");
+            thread::sleep(VERSION_POLL);
+        }
     }
 
     #[test]

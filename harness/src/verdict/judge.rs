@@ -2,7 +2,7 @@
 
 use super::topology::{AS_RECORDED, TopologyComparison, TopologyState};
 use super::types::{Assumption, Verdict};
-use super::{assumptions, driver, failovers, implicit, summary};
+use super::{assumptions, failovers, implicit, summary};
 use crate::check::{Case, Finding, Outcome, Status, finding};
 use crate::evidence::Evidence;
 use crate::plan::Plan;
@@ -17,14 +17,15 @@ pub fn judge(plan: &Plan, evidence: &Evidence, topology: TopologyComparison) -> 
     }
     let mut assumptions = assumptions::all(&case);
     let (mut findings, mut excused) = findings(&case);
-    let told = outcome(plan, &assumptions, &findings).0 != Outcome::Inconclusive;
-    let topology = if told && assumptions.iter().all(|assumption| assumption.holds) {
+    let topology = if !assumptions.iter().all(|assumption| assumption.holds) {
+        topology.left_out("the run does not say enough")
+    } else if implicit::failed_step(&case).is_some() {
+        topology.left_out("the timeline did not come to its end")
+    } else {
         findings.extend(compared(&case, &topology, &mut excused));
         topology
-    } else {
-        topology.left_out("the run does not say enough")
     };
-    let (outcome, because) = outcome(plan, &assumptions, &findings);
+    let (outcome, because) = outcome(plan, &assumptions, &findings, &never_begun(&case));
     assumptions.push(assumptions::machine_kept_up(&case, &excused));
     Verdict {
         scenario: plan.name.clone(),
@@ -101,7 +102,7 @@ fn findings(case: &Case<'_>) -> (Vec<Finding>, Vec<String>) {
     findings.extend(untils.map(|found| excuse(found, &|| implicit::excuse_of_until(case))));
     findings.extend(case.plan.slos.iter().map(|planned| {
         let found = Finding { line: Some(planned.location.line), ..planned.slo.judge(case) };
-        excuse(found, &|| planned.slo.excuse(case).or_else(|| driver::excuse(case, &planned.slo)))
+        excuse(found, &|| planned.slo.excuse(case))
     }));
     (findings, excused)
 }
@@ -111,7 +112,7 @@ fn findings(case: &Case<'_>) -> (Vec<Finding>, Vec<String>) {
 ///
 /// What is a fact whatever the assumptions outweighs them: a server that did not do as told or ended by itself, for it may well
 /// be why they broke; and a missed `Until` over a cluster that did not settle afterwards.
-fn outcome(plan: &Plan, assumptions: &[Assumption], findings: &[Finding]) -> (Outcome, String) {
+fn outcome(plan: &Plan, assumptions: &[Assumption], findings: &[Finding], never_begun: &str) -> (Outcome, String) {
     let with = |status: Status| findings.iter().filter(move |finding| finding.status == status);
     let broken: Vec<_> = assumptions.iter().filter(|assumption| !assumption.holds).collect();
     if let Some(first) = broken.first() {
@@ -136,7 +137,17 @@ fn outcome(plan: &Plan, assumptions: &[Assumption], findings: &[Finding]) -> (Ou
     if plan.slos.is_empty() && !waits {
         return (Outcome::Inconclusive, "Nothing was claimed: the scenario has no SLO and no Until.".to_owned());
     }
-    (Outcome::Pass, format!("Every assumption held and all {} checks were met.", findings.len()))
+    (Outcome::Pass, format!("Every assumption held and all {} checks were met{never_begun}.", findings.len()))
+}
+
+/// What a pass must not hide, whatever it is that was asked.
+fn never_begun(case: &Case<'_>) -> String {
+    let never_begun = case.client_operations().filter(|operation| operation.never_begun()).count() as u64;
+    let demanded = case.client_operations().count();
+    match never_begun {
+        0 => String::new(),
+        _ => format!(", but of {demanded} operations that were due {never_begun} were never begun"),
+    }
 }
 
 /// Why nothing can be told. That a run broke off is a reason in itself: `The run was aborted: no disk.`

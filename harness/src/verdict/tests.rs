@@ -232,7 +232,7 @@ fn paced(start: &dyn Fn(u64, u64) -> (u64, u64)) -> Story {
 #[rstest]
 #[case::quick(&|due, free: u64| (free.max(due), 1), Outcome::Pass, "at most 0 ms late")]
 #[case::slow_servers(&|due, free: u64| (free.max(due), 7), Outcome::Fail, "at most 0 ms late")]
-#[case::a_little_late(&|due, free: u64| (free.max(due) + 5, 0), Outcome::Fail, "at most 5 ms late")]
+#[case::a_little_late(&|due, free: u64| (free.max(due) + 5, 0), Outcome::Inconclusive, "at most 5 ms late")]
 #[case::late(&|due, free: u64| (free.max(due) + 6, 0), Outcome::Inconclusive, "at most 6 ms late")]
 #[case::stood_still(&|due, free: u64| (free.max(if (1_500..1_900).contains(&due) { 1_900 } else { due }), 1), Outcome::Inconclusive, "stood still for 20 %")]
 fn a_driver_is_judged_by_its_own_lateness(
@@ -246,7 +246,7 @@ fn a_driver_is_judged_by_its_own_lateness(
     assert_eq!(verdict.outcome, outcome, "{verdict:#?}");
     assert!(verdict.assumptions[2].detail.contains(detail), "{}", verdict.assumptions[2].detail);
     assert!(verdict.assumptions[2].holds);
-    let blamed = verdict.because.contains("the driver of load app was late itself: 99 % of its own starts");
+    let blamed = verdict.because.contains("clients stood still by themselves for ");
     assert_eq!(blamed, outcome == Outcome::Inconclusive, "{}", verdict.because);
 }
 
@@ -255,7 +255,6 @@ fn a_driver_is_judged_by_its_own_lateness(
 #[case::kept(p99(60_000), 90, 6, Outcome::Pass)]
 #[case::missed(p99(5), 90, 6, Outcome::Inconclusive)]
 #[case::errors(no_errors(), 90, 30, Outcome::Fail)]
-#[case::errors_of_a_driver_that_hardly_runs(no_errors(), 10, 200, Outcome::Inconclusive)]
 fn a_late_driver_spoils_only_what_it_can(
     #[case] slo: Slo,
     #[case] one_in: u64,
@@ -282,8 +281,7 @@ fn starts_that_were_left_are_told() {
     story.end(5_000);
     let verdict = verdict(&story);
     let load = &verdict.assumptions[2];
-    let detail =
-        "2000 of 4000 due starts begun; 99 % of its own starts at most 0 ms late; 2000 starts were never begun";
+    let detail = "2000 of 4000 due starts begun; 99 % of its own starts (steady) at most 0 ms late; 2000 starts were never begun";
     assert!(load.holds && load.detail.contains(detail), "{load:?}");
     // What was due and not done is in every figure.
     let summary = &verdict.loads[0];
