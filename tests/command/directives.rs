@@ -8,7 +8,7 @@ use super::started::{END_BOUND, Ended, Started, command};
 /// What needs no server.
 pub(super) const TRIALS: &[(&str, fn())] = &[
     ("directives::without_a_server_they_are_not_checked_and_that_is_said", no_server),
-    ("directives::a_binary_that_the_file_names_must_be_there", no_binary),
+    ("directives::a_binary_and_a_module_that_the_file_names_must_be_there", no_binary),
 ];
 
 /// What asks a server.
@@ -69,6 +69,8 @@ fn no_binary() {
     let told = error(&ended, "the scenario names the server `/etc/passwd`, which is no executable file");
     assert!(told.contains(":6:32"), "{ended}");
     ended.complains("2 errors in ");
+    let ended = check("refused/module.ron").with(3).complains("the module /no/such/module.so does not exist");
+    assert!(ended.complains("1 error in ").stderr.contains(":4:38"));
 }
 
 fn before_the_turn() {

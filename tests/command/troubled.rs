@@ -8,20 +8,24 @@ use super::started::{Started, TURN_BOUND, command, scenario};
 
 pub(super) const TRIALS: &[(&str, fn())] = &[
     ("troubled::no_server_is_said_first", no_server),
-    ("troubled::a_binary_that_is_no_server_is_named", not_a_server),
+    ("troubled::a_named_server_that_is_none_is_wrong_usage", not_a_server),
     ("troubled::a_refused_start_is_told_in_the_servers_words", refused),
     ("troubled::a_full_disk_is_told_in_the_servers_words", full_disk),
+    ("troubled::a_summary_that_cannot_be_written_takes_nothing_from_the_verdict", no_summary),
     ("troubled::a_scenario_that_vanishes_does_no_harm", vanished),
     ("troubled::an_out_directory_that_is_none_is_refused", no_out),
 ];
 
 /// Runs the scenario with this in the environment; what it comes to.
 fn run_with(name: &str, variable: &str, value: &str) -> super::started::Ended {
-    let out = tempfile::tempdir().expect("a directory");
+    let directory = tempfile::tempdir().expect("a directory");
+    let out = directory.path().join("out");
     let path = scenario(name);
-    let mut command = command(&["run", &path.to_string_lossy(), "--out", &out.path().to_string_lossy()]);
+    let mut command = command(&["run", &path.to_string_lossy(), "--out", &out.to_string_lossy()]);
     command.env_remove("REDIS_SERVER").env(variable, value);
-    Started::new(command).end(TURN_BOUND)
+    let ended = Started::new(command).end(TURN_BOUND);
+    assert_eq!(out.exists(), ended.code != Some(3), "{ended}");
+    ended
 }
 
 /// The first paragraph of the verdict.
@@ -39,20 +43,27 @@ fn no_server() {
 }
 
 fn not_a_server() {
-    for (binary, printed) in [("/bin/ls", "coreutils"), ("/bin/true", "")] {
-        let ended = run_with("healthy", "REDIS_SERVER", binary).with(2);
-        let reason = reason(&ended.stdout);
-        assert!(reason.contains(&format!("{binary} is neither Redis nor Valkey")), "{ended}");
-        assert!(reason.contains(printed), "{ended}");
+    let trials = [
+        ("/bin/ls", "/bin/ls is neither Redis nor Valkey"),
+        ("/bin/ls", "coreutils"),
+        ("/bin/true", "/bin/true is neither Redis nor Valkey"),
+        ("/no/such/server", "REDIS_SERVER names the server `/no/such/server`, which is no executable file"),
+    ];
+    for (binary, why) in trials {
+        // Nothing is run, nor is there a run's directory.
+        let ended = run_with("healthy", "REDIS_SERVER", binary).with(3).complains(why);
+        assert_eq!(ended.stdout, "", "{ended}");
+        let mut check = command(&["check", &scenario("healthy").to_string_lossy()]);
+        check.env("REDIS_SERVER", binary);
+        Started::new(check).end(TURN_BOUND).with(3).complains(why);
     }
-    run_with("healthy", "REDIS_SERVER", "/no/such/server").with(2).says("REDIS_SERVER names");
 }
 
 fn refused() {
     let ended = Started::run(&scenario("refused_at_start")).end(TURN_BOUND).with(2);
     let reason = reason(&ended.stdout);
     assert!(reason.contains("B ended with exit code 1"), "{ended}");
-    let told = ended.says("Can't load module from /no/such/module.so");
+    let told = ended.says("Can't load module from /etc/passwd");
     // A line of the log stays a line.
     assert!(told.stdout.lines().any(|line| line.trim_end().ends_with("server aborting")), "{told}");
 }
@@ -61,6 +72,15 @@ fn full_disk() {
     let ended = Started::run(&scenario("full_disk")).end(TURN_BOUND);
     assert!(matches!(ended.code, Some(1 | 2)), "{ended}");
     ended.says("the first error reply: MISCONF").says("No space left on device");
+}
+
+/// What takes the verdict's words to GitHub has no say in it.
+fn no_summary() {
+    let mut run = Started::run_with(
+        &scenario("healthy"),
+        &[("GITHUB_ACTIONS", Path::new("true")), ("GITHUB_STEP_SUMMARY", Path::new("/no/such/directory/summary"))],
+    );
+    run.end(TURN_BOUND).with(0).complains("cannot report to GitHub: ").complains("the verdict stands");
 }
 
 fn vanished() {

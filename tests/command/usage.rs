@@ -149,6 +149,14 @@ fn wide() {
     assert!((100..=110).contains(&widest(None)), "{}", widest(None));
     assert!((50..=60).contains(&widest(Some("60"))), "{}", widest(Some("60")));
     assert!(widest(Some("300")) > 110);
+    let listed = |columns: Option<&str>| {
+        let mut command = command(&["list", &at_top("scenarios")]);
+        command.envs(columns.map(|columns| ("COLUMNS", columns)));
+        let ended = Started::new(command).end(END_BOUND).with(0);
+        (ended.stdout.lines().count(), ended.stdout.lines().map(|line| line.chars().count()).max().expect("lines"))
+    };
+    let (scenarios, lines) = (listed(None), listed(Some("60")));
+    assert!(scenarios.0 < lines.0 && scenarios.1 > 60 && lines.1 <= 60, "{scenarios:?} {lines:?}");
 }
 
 fn closed_pipe() {

@@ -48,7 +48,7 @@ impl Waits {
     fn two_servers(&self) -> u64 {
         let mut servers: Vec<_> = self.servers_nanos.values().copied().collect();
         servers.sort_unstable_by_key(|nanos| std::cmp::Reverse(*nanos));
-        servers.iter().take(2).sum()
+        servers.iter().take(2).fold(0, |sum, nanos| sum.saturating_add(*nanos))
     }
 }
 
@@ -56,12 +56,12 @@ impl MachineSample {
     /// The most that the machine can have delayed a single operation in this stretch. Its way leads through its client and at
     /// most two servers at a time: the owner, and one that sends it there or that the owner waits for.
     pub fn operation_delay_nanos(&self) -> u64 {
-        self.delay(|waits| waits.clients_nanos + waits.two_servers())
+        self.delay(|waits| waits.clients_nanos.saturating_add(waits.two_servers()))
     }
 
     /// The most that the machine can have delayed in this stretch what the cluster does by itself and the harness sees.
     pub fn sight_delay_nanos(&self) -> u64 {
-        self.delay(|waits| waits.observer_nanos + waits.two_servers())
+        self.delay(|waits| waits.observer_nanos.saturating_add(waits.two_servers()))
     }
 
     /// The most that the machine can have kept a single server from answering its peers in this stretch.
@@ -74,5 +74,20 @@ impl MachineSample {
     fn delay(&self, waited: impl Fn(&Waits) -> u64) -> u64 {
         let waited = self.waits.as_ref().map_or(self.pressure_nanos.unwrap_or(0), waited);
         waited.saturating_add(self.stolen_nanos).max(self.timer_late_nanos)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Evidence that somebody edited is read, too.
+    #[test]
+    fn waits_of_any_length_are_added() {
+        let servers_nanos = ["A", "B"].map(|node| (node.into(), u64::MAX)).into();
+        let waits = Waits { clients_nanos: u64::MAX, observer_nanos: u64::MAX, servers_nanos };
+        let sample = MachineSample { waits: Some(waits), stolen_nanos: u64::MAX, ..MachineSample::default() };
+        let delays = [sample.operation_delay_nanos(), sample.sight_delay_nanos(), sample.stall_nanos()];
+        assert_eq!(delays, [u64::MAX; 3]);
     }
 }

@@ -14,6 +14,9 @@ use sha2::{Digest, Sha256};
 use super::RunDirectory;
 use super::history::{HISTORY_MAGIC, RECORD_BYTES};
 
+/// No seal is longer: that of ten million operations has about 2 MB.
+const SEAL_BYTES_MAX: u64 = 64 << 20;
+
 /// `seal.json`: its contents, and the checksum of these.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -101,6 +104,9 @@ impl Seal {
     fn read(directory: &RunDirectory) -> Result<Contents, String> {
         let path = directory.seal();
         match fs::symlink_metadata(&path) {
+            Ok(metadata) if metadata.len() > SEAL_BYTES_MAX => {
+                return Err(format!("seal.json: altered: no seal has more than {} MiB", SEAL_BYTES_MAX >> 20));
+            }
             Ok(metadata) if metadata.is_file() => {}
             Err(error) if error.kind() == ErrorKind::NotFound => return Err(never_sealed(directory)),
             _ => return Err("seal.json: it is no file".to_owned()),

@@ -132,6 +132,15 @@ fn what_differs_is_told(#[case] change: &dyn Fn(&Path), #[case] expected: &str) 
     assert_eq!(differences.join("\n"), expected);
 }
 
+/// A file with a hole: reading it would take its length in memory.
+#[test]
+fn a_seal_without_end_is_not_read() {
+    let directory = sealed();
+    File::options().write(true).open(directory.path().join("seal.json")).unwrap().set_len(1 << 40).unwrap();
+    let differences = verify(&RunDirectory::new(directory.path())).unwrap_err();
+    assert_eq!(differences, ["seal.json: altered: no seal has more than 64 MiB"]);
+}
+
 #[test]
 fn a_seal_of_another_version_is_told() {
     let directory = sealed();

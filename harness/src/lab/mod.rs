@@ -40,7 +40,7 @@ pub use network::probe::PROBE_PORT;
 pub use network::{NetworkError, ROUTER};
 pub use probe::{probe, probe_shaping};
 pub use sandbox::{Sandbox, SandboxError, Stopper, enter_if_asked};
-pub use server::{Product, SERVER_VARIABLE, ServerBinary, ServerError, ServerVersion};
+pub use server::{Product, SERVER_VARIABLE, ServerBinary, ServerError, ServerVersion, named_server};
 pub use shaping::{LinkCounters, SHAPING_DEVICE, SHAPING_TABLE, Shaper, ShapingError};
 pub use spec::{ClientSpec, NodeSpec};
 pub use stage::cancelled;

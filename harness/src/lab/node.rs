@@ -56,6 +56,8 @@ pub(super) struct Process {
     /// How it may end, after the signals that were sent to end it.
     asked: Vec<ExitCause>,
     ended: watch::Receiver<Option<ExitCause>>,
+    /// Where in the log its own lines begin: those before are of earlier processes.
+    log_from: u64,
 }
 
 impl Node {
@@ -145,6 +147,7 @@ impl Node {
             return Err(self.wrong_status("start"));
         }
         let mut command = self.command()?;
+        let log_from = fs::metadata(self.directory.node_log(&self.spec.name)).map_or(0, |log| log.len());
         let (sender, ended) = watch::channel(None);
         let born = |pid: Pid| {
             let (node, address) = (self.spec.name.clone(), self.spec.address);
@@ -161,7 +164,7 @@ impl Node {
             binary: self.binary.path.clone(),
             source,
         })?;
-        *process = Some(Process { pid, asked: Vec::new(), ended: ended.clone() });
+        *process = Some(Process { pid, asked: Vec::new(), ended: ended.clone(), log_from });
         Ok(ended)
     }
 
@@ -256,12 +259,14 @@ impl Node {
         listed.map_err(file("read the directory", &self.data))
     }
 
-    /// The last lines of its log but for those of connections.
+    /// The last lines that its latest process logged, but for those of connections.
     pub(super) fn last_log_lines(&self, count: usize) -> String {
         let path = self.directory.node_log(&self.spec.name);
-        let text = tail(&path).unwrap_or_else(|error| format!("(cannot read {}: {error})", path.display()));
-        let lines: Vec<_> = text.lines().filter(|line| !is_of_connections(line)).collect();
-        lines[lines.len().saturating_sub(count)..].join("\n")
+        let from = self.process().as_ref().map_or(0, |process| process.log_from);
+        match tail(&path, from) {
+            Ok(text) => last_lines(&text, count),
+            Err(error) => format!("(cannot read {}: {error})", path.display()),
+        }
     }
 }
 
@@ -310,11 +315,35 @@ fn is_of_connections(line: &str) -> bool {
     [" - Accepted ", " - Client closed connection "].iter().any(|told| line.contains(told))
 }
 
-fn tail(path: &PathBuf) -> io::Result<String> {
+fn last_lines(text: &str, count: usize) -> String {
+    let lines: Vec<_> = text.lines().filter(|line| !is_of_connections(line)).collect();
+    let last = &lines[lines.len().saturating_sub(count)..];
+    if last.is_empty() { "(its log is empty since it was started)".to_owned() } else { last.join("\n") }
+}
+
+/// The end of a file, from `from` on.
+fn tail(path: &Path, from: u64) -> io::Result<String> {
     let mut log = File::open(path)?;
     let length = log.metadata()?.len();
-    log.seek(SeekFrom::Start(length.saturating_sub(LOG_TAIL_BYTES)))?;
+    log.seek(SeekFrom::Start(length.saturating_sub(LOG_TAIL_BYTES).max(from)))?;
     let mut bytes = Vec::new();
     log.read_to_end(&mut bytes)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_lines_are_those_of_the_latest_process() {
+        let temporary = tempfile::tempdir().unwrap();
+        let log = temporary.path().join("redis.log");
+        let earlier = "an earlier life\n";
+        fs::write(&log, earlier).unwrap();
+        let last = || last_lines(&tail(&log, earlier.len() as u64).unwrap(), 2);
+        assert_eq!(last(), "(its log is empty since it was started)");
+        fs::write(&log, format!("{earlier}1\n2\nx - Accepted 10.0.0.1\n3\n")).unwrap();
+        assert_eq!(last(), "2\n3");
+    }
 }

@@ -159,13 +159,16 @@ impl ServerBinary {
     }
 }
 
+/// The server that the environment names, if it names one.
+pub fn named_server() -> Option<String> {
+    std::env::var(SERVER_VARIABLE).ok().filter(|name| !name.is_empty())
+}
+
 fn locate(binary: Option<&str>) -> Result<PathBuf, ServerError> {
     if let Some(name) = binary {
         return executable(name).ok_or_else(|| not_found("the scenario", name));
     }
-    if let Ok(name) = std::env::var(SERVER_VARIABLE)
-        && !name.is_empty()
-    {
+    if let Some(name) = named_server() {
         return executable(&name).ok_or_else(|| not_found(SERVER_VARIABLE, &name));
     }
     ["redis-server", "valkey-server"].into_iter().find_map(executable).ok_or(ServerError::NoneFound)

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::mem::{Discriminant, discriminant};
 
-use crate::check::{During, Promotions, Slo};
-use crate::load::{Load, Op};
+use crate::check::{During, Promotions, Slo, Throughput};
+use crate::load::{Load, Op, Pace};
 use crate::scenario::{Cursor, Partition, Problem, Step};
 use crate::vocab::{Duration, HostName, Links};
 
@@ -21,6 +21,7 @@ impl Checker<'_> {
             let at = self.root.field("slos").index(index);
             self.check_numbers(slo, at);
             self.check_load(slo, at);
+            self.check_demand(slo, at);
             self.check_fault(slo, at);
             if matches!(slo, Slo::Failover(_) | Slo::Promotions(Promotions { min: 1.., .. })) {
                 self.check_failover(at);
@@ -107,6 +108,26 @@ impl Checker<'_> {
         };
         let problem = Problem::new(at.head(), message);
         self.report(problem.help("add a load that writes: `mix: [Set(value: \"16B\"), Get()]`"));
+    }
+
+    /// A rate above what open loops ask for. A closed one asks for as much as it gets.
+    fn check_demand(&mut self, slo: &Slo, at: Cursor<'_>) {
+        let Slo::Throughput(Throughput { min, .. }) = slo else { return };
+        let rate_of = |load: &Load| {
+            let most = load.mix.iter().map(Op::operations).max().unwrap_or_default();
+            match load.pace {
+                Pace::Open { per_second } => Some(u64::from(per_second) * u64::from(most)),
+                Pace::Closed => None,
+            }
+        };
+        let demand: Option<u64> = self.scenario.load.iter().map(rate_of).sum();
+        let Some(demand) = demand.filter(|demand| self.sound.load && *demand > 0) else { return };
+        if min.is_finite() && *min > demand as f64 {
+            let message =
+                format!("no load asks for that much: the loads demand at most {demand} operations a second together");
+            let problem = Problem::new(at.field("min").head(), message);
+            self.report(problem.help("a rate that is reached lies a little below what the loads demand"));
+        }
     }
 
     /// An SLO about a fault that does not happen.

@@ -39,7 +39,7 @@ fn broken_scenarios_are_explained() {
     for (path, text) in files {
         let problems = plan(&path, &text).unwrap_err();
         let name = path.file_stem().unwrap().to_string_lossy().into_owned();
-        snapshots(fixtures("broken/snapshots")).bind(|| insta::assert_snapshot!(name, problems.render(Style::Plain)));
+        snapshots(fixtures("broken/snapshots")).bind(|| insta::assert_snapshot!(name, problems.render(Style::PLAIN)));
     }
 }
 
@@ -48,7 +48,7 @@ fn what_is_doubtful_is_warned_of() {
     for (path, text) in scenarios("warned") {
         let plan = plan(&path, &text).unwrap_or_else(|problems| panic!("{problems}"));
         let name = path.file_stem().unwrap().to_string_lossy().into_owned();
-        let shown = plan.warnings.render(Style::Plain);
+        let shown = plan.warnings.render(Style::PLAIN);
         snapshots(fixtures("warned/snapshots")).bind(|| insta::assert_snapshot!(name, shown));
     }
 }
@@ -105,10 +105,52 @@ fn the_longest_node_timeout_counts(#[case] first: Option<&str>, #[case] second: 
 fn coloured_and_plain_say_the_same() {
     for (path, text) in scenarios("broken") {
         let problems = plan(&path, &text).unwrap_err();
-        let coloured = problems.render(Style::Coloured);
+        let coloured = problems.render(Style { colour: true, ..Style::PLAIN });
         assert!(coloured.contains("\u{1b}["));
-        assert_eq!(anstream::adapter::strip_str(&coloured).to_string(), problems.render(Style::Plain));
+        assert_eq!(anstream::adapter::strip_str(&coloured).to_string(), problems.render(Style::PLAIN));
     }
+}
+
+/// A long line is cut around the mistake.
+#[test]
+fn excerpts_are_as_wide_as_they_may_be() {
+    let about = "a word and ".repeat(30);
+    let text = format!("(about: \"{about}\", topolgy: Cluster(masters: 3, replicas: 1), timeline: [], x: \"{about}\")");
+    let problems = plan(Path::new("scenarios/x/y.ron"), &text).unwrap_err();
+    for columns in [60, 100] {
+        let shown = problems.render(Style { colour: false, columns });
+        let excerpts = shown.lines().filter(|line| line.contains(" | ")).map(|line| line.chars().count());
+        assert!(excerpts.max().is_some_and(|widest| (columns / 2..=columns).contains(&widest)), "{shown}");
+        assert!(shown.contains("topolgy"), "{shown}");
+    }
+}
+
+/// A floor above what open loops ask for is never reached; a closed loop asks for as much as it gets.
+#[rstest]
+#[case::more(&[Some(100), Some(200)], "Get()", 301.0, Some("no load asks for that much: the loads demand at most 300 operations a second together"))]
+#[case::as_much(&[Some(100), Some(200)], "Get()", 300.0, None)]
+#[case::two_operations_an_entry(&[Some(100)], "SetThenGet(value: \"16B\")", 200.0, None)]
+#[case::more_than_two(&[Some(100)], "SetThenGet(value: \"16B\")", 201.0, Some("demand at most 200 operations a second"))]
+#[case::closed(&[Some(100), None], "Get()", 9000.0, None)]
+fn a_throughput_that_nobody_asks_for_is_refused(
+    #[case] rates: &[Option<u32>],
+    #[case] op: &str,
+    #[case] min: f64,
+    #[case] message: Option<&str>,
+) {
+    let pace = |rate: &Option<u32>| rate.map_or("Closed".to_owned(), |rate| format!("Open(per_second: {rate})"));
+    let load = |(index, rate): (usize, &Option<u32>)| {
+        format!("(name: \"l{index}\", pace: {}, mix: [{op}], keys: Uniform(100)),", pace(rate))
+    };
+    let loads: String = rates.iter().enumerate().map(load).collect();
+    let text = format!(
+        "(about: \"\", topology: Cluster(masters: 3, replicas: 1), load: [{loads}], timeline: [Run(for: \"2s\")], \
+         slos: [Throughput(min: {min})])"
+    );
+    let problems = plan(Path::new("scenarios/x/y.ron"), &text).err().map(|problems| problems.to_string());
+    assert_eq!(problems.is_some(), message.is_some(), "{problems:?}");
+    let shown = problems.unwrap_or_default();
+    assert!(shown.contains(message.unwrap_or_default()), "{shown}");
 }
 
 /// What a careful author writes must not be refused.
@@ -204,7 +246,7 @@ fn never_panics(text: &str) {
             for problem in problems.list() {
                 assert!(text.get(problem.span.clone()).is_some(), "{problem:?}");
             }
-            let shown = problems.render(Style::Plain);
+            let shown = problems.render(Style::PLAIN);
             assert!(shown.lines().last().is_some_and(|line| line.contains(" in scenarios/x/y.ron")), "{shown}");
         }
     }

@@ -21,8 +21,10 @@ pub use doctor::render_doctor;
 pub use github::{annotations, step_summary};
 pub use html::{report_html, report_html_without_evidence};
 pub use live::{LiveView, ProgressLines};
-pub use paint::{Look, fit};
-pub use screen::{errors_have_colour, is_watched, output_look, print, print_error, report_to_github};
+pub use paint::{Look, fit, list};
+pub use screen::{
+    error_width, errors_have_colour, is_watched, output_look, output_width, print, print_error, report_to_github,
+};
 pub use snapshot::{
     SnapshotError, UpdatePolicy, compare_topology, recorded_snapshot, topology_snapshot, update_snapshot,
 };

@@ -75,6 +75,28 @@ pub fn fit(text: &str, look: Look) -> String {
 /// How far a line's continuation is moved in.
 const HANGING: usize = 4;
 
+/// Names, and beside each a text; below each other, and the texts wrapped if there is a width.
+pub fn list(rows: &[(&str, &str)], width: Option<usize>) -> String {
+    let column = rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or_default() + 2;
+    let room = width.map(|width| width.max(NARROWEST).saturating_sub(column));
+    let mut lines = String::new();
+    for (name, text) in rows {
+        let text = match room {
+            None => vec![(*text).to_owned()],
+            Some(room) => wrap(text, room.max(LEAST_TEXT)),
+        };
+        for (index, part) in text.iter().enumerate() {
+            let name = if index == 0 { name } else { "" };
+            lines += format!("{name:column$}{part}").trim_end();
+            lines.push('\n');
+        }
+    }
+    lines
+}
+
+/// Text beside names is no narrower than this, or it would be a word a line.
+const LEAST_TEXT: usize = 20;
+
 /// Breaks `text` at spaces into lines of at most `width` characters; a longer word is cut.
 pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
     fill(text.split_whitespace(), width)
@@ -138,6 +160,15 @@ mod tests {
     fn without_colour_nothing_is_added() {
         assert_eq!(Look::new(false, WIDTH).style(BAD, "x"), "x");
         assert_ne!(Look::new(true, WIDTH).style(BAD, "x"), "x");
+    }
+
+    #[test]
+    fn texts_are_wrapped_beside_their_names() {
+        let rows = [("a/long-name", "one two three four five six seven"), ("b", "one  two")];
+        let whole = "a/long-name  one two three four five six seven\nb            one  two\n";
+        assert_eq!(list(&rows, None), whole);
+        let wrapped = "a/long-name  one two three four five six\n             seven\nb            one two\n";
+        assert_eq!(list(&rows, Some(40)), wrapped);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::fs::OpenOptions;
 use std::io::{self, IsTerminal, Write};
+use std::os::fd::AsFd;
 use std::path::Path;
 
 use anstream::{AutoStream, ColorChoice};
@@ -33,10 +34,24 @@ pub fn is_watched() -> bool {
 /// `COLUMNS` says, or 110.
 pub fn output_look() -> Look {
     let colour = AutoStream::choice(&io::stdout()) != ColorChoice::Never;
-    let terminal = terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| usize::from(width.0));
+    Look::new(colour, output_width().unwrap_or(WIDTH))
+}
+
+/// How wide standard output is, as its terminal or else `COLUMNS` says; none where neither does: there, scripts read lines.
+pub fn output_width() -> Option<usize> {
+    width_of(io::stdout())
+}
+
+/// How wide standard error is, in the same way.
+pub fn error_width() -> Option<usize> {
+    width_of(io::stderr())
+}
+
+fn width_of(stream: impl AsFd) -> Option<usize> {
+    let terminal = terminal_size::terminal_size_of(stream).map(|(width, _)| usize::from(width.0));
     let columns = || std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
     // A terminal that does not know its width says 0.
-    Look::new(colour, terminal.filter(|width| *width > 0).or_else(columns).unwrap_or(WIDTH))
+    terminal.filter(|width| *width > 0).or_else(columns)
 }
 
 /// Whether standard error wants colour.

@@ -147,7 +147,7 @@ impl Reader<'_> {
         let count = places.count() + 1;
         let text = &self.lexer.text[first.clone()];
         let c = text.chars().next().unwrap_or(' ');
-        let written = text.trim_matches(|c| c == '\'' || is_quote(c));
+        let written = text.trim_matches(|c| matches!(c, '\'' | '"') || is_quote(c));
         let (message, help) = match kind {
             Kind::Quote => (format!("`{c}` ({}) is not a quote of RON", code(c)), format!("write `\"{written}\"`")),
             Kind::SingleQuote => {
@@ -214,4 +214,21 @@ pub fn plain_letters(name: &str) -> Option<(String, char)> {
         None => c.to_string(),
     });
     Some((plain.collect(), odd))
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::both("(name: “app”)", "write `\"app\"`")]
+    #[case::the_first("(name: “app\")", "write `\"app\"`")]
+    #[case::single("(name: 'app')", "use double quotes: `\"app\"`")]
+    fn the_help_has_a_quote_on_each_side(#[case] text: &str, #[case] help: &str) {
+        let plain = plain(text).unwrap();
+        assert_eq!(plain.problems[0].help, [help]);
+        assert!(plain.text.contains("\"app\""), "{}", plain.text);
+    }
 }

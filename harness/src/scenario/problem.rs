@@ -78,14 +78,25 @@ impl Problem {
     }
 }
 
-/// Whether rendered text carries colours.
+/// How rendered text looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Style {
-    /// Plain text.
-    Plain,
-    /// ANSI colours.
-    Coloured,
+pub struct Style {
+    /// Whether it carries ANSI colours.
+    pub colour: bool,
+    /// How many characters an excerpt of the file may be wide, with the line's number before it.
+    pub columns: usize,
 }
+
+impl Style {
+    /// Without colour, as wide as where nothing says it.
+    pub const PLAIN: Self = Self { colour: false, columns: 146 };
+}
+
+/// What stands left of an excerpt: the line's number and a bar.
+const GUTTER: usize = 6;
+
+/// An excerpt is no narrower than this, or it would show nothing.
+const EXCERPT_MIN: usize = 34;
 
 /// Everything wrong in one scenario file, in the file's order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -140,10 +151,8 @@ impl Problems {
 
     /// The problems as a compiler shows them, and a last line that counts them.
     pub fn render(&self, style: Style) -> String {
-        let renderer = match style {
-            Style::Plain => Renderer::plain(),
-            Style::Coloured => Renderer::styled(),
-        };
+        let renderer = if style.colour { Renderer::styled() } else { Renderer::plain() };
+        let renderer = renderer.term_width(style.columns.saturating_sub(GUTTER).max(EXCERPT_MIN));
         let mut text = String::new();
         for problem in self.list.iter().take(PROBLEMS_MAX) {
             text.push_str(&renderer.render(&[self.report(problem)]));
@@ -185,7 +194,7 @@ impl Problems {
 
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.render(Style::Plain))
+        f.write_str(&self.render(Style::PLAIN))
     }
 }
 

@@ -1,6 +1,5 @@
 //! The subcommands of `redis-harness`.
 
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::thread;
 
@@ -11,6 +10,7 @@ use super::keep::{KEPT_RUNS, remove_earlier, removed_in_words};
 use super::servers::{Asked, Servers};
 use super::{Exit, Loaded, files};
 use crate::evidence::{Event, Evidence, EvidenceError, RunDirectory};
+use crate::lab::SERVER_VARIABLE;
 use crate::plan::{self, Plan};
 use crate::present::{self, LiveView, Look, ProgressLines, UpdatePolicy};
 use crate::run::{Cancel, Holder, Sharing, TurnError, take_turn};
@@ -138,11 +138,15 @@ fn show_executed(executed: &Executed, scenario: &Loaded, quiet: bool, look: Look
         present::print_error(&format!("error: {error}\n"));
         return Exit::Internal;
     }
-    if let Err(error) = present::report_to_github(&executed.verdict, &scenario.in_project(&scenario.path)) {
-        present::print_error(&format!("error: cannot report to GitHub: {error}\n"));
-        return Exit::Internal;
-    }
+    report_to_github(executed, scenario);
     executed.verdict.outcome.into()
+}
+
+/// A summary that cannot be written takes nothing from the verdict: it is told.
+pub(super) fn report_to_github(executed: &Executed, scenario: &Loaded) {
+    if let Err(error) = present::report_to_github(&executed.verdict, &scenario.in_project(&scenario.path)) {
+        present::print_error(&format!("cannot report to GitHub: {error}; the verdict stands\n"));
+    }
 }
 
 fn end_of(error: &ExecuteError) -> Exit {
@@ -208,7 +212,9 @@ pub fn check(paths: &[PathBuf]) -> Exit {
     let scenarios = if loaded.len() == 1 { "scenario" } else { "scenarios" };
     present::print(&format!("{} {scenarios} without an error\n", loaded.len()));
     if let Some(why) = not_asked {
-        present::print(&format!("note: directives were not checked: {why}\n"));
+        let note = format!("note: directives were not checked: {why}\n");
+        let is_as_wide = present::output_width().is_some();
+        present::print(&if is_as_wide { present::fit(&note, present::output_look()) } else { note });
     }
     Exit::Pass
 }
@@ -218,36 +224,38 @@ pub fn check(paths: &[PathBuf]) -> Exit {
 fn ask_servers(loaded: &[Loaded]) -> Result<Option<String>, Exit> {
     let mut servers = Servers::default();
     let mut not_asked = None;
+    let mut unusable = None;
     let mut refused = false;
     for scenario in loaded {
-        present::print_error(&scenario.warnings(present::errors_have_colour()));
+        present::print_error(&scenario.warnings(error_style()));
         match servers.ask(scenario) {
             Asked::Accepted => {}
             Asked::Unknown(why) => not_asked = Some(why),
+            Asked::Unusable(why) => unusable = Some(why),
             Asked::Refused(problems) => {
                 present::print_error(&problems.render(error_style()));
                 refused = true;
             }
         }
     }
-    if refused { Err(Exit::Usage) } else { Ok(not_asked) }
+    if let Some(why) = &unusable {
+        let help = format!("help: set {SERVER_VARIABLE} to a server's binary, or unset it to take the one on PATH");
+        present::print_error(&format!("error: {why}\n{help}\n"));
+    }
+    if refused || unusable.is_some() { Err(Exit::Usage) } else { Ok(not_asked) }
 }
 
 /// `redis-harness list`.
 pub fn list(paths: &[PathBuf]) -> Exit {
     let Ok(Found { loaded, broken }) = load_all(paths) else { return Exit::Usage };
-    let width = loaded.iter().map(|scenario| scenario.plan.name.len()).max().unwrap_or_default();
-    let lines = loaded.iter().fold(String::new(), |mut lines, scenario| {
-        let _ = writeln!(lines, "{:width$}  {}", scenario.plan.name, scenario.plan.about);
-        lines
-    });
-    present::print(&lines);
+    let rows: Vec<_> = loaded.iter().map(|Loaded { plan, .. }| (plan.name.as_str(), plan.about.as_str())).collect();
+    present::print(&present::list(&rows, present::output_width()));
     if broken { Exit::Usage } else { Exit::Pass }
 }
 
 /// `redis-harness explain`.
 pub fn explain(path: &Path) -> Exit {
-    match Loaded::read(path, present::errors_have_colour()) {
+    match Loaded::read(path, error_style()) {
         Ok(loaded) => {
             let text = plan::explain(&loaded.plan) + &snapshot_in_words(&loaded);
             present::print(&present::fit(&text, present::output_look()));
@@ -318,7 +326,7 @@ fn other_version(directory: &RunDirectory) -> String {
 }
 
 fn error_style() -> Style {
-    if present::errors_have_colour() { Style::Coloured } else { Style::Plain }
+    Style { colour: present::errors_have_colour(), columns: present::error_width().unwrap_or(Style::PLAIN.columns) }
 }
 
 /// The scenarios that could be read, and whether others could not.
@@ -335,7 +343,7 @@ fn load_all(paths: &[PathBuf]) -> Result<Found, Exit> {
     })?;
     let mut found = Found { loaded: Vec::with_capacity(paths.len()), broken: false };
     for path in paths {
-        match Loaded::read(&path, present::errors_have_colour()) {
+        match Loaded::read(&path, error_style()) {
             Ok(scenario) => found.loaded.push(scenario),
             Err(message) => {
                 present::print_error(&message);

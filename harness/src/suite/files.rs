@@ -1,6 +1,7 @@
 //! Finding and reading scenario files.
 
-use std::io::Read;
+use std::collections::{HashSet, VecDeque};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::string::FromUtf8Error;
 use std::{fmt, fs};
@@ -24,18 +25,18 @@ pub struct Loaded {
 
 impl Loaded {
     /// Reads and plans a file. The error is for people: every mistake, with its place.
-    pub fn read(path: &Path, colour: bool) -> Result<Self, String> {
-        let text = read_text(path, style(colour))?;
+    pub fn read(path: &Path, style: Style) -> Result<Self, String> {
+        let text = read_text(path, style)?;
         match plan::plan(path, &text) {
             Ok(plan) => Ok(Self { path: path.to_owned(), text, plan }),
-            Err(problems) => Err(problems.render(style(colour))),
+            Err(problems) => Err(problems.render(style)),
         }
     }
 
     /// What is no error, and may not do what it was meant to; empty if there is nothing.
-    pub fn warnings(&self, colour: bool) -> String {
+    pub fn warnings(&self, style: Style) -> String {
         let warnings = &self.plan.warnings;
-        if warnings.is_empty() { String::new() } else { warnings.render(style(colour)) }
+        if warnings.is_empty() { String::new() } else { warnings.render(style) }
     }
 
     /// Where the scenario's snapshot is kept: in `snapshots` beside the `scenarios` directory that the file is in; beside the
@@ -58,14 +59,14 @@ impl Loaded {
     }
 }
 
-fn style(colour: bool) -> Style {
-    if colour { Style::Coloured } else { Style::Plain }
-}
-
 /// The text of a scenario file, without the mark of its encoding that some editors put first.
 fn read_text(path: &Path, style: Style) -> Result<String, String> {
     let cannot = |why: &dyn fmt::Display| format!("error: cannot read {}: {why}\n", path.display());
     let mut bytes = Vec::new();
+    // Whoever opens a pipe waits for its other end.
+    if !fs::metadata(path).map_err(|error| cannot(&error))?.is_file() {
+        return Err(cannot(&"it is no regular file"));
+    }
     let file = fs::File::open(path).map_err(|error| cannot(&error))?;
     file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(|error| cannot(&error))?;
     if bytes.len() as u64 > FILE_BYTES_MAX {
@@ -115,20 +116,45 @@ pub(crate) fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>, String> {
     Ok(found)
 }
 
-fn collect(path: &Path, found: &mut Vec<PathBuf>) -> std::io::Result<()> {
+fn collect(path: &Path, found: &mut Vec<PathBuf>) -> io::Result<()> {
     if !path.is_dir() {
         found.push(path.to_owned());
         return Ok(());
     }
-    let mut entries =
-        fs::read_dir(path)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>()?;
-    entries.sort();
-    for entry in entries {
-        if entry.is_dir() || entry.extension().is_some_and(|extension| extension == "ron") {
-            collect(&entry, found)?;
-        }
+    let mut walk = Walk { visited: HashSet::new(), links: VecDeque::from([path.to_owned()]), found };
+    while let Some(directory) = walk.links.pop_front() {
+        walk.enter(&directory)?;
     }
     Ok(())
+}
+
+/// A way through directories that enters none twice, whatever links lead to it.
+struct Walk<'f> {
+    visited: HashSet<PathBuf>,
+    /// Links to directories, for when all that is no link was visited: what has a path of its own is found under it.
+    links: VecDeque<PathBuf>,
+    found: &'f mut Vec<PathBuf>,
+}
+
+impl Walk<'_> {
+    fn enter(&mut self, directory: &Path) -> io::Result<()> {
+        if !self.visited.insert(directory.canonicalize()?) {
+            return Ok(());
+        }
+        let mut entries =
+            fs::read_dir(directory)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>()?;
+        entries.sort();
+        for entry in entries {
+            if !entry.is_dir() {
+                self.found.extend(Some(entry).filter(|entry| entry.extension().is_some_and(|end| end == "ron")));
+            } else if entry.is_symlink() {
+                self.links.push_back(entry);
+            } else {
+                self.enter(&entry)?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The name in the same directory that comes nearest, as a hint.
@@ -147,6 +173,8 @@ fn nearest(path: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::symlink;
+
     use rstest::rstest;
 
     use super::*;
@@ -163,6 +191,32 @@ mod tests {
         let loaded = Loaded { path: path.into(), text, plan };
         assert_eq!(loaded.snapshot(), Path::new(snapshot));
         assert_eq!(loaded.in_project(&loaded.snapshot()), Path::new(shown));
+    }
+
+    #[test]
+    fn a_directory_is_entered_once_whatever_links_lead_to_it() {
+        let temporary = tempfile::tempdir().unwrap();
+        let (family, other) = (temporary.path().join("family"), temporary.path().join("other"));
+        fs::create_dir_all(family.join("inner")).unwrap();
+        fs::create_dir(&other).unwrap();
+        for file in [family.join("inner/a.ron"), family.join("b.ron"), family.join("b.txt"), other.join("c.ron")] {
+            fs::write(file, "").unwrap();
+        }
+        for (to, link) in [(".", "a-loop"), ("inner", "again"), ("../other", "far")] {
+            symlink(to, family.join(link)).unwrap();
+        }
+        symlink("../family", other.join("back")).unwrap();
+        let found = find(std::slice::from_ref(&family)).unwrap();
+        assert_eq!(found, ["b.ron", "inner/a.ron", "far/c.ron"].map(|path| family.join(path)));
+    }
+
+    #[test]
+    fn a_pipe_is_refused_without_waiting_for_its_other_end() {
+        let temporary = tempfile::tempdir().unwrap();
+        let pipe = temporary.path().join("pipe.ron");
+        nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRUSR).unwrap();
+        let why = Loaded::read(&pipe, Style::PLAIN).unwrap_err();
+        assert!(why.ends_with("/pipe.ron: it is no regular file\n"), "{why}");
     }
 
     #[test]

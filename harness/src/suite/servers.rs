@@ -1,6 +1,7 @@
 //! What the servers of a scenario say of it before it runs: whether they can be started, and accept their directives.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use super::Loaded;
 use crate::lab::{self, DirectivesError, NodeSpec, Refusal, ServerBinary, ServerError};
@@ -24,6 +25,8 @@ pub(super) enum Asked {
     Accepted,
     /// Some could not be asked; why.
     Unknown(String),
+    /// The one that the environment names cannot be run; why.
+    Unusable(String),
     /// They refuse something.
     Refused(Problems),
 }
@@ -33,25 +36,28 @@ impl Servers {
     pub(super) fn ask(&mut self, loaded: &Loaded) -> Asked {
         let read = read(&loaded.text);
         let mut problems = Vec::new();
-        let mut not_asked = None;
+        let (mut not_asked, mut unusable) = (None, None);
         for node in &loaded.plan.nodes {
             let places = Places::of(read.tree.root().field("server"), node);
+            problems.extend(missing_module(node, &places));
             match self.found(node.binary.as_deref()) {
                 Ok(binary) => match self.refused(binary, node, &places) {
                     Ok(refused) => problems.extend(refused),
                     Err(why) => not_asked = Some(why),
                 },
-                // A binary that the file does not name is this machine's matter.
                 Err(why) if node.binary.is_some() => problems.push(Problem::new(places.binary().head(), why)),
+                Err(why) if lab::named_server().is_some() => unusable = Some(why),
+                // That nobody named a server and there is none is this machine's matter.
                 Err(why) if !node.config.is_empty() => not_asked = Some(why),
                 Err(_) => {}
             }
         }
         let problems = Problems::new(loaded.path.display().to_string(), &loaded.text, problems).with_paths(&read.tree);
-        match not_asked {
+        match (unusable, not_asked) {
             _ if problems.has_errors() => Asked::Refused(problems),
-            Some(why) => Asked::Unknown(why),
-            None => Asked::Accepted,
+            (Some(why), _) => Asked::Unusable(why),
+            (None, Some(why)) => Asked::Unknown(why),
+            (None, None) => Asked::Accepted,
         }
     }
 
@@ -88,6 +94,16 @@ impl Servers {
             Problem::new(config.entry(&directive).head(), format!("{version} refuses `{directive} {written}`"));
         problem.label(said)
     }
+}
+
+/// A module that is not there: the server reads the directive, and gives up only when it starts.
+fn missing_module(node: &NodeSpec, places: &Places<'_>) -> Option<Problem> {
+    let (directive, value) = node.config.iter().find(|(name, _)| name.eq_ignore_ascii_case("loadmodule"))?;
+    let path = Path::new(value.split_whitespace().next()?.trim_matches(['"', '\'']));
+    // Any other is looked for in the data directory, which does not exist yet.
+    let is_missing = path.is_absolute() && !path.exists();
+    let message = || format!("the module {} does not exist", path.display());
+    is_missing.then(|| Problem::new(places.config(directive).entry(directive).head(), message()))
 }
 
 /// Where a node's binary and directives stand in the file.

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use libtest_mimic::{Arguments, Failed, Trial};
 
-use super::commands::waiting;
+use super::commands::{report_to_github, waiting};
 use super::execute::{Settings, execute};
 use super::keep::{KEPT_RUNS, remove_earlier, removed_in_words};
 use super::servers::{Asked, Servers};
@@ -17,6 +17,7 @@ use crate::lab::{self, ServerBinary};
 use crate::plan::Plan;
 use crate::present::{self, LiveView, Look, ProgressLines, UpdatePolicy};
 use crate::run::{self, Cancel, Holder, Sharing, take_turn};
+use crate::scenario::Style;
 use crate::verdict::Outcome;
 
 /// The `main` of a test target with `harness = false`: a trial for each file in `scenarios/<family>`.
@@ -58,7 +59,7 @@ struct Candidate {
 impl Candidate {
     /// Of a file, which becomes a trial also when it has errors: one that fails.
     fn read(family: &str, path: &Path) -> Self {
-        let loaded = Loaded::read(path, false);
+        let loaded = Loaded::read(path, Style::PLAIN);
         let incapable = loaded.as_ref().ok().and_then(|loaded| incapacity(&loaded.plan));
         Self {
             name: format!("{family}::{}", path.file_stem().unwrap_or_default().to_string_lossy()),
@@ -116,8 +117,10 @@ fn incapacity(plan: &Plan) -> Option<String> {
 }
 
 fn attempt(loaded: &Loaded, watch: bool, removed: &AtomicUsize) -> Result<(), Failed> {
-    if let Asked::Refused(problems) = Servers::default().ask(loaded) {
-        return Err(problems.to_string().into());
+    match Servers::default().ask(loaded) {
+        Asked::Refused(problems) => return Err(problems.to_string().into()),
+        Asked::Unusable(why) => return Err(why.into()),
+        Asked::Accepted | Asked::Unknown(_) => {}
     }
     let (plan, cancel) = (&loaded.plan, Cancel::default());
     // That trials wait for each other is how the family runs.
@@ -138,8 +141,7 @@ fn attempt(loaded: &Loaded, watch: bool, removed: &AtomicUsize) -> Result<(), Fa
     let earlier = remove_earlier(&settings.out.join(&loaded.plan.name), KEPT_RUNS);
     removed.fetch_add(earlier, Ordering::Relaxed);
     let executed = executed.map_err(|error| error.to_string())?;
-    present::report_to_github(&executed.verdict, &loaded.in_project(&loaded.path))
-        .map_err(|error| format!("cannot report to GitHub: {error}"))?;
+    report_to_github(&executed, loaded);
     let unwritten = executed.unwritten.map(|error| format!("error: {error}\n")).unwrap_or_default();
     if executed.verdict.outcome == Outcome::Pass && unwritten.is_empty() {
         return Ok(());

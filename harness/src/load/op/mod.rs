@@ -37,6 +37,14 @@ impl Op {
         }
     }
 
+    /// How many operations the entry is.
+    pub fn operations(&self) -> u32 {
+        match self {
+            Self::Set(_) | Self::Get(_) => 1,
+            Self::SetThenGet(_) => 2,
+        }
+    }
+
     /// Whether the entry writes.
     pub fn writes(&self) -> bool {
         self.value_bytes().is_some()
