@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use harness::evidence::{Clock, Journal, RunDirectory};
 use harness::lab::{ClientHost, ClientSpec, Lab, NodeSpec};
-use harness::vocab::{self, Address, CutBy, HostName, Link, NodeId, NodeName, Role, Shape, Size, SlotSet};
+use harness::vocab::{self, Address, CutBy, HostName, Link, NodeId, NodeName, Ownership, Role, Shape, Size};
 
 use super::inside::{Failure, say};
 use super::load::{Figure, Load};
@@ -76,8 +76,8 @@ fn node() -> NodeSpec {
         address: Address::of_host(SERVER),
         role: Role::Master,
         master: None,
-        slots: SlotSet::share(0, 1),
-        epoch: 1,
+        owns: Ownership::share(0, 1),
+        version: 1,
         binary: None,
         config: BTreeMap::from([("bind".to_owned(), bind)]),
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::evidence::{ClusterState, Evidence, Health, NodeView, TopologyRecord, What};
+use crate::evidence::{ClusterState, EventKind, Evidence, Health, NodeView, TopologyRecord};
 use crate::vocab::{Instant, NodeName, SLOT_COUNT};
 
 /// The moments at which the cluster became calm or ceased to be.
@@ -18,10 +18,10 @@ impl Calm {
     pub(crate) fn of(evidence: &Evidence) -> Self {
         let mut changes: Vec<(Instant, Change<'_>)> =
             evidence.topology.iter().map(|record| (record.at, Change::View(record))).collect();
-        changes.extend(evidence.events.iter().filter_map(|event| match event.what {
+        changes.extend(evidence.events.iter().filter_map(|event| match event.kind {
             // `Formed` says all that settled and healthy mean; the observer may be a moment behind it.
-            What::Formed | What::Settled => Some((event.at, Change::Settled(true))),
-            What::Unsettled { .. } => Some((event.at, Change::Settled(false))),
+            EventKind::Formed | EventKind::Settled => Some((event.at, Change::Settled(true))),
+            EventKind::Unsettled { .. } => Some((event.at, Change::Settled(false))),
             _ => None,
         }));
         changes.sort_by_key(|(at, _)| *at);
@@ -90,7 +90,7 @@ impl<'a> Views<'a> {
 /// The newest configuration that a view knows of. Not the current epoch: a replica that asks for votes in vain, cut off from
 /// those who could give them, raises that and knows nothing new.
 fn known(view: &NodeView) -> u64 {
-    view.members.values().filter(|member| !member.slots.is_empty()).map(|member| member.epoch).max().unwrap_or(0)
+    view.members.values().filter(|member| !member.owns.is_empty()).map(|member| member.version).max().unwrap_or(0)
 }
 
 /// The cluster as the node that knew most saw it at a moment; none if nobody had been asked yet.
@@ -102,5 +102,5 @@ pub(crate) fn view_at(evidence: &Evidence, at: Instant) -> Option<&NodeView> {
 
 fn serves_every_slot(view: &NodeView) -> bool {
     let live = view.members.values().filter(|member| member.health != Health::Fail);
-    view.state == ClusterState::Ok && live.map(|member| member.slots.len()).sum::<usize>() == usize::from(SLOT_COUNT)
+    view.state == ClusterState::Ok && live.map(|member| member.owns.len()).sum::<usize>() == usize::from(SLOT_COUNT)
 }

@@ -110,7 +110,7 @@ impl<'a> Case<'a> {
             write.kind.writes()
                 && write.ended >= takedown.began
                 && write.intended < end
-                && self.slots.of_operation(write).is_some_and(|slot| takedown.slots.contains(slot))
+                && self.slots.of_operation(write).is_some_and(|slot| takedown.owns.contains(slot))
                 && self.could_ask(write, &takedown.failed, write.ended.min(Instant(end.0.saturating_sub(1))))
         })
     }
@@ -155,7 +155,7 @@ impl KeySlots {
             if operation.key <= load.keys.count() {
                 let hash = || {
                     let slot = Slot::of_key(format!("{}{}", load.key_prefix(), operation.key).as_bytes());
-                    (slot, plan.shards().position(|master| master.slots.contains(slot)))
+                    (slot, plan.shards().position(|master| master.owns.contains(slot)))
                 };
                 slots.entry((operation.load, operation.key)).or_insert_with(hash);
             }

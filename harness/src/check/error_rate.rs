@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::During;
 use super::case::Case;
@@ -12,7 +12,7 @@ use crate::evidence::{Operation, Outcome};
 use crate::vocab::Percent;
 
 /// The share of operations that ended fail or unknown, after all their retries, or were due and never begun.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ErrorRate {
     /// The highest share, in percent.

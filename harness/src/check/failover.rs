@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::case::Case;
 use super::finding::{self, Finding, Status};
@@ -16,7 +16,7 @@ use crate::vocab::{Duration, Instant};
 ///
 /// A client that is cut off from the successor cannot find it: where only such clients wrote, the time to the promotion is all
 /// that is known of the failover.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Failover {
     /// The longest that every failover of the run may take.
@@ -117,7 +117,7 @@ impl Failover {
                 && write.intended <= limit
                 && write.ended > takedown.began
                 && (write.ended > limit || write.outcome != Outcome::Ok)
-                && case.slots.of_operation(write).is_some_and(|slot| takedown.slots.contains(slot))
+                && case.slots.of_operation(write).is_some_and(|slot| takedown.owns.contains(slot))
         };
         first.ended > limit && !case.client_operations().any(|write| asks(&write))
     }
@@ -140,7 +140,7 @@ fn is_hindered(case: &Case<'_>, takedown: &Takedown) -> bool {
         write.kind.writes()
             && write.ended > at
             && write.intended <= first.ended
-            && case.slots.of_operation(write).is_some_and(|slot| takedown.slots.contains(slot))
+            && case.slots.of_operation(write).is_some_and(|slot| takedown.owns.contains(slot))
     };
     !case.client_operations().filter(waits).any(|write| case.could_ask(write, &promotion.node, at))
 }

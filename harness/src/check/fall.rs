@@ -5,20 +5,20 @@ use std::collections::BTreeSet;
 use super::calm::view_at;
 use super::reach::owners;
 use super::takedown::{Blow, Takedown};
-use crate::evidence::{Evidence, FaultKind, NetworkChange, Reach, What};
+use crate::evidence::{EventKind, Evidence, FaultKind, NetworkChange, Reach};
 use crate::plan::Plan;
 use crate::vocab::{Instant, NodeName};
 
 /// Every time a master that owned slots was taken down or cut off, in order; what came of it is not yet known.
 pub(super) fn takedowns(plan: &Plan, evidence: &Evidence) -> Vec<Takedown> {
-    let mut blows: Vec<_> = evidence.events.iter().filter(|event| began(&event.what).is_some()).collect();
-    blows.sort_by_key(|event| began(&event.what));
+    let mut blows: Vec<_> = evidence.events.iter().filter(|event| began(&event.kind).is_some()).collect();
+    blows.sort_by_key(|event| began(&event.kind));
     let (down, cut) = (BTreeSet::new(), BTreeSet::new());
     let mut fall = Fall { plan, evidence, reach: Reach::default(), down, cut, takedowns: Vec::new() };
     for event in blows {
-        match &event.what {
-            What::Fault { fault, node, began, .. } => fall.fault(*fault, node, *began),
-            What::Network(change) => fall.network(change),
+        match &event.kind {
+            EventKind::Fault { fault, node, began, .. } => fall.fault(*fault, node, *began),
+            EventKind::Network(change) => fall.network(change),
             _ => {}
         }
     }
@@ -26,10 +26,10 @@ pub(super) fn takedowns(plan: &Plan, evidence: &Evidence) -> Vec<Takedown> {
 }
 
 /// When a fault or a change of links began.
-fn began(what: &What) -> Option<Instant> {
+fn began(what: &EventKind) -> Option<Instant> {
     match what {
-        What::Fault { began, .. } => Some(*began),
-        What::Network(change) => Some(change.began),
+        EventKind::Fault { began, .. } => Some(*began),
+        EventKind::Network(change) => Some(change.began),
         _ => None,
     }
 }
@@ -115,11 +115,11 @@ impl<'a> Fall<'a> {
         let (slots, replicas): (_, Vec<_>) = if let Some(view) = view {
             let Some(member) = view.members.get(node) else { return };
             let replicas = view.members.iter().filter(|(_, other)| other.master.as_ref() == Some(node));
-            (member.slots.clone(), replicas.map(|(name, _)| name.clone()).collect())
+            (member.owns.clone(), replicas.map(|(name, _)| name.clone()).collect())
         } else {
             let Some(planned) = self.plan.node(node) else { return };
             let replicas = self.plan.nodes.iter().filter(|other| other.master.as_ref() == Some(node));
-            (planned.slots.clone(), replicas.map(|other| other.name.clone()).collect())
+            (planned.owns.clone(), replicas.map(|other| other.name.clone()).collect())
         };
         if slots.is_empty() {
             return;
@@ -133,7 +133,7 @@ impl<'a> Fall<'a> {
             began,
             until: Instant(u64::MAX),
             returned: None,
-            slots,
+            owns: slots,
             replicas,
             majority: majority.cloned().collect(),
             promotion: None,

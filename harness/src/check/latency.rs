@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::During;
 use super::case::Case;
@@ -13,7 +13,7 @@ use crate::evidence::{Operation, Outcome};
 use crate::vocab::{Duration, Instant, Percent};
 
 /// A quantile of the time from an operation's intended start to its end.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Latency {
     /// The quantile in percent, such as 50, 99 or 99.9; 100 is the maximum.

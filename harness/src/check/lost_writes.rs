@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::case::Case;
 use super::finding::{self, Finding, Status};
 use super::risk;
 use super::takedown::{Blow, Takedown};
-use crate::evidence::{Operation, OperationKind, Outcome, Value, What};
+use crate::evidence::{EventKind, Operation, OperationKind, Outcome, Value};
 use crate::load::Pace;
 
 /// Acknowledged writes that neither the final read nor a later write of the same key accounts for.
@@ -17,7 +17,7 @@ use crate::load::Pace;
 /// It is the least that was lost: a write that was gone and whose key was then written again is not among them. Reads in between
 /// could tell of some of those, but a stale master may have answered them, so they are no proof. A load whose every key is
 /// written once loses nothing that is not counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LostWrites {
     /// How many may be lost.
@@ -91,8 +91,8 @@ impl LostWrites {
 
 /// Why nobody served some keys at the end, if that is so.
 fn unserved<'a>(case: &Case<'a>) -> Option<&'a str> {
-    case.evidence.events.iter().find_map(|event| match &event.what {
-        What::FinalRead { unserved, .. } => unserved.as_deref(),
+    case.evidence.events.iter().find_map(|event| match &event.kind {
+        EventKind::FinalRead { unserved, .. } => unserved.as_deref(),
         _ => None,
     })
 }

@@ -9,7 +9,7 @@
 
 use super::finding;
 use super::window::Window;
-use crate::evidence::{Evidence, MachineSample, Waits, What};
+use crate::evidence::{EventKind, Evidence, MachineSample, Waits};
 use crate::vocab::NodeName;
 
 /// A wall clock that moved by less than this shifts no time that is read from a log: their stamps are whole milliseconds.
@@ -32,8 +32,8 @@ const STALL_NANOS_MIN: u64 = 1_000_000;
 
 impl<'a> Machine<'a> {
     pub(crate) fn of(evidence: &'a Evidence) -> Self {
-        let samples = evidence.events.iter().filter_map(|event| match &event.what {
-            What::Machine(sample) => Some((Window { start: sample.from, end: event.at }, sample)),
+        let samples = evidence.events.iter().filter_map(|event| match &event.kind {
+            EventKind::Machine(sample) => Some((Window { start: sample.from, end: event.at }, sample)),
             _ => None,
         });
         let samples: Vec<_> = samples.collect();

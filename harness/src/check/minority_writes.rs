@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::case::Case;
 use super::finding::{self, Finding, Status};
@@ -17,7 +17,7 @@ use crate::vocab::Duration;
 ///
 /// It is met only if such a client went on asking after that last write and was not served: else nobody knows how long the
 /// master would have gone on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MinorityWrites {
     /// How long it may take.

@@ -33,7 +33,7 @@ pub(crate) mod window;
 
 use std::fmt;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 pub(crate) use case::Case;
 pub use error_rate::ErrorRate;
@@ -48,7 +48,7 @@ pub use unavailability::Unavailability;
 pub use window::{During, Window, Windows};
 
 /// What must hold. The accepted vocabulary is this list.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub enum Slo {
     /// How long a failed master's slots take no writes.

@@ -195,7 +195,7 @@ fn a_cut_shorter_than_the_node_timeout_claims_nothing() {
         (write.ended, write.attempts) = (Instant::from_millis(3_520), 2);
     });
     story.heal(3_400, 1, "cut");
-    story.event(3_420, crate::evidence::What::Settled);
+    story.event(3_420, crate::evidence::EventKind::Settled);
     story.run(3_530, 6_000);
     story.end(6_000);
     let failover = story.judge(Slo::Failover(Failover { max: ms(3_000) }));
@@ -365,7 +365,7 @@ fn a_minority_does_not_keep_a_fault_window_open() {
     story.run(5_130, 8_000);
     story.heal(8_000, 1, "cut");
     story.unsettled(8_010);
-    story.event(8_300, crate::evidence::What::Settled);
+    story.event(8_300, crate::evidence::EventKind::Settled);
     story.run(8_310, 9_000);
     story.end(9_000);
     let windows = story.case().windows;
@@ -398,7 +398,7 @@ fn a_raised_epoch_alone_is_no_newer_knowledge() {
     story.hand_over("A", "A1");
     story.view(3_000, &["B"]);
     story.view_alone(3_500, &["A"], &["B"]);
-    story.evidence.topology.last_mut().unwrap().view.as_mut().unwrap().current_epoch = 99;
+    story.evidence.topology.last_mut().unwrap().view.as_mut().unwrap().current_version = 99;
     let view = calm::view_at(&story.evidence, Instant::from_millis(4_000)).unwrap();
-    assert_eq!(view.current_epoch, 4);
+    assert_eq!(view.current_version, 4);
 }

@@ -3,17 +3,17 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::case::Case;
 use super::finding::{self, Finding};
 use super::window::Window;
-use crate::evidence::{LogEvent, What};
-use crate::vocab::{Instant, NodeName, SlotSet};
+use crate::evidence::{EventKind, LogEvent};
+use crate::vocab::{Instant, NodeName, Ownership};
 
 /// How many times a node won slots that another one had owned: elections won, by the winners' own logs, and new owners in
 /// the nodes' views. What was undone again counts, too.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Promotions {
     /// How many there must be at least.
@@ -89,7 +89,7 @@ fn promotions(case: &Case<'_>) -> Vec<(Instant, NodeName)> {
 fn logged(case: &Case<'_>) -> BTreeMap<NodeName, Vec<Instant>> {
     let mut wins = BTreeMap::<_, Vec<_>>::new();
     for event in &case.evidence.events {
-        if let What::Log(record) = &event.what
+        if let EventKind::Log(record) = &event.kind
             && record.says == LogEvent::ElectionWon
         {
             wins.entry(record.node.clone()).or_default().push(record.logged);
@@ -103,22 +103,22 @@ fn logged(case: &Case<'_>) -> BTreeMap<NodeName, Vec<Instant>> {
 fn viewed(case: &Case<'_>) -> BTreeMap<NodeName, Vec<Instant>> {
     let masters = case.plan.nodes.iter();
     let mut owners: BTreeMap<u16, (u64, NodeName)> =
-        masters.filter_map(|node| Some((first_slot(&node.slots)?, (node.epoch, node.name.clone())))).collect();
+        masters.filter_map(|node| Some((first_slot(&node.owns)?, (node.version, node.name.clone())))).collect();
     let mut wins = BTreeMap::<_, Vec<_>>::new();
     for record in &case.evidence.topology {
         for (node, member) in record.view.iter().flat_map(|view| &view.members) {
-            let known = first_slot(&member.slots).and_then(|slot| owners.get_mut(&slot));
-            let Some(owner) = known.filter(|(epoch, _)| member.epoch > *epoch) else { continue };
+            let known = first_slot(&member.owns).and_then(|slot| owners.get_mut(&slot));
+            let Some(owner) = known.filter(|(epoch, _)| member.version > *epoch) else { continue };
             if owner.1 != *node {
                 wins.entry(node.clone()).or_default().push(record.at);
             }
-            *owner = (member.epoch, node.clone());
+            *owner = (member.version, node.clone());
         }
     }
     wins
 }
 
-fn first_slot(slots: &SlotSet) -> Option<u16> {
+fn first_slot(slots: &Ownership) -> Option<u16> {
     slots.ranges().first().map(|range| range.first)
 }
 
@@ -182,7 +182,7 @@ mod tests {
     #[test]
     fn without_a_view_nothing_is_known() {
         let mut story = Story::new();
-        story.event(LOAD_STARTS, What::Formed);
+        story.event(LOAD_STARTS, EventKind::Formed);
         story.end(9_000);
         assert_eq!(story.judge(Slo::Promotions(Promotions { min: 0, max: 0 })).status, Status::Inconclusive);
     }

@@ -2,7 +2,7 @@
 
 use super::calm::view_at;
 use super::window::Window;
-use crate::evidence::{Evidence, NodeView, Reach, What};
+use crate::evidence::{EventKind, Evidence, NodeView, Reach};
 use crate::plan::Plan;
 use crate::vocab::{HostName, Instant, NodeName};
 
@@ -18,7 +18,7 @@ impl Reaches {
         let mut network: Vec<_> = evidence
             .events
             .iter()
-            .filter_map(|event| if let What::Network(change) = &event.what { Some(change) } else { None })
+            .filter_map(|event| if let EventKind::Network(change) = &event.kind { Some(change) } else { None })
             .collect();
         network.sort_by_key(|change| change.began);
         let mut changes = vec![(Instant::default(), Reach::default())];
@@ -52,7 +52,7 @@ impl Reaches {
 /// The nodes of the plan that own slots: by a view, else as the plan has it.
 pub(super) fn owners<'a>(plan: &'a Plan, view: Option<&NodeView>) -> Vec<&'a NodeName> {
     let owns = |name: &NodeName, planned: bool| {
-        view.map_or(planned, |view| view.members.get(name).is_some_and(|member| !member.slots.is_empty()))
+        view.map_or(planned, |view| view.members.get(name).is_some_and(|member| !member.owns.is_empty()))
     };
-    plan.nodes.iter().filter(|node| owns(&node.name, !node.slots.is_empty())).map(|node| &node.name).collect()
+    plan.nodes.iter().filter(|node| owns(&node.name, !node.owns.is_empty())).map(|node| &node.name).collect()
 }

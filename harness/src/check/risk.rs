@@ -65,7 +65,7 @@ fn at_risk(case: &Case<'_>, takedown: &Takedown) -> (bool, String) {
         }
     } else {
         let writes =
-            acknowledged(&|write| case.slots.of_operation(write).is_some_and(|slot| takedown.slots.contains(slot)));
+            acknowledged(&|write| case.slots.of_operation(write).is_some_and(|slot| takedown.owns.contains(slot)));
         (
             writes > 0,
             format!("{} acknowledged on {failed}'s slots before the load ended", finding::count(writes, "write")),

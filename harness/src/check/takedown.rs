@@ -6,9 +6,9 @@ use std::fmt;
 use super::calm::view_at;
 use super::case::KeySlots;
 use super::fall;
-use crate::evidence::{Evidence, FaultKind, LogEvent, LogRecord, Operation, Outcome, What};
+use crate::evidence::{EventKind, Evidence, FaultKind, LogEvent, LogRecord, Operation, Outcome};
 use crate::plan::Plan;
-use crate::vocab::{Instant, NodeName, Role, SlotSet};
+use crate::vocab::{Instant, NodeName, Ownership, Role};
 
 /// A server's log gives whole milliseconds, cut off: what it dates to `t` happened before `t` plus this.
 const LOG_RESOLUTION_NANOS: u64 = 1_000_000;
@@ -27,7 +27,7 @@ pub(crate) struct Takedown {
     /// When it was resumed, started again or healed, if before `until`.
     pub(crate) returned: Option<Instant>,
     /// The slots it owned.
-    pub(crate) slots: SlotSet,
+    pub(crate) owns: Ownership,
     /// Its replicas at that moment.
     pub(crate) replicas: Vec<NodeName>,
     /// The nodes that had connections to a majority of the masters then. What the others believe decides nothing.
@@ -119,8 +119,10 @@ pub(crate) fn find(plan: &Plan, evidence: &Evidence, slots: &KeySlots) -> Vec<Ta
 
 fn promotion(plan: &Plan, evidence: &Evidence, takedown: &Takedown) -> Option<Promotion> {
     let viewed = first_view_of_new_owner(plan, evidence, takedown);
-    let wins = evidence.events.iter().filter_map(|event| match &event.what {
-        What::Log(record) if record.says == LogEvent::ElectionWon => Some((&record.node, takedown.logged(record)?)),
+    let wins = evidence.events.iter().filter_map(|event| match &event.kind {
+        EventKind::Log(record) if record.says == LogEvent::ElectionWon => {
+            Some((&record.node, takedown.logged(record)?))
+        }
         _ => None,
     });
     let (node, logged) = if let Some((_, _, node)) = &viewed {
@@ -139,8 +141,10 @@ fn first_view_of_new_owner(
     takedown: &Takedown,
 ) -> Option<(Instant, NodeName, NodeName)> {
     let known = view_at(evidence, takedown.began).and_then(|view| view.members.get(&takedown.failed));
-    let epoch =
-        known.map(|member| member.epoch).or_else(|| plan.node(&takedown.failed).map(|node| node.epoch)).unwrap_or(0);
+    let epoch = known
+        .map(|member| member.version)
+        .or_else(|| plan.node(&takedown.failed).map(|node| node.version))
+        .unwrap_or(0);
     // A view from before the previous failover may come late; its owner has an older epoch.
     let records = evidence.topology.iter().filter(|record| takedown.covers(record.at));
     records
@@ -149,15 +153,15 @@ fn first_view_of_new_owner(
             let mut owners = members.filter(|(name, member)| {
                 **name != takedown.failed
                     && member.role == Role::Master
-                    && member.epoch > epoch
-                    && overlap(&member.slots, &takedown.slots)
+                    && member.version > epoch
+                    && overlap(&member.owns, &takedown.owns)
             });
             owners.next().map(|(name, _)| (record.at, record.node.clone(), name.clone()))
         })
         .min_by_key(|(at, ..)| *at)
 }
 
-fn overlap(one: &SlotSet, other: &SlotSet) -> bool {
+fn overlap(one: &Ownership, other: &Ownership) -> bool {
     one.ranges().iter().any(|a| other.ranges().iter().any(|b| a.first <= b.last && b.first <= a.last))
 }
 
@@ -169,7 +173,7 @@ fn first_write(plan: &Plan, evidence: &Evidence, slots: &KeySlots, takedown: &Ta
             && operation.ended > takedown.began
             && operation.ended < takedown.until
             && operation.node.is_some_and(|node| Some(usize::from(node)) != failed)
-            && slots.of_operation(operation).is_some_and(|slot| takedown.slots.contains(slot))
+            && slots.of_operation(operation).is_some_and(|slot| takedown.owns.contains(slot))
     });
     writes.min_by_key(|write| write.ended).copied()
 }

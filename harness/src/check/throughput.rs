@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::During;
 use super::case::Case;
@@ -11,7 +11,7 @@ use super::sample_size;
 use crate::evidence::{Operation, Outcome};
 
 /// Operations that ended ok in each second, on average over the part of the run.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Throughput {
     /// The lowest rate, in operations a second.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::case::Case;
 use super::finding::{self, Finding, Status};
@@ -16,7 +16,7 @@ use crate::vocab::{Duration, Instant};
 /// In a partition the cluster owes service to whoever reaches a majority of the masters. Operations of a client host that did
 /// not, at any moment of theirs, are left out: that they waited is what the scenario asked for, and what a master without a
 /// majority acknowledged to them is no service. Where nobody else asked meanwhile, nothing can be said.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Unavailability {
     /// The longest that any shard may be unavailable.
@@ -100,7 +100,7 @@ type Shard<'a> = (String, Vec<&'a Operation>);
 fn by_shard<'a>(case: &Case<'a>) -> (Vec<Shard<'a>>, Vec<Shard<'a>>) {
     let owners = case.plan.shards();
     let mut shards: Vec<Shard<'_>> =
-        owners.map(|owner| (format!("{}'s slots {}", owner.name, owner.slots), Vec::new())).collect();
+        owners.map(|owner| (format!("{}'s slots {}", owner.name, owner.owns), Vec::new())).collect();
     let mut left_out = shards.clone();
     let cut_off = cut_off(case);
     for operation in case.client_operations() {

@@ -3,16 +3,16 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::calm::Calm;
 use super::case::Lane;
-use crate::evidence::{Event, Evidence, NetworkChange, Operation, OperationKind, Outcome, What};
+use crate::evidence::{Event, EventKind, Evidence, NetworkChange, Operation, OperationKind, Outcome};
 use crate::plan::Plan;
 use crate::vocab::Instant;
 
 /// The part of a run that an SLO is about.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub enum During {
     /// Outside the fault windows.
@@ -198,8 +198,8 @@ impl Windows {
 fn whole(evidence: &Evidence) -> Window {
     let first_event = evidence.events.first().map(|event| event.at).unwrap_or_default();
     let last_event = evidence.events.last().map(|event| event.at).unwrap_or_default();
-    let mut starts = evidence.events.iter().filter(|event| matches!(event.what, What::LoadStarted { .. }));
-    let ended = |event: &&Event| matches!(event.what, What::LoadEnded { .. });
+    let mut starts = evidence.events.iter().filter(|event| matches!(event.kind, EventKind::LoadStarted { .. }));
+    let ended = |event: &&Event| matches!(event.kind, EventKind::LoadEnded { .. });
     let (started, ends) = (starts.clone().count(), evidence.events.iter().filter(ended));
     let all_ended = started == ends.clone().count();
     let start = starts.next().map_or(first_event, |event| event.at);
@@ -214,11 +214,12 @@ fn whole(evidence: &Evidence) -> Window {
 
 /// When a load ran: its own events where there are any, else the whole.
 pub(crate) fn load_window(evidence: &Evidence, name: &str, whole: Window) -> Window {
-    let find =
-        |wanted: &dyn Fn(&What) -> bool| evidence.events.iter().find(|event| wanted(&event.what)).map(|event| event.at);
+    let find = |wanted: &dyn Fn(&EventKind) -> bool| {
+        evidence.events.iter().find(|event| wanted(&event.kind)).map(|event| event.at)
+    };
     Window {
-        start: find(&|what| matches!(what, What::LoadStarted { load } if load == name)).unwrap_or(whole.start),
-        end: find(&|what| matches!(what, What::LoadEnded { load, .. } if load == name)).unwrap_or(whole.end),
+        start: find(&|what| matches!(what, EventKind::LoadStarted { load } if load == name)).unwrap_or(whole.start),
+        end: find(&|what| matches!(what, EventKind::LoadEnded { load, .. } if load == name)).unwrap_or(whole.end),
     }
 }
 
@@ -227,8 +228,10 @@ fn fault_moments(evidence: &Evidence) -> Vec<(Option<usize>, Instant)> {
     let mut moments: Vec<_> = evidence
         .events
         .iter()
-        .filter_map(|event| match event.what {
-            What::Fault { step, began, .. } | What::Network(NetworkChange { step, began, .. }) => Some((step, began)),
+        .filter_map(|event| match event.kind {
+            EventKind::Fault { step, began, .. } | EventKind::Network(NetworkChange { step, began, .. }) => {
+                Some((step, began))
+            }
             _ => None,
         })
         .collect();

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ErrorKind, LogRecord, MachineSample, NetworkChange};
+use super::{Effect, ErrorKind, LogRecord, MachineSample, NetworkChange};
 use crate::vocab::{Address, Instant, NodeName};
 
 /// One line of `events.jsonl`.
@@ -15,13 +15,13 @@ pub struct Event {
     pub at: Instant,
     /// What happened.
     #[serde(flatten)]
-    pub what: What,
+    pub kind: EventKind,
 }
 
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
-pub enum What {
+pub enum EventKind {
     /// A server process was started on its host.
     NodeStarted {
         /// The node.
@@ -87,6 +87,9 @@ pub enum What {
         step: Option<usize>,
         /// The kind of fault.
         fault: FaultKind,
+        /// What it does to the node.
+        #[serde(default)]
+        effect: Effect,
         /// The node.
         node: NodeName,
         /// The instant just before the first system call that caused it.

@@ -5,7 +5,7 @@ use std::io::{BufWriter, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::{Event, RunDirectory, TopologyRecord, What};
+use super::{Event, EventKind, RunDirectory, TopologyRecord};
 use crate::vocab::Instant;
 
 /// Two readings that are no further apart than this are of one moment.
@@ -129,9 +129,9 @@ impl Journal {
     }
 
     /// Records that something happened now.
-    pub fn record(&self, what: What) {
+    pub fn record(&self, kind: EventKind) {
         self.with(|sinks, at| {
-            let event = Event { at, what };
+            let event = Event { at, kind };
             sinks.live.record(&event);
             write_line(&mut sinks.events, &event)
         });

@@ -59,14 +59,14 @@ pub enum LogEvent {
     /// `Starting a failover election for epoch <e>.`
     ElectionStarted {
         /// The election's epoch.
-        epoch: u64,
+        version: u64,
     },
     /// `Failover auth granted to <id> for epoch <e>`
     VoteGranted {
         /// The candidate.
         to: NodeName,
         /// The election's epoch.
-        epoch: u64,
+        version: u64,
     },
     /// `Failover election won: I'm the new master.` (Valkey: `primary`)
     ElectionWon,

@@ -2,12 +2,14 @@
 //!
 //! Everything here is written while the run goes on and read back to judge it; nothing here decides.
 
+mod effect;
 mod event;
 mod history;
 mod journal;
 mod log_event;
 mod machine;
 mod network;
+mod recorded_plan;
 mod recorded_snapshot;
 mod run_directory;
 mod run_info;
@@ -15,7 +17,8 @@ mod seal;
 mod settle;
 mod topology;
 
-pub use event::{Event, ExitCause, FaultKind, LoadTotals, Progress, What};
+pub use effect::{DataEffect, Effect, MembershipEffect};
+pub use event::{Event, EventKind, ExitCause, FaultKind, LoadTotals, Progress};
 pub use history::{
     ErrorKind, HISTORY_MAGIC, HistoryReader, HistoryWriter, LoadIndex, NO_WORKER, Operation, OperationKind, Outcome,
     Value,
@@ -24,6 +27,9 @@ pub use journal::{Clock, Journal, Recorder};
 pub use log_event::{LogEvent, LogRecord, LoggedInstant};
 pub use machine::{MachineSample, Waits};
 pub use network::{LinkChange, NetworkChange, Reach};
+pub use recorded_plan::{
+    Location, RecordedDemand, RecordedLoad, RecordedNode, RecordedOperation, RecordedPlan, RecordedSlo, RecordedStep,
+};
 pub use recorded_snapshot::{News, RecordedSnapshot};
 pub use run_directory::{Evidence, EvidenceError, RunDirectory};
 pub use run_info::{RunInfo, ServerInfo};

@@ -32,6 +32,11 @@ impl RunDirectory {
         self.0.join("snapshot.json")
     }
 
+    /// [`RecordedPlan`](super::RecordedPlan).
+    pub fn plan(&self) -> PathBuf {
+        self.0.join("plan.json")
+    }
+
     /// [`RunInfo`].
     pub fn info(&self) -> PathBuf {
         self.0.join("run.json")

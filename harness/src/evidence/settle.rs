@@ -183,8 +183,8 @@ impl<'a> Scene<'a> {
     /// and only to those who hear them.
     fn check_agreement(self, one: Seen<'_>, other: Seen<'_>) -> Result<(), String> {
         let disagree = |what: String| Err(format!("{} and {} disagree: {what}", one.0, other.0));
-        if one.1.current_epoch != other.1.current_epoch {
-            return disagree(format!("the current epoch is {} and {}", one.1.current_epoch, other.1.current_epoch));
+        if one.1.current_version != other.1.current_version {
+            return disagree(format!("the current epoch is {} and {}", one.1.current_version, other.1.current_version));
         }
         let names: BTreeSet<_> = one.1.members.keys().chain(other.1.members.keys()).collect();
         let difference =
@@ -218,7 +218,7 @@ impl<'a> Scene<'a> {
     fn check_takeover(self, replica: &NodeName, view: &'a NodeView, seen: &[Seen<'a>]) -> Result<(), String> {
         let Some(own) = view.members.get(replica) else { return Ok(()) };
         let failed = |view: &NodeView, master: &NodeName| {
-            view.members.get(master).is_some_and(|member| member.health == Health::Fail && !member.slots.is_empty())
+            view.members.get(master).is_some_and(|member| member.health == Health::Fail && !member.owns.is_empty())
         };
         let Some(master) = own.master.as_ref().filter(|master| failed(view, master)) else { return Ok(()) };
         let owners: Vec<_> = owners(view).collect();
@@ -280,7 +280,7 @@ impl<'a> Scene<'a> {
 /// The masters that own slots, as this view has it. Also the former identity of a wiped node that nobody replaced: it counts
 /// among those of whom a majority is needed.
 fn owners(view: &NodeView) -> impl Iterator<Item = &NodeName> {
-    view.members.iter().filter(|(_, member)| !member.slots.is_empty()).map(|(node, _)| node)
+    view.members.iter().filter(|(_, member)| !member.owns.is_empty()).map(|(node, _)| node)
 }
 
 /// Whether so many of the masters are a majority.
@@ -296,8 +296,8 @@ fn topology_of(view: &NodeView, place: impl Fn(&NodeName, &Member) -> Option<Pla
 fn alike_but_for_health(one: &Member, other: &Member) -> bool {
     one.role == other.role
         && one.master == other.master
-        && one.slots == other.slots
-        && one.epoch == other.epoch
+        && one.owns == other.owns
+        && one.version == other.version
         && one.handshake == other.handshake
         && one.no_failover == other.no_failover
 }

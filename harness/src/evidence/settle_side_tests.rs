@@ -4,15 +4,15 @@ use rstest::rstest;
 
 use super::tests::Cluster;
 use super::*;
-use crate::vocab::SlotSet;
+use crate::vocab::Ownership;
 
 /// So many masters, each with a replica, all as it should be.
 fn cluster(masters: usize) -> Cluster {
     let member = |index: usize, master: bool| Member {
         role: if master { Role::Master } else { Role::Replica },
         master: (!master).then(|| NodeName::master(index)),
-        slots: if master { SlotSet::share(index, masters) } else { SlotSet::default() },
-        epoch: index as u64 + 1,
+        owns: if master { Ownership::share(index, masters) } else { Ownership::default() },
+        version: index as u64 + 1,
         health: Health::Ok,
         handshake: false,
         no_failover: false,
@@ -23,7 +23,7 @@ fn cluster(masters: usize) -> Cluster {
     let members: BTreeMap<_, _> = names.map(|(name, index, master)| (name, member(index, master))).collect();
     let view = |node: &NodeName| NodeView {
         state: ClusterState::Ok,
-        current_epoch: masters as u64,
+        current_version: masters as u64,
         master_link_up: members[node].master.as_ref().map(|_| true),
         data_too_old: false,
         members: members.clone(),
@@ -65,10 +65,10 @@ fn hold_failed(cluster: &mut Cluster, viewers: &str, nodes: &str) {
 fn took_over(cluster: &mut Cluster, viewers: &str, replica: &str, master: &str, epoch: u64) {
     for viewer in words(viewers) {
         let view = cluster.views.get_mut(&NodeName::from(viewer)).unwrap().as_mut().unwrap();
-        view.current_epoch = epoch;
-        let slots = std::mem::take(&mut view.members.get_mut(&NodeName::from(master)).unwrap().slots);
+        view.current_version = epoch;
+        let slots = std::mem::take(&mut view.members.get_mut(&NodeName::from(master)).unwrap().owns);
         let new = view.members.get_mut(&NodeName::from(replica)).unwrap();
-        (new.role, new.master, new.slots, new.epoch) = (Role::Master, None, slots, epoch);
+        (new.role, new.master, new.owns, new.version) = (Role::Master, None, slots, epoch);
     }
     cluster.views.get_mut(&NodeName::from(replica)).unwrap().as_mut().unwrap().master_link_up = None;
 }
@@ -240,7 +240,7 @@ fn a_bridge_tells_the_isolated_master_that_it_was_replaced() {
 )]
 #[case::one_way_noticed(&|c: &mut Cluster| { c.cut_one_way("A", "B"); all_suspect(c); }, "settled")]
 #[case::neighbours_of_a_bridge_disagree(
-    &|c: &mut Cluster| { bridge_between_two_and_two(c); c.see("C", "D", |d| d.epoch = 9); },
+    &|c: &mut Cluster| { bridge_between_two_and_two(c); c.see("C", "D", |d| d.version = 9); },
     "C and C1 disagree: D is master of 9830-13106 (epoch 9) and master of 9830-13106 (epoch 4)"
 )]
 #[case::a_short_cut_that_was_healed(

@@ -1,7 +1,7 @@
 use rstest::rstest;
 
 use super::*;
-use crate::vocab::{CutBy, Instant, Link, SlotSet};
+use crate::vocab::{CutBy, Instant, Link, Ownership};
 
 use super::super::{LinkChange, NetworkChange};
 
@@ -19,8 +19,8 @@ impl Cluster {
         let master = |slots: &str| Member {
             role: Role::Master,
             master: None,
-            slots: slots.parse().unwrap(),
-            epoch: 1,
+            owns: slots.parse().unwrap(),
+            version: 1,
             health: Health::Ok,
             handshake: false,
             no_failover: false,
@@ -31,7 +31,7 @@ impl Cluster {
         members.insert("A1".into(), replica);
         let view = |node: &NodeName| NodeView {
             state: ClusterState::Ok,
-            current_epoch: 3,
+            current_version: 3,
             master_link_up: (node.as_str() == "A1").then_some(true),
             data_too_old: false,
             members: members.clone(),
@@ -128,11 +128,11 @@ fn suspect(cluster: &mut Cluster, node: &str) {
 
 fn promote_a1(cluster: &mut Cluster) {
     cluster.fail("A");
-    cluster.see("*", "A", |member| member.slots = SlotSet::default());
+    cluster.see("*", "A", |member| member.owns = Ownership::default());
     cluster.see("*", "A1", |member| {
         member.role = Role::Master;
         member.master = None;
-        member.slots = "0-5460".parse().unwrap();
+        member.owns = "0-5460".parse().unwrap();
     });
     cluster.views.get_mut(&NodeName::from("A1")).unwrap().as_mut().unwrap().master_link_up = None;
 }
@@ -170,7 +170,7 @@ fn promote_a1(cluster: &mut Cluster) {
     "A1 knows a live master for every slot but its cluster_state is still fail"
 )]
 #[case::one_disagrees(
-    &|c: &mut Cluster| c.see("B", "A", |a| a.epoch = 9),
+    &|c: &mut Cluster| c.see("B", "A", |a| a.version = 9),
     "A and B disagree: A is master of 0-5460 (epoch 1) and master of 0-5460 (epoch 9)"
 )]
 #[case::falsely_failed(&|c: &mut Cluster| c.see("C", "A", |a| a.health = Health::Fail), "C holds A for failed")]
@@ -219,12 +219,12 @@ fn isolated_and_replaced(cluster: &mut Cluster) {
     cluster.cut(&["A"], &rest);
     cluster.seen_as(&rest, &["A"], Health::Fail);
     for viewer in rest {
-        cluster.see(viewer, "A", |member| member.slots = SlotSet::default());
+        cluster.see(viewer, "A", |member| member.owns = Ownership::default());
         cluster.see(viewer, "A1", |member| {
-            (member.role, member.master, member.epoch) = (Role::Master, None, 4);
-            member.slots = "0-5460".parse().unwrap();
+            (member.role, member.master, member.version) = (Role::Master, None, 4);
+            member.owns = "0-5460".parse().unwrap();
         });
-        cluster.views.get_mut(&NodeName::from(viewer)).unwrap().as_mut().unwrap().current_epoch = 4;
+        cluster.views.get_mut(&NodeName::from(viewer)).unwrap().as_mut().unwrap().current_version = 4;
     }
     cluster.views.get_mut(&NodeName::from("A1")).unwrap().as_mut().unwrap().master_link_up = None;
     cluster.seen_as(&["A"], &rest, Health::Pfail);

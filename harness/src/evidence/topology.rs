@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::vocab::{Instant, NodeName, Role, SLOT_COUNT, Slot, SlotSet};
+use crate::vocab::{Instant, NodeName, Ownership, Role, SLOT_COUNT, Slot};
 
 /// One line of `topology.jsonl`: a node's view changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,7 +25,7 @@ pub struct NodeView {
     /// `cluster_state`.
     pub state: ClusterState,
     /// `cluster_current_epoch`.
-    pub current_epoch: u64,
+    pub current_version: u64,
     /// `master_link_status` is up; none on a master.
     pub master_link_up: Option<bool>,
     /// The node's own log says that it stands for no election, because its data is too old
@@ -54,9 +54,9 @@ pub struct Member {
     /// Whom it replicates; none for a master.
     pub master: Option<NodeName>,
     /// The slots it owns.
-    pub slots: SlotSet,
+    pub owns: Ownership,
     /// Its configuration epoch.
-    pub epoch: u64,
+    pub version: u64,
     /// Whether it is believed to be alive.
     pub health: Health,
     /// The handshake with it is not finished.
@@ -108,7 +108,7 @@ pub struct Place {
     /// Whom it replicates; none for a master.
     pub master: Option<NodeName>,
     /// The slots it owns.
-    pub slots: SlotSet,
+    pub owns: Ownership,
     /// Marked as failed; or suspected for good, on a side without a majority that could agree on it.
     pub failed: bool,
 }
@@ -116,8 +116,8 @@ pub struct Place {
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.role, &self.master) {
-            (Role::Master, _) if self.slots.is_empty() => f.write_str("master without slots")?,
-            (Role::Master, _) => write!(f, "master of {}", self.slots)?,
+            (Role::Master, _) if self.owns.is_empty() => f.write_str("master without slots")?,
+            (Role::Master, _) => write!(f, "master of {}", self.owns)?,
             (Role::Replica, Some(master)) => write!(f, "replica of {master}")?,
             (Role::Replica, None) => f.write_str("replica of nobody")?,
         }
@@ -127,7 +127,7 @@ impl fmt::Display for Place {
 
 impl fmt::Display for Member {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} (epoch {})", Place::of(self), self.epoch)
+        write!(f, "{} (epoch {})", Place::of(self), self.version)
     }
 }
 
@@ -136,7 +136,7 @@ impl Place {
         Self {
             role: member.role,
             master: member.master.clone(),
-            slots: member.slots.clone(),
+            owns: member.owns.clone(),
             failed: member.health == Health::Fail,
         }
     }
@@ -145,18 +145,18 @@ impl Place {
 impl Topology {
     /// Whether every slot has an owner that is not failed.
     pub fn is_covered(&self) -> bool {
-        let live: usize = self.nodes.values().filter(|place| !place.failed).map(|place| place.slots.len()).sum();
+        let live: usize = self.nodes.values().filter(|place| !place.failed).map(|place| place.owns.len()).sum();
         live == usize::from(SLOT_COUNT)
     }
 
     /// Whether somebody serves this slot.
     pub fn serves(&self, slot: Slot) -> bool {
-        self.state == ClusterState::Ok && self.nodes.values().any(|place| !place.failed && place.slots.contains(slot))
+        self.state == ClusterState::Ok && self.nodes.values().any(|place| !place.failed && place.owns.contains(slot))
     }
 
     /// Why not every slot is served; none if each is.
     pub fn outage(&self) -> Option<String> {
-        let dead = self.nodes.iter().filter(|(_, place)| place.failed && !place.slots.is_empty());
+        let dead = self.nodes.iter().filter(|(_, place)| place.failed && !place.owns.is_empty());
         let dead: Vec<_> = dead.map(|(node, _)| node.as_str()).collect();
         let unserved = match &dead[..] {
             [] if self.is_covered() => None,
@@ -176,7 +176,7 @@ impl Topology {
 
     /// Whether a majority of the slot-owning masters is not failed.
     pub fn has_quorum(&self) -> bool {
-        let masters = self.nodes.values().filter(|place| !place.slots.is_empty());
+        let masters = self.nodes.values().filter(|place| !place.owns.is_empty());
         let (live, all) = masters.fold((0, 0), |(live, all), place| (live + usize::from(!place.failed), all + 1));
         live * 2 > all
     }
@@ -191,8 +191,8 @@ mod tests {
     /// Three masters that share the slots; these are failed.
     fn topology(state: ClusterState, failed: &[&str]) -> Topology {
         let place = |shard: usize, name: &str| {
-            let slots = SlotSet::share(shard, 3);
-            Place { role: Role::Master, master: None, slots, failed: failed.contains(&name) }
+            let slots = Ownership::share(shard, 3);
+            Place { role: Role::Master, master: None, owns: slots, failed: failed.contains(&name) }
         };
         let nodes = ["A", "B", "C"].into_iter().enumerate();
         Topology { state, nodes: nodes.map(|(shard, name)| (name.into(), place(shard, name))).collect() }

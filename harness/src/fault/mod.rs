@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant as Timer, sleep};
 
-use crate::evidence::{FaultKind, NodeStatus};
+use crate::evidence::{DataEffect, Effect, FaultKind, MembershipEffect, NodeStatus};
 use crate::lab::{Lab, LabError, NodeSpec};
 use crate::vocab::{Instant, NodeName};
 
@@ -77,6 +77,19 @@ pub fn leaves(kind: FaultKind) -> Option<NodeStatus> {
     }
 }
 
+/// What this kind of fault does to a node.
+pub fn effect(kind: FaultKind) -> Effect {
+    match kind {
+        FaultKind::Kill | FaultKind::Stop => Effect::fault(NodeStatus::Down),
+        FaultKind::Pause => Effect::fault(NodeStatus::Paused),
+        FaultKind::Resume | FaultKind::Start => Effect::brings_back(),
+        FaultKind::Wipe => {
+            Effect { data: DataEffect::Emptied, membership: MembershipEffect::Lost, harms: true, ..Effect::NONE }
+        }
+        FaultKind::Join => Effect { membership: MembershipEffect::Gained, ..Effect::NONE },
+    }
+}
+
 /// Applies a fault to a node and looks, within a bound, for the proof that it happened.
 ///
 /// `replica_of` is whom a joining node shall replicate; the other kinds do not mind it.
@@ -123,7 +136,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::vocab::{Address, NodeId, Role, SlotSet};
+    use crate::vocab::{Address, NodeId, Ownership, Role};
 
     #[rstest]
     #[case::a_dead_node_cannot_die(FaultKind::Kill, NodeStatus::Down, false)]
@@ -154,8 +167,8 @@ mod tests {
             address: Address::of_host(Ipv4Addr::LOCALHOST),
             role: Role::Master,
             master: None,
-            slots: SlotSet::default(),
-            epoch: 1,
+            owns: Ownership::default(),
+            version: 1,
             binary: None,
             config: config.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
         };

@@ -270,7 +270,7 @@ fn memory(readings: &Readings) -> Finding {
 }
 
 fn swap(readings: &Readings) -> Finding {
-    let why = "What is swapped out already is missed when it is needed next: in production by a server, here by the \
+    let why = "EventKind is swapped out already is missed when it is needed next: in production by a server, here by the \
                harness or a server, in the middle of a measurement.";
     Setting {
         name: "swap in use",

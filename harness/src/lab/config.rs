@@ -111,12 +111,12 @@ pub fn nodes_conf(nodes: &[NodeSpec], myself: &NodeName, version: ServerVersion)
             let shard = if master == "-" { &node.id.0 } else { master };
             let _ = write!(text, ",,shard-id={shard}");
         }
-        let _ = write!(text, " {flags} {master} 0 0 {} connected", node.epoch);
-        for range in node.slots.ranges() {
+        let _ = write!(text, " {flags} {master} 0 0 {} connected", node.version);
+        for range in node.owns.ranges() {
             let _ = write!(text, " {range}");
         }
         text.push('\n');
-        epoch = epoch.max(node.epoch);
+        epoch = epoch.max(node.version);
     }
     let _ = writeln!(text, "vars currentEpoch {epoch} lastVoteEpoch 0");
     text
@@ -161,7 +161,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::vocab::{NodeId, SlotSet};
+    use crate::vocab::{NodeId, Ownership};
 
     fn node(name: &str, host: u8, master: Option<&str>, config: &[(&str, &str)]) -> NodeSpec {
         NodeSpec {
@@ -170,8 +170,8 @@ mod tests {
             address: Address::of_host(Ipv4Addr::new(10, 128, 0, host)),
             role: if master.is_some() { Role::Replica } else { Role::Master },
             master: master.map(NodeName::from),
-            slots: if master.is_some() { SlotSet::default() } else { SlotSet::share(usize::from(host) - 2, 2) },
-            epoch: if master.is_some() { 0 } else { u64::from(host) - 1 },
+            owns: if master.is_some() { Ownership::default() } else { Ownership::share(usize::from(host) - 2, 2) },
+            version: if master.is_some() { 0 } else { u64::from(host) - 1 },
             binary: None,
             config: config.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
         }

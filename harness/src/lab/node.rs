@@ -21,7 +21,7 @@ use tokio::time::{sleep, timeout};
 use super::error::file;
 use super::network::Host;
 use super::{LabError, NodeSpec, NotDone, ServerBinary, reaper};
-use crate::evidence::{ExitCause, Journal, NodeStatus, RunDirectory, What};
+use crate::evidence::{EventKind, ExitCause, Journal, NodeStatus, RunDirectory};
 use crate::vocab::{Address, Instant, NodeId, NodeName};
 
 /// How often a starting server is tried.
@@ -151,7 +151,7 @@ impl Node {
         let (sender, ended) = watch::channel(None);
         let born = |pid: Pid| {
             let (node, address) = (self.spec.name.clone(), self.spec.address);
-            self.journal.record(What::NodeStarted { node, pid: pid.as_raw(), address });
+            self.journal.record(EventKind::NodeStarted { node, pid: pid.as_raw(), address });
             self.set_status(NodeStatus::Running);
         };
         let node = Arc::clone(self);
@@ -196,7 +196,7 @@ impl Node {
         // Killed by somebody else (the kernel, out of memory) it would look the same only with the same signal.
         let expected = self.process().as_ref().is_some_and(|process| process.asked.contains(&cause));
         self.set_status(NodeStatus::Down);
-        self.journal.record(What::NodeExited { node: self.spec.name.clone(), cause, expected });
+        self.journal.record(EventKind::NodeExited { node: self.spec.name.clone(), cause, expected });
     }
 
     /// Sends a signal; returns the instant just before it was sent.

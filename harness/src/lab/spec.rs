@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
-use crate::vocab::{Address, HostName, NodeId, NodeName, Role, SlotSet};
+use crate::vocab::{Address, HostName, NodeId, NodeName, Ownership, Role};
 
 /// What a node of the lab is to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,9 +19,9 @@ pub struct NodeSpec {
     /// Whom it replicates at the start.
     pub master: Option<NodeName>,
     /// The slots it owns at the start; empty for a replica.
-    pub slots: SlotSet,
+    pub owns: Ownership,
     /// The configuration epoch it starts with: 1, 2, 3 for A, B, C; 0 for a replica.
-    pub epoch: u64,
+    pub version: u64,
     /// The binary the scenario names for it, if it does.
     pub binary: Option<String>,
     /// The scenario's directives: the cluster's with the node's own laid over them.

@@ -18,9 +18,9 @@ use super::shared::{Shared, value_bytes_max};
 use super::value::ID_BYTES;
 use super::worker::StopSignal;
 use super::{Load, LoadError, Op, Pace, closed, open};
-use crate::evidence::{Clock, Journal, LoadIndex, LoadTotals, NO_WORKER, What};
+use crate::evidence::{Clock, EventKind, Journal, LoadIndex, LoadTotals, NO_WORKER};
 use crate::lab::ClientHost;
-use crate::vocab::{Address, Instant, SlotSet};
+use crate::vocab::{Address, Instant, Ownership};
 
 /// How often a load reports.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
@@ -40,7 +40,7 @@ pub struct LoadTask {
     /// Every node of the plan by its index, whom a client may ask who owns what.
     pub seeds: Vec<(u16, Address)>,
     /// The slots of each shard: what one master owns at the start.
-    pub shards: Vec<SlotSet>,
+    pub shards: Vec<Ownership>,
     /// The run's seed.
     pub seed: u64,
 }
@@ -194,7 +194,7 @@ fn run(
         shared.outbox.borrow_mut().event(event);
     }
     let totals = shared.tally.borrow().totals().clone();
-    shared.outbox.borrow_mut().event(What::LoadEnded { load: name.clone(), totals: totals.clone() });
+    shared.outbox.borrow_mut().event(EventKind::LoadEnded { load: name.clone(), totals: totals.clone() });
     shared.outbox.borrow_mut().flush();
     if outcome? {
         finished.send_if_modified(|finished| finished.insert(name.clone()));
@@ -214,7 +214,7 @@ fn run(
 
 /// Runs the loop and reports every second. Returns whether the load did all that it was to do.
 async fn drive(shared: &Rc<Shared>, stop: &StopSignal) -> Result<bool, LoadError> {
-    shared.outbox.borrow_mut().event(What::LoadStarted { load: shared.load.name.clone() });
+    shared.outbox.borrow_mut().event(EventKind::LoadStarted { load: shared.load.name.clone() });
     // The first operations should not pay for learning who owns what; workers cope when nobody tells.
     let _ = tokio::time::timeout(shared.load.client.timeout.0, shared.ask_around(None)).await;
     let work = async {

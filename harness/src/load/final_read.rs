@@ -14,7 +14,7 @@ use super::op::{Answer, classify_get, encode_get};
 use super::resp::push_command;
 use super::routing::{RouteIndex, Routes, ask};
 use crate::evidence::{
-    Clock, ErrorKind, HistoryWriter, Journal, NO_WORKER, Operation, OperationKind, Outcome, Topology, Value, What,
+    Clock, ErrorKind, EventKind, HistoryWriter, Journal, NO_WORKER, Operation, OperationKind, Outcome, Topology, Value,
 };
 use crate::lab::ClientHost;
 use crate::vocab::{Address, Instant, Slot};
@@ -76,7 +76,7 @@ pub async fn final_read(
 }
 
 /// How many keys could not be read, and why.
-fn told(readings: &[Reading], settled: Option<&Topology>) -> What {
+fn told(readings: &[Reading], settled: Option<&Topology>) -> EventKind {
     let (mut unserved, mut errors) = (None, BTreeMap::new());
     let unread = readings.iter().filter(|reading| reading.operation.outcome != Outcome::Ok);
     for reading in unread.clone() {
@@ -86,7 +86,7 @@ fn told(readings: &[Reading], settled: Option<&Topology>) -> What {
             *errors.entry(kind).or_default() += 1;
         }
     }
-    What::FinalRead { keys: readings.len() as u64, unreadable: unread.count() as u64, unserved, errors }
+    EventKind::FinalRead { keys: readings.len() as u64, unreadable: unread.count() as u64, unserved, errors }
 }
 
 fn written_keys(load: &LoadDone, now: Instant) -> impl Iterator<Item = Reading> + '_ {
@@ -285,14 +285,14 @@ mod tests {
     use crate::evidence::{ClusterState, Event, HistoryReader, LoadTotals, Place};
     use crate::load::keys::{KeySet, KeySpace};
     use crate::load::testing::{Act, Fake, journal, load};
-    use crate::vocab::{Role, SLOT_COUNT, SlotRange, SlotSet};
+    use crate::vocab::{OwnedRange, Ownership, Role, SLOT_COUNT};
 
     /// Reads back the keys k1 to k4; their history, what was told, and how long it took.
     async fn read(
         seeds: &[(u16, Address)],
         settled: Option<&Topology>,
         within: Duration,
-    ) -> (Vec<Operation>, What, Duration) {
+    ) -> (Vec<Operation>, EventKind, Duration) {
         let (_temporary, directory, journal) = journal();
         HistoryWriter::new(File::create(directory.history()).unwrap()).unwrap();
         let load = load("app", r#"mix: [Get()], keys: Uniform(4), prefix: "k""#);
@@ -308,7 +308,7 @@ mod tests {
         let history = HistoryReader::new(BufReader::new(file)).unwrap().read_all().unwrap();
         let told = std::fs::read_to_string(directory.events()).unwrap();
         let told: Event = serde_json::from_str(told.lines().last().unwrap()).unwrap();
-        (history, told.what, took)
+        (history, told.kind, took)
     }
 
     /// B owns the slots of k1 and k2, which nobody listens for; A says that it owns them, and serves the others.
@@ -333,9 +333,9 @@ mod tests {
         });
         let owned = |slots: &dyn Fn(&Slot) -> bool| {
             let slots = (0..SLOT_COUNT).filter_map(|slot| Slot::try_from(slot).ok()).filter(slots);
-            slots.map(|slot| SlotRange { first: slot.into(), last: slot.into() }).collect::<SlotSet>()
+            slots.map(|slot| OwnedRange { first: slot.into(), last: slot.into() }).collect::<Ownership>()
         };
-        let place = |slots, failed| Place { role: Role::Master, master: None, slots, failed };
+        let place = |slots, failed| Place { role: Role::Master, master: None, owns: slots, failed };
         let nodes = [
             ("A", place(owned(&|slot| !dead.contains(slot)), false)),
             ("B", place(owned(&|slot| dead.contains(slot)), true)),
@@ -343,7 +343,7 @@ mod tests {
         let nodes = nodes.into_iter().map(|(name, place)| (name.into(), place)).collect();
         let topology = Topology { state: ClusterState::Ok, nodes };
         let (history, told, took) = read(&[(0, a), (1, b)], settled.then_some(&topology), within).await;
-        let What::FinalRead { keys: 4, unreadable: 2, unserved, errors } = told else { panic!("{told:?}") };
+        let EventKind::FinalRead { keys: 4, unreadable: 2, unserved, errors } = told else { panic!("{told:?}") };
         assert_eq!((unserved.as_deref(), errors.values().sum()), (why, by_error));
         assert!(took < Duration::from_secs(10), "it took {took:?}");
         let outcomes: Vec<_> = history.iter().map(|op| op.outcome).collect();

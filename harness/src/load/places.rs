@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use super::draw::Choice;
 use super::keys::Turns;
-use crate::vocab::{Instant, SLOT_COUNT, Slot, SlotSet};
+use crate::vocab::{Instant, Ownership, SLOT_COUNT, Slot};
 
 /// Starts of a load that may wait. Whoever asks for more than that asks for nothing that could be worked off.
 pub(crate) const WAITING_MAX: usize = 1_000_000;
@@ -18,7 +18,7 @@ pub(crate) struct Shards {
 
 impl Shards {
     /// Slots that are in none of these sets are one more shard.
-    pub(crate) fn new(sets: &[SlotSet]) -> Self {
+    pub(crate) fn new(sets: &[Ownership]) -> Self {
         let mut of_slot = vec![0; usize::from(SLOT_COUNT)];
         for (shard, set) in (1..).zip(sets) {
             for range in set.ranges() {

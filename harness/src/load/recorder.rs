@@ -8,7 +8,7 @@ use std::thread;
 
 use tokio::sync::oneshot;
 
-use crate::evidence::{HistoryWriter, Journal, Operation, What};
+use crate::evidence::{EventKind, HistoryWriter, Journal, Operation};
 
 /// Operations that go to the recorder together.
 const BATCH: usize = 1_024;
@@ -18,7 +18,7 @@ const BATCHES_MAX: usize = 4_096;
 
 enum Record {
     Operations(Vec<Operation>),
-    Event(Box<What>),
+    Event(Box<EventKind>),
 }
 
 /// Where a load puts what must be recorded. It never blocks.
@@ -38,7 +38,7 @@ impl Outbox {
     }
 
     /// Adds an event to the journal.
-    pub(crate) fn event(&mut self, what: What) {
+    pub(crate) fn event(&mut self, what: EventKind) {
         self.send(Record::Event(Box::new(what)));
     }
 

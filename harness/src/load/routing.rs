@@ -7,7 +7,7 @@ use super::connection::{Connection, Patience};
 use super::resp::{Reply, push_command};
 use crate::evidence::ErrorKind;
 use crate::lab::ClientHost;
-use crate::vocab::{Address, SLOT_COUNT, Slot, SlotRange};
+use crate::vocab::{Address, OwnedRange, SLOT_COUNT, Slot};
 
 /// Nodes a client remembers; redirections to more of them are not followed.
 const NODES_MAX: usize = 1_024;
@@ -36,7 +36,7 @@ struct Node {
 }
 
 /// Who owns a range of slots.
-pub(crate) type Owned = (SlotRange, Address);
+pub(crate) type Owned = (OwnedRange, Address);
 
 impl Routes {
     /// Routes that know the nodes, by their index in the plan, but not who owns what.
@@ -151,7 +151,7 @@ fn read_range(range: &Reply<'_>, asked: Address) -> Option<Owned> {
     let slot = |number: i64| Slot::try_from(u16::try_from(number).ok()?).ok().map(Slot::number);
     let (first, last) = (slot(*first)?, slot(*last)?);
     let address = Address(SocketAddrV4::new(ip, u16::try_from(*port).ok()?));
-    (first <= last).then_some((SlotRange { first, last }, address))
+    (first <= last).then_some((OwnedRange { first, last }, address))
 }
 
 #[cfg(test)]
@@ -189,7 +189,7 @@ mod tests {
     #[test]
     fn a_redirection_changes_one_slot() {
         let mut routes = Routes::new(&[(0, address(2)), (1, address(3))]);
-        routes.adopt(&[(SlotRange { first: 0, last: 16_383 }, address(2))]);
+        routes.adopt(&[(OwnedRange { first: 0, last: 16_383 }, address(2))]);
         assert_eq!(routes.moved(slot(7), address(3)), Some(1));
         assert_eq!([6, 7, 8].map(|number| routes.target(slot(number))), [Some(0), Some(1), Some(0)]);
         assert_eq!(routes.moved(slot(8), address(9)), Some(2));

@@ -3,7 +3,7 @@
 use hdrhistogram::Histogram;
 
 use super::Load;
-use crate::evidence::{ErrorKind, LoadTotals, Operation, Outcome, Progress, What};
+use crate::evidence::{ErrorKind, EventKind, LoadTotals, Operation, Outcome, Progress};
 use crate::vocab::Instant;
 
 /// Slow operations that are told one by one in an interval; a stall must not flood the journal.
@@ -44,7 +44,7 @@ impl Tally {
     }
 
     /// Counts an operation. Returns the event that tells of it when it was slow; `key` writes the key's text.
-    pub(crate) fn count(&mut self, operation: &Operation, key: impl FnOnce(&mut Vec<u8>)) -> Option<What> {
+    pub(crate) fn count(&mut self, operation: &Operation, key: impl FnOnce(&mut Vec<u8>)) -> Option<EventKind> {
         if operation.never_begun() {
             self.totals.not_started += 1;
             return None;
@@ -69,7 +69,7 @@ impl Tally {
         }
         let mut text = Vec::new();
         key(&mut text);
-        Some(What::SlowOperation {
+        Some(EventKind::SlowOperation {
             load: self.load.clone(),
             operation: format!("{} {}", operation.kind, String::from_utf8_lossy(&text)),
             took_ms: nanos as f64 / 1e6,
@@ -96,12 +96,12 @@ impl Tally {
     }
 
     /// Ends the interval: what it held, and how many slow operations were not told one by one.
-    pub(crate) fn end_interval(&mut self, now: Instant) -> Vec<What> {
+    pub(crate) fn end_interval(&mut self, now: Instant) -> Vec<EventKind> {
         let interval = std::mem::replace(&mut self.interval, Interval::new(now));
         let mut events = Vec::with_capacity(2);
         let untold = interval.slow.saturating_sub(SLOW_EVENTS_MAX);
         if untold > 0 {
-            events.push(What::SlowOperation {
+            events.push(EventKind::SlowOperation {
                 load: self.load.clone(),
                 operation: format!("{untold} more; the slowest of them"),
                 took_ms: interval.untold_nanos_max as f64 / 1e6,
@@ -112,7 +112,7 @@ impl Tally {
             let latency = &interval.latency_ns;
             (!latency.is_empty()).then(|| latency.value_at_quantile(quantile) as f64 / 1e6)
         };
-        events.push(What::Progress(Progress {
+        events.push(EventKind::Progress(Progress {
             load: self.load.clone(),
             interval_s: now.nanos_since(interval.began) as f64 / 1e9,
             ok: interval.ok,
@@ -169,12 +169,12 @@ mod tests {
         }
         tally.attempt_failed(ErrorKind::Closed);
         let events = tally.end_interval(Instant::from_millis(2_500));
-        let [What::Progress(progress)] = &events[..] else { panic!("{events:?}") };
+        let [EventKind::Progress(progress)] = &events[..] else { panic!("{events:?}") };
         assert_eq!((progress.ok, progress.fail, progress.unknown), (2, 1, 1));
         assert!((progress.interval_s - 1.5).abs() < 1e-9);
         assert!((progress.p50_ms.unwrap() - 1.0).abs() < 0.01 && (progress.p99_ms.unwrap() - 2.0).abs() < 0.01);
         let events = tally.end_interval(Instant::from_millis(3_500));
-        let [What::Progress(progress)] = &events[..] else { panic!("{events:?}") };
+        let [EventKind::Progress(progress)] = &events[..] else { panic!("{events:?}") };
         assert_eq!((progress.ok, progress.p50_ms), (0, None));
         assert_eq!((tally.totals().ok, tally.totals().fail, tally.totals().unknown), (2, 1, 1));
         assert_eq!(tally.totals().attempt_errors[&ErrorKind::Closed], 1);
@@ -204,11 +204,11 @@ mod tests {
         });
         let told: Vec<_> = told.collect();
         assert_eq!(told.len(), 50);
-        let What::SlowOperation { operation, took_ms, .. } = &told[0] else { panic!("{told:?}") };
+        let EventKind::SlowOperation { operation, took_ms, .. } = &told[0] else { panic!("{told:?}") };
         assert_eq!(operation, "GET app:7");
         assert!((took_ms - 3.0).abs() < 1e-9);
         let rest = tally.end_interval(Instant::from_millis(2_000));
-        let What::SlowOperation { operation, took_ms, .. } = &rest[0] else { panic!("{rest:?}") };
+        let EventKind::SlowOperation { operation, took_ms, .. } = &rest[0] else { panic!("{rest:?}") };
         assert_eq!(operation, "10 more; the slowest of them");
         assert!((took_ms - 62.0).abs() < 1e-9);
     }

@@ -16,7 +16,7 @@ use super::resp::{Reply, push_command};
 use super::{Load, LoadTask};
 use crate::evidence::{Clock, Event, Journal, Operation, OperationKind, Outcome, Recorder, RunDirectory, Value};
 use crate::lab::ClientHost;
-use crate::vocab::{Address, Instant, SlotSet};
+use crate::vocab::{Address, Instant, Ownership};
 
 /// The load of that name with these fields, as a scenario writes them.
 pub(crate) fn load(name: &str, fields: &str) -> Load {
@@ -107,7 +107,7 @@ impl Fake {
     ) -> Address {
         let address = self.address;
         let share = |(index, owner): (usize, &Address)| {
-            let range = SlotSet::share(index, owners.len()).ranges()[0];
+            let range = Ownership::share(index, owners.len()).ranges()[0];
             let (first, last, port) = (range.first, range.last, owner.0.port());
             format!("*3\r\n:{first}\r\n:{last}\r\n*2\r\n$9\r\n127.0.0.1\r\n:{port}\r\n")
         };

@@ -7,11 +7,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 use tokio::sync::watch;
 
 use super::names::Names;
-use super::sight::Sight;
+use super::observation::Observation;
 use super::view::{Reading, Replication, synced};
 use super::{Observed, log};
 use crate::evidence::{
-    Clock, Journal, LogEvent, LogRecord, NodeStatus, NodeView, Reach, Settlement, TopologyRecord, What, settle,
+    Clock, EventKind, Journal, LogEvent, LogRecord, NodeStatus, NodeView, Reach, Settlement, TopologyRecord, settle,
 };
 use crate::vocab::{Instant, NodeId, NodeName};
 
@@ -46,7 +46,7 @@ struct State {
     failures: BTreeMap<NodeName, String>,
     /// The settlement must be judged again.
     dirty: bool,
-    sight: watch::Sender<Sight>,
+    observation: watch::Sender<Observation>,
 }
 
 impl Board {
@@ -57,10 +57,10 @@ impl Board {
         status: watch::Receiver<BTreeMap<NodeName, NodeStatus>>,
         reach: watch::Receiver<Reach>,
         journal: Journal,
-    ) -> (Self, watch::Receiver<Sight>) {
+    ) -> (Self, watch::Receiver<Observation>) {
         let now = journal.clock().now();
         let views: BTreeMap<_, _> = nodes.iter().map(|node| (node.node.clone(), None)).collect();
-        let (sight, shown) = watch::channel(Sight {
+        let (observation, shown) = watch::channel(Observation {
             at: now,
             asked: now,
             settlement: Settlement::Unsettled("no node has been asked yet".to_owned()),
@@ -81,7 +81,7 @@ impl Board {
             too_old: BTreeSet::new(),
             failures: BTreeMap::new(),
             dirty: true,
-            sight,
+            observation,
         };
         state.take_status(&journal);
         let board =
@@ -113,7 +113,7 @@ impl Board {
                 state.take_too_old(node, too_old, &self.journal);
                 state.publish(&self.journal);
             }
-            self.journal.record(What::Log(LogRecord { node: node.clone(), logged, says }));
+            self.journal.record(EventKind::Log(LogRecord { node: node.clone(), logged, says }));
         }
     }
 
@@ -243,16 +243,16 @@ impl State {
             Some(node) => (None, Err(not_asked(node))),
             None => (Some(oldest.unwrap_or(self.changed)), synced(&self.running, &self.views, &self.replication)),
         };
-        self.sight.send_modify(|sight| {
+        self.observation.send_modify(|observation| {
             for node in self.unshown.drain(..) {
                 let view = self.views.get(&node).cloned().flatten();
-                sight.views.insert(node, view);
+                observation.views.insert(node, view);
             }
-            sight.at = journal.clock().now();
-            sight.asked = asked.unwrap_or(sight.asked);
-            sight.synced = synced;
+            observation.at = journal.clock().now();
+            observation.asked = asked.unwrap_or(observation.asked);
+            observation.synced = synced;
             if let Some(settlement) = settlement {
-                sight.settlement = settlement;
+                observation.settlement = settlement;
             }
         });
     }
@@ -271,11 +271,11 @@ impl State {
     }
 
     fn journal_flip(&self, now: &Settlement, journal: &Journal) {
-        match (&self.sight.borrow().settlement, now) {
+        match (&self.observation.borrow().settlement, now) {
             (Settlement::Settled(before), Settlement::Settled(now)) if before == now => {}
-            (_, Settlement::Settled(_)) => journal.record(What::Settled),
+            (_, Settlement::Settled(_)) => journal.record(EventKind::Settled),
             (Settlement::Settled(_), Settlement::Unsettled(reason)) => {
-                journal.record(What::Unsettled { reason: reason.clone() });
+                journal.record(EventKind::Unsettled { reason: reason.clone() });
             }
             (Settlement::Unsettled(_), Settlement::Unsettled(_)) => {}
         }

@@ -74,10 +74,10 @@ fn election(text: &str, names: &Names) -> Option<LogEvent> {
         let (rank, _) = number(rest.strip_prefix(" milliseconds (rank #")?)?;
         Some(LogEvent::ElectionDelayed { delay_ms, rank: u32::try_from(rank).ok()? })
     } else if let Some(rest) = text.strip_prefix("Starting a failover election for epoch ") {
-        Some(LogEvent::ElectionStarted { epoch: number(rest)?.0 })
+        Some(LogEvent::ElectionStarted { version: number(rest)?.0 })
     } else if let Some(rest) = text.strip_prefix("Failover auth granted to ") {
         let (to, rest) = node(rest, names)?;
-        Some(LogEvent::VoteGranted { to, epoch: number(rest.strip_prefix(" for epoch ")?)?.0 })
+        Some(LogEvent::VoteGranted { to, version: number(rest.strip_prefix(" for epoch ")?)?.0 })
     } else if text.starts_with("Failover election won: ") {
         Some(LogEvent::ElectionWon)
     } else {
@@ -177,11 +177,11 @@ mod tests {
                     LogEvent::ElectionDelayed { delay_ms: 598, rank: 1 })]
     #[case::delayed_valkey_8_1("Start of election delayed for 0 milliseconds (rank #0, primary rank #2, offset 61).",
                                LogEvent::ElectionDelayed { delay_ms: 0, rank: 0 })]
-    #[case::started("Starting a failover election for epoch 4.", LogEvent::ElectionStarted { epoch: 4 })]
+    #[case::started("Starting a failover election for epoch 4.", LogEvent::ElectionStarted { version: 4 })]
     #[case::started_valkey_8_1("Starting a failover election for epoch 4, node config epoch is 1",
-                               LogEvent::ElectionStarted { epoch: 4 })]
-    #[case::vote("Failover auth granted to <a> for epoch 5", LogEvent::VoteGranted { to: name("A"), epoch: 5 })]
-    #[case::vote_named("Failover auth granted to <a> () for epoch 5", LogEvent::VoteGranted { to: name("A"), epoch: 5 })]
+                               LogEvent::ElectionStarted { version: 4 })]
+    #[case::vote("Failover auth granted to <a> for epoch 5", LogEvent::VoteGranted { to: name("A"), version: 5 })]
+    #[case::vote_named("Failover auth granted to <a> () for epoch 5", LogEvent::VoteGranted { to: name("A"), version: 5 })]
     #[case::won("Failover election won: I'm the new master.", LogEvent::ElectionWon)]
     #[case::won_valkey("Failover election won: I'm the new primary.", LogEvent::ElectionWon)]
     #[case::blocked("Currently unable to failover: Waiting for votes, but majority still not reached.",

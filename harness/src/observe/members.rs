@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::names::{Names, stranger};
 use super::view::ViewError;
 use crate::evidence::{Health, Member};
-use crate::vocab::{Address, NodeId, NodeName, Role, SlotRange, SlotSet};
+use crate::vocab::{Address, NodeId, NodeName, OwnedRange, Ownership, Role};
 
 /// One line, taken apart.
 struct Line<'a> {
@@ -18,8 +18,8 @@ struct Line<'a> {
     flags: Flags,
     /// The id of its master; none is written `-`.
     master: Option<&'a str>,
-    epoch: u64,
-    slots: SlotSet,
+    version: u64,
+    owns: Ownership,
 }
 
 /// The flags that mean something here; whatever a later version adds does not.
@@ -81,14 +81,14 @@ impl<'a> Line<'a> {
         let epoch = fields.by_ref().nth(2)?.parse().ok()?;
         let _link = fields.next()?;
         // A slot on its way to another node is still its owner's; the entry `[93-<-id]` names it a second time.
-        let slots = fields.filter(|slot| !slot.starts_with('[')).map(str::parse::<SlotRange>);
+        let slots = fields.filter(|slot| !slot.starts_with('[')).map(str::parse::<OwnedRange>);
         Some(Self {
             id,
             address: parse_address(address),
             flags: Flags::parse(flags),
             master: (master != "-").then_some(master),
-            epoch,
-            slots: slots.collect::<Result<_, _>>().ok()?,
+            version: epoch,
+            owns: slots.collect::<Result<_, _>>().ok()?,
         })
     }
 
@@ -118,8 +118,8 @@ impl<'a> Line<'a> {
         Member {
             role: if self.flags.replica { Role::Replica } else { Role::Master },
             master,
-            slots: self.slots.clone(),
-            epoch: self.epoch,
+            owns: self.owns.clone(),
+            version: self.version,
             health: self.flags.health.unwrap_or(Health::Ok),
             handshake: self.flags.handshake,
             no_failover: self.flags.no_failover,

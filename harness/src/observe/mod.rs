@@ -1,17 +1,17 @@
 //! Watches every node's view of the cluster and its log, and says what changed.
 //!
 //! Everything here only looks. A polling task a node asks for its view, a follower a node reads its log; what they find
-//! goes to the board, which judges it, writes it to the journal and shows the present state as a [`Sight`].
+//! goes to the board, which judges it, writes it to the journal and shows the present state as a [`Observation`].
 
 mod board;
 mod follow;
 pub mod log;
 mod members;
 mod names;
+mod observation;
 mod poll;
 #[cfg(test)]
 mod real_server_test;
-mod sight;
 #[cfg(test)]
 mod testing;
 pub mod view;
@@ -24,7 +24,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 pub use names::{Names, stranger};
-pub use sight::Sight;
+pub use observation::Observation;
 
 use crate::evidence::{Journal, NodeStatus, Reach};
 use crate::vocab::{Address, NodeId, NodeName};
@@ -46,7 +46,7 @@ pub struct Observed {
 /// The tasks that watch a cluster. Dropping it ends them at once; [`Observer::stop`] reads the logs to their ends first.
 #[derive(Debug)]
 pub struct Observer {
-    sight: watch::Receiver<Sight>,
+    observation: watch::Receiver<Observation>,
     pollers: JoinSet<()>,
     followers: JoinSet<()>,
     stop: watch::Sender<bool>,
@@ -65,7 +65,7 @@ impl Observer {
         interval: std::time::Duration,
     ) -> Self {
         let names = Names::new(nodes.iter().map(|node| (node.node.clone(), node.id.clone(), node.address)));
-        let (board, sight) = Board::new(&nodes, names, status.clone(), reach.clone(), journal);
+        let (board, observation) = Board::new(&nodes, names, status.clone(), reach.clone(), journal);
         let board = Arc::new(board);
         let (stop, stopped) = watch::channel(false);
         let count = nodes.len();
@@ -79,12 +79,12 @@ impl Observer {
             followers.spawn(follow::run(follower, observed.node, Arc::clone(&board), stopped.clone()));
         }
         pollers.spawn(poll::watch_status(board, status, reach));
-        Self { sight, pollers, followers, stop }
+        Self { observation, pollers, followers, stop }
     }
 
     /// The present state, and word of each change.
-    pub fn sight(&self) -> watch::Receiver<Sight> {
-        self.sight.clone()
+    pub fn observation(&self) -> watch::Receiver<Observation> {
+        self.observation.clone()
     }
 
     /// Reads every log once more to its end, then ends all tasks.

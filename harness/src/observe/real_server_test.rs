@@ -11,9 +11,9 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tokio::sync::watch;
 
-use super::{Observed, Observer, Sight};
+use super::{Observation, Observed, Observer};
 use crate::evidence::{
-    Clock, Event, Journal, LogEvent, NodeStatus, Recorder, RunDirectory, Settlement, TopologyRecord, What,
+    Clock, Event, EventKind, Journal, LogEvent, NodeStatus, Recorder, RunDirectory, Settlement, TopologyRecord,
 };
 use crate::vocab::{Address, BUS_PORT_OFFSET, NodeId, NodeName};
 
@@ -51,11 +51,11 @@ impl Drop for Server {
 }
 
 #[derive(Clone, Default)]
-struct Events(Arc<Mutex<Vec<What>>>);
+struct Events(Arc<Mutex<Vec<EventKind>>>);
 
 impl Recorder for Events {
     fn record(&mut self, event: &Event) {
-        self.0.lock().unwrap().push(event.what.clone());
+        self.0.lock().unwrap().push(event.kind.clone());
     }
 }
 
@@ -66,9 +66,14 @@ fn free_port() -> u16 {
     (start..22_000).find(|port| free(*port) && free(port + BUS_PORT_OFFSET)).unwrap()
 }
 
-async fn until(sight: &mut watch::Receiver<Sight>, what: &str, condition: impl FnMut(&Sight) -> bool) -> Sight {
-    let met = tokio::time::timeout(Duration::from_secs(10), sight.wait_for(condition)).await.map(|met| met.is_ok());
-    let last = sight.borrow().clone();
+async fn until(
+    observation: &mut watch::Receiver<Observation>,
+    what: &str,
+    condition: impl FnMut(&Observation) -> bool,
+) -> Observation {
+    let met =
+        tokio::time::timeout(Duration::from_secs(10), observation.wait_for(condition)).await.map(|met| met.is_ok());
+    let last = observation.borrow().clone();
     assert!(matches!(met, Ok(true)), "{what}: not within 10 s; last seen: {last:?}");
     last
 }
@@ -80,8 +85,8 @@ async fn give_all_slots(address: Address) {
     command.arg("ADDSLOTSRANGE").arg(0).arg(16_383).exec_async(&mut connection).await.unwrap();
 }
 
-fn settled(sight: &Sight) -> bool {
-    matches!(sight.settlement, Settlement::Settled(_))
+fn settled(observation: &Observation) -> bool {
+    matches!(observation.settlement, Settlement::Settled(_))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -102,44 +107,44 @@ async fn follows_a_server_through_pause_and_death() {
         journal.clone(),
         Duration::from_millis(5),
     );
-    let mut sight = observer.sight();
+    let mut observation = observer.observation();
 
     let mut server = Server::start(directory.path(), port);
-    until(&mut sight, "the node answers", |sight| sight.views[&node].is_some()).await;
+    until(&mut observation, "the node answers", |observation| observation.views[&node].is_some()).await;
     give_all_slots(address).await;
-    let first = until(&mut sight, "settled", settled).await;
+    let first = until(&mut observation, "settled", settled).await;
     assert_eq!(first.synced, Ok(()));
     assert_eq!(first.views[&node].as_ref().unwrap().members.keys().collect::<Vec<_>>(), [&node]);
 
     server.signal(Signal::SIGSTOP);
     status.send_replace([(node.clone(), NodeStatus::Paused)].into());
-    let paused = until(&mut sight, "paused", |sight| !settled(sight)).await;
+    let paused = until(&mut observation, "paused", |observation| !settled(observation)).await;
     assert_eq!(paused.views[&node], None);
     assert!(paused.synced.is_ok(), "nobody runs, so nobody lags");
     server.signal(Signal::SIGCONT);
     let resumed_at = clock.now();
     status.send_replace([(node.clone(), NodeStatus::Running)].into());
-    let resumed = until(&mut sight, "settled again", settled).await;
+    let resumed = until(&mut observation, "settled again", settled).await;
     assert!(resumed.asked > resumed_at, "the view is from after the pause");
 
     server.kill();
-    until(&mut sight, "found dead without being told", |sight| sight.views[&node].is_none()).await;
+    until(&mut observation, "found dead without being told", |observation| observation.views[&node].is_none()).await;
     status.send_replace([(node.clone(), NodeStatus::Down)].into());
     let mut server = Server::start(directory.path(), port);
     status.send_replace([(node.clone(), NodeStatus::Running)].into());
-    until(&mut sight, "settled after the restart", settled).await;
+    until(&mut observation, "settled after the restart", settled).await;
     server.kill();
     observer.stop().await;
     assert!(journal.take_error().is_none());
     check_evidence(&run, &events.0.lock().unwrap());
 }
 
-fn check_evidence(run: &RunDirectory, events: &[What]) {
-    let flips = events.iter().filter(|what| matches!(what, What::Settled | What::Unsettled { .. }));
-    let settled: Vec<_> = flips.map(|what| matches!(what, What::Settled)).collect();
+fn check_evidence(run: &RunDirectory, events: &[EventKind]) {
+    let flips = events.iter().filter(|what| matches!(what, EventKind::Settled | EventKind::Unsettled { .. }));
+    let settled: Vec<_> = flips.map(|what| matches!(what, EventKind::Settled)).collect();
     assert_eq!(settled[..5], [true, false, true, false, true], "{events:?}");
     let ok = LogEvent::StateChanged { ok: true };
-    let states = events.iter().filter(|what| matches!(what, What::Log(record) if record.says == ok)).count();
+    let states = events.iter().filter(|what| matches!(what, EventKind::Log(record) if record.says == ok)).count();
     assert_eq!(states, 2, "each start of the server logs it once: {events:?}");
 
     let topology = std::fs::read_to_string(run.topology()).unwrap();

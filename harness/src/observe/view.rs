@@ -79,7 +79,7 @@ pub(super) fn combine(
     let replication = read_replication(replication)?;
     let view = NodeView {
         state: read_state(info)?,
-        current_epoch: number(info, "CLUSTER INFO", "cluster_current_epoch")?,
+        current_version: number(info, "CLUSTER INFO", "cluster_current_epoch")?,
         master_link_up: replication.link_up,
         data_too_old: false,
         members,

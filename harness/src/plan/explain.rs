@@ -61,7 +61,7 @@ fn write_cluster(text: &mut String, plan: &Plan) -> fmt::Result {
     for node in &plan.nodes {
         let does = match &node.master {
             Some(master) => format!("replica of {master}"),
-            None => format!("master of slots {}", node.slots),
+            None => format!("master of slots {}", node.owns),
         };
         writeln!(text, "  {:<4} {:<19} {does}", node.name, node.address)?;
     }
@@ -142,7 +142,8 @@ fn sentence(load: &Load) -> String {
     )
 }
 
-fn operation(op: &Op) -> String {
+/// An entry of a mix in words.
+pub(super) fn operation(op: &Op) -> String {
     match op {
         Op::Get(_) => "GET".to_owned(),
         Op::SetThenGet(pair) => format!("SET of {}, then GET", pair.value),

@@ -9,6 +9,7 @@ mod links;
 mod loads;
 mod network;
 mod nodes;
+mod record;
 mod server;
 mod slos;
 mod timeline;
@@ -17,8 +18,9 @@ mod types;
 use std::path::Path;
 
 pub use explain::explain;
-pub use types::{Location, Plan, PlannedSlo, PlannedStep};
+pub use types::{Plan, PlannedSlo, PlannedStep};
 
+use crate::evidence::Location;
 use crate::scenario::{Cursor, Lines, Problem, Problems, Read, Scenario, read};
 use crate::vocab::Size;
 

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use crate::lab::{ClientSpec, NodeSpec};
 use crate::load::Load;
 use crate::scenario::{Server, Topology};
-use crate::vocab::{Address, NodeId, NodeName, Role, SlotSet};
+use crate::vocab::{Address, NodeId, NodeName, Ownership, Role};
 
 /// A node's place in the topology that a scenario starts with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,8 +41,8 @@ pub(super) fn specs(topology: Topology, server: &Server) -> Vec<NodeSpec> {
             address: Address::of_host(host(index)),
             role: member.role,
             master: (!is_master).then(|| NodeName::master(member.shard)),
-            slots: if is_master { SlotSet::share(member.shard, masters.into()) } else { SlotSet::default() },
-            epoch: if is_master { member.shard as u64 + 1 } else { 0 },
+            owns: if is_master { Ownership::share(member.shard, masters.into()) } else { Ownership::default() },
+            version: if is_master { member.shard as u64 + 1 } else { 0 },
             binary: own.and_then(|own| own.binary.clone()).or_else(|| server.binary.clone()),
             config,
             name: member.name,

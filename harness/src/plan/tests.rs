@@ -68,7 +68,7 @@ fn a_plan_is_filled_in() {
     assert_eq!(plan.name, "good/failover_under_load");
     let names: Vec<_> = plan.nodes.iter().map(|node| node.name.as_str()).collect();
     assert_eq!(names, ["A", "B", "C", "A1", "B1", "C1"]);
-    let epochs: Vec<_> = plan.nodes.iter().map(|node| node.epoch).collect();
+    let epochs: Vec<_> = plan.nodes.iter().map(|node| node.version).collect();
     assert_eq!(epochs, [1, 2, 3, 0, 0, 0]);
     assert_eq!(plan.nodes[4].config["replica-priority"], "10");
     assert_eq!(plan.nodes[4].config["appendonly"], "yes");

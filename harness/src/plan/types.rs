@@ -1,9 +1,9 @@
 //! What a validated scenario is.
 
-use std::fmt;
 use std::time::Duration;
 
 use crate::check::Slo;
+use crate::evidence::Location;
 use crate::lab::{ClientSpec, NodeSpec};
 use crate::load::Load;
 use crate::scenario::{Partition, Problems, Shaping, Step};
@@ -54,21 +54,6 @@ pub struct PlannedSlo {
     pub location: Location,
 }
 
-/// A place in the scenario file, counted from 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Location {
-    /// The line.
-    pub line: usize,
-    /// The column, in characters.
-    pub column: usize,
-}
-
-impl fmt::Display for Location {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.line, self.column)
-    }
-}
-
 impl Plan {
     /// The node of that name.
     pub fn node(&self, name: &NodeName) -> Option<&NodeSpec> {
@@ -77,7 +62,7 @@ impl Plan {
 
     /// The masters that own slots at the start. The slots of one are a shard, whoever owns them later.
     pub fn shards(&self) -> impl Iterator<Item = &NodeSpec> {
-        self.nodes.iter().filter(|node| !node.slots.is_empty())
+        self.nodes.iter().filter(|node| !node.owns.is_empty())
     }
 
     /// Every host's name: the nodes', then the clients'.

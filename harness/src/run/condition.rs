@@ -5,16 +5,16 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::evidence::{Agreement, ClusterState, NodeView, Place, Settlement, Topology};
-use crate::observe::Sight;
+use crate::observe::Observation;
 use crate::scenario::Condition;
 use crate::vocab::{Instant, NodeName, Role};
 
 /// Why the condition does not hold yet; none if it does. What a load does is not seen here: `Finished` is waited for elsewhere.
-pub(crate) fn unmet(condition: &Condition, sight: &Sight) -> Option<String> {
+pub(crate) fn unmet(condition: &Condition, observation: &Observation) -> Option<String> {
     match condition {
-        Condition::Synced => sight.synced.clone().err(),
-        Condition::Refuses(node) => unmet_refusal(node, sight.views.get(node).and_then(Option::as_ref)),
-        _ => match &sight.settlement {
+        Condition::Synced => observation.synced.clone().err(),
+        Condition::Refuses(node) => unmet_refusal(node, observation.views.get(node).and_then(Option::as_ref)),
+        _ => match &observation.settlement {
             Settlement::Unsettled(reason) => Some(format!("the cluster has not settled: {reason}")),
             Settlement::Settled(agreement) => unmet_by(condition, agreement),
         },
@@ -26,23 +26,23 @@ pub(crate) fn unmet(condition: &Condition, sight: &Sight) -> Option<String> {
 /// Only a sight counts for which every running node was asked after `since`: what was seen before a fault says nothing
 /// about what holds after it.
 pub(crate) async fn wait_for(
-    sight: &mut watch::Receiver<Sight>,
+    observation: &mut watch::Receiver<Observation>,
     since: Instant,
     within: Duration,
-    mut missing: impl FnMut(&Sight) -> Option<String>,
+    mut missing: impl FnMut(&Observation) -> Option<String>,
 ) -> Result<(), String> {
     let mut last_state = "nothing was seen".to_owned();
     let watched = async {
         loop {
             {
-                let sight = sight.borrow_and_update();
-                match missing(&sight) {
-                    None if sight.asked > since => return Ok(()),
+                let observation = observation.borrow_and_update();
+                match missing(&observation) {
+                    None if observation.asked > since => return Ok(()),
                     None => "not every node has been asked again".clone_into(&mut last_state),
                     Some(reason) => last_state = reason,
                 }
             }
-            if sight.changed().await.is_err() {
+            if observation.changed().await.is_err() {
                 return Err("the observer ended");
             }
         }
@@ -66,7 +66,7 @@ fn unmet_refusal(node: &NodeName, view: Option<&NodeView>) -> Option<String> {
 fn unmet_by(condition: &Condition, agreement: &Agreement) -> Option<String> {
     match condition {
         Condition::Promoted(node) => expect(agreement.of(node), node, |place| {
-            place.role == Role::Master && !place.slots.is_empty() && !place.failed
+            place.role == Role::Master && !place.owns.is_empty() && !place.failed
         }),
         Condition::Replicates { node, of } => expect(agreement.of(node), node, |place| {
             place.role == Role::Replica && place.master.as_ref() == Some(of) && !place.failed

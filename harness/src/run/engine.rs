@@ -12,12 +12,13 @@ use super::machine::MachineWatch;
 use super::network;
 use super::timeline::{Stage, StepEnd};
 use crate::evidence::{
-    Clock, FaultKind, HistoryWriter, Journal, NodeStatus, RunDirectory, RunInfo, ServerInfo, Settlement, Topology, What,
+    Clock, EventKind, FaultKind, HistoryWriter, Journal, NodeStatus, RunDirectory, RunInfo, ServerInfo, Settlement,
+    Topology,
 };
 use crate::fault::{self, Applied};
 use crate::lab::{ClientHost, Lab};
 use crate::load::{Load, LoadTask, LoadsDone, RunningLoads, final_read};
-use crate::observe::{Observed, Observer, Sight};
+use crate::observe::{Observation, Observed, Observer};
 use crate::plan::Plan;
 use crate::scenario::Condition;
 use crate::vocab::{Address, Instant};
@@ -64,9 +65,9 @@ pub(crate) async fn run(
     cancel: watch::Receiver<bool>,
 ) {
     if let Err(Abort(reason)) = attempt(plan, request, directory, journal, cancel).await {
-        journal.record(What::Aborted { reason });
+        journal.record(EventKind::Aborted { reason });
     }
-    journal.record(What::Ended);
+    journal.record(EventKind::Ended);
 }
 
 async fn attempt(
@@ -103,16 +104,16 @@ async fn with_cluster(
     observer: &Observer,
 ) -> Result<(), Abort> {
     tokio::select! {
-        formed = form(plan, lab, observer.sight()) => formed?,
+        formed = form(plan, lab, observer.observation()) => formed?,
         () = cancelled(&mut cancel) => {
-            journal.record(What::Interrupted);
+            journal.record(EventKind::Interrupted);
             return Ok(());
         }
     }
-    journal.record(What::Formed);
+    journal.record(EventKind::Formed);
     let machine = MachineWatch::start(journal.clone(), lab.wait_reader())?;
     let loads = RunningLoads::start(tasks(plan, lab)?, journal.clone(), directory.history())?;
-    let mut stage = Stage::new(plan, lab, observer.sight(), &loads, journal, &machine);
+    let mut stage = Stage::new(plan, lab, observer.observation(), &loads, journal, &machine);
     let end = tokio::select! {
         end = stage.walk() => end,
         () = cancelled(&mut cancel) => StepEnd::Interrupted,
@@ -123,8 +124,8 @@ async fn with_cluster(
     }
     let Some(done) = done else { return Ok(()) };
     let last = async {
-        let settled = heal(plan, lab, observer.sight(), journal).await?;
-        journal.record(What::FinalReadStarted);
+        let settled = heal(plan, lab, observer.observation(), journal).await?;
+        journal.record(EventKind::FinalReadStarted);
         let (host, seeds) = (ClientHost::this(), seeds(plan));
         let reading = final_read(&done, &host, &seeds, settled.as_ref(), journal, FINAL_READ_BOUND);
         telling(journal, FINAL_READ_BOUND, || "every key to be read".to_owned(), reading).await?;
@@ -133,7 +134,7 @@ async fn with_cluster(
     tokio::select! {
         done = last => done,
         () = cancelled(&mut cancel) => {
-            journal.record(What::Interrupted);
+            journal.record(EventKind::Interrupted);
             Ok(())
         }
     }
@@ -154,18 +155,18 @@ async fn stop(
         stopped = &mut stopping, if !interrupted => return Ok(Some(stopped?)),
         () = cancelled(cancel) => {}
     }
-    journal.record(What::Interrupted);
+    journal.record(EventKind::Interrupted);
     let _ = tokio::time::timeout(INTERRUPTED_LOADS_BOUND, stopping).await;
     Ok(None)
 }
 
 /// Starts every server and waits until the cluster serves.
-async fn form(plan: &Plan, lab: &Lab, mut sight: watch::Receiver<Sight>) -> Result<(), Abort> {
+async fn form(plan: &Plan, lab: &Lab, mut observation: watch::Receiver<Observation>) -> Result<(), Abort> {
     lab.start_all().await?;
     let mut status = lab.status();
     let exit = status.wait_for(|status| status.values().any(|status| *status == NodeStatus::Down));
     tokio::select! {
-        formed = wait_for(&mut sight, Instant::default(), FORMATION_BOUND, |sight| unmet(&Condition::Healthy, sight)) => {
+        formed = wait_for(&mut observation, Instant::default(), FORMATION_BOUND, |observation| unmet(&Condition::Healthy, observation)) => {
             formed.map_err(|last_state| Abort(not_formed(plan, lab, &last_state)))
         }
         status = exit => {
@@ -194,7 +195,7 @@ fn not_formed(plan: &Plan, lab: &Lab, last_state: &str) -> String {
 async fn heal(
     plan: &Plan,
     lab: &Lab,
-    sight: watch::Receiver<Sight>,
+    observation: watch::Receiver<Observation>,
     journal: &Journal,
 ) -> Result<Option<Topology>, Abort> {
     network::heal(lab, journal, None, None).await?;
@@ -207,23 +208,32 @@ async fn heal(
     for node in paused {
         let applied = fault::apply(FaultKind::Resume, lab, &node, None).await?;
         let Applied { began, proof } = applied;
-        journal.record(What::Fault { step: None, fault: FaultKind::Resume, node, began, proof });
+        journal.record(EventKind::Fault {
+            step: None,
+            fault: FaultKind::Resume,
+            effect: fault::effect(FaultKind::Resume),
+            node,
+            began,
+            proof,
+        });
     }
-    Ok(settled(plan, sight, journal).await)
+    Ok(settled(plan, observation, journal).await)
 }
 
 /// What the cluster settles on, if it does in time.
-async fn settled(plan: &Plan, mut sight: watch::Receiver<Sight>, journal: &Journal) -> Option<Topology> {
+async fn settled(plan: &Plan, mut observation: watch::Receiver<Observation>, journal: &Journal) -> Option<Topology> {
     let bound = Duration::from_millis(plan.node_timeout_ms() * 4) + Duration::from_secs(10);
-    let unsettled = |sight: &Sight| match &sight.settlement {
+    let unsettled = |observation: &Observation| match &observation.settlement {
         Settlement::Settled(_) => None,
         Settlement::Unsettled(reason) => Some(reason.clone()),
     };
-    let seen = sight.clone();
+    let seen = observation.clone();
     let what = || format!("the cluster to settle: {}", unsettled(&seen.borrow()).unwrap_or_default());
-    let waiting = wait_for(&mut sight, journal.clock().now(), bound, unsettled);
+    let waiting = wait_for(&mut observation, journal.clock().now(), bound, unsettled);
     if let Err(reason) = telling(journal, bound, what, waiting).await {
-        journal.record(What::Unsettled { reason: format!("{} s after the timeline's end: {reason}", bound.as_secs()) });
+        journal.record(EventKind::Unsettled {
+            reason: format!("{} s after the timeline's end: {reason}", bound.as_secs()),
+        });
         return None;
     }
     match &seen.borrow().settlement {
@@ -244,7 +254,7 @@ async fn telling<T>(
         return done;
     }
     let within_ms = u64::try_from(within.as_millis()).unwrap_or(u64::MAX);
-    journal.record(What::Waiting { what: what(), within_ms });
+    journal.record(EventKind::Waiting { what: what(), within_ms });
     waiting.await
 }
 
@@ -276,7 +286,7 @@ fn tasks(plan: &Plan, lab: &Lab) -> Result<Vec<LoadTask>, Abort> {
             load: load.clone(),
             host: lab.host(&load.host())?,
             seeds: seeds(plan),
-            shards: plan.shards().map(|master| master.slots.clone()).collect(),
+            shards: plan.shards().map(|master| master.owns.clone()).collect(),
             seed: plan.seed,
         })
     };

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::engine;
-use crate::evidence::{Clock, Event, Journal, Recorder, RunDirectory, What};
+use crate::evidence::{Clock, Event, EventKind, Journal, Recorder, RunDirectory};
 use crate::lab;
 use crate::plan;
 
@@ -81,7 +81,7 @@ impl LiveStream {
                 // Nobody listening is no reason to stop. A dead outside ends us anyway.
                 let _ = serde_json::to_string(&event).map(|line| writeln!(out, "{line}"));
                 // A load that was interrupted may go on until the process ends.
-                if matches!(event.what, What::Ended) {
+                if matches!(event.kind, EventKind::Ended) {
                     break;
                 }
             }

@@ -141,6 +141,9 @@ fn create_directory(launch: Launch<'_>) -> Result<RunDirectory, RunError> {
     let directory = RunDirectory::new(path);
     let scenario = directory.scenario();
     fs::write(&scenario, launch.text).map_err(failed(&scenario))?;
+    let plan = directory.plan();
+    let bytes = serde_json::to_vec_pretty(&launch.plan.record()).map_err(io::Error::from);
+    bytes.and_then(|bytes| fs::write(&plan, bytes)).map_err(failed(&plan))?;
     if let Some(recorded) = launch.snapshot {
         let path = directory.snapshot();
         let bytes = serde_json::to_vec_pretty(recorded).map_err(io::Error::from);

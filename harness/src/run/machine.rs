@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::turn;
-use crate::evidence::{Journal, MachineSample, What};
+use crate::evidence::{EventKind, Journal, MachineSample};
 use crate::lab::WaitReader;
 use crate::vocab;
 
@@ -38,7 +38,7 @@ impl MachineWatch {
             while !stopped.load(Ordering::Relaxed) {
                 let sample = meter.measure(&stopped);
                 sum.fetch_add(sample.sight_delay_nanos(), Ordering::Relaxed);
-                journal.record(What::Machine(sample));
+                journal.record(EventKind::Machine(sample));
             }
         })?;
         Ok(Self { stop, lost, thread: Some(thread) })

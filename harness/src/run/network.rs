@@ -1,7 +1,7 @@
 //! Partitions and shapes: applied, and told with their proof.
 
 use super::engine::Abort;
-use crate::evidence::{Journal, LinkChange, NetworkChange, What};
+use crate::evidence::{EventKind, Journal, LinkChange, NetworkChange};
 use crate::fault::links::Meant;
 use crate::lab::{Disturbance, Disturbed, Lab};
 use crate::plan::Plan;
@@ -45,5 +45,5 @@ fn tell(journal: &Journal, step: Option<usize>, name: String, text: String, chan
         Ok(proof) => (Some(proof), None),
         Err(doubt) => (None, Some(doubt)),
     };
-    journal.record(What::Network(NetworkChange { step, name, text, change, links, began, done, proof, doubt }));
+    journal.record(EventKind::Network(NetworkChange { step, name, text, change, links, began, done, proof, doubt }));
 }

@@ -22,10 +22,10 @@ pub(crate) fn select(
             .filter(|(node, place)| status.get(*node) == Some(&NodeStatus::Running) && !place.failed && holds(place));
         of.map(|(node, _)| node.clone()).collect::<Vec<_>>()
     };
-    let is_master = |place: &Place| !place.slots.is_empty();
+    let is_master = |place: &Place| !place.owns.is_empty();
     let is_replica = |place: &Place| place.role == Role::Replica;
     match selector {
-        Selector::MasterOf { slot } => running(&|place| place.slots.contains(*slot)),
+        Selector::MasterOf { slot } => running(&|place| place.owns.contains(*slot)),
         Selector::ReplicasOf { slot } => {
             let master = owner(topology, *slot);
             running(&|place| is_replica(place) && place.master == master)
@@ -58,11 +58,11 @@ fn with_status(wanted: NodeStatus, status: &BTreeMap<NodeName, NodeStatus>) -> V
 
 /// How many masters own slots, whether or not they run.
 fn masters(topology: &Topology) -> usize {
-    topology.nodes.values().filter(|place| !place.slots.is_empty()).count()
+    topology.nodes.values().filter(|place| !place.owns.is_empty()).count()
 }
 
 fn owner(topology: &Topology, slot: Slot) -> Option<NodeName> {
-    topology.nodes.iter().find(|(_, place)| place.slots.contains(slot)).map(|(node, _)| node.clone())
+    topology.nodes.iter().find(|(_, place)| place.owns.contains(slot)).map(|(node, _)| node.clone())
 }
 
 #[cfg(test)]
@@ -77,7 +77,7 @@ mod tests {
         let place = |role, master: Option<&str>, slots: &str, failed| Place {
             role,
             master: master.map(NodeName::from),
-            slots: slots.parse().unwrap(),
+            owns: slots.parse().unwrap(),
             failed,
         };
         let nodes = [

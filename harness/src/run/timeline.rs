@@ -13,12 +13,12 @@ use super::engine::Abort;
 use super::machine::MachineWatch;
 use super::network;
 use super::selection::{select, select_by_status};
-use crate::evidence::{FaultKind, Journal, Settlement, Topology, What};
+use crate::evidence::{EventKind, FaultKind, Journal, Settlement, Topology};
 use crate::fault::links::{Hosts, Meant};
 use crate::fault::{self, Applied};
 use crate::lab::{Disturbance, Lab, LabError, NotDone};
 use crate::load::RunningLoads;
-use crate::observe::Sight;
+use crate::observe::Observation;
 use crate::plan::Plan;
 use crate::scenario::{Condition, Step};
 use crate::vocab::{Instant, Links, NodeName, Target};
@@ -43,7 +43,7 @@ pub(crate) enum StepEnd {
 pub(crate) struct Stage<'a> {
     plan: &'a Plan,
     lab: &'a Lab,
-    sight: watch::Receiver<Sight>,
+    observation: watch::Receiver<Observation>,
     loads: &'a RunningLoads,
     journal: &'a Journal,
     machine: &'a MachineWatch,
@@ -54,21 +54,21 @@ impl<'a> Stage<'a> {
     pub(crate) fn new(
         plan: &'a Plan,
         lab: &'a Lab,
-        sight: watch::Receiver<Sight>,
+        observation: watch::Receiver<Observation>,
         loads: &'a RunningLoads,
         journal: &'a Journal,
         machine: &'a MachineWatch,
     ) -> Self {
-        Self { plan, lab, sight, loads, journal, machine, random: ChaCha8Rng::seed_from_u64(plan.seed) }
+        Self { plan, lab, observation, loads, journal, machine, random: ChaCha8Rng::seed_from_u64(plan.seed) }
     }
 
     /// Does every step.
     pub(crate) async fn walk(&mut self) -> StepEnd {
         let plan = self.plan;
         for (index, planned) in plan.steps.iter().enumerate() {
-            self.journal.record(What::StepStarted { step: index, text: planned.step.to_string() });
+            self.journal.record(EventKind::StepStarted { step: index, text: planned.step.to_string() });
             match self.perform(index, &planned.step).await {
-                Ok(StepEnd::Done) => self.journal.record(What::StepEnded { step: index }),
+                Ok(StepEnd::Done) => self.journal.record(EventKind::StepEnded { step: index }),
                 Ok(end) => return end,
                 Err(abort) => return StepEnd::Aborted(abort),
             }
@@ -103,12 +103,12 @@ impl<'a> Stage<'a> {
     async fn until(&mut self, index: usize, condition: &Condition, within: Duration) -> StepEnd {
         let (began, lost) = (self.journal.clock().now(), self.machine.lost());
         let Err(last_state) = self.wait(condition, began, within).await else { return StepEnd::Done };
-        self.journal.record(What::UntilMissed { step: index, last_state });
+        self.journal.record(EventKind::UntilMissed { step: index, last_state });
         // Was it the machine? Then it is met within as much more time as that may have taken.
         let (bound, more) = (self.journal.clock().now(), self.machine.lost().saturating_sub(lost).min(within));
         if self.wait(condition, began, more).await.is_ok() {
             let late_nanos = self.journal.clock().now().nanos_since(bound);
-            self.journal.record(What::UntilMetLate { step: index, late_nanos });
+            self.journal.record(EventKind::UntilMetLate { step: index, late_nanos });
         }
         StepEnd::Failed
     }
@@ -117,7 +117,7 @@ impl<'a> Stage<'a> {
         match condition {
             // A load's end changes nothing that the observer sees.
             Condition::Finished(load) => wait_finished(self.loads, load, within).await,
-            _ => wait_for(&mut self.sight, since, within, |sight| unmet(condition, sight)).await,
+            _ => wait_for(&mut self.observation, since, within, |observation| unmet(condition, observation)).await,
         }
     }
 
@@ -176,12 +176,19 @@ impl<'a> Stage<'a> {
             match applied {
                 Ok(Applied { began, proof }) => {
                     let node = node.clone();
-                    self.journal.record(What::Fault { step: Some(index), fault: kind, node, began, proof });
+                    self.journal.record(EventKind::Fault {
+                        step: Some(index),
+                        fault: kind,
+                        effect: fault::effect(kind),
+                        node,
+                        began,
+                        proof,
+                    });
                 }
                 // What did happen to the other nodes is evidence all the same.
                 Err(LabError::NotDone(NotDone { node, reason, within, log })) => {
                     let within_ms = within.map(|within| u64::try_from(within.as_millis()).unwrap_or(u64::MAX));
-                    self.journal.record(What::StepFailed { step: index, node, reason, within_ms, log });
+                    self.journal.record(EventKind::StepFailed { step: index, node, reason, within_ms, log });
                     outcome = outcome.and(Ok(StepEnd::Failed));
                 }
                 Err(error) => outcome = outcome.and(Err(error.into())),
@@ -193,13 +200,14 @@ impl<'a> Stage<'a> {
     async fn settled(&mut self) -> Result<Topology, Abort> {
         let mut found = None;
         let now = self.journal.clock().now();
-        let waited = wait_for(&mut self.sight, now, SELECTION_BOUND, |sight| match &sight.settlement {
-            Settlement::Settled(agreement) => {
-                found = Some(agreement.main().clone());
-                None
-            }
-            Settlement::Unsettled(reason) => Some(reason.clone()),
-        });
+        let waited =
+            wait_for(&mut self.observation, now, SELECTION_BOUND, |observation| match &observation.settlement {
+                Settlement::Settled(agreement) => {
+                    found = Some(agreement.main().clone());
+                    None
+                }
+                Settlement::Unsettled(reason) => Some(reason.clone()),
+            });
         waited.await.map_err(|reason| {
             Abort(format!("no settled topology to choose from within {} s: {reason}", SELECTION_BOUND.as_secs()))
         })?;

@@ -146,6 +146,26 @@ pub enum Condition {
     Finished(String),
 }
 
+impl Step {
+    /// The name of its kind, as it is written.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Run { .. } => "Run",
+            Self::Kill(_) => "Kill",
+            Self::Stop(_) => "Stop",
+            Self::Pause(_) => "Pause",
+            Self::Resume(_) => "Resume",
+            Self::Start(_) => "Start",
+            Self::Wipe(_) => "Wipe",
+            Self::Join { .. } => "Join",
+            Self::Partition(_) => "Partition",
+            Self::Shape(_) => "Shape",
+            Self::Heal { .. } => "Heal",
+            Self::Until { .. } => "Until",
+        }
+    }
+}
+
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

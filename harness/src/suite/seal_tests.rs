@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use super::judge_again;
 use crate::check::testing::{LOAD_STARTS, Story, late};
-use crate::evidence::{HistoryWriter, LogEvent, OperationKind, RunDirectory, What, seal};
+use crate::evidence::{EventKind, HistoryWriter, LogEvent, OperationKind, RunDirectory, seal};
 use crate::verdict::{Outcome, Verdict};
 use crate::vocab::Instant;
 
@@ -40,8 +40,8 @@ fn story() -> Story {
     story.failover(2_500, 0, 500);
     story.log(2_700, "C", LogEvent::MarkedFailing { about: "A".into() });
     story.log(2_990, "A1", LogEvent::ElectionWon);
-    story.event(2_502, What::StepStarted { step: 1, text: "Until A1 is promoted".to_owned() });
-    story.event(3_025, What::StepEnded { step: 1 });
+    story.event(2_502, EventKind::StepStarted { step: 1, text: "Until A1 is promoted".to_owned() });
+    story.event(3_025, EventKind::StepEnded { step: 1 });
     let key = story.key_of("A");
     story.write(3_030, key, |write| write.node = Some(3));
     story.run(3_040, 4_600);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::types::Assumption;
 use super::{driver, implicit};
 use crate::check::{Case, finding};
-use crate::evidence::{LinkChange, NetworkChange, What};
+use crate::evidence::{EventKind, LinkChange, NetworkChange};
 use crate::load::{Load, Pace};
 use crate::scenario::Step;
 use crate::vocab::Instant;
@@ -37,30 +37,30 @@ pub(super) fn assume(assumed: impl Into<String>, holds: bool, detail: impl Into<
     Assumption { assumed: assumed.into(), holds, detail: detail.into() }
 }
 
-fn has(case: &Case<'_>, wanted: impl Fn(&What) -> bool) -> bool {
-    case.evidence.events.iter().any(|event| wanted(&event.what))
+fn has(case: &Case<'_>, wanted: impl Fn(&EventKind) -> bool) -> bool {
+    case.evidence.events.iter().any(|event| wanted(&event.kind))
 }
 
 fn complete(case: &Case<'_>) -> Assumption {
     let wrong = match aborted(case) {
         Some(reason) => Some(format!("the run was aborted: {reason}")),
-        None if has(case, |what| matches!(what, What::Interrupted)) => Some("the run was interrupted".to_owned()),
-        None if !has(case, |what| matches!(what, What::Ended)) => Some("the evidence breaks off".to_owned()),
+        None if has(case, |what| matches!(what, EventKind::Interrupted)) => Some("the run was interrupted".to_owned()),
+        None if !has(case, |what| matches!(what, EventKind::Ended)) => Some("the evidence breaks off".to_owned()),
         None => None,
     };
     assume(CARRIED_THROUGH, wrong.is_none(), wrong.unwrap_or_else(|| "to its end".to_owned()))
 }
 
 fn aborted<'a>(case: &Case<'a>) -> Option<&'a str> {
-    case.evidence.events.iter().find_map(|event| match &event.what {
-        What::Aborted { reason } => Some(reason.as_str()),
+    case.evidence.events.iter().find_map(|event| match &event.kind {
+        EventKind::Aborted { reason } => Some(reason.as_str()),
         _ => None,
     })
 }
 
 /// Why a run ended before there was a cluster; none if there was one.
 pub(super) fn untested(case: &Case<'_>) -> Option<String> {
-    if has(case, |what| matches!(what, What::Formed)) {
+    if has(case, |what| matches!(what, EventKind::Formed)) {
         return None;
     }
     let complete = complete(case);
@@ -80,7 +80,8 @@ const HEALTHY: &str = "the cluster was formed and healthy when the load began";
 
 fn healthy_at_start(case: &Case<'_>) -> Assumption {
     let at = case.windows.whole.start;
-    let formed = case.evidence.events.iter().find(|event| matches!(event.what, What::Formed)).map(|event| event.at);
+    let formed =
+        case.evidence.events.iter().find(|event| matches!(event.kind, EventKind::Formed)).map(|event| event.at);
     match formed {
         None => never_formed(),
         // Without a load nothing waits for the formation, and the whole begins before it.
@@ -106,8 +107,8 @@ fn load_ran(case: &Case<'_>, index: usize, load: &Load) -> Assumption {
     if done == 0 {
         return assume(assumed, false, "it did no operation");
     }
-    let totals = case.evidence.events.iter().find_map(|event| match &event.what {
-        What::LoadEnded { load: name, totals } if *name == load.name => Some(totals),
+    let totals = case.evidence.events.iter().find_map(|event| match &event.kind {
+        EventKind::LoadEnded { load: name, totals } if *name == load.name => Some(totals),
         _ => None,
     });
     let operations = finding::count(done, "operation");
@@ -127,17 +128,17 @@ fn load_ran(case: &Case<'_>, index: usize, load: &Load) -> Assumption {
 fn faults_happened(case: &Case<'_>) -> Assumption {
     let mut proofs = BTreeMap::<usize, Vec<Option<String>>>::new();
     for event in &case.evidence.events {
-        if let What::Fault { step: Some(step), fault, node, proof, .. } = &event.what {
+        if let EventKind::Fault { step: Some(step), fault, node, proof, .. } = &event.kind {
             proofs.entry(*step).or_default().push(proof.is_none().then(|| format!("nothing proves {fault} {node}")));
         }
-        if let What::Network(change @ NetworkChange { step: Some(step), .. }) = &event.what {
+        if let EventKind::Network(change @ NetworkChange { step: Some(step), .. }) = &event.kind {
             let proved = change.proof.is_some() && !change.links.is_empty();
             let wrong = || format!("nothing proves {}{}", network_in_words(change), why(change));
             proofs.entry(*step).or_default().push((!proved).then(wrong));
         }
     }
     let reached = |index: usize| {
-        has(case, |what| matches!(what, What::StepStarted { step, .. } if *step == index))
+        has(case, |what| matches!(what, EventKind::StepStarted { step, .. } if *step == index))
             || implicit::ended(case, index)
     };
     let failed = implicit::failed_step(case);
@@ -193,20 +194,21 @@ fn timeline_done(case: &Case<'_>) -> Assumption {
 fn settled_for_final_read(case: &Case<'_>) -> Assumption {
     let assumed = SETTLED_AT_END;
     let events = &case.evidence.events;
-    let position = |wanted: fn(&What) -> bool| events.iter().position(|event| wanted(&event.what));
-    let Some(read) = position(|what| matches!(what, What::FinalRead { .. })) else {
+    let position = |wanted: fn(&EventKind) -> bool| events.iter().position(|event| wanted(&event.kind));
+    let Some(read) = position(|what| matches!(what, EventKind::FinalRead { .. })) else {
         return assume(assumed, false, "there was no final read");
     };
     // Evidence that does not say when the read began is judged by its end alone.
-    let began = position(|what| matches!(what, What::FinalReadStarted)).filter(|began| *began < read).unwrap_or(read);
-    let unrest = |what: &What| match what {
-        What::Formed | What::Settled => Some(None),
-        What::Unsettled { reason } => Some(Some(reason.clone())),
+    let began =
+        position(|what| matches!(what, EventKind::FinalReadStarted)).filter(|began| *began < read).unwrap_or(read);
+    let unrest = |what: &EventKind| match what {
+        EventKind::Formed | EventKind::Settled => Some(None),
+        EventKind::Unsettled { reason } => Some(Some(reason.clone())),
         _ => None,
     };
-    let before = events[..began].iter().rev().find_map(|event| unrest(&event.what));
-    let meanwhile = events[began..read].iter().find_map(|event| unrest(&event.what).flatten());
-    let unhealed = events[..read].iter().find_map(|event| unproved_healing(&event.what));
+    let before = events[..began].iter().rev().find_map(|event| unrest(&event.kind));
+    let meanwhile = events[began..read].iter().find_map(|event| unrest(&event.kind).flatten());
+    let unhealed = events[..read].iter().find_map(|event| unproved_healing(&event.kind));
     match (before, meanwhile) {
         _ if unhealed.is_some() => assume(assumed, false, format!("nothing proves {}", unhealed.unwrap_or_default())),
         (None, _) => assume(assumed, false, "it never settled"),
@@ -217,10 +219,10 @@ fn settled_for_final_read(case: &Case<'_>) -> Assumption {
 }
 
 /// What the harness itself healed at the end, if nothing proves it. Steps are judged by [`faults_happened`].
-fn unproved_healing(what: &What) -> Option<String> {
+fn unproved_healing(what: &EventKind) -> Option<String> {
     match what {
-        What::Fault { step: None, fault, node, proof: None, .. } => Some(format!("{fault} {node} at the end")),
-        What::Network(change @ NetworkChange { step: None, proof: None, .. }) => {
+        EventKind::Fault { step: None, fault, node, proof: None, .. } => Some(format!("{fault} {node} at the end")),
+        EventKind::Network(change @ NetworkChange { step: None, proof: None, .. }) => {
             Some(format!("{} at the end{}", network_in_words(change), why(change)))
         }
         _ => None,

@@ -3,7 +3,7 @@
 use super::types::{FailoverReport, Phase, PhaseTime};
 use crate::check::Case;
 use crate::check::takedown::{Blow, Promotion, Takedown};
-use crate::evidence::{FaultKind, Health, LogEvent, LogRecord, What};
+use crate::evidence::{EventKind, FaultKind, Health, LogEvent, LogRecord};
 use crate::load::MAP_REFRESH;
 use crate::vocab::{Instant, NodeName};
 
@@ -106,7 +106,7 @@ impl Reporter<'_> {
 
     fn all_agree(&self) -> Option<Seen> {
         let promoted = self.takedown.promotion.as_ref()?.at()?;
-        let mut settled = self.case.evidence.events.iter().filter(|event| matches!(event.what, What::Settled));
+        let mut settled = self.case.evidence.events.iter().filter(|event| matches!(event.kind, EventKind::Settled));
         let first = settled.find(|event| event.at >= promoted && self.takedown.covers(event.at))?;
         let whole = self.case.reaches.at(first.at).is_whole();
         Some((first.at, if whole { "every view" } else { "every view, side by side" }.to_owned()))
@@ -114,8 +114,8 @@ impl Reporter<'_> {
 
     /// The lines of this failover's time that are wanted: when, and whose log.
     fn logs(&self, wanted: impl Fn(&LogRecord) -> bool) -> impl Iterator<Item = (Instant, NodeName)> {
-        self.case.evidence.events.iter().filter_map(move |event| match &event.what {
-            What::Log(record) if wanted(record) => Some((self.takedown.logged(record)?, record.node.clone())),
+        self.case.evidence.events.iter().filter_map(move |event| match &event.kind {
+            EventKind::Log(record) if wanted(record) => Some((self.takedown.logged(record)?, record.node.clone())),
             _ => None,
         })
     }

@@ -1,7 +1,7 @@
 //! The checks that every run has.
 
 use crate::check::{Case, Finding, Status, Window, finding};
-use crate::evidence::What;
+use crate::evidence::EventKind;
 use crate::scenario::Step;
 use crate::vocab::Instant;
 
@@ -17,12 +17,12 @@ pub(super) const UNTILS_MET: &str = "every Until was met";
 /// No server may end but by a step of the timeline.
 pub(super) fn no_server_ended_by_itself(case: &Case<'_>) -> Finding {
     let events = &case.evidence.events;
-    let formed = events.iter().find(|event| matches!(event.what, What::Formed)).map(|event| event.at);
-    let started = events.iter().filter(|event| matches!(event.what, What::NodeStarted { .. })).count();
+    let formed = events.iter().find(|event| matches!(event.kind, EventKind::Formed)).map(|event| event.at);
+    let started = events.iter().filter(|event| matches!(event.kind, EventKind::NodeStarted { .. })).count();
     let ends: Vec<_> = events
         .iter()
-        .filter_map(|event| match &event.what {
-            What::NodeExited { node, cause, expected: false } => {
+        .filter_map(|event| match &event.kind {
+            EventKind::NodeExited { node, cause, expected: false } => {
                 let tested = formed.is_some_and(|formed| event.at >= formed);
                 Some((tested, format!("{node} ended at {} with {cause}", event.at)))
             }
@@ -57,8 +57,8 @@ pub(super) fn every_server_did_as_told(case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     let done = told.iter().filter(|index| ended(case, **index)).count();
-    let failures = case.evidence.events.iter().filter_map(|event| match &event.what {
-        What::StepFailed { step, node, reason, log, .. } => {
+    let failures = case.evidence.events.iter().filter_map(|event| match &event.kind {
+        EventKind::StepFailed { step, node, reason, log, .. } => {
             let planned = case.plan.steps.get(*step);
             let what = planned.map_or_else(|| format!("step {step}"), |planned| planned.step.to_string());
             Some((planned, format!("{what}: {node} {reason}\n{node}'s log ends:\n{log}")))
@@ -97,8 +97,8 @@ pub(super) fn every_until_was_met(case: &Case<'_>) -> Option<Finding> {
     if untils.is_empty() {
         return None;
     }
-    let missed = case.evidence.events.iter().find_map(|event| match &event.what {
-        What::UntilMissed { step, last_state } => Some((*step, last_state)),
+    let missed = case.evidence.events.iter().find_map(|event| match &event.kind {
+        EventKind::UntilMissed { step, last_state } => Some((*step, last_state)),
         _ => None,
     });
     let met =
@@ -139,15 +139,15 @@ fn excuse_of_wait(case: &Case<'_>, waited: Window) -> Option<String> {
 /// have taken before. The run watches on for that long; what is not met by then is the servers' doing.
 pub(super) fn excuse_of_until(case: &Case<'_>) -> Option<String> {
     let events = &case.evidence.events;
-    let (missed, end) = events.iter().find_map(|event| match event.what {
-        What::UntilMissed { step, .. } => Some((step, event.at)),
+    let (missed, end) = events.iter().find_map(|event| match event.kind {
+        EventKind::UntilMissed { step, .. } => Some((step, event.at)),
         _ => None,
     })?;
-    let began = |what: &What| matches!(what, What::StepStarted { step, .. } if *step == missed);
-    let start = events.iter().find(|event| began(&event.what))?.at;
+    let began = |what: &EventKind| matches!(what, EventKind::StepStarted { step, .. } if *step == missed);
+    let start = events.iter().find(|event| began(&event.kind))?.at;
     let waited = Window { start, end };
-    let late = events.iter().find_map(|event| match event.what {
-        What::UntilMetLate { step, late_nanos } if step == missed => Some(late_nanos),
+    let late = events.iter().find_map(|event| match event.kind {
+        EventKind::UntilMetLate { step, late_nanos } if step == missed => Some(late_nanos),
         _ => None,
     })?;
     case.machine.explain_sight(waited, late)
@@ -155,8 +155,8 @@ pub(super) fn excuse_of_until(case: &Case<'_>) -> Option<String> {
 
 /// Why servers that did not do as told are not blamed, if none is. One that failed whatever the time has no excuse.
 pub(super) fn excuse_of_failed_step(case: &Case<'_>) -> Option<String> {
-    let excuses = case.evidence.events.iter().filter_map(|event| match event.what {
-        What::StepFailed { within_ms, .. } => Some(within_ms.and_then(|within_ms| {
+    let excuses = case.evidence.events.iter().filter_map(|event| match event.kind {
+        EventKind::StepFailed { within_ms, .. } => Some(within_ms.and_then(|within_ms| {
             let start = Instant(event.at.0.saturating_sub(within_ms.saturating_mul(1_000_000)));
             excuse_of_wait(case, Window { start, end: event.at })
         })),
@@ -168,8 +168,8 @@ pub(super) fn excuse_of_failed_step(case: &Case<'_>) -> Option<String> {
 /// The step at which the timeline came to its end, if that is before the last: an `Until` was missed, or a server did not
 /// do as told.
 pub(super) fn failed_step(case: &Case<'_>) -> Option<usize> {
-    let failed = case.evidence.events.iter().find_map(|event| match event.what {
-        What::UntilMissed { step, .. } | What::StepFailed { step, .. } => Some(step),
+    let failed = case.evidence.events.iter().find_map(|event| match event.kind {
+        EventKind::UntilMissed { step, .. } | EventKind::StepFailed { step, .. } => Some(step),
         _ => None,
     });
     failed.filter(|step| *step < case.plan.steps.len())
@@ -177,5 +177,5 @@ pub(super) fn failed_step(case: &Case<'_>) -> Option<usize> {
 
 /// Whether a step of the timeline is done.
 pub(super) fn ended(case: &Case<'_>, index: usize) -> bool {
-    case.evidence.events.iter().any(|event| matches!(event.what, What::StepEnded { step } if step == index))
+    case.evidence.events.iter().any(|event| matches!(event.kind, EventKind::StepEnded { step } if step == index))
 }

@@ -5,7 +5,7 @@ use rstest::rstest;
 use super::*;
 use crate::check::testing::{LOAD_STARTS, Story, load, ms};
 use crate::check::{LostWrites, MinorityWrites, Slo};
-use crate::evidence::{FaultKind, LogEvent, Value, What};
+use crate::evidence::{EventKind, FaultKind, LogEvent, Value};
 use crate::scenario::{Partition, Step};
 use crate::vocab::{CutBy, HostName, Instant, Isolated, Links, NodeName};
 
@@ -33,7 +33,7 @@ fn cut_off(inside: bool) -> Story {
     story.write(5_040, key, |write| write.node = Some(3));
     story.run(5_050, 7_000);
     story.heal(7_000, 1, "cut");
-    story.event(7_300, What::Settled);
+    story.event(7_300, EventKind::Settled);
     story.run(7_310, 9_000);
     story
 }
@@ -41,12 +41,12 @@ fn cut_off(inside: bool) -> Story {
 /// The client `inside` of [`cut_off`]: `lost` keys on A's slots, each written once before A refuses, then one write that waits.
 fn with_inside(lost: u32) -> Story {
     let mut story = cut_off(true);
-    story.event(LOAD_STARTS, What::LoadStarted { load: "inside".to_owned() });
+    story.event(LOAD_STARTS, EventKind::LoadStarted { load: "inside".to_owned() });
     let slot = |key: u32| crate::vocab::Slot::of_key(format!("in:{key}").as_bytes());
-    let slots = story.plan.node(&"A".into()).unwrap().slots.clone();
+    let slots = story.plan.node(&"A".into()).unwrap().owns.clone();
     let keys: Vec<_> = (1..=100).filter(|key| slots.contains(slot(*key))).collect();
     let totals = crate::evidence::LoadTotals { ok: u64::from(lost), fail: 1, ..Default::default() };
-    story.event(8_900, What::LoadEnded { load: "inside".to_owned(), totals });
+    story.event(8_900, EventKind::LoadEnded { load: "inside".to_owned(), totals });
     story.end(9_000);
     for (at, key) in (4_300..).zip(&keys[..lost as usize]) {
         story.write(at, *key, |write| (write.load, write.node) = (1, Some(0)));
@@ -70,7 +70,7 @@ fn finding<'v>(verdict: &'v Verdict, about: &str) -> &'v crate::check::Finding {
 
 fn change_network(story: &mut Story, change: impl Fn(&mut crate::evidence::NetworkChange)) {
     for event in &mut story.evidence.events {
-        if let What::Network(network) = &mut event.what {
+        if let EventKind::Network(network) = &mut event.kind {
             change(network);
         }
     }
@@ -145,7 +145,7 @@ fn a_partition_that_cut_nothing_is_none() {
     change_network(&mut story, |change| change.links.clear());
     let because = verdict(&story).because;
     assert!(because.contains("nothing proves the cut of 0 links (cut)"), "{because}");
-    story.evidence.events.retain(|event| !matches!(event.what, What::Network(_)));
+    story.evidence.events.retain(|event| !matches!(event.kind, EventKind::Network(_)));
     let because = verdict(&story).because;
     assert!(because.contains("acted on nothing"), "{because}");
 }
@@ -157,7 +157,17 @@ fn a_resume_at_the_end_needs_proof() {
     story.slo(Slo::LostWrites(LostWrites { max: 0, min: 0 }));
     story.end(9_000);
     let (began, fault) = (Instant::from_millis(9_002), FaultKind::Resume);
-    story.event(9_003, What::Fault { step: None, fault, node: "B1".into(), began, proof: None });
+    story.event(
+        9_003,
+        EventKind::Fault {
+            step: None,
+            fault,
+            effect: crate::fault::effect(fault),
+            node: "B1".into(),
+            began,
+            proof: None,
+        },
+    );
     let because = verdict(&story).because;
     assert!(because.contains("nothing proves Resume B1 at the end"), "{because}");
 }

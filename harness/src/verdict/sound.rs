@@ -1,7 +1,7 @@
 //! Whether evidence can be that of a run of the plan at all. What is judged after this has an end: no moment lies beyond the
 //! longest run, no index beyond the plan.
 
-use crate::evidence::{Evidence, NetworkChange, Operation, What};
+use crate::evidence::{EventKind, Evidence, NetworkChange, Operation};
 use crate::plan::Plan;
 use crate::vocab::Instant;
 
@@ -22,8 +22,8 @@ pub fn sound(plan: &Plan, evidence: &Evidence) -> Result<(), Unsound> {
     for (index, event) in evidence.events.iter().enumerate() {
         let why = wrong_time(event.at, longest)
             .or_else(|| (event.at < now).then(|| format!("it was recorded before what stands before it, at {now}")))
-            .or_else(|| wrong_step(plan, &event.what))
-            .or_else(|| (began(&event.what)? > event.at).then(|| "it began after it was recorded".to_owned()));
+            .or_else(|| wrong_step(plan, &event.kind))
+            .or_else(|| (began(&event.kind)? > event.at).then(|| "it began after it was recorded".to_owned()));
         unless(why, "events.jsonl", "line", index)?;
         now = event.at;
     }
@@ -31,8 +31,8 @@ pub fn sound(plan: &Plan, evidence: &Evidence) -> Result<(), Unsound> {
         unless(wrong_time(record.at, longest), "topology.jsonl", "line", index)?;
     }
     // What a run that broke off did not wait for may have ended after its last event.
-    let broke_off = |what: &What| matches!(what, What::Interrupted | What::Aborted { .. });
-    let end = if evidence.events.iter().any(|event| broke_off(&event.what)) { longest } else { now };
+    let broke_off = |what: &EventKind| matches!(what, EventKind::Interrupted | EventKind::Aborted { .. });
+    let end = if evidence.events.iter().any(|event| broke_off(&event.kind)) { longest } else { now };
     for (index, operation) in evidence.history.iter().enumerate() {
         let why = wrong_time(operation.ended, end).or_else(|| wrong_index(plan, operation));
         unless(why, "history.bin", "record", index)?;
@@ -48,23 +48,23 @@ fn wrong_time(at: Instant, end: Instant) -> Option<String> {
     (at > end).then(|| format!("it is of {at}, the run ended by {end}"))
 }
 
-fn began(what: &What) -> Option<Instant> {
+fn began(what: &EventKind) -> Option<Instant> {
     match what {
-        What::Fault { began, .. } => Some(*began),
-        What::Network(NetworkChange { began, done, .. }) => Some(*began.max(done)),
-        What::Machine(sample) => Some(sample.from),
+        EventKind::Fault { began, .. } => Some(*began),
+        EventKind::Network(NetworkChange { began, done, .. }) => Some(*began.max(done)),
+        EventKind::Machine(sample) => Some(sample.from),
         _ => None,
     }
 }
 
-fn wrong_step(plan: &Plan, what: &What) -> Option<String> {
+fn wrong_step(plan: &Plan, what: &EventKind) -> Option<String> {
     let step = match what {
-        What::StepStarted { step, .. }
-        | What::StepEnded { step }
-        | What::UntilMissed { step, .. }
-        | What::StepFailed { step, .. }
-        | What::UntilMetLate { step, .. } => Some(*step),
-        What::Fault { step, .. } | What::Network(NetworkChange { step, .. }) => *step,
+        EventKind::StepStarted { step, .. }
+        | EventKind::StepEnded { step }
+        | EventKind::UntilMissed { step, .. }
+        | EventKind::StepFailed { step, .. }
+        | EventKind::UntilMetLate { step, .. } => Some(*step),
+        EventKind::Fault { step, .. } | EventKind::Network(NetworkChange { step, .. }) => *step,
         _ => None,
     }?;
     (step >= plan.steps.len()).then(|| format!("the timeline has no step {step}"))
@@ -94,10 +94,10 @@ mod tests {
     fn story() -> Story {
         let mut story = Story::formed();
         story.step(Step::Run { r#for: ms(1_000) });
-        story.event(LOAD_STARTS, What::StepStarted { step: 0, text: "Run".to_owned() });
+        story.event(LOAD_STARTS, EventKind::StepStarted { step: 0, text: "Run".to_owned() });
         story.run(LOAD_STARTS, 2_000);
-        story.event(2_010, What::StepEnded { step: 0 });
-        story.event(2_060, What::Ended);
+        story.event(2_010, EventKind::StepEnded { step: 0 });
+        story.event(2_060, EventKind::Ended);
         story
     }
 
@@ -113,7 +113,7 @@ mod tests {
     #[case::key_zero(&|s: &mut Story| s.evidence.history[0].key = 0, Some("load app has no key 0"))]
     #[case::no_node(&|s: &mut Story| s.evidence.history[0].node = Some(6), Some("there is no node 6"))]
     #[case::swapped(&|s: &mut Story| s.evidence.events.swap(0, 10), Some("events.jsonl: line 2: "))]
-    #[case::no_step(&|s: &mut Story| s.event(2_000, What::StepEnded { step: 1 }), Some("the timeline has no step 1"))]
+    #[case::no_step(&|s: &mut Story| s.event(2_000, EventKind::StepEnded { step: 1 }), Some("the timeline has no step 1"))]
     #[case::late_event(&|s: &mut Story| s.evidence.events.last_mut().into_iter().for_each(at_the_end_of_time), Some("events.jsonl: line 12: "))]
     #[case::late_view(&|s: &mut Story| s.evidence.topology[3].at = Instant(u64::MAX), Some("topology.jsonl: line 4: "))]
     fn what_no_run_records_is_named(#[case] change: &dyn Fn(&mut Story), #[case] expected: Option<&str>) {

@@ -6,7 +6,7 @@ use super::types::{LatencySummary, LoadSummary};
 use crate::check::samples::quantile;
 use crate::check::window::load_window;
 use crate::check::{Case, During};
-use crate::evidence::{Evidence, LoadTotals, Operation, Outcome, What};
+use crate::evidence::{EventKind, Evidence, LoadTotals, Operation, Outcome};
 use crate::load::Load;
 use crate::plan::Plan;
 
@@ -28,8 +28,8 @@ fn summary(case: &Case<'_>, index: usize, load: &Load) -> LoadSummary {
 }
 
 fn totals(evidence: &Evidence, load: &Load) -> Option<LoadTotals> {
-    evidence.events.iter().find_map(|event| match &event.what {
-        What::LoadEnded { load: name, totals } if *name == load.name => Some(totals.clone()),
+    evidence.events.iter().find_map(|event| match &event.kind {
+        EventKind::LoadEnded { load: name, totals } if *name == load.name => Some(totals.clone()),
         _ => None,
     })
 }

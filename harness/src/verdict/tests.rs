@@ -3,7 +3,7 @@ use rstest::rstest;
 use super::*;
 use crate::check::testing::{LOAD_STARTS, Story, late, ms, waited};
 use crate::check::{During, ErrorRate, Failover, Latency, LostWrites, Slo, Throughput, Unavailability};
-use crate::evidence::{ExitCause, FaultKind, LogEvent, MachineSample, What};
+use crate::evidence::{EventKind, ExitCause, FaultKind, LogEvent, MachineSample};
 use crate::load::Pace;
 use crate::scenario::{Condition, Step};
 use crate::vocab::{Instant, Percent, Target};
@@ -37,14 +37,14 @@ fn good_until_the_end() -> Story {
     story.run(LOAD_STARTS, 3_000);
     story.failover(3_000, 0, 2_000);
     // All agree that the shard is down, which is not yet all agree who owns it.
-    story.event(4_320, What::Settled);
+    story.event(4_320, EventKind::Settled);
     story.unsettled(4_980);
     story.log(4_150, "B", LogEvent::PossiblyFailing { about: "A".into() });
     story.log(4_300, "C", LogEvent::MarkedFailing { about: "A".into() });
     story.log(4_310, "A1", LogEvent::ElectionDelayed { delay_ms: 650, rank: 0 });
-    story.log(4_965, "A1", LogEvent::ElectionStarted { epoch: 4 });
+    story.log(4_965, "A1", LogEvent::ElectionStarted { version: 4 });
     story.log(4_970, "A1", LogEvent::ElectionWon);
-    story.event(5_030, What::StepEnded { step: 1 });
+    story.event(5_030, EventKind::StepEnded { step: 1 });
     let key = story.key_of("A");
     story.write(5_040, key, |write| write.node = Some(3));
     story.run(5_050, 9_000);
@@ -97,13 +97,13 @@ fn a_failover_has_phases() {
 }
 
 /// Takes every event that matches away.
-fn without(story: &mut Story, unwanted: fn(&What) -> bool) {
-    story.evidence.events.retain(|event| !unwanted(&event.what));
+fn without(story: &mut Story, unwanted: fn(&EventKind) -> bool) {
+    story.evidence.events.retain(|event| !unwanted(&event.kind));
 }
 
 fn no_proof(story: &mut Story) {
     for event in &mut story.evidence.events {
-        if let What::Fault { proof, .. } = &mut event.what {
+        if let EventKind::Fault { proof, .. } = &mut event.kind {
             *proof = None;
         }
     }
@@ -112,16 +112,16 @@ fn no_proof(story: &mut Story) {
 /// One assumption broken at a time.
 #[rstest]
 #[case::unhealthy(&|story: &mut Story| story.evidence.events.insert(8, unsettled(LOAD_STARTS)), "not settled and serving")]
-#[case::no_end(&|story: &mut Story| without(story, |what| matches!(what, What::Ended)), "breaks off")]
-#[case::aborted(&|story: &mut Story| story.event(9_100, What::Aborted { reason: "no disk".to_owned() }), "no disk")]
-#[case::interrupted(&|story: &mut Story| story.event(9_100, What::Interrupted), "interrupted")]
+#[case::no_end(&|story: &mut Story| without(story, |what| matches!(what, EventKind::Ended)), "breaks off")]
+#[case::aborted(&|story: &mut Story| story.event(9_100, EventKind::Aborted { reason: "no disk".to_owned() }), "no disk")]
+#[case::interrupted(&|story: &mut Story| story.event(9_100, EventKind::Interrupted), "interrupted")]
 #[case::no_proof(&no_proof, "nothing proves Kill A")]
-#[case::no_fault(&|story: &mut Story| without(story, |what| matches!(what, What::Fault { .. })), "acted on nothing")]
-#[case::step_not_done(&|story: &mut Story| without(story, |what| matches!(what, What::StepEnded { step: 1 })), "was not done")]
+#[case::no_fault(&|story: &mut Story| without(story, |what| matches!(what, EventKind::Fault { .. })), "acted on nothing")]
+#[case::step_not_done(&|story: &mut Story| without(story, |what| matches!(what, EventKind::StepEnded { step: 1 })), "was not done")]
 #[case::no_operations(&|story: &mut Story| story.evidence.history.clear(), "it did no operation")]
 #[case::history_has_a_hole(&|story: &mut Story| story.evidence.history.truncate(5_000), "the history holds")]
 #[case::rate_not_kept(&|story: &mut Story| story.plan.loads[0].pace = Pace::Open { per_second: 5_000 }, "accounts for 14.9 % of the starts")]
-#[case::no_final_read(&|story: &mut Story| without(story, |what| matches!(what, What::FinalRead { .. })), "no final read")]
+#[case::no_final_read(&|story: &mut Story| without(story, |what| matches!(what, EventKind::FinalRead { .. })), "no final read")]
 #[case::unsettled_at_the_end(&|story: &mut Story| { let last = story.evidence.events.len() - 2; story.evidence.events.insert(last, unsettled(8_999)); }, "B lags")]
 fn a_broken_assumption_is_inconclusive(#[case] breaks: &dyn Fn(&mut Story), #[case] because: &str) {
     let mut story = good();
@@ -154,11 +154,11 @@ fn a_master_that_acknowledged_nothing_risks_nothing(#[case] claims_writes: bool,
 /// Without a cluster there is one thing to say, whatever else does not hold.
 #[rstest]
 #[case::silently(&|_: &mut Story| (), "Nothing was tested: the cluster never formed")]
-#[case::aborted(&|story: &mut Story| story.event(1, What::Aborted { reason: "no server".to_owned() }), "Nothing was tested: no server")]
-#[case::interrupted(&|story: &mut Story| story.event(1, What::Interrupted), "Nothing was tested: the run was interrupted before the cluster had formed")]
+#[case::aborted(&|story: &mut Story| story.event(1, EventKind::Aborted { reason: "no server".to_owned() }), "Nothing was tested: no server")]
+#[case::interrupted(&|story: &mut Story| story.event(1, EventKind::Interrupted), "Nothing was tested: the run was interrupted before the cluster had formed")]
 fn nothing_is_tested_without_a_cluster(#[case] breaks: &dyn Fn(&mut Story), #[case] because: &str) {
     let mut story = good();
-    without(&mut story, |what| matches!(what, What::Formed));
+    without(&mut story, |what| matches!(what, EventKind::Formed));
     breaks(&mut story);
     let verdict = verdict(&story);
     assert_eq!((verdict.outcome, verdict.because.as_str()), (Outcome::Inconclusive, because));
@@ -167,13 +167,13 @@ fn nothing_is_tested_without_a_cluster(#[case] breaks: &dyn Fn(&mut Story), #[ca
 
 /// That a run broke off is said first and in plain words.
 #[rstest]
-#[case(What::Aborted { reason: "A did not end within 12 s".to_owned() }, "The run was aborted: A did not end within 12 s.")]
-#[case(What::Aborted { reason: "B ended. Its last log lines:\nx\n".to_owned() }, "The run was aborted: B ended. Its last log lines:\nx.")]
-#[case(What::Interrupted, "The run was interrupted.")]
-fn a_run_that_broke_off_says_why(#[case] what: What, #[case] because: &str) {
+#[case(EventKind::Aborted { reason: "A did not end within 12 s".to_owned() }, "The run was aborted: A did not end within 12 s.")]
+#[case(EventKind::Aborted { reason: "B ended. Its last log lines:\nx\n".to_owned() }, "The run was aborted: B ended. Its last log lines:\nx.")]
+#[case(EventKind::Interrupted, "The run was interrupted.")]
+fn a_run_that_broke_off_says_why(#[case] what: EventKind, #[case] because: &str) {
     let mut story = good();
     story.event(9_010, what);
-    without(&mut story, |what| matches!(what, What::FinalRead { .. }));
+    without(&mut story, |what| matches!(what, EventKind::FinalRead { .. }));
     let verdict = verdict(&story);
     assert_eq!((verdict.outcome, verdict.because.as_str()), (Outcome::Inconclusive, because));
 }
@@ -191,7 +191,7 @@ fn a_run_ends_settled(#[case] flips: &[(u64, bool)], #[case] outcome: Outcome, #
         let mut story = good();
         story.plan.slos.retain(|planned| loses || !matches!(planned.slo, Slo::LostWrites(_)));
         for (at, settled) in flips {
-            if *settled { story.event(*at, What::Settled) } else { story.unsettled(*at) }
+            if *settled { story.event(*at, EventKind::Settled) } else { story.unsettled(*at) }
         }
         let verdict = verdict(&story);
         assert_eq!(verdict.outcome, outcome, "{}", verdict.because);
@@ -202,7 +202,7 @@ fn a_run_ends_settled(#[case] flips: &[(u64, bool)], #[case] outcome: Outcome, #
 #[test]
 fn evidence_that_does_not_say_when_the_final_read_began_is_judged_by_its_end() {
     let mut story = good();
-    without(&mut story, |what| matches!(what, What::FinalReadStarted));
+    without(&mut story, |what| matches!(what, EventKind::FinalReadStarted));
     assert_eq!(verdict(&story).outcome, Outcome::Pass);
     story.unsettled(9_040);
     assert_eq!(verdict(&story).outcome, Outcome::Inconclusive);
@@ -305,7 +305,7 @@ fn a_load_that_forgot_starts_did_not_do_its_work() {
     let mut story = paced(&|due, free: u64| (free.max(due), 1));
     story.end(9_000);
     for event in &mut story.evidence.events {
-        if let What::LoadEnded { totals, .. } = &mut event.what {
+        if let EventKind::LoadEnded { totals, .. } = &mut event.kind {
             totals.dropped = 7;
         }
     }
@@ -326,7 +326,7 @@ fn a_late_driver_is_seen_without_a_steady_part() {
 }
 
 fn unsettled(at: u64) -> crate::evidence::Event {
-    crate::evidence::Event { at: Instant::from_millis(at), what: What::Unsettled { reason: "B lags".to_owned() } }
+    crate::evidence::Event { at: Instant::from_millis(at), kind: EventKind::Unsettled { reason: "B lags".to_owned() } }
 }
 
 /// Timers were late by so much in each tenth of a second; `p99 <= max`.
@@ -436,7 +436,7 @@ fn a_starved_machine_excuses_no_lost_write() {
 #[case::before_the_cluster_formed(500, false, Outcome::Inconclusive)]
 fn servers_do_not_end_by_themselves(#[case] at: u64, #[case] expected: bool, #[case] outcome: Outcome) {
     let mut story = good();
-    story.event(at, What::NodeExited { node: "B".into(), cause: ExitCause::Signal(11), expected });
+    story.event(at, EventKind::NodeExited { node: "B".into(), cause: ExitCause::Signal(11), expected });
     let verdict = verdict(&story);
     assert_eq!(verdict.outcome, outcome);
     assert_eq!(verdict.because.contains("B ended at "), !expected, "{}", verdict.because);
@@ -444,14 +444,14 @@ fn servers_do_not_end_by_themselves(#[case] at: u64, #[case] expected: bool, #[c
 
 /// A server that crashed may be why the rest went wrong.
 #[rstest]
-#[case(&|story: &mut Story| story.event(9_010, What::Aborted { reason: "no reply".to_owned() }))]
+#[case(&|story: &mut Story| story.event(9_010, EventKind::Aborted { reason: "no reply".to_owned() }))]
 #[case(&|story: &mut Story| story.unsettled(9_010))]
-#[case(&|story: &mut Story| without(story, |what| matches!(what, What::LoadEnded { .. })))]
+#[case(&|story: &mut Story| without(story, |what| matches!(what, EventKind::LoadEnded { .. })))]
 fn a_crash_outweighs_broken_assumptions(#[case] breaks: &dyn Fn(&mut Story)) {
     let mut story = good();
     breaks(&mut story);
     assert_eq!(verdict(&story).outcome, Outcome::Inconclusive);
-    story.event(4_000, What::NodeExited { node: "B".into(), cause: ExitCause::Signal(11), expected: false });
+    story.event(4_000, EventKind::NodeExited { node: "B".into(), cause: ExitCause::Signal(11), expected: false });
     let verdict = verdict(&story);
     assert_eq!(verdict.outcome, Outcome::Fail);
     let because = "Not met: no server ended by itself, measured 1 (B ended at 4.000 s with signal 11).";
@@ -471,11 +471,11 @@ fn a_missed_until_is_excused_if_it_was_met_late(
     #[case] outcome: Outcome,
 ) {
     let mut story = good();
-    without(&mut story, |what| matches!(what, What::StepEnded { step: 1 }));
-    story.event(3_010, What::StepStarted { step: 1, text: "Until".to_owned() });
-    story.event(8_010, What::UntilMissed { step: 1, last_state: "A1 is a replica of A".to_owned() });
+    without(&mut story, |what| matches!(what, EventKind::StepEnded { step: 1 }));
+    story.event(3_010, EventKind::StepStarted { step: 1, text: "Until".to_owned() });
+    story.event(8_010, EventKind::UntilMissed { step: 1, last_state: "A1 is a replica of A".to_owned() });
     if let Some(late_ms) = late_ms {
-        story.event(8_500, What::UntilMetLate { step: 1, late_nanos: late_ms * 1_000_000 });
+        story.event(8_500, EventKind::UntilMetLate { step: 1, late_nanos: late_ms * 1_000_000 });
     }
     story.machine(9_000, |_| waited(waited_ms, &[("B", waited_ms)]));
     let verdict = verdict(&story);
@@ -485,8 +485,8 @@ fn a_missed_until_is_excused_if_it_was_met_late(
 #[test]
 fn a_missed_until_stands_though_the_cluster_never_settled() {
     let mut story = good();
-    without(&mut story, |what| matches!(what, What::StepEnded { step: 1 }));
-    story.event(8_030, What::UntilMissed { step: 1, last_state: "A1 is a replica of A".to_owned() });
+    without(&mut story, |what| matches!(what, EventKind::StepEnded { step: 1 }));
+    story.event(8_030, EventKind::UntilMissed { step: 1, last_state: "A1 is a replica of A".to_owned() });
     story.unsettled(9_010);
     let verdict = verdict(&story);
     assert_eq!(verdict.outcome, Outcome::Fail);
@@ -497,8 +497,8 @@ fn a_missed_until_stands_though_the_cluster_never_settled() {
 fn a_missed_until_fails_with_its_line() {
     let mut story = good();
     story.step(Step::Run { r#for: ms(1_000) });
-    without(&mut story, |what| matches!(what, What::StepEnded { step: 1 }));
-    story.event(8_030, What::UntilMissed { step: 1, last_state: "A1 is a replica of A".to_owned() });
+    without(&mut story, |what| matches!(what, EventKind::StepEnded { step: 1 }));
+    story.event(8_030, EventKind::UntilMissed { step: 1, last_state: "A1 is a replica of A".to_owned() });
     let verdict = verdict(&story);
     assert_eq!(verdict.outcome, Outcome::Fail, "{}", verdict.because);
     assert_eq!(verdict.findings[1].line, Some(21));
@@ -511,9 +511,12 @@ fn failed_start(within_ms: Option<u64>) -> Story {
     story.step(Step::Start(node("A")));
     story.step(Step::Run { r#for: ms(1_000) });
     let start = story.plan.steps.len() - 2;
-    story.event(6_000, What::StepStarted { step: start, text: "Start A".to_owned() });
+    story.event(6_000, EventKind::StepStarted { step: start, text: "Start A".to_owned() });
     let reason = "gave no answer within 2 s".to_owned();
-    story.event(8_000, What::StepFailed { step: start, node: "A".into(), reason, within_ms, log: "Bad!".to_owned() });
+    story.event(
+        8_000,
+        EventKind::StepFailed { step: start, node: "A".into(), reason, within_ms, log: "Bad!".to_owned() },
+    );
     story
 }
 
@@ -533,7 +536,7 @@ fn a_server_that_does_not_do_as_told_fails_the_run_with_the_steps_line() {
 fn what_a_server_did_not_do_outweighs_broken_assumptions() {
     let mut story = failed_start(Some(2_000));
     story.unsettled(8_010);
-    story.event(8_020, What::Aborted { reason: "no permission".to_owned() });
+    story.event(8_020, EventKind::Aborted { reason: "no permission".to_owned() });
     assert_eq!(verdict(&story).outcome, Outcome::Fail);
 }
 
@@ -558,8 +561,8 @@ fn a_server_that_was_too_late_is_excused_by_half_of_its_time(
 fn what_the_harness_could_not_do_is_no_servers_failing() {
     let mut story = good();
     story.step(Step::Start(node("A")));
-    story.event(8_000, What::StepStarted { step: 2, text: "Start A".to_owned() });
-    story.event(8_010, What::Aborted { reason: "A: cannot start redis-server: out of memory".to_owned() });
+    story.event(8_000, EventKind::StepStarted { step: 2, text: "Start A".to_owned() });
+    story.event(8_010, EventKind::Aborted { reason: "A: cannot start redis-server: out of memory".to_owned() });
     let verdict = verdict(&story);
     assert_eq!(verdict.outcome, Outcome::Inconclusive, "{}", verdict.because);
     assert_eq!(verdict.findings[0].status, Outcome::Inconclusive);

@@ -5,7 +5,7 @@ use rstest::rstest;
 use super::*;
 use crate::check::testing::{LOAD_STARTS, Story, ms};
 use crate::check::{LostWrites, Slo};
-use crate::evidence::{MachineSample, What};
+use crate::evidence::{EventKind, MachineSample};
 use crate::scenario::{Condition, Step};
 
 /// Nothing is broken, and every claim is met.
@@ -14,7 +14,7 @@ fn calm() -> Story {
     story.step(Step::Until { condition: Condition::Healthy, within: ms(5_000) });
     story.slo(Slo::LostWrites(LostWrites { max: 0, min: 0 }));
     story.run(LOAD_STARTS, 3_000);
-    story.event(1_100, What::StepEnded { step: 0 });
+    story.event(1_100, EventKind::StepEnded { step: 0 });
     story
 }
 
@@ -70,7 +70,7 @@ fn where_none_is_kept_none_counts() {
 
 /// A run that can tell nothing else tells nothing of the topology.
 #[rstest]
-#[case::interrupted(|story: &mut Story| story.event(3_000, What::Interrupted))]
+#[case::interrupted(|story: &mut Story| story.event(3_000, EventKind::Interrupted))]
 fn an_inconclusive_run_is_not_compared(#[case] breaks: impl Fn(&mut Story)) {
     let mut story = calm();
     breaks(&mut story);

@@ -19,5 +19,5 @@ pub use machine::{Assessment, Capability, Finding, Missing, Remedy};
 pub use quantity::{Percent, Size};
 pub use role::Role;
 pub use shape::{Rate, Shape};
-pub use slot::{SLOT_COUNT, Slot, SlotRange, SlotSet};
+pub use slot::{OwnedRange, Ownership, SLOT_COUNT, Slot};
 pub use target::{Selector, Target};

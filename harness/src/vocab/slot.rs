@@ -85,14 +85,14 @@ const fn crc16_table() -> [u16; 256] {
 
 /// Slots from `first` to `last`, both included. Written `0-5460`, or `7` for a single one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SlotRange {
+pub struct OwnedRange {
     /// The first slot.
     pub first: u16,
     /// The last slot, not below `first`.
     pub last: u16,
 }
 
-impl SlotRange {
+impl OwnedRange {
     /// How many slots the range holds.
     pub const fn len(self) -> u16 {
         self.last - self.first + 1
@@ -104,13 +104,13 @@ impl SlotRange {
     }
 }
 
-impl fmt::Display for SlotRange {
+impl fmt::Display for OwnedRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.first == self.last { write!(f, "{}", self.first) } else { write!(f, "{}-{}", self.first, self.last) }
     }
 }
 
-impl FromStr for SlotRange {
+impl FromStr for OwnedRange {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -125,9 +125,9 @@ impl FromStr for SlotRange {
 
 /// A set of slots as sorted ranges that neither touch nor overlap. Written `0-5460,5462`; empty is `none`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct SlotSet(Vec<SlotRange>);
+pub struct Ownership(Vec<OwnedRange>);
 
-impl SlotSet {
+impl Ownership {
     /// The share of `shard` (counted from 0) when all slots are divided over `shards` masters, as
     /// `redis-cli --cluster create` divides them: 0-5460, 5461-10922, 10923-16383 for three.
     pub fn share(shard: usize, shards: usize) -> Self {
@@ -135,11 +135,11 @@ impl SlotSet {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 16384")]
         let edge = |index: usize| (per_shard * index as f64).round() as u16;
         let last = if shard + 1 == shards { SLOT_COUNT - 1 } else { edge(shard + 1) - 1 };
-        Self(vec![SlotRange { first: edge(shard), last }])
+        Self(vec![OwnedRange { first: edge(shard), last }])
     }
 
     /// The ranges in ascending order.
-    pub fn ranges(&self) -> &[SlotRange] {
+    pub fn ranges(&self) -> &[OwnedRange] {
         &self.0
     }
 
@@ -159,11 +159,11 @@ impl SlotSet {
     }
 }
 
-impl FromIterator<SlotRange> for SlotSet {
-    fn from_iter<I: IntoIterator<Item = SlotRange>>(ranges: I) -> Self {
+impl FromIterator<OwnedRange> for Ownership {
+    fn from_iter<I: IntoIterator<Item = OwnedRange>>(ranges: I) -> Self {
         let mut ranges: Vec<_> = ranges.into_iter().collect();
         ranges.sort_unstable();
-        let mut merged: Vec<SlotRange> = Vec::with_capacity(ranges.len());
+        let mut merged: Vec<OwnedRange> = Vec::with_capacity(ranges.len());
         for range in ranges {
             match merged.last_mut() {
                 Some(last) if range.first <= last.last.saturating_add(1) => {
@@ -176,7 +176,7 @@ impl FromIterator<SlotRange> for SlotSet {
     }
 }
 
-impl fmt::Display for SlotSet {
+impl fmt::Display for Ownership {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0.is_empty() {
             return f.write_str("none");
@@ -188,24 +188,24 @@ impl fmt::Display for SlotSet {
     }
 }
 
-impl FromStr for SlotSet {
+impl FromStr for Ownership {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
         if text == "none" {
             return Ok(Self::default());
         }
-        text.split(',').map(str::parse::<SlotRange>).collect()
+        text.split(',').map(str::parse::<OwnedRange>).collect()
     }
 }
 
-impl Serialize for SlotSet {
+impl Serialize for Ownership {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
 }
 
-impl<'de> Deserialize<'de> for SlotSet {
+impl<'de> Deserialize<'de> for Ownership {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
     }
@@ -232,7 +232,7 @@ mod tests {
     #[case(1, &["0-16383"])]
     #[case(2, &["0-8191", "8192-16383"])]
     fn shares_divide_all_slots(#[case] shards: usize, #[case] shares: &[&str]) {
-        let got: Vec<_> = (0..shards).map(|shard| SlotSet::share(shard, shards).to_string()).collect();
+        let got: Vec<_> = (0..shards).map(|shard| Ownership::share(shard, shards).to_string()).collect();
         assert_eq!(got, shares);
     }
 
@@ -241,7 +241,7 @@ mod tests {
     #[case("none")]
     #[case("1,3-5,16383")]
     fn sets_read_back(#[case] text: &str) {
-        assert_eq!(text.parse::<SlotSet>().map(|set| set.to_string()), Ok(text.to_owned()));
+        assert_eq!(text.parse::<Ownership>().map(|set| set.to_string()), Ok(text.to_owned()));
     }
 
     #[rstest]
@@ -249,11 +249,11 @@ mod tests {
     #[case("16384")]
     #[case("a")]
     fn nonsense_is_refused(#[case] text: &str) {
-        assert!(text.parse::<SlotSet>().is_err());
+        assert!(text.parse::<Ownership>().is_err());
     }
 
     #[test]
     fn neighbours_merge() {
-        assert_eq!("3-5,0-2,6".parse::<SlotSet>().map(|set| set.to_string()), Ok("0-6".to_owned()));
+        assert_eq!("3-5,0-2,6".parse::<Ownership>().map(|set| set.to_string()), Ok("0-6".to_owned()));
     }
 }

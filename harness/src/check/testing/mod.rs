@@ -7,16 +7,16 @@ use std::collections::BTreeMap;
 use super::case::Case;
 use super::{Finding, Slo};
 use crate::evidence::{
-    ClusterState, ErrorKind, Event, Evidence, FaultKind, Health, LoadTotals, LogEvent, LogRecord, MachineSample,
-    Member, NO_WORKER, NodeView, Operation, OperationKind, Outcome, RunInfo, ServerInfo, TopologyRecord, Value, Waits,
-    What,
+    ClusterState, ErrorKind, Event, EventKind, Evidence, FaultKind, Health, LoadTotals, Location, LogEvent, LogRecord,
+    MachineSample, Member, NO_WORKER, NodeView, Operation, OperationKind, Outcome, RunInfo, ServerInfo, TopologyRecord,
+    Value, Waits,
 };
 use crate::lab::NodeSpec;
 use crate::load::op::Set;
 use crate::load::{Client, Keys, Load, Op, Pace};
-use crate::plan::{Location, Plan, PlannedSlo, PlannedStep};
+use crate::plan::{Plan, PlannedSlo, PlannedStep};
 use crate::scenario::Step;
-use crate::vocab::{Address, Duration, Instant, NodeId, NodeName, Role, Size, Slot, SlotSet};
+use crate::vocab::{Address, Duration, Instant, NodeId, NodeName, Ownership, Role, Size, Slot};
 
 /// When the load begins, in milliseconds.
 pub(crate) const LOAD_STARTS: u64 = 1_000;
@@ -26,7 +26,7 @@ pub(crate) struct Story {
     pub(crate) plan: Plan,
     pub(crate) evidence: Evidence,
     members: BTreeMap<NodeName, Member>,
-    epoch: u64,
+    version: u64,
     count: u64,
 }
 
@@ -37,19 +37,19 @@ impl Story {
         let members = plan.nodes.iter().map(|node| (node.name.clone(), member(node))).collect();
         let evidence =
             Evidence { info: info(&plan), snapshot: None, events: vec![], topology: vec![], history: vec![] };
-        Self { plan, evidence, members, epoch: 3, count: 0 }
+        Self { plan, evidence, members, version: 3, count: 0 }
     }
 
     /// The cluster is up and settled and the load begins.
     pub(crate) fn formed() -> Self {
         let mut story = Self::new();
         for node in story.plan.nodes.clone() {
-            story.event(0, What::NodeStarted { node: node.name, pid: 2, address: node.address });
+            story.event(0, EventKind::NodeStarted { node: node.name, pid: 2, address: node.address });
         }
         story.view(LOAD_STARTS, &["A", "B", "C", "A1", "B1", "C1"]);
-        story.event(LOAD_STARTS, What::Formed);
-        story.event(LOAD_STARTS, What::Settled);
-        story.event(LOAD_STARTS, What::LoadStarted { load: "app".to_owned() });
+        story.event(LOAD_STARTS, EventKind::Formed);
+        story.event(LOAD_STARTS, EventKind::Settled);
+        story.event(LOAD_STARTS, EventKind::LoadStarted { load: "app".to_owned() });
         story
     }
 
@@ -63,35 +63,45 @@ impl Story {
     }
 
     /// Puts an event where its time belongs, whatever was told before.
-    pub(crate) fn event(&mut self, ms: u64, what: What) {
+    pub(crate) fn event(&mut self, ms: u64, kind: EventKind) {
         let at = Instant::from_millis(ms);
         let position = self.evidence.events.partition_point(|event| event.at <= at);
-        self.evidence.events.insert(position, Event { at, what });
+        self.evidence.events.insert(position, Event { at, kind });
     }
 
     /// A step of the timeline that acted on a node and is done.
     pub(crate) fn fault(&mut self, ms: u64, step: usize, fault: FaultKind, node: &str) {
-        self.event(ms, What::StepStarted { step, text: fault.to_string() });
+        self.event(ms, EventKind::StepStarted { step, text: fault.to_string() });
         let proof = Some("wait status".to_owned());
         let began = Instant::from_millis(ms);
-        self.event(ms + 1, What::Fault { step: Some(step), fault, node: node.into(), began, proof });
-        self.event(ms + 1, What::StepEnded { step });
+        self.event(
+            ms + 1,
+            EventKind::Fault {
+                step: Some(step),
+                fault,
+                effect: crate::fault::effect(fault),
+                node: node.into(),
+                began,
+                proof,
+            },
+        );
+        self.event(ms + 1, EventKind::StepEnded { step });
     }
 
     pub(crate) fn unsettled(&mut self, ms: u64) {
-        self.event(ms, What::Unsettled { reason: "B has not noticed that A is gone".to_owned() });
+        self.event(ms, EventKind::Unsettled { reason: "B has not noticed that A is gone".to_owned() });
     }
 
     pub(crate) fn log(&mut self, ms: u64, node: &str, says: LogEvent) {
         let record = LogRecord { node: node.into(), logged: Instant::from_millis(ms), says };
-        self.event(ms + 2, What::Log(record));
+        self.event(ms + 2, EventKind::Log(record));
     }
 
     /// What the machine took in each tenth of a second that ends at so many milliseconds, from the load's start on.
     pub(crate) fn machine(&mut self, until: u64, took: impl Fn(u64) -> MachineSample) {
         for end in (LOAD_STARTS / 100 + 1..=until / 100).map(|tenth| tenth * 100) {
             let from = Instant::from_millis(end - 100);
-            self.event(end, What::Machine(MachineSample { from, ..took(end) }));
+            self.event(end, EventKind::Machine(MachineSample { from, ..took(end) }));
         }
     }
 
@@ -102,18 +112,18 @@ impl Story {
 
     /// `successor` owns what `failed` owned, which becomes its replica; seen with the next view.
     pub(crate) fn hand_over(&mut self, failed: &str, successor: &str) {
-        self.epoch += 1;
+        self.version += 1;
         let (failed, successor) = (NodeName::from(failed), NodeName::from(successor));
         let old = self.members.get_mut(&failed).unwrap();
-        let slots = std::mem::take(&mut old.slots);
+        let slots = std::mem::take(&mut old.owns);
         (old.role, old.master) = (Role::Replica, Some(successor.clone()));
         let new = self.members.get_mut(&successor).unwrap();
-        (new.role, new.master, new.slots, new.epoch) = (Role::Master, None, slots, self.epoch);
+        (new.role, new.master, new.owns, new.version) = (Role::Master, None, slots, self.version);
     }
 
     /// These nodes are seen to believe it.
     pub(crate) fn view(&mut self, ms: u64, nodes: &[&str]) {
-        let (members, epoch) = (self.members.clone(), self.epoch);
+        let (members, epoch) = (self.members.clone(), self.version);
         self.view_of(ms, nodes, ClusterState::Ok, epoch, &members);
     }
 
@@ -122,12 +132,12 @@ impl Story {
         ms: u64,
         nodes: &[&str],
         state: ClusterState,
-        current_epoch: u64,
+        current_version: u64,
         members: &BTreeMap<NodeName, Member>,
     ) {
         for node in nodes {
             let (master_link_up, data_too_old, members) = (None, false, members.clone());
-            let view = NodeView { state, current_epoch, master_link_up, data_too_old, members };
+            let view = NodeView { state, current_version, master_link_up, data_too_old, members };
             let (at, node) = (Instant::from_millis(ms), (*node).into());
             self.evidence.topology.push(TopologyRecord { at, node, view: Some(view) });
         }
@@ -141,7 +151,7 @@ impl Story {
         self.view(ms + took / 2, &["B", "C"]);
         self.hand_over("A", "A1");
         self.view(ms + took, &["A1", "B", "C"]);
-        self.event(ms + took + 20, What::Settled);
+        self.event(ms + took + 20, EventKind::Settled);
     }
 
     /// A write of the worker `key % 2` to `key` that the owner of the plan acknowledged; changed by `change`.
@@ -166,7 +176,7 @@ impl Story {
         let at = Instant::from_millis(ms);
         let worker = u16::try_from(key % 2).unwrap();
         let slot = self.slot(key);
-        let node = self.plan.nodes.iter().position(|node| node.slots.contains(slot)).unwrap();
+        let node = self.plan.nodes.iter().position(|node| node.owns.contains(slot)).unwrap();
         Operation {
             load: 0,
             worker,
@@ -191,7 +201,7 @@ impl Story {
 
     /// The first key of the shard that this master owns by the plan.
     pub(crate) fn key_of(&self, master: &str) -> u32 {
-        let slots = &self.plan.node(&master.into()).unwrap().slots;
+        let slots = &self.plan.node(&master.into()).unwrap().owns;
         (1..=100).find(|key| slots.contains(self.slot(*key))).unwrap()
     }
 
@@ -217,14 +227,14 @@ impl Story {
                 last.insert(operation.key, operation.value);
             }
         }
-        self.event(ms, What::LoadEnded { load: "app".to_owned(), totals });
-        self.event(ms + 20, What::FinalReadStarted);
+        self.event(ms, EventKind::LoadEnded { load: "app".to_owned(), totals });
+        self.event(ms + 20, EventKind::FinalReadStarted);
         let keys = last.len() as u64;
         for (key, value) in last {
             self.final_read(key, value, Outcome::Ok);
         }
-        self.event(ms + 50, What::FinalRead { keys, unreadable: 0, unserved: None, errors: BTreeMap::new() });
-        self.event(ms + 60, What::Ended);
+        self.event(ms + 50, EventKind::FinalRead { keys, unreadable: 0, unserved: None, errors: BTreeMap::new() });
+        self.event(ms + 60, EventKind::Ended);
     }
 
     pub(crate) fn final_read(&mut self, key: u32, value: Value, outcome: Outcome) {
@@ -250,8 +260,8 @@ fn plan() -> Plan {
         address: Address::of_host([10, 128, 0, 2].into()),
         role: if master { Role::Master } else { Role::Replica },
         master: (!master).then(|| NodeName::master(index)),
-        slots: if master { SlotSet::share(index, 3) } else { SlotSet::default() },
-        epoch: if master { index as u64 + 1 } else { 0 },
+        owns: if master { Ownership::share(index, 3) } else { Ownership::default() },
+        version: if master { index as u64 + 1 } else { 0 },
         binary: None,
         config: BTreeMap::from([("cluster-node-timeout".to_owned(), "1000".to_owned())]),
     };
@@ -289,8 +299,8 @@ fn member(node: &NodeSpec) -> Member {
     Member {
         role: node.role,
         master: node.master.clone(),
-        slots: node.slots.clone(),
-        epoch: node.epoch,
+        owns: node.owns.clone(),
+        version: node.version,
         health: Health::Ok,
         handshake: false,
         no_failover: false,

@@ -1,7 +1,7 @@
 //! What a story tells of links and of those who are cut off.
 
 use super::Story;
-use crate::evidence::{ClusterState, Event, Health, LinkChange, NetworkChange, What};
+use crate::evidence::{ClusterState, Event, EventKind, Health, LinkChange, NetworkChange};
 use crate::vocab::{CutBy, Instant, Link, NodeName};
 
 impl Story {
@@ -11,14 +11,14 @@ impl Story {
         let (done, proof) = (began.plus_nanos(1_000_000), Some("probes".to_owned()));
         let (name, text) = (name.to_owned(), String::new());
         if let Some(step) = step {
-            self.event(ms, What::StepStarted { step, text: change_in_words(change).to_owned() });
+            self.event(ms, EventKind::StepStarted { step, text: change_in_words(change).to_owned() });
         }
         self.event(
             ms + 1,
-            What::Network(NetworkChange { step, name, text, change, links, began, done, proof, doubt: None }),
+            EventKind::Network(NetworkChange { step, name, text, change, links, began, done, proof, doubt: None }),
         );
         if let Some(step) = step {
-            self.event(ms + 1, What::StepEnded { step });
+            self.event(ms + 1, EventKind::StepEnded { step });
         }
     }
 
@@ -31,8 +31,8 @@ impl Story {
 
     /// The partition `name` is healed by a step, or by the harness at the end.
     pub(crate) fn heal(&mut self, ms: u64, step: impl Into<Option<usize>>, name: &str) {
-        let cut = |event: &Event| match &event.what {
-            What::Network(change) if change.name == name => Some(change.links.clone()),
+        let cut = |event: &Event| match &event.kind {
+            EventKind::Network(change) if change.name == name => Some(change.links.clone()),
             _ => None,
         };
         let links = self.evidence.events.iter().find_map(cut).unwrap();
@@ -55,7 +55,7 @@ impl Story {
         self.hand_over("A", "A1");
         self.view(cut + promoted, &["A1", "B", "C"]);
         self.view_alone(cut + refuses, &["A"], &["B", "C", "A1", "B1", "C1"]);
-        self.event(cut + promoted.max(refuses) + 20, What::Settled);
+        self.event(cut + promoted.max(refuses) + 20, EventKind::Settled);
     }
 
     /// These nodes are seen to refuse to serve: since the cluster formed they have learned only that these others are silent.
@@ -65,7 +65,7 @@ impl Story {
         for node in silent {
             members.get_mut(&NodeName::from(*node)).unwrap().health = Health::Pfail;
         }
-        self.view_of(ms, nodes, ClusterState::Fail, first.current_epoch, &members);
+        self.view_of(ms, nodes, ClusterState::Fail, first.current_version, &members);
     }
 }
 

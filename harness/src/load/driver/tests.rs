@@ -17,9 +17,9 @@ fn history(directory: &RunDirectory) -> Vec<Operation> {
     HistoryReader::new(std::io::BufReader::new(file)).unwrap().read_all().unwrap()
 }
 
-fn events(directory: &RunDirectory) -> Vec<What> {
+fn events(directory: &RunDirectory) -> Vec<EventKind> {
     let text = std::fs::read_to_string(directory.events()).unwrap();
-    text.lines().map(|line| serde_json::from_str::<Event>(line).unwrap().what).collect()
+    text.lines().map(|line| serde_json::from_str::<Event>(line).unwrap().kind).collect()
 }
 
 async fn finish(running: &RunningLoads, load: &str) {
@@ -53,15 +53,15 @@ async fn loads_run_to_their_end_and_are_read_back() {
     assert!(total(0) > 500 && total(1) > 900, "a SetThenGet is two operations");
     assert_writes_are_read(&history);
     let told = events(&directory);
-    assert!(told.contains(&What::LoadStarted { load: "open".to_owned() }));
-    assert!(told.contains(&What::LoadEnded { load: "closed".to_owned(), totals: done.loads[1].totals.clone() }));
+    assert!(told.contains(&EventKind::LoadStarted { load: "open".to_owned() }));
+    assert!(told.contains(&EventKind::LoadEnded { load: "closed".to_owned(), totals: done.loads[1].totals.clone() }));
     let progress = |name: &str| {
         told.iter()
-            .map(|what| if let What::Progress(p) = what { if p.load == name { p.ok } else { 0 } } else { 0 })
+            .map(|what| if let EventKind::Progress(p) = what { if p.load == name { p.ok } else { 0 } } else { 0 })
             .sum()
     };
     assert_eq!((total(0), total(1)), (progress("open"), progress("closed")), "progress adds up");
-    assert!(matches!(told.last(), Some(What::FinalRead { keys: 1.., unreadable: 0, .. })));
+    assert!(matches!(told.last(), Some(EventKind::FinalRead { keys: 1.., unreadable: 0, .. })));
 }
 
 /// The writes of a key have one order, so the last one is what the final read must find.
@@ -98,7 +98,7 @@ async fn the_same_seed_writes_the_same() {
 
 /// Waits until the load reports an interval of that kind.
 async fn await_progress(directory: &RunDirectory, like: impl Fn(&Progress) -> bool) {
-    let wanted = |what: &What| matches!(what, What::Progress(progress) if like(progress));
+    let wanted = |what: &EventKind| matches!(what, EventKind::Progress(progress) if like(progress));
     let deadline = StdInstant::now() + Duration::from_secs(20);
     while !events(directory).iter().any(wanted) {
         assert!(StdInstant::now() < deadline, "no such progress: {:?}", events(directory).last());
@@ -142,7 +142,7 @@ async fn a_stop_is_bounded_when_the_server_is_gone(#[case] killed: bool) {
     final_read(&done, &ClientHost::this(), &seeds, None, &journal, Duration::from_millis(500)).await.unwrap();
     assert!(reading.elapsed() < Duration::from_secs(3));
     let told = events(&directory);
-    let Some(What::FinalRead { keys, unreadable, .. }) = told.last() else { panic!("no final read") };
+    let Some(EventKind::FinalRead { keys, unreadable, .. }) = told.last() else { panic!("no final read") };
     assert!(*keys > 0 && keys == unreadable);
 }
 
@@ -174,7 +174,7 @@ async fn half_dead(workers: u16, keys: u32) -> (Vec<Operation>, LoadTotals, Inst
         r#"mix: [Set(value: "16B"), Get()], keys: Uniform({keys}), workers: {workers}, pace: Open(per_second: 1000),
            client: (timeout: "300ms", deadline: "2s")"#
     );
-    let shards = vec![SlotSet::share(0, 2), SlotSet::share(1, 2)];
+    let shards = vec![Ownership::share(0, 2), Ownership::share(1, 2)];
     let task = LoadTask { shards, ..task(load("app", &fields), &owners) };
     let running = RunningLoads::start(vec![task], journal.clone(), directory.history()).unwrap();
     await_progress(&directory, |progress| progress.ok > 300).await;

@@ -119,7 +119,7 @@ fn no_more_wait_than_can_be_remembered() {
 
 #[test]
 fn every_slot_is_of_one_shard() {
-    let shards = Shards::new(&[SlotSet::share(0, 2), SlotSet::share(1, 2)]);
+    let shards = Shards::new(&[Ownership::share(0, 2), Ownership::share(1, 2)]);
     assert_eq!(shards.count(), 3);
     let of = |number: u16| shards.of_slot(Slot::try_from(number).unwrap());
     assert_eq!([of(0), of(8_191), of(8_192), of(16_383)], [1, 1, 2, 2]);

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::evidence::{ClusterState, Event, Health, Member, Recorder, RunDirectory};
-use crate::vocab::{Address, Role, SlotSet};
+use crate::vocab::{Address, Ownership, Role};
 
 struct Deaf;
 
@@ -12,7 +12,7 @@ impl Recorder for Deaf {
 
 struct Bench {
     board: Board,
-    sight: watch::Receiver<Sight>,
+    observation: watch::Receiver<Observation>,
     status: watch::Sender<BTreeMap<NodeName, NodeStatus>>,
     node: NodeName,
     directory: tempfile::TempDir,
@@ -30,9 +30,9 @@ fn bench() -> Bench {
     };
     let node = observed.node.clone();
     let (status, statuses) = watch::channel([(node.clone(), NodeStatus::Running)].into());
-    let (board, sight) =
+    let (board, observation) =
         Board::new(&[observed], Names::default(), statuses, watch::channel(Reach::default()).1, journal);
-    Bench { board, sight, status, node, directory }
+    Bench { board, observation, status, node, directory }
 }
 
 impl Bench {
@@ -40,15 +40,20 @@ impl Bench {
         let member = Member {
             role: Role::Master,
             master: None,
-            slots: slots.parse::<SlotSet>().unwrap(),
-            epoch: 1,
+            owns: slots.parse::<Ownership>().unwrap(),
+            version: 1,
             health: Health::Ok,
             handshake: false,
             no_failover: false,
         };
         let members = [(self.node.clone(), member)].into();
-        let view =
-            NodeView { state: ClusterState::Ok, current_epoch: 1, master_link_up: None, data_too_old: false, members };
+        let view = NodeView {
+            state: ClusterState::Ok,
+            current_version: 1,
+            master_link_up: None,
+            data_too_old: false,
+            members,
+        };
         let replication = Replication { role: Role::Master, history: "one".to_owned(), offset: 7, link_up: None };
         let reading = Reading { id: NodeId("a".repeat(40)), view, replication };
         self.board.answered(&self.node, asked, Ok(&reading));
@@ -59,12 +64,12 @@ impl Bench {
     }
 
     fn settled(&self) -> bool {
-        matches!(self.sight.borrow().settlement, Settlement::Settled(_))
+        matches!(self.observation.borrow().settlement, Settlement::Settled(_))
     }
 
-    fn events(&self) -> Vec<What> {
+    fn events(&self) -> Vec<EventKind> {
         let text = std::fs::read_to_string(RunDirectory::new(self.directory.path()).events()).unwrap();
-        text.lines().map(|line| serde_json::from_str::<Event>(line).unwrap().what).collect()
+        text.lines().map(|line| serde_json::from_str::<Event>(line).unwrap().kind).collect()
     }
 }
 
@@ -74,8 +79,8 @@ fn an_answer_settles() {
     let asked = bench.board.clock().now();
     bench.answer(asked, "0-16383");
     assert!(bench.settled());
-    assert_eq!(bench.sight.borrow().asked, asked);
-    assert_eq!(bench.sight.borrow().synced, Ok(()));
+    assert_eq!(bench.observation.borrow().asked, asked);
+    assert_eq!(bench.observation.borrow().synced, Ok(()));
 }
 
 #[test]
@@ -98,9 +103,9 @@ fn a_node_that_does_not_run_has_no_view() {
     bench.answer(bench.board.clock().now(), "0-16383");
     bench.becomes(NodeStatus::Down);
     bench.board.status_changed();
-    assert_eq!(bench.sight.borrow().views[&bench.node], None);
+    assert_eq!(bench.observation.borrow().views[&bench.node], None);
     bench.answer(bench.board.clock().now(), "0-16383");
-    assert_eq!(bench.sight.borrow().views[&bench.node], None, "whoever answered, it is not the node");
+    assert_eq!(bench.observation.borrow().views[&bench.node], None, "whoever answered, it is not the node");
 }
 
 #[test]
@@ -111,6 +116,6 @@ fn flips_are_journaled_and_a_changed_topology_too() {
     }
     bench.board.answered(&bench.node, bench.board.clock().now(), Err("it hung up".to_owned()));
     bench.board.answered(&bench.node, bench.board.clock().now(), Err("it hung up".to_owned()));
-    let unsettled = What::Unsettled { reason: "A does not answer: it hung up".to_owned() };
-    assert_eq!(bench.events(), [What::Settled, What::Settled, unsettled]);
+    let unsettled = EventKind::Unsettled { reason: "A does not answer: it hung up".to_owned() };
+    assert_eq!(bench.events(), [EventKind::Settled, EventKind::Settled, unsettled]);
 }

@@ -248,7 +248,7 @@ fn nodes(plan: &Plan, evidence: &Evidence) -> Markup {
                             td { code { (node.address) } }
                             td { (server.map_or("unknown", |server| &server.version)) }
                             td { @match &node.master {
-                                Some(master) => { "replica of " (master) }, None => { "master of " (node.slots) },
+                                Some(master) => { "replica of " (master) }, None => { "master of " (node.owns) },
                             } }
                             td { @match last.as_ref().map(|topology| topology.nodes.get(&node.name)) {
                                 Some(Some(place)) => (place),

@@ -1,6 +1,6 @@
 //! The history in bins of time, and the windows in which a fault was felt: what the chart is drawn from.
 
-use crate::evidence::{Evidence, FaultKind, LinkChange, LogEvent, NetworkChange, OperationKind, Outcome, What};
+use crate::evidence::{EventKind, Evidence, FaultKind, LinkChange, LogEvent, NetworkChange, OperationKind, Outcome};
 use crate::vocab::Instant;
 
 /// The finest bins; a long run gets wider ones, so that a bin stays as wide as a pixel or two.
@@ -82,18 +82,18 @@ fn quantiles(nanos: &mut [u64]) -> Option<[f64; 3]> {
 ///
 /// The last, because the servers also agree for a moment that the node has failed before they have dealt with it.
 pub(super) fn fault_windows(evidence: &Evidence) -> Vec<(Instant, Instant)> {
-    let fault = |what: &What| match what {
-        What::Fault { fault, began, .. } => Some((*began, fault.takes_down())),
-        What::Network(change) => Some((change.began, disturbs(change))),
+    let fault = |what: &EventKind| match what {
+        EventKind::Fault { fault, began, .. } => Some((*began, fault.takes_down())),
+        EventKind::Network(change) => Some((change.began, disturbs(change))),
         _ => None,
     };
-    let faults: Vec<_> = evidence.events.iter().filter_map(|event| fault(&event.what)).collect();
+    let faults: Vec<_> = evidence.events.iter().filter_map(|event| fault(&event.kind)).collect();
     let end = evidence.events.last().map_or(Instant::default(), |event| event.at);
     let next = faults.iter().skip(1).map(|(began, _)| *began).chain([end]);
     let windows = faults.iter().zip(next).filter(|((_, disturbs), _)| *disturbs);
     windows
         .map(|(&(from, _), next)| {
-            let settled = evidence.events.iter().filter(|event| event.what == What::Settled);
+            let settled = evidence.events.iter().filter(|event| event.kind == EventKind::Settled);
             let settled = settled.map(|event| event.at).filter(|at| (from..next).contains(at)).max();
             (from, settled.unwrap_or(next))
         })
@@ -102,20 +102,20 @@ pub(super) fn fault_windows(evidence: &Evidence) -> Vec<(Instant, Instant)> {
 
 /// The faults, the heals and the promotions.
 pub(super) fn marks(evidence: &Evidence) -> Vec<Mark> {
-    let mark = |what: &What| match what {
-        What::Fault { fault, node, began, .. } => {
+    let mark = |what: &EventKind| match what {
+        EventKind::Fault { fault, node, began, .. } => {
             Some(Mark { at: *began, text: format!("{fault} {node}"), fault: is_bad(*fault) })
         }
-        What::Network(change) => {
+        EventKind::Network(change) => {
             let what = if disturbs(change) { "" } else { "heal " };
             Some(Mark { at: change.began, text: format!("{what}{}", change.name), fault: disturbs(change) })
         }
-        What::Log(record) if record.says == LogEvent::ElectionWon => {
+        EventKind::Log(record) if record.says == LogEvent::ElectionWon => {
             Some(Mark { at: record.logged, text: format!("{} promoted", record.node), fault: false })
         }
         _ => None,
     };
-    let mut marks: Vec<_> = evidence.events.iter().filter_map(|event| mark(&event.what)).collect();
+    let mut marks: Vec<_> = evidence.events.iter().filter_map(|event| mark(&event.kind)).collect();
     marks.sort_by_key(|mark| mark.at);
     marks
 }

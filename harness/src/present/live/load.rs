@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::super::paint::{BOLD, DIM, DOUBT};
 use super::super::words::{count, error_in_words, millis, outcomes, rate};
 use super::{Line, ProgressLines};
-use crate::evidence::{ErrorKind, Event, LoadTotals, Progress, What};
+use crate::evidence::{ErrorKind, Event, EventKind, LoadTotals, Progress};
 use crate::vocab::Instant;
 
 /// After a failover thousands of operations are slow at once: so many of a second are shown, the rest are counted.
@@ -47,7 +47,7 @@ impl LoadLines {
 
     /// What must be said before `event`: how many slow operations were not shown.
     pub(super) fn before(&mut self, event: &Event) -> Vec<Line> {
-        let ends = matches!(event.what, What::LoadEnded { .. } | What::Ended | What::Aborted { .. });
+        let ends = matches!(event.kind, EventKind::LoadEnded { .. } | EventKind::Ended | EventKind::Aborted { .. });
         let over = |slow: &Slow| ends || event.at.nanos_since(slow.since) >= 1_000_000_000;
         let done: Vec<_> = self.slow.extract_if(.., |_, slow| over(slow)).collect();
         let hidden = done.into_iter().filter(|(_, slow)| slow.seen > SLOW_SHOWN);
@@ -62,13 +62,13 @@ impl LoadLines {
 
     pub(super) fn lines(&mut self, event: &Event) -> Vec<Line> {
         let at = event.at;
-        match &event.what {
-            What::LoadStarted { load } => vec![Line::new(at, load, BOLD, "load started")],
-            What::Progress(progress) => self.progress(at, progress).into_iter().collect(),
-            What::SlowOperation { load, operation, took_ms, attempts } => {
+        match &event.kind {
+            EventKind::LoadStarted { load } => vec![Line::new(at, load, BOLD, "load started")],
+            EventKind::Progress(progress) => self.progress(at, progress).into_iter().collect(),
+            EventKind::SlowOperation { load, operation, took_ms, attempts } => {
                 self.slow(at, load, operation, *took_ms, *attempts).into_iter().collect()
             }
-            What::LoadEnded { load, totals } => {
+            EventKind::LoadEnded { load, totals } => {
                 self.gathered.remove(load);
                 ended(at, load, totals)
             }

@@ -14,7 +14,7 @@ use self::load::LoadLines;
 use self::log::LogLines;
 use super::paint::{BAD, BOLD, DIM, DOUBT, GOOD, Look, NEWS, PLAIN, wrap};
 use super::words::{count, error_in_words, list, millis};
-use crate::evidence::{Event, ExitCause, FaultKind, LinkChange, MachineSample, NetworkChange, Waits, What};
+use crate::evidence::{Event, EventKind, ExitCause, FaultKind, LinkChange, MachineSample, NetworkChange, Waits};
 use crate::plan::Plan;
 use crate::vocab::{Instant, NodeName};
 
@@ -119,66 +119,71 @@ impl LiveView {
 
     fn lines(&mut self, event: &Event) -> Vec<Line> {
         let at = event.at;
-        match &event.what {
-            What::NodeStarted { node, .. } => self.started(at, node),
-            What::NodeExited { node, cause, expected } => exited(at, node, *cause, *expected),
-            What::Formed => {
+        match &event.kind {
+            EventKind::NodeStarted { node, .. } => self.started(at, node),
+            EventKind::NodeExited { node, cause, expected } => exited(at, node, *cause, *expected),
+            EventKind::Formed => {
                 self.formed = true;
                 let took_ms = at.millis_since(self.first_start.unwrap_or_default());
                 let text = format!("formed: all nodes agree, {} after the first of them was started", millis(took_ms));
                 vec![Line::new(at, "", GOOD, text)]
             }
-            What::StepStarted { step, text } => {
+            EventKind::StepStarted { step, text } => {
                 // Only a wait has an end worth a line; other steps are over when the next begins.
                 if text.starts_with("Until ") {
                     self.waiting.insert(*step, at);
                 }
                 vec![Line::new(at, &step_name(step + 1, self.steps), BOLD, text)]
             }
-            What::StepEnded { step } => self.step_ended(at, *step),
-            What::UntilMissed { step, last_state } => {
+            EventKind::StepEnded { step } => self.step_ended(at, *step),
+            EventKind::UntilMissed { step, last_state } => {
                 self.waiting.remove(step);
                 let text = format!("NOT MET in time: {last_state}");
                 vec![Line::new(at, &step_name(step + 1, self.steps), BAD, text)]
             }
-            What::StepFailed { step, node, reason, .. } => {
+            EventKind::StepFailed { step, node, reason, .. } => {
                 vec![Line::new(at, &step_name(step + 1, self.steps), BAD, format!("NOT DONE: {node} {reason}"))]
             }
-            What::Fault { fault, node, began, proof, .. } => self.fault(*fault, node, *began, proof.as_deref()),
-            What::Network(change) => self.network(change),
+            EventKind::Fault { fault, node, began, proof, .. } => self.fault(*fault, node, *began, proof.as_deref()),
+            EventKind::Network(change) => self.network(change),
             // While the cluster forms, every node reports what every new cluster reports.
-            What::Log(record) if self.formed => self.log.line(record).into_iter().collect(),
-            What::Settled if self.last_fault.is_some() => {
+            EventKind::Log(record) if self.formed => self.log.line(record).into_iter().collect(),
+            EventKind::Settled if self.last_fault.is_some() => {
                 vec![Line::new(at, "", GOOD, "settled: every running node agrees")]
             }
-            What::Waiting { what, within_ms } => {
+            EventKind::Waiting { what, within_ms } => {
                 let seconds = count(within_ms.div_ceil(1_000));
                 vec![Line::new(at, "", DOUBT, format!("waits, at most {seconds} s, for {what}"))]
             }
-            What::FinalRead { keys, unreadable: 0, .. } => {
+            EventKind::FinalRead { keys, unreadable: 0, .. } => {
                 vec![Line::new(at, "", PLAIN, format!("final read: {} keys, 0 unreadable", count(*keys)))]
             }
-            What::FinalRead { keys, unreadable, unserved, errors } => {
+            EventKind::FinalRead { keys, unreadable, unserved, errors } => {
                 let errors = errors.iter().map(|(kind, keys)| format!("{} {}", count(*keys), error_in_words(*kind).0));
                 let why = list(unserved.iter().cloned().chain(errors));
                 let text = format!("final read: {} of {} keys unreadable: {why}", count(*unreadable), count(*keys));
                 vec![Line::new(at, "", BAD, text)]
             }
-            What::Machine(sample) => self.machine(at, sample).into_iter().collect(),
-            What::UntilMetLate { step, late_nanos } => {
+            EventKind::Machine(sample) => self.machine(at, sample).into_iter().collect(),
+            EventKind::UntilMetLate { step, late_nanos } => {
                 let text = format!("met {} too late", millis(*late_nanos as f64 / 1e6));
                 vec![Line::new(at, &step_name(step + 1, self.steps), DOUBT, text)]
             }
-            What::Aborted { reason } => {
+            EventKind::Aborted { reason } => {
                 // The verdict tells the rest of it, such as a server's log.
                 let reason = reason.lines().next().unwrap_or_default();
                 vec![Line::new(at, "", BAD, format!("ABORTED: {reason}"))]
             }
-            What::Interrupted => vec![Line::new(at, "", BAD, "INTERRUPTED: ending the run")],
-            What::LoadStarted { .. } | What::Progress(_) | What::SlowOperation { .. } | What::LoadEnded { .. } => {
-                self.load.lines(event)
-            }
-            What::Log(_) | What::Settled | What::Unsettled { .. } | What::FinalReadStarted | What::Ended => Vec::new(),
+            EventKind::Interrupted => vec![Line::new(at, "", BAD, "INTERRUPTED: ending the run")],
+            EventKind::LoadStarted { .. }
+            | EventKind::Progress(_)
+            | EventKind::SlowOperation { .. }
+            | EventKind::LoadEnded { .. } => self.load.lines(event),
+            EventKind::Log(_)
+            | EventKind::Settled
+            | EventKind::Unsettled { .. }
+            | EventKind::FinalReadStarted
+            | EventKind::Ended => Vec::new(),
         }
     }
 

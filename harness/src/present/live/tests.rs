@@ -54,16 +54,16 @@ fn colour_changes_no_character() {
 #[test]
 fn what_goes_wrong_stands_out() {
     let mut story = Story::formed(1, &["Until(condition: Healthy, within: \"5s\")"]);
-    story.at(3_000, What::NodeExited { node: name("B"), cause: ExitCause::Signal(11), expected: false });
-    story.at(3_100, What::UntilMissed { step: 0, last_state: "B does not answer".to_owned() });
+    story.at(3_000, EventKind::NodeExited { node: name("B"), cause: ExitCause::Signal(11), expected: false });
+    story.at(3_100, EventKind::UntilMissed { step: 0, last_state: "B does not answer".to_owned() });
     let reason = "did not end within 15 s".to_owned();
     let (within_ms, log) = (Some(15_000), "its log".to_owned());
-    story.at(3_110, What::StepFailed { step: 0, node: name("C"), reason, within_ms, log });
-    story.at(3_120, What::Waiting { what: "every key to be read".to_owned(), within_ms: 30_000 });
+    story.at(3_110, EventKind::StepFailed { step: 0, node: name("C"), reason, within_ms, log });
+    story.at(3_120, EventKind::Waiting { what: "every key to be read".to_owned(), within_ms: 30_000 });
     let (unserved, errors) = (Some("nobody serves A's slots".to_owned()), [(ErrorKind::TimedOut, 2)].into());
-    story.at(3_130, What::FinalRead { keys: 5_104, unreadable: 1_702, unserved, errors });
-    story.at(3_200, What::Aborted { reason: "B is gone".to_owned() });
-    story.at(3_300, What::Interrupted);
+    story.at(3_130, EventKind::FinalRead { keys: 5_104, unreadable: 1_702, unserved, errors });
+    story.at(3_200, EventKind::Aborted { reason: "B is gone".to_owned() });
+    story.at(3_300, EventKind::Interrupted);
     let (plan, evidence) = story.end(4_000);
     let text = shown(&plan, &evidence, ProgressLines::Trouble, false);
     let all = [
@@ -84,7 +84,7 @@ fn what_goes_wrong_stands_out() {
 fn a_fault_without_proof_is_doubted() {
     let (plan, mut evidence) = master_kill();
     for event in &mut evidence.events {
-        if let What::Fault { proof, .. } = &mut event.what {
+        if let EventKind::Fault { proof, .. } = &mut event.kind {
             *proof = None;
         }
     }
@@ -103,7 +103,7 @@ fn a_partition_is_told_in_words() {
         assert!(text.contains(expected), "{expected}:\n{text}");
     }
     for event in &mut evidence.events {
-        if let What::Network(change) = &mut event.what {
+        if let EventKind::Network(change) = &mut event.kind {
             (change.proof, change.doubt) = (None, Some("a probe passed on A -> B".to_owned()));
         }
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::verdict::totals;
 use super::{Story, name};
 use crate::evidence::{
-    ErrorKind, Evidence, FaultKind, LogEvent, NO_WORKER, Operation, OperationKind, Outcome, Progress, Value, What,
+    ErrorKind, EventKind, Evidence, FaultKind, LogEvent, NO_WORKER, Operation, OperationKind, Outcome, Progress, Value,
 };
 use crate::plan::Plan;
 use crate::vocab::Instant;
@@ -25,10 +25,10 @@ pub(in crate::present) fn master_kill() -> (Plan, Evidence) {
     let times = [(2_200, 4_200), (4_200, 4_205), (4_205, 5_790), (5_790, 8_200), (8_200, 8_260), (8_260, 9_300)];
     let words: Vec<_> = story.plan.steps.iter().map(|planned| planned.step.to_string()).collect();
     for (step, (from, to)) in times.into_iter().chain([(9_300, 12_000)]).enumerate() {
-        story.at(from, What::StepStarted { step, text: words[step].clone() });
-        story.at(to, What::StepEnded { step });
+        story.at(from, EventKind::StepStarted { step, text: words[step].clone() });
+        story.at(to, EventKind::StepEnded { step });
     }
-    story.at(2_190, What::LoadStarted { load: "app".to_owned() });
+    story.at(2_190, EventKind::LoadStarted { load: "app".to_owned() });
     first_half(&mut story);
     second_half(&mut story);
     load_events(&mut story);
@@ -41,7 +41,7 @@ pub(in crate::present) fn master_kill() -> (Plan, Evidence) {
 fn first_half(story: &mut Story) {
     let a = || name("A");
     story.fault(4_200, 1, FaultKind::Kill, "A");
-    story.at(4_250, What::Unsettled { reason: "B has not noticed that A is gone".to_owned() });
+    story.at(4_250, EventKind::Unsettled { reason: "B has not noticed that A is gone".to_owned() });
     story.log(5_210, "C", LogEvent::PossiblyFailing { about: a() });
     story.log(5_230, "B", LogEvent::PossiblyFailing { about: a() });
     story.log(5_251, "C", LogEvent::MarkedFailing { about: a() });
@@ -51,24 +51,24 @@ fn first_half(story: &mut Story) {
     }
     story.failed("A");
     story.everyone_sees(5_260);
-    story.at(5_280, What::Settled);
+    story.at(5_280, EventKind::Settled);
     story.log(5_254, "A1", LogEvent::ElectionDelayed { delay_ms: 430, rank: 0 });
-    story.at(5_300, What::Unsettled { reason: "B and A1 disagree".to_owned() });
-    story.log(5_690, "A1", LogEvent::ElectionStarted { epoch: 4 });
-    story.log(5_692, "B", LogEvent::VoteGranted { to: name("A1"), epoch: 4 });
+    story.at(5_300, EventKind::Unsettled { reason: "B and A1 disagree".to_owned() });
+    story.log(5_690, "A1", LogEvent::ElectionStarted { version: 4 });
+    story.log(5_692, "B", LogEvent::VoteGranted { to: name("A1"), version: 4 });
     story.log(5_694, "A1", LogEvent::ElectionWon);
     for node in ["A1", "B", "C", "B1", "C1"] {
         story.log(5_740, node, LogEvent::StateChanged { ok: true });
     }
     story.promote("A1", "A");
     story.everyone_sees(5_780);
-    story.at(5_790, What::Settled);
+    story.at(5_790, EventKind::Settled);
 }
 
 fn second_half(story: &mut Story) {
     story.fault(8_200, 4, FaultKind::Start, "A");
-    story.at(8_201, What::NodeStarted { node: name("A"), pid: 31, address: story.plan.nodes[0].address });
-    story.at(8_300, What::Unsettled { reason: "B holds A for failed".to_owned() });
+    story.at(8_201, EventKind::NodeStarted { node: name("A"), pid: 31, address: story.plan.nodes[0].address });
+    story.at(8_300, EventKind::Unsettled { reason: "B holds A for failed".to_owned() });
     story.log(8_320, "A", LogEvent::Demoted { master: name("A1") });
     for node in ["B", "C", "A1"] {
         story.log(8_330, node, LogEvent::FailCleared { about: name("A") });
@@ -77,8 +77,8 @@ fn second_half(story: &mut Story) {
     story.log(9_260, "A", LogEvent::SyncFinished);
     story.rejoin("A", "A1");
     story.everyone_sees(9_280);
-    story.at(9_299, What::Settled);
-    story.at(12_200, What::FinalRead { keys: 10_000, unreadable: 0, unserved: None, errors: BTreeMap::new() });
+    story.at(9_299, EventKind::Settled);
+    story.at(12_200, EventKind::FinalRead { keys: 10_000, unreadable: 0, unserved: None, errors: BTreeMap::new() });
 }
 
 fn load_events(story: &mut Story) {
@@ -93,12 +93,12 @@ fn load_events(story: &mut Story) {
             p50_ms: Some(0.21),
             p99_ms: Some(if second == 6 { 1_488.0 } else { 0.64 }),
         };
-        story.at(second * 1_000 + 190, What::Progress(progress));
+        story.at(second * 1_000 + 190, EventKind::Progress(progress));
     }
     for index in 0..900_u64 {
         story.at(
             5_742 + index / 100,
-            What::SlowOperation {
+            EventKind::SlowOperation {
                 load: "app".to_owned(),
                 operation: format!("SET app:{index}"),
                 took_ms: 1_542.0 - index as f64,
@@ -106,7 +106,7 @@ fn load_events(story: &mut Story) {
             },
         );
     }
-    story.at(12_195, What::LoadEnded { load: "app".to_owned(), totals: totals() });
+    story.at(12_195, EventKind::LoadEnded { load: "app".to_owned(), totals: totals() });
 }
 
 /// 2,000 operations a second; every third key belongs to A.

@@ -11,12 +11,12 @@ pub(super) use self::verdict::{differs, verdict};
 use ron::extensions::Extensions;
 
 use crate::evidence::{
-    ClusterState, Event, Evidence, ExitCause, FaultKind, Health, LinkChange, LogEvent, LogRecord, Member,
-    NetworkChange, NodeView, RunInfo, ServerInfo, TopologyRecord, What,
+    ClusterState, Event, EventKind, Evidence, ExitCause, FaultKind, Health, LinkChange, Location, LogEvent, LogRecord,
+    Member, NetworkChange, NodeView, RunInfo, ServerInfo, TopologyRecord,
 };
 use crate::lab::{ClientSpec, NodeSpec};
-use crate::plan::{Location, Plan, PlannedStep};
-use crate::vocab::{Address, CutBy, Instant, Link, NodeId, NodeName, Role, Size, SlotSet};
+use crate::plan::{Plan, PlannedStep};
+use crate::vocab::{Address, CutBy, Instant, Link, NodeId, NodeName, Ownership, Role, Size};
 
 /// A cluster that does what it is told.
 pub(super) struct Story {
@@ -25,7 +25,7 @@ pub(super) struct Story {
     pub(super) topology: Vec<TopologyRecord>,
     members: BTreeMap<NodeName, Member>,
     down: Vec<NodeName>,
-    epoch: u64,
+    version: u64,
 }
 
 pub(super) fn name(name: &str) -> NodeName {
@@ -53,8 +53,8 @@ fn plan(replicas: usize, timeline: &[&str]) -> Plan {
                 address: Address::of_host(Ipv4Addr::new(10, 128, 0, 2 + u8::try_from(nodes.len()).unwrap())),
                 role: if index == 0 { Role::Master } else { Role::Replica },
                 master: (index > 0).then(|| NodeName::master(shard)),
-                slots: if index == 0 { SlotSet::share(shard, 3) } else { SlotSet::default() },
-                epoch: if index == 0 { shard as u64 + 1 } else { 0 },
+                owns: if index == 0 { Ownership::share(shard, 3) } else { Ownership::default() },
+                version: if index == 0 { shard as u64 + 1 } else { 0 },
                 binary: None,
                 config: BTreeMap::from([("cluster-node-timeout".to_owned(), "1000".to_owned())]),
                 name,
@@ -84,30 +84,30 @@ impl Story {
         let member = |node: &NodeSpec| Member {
             role: node.role,
             master: node.master.clone(),
-            slots: node.slots.clone(),
-            epoch: node.epoch,
+            owns: node.owns.clone(),
+            version: node.version,
             health: Health::Ok,
             handshake: false,
             no_failover: false,
         };
         let members = plan.nodes.iter().map(|node| (node.name.clone(), member(node))).collect();
-        let mut story = Self { plan, events: Vec::new(), topology: Vec::new(), members, down: Vec::new(), epoch: 3 };
+        let mut story = Self { plan, events: Vec::new(), topology: Vec::new(), members, down: Vec::new(), version: 3 };
         for (index, node) in story.plan.nodes.clone().iter().enumerate() {
             let pid = 10 + i32::try_from(index).unwrap();
-            story.at(20, What::NodeStarted { node: node.name.clone(), pid, address: node.address });
+            story.at(20, EventKind::NodeStarted { node: node.name.clone(), pid, address: node.address });
         }
         story.everyone_sees(1_990);
-        story.at(2_000, What::Formed);
-        story.at(2_000, What::Settled);
+        story.at(2_000, EventKind::Formed);
+        story.at(2_000, EventKind::Settled);
         story
     }
 
-    pub(super) fn at(&mut self, ms: u64, what: What) {
-        self.events.push(Event { at: Instant::from_millis(ms), what });
+    pub(super) fn at(&mut self, ms: u64, kind: EventKind) {
+        self.events.push(Event { at: Instant::from_millis(ms), kind });
     }
 
     pub(super) fn log(&mut self, ms: u64, node: &str, says: LogEvent) {
-        self.at(ms + 3, What::Log(LogRecord { node: name(node), logged: Instant::from_millis(ms), says }));
+        self.at(ms + 3, EventKind::Log(LogRecord { node: name(node), logged: Instant::from_millis(ms), says }));
     }
 
     /// A fault of a step, or one that the harness healed at the end.
@@ -120,9 +120,19 @@ impl Story {
         }
         let began = Instant::from_millis(ms);
         let proof = Some(if down { "wait status: signal 9".to_owned() } else { "pid 31".to_owned() });
-        self.at(ms + 2, What::Fault { step: step.into(), fault, node: node.clone(), began, proof });
+        self.at(
+            ms + 2,
+            EventKind::Fault {
+                step: step.into(),
+                fault,
+                effect: crate::fault::effect(fault),
+                node: node.clone(),
+                began,
+                proof,
+            },
+        );
         if matches!(fault, FaultKind::Kill | FaultKind::Stop) {
-            self.at(ms + 2, What::NodeExited { node: node.clone(), cause: ExitCause::Signal(9), expected: true });
+            self.at(ms + 2, EventKind::NodeExited { node: node.clone(), cause: ExitCause::Signal(9), expected: true });
             self.topology.push(TopologyRecord { at: Instant::from_millis(ms + 10), node, view: None });
         }
     }
@@ -139,8 +149,8 @@ impl Story {
 
     /// The partition `cut` is healed by a step, or by the harness at the end.
     pub(super) fn heal(&mut self, ms: u64, step: impl Into<Option<usize>>) {
-        let cut = self.events.iter().rev().find_map(|event| match &event.what {
-            What::Network(change) => Some(change.links.clone()),
+        let cut = self.events.iter().rev().find_map(|event| match &event.kind {
+            EventKind::Network(change) => Some(change.links.clone()),
             _ => None,
         });
         self.network(ms, step.into(), String::new(), LinkChange::HealCut, cut.unwrap_or_default());
@@ -151,7 +161,7 @@ impl Story {
         let (name, proof) = ("cut".to_owned(), Some(format!("{} probes vanished", links.len())));
         self.at(
             ms + 2,
-            What::Network(NetworkChange { step, name, text, change, links, began, done, proof, doubt: None }),
+            EventKind::Network(NetworkChange { step, name, text, change, links, began, done, proof, doubt: None }),
         );
     }
 
@@ -164,7 +174,7 @@ impl Story {
         for node in nodes.iter().map(|node| name(node)) {
             let view = NodeView {
                 state: ClusterState::Fail,
-                current_epoch: 3,
+                current_version: 3,
                 master_link_up: members[&node].master.as_ref().map(|_| true),
                 data_too_old: false,
                 members: members.clone(),
@@ -196,38 +206,38 @@ impl Story {
 
     /// `winner` takes the slots of `master`; the other replicas of `master` follow the winner.
     pub(super) fn promote(&mut self, winner: &str, master: &str) {
-        self.epoch += 1;
-        let slots = std::mem::take(&mut self.members.get_mut(&name(master)).unwrap().slots);
+        self.version += 1;
+        let slots = std::mem::take(&mut self.members.get_mut(&name(master)).unwrap().owns);
         for member in self.members.values_mut().filter(|member| member.master == Some(name(master))) {
             member.master = Some(name(winner));
         }
-        let epoch = self.epoch;
+        let epoch = self.version;
         self.member(winner, |member| {
-            *member = Member { role: Role::Master, master: None, slots, epoch, ..member.clone() };
+            *member = Member { role: Role::Master, master: None, owns: slots, version: epoch, ..member.clone() };
         });
     }
 
     /// A node that came back replicates `master`.
     pub(super) fn rejoin(&mut self, node: &str, master: &str) {
-        let epoch = self.members[&name(master)].epoch;
+        let epoch = self.members[&name(master)].version;
         self.member(node, |member| {
             member.role = Role::Replica;
             member.master = Some(name(master));
-            member.slots = SlotSet::default();
+            member.owns = Ownership::default();
             member.health = Health::Ok;
-            member.epoch = epoch;
+            member.version = epoch;
         });
     }
 
     /// Every running node's view becomes what the members are, one after another.
     pub(super) fn everyone_sees(&mut self, ms: u64) {
         let served: usize =
-            self.members.values().filter(|member| member.health == Health::Ok).map(|member| member.slots.len()).sum();
+            self.members.values().filter(|member| member.health == Health::Ok).map(|member| member.owns.len()).sum();
         let running: Vec<_> = self.members.keys().filter(|node| !self.down.contains(node)).cloned().collect();
         for (index, node) in running.into_iter().enumerate() {
             let view = NodeView {
                 state: if served == 16_384 { ClusterState::Ok } else { ClusterState::Fail },
-                current_epoch: self.epoch,
+                current_version: self.version,
                 master_link_up: self.members[&node].master.as_ref().map(|_| true),
                 data_too_old: false,
                 members: self.members.clone(),
@@ -239,10 +249,10 @@ impl Story {
     /// The servers are shut down and the evidence is complete.
     pub(super) fn end(mut self, ms: u64) -> (Plan, Evidence) {
         for node in self.members.keys().filter(|node| !self.down.contains(node)).cloned().collect::<Vec<_>>() {
-            self.at(ms, What::NodeExited { node: node.clone(), cause: ExitCause::Code(0), expected: true });
+            self.at(ms, EventKind::NodeExited { node: node.clone(), cause: ExitCause::Code(0), expected: true });
             self.topology.push(TopologyRecord { at: Instant::from_millis(ms + 5), node, view: None });
         }
-        self.at(ms + 10, What::Ended);
+        self.at(ms + 10, EventKind::Ended);
         let servers = self.plan.nodes.iter().map(|node| ServerInfo {
             node: node.name.clone(),
             binary: "/usr/bin/redis-server".to_owned(),

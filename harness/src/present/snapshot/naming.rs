@@ -72,7 +72,7 @@ impl<'a> Naming<'a> {
         let mut winners = Winners::new();
         for (winner, place) in &after.nodes {
             let Some(was) = before.nodes.get(winner) else { continue };
-            if was.role != Role::Replica || place.role != Role::Master || place.slots.is_empty() {
+            if was.role != Role::Replica || place.role != Role::Master || place.owns.is_empty() {
                 continue;
             }
             let candidates: Vec<_> = before

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::evidence::{
-    Agreement, Event, Evidence, FaultKind, NetworkChange, NodeStatus, NodeView, Reach, Settlement, TopologyRecord,
-    What, settle,
+    Agreement, Event, EventKind, Evidence, FaultKind, NetworkChange, NodeStatus, NodeView, Reach, Settlement,
+    TopologyRecord, settle,
 };
 use crate::vocab::{Instant, NodeName};
 
@@ -75,19 +75,19 @@ fn divide(evidence: &Evidence) -> (Vec<Segment>, Vec<Moment<'_>>) {
     let mut segments = vec![Segment::new(None)];
     let mut starts: Vec<Instant> = vec![Instant::default()];
     let mut moments = Vec::new();
-    for Event { at, what } in &evidence.events {
+    for Event { at, kind } in &evidence.events {
         let mut process = |at: Instant, change| moments.push(Moment { at, rank: Rank::Process, change });
-        match what {
-            What::NodeStarted { node, .. } => process(*at, Change::Started(node)),
-            What::NodeExited { node, expected, .. } => {
+        match kind {
+            EventKind::NodeStarted { node, .. } => process(*at, Change::Started(node)),
+            EventKind::NodeExited { node, expected, .. } => {
                 process(*at, Change::Exited { node, expected: *expected });
             }
             // A node is down from the moment the fault began: its exit is recorded later.
-            What::Fault { step, fault, node, began, .. } => {
+            EventKind::Fault { step, fault, node, began, .. } => {
                 process(*began, Change::Fault(*fault, node));
                 segment_of(*step, *began, &mut segments, &mut starts).faults.push((*fault, node.clone()));
             }
-            What::Network(change) => {
+            EventKind::Network(change) => {
                 process(change.began, Change::Network(change));
                 segment_of(change.step, change.began, &mut segments, &mut starts).network.push(change.clone());
             }

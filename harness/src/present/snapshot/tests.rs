@@ -1,6 +1,6 @@
 use super::super::sample::{Story, master_kill};
 use super::*;
-use crate::evidence::{FaultKind, Health, What};
+use crate::evidence::{EventKind, FaultKind, Health};
 
 const FORMED: &str = "\
 formed
@@ -128,7 +128,7 @@ fn a_run_that_ends_unsettled_claims_no_end() {
 fn a_server_that_dies_by_itself_unsettles_the_segment() {
     let mut story = Story::formed(1, &["Run(for: \"5s\")"]);
     let cause = crate::evidence::ExitCause::Signal(11);
-    story.at(3_000, What::NodeExited { node: super::super::sample::name("B"), cause, expected: false });
+    story.at(3_000, EventKind::NodeExited { node: super::super::sample::name("B"), cause, expected: false });
     let text = snapshot_of(story);
     assert_eq!(section(&text, "formed"), "formed\n  (the cluster did not settle before the end)");
 }

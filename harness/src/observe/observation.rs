@@ -7,7 +7,7 @@ use crate::vocab::{Instant, NodeName};
 
 /// The state of the cluster as last seen. It is renewed with every answer of every node.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sight {
+pub struct Observation {
     /// When this was put together. It takes into account every change of a node's status up to this moment.
     pub at: Instant,
     /// Every running node was asked for its view, and answered or failed to, at or after this moment. A claim about

@@ -1,0 +1,175 @@
+//! What a run was to be: the plan, with everything resolved, as it is written beside what happened.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::Effect;
+use crate::vocab::{Address, Duration, HostName, NodeName, Ownership, Role};
+
+/// `plan.json`. Judging and showing a run read this, never the scenario file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RecordedPlan {
+    /// `family/name` of the scenario.
+    pub name: String,
+    /// What the scenario shows.
+    pub about: String,
+    /// The nodes, in the order of the plan.
+    pub nodes: Vec<RecordedNode>,
+    /// How long nodes take to suspect one that is silent, in milliseconds: the longest of any node.
+    pub node_timeout_ms: u64,
+    /// The loads, in the order of the scenario.
+    pub loads: Vec<RecordedLoad>,
+    /// The timeline.
+    pub steps: Vec<RecordedStep>,
+    /// What must hold.
+    pub slos: Vec<RecordedSlo>,
+    /// Whether the topology's transitions are compared with the recorded snapshot.
+    pub snapshot: bool,
+    /// The seed of every random choice.
+    pub seed: u64,
+    /// More than all the bounds of the run together, in milliseconds.
+    pub longest_run_ms: u64,
+}
+
+/// A node as it starts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordedNode {
+    /// Its name.
+    pub name: NodeName,
+    /// Where its server listens.
+    pub address: Address,
+    /// The role it starts in.
+    pub role: Role,
+    /// Whom it replicates at the start.
+    pub master: Option<NodeName>,
+    /// What it owns at the start; empty for a replica.
+    pub owns: Ownership,
+    /// The version of the configuration that made it an owner.
+    pub version: u64,
+    /// The binary that the scenario names for it, if it does.
+    pub binary: Option<String>,
+    /// The directives that the scenario sets.
+    pub config: BTreeMap<String, String>,
+}
+
+/// A load.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RecordedLoad {
+    /// Its name.
+    pub name: String,
+    /// The host that its connections come from.
+    pub host: HostName,
+    /// How many mix entries a second an open loop is due to start; none for a closed loop.
+    pub per_second: Option<u32>,
+    /// How many workers may be busy: in an open loop for each shard, else in all.
+    pub workers: u16,
+    /// What stands before a key's number.
+    pub key_prefix: String,
+    /// The highest key's number; the lowest is 1.
+    pub keys: u32,
+    /// The entries of its mix.
+    pub mix: Vec<RecordedOperation>,
+    /// How long an attempt waits for a connection or a reply.
+    pub timeout: Duration,
+    /// How long an operation is retried.
+    pub deadline: Duration,
+    /// How long a client waits before it tries again.
+    pub retry_wait: Duration,
+}
+
+/// An entry of a mix.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordedOperation {
+    /// The entry in words, such as `SET of 16 B`.
+    pub text: String,
+    /// How many operations of the history it is.
+    pub operations: u32,
+    /// Whether it writes.
+    pub writes: bool,
+    /// Whether a write waits for replicas before it counts as acknowledged.
+    pub waits_for_replicas: bool,
+}
+
+/// A step of the timeline.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RecordedStep {
+    /// Where it stands in the scenario file.
+    pub location: Location,
+    /// Its kind, such as `Kill`.
+    pub kind: String,
+    /// The step in words, such as `Kill A (SIGKILL)`.
+    pub text: String,
+    /// What it does to the nodes that it acts on; none for a step that acts on no node.
+    pub effect: Option<Effect>,
+    /// Whether it acts on nodes or links, which must then be proven.
+    pub acts: bool,
+    /// Whether it waits for a condition that must be met.
+    pub waits: bool,
+    /// Whether it cuts or shapes links.
+    pub disturbs_links: bool,
+    /// The nodes that it names.
+    pub names: Vec<NodeName>,
+    /// Whether it treats nodes by their places in the plan, so that no two are alike to it.
+    pub by_place: bool,
+    /// What the servers that it acts on must do, and how soon.
+    pub demand: Option<RecordedDemand>,
+}
+
+/// What servers must do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordedDemand {
+    /// What they must do, after "it must".
+    pub text: String,
+    /// How long they may take, in milliseconds.
+    pub within_ms: u64,
+}
+
+/// Something that must hold.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RecordedSlo {
+    /// Where it stands in the scenario file.
+    pub location: Location,
+    /// The specification as the checks read it.
+    pub specification: serde_json::Value,
+}
+
+/// A place in the scenario file, counted from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Location {
+    /// The line.
+    pub line: usize,
+    /// The column, in characters.
+    pub column: usize,
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.line, self.column)
+    }
+}
+
+impl RecordedPlan {
+    /// The node of that name.
+    pub fn node(&self, name: &NodeName) -> Option<&RecordedNode> {
+        self.nodes.iter().find(|node| node.name == *name)
+    }
+
+    /// The masters that own something at the start. What one owns is a shard, whoever owns it later.
+    pub fn shards(&self) -> impl Iterator<Item = &RecordedNode> {
+        self.nodes.iter().filter(|node| !node.owns.is_empty())
+    }
+}
+
+impl RecordedLoad {
+    /// Whether an entry of its mix writes.
+    pub fn writes(&self) -> bool {
+        self.mix.iter().any(|entry| entry.writes)
+    }
+
+    /// Whether each operation starts when the one before has ended.
+    pub fn is_closed(&self) -> bool {
+        self.per_second.is_none()
+    }
+}
