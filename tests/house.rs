@@ -12,12 +12,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("fault", &["lab", "evidence", "vocab"]),
     ("load", &["lab", "evidence", "vocab"]),
     ("observe", &["lab", "evidence", "vocab"]),
-    ("check", &["plan", "load", "evidence", "vocab"]),
+    ("check", &["evidence", "vocab"]),
     ("scenario", &["check", "load", "fault", "vocab"]),
     ("plan", &["scenario", "check", "fault", "load", "lab", "evidence", "vocab"]),
     ("run", &["plan", "scenario", "lab", "fault", "load", "observe", "evidence", "vocab"]),
-    ("verdict", &["plan", "scenario", "check", "load", "evidence", "vocab"]),
-    ("present", &["plan", "scenario", "evidence", "verdict", "vocab"]),
+    ("verdict", &["check", "evidence", "vocab"]),
+    ("present", &["evidence", "verdict", "vocab"]),
     ("suite", &["plan", "scenario", "run", "lab", "evidence", "verdict", "present", "vocab"]),
 ];
 

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use harness::suite::judge_again;
-use harness::verdict::Outcome;
+use harness::verdict::RunOutcome;
 use tempfile::TempDir;
 
 use super::started::{END_BOUND, Ended, Started, TURN_BOUND, command, scenario};
@@ -70,11 +70,11 @@ fn flipped() {
         let began = Instant::now();
         let verdict = judge_again(copy.path()).expect("a verdict");
         assert!(began.elapsed() < JUDGE_BOUND, "bit {bit}: {:?}", began.elapsed());
-        assert_eq!(verdict.outcome, Outcome::Inconclusive, "bit {bit}: {verdict:?}");
+        assert_eq!(verdict.outcome, RunOutcome::Inconclusive, "bit {bit}: {verdict:?}");
         assert!(verdict.because.contains("history.bin: altered "), "bit {bit}: {verdict:?}");
     }
     fs::write(&history, sound).expect("it can be written");
-    assert_eq!(judge_again(copy.path()).map(|verdict| verdict.outcome), Ok(Outcome::Pass));
+    assert_eq!(judge_again(copy.path()).map(|verdict| verdict.outcome), Ok(RunOutcome::Pass));
 }
 
 fn shorten(path: &Path, by: u64) {

@@ -2,25 +2,23 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::calm::Calm;
 use super::finding::{self, Finding, Status};
+use super::healthy::HealthyTimes;
 use super::machine::Machine;
 use super::reach::Reaches;
 use super::takedown::{self, Takedown};
 use super::window::Windows;
-use crate::evidence::{Evidence, Operation, OperationKind, Outcome};
-use crate::load::{Load, Pace};
-use crate::plan::Plan;
+use crate::evidence::{Evidence, Operation, OperationKind, Outcome, RecordedLoad, RecordedPlan};
 use crate::vocab::{HostName, Instant, NodeName, Slot};
 
 /// A run to be judged.
 pub(crate) struct Case<'a> {
     /// What should have happened.
-    pub(crate) plan: &'a Plan,
+    pub(crate) plan: &'a RecordedPlan,
     /// What happened.
     pub(crate) evidence: &'a Evidence,
-    /// When the cluster was calm.
-    pub(crate) calm: Calm,
+    /// When the cluster was healthy.
+    pub(crate) healthy: HealthyTimes,
     /// What the machine took.
     pub(crate) machine: Machine<'a>,
     /// The parts of the run.
@@ -37,14 +35,15 @@ pub(crate) struct Case<'a> {
 
 impl<'a> Case<'a> {
     /// Works out what several checks need.
-    pub(crate) fn new(plan: &'a Plan, evidence: &'a Evidence) -> Self {
-        let calm = Calm::of(evidence);
+    pub(crate) fn new(evidence: &'a Evidence) -> Self {
+        let plan = &evidence.plan;
+        let healthy = HealthyTimes::of(evidence);
         let workers = by_worker(evidence);
         let slots = KeySlots::of(plan, &evidence.history);
-        let windows = Windows::of(plan, evidence, &calm, &by_lane(plan, evidence, &slots));
-        let takedowns = takedown::find(plan, evidence, &slots);
+        let windows = Windows::of(evidence, &healthy, &by_queue(evidence, &slots));
+        let takedowns = takedown::find(evidence, &slots);
         let (machine, reaches) = (Machine::of(evidence), Reaches::of(evidence));
-        Self { plan, evidence, calm, machine, windows, takedowns, reaches, workers, slots }
+        Self { plan, evidence, healthy, machine, windows, takedowns, reaches, workers, slots }
     }
 
     /// The clients' operations; the harness' own final read is none of them.
@@ -90,7 +89,7 @@ impl<'a> Case<'a> {
 
     /// The host that an operation's client is on.
     pub(crate) fn client_host(&self, operation: &Operation) -> Option<HostName> {
-        self.plan.loads.get(usize::from(operation.load)).map(Load::host)
+        self.plan.loads.get(usize::from(operation.load)).map(|load| load.host.clone())
     }
 
     /// Whether an operation's client and a node had a connection at a moment.
@@ -127,7 +126,7 @@ impl<'a> Case<'a> {
     /// The key as it is in the server, such as `app:17`.
     pub(crate) fn key_text(&self, operation: &Operation) -> String {
         match self.plan.loads.get(usize::from(operation.load)) {
-            Some(load) => format!("{}{}", load.key_prefix(), operation.key),
+            Some(load) => format!("{}{}", load.key_prefix, operation.key),
             None => operation.key.to_string(),
         }
     }
@@ -139,7 +138,7 @@ impl<'a> Case<'a> {
 
     /// Whether no load has a schedule, so that an operation that was late in starting is not seen to be late.
     pub(crate) fn all_closed(&self) -> bool {
-        self.plan.loads.iter().all(|load| load.pace == Pace::Closed)
+        self.plan.loads.iter().all(RecordedLoad::is_closed)
     }
 }
 
@@ -148,13 +147,13 @@ impl<'a> Case<'a> {
 pub(crate) struct KeySlots(HashMap<(u16, u32), (Slot, Option<usize>)>);
 
 impl KeySlots {
-    fn of(plan: &Plan, history: &[Operation]) -> Self {
+    fn of(plan: &RecordedPlan, history: &[Operation]) -> Self {
         let mut slots = HashMap::new();
         for operation in history {
             let Some(load) = plan.loads.get(usize::from(operation.load)) else { continue };
-            if operation.key <= load.keys.count() {
+            if operation.key <= load.keys {
                 let hash = || {
-                    let slot = Slot::of_key(format!("{}{}", load.key_prefix(), operation.key).as_bytes());
+                    let slot = Slot::of_key(format!("{}{}", load.key_prefix, operation.key).as_bytes());
                     (slot, plan.shards().position(|master| master.owns.contains(slot)))
                 };
                 slots.entry((operation.load, operation.key)).or_insert_with(hash);
@@ -168,7 +167,7 @@ impl KeySlots {
         self.0.get(&(operation.load, operation.key)).map(|(slot, _)| *slot)
     }
 
-    /// The shard an operation is about, by its position in [`Plan::shards`].
+    /// The shard an operation is about, by its position in [`RecordedPlan::shards`].
     pub(crate) fn shard_of(&self, operation: &Operation) -> Option<usize> {
         self.0.get(&(operation.load, operation.key)).and_then(|(_, shard)| *shard)
     }
@@ -179,19 +178,19 @@ pub(crate) type Worker = (u16, u16);
 
 /// Who waits for each other in a load, by its index and: in a closed loop a worker, whose operations follow one another; in
 /// an open one a shard, whose workers share what is due.
-pub(crate) type Lane = (u16, u16);
+pub(crate) type Queue = (u16, u16);
 
-/// Each lane's operations, in the order in which they ended.
-fn by_lane<'a>(plan: &Plan, evidence: &'a Evidence, slots: &KeySlots) -> BTreeMap<Lane, Vec<&'a Operation>> {
-    let mut lanes: BTreeMap<_, Vec<_>> = BTreeMap::new();
+/// Each queue's operations, in the order in which they ended.
+fn by_queue<'a>(evidence: &'a Evidence, slots: &KeySlots) -> BTreeMap<Queue, Vec<&'a Operation>> {
+    let mut queues: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for operation in evidence.history.iter().filter(|operation| operation.kind != OperationKind::FinalRead) {
-        let load = plan.loads.get(usize::from(operation.load));
+        let load = evidence.plan.loads.get(usize::from(operation.load));
         let shard = || slots.shard_of(operation).and_then(|shard| u16::try_from(shard).ok()).unwrap_or(u16::MAX);
-        let is_open = load.is_some_and(|load| load.pace != Pace::Closed);
-        let lane = if is_open { shard() } else { operation.worker };
-        lanes.entry((operation.load, lane)).or_default().push(operation);
+        let is_open = load.is_some_and(|load| !load.is_closed());
+        let queue = if is_open { shard() } else { operation.worker };
+        queues.entry((operation.load, queue)).or_default().push(operation);
     }
-    lanes
+    queues
 }
 
 /// Each worker's operations, in the order it did them.

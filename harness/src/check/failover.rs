@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::case::Case;
 use super::finding::{self, Finding, Status};
+use super::slo_kind::{FaultScope, NeededFault, NeededLoad, SloKind, WrongNumber};
 use super::takedown::{Promotion, Takedown};
 use super::window::Window;
 use crate::evidence::{Operation, Outcome};
@@ -29,9 +30,9 @@ impl fmt::Display for Failover {
     }
 }
 
-impl Failover {
+impl SloKind for Failover {
     /// Every failover of the run must be within the limit; the slowest is the measure.
-    pub(crate) fn judge(&self, case: &Case<'_>) -> Finding {
+    fn judge(&self, case: &Case<'_>) -> Finding {
         let limit = finding::limit(self.max);
         if case.takedowns.is_empty() {
             return Finding::nothing(self, limit, "no master that owned slots was taken down");
@@ -54,7 +55,7 @@ impl Failover {
     }
 
     /// A miss is excused if for every failover that took too long the machine may have taken as much, while it lasted.
-    pub(crate) fn excuse(&self, case: &Case<'_>) -> Option<String> {
+    fn explained_by_machine(&self, case: &Case<'_>) -> Option<String> {
         let late = case.takedowns.iter().filter_map(|takedown| {
             let waited = self.waited(case, takedown, run_end(case));
             let excess = waited.checked_sub(self.max.as_nanos()).filter(|excess| *excess > 0)?;
@@ -64,6 +65,34 @@ impl Failover {
         excuses.map(finding::note).filter(|note| !note.is_empty())
     }
 
+    fn is_timed(&self) -> bool {
+        true
+    }
+
+    fn needed_load(&self) -> NeededLoad {
+        NeededLoad::Writing
+    }
+
+    fn wrong_numbers(&self) -> Vec<WrongNumber> {
+        let help = "write the longest it may take, such as `max: \"3s\"`";
+        let wrong = || WrongNumber::new("max", "no failover takes no time at all", help);
+        (self.max == Duration::default()).then(wrong).into_iter().collect()
+    }
+
+    fn needed_fault(&self) -> Option<NeededFault> {
+        Some(NeededFault {
+            does: FaultScope::TakesNodesAway,
+            name: "fault",
+            help: "a master is taken away by `Kill`, `Stop`, `Pause` or `Partition`",
+        })
+    }
+
+    fn needs_failover(&self) -> bool {
+        true
+    }
+}
+
+impl Failover {
     fn judge_one(&self, case: &Case<'_>, takedown: &Takedown, end: Instant) -> (Status, String) {
         let (failed, max) = (&takedown.failed, self.max.as_nanos());
         let since = |at: Instant| at.nanos_since(takedown.began);

@@ -94,7 +94,7 @@ impl<'a> Machine<'a> {
     }
 
     /// The same for what no client, but the observer saw.
-    pub(crate) fn explain_sight(&self, stretch: Window, excess: u64) -> Option<String> {
+    pub(crate) fn explain_observed(&self, stretch: Window, excess: u64) -> Option<String> {
         let samples = &self.samples[self.touched(stretch)];
         self.explain_by(samples.iter().map(|(_, sample)| sample.sight_delay_nanos()).sum(), stretch, excess)
     }

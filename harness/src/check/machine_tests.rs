@@ -4,7 +4,7 @@ use rstest::rstest;
 
 use super::testing::{LOAD_STARTS, Story, late, ms, nanos, waited};
 use super::*;
-use crate::evidence::{FaultKind, MachineSample};
+use crate::evidence::MachineSample;
 use crate::vocab::{Instant, Percent};
 
 /// 2,000 operations, one each 5 ms, and those that `slow` adds: when they were meant to start and how long they took, in
@@ -35,7 +35,7 @@ fn a_missed_quantile_is_excused_by_what_the_machine_took(
     story.machine(12_000, took);
     let slo = Slo::Latency(Latency { quantile: Percent::try_from(99.0).unwrap(), max: ms(10), during: During::Whole });
     assert_eq!(story.judge(slo).status, Status::Fail);
-    let excuse = slo.excuse(&story.case());
+    let excuse = slo.kind().explained_by_machine(&story.case());
     assert_eq!(excuse.is_some(), excused, "{excuse:?}");
 }
 
@@ -67,7 +67,7 @@ fn promotions_are_excused_by_what_the_machine_took(
     let mut story = Story::formed();
     story.run(LOAD_STARTS, 9_000);
     if slo.min > 0 {
-        story.fault(3_000, 0, FaultKind::Kill, "A");
+        story.fault(3_000, 0, "Kill", "A");
     } else {
         story.failover(3_000, 0, 2_000);
     }
@@ -75,6 +75,6 @@ fn promotions_are_excused_by_what_the_machine_took(
     story.machine(9_000, took);
     let slo = Slo::Promotions(slo);
     assert_eq!(story.judge(slo).status, Status::Fail);
-    let excuse = slo.excuse(&story.case());
+    let excuse = slo.kind().explained_by_machine(&story.case());
     assert_eq!(excuse.is_some(), excused, "{excuse:?}");
 }

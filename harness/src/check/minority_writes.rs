@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::case::Case;
 use super::finding::{self, Finding, Status};
-use super::takedown::{Blow, Takedown};
+use super::slo_kind::{FaultScope, NeededFault, NeededLoad, SloKind, WrongNumber};
+use super::takedown::{Takedown, TakedownCause};
 use super::window::Window;
 use crate::evidence::{ClusterState, Operation, Outcome, TopologyRecord};
 use crate::vocab::Duration;
@@ -67,13 +68,13 @@ impl CutOff<'_> {
     }
 }
 
-impl MinorityWrites {
+impl SloKind for MinorityWrites {
     /// Every master that was cut off; the worst of them counts.
-    pub(crate) fn judge(self, case: &Case<'_>) -> Finding {
+    fn judge(&self, case: &Case<'_>) -> Finding {
         let limit = finding::time(self.max.as_nanos());
         let windows: Vec<_> = cut_off(case).collect();
         let Some(worst) = windows.iter().max_by_key(|window| window.nanos) else {
-            return Finding::nothing(&self, limit, "no master was cut off from the majority");
+            return Finding::nothing(self, limit, "no master was cut off from the majority");
         };
         let statuses: Vec<_> = windows.iter().map(|window| window.status(self.max.as_nanos())).collect();
         let has = |status| statuses.contains(&status);
@@ -87,12 +88,12 @@ impl MinorityWrites {
             measured: if writes == 0 { "-".to_owned() } else { finding::time(worst.nanos) },
             samples: writes,
             note: finding::note(windows.iter().map(CutOff::note)),
-            ..Finding::nothing(&self, limit, "")
+            ..Finding::nothing(self, limit, "")
         }
     }
 
     /// A miss is excused if for every master that took too long the machine may have taken as much, while it lasted.
-    pub(crate) fn excuse(self, case: &Case<'_>) -> Option<String> {
+    fn explained_by_machine(&self, case: &Case<'_>) -> Option<String> {
         let late = cut_off(case).filter_map(|window| {
             let excess = window.nanos.checked_sub(self.max.as_nanos()).filter(|excess| *excess > 0)?;
             let start = window.takedown.began;
@@ -101,10 +102,32 @@ impl MinorityWrites {
         let excuses: Option<Vec<_>> = late.map(|(stretch, excess)| case.machine.explain(stretch, excess)).collect();
         excuses.map(finding::note).filter(|note| !note.is_empty())
     }
+
+    fn is_timed(&self) -> bool {
+        true
+    }
+
+    fn needed_load(&self) -> NeededLoad {
+        NeededLoad::Writing
+    }
+
+    fn wrong_numbers(&self) -> Vec<WrongNumber> {
+        let help = "it takes a `cluster-node-timeout` and more: write such as `max: \"2s\"`";
+        let wrong = || WrongNumber::new("max", "no master notices at once that it is cut off", help);
+        (self.max == Duration::default()).then(wrong).into_iter().collect()
+    }
+
+    fn needed_fault(&self) -> Option<NeededFault> {
+        Some(NeededFault {
+            does: FaultScope::CutsLinks,
+            name: "partition",
+            help: "cut a master off: `Partition(links: Isolate(node: \"A\", with: [\"app\"]))`",
+        })
+    }
 }
 
 fn cut_off<'t>(case: &'t Case<'_>) -> impl Iterator<Item = CutOff<'t>> {
-    let cut = case.takedowns.iter().filter(|takedown| takedown.fault == Blow::Partition);
+    let cut = case.takedowns.iter().filter(|takedown| takedown.cause == TakedownCause::Partition);
     cut.map(|takedown| {
         let ends: Vec<_> = case.acknowledged_after(takedown).map(|write| write.ended).collect();
         let last = ends.iter().max().copied().unwrap_or(takedown.began);

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::case::Case;
 use super::finding::{self, Finding};
+use super::slo_kind::{NeededLoad, SloKind};
 use super::window::Window;
 use crate::evidence::{EventKind, LogEvent};
 use crate::vocab::{Instant, NodeName, Ownership};
@@ -29,20 +30,12 @@ impl fmt::Display for Promotions {
     }
 }
 
-impl Promotions {
-    fn limit(self) -> String {
-        match (self.min, self.max) {
-            (0, max) => format!("<= {max}"),
-            (min, max) if min == max => max.to_string(),
-            (min, max) => format!("{min} to {max}"),
-        }
-    }
-
+impl SloKind for Promotions {
     /// Every promotion of the run.
-    pub(crate) fn judge(self, case: &Case<'_>) -> Finding {
+    fn judge(&self, case: &Case<'_>) -> Finding {
         let views = case.evidence.topology.iter().filter(|record| record.view.is_some()).count();
         if views == 0 {
-            return Finding::nothing(&self, self.limit(), "no node told how it sees the cluster");
+            return Finding::nothing(self, self.limit(), "no node told how it sees the cluster");
         }
         let promotions = promotions(case);
         let told = promotions.iter().map(|(at, node)| format!("{node} at {at}"));
@@ -52,14 +45,14 @@ impl Promotions {
             measured: count.to_string(),
             samples: views as u64,
             note: told.collect::<Vec<_>>().join(", "),
-            ..Finding::nothing(&self, self.limit(), "")
+            ..Finding::nothing(self, self.limit(), "")
         }
     }
 
     /// Servers that stand still for half a node timeout may be taken for dead, and a replica for its better. Where too few took
     /// over, time was short: how much is not known, so that a tenth of the time since the first master was taken down must have
     /// been the machine's.
-    pub(crate) fn excuse(self, case: &Case<'_>) -> Option<String> {
+    fn explained_by_machine(&self, case: &Case<'_>) -> Option<String> {
         let whole = case.windows.whole;
         let too_few = || {
             let start = case.takedowns.first().map(|takedown| takedown.began)?;
@@ -67,7 +60,25 @@ impl Promotions {
             let since = Window { start, end: whole.end };
             short.then(|| case.machine.explain(since, since.nanos() / 10)).flatten()
         };
-        case.machine.stalled(whole, case.plan.node_timeout_ms()).or_else(too_few)
+        case.machine.stalled(whole, case.plan.node_timeout_ms).or_else(too_few)
+    }
+
+    fn needed_load(&self) -> NeededLoad {
+        NeededLoad::None
+    }
+
+    fn needs_failover(&self) -> bool {
+        self.min > 0
+    }
+}
+
+impl Promotions {
+    fn limit(self) -> String {
+        match (self.min, self.max) {
+            (0, max) => format!("<= {max}"),
+            (min, max) if min == max => max.to_string(),
+            (min, max) => format!("{min} to {max}"),
+        }
     }
 }
 

@@ -1,9 +1,8 @@
 //! Who could reach whom at each moment of a run.
 
-use super::calm::view_at;
+use super::healthy::view_at;
 use super::window::Window;
-use crate::evidence::{EventKind, Evidence, NodeView, Reach};
-use crate::plan::Plan;
+use crate::evidence::{EventKind, Evidence, NodeView, Reach, RecordedPlan};
 use crate::vocab::{HostName, Instant, NodeName};
 
 /// Every change of who reaches whom.
@@ -37,11 +36,11 @@ impl Reaches {
     }
 
     /// The stretches in which a host had no connection to a majority of the masters that own slots, whether those run or not.
-    pub(crate) fn without_majority(&self, plan: &Plan, evidence: &Evidence, host: &HostName) -> Vec<Window> {
+    pub(crate) fn without_majority(&self, evidence: &Evidence, host: &HostName) -> Vec<Window> {
         let ends = self.changes.iter().skip(1).map(|(began, _)| *began).chain([Instant(u64::MAX)]);
         let stretches = self.changes.iter().zip(ends).filter(|((_, reach), _)| !reach.is_whole());
         let cut_off = stretches.filter(|((start, reach), _)| {
-            let owners = owners(plan, view_at(evidence, *start));
+            let owners = owners(&evidence.plan, view_at(evidence, *start));
             let reached = owners.iter().filter(|owner| reach.connected(host, &HostName::from(**owner)));
             reached.count() * 2 <= owners.len()
         });
@@ -50,7 +49,7 @@ impl Reaches {
 }
 
 /// The nodes of the plan that own slots: by a view, else as the plan has it.
-pub(super) fn owners<'a>(plan: &'a Plan, view: Option<&NodeView>) -> Vec<&'a NodeName> {
+pub(super) fn owners<'a>(plan: &'a RecordedPlan, view: Option<&NodeView>) -> Vec<&'a NodeName> {
     let owns = |name: &NodeName, planned: bool| {
         view.map_or(planned, |view| view.members.get(name).is_some_and(|member| !member.owns.is_empty()))
     };

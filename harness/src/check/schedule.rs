@@ -2,14 +2,16 @@
 
 use super::case::Case;
 use super::window::Window;
-use crate::evidence::{Operation, OperationKind};
-use crate::load::{Load, Op};
+use crate::evidence::{Operation, OperationKind, RecordedLoad};
 use crate::vocab::Instant;
 
 /// A worker's operations that the schedule called for. The second command of an entry follows the first at once, or was left
 /// with it.
-pub(crate) fn scheduled<'a>(load: &Load, operations: &'a [&'a Operation]) -> impl Iterator<Item = &'a Operation> {
-    let has_pairs = load.mix.iter().any(|op| matches!(op, Op::SetThenGet(_)));
+pub(crate) fn scheduled<'a>(
+    load: &RecordedLoad,
+    operations: &'a [&'a Operation],
+) -> impl Iterator<Item = &'a Operation> {
+    let has_pairs = load.mix.iter().any(|entry| entry.operations > 1);
     operations.iter().enumerate().filter_map(move |(index, operation)| {
         let before = index.checked_sub(1).map(|before| operations[before]);
         let is_second = before.is_some_and(|before| {
@@ -24,7 +26,7 @@ pub(crate) fn scheduled<'a>(load: &Load, operations: &'a [&'a Operation]) -> imp
 
 /// From when to when all workers that a load may have on a shard were busy, for each shard where that was so: what was due
 /// meanwhile had to wait, and that is the bound's doing as well as the servers'.
-pub(crate) fn bound_reached(case: &Case<'_>, index: usize, load: &Load) -> Vec<(usize, Window)> {
+pub(crate) fn bound_reached(case: &Case<'_>, index: usize, load: &RecordedLoad) -> Vec<(usize, Window)> {
     let own = || case.client_operations().filter(move |operation| usize::from(operation.load) == index);
     if !own().any(|operation| operation.never_begun() || operation.ready > operation.intended) {
         return Vec::new();
@@ -35,7 +37,7 @@ pub(crate) fn bound_reached(case: &Case<'_>, index: usize, load: &Load) -> Vec<(
             moments.extend([(operation.ended, false), (operation.started, true)]);
         }
     }
-    let workers = usize::from(load.workers());
+    let workers = usize::from(load.workers);
     moments.into_iter().enumerate().filter_map(|(shard, moments)| Some((shard, full(moments, workers)?))).collect()
 }
 

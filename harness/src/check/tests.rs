@@ -2,9 +2,7 @@ use rstest::rstest;
 
 use super::testing::{LOAD_STARTS, Story, ms};
 use super::*;
-use crate::evidence::{EventKind, FaultKind, LogEvent, Operation, OperationKind, Outcome as Ended, TopologyRecord};
-use crate::load::op::SetThenGet;
-use crate::load::{Op, Pace};
+use crate::evidence::{EventKind, LogEvent, Operation, OperationKind, Outcome as Ended, TopologyRecord};
 use crate::vocab::{Instant, Percent};
 
 fn percent(value: f64) -> Percent {
@@ -108,7 +106,7 @@ fn a_fault_hides_no_stall_before_it() {
 /// An open loop of 1000 a second that was stopped at 5000 ms: nobody had begun what was due from 3000 ms on.
 fn left_behind() -> Story {
     let mut story = Story::formed();
-    story.plan.loads[0].pace = Pace::Open { per_second: 1_000 };
+    story.evidence.plan.loads[0].per_second = Some(1_000);
     story.run(LOAD_STARTS, 3_000);
     for due in 3_000..5_000 {
         story.never_begun(due, 1, 5_000);
@@ -127,7 +125,7 @@ fn starts_that_nobody_got_to_are_shared_among_the_parts(
     #[case] measured: &str,
 ) {
     let mut story = left_behind();
-    story.fault(4_000, 0, FaultKind::Kill, "A");
+    story.fault(4_000, 0, "Kill", "A");
     story.unsettled(4_010);
     story.end(5_000);
     let finding = story.judge(Slo::Latency(Latency { quantile: percent(100.0), max: ms(10), during }));
@@ -149,7 +147,7 @@ fn starts_that_nobody_got_to_did_not_end_ok() {
 #[test]
 fn a_shard_is_down_by_what_waited_for_it() {
     let mut story = Story::formed();
-    story.plan.loads[0].pace = Pace::Open { per_second: 1_000 };
+    story.evidence.plan.loads[0].per_second = Some(1_000);
     story.run(LOAD_STARTS, 3_000);
     story.never_begun(3_000, story.key_of("B"), 5_000);
     story.end(5_000);
@@ -162,9 +160,9 @@ fn a_shard_is_down_by_what_waited_for_it() {
 #[test]
 fn an_open_loop_is_back_when_each_shard_is() {
     let mut story = Story::formed();
-    story.plan.loads[0].pace = Pace::Open { per_second: 1_000 };
+    story.evidence.plan.loads[0].per_second = Some(1_000);
     story.run(LOAD_STARTS, 3_000);
-    story.fault(3_000, 0, FaultKind::Wipe, "A1");
+    story.fault(3_000, 0, "Wipe", "A1");
     story.write(3_001, story.key_of("A"), |write| write.worker = 77);
     story.run(3_010, 6_000);
     story.end(6_000);
@@ -192,7 +190,7 @@ fn an_open_loop_is_back_when_each_shard_is() {
 #[case::never_settles(&[(3_015, false)], 7_999)]
 fn a_fault_window_outlasts_the_unrest(#[case] flips: &[(u64, bool)], #[case] end: u64) {
     let mut story = Story::formed();
-    story.fault(3_000, 0, FaultKind::Kill, "A1");
+    story.fault(3_000, 0, "Kill", "A1");
     for (at, settled) in flips {
         if *settled { story.event(*at, EventKind::Settled) } else { story.unsettled(*at) }
     }
@@ -206,7 +204,7 @@ fn a_fault_window_outlasts_the_unrest(#[case] flips: &[(u64, bool)], #[case] end
 fn agreeing_that_a_shard_is_down_ends_no_fault() {
     let mut story = Story::formed();
     story.run(LOAD_STARTS, 8_000);
-    story.fault(3_000, 0, FaultKind::Kill, "A");
+    story.fault(3_000, 0, "Kill", "A");
     story.unsettled(3_015);
     story.health("A", crate::evidence::Health::Fail);
     story.view(4_200, &["B", "C"]);
@@ -219,11 +217,11 @@ fn agreeing_that_a_shard_is_down_ends_no_fault() {
 fn windows_of_neighbouring_faults_merge() {
     let mut story = Story::formed();
     story.run(LOAD_STARTS, 8_000);
-    story.fault(3_000, 0, FaultKind::Pause, "A");
+    story.fault(3_000, 0, "Pause", "A");
     story.unsettled(3_015);
-    story.fault(3_200, 1, FaultKind::Resume, "A");
+    story.fault(3_200, 1, "Resume", "A");
     story.event(3_230, EventKind::Settled);
-    story.fault(5_000, 2, FaultKind::Wipe, "A");
+    story.fault(5_000, 2, "Wipe", "A");
     story.end(8_000);
     let windows: Vec<_> =
         story.case().windows.faults.iter().map(|w| (w.start.0 / 1_000_000, w.end.0 / 1_000_000)).collect();
@@ -286,10 +284,10 @@ fn starts_that_nobody_got_to_are_slow() {
 #[test]
 fn a_key_that_the_load_does_not_have_has_no_slot() {
     let mut story = Story::formed();
-    story.plan.loads[0].keys = crate::load::Keys::Uniform(u32::MAX);
+    story.evidence.plan.loads[0].keys = u32::MAX;
     story.write(LOAD_STARTS, 7, |_| {});
     assert!(story.case().slots.of_operation(&story.evidence.history[0]).is_some());
-    story.plan.loads[0].keys = crate::load::Keys::Uniform(6);
+    story.evidence.plan.loads[0].keys = 6;
     assert!(story.case().slots.of_operation(&story.evidence.history[0]).is_none());
 }
 
@@ -400,12 +398,12 @@ fn failover(#[case] max: u64, #[case] status: Status) {
 #[case::promoted_too_late(&|story: &mut Story| { story.hand_over("A", "A1"); story.view(6_500, &["B"]); }, Status::Fail)]
 #[case::promoted_by_its_log(&|story: &mut Story| story.log(4_000, "A1", LogEvent::ElectionWon), Status::Inconclusive)]
 #[case::another_shard_won(&|story: &mut Story| story.log(4_000, "B1", LogEvent::ElectionWon), Status::Fail)]
-#[case::came_back_in_time(&|story: &mut Story| story.fault(3_300, 1, FaultKind::Resume, "A"), Status::Inconclusive)]
-#[case::came_back_too_late(&|story: &mut Story| story.fault(6_300, 1, FaultKind::Resume, "A"), Status::Fail)]
+#[case::came_back_in_time(&|story: &mut Story| story.fault(3_300, 1, "Resume", "A"), Status::Inconclusive)]
+#[case::came_back_too_late(&|story: &mut Story| story.fault(6_300, 1, "Resume", "A"), Status::Fail)]
 fn a_failover_without_a_write(#[case] follows: &dyn Fn(&mut Story), #[case] status: Status) {
     let mut story = Story::formed();
     story.run(LOAD_STARTS, 3_000);
-    story.fault(3_000, 0, FaultKind::Pause, "A");
+    story.fault(3_000, 0, "Pause", "A");
     follows(&mut story);
     story.end(7_000);
     let finding = story.judge(Slo::Failover(Failover { max: ms(3_000) }));
@@ -419,15 +417,15 @@ fn a_second_failover_starts_from_the_roles_of_then() {
     let write = |story: &mut Story, at, node| story.write(at, key, |write| write.node = Some(node));
     story.failover(3_000, 0, 2_000);
     write(&mut story, 5_100, 3);
-    story.fault(6_000, 1, FaultKind::Start, "A");
+    story.fault(6_000, 1, "Start", "A");
     story.health("A", crate::evidence::Health::Ok);
     story.view(6_500, &["A", "A1", "B", "C"]);
     write(&mut story, 7_999, 3);
-    story.fault(8_000, 2, FaultKind::Kill, "A1");
+    story.fault(8_000, 2, "Kill", "A1");
     story.hand_over("A1", "A");
     story.view(10_500, &["A", "B", "C"]);
     write(&mut story, 10_600, 0);
-    story.fault(12_000, 3, FaultKind::Kill, "B1");
+    story.fault(12_000, 3, "Kill", "B1");
     story.end(13_000);
     let finding = story.judge(Slo::Failover(Failover { max: ms(3_000) }));
     assert_eq!((finding.status, finding.samples), (Status::Pass, 2), "{}", finding.note);
@@ -437,8 +435,8 @@ fn a_second_failover_starts_from_the_roles_of_then() {
 #[test]
 fn killing_a_paused_master_is_one_takedown() {
     let mut story = Story::formed();
-    story.fault(3_000, 0, FaultKind::Pause, "A");
-    story.fault(3_500, 1, FaultKind::Kill, "A");
+    story.fault(3_000, 0, "Pause", "A");
+    story.fault(3_500, 1, "Kill", "A");
     story.end(7_000);
     assert_eq!(story.case().takedowns.len(), 1);
     assert_eq!(story.case().takedowns[0].began, Instant::from_millis(3_000));
@@ -453,7 +451,7 @@ fn killing_a_paused_master_is_one_takedown() {
 #[case::was_meant_to_start_before(&|op: &mut Operation| op.intended = Instant::from_millis(3_999), 5_001)]
 fn a_client_is_back_when_nothing_delays_it(#[case] first: &dyn Fn(&mut Operation), #[case] end: u64) {
     let mut story = Story::formed();
-    story.fault(3_000, 0, FaultKind::Kill, "A1");
+    story.fault(3_000, 0, "Kill", "A1");
     story.unsettled(3_015);
     story.event(4_000, EventKind::Settled);
     story.write(4_001, 1, |operation| first(operation));
@@ -467,7 +465,7 @@ fn a_client_that_never_comes_back_keeps_the_window_open() {
     let mut story = Story::formed();
     story.write(2_000, 1, |_| {});
     story.write(2_000, 2, |_| {});
-    story.fault(3_000, 0, FaultKind::Wipe, "A1");
+    story.fault(3_000, 0, "Wipe", "A1");
     story.write(3_100, 1, |_| {});
     story.end(6_000);
     assert_eq!(story.case().windows.faults[0].end, story.case().windows.whole.end);
@@ -481,7 +479,7 @@ fn a_paused_master_does_not_know_best() {
     let (epoch, members) = (4, story.evidence.topology.last().unwrap().view.clone().unwrap().members);
     let stale = TopologyRecord { at: Instant::from_millis(3_100), ..story.evidence.topology[0].clone() };
     story.evidence.topology.push(stale);
-    let view = calm::view_at(&story.evidence, Instant::from_millis(4_000)).unwrap();
+    let view = healthy::view_at(&story.evidence, Instant::from_millis(4_000)).unwrap();
     assert_eq!((view.current_version, &view.members), (epoch, &members));
 }
 
@@ -490,7 +488,7 @@ fn a_late_view_of_the_owner_before_is_no_promotion() {
     let mut story = Story::formed();
     story.hand_over("A", "A1");
     story.view(3_000, &["A1", "B"]);
-    story.fault(4_000, 0, FaultKind::Kill, "A1");
+    story.fault(4_000, 0, "Kill", "A1");
     let late = TopologyRecord { at: Instant::from_millis(4_010), ..story.evidence.topology[2].clone() };
     story.evidence.topology.push(late);
     story.end(8_000);
@@ -502,8 +500,8 @@ fn a_late_view_of_the_owner_before_is_no_promotion() {
 #[test]
 fn what_follows_the_next_takedown_belongs_to_that() {
     let mut story = Story::formed();
-    story.fault(3_000, 0, FaultKind::Pause, "A");
-    story.fault(3_300, 1, FaultKind::Resume, "A");
+    story.fault(3_000, 0, "Pause", "A");
+    story.fault(3_300, 1, "Resume", "A");
     story.failover(5_000, 2, 2_000);
     let key = story.key_of("A");
     story.write(7_100, key, |write| write.node = Some(3));
@@ -517,8 +515,8 @@ fn what_follows_the_next_takedown_belongs_to_that() {
 #[test]
 fn the_second_command_of_an_entry_is_not_scheduled() {
     let mut story = Story::formed();
-    story.plan.loads[0].pace = Pace::Open { per_second: 1_000 };
-    story.plan.loads[0].mix = vec![Op::SetThenGet(SetThenGet { weight: 1, value: crate::vocab::Size { bytes: 16 } })];
+    story.evidence.plan.loads[0].per_second = Some(1_000);
+    story.evidence.plan.loads[0].mix[0].operations = 2;
     for at in (1_000..2_000).step_by(2) {
         story.write(at, 1, |_| {});
         story.write(at + 1, 1, |read| read.kind = OperationKind::Get);
@@ -529,7 +527,7 @@ fn the_second_command_of_an_entry_is_not_scheduled() {
     story.evidence.history.last_mut().unwrap().kind = OperationKind::Get;
     story.end(2_000);
     let case = story.case();
-    let load = &story.plan.loads[0];
+    let load = &story.evidence.plan.loads[0];
     let starts = case.workers_of(0).flat_map(|operations| schedule::scheduled(load, operations)).count();
     assert_eq!(starts, 501);
 }
@@ -542,7 +540,7 @@ fn the_second_command_of_an_entry_is_not_scheduled() {
 #[case::now_and_again(&[(1_000, 1_000, 1_100), (1_000, 1_000, 1_100), (1_020, 1_100, 1_200), (1_500, 1_500, 1_700), (1_600, 1_600, 1_650)], Some((1_000, 1_650)))]
 fn a_bound_that_was_reached_is_told(#[case] operations: &[(u64, u64, u64)], #[case] expected: Option<(u64, u64)>) {
     let mut story = Story::formed();
-    story.plan.loads[0].pace = Pace::Open { per_second: 1_000 };
+    story.evidence.plan.loads[0].per_second = Some(1_000);
     let key = story.key_of("A");
     for (intended, started, ended) in operations {
         story.write(*intended, key, |write| {
@@ -550,7 +548,7 @@ fn a_bound_that_was_reached_is_told(#[case] operations: &[(u64, u64, u64)], #[ca
             write.ended = Instant::from_millis(*ended);
         });
     }
-    let reached = schedule::bound_reached(&story.case(), 0, &story.plan.loads[0]);
+    let reached = schedule::bound_reached(&story.case(), 0, &story.evidence.plan.loads[0]);
     let window = |(start, end)| Window { start: Instant::from_millis(start), end: Instant::from_millis(end) };
     assert_eq!(reached, expected.map(|at| (0, window(at))).into_iter().collect::<Vec<_>>());
 }

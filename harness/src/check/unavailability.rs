@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::case::Case;
 use super::finding::{self, Finding, Status};
+use super::slo_kind::SloKind;
 use super::window::Window;
 use crate::evidence::{Operation, Outcome};
-use crate::load::Load;
 use crate::vocab::{Duration, Instant};
 
 /// The longest time in which a shard's slots had operations waiting and none of them ended ok.
@@ -29,9 +29,9 @@ impl fmt::Display for Unavailability {
     }
 }
 
-impl Unavailability {
+impl SloKind for Unavailability {
     /// A shard is the slots that one master owned at the start, whoever owns them later.
-    pub(crate) fn judge(&self, case: &Case<'_>) -> Finding {
+    fn judge(&self, case: &Case<'_>) -> Finding {
         let limit = finding::limit(self.max);
         let (shards, left_out) = by_shard(case);
         let samples: usize = shards.iter().map(|(_, operations)| operations.len()).sum();
@@ -77,16 +77,18 @@ impl Unavailability {
             ..Finding::nothing(self, limit, "")
         }
     }
-}
 
-impl Unavailability {
     /// A miss is excused if in every gap over the limit the machine may have taken as much as the gap is too long.
-    pub(crate) fn excuse(&self, case: &Case<'_>) -> Option<String> {
+    fn explained_by_machine(&self, case: &Case<'_>) -> Option<String> {
         let max = self.max.as_nanos();
         let over = by_shard(case).0.into_iter().flat_map(|(_, operations)| gaps(&operations, max).over);
         let explain = |gap: Gap| case.machine.explain(Window { start: gap.from, end: gap.to }, gap.nanos() - max);
         let excuses: Option<Vec<_>> = over.map(explain).collect();
         excuses.map(|excuses| finding::note(excuses.into_iter().take(EXCUSES_MAX))).filter(|note| !note.is_empty())
+    }
+
+    fn is_timed(&self) -> bool {
+        true
     }
 }
 
@@ -114,8 +116,8 @@ fn by_shard<'a>(case: &Case<'a>) -> (Vec<Shard<'a>>, Vec<Shard<'a>>) {
 
 /// When the host of each load reached no majority of the masters.
 fn cut_off(case: &Case<'_>) -> Vec<Vec<Window>> {
-    let hosts = case.plan.loads.iter().map(Load::host);
-    hosts.map(|host| case.reaches.without_majority(case.plan, case.evidence, &host)).collect()
+    let loads = case.plan.loads.iter();
+    loads.map(|load| case.reaches.without_majority(case.evidence, &load.host)).collect()
 }
 
 fn touches(stretches: &[Window], operation: &Operation) -> bool {

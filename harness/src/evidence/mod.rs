@@ -15,6 +15,8 @@ mod run_directory;
 mod run_info;
 mod seal;
 mod settle;
+#[cfg(test)]
+pub(crate) mod testing;
 mod topology;
 
 pub use effect::{DataEffect, Effect, MembershipEffect};
@@ -26,7 +28,7 @@ pub use history::{
 pub use journal::{Clock, Journal, Recorder};
 pub use log_event::{LogEvent, LogRecord, LoggedInstant};
 pub use machine::{MachineSample, Waits};
-pub use network::{LinkChange, NetworkChange, Reach};
+pub use network::{LinkChange, LinksPart, LinksText, NetworkChange, Reach};
 pub use recorded_plan::{
     Location, RecordedDemand, RecordedLoad, RecordedNode, RecordedOperation, RecordedPlan, RecordedSlo, RecordedStep,
 };

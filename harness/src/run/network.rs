@@ -1,7 +1,7 @@
 //! Partitions and shapes: applied, and told with their proof.
 
 use super::engine::Abort;
-use crate::evidence::{EventKind, Journal, LinkChange, NetworkChange};
+use crate::evidence::{EventKind, Journal, LinkChange, LinksText, NetworkChange};
 use crate::fault::links::Meant;
 use crate::lab::{Disturbance, Disturbed, Lab};
 use crate::plan::Plan;
@@ -34,12 +34,19 @@ pub(super) async fn heal(lab: &Lab, journal: &Journal, step: Option<usize>, name
             Disturbance::Cut(_) => LinkChange::HealCut,
             Disturbance::Shape(_) => LinkChange::HealShape,
         };
-        tell(journal, step, name, String::new(), change, disturbed);
+        tell(journal, step, name, LinksText::default(), change, disturbed);
     }
     Ok(())
 }
 
-fn tell(journal: &Journal, step: Option<usize>, name: String, text: String, change: LinkChange, disturbed: Disturbed) {
+fn tell(
+    journal: &Journal,
+    step: Option<usize>,
+    name: String,
+    text: LinksText,
+    change: LinkChange,
+    disturbed: Disturbed,
+) {
     let Disturbed { links, began, done, proof, .. } = disturbed;
     let (proof, doubt) = match proof {
         Ok(proof) => (Some(proof), None),

@@ -3,14 +3,9 @@ use rstest::rstest;
 use super::*;
 use crate::check::testing::{LOAD_STARTS, Story, late, ms, waited};
 use crate::check::{During, ErrorRate, Failover, Latency, LostWrites, Slo, Throughput, Unavailability};
-use crate::evidence::{EventKind, ExitCause, FaultKind, LogEvent, MachineSample};
-use crate::load::Pace;
-use crate::scenario::{Condition, Step};
-use crate::vocab::{Instant, Percent, Target};
-
-fn node(name: &str) -> Target {
-    Target { node: Some(name.into()), select: None }
-}
+use crate::evidence::testing::{kill, run, start, until};
+use crate::evidence::{EventKind, ExitCause, LogEvent, MachineSample};
+use crate::vocab::{Instant, Percent};
 
 fn p99(max: u64) -> Slo {
     Slo::Latency(Latency { quantile: Percent::try_from(99.0).unwrap(), max: ms(max), during: During::Steady })
@@ -29,8 +24,8 @@ fn good() -> Story {
 
 fn good_until_the_end() -> Story {
     let mut story = Story::formed();
-    story.step(Step::Kill(node("A")));
-    story.step(Step::Until { condition: Condition::Promoted("A1".into()), within: ms(5_000) });
+    story.step(kill("A"));
+    story.step(until("A1 is a master with slots, within 5s", &["A1"]));
     for slo in [Slo::Failover(Failover { max: ms(3_000) }), p99(10), Slo::LostWrites(LostWrites { max: 0, min: 0 })] {
         story.slo(slo);
     }
@@ -52,13 +47,13 @@ fn good_until_the_end() -> Story {
 }
 
 fn verdict(story: &Story) -> Verdict {
-    judge(&story.plan, &story.evidence, TopologyComparison::none(TopologyState::NotKept, "snapshot: false"))
+    judge(&story.evidence, TopologyComparison::none(TopologyState::NotKept, "snapshot: false"))
 }
 
 #[test]
 fn a_pass_is_earned() {
     let verdict = verdict(&good());
-    assert_eq!(verdict.outcome, Outcome::Pass, "{verdict:#?}");
+    assert_eq!(verdict.outcome, RunOutcome::Pass, "{verdict:#?}");
     assert_eq!(verdict.because, "Every assumption held and all 5 checks were met.");
     assert_eq!(
         verdict.settings,
@@ -120,14 +115,14 @@ fn no_proof(story: &mut Story) {
 #[case::step_not_done(&|story: &mut Story| without(story, |what| matches!(what, EventKind::StepEnded { step: 1 })), "was not done")]
 #[case::no_operations(&|story: &mut Story| story.evidence.history.clear(), "it did no operation")]
 #[case::history_has_a_hole(&|story: &mut Story| story.evidence.history.truncate(5_000), "the history holds")]
-#[case::rate_not_kept(&|story: &mut Story| story.plan.loads[0].pace = Pace::Open { per_second: 5_000 }, "accounts for 14.9 % of the starts")]
+#[case::rate_not_kept(&|story: &mut Story| story.evidence.plan.loads[0].per_second = Some(5_000), "accounts for 14.9 % of the starts")]
 #[case::no_final_read(&|story: &mut Story| without(story, |what| matches!(what, EventKind::FinalRead { .. })), "no final read")]
 #[case::unsettled_at_the_end(&|story: &mut Story| { let last = story.evidence.events.len() - 2; story.evidence.events.insert(last, unsettled(8_999)); }, "B lags")]
 fn a_broken_assumption_is_inconclusive(#[case] breaks: &dyn Fn(&mut Story), #[case] because: &str) {
     let mut story = good();
     breaks(&mut story);
     let verdict = verdict(&story);
-    assert_eq!(verdict.outcome, Outcome::Inconclusive, "{verdict:#?}");
+    assert_eq!(verdict.outcome, RunOutcome::Inconclusive, "{verdict:#?}");
     assert!(verdict.because.contains(because), "{}", verdict.because);
     let broken = verdict.assumptions.iter().find(|assumption| !assumption.holds).unwrap();
     let quoted = format!("Cannot tell: \"{}\" does not hold: {}.", broken.assumed, broken.detail);
@@ -137,12 +132,12 @@ fn a_broken_assumption_is_inconclusive(#[case] breaks: &dyn Fn(&mut Story), #[ca
 
 /// Where nothing was at risk, only what is claimed about lost writes cannot be told, and the way out is.
 #[rstest]
-#[case::with_lost_writes(true, Outcome::Inconclusive)]
-#[case::without(false, Outcome::Pass)]
-fn a_master_that_acknowledged_nothing_risks_nothing(#[case] claims_writes: bool, #[case] outcome: Outcome) {
+#[case::with_lost_writes(true, RunOutcome::Inconclusive)]
+#[case::without(false, RunOutcome::Pass)]
+fn a_master_that_acknowledged_nothing_risks_nothing(#[case] claims_writes: bool, #[case] outcome: RunOutcome) {
     let mut story = good();
     story.evidence.history.iter_mut().filter(|op| op.node == Some(0)).for_each(|op| op.node = Some(1));
-    story.plan.slos.retain(|planned| claims_writes || !matches!(planned.slo, Slo::LostWrites(_)));
+    story.evidence.plan.slos.retain(|slo| claims_writes || slo.specification.get("LostWrites").is_none());
     let verdict = verdict(&story);
     assert_eq!(verdict.outcome, outcome, "{verdict:#?}");
     assert!(verdict.assumptions.iter().all(|assumption| assumption.holds), "{verdict:#?}");
@@ -161,7 +156,7 @@ fn nothing_is_tested_without_a_cluster(#[case] breaks: &dyn Fn(&mut Story), #[ca
     without(&mut story, |what| matches!(what, EventKind::Formed));
     breaks(&mut story);
     let verdict = verdict(&story);
-    assert_eq!((verdict.outcome, verdict.because.as_str()), (Outcome::Inconclusive, because));
+    assert_eq!((verdict.outcome, verdict.because.as_str()), (RunOutcome::Inconclusive, because));
     assert_eq!((verdict.assumptions.len(), verdict.findings.len()), (1, 0), "{verdict:#?}");
 }
 
@@ -175,21 +170,21 @@ fn a_run_that_broke_off_says_why(#[case] what: EventKind, #[case] because: &str)
     story.event(9_010, what);
     without(&mut story, |what| matches!(what, EventKind::FinalRead { .. }));
     let verdict = verdict(&story);
-    assert_eq!((verdict.outcome, verdict.because.as_str()), (Outcome::Inconclusive, because));
+    assert_eq!((verdict.outcome, verdict.because.as_str()), (RunOutcome::Inconclusive, because));
 }
 
 /// Whatever is claimed: when the cluster was unsettled and settled again; the final read is from 9020 to 9050 ms.
 #[rstest]
-#[case::settled(&[], Outcome::Pass, "")]
-#[case::settled_in_time(&[(9_000, false), (9_010, true)], Outcome::Pass, "")]
-#[case::never_settled_again(&[(9_000, false)], Outcome::Inconclusive, "does not hold: B has not noticed")]
-#[case::settled_too_late(&[(9_000, false), (9_030, true)], Outcome::Inconclusive, "does not hold: B has not noticed")]
-#[case::left_it_for_a_moment(&[(9_030, false), (9_040, true)], Outcome::Inconclusive, "while it was read: B has not noticed")]
-#[case::afterwards(&[(9_055, false)], Outcome::Pass, "")]
-fn a_run_ends_settled(#[case] flips: &[(u64, bool)], #[case] outcome: Outcome, #[case] because: &str) {
+#[case::settled(&[], RunOutcome::Pass, "")]
+#[case::settled_in_time(&[(9_000, false), (9_010, true)], RunOutcome::Pass, "")]
+#[case::never_settled_again(&[(9_000, false)], RunOutcome::Inconclusive, "does not hold: B has not noticed")]
+#[case::settled_too_late(&[(9_000, false), (9_030, true)], RunOutcome::Inconclusive, "does not hold: B has not noticed")]
+#[case::left_it_for_a_moment(&[(9_030, false), (9_040, true)], RunOutcome::Inconclusive, "while it was read: B has not noticed")]
+#[case::afterwards(&[(9_055, false)], RunOutcome::Pass, "")]
+fn a_run_ends_settled(#[case] flips: &[(u64, bool)], #[case] outcome: RunOutcome, #[case] because: &str) {
     for loses in [true, false] {
         let mut story = good();
-        story.plan.slos.retain(|planned| loses || !matches!(planned.slo, Slo::LostWrites(_)));
+        story.evidence.plan.slos.retain(|slo| loses || slo.specification.get("LostWrites").is_none());
         for (at, settled) in flips {
             if *settled { story.event(*at, EventKind::Settled) } else { story.unsettled(*at) }
         }
@@ -203,16 +198,16 @@ fn a_run_ends_settled(#[case] flips: &[(u64, bool)], #[case] outcome: Outcome, #
 fn evidence_that_does_not_say_when_the_final_read_began_is_judged_by_its_end() {
     let mut story = good();
     without(&mut story, |what| matches!(what, EventKind::FinalReadStarted));
-    assert_eq!(verdict(&story).outcome, Outcome::Pass);
+    assert_eq!(verdict(&story).outcome, RunOutcome::Pass);
     story.unsettled(9_040);
-    assert_eq!(verdict(&story).outcome, Outcome::Inconclusive);
+    assert_eq!(verdict(&story).outcome, RunOutcome::Inconclusive);
 }
 
 /// An open loop of 1000 a second for 2 s, `p99 <= 10ms`. `start` says when an operation that was due, and whose worker was free
 /// from a moment on, began, and how long it took; all in milliseconds.
 fn paced(start: &dyn Fn(u64, u64) -> (u64, u64)) -> Story {
     let mut story = Story::formed();
-    story.plan.loads[0].pace = Pace::Open { per_second: 1_000 };
+    story.evidence.plan.loads[0].per_second = Some(1_000);
     story.slo(p99(10));
     let mut free = [0; 2];
     for due in LOAD_STARTS..3_000 {
@@ -230,14 +225,14 @@ fn paced(start: &dyn Fn(u64, u64) -> (u64, u64)) -> Story {
 
 /// Slow servers are for the checks to judge; what is missed while the driver is late itself is not blamed on them.
 #[rstest]
-#[case::quick(&|due, free: u64| (free.max(due), 1), Outcome::Pass, "at most 0 ms late")]
-#[case::slow_servers(&|due, free: u64| (free.max(due), 7), Outcome::Fail, "at most 0 ms late")]
-#[case::a_little_late(&|due, free: u64| (free.max(due) + 5, 0), Outcome::Inconclusive, "at most 5 ms late")]
-#[case::late(&|due, free: u64| (free.max(due) + 6, 0), Outcome::Inconclusive, "at most 6 ms late")]
-#[case::stood_still(&|due, free: u64| (free.max(if (1_500..1_900).contains(&due) { 1_900 } else { due }), 1), Outcome::Inconclusive, "stood still for 20 %")]
+#[case::quick(&|due, free: u64| (free.max(due), 1), RunOutcome::Pass, "at most 0 ms late")]
+#[case::slow_servers(&|due, free: u64| (free.max(due), 7), RunOutcome::Fail, "at most 0 ms late")]
+#[case::a_little_late(&|due, free: u64| (free.max(due) + 5, 0), RunOutcome::Inconclusive, "at most 5 ms late")]
+#[case::late(&|due, free: u64| (free.max(due) + 6, 0), RunOutcome::Inconclusive, "at most 6 ms late")]
+#[case::stood_still(&|due, free: u64| (free.max(if (1_500..1_900).contains(&due) { 1_900 } else { due }), 1), RunOutcome::Inconclusive, "stood still for 20 %")]
 fn a_driver_is_judged_by_its_own_lateness(
     #[case] start: &dyn Fn(u64, u64) -> (u64, u64),
-    #[case] outcome: Outcome,
+    #[case] outcome: RunOutcome,
     #[case] detail: &str,
 ) {
     let mut story = paced(start);
@@ -247,22 +242,22 @@ fn a_driver_is_judged_by_its_own_lateness(
     assert!(verdict.assumptions[2].detail.contains(detail), "{}", verdict.assumptions[2].detail);
     assert!(verdict.assumptions[2].holds);
     let blamed = verdict.because.contains("clients stood still by themselves for ");
-    assert_eq!(blamed, outcome == Outcome::Inconclusive, "{}", verdict.because);
+    assert_eq!(blamed, outcome == RunOutcome::Inconclusive, "{}", verdict.because);
 }
 
 /// A driver that is late makes times worse. What was kept all the same stands, and so does what has nothing to do with it.
 #[rstest]
-#[case::kept(p99(60_000), 90, 6, Outcome::Pass)]
-#[case::missed(p99(5), 90, 6, Outcome::Inconclusive)]
-#[case::errors(no_errors(), 90, 30, Outcome::Fail)]
+#[case::kept(p99(60_000), 90, 6, RunOutcome::Pass)]
+#[case::missed(p99(5), 90, 6, RunOutcome::Inconclusive)]
+#[case::errors(no_errors(), 90, 30, RunOutcome::Fail)]
 fn a_late_driver_spoils_only_what_it_can(
     #[case] slo: Slo,
     #[case] one_in: u64,
     #[case] late_ms: u64,
-    #[case] outcome: Outcome,
+    #[case] outcome: RunOutcome,
 ) {
     let mut story = paced(&|due, free: u64| (free.max(due) + if due % one_in == 0 { late_ms } else { 0 }, 0));
-    story.plan.slos.clear();
+    story.evidence.plan.slos.clear();
     story.slo(slo);
     let failed = story.evidence.history.iter_mut().filter(|_| slo == no_errors()).take(300);
     failed.for_each(|operation| operation.outcome = crate::evidence::Outcome::Fail);
@@ -310,7 +305,7 @@ fn a_load_that_forgot_starts_did_not_do_its_work() {
         }
     }
     let verdict = verdict(&story);
-    assert_eq!(verdict.outcome, Outcome::Inconclusive);
+    assert_eq!(verdict.outcome, RunOutcome::Inconclusive);
     assert!(verdict.because.contains("it forgot 7 due starts: more than 1000000 waited"), "{}", verdict.because);
 }
 
@@ -318,7 +313,7 @@ fn a_load_that_forgot_starts_did_not_do_its_work() {
 fn a_late_driver_is_seen_without_a_steady_part() {
     let mut story = paced(&|due, free| (free.max(due) + 6, 0));
     story.end(9_000);
-    story.fault(LOAD_STARTS, 0, FaultKind::Kill, "A1");
+    story.fault(LOAD_STARTS, 0, "Kill", "A1");
     story.unsettled(LOAD_STARTS + 1);
     let verdict = verdict(&story);
     let load = &verdict.assumptions[2];
@@ -331,14 +326,14 @@ fn unsettled(at: u64) -> crate::evidence::Event {
 
 /// Timers were late by so much in each tenth of a second; `p99 <= max`.
 #[rstest]
-#[case::quick_machine(19.0, 10, Outcome::Pass, true)]
-#[case::starved_and_kept_all_the_same(340.0, 10, Outcome::Pass, true)]
-#[case::missed_on_a_quick_machine(19.0, 0, Outcome::Fail, true)]
-#[case::missed_on_a_starved_machine(340.0, 0, Outcome::Inconclusive, false)]
+#[case::quick_machine(19.0, 10, RunOutcome::Pass, true)]
+#[case::starved_and_kept_all_the_same(340.0, 10, RunOutcome::Pass, true)]
+#[case::missed_on_a_quick_machine(19.0, 0, RunOutcome::Fail, true)]
+#[case::missed_on_a_starved_machine(340.0, 0, RunOutcome::Inconclusive, false)]
 fn a_starved_machine_spoils_only_what_was_missed(
     #[case] late_ms: f64,
     #[case] max: u64,
-    #[case] outcome: Outcome,
+    #[case] outcome: RunOutcome,
     #[case] holds: bool,
 ) {
     let mut story = good();
@@ -358,32 +353,32 @@ fn in_the_failover(end: u64, clients_ms: f64, servers: &[(&str, f64)]) -> Machin
 /// What was missed, what the machine took in the tenth of a second that ends then, and what comes of it. The failover takes
 /// 2041 ms.
 #[rstest]
-#[case::some_other_moment(p99(0), &|end| late(if end == 8_000 { 340.0 } else { 1.0 }), Outcome::Fail)]
-#[case::all_the_time(p99(0), &|_| late(120.0), Outcome::Inconclusive)]
-#[case::took_enough(failover_within(2_000), &|end| in_the_failover(end, 1.0, &[("A1", 0.7), ("B", 0.6), ("C", 0.5)]), Outcome::Inconclusive)]
-#[case::took_too_little(failover_within(2_000), &|end| in_the_failover(end, 0.4, &[("A1", 0.7), ("B", 0.6), ("C", 0.5)]), Outcome::Fail)]
-#[case::took_it_afterwards(failover_within(2_000), &|end| late(if end > 5_200 { 500.0 } else { 0.1 }), Outcome::Fail)]
-#[case::gap(unavailable_for(2_000), &|end| waited(0.0, &[("A1", if end == 4_000 { 45.0 } else { 0.0 })]), Outcome::Inconclusive)]
-#[case::long_gap(unavailable_for(1_900), &|end| waited(0.0, &[("A1", if end == 4_000 { 45.0 } else { 0.0 })]), Outcome::Fail)]
-#[case::rate(throughput(1_005.0), &|_| waited(0.5, &[("B", 0.5)]), Outcome::Inconclusive)]
-#[case::rate_far_too_low(throughput(2_000.0), &|_| waited(0.5, &[("B", 0.5)]), Outcome::Fail)]
+#[case::some_other_moment(p99(0), &|end| late(if end == 8_000 { 340.0 } else { 1.0 }), RunOutcome::Fail)]
+#[case::all_the_time(p99(0), &|_| late(120.0), RunOutcome::Inconclusive)]
+#[case::took_enough(failover_within(2_000), &|end| in_the_failover(end, 1.0, &[("A1", 0.7), ("B", 0.6), ("C", 0.5)]), RunOutcome::Inconclusive)]
+#[case::took_too_little(failover_within(2_000), &|end| in_the_failover(end, 0.4, &[("A1", 0.7), ("B", 0.6), ("C", 0.5)]), RunOutcome::Fail)]
+#[case::took_it_afterwards(failover_within(2_000), &|end| late(if end > 5_200 { 500.0 } else { 0.1 }), RunOutcome::Fail)]
+#[case::gap(unavailable_for(2_000), &|end| waited(0.0, &[("A1", if end == 4_000 { 45.0 } else { 0.0 })]), RunOutcome::Inconclusive)]
+#[case::long_gap(unavailable_for(1_900), &|end| waited(0.0, &[("A1", if end == 4_000 { 45.0 } else { 0.0 })]), RunOutcome::Fail)]
+#[case::rate(throughput(1_005.0), &|_| waited(0.5, &[("B", 0.5)]), RunOutcome::Inconclusive)]
+#[case::rate_far_too_low(throughput(2_000.0), &|_| waited(0.5, &[("B", 0.5)]), RunOutcome::Fail)]
 fn a_miss_is_excused_by_what_explains_it(
     #[case] slo: Slo,
     #[case] took: &dyn Fn(u64) -> MachineSample,
-    #[case] outcome: Outcome,
+    #[case] outcome: RunOutcome,
 ) {
     let mut story = good_until_the_end();
     story.write(3_000, story.key_of("A"), |write| {
         (write.ended, write.attempts, write.node) = (Instant::from_millis(5_041), 2, Some(3));
     });
     story.end(9_000);
-    story.plan.slos.clear();
+    story.evidence.plan.slos.clear();
     story.slo(slo);
     story.machine(9_000, took);
     let verdict = verdict(&story);
     assert_eq!(verdict.outcome, outcome, "{verdict:#?}");
     let machine = verdict.assumptions.last().unwrap();
-    assert_eq!(machine.holds, outcome == Outcome::Fail);
+    assert_eq!(machine.holds, outcome == RunOutcome::Fail);
     assert_eq!(machine.detail.contains(&slo.to_string()), !machine.holds, "{}", machine.detail);
 }
 
@@ -426,15 +421,15 @@ fn a_starved_machine_excuses_no_lost_write() {
     story.machine(9_000, |_| late(340.0));
     story.evidence.history.iter_mut().rev().take(1).for_each(|read| read.value = crate::evidence::Value::Missing);
     let verdict = verdict(&story);
-    assert_eq!(verdict.outcome, Outcome::Fail, "{}", verdict.because);
+    assert_eq!(verdict.outcome, RunOutcome::Fail, "{}", verdict.because);
     assert!(verdict.because.starts_with("Not met: lost writes <= 0"), "{}", verdict.because);
 }
 
 #[rstest]
-#[case::in_the_run(4_000, false, Outcome::Fail)]
-#[case::asked_for(4_000, true, Outcome::Pass)]
-#[case::before_the_cluster_formed(500, false, Outcome::Inconclusive)]
-fn servers_do_not_end_by_themselves(#[case] at: u64, #[case] expected: bool, #[case] outcome: Outcome) {
+#[case::in_the_run(4_000, false, RunOutcome::Fail)]
+#[case::asked_for(4_000, true, RunOutcome::Pass)]
+#[case::before_the_cluster_formed(500, false, RunOutcome::Inconclusive)]
+fn servers_do_not_end_by_themselves(#[case] at: u64, #[case] expected: bool, #[case] outcome: RunOutcome) {
     let mut story = good();
     story.event(at, EventKind::NodeExited { node: "B".into(), cause: ExitCause::Signal(11), expected });
     let verdict = verdict(&story);
@@ -450,10 +445,10 @@ fn servers_do_not_end_by_themselves(#[case] at: u64, #[case] expected: bool, #[c
 fn a_crash_outweighs_broken_assumptions(#[case] breaks: &dyn Fn(&mut Story)) {
     let mut story = good();
     breaks(&mut story);
-    assert_eq!(verdict(&story).outcome, Outcome::Inconclusive);
+    assert_eq!(verdict(&story).outcome, RunOutcome::Inconclusive);
     story.event(4_000, EventKind::NodeExited { node: "B".into(), cause: ExitCause::Signal(11), expected: false });
     let verdict = verdict(&story);
-    assert_eq!(verdict.outcome, Outcome::Fail);
+    assert_eq!(verdict.outcome, RunOutcome::Fail);
     let because = "Not met: no server ended by itself, measured 1 (B ended at 4.000 s with signal 11).";
     assert_eq!(verdict.because, because);
 }
@@ -461,14 +456,14 @@ fn a_crash_outweighs_broken_assumptions(#[case] breaks: &dyn Fn(&mut Story)) {
 /// `Until` waited for 5 s in vain and was met so much later, if at all; clients, observer and B waited so long in each tenth of a
 /// second.
 #[rstest]
-#[case::never_met(None, 40.0, Outcome::Fail)]
-#[case::met_late_on_a_quick_machine(Some(400), 1.0, Outcome::Fail)]
-#[case::met_late_on_a_busy_machine(Some(400), 5.0, Outcome::Inconclusive)]
-#[case::met_far_too_late_on_a_busy_machine(Some(1_400), 5.0, Outcome::Fail)]
+#[case::never_met(None, 40.0, RunOutcome::Fail)]
+#[case::met_late_on_a_quick_machine(Some(400), 1.0, RunOutcome::Fail)]
+#[case::met_late_on_a_busy_machine(Some(400), 5.0, RunOutcome::Inconclusive)]
+#[case::met_far_too_late_on_a_busy_machine(Some(1_400), 5.0, RunOutcome::Fail)]
 fn a_missed_until_is_excused_if_it_was_met_late(
     #[case] late_ms: Option<u64>,
     #[case] waited_ms: f64,
-    #[case] outcome: Outcome,
+    #[case] outcome: RunOutcome,
 ) {
     let mut story = good();
     without(&mut story, |what| matches!(what, EventKind::StepEnded { step: 1 }));
@@ -489,18 +484,18 @@ fn a_missed_until_stands_though_the_cluster_never_settled() {
     story.event(8_030, EventKind::UntilMissed { step: 1, last_state: "A1 is a replica of A".to_owned() });
     story.unsettled(9_010);
     let verdict = verdict(&story);
-    assert_eq!(verdict.outcome, Outcome::Fail);
+    assert_eq!(verdict.outcome, RunOutcome::Fail);
     assert!(verdict.because.starts_with("Not met: every Until was met, measured 0 of 1"), "{}", verdict.because);
 }
 
 #[test]
 fn a_missed_until_fails_with_its_line() {
     let mut story = good();
-    story.step(Step::Run { r#for: ms(1_000) });
+    story.step(run("1s"));
     without(&mut story, |what| matches!(what, EventKind::StepEnded { step: 1 }));
     story.event(8_030, EventKind::UntilMissed { step: 1, last_state: "A1 is a replica of A".to_owned() });
     let verdict = verdict(&story);
-    assert_eq!(verdict.outcome, Outcome::Fail, "{}", verdict.because);
+    assert_eq!(verdict.outcome, RunOutcome::Fail, "{}", verdict.because);
     assert_eq!(verdict.findings[1].line, Some(21));
     assert!(verdict.because.contains("A1 is a replica of A"), "{}", verdict.because);
 }
@@ -508,9 +503,9 @@ fn a_missed_until_fails_with_its_line() {
 /// A is started again after the failover, and its server fails to.
 fn failed_start(within_ms: Option<u64>) -> Story {
     let mut story = good();
-    story.step(Step::Start(node("A")));
-    story.step(Step::Run { r#for: ms(1_000) });
-    let start = story.plan.steps.len() - 2;
+    story.step(start("A"));
+    story.step(run("1s"));
+    let start = story.evidence.plan.steps.len() - 2;
     story.event(6_000, EventKind::StepStarted { step: start, text: "Start A".to_owned() });
     let reason = "gave no answer within 2 s".to_owned();
     story.event(
@@ -524,7 +519,7 @@ fn failed_start(within_ms: Option<u64>) -> Story {
 fn a_server_that_does_not_do_as_told_fails_the_run_with_the_steps_line() {
     let verdict = verdict(&failed_start(Some(2_000)));
     let expected = "Not met: every server did as told, measured 0 of 1 (Start A: A gave no answer within 2 s).";
-    assert_eq!((verdict.outcome, verdict.because.as_str()), (Outcome::Fail, expected));
+    assert_eq!((verdict.outcome, verdict.because.as_str()), (RunOutcome::Fail, expected));
     assert_eq!(verdict.findings[0].line, Some(22));
     assert_eq!(verdict.findings[0].note, "Start A: A gave no answer within 2 s\nA's log ends:\nBad!");
     let broken: Vec<_> = verdict.assumptions.iter().filter(|assumption| !assumption.holds).collect();
@@ -537,19 +532,19 @@ fn what_a_server_did_not_do_outweighs_broken_assumptions() {
     let mut story = failed_start(Some(2_000));
     story.unsettled(8_010);
     story.event(8_020, EventKind::Aborted { reason: "no permission".to_owned() });
-    assert_eq!(verdict(&story).outcome, Outcome::Fail);
+    assert_eq!(verdict(&story).outcome, RunOutcome::Fail);
 }
 
 /// The machine lost so much in each second; one that ended needed no time for that.
 #[rstest]
-#[case::quick_machine(Some(2_000), 40.0, Outcome::Fail)]
-#[case::busy_machine(Some(2_000), 400.0, Outcome::Fail)]
-#[case::starved_machine(Some(2_000), 600.0, Outcome::Inconclusive)]
-#[case::it_ended(None, 600.0, Outcome::Fail)]
+#[case::quick_machine(Some(2_000), 40.0, RunOutcome::Fail)]
+#[case::busy_machine(Some(2_000), 400.0, RunOutcome::Fail)]
+#[case::starved_machine(Some(2_000), 600.0, RunOutcome::Inconclusive)]
+#[case::it_ended(None, 600.0, RunOutcome::Fail)]
 fn a_server_that_was_too_late_is_excused_by_half_of_its_time(
     #[case] within_ms: Option<u64>,
     #[case] lag_ms: f64,
-    #[case] outcome: Outcome,
+    #[case] outcome: RunOutcome,
 ) {
     let mut story = failed_start(within_ms);
     story.machine(9_000, |_| late(lag_ms / 10.0));
@@ -560,21 +555,21 @@ fn a_server_that_was_too_late_is_excused_by_half_of_its_time(
 #[test]
 fn what_the_harness_could_not_do_is_no_servers_failing() {
     let mut story = good();
-    story.step(Step::Start(node("A")));
+    story.step(start("A"));
     story.event(8_000, EventKind::StepStarted { step: 2, text: "Start A".to_owned() });
     story.event(8_010, EventKind::Aborted { reason: "A: cannot start redis-server: out of memory".to_owned() });
     let verdict = verdict(&story);
-    assert_eq!(verdict.outcome, Outcome::Inconclusive, "{}", verdict.because);
-    assert_eq!(verdict.findings[0].status, Outcome::Inconclusive);
+    assert_eq!(verdict.outcome, RunOutcome::Inconclusive, "{}", verdict.because);
+    assert_eq!(verdict.findings[0].status, RunOutcome::Inconclusive);
 }
 
 #[test]
 fn a_scenario_that_claims_nothing_passes_nothing() {
     let mut story = good();
-    story.plan.slos.clear();
-    story.plan.steps.truncate(1);
+    story.evidence.plan.slos.clear();
+    story.evidence.plan.steps.truncate(1);
     let verdict = verdict(&story);
-    assert_eq!(verdict.outcome, Outcome::Inconclusive);
+    assert_eq!(verdict.outcome, RunOutcome::Inconclusive);
     assert!(verdict.because.starts_with("Nothing was claimed"), "{}", verdict.because);
 }
 
@@ -584,7 +579,7 @@ fn an_slo_that_cannot_be_told_makes_the_run_inconclusive() {
     let p999 = Percent::try_from(99.99).unwrap();
     story.slo(Slo::Latency(Latency { quantile: p999, max: ms(10), during: During::Whole }));
     let verdict = verdict(&story);
-    assert_eq!(verdict.outcome, Outcome::Inconclusive);
+    assert_eq!(verdict.outcome, RunOutcome::Inconclusive);
     assert!(verdict.because.contains("105131 operations are needed"), "{}", verdict.because);
 }
 
@@ -595,7 +590,7 @@ fn every_miss_is_counted() {
     story.slo(p99(0));
     story.slo(Slo::ErrorRate(ErrorRate { max: Percent::try_from(0.0).unwrap(), during: During::Whole }));
     let verdict = verdict(&story);
-    assert_eq!(verdict.outcome, Outcome::Fail);
+    assert_eq!(verdict.outcome, RunOutcome::Fail);
     assert!(verdict.because.ends_with("and 1 more."), "{}", verdict.because);
 }
 
@@ -604,7 +599,7 @@ fn a_quiet_network_needs_writes_before_the_fault() {
     for (writes, holds) in [(100, true), (0, false)] {
         let mut story = Story::formed();
         story.slo(Slo::LostWrites(LostWrites { max: 0, min: 0 }));
-        story.step(Step::Kill(node("A")));
+        story.step(kill("A"));
         story.run(LOAD_STARTS, LOAD_STARTS + writes);
         story.write(2_000, story.key_of("B"), |_| {});
         story.end(2_100);
@@ -612,7 +607,7 @@ fn a_quiet_network_needs_writes_before_the_fault() {
         story.failover(5_000, 0, 2_000);
         story.evidence.events.extend(end);
         let verdict = verdict(&story);
-        assert_eq!(verdict.outcome == Outcome::Pass, holds, "{}", verdict.because);
+        assert_eq!(verdict.outcome == RunOutcome::Pass, holds, "{}", verdict.because);
     }
 }
 
@@ -643,7 +638,7 @@ fn story_ok(story: &Story) -> u64 {
 #[test]
 fn a_killed_replica_is_no_failover() {
     let mut story = Story::formed();
-    story.fault(3_000, 0, FaultKind::Kill, "A1");
+    story.fault(3_000, 0, "Kill", "A1");
     story.end(4_000);
     assert_eq!(verdict(&story).failovers, []);
 }

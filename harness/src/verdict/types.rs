@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::topology::TopologyComparison;
-use crate::check::{Finding, Outcome};
+use crate::check::{Finding, RunOutcome};
 use crate::evidence::LoadTotals;
 use crate::vocab::{Instant, NodeName};
 
@@ -15,7 +15,7 @@ pub struct Verdict {
     /// The scenario's name.
     pub scenario: String,
     /// The run's outcome.
-    pub outcome: Outcome,
+    pub outcome: RunOutcome,
     /// Why the outcome is what it is, in one sentence.
     pub because: String,
     /// What must be true for the rest to mean anything.

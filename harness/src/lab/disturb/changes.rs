@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use super::device::Device;
 use super::did::Did;
 use super::disturbed::{self, Disturbed};
-use crate::evidence::{Clock, LinkChange, NetworkChange, Reach};
+use crate::evidence::{Clock, LinkChange, LinksText, NetworkChange, Reach};
 use crate::lab::network::lanes::Lanes;
 use crate::lab::network::links::{Disturbance, InForce, LinkStates, Transition, Way};
 use crate::lab::network::probe::{Expected, Prober, Proven};
@@ -228,7 +228,7 @@ impl Disturbances {
 
     fn publish(&self, name: &str, change: LinkChange, links: &[Link], (began, done): (Instant, Instant)) {
         let (name, links) = (name.to_owned(), links.to_vec());
-        let (text, proof, doubt) = (String::new(), None, None);
+        let (text, proof, doubt) = (LinksText::default(), None, None);
         let change = NetworkChange { step: None, name, text, change, links, began, done, proof, doubt };
         self.reach.send_modify(|reach| reach.apply(&change));
     }

@@ -8,12 +8,12 @@ use crate::vocab::{Instant, NodeName, SLOT_COUNT};
 /// The moments at which the cluster became calm or ceased to be.
 ///
 /// Settled alone is not enough to end a fault: between FAIL and promotion all nodes agree that a shard is down.
-pub(crate) struct Calm {
+pub(crate) struct HealthyTimes {
     /// Flips in order; the cluster is not calm before the first.
     flips: Vec<(Instant, bool)>,
 }
 
-impl Calm {
+impl HealthyTimes {
     /// Reads events and views side by side.
     pub(crate) fn of(evidence: &Evidence) -> Self {
         let mut changes: Vec<(Instant, Change<'_>)> =
