@@ -8,7 +8,7 @@ use super::machine::Machine;
 use super::reach::Reaches;
 use super::takedown::{self, Takedown};
 use super::window::Windows;
-use crate::evidence::{Evidence, Operation, OperationKind, Outcome};
+use crate::evidence::{Evidence, Operation, Outcome};
 use crate::load::{Load, Pace};
 use crate::plan::Plan;
 use crate::vocab::{HostName, Instant, NodeName, Slot};
@@ -49,7 +49,7 @@ impl<'a> Case<'a> {
 
     /// The clients' operations; the harness' own final read is none of them.
     pub(crate) fn client_operations(&self) -> impl Iterator<Item = &'a Operation> {
-        self.evidence.history.iter().filter(|operation| operation.kind != OperationKind::FinalRead)
+        self.evidence.history.iter().filter(|operation| !operation.is_final_read())
     }
 
     /// A load's operations.
@@ -107,7 +107,7 @@ impl<'a> Case<'a> {
     ) -> impl Iterator<Item = &'a Operation> + 't {
         let end = takedown.end();
         self.client_operations().filter(move |write| {
-            write.kind.writes()
+            write.writes()
                 && write.ended >= takedown.began
                 && write.intended < end
                 && self.slots.of_operation(write).is_some_and(|slot| takedown.owns.contains(slot))
@@ -184,7 +184,7 @@ pub(crate) type Lane = (u16, u16);
 /// Each lane's operations, in the order in which they ended.
 fn by_lane<'a>(plan: &Plan, evidence: &'a Evidence, slots: &KeySlots) -> BTreeMap<Lane, Vec<&'a Operation>> {
     let mut lanes: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    for operation in evidence.history.iter().filter(|operation| operation.kind != OperationKind::FinalRead) {
+    for operation in evidence.history.iter().filter(|operation| !operation.is_final_read()) {
         let load = plan.loads.get(usize::from(operation.load));
         let shard = || slots.shard_of(operation).and_then(|shard| u16::try_from(shard).ok()).unwrap_or(u16::MAX);
         let is_open = load.is_some_and(|load| load.pace != Pace::Closed);
@@ -197,7 +197,7 @@ fn by_lane<'a>(plan: &Plan, evidence: &'a Evidence, slots: &KeySlots) -> BTreeMa
 /// Each worker's operations, in the order it did them.
 fn by_worker(evidence: &Evidence) -> BTreeMap<Worker, Vec<&Operation>> {
     let mut workers: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    for operation in evidence.history.iter().filter(|operation| operation.kind != OperationKind::FinalRead) {
+    for operation in evidence.history.iter().filter(|operation| !operation.is_final_read()) {
         workers.entry((operation.load, operation.worker)).or_default().push(operation);
     }
     workers

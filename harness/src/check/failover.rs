@@ -113,7 +113,7 @@ impl Failover {
         let limit = takedown.began.plus_nanos(self.max.as_nanos());
         let Some(first) = takedown.first_write.filter(|first| first.intended > limit) else { return false };
         let asks = |write: &&Operation| {
-            write.kind.writes()
+            write.writes()
                 && write.intended <= limit
                 && write.ended > takedown.began
                 && (write.ended > limit || write.outcome != Outcome::Ok)
@@ -137,7 +137,7 @@ fn is_hindered(case: &Case<'_>, takedown: &Takedown) -> bool {
     let promotion = takedown.promotion.as_ref().and_then(|promotion| Some((promotion, promotion.at()?)));
     let (Some((promotion, at)), Some(first)) = (promotion, &takedown.first_write) else { return false };
     let waits = |write: &&Operation| {
-        write.kind.writes()
+        write.writes()
             && write.ended > at
             && write.intended <= first.ended
             && case.slots.of_operation(write).is_some_and(|slot| takedown.owns.contains(slot))

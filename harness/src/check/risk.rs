@@ -44,7 +44,7 @@ fn at_risk(case: &Case<'_>, takedown: &Takedown) -> (bool, String) {
     });
     let acknowledged = |wanted: &dyn Fn(&Operation) -> bool| {
         let before = case.client_operations().filter(|operation| operation.ended <= takedown.began);
-        before.filter(|write| write.kind.writes() && write.outcome == Outcome::Ok && wanted(write)).count() as u64
+        before.filter(|write| write.writes() && write.outcome == Outcome::Ok && wanted(write)).count() as u64
     };
     let failed = &takedown.failed;
     if running {

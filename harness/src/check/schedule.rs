@@ -2,24 +2,14 @@
 
 use super::case::Case;
 use super::window::Window;
-use crate::evidence::{Operation, OperationKind};
-use crate::load::{Load, Op};
+use crate::evidence::Operation;
+use crate::load::Load;
 use crate::vocab::Instant;
 
-/// A worker's operations that the schedule called for. The second command of an entry follows the first at once, or was left
+/// A worker's operations that the schedule called for. The next command of an entry follows the one before at once, or was left
 /// with it.
-pub(crate) fn scheduled<'a>(load: &Load, operations: &'a [&'a Operation]) -> impl Iterator<Item = &'a Operation> {
-    let has_pairs = load.mix.iter().any(|op| matches!(op, Op::SetThenGet(_)));
-    operations.iter().enumerate().filter_map(move |(index, operation)| {
-        let before = index.checked_sub(1).map(|before| operations[before]);
-        let is_second = before.is_some_and(|before| {
-            operation.kind == OperationKind::Get
-                && before.kind == OperationKind::Set
-                && operation.key == before.key
-                && (operation.intended >= before.ended || operation.intended == before.intended)
-        });
-        (!(has_pairs && is_second)).then_some(*operation)
-    })
+pub(crate) fn scheduled<'a>(operations: &'a [&'a Operation]) -> impl Iterator<Item = &'a Operation> {
+    operations.iter().copied().filter(|operation| operation.starts_entry())
 }
 
 /// From when to when all workers that a load may have on a shard were busy, for each shard where that was so: what was due

@@ -168,7 +168,7 @@ fn overlap(one: &Ownership, other: &Ownership) -> bool {
 fn first_write(plan: &Plan, evidence: &Evidence, slots: &KeySlots, takedown: &Takedown) -> Option<Operation> {
     let failed = plan.nodes.iter().position(|node| node.name == takedown.failed);
     let writes = evidence.history.iter().filter(|operation| {
-        operation.kind.writes()
+        operation.writes()
             && operation.outcome == Outcome::Ok
             && operation.ended > takedown.began
             && operation.ended < takedown.until

@@ -2,7 +2,9 @@ use rstest::rstest;
 
 use super::testing::{LOAD_STARTS, Story, ms};
 use super::*;
-use crate::evidence::{EventKind, FaultKind, LogEvent, Operation, OperationKind, Outcome as Ended, TopologyRecord};
+use crate::evidence::{
+    EventKind, FaultKind, LogEvent, Operation, OperationEffect, OperationSource, Outcome as Ended, TopologyRecord,
+};
 use crate::load::op::SetThenGet;
 use crate::load::{Op, Pace};
 use crate::vocab::{Instant, Percent};
@@ -519,18 +521,20 @@ fn the_second_command_of_an_entry_is_not_scheduled() {
     let mut story = Story::formed();
     story.plan.loads[0].pace = Pace::Open { per_second: 1_000 };
     story.plan.loads[0].mix = vec![Op::SetThenGet(SetThenGet { weight: 1, value: crate::vocab::Size { bytes: 16 } })];
+    let second = |read: &mut Operation| {
+        (read.source, read.effect) = (OperationSource::Mix { entry: 0, command: 1 }, OperationEffect::Reads);
+    };
     for at in (1_000..2_000).step_by(2) {
         story.write(at, 1, |_| {});
-        story.write(at + 1, 1, |read| read.kind = OperationKind::Get);
+        story.write(at + 1, 1, second);
     }
     for _ in 0..2 {
         story.never_begun(2_000, 1, 2_001);
     }
-    story.evidence.history.last_mut().unwrap().kind = OperationKind::Get;
+    story.evidence.history.last_mut().into_iter().for_each(second);
     story.end(2_000);
     let case = story.case();
-    let load = &story.plan.loads[0];
-    let starts = case.workers_of(0).flat_map(|operations| schedule::scheduled(load, operations)).count();
+    let starts = case.workers_of(0).flat_map(|operations| schedule::scheduled(operations)).count();
     assert_eq!(starts, 501);
 }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::calm::Calm;
 use super::case::Lane;
-use crate::evidence::{Event, EventKind, Evidence, NetworkChange, Operation, OperationKind, Outcome};
+use crate::evidence::{Event, EventKind, Evidence, NetworkChange, Operation, Outcome};
 use crate::plan::Plan;
 use crate::vocab::Instant;
 
@@ -205,7 +205,7 @@ fn whole(evidence: &Evidence) -> Window {
     let start = starts.next().map_or(first_event, |event| event.at);
     let end = ends.max_by_key(|event| event.at).filter(|_| all_ended).map_or(last_event, |event| event.at);
     // A worker may be quicker than the event that announces it; its first operations count all the same.
-    let operations = evidence.history.iter().filter(|operation| operation.kind != OperationKind::FinalRead);
+    let operations = evidence.history.iter().filter(|operation| !operation.is_final_read());
     operations.map(|operation| operation.intended).fold(Window { start, end }, |window, intended| Window {
         start: window.start.min(intended),
         end: window.end.max(intended.plus_nanos(1)),

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use super::judge_again;
 use crate::check::testing::{LOAD_STARTS, Story, late};
-use crate::evidence::{EventKind, HistoryWriter, LogEvent, OperationKind, RunDirectory, seal};
+use crate::evidence::{EventKind, HistoryWriter, LogEvent, RunDirectory, seal};
 use crate::verdict::{Outcome, Verdict};
 use crate::vocab::Instant;
 
@@ -47,7 +47,7 @@ fn story() -> Story {
     story.run(3_040, 4_600);
     story.machine(4_600, |_| late(0.1));
     story.end(4_610);
-    for read in story.evidence.history.iter_mut().filter(|operation| operation.kind == OperationKind::FinalRead) {
+    for read in story.evidence.history.iter_mut().filter(|operation| operation.is_final_read()) {
         [read.intended, read.ready, read.started, read.ended] = [4_640, 4_640, 4_640, 4_650].map(Instant::from_millis);
     }
     story

@@ -23,7 +23,7 @@ pub(super) fn offered(
     totals: &LoadTotals,
     assumed: String,
 ) -> Assumption {
-    let starts = starts(case, index, load);
+    let starts = starts(case, index);
     if let Some(hole) = hole(&starts, per_second, totals) {
         return assume(assumed, false, hole);
     }
@@ -57,8 +57,8 @@ fn lateness(case: &Case<'_>, begun: Vec<&Operation>) -> (During, u64) {
 }
 
 /// The operations that the load's schedule called for.
-fn starts<'a>(case: &'a Case<'a>, index: usize, load: &Load) -> Vec<&'a Operation> {
-    case.workers_of(index).flat_map(|operations| scheduled(load, operations)).collect()
+fn starts<'a>(case: &'a Case<'a>, index: usize) -> Vec<&'a Operation> {
+    case.workers_of(index).flat_map(|operations| scheduled(operations)).collect()
 }
 
 /// Which starts of the schedule are not in the history, if some are not.

@@ -637,7 +637,7 @@ fn a_load_is_summed_up_by_part() {
 }
 
 fn story_ok(story: &Story) -> u64 {
-    story.evidence.history.iter().filter(|op| op.kind != crate::evidence::OperationKind::FinalRead).count() as u64
+    story.evidence.history.iter().filter(|op| !op.is_final_read()).count() as u64
 }
 
 #[test]

@@ -8,8 +8,8 @@ use super::case::Case;
 use super::{Finding, Slo};
 use crate::evidence::{
     ClusterState, ErrorKind, Event, EventKind, Evidence, FaultKind, Health, LoadTotals, Location, LogEvent, LogRecord,
-    MachineSample, Member, NO_WORKER, NodeView, Operation, OperationKind, Outcome, RunInfo, ServerInfo, TopologyRecord,
-    Value, Waits,
+    MachineSample, Member, NO_WORKER, NodeView, Operation, OperationEffect, OperationSource, Outcome, RunInfo,
+    ServerInfo, TopologyRecord, Value, Waits,
 };
 use crate::lab::NodeSpec;
 use crate::load::op::Set;
@@ -177,11 +177,14 @@ impl Story {
         let worker = u16::try_from(key % 2).unwrap();
         let slot = self.slot(key);
         let node = self.plan.nodes.iter().position(|node| node.owns.contains(slot)).unwrap();
+        let shard = self.plan.shards().position(|master| master.owns.contains(slot));
         Operation {
             load: 0,
             worker,
-            kind: OperationKind::Set,
+            source: OperationSource::Mix { entry: 0, command: 0 },
+            effect: OperationEffect::WritesUnique,
             key,
+            shard: shard.and_then(|shard| u16::try_from(shard).ok()),
             value: Value::Written(Value::id(0, worker, self.count)),
             intended: at,
             ready: at,
@@ -223,7 +226,7 @@ impl Story {
                 Outcome::Fail => &mut totals.fail,
                 Outcome::Unknown => &mut totals.unknown,
             } += 1;
-            if operation.outcome == Outcome::Ok && operation.kind.writes() {
+            if operation.outcome == Outcome::Ok && operation.writes() {
                 last.insert(operation.key, operation.value);
             }
         }
@@ -239,7 +242,8 @@ impl Story {
 
     pub(crate) fn final_read(&mut self, key: u32, value: Value, outcome: Outcome) {
         self.write(1_000_000, key, |read| {
-            (read.kind, read.value, read.outcome) = (OperationKind::FinalRead, value, outcome);
+            (read.source, read.effect) = (OperationSource::FinalRead, OperationEffect::Reads);
+            (read.value, read.outcome) = (value, outcome);
             read.worker = NO_WORKER;
         });
     }
