@@ -39,18 +39,18 @@ impl SloKind for Latency {
         case.each_load(|load| self.judge_load(case, load))
     }
 
-    /// A miss is excused if the machine may have made it, by this rule:
+    /// A miss is explained if the machine may have made it, by this rule:
     ///
-    /// 1. An operation over the limit is excusable if the machine may have taken as much as its excess, in the tenths of a
+    /// 1. An operation over the limit can be explained if the machine may have taken as much as its excess, in the tenths of a
     ///    second that it touches (`check::machine`).
-    /// 2. The limit would have been kept had the excusable ones been within it.
+    /// 2. The limit would have been kept had the explained ones been within it.
     /// 3. For as many of them as that takes, those with the least excess, the machine must have taken enough for them all:
     ///    operations that overlap, or are of one backlog, may have waited for the same thing, but those that came one after the
     ///    other waited each for itself. So the small waits of every machine explain a few operations and never a slow server.
     fn explained_by_machine(&self, case: &Case<'_>) -> Option<String> {
         let missed = (0..case.plan.loads.len()).filter(|load| self.judge_load(case, *load).0.status == Status::Fail);
-        let excuses: Option<Vec<_>> = missed.map(|load| self.explained_for_load(case, load)).collect();
-        excuses.map(finding::note).filter(|note| !note.is_empty())
+        let explanations: Option<Vec<_>> = missed.map(|load| self.explained_for_load(case, load)).collect();
+        explanations.map(finding::note).filter(|note| !note.is_empty())
     }
 
     fn is_timed(&self) -> bool {
@@ -136,7 +136,7 @@ impl Latency {
         let samples = self.operations(case, load).count() as u64;
         let allowed = samples - samples::rank(samples, self.quantile.fraction())?;
         let over = self.operations(case, load).filter(|(_, nanos)| *nanos > max).count() as u64;
-        let mut excusable: Vec<_> = self
+        let mut explained: Vec<_> = self
             .operations(case, load)
             .filter_map(|(operation, nanos)| {
                 let excess = nanos.checked_sub(max).filter(|excess| *excess > 0)?;
@@ -145,15 +145,15 @@ impl Latency {
                 (case.machine.lost_in(window) >= excess).then_some((excess, window))
             })
             .collect();
-        let (found, wanted) = (excusable.len(), usize::try_from(over.saturating_sub(allowed)).ok()?);
+        let (found, wanted) = (explained.len(), usize::try_from(over.saturating_sub(allowed)).ok()?);
         if wanted == 0 || found < wanted {
             return None;
         }
-        excusable.sort_unstable_by_key(|(excess, _)| *excess);
-        excusable.truncate(wanted);
-        let lost = case.machine.lost_in_any(excusable.iter().map(|(_, window)| *window));
-        let around = excusable.iter().map(|(_, window)| *window).reduce(Window::hull)?;
-        (lost >= one_after_the_other(&mut excusable)).then(|| {
+        explained.sort_unstable_by_key(|(excess, _)| *excess);
+        explained.truncate(wanted);
+        let lost = case.machine.lost_in_any(explained.iter().map(|(_, window)| *window));
+        let around = explained.iter().map(|(_, window)| *window).reduce(Window::hull)?;
+        (lost >= one_after_the_other(&mut explained)).then(|| {
             let (lost, figures) = (finding::time(lost), case.machine.figures(around));
             format!(
                 "the machine may have taken {lost} around {found} of the {over} operations over the limit: {figures}"

@@ -10,7 +10,7 @@ use super::finding::{self, Finding, Status};
 use super::risk;
 use super::slo_kind::{NeededLoad, SloKind, WrongNumber};
 use super::takedown::{Takedown, TakedownCause};
-use crate::evidence::{EventKind, Operation, OperationKind, Outcome, RecordedLoad, Value};
+use crate::evidence::{EventKind, Operation, Outcome, RecordedLoad, Value};
 
 /// Acknowledged writes that neither the final read nor a later write of the same key accounts for.
 ///
@@ -137,9 +137,9 @@ fn keys<'a>(case: &Case<'a>) -> BTreeMap<(u16, u32), Key<'a>> {
     let mut keys = BTreeMap::<_, Key<'a>>::new();
     for operation in &case.evidence.history {
         let key = (operation.load, operation.key);
-        if operation.kind.writes() && !operation.never_begun() {
+        if operation.writes() && !operation.never_begun() {
             keys.entry(key).or_default().writes.push(operation);
-        } else if operation.kind == OperationKind::FinalRead && operation.outcome == Outcome::Ok {
+        } else if operation.is_final_read() && operation.outcome == Outcome::Ok {
             keys.entry(key).or_default().survivor = Some(operation);
         }
     }

@@ -35,8 +35,8 @@ fn a_missed_quantile_is_excused_by_what_the_machine_took(
     story.machine(12_000, took);
     let slo = Slo::Latency(Latency { quantile: Percent::try_from(99.0).unwrap(), max: ms(10), during: During::Whole });
     assert_eq!(story.judge(slo).status, Status::Fail);
-    let excuse = slo.kind().explained_by_machine(&story.case());
-    assert_eq!(excuse.is_some(), excused, "{excuse:?}");
+    let explanation = slo.kind().explained_by_machine(&story.case());
+    assert_eq!(explanation.is_some(), excused, "{explanation:?}");
 }
 
 /// So many operations that are meant to start within some milliseconds from 5 s on and all take as long.
@@ -75,6 +75,6 @@ fn promotions_are_excused_by_what_the_machine_took(
     story.machine(9_000, took);
     let slo = Slo::Promotions(slo);
     assert_eq!(story.judge(slo).status, Status::Fail);
-    let excuse = slo.kind().explained_by_machine(&story.case());
-    assert_eq!(excuse.is_some(), excused, "{excuse:?}");
+    let explanation = slo.kind().explained_by_machine(&story.case());
+    assert_eq!(explanation.is_some(), excused, "{explanation:?}");
 }

@@ -92,15 +92,16 @@ impl SloKind for MinorityWrites {
         }
     }
 
-    /// A miss is excused if for every master that took too long the machine may have taken as much, while it lasted.
+    /// A miss is explained if for every master that took too long the machine may have taken as much, while it lasted.
     fn explained_by_machine(&self, case: &Case<'_>) -> Option<String> {
         let late = cut_off(case).filter_map(|window| {
             let excess = window.nanos.checked_sub(self.max.as_nanos()).filter(|excess| *excess > 0)?;
             let start = window.takedown.began;
             Some((Window { start, end: start.plus_nanos(window.nanos) }, excess))
         });
-        let excuses: Option<Vec<_>> = late.map(|(stretch, excess)| case.machine.explain(stretch, excess)).collect();
-        excuses.map(finding::note).filter(|note| !note.is_empty())
+        let explanations: Option<Vec<_>> =
+            late.map(|(stretch, excess)| case.machine.explain(stretch, excess)).collect();
+        explanations.map(finding::note).filter(|note| !note.is_empty())
     }
 
     fn is_timed(&self) -> bool {

@@ -24,6 +24,7 @@ mod sample_size_tests;
 pub(crate) mod samples;
 pub(crate) mod schedule;
 mod slo_kind;
+mod successor;
 pub(crate) mod takedown;
 mod takedown_tracker;
 #[cfg(test)]

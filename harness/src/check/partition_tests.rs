@@ -18,7 +18,7 @@ fn with_inside() -> Story {
     story
 }
 
-/// A write of the client `inside` on A's slots: from, to, the attempts, and who acknowledged it.
+/// A write of the client `inside` on A's shard: from, to, the attempts, and who acknowledged it.
 fn inside(story: &mut Story, from: u64, to: u64, attempts: u16, by: Option<u16>) {
     let key = story.key_of("A");
     story.write(from, key, |write| {
@@ -205,7 +205,7 @@ fn a_cut_shorter_than_the_node_timeout_claims_nothing() {
     assert_eq!((gap.status, gap.measured.as_str()), (Status::Pass, "519 ms"), "{}", gap.note);
 }
 
-/// The successor was promoted at 5000 ms; who wrote to its slots when.
+/// The successor was promoted at 5000 ms; who wrote to its shard when.
 #[rstest]
 #[case::only_from_the_wrong_side(
     false,
@@ -238,7 +238,7 @@ fn a_client_on_the_wrong_side_does_not_measure_the_failover(
     assert_eq!(story.judge(Slo::Failover(Failover { max: ms(1_000) })).status, Status::Fail);
 }
 
-/// A is cut off at 3000 ms and healed at 8000 ms; what a client on its side (`true`) or elsewhere wrote to its slots: from, to,
+/// A is cut off at 3000 ms and healed at 8000 ms; what a client on its side (`true`) or elsewhere wrote to its shard: from, to,
 /// the attempts, and who acknowledged it; `minority writes <= 2 s`.
 #[rstest]
 #[case::refused_in_time(&[(true, 4_399, 4_400, 1, Some(0)), (true, 4_400, 5_400, 9, None)], Status::Pass, "1.4 s", 1)]
@@ -393,7 +393,7 @@ fn a_client_on_the_wrong_side_keeps_the_fault_window_open() {
 
 /// A replica asks for votes in vain, cut off from everybody, which raises its epoch: it does not know best for that.
 #[test]
-fn a_raised_epoch_alone_is_no_newer_knowledge() {
+fn a_raised_version_alone_is_no_newer_knowledge() {
     let mut story = Story::formed();
     story.hand_over("A", "A1");
     story.view(3_000, &["B"]);

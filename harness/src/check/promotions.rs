@@ -12,7 +12,7 @@ use super::window::Window;
 use crate::evidence::{EventKind, LogEvent};
 use crate::vocab::{Instant, NodeName, Ownership};
 
-/// How many times a node won slots that another one had owned: elections won, by the winners' own logs, and new owners in
+/// How many times a node won what another one had owned: elections won, by the winners' own logs, and new owners in
 /// the nodes' views. What was undone again counts, too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -109,17 +109,17 @@ fn logged(case: &Case<'_>) -> BTreeMap<NodeName, Vec<Instant>> {
     wins
 }
 
-/// New owners, by the first slot of what they own. A view from the wrong side of a partition may be of long ago: only a newer
-/// configuration epoch makes an owner.
+/// New owners, by the beginning of what they own. A view from the wrong side of a partition may be of long ago: only a newer
+/// version of the configuration makes an owner.
 fn viewed(case: &Case<'_>) -> BTreeMap<NodeName, Vec<Instant>> {
     let masters = case.plan.nodes.iter();
     let mut owners: BTreeMap<u16, (u64, NodeName)> =
-        masters.filter_map(|node| Some((first_slot(&node.owns)?, (node.version, node.name.clone())))).collect();
+        masters.filter_map(|node| Some((first_owned(&node.owns)?, (node.version, node.name.clone())))).collect();
     let mut wins = BTreeMap::<_, Vec<_>>::new();
     for record in &case.evidence.topology {
         for (node, member) in record.view.iter().flat_map(|view| &view.members) {
-            let known = first_slot(&member.owns).and_then(|slot| owners.get_mut(&slot));
-            let Some(owner) = known.filter(|(epoch, _)| member.version > *epoch) else { continue };
+            let known = first_owned(&member.owns).and_then(|first| owners.get_mut(&first));
+            let Some(owner) = known.filter(|(version, _)| member.version > *version) else { continue };
             if owner.1 != *node {
                 wins.entry(node.clone()).or_default().push(record.at);
             }
@@ -129,8 +129,8 @@ fn viewed(case: &Case<'_>) -> BTreeMap<NodeName, Vec<Instant>> {
     wins
 }
 
-fn first_slot(slots: &Ownership) -> Option<u16> {
-    slots.ranges().first().map(|range| range.first)
+fn first_owned(owns: &Ownership) -> Option<u16> {
+    owns.ranges().first().map(|range| range.first)
 }
 
 #[cfg(test)]

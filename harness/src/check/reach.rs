@@ -35,7 +35,7 @@ impl Reaches {
         &self.changes[after.saturating_sub(1)].1
     }
 
-    /// The stretches in which a host had no connection to a majority of the masters that own slots, whether those run or not.
+    /// The stretches in which a host had no connection to a majority of the masters that own something, whether those run or not.
     pub(crate) fn without_majority(&self, evidence: &Evidence, host: &HostName) -> Vec<Window> {
         let ends = self.changes.iter().skip(1).map(|(began, _)| *began).chain([Instant(u64::MAX)]);
         let stretches = self.changes.iter().zip(ends).filter(|((_, reach), _)| !reach.is_whole());
@@ -48,7 +48,7 @@ impl Reaches {
     }
 }
 
-/// The nodes of the plan that own slots: by a view, else as the plan has it.
+/// The nodes of the plan that own something: by a view, else as the plan has it.
 pub(super) fn owners<'a>(plan: &'a RecordedPlan, view: Option<&NodeView>) -> Vec<&'a NodeName> {
     let owns = |name: &NodeName, planned: bool| {
         view.map_or(planned, |view| view.members.get(name).is_some_and(|member| !member.owns.is_empty()))

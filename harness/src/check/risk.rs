@@ -25,7 +25,7 @@ pub(super) fn of(case: &Case<'_>) -> Option<Risk> {
     let (at_risk, safe): (Vec<_>, Vec<_>) = judged.partition(|(_, (is_at_risk, _))| *is_at_risk);
     if let Some((takedown, _)) = safe.first() {
         let remedy = format!(
-            "no write was at risk: let a load write to {0}'s slots until {0} is taken down (a `Run` before that step, a higher \
+            "no write was at risk: let a load write to {0}'s shard until {0} is taken down (a `Run` before that step, a higher \
              `per_second`), or do without `LostWrites`",
             takedown.failed
         );
@@ -42,7 +42,7 @@ fn at_risk(case: &Case<'_>, takedown: &Takedown) -> (bool, String) {
     });
     let acknowledged = |wanted: &dyn Fn(&Operation) -> bool| {
         let before = case.client_operations().filter(|operation| operation.ended <= takedown.began);
-        before.filter(|write| write.kind.writes() && write.outcome == Outcome::Ok && wanted(write)).count() as u64
+        before.filter(|write| write.writes() && write.outcome == Outcome::Ok && wanted(write)).count() as u64
     };
     let failed = &takedown.failed;
     if running {
@@ -62,11 +62,10 @@ fn at_risk(case: &Case<'_>, takedown: &Takedown) -> (bool, String) {
             TakedownCause::Fault { .. } => (before > 0, text),
         }
     } else {
-        let writes =
-            acknowledged(&|write| case.slots.of_operation(write).is_some_and(|slot| takedown.owns.contains(slot)));
+        let writes = acknowledged(&|write| takedown.is_about(write));
         (
             writes > 0,
-            format!("{} acknowledged on {failed}'s slots before the load ended", finding::count(writes, "write")),
+            format!("{} acknowledged on {failed}'s shard before the load ended", finding::count(writes, "write")),
         )
     }
 }

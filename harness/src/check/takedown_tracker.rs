@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::healthy::view_at;
 use super::reach::owners;
-use super::takedown::{Takedown, TakedownCause};
+use super::takedown::{Takedown, TakedownCause, overlap};
 use crate::evidence::{Effect, EventKind, Evidence, NetworkChange, NodeStatus, Reach};
 use crate::vocab::{Instant, NodeName};
 
@@ -196,6 +196,7 @@ impl<'a> TakedownTracker<'a> {
             began,
             until: Instant(u64::MAX),
             returned: None,
+            shards: (0..).zip(plan.shards()).filter(|(_, shard)| overlap(&shard.owns, &owns)).map(|(i, _)| i).collect(),
             owns,
             replicas,
             majority: majority.cloned().collect(),

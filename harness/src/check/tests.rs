@@ -2,7 +2,9 @@ use rstest::rstest;
 
 use super::testing::{LOAD_STARTS, Story, ms};
 use super::*;
-use crate::evidence::{EventKind, LogEvent, Operation, OperationKind, Outcome as Ended, TopologyRecord};
+use crate::evidence::{
+    EventKind, LogEvent, Operation, OperationEffect, OperationSource, Outcome as Ended, TopologyRecord,
+};
 use crate::vocab::{Instant, Percent};
 
 fn percent(value: f64) -> Percent {
@@ -153,7 +155,7 @@ fn a_shard_is_down_by_what_waited_for_it() {
     story.end(5_000);
     let finding = story.judge(Slo::Unavailability(Unavailability { max: ms(1_000) }));
     assert_eq!((finding.status, finding.measured.as_str()), (Status::Fail, "2 s"));
-    assert_eq!(finding.note, "B's slots 5461-10922, from 3.000 s to 5.000 s");
+    assert_eq!(finding.note, "B's shard 5461-10922, from 3.000 s to 5.000 s");
 }
 
 /// A worker that was made for the backlog of a fault, and is not needed afterwards, does not keep the fault going.
@@ -169,13 +171,8 @@ fn an_open_loop_is_back_when_each_shard_is() {
     let end = story.case().windows.faults[0].end;
     assert!(end < Instant::from_millis(3_100), "{end}");
     // A shard that is not back does.
-    let (a, case) = (story.key_of("A"), story.case());
-    let shard = case.slots.shard_of(&Operation { key: a, ..story.evidence.history[0] }).unwrap();
-    let of_shard: Vec<_> =
-        story.evidence.history.iter().map(|operation| case.slots.shard_of(operation) == Some(shard)).collect();
-    drop(case);
-    for (operation, of_shard) in story.evidence.history.iter_mut().zip(of_shard) {
-        operation.attempts += u16::from(of_shard);
+    for operation in &mut story.evidence.history {
+        operation.attempts += u16::from(operation.shard == Some(0));
     }
     assert_eq!(story.case().windows.faults[0].end, story.case().windows.whole.end);
 }
@@ -184,7 +181,7 @@ fn an_open_loop_is_back_when_each_shard_is() {
 #[rstest]
 #[case::never_noticed(&[], 3_000)]
 #[case::noticed(&[(3_015, false), (4_000, true)], 4_000)]
-#[case::calm_seen_before_is_recorded_after(&[(3_005, true), (3_025, false), (4_000, true)], 4_000)]
+#[case::health_seen_before_is_recorded_after(&[(3_005, true), (3_025, false), (4_000, true)], 4_000)]
 #[case::flaps_soon_after(&[(3_015, false), (4_000, true), (5_500, false), (5_600, true)], 5_600)]
 #[case::flaps_long_after(&[(3_015, false), (4_000, true), (6_500, false), (6_600, true)], 4_000)]
 #[case::never_settles(&[(3_015, false)], 7_999)]
@@ -281,16 +278,6 @@ fn starts_that_nobody_got_to_are_slow() {
     assert!(finding.note.contains("2000 of them were never begun"), "{}", finding.note);
 }
 
-#[test]
-fn a_key_that_the_load_does_not_have_has_no_slot() {
-    let mut story = Story::formed();
-    story.evidence.plan.loads[0].keys = u32::MAX;
-    story.write(LOAD_STARTS, 7, |_| {});
-    assert!(story.case().slots.of_operation(&story.evidence.history[0]).is_some());
-    story.evidence.plan.loads[0].keys = 6;
-    assert!(story.case().slots.of_operation(&story.evidence.history[0]).is_none());
-}
-
 #[rstest]
 #[case::kept(During::Whole, 600.0, Status::Pass)]
 #[case::missed(During::Whole, 700.0, Status::Fail)]
@@ -329,9 +316,9 @@ fn error_rate(#[case] errors: u64, #[case] max: f64, #[case] status: Status) {
     assert_eq!((finding.status, finding.samples), (status, 1_000), "{finding:?}");
 }
 
-/// Who wrote to the slots of A, which was killed at 3 s and replaced after 2 s: from, to, whether it ended ok. `failover <= 3s`.
+/// Who wrote to the shard of A, which was killed at 3 s and replaced after 2 s: from, to, whether it ended ok. `failover <= 3s`.
 #[rstest]
-#[case::nobody_asked(&[(8_000, 8_001, true)], Status::Inconclusive, "A1 was promoted after 1.97 s and nobody wrote to A's slots")]
+#[case::nobody_asked(&[(8_000, 8_001, true)], Status::Inconclusive, "A1 was promoted after 1.97 s and nobody wrote to A's shard")]
 #[case::somebody_waited(&[(4_000, 8_000, true)], Status::Fail, "A to A1 in 5 s")]
 #[case::somebody_gave_up(&[(4_000, 5_500, false), (8_000, 8_001, true)], Status::Fail, "A to A1 in 5.001 s")]
 #[case::in_time(&[(5_500, 5_501, true)], Status::Pass, "A to A1 in 2.501 s")]
@@ -351,7 +338,7 @@ fn a_failover_is_measured_by_who_asks(#[case] writes: &[(u64, u64, bool)], #[cas
     assert!(finding.note.starts_with(note), "{}", finding.note);
 }
 
-/// Operations on A's slots as (intended, ended, ok); the other shards have one each.
+/// Operations on A's shard as (intended, ended, ok); the other shards have one each.
 #[rstest]
 #[case::served(&[(1_000, 1_001, true), (1_005, 1_006, true)], 5, Status::Pass, "1 ms")]
 #[case::one_waits(&[(1_000, 3_000, true)], 1_000, Status::Fail, "2 s")]
@@ -516,23 +503,25 @@ fn what_follows_the_next_takedown_belongs_to_that() {
 fn the_second_command_of_an_entry_is_not_scheduled() {
     let mut story = Story::formed();
     story.evidence.plan.loads[0].per_second = Some(1_000);
-    story.evidence.plan.loads[0].mix[0].operations = 2;
+    story.evidence.plan.loads[0].mix[0].commands = ["SET", "GET"].map(str::to_owned).to_vec();
+    let second = |read: &mut Operation| {
+        (read.source, read.effect) = (OperationSource::Mix { entry: 0, command: 1 }, OperationEffect::Reads);
+    };
     for at in (1_000..2_000).step_by(2) {
         story.write(at, 1, |_| {});
-        story.write(at + 1, 1, |read| read.kind = OperationKind::Get);
+        story.write(at + 1, 1, second);
     }
     for _ in 0..2 {
         story.never_begun(2_000, 1, 2_001);
     }
-    story.evidence.history.last_mut().unwrap().kind = OperationKind::Get;
+    story.evidence.history.last_mut().into_iter().for_each(second);
     story.end(2_000);
     let case = story.case();
-    let load = &story.evidence.plan.loads[0];
-    let starts = case.workers_of(0).flat_map(|operations| schedule::scheduled(load, operations)).count();
+    let starts = case.workers_of(0).flat_map(|operations| schedule::scheduled(operations)).count();
     assert_eq!(starts, 501);
 }
 
-/// Two workers a shard; operations on A's slots as (intended, started, ended).
+/// Two workers a shard; operations on A's shard as (intended, started, ended).
 #[rstest]
 #[case::never(&[(1_000, 1_000, 1_100), (1_010, 1_010, 1_100), (1_200, 1_200, 1_300)], None)]
 #[case::somebody_waited(&[(1_000, 1_000, 1_100), (1_010, 1_010, 1_200), (1_050, 1_100, 1_150)], Some((1_010, 1_150)))]

@@ -59,7 +59,7 @@ impl SloKind for Throughput {
         }
     }
 
-    /// A miss is excused if the machine may have taken, in that part, as much time as the operations that are missing would have
+    /// A miss is explained if the machine may have taken, in that part, as much time as the operations that are missing would have
     /// had at the lowest rate.
     fn explained_by_machine(&self, case: &Case<'_>) -> Option<String> {
         let ended_here = |operation: &&Operation| case.windows.contains(self.during, operation.ended);

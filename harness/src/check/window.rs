@@ -5,9 +5,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::case::Queue;
 use super::healthy::HealthyTimes;
-use crate::evidence::{Event, EventKind, Evidence, NetworkChange, Operation, OperationKind, Outcome};
+use crate::evidence::{Event, EventKind, Evidence, NetworkChange, Operation, Outcome};
 use crate::vocab::Instant;
 
 /// The part of a run that an SLO is about.
@@ -73,6 +72,10 @@ impl Window {
         Self { start, end: self.end.min(other.end).max(start) }
     }
 }
+
+/// Who waits for each other in a load, by its index and: in a closed loop a worker, whose operations follow one another; in
+/// an open one a shard, whose workers share what is due.
+pub(crate) type Queue = (u16, u16);
 
 /// The parts of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -205,7 +208,7 @@ fn whole(evidence: &Evidence) -> Window {
     let start = starts.next().map_or(first_event, |event| event.at);
     let end = ends.max_by_key(|event| event.at).filter(|_| all_ended).map_or(last_event, |event| event.at);
     // A worker may be quicker than the event that announces it; its first operations count all the same.
-    let operations = evidence.history.iter().filter(|operation| operation.kind != OperationKind::FinalRead);
+    let operations = evidence.history.iter().filter(|operation| !operation.is_final_read());
     operations.map(|operation| operation.intended).fold(Window { start, end }, |window, intended| Window {
         start: window.start.min(intended),
         end: window.end.max(intended.plus_nanos(1)),

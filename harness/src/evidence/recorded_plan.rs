@@ -88,8 +88,8 @@ pub struct RecordedLoad {
 pub struct RecordedOperation {
     /// The entry in words, such as `SET of 16 B`.
     pub text: String,
-    /// How many operations of the history it is.
-    pub operations: u32,
+    /// What people call its commands, such as `SET`, in their order: each is one operation of the history.
+    pub commands: Vec<String>,
     /// Whether it writes.
     pub writes: bool,
     /// Whether a write waits for replicas before it counts as acknowledged.

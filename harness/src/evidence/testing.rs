@@ -51,7 +51,7 @@ pub(crate) fn load(name: &str) -> RecordedLoad {
         map_refresh: Duration::from_millis(50),
         mix: vec![RecordedOperation {
             text: "SET of 16 B".to_owned(),
-            operations: 1,
+            commands: vec!["SET".to_owned()],
             writes: true,
             waits_for_replicas: false,
         }],

@@ -114,7 +114,7 @@ fn load(load: &Load) -> RecordedLoad {
 fn entry(op: &Op) -> RecordedOperation {
     RecordedOperation {
         text: super::explain::operation(op),
-        operations: op.operations(),
+        commands: op.command_names().iter().map(|&name| name.to_owned()).collect(),
         writes: op.writes(),
         waits_for_replicas: matches!(op, Op::Set(set) if set.wait.is_some()),
     }

@@ -14,7 +14,7 @@ use super::judge_again;
 use crate::check::testing::{LOAD_STARTS, Story, late, ms};
 use crate::check::{During, Failover, Latency, LostWrites, Slo};
 use crate::evidence::testing::{kill, until};
-use crate::evidence::{EventKind, HistoryWriter, LogEvent, OperationKind, RunDirectory, seal};
+use crate::evidence::{EventKind, HistoryWriter, LogEvent, RunDirectory, seal};
 use crate::verdict::{RunOutcome, Verdict};
 use crate::vocab::{Instant, Percent};
 
@@ -41,7 +41,7 @@ fn story() -> Story {
     story.run(3_040, 4_600);
     story.machine(4_600, |_| late(0.1));
     story.end(4_610);
-    for read in story.evidence.history.iter_mut().filter(|operation| operation.kind == OperationKind::FinalRead) {
+    for read in story.evidence.history.iter_mut().filter(|operation| operation.is_final_read()) {
         [read.intended, read.ready, read.started, read.ended] = [4_640, 4_640, 4_640, 4_650].map(Instant::from_millis);
     }
     story

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::types::Assumption;
+use super::types::{Assumption, assume};
 use super::{driver, implicit};
 use crate::check::{Case, finding};
 use crate::evidence::{EventKind, LinkChange, NetworkChange, RecordedLoad};
@@ -29,10 +29,6 @@ pub(super) fn all(case: &Case<'_>) -> Vec<Assumption> {
         assumptions.push(settled_for_final_read(case));
     }
     assumptions
-}
-
-pub(super) fn assume(assumed: impl Into<String>, holds: bool, detail: impl Into<String>) -> Assumption {
-    Assumption { assumed: assumed.into(), holds, detail: detail.into() }
 }
 
 fn has(case: &Case<'_>, wanted: impl Fn(&EventKind) -> bool) -> bool {
@@ -87,7 +83,7 @@ fn healthy_at_start(case: &Case<'_>) -> Assumption {
             assume(HEALTHY, false, format!("it formed at {formed}, the load began at {at}"))
         }
         Some(formed) if !healthy_about(case, at.max(formed)) => {
-            assume(HEALTHY, false, "it was not settled and serving every slot")
+            assume(HEALTHY, false, "it was not settled and serving everything")
         }
         Some(formed) => assume(HEALTHY, true, format!("formed at {formed}")),
     }
@@ -164,7 +160,7 @@ fn network_in_words(change: &NetworkChange) -> String {
     format!("the {done} of {} ({})", finding::count(change.links.len() as u64, "link"), change.name)
 }
 
-/// `: a probe passed on 10.128.0.2 -> 10.128.0.3`; nothing if nobody knows.
+/// `: a probe passed on A -> B`; nothing if nobody knows.
 fn why(change: &NetworkChange) -> String {
     change.doubt.as_ref().map(|why| format!(": {why}")).unwrap_or_default()
 }

@@ -1,7 +1,6 @@
 //! Whether an open load's driver offered its schedule.
 
-use super::assumptions::assume;
-use super::types::Assumption;
+use super::types::{Assumption, assume};
 use crate::check::samples::quantile;
 use crate::check::schedule::{bound_reached, scheduled};
 use crate::check::window::Window;
@@ -22,7 +21,7 @@ pub(super) fn offered(
     totals: &LoadTotals,
     assumed: String,
 ) -> Assumption {
-    let starts = starts(case, index, load);
+    let starts = starts(case, index);
     if let Some(hole) = hole(load, &starts, per_second, totals) {
         return assume(assumed, false, hole);
     }
@@ -63,8 +62,8 @@ fn lateness(case: &Case<'_>, begun: Vec<&Operation>) -> (During, u64) {
 }
 
 /// The operations that the load's schedule called for.
-fn starts<'a>(case: &'a Case<'a>, index: usize, load: &RecordedLoad) -> Vec<&'a Operation> {
-    case.workers_of(index).flat_map(|operations| scheduled(load, operations)).collect()
+fn starts<'a>(case: &'a Case<'a>, index: usize) -> Vec<&'a Operation> {
+    case.workers_of(index).flat_map(|operations| scheduled(operations)).collect()
 }
 
 /// Which starts of the schedule are not in the history, if some are not.

@@ -6,7 +6,7 @@ use crate::check::takedown::{Promotion, Takedown, TakedownCause};
 use crate::evidence::{EventKind, Health, LogEvent, LogRecord};
 use crate::vocab::{Instant, NodeName};
 
-/// One report for each time a master that owned slots was taken down.
+/// One report for each time a master that owned a shard was taken down.
 pub(super) fn reports(case: &Case<'_>) -> Vec<FailoverReport> {
     case.takedowns.iter().map(|takedown| Reporter { case, takedown }.report()).collect()
 }

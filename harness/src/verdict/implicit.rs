@@ -143,16 +143,16 @@ pub(super) fn until_explained_by_machine(case: &Case<'_>) -> Option<String> {
     case.machine.explain_observed(waited, late)
 }
 
-/// Why servers that did not do as told are not blamed, if none is. One that failed whatever the time has no excuse.
+/// Why servers that did not do as told are not blamed, if none is. One that failed whatever the time has no such explanation.
 pub(super) fn failed_step_explained_by_machine(case: &Case<'_>) -> Option<String> {
-    let excuses = case.evidence.events.iter().filter_map(|event| match event.kind {
+    let explanations = case.evidence.events.iter().filter_map(|event| match event.kind {
         EventKind::StepFailed { within_ms, .. } => Some(within_ms.and_then(|within_ms| {
             let start = Instant(event.at.0.saturating_sub(within_ms.saturating_mul(1_000_000)));
             wait_explained_by_machine(case, Window { start, end: event.at })
         })),
         _ => None,
     });
-    excuses.collect::<Option<Vec<_>>>()?.into_iter().next()
+    explanations.collect::<Option<Vec<_>>>()?.into_iter().next()
 }
 
 /// The step at which the timeline came to its end, if that is before the last: an `Until` was missed, or a server did not

@@ -1,7 +1,7 @@
 //! From the evidence to a verdict.
 
 use super::topology::{AS_RECORDED, TopologyComparison, TopologyState};
-use super::types::{Assumption, Verdict};
+use super::types::{Assumption, Verdict, assume};
 use super::{assumptions, failovers, implicit, summary};
 use crate::check::{Case, Finding, RunOutcome, Slo, Status, finding};
 use crate::evidence::{Evidence, RecordedPlan, RecordedSlo};
@@ -62,7 +62,7 @@ pub fn distrust(scenario: &str, differences: &[String]) -> Verdict {
         all => format!(", and {} more", all - 1),
     };
     let first = differences.first().map_or("nobody knows how", String::as_str);
-    let broken = assumptions::assume("the evidence is what the run left", false, differences.join("; "));
+    let broken = assume("the evidence is what the run left", false, differences.join("; "));
     let topology = TopologyComparison::none(TopologyState::NotCompared, "nobody knows how it went");
     only(scenario, format!("The evidence is not what the run left: {first}{others}."), broken, topology)
 }

@@ -9,7 +9,7 @@ use crate::evidence::testing::{effect, heal, partition};
 use crate::evidence::{EventKind, LogEvent, RecordedLoad, Value};
 use crate::vocab::{Instant, NodeName};
 
-/// A is cut off from 3000 to 7000 ms; with it the client `inside`, which writes to A's slots until A refuses at 4400 ms. A1 takes
+/// A is cut off from 3000 to 7000 ms; with it the client `inside`, which writes to A's shard until A refuses at 4400 ms. A1 takes
 /// over. What A acknowledged alone is lost.
 fn cut_off(inside: bool) -> Story {
     let mut story = Story::formed();
@@ -32,13 +32,11 @@ fn cut_off(inside: bool) -> Story {
     story
 }
 
-/// The client `inside` of [`cut_off`]: `lost` keys on A's slots, each written once before A refuses, then one write that waits.
+/// The client `inside` of [`cut_off`]: `lost` keys on A's shard, each written once before A refuses, then one write that waits.
 fn with_inside(lost: u32) -> Story {
     let mut story = cut_off(true);
     story.event(LOAD_STARTS, EventKind::LoadStarted { load: "inside".to_owned() });
-    let slot = |key: u32| crate::vocab::Slot::of_key(format!("in:{key}").as_bytes());
-    let slots = story.evidence.plan.node(&"A".into()).unwrap().owns.clone();
-    let keys: Vec<_> = (1..=100).filter(|key| slots.contains(slot(*key))).collect();
+    let keys: Vec<_> = (1..=100).filter(|key| Story::shard_of(*key) == 0).collect();
     let totals = crate::evidence::LoadTotals { ok: u64::from(lost), fail: 1, ..Default::default() };
     story.event(8_900, EventKind::LoadEnded { load: "inside".to_owned(), totals });
     story.end(9_000);

@@ -2,7 +2,7 @@
 //! moment lies beyond the longest run, no index beyond the plan.
 
 use crate::check::Slo;
-use crate::evidence::{EventKind, Evidence, NetworkChange, Operation, RecordedPlan};
+use crate::evidence::{EventKind, Evidence, NetworkChange, Operation, OperationSource, RecordedPlan};
 use crate::vocab::Instant;
 
 /// No run lasts longer than this: 60 days, twice the longest wait that a scenario can ask for.
@@ -38,8 +38,9 @@ pub fn sound(evidence: &Evidence) -> Result<(), Unsound> {
     // What a run that broke off did not wait for may have ended after its last event.
     let broke_off = |what: &EventKind| matches!(what, EventKind::Interrupted | EventKind::Aborted { .. });
     let end = if evidence.events.iter().any(|event| broke_off(&event.kind)) { longest } else { now };
+    let shards = plan.shards().count();
     for (index, operation) in evidence.history.iter().enumerate() {
-        let why = wrong_time(operation.ended, end).or_else(|| wrong_index(plan, operation));
+        let why = wrong_time(operation.ended, end).or_else(|| wrong_index(plan, shards, operation));
         unless(why, "history.bin", "record", index)?;
     }
     Ok(())
@@ -90,12 +91,21 @@ fn wrong_step(plan: &RecordedPlan, what: &EventKind) -> Option<String> {
     (step >= plan.steps.len()).then(|| format!("the timeline has no step {step}"))
 }
 
-fn wrong_index(plan: &RecordedPlan, operation: &Operation) -> Option<String> {
+fn wrong_index(plan: &RecordedPlan, shards: usize, operation: &Operation) -> Option<String> {
     let Some(load) = plan.loads.get(usize::from(operation.load)) else {
         return Some(format!("there is no load {}", operation.load));
     };
     if !(1..=load.keys).contains(&operation.key) {
         return Some(format!("load {} has no key {}", load.name, operation.key));
+    }
+    if let OperationSource::Mix { entry, command } = operation.source {
+        let commands = load.mix.get(usize::from(entry)).map_or(0, |entry| entry.commands.len());
+        if usize::from(command) >= commands {
+            return Some(format!("the mix of load {} has no command {command} of an entry {entry}", load.name));
+        }
+    }
+    if let Some(shard) = operation.shard.filter(|shard| usize::from(*shard) >= shards) {
+        return Some(format!("there is no shard {shard}"));
     }
     let node = operation.node.filter(|node| usize::from(*node) >= plan.nodes.len())?;
     Some(format!("there is no node {node}"))
@@ -132,6 +142,9 @@ mod tests {
     #[case::no_key(&|s: &mut Story| s.evidence.history[0].key = 101, Some("load app has no key 101"))]
     #[case::key_zero(&|s: &mut Story| s.evidence.history[0].key = 0, Some("load app has no key 0"))]
     #[case::no_node(&|s: &mut Story| s.evidence.history[0].node = Some(6), Some("there is no node 6"))]
+    #[case::no_shard(&|s: &mut Story| s.evidence.history[0].shard = Some(3), Some("there is no shard 3"))]
+    #[case::no_entry(&|s: &mut Story| s.evidence.history[0].source = OperationSource::Mix { entry: 1, command: 0 }, Some("no command 0 of an entry 1"))]
+    #[case::no_command(&|s: &mut Story| s.evidence.history[0].source = OperationSource::Mix { entry: 0, command: 1 }, Some("no command 1 of an entry 0"))]
     #[case::swapped(&|s: &mut Story| s.evidence.events.swap(0, 10), Some("events.jsonl: line 2: "))]
     #[case::no_step(&|s: &mut Story| s.event(2_000, EventKind::StepEnded { step: 1 }), Some("the timeline has no step 1"))]
     #[case::late_event(&|s: &mut Story| s.evidence.events.last_mut().into_iter().for_each(at_the_end_of_time), Some("events.jsonl: line 12: "))]

@@ -25,7 +25,7 @@ fn good() -> Story {
 fn good_until_the_end() -> Story {
     let mut story = Story::formed();
     story.step(kill("A"));
-    story.step(until("A1 is a master with slots, within 5s", &["A1"]));
+    story.step(until("A1 is a master that owns something, within 5s", &["A1"]));
     for slo in [Slo::Failover(Failover { max: ms(3_000) }), p99(10), Slo::LostWrites(LostWrites { max: 0, min: 0 })] {
         story.slo(slo);
     }
@@ -141,7 +141,7 @@ fn a_master_that_acknowledged_nothing_risks_nothing(#[case] claims_writes: bool,
     let verdict = verdict(&story);
     assert_eq!(verdict.outcome, outcome, "{verdict:#?}");
     assert!(verdict.assumptions.iter().all(|assumption| assumption.holds), "{verdict:#?}");
-    for part in ["lost writes <= 0", "no write was at risk: let a load write to A's slots", "A acknowledged 0 writes"] {
+    for part in ["lost writes <= 0", "no write was at risk: let a load write to A's shard", "A acknowledged 0 writes"] {
         assert_eq!(verdict.because.contains(part), claims_writes, "{}", verdict.because);
     }
 }
@@ -632,7 +632,7 @@ fn a_load_is_summed_up_by_part() {
 }
 
 fn story_ok(story: &Story) -> u64 {
-    story.evidence.history.iter().filter(|op| op.kind != crate::evidence::OperationKind::FinalRead).count() as u64
+    story.evidence.history.iter().filter(|op| !op.is_final_read()).count() as u64
 }
 
 #[test]

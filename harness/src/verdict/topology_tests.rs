@@ -11,7 +11,7 @@ use crate::evidence::{EventKind, MachineSample};
 /// Nothing is broken, and every claim is met.
 fn healthy() -> Story {
     let mut story = Story::formed();
-    story.step(until("every slot is served, within 5s", &[]));
+    story.step(until("everything is served, within 5s", &[]));
     story.slo(Slo::LostWrites(LostWrites { max: 0, min: 0 }));
     story.run(LOAD_STARTS, 3_000);
     story.event(1_100, EventKind::StepEnded { step: 0 });

@@ -52,6 +52,11 @@ pub struct Assumption {
     pub detail: String,
 }
 
+/// What was assumed, whether it held, and the figures.
+pub(super) fn assume(assumed: impl Into<String>, holds: bool, detail: impl Into<String>) -> Assumption {
+    Assumption { assumed: assumed.into(), holds, detail: detail.into() }
+}
+
 /// A failover, phase by phase.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FailoverReport {
@@ -102,7 +107,7 @@ pub enum Phase {
     ElectionDelayed,
     /// The successor asks for votes.
     ElectionStarted,
-    /// The successor has won and owns the slots.
+    /// The successor has won and owns the shard.
     Promoted,
     /// The successor acknowledged a write of the load.
     FirstAcceptedWrite,

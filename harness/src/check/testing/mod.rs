@@ -9,10 +9,10 @@ use super::{Finding, Slo};
 use crate::evidence::testing::{effect, plan, slo, timeline};
 use crate::evidence::{
     ClusterState, ErrorKind, Event, EventKind, Evidence, Health, LoadTotals, LogEvent, LogRecord, MachineSample,
-    Member, NO_WORKER, NodeView, Operation, OperationKind, Outcome, RecordedNode, RecordedPlan, RecordedStep, RunInfo,
-    ServerInfo, TopologyRecord, Value, Waits,
+    Member, NO_WORKER, NodeView, Operation, OperationEffect, OperationSource, Outcome, RecordedNode, RecordedPlan,
+    RecordedStep, RunInfo, ServerInfo, TopologyRecord, Value, Waits,
 };
-use crate::vocab::{Duration, Instant, NodeName, Role, Slot};
+use crate::vocab::{Duration, Instant, NodeName, Role};
 
 pub(crate) use crate::evidence::testing::load;
 
@@ -113,16 +113,16 @@ impl Story {
         self.version += 1;
         let (failed, successor) = (NodeName::from(failed), NodeName::from(successor));
         let old = self.members.get_mut(&failed).unwrap();
-        let slots = std::mem::take(&mut old.owns);
+        let owns = std::mem::take(&mut old.owns);
         (old.role, old.master) = (Role::Replica, Some(successor.clone()));
         let new = self.members.get_mut(&successor).unwrap();
-        (new.role, new.master, new.owns, new.version) = (Role::Master, None, slots, self.version);
+        (new.role, new.master, new.owns, new.version) = (Role::Master, None, owns, self.version);
     }
 
     /// These nodes are seen to believe it.
     pub(crate) fn view(&mut self, ms: u64, nodes: &[&str]) {
-        let (members, epoch) = (self.members.clone(), self.version);
-        self.view_of(ms, nodes, ClusterState::Ok, epoch, &members);
+        let (members, version) = (self.members.clone(), self.version);
+        self.view_of(ms, nodes, ClusterState::Ok, version, &members);
     }
 
     fn view_of(
@@ -173,13 +173,14 @@ impl Story {
         self.count += 1;
         let at = Instant::from_millis(ms);
         let worker = u16::try_from(key % 2).unwrap();
-        let slot = self.slot(key);
-        let node = self.evidence.plan.nodes.iter().position(|node| node.owns.contains(slot)).unwrap();
+        let shard = Self::shard_of(key);
         Operation {
             load: 0,
             worker,
-            kind: OperationKind::Set,
+            source: OperationSource::Mix { entry: 0, command: 0 },
+            effect: OperationEffect::WritesUnique,
             key,
+            shard: Some(shard),
             value: Value::Written(Value::id(0, worker, self.count)),
             intended: at,
             ready: at,
@@ -189,18 +190,19 @@ impl Story {
             error: None,
             attempts: 1,
             unknown_attempts: 0,
-            node: u16::try_from(node).ok(),
+            node: Some(shard),
         }
     }
 
-    fn slot(&self, key: u32) -> Slot {
-        Slot::of_key(format!("{}{key}", self.evidence.plan.loads[0].key_prefix).as_bytes())
+    /// The shard of a key: they take turns.
+    pub(crate) fn shard_of(key: u32) -> u16 {
+        u16::try_from(key % 3).unwrap()
     }
 
     /// The first key of the shard that this master owns by the plan.
     pub(crate) fn key_of(&self, master: &str) -> u32 {
-        let slots = &self.evidence.plan.node(&master.into()).unwrap().owns;
-        (1..=100).find(|key| slots.contains(self.slot(*key))).unwrap()
+        let shard = self.evidence.plan.shards().position(|shard| shard.name.as_str() == master).unwrap();
+        (1..=100).find(|key| usize::from(Self::shard_of(*key)) == shard).unwrap()
     }
 
     /// Acknowledged writes of a millisecond each, at every millisecond, to one key after the other.
@@ -221,7 +223,7 @@ impl Story {
                 Outcome::Fail => &mut totals.fail,
                 Outcome::Unknown => &mut totals.unknown,
             } += 1;
-            if operation.outcome == Outcome::Ok && operation.kind.writes() {
+            if operation.outcome == Outcome::Ok && operation.writes() {
                 last.insert(operation.key, operation.value);
             }
         }
@@ -237,7 +239,8 @@ impl Story {
 
     pub(crate) fn final_read(&mut self, key: u32, value: Value, outcome: Outcome) {
         self.write(1_000_000, key, |read| {
-            (read.kind, read.value, read.outcome) = (OperationKind::FinalRead, value, outcome);
+            (read.source, read.effect) = (OperationSource::FinalRead, OperationEffect::Reads);
+            (read.value, read.outcome) = (value, outcome);
             read.worker = NO_WORKER;
         });
     }

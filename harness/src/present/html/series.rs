@@ -1,6 +1,6 @@
 //! The history in bins of time, and the windows in which a fault was felt: what the chart is drawn from.
 
-use crate::evidence::{EventKind, Evidence, LinkChange, LogEvent, NetworkChange, OperationKind, Outcome};
+use crate::evidence::{EventKind, Evidence, LinkChange, LogEvent, NetworkChange, Outcome};
 use crate::vocab::Instant;
 
 /// The finest bins; a long run gets wider ones, so that a bin stays as wide as a pixel or two.
@@ -39,7 +39,7 @@ pub(super) struct Mark {
 impl Series {
     /// None when no load did anything.
     pub(super) fn of(evidence: &Evidence) -> Option<Self> {
-        let operations = || evidence.history.iter().filter(|operation| operation.kind != OperationKind::FinalRead);
+        let operations = || evidence.history.iter().filter(|operation| !operation.is_final_read());
         let start = operations().map(|operation| operation.intended.0).min()? / BIN_NANOS_MIN * BIN_NANOS_MIN;
         let end = operations().map(|operation| operation.ended.0).max()?;
         let bin_nanos = BIN_NANOS_MIN * (end - start).div_ceil(BIN_NANOS_MIN * BINS_MAX).max(1);
@@ -134,7 +134,7 @@ mod tests {
     fn the_history_falls_into_bins() {
         let evidence = sample::master_kill();
         let series = Series::of(&evidence).unwrap();
-        let of_loads = |operation: &&Operation| operation.kind != OperationKind::FinalRead;
+        let of_loads = |operation: &&Operation| !operation.is_final_read();
         let ended = evidence.history.iter().filter(of_loads).count() as u64;
         assert_eq!(series.bins.iter().map(|bin| bin.ok + bin.not_ok).sum::<u64>(), ended);
         assert_eq!(series.bin_nanos, BIN_NANOS_MIN);

@@ -54,7 +54,7 @@ fn colour_changes_no_character() {
 
 #[test]
 fn what_goes_wrong_stands_out() {
-    let mut story = Story::formed(1, vec![until("every slot is served, within 5s", &[])]);
+    let mut story = Story::formed(1, vec![until("everything is served, within 5s", &[])]);
     story.at(3_000, EventKind::NodeExited { node: name("B"), cause: ExitCause::Signal(11), expected: false });
     story.at(3_100, EventKind::UntilMissed { step: 0, last_state: "B does not answer".to_owned() });
     let reason = "did not end within 15 s".to_owned();

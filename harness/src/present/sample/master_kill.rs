@@ -6,7 +6,8 @@ use super::verdict::totals;
 use super::{Story, name};
 use crate::evidence::testing::{kill, run, start, until};
 use crate::evidence::{
-    ErrorKind, EventKind, Evidence, LogEvent, NO_WORKER, Operation, OperationKind, Outcome, Progress, Value,
+    ErrorKind, EventKind, Evidence, LogEvent, NO_WORKER, Operation, OperationEffect, OperationSource, Outcome,
+    Progress, Value,
 };
 use crate::vocab::Instant;
 
@@ -120,8 +121,10 @@ fn history() -> Vec<Operation> {
         Operation {
             load: 0,
             worker: u16::try_from(index % 4).unwrap(),
-            kind: if index.is_multiple_of(2) { OperationKind::Set } else { OperationKind::Get },
+            source: OperationSource::Mix { entry: u16::try_from(index % 2).unwrap(), command: 0 },
+            effect: if index.is_multiple_of(2) { OperationEffect::WritesUnique } else { OperationEffect::Reads },
             key: u32::try_from(index % 10_000).unwrap(),
+            shard: Some(u16::try_from(index % 3).unwrap()),
             value: Value::Written(index),
             intended: Instant(intended),
             ready: Instant(intended),
@@ -135,7 +138,7 @@ fn history() -> Vec<Operation> {
         }
     };
     let mut history: Vec<_> = (0..19_900).map(operation).collect();
-    let last = Operation { worker: NO_WORKER, kind: OperationKind::FinalRead, ..operation(19_900) };
-    history.push(last);
+    let (source, effect) = (OperationSource::FinalRead, OperationEffect::Reads);
+    history.push(Operation { worker: NO_WORKER, source, effect, ..operation(19_900) });
     history
 }

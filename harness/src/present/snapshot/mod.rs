@@ -1,6 +1,6 @@
-//! The topology's transitions as text: who held which slots, who became what, in the order the timeline forces.
+//! The topology's transitions as text: who owned what, who became what, in the order the timeline forces.
 //!
-//! Nothing in it depends on time, ids, ports, epochs or the order of gossip, so the same scenario yields the same bytes.
+//! Nothing in it depends on time, ids, ports, versions of the configuration or the order of gossip, so the same scenario yields the same bytes.
 
 mod compare;
 mod naming;

@@ -138,7 +138,7 @@ fn a_server_that_dies_by_itself_unsettles_the_segment() {
 fn drawn(winner: &str, second: &str, later: RecordedStep) -> String {
     let timeline = vec![
         kill("A"),
-        until("every slot is served, within 5s", &[]),
+        until("everything is served, within 5s", &[]),
         start("A"),
         run("2s"),
         kill_selected("the master of slot 0"),
