@@ -8,7 +8,7 @@ use super::machine::Machine;
 use super::reach::Reaches;
 use super::successor;
 use super::takedown::Takedown;
-use super::window::{Queue, Windows};
+use super::window::{QueueKey, Windows};
 use crate::evidence::{Evidence, Operation, Outcome, RecordedLoad, RecordedPlan};
 use crate::vocab::{HostName, Instant, NodeName};
 
@@ -26,10 +26,10 @@ pub(crate) struct Case<'a> {
     pub(crate) windows: Windows,
     /// Every time a master that owned a shard was taken down, in order.
     pub(crate) takedowns: Vec<Takedown>,
-    /// Who could reach whom.
+    /// Which hosts could reach each other.
     pub(crate) reaches: Reaches,
     /// Each worker's operations, in the order it did them.
-    pub(crate) workers: BTreeMap<Worker, Vec<&'a Operation>>,
+    pub(crate) workers: BTreeMap<WorkerKey, Vec<&'a Operation>>,
 }
 
 impl<'a> Case<'a> {
@@ -141,10 +141,10 @@ impl<'a> Case<'a> {
 }
 
 /// A worker: its load's index and its own.
-pub(crate) type Worker = (u16, u16);
+pub(crate) type WorkerKey = (u16, u16);
 
 /// Each queue's operations, in the order in which they ended.
-fn by_queue(evidence: &Evidence) -> BTreeMap<Queue, Vec<&Operation>> {
+fn by_queue(evidence: &Evidence) -> BTreeMap<QueueKey, Vec<&Operation>> {
     let mut queues: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for operation in evidence.history.iter().filter(|operation| !operation.is_final_read()) {
         let load = evidence.plan.loads.get(usize::from(operation.load));
@@ -157,7 +157,7 @@ fn by_queue(evidence: &Evidence) -> BTreeMap<Queue, Vec<&Operation>> {
 }
 
 /// Each worker's operations, in the order it did them.
-fn by_worker(evidence: &Evidence) -> BTreeMap<Worker, Vec<&Operation>> {
+fn by_worker(evidence: &Evidence) -> BTreeMap<WorkerKey, Vec<&Operation>> {
     let mut workers: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for operation in evidence.history.iter().filter(|operation| !operation.is_final_read()) {
         workers.entry((operation.load, operation.worker)).or_default().push(operation);

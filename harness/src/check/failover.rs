@@ -121,7 +121,7 @@ impl Failover {
         let waited = self.waited(case, takedown, end);
         let why = if returned(takedown, end).is_some() { "before it came back" } else { "before the run ended" };
         let note = format!("nobody took over from {failed} in the {} {why}", finding::time(waited));
-        // Whoever stopped waiting before the limit cannot say that it was passed.
+        // If the wait ended before the limit, nobody knows whether it would have been exceeded.
         (if waited > max { Status::Fail } else { Status::Inconclusive }, note)
     }
 }

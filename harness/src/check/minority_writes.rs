@@ -132,8 +132,8 @@ fn cut_off<'t>(case: &'t Case<'_>) -> impl Iterator<Item = CutOff<'t>> {
     cut.map(|takedown| {
         let ends: Vec<_> = case.acknowledged_after(takedown).map(|write| write.ended).collect();
         let last = ends.iter().max().copied().unwrap_or(takedown.began);
-        // Who waits while the links are healed and is then served at the first attempt was not refused.
-        // Nor was what nobody had begun.
+        // A client that waits while the links are healed and is then served at the first attempt was not refused; neither was
+        // an operation that was never begun.
         let refused = |write: &Operation| {
             write.ended > last && !write.never_begun() && (write.outcome != Outcome::Ok || write.attempts > 1)
         };
@@ -147,7 +147,7 @@ fn cut_off<'t>(case: &'t Case<'_>) -> impl Iterator<Item = CutOff<'t>> {
 }
 
 /// Whether the master itself said, while it was cut off, that it refuses to serve (`cluster_state:fail`): then it acknowledges
-/// nothing, also if no client asks it.
+/// nothing, even if no client asks it.
 fn says_so(case: &Case<'_>, takedown: &Takedown) -> bool {
     let refuses = |record: &&TopologyRecord| {
         let state = record.view.as_ref().map(|view| view.state);

@@ -1,11 +1,11 @@
-//! Who could reach whom at each moment of a run.
+//! Which hosts could reach each other at each moment of a run.
 
 use super::healthy::view_at;
 use super::window::Window;
 use crate::evidence::{EventKind, Evidence, NodeView, Reach, RecordedPlan};
 use crate::vocab::{HostName, Instant, NodeName};
 
-/// Every change of who reaches whom.
+/// Every change of which hosts reach each other.
 pub(crate) struct Reaches {
     /// In order; the first is from the beginning on.
     changes: Vec<(Instant, Reach)>,
@@ -29,7 +29,7 @@ impl Reaches {
         Self { changes }
     }
 
-    /// Who reached whom at a moment.
+    /// Which hosts reached each other at a moment.
     pub(crate) fn at(&self, at: Instant) -> &Reach {
         let after = self.changes.partition_point(|(began, _)| *began <= at);
         &self.changes[after.saturating_sub(1)].1

@@ -66,7 +66,7 @@ pub(crate) struct WrongNumber {
     pub(crate) message: String,
     /// What to write instead.
     pub(crate) help: Option<String>,
-    /// Whether it is wrong beside another field, so that both must have been understood.
+    /// Whether it is wrong only together with another field, so that both must have been understood.
     pub(crate) is_relative: bool,
 }
 

@@ -38,7 +38,8 @@ fn promotion(evidence: &Evidence, takedown: &Takedown) -> Option<Promotion> {
     Some(Promotion { node, logged, viewed: viewed.map(|(at, viewer, _)| (at, viewer)) })
 }
 
-/// When, by whom, and who: the first view in which another node owns some of it by a newer configuration than before.
+/// When it was seen, by which node, and the new owner: the first view in which another node owns some of it by a newer
+/// configuration than before.
 fn first_view_of_new_owner(evidence: &Evidence, takedown: &Takedown) -> Option<(Instant, NodeName, NodeName)> {
     let known = view_at(evidence, takedown.began).and_then(|view| view.members.get(&takedown.failed));
     let version = known

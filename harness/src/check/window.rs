@@ -73,9 +73,9 @@ impl Window {
     }
 }
 
-/// Who waits for each other in a load, by its index and: in a closed loop a worker, whose operations follow one another; in
+/// Operations that wait for each other: the load's index, and in a closed loop a worker, whose operations follow one another; in
 /// an open one a shard, whose workers share what is due.
-pub(crate) type Queue = (u16, u16);
+pub(crate) type QueueKey = (u16, u16);
 
 /// The parts of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,7 +88,11 @@ pub struct Windows {
 
 impl Windows {
     /// The parts of the run that left this evidence.
-    pub(crate) fn of(evidence: &Evidence, healthy: &HealthyTimes, queues: &BTreeMap<Queue, Vec<&Operation>>) -> Self {
+    pub(crate) fn of(
+        evidence: &Evidence,
+        healthy: &HealthyTimes,
+        queues: &BTreeMap<QueueKey, Vec<&Operation>>,
+    ) -> Self {
         let whole = whole(evidence);
         let plan = &evidence.plan;
         let load_ends: Vec<_> = plan.loads.iter().map(|load| load_window(evidence, &load.name, whole).end).collect();
@@ -261,7 +265,7 @@ fn healthy_after(
 /// When every queue has done an operation as if nothing had happened: meant to start after `healthy`, started on time, and
 /// acknowledged at the first attempt. One that never does is away until its load ends. Of an open loop a single worker says
 /// nothing: it may have been made for a backlog, and not be needed any more.
-fn back_on_pace(queues: &BTreeMap<Queue, Vec<&Operation>>, load_ends: &[Instant], healthy: Instant) -> Instant {
+fn back_on_pace(queues: &BTreeMap<QueueKey, Vec<&Operation>>, load_ends: &[Instant], healthy: Instant) -> Instant {
     let on_pace = |operation: &&&Operation| {
         operation.intended >= healthy
             && operation.outcome == Outcome::Ok

@@ -1,4 +1,4 @@
-//! What happened to the links between hosts, and who could reach whom.
+//! What happened to the links between hosts, and which hosts could reach each other.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

@@ -1,4 +1,4 @@
-//! What a run was to be: the plan, with everything resolved, as it is written beside what happened.
+//! The plan of a run with everything resolved, as it is written to the run directory.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -8,7 +8,7 @@ use crate::check::{Case, finding};
 use crate::evidence::{EventKind, LinkChange, NetworkChange, RecordedLoad};
 use crate::vocab::Instant;
 
-/// Whether the evidence is of a whole run; if not, nothing else of it needs to be told first.
+/// Whether the evidence covers a whole run; if it does not, that is the first thing to say.
 pub(super) const CARRIED_THROUGH: &str = "the run was carried through";
 
 /// What only claims about the run's end rest on.

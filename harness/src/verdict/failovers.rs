@@ -152,7 +152,7 @@ impl Reporter<'_> {
         }
     }
 
-    /// Whether the server that took over is of this product and major version.
+    /// Whether the server that took over runs this product and major version.
     fn successor_runs(&self, version: &str) -> bool {
         let successor = self.takedown.promotion.as_ref().map(|promotion| &promotion.node);
         let servers = &self.case.evidence.info.servers;

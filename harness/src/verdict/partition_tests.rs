@@ -193,6 +193,7 @@ fn phases_are_those_of_the_majority() {
 
 #[rstest]
 #[case("Kill", "the client's retry_wait 10ms and its next look at the map <= 50ms")]
+#[case("Sleep", "the client's timeout 500ms, retry_wait 10ms and its next look at the map <= 50ms")]
 #[case("Pause", "the client's timeout 500ms, retry_wait 10ms and its next look at the map <= 50ms")]
 fn a_silent_master_holds_its_clients(#[case] fault: &str, #[case] bound: &str) {
     let mut story = Story::formed();

@@ -23,7 +23,7 @@ pub struct Verdict {
     /// The checks that every run has (no server crashed, every `Until` was met), the scenario's SLOs and the topology's
     /// comparison, in this order.
     pub findings: Vec<Finding>,
-    /// How the topology went, beside how it was recorded to go.
+    /// The topology's transitions compared with the recorded ones.
     pub topology: TopologyComparison,
     /// Every failover, phase by phase.
     pub failovers: Vec<FailoverReport>,

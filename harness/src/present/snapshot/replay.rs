@@ -153,7 +153,7 @@ impl Replay {
             }
             Change::Started(node) => self.learn(node, NodeStatus::Running),
             Change::Exited { node, expected } => {
-                // Whoever a fault took down is down already: an exit that was meant and is no fault's is the end.
+                // A node that a fault took down is down already, so any other expected exit means that the run is ending.
                 if *expected && self.status.get(*node) != Some(&NodeStatus::Down) {
                     return false;
                 }
