@@ -35,6 +35,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::vocab::Duration;
+
 pub(crate) use case::Case;
 pub use error_rate::ErrorRate;
 pub use failover::Failover;
@@ -46,6 +48,9 @@ pub use promotions::Promotions;
 pub use throughput::Throughput;
 pub use unavailability::Unavailability;
 pub use window::{During, Window, Windows};
+
+/// Company on the machine costs a run some milliseconds here and there, never as much as this.
+const IDLE_MACHINE_BELOW: Duration = Duration::from_millis(1_000);
 
 /// What must hold. The accepted vocabulary is this list.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -81,6 +86,18 @@ impl Slo {
                 | Self::Throughput(_)
                 | Self::Unavailability(_)
         )
+    }
+
+    /// Whether another run on the same machine could decide it: what it measures is a throughput or a short time.
+    pub fn needs_idle_machine(&self) -> bool {
+        match self {
+            Self::Throughput(_) => true,
+            Self::Latency(slo) => slo.max < IDLE_MACHINE_BELOW,
+            Self::Failover(slo) => slo.max < IDLE_MACHINE_BELOW,
+            Self::MinorityWrites(slo) => slo.max < IDLE_MACHINE_BELOW,
+            Self::Unavailability(slo) => slo.max < IDLE_MACHINE_BELOW,
+            Self::ErrorRate(_) | Self::LostWrites(_) | Self::Promotions(_) => false,
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::inside::Request;
-use super::turn::Turn;
+use super::machine_lock::MachineLock;
 use crate::evidence::{Event, RecordedSnapshot, RunDirectory, seal};
 use crate::lab::{Sandbox, SandboxError, Stopper};
 use crate::plan::Plan;
@@ -25,8 +25,8 @@ pub struct Launch<'a> {
     pub snapshot: Option<&'a RecordedSnapshot>,
     /// Where run directories are made: `<out>/<family>/<scenario>/<run>`.
     pub out: &'a Path,
-    /// The turn on the machine that the caller has taken.
-    pub turn: &'a Turn,
+    /// The caller's lock on the machine.
+    pub machine_lock: &'a MachineLock,
 }
 
 /// Why there is no complete evidence.
@@ -98,7 +98,7 @@ pub fn launch(launch: Launch<'_>, cancel: &Cancel, on_event: &mut dyn FnMut(&Eve
     let directory = create_directory(launch)?;
     let log_path = directory.lab_log();
     let log = File::create(&log_path).map_err(|source| RunError::Directory { path: log_path.clone(), source })?;
-    let (path, alone) = (launch.path.display().to_string(), launch.turn.is_alone());
+    let (path, alone) = (launch.path.display().to_string(), launch.machine_lock.is_alone());
     let request = Request { path, directory: directory.path().to_owned(), alone };
     let request = serde_json::to_string(&request)
         .map_err(|source| RunError::Directory { path: directory.path().to_owned(), source: source.into() })?;

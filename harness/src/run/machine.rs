@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use super::turn;
+use super::machine_lock;
 use crate::evidence::{EventKind, Journal, MachineSample};
 use crate::lab::WaitReader;
 use crate::vocab;
@@ -84,7 +84,7 @@ impl Meter {
     fn measure(&mut self, stopped: &AtomicBool) -> MachineSample {
         let late = sleep_through(stopped);
         if self.samples.is_multiple_of(SAMPLES_PER_LOOK_AROUND) {
-            self.other_runs = turn::holders().len().saturating_sub(1);
+            self.other_runs = machine_lock::holders().len().saturating_sub(1);
         }
         self.samples = self.samples.wrapping_add(1);
         let clock = self.journal.clock();

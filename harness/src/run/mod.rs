@@ -8,11 +8,11 @@ mod engine;
 mod inside;
 mod launch;
 mod machine;
+mod machine_lock;
 mod network;
 mod selection;
 mod timeline;
-mod turn;
 
 pub use inside::enter_if_lab;
 pub use launch::{Cancel, Launch, RunError, launch};
-pub use turn::{Holder, Sharing, Turn, TurnError, take_turn};
+pub use machine_lock::{LockHolder, MachineLock, MachineLockError, MachineShare, half_processors, lock_machine};

@@ -13,7 +13,7 @@ use crate::evidence::{Event, Evidence, EvidenceError, RunDirectory};
 use crate::lab::SERVER_VARIABLE;
 use crate::plan::{self, Plan};
 use crate::present::{self, LiveView, Look, ProgressLines, UpdatePolicy};
-use crate::run::{Cancel, Holder, Sharing, TurnError, take_turn};
+use crate::run::{Cancel, LockHolder, MachineLockError, MachineShare, lock_machine};
 use crate::scenario::Style;
 use crate::verdict::{Outcome, Verdict};
 
@@ -44,7 +44,7 @@ pub struct RunOptions {
 /// `redis-harness run`.
 pub fn run(options: &RunOptions) -> Exit {
     let Ok(Found { loaded, broken: false }) = load_all(&options.files) else { return Exit::Usage };
-    // Whoever cannot be started at all need not wait for a turn to be told so. Without a server each run says so itself.
+    // What cannot be started at all is refused before anything waits for the machine. Without a server each run says so itself.
     if ask_servers(&loaded).is_err() {
         return Exit::Usage;
     }
@@ -79,17 +79,17 @@ pub fn run(options: &RunOptions) -> Exit {
 }
 
 fn run_one(scenario: &Loaded, options: &RunOptions, settings: &Settings, cancel: &Cancel, tally: &mut Tally) -> Exit {
-    // Whoever cannot run at all need not wait for a turn to be told so.
+    // A run that is impossible here need not wait for the machine to be told so.
     if let Err(error) = require(&scenario.plan) {
         present::print_error(&format!("error: {}: {error}\n", scenario.plan.name));
         tally.broken += 1;
         return end_of(&error);
     }
-    let sharing = Sharing::of(&scenario.plan);
-    let turn = match take_turn(&scenario.plan.name, sharing, cancel, |holders| present::print_error(&waiting(holders)))
-    {
-        Ok(turn) => turn,
-        Err(TurnError::Interrupted) => return Exit::Interrupted,
+    let share = MachineShare::of(&scenario.plan);
+    let on_wait = |holders: &[LockHolder]| present::print_error(&waiting(holders));
+    let machine_lock = match lock_machine(&scenario.plan.name, share, cancel, on_wait) {
+        Ok(machine_lock) => machine_lock,
+        Err(MachineLockError::Interrupted) => return Exit::Interrupted,
         Err(error) => {
             present::print_error(&format!("error: {}: {error}\n", scenario.plan.name));
             tally.broken += 1;
@@ -105,7 +105,7 @@ fn run_one(scenario: &Loaded, options: &RunOptions, settings: &Settings, cancel:
             present::print(&lines);
         }
     };
-    let executed = execute(scenario, settings, &turn, cancel, &mut show);
+    let executed = execute(scenario, settings, &machine_lock, cancel, &mut show);
     tally.removed += remove_earlier(&settings.out.join(&scenario.plan.name), options.keep);
     match executed {
         Ok(executed) => {
@@ -121,7 +121,7 @@ fn run_one(scenario: &Loaded, options: &RunOptions, settings: &Settings, cancel:
 }
 
 /// Who has the machine, for whoever waits for it.
-pub(super) fn waiting(holders: &[Holder]) -> String {
+pub(super) fn waiting(holders: &[LockHolder]) -> String {
     let who: Vec<_> = holders.iter().map(ToString::to_string).collect();
     match who.len() {
         // It has only just begun, or is of a version that does not say so.

@@ -9,7 +9,7 @@ use crate::evidence::{Event, Evidence, EvidenceError, RunDirectory};
 use crate::lab::{self, SandboxError};
 use crate::plan::Plan;
 use crate::present::{self, SnapshotError, UpdatePolicy};
-use crate::run::{Cancel, Launch, RunError, Turn, launch};
+use crate::run::{Cancel, Launch, MachineLock, RunError, launch};
 use crate::verdict::{self, Unsound, Verdict};
 
 /// Where things go.
@@ -68,7 +68,7 @@ pub(super) fn require(plan: &Plan) -> Result<(), ExecuteError> {
 pub fn execute(
     loaded: &Loaded,
     settings: &Settings,
-    turn: &Turn,
+    machine_lock: &MachineLock,
     cancel: &Cancel,
     on_event: &mut dyn FnMut(&Event),
 ) -> Result<Executed, ExecuteError> {
@@ -76,8 +76,11 @@ pub fn execute(
     let snapshot = loaded.snapshot();
     let shown = loaded.in_project(&snapshot);
     let recorded = plan.snapshot.then(|| present::recorded_snapshot(&snapshot, &shown, settings.update)).transpose()?;
-    let directory =
-        launch(Launch { plan, path, text, snapshot: recorded.as_ref(), out: &settings.out, turn }, cancel, on_event)?;
+    let directory = launch(
+        Launch { plan, path, text, snapshot: recorded.as_ref(), out: &settings.out, machine_lock },
+        cancel,
+        on_event,
+    )?;
     let evidence = match Evidence::read(&directory) {
         Err(EvidenceError::Altered { differences }) => {
             let verdict = distrust(&directory, &differences);

@@ -16,7 +16,7 @@ use super::{Loaded, files};
 use crate::lab::{self, ServerBinary};
 use crate::plan::Plan;
 use crate::present::{self, LiveView, Look, ProgressLines, UpdatePolicy};
-use crate::run::{self, Cancel, Holder, Sharing, take_turn};
+use crate::run::{self, Cancel, LockHolder, MachineShare, half_processors, lock_machine};
 use crate::scenario::Style;
 use crate::verdict::Outcome;
 
@@ -26,7 +26,9 @@ use crate::verdict::Outcome;
 /// is ignored with the reason; with `REQUIRE_ALL=1` it fails.
 pub fn main(family: &str) -> ExitCode {
     run::enter_if_lab();
-    let arguments = Arguments::from_args();
+    let mut arguments = Arguments::from_args();
+    // Most of the time scenarios sleep. How many run at once is for the machine's lock to decide.
+    arguments.test_threads.get_or_insert(half_processors());
     let scenarios = match find_family(family) {
         Ok(scenarios) => scenarios,
         Err(message) => {
@@ -34,8 +36,10 @@ pub fn main(family: &str) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    // Asked for a list, too: nextest learns from it what is ignored, and takes an ignored trial that it runs for a pass.
-    let candidates: Vec<_> = scenarios.iter().map(|path| Candidate::read(family, path)).collect();
+    // Also when only a list is wanted: nextest learns from it what is ignored, and takes an ignored trial that it runs for a pass.
+    let mut candidates: Vec<_> = scenarios.iter().map(|path| Candidate::read(family, path)).collect();
+    // Runs that share the machine go before those that must have it alone, which would wait for them in between.
+    candidates.sort_by_key(Candidate::share);
     let required = std::env::var_os("REQUIRE_ALL").is_some_and(|value| value == "1");
     if !required {
         present::print_error(&ignored(&candidates));
@@ -66,6 +70,11 @@ impl Candidate {
             loaded,
             incapable,
         }
+    }
+
+    /// How much of the machine it needs. A file with errors needs nothing.
+    fn share(&self) -> Option<MachineShare> {
+        self.loaded.as_ref().ok().map(|loaded| MachineShare::of(&loaded.plan))
     }
 
     fn trial(self, required: bool, watch: bool, removed: Arc<AtomicUsize>) -> Trial {
@@ -124,16 +133,17 @@ fn attempt(loaded: &Loaded, watch: bool, removed: &AtomicUsize) -> Result<(), Fa
     }
     let (plan, cancel) = (&loaded.plan, Cancel::default());
     // That trials wait for each other is how the family runs.
-    let on_wait = |holders: &[Holder]| {
+    let on_wait = |holders: &[LockHolder]| {
         if holders.iter().any(|holder| !holder.is_own()) {
             present::print_error(&waiting(holders));
         }
     };
-    let turn = take_turn(&plan.name, Sharing::of(plan), &cancel, on_wait).map_err(|error| error.to_string())?;
+    let share = MachineShare::of(plan);
+    let machine_lock = lock_machine(&plan.name, share, &cancel, on_wait).map_err(|error| error.to_string())?;
     let update = UpdatePolicy::from_environment(false).map_err(|error| error.to_string())?;
     let settings = Settings { out: out_directory(&loaded.path), update };
     let mut view = LiveView::new(&loaded.plan, ProgressLines::Trouble, Look::plain());
-    let executed = execute(loaded, &settings, &turn, &cancel, &mut |event| {
+    let executed = execute(loaded, &settings, &machine_lock, &cancel, &mut |event| {
         if watch {
             present::print(&view.show(event));
         }

@@ -10,6 +10,7 @@ mod role;
 mod shape;
 mod slot;
 mod target;
+mod with_unit;
 
 pub use duration::{Duration, Instant};
 pub use host::{Address, BUS_PORT_OFFSET, NodeId, NodeName, SERVER_PORT, shard_letters};
