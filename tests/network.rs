@@ -22,6 +22,7 @@ use std::process::ExitCode;
 use std::sync::OnceLock;
 
 use harness::lab::{self, Sandbox};
+use harness::run::{Cancel, MachineShare, lock_machine};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 fn main() -> ExitCode {
@@ -30,7 +31,7 @@ fn main() -> ExitCode {
         tell(&format!("every trial is ignored: {missing}\n"));
     }
     let mut arguments = Arguments::from_args();
-    // The trials measure time.
+    // The trials measure time, or fill the shaping device: each has the machine alone.
     arguments.test_threads.get_or_insert(1);
     libtest_mimic::run(&arguments, trials()).exit_code()
 }
@@ -68,7 +69,11 @@ fn incapacity() -> Option<&'static str> {
 }
 
 fn finish(what: &str) -> Result<(), Failed> {
-    tell(&run(what)?);
+    let lock =
+        lock_machine(what, MachineShare::Whole, &Cancel::default(), |_| {}).map_err(|error| error.to_string())?;
+    let said = run(what)?;
+    drop(lock);
+    tell(&said);
     Ok(())
 }
 
