@@ -6,7 +6,7 @@
 use bytesize::ByteSize;
 
 use super::readings::{CLOCK_SOURCE, Reading, Readings};
-use crate::vocab::{Assessment, Finding, Remedy};
+use crate::vocab::{Assessment, Remedy, SettingAudit};
 
 /// Files a server may need: one a client (10,000 if not configured), one a peer, and some for itself.
 const OPEN_FILES: u64 = 65_536;
@@ -21,12 +21,12 @@ const QUICK_CLOCKS: [&str; 6] =
 const MEMORY: u64 = 1 << 30;
 
 /// Audits this machine; it changes nothing.
-pub fn audit() -> Vec<Finding> {
+pub fn audit() -> Vec<SettingAudit> {
     judge(&Readings::read())
 }
 
 /// What is thought of the readings, in the order in which they are shown.
-fn judge(readings: &Readings) -> Vec<Finding> {
+fn judge(readings: &Readings) -> Vec<SettingAudit> {
     vec![
         overcommit_memory(readings),
         somaxconn(readings),
@@ -55,14 +55,14 @@ struct Setting<T> {
 
 impl<T> Setting<T> {
     /// A remedy is only given where something is wrong.
-    fn judge(self) -> Finding {
+    fn judge(self) -> SettingAudit {
         let (assessment, current) = match &self.reading {
             Ok(value) if (self.is_fine)(value) => (Assessment::Fine, (self.show)(value)),
             Ok(value) => (Assessment::Advice, (self.show)(value)),
             Err(error) => (Assessment::Unknown, error.clone()),
         };
         let remedy = if assessment == Assessment::Advice { self.remedy } else { Remedy::default() };
-        Finding { setting: self.name, assessment, current, wanted: self.wanted, why: self.why, remedy }
+        SettingAudit { setting: self.name, assessment, current, wanted: self.wanted, why: self.why, remedy }
     }
 }
 
@@ -82,7 +82,7 @@ fn sysfs(name: &str, pattern: &str, value: &str) -> Remedy {
     }
 }
 
-fn overcommit_memory(readings: &Readings) -> Finding {
+fn overcommit_memory(readings: &Readings) -> SettingAudit {
     let why = "With another value the kernel may refuse the fork that saves an RDB file, rewrites the append-only file \
                or syncs a replica, however little memory the copy would really take. Servers in a lab live with the \
                same setting.";
@@ -98,7 +98,7 @@ fn overcommit_memory(readings: &Readings) -> Finding {
     .judge()
 }
 
-fn somaxconn(readings: &Readings) -> Finding {
+fn somaxconn(readings: &Readings) -> SettingAudit {
     let lab = match &readings.somaxconn_in_lab {
         Ok(value) if *value < SERVER_BACKLOG => {
             format!("the kernel's default, here {value}, which also cuts the queues of servers in a lab")
@@ -122,7 +122,7 @@ fn somaxconn(readings: &Readings) -> Finding {
     .judge()
 }
 
-fn swappiness(readings: &Readings) -> Finding {
+fn swappiness(readings: &Readings) -> SettingAudit {
     let why = "A server whose pages are swapped out answers in the time of a disk, and its peers may take it for dead. \
                Servers in a lab live with the same setting, and their data is in memory that can be swapped out, too.";
     Setting {
@@ -137,7 +137,7 @@ fn swappiness(readings: &Readings) -> Finding {
     .judge()
 }
 
-fn huge_pages(readings: &Readings) -> Finding {
+fn huge_pages(readings: &Readings) -> SettingAudit {
     let why = "While a forked child saves, the first write to a page copies all of it: 2 MiB instead of 4 KiB, which \
                shows as latency and as memory. Where it is `always`, servers since Redis 6.2 switch it off for \
                themselves (`disable-thp yes`); everything else on the machine does not, the load's clients included.";
@@ -153,7 +153,7 @@ fn huge_pages(readings: &Readings) -> Finding {
     .judge()
 }
 
-fn open_files(readings: &Readings) -> Finding {
+fn open_files(readings: &Readings) -> SettingAudit {
     let why = "Each client and each peer takes one; a server that may not have enough lowers its maxclients, and says \
                so only in its log. Servers and labs raise the soft limit to the hard one by themselves. A new login \
                takes on what is changed for good; a service of systemd has LimitNOFILE= instead.";
@@ -172,7 +172,7 @@ fn open_files(readings: &Readings) -> Finding {
     .judge()
 }
 
-fn clock_source(readings: &Readings) -> Finding {
+fn clock_source(readings: &Readings) -> SettingAudit {
     let why = "Servers and load read the time for every command. With another source each reading is a system call, \
                often of a microsecond: less throughput, and latencies that are the clock's own.";
     Setting {
@@ -206,7 +206,7 @@ fn quick_clock(offered: &Reading<Vec<String>>) -> Remedy {
     }
 }
 
-fn clock_synchronised(readings: &Readings) -> Finding {
+fn clock_synchronised(readings: &Readings) -> SettingAudit {
     let why = "Between machines, the logs of one cluster can only be compared, and expiry on a new master only be \
                right, when their clocks agree. It does not matter within a lab, whose nodes share this machine's clock.";
     Setting {
@@ -224,7 +224,7 @@ fn clock_synchronised(readings: &Readings) -> Finding {
     .judge()
 }
 
-fn processors(readings: &Readings) -> Finding {
+fn processors(readings: &Readings) -> SettingAudit {
     let why = "Servers, clients and observer of a run share them. On a single one they wait for each other: expect \
                verdicts that are inconclusive because the harness was late.";
     Setting {
@@ -239,7 +239,7 @@ fn processors(readings: &Readings) -> Finding {
     .judge()
 }
 
-fn governors(readings: &Readings) -> Finding {
+fn governors(readings: &Readings) -> SettingAudit {
     let why = "Another governor slows processors that have little to do and takes its time to wake them: latencies at \
                a low rate are then the processor's, not the server's, and differ from run to run.";
     Setting {
@@ -254,7 +254,7 @@ fn governors(readings: &Readings) -> Finding {
     .judge()
 }
 
-fn memory(readings: &Readings) -> Finding {
+fn memory(readings: &Readings) -> SettingAudit {
     let why = "The data of a lab's servers is in memory twice: in the server, and in the memory that stands in for its \
                disk. When it runs out, the kernel kills a server that no scenario killed.";
     Setting {
@@ -269,7 +269,7 @@ fn memory(readings: &Readings) -> Finding {
     .judge()
 }
 
-fn swap(readings: &Readings) -> Finding {
+fn swap(readings: &Readings) -> SettingAudit {
     let why = "EventKind is swapped out already is missed when it is needed next: in production by a server, here by the \
                harness or a server, in the middle of a measurement.";
     Setting {

@@ -21,7 +21,7 @@ fn good() -> Readings {
     }
 }
 
-fn found(readings: &Readings, setting: &str) -> Finding {
+fn found(readings: &Readings, setting: &str) -> SettingAudit {
     judge(readings).into_iter().find(|finding| finding.setting == setting).expect("it is audited")
 }
 

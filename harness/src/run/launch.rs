@@ -3,9 +3,9 @@
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::cancel::Cancel;
 use super::inside::Request;
 use super::machine_lock::MachineLock;
 use crate::evidence::{Event, RecordedSnapshot, RunDirectory, seal};
@@ -57,38 +57,6 @@ pub enum RunError {
         /// The bound.
         seconds: u64,
     },
-}
-
-/// Interrupts runs: the first time they end early with their evidence, so call it once and let the process end the second time.
-#[derive(Clone, Debug, Default)]
-pub struct Cancel(Arc<Mutex<CancelState>>);
-
-#[derive(Debug, Default)]
-struct CancelState {
-    cancelled: bool,
-    running: Vec<Stopper>,
-}
-
-impl Cancel {
-    /// Interrupts every run that goes on, and every later one as soon as it begins.
-    pub fn cancel(&self) {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        state.cancelled = true;
-        state.running.iter().for_each(Stopper::cancel);
-    }
-
-    /// Whether runs are interrupted.
-    pub fn is_cancelled(&self) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).cancelled
-    }
-
-    fn watch(&self, stopper: Stopper) {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.cancelled {
-            stopper.cancel();
-        }
-        state.running.push(stopper);
-    }
 }
 
 /// Runs a scenario in a lab of its own and returns where its evidence is.

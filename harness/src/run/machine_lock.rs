@@ -13,7 +13,7 @@ use nix::unistd::{User, geteuid};
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 
-use super::Cancel;
+use super::cancel::Cancel;
 use crate::load::Pace;
 use crate::plan::Plan;
 

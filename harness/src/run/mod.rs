@@ -3,6 +3,7 @@
 //! `launch` is the outside: it starts the lab process and hears its events. `inside` is the lab process: `engine` reads
 //! as the procedure of a run, `timeline` as its steps.
 
+mod cancel;
 mod condition;
 mod engine;
 mod inside;
@@ -13,6 +14,7 @@ mod network;
 mod selection;
 mod timeline;
 
+pub use cancel::Cancel;
 pub use inside::enter_if_lab;
-pub use launch::{Cancel, Launch, RunError, launch};
+pub use launch::{Launch, RunError, launch};
 pub use machine_lock::{LockHolder, MachineLock, MachineLockError, MachineShare, half_processors, lock_machine};

@@ -5,9 +5,9 @@ use std::thread;
 
 use nix::sys::signal::{SigSet, Signal};
 
-use super::execute::{ExecuteError, Executed, Settings, distrust, execute, judge_evidence, require};
+use super::execute::{ExecuteError, Executed, RunSettings, distrust, execute, judge_evidence, require};
 use super::keep::{KEPT_RUNS, remove_earlier, removed_in_words};
-use super::servers::{Asked, Servers};
+use super::servers::{ServerAnswer, Servers};
 use super::{Exit, Loaded, files};
 use crate::evidence::{Event, Evidence, EvidenceError, RunDirectory};
 use crate::lab::SERVER_VARIABLE;
@@ -54,7 +54,7 @@ pub fn run(options: &RunOptions) -> Exit {
         return Exit::Internal;
     }
     let settings = match UpdatePolicy::from_environment(options.record) {
-        Ok(update) => Settings { out: options.out.clone(), update },
+        Ok(update) => RunSettings { out: options.out.clone(), update },
         Err(error) => {
             present::print_error(&format!("error: {error}\n"));
             return Exit::Usage;
@@ -78,7 +78,13 @@ pub fn run(options: &RunOptions) -> Exit {
     if cancel.is_cancelled() { Exit::Interrupted } else { worst }
 }
 
-fn run_one(scenario: &Loaded, options: &RunOptions, settings: &Settings, cancel: &Cancel, tally: &mut Tally) -> Exit {
+fn run_one(
+    scenario: &Loaded,
+    options: &RunOptions,
+    settings: &RunSettings,
+    cancel: &Cancel,
+    tally: &mut Tally,
+) -> Exit {
     // A run that is impossible here need not wait for the machine to be told so.
     if let Err(error) = require(&scenario.plan) {
         present::print_error(&format!("error: {}: {error}\n", scenario.plan.name));
@@ -229,10 +235,10 @@ fn ask_servers(loaded: &[Loaded]) -> Result<Option<String>, Exit> {
     for scenario in loaded {
         present::print_error(&scenario.warnings(error_style()));
         match servers.ask(scenario) {
-            Asked::Accepted => {}
-            Asked::Unknown(why) => not_asked = Some(why),
-            Asked::Unusable(why) => unusable = Some(why),
-            Asked::Refused(problems) => {
+            ServerAnswer::Accepted => {}
+            ServerAnswer::Unknown(why) => not_asked = Some(why),
+            ServerAnswer::Unusable(why) => unusable = Some(why),
+            ServerAnswer::Refused(problems) => {
                 present::print_error(&problems.render(error_style()));
                 refused = true;
             }

@@ -14,7 +14,7 @@ use crate::verdict::{self, Unsound, Verdict};
 
 /// Where things go.
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub struct RunSettings {
     /// Run directories are made in here, by family and scenario.
     pub out: PathBuf,
     /// What to do with a topology that differs from its snapshot.
@@ -67,7 +67,7 @@ pub(super) fn require(plan: &Plan) -> Result<(), ExecuteError> {
 /// Runs a scenario, judges it, writes the reports and compares the snapshot.
 pub fn execute(
     loaded: &Loaded,
-    settings: &Settings,
+    settings: &RunSettings,
     machine_lock: &MachineLock,
     cancel: &Cancel,
     on_event: &mut dyn FnMut(&Event),

@@ -20,7 +20,7 @@ pub(super) struct Servers {
 
 /// Whether the servers of a scenario could be asked.
 #[derive(Debug)]
-pub(super) enum Asked {
+pub(super) enum ServerAnswer {
     /// They accept everything.
     Accepted,
     /// Some could not be asked; why.
@@ -33,7 +33,7 @@ pub(super) enum Asked {
 
 impl Servers {
     /// Asks the servers of all nodes.
-    pub(super) fn ask(&mut self, loaded: &Loaded) -> Asked {
+    pub(super) fn ask(&mut self, loaded: &Loaded) -> ServerAnswer {
         let read = read(&loaded.text);
         let mut problems = Vec::new();
         let (mut not_asked, mut unusable) = (None, None);
@@ -54,10 +54,10 @@ impl Servers {
         }
         let problems = Problems::new(loaded.path.display().to_string(), &loaded.text, problems).with_paths(&read.tree);
         match (unusable, not_asked) {
-            _ if problems.has_errors() => Asked::Refused(problems),
-            (Some(why), _) => Asked::Unusable(why),
-            (None, Some(why)) => Asked::Unknown(why),
-            (None, None) => Asked::Accepted,
+            _ if problems.has_errors() => ServerAnswer::Refused(problems),
+            (Some(why), _) => ServerAnswer::Unusable(why),
+            (None, Some(why)) => ServerAnswer::Unknown(why),
+            (None, None) => ServerAnswer::Accepted,
         }
     }
 

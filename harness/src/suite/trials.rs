@@ -9,9 +9,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 use super::commands::{report_to_github, waiting};
-use super::execute::{Settings, execute};
+use super::execute::{RunSettings, execute};
 use super::keep::{KEPT_RUNS, remove_earlier, removed_in_words};
-use super::servers::{Asked, Servers};
+use super::servers::{ServerAnswer, Servers};
 use super::{Loaded, files};
 use crate::lab::{self, ServerBinary};
 use crate::plan::Plan;
@@ -127,9 +127,9 @@ fn incapacity(plan: &Plan) -> Option<String> {
 
 fn attempt(loaded: &Loaded, watch: bool, removed: &AtomicUsize) -> Result<(), Failed> {
     match Servers::default().ask(loaded) {
-        Asked::Refused(problems) => return Err(problems.to_string().into()),
-        Asked::Unusable(why) => return Err(why.into()),
-        Asked::Accepted | Asked::Unknown(_) => {}
+        ServerAnswer::Refused(problems) => return Err(problems.to_string().into()),
+        ServerAnswer::Unusable(why) => return Err(why.into()),
+        ServerAnswer::Accepted | ServerAnswer::Unknown(_) => {}
     }
     let (plan, cancel) = (&loaded.plan, Cancel::default());
     // That trials wait for each other is how the family runs.
@@ -141,7 +141,7 @@ fn attempt(loaded: &Loaded, watch: bool, removed: &AtomicUsize) -> Result<(), Fa
     let share = MachineShare::of(plan);
     let machine_lock = lock_machine(&plan.name, share, &cancel, on_wait).map_err(|error| error.to_string())?;
     let update = UpdatePolicy::from_environment(false).map_err(|error| error.to_string())?;
-    let settings = Settings { out: out_directory(&loaded.path), update };
+    let settings = RunSettings { out: out_directory(&loaded.path), update };
     let mut view = LiveView::new(&loaded.plan, ProgressLines::Trouble, Look::plain());
     let executed = execute(loaded, &settings, &machine_lock, &cancel, &mut |event| {
         if watch {

@@ -16,7 +16,7 @@ pub use duration::{Duration, Instant};
 pub use host::{Address, BUS_PORT_OFFSET, NodeId, NodeName, SERVER_PORT, shard_letters};
 pub use link::{CutBy, HostName, Link};
 pub use links::{Isolated, Links, Sides};
-pub use machine::{Assessment, Capability, Finding, Missing, Remedy};
+pub use machine::{Assessment, Capability, Missing, Remedy, SettingAudit};
 pub use quantity::{Percent, Size};
 pub use role::Role;
 pub use shape::{Rate, Shape};
