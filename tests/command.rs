@@ -32,7 +32,7 @@ use libtest_mimic::{Arguments, Trial};
 fn main() -> ExitCode {
     run::enter_if_lab();
     let mut arguments = Arguments::from_args();
-    // Most of the time the trials wait; how many of their runs go on at once is for the machine's lock to decide.
+    // The trials wait most of the time. The machine's lock decides how many of their runs go on at once.
     arguments.test_threads.get_or_insert(2 * run::half_processors());
     let missing = lab::probe().err().map(|missing| missing.to_string());
     let missing = missing.or_else(|| ServerBinary::find(None).err().map(|error| error.to_string()));
@@ -45,12 +45,13 @@ fn main() -> ExitCode {
     // The longest first, and last those whose runs must have the machine alone.
     let in_clusters = [
         lying::TRIALS,
+        verdicts::TRIALS,
         topology::TRIALS,
         interrupted::TRIALS,
         sealed::TRIALS,
         troubled::TRIALS,
         directives::ASKED,
-        verdicts::TRIALS,
+        verdicts::ALONE,
     ]
     .concat();
     let in_clusters = in_clusters.iter().map(|trial| (trial, missing.is_some()));

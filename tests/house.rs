@@ -47,12 +47,12 @@ fn source() -> &'static Source {
 /// The uses of one room by another that the table does not allow.
 fn forbidden_uses(source: &Source, table: &[(&str, &[&str])]) -> Vec<String> {
     let table: BTreeMap<_, _> = table.iter().copied().collect();
-    let uses = source.uses().into_iter().filter(|each| !each.from.is_empty());
-    let forbidden = uses.filter_map(|each| {
-        let (room, used) = (&*each.from[0], &*each.to[0]);
+    let from_rooms = source.uses().into_iter().filter(|each| !each.from.is_empty());
+    let forbidden = from_rooms.filter_map(|each| {
+        let (room, other) = (&*each.from[0], &*each.to[0]);
         let allowed = table.get(room).unwrap_or_else(|| panic!("room `{room}` is not in the table"));
-        let may = room == used || allowed.contains(&used);
-        (!may).then(|| format!("{}: {room} may not use {used}", place(source, &each)))
+        let may = room == other || allowed.contains(&other);
+        (!may).then(|| format!("{}: {room} may not use {other}", place(source, &each)))
     });
     forbidden.collect()
 }

@@ -34,7 +34,7 @@ fn main() -> ExitCode {
         tell(&format!("every trial is ignored: {missing}"));
     }
     let mut arguments = Arguments::from_args();
-    // How many trials run at once is for the machine's lock to decide.
+    // The machine's lock decides how many trials run at once.
     arguments.test_threads.get_or_insert(run::half_processors());
     libtest_mimic::run(&arguments, [trials(), timed_trials()].into_iter().flatten().collect()).exit_code()
 }
@@ -76,7 +76,7 @@ fn trials() -> Vec<Trial> {
     ]
 }
 
-/// Those that measure time, or how soon a proof comes.
+/// The trials that measure time or that need their packets handled at once.
 fn timed_trials() -> Vec<Trial> {
     vec![
         timed("six_nodes_form_quickly", formation),
@@ -118,33 +118,33 @@ fn sharing(name: &str, share: MachineShare, run: fn() -> Result<(), Failed>) -> 
     Trial::test(name, locked).with_ignored_flag(incapacity().is_some())
 }
 
-/// Why this machine cannot make a lab; none if it can, or if it must.
+/// Why this machine cannot make a lab; none if it can, or if `REQUIRE_ALL` says that it must.
 fn incapacity() -> Option<String> {
     let must = std::env::var_os("REQUIRE_ALL").is_some_and(|value| value == "1");
     lab::probe().err().filter(|_| !must).map(|missing| missing.to_string())
 }
 
-/// Redis 6.2 starts without room for its append-only file, and complains later.
+/// Redis 6.2 starts on a full disk and complains only later.
 fn full_disk() -> Trial {
     let complains = ServerBinary::find(None).is_ok_and(|server| server.version.major > 6);
     let told = || tells("refuse full=4096", &["instead of starting", "No space left on device"]);
     trial("a_full_disk_is_told", told).with_ignored_flag(!complains || incapacity().is_some())
 }
 
-/// A lab hides the directory of the device, which must be there to be hidden.
+/// The lab hides the device's directory, so the directory must exist.
 fn no_tun() -> Trial {
     let told = || tells("no-tun", &["cannot open /dev/net/tun", "it does not exist", "sudo modprobe tun"]);
     let is_there = Path::new("/dev/net").is_dir();
     trial("a_machine_without_tun_devices_is_told", told).with_ignored_flag(!is_there || incapacity().is_some())
 }
 
-/// Starts a lab with what it shall do; its run directory is `directory`.
+/// Starts a lab that does `what`; its run directory is `directory`.
 fn start(what: &str, directory: &Path) -> Result<Sandbox, SandboxError> {
     let log = File::create(directory.join("lab.log")).map_err(SandboxError::Spawn)?;
     Sandbox::spawn(&format!("{what}\n{}", directory.display()), log)
 }
 
-/// Runs a lab to its end, which must be this exit code; what it said.
+/// Runs a lab to its end and returns what it printed. It must end with this exit code.
 fn finish(what: &str, code: Option<i32>) -> Result<String, Failed> {
     let directory = tempfile::tempdir()?;
     let said = finish_in(directory.path(), what, code);
@@ -223,7 +223,7 @@ fn formation() -> Result<(), Failed> {
     }
     formed.sort_by(f64::total_cmp);
     let median = formed[formed.len() / 2];
-    // The floor is 2000 ms; twice as much is no lab to work with, however busy the machine is.
+    // The servers take 2000 ms at least; a lab that takes twice as long is useless, however busy the machine is.
     if median < 4_000.0 { Ok(()) } else { Err(format!("formed in {median} ms").into()) }
 }
 

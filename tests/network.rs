@@ -1,4 +1,4 @@
-//! Shaped links on this machine: real packets between two hosts of a lab, and figures of what became of them.
+//! Shaped links on this machine: real packets between two hosts of a lab, and what became of them in figures.
 //!
 //! Each trial starts this binary again as a lab; what goes on in there is in `network/inside.rs`.
 //! `cargo test --test network -- --nocapture` shows the figures.
@@ -57,7 +57,7 @@ fn trials() -> Vec<Trial> {
     names.map(|name| Trial::test(name, move || finish(name)).with_ignored_flag(incapacity().is_some())).into()
 }
 
-/// Why this machine cannot shape packets; none if it can, or if it must.
+/// Why this machine cannot shape packets; none if it can, or if `REQUIRE_ALL` says that it must.
 fn incapacity() -> Option<&'static str> {
     static ANSWER: OnceLock<Option<String>> = OnceLock::new();
     let must = std::env::var_os("REQUIRE_ALL").is_some_and(|value| value == "1");
@@ -77,7 +77,7 @@ fn finish(what: &str) -> Result<(), Failed> {
     Ok(())
 }
 
-/// Runs a lab to its end, which must be a good one; what it said.
+/// Runs a lab to its end and returns what it printed. It must end without an error.
 fn run(what: &str) -> Result<String, String> {
     let directory = tempfile::tempdir().map_err(|error| error.to_string())?;
     let log = directory.path().join("lab.log");

@@ -1,4 +1,4 @@
-//! Runs that are made to end: by the user, or by the death of one of their processes.
+//! Runs that end early: interrupted by the user, or by the death of one of their processes.
 
 use std::fs::File;
 use std::time::{Duration, Instant};
@@ -19,7 +19,7 @@ pub(super) const TRIALS: &[(&str, fn())] = &[
     ("interrupted::the_death_of_the_lab_is_told", || killed(|_, family| family.first)),
 ];
 
-/// A run that goes on for long, once its load runs.
+/// A long run whose load has started.
 fn long() -> (Started, Family) {
     let mut run = Started::run(&scenario("long"));
     run.await_event(r#""event":"progress""#);
@@ -39,7 +39,7 @@ fn interrupted(signal: Signal) {
     again.with(2).says("the run was interrupted");
 }
 
-/// The lab is paused, so that the first signal cannot end the run.
+/// The lab is paused, so the first signal cannot end the run.
 fn twice() {
     let (mut run, family) = long();
     kill(Pid::from_raw(family.first), Signal::SIGSTOP).expect("the lab runs");
@@ -52,7 +52,7 @@ fn twice() {
     family.await_end();
 }
 
-/// The lock is one in a temporary directory of its own, so that no other run is kept waiting.
+/// The lock is in a temporary directory of its own, so no other run has to wait.
 fn waiting() {
     let temporary = tempfile::tempdir().expect("a directory");
     let lock = File::create(temporary.path().join("redis-harness.lock")).expect("a file");

@@ -7,7 +7,7 @@ use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
 use super::family::Family;
-use super::started::{END_BOUND, Ended, Started, TURN_BOUND, server_by};
+use super::started::{END_BOUND, Ended, Started, WAIT_BOUND, server_by};
 
 pub(super) const TRIALS: &[(&str, fn())] = &[
     ("lying::a_server_that_ignores_sigterm_fails", deaf),
@@ -88,7 +88,7 @@ impl Lying {
 
 /// The step fails the run, which says why in this step's line, and the server's last words.
 fn fails(lie: &str, steps: &str, why: &str, last_words: &str) {
-    let ended = start(lie, REPLICATED, steps, SECOND).end(TURN_BOUND, 1);
+    let ended = start(lie, REPLICATED, steps, SECOND).end(WAIT_BOUND, 1);
     let verdict = ended.stdout.split_once("\nFAIL ").map(|(_, verdict)| verdict).unwrap_or_default();
     let verdict = verdict.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(verdict.contains("Not met: every server did as told, measured "), "{ended}");
@@ -117,7 +117,7 @@ fn loner() {
 
 /// What is known for good is not waited for; it takes as long as before if it may change.
 fn unserved() {
-    let ended = start("", ALONE, DEATH, SECOND).end(TURN_BOUND, 2);
+    let ended = start("", ALONE, DEATH, SECOND).end(WAIT_BOUND, 2);
     let why = "keys with acknowledged writes could not be read at the end: nobody serves A's slots";
     let words = ended.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(words.contains(why), "{ended}");

@@ -10,7 +10,7 @@ use harness::suite::judge_again;
 use harness::verdict::Outcome;
 use tempfile::TempDir;
 
-use super::started::{END_BOUND, Ended, Started, TURN_BOUND, command, scenario};
+use super::started::{END_BOUND, Ended, Started, WAIT_BOUND, command, scenario};
 
 pub(super) const TRIALS: &[(&str, fn())] = &[
     ("sealed::of_many_flipped_bits_none_goes_unnoticed", flipped),
@@ -28,7 +28,7 @@ const JUDGE_BOUND: Duration = Duration::from_secs(5);
 /// A run that passed. Whoever holds the first holds its directory.
 fn passed() -> (Started, PathBuf) {
     let mut run = Started::run(&scenario("no_writes_lost"));
-    run.end(TURN_BOUND).with(0);
+    run.end(WAIT_BOUND).with(0);
     let directory = run.run_directory().expect("a run");
     (run, directory)
 }
@@ -182,6 +182,6 @@ fn full_disk() {
     let mut run = Started::run(&scenario("no_writes_lost"));
     let directory = run.await_event("node_started");
     symlink("/dev/full", directory.join("report.html")).expect("a link");
-    let ended = run.end(TURN_BOUND).with(0).says("PASS command/no_writes_lost");
+    let ended = run.end(WAIT_BOUND).with(0).says("PASS command/no_writes_lost");
     ended.complains("report.html (No space left on device");
 }

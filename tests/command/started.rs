@@ -1,4 +1,4 @@
-//! The command, started: what it prints goes to files, so that it never waits for a reader.
+//! The command as a process. Its output goes to files, so that it never waits for a reader.
 
 use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt;
@@ -12,15 +12,15 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
 
-/// A run may first wait for its turn on the machine.
-pub(super) const TURN_BOUND: Duration = Duration::from_mins(15);
+/// A run may first have to wait for the machine.
+pub(super) const WAIT_BOUND: Duration = Duration::from_mins(15);
 
 /// How long a run that was told to end may take.
 pub(super) const END_BOUND: Duration = Duration::from_secs(10);
 
 const POLL: Duration = Duration::from_millis(5);
 
-/// Asks again and again; the error is the last answer.
+/// Asks again and again until there is an answer. Panics with the last state when the time is up.
 pub(super) fn poll<T>(bound: Duration, mut ask: impl FnMut() -> Result<T, String>) -> T {
     let deadline = Instant::now() + bound;
     loop {
@@ -32,7 +32,7 @@ pub(super) fn poll<T>(bound: Duration, mut ask: impl FnMut() -> Result<T, String
     }
 }
 
-/// The path of a scenario of the tests'.
+/// The path of one of these tests' scenarios.
 pub(super) fn scenario(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/scenarios/command").join(name).with_extension("ron")
 }
@@ -47,7 +47,7 @@ pub(super) fn command(arguments: &[&str]) -> Command {
     command
 }
 
-/// What the command came to.
+/// How the command ended.
 #[derive(Debug)]
 pub(super) struct Ended {
     pub(super) code: Option<i32>,
@@ -83,7 +83,7 @@ impl std::fmt::Display for Ended {
     }
 }
 
-/// The command while it runs, with a directory of its own. Dropping it ends it.
+/// The running command and its directory. Dropping it kills the command.
 pub(super) struct Started {
     child: Child,
     directory: TempDir,
@@ -108,7 +108,7 @@ impl Started {
         Self::in_directory(command, directory)
     }
 
-    /// Starts the command with a directory that is its own already.
+    /// Starts the command with this directory.
     pub(super) fn in_directory(mut command: Command, directory: TempDir) -> Self {
         let file = |name: &str| File::create(directory.path().join(name)).expect("a file");
         let child = command.stdout(file("stdout")).stderr(file("stderr")).spawn().expect("the command starts");
@@ -136,7 +136,7 @@ impl Started {
 
     /// Waits until the events of the run hold `part`.
     pub(super) fn await_event(&mut self, part: &str) -> PathBuf {
-        poll(TURN_BOUND, || {
+        poll(WAIT_BOUND, || {
             let events = self.run_directory().map(|directory| directory.join("events.jsonl"));
             let text = events.and_then(|path| fs::read_to_string(path).map_err(|error| error.to_string()));
             if text.as_ref().is_ok_and(|text| text.contains(part)) {

@@ -1,11 +1,11 @@
-//! The topology beside its recorded snapshot, in projects of the tests' own.
+//! The topology compared with its recorded snapshot, in projects made for these tests.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use super::started::{END_BOUND, Ended, Started, TURN_BOUND, command, scenario};
+use super::started::{END_BOUND, Ended, Started, WAIT_BOUND, command, scenario};
 
 pub(super) const TRIALS: &[(&str, fn())] = &[
     ("topology::one_that_differs_fails_wherever_it_is_told", differs),
@@ -44,7 +44,7 @@ impl Project {
     fn run(&self, arguments: &[&str], environment: &[(&str, &Path)]) -> Ended {
         let mut command = command(&["run", &self.scenario.to_string_lossy(), "--out"]);
         command.arg(self.directory.path().join("out")).args(arguments).envs(environment.iter().copied());
-        Started::new(command).end(TURN_BOUND)
+        Started::new(command).end(WAIT_BOUND)
     }
 
     fn explain(&self) -> String {
@@ -102,7 +102,7 @@ fn not_recorded() {
     assert!(!project.pending().exists());
     let ended = project.run(&[], &[]).with(1).says("\nFAIL fam/healthy\n");
     assert!(words(&ended).contains("not recorded yet (review it: `cargo insta review`"), "{ended}");
-    // The way out that needs nothing installed.
+    // A snapshot can be accepted without any tool.
     fs::rename(project.pending(), &project.snapshot).expect("it waits for a review");
     project.run(&[], &[]).with(0).says("PASS fam/healthy");
 }
@@ -119,12 +119,12 @@ fn alone() {
     // However the file is named, it is the same scenario.
     let mut command = command(&["run", "healthy.ron", "--out"]);
     command.arg(project.directory.path().join("out")).current_dir(project.directory.path().join("mine"));
-    Started::new(command).end(TURN_BOUND).with(0).says("PASS mine/healthy").says("as recorded");
+    Started::new(command).end(WAIT_BOUND).with(0).says("PASS mine/healthy").says("as recorded");
 }
 
 fn unwritten() {
     let project = Project::family();
-    // A file where the directory should be: root, too, cannot write into it.
+    // A file stands where the directory should be, so even root cannot write there.
     fs::write(project.directory.path().join("snapshots"), "").expect("a file");
     let ended = project.run(&[], &[]).with(4).says("\nFAIL fam/healthy\n");
     ended.complains("cannot write").complains("fam__healthy.snap.new");

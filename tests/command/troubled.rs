@@ -1,10 +1,10 @@
-//! Machines, servers and files that are not as they should be.
+//! Missing servers, full disks and files that vanish.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use super::started::{Started, TURN_BOUND, command, scenario};
+use super::started::{Started, WAIT_BOUND, command, scenario};
 
 pub(super) const TRIALS: &[(&str, fn())] = &[
     ("troubled::no_server_is_said_first", no_server),
@@ -23,7 +23,7 @@ fn run_with(name: &str, variable: &str, value: &str) -> super::started::Ended {
     let path = scenario(name);
     let mut command = command(&["run", &path.to_string_lossy(), "--out", &out.to_string_lossy()]);
     command.env_remove("REDIS_SERVER").env(variable, value);
-    let ended = Started::new(command).end(TURN_BOUND);
+    let ended = Started::new(command).end(WAIT_BOUND);
     assert_eq!(out.exists(), ended.code != Some(3), "{ended}");
     ended
 }
@@ -55,12 +55,12 @@ fn not_a_server() {
         assert_eq!(ended.stdout, "", "{ended}");
         let mut check = command(&["check", &scenario("healthy").to_string_lossy()]);
         check.env("REDIS_SERVER", binary);
-        Started::new(check).end(TURN_BOUND).with(3).complains(why);
+        Started::new(check).end(WAIT_BOUND).with(3).complains(why);
     }
 }
 
 fn refused() {
-    let ended = Started::run(&scenario("refused_at_start")).end(TURN_BOUND).with(2);
+    let ended = Started::run(&scenario("refused_at_start")).end(WAIT_BOUND).with(2);
     let reason = reason(&ended.stdout);
     assert!(reason.contains("B ended with exit code 1"), "{ended}");
     let told = ended.says("Can't load module from /etc/passwd");
@@ -69,18 +69,18 @@ fn refused() {
 }
 
 fn full_disk() {
-    let ended = Started::run(&scenario("full_disk")).end(TURN_BOUND);
+    let ended = Started::run(&scenario("full_disk")).end(WAIT_BOUND);
     assert!(matches!(ended.code, Some(1 | 2)), "{ended}");
     ended.says("the first error reply: MISCONF").says("No space left on device");
 }
 
-/// What takes the verdict's words to GitHub has no say in it.
+/// A report to GitHub that fails does not change the verdict.
 fn no_summary() {
     let mut run = Started::run_with(
         &scenario("healthy"),
         &[("GITHUB_ACTIONS", Path::new("true")), ("GITHUB_STEP_SUMMARY", Path::new("/no/such/directory/summary"))],
     );
-    run.end(TURN_BOUND).with(0).complains("cannot report to GitHub: ").complains("the verdict stands");
+    run.end(WAIT_BOUND).with(0).complains("cannot report to GitHub: ").complains("the verdict stands");
 }
 
 fn vanished() {
@@ -91,7 +91,7 @@ fn vanished() {
     let mut run = Started::run(&path);
     run.await_event("node_started");
     fs::remove_file(&path).expect("it was there");
-    run.end(TURN_BOUND).with(0);
+    run.end(WAIT_BOUND).with(0);
 }
 
 fn no_out() {
@@ -103,10 +103,10 @@ fn no_out() {
     fs::set_permissions(&read_only, fs::Permissions::from_mode(0o555)).expect("its owner may");
     let ask = |out: &Path| {
         let path = scenario("healthy");
-        Started::new(command(&["run", &path.to_string_lossy(), "--out", &out.to_string_lossy()])).end(TURN_BOUND)
+        Started::new(command(&["run", &path.to_string_lossy(), "--out", &out.to_string_lossy()])).end(WAIT_BOUND)
     };
     ask(&file).with(4).complains("cannot write").complains(&file.to_string_lossy());
-    // Root may write everywhere but here.
+    // Even root cannot write here.
     ask(Path::new("/proc/no-such-directory")).with(4).complains("cannot write /proc/no-such-directory");
     if !nix::unistd::geteuid().is_root() {
         ask(&read_only).with(4).complains("Permission denied");

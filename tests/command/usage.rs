@@ -1,4 +1,4 @@
-//! What starts nothing: `check`, `list`, `explain`, and wrong usage.
+//! What needs no lab: `check`, `list`, `explain`, and wrong usage.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -22,10 +22,10 @@ pub(super) const TRIALS: &[(&str, fn())] = &[
     ("usage::a_closed_pipe_ends_quietly", closed_pipe),
 ];
 
-/// How much of a processor's time the longest file may take; it takes less than half of that.
+/// How many seconds of processor time the longest file may take; it takes less than half of that.
 const LONG_SECONDS: u32 = 6;
 
-/// And how long that may be on a machine with much else to do.
+/// How long that may take on a busy machine.
 const LONG_BOUND: Duration = Duration::from_mins(2);
 
 fn ask(arguments: &[&str]) -> Ended {
@@ -74,7 +74,7 @@ fn nowhere() {
     ask(&["judge", "/no/such/run"]).with(3).complains("/no/such/run is no run directory");
 }
 
-/// Exit code 2 would mean that a run could not tell.
+/// Exit code 2 would mean that a run was inconclusive.
 fn wrong() {
     ask(&[]).with(3).complains("Usage");
     ask(&["rum"]).with(3).complains("'run'");
@@ -86,7 +86,7 @@ fn wrong() {
     ask(&["run", "--help"]).with(0).says("--keep").says("[default: 10]");
 }
 
-/// What editors of another system put first is no part of the scenario.
+/// The byte order mark that some editors put first is not part of the scenario.
 fn byte_order_mark() {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("marked.ron");

@@ -1,18 +1,22 @@
-//! Runs that come to an end of their own, and judging them again.
+//! Runs that are not interrupted, and judging them again.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::started::{END_BOUND, Ended, Started, TURN_BOUND, command, scenario, server_by};
+use super::started::{END_BOUND, Ended, Started, WAIT_BOUND, command, scenario, server_by};
 
 pub(super) const TRIALS: &[(&str, fn())] = &[
-    ("verdicts::a_missed_slo_fails_and_is_judged_the_same_again", missed),
+    ("verdicts::what_a_command_ran_outlives_it", kept),
     ("verdicts::a_long_node_timeout_costs_nothing", slow_to_suspect),
     ("verdicts::functional_runs_share_the_machine", together),
     ("verdicts::timed_runs_take_turns", turns),
+];
+
+/// Trials with a run that has the machine alone.
+pub(super) const ALONE: &[(&str, fn())] = &[
+    ("verdicts::a_missed_slo_fails_and_is_judged_the_same_again", missed),
     ("verdicts::quiet_is_a_line_a_run", quiet),
-    ("verdicts::what_a_command_ran_outlives_it", kept),
     ("verdicts::a_machine_that_others_take_fails_nobody", starved),
 ];
 
@@ -25,7 +29,7 @@ fn judge(directory: &Path) -> Ended {
 
 fn missed() {
     let mut run = Started::run(&scenario("impossible"));
-    let ended = run.end(TURN_BOUND).with(1).says("FAIL command/impossible").says("impossible.ron:12");
+    let ended = run.end(WAIT_BOUND).with(1).says("FAIL command/impossible").says("impossible.ron:12");
     let line = ended.stdout.lines().find(|line| line.contains("impossible.ron:12")).unwrap_or_default();
     let cells: Vec<_> = line.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).collect();
     let ["FAIL", "promotions 1", "1", "0", _, "impossible.ron:12"] = cells[..] else { panic!("{cells:?} in {ended}") };
@@ -41,7 +45,7 @@ fn missed() {
 
 fn slow_to_suspect() {
     let mut run = Started::run(&scenario("slow_to_suspect"));
-    let ended = run.end(TURN_BOUND).with(0).says("formed: ");
+    let ended = run.end(WAIT_BOUND).with(0).says("formed: ");
     let directory = run.run_directory().expect("a run");
     let last = fs::read_to_string(directory.join("events.jsonl")).expect("events");
     let last = last.lines().last().expect("an event").to_owned();
@@ -51,8 +55,8 @@ fn slow_to_suspect() {
 
 fn together() {
     let [mut one, mut other] = [Started::run(&scenario("healthy")), Started::run(&scenario("healthy"))];
-    one.end(TURN_BOUND).with(0);
-    other.end(RUN_BOUND + TURN_BOUND).with(0);
+    one.end(WAIT_BOUND).with(0);
+    other.end(RUN_BOUND + WAIT_BOUND).with(0);
     assert!(!is_alone(&one.run_directory().expect("a run")));
 }
 
@@ -61,7 +65,7 @@ fn quiet() {
     let run = |name: &str| {
         let mut command = command(&["run", "-q", "--times", "2", &scenario(name).to_string_lossy(), "--out"]);
         command.arg(out.path());
-        Started::new(command).end(TURN_BOUND)
+        Started::new(command).end(WAIT_BOUND)
     };
     let passed = run("healthy").with(0);
     let lines: Vec<_> = passed.stdout.lines().collect();
@@ -73,13 +77,13 @@ fn quiet() {
     assert!(!failed.stdout.contains("Assumptions") && !failed.stdout.contains("no server ended"), "{failed}");
 }
 
-/// The directories that a command printed are there when it has ended, and go when the next one has.
+/// The directories that a command printed still exist when it has ended, and are removed by the next one.
 fn kept() {
     let out = tempfile::tempdir().expect("a directory");
     let run = |times: &str| {
         let mut command = command(&["run", "--times", times, &scenario("healthy").to_string_lossy(), "--out"]);
         command.arg(out.path());
-        let ended = Started::new(command).end(TURN_BOUND).with(0);
+        let ended = Started::new(command).end(WAIT_BOUND).with(0);
         let printed = ended.stdout.lines().map(|line| PathBuf::from(line.trim())).filter(|path| path.is_absolute());
         (printed.collect::<Vec<_>>(), ended)
     };
@@ -101,12 +105,12 @@ fn times(directory: &Path) -> (u64, u64) {
     (began, began + last.map_or(0, |nanos: u64| nanos / 1_000))
 }
 
-/// Who waits is told who has the machine. They take turns by a lock of their own, so that nobody else's name comes between.
+/// A run that waits says who has the machine. The lock is in a directory of these two runs' own, so no other run is named.
 fn turns() {
     let temporary = tempfile::tempdir().expect("a directory");
     let run = || Started::run_with(&scenario("impossible"), &[("TMPDIR", temporary.path())]);
     let mut runs = [run(), run()];
-    let ended = runs.each_mut().map(|run| run.end(TURN_BOUND).with(1));
+    let ended = runs.each_mut().map(|run| run.end(WAIT_BOUND).with(1));
     let mut times = runs.each_ref().map(|run| times(&run.run_directory().expect("a run")));
     times.sort_unstable();
     assert!(times[0].1 <= times[1].0, "{times:?}");
@@ -122,9 +126,9 @@ fn is_alone(directory: &Path) -> bool {
     info.contains("\"alone\": true")
 }
 
-/// Servers that stand back for more busy shells than there are processors: what is missed is not blamed on them.
+/// Servers with a lower priority than more busy shells than there are processors: what is missed is not blamed on them.
 ///
-/// The shells are the servers' children, because the kernel may share processors out among sessions first.
+/// The shells are the servers' children, because the kernel may divide the processors among sessions first.
 const BUSY: &str = r#"case "$1" in --version*) exec "$SERVER" "$@";; esac
 for shell in 1 2 3; do while :; do :; done & done
 exec nice -n 10 "$SERVER" "$@""#;
@@ -132,7 +136,7 @@ exec nice -n 10 "$SERVER" "$@""#;
 fn starved() {
     let files = tempfile::tempdir().expect("a directory");
     let server = server_by(files.path(), BUSY);
-    let ended = Started::run_with(&scenario("starved"), &[("REDIS_SERVER", &server)]).end(TURN_BOUND).with(2);
+    let ended = Started::run_with(&scenario("starved"), &[("REDIS_SERVER", &server)]).end(WAIT_BOUND).with(2);
     let words = ended.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(words.contains("INCONCLUSIVE p99 whole <= 1ms 1 ms "), "{ended}");
     assert!(words.contains("not blamed on the servers: the machine may have taken "), "{ended}");

@@ -221,15 +221,14 @@ fn read_group(
             continue;
         };
         let path = if word == "self" { base.to_vec() } else { [base, &[word.to_owned()]].concat() };
-        let is_longer = is_double_colon(tokens, at + 1);
-        if !is_longer {
-            let renamed = tokens.get(at + 1).filter(|token| token.is("as")).and_then(|_| tokens.get(at + 2)?.word());
-            let name = renamed.map(str::to_owned).or_else(|| path.last().cloned());
-            found.push((path.clone(), name, token.line));
-            at += if renamed.is_some() { 3 } else { 1 };
-        } else {
+        if is_double_colon(tokens, at + 1) {
             at = read_path(tokens, at, path, found);
+            continue;
         }
+        let renamed = tokens.get(at + 1).filter(|token| token.is("as")).and_then(|_| tokens.get(at + 2)?.word());
+        let name = renamed.map(str::to_owned).or_else(|| path.last().cloned());
+        at += if renamed.is_some() { 3 } else { 1 };
+        found.push((path, name, token.line));
     }
     at
 }

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::lab::Stopper;
 
-/// Interrupts runs. They end early and leave their evidence, so the first signal calls it and the second ends the process.
+/// Interrupts runs, which then end early and keep their evidence. Call it for the first signal; let the second end the process.
 #[derive(Clone, Debug, Default)]
 pub struct Cancel(Arc<Mutex<CancelState>>);
 
@@ -27,7 +27,7 @@ impl Cancel {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).cancelled
     }
 
-    /// Interrupts this run, too, when it is time.
+    /// Has this run interrupted with the others.
     pub(super) fn watch(&self, stopper: Stopper) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if state.cancelled {

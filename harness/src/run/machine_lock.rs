@@ -17,7 +17,8 @@ use super::cancel::Cancel;
 use crate::load::Pace;
 use crate::plan::Plan;
 
-/// How many nodes, with their observer and a load in an open loop, half a processor is enough for.
+/// How many nodes half a processor is enough for, with their observer and a load in an open loop: six with 500 operations a
+/// second take a quarter of one.
 const NODES_PER_HALF_PROCESSOR: usize = 6;
 
 /// How much of the machine a run needs. The smallest share is the least.

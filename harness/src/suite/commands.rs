@@ -23,14 +23,14 @@ pub struct RunOptions {
     /// Scenario files, or directories of them.
     #[arg(required = true)]
     files: Vec<PathBuf>,
-    /// Run each scenario so many times.
+    /// How many times to run each scenario.
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     times: u32,
     /// Where run directories are made.
     #[arg(long, default_value = "target/scenarios", value_name = "DIR")]
     out: PathBuf,
-    /// Keep so many earlier runs of each scenario that did not pass; of those that did, the last. What this command runs is
-    /// kept until the next time.
+    /// How many earlier runs of each scenario to keep that did not pass; of those that did, only the last is kept. The runs of
+    /// this command are not removed before the next one.
     #[arg(long, default_value_t = KEPT_RUNS, value_name = "N")]
     keep: usize,
     /// Print verdicts only: a line each, and what was not met.
@@ -126,11 +126,11 @@ fn run_one(
     }
 }
 
-/// Who has the machine, for whoever waits for it.
+/// The message about who has the machine, for a run that waits for it.
 pub(super) fn waiting(holders: &[LockHolder]) -> String {
     let who: Vec<_> = holders.iter().map(ToString::to_string).collect();
     match who.len() {
-        // It has only just begun, or is of a version that does not say so.
+        // It has only just started, or is of a version that does not say who it is.
         0 => "waiting: another run has the machine\n".to_owned(),
         1 => format!("waiting: another run has the machine: {}\n", who[0]),
         count => format!("waiting: {count} other runs have the machine: {}\n", who.join("; ")),
@@ -148,7 +148,7 @@ fn show_executed(executed: &Executed, scenario: &Loaded, quiet: bool, look: Look
     executed.verdict.outcome.into()
 }
 
-/// A summary that cannot be written takes nothing from the verdict: it is told.
+/// A summary that cannot be written does not change the verdict; a message says so.
 pub(super) fn report_to_github(executed: &Executed, scenario: &Loaded) {
     if let Err(error) = present::report_to_github(&executed.verdict, &scenario.in_project(&scenario.path)) {
         present::print_error(&format!("cannot report to GitHub: {error}; the verdict stands\n"));
@@ -159,7 +159,7 @@ fn end_of(error: &ExecuteError) -> Exit {
     if error.is_incapable() { Exit::Inconclusive } else { Exit::Internal }
 }
 
-/// How many runs ended how.
+/// How many runs ended in which way.
 #[derive(Debug, Default)]
 struct Tally {
     pass: u32,
@@ -226,7 +226,7 @@ pub fn check(paths: &[PathBuf]) -> Exit {
 }
 
 /// Asks the servers of all scenarios whether they accept their directives, and shows what they refuse, and all warnings.
-/// Gives the reason if some could not be asked.
+/// Returns the reason if some could not be asked.
 fn ask_servers(loaded: &[Loaded]) -> Result<Option<String>, Exit> {
     let mut servers = Servers::default();
     let mut not_asked = None;
@@ -302,7 +302,7 @@ pub fn judge(path: &Path) -> Exit {
     }
 }
 
-/// Judges a finished run from its directory. The error is for people: why this is nothing that can be judged.
+/// Judges a finished run from its directory. The error is for people: why it cannot be judged.
 pub fn judge_again(path: &Path) -> Result<Verdict, String> {
     let directory = RunDirectory::new(path);
     if [directory.seal(), directory.info()].iter().all(|file| file.symlink_metadata().is_err()) {
@@ -316,14 +316,15 @@ pub fn judge_again(path: &Path) -> Result<Verdict, String> {
     let scenario = directory.scenario();
     let text = std::fs::read_to_string(&scenario)
         .map_err(|error| told(&format!("cannot read {}: {error}", scenario.display())))?;
-    // Messages show the path that it had when it was run. It may have been one from another directory, so it makes no name.
+    // Messages show the path that the scenario had in the run. That may have been relative to another directory, so the name
+    // is taken from the evidence.
     let plan = plan::plan(Path::new(&evidence.info.scenario_path), &text)
         .map_err(|problems| problems.render(error_style()) + &other_version(&directory))?;
     let plan = Plan { name: evidence.info.scenario.clone(), ..plan };
     judge_evidence(&plan, &directory, &evidence).map_err(|error| told(&error))
 }
 
-/// That another version made the run, if one did: it may have known other scenarios, and left other evidence.
+/// A note if another version made the run: its scenarios and its evidence may differ from this one's.
 fn other_version(directory: &RunDirectory) -> String {
     let version = directory.told("harness_version").filter(|version| version != env!("CARGO_PKG_VERSION"));
     let note =
@@ -335,13 +336,13 @@ fn error_style() -> Style {
     Style { colour: present::errors_have_colour(), columns: present::error_width().unwrap_or(Style::PLAIN.columns) }
 }
 
-/// The scenarios that could be read, and whether others could not.
+/// The scenarios that could be read, and whether any could not.
 struct Found {
     loaded: Vec<Loaded>,
     broken: bool,
 }
 
-/// Reads every scenario; every mistake in any of them is shown.
+/// Reads every scenario and shows every error in any of them.
 fn load_all(paths: &[PathBuf]) -> Result<Found, Exit> {
     let paths = files::find(paths).map_err(|message| {
         present::print_error(&message);

@@ -41,10 +41,10 @@ pub enum ExecuteError {
     /// The evidence could not be read.
     #[error(transparent)]
     Evidence(#[from] EvidenceError),
-    /// The evidence cannot be that of a run of the scenario.
+    /// No run of this scenario could have left this evidence.
     #[error(transparent)]
     Unsound(#[from] Unsound),
-    /// There is nothing to compare the topology with, though there should be.
+    /// The recorded snapshot could not be read.
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
 }
@@ -56,7 +56,7 @@ impl ExecuteError {
     }
 }
 
-/// Whether this machine has what a plan needs beside a lab.
+/// Checks that this machine has what the plan needs in addition to a lab.
 pub(super) fn require(plan: &Plan) -> Result<(), ExecuteError> {
     if plan.needs_shaping() {
         lab::probe_shaping().map_err(|missing| RunError::from(SandboxError::from(missing)))?;
@@ -107,7 +107,7 @@ pub(super) fn judge_evidence(
     Ok(verdict)
 }
 
-/// The verdict on a directory that does not hold what the run left; its reports are written over those of what was there before.
+/// The verdict on a directory whose evidence was changed after the run. Its reports replace the earlier ones.
 pub(super) fn distrust(directory: &RunDirectory, differences: &[String]) -> Verdict {
     let scenario = directory.told("scenario").unwrap_or_else(|| directory.path().display().to_string());
     let verdict = verdict::distrust(&scenario, differences);
@@ -115,7 +115,7 @@ pub(super) fn distrust(directory: &RunDirectory, differences: &[String]) -> Verd
     verdict
 }
 
-/// Writes the reports, the verdict first. A disk that is full or may not be written takes nothing from the verdict: it is told.
+/// Writes the reports, the verdict first. A full or read-only disk does not change the verdict; a message says what is missing.
 fn write_reports(directory: &RunDirectory, verdict: &Verdict, page: String, latency: Option<io::Result<Vec<u8>>>) {
     let reports = [
         (directory.report(), Some(serde_json::to_vec_pretty(verdict).map_err(io::Error::from))),

@@ -4,12 +4,12 @@ use std::process::ExitCode;
 
 use crate::verdict::Outcome;
 
-/// How the command ends. When it did several things, the gravest end counts: the last in this order.
+/// How the command ends. If it did several things, the worst outcome counts: the last in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Exit {
     /// Everything passed.
     Pass,
-    /// At least one run cannot tell.
+    /// At least one run was inconclusive.
     Inconclusive,
     /// At least one run failed.
     Fail,

@@ -9,7 +9,7 @@ use std::{fmt, fs};
 use crate::plan::{self, Plan};
 use crate::scenario::{Problem, Problems, Style};
 
-/// The most that a scenario file holds: ten times what the longest timeline takes.
+/// The largest scenario file that is read: ten times what the longest timeline takes.
 const FILE_BYTES_MAX: u64 = 8 << 20;
 
 /// A scenario file, read and planned.
@@ -24,7 +24,7 @@ pub struct Loaded {
 }
 
 impl Loaded {
-    /// Reads and plans a file. The error is for people: every mistake, with its place.
+    /// Reads and plans a file. The error is for people: every mistake and where it is.
     pub fn read(path: &Path, style: Style) -> Result<Self, String> {
         let text = read_text(path, style)?;
         match plan::plan(path, &text) {
@@ -33,7 +33,7 @@ impl Loaded {
         }
     }
 
-    /// What is no error, and may not do what it was meant to; empty if there is nothing.
+    /// The warnings: what is valid but may not do what the author meant. Empty if there are none.
     pub fn warnings(&self, style: Style) -> String {
         let warnings = &self.plan.warnings;
         if warnings.is_empty() { String::new() } else { warnings.render(style) }
@@ -47,8 +47,8 @@ impl Loaded {
         beside.join("snapshots").join(format!("{}.snap", self.plan.name.replace(['/', '\\'], "__")))
     }
 
-    /// A path from the project's directory, as a repository knows it: `scenarios/failover/master_kill.ron`. One outside of it
-    /// stays as it is.
+    /// A path relative to the project's directory, as its repository has it: `scenarios/failover/master_kill.ron`. A path
+    /// outside of the project is returned unchanged.
     pub fn in_project(&self, path: &Path) -> PathBuf {
         let inside = || {
             let scenario = std::path::absolute(&self.path).ok()?;
@@ -59,11 +59,11 @@ impl Loaded {
     }
 }
 
-/// The text of a scenario file, without the mark of its encoding that some editors put first.
+/// The text of a scenario file, without the byte order mark that some editors put first.
 fn read_text(path: &Path, style: Style) -> Result<String, String> {
     let cannot = |why: &dyn fmt::Display| format!("error: cannot read {}: {why}\n", path.display());
     let mut bytes = Vec::new();
-    // Whoever opens a pipe waits for its other end.
+    // Opening a named pipe would wait for a writer.
     if !fs::metadata(path).map_err(|error| cannot(&error))?.is_file() {
         return Err(cannot(&"it is no regular file"));
     }
@@ -85,7 +85,7 @@ fn read_text(path: &Path, style: Style) -> Result<String, String> {
 fn not_text(path: &Path, error: &FromUtf8Error) -> Problems {
     let at = error.utf8_error().valid_up_to();
     let byte = error.as_bytes().get(at).copied().unwrap_or_default();
-    // What cannot be shown stands for itself from there on: the place remains.
+    // The bytes that are not text are replaced from there on, so the position stays right.
     let shown = String::from_utf8_lossy(error.as_bytes());
     let problem = Problem::new(at..at + 1, format!("the byte 0x{byte:02X} is not text in UTF-8"));
     Problems::new(path.display().to_string(), &shown, vec![problem.help("save the file as UTF-8")])
@@ -97,7 +97,7 @@ pub(crate) fn project_of(scenario: &Path) -> Option<&Path> {
     scenario.ancestors().find(is_scenarios)?.parent()
 }
 
-/// The scenario files that the paths mean: files as they are, directories with everything in them that ends in `.ron`.
+/// The scenario files at these paths: a file is taken as it is, a directory stands for everything in it that ends in `.ron`.
 pub(crate) fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>, String> {
     let mut found = Vec::new();
     for path in paths {
@@ -128,10 +128,10 @@ fn collect(path: &Path, found: &mut Vec<PathBuf>) -> io::Result<()> {
     Ok(())
 }
 
-/// A way through directories that enters none twice, whatever links lead to it.
+/// A walk through directories that enters none twice, whatever links lead to it.
 struct Walk<'f> {
     visited: HashSet<PathBuf>,
-    /// Links to directories, for when all that is no link was visited: what has a path of its own is found under it.
+    /// Links to directories, which are followed last: a file that can be reached without a link is found under its own path.
     links: VecDeque<PathBuf>,
     found: &'f mut Vec<PathBuf>,
 }
@@ -157,7 +157,7 @@ impl Walk<'_> {
     }
 }
 
-/// The name in the same directory that comes nearest, as a hint.
+/// A hint: the most similar name in the same directory.
 fn nearest(path: &Path) -> String {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let wanted = path.file_name().unwrap_or_default().to_string_lossy().into_owned();

@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 use crate::evidence::RunDirectory;
 use crate::verdict::Outcome;
 
-/// How many runs of a scenario are kept that did not pass, if nobody says otherwise.
+/// How many runs of a scenario that did not pass are kept by default.
 pub(super) const KEPT_RUNS: usize = 10;
 
 /// Removes earlier runs from a scenario's directory; returns how many.
 ///
-/// Kept are the newest that passed, the newest `others`, and every run of a process that still lives: its paths were just
-/// shown to somebody, or it is not over. So a run is removed by a later invocation only.
+/// It keeps the newest that passed, the newest `others`, and every run of a process that is still alive: such a run is not
+/// over, or its path was just printed. So only a later invocation removes a run.
 pub(super) fn remove_earlier(scenario: &Path, others: usize) -> usize {
     let entries = fs::read_dir(scenario).into_iter().flatten().flatten();
     let mut runs: Vec<_> = entries.filter_map(|entry| Run::of(entry.path())).collect();
@@ -20,11 +20,11 @@ pub(super) fn remove_earlier(scenario: &Path, others: usize) -> usize {
     runs.sort_by(|one, other| other.path.cmp(&one.path));
     let (passed, not_passed): (Vec<_>, Vec<_>) = runs.into_iter().partition(Run::has_passed);
     let surplus = passed.into_iter().skip(1).chain(not_passed.into_iter().skip(others));
-    // Somebody else may have removed it first.
+    // Another process may have removed it first.
     surplus.filter(|run| !run.lives() && fs::remove_dir_all(&run.path).is_ok()).count()
 }
 
-/// What is said of so many removed runs; nothing of none.
+/// The message about this many removed runs; empty if there are none.
 pub(super) fn removed_in_words(removed: usize, others: usize) -> String {
     match removed {
         0 => String::new(),
@@ -36,7 +36,7 @@ pub(super) fn removed_in_words(removed: usize, others: usize) -> String {
     }
 }
 
-/// A directory that the harness made for a run: it looks like one from outside and from inside.
+/// Whether a directory was made by the harness for a run, by its name and by what is in it.
 struct Run {
     path: PathBuf,
     process: u32,

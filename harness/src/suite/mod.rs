@@ -1,4 +1,4 @@
-//! Where everything comes together: scenario files in, verdicts out; as a command and as tests.
+//! Scenario files in, verdicts out: the subcommands, and scenarios as tests.
 
 mod commands;
 mod doctor;

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::BufWriter;
 use std::path::Path;
+use std::sync::LazyLock;
 use std::time::{Duration, Instant as Clock};
 
 use proptest::prelude::*;
@@ -57,8 +58,19 @@ fn lines<T: serde::Serialize>(records: &[T]) -> String {
     records.iter().map(|record| serde_json::to_string(record).unwrap() + "\n").collect()
 }
 
-/// The story as a run leaves it.
+/// The story as a run leaves it, in a directory of its own.
 fn run() -> TempDir {
+    static WRITTEN: LazyLock<TempDir> = LazyLock::new(write_run);
+    let temporary = tempfile::tempdir().unwrap();
+    for file in ["lab.log"].iter().chain(&FILES) {
+        let copy = temporary.path().join(file);
+        fs::create_dir_all(copy.parent().unwrap()).unwrap();
+        fs::copy(WRITTEN.path().join(file), copy).unwrap();
+    }
+    temporary
+}
+
+fn write_run() -> TempDir {
     let temporary = tempfile::tempdir().unwrap();
     let directory = RunDirectory::new(temporary.path());
     let evidence = story().evidence;

@@ -1,4 +1,4 @@
-//! What the servers of a scenario say of it before it runs: whether they can be started, and accept their directives.
+//! Asks a scenario's servers before it runs whether they can be started and accept their directives.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -10,7 +10,7 @@ use crate::scenario::{Cursor, Problem, Problems, nearest, read};
 /// A node's directives.
 type Config = BTreeMap<String, String>;
 
-/// What was asked already: most nodes are alike, and so are most scenarios.
+/// The answers so far: most nodes are alike, and so are most scenarios.
 #[derive(Debug, Default)]
 pub(super) struct Servers {
     found: BTreeMap<Option<String>, Result<ServerBinary, ServerError>>,
@@ -18,7 +18,7 @@ pub(super) struct Servers {
     names: BTreeMap<ServerBinary, BTreeSet<String>>,
 }
 
-/// Whether the servers of a scenario could be asked.
+/// What the servers of a scenario answered.
 #[derive(Debug)]
 pub(super) enum ServerAnswer {
     /// They accept everything.
@@ -47,7 +47,7 @@ impl Servers {
                 },
                 Err(why) if node.binary.is_some() => problems.push(Problem::new(places.binary().head(), why)),
                 Err(why) if lab::named_server().is_some() => unusable = Some(why),
-                // That nobody named a server and there is none is this machine's matter.
+                // No server was named and none is installed: that is about this machine, not about the scenario.
                 Err(why) if !node.config.is_empty() => not_asked = Some(why),
                 Err(_) => {}
             }
@@ -96,11 +96,11 @@ impl Servers {
     }
 }
 
-/// A module that is not there: the server reads the directive, and gives up only when it starts.
+/// The error for a module that does not exist. The server accepts the directive, and gives up only when it starts.
 fn missing_module(node: &NodeSpec, places: &Places<'_>) -> Option<Problem> {
     let (directive, value) = node.config.iter().find(|(name, _)| name.eq_ignore_ascii_case("loadmodule"))?;
     let path = Path::new(value.split_whitespace().next()?.trim_matches(['"', '\'']));
-    // Any other is looked for in the data directory, which does not exist yet.
+    // A relative path is looked up in the data directory, which does not exist yet.
     let is_missing = path.is_absolute() && !path.exists();
     let message = || format!("the module {} does not exist", path.display());
     is_missing.then(|| Problem::new(places.config(directive).entry(directive).head(), message()))

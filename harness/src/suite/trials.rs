@@ -27,7 +27,7 @@ use crate::verdict::Outcome;
 pub fn main(family: &str) -> ExitCode {
     run::enter_if_lab();
     let mut arguments = Arguments::from_args();
-    // Most of the time scenarios sleep. How many run at once is for the machine's lock to decide.
+    // Scenarios sleep most of the time. The machine's lock decides how many of them run at once.
     arguments.test_threads.get_or_insert(half_processors());
     let scenarios = match find_family(family) {
         Ok(scenarios) => scenarios,
@@ -36,7 +36,7 @@ pub fn main(family: &str) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    // Also when only a list is wanted: nextest learns from it what is ignored, and takes an ignored trial that it runs for a pass.
+    // This is done for `--list`, too: nextest learns from it what is ignored, and counts an ignored trial that it runs as passed.
     let mut candidates: Vec<_> = scenarios.iter().map(|path| Candidate::read(family, path)).collect();
     // Runs that share the machine go before those that must have it alone, which would wait for them in between.
     candidates.sort_by_key(Candidate::share);
@@ -52,7 +52,7 @@ pub fn main(family: &str) -> ExitCode {
     conclusion.exit_code()
 }
 
-/// A scenario that is to be a trial.
+/// A scenario that will become a trial.
 struct Candidate {
     name: String,
     loaded: Result<Loaded, String>,
@@ -61,7 +61,7 @@ struct Candidate {
 }
 
 impl Candidate {
-    /// Of a file, which becomes a trial also when it has errors: one that fails.
+    /// Reads a file. One with errors becomes a trial, too: one that fails.
     fn read(family: &str, path: &Path) -> Self {
         let loaded = Loaded::read(path, Style::PLAIN);
         let incapable = loaded.as_ref().ok().and_then(|loaded| incapacity(&loaded.plan));
@@ -88,7 +88,7 @@ impl Candidate {
     }
 }
 
-/// Says which trials are ignored: a line for each reason.
+/// The message about ignored trials: a line for each reason.
 fn ignored(candidates: &[Candidate]) -> String {
     let mut by_reason = BTreeMap::<&str, Vec<&str>>::new();
     for candidate in candidates {
@@ -120,7 +120,7 @@ fn incapacity(plan: &Plan) -> Option<String> {
     {
         return Some(missing.to_string());
     }
-    // Most scenarios name no binary: the same one is meant by all nodes.
+    // Most scenarios name no binary, so all nodes have the same one.
     let binaries: BTreeSet<_> = plan.nodes.iter().map(|node| node.binary.as_deref()).collect();
     binaries.into_iter().find_map(|binary| ServerBinary::find(binary).err()).map(|error| error.to_string())
 }
@@ -132,7 +132,7 @@ fn attempt(loaded: &Loaded, watch: bool, removed: &AtomicUsize) -> Result<(), Fa
         ServerAnswer::Accepted | ServerAnswer::Unknown(_) => {}
     }
     let (plan, cancel) = (&loaded.plan, Cancel::default());
-    // That trials wait for each other is how the family runs.
+    // Trials of one family wait for each other all the time: only other processes are worth a message.
     let on_wait = |holders: &[LockHolder]| {
         if holders.iter().any(|holder| !holder.is_own()) {
             present::print_error(&waiting(holders));

@@ -66,7 +66,7 @@ impl<'de> Deserialize<'de> for Duration {
 
 /// A moment of a run: nanoseconds since the run's clock started (`CLOCK_MONOTONIC`).
 ///
-/// A server's log may speak of a moment before the clock started; it saturates at zero.
+/// A moment before the clock started, which a server's log may name, becomes zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Instant(pub u64);

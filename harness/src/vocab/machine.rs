@@ -1,10 +1,10 @@
-//! What a machine gives to the harness and what it does not, and how it is set.
+//! What a machine can do for the harness, what it lacks, and how it is configured.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// A capability that this machine does not give.
+/// Something that this machine does not let the harness do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Missing {
     /// What cannot be done, such as `create a user namespace`.
@@ -23,10 +23,10 @@ impl fmt::Display for Missing {
 
 impl std::error::Error for Missing {}
 
-/// Something that scenarios need of a machine, and whether it was there when it was tried.
+/// Something that scenarios need of a machine, and what a try of it showed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Capability {
-    /// What the machine can, such as `raise a lab`.
+    /// What is needed, such as `raise a lab`.
     pub name: &'static str,
     /// What was found, or what is missing.
     pub answer: Result<String, Missing>,
@@ -34,36 +34,36 @@ pub struct Capability {
     pub without: &'static str,
 }
 
-/// How a setting of a machine was found.
+/// A setting of the machine, its value, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SettingAudit {
     /// The setting, such as `vm.swappiness`.
     pub setting: &'static str,
-    /// What is thought of it.
+    /// Whether it should be changed.
     pub assessment: Assessment,
-    /// Its value; why there is none, if it cannot be read.
+    /// Its value, or why it cannot be read.
     pub current: String,
     /// The value it should have.
     pub wanted: &'static str,
-    /// Why it matters, to servers in production and to what is measured here.
+    /// Why it matters for servers in production and for measurements here.
     pub why: String,
-    /// What changes it at once, and what keeps it changed after the next boot.
+    /// How to change it.
     pub remedy: Remedy,
 }
 
 /// How a setting is changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Remedy {
-    /// The command that changes it until the next boot; none if no command can.
+    /// The command that changes it until the next boot, if there is one.
     pub now: Option<String>,
-    /// The command, or else the place, that changes it for good.
+    /// The command that changes it permanently, or the place where that is done.
     pub for_good: Option<String>,
 }
 
-/// What is thought of a setting.
+/// Whether a setting should be changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Assessment {
-    /// It is as wanted.
+    /// It is as it should be.
     Fine,
     /// It should be changed.
     Advice,

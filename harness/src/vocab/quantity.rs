@@ -52,7 +52,7 @@ impl<'de> Deserialize<'de> for Size {
     }
 }
 
-/// A part of a hundred, 0 to 100, written as a plain number: `99`, `99.9`.
+/// A percentage, 0 to 100, written as a plain number: `99`, `99.9`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd, Serialize, Deserialize)]
 #[serde(try_from = "f64", into = "f64")]
 pub struct Percent(f64);

@@ -1,4 +1,4 @@
-//! What a link does to the packets that pass it.
+//! What a link does to its packets.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,10 +8,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::with_unit::WithUnit;
 use super::{Duration, Percent};
 
-/// What a link does to the packets that it does not cut off. The default does nothing.
+/// What a link does to its packets, unless it is cut. The default does nothing.
 ///
-/// Losses, duplicates and the like are drawn from the run's seed, packet by packet: the same seed treats the same
-/// packets of the same sequence alike.
+/// Losses, duplicates and the like are drawn from the run's seed, packet by packet: with the same seed the n-th packet of a
+/// link has the same fate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Shape {
@@ -27,7 +27,7 @@ pub struct Shape {
     pub reorder: Percent,
     /// The share of packets that arrive with one wrong bit, which the receiver's checksum finds.
     pub corrupt: Percent,
-    /// How much passes at most; what waits for its turn beyond 1,000 packets is lost. The lab's own probes do not wait for it.
+    /// How much may pass. At most 1,000 packets wait for that; others are lost. The lab's own probes do not wait.
     pub rate: Option<Rate>,
 }
 
