@@ -13,7 +13,7 @@ pub const BUS_PORT_OFFSET: u16 = 10_000;
 
 /// A node's name, after the Redis Cluster tutorial: masters `A`, `B`, `C`; `A1` the first replica of `A`.
 ///
-/// The name belongs to the host and its process whatever role the node later has.
+/// The name stays with the host and its process, whatever role the node has later.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct NodeName(String);

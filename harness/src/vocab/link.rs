@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::NodeName;
 
-/// A host's name: that of the node which runs on it, or that of a client host.
+/// The name of a host: of the node that runs on it, or of the clients.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct HostName(String);
@@ -23,13 +23,13 @@ impl HostName {
         &self.0
     }
 
-    /// Hosts in a line: `A inside`.
+    /// Host names with spaces between them: `A inside`.
     pub fn list(hosts: &[Self]) -> String {
         let names: Vec<_> = hosts.iter().map(Self::as_str).collect();
         names.join(" ")
     }
 
-    /// Whether this is that node's host.
+    /// Whether this node runs on the host.
     pub fn is(&self, node: &NodeName) -> bool {
         self.0 == node.as_str()
     }
@@ -64,7 +64,7 @@ impl From<&NodeName> for HostName {
 pub struct Link {
     /// The host that sends.
     pub from: HostName,
-    /// The host that would hear it.
+    /// The host that receives.
     pub to: HostName,
 }
 
@@ -87,16 +87,16 @@ impl fmt::Display for Link {
     }
 }
 
-/// How a link that is cut treats packets.
+/// What a cut link does to packets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub enum CutBy {
-    /// Silence: packets vanish.
+    /// Packets vanish silently.
     #[default]
     Drop,
     /// The sender is told at once that the host cannot be reached: a new connection is refused (`EHOSTUNREACH`), an open
-    /// one ends (`ECONNABORTED`). The other host is told only if its own direction is rejected, too: else it notices by
-    /// what does not come any more, as behind a real filter of one direction.
+    /// one ends (`ECONNABORTED`). The other host is told only if its own direction is rejected, too; otherwise it gets no
+    /// more answers, as behind a real firewall that rejects one direction.
     Reject,
 }
 
