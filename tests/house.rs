@@ -8,17 +8,19 @@ use std::path::{Path, PathBuf};
 const MAY_USE: &[(&str, &[&str])] = &[
     ("vocab", &[]),
     ("evidence", &["vocab"]),
-    ("lab", &["evidence", "vocab"]),
-    ("fault", &["lab", "evidence", "vocab"]),
-    ("load", &["lab", "evidence", "vocab"]),
-    ("observe", &["lab", "evidence", "vocab"]),
+    ("network", &["evidence", "vocab"]),
+    ("provider", &["network", "evidence", "vocab"]),
+    ("system", &["provider", "evidence", "vocab"]),
+    ("fault", &["provider", "system", "evidence", "vocab"]),
+    ("load", &["network", "evidence", "vocab"]),
+    ("observe", &["evidence", "vocab"]),
     ("check", &["plan", "load", "evidence", "vocab"]),
     ("scenario", &["check", "load", "fault", "vocab"]),
-    ("plan", &["scenario", "check", "fault", "load", "lab", "evidence", "vocab"]),
-    ("run", &["plan", "scenario", "lab", "fault", "load", "observe", "evidence", "vocab"]),
+    ("plan", &["scenario", "check", "fault", "load", "provider", "system", "evidence", "vocab"]),
+    ("run", &["plan", "scenario", "network", "provider", "system", "fault", "load", "observe", "evidence", "vocab"]),
     ("verdict", &["plan", "scenario", "check", "load", "evidence", "vocab"]),
     ("present", &["plan", "scenario", "evidence", "verdict", "vocab"]),
-    ("suite", &["plan", "scenario", "run", "lab", "evidence", "verdict", "present", "vocab"]),
+    ("suite", &["plan", "scenario", "run", "provider", "system", "evidence", "verdict", "present", "vocab"]),
 ];
 
 fn source() -> PathBuf {

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use harness::lab::{LinkCounters, SHAPING_DEVICE, Shaper};
+use harness::network::{LinkCounters, SHAPING_DEVICE, Shaper};
 use harness::vocab::{self, Percent, Rate, Shape};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;

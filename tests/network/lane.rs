@@ -4,7 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use harness::evidence::{Clock, Journal, RunDirectory};
-use harness::lab::{ClientSpec, Lab, SHAPING_DEVICE};
+use harness::network::SHAPING_DEVICE;
+use harness::provider::{self, ClientSpec};
 use harness::vocab::{self, Link, Shape, Size};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -24,8 +25,8 @@ pub(super) async fn shape_a_connection(directory: &Path) -> Result<(), Failure> 
     let directory = RunDirectory::new(directory);
     let journal = Journal::create(&directory, Clock::new(), Box::new(Silent))?;
     let hosts: [ClientSpec; 2] = [client("from", FROM), client("to", TO)];
-    let lab = Lab::raise(&[], &hosts, Size { bytes: 1 << 20 }, 1, &directory, journal).await?;
-    let (from, to) = (lab.client_host(0)?.tcp_socket()?, lab.client_host(1)?.tcp_socket()?);
+    let lab = provider::raise(&[], &hosts, Size { bytes: 1 << 20 }, 1, &directory, journal).await?;
+    let (from, to) = (lab.host(&"from".into())?.tcp_socket()?, lab.host(&"to".into())?.tcp_socket()?);
     to.bind((TO, PORT).into())?;
     let listener = to.listen(1)?;
     let (sending, accepted) = tokio::join!(from.connect((TO, PORT).into()), listener.accept());

@@ -8,7 +8,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use harness::evidence::{Clock, Event, Journal, Recorder, RunDirectory};
-use harness::lab::{ClientHost, ClientSpec, Lab, LinkCounters, SHAPING_TABLE, Shaper};
+use harness::network::{ClientHost, LinkCounters, SHAPING_TABLE, Shaper};
+use harness::provider::{self, ClientSpec};
 use harness::vocab::{Shape, Size};
 use rtnetlink::RouteMessageBuilder;
 use rtnetlink::packet_route::route::RouteScope;
@@ -66,7 +67,7 @@ impl Wire {
     pub(super) async fn make(directory: &Path) -> Result<Self, Failure> {
         let directory = RunDirectory::new(directory);
         let journal = Journal::create(&directory, Clock::new(), Box::new(Silent))?;
-        let lab = Lab::raise(
+        let lab = provider::raise(
             &[],
             &[client("from", FROM), client("to", TO)],
             Size { bytes: 1 << 20 },
@@ -76,7 +77,7 @@ impl Wire {
         )
         .await?;
         let shaper = Shaper::start(SEED)?;
-        let (from, to) = (lab.client_host(0)?, lab.client_host(1)?);
+        let (from, to) = (lab.host(&"from".into())?, lab.host(&"to".into())?);
         lead((&from, FROM), TO, "host1.2").await?;
         lead((&to, TO), FROM, "host1.3").await?;
         Ok(Self { shaper, from, to })

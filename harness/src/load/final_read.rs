@@ -16,7 +16,7 @@ use super::routing::{RouteIndex, Routes, ask};
 use crate::evidence::{
     Clock, ErrorKind, EventKind, HistoryWriter, Journal, NO_WORKER, Operation, OperationKind, Outcome, Topology, Value,
 };
-use crate::lab::ClientHost;
+use crate::network::ClientHost;
 use crate::vocab::{Address, Instant, Slot};
 
 /// Reads that are on their way to a node at the same time, when values are small.

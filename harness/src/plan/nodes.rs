@@ -2,9 +2,10 @@
 
 use std::net::Ipv4Addr;
 
-use crate::lab::{ClientSpec, NodeSpec};
 use crate::load::Load;
+use crate::provider::ClientSpec;
 use crate::scenario::{Server, Topology};
+use crate::system::NodeSpec;
 use crate::vocab::{Address, NodeId, NodeName, Ownership, Role};
 
 /// A node's place in the topology that a scenario starts with.

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::lab;
 use crate::scenario::{Cursor, MASTERS_MAX, NODES_MAX, Problem, plain_letters};
+use crate::system::cluster;
 
 use super::checker::Checker;
 use super::nodes::specs;
@@ -125,7 +125,7 @@ fn directive_problem(directive: &str, at: Cursor<'_>) -> Option<Problem> {
         let message = format!("no directive has the character U+{:04X} in its name", u32::from(odd));
         return Some(Problem::new(at.head(), message).help(format!("write `{plain}`")));
     }
-    if let Some(why) = lab::reserved(directive) {
+    if let Some(why) = cluster::reserved(directive) {
         let problem = Problem::new(at.head(), format!("`{directive}` is the harness' own"));
         return Some(problem.label(why).help("leave it out"));
     }

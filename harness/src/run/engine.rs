@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -16,11 +17,13 @@ use crate::evidence::{
     Topology,
 };
 use crate::fault::{self, Applied};
-use crate::lab::{ClientHost, Lab};
 use crate::load::{Load, LoadTask, LoadsDone, RunningLoads, final_read};
+use crate::network::ClientHost;
 use crate::observe::{Observation, Observed, Observer};
 use crate::plan::Plan;
+use crate::provider::{self, Provider};
 use crate::scenario::Condition;
+use crate::system::cluster::{self, Cluster};
 use crate::vocab::{Address, Instant};
 
 /// How much of a server's log an error shows.
@@ -80,18 +83,21 @@ async fn attempt(
     // A run that fails early can be judged, too: its files are there from the start.
     write_info(plan, request, directory, journal.clock(), Vec::new())?;
     HistoryWriter::new(std::fs::File::create(directory.history())?)?;
-    let lab = Lab::raise(&plan.nodes, &plan.clients, plan.storage, plan.seed, directory, journal.clone()).await?;
-    write_info(plan, request, directory, journal.clock(), lab.server_info())?;
+    let servers = cluster::servers(&plan.nodes);
+    let provider =
+        provider::raise(&servers, &plan.clients, plan.storage, plan.seed, directory, journal.clone()).await?;
+    let cluster = Cluster::prepare(Arc::clone(&provider), &plan.nodes, directory)?;
+    write_info(plan, request, directory, journal.clock(), cluster.server_info()?)?;
     let observer = Observer::start(
         observed(plan, directory),
-        lab.status(),
-        lab.reach(),
+        provider.status(),
+        provider.reach(),
         journal.clone(),
         view_interval(plan.nodes.len()),
     );
-    let outcome = with_cluster(plan, directory, journal, cancel, &lab, &observer).await;
+    let outcome = with_cluster(plan, directory, journal, cancel, &cluster, &observer).await;
     observer.stop().await;
-    lab.shutdown().await;
+    provider.shutdown().await;
     outcome
 }
 
@@ -100,20 +106,20 @@ async fn with_cluster(
     directory: &RunDirectory,
     journal: &Journal,
     mut cancel: watch::Receiver<bool>,
-    lab: &Lab,
+    cluster: &Cluster,
     observer: &Observer,
 ) -> Result<(), Abort> {
     tokio::select! {
-        formed = form(plan, lab, observer.observation()) => formed?,
+        formed = form(plan, cluster, observer.observation()) => formed?,
         () = cancelled(&mut cancel) => {
             journal.record(EventKind::Interrupted);
             return Ok(());
         }
     }
     journal.record(EventKind::Formed);
-    let machine = MachineWatch::start(journal.clone(), lab.wait_reader())?;
-    let loads = RunningLoads::start(tasks(plan, lab)?, journal.clone(), directory.history())?;
-    let mut stage = Stage::new(plan, lab, observer.observation(), &loads, journal, &machine);
+    let machine = MachineWatch::start(journal.clone(), cluster.provider().wait_reader())?;
+    let loads = RunningLoads::start(tasks(plan, cluster.provider())?, journal.clone(), directory.history())?;
+    let mut stage = Stage::new(plan, cluster, observer.observation(), &loads, journal, &machine);
     let end = tokio::select! {
         end = stage.walk() => end,
         () = cancelled(&mut cancel) => StepEnd::Interrupted,
@@ -124,7 +130,7 @@ async fn with_cluster(
     }
     let Some(done) = done else { return Ok(()) };
     let last = async {
-        let settled = heal(plan, lab, observer.observation(), journal).await?;
+        let settled = heal(plan, cluster, observer.observation(), journal).await?;
         journal.record(EventKind::FinalReadStarted);
         let (host, seeds) = (ClientHost::this(), seeds(plan));
         let reading = final_read(&done, &host, &seeds, settled.as_ref(), journal, FINAL_READ_BOUND);
@@ -161,29 +167,30 @@ async fn stop(
 }
 
 /// Starts every server and waits until the cluster serves.
-async fn form(plan: &Plan, lab: &Lab, mut observation: watch::Receiver<Observation>) -> Result<(), Abort> {
-    lab.start_all().await?;
-    let mut status = lab.status();
+async fn form(plan: &Plan, cluster: &Cluster, mut observation: watch::Receiver<Observation>) -> Result<(), Abort> {
+    cluster.start_all().await?;
+    let provider = cluster.provider();
+    let mut status = provider.status();
     let exit = status.wait_for(|status| status.values().any(|status| *status == NodeStatus::Down));
     tokio::select! {
         formed = wait_for(&mut observation, Instant::default(), FORMATION_BOUND, |observation| unmet(&Condition::Healthy, observation)) => {
-            formed.map_err(|last_state| Abort(not_formed(plan, lab, &last_state)))
+            formed.map_err(|last_state| Abort(not_formed(plan, provider, &last_state)))
         }
         status = exit => {
             let status = status?;
             let ended = status.iter().find(|(_, status)| **status == NodeStatus::Down).map(|(node, _)| node.clone());
-            let lines = ended.as_ref().map(|node| lab.last_log_lines(node, LOG_LINES)).unwrap_or_default();
+            let lines = ended.as_ref().map(|node| provider.last_log_lines(node, LOG_LINES)).unwrap_or_default();
             let node = ended.map(|node| node.to_string()).unwrap_or_default();
             Err(Abort(format!("{node} ended while the cluster formed. Its last log lines:\n{lines}")))
         }
     }
 }
 
-fn not_formed(plan: &Plan, lab: &Lab, last_state: &str) -> String {
+fn not_formed(plan: &Plan, provider: &dyn Provider, last_state: &str) -> String {
     let bound = FORMATION_BOUND.as_secs();
     let mut text = format!("the cluster did not form within {bound} s: {last_state}");
     for node in &plan.nodes {
-        let _ = write!(text, "\n{}'s last log lines:\n{}", node.name, lab.last_log_lines(&node.name, LOG_LINES));
+        let _ = write!(text, "\n{}'s last log lines:\n{}", node.name, provider.last_log_lines(&node.name, LOG_LINES));
     }
     text
 }
@@ -194,19 +201,19 @@ fn not_formed(plan: &Plan, lab: &Lab, last_state: &str) -> String {
 /// That it settled is an assumption of the verdict, read from the journal: here nothing is decided.
 async fn heal(
     plan: &Plan,
-    lab: &Lab,
+    cluster: &Cluster,
     observation: watch::Receiver<Observation>,
     journal: &Journal,
 ) -> Result<Option<Topology>, Abort> {
-    network::heal(lab, journal, None, None).await?;
+    network::heal(cluster.provider(), journal, None, None).await?;
     let paused: Vec<_> = {
-        let status = lab.status();
+        let status = cluster.provider().status();
         let status = status.borrow();
         let paused = status.iter().filter(|(_, status)| **status == NodeStatus::Paused);
         paused.map(|(node, _)| node.clone()).collect()
     };
     for node in paused {
-        let applied = fault::apply(FaultKind::Resume, lab, &node, None).await?;
+        let applied = fault::apply(FaultKind::Resume, cluster, &node, None).await?;
         let Applied { began, proof } = applied;
         journal.record(EventKind::Fault {
             step: None,
@@ -279,12 +286,12 @@ fn seeds(plan: &Plan) -> Vec<(u16, Address)> {
     (0..).zip(plan.nodes.iter().map(|node| node.address)).collect()
 }
 
-fn tasks(plan: &Plan, lab: &Lab) -> Result<Vec<LoadTask>, Abort> {
+fn tasks(plan: &Plan, provider: &dyn Provider) -> Result<Vec<LoadTask>, Abort> {
     let task = |(index, load): (usize, &Load)| {
         Ok(LoadTask {
             index: u16::try_from(index).unwrap_or(u16::MAX),
             load: load.clone(),
-            host: lab.host(&load.host())?,
+            host: provider.host(&load.host())?,
             seeds: seeds(plan),
             shards: plan.shards().map(|master| master.owns.clone()).collect(),
             seed: plan.seed,

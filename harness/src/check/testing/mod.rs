@@ -11,11 +11,11 @@ use crate::evidence::{
     MachineSample, Member, NO_WORKER, NodeView, Operation, OperationKind, Outcome, RunInfo, ServerInfo, TopologyRecord,
     Value, Waits,
 };
-use crate::lab::NodeSpec;
 use crate::load::op::Set;
 use crate::load::{Client, Keys, Load, Op, Pace};
 use crate::plan::{Plan, PlannedSlo, PlannedStep};
 use crate::scenario::Step;
+use crate::system::NodeSpec;
 use crate::vocab::{Address, Duration, Instant, NodeId, NodeName, Ownership, Role, Size, Slot};
 
 /// When the load begins, in milliseconds.

@@ -14,8 +14,9 @@ use crate::evidence::{
     ClusterState, Event, EventKind, Evidence, ExitCause, FaultKind, Health, LinkChange, Location, LogEvent, LogRecord,
     Member, NetworkChange, NodeView, RunInfo, ServerInfo, TopologyRecord,
 };
-use crate::lab::{ClientSpec, NodeSpec};
 use crate::plan::{Plan, PlannedStep};
+use crate::provider::ClientSpec;
+use crate::system::NodeSpec;
 use crate::vocab::{Address, CutBy, Instant, Link, NodeId, NodeName, Ownership, Role, Size};
 
 /// A cluster that does what it is told.

@@ -1,0 +1,174 @@
+//! Making hosts, each a network namespace, and their router, which is the namespace of this process.
+
+use std::fs::{self, File};
+use std::future::Future;
+use std::net::Ipv4Addr;
+use std::os::fd::{AsRawFd, RawFd};
+use std::thread;
+
+use nix::sched::{CloneFlags, unshare};
+use rtnetlink::packet_route::link::{InfoData, InfoKind, InfoVeth};
+use rtnetlink::packet_route::route::RouteScope;
+use rtnetlink::packet_route::rule::RuleAction;
+use rtnetlink::{Handle, LinkMessageBuilder, LinkUnspec, LinkVeth, RouteMessageBuilder};
+use tokio::sync::oneshot;
+
+use super::NetworkError;
+use super::direct_links::{self, DirectLinks, End};
+use super::error::{netlink, system};
+
+/// The router's address, the same on each of its interfaces.
+pub const ROUTER: Ipv4Addr = Ipv4Addr::new(10, 128, 0, 1);
+
+/// A host's interface to the router.
+const INTERFACE: &str = "eth0";
+/// `lo` is the first interface of every network namespace.
+const LOOPBACK_INDEX: u32 = 1;
+const INTERFACE_INDEX: u32 = 2;
+/// Interfaces to a host, also those of direct links, are numbered from here by the host's address, so that nobody has to
+/// look them up.
+const INDEX_BASE: u32 = 1_000;
+
+/// The network namespaces of new hosts, each alive as long as its file is open or a process is on it, and which of the
+/// links between them are direct.
+pub(super) struct Raised {
+    pub(super) namespaces: Vec<File>,
+    pub(super) direct: DirectLinks,
+}
+
+/// Makes the hosts, in the order of their addresses, of which so many last ones are clients'; the calling thread's
+/// namespace becomes their router.
+pub(super) async fn raise(ips: &[Ipv4Addr], clients: usize) -> Result<Raised, NetworkError> {
+    let (sender, made) = oneshot::channel();
+    let ips = ips.to_vec();
+    // A thread of its own: it ends up in the last host's namespace.
+    let maker = thread::Builder::new().name("lab-network".to_owned());
+    maker.spawn(move || sender.send(make_hosts(&ips, clients))).map_err(system("start a thread"))?;
+    made.await.unwrap_or(Err(NetworkError::Panicked))
+}
+
+/// Makes the calling thread's namespace ready to be the router.
+pub(crate) fn prepare_router() -> Result<(), NetworkError> {
+    accept_from_anywhere()?;
+    block_on(async { loopback_up(&connect()?).await })
+}
+
+/// Makes one of each kind of thing that a lab is made of.
+pub(crate) fn try_out() -> Result<(), NetworkError> {
+    prepare_router()?;
+    let (from, to) = (Ipv4Addr::new(10, 128, 0, 2), Ipv4Addr::new(10, 128, 0, 3));
+    let hosts = thread::spawn(move || make_hosts(&[from, to], 0)).join().unwrap_or(Err(NetworkError::Panicked));
+    let ruled = block_on(async move {
+        let rule = connect()?.rule().add().v4().source_prefix(from, 32).destination_prefix(to, 32);
+        rule.action(RuleAction::Blackhole).execute().await.map_err(netlink("add a routing rule"))
+    });
+    hosts.and(ruled)
+}
+
+/// Spoils the calling thread: it ends up in the last host's namespace.
+fn make_hosts(ips: &[Ipv4Addr], clients: usize) -> Result<Raised, NetworkError> {
+    block_on(async {
+        let router_namespace = namespace_of_this_thread()?;
+        let router = connect()?;
+        let mut ends = Vec::with_capacity(ips.len());
+        for &ip in ips {
+            unshare(CloneFlags::CLONE_NEWNET).map_err(|error| system(format!("make host {ip}"))(error.into()))?;
+            let namespace = namespace_of_this_thread()?;
+            accept_from_anywhere()?;
+            let kernel = connect()?;
+            connect_host(&kernel, ip, router_namespace.as_raw_fd()).await?;
+            route_to(&router, ip).await?;
+            direct_links::disable_ipv6()?;
+            ends.push(End { ip, kernel, namespace });
+        }
+        let direct = direct_links::make(&ends, clients).await?;
+        Ok(Raised { namespaces: ends.into_iter().map(|end| end.namespace).collect(), direct })
+    })
+}
+
+/// Gives a host its interface to the router, its address and its routes. The interface's other end goes to the router.
+async fn connect_host(host: &Handle, ip: Ipv4Addr, router: RawFd) -> Result<(), NetworkError> {
+    loopback_up(host).await?;
+    let name = interface_to(ip);
+    let other_end = LinkUnspec::new_with_name(&name).index(index_of(ip)).setns_by_fd(router).build();
+    let pair = LinkMessageBuilder::<LinkVeth>::new_with_info_kind(InfoKind::Veth)
+        .name(INTERFACE)
+        .index(INTERFACE_INDEX)
+        .up()
+        .set_info_data(InfoData::Veth(InfoVeth::Peer(other_end)))
+        .build();
+    host.link().add(pair).execute().await.map_err(netlink(format!("make the interfaces {INTERFACE} and {name}")))?;
+    let address = host.address().add(INTERFACE_INDEX, ip.into(), 32);
+    address.execute().await.map_err(netlink(format!("give host {ip} its address")))?;
+    let router = RouteMessageBuilder::<Ipv4Addr>::new()
+        .destination_prefix(ROUTER, 32)
+        .output_interface(INTERFACE_INDEX)
+        .scope(RouteScope::Link);
+    let others = RouteMessageBuilder::<Ipv4Addr>::new().gateway(ROUTER).output_interface(INTERFACE_INDEX);
+    for route in [router, others] {
+        let added = host.route().add(route.build()).execute().await;
+        added.map_err(netlink(format!("give host {ip} a route")))?;
+    }
+    Ok(())
+}
+
+/// Lets the router reach a host. The state of links stands in rules beside these routes.
+async fn route_to(router: &Handle, ip: Ipv4Addr) -> Result<(), NetworkError> {
+    let index = index_of(ip);
+    // The kernel refuses to make this end as an interface that is up already.
+    let up = LinkUnspec::new_with_index(index).up().build();
+    router.link().change(up).execute().await.map_err(netlink(format!("bring up the router's interface to {ip}")))?;
+    // On each interface, not once on `lo`: a machine that sets `arp_ignore` would not answer for it there.
+    let address = router.address().add(index, ROUTER.into(), 32);
+    address.execute().await.map_err(netlink(format!("address the router's interface to {ip}")))?;
+    let route = RouteMessageBuilder::<Ipv4Addr>::new()
+        .destination_prefix(ip, 32)
+        .output_interface(index)
+        .pref_source(ROUTER)
+        .scope(RouteScope::Link)
+        .build();
+    router.route().add(route).execute().await.map_err(netlink(format!("route to {ip}")))
+}
+
+/// Lets the namespace that the calling thread is in accept packets of hosts that it knows no way back to. Where the machine
+/// is set to check that, cutting one direction would cut the other, too. Interfaces that are made later follow `default`.
+fn accept_from_anywhere() -> Result<(), NetworkError> {
+    for interfaces in ["all", "default"] {
+        let setting = format!("/proc/sys/net/ipv4/conf/{interfaces}/rp_filter");
+        fs::write(&setting, "0").map_err(system(format!("write {setting}")))?;
+    }
+    Ok(())
+}
+
+async fn loopback_up(handle: &Handle) -> Result<(), NetworkError> {
+    let up = LinkUnspec::new_with_index(LOOPBACK_INDEX).up().build();
+    handle.link().change(up).execute().await.map_err(netlink("bring up the loopback interface"))
+}
+
+pub(super) fn interface_to(ip: Ipv4Addr) -> String {
+    let [_, _, third, fourth] = ip.octets();
+    format!("host{third}.{fourth}")
+}
+
+pub(super) fn index_of(ip: Ipv4Addr) -> u32 {
+    let [_, _, third, fourth] = ip.octets();
+    INDEX_BASE + u32::from(u16::from_be_bytes([third, fourth]))
+}
+
+/// A netlink connection of the namespace that the calling thread is in. It must be called within a tokio runtime.
+pub(super) fn connect() -> Result<Handle, NetworkError> {
+    let (connection, handle, _) = rtnetlink::new_connection().map_err(system("open a netlink socket"))?;
+    tokio::spawn(connection);
+    Ok(handle)
+}
+
+/// The network namespace that the calling thread is in.
+pub(super) fn namespace_of_this_thread() -> Result<File, NetworkError> {
+    File::open("/proc/thread-self/ns/net").map_err(system("open this thread's network namespace"))
+}
+
+/// Runs netlink requests on the calling thread, whose namespace they are about.
+pub(super) fn block_on<T>(work: impl Future<Output = Result<T, NetworkError>>) -> Result<T, NetworkError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build();
+    runtime.map_err(system("start a runtime"))?.block_on(work)
+}

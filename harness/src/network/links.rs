@@ -1,0 +1,244 @@
+//! The state of directed links: what is in force on them, and what that makes of each. No I/O.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use crate::vocab::{CutBy, Shape};
+
+/// One direction between two hosts, by their addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Way {
+    /// The host that sends.
+    pub(super) from: Ipv4Addr,
+    /// The host that would hear it.
+    pub(super) to: Ipv4Addr,
+}
+
+impl fmt::Display for Way {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} -> {}", self.from, self.to)
+    }
+}
+
+/// What is done to links under one name.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Treatment {
+    /// Nothing passes.
+    Cut(CutBy),
+    /// Packets pass, and are treated so.
+    Shape(Shape),
+}
+
+/// What all that is in force makes of a link.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum State {
+    /// Packets pass untouched.
+    Open,
+    /// Nothing passes.
+    Cut(CutBy),
+    /// Packets pass, and are treated so.
+    Shaped(Shape),
+}
+
+/// A link that changes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Transition {
+    /// The link.
+    pub(super) way: Way,
+    /// What it was.
+    pub(super) old: State,
+    /// What it becomes.
+    pub(super) new: State,
+}
+
+/// A disturbance and where it is in force.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct InForce {
+    name: String,
+    /// The links that it is about.
+    pub(super) ways: BTreeSet<Way>,
+    /// What it does.
+    pub(super) what: Treatment,
+}
+
+/// Everything that is in force, the oldest first.
+#[derive(Clone, Debug, Default)]
+pub(super) struct LinkStates(Vec<InForce>);
+
+impl LinkStates {
+    /// The names in force, the oldest first.
+    pub(super) fn names(&self) -> Vec<String> {
+        self.0.iter().map(|one| one.name.clone()).collect()
+    }
+
+    /// What is in force under a name.
+    pub(super) fn get(&self, name: &str) -> Option<&InForce> {
+        self.0.iter().find(|one| one.name == name)
+    }
+
+    /// What a link is: what the newest cut says, else the newest shape. A cut beats every shape, whatever their age.
+    pub(super) fn state(&self, way: Way) -> State {
+        let cut = self.newest_first(way).find_map(|one| match one.what {
+            Treatment::Cut(by) => Some(State::Cut(by)),
+            Treatment::Shape(_) => None,
+        });
+        cut.or_else(|| self.shape(way).map(State::Shaped)).unwrap_or(State::Open)
+    }
+
+    /// How much later a packet may arrive on a link, if it does: a cut does not recall what is under way.
+    pub(super) fn delay(&self, way: Way) -> Duration {
+        self.shape(way).map_or(Duration::ZERO, |shape| shape.delay.0 + shape.jitter.0)
+    }
+
+    /// The shape that counts on a link, and its name, also where a cut lets nothing come to it.
+    pub(super) fn shaper(&self, way: Way) -> Option<(&str, Shape)> {
+        self.newest_first(way).find_map(|one| match one.what {
+            Treatment::Shape(shape) => Some((one.name.as_str(), shape)),
+            Treatment::Cut(_) => None,
+        })
+    }
+
+    /// The links, among these, on which another shape counts than before, or none any more.
+    pub(super) fn reshaped(&self, before: &Self, ways: &BTreeSet<Way>) -> Vec<(Way, Option<Shape>)> {
+        let reshaped = ways.iter().filter(|way| self.shaper(**way) != before.shaper(**way));
+        reshaped.map(|way| (*way, self.shape(*way))).collect()
+    }
+
+    fn shape(&self, way: Way) -> Option<Shape> {
+        self.shaper(way).map(|(_, shape)| shape)
+    }
+
+    fn newest_first(&self, way: Way) -> impl Iterator<Item = &InForce> {
+        self.0.iter().rev().filter(move |one| one.ways.contains(&way))
+    }
+
+    /// Puts a disturbance in force; the links that change by it. `None`: the name is in force already.
+    pub(super) fn begin(&mut self, name: &str, ways: &BTreeSet<Way>, what: Treatment) -> Option<Vec<Transition>> {
+        if self.get(name).is_some() {
+            return None;
+        }
+        let begun = InForce { name: name.to_owned(), ways: ways.clone(), what };
+        Some(self.changed(ways, |states| states.0.push(begun)))
+    }
+
+    /// Ends a disturbance; the links that change by it. `None`: nothing of that name is in force.
+    pub(super) fn end(&mut self, name: &str) -> Option<(InForce, Vec<Transition>)> {
+        let ended = self.get(name)?.clone();
+        let transitions = self.changed(&ended.ways, |states| states.0.retain(|one| one.name != name));
+        Some((ended, transitions))
+    }
+
+    fn changed(&mut self, ways: &BTreeSet<Way>, change: impl FnOnce(&mut Self)) -> Vec<Transition> {
+        let before: Vec<_> = ways.iter().map(|way| (*way, self.state(*way))).collect();
+        change(self);
+        let transitions = before.into_iter().map(|(way, old)| Transition { way, old, new: self.state(way) });
+        transitions.filter(|transition| transition.old != transition.new).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::vocab;
+
+    const DROP: Treatment = Treatment::Cut(CutBy::Drop);
+    const REJECT: Treatment = Treatment::Cut(CutBy::Reject);
+
+    fn late(milliseconds: u64) -> Shape {
+        Shape { delay: vocab::Duration::from_millis(milliseconds), ..Shape::default() }
+    }
+
+    fn way(from: u8, to: u8) -> Way {
+        let host = |number| Ipv4Addr::new(10, 128, 0, number);
+        Way { from: host(from), to: host(to) }
+    }
+
+    /// In force, one after the other, on the same link.
+    fn states(whats: &[Treatment]) -> LinkStates {
+        let mut states = LinkStates::default();
+        for (index, what) in whats.iter().enumerate() {
+            states.begin(&index.to_string(), &BTreeSet::from([way(2, 3)]), *what).unwrap();
+        }
+        states
+    }
+
+    #[rstest]
+    #[case::nothing(&[], State::Open)]
+    #[case::a_cut(&[DROP], State::Cut(CutBy::Drop))]
+    #[case::the_newest_cut(&[REJECT, DROP], State::Cut(CutBy::Drop))]
+    #[case::a_shape(&[Treatment::Shape(late(5))], State::Shaped(late(5)))]
+    #[case::the_newest_shape(&[Treatment::Shape(late(5)), Treatment::Shape(late(7))], State::Shaped(late(7)))]
+    #[case::a_cut_over_an_older_shape(&[Treatment::Shape(late(5)), REJECT], State::Cut(CutBy::Reject))]
+    #[case::a_cut_under_a_newer_shape(&[REJECT, Treatment::Shape(late(5))], State::Cut(CutBy::Reject))]
+    fn the_newest_cut_counts_then_the_newest_shape(#[case] whats: &[Treatment], #[case] expected: State) {
+        let states = states(whats);
+        assert_eq!((states.state(way(2, 3)), states.state(way(3, 2))), (expected, State::Open));
+    }
+
+    #[rstest]
+    #[case::the_only_one(&[DROP], 0, Some((State::Cut(CutBy::Drop), State::Open)))]
+    #[case::one_of_two_alike(&[DROP, DROP], 0, None)]
+    #[case::the_newer_of_two(&[DROP, REJECT], 1, Some((State::Cut(CutBy::Reject), State::Cut(CutBy::Drop))))]
+    #[case::the_older_of_two(&[DROP, REJECT], 0, None)]
+    #[case::a_cut_over_a_shape(&[Treatment::Shape(late(5)), DROP], 1, Some((State::Cut(CutBy::Drop), State::Shaped(late(5)))))]
+    #[case::a_shape_under_a_cut(&[Treatment::Shape(late(5)), DROP], 0, None)]
+    fn healing_changes_what_is_not_disturbed_otherwise(
+        #[case] whats: &[Treatment],
+        #[case] healed: usize,
+        #[case] expected: Option<(State, State)>,
+    ) {
+        let (ended, transitions) = states(whats).end(&healed.to_string()).unwrap();
+        assert_eq!(ended.what, whats[healed]);
+        let expected = expected.map(|(old, new)| Transition { way: way(2, 3), old, new });
+        assert_eq!(transitions, Vec::from_iter(expected));
+    }
+
+    #[test]
+    fn only_links_that_change_are_transitions() {
+        let mut states = states(&[DROP]);
+        let both = BTreeSet::from([way(2, 3), way(3, 2)]);
+        let transitions = states.begin("both", &both, DROP).unwrap();
+        assert_eq!(transitions, [Transition { way: way(3, 2), old: State::Open, new: State::Cut(CutBy::Drop) }]);
+        assert_eq!(states.names(), ["0", "both"]);
+    }
+
+    #[test]
+    fn names_are_unique_among_those_in_force() {
+        let mut states = states(&[DROP]);
+        assert_eq!(states.begin("0", &BTreeSet::new(), REJECT), None);
+        assert_eq!(states.end("1"), None);
+        assert_eq!(states.names(), ["0"]);
+        states.end("0").unwrap();
+        assert!(states.begin("0", &BTreeSet::new(), REJECT).is_some());
+    }
+
+    #[rstest]
+    #[case::a_first_shape(&[], Treatment::Shape(late(5)), Some(late(5)))]
+    #[case::a_shape_under_a_cut(&[DROP], Treatment::Shape(late(5)), Some(late(5)))]
+    #[case::a_newer_shape_that_is_alike(&[Treatment::Shape(late(5))], Treatment::Shape(late(5)), Some(late(5)))]
+    #[case::a_cut_over_a_shape(&[Treatment::Shape(late(5))], DROP, None)]
+    fn a_link_has_its_shape_for_as_long_as_no_other_counts(
+        #[case] before: &[Treatment],
+        #[case] begins: Treatment,
+        #[case] expected: Option<Shape>,
+    ) {
+        let (before, links) = (states(before), BTreeSet::from([way(2, 3)]));
+        let mut after = before.clone();
+        after.begin("new", &links, begins).unwrap();
+        let expected: Vec<_> = expected.map(|shape| (way(2, 3), Some(shape))).into_iter().collect();
+        assert_eq!(after.reshaped(&before, &links), expected);
+        // Its end gives back what was there.
+        let former: Vec<_> = expected.iter().map(|(way, _)| (*way, before.shape(*way))).collect();
+        assert_eq!(before.reshaped(&after, &links), former);
+    }
+
+    #[test]
+    fn a_cut_link_keeps_the_delay_of_what_is_under_way() {
+        let shape = Shape { jitter: vocab::Duration::from_millis(2), ..late(5) };
+        assert_eq!(states(&[Treatment::Shape(shape), DROP]).delay(way(2, 3)), Duration::from_millis(7));
+    }
+}

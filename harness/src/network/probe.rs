@@ -1,0 +1,293 @@
+//! Proof that a link does what it should: numbered packets that must arrive, or must not.
+//!
+//! The sockets are the lab's own, one on each host, so that it takes no server to prove anything.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sched::{CpuSet, sched_getcpu, sched_setaffinity};
+use nix::unistd::Pid;
+use tokio::sync::oneshot;
+
+use super::error::system;
+use super::links::{LinkStates, State, Way};
+use super::{ClientHost, NetworkError, ROUTER};
+use crate::vocab::{self, CutBy};
+
+/// The UDP port that probes are sent from and to: that of `discard` (RFC 863), which no server of a lab takes.
+pub const PROBE_PORT: u16 = 9;
+
+/// How long probes are repeated on a link that must let one pass, beyond the link's own delay. A link that loses 9 of
+/// 10 packets lets one of the 50 pass in 199 of 200 cases.
+const PATIENCE: Duration = Duration::from_secs(2);
+const REPEAT_AFTER: Duration = Duration::from_millis(40);
+
+/// What a link must do to probes.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::network) struct Expected {
+    way: Way,
+    state: State,
+    /// How long a packet may be under way.
+    delay: Duration,
+}
+
+impl Expected {
+    /// What links must do in this state of theirs.
+    pub(in crate::network) fn of<'a>(ways: impl IntoIterator<Item = &'a Way>, states: &LinkStates) -> Vec<Self> {
+        let expected = |way: &Way| Self { way: *way, state: states.state(*way), delay: states.delay(*way) };
+        ways.into_iter().map(expected).collect()
+    }
+
+    /// Whether nothing may pass.
+    pub(in crate::network) const fn is_cut(&self) -> bool {
+        matches!(self.state, State::Cut(_))
+    }
+
+    /// How long each packet is under way at least.
+    fn least_delay(&self) -> Duration {
+        match self.state {
+            State::Shaped(shape) => shape.delay.0.saturating_sub(shape.jitter.0),
+            State::Open | State::Cut(_) => Duration::ZERO,
+        }
+    }
+}
+
+/// How many links did what they should.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::network) struct Proven {
+    /// Links on which a probe passed.
+    pub(in crate::network) passed: usize,
+    /// Links on which a probe vanished.
+    pub(in crate::network) vanished: usize,
+    /// Links, among those, whose sender was told so.
+    pub(in crate::network) told: usize,
+    /// How long the probes that passed were under way: the quickest and the slowest. `None`: none passed.
+    pub(in crate::network) took: Option<(Duration, Duration)>,
+}
+
+/// A probe that arrived.
+#[derive(Clone, Copy, Debug, Default)]
+struct Arrival {
+    number: u64,
+    /// From just before it was sent until it was read.
+    took: Duration,
+}
+
+/// The newest probe that arrived on each link.
+type Heard = BTreeMap<Way, Arrival>;
+
+/// A probe's number, and when it was sent: nanoseconds since the prober was made. Both are big-endian.
+type Payload = [u8; 16];
+
+/// The sockets of all hosts and of the router.
+#[derive(Debug)]
+pub(in crate::network) struct Prober {
+    sockets: BTreeMap<Ipv4Addr, UdpSocket>,
+    next: AtomicU64,
+    epoch: Instant,
+}
+
+impl Prober {
+    /// Makes the sockets. The calling thread must be in the router's namespace.
+    pub(in crate::network) fn open(hosts: impl Iterator<Item = (Ipv4Addr, ClientHost)>) -> Result<Self, NetworkError> {
+        let sockets = hosts.chain([(ROUTER, ClientHost::this())]).map(|(ip, host)| {
+            let open = || {
+                let socket = host.udp_socket(SocketAddr::from((ip, PROBE_PORT)))?;
+                socket.set_nonblocking(true)?;
+                Ok((ip, socket))
+            };
+            open().map_err(system(format!("open a socket for probes on {ip}")))
+        });
+        Ok(Self { sockets: sockets.collect::<Result<_, _>>()?, next: AtomicU64::new(1), epoch: Instant::now() })
+    }
+
+    /// Sees whether links do what they must (2 s at most beyond their delay); if not, a sentence that says what is wrong.
+    pub(in crate::network) async fn prove(self: &Arc<Self>, expected: Vec<Expected>) -> Result<Proven, String> {
+        let (sender, proven) = oneshot::channel();
+        let prober = Arc::clone(self);
+        let work = move || {
+            stay_on_this_processor();
+            let _ = sender.send(prober.look(&expected));
+        };
+        let thread = thread::Builder::new().name("lab-probe".to_owned()).spawn(work);
+        thread.map_err(|error| format!("cannot start a thread: {error}"))?;
+        proven.await.unwrap_or_else(|_| Err("the thread that probes panicked".to_owned()))
+    }
+
+    fn look(&self, expected: &[Expected]) -> Result<Proven, String> {
+        if let Some(slow) = expected.iter().find(|link| link.delay > PATIENCE) {
+            return Err(format!("{} delays packets for longer than a probe is waited for", slow.way));
+        }
+        let delay = expected.iter().map(|link| link.delay).max().unwrap_or_default();
+        let (cut, open): (Vec<&Expected>, Vec<&Expected>) = expected.iter().partition(|link| link.is_cut());
+        let mut heard = Heard::new();
+        // Repeated probes of earlier proofs would leave no room for those of this one.
+        self.receive(Instant::now(), &mut Heard::new())?;
+        self.must_pass(open.iter().map(|link| link.way).collect(), delay, &mut heard)?;
+        let took = open.iter().map(|link| in_time(link, &heard)).collect::<Result<Vec<_>, _>>()?;
+        let told = self.must_vanish(&cut, delay)?;
+        let took = took.iter().min().copied().zip(took.iter().max().copied());
+        Ok(Proven { passed: open.len(), vanished: cut.len(), told, took })
+    }
+
+    /// Sends probes until one of them has arrived on each link.
+    fn must_pass(&self, mut missing: BTreeSet<Way>, delay: Duration, heard: &mut Heard) -> Result<(), String> {
+        let begin = Instant::now();
+        let first = self.next.load(Ordering::Relaxed);
+        let mut repeat = begin;
+        while !missing.is_empty() {
+            let now = Instant::now();
+            if now >= begin + PATIENCE + delay {
+                return Err(format!("no probe arrives on {}", listed(missing.iter())));
+            }
+            if now >= repeat {
+                self.send(missing.iter().copied())?;
+                repeat = now + REPEAT_AFTER;
+            }
+            self.receive(repeat, heard)?;
+            missing.retain(|way| heard.get(way).is_none_or(|arrival| arrival.number < first));
+        }
+        Ok(())
+    }
+
+    /// Sends a probe over each link, which must not arrive, and sees how many of their senders are told so.
+    fn must_vanish(&self, cut: &[&Expected], delay: Duration) -> Result<usize, String> {
+        if cut.is_empty() {
+            return Ok(0);
+        }
+        let (number, told) = self.send(cut.iter().map(|link| link.way))?;
+        let mut heard = Heard::new();
+        let until = Instant::now() + delay;
+        let fences: BTreeSet<_> = cut.iter().map(|link| Way { from: ROUTER, to: link.way.to }).collect();
+        // What one processor is given to forward it forwards in turn. A probe that is not stopped makes two hops, a fence
+        // one: behind the first fence it may still have its second before it, behind the second it has arrived.
+        self.must_pass(fences.clone(), Duration::ZERO, &mut heard)?;
+        self.must_pass(fences, Duration::ZERO, &mut heard)?;
+        while Instant::now() < until {
+            self.receive(until, &mut heard)?;
+        }
+        let passed: Vec<_> = cut
+            .iter()
+            .map(|link| &link.way)
+            .filter(|way| heard.get(way).is_some_and(|seen| seen.number >= number))
+            .collect();
+        if !passed.is_empty() {
+            return Err(format!("a probe passed on {}", listed(passed.into_iter())));
+        }
+        let mut untold = cut.iter().filter(|link| link.state == State::Cut(CutBy::Reject) && !told.contains(&link.way));
+        match untold.next() {
+            Some(link) => Err(format!("{} is rejected and its sender is not told", link.way)),
+            None => Ok(told.len()),
+        }
+    }
+
+    /// Sends the next probe over each link; its number, and the links whose senders are told that there is no way.
+    fn send(&self, ways: impl Iterator<Item = Way>) -> Result<(u64, BTreeSet<Way>), String> {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let mut told = BTreeSet::new();
+        for way in ways {
+            let socket = self.sockets.get(&way.from).ok_or_else(|| format!("{} is no host", way.from))?;
+            match socket.send_to(&self.payload(number), (way.to, PROBE_PORT)) {
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::HostUnreachable => {
+                    told.insert(way);
+                }
+                Err(error) => return Err(format!("cannot send a probe over {way}: {error}")),
+            }
+        }
+        Ok((number, told))
+    }
+
+    fn payload(&self, number: u64) -> Payload {
+        let now = u64::try_from(self.epoch.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        let mut payload = Payload::default();
+        payload[..8].copy_from_slice(&number.to_be_bytes());
+        payload[8..].copy_from_slice(&now.to_be_bytes());
+        payload
+    }
+
+    /// Takes what has arrived; waits for it until then.
+    fn receive(&self, until: Instant, heard: &mut Heard) -> Result<(), String> {
+        let mut waiting: Vec<_> =
+            self.sockets.values().map(|socket| PollFd::new(socket.as_fd(), PollFlags::POLLIN)).collect();
+        let left = until.saturating_duration_since(Instant::now());
+        // In whole milliseconds, of which an early one would make a busy loop.
+        let left = u16::try_from(left.as_millis() + 1).unwrap_or(u16::MAX);
+        match poll(&mut waiting, PollTimeout::from(left)) {
+            // A server that ends signals its parent, on whichever thread.
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(error) => return Err(format!("cannot wait for probes: {error}")),
+        }
+        for ((ip, socket), ready) in self.sockets.iter().zip(&waiting) {
+            if ready.any() == Some(true) {
+                self.take(*ip, socket, heard)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes all that has arrived at a socket.
+    fn take(&self, to: Ipv4Addr, socket: &UdpSocket, heard: &mut Heard) -> Result<(), String> {
+        let mut payload = Payload::default();
+        loop {
+            match socket.recv_from(&mut payload) {
+                Ok((length, SocketAddr::V4(from))) if length == payload.len() => {
+                    let arrival = self.arrival(&payload);
+                    let newest = heard.entry(way(from, to)).or_default();
+                    if arrival.number > newest.number {
+                        *newest = arrival;
+                    }
+                }
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) => return Err(format!("cannot receive probes on {to}: {error}")),
+            }
+        }
+    }
+
+    fn arrival(&self, payload: &Payload) -> Arrival {
+        let (number, sent) = payload.split_at(size_of::<u64>());
+        let read = |bytes: &[u8]| bytes.iter().fold(0, |value, byte| value << 8 | u64::from(*byte));
+        let sent = Duration::from_nanos(read(sent));
+        Arrival { number: read(number), took: self.epoch.elapsed().saturating_sub(sent) }
+    }
+}
+
+/// How long a probe was under way that arrived on a link; it must not be too quick.
+fn in_time(link: &Expected, heard: &Heard) -> Result<Duration, String> {
+    let took = heard.get(&link.way).copied().unwrap_or_default().took;
+    if took >= link.least_delay() {
+        return Ok(took);
+    }
+    let (milliseconds, least) = (took.as_secs_f64() * 1e3, vocab::Duration(link.least_delay()));
+    Err(format!("a probe took {milliseconds:.1} ms on {}, where none may take less than {least}", link.way))
+}
+
+fn way(from: SocketAddrV4, to: Ipv4Addr) -> Way {
+    Way { from: *from.ip(), to }
+}
+
+/// Keeps the calling thread's packets in order: each processor has a queue of its own for them. Without it proof only
+/// takes more luck, so nothing hangs on its success.
+fn stay_on_this_processor() {
+    let mut only = CpuSet::new();
+    if sched_getcpu().and_then(|processor| only.set(processor)).is_ok() {
+        let _ = sched_setaffinity(Pid::from_raw(0), &only);
+    }
+}
+
+fn listed<'a>(ways: impl ExactSizeIterator<Item = &'a Way>) -> String {
+    const SHOWN: usize = 3;
+    let more = ways.len().saturating_sub(SHOWN);
+    let shown: Vec<_> = ways.take(SHOWN).map(ToString::to_string).collect();
+    let more = if more == 0 { String::new() } else { format!(" and {more} more links") };
+    shown.join(", ") + &more
+}

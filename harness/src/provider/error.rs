@@ -1,0 +1,104 @@
+//! What can go wrong with hosts and processes.
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+
+use super::ServerError;
+use crate::evidence::NodeStatus;
+use crate::network::LinksError;
+use crate::vocab::{NodeName, Size};
+
+/// What went wrong in the lab: with the machine, the harness or the scenario. Only [`ProviderError::NotDone`] is the server's doing.
+#[derive(Debug, thiserror::Error)]
+pub enum ProviderError {
+    /// There is no server to run.
+    #[error("{node}: {source}")]
+    Server {
+        /// The node.
+        node: NodeName,
+        /// Why.
+        source: ServerError,
+    },
+    /// The hosts could not be made, or their links not changed.
+    #[error(transparent)]
+    Links(#[from] LinksError),
+    /// A file or a directory could not be made.
+    #[error("cannot {doing} {path}: {source}")]
+    File {
+        /// What was tried.
+        doing: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A node's data directory cannot even hold its `nodes.conf`.
+    #[error("{node}: its storage of {storage} is too small for the cluster's configuration: {source}")]
+    Storage {
+        /// The node.
+        node: NodeName,
+        /// The size that the scenario gives it.
+        storage: Size,
+        /// Why.
+        source: io::Error,
+    },
+    /// The lab has no such node.
+    #[error("the lab has no node {0}")]
+    NoSuchNode(NodeName),
+    /// What was asked for needs the node in another state.
+    #[error("cannot {doing} {node}: it is {status:?}")]
+    WrongStatus {
+        /// The node.
+        node: NodeName,
+        /// What was tried.
+        doing: String,
+        /// What it is instead.
+        status: NodeStatus,
+    },
+    /// The server's program could not be executed.
+    #[error("{node}: cannot start {binary}: {source}")]
+    Spawn {
+        /// The node.
+        node: NodeName,
+        /// The binary.
+        binary: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A signal could not be sent.
+    #[error("cannot send {signal} to {node}: {source}")]
+    Signal {
+        /// The node.
+        node: NodeName,
+        /// The signal.
+        signal: Signal,
+        /// Why.
+        source: io::Error,
+    },
+    /// A server did not do as it was told.
+    #[error(transparent)]
+    NotDone(#[from] NotDone),
+}
+
+/// A server did not do as it was told.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{node} {reason}; its log ends:\n{log}")]
+pub struct NotDone {
+    /// The server's node.
+    pub node: NodeName,
+    /// What it did instead, as the rest of a sentence that begins with its name.
+    pub reason: String,
+    /// The time that it had; none if it failed whatever the time.
+    pub within: Option<Duration>,
+    /// The last lines of its log.
+    pub log: String,
+}
+
+/// Makes an [`io::Error`] a [`ProviderError::File`].
+pub(crate) fn file(doing: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> ProviderError {
+    let path = path.into();
+    move |source| ProviderError::File { doing, path, source }
+}

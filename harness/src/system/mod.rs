@@ -1,0 +1,8 @@
+//! What the processes of a run are: servers that know each other.
+
+pub mod cluster;
+mod error;
+mod spec;
+
+pub use error::SystemError;
+pub use spec::NodeSpec;
