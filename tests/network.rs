@@ -21,7 +21,7 @@ use std::io::Read;
 use std::process::ExitCode;
 use std::sync::OnceLock;
 
-use harness::provider::{self, Sandbox};
+use harness::provider::{self, Need, Sandbox};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 fn main() -> ExitCode {
@@ -61,7 +61,7 @@ fn incapacity() -> Option<&'static str> {
     static ANSWER: OnceLock<Option<String>> = OnceLock::new();
     let must = std::env::var_os("REQUIRE_ALL").is_some_and(|value| value == "1");
     let answer = || {
-        let missing = provider::probe().err().map(|missing| missing.to_string());
+        let missing = provider::check(Need::Hosts).err().map(|missing| missing.to_string());
         missing.or_else(|| run("start").err()).filter(|_| !must)
     };
     ANSWER.get_or_init(answer).as_deref()

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use harness::evidence::{Clock, Event, FaultKind, Journal, NodeStatus, Recorder, RunDirectory};
 use harness::fault;
 use harness::network::ClientHost;
-use harness::provider::{self, ClientSpec, Provider};
+use harness::provider::{self, ClientSpec, Need, Provider};
 use harness::system::NodeSpec;
 use harness::system::cluster::{self, Cluster};
 use harness::vocab::{Address, NodeId, NodeName, Ownership, Role, Size};
@@ -75,7 +75,7 @@ async fn await_cancel() -> Outcome {
 /// A lab inside the lab, whose user namespace allows no more of them.
 fn no_namespaces() -> Outcome {
     std::fs::write("/proc/sys/user/max_user_namespaces", "0")?;
-    say(&provider::probe().err().map(|missing| missing.to_string()).unwrap_or_default());
+    say(&provider::check(Need::Hosts).err().map(|missing| missing.to_string()).unwrap_or_default());
     Ok(0)
 }
 
@@ -83,8 +83,8 @@ fn no_namespaces() -> Outcome {
 fn no_tun() -> Outcome {
     let nothing = None::<&str>;
     mount(Some("tmpfs"), "/dev/net", Some("tmpfs"), MsFlags::empty(), nothing)?;
-    provider::probe()?;
-    say(&provider::probe_shaping().err().map(|missing| missing.to_string()).unwrap_or_default());
+    provider::check(Need::Hosts)?;
+    say(&provider::check(Need::Shaping).err().map(|missing| missing.to_string()).unwrap_or_default());
     Ok(0)
 }
 
@@ -225,9 +225,9 @@ async fn check_exits(lab: &Cluster, directory: &RunDirectory) -> Outcome {
     // A thread that has not stopped yet dies of the last one at once, and the process with it: then there is nobody to
     // wake (the kernel's `complete_signal` passes over stopped threads only). It ends the same way.
     let _ = lab.provider().signal(&"B".into(), Signal::SIGCONT);
-    lab.provider().wait_exit(&"B".into(), BOUND).await?;
+    lab.wait_exit(&"B".into(), BOUND).await?;
     lab.provider().signal(&"C1".into(), Signal::SIGSEGV)?;
-    lab.provider().wait_exit(&"C1".into(), BOUND).await?;
+    lab.wait_exit(&"C1".into(), BOUND).await?;
     lab.provider().shutdown().await;
     let events = std::fs::read_to_string(directory.events())?;
     let exits =

@@ -1,6 +1,7 @@
 //! SIGKILL: the process is gone at once; its host answers with resets.
 
 use nix::sys::signal::Signal;
+use tokio::time::timeout;
 
 use super::{Applied, PROOF_BOUND};
 use crate::evidence::{ExitCause, NodeStatus};
@@ -12,7 +13,7 @@ pub(super) const LEAVES: Option<NodeStatus> = Some(NodeStatus::Down);
 
 pub(super) async fn apply(provider: &dyn Provider, node: &NodeName) -> Result<Applied, ProviderError> {
     let began = provider.signal(node, Signal::SIGKILL)?;
-    let cause = provider.wait_exit(node, PROOF_BOUND).await.ok();
+    let cause = timeout(PROOF_BOUND, provider.exit(node)).await.ok().and_then(Result::ok);
     // Another cause means that it had ended by itself just before.
     let killed = cause.filter(|cause| *cause == ExitCause::Signal(Signal::SIGKILL as i32));
     Ok(Applied { began, proof: killed.map(|cause| format!("wait status: {cause}")) })

@@ -27,6 +27,6 @@ pub(super) async fn apply(cluster: &Cluster, node: &NodeName) -> Result<Applied,
     let began = cluster.provider().signal(node, Signal::SIGTERM)?;
     // Whatever the cause, the node is down, which is the fault. That it went in good order is not taken for granted: any
     // cause but exit code 0 is in the journal as an exit that nobody asked for.
-    let cause = cluster.provider().wait_exit(node, demand(cluster.spec(node)?).within).await?;
+    let cause = cluster.wait_exit(node, demand(cluster.spec(node)?).within).await?;
     Ok(Applied { began, proof: Some(format!("wait status: {cause}")) })
 }

@@ -20,6 +20,17 @@ use super::error::{netlink, system};
 /// The router's address, the same on each of its interfaces.
 pub const ROUTER: Ipv4Addr = Ipv4Addr::new(10, 128, 0, 1);
 
+/// The address of the host counted from 0: 10.128.0.2 and up. The router has 10.128.0.1, and no address ends in 0 or 255,
+/// which some machines take for those of a network.
+pub fn host_address(index: usize) -> Ipv4Addr {
+    const PER_BLOCK: usize = 254;
+    let place = index + 1;
+    let low = u8::try_from(place % PER_BLOCK + 1).unwrap_or(u8::MAX);
+    let block = place / PER_BLOCK;
+    let [high, mid] = [block / 256, block % 256].map(|part| u8::try_from(part).unwrap_or(u8::MAX));
+    Ipv4Addr::new(10, 128_u8.saturating_add(high), mid, low)
+}
+
 /// A host's interface to the router.
 const INTERFACE: &str = "eth0";
 /// `lo` is the first interface of every network namespace.
@@ -56,7 +67,7 @@ pub(crate) fn prepare_router() -> Result<(), NetworkError> {
 /// Makes one of each kind of thing that a lab is made of.
 pub(crate) fn try_out() -> Result<(), NetworkError> {
     prepare_router()?;
-    let (from, to) = (Ipv4Addr::new(10, 128, 0, 2), Ipv4Addr::new(10, 128, 0, 3));
+    let (from, to) = (host_address(0), host_address(1));
     let hosts = thread::spawn(move || make_hosts(&[from, to], 0)).join().unwrap_or(Err(NetworkError::Panicked));
     let ruled = block_on(async move {
         let rule = connect()?.rule().add().v4().source_prefix(from, 32).destination_prefix(to, 32);
@@ -171,4 +182,21 @@ pub(super) fn namespace_of_this_thread() -> Result<File, NetworkError> {
 pub(super) fn block_on<T>(work: impl Future<Output = Result<T, NetworkError>>) -> Result<T, NetworkError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build();
     runtime.map_err(system("start a runtime"))?.block_on(work)
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case(0, "10.128.0.2")]
+    #[case(252, "10.128.0.254")]
+    #[case(253, "10.128.1.1")]
+    #[case(506, "10.128.1.254")]
+    #[case(507, "10.128.2.1")]
+    fn addresses_skip_what_is_not_a_host(#[case] index: usize, #[case] address: &str) {
+        assert_eq!(host_address(index).to_string(), address);
+    }
 }

@@ -32,7 +32,7 @@ use crate::vocab::{CutBy, HostName, Link, Shape};
 
 pub use client_host::ClientHost;
 pub use error::{LinksError, NetworkError};
-pub use hosts::ROUTER;
+pub use hosts::{ROUTER, host_address};
 pub(crate) use hosts::{prepare_router, try_out};
 pub use links::Treatment;
 pub use probe::PROBE_PORT;

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
@@ -11,7 +10,7 @@ use crate::evidence::NodeStatus;
 use crate::network::LinksError;
 use crate::vocab::{NodeName, Size};
 
-/// What went wrong in the lab: with the machine, the harness or the scenario. Only [`ProviderError::NotDone`] is the server's doing.
+/// What went wrong with hosts or processes: the machine, the harness or the scenario is to blame, never a server.
 #[derive(Debug, thiserror::Error)]
 pub enum ProviderError {
     /// There is no server to run.
@@ -78,23 +77,6 @@ pub enum ProviderError {
         /// Why.
         source: io::Error,
     },
-    /// A server did not do as it was told.
-    #[error(transparent)]
-    NotDone(#[from] NotDone),
-}
-
-/// A server did not do as it was told.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{node} {reason}; its log ends:\n{log}")]
-pub struct NotDone {
-    /// The server's node.
-    pub node: NodeName,
-    /// What it did instead, as the rest of a sentence that begins with its name.
-    pub reason: String,
-    /// The time that it had; none if it failed whatever the time.
-    pub within: Option<Duration>,
-    /// The last lines of its log.
-    pub log: String,
 }
 
 /// Makes an [`io::Error`] a [`ProviderError::File`].

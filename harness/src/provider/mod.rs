@@ -5,7 +5,7 @@
 //! each other, is the system's.
 
 mod error;
-pub mod namespaces;
+mod namespaces;
 mod server;
 mod spec;
 
@@ -13,7 +13,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use nix::sys::signal::Signal;
@@ -21,11 +20,12 @@ use tokio::sync::watch;
 
 use crate::evidence::{ExitCause, Journal, NodeStatus, Reach, RunDirectory, Waits};
 use crate::network::{ChangedLinks, ClientHost};
-use crate::vocab::{CutBy, HostName, Instant, Link, NodeName, Shape, Size};
+use crate::vocab::{CutBy, HostName, Instant, Link, Missing, NodeName, Shape, Size};
 
+pub use crate::network::host_address;
+pub use error::ProviderError;
 pub(crate) use error::file;
-pub use error::{NotDone, ProviderError};
-pub use namespaces::{Sandbox, SandboxError, Stopper, audit, cancelled, enter_if_asked, probe, probe_shaping};
+pub use namespaces::{Sandbox, SandboxError, Stopper, audit, cancelled, enter_if_asked};
 pub(crate) use server::{BoundedChild, run_bounded};
 pub use server::{Product, SERVER_VARIABLE, ServerBinary, ServerError, ServerVersion, named_server};
 pub use spec::{ClientSpec, ServerSpec};
@@ -65,8 +65,7 @@ pub trait Provider: Send + Sync {
     fn signal(&self, node: &NodeName, signal: Signal) -> Result<Instant, ProviderError>;
 
     /// Waits until the node's latest process has ended; says how, also when it ended before.
-    fn wait_exit<'a>(&'a self, node: &'a NodeName, within: Duration)
-    -> BoxFuture<'a, Result<ExitCause, ProviderError>>;
+    fn exit<'a>(&'a self, node: &'a NodeName) -> BoxFuture<'a, Result<ExitCause, ProviderError>>;
 
     /// The state letter of the node's process: `T` proves that it is paused. `None`: there is no process.
     ///
@@ -136,4 +135,24 @@ pub async fn raise(
 ) -> Result<Arc<dyn Provider>, ProviderError> {
     let lab = namespaces::Lab::raise(servers, clients, storage, seed, directory, journal).await?;
     Ok(Arc::new(lab))
+}
+
+/// What a provider needs of the machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// To make hosts and links that can be cut, and to start and signal processes on them. Every scenario needs that.
+    Hosts,
+    /// To delay, limit, lose and spoil packets.
+    Shaping,
+}
+
+/// Whether this machine has what is needed, found out by trying it once (about 30 ms); the answer is kept.
+///
+/// Without hosts nothing else can be tried: the error is that of [`Need::Hosts`] then. A binary whose `main()` does not
+/// begin with [`enter_if_asked`] has none, and is told so.
+pub fn check(need: Need) -> Result<(), Missing> {
+    match need {
+        Need::Hosts => namespaces::probe(),
+        Need::Shaping => namespaces::probe_shaping(),
+    }
 }

@@ -20,10 +20,9 @@ use crate::load::RunningLoads;
 use crate::network::Treatment;
 use crate::observe::Observation;
 use crate::plan::Plan;
-use crate::provider::{NotDone, ProviderError};
 use crate::scenario::{Condition, Step};
-use crate::system::SystemError;
 use crate::system::cluster::Cluster;
+use crate::system::{NotDone, SystemError};
 use crate::vocab::{Instant, Links, NodeName, Target};
 
 /// How long a step with a selector waits for a settled topology to choose from.
@@ -96,7 +95,7 @@ impl<'a> Stage<'a> {
                 self.disturb(index, &shaping.links, Treatment::Shape(shaping.shape())).await?;
             }
             Step::Heal { name } => {
-                network::heal(self.cluster.provider(), self.journal, Some(index), name.as_deref()).await?
+                network::heal(self.cluster.provider(), self.journal, Some(index), name.as_deref()).await?;
             }
             Step::Join { node, replica_of } => {
                 return self.apply(index, FaultKind::Join, std::slice::from_ref(node), Some(replica_of)).await;
@@ -191,7 +190,7 @@ impl<'a> Stage<'a> {
                     });
                 }
                 // What did happen to the other nodes is evidence all the same.
-                Err(SystemError::Provider(ProviderError::NotDone(NotDone { node, reason, within, log }))) => {
+                Err(SystemError::NotDone(NotDone { node, reason, within, log })) => {
                     let within_ms = within.map(|within| u64::try_from(within.as_millis()).unwrap_or(u64::MAX));
                     self.journal.record(EventKind::StepFailed { step: index, node, reason, within_ms, log });
                     outcome = outcome.and(Ok(StepEnd::Failed));

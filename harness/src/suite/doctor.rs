@@ -2,7 +2,7 @@
 
 use super::Exit;
 use crate::present;
-use crate::provider::{self, ServerBinary, ServerError};
+use crate::provider::{self, Need, ServerBinary, ServerError};
 use crate::vocab::{Capability, Missing};
 
 /// `redis-harness doctor`: tries what scenarios need, audits the host, and changes nothing.
@@ -18,7 +18,8 @@ pub fn doctor() -> Exit {
 fn raise_a_lab() -> Capability {
     Capability {
         name: "raise a lab",
-        answer: provider::probe().map(|()| "hosts in namespaces of their own, links and rules between them".to_owned()),
+        answer: provider::check(Need::Hosts)
+            .map(|()| "hosts in namespaces of their own, links and rules between them".to_owned()),
         without: "no scenario runs",
     }
 }
@@ -29,7 +30,7 @@ fn shape_links() -> Capability {
         why: "there is no lab to try it in".to_owned(),
         enable: "first what the lab needs, above".to_owned(),
     };
-    let answer = provider::probe().map_err(|_| untried).and_then(|()| provider::probe_shaping());
+    let answer = provider::check(Need::Hosts).map_err(|_| untried).and_then(|()| provider::check(Need::Shaping));
     Capability {
         name: "shape links",
         answer: answer.map(|()| "a TUN device in the lab's network".to_owned()),

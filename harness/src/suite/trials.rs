@@ -15,7 +15,7 @@ use super::servers::{Asked, Servers};
 use super::{Loaded, files};
 use crate::plan::Plan;
 use crate::present::{self, LiveView, Look, ProgressLines, UpdatePolicy};
-use crate::provider::{self, ServerBinary};
+use crate::provider::{self, Need, ServerBinary};
 use crate::run::{self, Cancel, Holder, Sharing, take_turn};
 use crate::scenario::Style;
 use crate::verdict::Outcome;
@@ -103,11 +103,11 @@ fn find_family(family: &str) -> Result<Vec<PathBuf>, String> {
 
 /// Why this machine cannot run the scenario; none if it can.
 fn incapacity(plan: &Plan) -> Option<String> {
-    if let Err(missing) = provider::probe() {
+    if let Err(missing) = provider::check(Need::Hosts) {
         return Some(missing.to_string());
     }
     if plan.needs_shaping()
-        && let Err(missing) = provider::probe_shaping()
+        && let Err(missing) = provider::check(Need::Shaping)
     {
         return Some(missing.to_string());
     }

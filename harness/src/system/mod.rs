@@ -4,5 +4,5 @@ pub mod cluster;
 mod error;
 mod spec;
 
-pub use error::SystemError;
+pub use error::{NotDone, SystemError};
 pub use spec::NodeSpec;

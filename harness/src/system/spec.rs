@@ -11,7 +11,7 @@ pub struct NodeSpec {
     pub name: NodeName,
     /// The id it is formed with: 40 hexadecimal digits made from its name.
     pub id: NodeId,
-    /// Where its server listens: 10.128.0.2 and up, in the order of the nodes.
+    /// Where its server listens.
     pub address: Address,
     /// The role it starts in.
     pub role: Role,

@@ -15,6 +15,7 @@ use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::Signal;
 use tokio::sync::watch;
+use tokio::time::timeout;
 
 use super::node::{Node, Statuses};
 use super::waits::ProcWaitReader;
@@ -127,12 +128,8 @@ impl Provider for Lab {
         self.node(node)?.signal(signal)
     }
 
-    fn wait_exit<'a>(
-        &'a self,
-        node: &'a NodeName,
-        within: Duration,
-    ) -> BoxFuture<'a, Result<ExitCause, ProviderError>> {
-        async move { self.node(node)?.wait_exit(within).await }.boxed()
+    fn exit<'a>(&'a self, node: &'a NodeName) -> BoxFuture<'a, Result<ExitCause, ProviderError>> {
+        async move { self.node(node)?.exit().await }.boxed()
     }
 
     fn process_state(&self, node: &NodeName) -> Option<char> {
@@ -189,7 +186,7 @@ impl Provider for Lab {
         async move {
             let end = |node: Arc<Node>| async move {
                 if node.signal(Signal::SIGKILL).is_ok() {
-                    let _ = node.wait_exit(SHUTDOWN_BOUND).await;
+                    let _ = timeout(SHUTDOWN_BOUND, node.exit()).await;
                 }
             };
             join_all(self.nodes.values().cloned().map(end)).await;

@@ -9,7 +9,7 @@ use crate::vocab::Missing;
 
 /// What a lab needs of the kernel, in the order it asks for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Need {
+pub(super) enum KernelFeature {
     /// `unshare(CLONE_NEWUSER)`.
     UserNamespace,
     /// Writing `/proc/self/uid_map` and its siblings.
@@ -30,7 +30,7 @@ pub(super) enum Need {
     MakeTun,
 }
 
-impl Need {
+impl KernelFeature {
     fn what(self) -> &'static str {
         match self {
             Self::UserNamespace => "create a user namespace",
@@ -88,11 +88,11 @@ const CONTAINER: &str = "docker run --privileged, or --security-opt seccomp=unco
                          apparmor=unconfined --security-opt systempaths=unconfined";
 
 /// The most likely reason why the kernel refused `need` with `error`, and what enables it.
-pub(super) fn explain(need: Need, error: Errno, settings: Settings) -> Missing {
-    let creating = matches!(need, Need::UserNamespace | Need::Namespaces);
+pub(super) fn explain(need: KernelFeature, error: Errno, settings: Settings) -> Missing {
+    let creating = matches!(need, KernelFeature::UserNamespace | KernelFeature::Namespaces);
     let refused = matches!(error, Errno::EPERM | Errno::EACCES);
     let (why, enable) = match error {
-        _ if matches!(need, Need::OpenTun | Need::MakeTun) => without_tun(need, error, settings),
+        _ if matches!(need, KernelFeature::OpenTun | KernelFeature::MakeTun) => without_tun(need, error, settings),
         Errno::EINVAL if creating => (
             "this kernel is built without namespaces",
             "use a kernel with CONFIG_USER_NS, CONFIG_PID_NS and CONFIG_NET_NS",
@@ -111,13 +111,13 @@ pub(super) fn explain(need: Need, error: Errno, settings: Settings) -> Missing {
             "AppArmor denies capabilities in user namespaces of unprivileged processes (Ubuntu 23.10 and later)",
             "sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0, or an AppArmor profile with `userns,`",
         ),
-        _ if refused && settings.root && need == Need::UserMapping => (
+        _ if refused && settings.root && need == KernelFeature::UserMapping => (
             "root without the capability CAP_SETFCAP may not map itself (Linux 5.12 and later), as after --cap-drop",
             "docker run --cap-add SETFCAP, or --user 1000: an ordinary user needs no capability",
         ),
-        _ if need == Need::Forwarding => ("/proc/sys/net is read-only, as in a container", CONTAINER),
+        _ if need == KernelFeature::Forwarding => ("/proc/sys/net is read-only, as in a container", CONTAINER),
         _ if refused && settings.filtered => ("a seccomp filter forbids it, as in a container", CONTAINER),
-        _ if need == Need::Network => (
+        _ if need == KernelFeature::Network => (
             "this kernel lacks veth interfaces or policy routing",
             "sudo modprobe veth; a kernel with CONFIG_VETH and CONFIG_IP_MULTIPLE_TABLES",
         ),
@@ -127,29 +127,29 @@ pub(super) fn explain(need: Need, error: Errno, settings: Settings) -> Missing {
 }
 
 /// The same for what the kernel refused while a network was made.
-pub(super) fn explain_network(need: Need, error: &NetworkError, settings: Settings) -> Missing {
+pub(super) fn explain_network(need: KernelFeature, error: &NetworkError, settings: Settings) -> Missing {
     let missing = explain(need, error.errno(), settings);
     Missing { why: format!("{error}: {}", missing.why), ..missing }
 }
 
 /// Why there is no TUN device, and what gives one.
-fn without_tun(need: Need, error: Errno, settings: Settings) -> (&'static str, &'static str) {
+fn without_tun(need: KernelFeature, error: Errno, settings: Settings) -> (&'static str, &'static str) {
     match (need, error) {
-        (Need::OpenTun, Errno::ENOENT) => {
+        (KernelFeature::OpenTun, Errno::ENOENT) => {
             ("it does not exist", "sudo modprobe tun; for a container: docker run --device /dev/net/tun")
         }
         (_, Errno::ENODEV | Errno::ENXIO) => {
             ("this kernel has no TUN devices", "sudo modprobe tun; else a kernel with CONFIG_TUN")
         }
         // The mode of a file does not stop root.
-        (Need::OpenTun, Errno::EACCES) if !settings.root => (
+        (KernelFeature::OpenTun, Errno::EACCES) if !settings.root => (
             "it is closed to this user, while most distributions open it to everybody by a udev rule",
             "sudo chmod 0666 /dev/net/tun; for good: the udev rule KERNEL==\"tun\", MODE=\"0666\"",
         ),
-        (Need::OpenTun, Errno::EACCES | Errno::EPERM) => {
+        (KernelFeature::OpenTun, Errno::EACCES | Errno::EPERM) => {
             ("its container, or a security module, forbids the device", "docker run --device /dev/net/tun")
         }
-        (Need::MakeTun, Errno::EACCES | Errno::EPERM) if settings.filtered => {
+        (KernelFeature::MakeTun, Errno::EACCES | Errno::EPERM) if settings.filtered => {
             ("a seccomp filter forbids it, as in a container", CONTAINER)
         }
         _ => ("the kernel refused", "run where TUN devices are allowed (not in a restricted container)"),
@@ -174,26 +174,26 @@ mod tests {
     const DOCKER: Settings = Settings { userns_clone: None, filtered: true, root: true, ..DEBIAN };
 
     #[rstest]
-    #[case(Need::UserNamespace, Errno::EPERM, DEBIAN, "kernel.unprivileged_userns_clone=1")]
-    #[case(Need::Namespaces, Errno::EPERM, UBUNTU, "kernel.apparmor_restrict_unprivileged_userns=0")]
-    #[case(Need::UserMapping, Errno::EACCES, UBUNTU, "kernel.apparmor_restrict_unprivileged_userns=0")]
-    #[case(Need::UserNamespace, Errno::ENOSPC, NONE_LEFT, "user.max_user_namespaces=15000")]
-    #[case(Need::UserNamespace, Errno::EPERM, DOCKER, "seccomp=unconfined")]
-    #[case(Need::UserMapping, Errno::EPERM, DOCKER, "--cap-add SETFCAP")]
-    #[case(Need::Forwarding, Errno::EROFS, DOCKER, "systempaths=unconfined")]
-    #[case(Need::Network, Errno::EOPNOTSUPP, UBUNTU, "modprobe veth")]
-    #[case(Need::UserNamespace, Errno::EINVAL, UBUNTU, "CONFIG_USER_NS")]
-    #[case(Need::OpenTun, Errno::ENOENT, DOCKER, "--device /dev/net/tun")]
-    #[case(Need::OpenTun, Errno::ENOENT, DEBIAN, "sudo modprobe tun")]
-    #[case(Need::OpenTun, Errno::EACCES, UBUNTU, "sudo chmod 0666 /dev/net/tun")]
-    #[case(Need::OpenTun, Errno::EACCES, DOCKER, "--device /dev/net/tun")]
-    #[case(Need::OpenTun, Errno::EPERM, DOCKER, "--device /dev/net/tun")]
-    #[case(Need::OpenTun, Errno::ENXIO, UBUNTU, "CONFIG_TUN")]
-    #[case(Need::MakeTun, Errno::ENODEV, UBUNTU, "CONFIG_TUN")]
-    #[case(Need::MakeTun, Errno::EPERM, DOCKER, "seccomp=unconfined")]
-    #[case(Need::MakeTun, Errno::EPERM, UBUNTU, "where TUN devices are allowed")]
+    #[case(KernelFeature::UserNamespace, Errno::EPERM, DEBIAN, "kernel.unprivileged_userns_clone=1")]
+    #[case(KernelFeature::Namespaces, Errno::EPERM, UBUNTU, "kernel.apparmor_restrict_unprivileged_userns=0")]
+    #[case(KernelFeature::UserMapping, Errno::EACCES, UBUNTU, "kernel.apparmor_restrict_unprivileged_userns=0")]
+    #[case(KernelFeature::UserNamespace, Errno::ENOSPC, NONE_LEFT, "user.max_user_namespaces=15000")]
+    #[case(KernelFeature::UserNamespace, Errno::EPERM, DOCKER, "seccomp=unconfined")]
+    #[case(KernelFeature::UserMapping, Errno::EPERM, DOCKER, "--cap-add SETFCAP")]
+    #[case(KernelFeature::Forwarding, Errno::EROFS, DOCKER, "systempaths=unconfined")]
+    #[case(KernelFeature::Network, Errno::EOPNOTSUPP, UBUNTU, "modprobe veth")]
+    #[case(KernelFeature::UserNamespace, Errno::EINVAL, UBUNTU, "CONFIG_USER_NS")]
+    #[case(KernelFeature::OpenTun, Errno::ENOENT, DOCKER, "--device /dev/net/tun")]
+    #[case(KernelFeature::OpenTun, Errno::ENOENT, DEBIAN, "sudo modprobe tun")]
+    #[case(KernelFeature::OpenTun, Errno::EACCES, UBUNTU, "sudo chmod 0666 /dev/net/tun")]
+    #[case(KernelFeature::OpenTun, Errno::EACCES, DOCKER, "--device /dev/net/tun")]
+    #[case(KernelFeature::OpenTun, Errno::EPERM, DOCKER, "--device /dev/net/tun")]
+    #[case(KernelFeature::OpenTun, Errno::ENXIO, UBUNTU, "CONFIG_TUN")]
+    #[case(KernelFeature::MakeTun, Errno::ENODEV, UBUNTU, "CONFIG_TUN")]
+    #[case(KernelFeature::MakeTun, Errno::EPERM, DOCKER, "seccomp=unconfined")]
+    #[case(KernelFeature::MakeTun, Errno::EPERM, UBUNTU, "where TUN devices are allowed")]
     fn the_way_out_is_named(
-        #[case] need: Need,
+        #[case] need: KernelFeature,
         #[case] error: Errno,
         #[case] settings: Settings,
         #[case] enable: &str,

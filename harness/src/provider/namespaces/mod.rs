@@ -19,6 +19,6 @@ mod waits;
 
 pub use audit::audit;
 pub(super) use lab::Lab;
-pub use probe::{probe, probe_shaping};
+pub(super) use probe::{probe, probe_shaping};
 pub use sandbox::{Sandbox, SandboxError, Stopper, enter_if_asked};
 pub use stage::cancelled;

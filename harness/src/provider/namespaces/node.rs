@@ -9,21 +9,17 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use nix::sched::{CloneFlags, setns};
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 use tokio::sync::watch;
-use tokio::time::timeout;
 
 use super::reaper;
 use crate::evidence::{EventKind, ExitCause, Journal, NodeStatus, RunDirectory};
-use crate::provider::{NotDone, ProviderError, ServerBinary, ServerSpec, file};
+use crate::provider::{ProviderError, ServerBinary, ServerSpec, file};
 use crate::vocab::{Instant, NodeName};
 
-/// How many lines of a server's log are repeated where it did not do as it was told.
-const LOG_LINES: usize = 10;
 /// How much of a log's end is searched for its last lines.
 const LOG_TAIL_BYTES: u64 = 64 * 1_024;
 
@@ -91,11 +87,6 @@ impl Node {
 
     pub(super) fn wrong_status(&self, doing: &str) -> ProviderError {
         ProviderError::WrongStatus { node: self.spec.node.clone(), doing: doing.to_owned(), status: self.status() }
-    }
-
-    /// Its server did not do as it was told; `within` is the time that it had, if it needed any.
-    fn not_done(&self, reason: String, within: Option<Duration>) -> ProviderError {
-        NotDone { node: self.spec.node.clone(), reason, within, log: self.last_log_lines(LOG_LINES) }.into()
     }
 
     /// Starts the process. What it is and how it ends is told to the journal and to all who watch the statuses.
@@ -175,12 +166,11 @@ impl Node {
         Ok(began)
     }
 
-    pub(super) async fn wait_exit(&self, within: Duration) -> Result<ExitCause, ProviderError> {
+    pub(super) async fn exit(&self) -> Result<ExitCause, ProviderError> {
         let Some(mut ended) = self.process().as_ref().map(|process| process.ended.clone()) else {
             return Err(self.wrong_status("await the end of"));
         };
-        let waited = timeout(within, exit_of(&mut ended)).await;
-        waited.map_err(|_| self.not_done(format!("did not end within {} s", within.as_secs()), Some(within)))
+        Ok(exit_of(&mut ended).await)
     }
 
     /// The id of its process, if one runs.

@@ -33,12 +33,12 @@ pub(super) fn try_out(settings: Settings) -> Tried {
 /// Whether this machine can make a lab, found out by making one (about 30 ms); the answer is kept.
 ///
 /// A binary whose `main()` does not begin with [`super::enter_if_asked`] cannot, and is told so.
-pub fn probe() -> Result<(), Missing> {
+pub(in crate::provider) fn probe() -> Result<(), Missing> {
     tried().map(drop)
 }
 
 /// Whether links can be shaped in a lab on this machine, found out together with [`probe`], whose error comes first.
-pub fn probe_shaping() -> Result<(), Missing> {
+pub(in crate::provider) fn probe_shaping() -> Result<(), Missing> {
     tried()?.shaping.clone()
 }
 

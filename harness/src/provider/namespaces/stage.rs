@@ -22,7 +22,7 @@ use nix::unistd::{getppid, setsid};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
-use super::missing::{Need, Settings, explain, explain_network};
+use super::missing::{KernelFeature, Settings, explain, explain_network};
 use super::probe::{self, Tried};
 use super::sandbox::OWN_PROGRAM;
 use super::user::{self, errno};
@@ -109,14 +109,14 @@ fn stage_one() -> Result<ExitStatus, Missing> {
             | CloneFlags::CLONE_NEWUTS
             | CloneFlags::CLONE_NEWIPC,
     )
-    .map_err(refused(Need::Namespaces))?;
+    .map_err(refused(KernelFeature::Namespaces))?;
     // Only now: new credentials clear it.
-    set_pdeathsig(Signal::SIGKILL).map_err(refused(Need::FirstProcess))?;
+    set_pdeathsig(Signal::SIGKILL).map_err(refused(KernelFeature::FirstProcess))?;
     if std::env::var(PARENT).ok() != Some(getppid().to_string()) {
         std::process::exit(i32::from(EXIT_NO_LAB));
     }
     let started = start_stage_two().map_err(|error| errno(&error));
-    started.map_err(refused(Need::FirstProcess))
+    started.map_err(refused(KernelFeature::FirstProcess))
 }
 
 fn start_stage_two() -> io::Result<ExitStatus> {
@@ -172,10 +172,10 @@ fn stage_two(main: fn(&str) -> u8) -> Result<u8, Missing> {
         std::env::remove_var(REQUEST);
     }
     let settings = Settings::read();
-    make_mounts().map_err(|error| explain(Need::Mounts, error, settings))?;
-    write("/proc/sys/net/ipv4/ip_forward", "1").map_err(|error| explain(Need::Forwarding, error, settings))?;
+    make_mounts().map_err(|error| explain(KernelFeature::Mounts, error, settings))?;
+    write("/proc/sys/net/ipv4/ip_forward", "1").map_err(|error| explain(KernelFeature::Forwarding, error, settings))?;
     let network = if request.is_some() { network::prepare_router() } else { network::try_out() };
-    network.map_err(|error| explain_network(Need::Network, &error, settings))?;
+    network.map_err(|error| explain_network(KernelFeature::Network, &error, settings))?;
     let Some(request) = request else {
         // A creator that is gone does not want to know.
         let _ = Greeting::Tried(probe::try_out(settings)).send();

@@ -13,20 +13,20 @@ use nix::sched::{CloneFlags, unshare};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, fork, getegid, geteuid};
 
-use super::missing::Need;
+use super::missing::KernelFeature;
 
 /// The bits of the registrar's exit code.
 const USERS: i32 = 1;
 const GROUPS: i32 = 2;
 
 /// Puts this process, which must have one thread only, into a new user namespace as its root.
-pub(super) fn enter_namespace() -> Result<(), (Need, Errno)> {
+pub(super) fn enter_namespace() -> Result<(), (KernelFeature, Errno)> {
     let (user, group) = (geteuid(), getegid());
     // Without one, root is mapped as anybody else.
     let registrar = if user.is_root() { Registrar::start().ok() } else { None };
-    unshare(CloneFlags::CLONE_NEWUSER).map_err(|error| (Need::UserNamespace, error))?;
+    unshare(CloneFlags::CLONE_NEWUSER).map_err(|error| (KernelFeature::UserNamespace, error))?;
     let mapped = registrar.map_or(0, Registrar::map);
-    let refused = |error: io::Error| (Need::UserMapping, errno(&error));
+    let refused = |error: io::Error| (KernelFeature::UserMapping, errno(&error));
     if mapped & USERS == 0 {
         fs::write("/proc/self/uid_map", format!("0 {user} 1")).map_err(refused)?;
     }

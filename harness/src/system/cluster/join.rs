@@ -40,7 +40,7 @@ pub(super) async fn join(
     for needed in [node, master] {
         let status = cluster.provider.status_of(&needed.name)?;
         if status != NodeStatus::Running {
-            return Err(cluster.wrong_status(&needed.name, "introduce a newcomer to a cluster with", status));
+            return Err(Cluster::wrong_status(&needed.name, "introduce a newcomer to a cluster with", status));
         }
     }
     let mut newcomer = None;

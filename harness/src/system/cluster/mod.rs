@@ -12,11 +12,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use tokio::time::timeout;
 
 use self::config::NODES_CONF;
-use super::{NodeSpec, SystemError};
-use crate::evidence::{NodeStatus, RunDirectory, ServerInfo};
-use crate::provider::{NotDone, Provider, ProviderError, ServerSpec, file};
+use super::{NodeSpec, NotDone, SystemError};
+use crate::evidence::{ExitCause, NodeStatus, RunDirectory, ServerInfo};
+use crate::provider::{Provider, ProviderError, ServerSpec, file};
 use crate::vocab::{NodeId, NodeName};
 
 pub use config::{RESERVED, nodes_conf, redis_conf, reserved};
@@ -83,6 +84,14 @@ impl Cluster {
         join_all(self.nodes.iter().map(|node| start::start(self, node, ANSWER_BOUND))).await.into_iter().collect()
     }
 
+    /// Waits until the node's latest process has ended, which it must in time; says how, also when it ended before.
+    pub async fn wait_exit(&self, node: &NodeName, within: Duration) -> Result<ExitCause, SystemError> {
+        match timeout(within, self.provider.exit(node)).await {
+            Ok(cause) => Ok(cause?),
+            Err(_) => Err(self.not_done(node, format!("did not end within {} s", within.as_secs()), Some(within))),
+        }
+    }
+
     /// Introduces a running node that nobody knows (after wipe and start) to the cluster, as a replica.
     ///
     /// Every running node forgets who the newcomer was before. Returns, with a sentence about what was seen, when
@@ -114,7 +123,7 @@ impl Cluster {
         NotDone { node: node.clone(), reason, within, log }.into()
     }
 
-    fn wrong_status(&self, node: &NodeName, doing: &str, status: NodeStatus) -> SystemError {
+    fn wrong_status(node: &NodeName, doing: &str, status: NodeStatus) -> SystemError {
         ProviderError::WrongStatus { node: node.clone(), doing: doing.to_owned(), status }.into()
     }
 }

@@ -17,9 +17,6 @@ pub const ANSWER_BOUND: Duration = Duration::from_secs(20);
 /// How often a starting server is tried.
 const ANSWER_POLL: Duration = Duration::from_millis(3);
 
-/// Longer than anybody waits for a server to start.
-const EVER: Duration = Duration::from_hours(24);
-
 /// Starts the server and returns when it answers and has read its files, which it may refuse while it answers already. One
 /// that still reads them when its time is over has started.
 pub(super) async fn start(cluster: &Cluster, node: &NodeSpec, within: Duration) -> Result<(), SystemError> {
@@ -38,7 +35,7 @@ pub(super) async fn start(cluster: &Cluster, node: &NodeSpec, within: Duration) 
     };
     tokio::select! {
         () = answering => Ok(()),
-        ended = cluster.provider.wait_exit(&node.name, EVER) => {
+        ended = cluster.provider.exit(&node.name) => {
             Err(cluster.not_done(&node.name, format!("ended with {} instead of starting", ended?), None))
         }
         () = sleep(within) => {
