@@ -5,10 +5,10 @@
 
 #[path = "network/cost.rs"]
 mod cost;
+#[path = "network/direct_link.rs"]
+mod direct_link;
 #[path = "network/inside.rs"]
 mod inside;
-#[path = "network/lane.rs"]
-mod lane;
 #[path = "network/load.rs"]
 mod load;
 #[path = "network/speed.rs"]

@@ -15,7 +15,7 @@ use tokio::time::timeout;
 
 use super::speed;
 use super::wire::{Arrival, FROM, HEADERS, PORT, Pace, TO, Wire};
-use super::{cost, lane};
+use super::{cost, direct_link};
 
 pub(super) type Failure = Box<dyn Error>;
 type Outcome = Result<(), Failure>;
@@ -51,7 +51,7 @@ async fn run(request: &str) -> Outcome {
     let directory = Path::new(directory);
     match what {
         "unshaped_links_cost_nothing" => return cost::measure(directory).await,
-        "a_connection_is_shaped_and_healed" => return lane::shape_a_connection(directory).await,
+        "a_connection_is_shaped_and_healed" => return direct_link::shape_a_connection(directory).await,
         _ => {}
     }
     let wire = Wire::make(directory).await?;

@@ -178,12 +178,12 @@ fn receive(socket: &UdpSocket, so_far: &AtomicU64) -> io::Result<Vec<(usize, Ins
     }
 }
 
-/// Leads a link past its lane into the shaper: what comes back from it comes from another interface.
+/// Leads a link past its direct into the shaper: what comes back from it comes from another interface.
 async fn lead((host, from): (&ClientHost, Ipv4Addr), to: Ipv4Addr, interface: &str) -> Result<(), Failure> {
-    let lane = RouteMessageBuilder::<Ipv4Addr>::new().destination_prefix(to, 32).scope(RouteScope::Link).build();
+    let direct = RouteMessageBuilder::<Ipv4Addr>::new().destination_prefix(to, 32).scope(RouteScope::Link).build();
     let (connection, kernel, _) = host.on_host(rtnetlink::new_connection)?;
     tokio::spawn(connection);
-    kernel.route().del(lane).execute().await?;
+    kernel.route().del(direct).execute().await?;
     let (connection, router, _) = rtnetlink::new_connection()?;
     tokio::spawn(connection);
     let rule = router.rule().add().v4().source_prefix(from, 32).destination_prefix(to, 32).input_interface(interface);

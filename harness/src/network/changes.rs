@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
 use super::direct_links::DirectLinks;
-use super::links::{InForce, LinkStates, Transition, Treatment, Way};
+use super::links::{Direction, LinkStates, NamedTreatment, Transition, Treatment};
 use super::probe::{Expected, Prober, Proven};
 use super::proof::{self, ChangedLinks};
 use super::rules::Rules;
@@ -83,15 +83,17 @@ impl LinkChanges {
         self.states.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn way(&self, link: &Link) -> Result<Way, LinksError> {
+    fn direction(&self, link: &Link) -> Result<Direction, LinksError> {
         let ip = |host: &HostName| self.ips.get(host).copied().ok_or_else(|| LinksError::NoSuchHost(host.clone()));
-        Ok(Way { from: ip(&link.from)?, to: ip(&link.to)? })
+        Ok(Direction { from: ip(&link.from)?, to: ip(&link.to)? })
     }
 
-    fn links(&self, ways: &BTreeSet<Way>) -> Vec<Link> {
+    fn links(&self, directions: &BTreeSet<Direction>) -> Vec<Link> {
         let named: BTreeMap<_, _> = self.ips.iter().map(|(name, ip)| (*ip, name)).collect();
-        let link = |way: &Way| Some(Link::new((*named.get(&way.from)?).clone(), (*named.get(&way.to)?).clone()));
-        let links: BTreeSet<_> = ways.iter().filter_map(link).collect();
+        let link = |direction: &Direction| {
+            Some(Link::new((*named.get(&direction.from)?).clone(), (*named.get(&direction.to)?).clone()))
+        };
+        let links: BTreeSet<_> = directions.iter().filter_map(link).collect();
         links.into_iter().collect()
     }
 
@@ -102,34 +104,34 @@ impl LinkChanges {
         links: &BTreeSet<Link>,
         what: Treatment,
     ) -> Result<ChangedLinks, LinksError> {
-        let ways = links.iter().map(|link| self.way(link)).collect::<Result<BTreeSet<_>, _>>()?;
+        let directions = links.iter().map(|link| self.direction(link)).collect::<Result<BTreeSet<_>, _>>()?;
         let mut device = self.turn.lock().await;
         let old = self.states().clone();
         let mut new = old.clone();
-        let transitions = new.begin(name, &ways, what).ok_or_else(|| LinksError::NameInForce(name.to_owned()))?;
+        let transitions = new.begin(name, &directions, what).ok_or_else(|| LinksError::NameInForce(name.to_owned()))?;
         let before = match what {
             Treatment::Cut(_) => {
                 // What is cut already cannot be seen to pass.
-                let open = Expected::of(&ways, &old).into_iter().filter(|link| !link.is_cut()).collect();
+                let open = Expected::of(&directions, &old).into_iter().filter(|link| !link.is_cut()).collect();
                 self.prober.prove(open).await
             }
             Treatment::Shape(_) => Ok(Proven::default()),
         };
-        let Changed { began, done, ended } = self.change(&mut device, (&ways, &transitions), &new).await?;
+        let Changed { began, done, ended } = self.change(&mut device, (&directions, &transitions), &new).await?;
         let change = match what {
             Treatment::Cut(by) => LinkChange::Cut(by),
             Treatment::Shape(shape) => LinkChange::Shape(shape),
         };
-        let links = self.links(&ways);
+        let links = self.links(&directions);
         self.publish(name, change, &links, (began, done));
         let proof = match (before, what) {
             (Err(why), _) => Err(why),
-            _ if ways.is_empty() => Err(NO_LINK.to_owned()),
+            _ if directions.is_empty() => Err(NO_LINK.to_owned()),
             (Ok(before), Treatment::Cut(by)) => {
-                let after = self.prober.prove(Expected::of(&ways, &new)).await;
+                let after = self.prober.prove(Expected::of(&directions, &new)).await;
                 after.map(|after| proof::cut(by, before, after, &ended))
             }
-            (Ok(_), Treatment::Shape(_)) => self.see_shaped(device.as_mut(), name, &ways, &new).await,
+            (Ok(_), Treatment::Shape(_)) => self.see_shaped(device.as_mut(), name, &directions, &new).await,
         };
         Ok(ChangedLinks { links, was: what, began, done, proof })
     }
@@ -139,14 +141,14 @@ impl LinkChanges {
         &self,
         device: Option<&mut ShapeDevice>,
         name: &str,
-        ways: &BTreeSet<Way>,
+        directions: &BTreeSet<Direction>,
         states: &LinkStates,
     ) -> Result<String, String> {
         // It is there: the links have a shape.
         let device = device.ok_or(NO_DEVICE)?;
         device.begin(name).await?;
-        let ways: Vec<_> = ways.iter().copied().collect();
-        let seen = device.see(&self.prober, &ways, states).await?;
+        let directions: Vec<_> = directions.iter().copied().collect();
+        let seen = device.see(&self.prober, &directions, states).await?;
         if seen.passed == 0 { Err(ALL_CUT.to_owned()) } else { Ok(proof::shaped(seen)) }
     }
 
@@ -155,21 +157,23 @@ impl LinkChanges {
         let mut device = self.turn.lock().await;
         let old = self.states().clone();
         let mut new = old.clone();
-        let (InForce { ways, what, .. }, transitions) =
+        let (NamedTreatment { directions, what, .. }, transitions) =
             new.end(name).ok_or_else(|| LinksError::NotInForce(name.to_owned()))?;
         let before = match what {
-            _ if ways.is_empty() => Err(NO_LINK.to_owned()),
-            Treatment::Cut(_) => self.prober.prove(Expected::of(&ways, &old)).await.map(|seen| (seen, String::new())),
-            Treatment::Shape(shape) => self.see_done(device.as_mut(), (name, shape), &ways, &old).await,
+            _ if directions.is_empty() => Err(NO_LINK.to_owned()),
+            Treatment::Cut(_) => {
+                self.prober.prove(Expected::of(&directions, &old)).await.map(|seen| (seen, String::new()))
+            }
+            Treatment::Shape(shape) => self.see_done(device.as_mut(), (name, shape), &directions, &old).await,
         };
-        let Changed { began, done, .. } = self.change(&mut device, (&ways, &transitions), &new).await?;
+        let Changed { began, done, .. } = self.change(&mut device, (&directions, &transitions), &new).await?;
         let change = match what {
             Treatment::Cut(_) => LinkChange::HealCut,
             Treatment::Shape(_) => LinkChange::HealShape,
         };
-        let links = self.links(&ways);
+        let links = self.links(&directions);
         self.publish(name, change, &links, (began, done));
-        let after = self.prober.prove(Expected::of(&ways, &new)).await;
+        let after = self.prober.prove(Expected::of(&directions, &new)).await;
         let proof = before.and_then(|(before, did)| {
             after.map(|after| match what {
                 Treatment::Cut(_) => proof::healed_cut(before, after),
@@ -184,12 +188,12 @@ impl LinkChanges {
         &self,
         device: Option<&mut ShapeDevice>,
         (name, shape): (&str, Shape),
-        ways: &BTreeSet<Way>,
+        directions: &BTreeSet<Direction>,
         states: &LinkStates,
     ) -> Result<(Proven, String), String> {
         let device = device.ok_or(NO_DEVICE)?;
-        let is_own = |way: &Way| states.shaper(*way).is_some_and(|(shaper, _)| shaper == name);
-        let own: Vec<_> = ways.iter().copied().filter(is_own).collect();
+        let is_own = |direction: &Direction| states.shaper(*direction).is_some_and(|(shaper, _)| shaper == name);
+        let own: Vec<_> = directions.iter().copied().filter(is_own).collect();
         let seen = device.see(&self.prober, &own, states).await;
         // Also without a proof: the name may be used again.
         let unread = device.end(name).await;
@@ -204,10 +208,10 @@ impl LinkChanges {
     async fn change(
         &self,
         device: &mut Option<ShapeDevice>,
-        (ways, transitions): (&BTreeSet<Way>, &[Transition]),
+        (directions, transitions): (&BTreeSet<Direction>, &[Transition]),
         states: &LinkStates,
     ) -> Result<Changed, LinksError> {
-        let reshaped = states.reshaped(&self.states(), ways);
+        let reshaped = states.reshaped(&self.states(), directions);
         if device.is_none() && !reshaped.is_empty() {
             *device = Some(ShapeDevice::start(self.seed)?);
         }
@@ -216,8 +220,8 @@ impl LinkChanges {
         let began = self.clock.now();
         // Before the rules change: what has waited arrives before what no longer comes to the device.
         if let Some(device) = device {
-            for (way, shape) in reshaped {
-                device.set(way, shape);
+            for (direction, shape) in reshaped {
+                device.set(direction, shape);
             }
         }
         self.rules.change(transitions).await?;

@@ -18,10 +18,10 @@ use rtnetlink::{Handle, LinkMessageBuilder, LinkUnspec, LinkVeth, RouteMessageBu
 use super::NetworkError;
 use super::error::{netlink, system};
 use super::hosts::{index_of, interface_to};
-use super::links::Way;
+use super::links::Direction;
 
 /// The links that are direct.
-pub(super) type DirectLinks = BTreeSet<Way>;
+pub(super) type DirectLinks = BTreeSet<Direction>;
 
 /// With more hosts than these, only clients have lanes: the pairs of so many hosts would take seconds to make.
 const MESH_HOSTS_MAX: usize = 40;
@@ -58,8 +58,8 @@ pub(super) async fn make(ends: &[End], clients: usize) -> Result<DirectLinks, Ne
     Ok(links)
 }
 
-async fn make_one(one: &End, other: &End) -> Result<[Way; 2], NetworkError> {
-    let ways = [Way { from: one.ip, to: other.ip }, Way { from: other.ip, to: one.ip }];
+async fn make_one(one: &End, other: &End) -> Result<[Direction; 2], NetworkError> {
+    let directions = [Direction { from: one.ip, to: other.ip }, Direction { from: other.ip, to: one.ip }];
     let doing = || format!("make a direct link between {} and {}", one.ip, other.ip);
     let far = LinkUnspec::new_with_name(&interface_to(one.ip))
         .index(index_of(one.ip))
@@ -80,18 +80,18 @@ async fn make_one(one: &End, other: &End) -> Result<[Way; 2], NetworkError> {
     one.kernel.link().add(near).execute().await.map_err(netlink(doing()))?;
     let up = LinkUnspec::new_with_index(index_of(one.ip)).up().build();
     other.kernel.link().change(up).execute().await.map_err(netlink(doing()))?;
-    for (end, way) in [one, other].into_iter().zip(ways) {
-        end.kernel.route().add(route(way).build()).execute().await.map_err(netlink(doing()))?;
+    for (end, direction) in [one, other].into_iter().zip(directions) {
+        end.kernel.route().add(route(direction).build()).execute().await.map_err(netlink(doing()))?;
     }
-    Ok(ways)
+    Ok(directions)
 }
 
 /// The sender's route into a lane.
-pub(super) fn route(way: Way) -> RouteMessageBuilder<Ipv4Addr> {
+pub(super) fn route(direction: Direction) -> RouteMessageBuilder<Ipv4Addr> {
     RouteMessageBuilder::<Ipv4Addr>::new()
-        .destination_prefix(way.to, 32)
-        .output_interface(index_of(way.to))
-        .pref_source(way.from)
+        .destination_prefix(direction.to, 32)
+        .output_interface(index_of(direction.to))
+        .pref_source(direction.from)
         .scope(RouteScope::Link)
 }
 

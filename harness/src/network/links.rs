@@ -9,14 +9,14 @@ use crate::vocab::{CutBy, Shape};
 
 /// One direction between two hosts, by their addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct Way {
+pub(super) struct Direction {
     /// The host that sends.
     pub(super) from: Ipv4Addr,
     /// The host that would hear it.
     pub(super) to: Ipv4Addr,
 }
 
-impl fmt::Display for Way {
+impl fmt::Display for Direction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} -> {}", self.from, self.to)
     }
@@ -33,7 +33,7 @@ pub enum Treatment {
 
 /// What all that is in force makes of a link.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum State {
+pub(super) enum LinkState {
     /// Packets pass untouched.
     Open,
     /// Nothing passes.
@@ -46,26 +46,26 @@ pub(super) enum State {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Transition {
     /// The link.
-    pub(super) way: Way,
+    pub(super) direction: Direction,
     /// What it was.
-    pub(super) old: State,
+    pub(super) old: LinkState,
     /// What it becomes.
-    pub(super) new: State,
+    pub(super) new: LinkState,
 }
 
 /// A disturbance and where it is in force.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct InForce {
+pub(super) struct NamedTreatment {
     name: String,
     /// The links that it is about.
-    pub(super) ways: BTreeSet<Way>,
+    pub(super) directions: BTreeSet<Direction>,
     /// What it does.
     pub(super) what: Treatment,
 }
 
 /// Everything that is in force, the oldest first.
 #[derive(Clone, Debug, Default)]
-pub(super) struct LinkStates(Vec<InForce>);
+pub(super) struct LinkStates(Vec<NamedTreatment>);
 
 impl LinkStates {
     /// The names in force, the oldest first.
@@ -74,66 +74,72 @@ impl LinkStates {
     }
 
     /// What is in force under a name.
-    pub(super) fn get(&self, name: &str) -> Option<&InForce> {
+    pub(super) fn get(&self, name: &str) -> Option<&NamedTreatment> {
         self.0.iter().find(|one| one.name == name)
     }
 
     /// What a link is: what the newest cut says, else the newest shape. A cut beats every shape, whatever their age.
-    pub(super) fn state(&self, way: Way) -> State {
-        let cut = self.newest_first(way).find_map(|one| match one.what {
-            Treatment::Cut(by) => Some(State::Cut(by)),
+    pub(super) fn state(&self, direction: Direction) -> LinkState {
+        let cut = self.newest_first(direction).find_map(|one| match one.what {
+            Treatment::Cut(by) => Some(LinkState::Cut(by)),
             Treatment::Shape(_) => None,
         });
-        cut.or_else(|| self.shape(way).map(State::Shaped)).unwrap_or(State::Open)
+        cut.or_else(|| self.shape(direction).map(LinkState::Shaped)).unwrap_or(LinkState::Open)
     }
 
     /// How much later a packet may arrive on a link, if it does: a cut does not recall what is under way.
-    pub(super) fn delay(&self, way: Way) -> Duration {
-        self.shape(way).map_or(Duration::ZERO, |shape| shape.delay.0 + shape.jitter.0)
+    pub(super) fn delay(&self, direction: Direction) -> Duration {
+        self.shape(direction).map_or(Duration::ZERO, |shape| shape.delay.0 + shape.jitter.0)
     }
 
     /// The shape that counts on a link, and its name, also where a cut lets nothing come to it.
-    pub(super) fn shaper(&self, way: Way) -> Option<(&str, Shape)> {
-        self.newest_first(way).find_map(|one| match one.what {
+    pub(super) fn shaper(&self, direction: Direction) -> Option<(&str, Shape)> {
+        self.newest_first(direction).find_map(|one| match one.what {
             Treatment::Shape(shape) => Some((one.name.as_str(), shape)),
             Treatment::Cut(_) => None,
         })
     }
 
     /// The links, among these, on which another shape counts than before, or none any more.
-    pub(super) fn reshaped(&self, before: &Self, ways: &BTreeSet<Way>) -> Vec<(Way, Option<Shape>)> {
-        let reshaped = ways.iter().filter(|way| self.shaper(**way) != before.shaper(**way));
-        reshaped.map(|way| (*way, self.shape(*way))).collect()
+    pub(super) fn reshaped(&self, before: &Self, directions: &BTreeSet<Direction>) -> Vec<(Direction, Option<Shape>)> {
+        let reshaped = directions.iter().filter(|direction| self.shaper(**direction) != before.shaper(**direction));
+        reshaped.map(|direction| (*direction, self.shape(*direction))).collect()
     }
 
-    fn shape(&self, way: Way) -> Option<Shape> {
-        self.shaper(way).map(|(_, shape)| shape)
+    fn shape(&self, direction: Direction) -> Option<Shape> {
+        self.shaper(direction).map(|(_, shape)| shape)
     }
 
-    fn newest_first(&self, way: Way) -> impl Iterator<Item = &InForce> {
-        self.0.iter().rev().filter(move |one| one.ways.contains(&way))
+    fn newest_first(&self, direction: Direction) -> impl Iterator<Item = &NamedTreatment> {
+        self.0.iter().rev().filter(move |one| one.directions.contains(&direction))
     }
 
     /// Puts a disturbance in force; the links that change by it. `None`: the name is in force already.
-    pub(super) fn begin(&mut self, name: &str, ways: &BTreeSet<Way>, what: Treatment) -> Option<Vec<Transition>> {
+    pub(super) fn begin(
+        &mut self,
+        name: &str,
+        directions: &BTreeSet<Direction>,
+        what: Treatment,
+    ) -> Option<Vec<Transition>> {
         if self.get(name).is_some() {
             return None;
         }
-        let begun = InForce { name: name.to_owned(), ways: ways.clone(), what };
-        Some(self.changed(ways, |states| states.0.push(begun)))
+        let begun = NamedTreatment { name: name.to_owned(), directions: directions.clone(), what };
+        Some(self.changed(directions, |states| states.0.push(begun)))
     }
 
     /// Ends a disturbance; the links that change by it. `None`: nothing of that name is in force.
-    pub(super) fn end(&mut self, name: &str) -> Option<(InForce, Vec<Transition>)> {
+    pub(super) fn end(&mut self, name: &str) -> Option<(NamedTreatment, Vec<Transition>)> {
         let ended = self.get(name)?.clone();
-        let transitions = self.changed(&ended.ways, |states| states.0.retain(|one| one.name != name));
+        let transitions = self.changed(&ended.directions, |states| states.0.retain(|one| one.name != name));
         Some((ended, transitions))
     }
 
-    fn changed(&mut self, ways: &BTreeSet<Way>, change: impl FnOnce(&mut Self)) -> Vec<Transition> {
-        let before: Vec<_> = ways.iter().map(|way| (*way, self.state(*way))).collect();
+    fn changed(&mut self, directions: &BTreeSet<Direction>, change: impl FnOnce(&mut Self)) -> Vec<Transition> {
+        let before: Vec<_> = directions.iter().map(|direction| (*direction, self.state(*direction))).collect();
         change(self);
-        let transitions = before.into_iter().map(|(way, old)| Transition { way, old, new: self.state(way) });
+        let transitions =
+            before.into_iter().map(|(direction, old)| Transition { direction, old, new: self.state(direction) });
         transitions.filter(|transition| transition.old != transition.new).collect()
     }
 }
@@ -152,57 +158,60 @@ mod tests {
         Shape { delay: vocab::Duration::from_millis(milliseconds), ..Shape::default() }
     }
 
-    fn way(from: u8, to: u8) -> Way {
+    fn direction(from: u8, to: u8) -> Direction {
         let host = |number| Ipv4Addr::new(10, 128, 0, number);
-        Way { from: host(from), to: host(to) }
+        Direction { from: host(from), to: host(to) }
     }
 
     /// In force, one after the other, on the same link.
     fn states(whats: &[Treatment]) -> LinkStates {
         let mut states = LinkStates::default();
         for (index, what) in whats.iter().enumerate() {
-            states.begin(&index.to_string(), &BTreeSet::from([way(2, 3)]), *what).unwrap();
+            states.begin(&index.to_string(), &BTreeSet::from([direction(2, 3)]), *what).unwrap();
         }
         states
     }
 
     #[rstest]
-    #[case::nothing(&[], State::Open)]
-    #[case::a_cut(&[DROP], State::Cut(CutBy::Drop))]
-    #[case::the_newest_cut(&[REJECT, DROP], State::Cut(CutBy::Drop))]
-    #[case::a_shape(&[Treatment::Shape(late(5))], State::Shaped(late(5)))]
-    #[case::the_newest_shape(&[Treatment::Shape(late(5)), Treatment::Shape(late(7))], State::Shaped(late(7)))]
-    #[case::a_cut_over_an_older_shape(&[Treatment::Shape(late(5)), REJECT], State::Cut(CutBy::Reject))]
-    #[case::a_cut_under_a_newer_shape(&[REJECT, Treatment::Shape(late(5))], State::Cut(CutBy::Reject))]
-    fn the_newest_cut_counts_then_the_newest_shape(#[case] whats: &[Treatment], #[case] expected: State) {
+    #[case::nothing(&[], LinkState::Open)]
+    #[case::a_cut(&[DROP], LinkState::Cut(CutBy::Drop))]
+    #[case::the_newest_cut(&[REJECT, DROP], LinkState::Cut(CutBy::Drop))]
+    #[case::a_shape(&[Treatment::Shape(late(5))], LinkState::Shaped(late(5)))]
+    #[case::the_newest_shape(&[Treatment::Shape(late(5)), Treatment::Shape(late(7))], LinkState::Shaped(late(7)))]
+    #[case::a_cut_over_an_older_shape(&[Treatment::Shape(late(5)), REJECT], LinkState::Cut(CutBy::Reject))]
+    #[case::a_cut_under_a_newer_shape(&[REJECT, Treatment::Shape(late(5))], LinkState::Cut(CutBy::Reject))]
+    fn the_newest_cut_counts_then_the_newest_shape(#[case] whats: &[Treatment], #[case] expected: LinkState) {
         let states = states(whats);
-        assert_eq!((states.state(way(2, 3)), states.state(way(3, 2))), (expected, State::Open));
+        assert_eq!((states.state(direction(2, 3)), states.state(direction(3, 2))), (expected, LinkState::Open));
     }
 
     #[rstest]
-    #[case::the_only_one(&[DROP], 0, Some((State::Cut(CutBy::Drop), State::Open)))]
+    #[case::the_only_one(&[DROP], 0, Some((LinkState::Cut(CutBy::Drop), LinkState::Open)))]
     #[case::one_of_two_alike(&[DROP, DROP], 0, None)]
-    #[case::the_newer_of_two(&[DROP, REJECT], 1, Some((State::Cut(CutBy::Reject), State::Cut(CutBy::Drop))))]
+    #[case::the_newer_of_two(&[DROP, REJECT], 1, Some((LinkState::Cut(CutBy::Reject), LinkState::Cut(CutBy::Drop))))]
     #[case::the_older_of_two(&[DROP, REJECT], 0, None)]
-    #[case::a_cut_over_a_shape(&[Treatment::Shape(late(5)), DROP], 1, Some((State::Cut(CutBy::Drop), State::Shaped(late(5)))))]
+    #[case::a_cut_over_a_shape(&[Treatment::Shape(late(5)), DROP], 1, Some((LinkState::Cut(CutBy::Drop), LinkState::Shaped(late(5)))))]
     #[case::a_shape_under_a_cut(&[Treatment::Shape(late(5)), DROP], 0, None)]
     fn healing_changes_what_is_not_disturbed_otherwise(
         #[case] whats: &[Treatment],
         #[case] healed: usize,
-        #[case] expected: Option<(State, State)>,
+        #[case] expected: Option<(LinkState, LinkState)>,
     ) {
         let (ended, transitions) = states(whats).end(&healed.to_string()).unwrap();
         assert_eq!(ended.what, whats[healed]);
-        let expected = expected.map(|(old, new)| Transition { way: way(2, 3), old, new });
+        let expected = expected.map(|(old, new)| Transition { direction: direction(2, 3), old, new });
         assert_eq!(transitions, Vec::from_iter(expected));
     }
 
     #[test]
     fn only_links_that_change_are_transitions() {
         let mut states = states(&[DROP]);
-        let both = BTreeSet::from([way(2, 3), way(3, 2)]);
+        let both = BTreeSet::from([direction(2, 3), direction(3, 2)]);
         let transitions = states.begin("both", &both, DROP).unwrap();
-        assert_eq!(transitions, [Transition { way: way(3, 2), old: State::Open, new: State::Cut(CutBy::Drop) }]);
+        assert_eq!(
+            transitions,
+            [Transition { direction: direction(3, 2), old: LinkState::Open, new: LinkState::Cut(CutBy::Drop) }]
+        );
         assert_eq!(states.names(), ["0", "both"]);
     }
 
@@ -226,19 +235,19 @@ mod tests {
         #[case] begins: Treatment,
         #[case] expected: Option<Shape>,
     ) {
-        let (before, links) = (states(before), BTreeSet::from([way(2, 3)]));
+        let (before, links) = (states(before), BTreeSet::from([direction(2, 3)]));
         let mut after = before.clone();
         after.begin("new", &links, begins).unwrap();
-        let expected: Vec<_> = expected.map(|shape| (way(2, 3), Some(shape))).into_iter().collect();
+        let expected: Vec<_> = expected.map(|shape| (direction(2, 3), Some(shape))).into_iter().collect();
         assert_eq!(after.reshaped(&before, &links), expected);
         // Its end gives back what was there.
-        let former: Vec<_> = expected.iter().map(|(way, _)| (*way, before.shape(*way))).collect();
+        let former: Vec<_> = expected.iter().map(|(direction, _)| (*direction, before.shape(*direction))).collect();
         assert_eq!(before.reshaped(&after, &links), former);
     }
 
     #[test]
     fn a_cut_link_keeps_the_delay_of_what_is_under_way() {
         let shape = Shape { jitter: vocab::Duration::from_millis(2), ..late(5) };
-        assert_eq!(states(&[Treatment::Shape(shape), DROP]).delay(way(2, 3)), Duration::from_millis(7));
+        assert_eq!(states(&[Treatment::Shape(shape), DROP]).delay(direction(2, 3)), Duration::from_millis(7));
     }
 }

@@ -18,7 +18,7 @@ use nix::unistd::Pid;
 use tokio::sync::oneshot;
 
 use super::error::system;
-use super::links::{LinkStates, State, Way};
+use super::links::{Direction, LinkState, LinkStates};
 use super::{ClientHost, NetworkError, ROUTER};
 use crate::vocab::{self, CutBy};
 
@@ -33,29 +33,36 @@ const REPEAT_AFTER: Duration = Duration::from_millis(40);
 /// What a link must do to probes.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::network) struct Expected {
-    way: Way,
-    state: State,
+    direction: Direction,
+    state: LinkState,
     /// How long a packet may be under way.
     delay: Duration,
 }
 
 impl Expected {
     /// What links must do in this state of theirs.
-    pub(in crate::network) fn of<'a>(ways: impl IntoIterator<Item = &'a Way>, states: &LinkStates) -> Vec<Self> {
-        let expected = |way: &Way| Self { way: *way, state: states.state(*way), delay: states.delay(*way) };
-        ways.into_iter().map(expected).collect()
+    pub(in crate::network) fn of<'a>(
+        directions: impl IntoIterator<Item = &'a Direction>,
+        states: &LinkStates,
+    ) -> Vec<Self> {
+        let expected = |direction: &Direction| Self {
+            direction: *direction,
+            state: states.state(*direction),
+            delay: states.delay(*direction),
+        };
+        directions.into_iter().map(expected).collect()
     }
 
     /// Whether nothing may pass.
     pub(in crate::network) const fn is_cut(&self) -> bool {
-        matches!(self.state, State::Cut(_))
+        matches!(self.state, LinkState::Cut(_))
     }
 
     /// How long each packet is under way at least.
     fn least_delay(&self) -> Duration {
         match self.state {
-            State::Shaped(shape) => shape.delay.0.saturating_sub(shape.jitter.0),
-            State::Open | State::Cut(_) => Duration::ZERO,
+            LinkState::Shaped(shape) => shape.delay.0.saturating_sub(shape.jitter.0),
+            LinkState::Open | LinkState::Cut(_) => Duration::ZERO,
         }
     }
 }
@@ -82,7 +89,7 @@ struct Arrival {
 }
 
 /// The newest probe that arrived on each link.
-type Heard = BTreeMap<Way, Arrival>;
+type Arrivals = BTreeMap<Direction, Arrival>;
 
 /// A probe's number, and when it was sent: nanoseconds since the prober was made. Both are big-endian.
 type Payload = [u8; 16];
@@ -114,7 +121,7 @@ impl Prober {
         let (sender, proven) = oneshot::channel();
         let prober = Arc::clone(self);
         let work = move || {
-            stay_on_this_processor();
+            pin_to_current_processor();
             let _ = sender.send(prober.look(&expected));
         };
         let thread = thread::Builder::new().name("lab-probe".to_owned()).spawn(work);
@@ -124,22 +131,27 @@ impl Prober {
 
     fn look(&self, expected: &[Expected]) -> Result<Proven, String> {
         if let Some(slow) = expected.iter().find(|link| link.delay > PATIENCE) {
-            return Err(format!("{} delays packets for longer than a probe is waited for", slow.way));
+            return Err(format!("{} delays packets for longer than a probe is waited for", slow.direction));
         }
         let delay = expected.iter().map(|link| link.delay).max().unwrap_or_default();
         let (cut, open): (Vec<&Expected>, Vec<&Expected>) = expected.iter().partition(|link| link.is_cut());
-        let mut heard = Heard::new();
+        let mut arrived = Arrivals::new();
         // Repeated probes of earlier proofs would leave no room for those of this one.
-        self.receive(Instant::now(), &mut Heard::new())?;
-        self.must_pass(open.iter().map(|link| link.way).collect(), delay, &mut heard)?;
-        let took = open.iter().map(|link| in_time(link, &heard)).collect::<Result<Vec<_>, _>>()?;
+        self.receive(Instant::now(), &mut Arrivals::new())?;
+        self.must_pass(open.iter().map(|link| link.direction).collect(), delay, &mut arrived)?;
+        let took = open.iter().map(|link| in_time(link, &arrived)).collect::<Result<Vec<_>, _>>()?;
         let told = self.must_vanish(&cut, delay)?;
         let took = took.iter().min().copied().zip(took.iter().max().copied());
         Ok(Proven { passed: open.len(), vanished: cut.len(), told, took })
     }
 
     /// Sends probes until one of them has arrived on each link.
-    fn must_pass(&self, mut missing: BTreeSet<Way>, delay: Duration, heard: &mut Heard) -> Result<(), String> {
+    fn must_pass(
+        &self,
+        mut missing: BTreeSet<Direction>,
+        delay: Duration,
+        arrived: &mut Arrivals,
+    ) -> Result<(), String> {
         let begin = Instant::now();
         let first = self.next.load(Ordering::Relaxed);
         let mut repeat = begin;
@@ -152,8 +164,8 @@ impl Prober {
                 self.send(missing.iter().copied())?;
                 repeat = now + REPEAT_AFTER;
             }
-            self.receive(repeat, heard)?;
-            missing.retain(|way| heard.get(way).is_none_or(|arrival| arrival.number < first));
+            self.receive(repeat, arrived)?;
+            missing.retain(|direction| arrived.get(direction).is_none_or(|arrival| arrival.number < first));
         }
         Ok(())
     }
@@ -163,44 +175,45 @@ impl Prober {
         if cut.is_empty() {
             return Ok(0);
         }
-        let (number, told) = self.send(cut.iter().map(|link| link.way))?;
-        let mut heard = Heard::new();
+        let (number, told) = self.send(cut.iter().map(|link| link.direction))?;
+        let mut arrived = Arrivals::new();
         let until = Instant::now() + delay;
-        let fences: BTreeSet<_> = cut.iter().map(|link| Way { from: ROUTER, to: link.way.to }).collect();
+        let fences: BTreeSet<_> = cut.iter().map(|link| Direction { from: ROUTER, to: link.direction.to }).collect();
         // What one processor is given to forward it forwards in turn. A probe that is not stopped makes two hops, a fence
         // one: behind the first fence it may still have its second before it, behind the second it has arrived.
-        self.must_pass(fences.clone(), Duration::ZERO, &mut heard)?;
-        self.must_pass(fences, Duration::ZERO, &mut heard)?;
+        self.must_pass(fences.clone(), Duration::ZERO, &mut arrived)?;
+        self.must_pass(fences, Duration::ZERO, &mut arrived)?;
         while Instant::now() < until {
-            self.receive(until, &mut heard)?;
+            self.receive(until, &mut arrived)?;
         }
         let passed: Vec<_> = cut
             .iter()
-            .map(|link| &link.way)
-            .filter(|way| heard.get(way).is_some_and(|seen| seen.number >= number))
+            .map(|link| &link.direction)
+            .filter(|direction| arrived.get(direction).is_some_and(|seen| seen.number >= number))
             .collect();
         if !passed.is_empty() {
             return Err(format!("a probe passed on {}", listed(passed.into_iter())));
         }
-        let mut untold = cut.iter().filter(|link| link.state == State::Cut(CutBy::Reject) && !told.contains(&link.way));
+        let mut untold =
+            cut.iter().filter(|link| link.state == LinkState::Cut(CutBy::Reject) && !told.contains(&link.direction));
         match untold.next() {
-            Some(link) => Err(format!("{} is rejected and its sender is not told", link.way)),
+            Some(link) => Err(format!("{} is rejected and its sender is not told", link.direction)),
             None => Ok(told.len()),
         }
     }
 
     /// Sends the next probe over each link; its number, and the links whose senders are told that there is no way.
-    fn send(&self, ways: impl Iterator<Item = Way>) -> Result<(u64, BTreeSet<Way>), String> {
+    fn send(&self, directions: impl Iterator<Item = Direction>) -> Result<(u64, BTreeSet<Direction>), String> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let mut told = BTreeSet::new();
-        for way in ways {
-            let socket = self.sockets.get(&way.from).ok_or_else(|| format!("{} is no host", way.from))?;
-            match socket.send_to(&self.payload(number), (way.to, PROBE_PORT)) {
+        for direction in directions {
+            let socket = self.sockets.get(&direction.from).ok_or_else(|| format!("{} is no host", direction.from))?;
+            match socket.send_to(&self.payload(number), (direction.to, PROBE_PORT)) {
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::HostUnreachable => {
-                    told.insert(way);
+                    told.insert(direction);
                 }
-                Err(error) => return Err(format!("cannot send a probe over {way}: {error}")),
+                Err(error) => return Err(format!("cannot send a probe over {direction}: {error}")),
             }
         }
         Ok((number, told))
@@ -215,7 +228,7 @@ impl Prober {
     }
 
     /// Takes what has arrived; waits for it until then.
-    fn receive(&self, until: Instant, heard: &mut Heard) -> Result<(), String> {
+    fn receive(&self, until: Instant, arrived: &mut Arrivals) -> Result<(), String> {
         let mut waiting: Vec<_> =
             self.sockets.values().map(|socket| PollFd::new(socket.as_fd(), PollFlags::POLLIN)).collect();
         let left = until.saturating_duration_since(Instant::now());
@@ -228,20 +241,20 @@ impl Prober {
         }
         for ((ip, socket), ready) in self.sockets.iter().zip(&waiting) {
             if ready.any() == Some(true) {
-                self.take(*ip, socket, heard)?;
+                self.take(*ip, socket, arrived)?;
             }
         }
         Ok(())
     }
 
     /// Takes all that has arrived at a socket.
-    fn take(&self, to: Ipv4Addr, socket: &UdpSocket, heard: &mut Heard) -> Result<(), String> {
+    fn take(&self, to: Ipv4Addr, socket: &UdpSocket, arrived: &mut Arrivals) -> Result<(), String> {
         let mut payload = Payload::default();
         loop {
             match socket.recv_from(&mut payload) {
                 Ok((length, SocketAddr::V4(from))) if length == payload.len() => {
                     let arrival = self.arrival(&payload);
-                    let newest = heard.entry(way(from, to)).or_default();
+                    let newest = arrived.entry(direction(from, to)).or_default();
                     if arrival.number > newest.number {
                         *newest = arrival;
                     }
@@ -262,32 +275,32 @@ impl Prober {
 }
 
 /// How long a probe was under way that arrived on a link; it must not be too quick.
-fn in_time(link: &Expected, heard: &Heard) -> Result<Duration, String> {
-    let took = heard.get(&link.way).copied().unwrap_or_default().took;
+fn in_time(link: &Expected, arrived: &Arrivals) -> Result<Duration, String> {
+    let took = arrived.get(&link.direction).copied().unwrap_or_default().took;
     if took >= link.least_delay() {
         return Ok(took);
     }
     let (milliseconds, least) = (took.as_secs_f64() * 1e3, vocab::Duration(link.least_delay()));
-    Err(format!("a probe took {milliseconds:.1} ms on {}, where none may take less than {least}", link.way))
+    Err(format!("a probe took {milliseconds:.1} ms on {}, where none may take less than {least}", link.direction))
 }
 
-fn way(from: SocketAddrV4, to: Ipv4Addr) -> Way {
-    Way { from: *from.ip(), to }
+fn direction(from: SocketAddrV4, to: Ipv4Addr) -> Direction {
+    Direction { from: *from.ip(), to }
 }
 
 /// Keeps the calling thread's packets in order: each processor has a queue of its own for them. Without it proof only
 /// takes more luck, so nothing hangs on its success.
-fn stay_on_this_processor() {
+fn pin_to_current_processor() {
     let mut only = CpuSet::new();
     if sched_getcpu().and_then(|processor| only.set(processor)).is_ok() {
         let _ = sched_setaffinity(Pid::from_raw(0), &only);
     }
 }
 
-fn listed<'a>(ways: impl ExactSizeIterator<Item = &'a Way>) -> String {
+fn listed<'a>(directions: impl ExactSizeIterator<Item = &'a Direction>) -> String {
     const SHOWN: usize = 3;
-    let more = ways.len().saturating_sub(SHOWN);
-    let shown: Vec<_> = ways.take(SHOWN).map(ToString::to_string).collect();
+    let more = directions.len().saturating_sub(SHOWN);
+    let shown: Vec<_> = directions.take(SHOWN).map(ToString::to_string).collect();
     let more = if more == 0 { String::new() } else { format!(" and {more} more links") };
     shown.join(", ") + &more
 }

@@ -18,7 +18,7 @@ use rtnetlink::{Handle, RouteMessageBuilder, RuleAddRequest};
 use super::direct_links::{self, DirectLinks};
 use super::error::{netlink, system};
 use super::hosts::{connect, interface_to};
-use super::links::{State, Transition, Way};
+use super::links::{Direction, LinkState, Transition};
 use super::{ClientHost, NetworkError, SHAPING_TABLE};
 use crate::vocab::CutBy;
 
@@ -34,21 +34,21 @@ const REQUESTS_AT_ONCE: usize = 64;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Rule {
     /// The sending host knows the way past the router.
-    Bypass(Way),
+    Bypass(Direction),
     /// The router drops what it gets.
-    Silence(Way),
+    Silence(Direction),
     /// The sending host knows no way.
-    Refuse(Way),
+    Refuse(Direction),
     /// The router gives what it gets from the sending host to the device that shapes.
-    Divert(Way),
+    Divert(Direction),
 }
 
-fn rules(way: Way, state: State) -> BTreeSet<Rule> {
+fn rules(direction: Direction, state: LinkState) -> BTreeSet<Rule> {
     match state {
-        State::Open => BTreeSet::from([Rule::Bypass(way)]),
-        State::Cut(CutBy::Drop) => BTreeSet::from([Rule::Silence(way)]),
-        State::Cut(CutBy::Reject) => BTreeSet::from([Rule::Silence(way), Rule::Refuse(way)]),
-        State::Shaped(_) => BTreeSet::from([Rule::Divert(way)]),
+        LinkState::Open => BTreeSet::from([Rule::Bypass(direction)]),
+        LinkState::Cut(CutBy::Drop) => BTreeSet::from([Rule::Silence(direction)]),
+        LinkState::Cut(CutBy::Reject) => BTreeSet::from([Rule::Silence(direction), Rule::Refuse(direction)]),
+        LinkState::Shaped(_) => BTreeSet::from([Rule::Divert(direction)]),
     }
 }
 
@@ -76,8 +76,8 @@ impl Rules {
     /// Makes links what they become. New rules stand before old ones go, so that nothing slips through between them.
     pub(in crate::network) async fn change(&self, transitions: &[Transition]) -> Result<(), NetworkError> {
         let (mut added, mut removed) = (Vec::new(), Vec::new());
-        for Transition { way, old, new } in transitions {
-            let (old, new) = (rules(*way, *old), rules(*way, *new));
+        for Transition { direction, old, new } in transitions {
+            let (old, new) = (rules(*direction, *old), rules(*direction, *new));
             added.extend(new.difference(&old).copied());
             removed.extend(old.difference(&new).copied());
         }
@@ -87,24 +87,24 @@ impl Rules {
 
     async fn add(&self, rule: Rule) -> Result<(), NetworkError> {
         let added = match rule {
-            Rule::Bypass(way) | Rule::Refuse(way) => match self.route(rule, way) {
+            Rule::Bypass(direction) | Rule::Refuse(direction) => match self.route(rule, direction) {
                 // One that is there is what is wanted.
                 Some((host, route)) => host.route().add(route.build()).replace().execute().await,
                 None => Ok(()),
             },
-            Rule::Silence(way) | Rule::Divert(way) => self.policy(rule, way).execute().await,
+            Rule::Silence(direction) | Rule::Divert(direction) => self.policy(rule, direction).execute().await,
         };
         added.map_err(netlink(format!("add the rule {rule:?}")))
     }
 
     async fn remove(&self, rule: Rule) -> Result<(), NetworkError> {
         let removed = match rule {
-            Rule::Bypass(way) | Rule::Refuse(way) => match self.route(rule, way) {
+            Rule::Bypass(direction) | Rule::Refuse(direction) => match self.route(rule, direction) {
                 Some((host, route)) => host.route().del(route.build()).execute().await,
                 None => Ok(()),
             },
-            Rule::Silence(way) | Rule::Divert(way) => {
-                let message = self.policy(rule, way).message_mut().clone();
+            Rule::Silence(direction) | Rule::Divert(direction) => {
+                let message = self.policy(rule, direction).message_mut().clone();
                 self.router.rule().del(message).execute().await
             }
         };
@@ -116,19 +116,20 @@ impl Rules {
     }
 
     /// The sending host's kernel, and the route that it is to have; none if there is nothing to tell it.
-    fn route(&self, rule: Rule, way: Way) -> Option<(&Handle, RouteMessageBuilder<Ipv4Addr>)> {
-        let host = self.hosts.get(&way.from)?;
+    fn route(&self, rule: Rule, direction: Direction) -> Option<(&Handle, RouteMessageBuilder<Ipv4Addr>)> {
+        let host = self.hosts.get(&direction.from)?;
         match rule {
-            Rule::Bypass(_) => self.lanes.contains(&way).then(|| (host, direct_links::route(way))),
-            _ => Some((host, refusal(way))),
+            Rule::Bypass(_) => self.lanes.contains(&direction).then(|| (host, direct_links::route(direction))),
+            _ => Some((host, refusal(direction))),
         }
     }
 
-    fn policy(&self, rule: Rule, way: Way) -> RuleAddRequest<Ipv4Addr> {
-        let request = self.router.rule().add().v4().source_prefix(way.from, 32).destination_prefix(way.to, 32);
+    fn policy(&self, rule: Rule, direction: Direction) -> RuleAddRequest<Ipv4Addr> {
+        let request =
+            self.router.rule().add().v4().source_prefix(direction.from, 32).destination_prefix(direction.to, 32);
         match rule {
             Rule::Divert(_) => request
-                .input_interface(interface_to(way.from))
+                .input_interface(interface_to(direction.from))
                 .priority(SHAPE_PRIORITY)
                 .table_id(SHAPING_TABLE)
                 .action(RuleAction::ToTable),
@@ -138,8 +139,8 @@ impl Rules {
 }
 
 /// It counts only without a lane: of two routes, that of the lesser metric does.
-fn refusal(way: Way) -> RouteMessageBuilder<Ipv4Addr> {
-    RouteMessageBuilder::<Ipv4Addr>::new().destination_prefix(way.to, 32).kind(RouteType::Unreachable).priority(1)
+fn refusal(direction: Direction) -> RouteMessageBuilder<Ipv4Addr> {
+    RouteMessageBuilder::<Ipv4Addr>::new().destination_prefix(direction.to, 32).kind(RouteType::Unreachable).priority(1)
 }
 
 /// All of the requests, also when some fail; the first error.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rtnetlink::Handle;
 
 use super::hosts::connect;
-use super::links::{LinkStates, State, Way};
+use super::links::{Direction, LinkState, LinkStates};
 use super::probe::{Expected, Prober, Proven};
 use super::{LinkCounters, LinksError, Shaper, shaping};
 use crate::vocab::Shape;
@@ -27,31 +27,39 @@ impl ShapeDevice {
     }
 
     /// Says how packets of a link are to be treated; `None`: as if the device were not there.
-    pub(super) fn set(&self, way: Way, shape: Option<Shape>) {
+    pub(super) fn set(&self, direction: Direction, shape: Option<Shape>) {
         match shape {
-            Some(shape) => self.shaper.set(way.from, way.to, shape),
-            None => drop(self.shaper.clear(way.from, way.to)),
+            Some(shape) => self.shaper.set(direction.from, direction.to, shape),
+            None => drop(self.shaper.clear(direction.from, direction.to)),
         }
     }
 
     /// What became of the packets of links since they have their shape.
-    pub(super) fn counters(&self, ways: &[Way]) -> LinkCounters {
-        let counters = ways.iter().map(|way| self.shaper.counters(way.from, way.to));
+    pub(super) fn counters(&self, directions: &[Direction]) -> LinkCounters {
+        let counters = directions.iter().map(|direction| self.shaper.counters(direction.from, direction.to));
         counters.fold(LinkCounters::default(), LinkCounters::plus)
     }
 
     /// Sees a probe pass through the device on each of these links that no cut silences, and arrive in time.
-    pub(super) async fn see(&self, prober: &Arc<Prober>, ways: &[Way], states: &LinkStates) -> Result<Proven, String> {
-        let shaped: Vec<_> = ways.iter().filter(|way| matches!(states.state(**way), State::Shaped(_))).collect();
-        let passed = |way: &Way| self.counters(&[*way]).passed;
-        let before: Vec<_> = shaped.iter().map(|way| passed(way)).collect();
+    pub(super) async fn see(
+        &self,
+        prober: &Arc<Prober>,
+        directions: &[Direction],
+        states: &LinkStates,
+    ) -> Result<Proven, String> {
+        let shaped: Vec<_> =
+            directions.iter().filter(|direction| matches!(states.state(**direction), LinkState::Shaped(_))).collect();
+        let passed = |direction: &Direction| self.counters(&[*direction]).passed;
+        let before: Vec<_> = shaped.iter().map(|direction| passed(direction)).collect();
         let proven = prober.prove(Expected::of(shaped.iter().copied(), states)).await;
         if let Some(failure) = self.shaper.failure() {
             return Err(failure.to_owned());
         }
-        let beside = shaped.iter().zip(before).find(|(way, before)| passed(way) <= *before);
+        let beside = shaped.iter().zip(before).find(|(direction, before)| passed(direction) <= *before);
         proven.and_then(|proven| match beside {
-            Some((way, _)) => Err(format!("what arrives on {way} does not pass through the device that shapes")),
+            Some((direction, _)) => {
+                Err(format!("what arrives on {direction} does not pass through the device that shapes"))
+            }
             None => Ok(proven),
         })
     }

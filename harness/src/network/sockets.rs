@@ -17,7 +17,7 @@ use nix::errno::Errno;
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, recv, send, socket};
 
 use super::ClientHost;
-use super::links::{State, Transition, Way};
+use super::links::{Direction, LinkState, Transition};
 use crate::vocab::CutBy;
 
 /// `struct nlmsghdr`: length (u32), type (u16), flags (u16), sequence (u32), port (u32).
@@ -62,9 +62,9 @@ impl Sockets {
     /// Ends the senders' open connections over all links that are rejected from now on; how many connections that were.
     /// Whoever opens one meanwhile must be refused already.
     pub(in crate::network) async fn end_rejected(&self, transitions: &[Transition]) -> io::Result<usize> {
-        let rejected = transitions.iter().filter(|transition| transition.new == State::Cut(CutBy::Reject));
+        let rejected = transitions.iter().filter(|transition| transition.new == LinkState::Cut(CutBy::Reject));
         let mut unreachable: BTreeMap<Ipv4Addr, BTreeSet<Ipv4Addr>> = BTreeMap::new();
-        for Transition { way: Way { from, to }, .. } in rejected {
+        for Transition { direction: Direction { from, to }, .. } in rejected {
             unreachable.entry(*from).or_default().insert(*to);
         }
         let senders = unreachable.into_iter().filter_map(|(from, to)| Some((self.0.get(&from)?.clone(), to)));
@@ -79,7 +79,7 @@ impl Sockets {
 fn end_between(senders: &[(ClientHost, BTreeSet<Ipv4Addr>)]) -> io::Result<usize> {
     let mut ended = BTreeSet::new();
     for (host, unreachable) in senders {
-        let kernel = Kernel::of(host)?;
+        let kernel = SocketDiagnosis::of(host)?;
         let mut ended_here = BTreeSet::new();
         // The list comes in parts and may miss one when others come and go meanwhile: it is whole once it has no new one.
         while kernel.end_listed(unreachable, &mut ended_here)? {}
@@ -89,9 +89,9 @@ fn end_between(senders: &[(ClientHost, BTreeSet<Ipv4Addr>)]) -> io::Result<usize
 }
 
 /// A TCP socket, as the kernel names it.
-struct Open([u8; ID_BYTES]);
+struct OpenSocket([u8; ID_BYTES]);
 
-impl Open {
+impl OpenSocket {
     fn here(&self) -> SocketAddrV4 {
         self.address(0, 4)
     }
@@ -113,9 +113,9 @@ impl Open {
 }
 
 /// What is asked about the sockets of one host.
-struct Kernel(OwnedFd);
+struct SocketDiagnosis(OwnedFd);
 
-impl Kernel {
+impl SocketDiagnosis {
     fn of(host: &ClientHost) -> io::Result<Self> {
         let (flags, protocol) = (SockFlag::SOCK_CLOEXEC, SockProtocol::NetlinkSockDiag);
         let open = || Ok(socket(AddressFamily::Netlink, SockType::Raw, flags, protocol)?);
@@ -137,12 +137,12 @@ impl Kernel {
         Ok(ended.len() > before)
     }
 
-    fn open_sockets(&self) -> Result<Vec<Open>, Errno> {
+    fn open_sockets(&self) -> Result<Vec<OpenSocket>, Errno> {
         self.ask(&request(SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, &[0; ID_BYTES]))
     }
 
     /// Whether it was there to be ended.
-    fn end(&self, open: &Open) -> Result<bool, Errno> {
+    fn end(&self, open: &OpenSocket) -> Result<bool, Errno> {
         match self.ask(&request(SOCK_DESTROY, NLM_F_ACK, &open.0)) {
             Ok(_) => Ok(true),
             // It ended by itself; what is found in its place is a listener, say, which is not that socket.
@@ -152,7 +152,7 @@ impl Kernel {
     }
 
     /// The sockets that the kernel answers with.
-    fn ask(&self, request: &[u8]) -> Result<Vec<Open>, Errno> {
+    fn ask(&self, request: &[u8]) -> Result<Vec<OpenSocket>, Errno> {
         send(self.0.as_raw_fd(), request, MsgFlags::empty())?;
         let mut buffer = vec![0; BUFFER_BYTES];
         let mut found = Vec::new();
@@ -184,7 +184,7 @@ fn request(kind: u16, flags: u16, socket: &[u8; ID_BYTES]) -> Vec<u8> {
 }
 
 /// Takes the open sockets out of messages; whether the last message of an answer is among these.
-fn read(mut messages: &[u8], found: &mut Vec<Open>) -> Result<bool, Errno> {
+fn read(mut messages: &[u8], found: &mut Vec<OpenSocket>) -> Result<bool, Errno> {
     while let Some((header, rest)) = messages.split_first_chunk::<HEADER_BYTES>() {
         let length = u32::from_ne_bytes([header[0], header[1], header[2], header[3]]) as usize;
         let content = length.checked_sub(HEADER_BYTES).and_then(|length| rest.get(..length)).ok_or(Errno::EBADMSG)?;
@@ -198,7 +198,7 @@ fn read(mut messages: &[u8], found: &mut Vec<Open>) -> Result<bool, Errno> {
                 let timer = *content.get(2).ok_or(Errno::EBADMSG)?;
                 let id = content.get(ANSWER_BYTES..).and_then(|id| id.first_chunk()).ok_or(Errno::EBADMSG)?;
                 if timer != TIMER_OF_TIME_WAIT {
-                    found.push(Open(*id));
+                    found.push(OpenSocket(*id));
                 }
             }
         }
@@ -252,7 +252,7 @@ mod tests {
     fn the_kernel_lists_both_ends_of_a_connection() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let opened = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        let Ok(open) = Kernel::of(&ClientHost::this()).unwrap().open_sockets() else { return };
+        let Ok(open) = SocketDiagnosis::of(&ClientHost::this()).unwrap().open_sockets() else { return };
         let ends = [opened.local_addr().unwrap(), opened.peer_addr().unwrap()].map(|end| match end {
             std::net::SocketAddr::V4(end) => end,
             std::net::SocketAddr::V6(end) => panic!("{end}"),

@@ -133,7 +133,7 @@ pub async fn raise(
     directory: &RunDirectory,
     journal: Journal,
 ) -> Result<Arc<dyn Provider>, ProviderError> {
-    let lab = namespaces::Lab::raise(servers, clients, storage, seed, directory, journal).await?;
+    let lab = namespaces::NamespaceProvider::raise(servers, clients, storage, seed, directory, journal).await?;
     Ok(Arc::new(lab))
 }
 

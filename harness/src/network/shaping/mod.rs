@@ -3,11 +3,11 @@
 //! It is no part of the network: routing rules decide which links lead into the device. All others pass it by, and cost
 //! nothing.
 
-mod device;
-mod link;
-mod links;
-mod prompt;
 mod queue;
+mod scheduling;
+mod shaped_link;
+mod shaped_links;
+mod tun;
 mod worker;
 
 use std::io::{self, PipeReader, PipeWriter, Write};
@@ -18,15 +18,15 @@ use std::thread::{self, JoinHandle};
 
 use nix::errno::Errno;
 
-use self::device::Device;
-use self::links::Links;
+use self::shaped_links::ShapedLinks;
+use self::tun::TunDevice;
 use super::NetworkError;
 use crate::vocab::Shape;
 
-pub(crate) use device::OPENING;
-pub(super) use device::unread;
-pub use device::{SHAPING_DEVICE, SHAPING_TABLE};
-pub use link::LinkCounters;
+pub use shaped_link::LinkCounters;
+pub(crate) use tun::OPENING;
+pub(super) use tun::unread;
+pub use tun::{SHAPING_DEVICE, SHAPING_TABLE};
 
 /// The thread's name, as tools show it.
 pub(crate) const THREAD: &str = "lab-shaping";
@@ -60,7 +60,7 @@ impl ShapingError {
 /// Shapes what passes the links of one network namespace. Dropping it takes the device away; what waits in it is lost.
 #[derive(Debug)]
 pub struct Shaper {
-    links: Arc<Mutex<Links>>,
+    links: Arc<Mutex<ShapedLinks>>,
     /// Why the thread shapes no more.
     failure: Arc<OnceLock<String>>,
     /// Wakes the thread. `None` when the shaper is being dropped: closing it ends the thread.
@@ -74,7 +74,7 @@ impl Shaper {
     ///
     /// Returns when packets can be led into the device. All chances are drawn from the seed.
     pub fn start(seed: u64) -> Result<Self, ShapingError> {
-        let links = Arc::new(Mutex::new(Links::new(seed)));
+        let links = Arc::new(Mutex::new(ShapedLinks::new(seed)));
         let failed = |doing| move |source| ShapingError::Device { doing, source };
         let (orders, running) = io::pipe().map_err(failed("make a pipe"))?;
         let (sender, made) = mpsc::sync_channel(1);
@@ -126,7 +126,7 @@ impl Shaper {
         self.links().counters((from, to))
     }
 
-    fn links(&self) -> MutexGuard<'_, Links> {
+    fn links(&self) -> MutexGuard<'_, ShapedLinks> {
         self.links.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -135,8 +135,12 @@ impl Shaper {
 /// of its own, which a thread of another runtime cannot start.
 ///
 /// When the device fails it vanishes: packets of shaped links then pass as if they had no shape.
-fn shape(links: &Mutex<Links>, orders: &PipeReader, made: &SyncSender<Result<(), ShapingError>>) -> io::Result<()> {
-    let (device, outcome) = match Device::make() {
+fn shape(
+    links: &Mutex<ShapedLinks>,
+    orders: &PipeReader,
+    made: &SyncSender<Result<(), ShapingError>>,
+) -> io::Result<()> {
+    let (device, outcome) = match TunDevice::make() {
         Ok(device) => (Some(device), Ok(())),
         Err(error) => (None, Err(error)),
     };

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::net::Ipv4Addr;
 
-use super::link::{Ends, Outline};
+use super::shaped_link::{Ends, PacketFacts};
 use crate::network::probe::PROBE_PORT;
 
 /// The largest packet, in bytes: Ethernet's, as on the hosts' interfaces.
@@ -58,14 +58,14 @@ impl Packet {
     }
 
     /// What a link decides by.
-    pub(super) fn outline(&self) -> Outline {
+    pub(super) fn facts(&self) -> PacketFacts {
         let bytes = self.bytes();
         let header = bytes.first().map_or(0, |first| usize::from(first & 0x0f) * 4);
         let [high, low] = PROBE_PORT.to_be_bytes();
         let is_udp = bytes.get(PROTOCOL) == Some(&UDP);
         // The sender's port and the receiver's are the first that follows the header.
         let is_probe = is_udp && bytes.get(header..header + 4) == Some(&[high, low, high, low][..]);
-        Outline { length: bytes.len(), header, is_probe }
+        PacketFacts { length: bytes.len(), header, is_probe }
     }
 }
 
@@ -117,7 +117,7 @@ impl Queue {
     }
 
     /// Makes all that waits on these links due now, in its order.
-    pub(super) fn hasten(&mut self, now: u64, links: &HashSet<Ends>) {
+    pub(super) fn make_due(&mut self, now: u64, links: &HashSet<Ends>) {
         let is_theirs = |packet: &Packet| packet.ends().is_some_and(|ends| links.contains(&ends));
         let waiting = self.packets.iter().filter(|(ticket, packet)| ticket.due > now && is_theirs(packet));
         for ticket in waiting.map(|(ticket, _)| *ticket).collect::<Vec<_>>() {

@@ -10,18 +10,18 @@ use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::time::TimeSpec;
 use nix::time::{ClockId, clock_gettime};
 
-use super::device::Device;
-use super::links::Links;
-use super::prompt::be_prompt;
 use super::queue::Queue;
+use super::scheduling::request_low_latency;
+use super::shaped_links::ShapedLinks;
+use super::tun::TunDevice;
 
 /// How many packets are read, and how many returned, before it is the other's turn.
 const BATCH: usize = 64;
 
 /// Does the thread's work until `orders` is closed at its other end, or the device fails. A byte of `orders` says that
 /// the links have changed.
-pub(super) fn work(device: &Device, links: &Mutex<Links>, orders: &PipeReader) -> io::Result<()> {
-    be_prompt();
+pub(super) fn work(device: &TunDevice, links: &Mutex<ShapedLinks>, orders: &PipeReader) -> io::Result<()> {
+    request_low_latency();
     let mut queue = Queue::default();
     loop {
         let is_drained = receive(device, links, &mut queue)?;
@@ -33,12 +33,12 @@ pub(super) fn work(device: &Device, links: &Mutex<Links>, orders: &PipeReader) -
         if is_over(orders)? {
             return Ok(());
         }
-        links.lock().unwrap_or_else(PoisonError::into_inner).hasten(now()?, &mut queue);
+        links.lock().unwrap_or_else(PoisonError::into_inner).make_due(now()?, &mut queue);
     }
 }
 
 /// Reads a batch of packets into the queue; whether there are no more.
-fn receive(device: &Device, links: &Mutex<Links>, queue: &mut Queue) -> io::Result<bool> {
+fn receive(device: &TunDevice, links: &Mutex<ShapedLinks>, queue: &mut Queue) -> io::Result<bool> {
     for _ in 0..BATCH {
         let mut packet = queue.blank();
         match device.read(packet.buffer()) {
@@ -56,7 +56,7 @@ fn receive(device: &Device, links: &Mutex<Links>, queue: &mut Queue) -> io::Resu
 }
 
 /// Returns a batch of the packets that are due.
-fn release(device: &Device, queue: &mut Queue) -> io::Result<()> {
+fn release(device: &TunDevice, queue: &mut Queue) -> io::Result<()> {
     let now = now()?;
     for _ in 0..BATCH {
         let Some(packet) = queue.pop_due(now) else { break };
@@ -70,7 +70,7 @@ fn release(device: &Device, queue: &mut Queue) -> io::Result<()> {
 }
 
 /// Waits for a packet, for as long as nothing is due; whether there is an order.
-fn wait(device: &Device, orders: &PipeReader, timeout: Option<Duration>) -> io::Result<bool> {
+fn wait(device: &TunDevice, orders: &PipeReader, timeout: Option<Duration>) -> io::Result<bool> {
     let mut files = [PollFd::new(device.as_fd(), PollFlags::POLLIN), PollFd::new(orders.as_fd(), PollFlags::POLLIN)];
     match ppoll(&mut files, timeout.map(TimeSpec::from), None) {
         Ok(_) | Err(Errno::EINTR) => Ok(files[1].any().unwrap_or_default()),

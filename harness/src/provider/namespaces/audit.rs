@@ -5,7 +5,7 @@
 
 use bytesize::ByteSize;
 
-use super::readings::{CLOCK_SOURCE, Reading, Readings};
+use super::readings::{CLOCK_SOURCE, ReadSetting, Readings};
 use crate::vocab::{Assessment, Finding, Remedy};
 
 /// Files a server may need: one a client (10,000 if not configured), one a peer, and some for itself.
@@ -46,7 +46,7 @@ fn judge(readings: &Readings) -> Vec<Finding> {
 struct Setting<T> {
     name: &'static str,
     wanted: &'static str,
-    reading: Reading<T>,
+    reading: ReadSetting<T>,
     is_fine: fn(&T) -> bool,
     show: fn(&T) -> String,
     why: String,
@@ -188,7 +188,7 @@ fn clock_source(readings: &Readings) -> Finding {
 }
 
 /// Chooses a quick clock if the kernel offers one.
-fn quick_clock(offered: &Reading<Vec<String>>) -> Remedy {
+fn quick_clock(offered: &ReadSetting<Vec<String>>) -> Remedy {
     let is_offered = |quick: &&str| offered.as_deref().is_ok_and(|offered| offered.iter().any(|one| one == quick));
     match (QUICK_CLOCKS.into_iter().find(is_offered), offered) {
         (Some(clock), _) => Remedy {

@@ -160,7 +160,7 @@ fn what_cannot_be_read_is_never_fine() {
 #[case(Ok(4_096), "here 4096.")]
 #[case(Ok(128), "here 128, which also cuts the queues of servers in a lab")]
 #[case(Err("no lab".to_owned()), "which cannot be read: no lab")]
-fn the_backlog_within_a_lab_is_told(#[case] in_lab: Reading<u64>, #[case] words: &str) {
+fn the_backlog_within_a_lab_is_told(#[case] in_lab: ReadSetting<u64>, #[case] words: &str) {
     let why = found(&Readings { somaxconn_in_lab: in_lab, ..good() }, "net.core.somaxconn").why;
     assert!(why.contains(words), "{why}");
 }

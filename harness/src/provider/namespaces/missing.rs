@@ -48,7 +48,7 @@ impl KernelFeature {
 
 /// What the kernel tells about its settings. `None`: this kernel has no such setting.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Settings {
+pub(super) struct KernelSettings {
     /// `kernel.unprivileged_userns_clone`, of Debian's kernels.
     pub(super) userns_clone: Option<u64>,
     /// `user.max_user_namespaces`.
@@ -61,7 +61,7 @@ pub(super) struct Settings {
     pub(super) root: bool,
 }
 
-impl Settings {
+impl KernelSettings {
     /// Reads the settings of this machine.
     pub(super) fn read() -> Self {
         let number = |path: &str| fs::read_to_string(path).ok()?.trim().parse().ok();
@@ -88,7 +88,7 @@ const CONTAINER: &str = "docker run --privileged, or --security-opt seccomp=unco
                          apparmor=unconfined --security-opt systempaths=unconfined";
 
 /// The most likely reason why the kernel refused `need` with `error`, and what enables it.
-pub(super) fn explain(need: KernelFeature, error: Errno, settings: Settings) -> Missing {
+pub(super) fn explain(need: KernelFeature, error: Errno, settings: KernelSettings) -> Missing {
     let creating = matches!(need, KernelFeature::UserNamespace | KernelFeature::Namespaces);
     let refused = matches!(error, Errno::EPERM | Errno::EACCES);
     let (why, enable) = match error {
@@ -127,13 +127,13 @@ pub(super) fn explain(need: KernelFeature, error: Errno, settings: Settings) -> 
 }
 
 /// The same for what the kernel refused while a network was made.
-pub(super) fn explain_network(need: KernelFeature, error: &NetworkError, settings: Settings) -> Missing {
+pub(super) fn explain_network(need: KernelFeature, error: &NetworkError, settings: KernelSettings) -> Missing {
     let missing = explain(need, error.errno(), settings);
     Missing { why: format!("{error}: {}", missing.why), ..missing }
 }
 
 /// Why there is no TUN device, and what gives one.
-fn without_tun(need: KernelFeature, error: Errno, settings: Settings) -> (&'static str, &'static str) {
+fn without_tun(need: KernelFeature, error: Errno, settings: KernelSettings) -> (&'static str, &'static str) {
     match (need, error) {
         (KernelFeature::OpenTun, Errno::ENOENT) => {
             ("it does not exist", "sudo modprobe tun; for a container: docker run --device /dev/net/tun")
@@ -162,16 +162,16 @@ mod tests {
 
     use super::*;
 
-    const DEBIAN: Settings = Settings {
+    const DEBIAN: KernelSettings = KernelSettings {
         userns_clone: Some(0),
         max_user_namespaces: Some(9),
         apparmor_restricts: None,
         filtered: false,
         root: false,
     };
-    const UBUNTU: Settings = Settings { userns_clone: Some(1), apparmor_restricts: Some(1), ..DEBIAN };
-    const NONE_LEFT: Settings = Settings { userns_clone: None, max_user_namespaces: Some(0), ..DEBIAN };
-    const DOCKER: Settings = Settings { userns_clone: None, filtered: true, root: true, ..DEBIAN };
+    const UBUNTU: KernelSettings = KernelSettings { userns_clone: Some(1), apparmor_restricts: Some(1), ..DEBIAN };
+    const NONE_LEFT: KernelSettings = KernelSettings { userns_clone: None, max_user_namespaces: Some(0), ..DEBIAN };
+    const DOCKER: KernelSettings = KernelSettings { userns_clone: None, filtered: true, root: true, ..DEBIAN };
 
     #[rstest]
     #[case(KernelFeature::UserNamespace, Errno::EPERM, DEBIAN, "kernel.unprivileged_userns_clone=1")]
@@ -195,7 +195,7 @@ mod tests {
     fn the_way_out_is_named(
         #[case] need: KernelFeature,
         #[case] error: Errno,
-        #[case] settings: Settings,
+        #[case] settings: KernelSettings,
         #[case] enable: &str,
     ) {
         let missing = explain(need, error, settings);

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 
-use super::missing::Settings;
+use super::missing::KernelSettings;
 use super::sandbox::{Sandbox, SandboxError};
 use super::tun_probe::try_out_tun;
 use crate::vocab::Missing;
@@ -23,7 +23,7 @@ pub(super) struct Tried {
 }
 
 /// Tries what not every scenario needs. It is called inside the lab.
-pub(super) fn try_out(settings: Settings) -> Tried {
+pub(super) fn try_out(settings: KernelSettings) -> Tried {
     Tried {
         shaping: try_out_tun(settings),
         somaxconn: fs::read_to_string(SOMAXCONN).map_err(|error| error.to_string()),

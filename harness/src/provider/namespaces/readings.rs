@@ -12,7 +12,7 @@ use nix::sys::resource::{Resource, getrlimit};
 use super::probe;
 
 /// What was read, or why it was not.
-pub(super) type Reading<T> = Result<T, String>;
+pub(super) type ReadSetting<T> = Result<T, String>;
 
 /// Where the kernel tells and is told its source of time.
 pub(super) const CLOCK_SOURCE: &str = "/sys/devices/system/clocksource/clocksource0";
@@ -22,29 +22,29 @@ const PROCESSORS: &str = "/sys/devices/system/cpu";
 #[derive(Clone, Debug)]
 pub(super) struct Readings {
     /// `vm.overcommit_memory`.
-    pub(super) overcommit_memory: Reading<u64>,
+    pub(super) overcommit_memory: ReadSetting<u64>,
     /// `net.core.somaxconn` of the network namespace that the harness was started in.
-    pub(super) somaxconn: Reading<u64>,
+    pub(super) somaxconn: ReadSetting<u64>,
     /// The same of a host in a lab.
-    pub(super) somaxconn_in_lab: Reading<u64>,
+    pub(super) somaxconn_in_lab: ReadSetting<u64>,
     /// `vm.swappiness`.
-    pub(super) swappiness: Reading<u64>,
+    pub(super) swappiness: ReadSetting<u64>,
     /// The use of transparent huge pages: `always`, `madvise` or `never`.
-    pub(super) huge_pages: Reading<String>,
+    pub(super) huge_pages: ReadSetting<String>,
     /// How many files a process may have open: the soft and the hard limit.
-    pub(super) open_files: Reading<(u64, u64)>,
+    pub(super) open_files: ReadSetting<(u64, u64)>,
     /// Where the kernel takes the time from.
-    pub(super) clock_source: Reading<String>,
+    pub(super) clock_source: ReadSetting<String>,
     /// What else it could take it from.
-    pub(super) clock_sources: Reading<Vec<String>>,
+    pub(super) clock_sources: ReadSetting<Vec<String>>,
     /// Whether something keeps the clock in step with others.
-    pub(super) clock_synchronised: Reading<bool>,
+    pub(super) clock_synchronised: ReadSetting<bool>,
     /// How many threads can run at once, with all limits on this process.
-    pub(super) processors: Reading<usize>,
+    pub(super) processors: ReadSetting<usize>,
     /// What decides on the clock rates of the processors, each that is used by any.
-    pub(super) governors: Reading<BTreeSet<String>>,
+    pub(super) governors: ReadSetting<BTreeSet<String>>,
     /// Memory, in bytes.
-    pub(super) memory: Reading<Memory>,
+    pub(super) memory: ReadSetting<Memory>,
 }
 
 /// Memory, in bytes.
@@ -79,30 +79,30 @@ impl Readings {
     }
 }
 
-fn text(path: &str) -> Reading<String> {
+fn text(path: &str) -> ReadSetting<String> {
     let text = fs::read_to_string(path).map_err(|error| format!("{path}: {error}"))?;
     Ok(text.trim().to_owned())
 }
 
-fn number<T: FromStr>(path: &str) -> Reading<T> {
+fn number<T: FromStr>(path: &str) -> ReadSetting<T> {
     let text = text(path)?;
     text.parse().map_err(|_| format!("{path} holds `{text}`"))
 }
 
-fn somaxconn_in_lab() -> Reading<u64> {
+fn somaxconn_in_lab() -> ReadSetting<u64> {
     let tried = probe::tried().map_err(|missing| missing.to_string())?;
     let text = tried.somaxconn.as_ref().map_err(Clone::clone)?;
     text.trim().parse().map_err(|_| format!("it is `{text}`"))
 }
 
 /// The mode in brackets, as in `always [madvise] never`.
-fn chosen(modes: &str) -> Reading<String> {
+fn chosen(modes: &str) -> ReadSetting<String> {
     let bracketed = modes.split_once('[').and_then(|(_, rest)| rest.split_once(']'));
     bracketed.map(|(mode, _)| mode.to_owned()).ok_or_else(|| format!("none is chosen of `{modes}`"))
 }
 
 /// What `adjtimex` says of the clock.
-fn clock_synchronised() -> Reading<bool> {
+fn clock_synchronised() -> ReadSetting<bool> {
     #[expect(unsafe_code, reason = "neither std nor nix asks for the state of the clock")]
     // SAFETY: `timex` is plain data, for which zeros are valid, and with `modes` 0 nothing is changed.
     let (said, clock) = unsafe {
@@ -117,7 +117,7 @@ fn clock_synchronised() -> Reading<bool> {
     }
 }
 
-fn governors() -> Reading<BTreeSet<String>> {
+fn governors() -> ReadSetting<BTreeSet<String>> {
     let entries = fs::read_dir(PROCESSORS).map_err(|error| format!("{PROCESSORS}: {error}"))?;
     let files = entries.flatten().map(|entry| entry.path().join("cpufreq/scaling_governor"));
     let read = files.filter_map(|file| Some(fs::read_to_string(file).ok()?.trim().to_owned()));
@@ -126,7 +126,7 @@ fn governors() -> Reading<BTreeSet<String>> {
 }
 
 /// Reads `/proc/meminfo`, whose lines are `MemTotal:  16318736 kB`.
-fn memory(lines: &str) -> Reading<Memory> {
+fn memory(lines: &str) -> ReadSetting<Memory> {
     let bytes = |name: &str| {
         let line = lines.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
         let kibibytes = line.and_then(|rest| rest.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok());

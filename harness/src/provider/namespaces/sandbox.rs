@@ -17,7 +17,7 @@ use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
 
 use super::probe::Tried;
-use super::stage::{self, Greeting};
+use super::reexec::{self, Greeting};
 use crate::vocab::Missing;
 
 /// How long the lab may take to come to life. It takes about 20 ms; the bound is for a machine that swaps.
@@ -39,7 +39,7 @@ static PREPARED: AtomicBool = AtomicBool::new(false);
 /// once, with all servers.
 pub fn enter_if_asked(main: fn(request: &str) -> u8) {
     PREPARED.store(true, Ordering::Relaxed);
-    stage::enter_if_asked(main);
+    reexec::enter_if_asked(main);
 }
 
 /// Why there is no lab.
@@ -80,7 +80,7 @@ impl From<Greeting> for SandboxError {
 pub struct Sandbox {
     lifeline: Arc<Mutex<Option<ChildStdin>>>,
     events: Option<ChildStdout>,
-    process: Arc<Process>,
+    process: Arc<OutermostProcess>,
     guardian: Option<JoinHandle<io::Result<ExitStatus>>>,
     status: Option<ExitStatus>,
 }
@@ -89,7 +89,7 @@ pub struct Sandbox {
 #[derive(Clone, Debug)]
 pub struct Stopper {
     lifeline: Arc<Mutex<Option<ChildStdin>>>,
-    process: Arc<Process>,
+    process: Arc<OutermostProcess>,
 }
 
 impl Stopper {
@@ -97,7 +97,7 @@ impl Stopper {
     /// that is no error.
     pub fn cancel(&self) {
         if let Some(lifeline) = self.lifeline.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
-            let _ = lifeline.write_all(stage::CANCEL);
+            let _ = lifeline.write_all(reexec::CANCEL);
         }
     }
 
@@ -109,12 +109,12 @@ impl Stopper {
 
 /// The lab's outermost process. Its id is only used while the process has not been reaped.
 #[derive(Debug)]
-struct Process {
+struct OutermostProcess {
     pid: Pid,
     is_alive: Mutex<bool>,
 }
 
-impl Process {
+impl OutermostProcess {
     fn kill(&self) {
         if *self.is_alive.lock().unwrap_or_else(PoisonError::into_inner) {
             let _ = kill(self.pid, Signal::SIGKILL);
@@ -160,7 +160,7 @@ impl Sandbox {
         let (sender, started) = mpsc::sync_channel(1);
         let guardian = thread::Builder::new().name("lab-guardian".to_owned()).spawn(move || {
             let mut child = command.spawn()?;
-            let process = Arc::new(Process { pid: pid_of(&child), is_alive: Mutex::new(true) });
+            let process = Arc::new(OutermostProcess { pid: pid_of(&child), is_alive: Mutex::new(true) });
             let _ = sender.send((child.stdin.take(), child.stdout.take(), Arc::clone(&process)));
             await_end(process.pid);
             let mut is_alive = process.is_alive.lock().unwrap_or_else(PoisonError::into_inner);
@@ -226,14 +226,14 @@ fn command(request: Option<&str>, log: Stdio) -> Command {
     let mut command = Command::new(OWN_PROGRAM);
     command
         .arg0(PROCESS_NAME)
-        .env(stage::STAGE, stage::OUTER)
-        .env(stage::PARENT, std::process::id().to_string())
-        .env_remove(stage::REQUEST)
+        .env(reexec::STAGE, reexec::OUTER)
+        .env(reexec::PARENT, std::process::id().to_string())
+        .env_remove(reexec::REQUEST)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(log);
     if let Some(request) = request {
-        command.env(stage::REQUEST, request);
+        command.env(reexec::REQUEST, request);
     }
     command
 }

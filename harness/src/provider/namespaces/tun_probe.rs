@@ -1,11 +1,11 @@
 //! Whether links can be shaped, found out by making the device that shapes.
 
-use super::missing::{KernelFeature, Settings, explain, explain_network};
+use super::missing::{KernelFeature, KernelSettings, explain, explain_network};
 use crate::network::{OPENING, Shaper, ShapingError};
 use crate::vocab::Missing;
 
 /// Makes the shaping device in the calling thread's network namespace; it is gone when this returns.
-pub(super) fn try_out_tun(settings: Settings) -> Result<(), Missing> {
+pub(super) fn try_out_tun(settings: KernelSettings) -> Result<(), Missing> {
     Shaper::start(0).map(drop).map_err(|error| match &error {
         ShapingError::Network(error) => explain_network(KernelFeature::MakeTun, error, settings),
         ShapingError::Device { doing: OPENING, .. } => explain(KernelFeature::OpenTun, error.errno(), settings),

@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::node::Node;
+use super::process::NodeProcess;
 use super::reaper;
 use crate::evidence::Waits;
 use crate::network::SHAPING_THREAD;
@@ -30,7 +30,7 @@ const READINGS_PER_LISTING: u32 = 10;
 /// Their files stay open: a reading costs a system call a thread.
 #[derive(Default)]
 pub(super) struct ProcWaitReader {
-    nodes: Vec<Arc<Node>>,
+    nodes: Vec<Arc<NodeProcess>>,
     has_own_proc: bool,
     loads: Threads,
     shaper: Threads,
@@ -40,7 +40,7 @@ pub(super) struct ProcWaitReader {
 }
 
 impl ProcWaitReader {
-    pub(super) fn new(nodes: Vec<Arc<Node>>) -> Self {
+    pub(super) fn new(nodes: Vec<Arc<NodeProcess>>) -> Self {
         let has_own_proc = reaper::has_own_proc();
         Self { nodes, has_own_proc, ..Self::default() }
     }

@@ -15,7 +15,7 @@ const THIS_THREAD: c_long = 0;
 /// The kernel may wake a thread up to 50 us late to save energy; that would be added to every delay. And since Linux 6.12,
 /// it prefers threads that want to run for short: with three busy programs on two cores, the 99th percentile of a delay of
 /// 1 ms falls from 3 or 4 ms to 1.3 ms. Older kernels do not care.
-pub(super) fn be_prompt() {
+pub(super) fn request_low_latency() {
     // Both are a courtesy: whoever is refused is less exact.
     let _ = set_timerslack(1);
     let _ = ask_for_slice();

@@ -52,7 +52,7 @@ impl LinkCounters {
 
 /// What a link decides by: what it needs to know of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Outline {
+pub(super) struct PacketFacts {
     /// In bytes.
     pub(super) length: usize,
     /// How many of its bytes, the first ones, are its IPv4 header.
@@ -63,7 +63,7 @@ pub(super) struct Outline {
 
 /// What becomes of a packet that is not lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Passage {
+pub(super) struct Delivery {
     /// When it arrives, in nanoseconds.
     pub(super) due: u64,
     /// Whether it arrives twice.
@@ -78,7 +78,7 @@ pub(super) struct Passage {
 
 /// One directed link under a shape.
 #[derive(Debug)]
-pub(super) struct Link {
+pub(super) struct ShapedLink {
     shape: Shape,
     random: ChaCha8Rng,
     counters: LinkCounters,
@@ -92,7 +92,7 @@ pub(super) struct Link {
     pub(super) held: Vec<Ticket>,
 }
 
-impl Link {
+impl ShapedLink {
     /// A link whose first packet is yet to come.
     pub(super) fn new(seed: u64, (from, to): Ends, shape: Shape) -> Self {
         let mut key = [0; 32];
@@ -123,10 +123,10 @@ impl Link {
     /// Decides what becomes of the next packet, which comes `now`. `None`: it is lost.
     ///
     /// A probe does not wait for the link's rate: behind a thousand packets it would come too late to tell anything.
-    pub(super) fn meet(&mut self, now: u64, packet: Outline) -> Option<Passage> {
-        let Outline { length, header, is_probe } = packet;
+    pub(super) fn decide(&mut self, now: u64, packet: PacketFacts) -> Option<Delivery> {
+        let PacketFacts { length, header, is_probe } = packet;
         let is_beside = is_probe && self.shape.rate.is_some();
-        let draw = Draw::next(&mut self.random);
+        let draw = PacketDraws::next(&mut self.random);
         self.counters.seen += 1;
         if hits(self.shape.loss, draw.loss) {
             self.counters.lost += 1;
@@ -144,7 +144,7 @@ impl Link {
         self.counters.duplicated += u64::from(is_duplicated);
         self.counters.corrupted += u64::from(is_corrupted);
         self.counters.passed += 1;
-        Some(Passage {
+        Some(Delivery {
             due,
             is_duplicated,
             is_beside,
@@ -181,7 +181,7 @@ impl Link {
 }
 
 /// The random words of one packet: always as many, so that no packet's fate depends on another's.
-struct Draw {
+struct PacketDraws {
     loss: u32,
     duplicate: u32,
     reorder: u32,
@@ -190,7 +190,7 @@ struct Draw {
     jitter: u32,
 }
 
-impl Draw {
+impl PacketDraws {
     fn next(random: &mut ChaCha8Rng) -> Self {
         Self {
             loss: random.next_u32(),

@@ -3,7 +3,7 @@ use std::net::Ipv4Addr;
 use rstest::rstest;
 
 use super::*;
-use crate::network::shaping::link::Outline;
+use crate::network::shaping::shaped_link::PacketFacts;
 use crate::vocab::{Duration, Percent};
 
 const A: Ipv4Addr = Ipv4Addr::new(10, 128, 0, 2);
@@ -29,7 +29,7 @@ fn packet(queue: &mut Queue, version: u8, (from, to): Ends, number: u8) -> Packe
 
 /// Numbered packets of the link from A to B that come at these milliseconds; when which of them arrives.
 fn arrivals(shape: Shape, seed: u64, times: &[u64]) -> (Vec<(u64, u8)>, LinkCounters) {
-    let mut links = Links::new(seed);
+    let mut links = ShapedLinks::new(seed);
     links.set((A, B), shape);
     let mut queue = Queue::default();
     let mut arrived = Vec::new();
@@ -55,10 +55,10 @@ fn drain(queue: &mut Queue, now: u64, arrived: &mut Vec<(u64, u8)>) {
 /// A shape of which the packets of this pattern, and no others, are held: `H` is held, `-` is not.
 fn seed_that_holds(shape: Shape, pattern: &str) -> u64 {
     let holds = |seed: &u64| {
-        let mut link = Link::new(*seed, (A, B), shape);
+        let mut link = ShapedLink::new(*seed, (A, B), shape);
         pattern.chars().all(|held| {
-            link.meet(0, Outline { length: 100, header: 20, is_probe: false })
-                .is_some_and(|passage| passage.is_held == (held == 'H'))
+            link.decide(0, PacketFacts { length: 100, header: 20, is_probe: false })
+                .is_some_and(|delivery| delivery.is_held == (held == 'H'))
         })
     };
     (0..100_000).find(holds).unwrap()
@@ -99,7 +99,7 @@ fn a_doubled_packet_arrives_back_to_back() {
 
 #[test]
 fn a_damaged_packet_has_one_wrong_bit_behind_its_header() {
-    let mut links = Links::new(1);
+    let mut links = ShapedLinks::new(1);
     links.set((A, B), Shape { corrupt: percent(100.0), ..Shape::default() });
     let mut queue = Queue::default();
     let sent = packet(&mut queue, 4, (A, B), 0).bytes().to_vec();
@@ -112,7 +112,7 @@ fn a_damaged_packet_has_one_wrong_bit_behind_its_header() {
 
 #[test]
 fn other_links_pass_at_once_and_other_protocols_never() {
-    let mut links = Links::new(1);
+    let mut links = ShapedLinks::new(1);
     links.set((A, B), Shape { loss: percent(100.0), ..Shape::default() });
     let mut queue = Queue::default();
     for (version, ends, passes) in [(4, (A, B), false), (4, (B, A), true), (6, (B, A), false)] {
@@ -125,7 +125,7 @@ fn other_links_pass_at_once_and_other_protocols_never() {
 
 #[test]
 fn a_new_shape_begins_anew_and_lets_what_waits_arrive() {
-    let mut links = Links::new(1);
+    let mut links = ShapedLinks::new(1);
     let mut queue = Queue::default();
     let shape = Shape { delay: Duration::from_millis(100), reorder: percent(100.0), ..Shape::default() };
     links.set((A, B), shape);
@@ -144,7 +144,7 @@ fn a_new_shape_begins_anew_and_lets_what_waits_arrive() {
 /// Others wait on; what comes later on the same link passes behind what has waited.
 #[test]
 fn what_waits_arrives_in_order_when_the_shape_ends() {
-    let mut links = Links::new(1);
+    let mut links = ShapedLinks::new(1);
     let mut queue = Queue::default();
     for ends in [(A, B), (B, A)] {
         links.set(ends, Shape { delay: Duration::from_millis(100), ..Shape::default() });
@@ -172,7 +172,7 @@ fn probes_are_known_by_their_ports(#[case] protocol: u8, #[case] ports: [u8; 4],
     packet.buffer()[9] = protocol;
     packet.buffer()[NUMBER..NUMBER + 4].copy_from_slice(&ports);
     packet.set_length(NUMBER + 16);
-    assert_eq!(packet.outline(), Outline { length: NUMBER + 16, header: 20, is_probe });
+    assert_eq!(packet.facts(), PacketFacts { length: NUMBER + 16, header: 20, is_probe });
     packet.set_length(NUMBER + 3);
-    assert!(!packet.outline().is_probe);
+    assert!(!packet.facts().is_probe);
 }

@@ -9,8 +9,8 @@ const MILLISECOND: u64 = 1_000_000;
 /// A packet's and its header's length, in bytes.
 const LENGTH: usize = 1_250;
 const HEADER: usize = 20;
-const PACKET: Outline = Outline { length: LENGTH, header: HEADER, is_probe: false };
-const PROBE: Outline = Outline { length: 44, header: HEADER, is_probe: true };
+const PACKET: PacketFacts = PacketFacts { length: LENGTH, header: HEADER, is_probe: false };
+const PROBE: PacketFacts = PacketFacts { length: 44, header: HEADER, is_probe: true };
 
 fn percent(share: f64) -> Percent {
     Percent::try_from(share).unwrap()
@@ -29,9 +29,9 @@ fn everything() -> Shape {
 }
 
 /// What becomes of packets of a link that come at these times.
-fn meet_all(seed: u64, ends: Ends, shape: Shape, times: &[u64]) -> Vec<Option<Passage>> {
-    let mut link = Link::new(seed, ends, shape);
-    times.iter().map(|now| link.meet(*now, PACKET)).collect()
+fn decide_all(seed: u64, ends: Ends, shape: Shape, times: &[u64]) -> Vec<Option<Delivery>> {
+    let mut link = ShapedLink::new(seed, ends, shape);
+    times.iter().map(|now| link.decide(*now, PACKET)).collect()
 }
 
 fn each_millisecond(count: u64) -> Vec<u64> {
@@ -39,22 +39,22 @@ fn each_millisecond(count: u64) -> Vec<u64> {
 }
 
 /// What is drawn for a packet, without when it comes.
-fn chances(passages: &[Option<Passage>]) -> Vec<Option<(bool, bool, Option<usize>)>> {
-    let of = |passage: &Passage| (passage.is_duplicated, passage.is_held, passage.wrong_bit);
-    passages.iter().map(|passage| passage.as_ref().map(of)).collect()
+fn chances(passages: &[Option<Delivery>]) -> Vec<Option<(bool, bool, Option<usize>)>> {
+    let of = |delivery: &Delivery| (delivery.is_duplicated, delivery.is_held, delivery.wrong_bit);
+    passages.iter().map(|delivery| delivery.as_ref().map(of)).collect()
 }
 
 #[test]
 fn a_link_without_a_shape_passes_everything_at_once() {
-    let passed = |due| Some(Passage { due, is_duplicated: false, is_beside: false, is_held: false, wrong_bit: None });
-    assert_eq!(meet_all(1, ENDS, Shape::default(), &[0, 5, 5]), [passed(0), passed(5), passed(5)]);
+    let passed = |due| Some(Delivery { due, is_duplicated: false, is_beside: false, is_held: false, wrong_bit: None });
+    assert_eq!(decide_all(1, ENDS, Shape::default(), &[0, 5, 5]), [passed(0), passed(5), passed(5)]);
 }
 
 #[test]
 fn the_same_seed_does_the_same_to_the_same_sequence_whenever_it_comes() {
-    let slow = meet_all(7, ENDS, everything(), &each_millisecond(1_000));
-    let fast = meet_all(7, ENDS, everything(), &vec![3; 1_000]);
-    assert_eq!(slow, meet_all(7, ENDS, everything(), &each_millisecond(1_000)));
+    let slow = decide_all(7, ENDS, everything(), &each_millisecond(1_000));
+    let fast = decide_all(7, ENDS, everything(), &vec![3; 1_000]);
+    assert_eq!(slow, decide_all(7, ENDS, everything(), &each_millisecond(1_000)));
     assert_eq!(chances(&slow), chances(&fast));
     assert!(slow.iter().any(Option::is_none));
 }
@@ -66,14 +66,14 @@ fn the_same_seed_does_the_same_to_the_same_sequence_whenever_it_comes() {
 #[case::direction(7, (ENDS.1, ENDS.0))]
 fn another_seed_or_link_does_something_else(#[case] seed: u64, #[case] ends: Ends) {
     let times = each_millisecond(1_000);
-    assert_ne!(chances(&meet_all(seed, ends, everything(), &times)), chances(&meet_all(7, ENDS, everything(), &times)));
+    assert_ne!(chances(&decide_all(seed, ends, everything(), &times)), chances(&decide_all(7, ENDS, everything(), &times)));
 }
 
 #[test]
 fn a_larger_loss_takes_what_a_smaller_one_does() {
     let lost = |share| {
         let shape = Shape { loss: percent(share), ..everything() };
-        meet_all(7, ENDS, shape, &each_millisecond(1_000)).iter().map(Option::is_none).collect::<Vec<_>>()
+        decide_all(7, ENDS, shape, &each_millisecond(1_000)).iter().map(Option::is_none).collect::<Vec<_>>()
     };
     assert!(lost(5.0).iter().zip(lost(10.0)).all(|(smaller, larger)| !smaller || larger));
 }
@@ -86,16 +86,16 @@ fn a_larger_loss_takes_what_a_smaller_one_does() {
 fn shares_are_met_and_counted(#[case] share: f64) {
     let share = percent(share);
     let shape = Shape { loss: share, ..Shape::default() };
-    let mut link = Link::new(1, ENDS, shape);
-    let passed = (0..10_000).filter_map(|now| link.meet(now, PACKET)).count();
+    let mut link = ShapedLink::new(1, ENDS, shape);
+    let passed = (0..10_000).filter_map(|now| link.decide(now, PACKET)).count();
     let counters = link.counters();
     assert_eq!((counters.seen, counters.passed, counters.lost), (10_000, passed as u64, 10_000 - passed as u64));
     assert!((counters.lost as f64 / 100.0 - share.value()).abs() < 1.0, "{counters:?}");
-    let mut link = Link::new(1, ENDS, Shape { duplicate: share, corrupt: share, ..Shape::default() });
-    let passages: Vec<_> = (0..10_000).filter_map(|now| link.meet(now, PACKET)).collect();
+    let mut link = ShapedLink::new(1, ENDS, Shape { duplicate: share, corrupt: share, ..Shape::default() });
+    let passages: Vec<_> = (0..10_000).filter_map(|now| link.decide(now, PACKET)).collect();
     let counters = link.counters();
-    assert_eq!(counters.duplicated, passages.iter().filter(|passage| passage.is_duplicated).count() as u64);
-    assert_eq!(counters.corrupted, passages.iter().filter(|passage| passage.wrong_bit.is_some()).count() as u64);
+    assert_eq!(counters.duplicated, passages.iter().filter(|delivery| delivery.is_duplicated).count() as u64);
+    assert_eq!(counters.corrupted, passages.iter().filter(|delivery| delivery.wrong_bit.is_some()).count() as u64);
     assert!((counters.corrupted as f64 / 100.0 - share.value()).abs() < 1.0, "{counters:?}");
 }
 
@@ -103,8 +103,8 @@ fn shares_are_met_and_counted(#[case] share: f64) {
 fn jitter_uses_all_of_its_range() {
     let shape = Shape { delay: Duration::from_millis(10), jitter: Duration::from_millis(5), ..Shape::default() };
     let times: Vec<_> = each_millisecond(100_000).iter().map(|time| time * 10).collect();
-    let passages = meet_all(1, ENDS, shape, &times);
-    let delays: Vec<_> = passages.iter().flatten().zip(&times).map(|(passage, time)| passage.due - time).collect();
+    let passages = decide_all(1, ENDS, shape, &times);
+    let delays: Vec<_> = passages.iter().flatten().zip(&times).map(|(delivery, time)| delivery.due - time).collect();
     let (least, most) = (delays.iter().min().unwrap(), delays.iter().max().unwrap());
     assert!((5 * MILLISECOND..5 * MILLISECOND + 1_000).contains(least), "{least}");
     assert!((15 * MILLISECOND - 1_000..=15 * MILLISECOND).contains(most), "{most}");
@@ -115,28 +115,28 @@ fn jitter_uses_all_of_its_range() {
 #[test]
 fn a_delay_is_never_negative() {
     let shape = Shape { jitter: Duration::from_millis(5), ..Shape::default() };
-    assert!(meet_all(1, ENDS, shape, &[9; 100]).iter().flatten().all(|passage| passage.due >= 9));
+    assert!(decide_all(1, ENDS, shape, &[9; 100]).iter().flatten().all(|delivery| delivery.due >= 9));
 }
 
 #[test]
 fn a_rate_lets_one_packet_after_the_other_pass() {
     let rate = Rate { bits_per_second: 10_000_000 };
     let shape = Shape { rate: Some(rate), delay: Duration::from_millis(100), ..Shape::default() };
-    let passages = meet_all(1, ENDS, shape, &[0, 0, 0, 10 * MILLISECOND]);
-    let due: Vec<_> = passages.iter().flatten().map(|passage| passage.due / MILLISECOND).collect();
+    let passages = decide_all(1, ENDS, shape, &[0, 0, 0, 10 * MILLISECOND]);
+    let due: Vec<_> = passages.iter().flatten().map(|delivery| delivery.due / MILLISECOND).collect();
     assert_eq!(due, [101, 102, 103, 111]);
 }
 
 #[test]
 fn what_finds_a_thousand_waiting_packets_is_lost() {
     let shape = Shape { rate: Some(Rate { bits_per_second: 10_000_000 }), ..Shape::default() };
-    let mut link = Link::new(1, ENDS, shape);
+    let mut link = ShapedLink::new(1, ENDS, shape);
     // One is being sent, a thousand wait.
-    assert!((0..1_001).all(|_| link.meet(0, PACKET).is_some()));
-    assert_eq!(link.meet(0, PACKET), None);
-    assert_eq!(link.meet(MILLISECOND - 1, PACKET), None);
-    assert!(link.meet(MILLISECOND, PACKET).is_some());
-    assert_eq!(link.meet(MILLISECOND, PACKET), None);
+    assert!((0..1_001).all(|_| link.decide(0, PACKET).is_some()));
+    assert_eq!(link.decide(0, PACKET), None);
+    assert_eq!(link.decide(MILLISECOND - 1, PACKET), None);
+    assert!(link.decide(MILLISECOND, PACKET).is_some());
+    assert_eq!(link.decide(MILLISECOND, PACKET), None);
     let counters = link.counters();
     assert_eq!((counters.seen, counters.overflowed, counters.lost, counters.passed), (1_005, 3, 0, 1_002));
 }
@@ -144,25 +144,25 @@ fn what_finds_a_thousand_waiting_packets_is_lost() {
 #[test]
 fn a_probe_passes_beside_what_waits_for_the_rate() {
     let rate = Some(Rate { bits_per_second: 10_000_000 });
-    let mut link = Link::new(1, ENDS, Shape { rate, delay: Duration::from_millis(100), ..Shape::default() });
-    assert!((0..1_001).all(|_| link.meet(0, PACKET).is_some()));
-    let passage = link.meet(0, PROBE).unwrap();
-    assert_eq!((passage.due, passage.is_beside), (100 * MILLISECOND, true));
+    let mut link = ShapedLink::new(1, ENDS, Shape { rate, delay: Duration::from_millis(100), ..Shape::default() });
+    assert!((0..1_001).all(|_| link.decide(0, PACKET).is_some()));
+    let delivery = link.decide(0, PROBE).unwrap();
+    assert_eq!((delivery.due, delivery.is_beside), (100 * MILLISECOND, true));
     // What waits keeps its time.
-    assert_eq!(link.meet(MILLISECOND, PACKET).map(|passage| passage.due), Some(1_102 * MILLISECOND));
+    assert_eq!(link.decide(MILLISECOND, PACKET).map(|delivery| delivery.due), Some(1_102 * MILLISECOND));
 }
 
 #[test]
 fn a_probe_is_lost_like_others() {
     let rate = Some(Rate { bits_per_second: 10_000_000 });
-    let mut link = Link::new(1, ENDS, Shape { rate, loss: percent(100.0), ..Shape::default() });
-    assert_eq!((link.meet(0, PROBE), link.counters().lost), (None, 1));
+    let mut link = ShapedLink::new(1, ENDS, Shape { rate, loss: percent(100.0), ..Shape::default() });
+    assert_eq!((link.decide(0, PROBE), link.counters().lost), (None, 1));
 }
 
 #[test]
 fn a_packet_without_anything_behind_its_header_stays_intact() {
-    let mut link = Link::new(1, ENDS, Shape { corrupt: percent(100.0), ..Shape::default() });
-    assert_eq!(link.meet(0, Outline { length: HEADER, ..PACKET }).and_then(|passage| passage.wrong_bit), None);
+    let mut link = ShapedLink::new(1, ENDS, Shape { corrupt: percent(100.0), ..Shape::default() });
+    assert_eq!(link.decide(0, PacketFacts { length: HEADER, ..PACKET }).and_then(|delivery| delivery.wrong_bit), None);
     assert_eq!(link.counters().corrupted, 0);
 }
 
@@ -178,12 +178,12 @@ proptest! {
         times.sort_unstable();
         let rate = bits_per_second.map(|bits_per_second| Rate { bits_per_second });
         let (delay, jitter) = (Duration::from_millis(delay), Duration::from_millis(jitter));
-        let passages = meet_all(seed, ENDS, Shape { delay, jitter, rate, ..everything() }, &times);
-        let due: Vec<_> = passages.iter().flatten().map(|passage| passage.due).collect();
+        let passages = decide_all(seed, ENDS, Shape { delay, jitter, rate, ..everything() }, &times);
+        let due: Vec<_> = passages.iter().flatten().map(|delivery| delivery.due).collect();
         prop_assert!(due.is_sorted());
-        for (passage, time) in passages.iter().zip(times) {
-            prop_assert!(passage.is_none_or(|passage| passage.due >= time));
-            let bit = passage.and_then(|passage| passage.wrong_bit);
+        for (delivery, time) in passages.iter().zip(times) {
+            prop_assert!(delivery.is_none_or(|delivery| delivery.due >= time));
+            let bit = delivery.and_then(|delivery| delivery.wrong_bit);
             prop_assert!(bit.is_none_or(|bit| (HEADER * 8..LENGTH * 8).contains(&bit)));
         }
     }

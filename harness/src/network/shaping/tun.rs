@@ -14,8 +14,8 @@ use futures_util::TryStreamExt;
 use nix::errno::Errno;
 use nix::libc::{self, c_int, c_short, c_uint};
 use nix::request_code_write;
-use rtnetlink::packet_route::link::LinkAttribute;
 use rtnetlink::packet_route::route::RouteScope;
+use rtnetlink::packet_route::link::LinkAttribute;
 use rtnetlink::{Handle, LinkUnspec, RouteMessageBuilder};
 
 use super::ShapingError;
@@ -36,7 +36,7 @@ const UNREAD_PACKETS: u32 = 10_000;
 
 /// The parts of the kernel's `struct ifreq` that make a device.
 #[repr(C)]
-struct Request {
+struct InterfaceRequest {
     name: [u8; libc::IFNAMSIZ],
     flags: c_short,
     /// The rest of its union.
@@ -48,9 +48,9 @@ pub(crate) const OPENING: &str = "open /dev/net/tun";
 
 /// The device, open. It vanishes when it is closed.
 #[derive(Debug)]
-pub(super) struct Device(File);
+pub(super) struct TunDevice(File);
 
-impl Device {
+impl TunDevice {
     /// Makes the device in the network namespace of the calling thread, and table [`SHAPING_TABLE`].
     pub(super) fn make() -> Result<Self, ShapingError> {
         let file = OpenOptions::new().read(true).write(true).custom_flags(libc::O_NONBLOCK).open(DRIVER);
@@ -61,7 +61,7 @@ impl Device {
             let filter = format!("/proc/sys/net/ipv4/conf/{interface}/rp_filter");
             fs::write(filter, "0").map_err(failed("let packets return from the shaping device"))?;
         }
-        lead_into()?;
+        route_into_device()?;
         Ok(Self(file))
     }
 
@@ -76,7 +76,7 @@ impl Device {
     }
 }
 
-impl AsFd for Device {
+impl AsFd for TunDevice {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
     }
@@ -92,7 +92,7 @@ fn attach(file: &File) -> nix::Result<()> {
     const SET_INDEX: libc::Ioctl = request_code_write!(b'T', 218, size_of::<c_uint>());
     #[expect(clippy::cast_possible_truncation, reason = "these flags have 13 bits")]
     let flags = (libc::IFF_TUN | libc::IFF_NO_PI) as c_short;
-    let mut request = Request { name: [0; libc::IFNAMSIZ], flags, unused: [0; 22] };
+    let mut request = InterfaceRequest { name: [0; libc::IFNAMSIZ], flags, unused: [0; 22] };
     request.name[..SHAPING_DEVICE.len()].copy_from_slice(SHAPING_DEVICE.as_bytes());
     let mut index: c_uint = INDEX;
     #[expect(unsafe_code, reason = "no safe way leads to these requests")]
@@ -106,7 +106,7 @@ fn attach(file: &File) -> nix::Result<()> {
 }
 
 /// Brings the device up, and lets a table of its own lead every packet into it.
-fn lead_into() -> Result<(), NetworkError> {
+fn route_into_device() -> Result<(), NetworkError> {
     let up = LinkUnspec::new_with_index(INDEX).mtu(u32::from(MTU)).txqueuelen(UNREAD_PACKETS).up().build();
     let route = RouteMessageBuilder::<Ipv4Addr>::new()
         .table_id(SHAPING_TABLE)

@@ -22,7 +22,7 @@ use nix::unistd::{getppid, setsid};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
-use super::missing::{KernelFeature, Settings, explain, explain_network};
+use super::missing::{KernelFeature, KernelSettings, explain, explain_network};
 use super::probe::{self, Tried};
 use super::sandbox::OWN_PROGRAM;
 use super::user::{self, errno};
@@ -82,8 +82,8 @@ pub(super) fn enter_if_asked(main: fn(&str) -> u8) {
         let _ = SigSet::empty().thread_set_mask();
     }
     let code = match std::env::var(STAGE).as_deref() {
-        Ok(OUTER) => stage_one().map(mirror),
-        Ok(INNER) => stage_two(main),
+        Ok(OUTER) => make_namespaces().map(mirror),
+        Ok(INNER) => run_as_first_process(main),
         _ => return,
     };
     let code = code.unwrap_or_else(|missing| {
@@ -95,11 +95,11 @@ pub(super) fn enter_if_asked(main: fn(&str) -> u8) {
 }
 
 /// Makes the namespaces, starts stage 2 in them and waits for its end.
-fn stage_one() -> Result<ExitStatus, Missing> {
+fn make_namespaces() -> Result<ExitStatus, Missing> {
     // Ctrl-C of a terminal is for the outer process alone, which then asks the lab to come to its end.
     let _ = setsid();
     // Read before `unshare`: what the new user may read about the old one is up to the kernel.
-    let settings = Settings::read();
+    let settings = KernelSettings::read();
     let refused = |need| move |error| explain(need, error, settings);
     user::enter_namespace().map_err(|(need, error)| explain(need, error, settings))?;
     unshare(
@@ -115,11 +115,11 @@ fn stage_one() -> Result<ExitStatus, Missing> {
     if std::env::var(PARENT).ok() != Some(getppid().to_string()) {
         std::process::exit(i32::from(EXIT_NO_LAB));
     }
-    let started = start_stage_two().map_err(|error| errno(&error));
+    let started = start_first_process().map_err(|error| errno(&error));
     started.map_err(refused(KernelFeature::FirstProcess))
 }
 
-fn start_stage_two() -> io::Result<ExitStatus> {
+fn start_first_process() -> io::Result<ExitStatus> {
     let (alive, keep_alive) = io::pipe()?;
     let mut command = Command::new(OWN_PROGRAM);
     if let Some(name) = std::env::args_os().next() {
@@ -162,7 +162,7 @@ fn mirror(ended: ExitStatus) -> u8 {
 }
 
 /// Process 1 of the lab.
-fn stage_two(main: fn(&str) -> u8) -> Result<u8, Missing> {
+fn run_as_first_process(main: fn(&str) -> u8) -> Result<u8, Missing> {
     let request = std::env::var(REQUEST).ok();
     #[expect(unsafe_code, reason = "servers and nested labs must not inherit what makes a process a lab")]
     // SAFETY: `enter_if_asked` is the first thing in main(), so no other thread can read the environment.
@@ -171,7 +171,7 @@ fn stage_two(main: fn(&str) -> u8) -> Result<u8, Missing> {
         std::env::remove_var(PARENT);
         std::env::remove_var(REQUEST);
     }
-    let settings = Settings::read();
+    let settings = KernelSettings::read();
     make_mounts().map_err(|error| explain(KernelFeature::Mounts, error, settings))?;
     write("/proc/sys/net/ipv4/ip_forward", "1").map_err(|error| explain(KernelFeature::Forwarding, error, settings))?;
     let network = if request.is_some() { network::prepare_router() } else { network::try_out() };

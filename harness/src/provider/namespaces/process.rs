@@ -24,9 +24,9 @@ use crate::vocab::{Instant, NodeName};
 const LOG_TAIL_BYTES: u64 = 64 * 1_024;
 
 /// What the harness knows of every node's process, for all who watch it.
-pub(super) type Statuses = watch::Sender<BTreeMap<NodeName, NodeStatus>>;
+pub(super) type StatusSender = watch::Sender<BTreeMap<NodeName, NodeStatus>>;
 
-pub(super) struct Node {
+pub(super) struct NodeProcess {
     pub(super) spec: ServerSpec,
     pub(super) binary: ServerBinary,
     /// The network namespace of its host.
@@ -35,29 +35,29 @@ pub(super) struct Node {
     pub(super) data: PathBuf,
     pub(super) directory: RunDirectory,
     journal: Journal,
-    statuses: Arc<Statuses>,
+    statuses: Arc<StatusSender>,
     /// Its latest process, running or not.
-    process: Mutex<Option<Process>>,
+    process: Mutex<Option<LatestProcess>>,
 }
 
 /// A process of a node.
 #[derive(Clone)]
-pub(super) struct Process {
+pub(super) struct LatestProcess {
     pid: Pid,
     /// How it may end, after the signals that were sent to end it.
-    asked: Vec<ExitCause>,
+    expected_exits: Vec<ExitCause>,
     ended: watch::Receiver<Option<ExitCause>>,
     /// Where in the log its own lines begin: those before are of earlier processes.
     log_from: u64,
 }
 
-impl Node {
+impl NodeProcess {
     /// A node that is down. `data` is the directory above its data directory.
     pub(super) fn new(
         (spec, binary, namespace): (ServerSpec, ServerBinary, File),
         data: &Path,
         (directory, journal): (RunDirectory, Journal),
-        statuses: Arc<Statuses>,
+        statuses: Arc<StatusSender>,
     ) -> Self {
         Self {
             data: data.join(spec.node.as_str()),
@@ -81,7 +81,7 @@ impl Node {
         });
     }
 
-    fn process(&self) -> MutexGuard<'_, Option<Process>> {
+    fn process(&self) -> MutexGuard<'_, Option<LatestProcess>> {
         self.process.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -113,7 +113,7 @@ impl Node {
             binary: self.binary.path.clone(),
             source,
         })?;
-        *process = Some(Process { pid, asked: Vec::new(), ended, log_from });
+        *process = Some(LatestProcess { pid, expected_exits: Vec::new(), ended, log_from });
         Ok(())
     }
 
@@ -143,7 +143,7 @@ impl Node {
 
     fn record_exit(&self, cause: ExitCause) {
         // Killed by somebody else (the kernel, out of memory) it would look the same only with the same signal.
-        let expected = self.process().as_ref().is_some_and(|process| process.asked.contains(&cause));
+        let expected = self.process().as_ref().is_some_and(|process| process.expected_exits.contains(&cause));
         self.set_status(NodeStatus::Down);
         self.journal.record(EventKind::NodeExited { node: self.spec.node.clone(), cause, expected });
     }
@@ -154,7 +154,7 @@ impl Node {
         let doing = format!("send {signal} to");
         let alive = process.as_mut().filter(|process| process.ended.borrow().is_none());
         let Some(process) = alive else { return Err(self.wrong_status(&doing)) };
-        process.asked.extend(asks_for(signal));
+        process.expected_exits.extend(expected_exit(signal));
         let began = self.journal.clock().now();
         let sent = reaper::signal(process.pid, signal);
         sent.map_err(|error| ProviderError::Signal { node: self.spec.node.clone(), signal, source: error.into() })?;
@@ -219,7 +219,7 @@ impl Node {
 }
 
 /// How a healthy server ends after this signal, if it ends.
-fn asks_for(signal: Signal) -> Option<ExitCause> {
+fn expected_exit(signal: Signal) -> Option<ExitCause> {
     match signal {
         Signal::SIGKILL => Some(ExitCause::Signal(signal as i32)),
         // So do Redis 6.2 to 8.0 and Valkey 8.0 to 9.1, with and without files to save.

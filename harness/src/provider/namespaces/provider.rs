@@ -17,7 +17,7 @@ use nix::sys::signal::Signal;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use super::node::{Node, Statuses};
+use super::process::{NodeProcess, StatusSender};
 use super::waits::ProcWaitReader;
 use crate::evidence::{Clock, ExitCause, Journal, NodeStatus, Reach, RunDirectory};
 use crate::network::{ChangedLinks, ClientHost, Network, NewHost};
@@ -33,16 +33,16 @@ const SHUTDOWN_BOUND: Duration = Duration::from_secs(5);
 const DATA: &str = "/proc/fs";
 
 /// The hosts and nodes of one run. There is one in a process, which must be process 1 of a sandbox.
-pub(in crate::provider) struct Lab {
-    nodes: BTreeMap<NodeName, Arc<Node>>,
+pub(in crate::provider) struct NamespaceProvider {
+    nodes: BTreeMap<NodeName, Arc<NodeProcess>>,
     /// What each node may store.
     storage: Size,
     network: Network,
     clock: Clock,
-    statuses: Arc<Statuses>,
+    statuses: Arc<StatusSender>,
 }
 
-impl Lab {
+impl NamespaceProvider {
     /// See [`crate::provider::raise`].
     pub(in crate::provider) async fn raise(
         servers: &[ServerSpec],
@@ -65,7 +65,8 @@ impl Lab {
         for (spec, binary) in servers.iter().zip(binaries) {
             let namespace = network.namespace(&HostName::from(&spec.node))?;
             let evidence = (directory.clone(), journal.clone());
-            let node = Node::new((spec.clone(), binary, namespace), Path::new(DATA), evidence, Arc::clone(&statuses));
+            let node =
+                NodeProcess::new((spec.clone(), binary, namespace), Path::new(DATA), evidence, Arc::clone(&statuses));
             nodes.insert(spec.node.clone(), Arc::new(node));
         }
         let lab = Self { nodes, storage, network, clock: journal.clock(), statuses };
@@ -85,12 +86,12 @@ impl Lab {
         Ok(())
     }
 
-    fn node(&self, name: &NodeName) -> Result<&Arc<Node>, ProviderError> {
+    fn node(&self, name: &NodeName) -> Result<&Arc<NodeProcess>, ProviderError> {
         self.nodes.get(name).ok_or_else(|| ProviderError::NoSuchNode(name.clone()))
     }
 }
 
-impl Provider for Lab {
+impl Provider for NamespaceProvider {
     fn now(&self) -> Instant {
         self.clock.now()
     }
@@ -184,7 +185,7 @@ impl Provider for Lab {
 
     fn shutdown(&self) -> BoxFuture<'_, ()> {
         async move {
-            let end = |node: Arc<Node>| async move {
+            let end = |node: Arc<NodeProcess>| async move {
                 if node.signal(Signal::SIGKILL).is_ok() {
                     let _ = timeout(SHUTDOWN_BOUND, node.exit()).await;
                 }
