@@ -112,19 +112,19 @@ pub(super) fn expect<T: PartialEq + std::fmt::Debug>(what: &str, seen: &T, expec
     if seen == expected { Ok(()) } else { Err(format!("{what}: {seen:?} instead of {expected:?}").into()) }
 }
 
-pub(super) fn proof(disturbed: &ChangedLinks, expected: &str) -> Done {
-    expect("the proof", &disturbed.proof.as_deref(), &Ok(expected))
+pub(super) fn proof(changed: &ChangedLinks, expected: &str) -> Done {
+    expect("the proof", &changed.proof.as_deref(), &Ok(expected))
 }
 
 async fn one_way(lab: &dyn Provider) -> Done {
     let (mut opened, mut accepted, _listener) = connection(lab, "A", "B").await?;
-    let cut = lab.cut("deaf", &BTreeSet::from([link("A", "B")]), CutBy::Drop).await?;
+    let cut = lab.cut("one-way", &BTreeSet::from([link("A", "B")]), CutBy::Drop).await?;
     proof(&cut, "1 probe vanished on 1 link that had passed one before")?;
     expect("A's byte passes", &passes(&mut opened, &mut accepted).await?, &false)?;
     expect("B's byte passes", &passes(&mut accepted, &mut opened).await?, &true)?;
     let hears = |from: &str, to: &str| lab.reach().borrow().hears(&from.into(), &to.into());
     expect("who is heard", &(hears("A", "B"), hears("B", "A")), &(false, true))?;
-    let healed = lab.heal("deaf").await?;
+    let healed = lab.heal("one-way").await?;
     proof(&healed, "1 probe vanished on 1 link just before the end, and 1 passed after it")?;
     timeout(BOUND, accepted.read_exact(&mut [0])).await??;
     expect("all is whole", &lab.reach().borrow().is_whole(), &true)
@@ -236,10 +236,10 @@ async fn halves(lab: &dyn Provider) -> Done {
 }
 
 /// The bounds are those of a busy machine; what it took is printed.
-fn within_bounds(disturbed: &ChangedLinks, all: Duration) -> Done {
-    let edge = Duration::from_nanos(disturbed.done.0 - disturbed.began.0);
-    let (links, proof) = (disturbed.links.len(), &disturbed.proof);
-    say(&format!("{links} links, {:?}: edge {edge:.1?}, with proof {all:.1?}: {proof:?}", disturbed.was));
+fn within_bounds(changed: &ChangedLinks, all: Duration) -> Done {
+    let edge = Duration::from_nanos(changed.done.0 - changed.began.0);
+    let (links, proof) = (changed.links.len(), &changed.proof);
+    say(&format!("{links} links, {:?}: edge {edge:.1?}, with proof {all:.1?}: {proof:?}", changed.was));
     if proof.is_ok() && edge < Duration::from_millis(200) && all < Duration::from_secs(1) {
         return Ok(());
     }

@@ -1,4 +1,4 @@
-//! What a link that nobody disturbs costs a load, compared with the loopback interface of one host.
+//! What a link that is neither cut nor shaped costs a load, compared with the loopback interface of one host.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

@@ -1,4 +1,4 @@
-//! A connection whose link is undisturbed, shaped, and undisturbed again.
+//! A connection whose link is open, shaped, and open again.
 
 use std::fs;
 use std::path::Path;

@@ -78,8 +78,8 @@ impl Wire {
         .await?;
         let shaper = Shaper::start(SEED)?;
         let (from, to) = (lab.host(&"from".into())?, lab.host(&"to".into())?);
-        lead((&from, FROM), TO, "host1.2").await?;
-        lead((&to, TO), FROM, "host1.3").await?;
+        route_through_shaper((&from, FROM), TO, "host1.2").await?;
+        route_through_shaper((&to, TO), FROM, "host1.3").await?;
         Ok(Self { shaper, from, to })
     }
 
@@ -178,8 +178,12 @@ fn receive(socket: &UdpSocket, so_far: &AtomicU64) -> io::Result<Vec<(usize, Ins
     }
 }
 
-/// Leads a link past its direct into the shaper: what comes back from it comes from another interface.
-async fn lead((host, from): (&ClientHost, Ipv4Addr), to: Ipv4Addr, interface: &str) -> Result<(), Failure> {
+/// Sends a link through the shaper instead of its direct route. Packets come back from another interface.
+async fn route_through_shaper(
+    (host, from): (&ClientHost, Ipv4Addr),
+    to: Ipv4Addr,
+    interface: &str,
+) -> Result<(), Failure> {
     let direct = RouteMessageBuilder::<Ipv4Addr>::new().destination_prefix(to, 32).scope(RouteScope::Link).build();
     let (connection, kernel, _) = host.on_host(rtnetlink::new_connection)?;
     tokio::spawn(connection);

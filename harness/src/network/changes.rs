@@ -1,4 +1,4 @@
-//! The changes of links, one after the other.
+//! Cutting, shaping and healing links, one change at a time.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -26,31 +26,31 @@ const NO_DEVICE: &str = "no device shapes its links";
 
 /// What the kernel did.
 struct Changed {
-    /// The instant just before it was told.
+    /// The instant just before the first request to the kernel.
     began: Instant,
-    /// The instant just after it had done all.
+    /// The instant just after the kernel carried out the last one.
     done: Instant,
-    /// How many open connections ended because links are rejected from now on; or why it left them open.
+    /// How many open connections the kernel ended because their links are now rejected, or why it ended none.
     ended: io::Result<usize>,
 }
 
-/// What is in force on the links of a lab, and what it takes to change it.
+/// What is in force on the links, and everything needed to change it.
 pub(super) struct LinkChanges {
     ips: BTreeMap<HostName, Ipv4Addr>,
     clock: Clock,
-    /// Of all that shapes draw.
+    /// Seeds everything that shapes draw at random.
     seed: u64,
     states: Mutex<LinkStates>,
     reach: watch::Sender<Reach>,
     rules: Rules,
     sockets: Sockets,
     prober: Arc<Prober>,
-    /// The device that shapes, once it is needed. Whoever changes links holds it.
+    /// The shaping device, once a shape has needed it. Whoever changes links holds this lock.
     turn: tokio::sync::Mutex<Option<ShapeDevice>>,
 }
 
 impl LinkChanges {
-    /// Nothing is disturbed. The calling thread must be in the router's namespace, within a runtime.
+    /// All links are open. Must be called in the router's namespace, within a tokio runtime.
     pub(super) fn none(
         hosts: &BTreeMap<HostName, (Ipv4Addr, ClientHost)>,
         direct: DirectLinks,
@@ -111,7 +111,7 @@ impl LinkChanges {
         let transitions = new.begin(name, &directions, what).ok_or_else(|| LinksError::NameInForce(name.to_owned()))?;
         let before = match what {
             Treatment::Cut(_) => {
-                // What is cut already cannot be seen to pass.
+                // A probe cannot pass a link that is cut already.
                 let open = Expected::of(&directions, &old).into_iter().filter(|link| !link.is_cut()).collect();
                 self.prober.prove(open).await
             }
@@ -136,7 +136,7 @@ impl LinkChanges {
         Ok(ChangedLinks { links, was: what, began, done, proof })
     }
 
-    /// Sees what a shape does that has begun.
+    /// Proves that a new shape has its effect.
     async fn see_shaped(
         &self,
         device: Option<&mut ShapeDevice>,
@@ -144,7 +144,7 @@ impl LinkChanges {
         directions: &BTreeSet<Direction>,
         states: &LinkStates,
     ) -> Result<String, String> {
-        // It is there: the links have a shape.
+        // It exists, because these links have a shape.
         let device = device.ok_or(NO_DEVICE)?;
         device.begin(name).await?;
         let directions: Vec<_> = directions.iter().copied().collect();
@@ -183,7 +183,7 @@ impl LinkChanges {
         Ok(ChangedLinks { links, was: what, began, done, proof })
     }
 
-    /// Sees that a shape which is to end works until now, and what it did.
+    /// Proves that a shape still works just before it ends, and reads what it did.
     async fn see_done(
         &self,
         device: Option<&mut ShapeDevice>,
@@ -195,16 +195,17 @@ impl LinkChanges {
         let is_own = |direction: &Direction| states.shaper(*direction).is_some_and(|(shaper, _)| shaper == name);
         let own: Vec<_> = directions.iter().copied().filter(is_own).collect();
         let seen = device.see(&self.prober, &own, states).await;
-        // Also without a proof: the name may be used again.
+        // Even without a proof, because the name may be used again.
         let unread = device.end(name).await;
         let seen = seen?;
         let did = ShapeOutcome { counters: device.counters(&own), unread: unread? };
         Ok((seen, did.told(&shape)?))
     }
 
-    /// Makes the links what they become.
+    /// Applies the transitions.
     ///
-    /// A link keeps its shape's state in the device for as long as no other shape counts on it, cut or not.
+    /// A link keeps its random sequence and its counters in the device until another shape takes over, whether or not
+    /// it is cut meanwhile.
     async fn change(
         &self,
         device: &mut Option<ShapeDevice>,
@@ -215,17 +216,17 @@ impl LinkChanges {
         if device.is_none() && !reshaped.is_empty() {
             *device = Some(ShapeDevice::start(self.seed)?);
         }
-        // Also when the kernel refuses some of it: what it took must be found when it is healed.
+        // Recorded even if the kernel then refuses a part of it: healing must find what the kernel did accept.
         *self.states() = states.clone();
         let began = self.clock.now();
-        // Before the rules change: what has waited arrives before what no longer comes to the device.
+        // Before the rules change, so that waiting packets arrive ahead of those that no longer enter the device.
         if let Some(device) = device {
             for (direction, shape) in reshaped {
                 device.set(direction, shape);
             }
         }
         self.rules.change(transitions).await?;
-        // Now that no new connection takes their place.
+        // Only now: earlier, new connections could still replace the ended ones.
         let ended = self.sockets.end_rejected(transitions).await;
         Ok(Changed { began, done: self.clock.now(), ended })
     }

@@ -1,9 +1,9 @@
-//! Lanes: packets between two hosts whose link nobody disturbs do not pass the router.
+//! Direct links: packets between two hosts bypass the router as long as their link is neither cut nor shaped.
 //!
-//! A lane is a veth pair between two hosts, and a route of each that leads into it. It costs a packet what loopback does,
-//! where the way through the router takes up to a fifth of a server's throughput, and more with every rule there. A link that
-//! is cut or shaped loses its sender's route into the lane: from then on the router has its packets, and its rules say
-//! what becomes of them.
+//! A direct link is a veth pair between two hosts and a route on each host that uses it. It is as cheap as loopback,
+//! whereas the path through the router costs a server up to a fifth of its throughput, and more with every rule there.
+//! When a link is cut or shaped, its sender loses the direct route, so the packets reach the router, whose rules then
+//! apply.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -20,20 +20,21 @@ use super::error::{netlink, system};
 use super::hosts::{index_of, interface_to};
 use super::links::Direction;
 
-/// The links that are direct.
+/// The links that have a direct route.
 pub(super) type DirectLinks = BTreeSet<Direction>;
 
-/// With more hosts than these, only clients have lanes: the pairs of so many hosts would take seconds to make.
+/// With more hosts than this, only clients get direct links: making the veth pairs between all hosts would take
+/// seconds.
 const MESH_HOSTS_MAX: usize = 40;
 
-/// Both ends of a lane have the same hardware address and none resolves the other's: so they know it.
+/// Both ends of a direct link share this hardware address, so neither needs ARP to find the other's.
 const HARDWARE_ADDRESS: [u8; 6] = [2, 0, 0, 0, 0, 1];
 
-/// As loopback has it, in effect. With the router's 1,500 bytes, congestion control that reckons in packets (BBR) holds back
-/// what is sent in a pipeline. A connection heeds the lesser one as soon as its packets take the router's way.
+/// Practically that of loopback. With the router's 1,500 bytes, congestion control that counts packets (BBR) throttles
+/// pipelined commands. A connection adapts to the router's smaller MTU as soon as its packets go there.
 const MTU: u32 = 65_535;
 
-/// A host that lanes are laid to.
+/// A host with direct links.
 pub(super) struct End {
     pub(super) ip: Ipv4Addr,
     pub(super) kernel: Handle,
@@ -46,7 +47,7 @@ impl End {
     }
 }
 
-/// Lays lanes between hosts, of which the last ones are clients'.
+/// Makes the direct links between hosts, of which the last `clients` are those of clients.
 pub(super) async fn make(ends: &[End], clients: usize) -> Result<DirectLinks, NetworkError> {
     let nodes = if ends.len() > MESH_HOSTS_MAX { ends.len() - clients } else { 0 };
     let mut links = DirectLinks::new();
@@ -86,7 +87,7 @@ async fn make_one(one: &End, other: &End) -> Result<[Direction; 2], NetworkError
     Ok(directions)
 }
 
-/// The sender's route into a lane.
+/// The sender's direct route.
 pub(super) fn route(direction: Direction) -> RouteMessageBuilder<Ipv4Addr> {
     RouteMessageBuilder::<Ipv4Addr>::new()
         .destination_prefix(direction.to, 32)
@@ -95,8 +96,8 @@ pub(super) fn route(direction: Direction) -> RouteMessageBuilder<Ipv4Addr> {
         .scope(RouteScope::Link)
 }
 
-/// Keeps interfaces that are made later in the calling thread's namespace from greeting each other by IPv6: there will
-/// be hundreds of them.
+/// Turns IPv6 off for interfaces made later in the calling thread's namespace: hundreds of them would otherwise send
+/// neighbour discovery packets to each other.
 pub(super) fn disable_ipv6() -> Result<(), NetworkError> {
     const SETTING: &str = "/proc/sys/net/ipv6/conf/default/disable_ipv6";
     let no_such_protocol = |error: &io::Error| error.kind() == ErrorKind::NotFound;

@@ -26,7 +26,7 @@ pub enum NetworkError {
         /// What the kernel said.
         source: rtnetlink::Error,
     },
-    /// The thread that makes the network is gone.
+    /// The thread that was to make the network panicked.
     #[error("the thread that makes the lab's network panicked")]
     Panicked,
 }
@@ -43,17 +43,17 @@ impl NetworkError {
     }
 }
 
-/// Makes an [`io::Error`] a [`NetworkError::System`].
+/// Turns an [`io::Error`] into a [`NetworkError::System`].
 pub(super) fn system(doing: impl Into<String>) -> impl FnOnce(io::Error) -> NetworkError {
     move |source| NetworkError::System { doing: doing.into(), source }
 }
 
-/// Makes a netlink error a [`NetworkError::Netlink`].
+/// Turns a netlink error into a [`NetworkError::Netlink`].
 pub(super) fn netlink(doing: impl Into<String>) -> impl FnOnce(rtnetlink::Error) -> NetworkError {
     move |source| NetworkError::Netlink { doing: doing.into(), source }
 }
 
-/// Why hosts or links are not as they were asked to be.
+/// Why hosts could not be made, or links not be changed.
 #[derive(Debug, thiserror::Error)]
 pub enum LinksError {
     /// The hosts could not be made, or the kernel refused a change.
@@ -68,7 +68,7 @@ pub enum LinksError {
     /// There is nothing to heal.
     #[error("cannot heal `{0}`: no cut and no shape of that name is in force")]
     NotInForce(String),
-    /// The device that shapes could not be made.
+    /// The shaping device could not be made.
     #[error(transparent)]
     Shaping(#[from] ShapingError),
 }

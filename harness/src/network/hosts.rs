@@ -1,4 +1,4 @@
-//! Making hosts, each a network namespace, and their router, which is the namespace of this process.
+//! Making the hosts, each a network namespace, and their router, which is this process's own namespace.
 
 use std::fs::{self, File};
 use std::future::Future;
@@ -17,11 +17,11 @@ use super::NetworkError;
 use super::direct_links::{self, DirectLinks, End};
 use super::error::{netlink, system};
 
-/// The router's address, the same on each of its interfaces.
+/// The router's address, the same on all its interfaces.
 pub const ROUTER: Ipv4Addr = Ipv4Addr::new(10, 128, 0, 1);
 
-/// The address of the host counted from 0: 10.128.0.2 and up. The router has 10.128.0.1, and no address ends in 0 or 255,
-/// which some machines take for those of a network.
+/// The address of the n-th host, counted from 0: 10.128.0.2 and up. The router has 10.128.0.1. No address ends in 0 or
+/// 255, because some machines take those for network or broadcast addresses.
 pub fn host_address(index: usize) -> Ipv4Addr {
     const PER_BLOCK: usize = 254;
     let place = index + 1;
@@ -36,35 +36,35 @@ const INTERFACE: &str = "eth0";
 /// `lo` is the first interface of every network namespace.
 const LOOPBACK_INDEX: u32 = 1;
 const INTERFACE_INDEX: u32 = 2;
-/// Interfaces to a host, also those of direct links, are numbered from here by the host's address, so that nobody has to
-/// look them up.
+/// Interfaces that lead to a host, those of direct links included, get indices from here on by the host's address, so
+/// that no index needs to be looked up.
 const INDEX_BASE: u32 = 1_000;
 
-/// The network namespaces of new hosts, each alive as long as its file is open or a process is on it, and which of the
-/// links between them are direct.
+/// The network namespaces of new hosts, each alive while its file is open or a process is in it, and which links
+/// between them are direct.
 pub(super) struct Raised {
     pub(super) namespaces: Vec<File>,
     pub(super) direct: DirectLinks,
 }
 
-/// Makes the hosts, in the order of their addresses, of which so many last ones are clients'; the calling thread's
-/// namespace becomes their router.
+/// Makes hosts with these addresses, in this order; the last `clients` of them are those of clients. The calling
+/// thread's namespace becomes their router.
 pub(super) async fn raise(ips: &[Ipv4Addr], clients: usize) -> Result<Raised, NetworkError> {
     let (sender, made) = oneshot::channel();
     let ips = ips.to_vec();
-    // A thread of its own: it ends up in the last host's namespace.
+    // In a separate thread, which is left in the last host's namespace.
     let maker = thread::Builder::new().name("lab-network".to_owned());
     maker.spawn(move || sender.send(make_hosts(&ips, clients))).map_err(system("start a thread"))?;
     made.await.unwrap_or(Err(NetworkError::Panicked))
 }
 
-/// Makes the calling thread's namespace ready to be the router.
+/// Prepares the calling thread's namespace to be the router.
 pub(crate) fn prepare_router() -> Result<(), NetworkError> {
     accept_from_anywhere()?;
     block_on(async { loopback_up(&connect()?).await })
 }
 
-/// Makes one of each kind of thing that a lab is made of.
+/// Makes one of each kind of object that a network consists of, to see whether the kernel allows it.
 pub(crate) fn try_out() -> Result<(), NetworkError> {
     prepare_router()?;
     let (from, to) = (host_address(0), host_address(1));
@@ -76,7 +76,7 @@ pub(crate) fn try_out() -> Result<(), NetworkError> {
     hosts.and(ruled)
 }
 
-/// Spoils the calling thread: it ends up in the last host's namespace.
+/// Leaves the calling thread in the last host's namespace, so it must not be used afterwards.
 fn make_hosts(ips: &[Ipv4Addr], clients: usize) -> Result<Raised, NetworkError> {
     block_on(async {
         let router_namespace = namespace_of_this_thread()?;
@@ -97,7 +97,7 @@ fn make_hosts(ips: &[Ipv4Addr], clients: usize) -> Result<Raised, NetworkError> 
     })
 }
 
-/// Gives a host its interface to the router, its address and its routes. The interface's other end goes to the router.
+/// Gives a host its interface, its address and its routes. The interface's other end goes to the router.
 async fn connect_host(host: &Handle, ip: Ipv4Addr, router: RawFd) -> Result<(), NetworkError> {
     loopback_up(host).await?;
     let name = interface_to(ip);
@@ -123,13 +123,13 @@ async fn connect_host(host: &Handle, ip: Ipv4Addr, router: RawFd) -> Result<(), 
     Ok(())
 }
 
-/// Lets the router reach a host. The state of links stands in rules beside these routes.
+/// Adds the router's address and route for a host. Cuts and shapes are policy rules, not changes to these routes.
 async fn route_to(router: &Handle, ip: Ipv4Addr) -> Result<(), NetworkError> {
     let index = index_of(ip);
-    // The kernel refuses to make this end as an interface that is up already.
+    // The kernel does not accept "up" for this end when the pair is created.
     let up = LinkUnspec::new_with_index(index).up().build();
     router.link().change(up).execute().await.map_err(netlink(format!("bring up the router's interface to {ip}")))?;
-    // On each interface, not once on `lo`: a machine that sets `arp_ignore` would not answer for it there.
+    // On each interface instead of once on `lo`: with `arp_ignore` set, the machine would not answer ARP for it there.
     let address = router.address().add(index, ROUTER.into(), 32);
     address.execute().await.map_err(netlink(format!("address the router's interface to {ip}")))?;
     let route = RouteMessageBuilder::<Ipv4Addr>::new()
@@ -141,8 +141,8 @@ async fn route_to(router: &Handle, ip: Ipv4Addr) -> Result<(), NetworkError> {
     router.route().add(route).execute().await.map_err(netlink(format!("route to {ip}")))
 }
 
-/// Lets the namespace that the calling thread is in accept packets of hosts that it knows no way back to. Where the machine
-/// is set to check that, cutting one direction would cut the other, too. Interfaces that are made later follow `default`.
+/// Turns reverse path filtering off in the calling thread's namespace: with it, cutting one direction would also cut
+/// the other. Interfaces that are made later take the value of `default`.
 fn accept_from_anywhere() -> Result<(), NetworkError> {
     for interfaces in ["all", "default"] {
         let setting = format!("/proc/sys/net/ipv4/conf/{interfaces}/rp_filter");
@@ -166,19 +166,19 @@ pub(super) fn index_of(ip: Ipv4Addr) -> u32 {
     INDEX_BASE + u32::from(u16::from_be_bytes([third, fourth]))
 }
 
-/// A netlink connection of the namespace that the calling thread is in. It must be called within a tokio runtime.
+/// Opens a netlink connection to the calling thread's network namespace. Must be called within a tokio runtime.
 pub(super) fn connect() -> Result<Handle, NetworkError> {
     let (connection, handle, _) = rtnetlink::new_connection().map_err(system("open a netlink socket"))?;
     tokio::spawn(connection);
     Ok(handle)
 }
 
-/// The network namespace that the calling thread is in.
+/// Opens the calling thread's network namespace.
 pub(super) fn namespace_of_this_thread() -> Result<File, NetworkError> {
     File::open("/proc/thread-self/ns/net").map_err(system("open this thread's network namespace"))
 }
 
-/// Runs netlink requests on the calling thread, whose namespace they are about.
+/// Runs netlink requests on the calling thread, in whose namespace they take effect.
 pub(super) fn block_on<T>(work: impl Future<Output = Result<T, NetworkError>>) -> Result<T, NetworkError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build();
     runtime.map_err(system("start a runtime"))?.block_on(work)

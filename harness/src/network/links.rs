@@ -1,4 +1,4 @@
-//! The state of directed links: what is in force on them, and what that makes of each. No I/O.
+//! Which cuts and shapes are in force on directed links, and the resulting state of each link. No I/O.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use crate::vocab::{CutBy, Shape};
 
-/// One direction between two hosts, by their addresses.
+/// One direction between two hosts: a directed link by its addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Direction {
     /// The host that sends.
     pub(super) from: Ipv4Addr,
-    /// The host that would hear it.
+    /// The host that receives.
     pub(super) to: Ipv4Addr,
 }
 
@@ -22,63 +22,64 @@ impl fmt::Display for Direction {
     }
 }
 
-/// What is done to links under one name.
+/// What can be done to a link.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Treatment {
     /// Nothing passes.
     Cut(CutBy),
-    /// Packets pass, and are treated so.
+    /// Packets pass, shaped like this.
     Shape(Shape),
 }
 
-/// What all that is in force makes of a link.
+/// The state of a link, given everything in force.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum LinkState {
     /// Packets pass untouched.
     Open,
     /// Nothing passes.
     Cut(CutBy),
-    /// Packets pass, and are treated so.
+    /// Packets pass, shaped like this.
     Shaped(Shape),
 }
 
-/// A link that changes.
+/// A change of a link's state.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Transition {
     /// The link.
     pub(super) direction: Direction,
-    /// What it was.
+    /// Its state before.
     pub(super) old: LinkState,
-    /// What it becomes.
+    /// Its state afterwards.
     pub(super) new: LinkState,
 }
 
-/// A disturbance and where it is in force.
+/// A cut or a shape with its name and its links.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct NamedTreatment {
     name: String,
-    /// The links that it is about.
+    /// The links it applies to.
     pub(super) directions: BTreeSet<Direction>,
-    /// What it does.
+    /// What it does to them.
     pub(super) what: Treatment,
 }
 
-/// Everything that is in force, the oldest first.
+/// The cuts and shapes in force, oldest first.
 #[derive(Clone, Debug, Default)]
 pub(super) struct LinkStates(Vec<NamedTreatment>);
 
 impl LinkStates {
-    /// The names in force, the oldest first.
+    /// Their names, oldest first.
     pub(super) fn names(&self) -> Vec<String> {
         self.0.iter().map(|one| one.name.clone()).collect()
     }
 
-    /// What is in force under a name.
+    /// The cut or shape of this name.
     pub(super) fn get(&self, name: &str) -> Option<&NamedTreatment> {
         self.0.iter().find(|one| one.name == name)
     }
 
-    /// What a link is: what the newest cut says, else the newest shape. A cut beats every shape, whatever their age.
+    /// The state of a link: that of the newest cut, else that of the newest shape. A cut takes precedence over every
+    /// shape, older or newer.
     pub(super) fn state(&self, direction: Direction) -> LinkState {
         let cut = self.newest_first(direction).find_map(|one| match one.what {
             Treatment::Cut(by) => Some(LinkState::Cut(by)),
@@ -87,12 +88,13 @@ impl LinkStates {
         cut.or_else(|| self.shape(direction).map(LinkState::Shaped)).unwrap_or(LinkState::Open)
     }
 
-    /// How much later a packet may arrive on a link, if it does: a cut does not recall what is under way.
+    /// The most that a packet on this link may be delayed. A cut does not change it: packets already under way still
+    /// arrive.
     pub(super) fn delay(&self, direction: Direction) -> Duration {
         self.shape(direction).map_or(Duration::ZERO, |shape| shape.delay.0 + shape.jitter.0)
     }
 
-    /// The shape that counts on a link, and its name, also where a cut lets nothing come to it.
+    /// The shape that applies to a link, and its name, even if a cut hides it at the moment.
     pub(super) fn shaper(&self, direction: Direction) -> Option<(&str, Shape)> {
         self.newest_first(direction).find_map(|one| match one.what {
             Treatment::Shape(shape) => Some((one.name.as_str(), shape)),
@@ -100,7 +102,7 @@ impl LinkStates {
         })
     }
 
-    /// The links, among these, on which another shape counts than before, or none any more.
+    /// Those of these links whose shape is another one than before, with the new one; `None` if it has none any more.
     pub(super) fn reshaped(&self, before: &Self, directions: &BTreeSet<Direction>) -> Vec<(Direction, Option<Shape>)> {
         let reshaped = directions.iter().filter(|direction| self.shaper(**direction) != before.shaper(**direction));
         reshaped.map(|direction| (*direction, self.shape(*direction))).collect()
@@ -114,7 +116,7 @@ impl LinkStates {
         self.0.iter().rev().filter(move |one| one.directions.contains(&direction))
     }
 
-    /// Puts a disturbance in force; the links that change by it. `None`: the name is in force already.
+    /// Puts a cut or shape in force; returns the links whose state changes. `None` if the name is already in force.
     pub(super) fn begin(
         &mut self,
         name: &str,
@@ -128,7 +130,7 @@ impl LinkStates {
         Some(self.changed(directions, |states| states.0.push(begun)))
     }
 
-    /// Ends a disturbance; the links that change by it. `None`: nothing of that name is in force.
+    /// Ends a cut or shape; returns it and the links whose state changes. `None` if no such name is in force.
     pub(super) fn end(&mut self, name: &str) -> Option<(NamedTreatment, Vec<Transition>)> {
         let ended = self.get(name)?.clone();
         let transitions = self.changed(&ended.directions, |states| states.0.retain(|one| one.name != name));

@@ -1,5 +1,5 @@
-//! Hosts that are network namespaces, whoever owns them, and the links between them: cutting, shaping, healing, and the
-//! proof of it.
+//! Hosts as network namespaces, whoever owns them, and the links between them: cutting, shaping and healing them, and
+//! the proof that it worked.
 //!
 //! It is made as clouds make private networks: every host has an interface with an address of its own (/32), and what it
 //! sends goes to the router. So what passes between two hosts passes the router's routing rules, one direction at a
@@ -40,7 +40,7 @@ pub use proof::ChangedLinks;
 pub use shaping::{LinkCounters, SHAPING_DEVICE, SHAPING_TABLE, Shaper, ShapingError};
 pub(crate) use shaping::{OPENING, THREAD as SHAPING_THREAD};
 
-/// A host that is to be made.
+/// A host to make.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct NewHost {
     /// Its name.
@@ -56,9 +56,10 @@ pub(crate) struct Network {
 }
 
 impl Network {
-    /// Makes the hosts, of which so many last ones are clients'; the calling thread's namespace becomes their router.
+    /// Makes the hosts, of which the last `clients` are those of clients. The calling thread's namespace becomes their
+    /// router.
     ///
-    /// What shapes of links draw is drawn from `seed`. It must be called within a tokio runtime.
+    /// `seed` determines everything that shapes draw at random. Must be called within a tokio runtime.
     pub(crate) async fn raise(hosts: &[NewHost], clients: usize, clock: Clock, seed: u64) -> Result<Self, LinksError> {
         let ips: Vec<_> = hosts.iter().map(|host| host.ip).collect();
         let raised = hosts::raise(&ips, clients).await?;
@@ -77,23 +78,23 @@ impl Network {
         self.hosts.get(name).ok_or_else(|| LinksError::NoSuchHost(name.clone()))
     }
 
-    /// The network namespace of a host, opened once more.
+    /// Opens the network namespace of a host.
     pub(crate) fn namespace(&self, name: &HostName) -> Result<File, LinksError> {
         let opened = self.host(name)?.namespace();
         opened.map_err(|source| NetworkError::System { doing: format!("open the namespace of {name}"), source }.into())
     }
 
-    /// Cuts links until `name` is healed. Each was seen to let a packet pass before, unless it is cut already, and is seen to
-    /// let none pass after.
+    /// Cuts links until `name` is healed. A probe passes each link before the change, unless it is cut already, and
+    /// none passes after it.
     ///
-    /// A cut beats every shape; of several cuts of a link, the newest says how. Seeing takes some milliseconds, at most 2 s
-    /// and the links' own delay, before and after the change itself.
+    /// A cut takes precedence over every shape; of several cuts of a link, the newest counts. Probing takes a few
+    /// milliseconds before and after the change, at most 2 s plus the links' own delay.
     pub(crate) async fn cut(&self, name: &str, links: &BTreeSet<Link>, by: CutBy) -> Result<ChangedLinks, LinksError> {
         self.changes.begin(name, links, Treatment::Cut(by)).await
     }
 
-    /// Shapes links until `name` is healed. Of several shapes of a link, the newest counts alone. A probe was seen to pass
-    /// through the device on each that is not cut, no earlier than the delay allows.
+    /// Shapes links until `name` is healed. Of several shapes of a link, only the newest counts. On each link that is
+    /// not cut, a probe passes through the shaping device and arrives no earlier than the delay allows.
     pub(crate) async fn shape(
         &self,
         name: &str,
@@ -103,18 +104,19 @@ impl Network {
         self.changes.begin(name, links, Treatment::Shape(shape)).await
     }
 
-    /// Ends the cut or the shape of that name. What others do to the same links stays. A shape was seen to work just before,
-    /// and to have done what its shares say; what waits under it arrives at once.
+    /// Ends the cut or shape of this name; others on the same links stay in force. A shape is checked once more just
+    /// before: that it still works and that its counters match its percentages. Packets that it still holds arrive at
+    /// once.
     pub(crate) async fn heal(&self, name: &str) -> Result<ChangedLinks, LinksError> {
         self.changes.end(name).await
     }
 
-    /// The names of the cuts and shapes in force, the oldest first.
+    /// The names of the cuts and shapes in force, oldest first.
     pub(crate) fn in_force(&self) -> Vec<String> {
         self.changes.names()
     }
 
-    /// Who can reach whom: a cut counts from the moment its last rule stands, until its last rule is gone.
+    /// Who can reach whom. A cut counts from the moment its last rule is in place until its last rule is gone.
     pub(crate) fn reach(&self) -> watch::Receiver<Reach> {
         self.changes.reach()
     }

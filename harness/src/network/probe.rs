@@ -1,6 +1,6 @@
-//! Proof that a link does what it should: numbered packets that must arrive, or must not.
+//! Proof that a link does what it should: numbered packets that must arrive, or must not arrive.
 //!
-//! The sockets are the lab's own, one on each host, so that it takes no server to prove anything.
+//! The sockets are the harness's own, one on each host, so no server is involved.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -22,25 +22,25 @@ use super::links::{Direction, LinkState, LinkStates};
 use super::{ClientHost, NetworkError, ROUTER};
 use crate::vocab::{self, CutBy};
 
-/// The UDP port that probes are sent from and to: that of `discard` (RFC 863), which no server of a lab takes.
+/// The UDP port that probes are sent from and to: that of `discard` (RFC 863), which no server here uses.
 pub const PROBE_PORT: u16 = 9;
 
-/// How long probes are repeated on a link that must let one pass, beyond the link's own delay. A link that loses 9 of
-/// 10 packets lets one of the 50 pass in 199 of 200 cases.
+/// How long probes are repeated on a link that must let one pass, in addition to the link's own delay. A link that
+/// loses 9 of 10 packets lets at least one of these 50 probes pass in 199 of 200 cases.
 const PATIENCE: Duration = Duration::from_secs(2);
 const REPEAT_AFTER: Duration = Duration::from_millis(40);
 
-/// What a link must do to probes.
+/// What must happen to probes on a link.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::network) struct Expected {
     direction: Direction,
     state: LinkState,
-    /// How long a packet may be under way.
+    /// The longest that a packet may take.
     delay: Duration,
 }
 
 impl Expected {
-    /// What links must do in this state of theirs.
+    /// What must happen to probes on these links in the current state.
     pub(in crate::network) fn of<'a>(
         directions: impl IntoIterator<Item = &'a Direction>,
         states: &LinkStates,
@@ -58,7 +58,7 @@ impl Expected {
         matches!(self.state, LinkState::Cut(_))
     }
 
-    /// How long each packet is under way at least.
+    /// The shortest time that any packet may take.
     fn least_delay(&self) -> Duration {
         match self.state {
             LinkState::Shaped(shape) => shape.delay.0.saturating_sub(shape.jitter.0),
@@ -67,16 +67,16 @@ impl Expected {
     }
 }
 
-/// How many links did what they should.
+/// How many links did what they should, by kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::network) struct Proven {
     /// Links on which a probe passed.
     pub(in crate::network) passed: usize,
     /// Links on which a probe vanished.
     pub(in crate::network) vanished: usize,
-    /// Links, among those, whose sender was told so.
+    /// How many of those told their sender at once.
     pub(in crate::network) told: usize,
-    /// How long the probes that passed were under way: the quickest and the slowest. `None`: none passed.
+    /// The times of the fastest and the slowest probe that passed; `None` if none did.
     pub(in crate::network) took: Option<(Duration, Duration)>,
 }
 
@@ -84,14 +84,14 @@ pub(in crate::network) struct Proven {
 #[derive(Clone, Copy, Debug, Default)]
 struct Arrival {
     number: u64,
-    /// From just before it was sent until it was read.
+    /// The time from just before it was sent until it was read.
     took: Duration,
 }
 
 /// The newest probe that arrived on each link.
 type Arrivals = BTreeMap<Direction, Arrival>;
 
-/// A probe's number, and when it was sent: nanoseconds since the prober was made. Both are big-endian.
+/// A probe's number and the time it was sent, in nanoseconds since the prober was made. Both are big-endian.
 type Payload = [u8; 16];
 
 /// The sockets of all hosts and of the router.
@@ -103,7 +103,7 @@ pub(in crate::network) struct Prober {
 }
 
 impl Prober {
-    /// Makes the sockets. The calling thread must be in the router's namespace.
+    /// Opens the sockets. The calling thread must be in the router's namespace.
     pub(in crate::network) fn open(hosts: impl Iterator<Item = (Ipv4Addr, ClientHost)>) -> Result<Self, NetworkError> {
         let sockets = hosts.chain([(ROUTER, ClientHost::this())]).map(|(ip, host)| {
             let open = || {
@@ -116,7 +116,8 @@ impl Prober {
         Ok(Self { sockets: sockets.collect::<Result<_, _>>()?, next: AtomicU64::new(1), epoch: Instant::now() })
     }
 
-    /// Sees whether links do what they must (2 s at most beyond their delay); if not, a sentence that says what is wrong.
+    /// Checks that links do what they must, which takes at most 2 s plus their delay. The error is a sentence that says
+    /// what is wrong.
     pub(in crate::network) async fn prove(self: &Arc<Self>, expected: Vec<Expected>) -> Result<Proven, String> {
         let (sender, proven) = oneshot::channel();
         let prober = Arc::clone(self);
@@ -136,7 +137,7 @@ impl Prober {
         let delay = expected.iter().map(|link| link.delay).max().unwrap_or_default();
         let (cut, open): (Vec<&Expected>, Vec<&Expected>) = expected.iter().partition(|link| link.is_cut());
         let mut arrived = Arrivals::new();
-        // Repeated probes of earlier proofs would leave no room for those of this one.
+        // Discards late probes of earlier proofs, which could fill the socket buffers.
         self.receive(Instant::now(), &mut Arrivals::new())?;
         self.must_pass(open.iter().map(|link| link.direction).collect(), delay, &mut arrived)?;
         let took = open.iter().map(|link| in_time(link, &arrived)).collect::<Result<Vec<_>, _>>()?;
@@ -170,7 +171,7 @@ impl Prober {
         Ok(())
     }
 
-    /// Sends a probe over each link, which must not arrive, and sees how many of their senders are told so.
+    /// Sends a probe over each cut link, where none may arrive; returns how many senders were told at once.
     fn must_vanish(&self, cut: &[&Expected], delay: Duration) -> Result<usize, String> {
         if cut.is_empty() {
             return Ok(0);
@@ -179,8 +180,9 @@ impl Prober {
         let mut arrived = Arrivals::new();
         let until = Instant::now() + delay;
         let fences: BTreeSet<_> = cut.iter().map(|link| Direction { from: ROUTER, to: link.direction.to }).collect();
-        // What one processor is given to forward it forwards in turn. A probe that is not stopped makes two hops, a fence
-        // one: behind the first fence it may still have its second before it, behind the second it has arrived.
+        // A processor forwards packets in order. An unstopped probe makes two hops, a fence only one. So when the first
+        // fence arrives the probe may still have its second hop ahead of it; when the second fence arrives the probe
+        // would have arrived too.
         self.must_pass(fences.clone(), Duration::ZERO, &mut arrived)?;
         self.must_pass(fences, Duration::ZERO, &mut arrived)?;
         while Instant::now() < until {
@@ -202,7 +204,8 @@ impl Prober {
         }
     }
 
-    /// Sends the next probe over each link; its number, and the links whose senders are told that there is no way.
+    /// Sends the next probe over each link. Returns its number, and the links whose senders learnt that there is no
+    /// route.
     fn send(&self, directions: impl Iterator<Item = Direction>) -> Result<(u64, BTreeSet<Direction>), String> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let mut told = BTreeSet::new();
@@ -227,15 +230,15 @@ impl Prober {
         payload
     }
 
-    /// Takes what has arrived; waits for it until then.
+    /// Reads what has arrived, after waiting for it until then at most.
     fn receive(&self, until: Instant, arrived: &mut Arrivals) -> Result<(), String> {
         let mut waiting: Vec<_> =
             self.sockets.values().map(|socket| PollFd::new(socket.as_fd(), PollFlags::POLLIN)).collect();
         let left = until.saturating_duration_since(Instant::now());
-        // In whole milliseconds, of which an early one would make a busy loop.
+        // Rounded up to whole milliseconds: rounding down would busy-loop.
         let left = u16::try_from(left.as_millis() + 1).unwrap_or(u16::MAX);
         match poll(&mut waiting, PollTimeout::from(left)) {
-            // A server that ends signals its parent, on whichever thread.
+            // A server that exits interrupts a thread of its parent with SIGCHLD, possibly this one.
             Ok(_) | Err(Errno::EINTR) => {}
             Err(error) => return Err(format!("cannot wait for probes: {error}")),
         }
@@ -247,7 +250,7 @@ impl Prober {
         Ok(())
     }
 
-    /// Takes all that has arrived at a socket.
+    /// Reads everything that has arrived at a socket.
     fn take(&self, to: Ipv4Addr, socket: &UdpSocket, arrived: &mut Arrivals) -> Result<(), String> {
         let mut payload = Payload::default();
         loop {
@@ -274,7 +277,7 @@ impl Prober {
     }
 }
 
-/// How long a probe was under way that arrived on a link; it must not be too quick.
+/// How long the newest probe on a link took, which must not be less than the link's delay.
 fn in_time(link: &Expected, arrived: &Arrivals) -> Result<Duration, String> {
     let took = arrived.get(&link.direction).copied().unwrap_or_default().took;
     if took >= link.least_delay() {
@@ -288,8 +291,8 @@ fn direction(from: SocketAddrV4, to: Ipv4Addr) -> Direction {
     Direction { from: *from.ip(), to }
 }
 
-/// Keeps the calling thread's packets in order: each processor has a queue of its own for them. Without it proof only
-/// takes more luck, so nothing hangs on its success.
+/// Keeps the calling thread's packets in order, since each processor forwards from its own queue. Best effort: without
+/// it, a proof merely becomes less likely to succeed.
 fn pin_to_current_processor() {
     let mut only = CpuSet::new();
     if sched_getcpu().and_then(|processor| only.set(processor)).is_ok() {

@@ -10,19 +10,19 @@ use crate::vocab::{CutBy, Instant, Link};
 /// What was done to links.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ChangedLinks {
-    /// The links that the cut or the shape is about, in their order.
+    /// The links that the cut or shape applies to, sorted.
     pub links: Vec<Link>,
     /// The cut or shape that began or ended.
     pub was: Treatment,
-    /// The instant just before the kernel was told.
+    /// The instant just before the first request to the kernel.
     pub began: Instant,
-    /// The instant just after the kernel had done all.
+    /// The instant just after the kernel carried out the last one.
     pub done: Instant,
-    /// What proves that the links do what they should; the error says why nothing does.
+    /// The proof that the links now do what they should; the error says why there is none.
     pub proof: Result<String, String>,
 }
 
-/// What proves the beginning of a cut; and, if links are rejected, how many open connections ended.
+/// The proof that a cut began and, if links are rejected, how many open connections ended.
 pub(super) fn cut(by: CutBy, before: Proven, after: Proven, ended: &io::Result<usize>) -> String {
     let vanished = format!("{} vanished on {}", probes(after.vanished), links(after.vanished));
     let before = match before.passed {
@@ -37,19 +37,19 @@ pub(super) fn cut(by: CutBy, before: Proven, after: Proven, ended: &io::Result<u
     format!("{vanished} {before}{told}")
 }
 
-/// What proves the end of a cut.
+/// The proof that a cut ended.
 pub(super) fn healed_cut(before: Proven, after: Proven) -> String {
     let vanished = format!("{} vanished on {} just before the end", probes(before.vanished), links(before.vanished));
     let still = if after.vanished == 0 { String::new() } else { format!("; {} cut by others", links(after.vanished)) };
     format!("{vanished}, and {} passed after it{still}", after.passed)
 }
 
-/// What proves the beginning of a shape: `12 probes took 40.1 to 40.6 ms on 12 links`.
+/// The proof that a shape began: `12 probes took 40.1 to 40.6 ms on 12 links`.
 pub(super) fn shaped(seen: Proven) -> String {
     format!("{} took {} on {}", probes(seen.passed), times(seen), links(seen.passed))
 }
 
-/// What proves the end of a shape: that it did its work until then, what that was, and that it is over.
+/// The proof that a shape ended: that it worked until then, what it did, and that it is over.
 pub(super) fn healed_shape(before: Proven, did: &str, after: Proven) -> String {
     let until = match before.passed {
         0 => String::new(),

@@ -1,9 +1,9 @@
-//! What the kernel is told about links that are not open.
+//! The kernel's rules and routes for links that are cut or shaped.
 //!
-//! What cuts and shapes is a policy rule of the router, one a link; the sending host has then no route into the link's
-//! lane, so that the router gets its packets. A host that shall be told that it cannot reach
-//! another one gets a route that says so, beside the rule: of the router's own ICMP messages the kernel lets a host have
-//! five, and then one a second, so that most connections would hang instead of being refused.
+//! Each cut or shaped link is one policy rule of the router; the sending host loses its direct route at the same time,
+//! so that its packets reach the router. If the link is rejected, the sending host also gets an unreachable route. ICMP
+//! messages of the router would not do instead: the kernel limits them to five per host and then one a second, so most
+//! connections would hang instead of being refused.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -22,24 +22,24 @@ use super::links::{Direction, LinkState, Transition};
 use super::{ClientHost, NetworkError, SHAPING_TABLE};
 use crate::vocab::CutBy;
 
-/// Before the rules that shape: what comes back from the device is cut, too.
+/// Before the shaping rules, so that packets which come back from the device are cut as well.
 const CUT_PRIORITY: u32 = 100;
 const SHAPE_PRIORITY: u32 = 200;
 
-/// Requests under way at once. The kernel's answers to some hundred more would not fit into the socket's buffer, and
-/// those that do not are lost.
+/// How many requests may be under way at once. The kernel drops answers that do not fit into the socket's buffer, which
+/// happens with a few hundred more.
 const REQUESTS_AT_ONCE: usize = 64;
 
-/// One thing that the kernel is told about a link.
+/// A rule or route for one link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Rule {
-    /// The sending host knows the way past the router.
+    /// A route of the sending host: the direct one, past the router.
     Bypass(Direction),
-    /// The router drops what it gets.
+    /// A rule of the router: drop.
     Silence(Direction),
-    /// The sending host knows no way.
+    /// A route of the sending host: unreachable.
     Refuse(Direction),
-    /// The router gives what it gets from the sending host to the device that shapes.
+    /// A rule of the router: send packets that come from the sending host into the shaping device.
     Divert(Direction),
 }
 
@@ -52,28 +52,29 @@ fn rules(direction: Direction, state: LinkState) -> BTreeSet<Rule> {
     }
 }
 
-/// The connections over which the kernel is told, open for the whole run.
+/// The netlink connections for rules and routes, open for the whole run.
 #[derive(Debug)]
 pub(in crate::network) struct Rules {
     router: Handle,
     hosts: BTreeMap<Ipv4Addr, Handle>,
-    lanes: DirectLinks,
+    direct: DirectLinks,
 }
 
 impl Rules {
-    /// Connects to the namespaces of the router, which must be the calling thread's, and of the hosts.
+    /// Connects to the hosts' namespaces and to the router's, which must be the calling thread's.
     pub(in crate::network) fn connect(
         hosts: impl Iterator<Item = (Ipv4Addr, ClientHost)>,
-        lanes: DirectLinks,
+        direct: DirectLinks,
     ) -> Result<Self, NetworkError> {
         let connected = hosts.map(|(ip, host)| {
             let handle = host.within(connect).map_err(system(format!("enter the host {ip}")))??;
             Ok((ip, handle))
         });
-        Ok(Self { router: connect()?, hosts: connected.collect::<Result<_, NetworkError>>()?, lanes })
+        Ok(Self { router: connect()?, hosts: connected.collect::<Result<_, NetworkError>>()?, direct })
     }
 
-    /// Makes links what they become. New rules stand before old ones go, so that nothing slips through between them.
+    /// Applies transitions. New rules are added before old ones are removed, so that no packet slips through in
+    /// between.
     pub(in crate::network) async fn change(&self, transitions: &[Transition]) -> Result<(), NetworkError> {
         let (mut added, mut removed) = (Vec::new(), Vec::new());
         for Transition { direction, old, new } in transitions {
@@ -88,7 +89,7 @@ impl Rules {
     async fn add(&self, rule: Rule) -> Result<(), NetworkError> {
         let added = match rule {
             Rule::Bypass(direction) | Rule::Refuse(direction) => match self.route(rule, direction) {
-                // One that is there is what is wanted.
+                // It does no harm if it exists already.
                 Some((host, route)) => host.route().add(route.build()).replace().execute().await,
                 None => Ok(()),
             },
@@ -109,17 +110,17 @@ impl Rules {
             }
         };
         match removed.map_err(netlink(format!("remove the rule {rule:?}"))) {
-            // It is gone, as it should be. That it did its work until now is for the probes to say.
+            // Already gone, which is fine. Whether it was in effect until now is what the probes prove.
             Err(error) if matches!(error.errno(), Errno::ENOENT | Errno::ESRCH) => Ok(()),
             removed => removed,
         }
     }
 
-    /// The sending host's kernel, and the route that it is to have; none if there is nothing to tell it.
+    /// The connection to the sending host and its route for this rule; `None` if it needs none.
     fn route(&self, rule: Rule, direction: Direction) -> Option<(&Handle, RouteMessageBuilder<Ipv4Addr>)> {
         let host = self.hosts.get(&direction.from)?;
         match rule {
-            Rule::Bypass(_) => self.lanes.contains(&direction).then(|| (host, direct_links::route(direction))),
+            Rule::Bypass(_) => self.direct.contains(&direction).then(|| (host, direct_links::route(direction))),
             _ => Some((host, refusal(direction))),
         }
     }
@@ -138,12 +139,12 @@ impl Rules {
     }
 }
 
-/// It counts only without a lane: of two routes, that of the lesser metric does.
+/// It takes effect only without the direct route, whose metric is lower.
 fn refusal(direction: Direction) -> RouteMessageBuilder<Ipv4Addr> {
     RouteMessageBuilder::<Ipv4Addr>::new().destination_prefix(direction.to, 32).kind(RouteType::Unreachable).priority(1)
 }
 
-/// All of the requests, also when some fail; the first error.
+/// Runs all requests, even if some fail; returns the first error.
 async fn all(
     requests: impl Iterator<Item = impl Future<Output = Result<(), NetworkError>>>,
 ) -> Result<(), NetworkError> {

@@ -1,4 +1,4 @@
-//! The device that shapes, as the rest of the lab sees it. It is started by the first shape and stays.
+//! The shaping device as the rest of the network uses it. The first shape starts it; it stays until the end.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,22 +11,22 @@ use super::probe::{Expected, Prober, Proven};
 use super::{LinkCounters, LinksError, Shaper, shaping};
 use crate::vocab::Shape;
 
-/// The device that shapes.
+/// The shaping device, and the counters read when each shape began.
 #[derive(Debug)]
 pub(super) struct ShapeDevice {
     shaper: Shaper,
     kernel: Handle,
-    /// How many packets the kernel had thrown away unread when each shape began.
+    /// How many packets the kernel had dropped before the device read them, when each shape began.
     unread: BTreeMap<String, u64>,
 }
 
 impl ShapeDevice {
-    /// Starts it, with the table that the rules lead to. All that it draws is drawn from the seed.
+    /// Starts it, with its routing table. The seed determines everything that it draws at random.
     pub(super) fn start(seed: u64) -> Result<Self, LinksError> {
         Ok(Self { shaper: Shaper::start(seed)?, kernel: connect()?, unread: BTreeMap::new() })
     }
 
-    /// Says how packets of a link are to be treated; `None`: as if the device were not there.
+    /// Sets the shape of a link; `None` lets packets pass unchanged.
     pub(super) fn set(&self, direction: Direction, shape: Option<Shape>) {
         match shape {
             Some(shape) => self.shaper.set(direction.from, direction.to, shape),
@@ -34,13 +34,13 @@ impl ShapeDevice {
         }
     }
 
-    /// What became of the packets of links since they have their shape.
+    /// What happened to the packets of these links since their shape was set.
     pub(super) fn counters(&self, directions: &[Direction]) -> LinkCounters {
         let counters = directions.iter().map(|direction| self.shaper.counters(direction.from, direction.to));
         counters.fold(LinkCounters::default(), LinkCounters::plus)
     }
 
-    /// Sees a probe pass through the device on each of these links that no cut silences, and arrive in time.
+    /// Proves on each of these links that is not cut that a probe passes through the device and takes long enough.
     pub(super) async fn see(
         &self,
         prober: &Arc<Prober>,
@@ -64,14 +64,14 @@ impl ShapeDevice {
         })
     }
 
-    /// Remembers when a shape began.
+    /// Notes the counters at the beginning of a shape.
     pub(super) async fn begin(&mut self, name: &str) -> Result<(), String> {
         let unread = shaping::unread(&self.kernel).await?;
         self.unread.insert(name.to_owned(), unread);
         Ok(())
     }
 
-    /// How many packets, of whichever link, were thrown away unread since a shape began.
+    /// How many packets, of any link, the kernel dropped before the device read them since a shape began.
     pub(super) async fn end(&mut self, name: &str) -> Result<u64, String> {
         let before = self.unread.remove(name);
         let unread = shaping::unread(&self.kernel).await?;

@@ -1,38 +1,38 @@
-//! What a shape did to packets, and whether that is what it should have done. No I/O.
+//! What a shape did to packets, and whether that agrees with its percentages. No I/O.
 
 use super::LinkCounters;
 use crate::vocab::{Percent, Shape};
 
-/// How many packets must be expected to have a fate, and how many not to, so that their number can be judged.
+/// A share is judged only if at least this many packets are expected to be affected, and as many not to be.
 const JUDGED_MIN: f64 = 25.0;
-/// How far the number may be off: one in 1.7 million sound shapes is further.
+/// How many standard deviations the number may be off. One in 1.7 million correct shapes exceeds this.
 const DEVIATIONS_MAX: f64 = 5.0;
-/// The share of the packets that the device may miss without being doubted.
+/// The share of packets that the device may miss before nothing counts as proven.
 const UNREAD_MAX: f64 = 0.001;
 
-/// What became of the packets of a shape's links.
+/// What happened to the packets of a shape's links.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct ShapeOutcome {
-    /// Of its links together.
+    /// The sum over its links.
     pub(super) counters: LinkCounters,
-    /// The packets, of whichever link, that the device never read.
+    /// Packets, of any link, that the device never read.
     pub(super) unread: u64,
 }
 
-/// A fate that a shape has for a share of packets.
+/// Something that a shape does to a share of packets.
 struct Chance {
-    /// What packets were that have it.
+    /// What happened to them, such as `lost`.
     name: &'static str,
-    /// The packets that have it.
+    /// How many packets it happened to.
     count: u64,
-    /// The packets that could have had it.
+    /// How many it could have happened to.
     of: u64,
-    /// How many of them should.
+    /// The share of those that it should happen to.
     share: Percent,
 }
 
 impl ShapeOutcome {
-    /// Says what became of the packets; the error says what should not have.
+    /// Describes what happened to the packets; the error says what should not have happened.
     pub(super) fn told(&self, shape: &Shape) -> Result<String, String> {
         let Self { counters, unread } = self;
         if *unread as f64 > UNREAD_MAX * counters.seen as f64 {
@@ -52,7 +52,7 @@ impl ShapeOutcome {
         Ok(told.join(", "))
     }
 
-    /// Those that are drawn for each packet alone. Whether one is overtaken depends on when the next one comes.
+    /// What is drawn for each packet by itself. Reordering is left out: it depends on when the next packet comes.
     fn chances(&self, shape: &Shape) -> [Chance; 3] {
         let LinkCounters { seen, lost, duplicated, corrupted, passed, .. } = self.counters;
         [
@@ -68,14 +68,14 @@ impl Chance {
         self.of as f64 * self.share.value() / 100.0
     }
 
-    /// `5 lost (5.00 %, expected 4.8)`; nothing where no packet has it or should have it.
+    /// `5 lost (5.00 %, expected 4.8)`; `None` if it did not happen and should not.
     fn told(&self) -> Option<String> {
         let share = 100.0 * self.count as f64 / self.of.max(1) as f64;
         let concerns = self.count > 0 || self.share.value() > 0.0;
         concerns.then(|| format!("{} {} ({share:.2} %, expected {:.1})", self.count, self.name, self.expected()))
     }
 
-    /// Whether so many packets can have it by chance.
+    /// Whether this count is plausible, given the share.
     fn judge(&self) -> Result<(), String> {
         let Self { name, count, of, share } = self;
         let expected = self.expected();

@@ -1,12 +1,13 @@
-//! Open connections of hosts that are told that they cannot reach another one: they end at once.
+//! Ending the open connections of hosts whose links are rejected.
 //!
-//! A new connection heeds the sender's unreachable route. An open one does not: to TCP an unreachable host is a condition
-//! that may pass, so that it goes on trying in silence (RFC 1122, 4.2.3.9). The kernel ends a host's sockets on request,
-//! as `ss --kill` has it done: whoever uses one sees `ECONNABORTED`. The reset that the kernel then sends is lost in the
-//! cut, so the other host learns nothing; its sockets end only if its own direction is rejected, too.
+//! A new connection fails on the sender's unreachable route. An open one does not: TCP treats an unreachable host as a
+//! temporary condition and keeps retrying silently (RFC 1122, 4.2.3.9). On request, as `ss --kill` makes it, the kernel
+//! ends a host's sockets, and whoever uses one gets `ECONNABORTED`. The reset that the kernel then sends is lost in the
+//! cut, so the other host learns nothing; its sockets end only if its own direction is rejected as well.
 //!
-//! The messages are those of `linux/netlink.h`, `linux/sock_diag.h` and `linux/inet_diag.h`, in the machine's byte order but
-//! for addresses and ports. Sockets of IPv6 that stand for IPv4 ones are not found; servers listen for each with its own.
+//! The messages are defined in `linux/netlink.h`, `linux/sock_diag.h` and `linux/inet_diag.h`; they are in the
+//! machine's byte order, except addresses and ports. IPv4 connections of IPv6 sockets are not found, but servers open a
+//! separate socket for IPv4.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -22,8 +23,8 @@ use crate::vocab::CutBy;
 
 /// `struct nlmsghdr`: length (u32), type (u16), flags (u16), sequence (u32), port (u32).
 const HEADER_BYTES: usize = 16;
-/// `struct inet_diag_sockid`: ports of here and there (u16, big endian), addresses of here and there (16 bytes each, of which
-/// IPv4 uses the first four), interface (u32), cookie (u64).
+/// `struct inet_diag_sockid`: local and remote port (u16, big endian), local and remote address (16 bytes each, of
+/// which IPv4 uses the first four), interface (u32), cookie (u64).
 const ID_BYTES: usize = 48;
 /// `struct inet_diag_req_v2` before its socket: family, protocol, extensions, padding (u8 each), states (u32).
 const QUESTION_BYTES: usize = 8;
@@ -44,13 +45,13 @@ const AF_INET: u8 = 2;
 const IPPROTO_TCP: u8 = 6;
 /// Bits by number, as in `net/tcp_states.h`: all but `TCP_TIME_WAIT` (6), `TCP_CLOSE` (7) and `TCP_LISTEN` (10).
 const OPEN_STATES: u32 = 0b1_1011_0011_1110;
-/// The timer of a socket that is only a memory of a closed one, whatever its state is said to be.
+/// The timer of a socket in TIME_WAIT, whatever state is reported for it.
 const TIMER_OF_TIME_WAIT: u8 = 3;
 
-/// The kernel's messages to a reader that takes them are not longer than 32 KiB.
+/// The kernel's messages are at most 32 KiB long if the reader's buffer allows it.
 const BUFFER_BYTES: usize = 64 * 1024;
 
-/// The hosts whose connections may have to end.
+/// The hosts whose connections can be ended.
 #[derive(Debug)]
 pub(in crate::network) struct Sockets(BTreeMap<Ipv4Addr, ClientHost>);
 
@@ -59,8 +60,8 @@ impl Sockets {
         Self(hosts.collect())
     }
 
-    /// Ends the senders' open connections over all links that are rejected from now on; how many connections that were.
-    /// Whoever opens one meanwhile must be refused already.
+    /// Ends the senders' open connections on all links that are now rejected; returns how many there were. New
+    /// connections must be refused before this is called.
     pub(in crate::network) async fn end_rejected(&self, transitions: &[Transition]) -> io::Result<usize> {
         let rejected = transitions.iter().filter(|transition| transition.new == LinkState::Cut(CutBy::Reject));
         let mut unreachable: BTreeMap<Ipv4Addr, BTreeSet<Ipv4Addr>> = BTreeMap::new();
@@ -69,26 +70,28 @@ impl Sockets {
         }
         let senders = unreachable.into_iter().filter_map(|(from, to)| Some((self.0.get(&from)?.clone(), to)));
         let senders: Vec<_> = senders.collect();
-        // To list its sockets the kernel looks through those of the whole machine: that may take some milliseconds.
+        // To list a host's sockets the kernel goes through those of the whole machine, which may take some
+        // milliseconds.
         let ended = tokio::task::spawn_blocking(move || end_between(&senders)).await;
         ended.map_err(io::Error::other)?
     }
 }
 
-/// Ends what each host has open to others. A connection that ends on both of its hosts counts once.
+/// Ends the connections of each host to others. A connection that is ended on both of its hosts counts once.
 fn end_between(senders: &[(ClientHost, BTreeSet<Ipv4Addr>)]) -> io::Result<usize> {
     let mut ended = BTreeSet::new();
     for (host, unreachable) in senders {
         let kernel = SocketDiagnosis::of(host)?;
         let mut ended_here = BTreeSet::new();
-        // The list comes in parts and may miss one when others come and go meanwhile: it is whole once it has no new one.
+        // The list comes in parts and may miss a socket if others change meanwhile, so it is repeated until it has no
+        // new one.
         while kernel.end_listed(unreachable, &mut ended_here)? {}
         ended.append(&mut ended_here);
     }
     Ok(ended.len())
 }
 
-/// A TCP socket, as the kernel names it.
+/// A TCP socket, as the kernel identifies it.
 struct OpenSocket([u8; ID_BYTES]);
 
 impl OpenSocket {
@@ -100,7 +103,7 @@ impl OpenSocket {
         self.address(2, 20)
     }
 
-    /// The same for the sockets of both hosts.
+    /// Identifies the connection: the same for the sockets on both hosts.
     fn connection(&self) -> [SocketAddrV4; 2] {
         let (here, there) = (self.here(), self.there());
         [here.min(there), here.max(there)]
@@ -112,7 +115,7 @@ impl OpenSocket {
     }
 }
 
-/// What is asked about the sockets of one host.
+/// A netlink connection for the sockets of one host.
 struct SocketDiagnosis(OwnedFd);
 
 impl SocketDiagnosis {
@@ -122,7 +125,7 @@ impl SocketDiagnosis {
         host.on_host(open).map(Self)
     }
 
-    /// Ends the sockets that it lists; whether there was one that had not ended before.
+    /// Ends the listed sockets; returns whether that ended any new connection.
     fn end_listed(
         &self,
         unreachable: &BTreeSet<Ipv4Addr>,
@@ -141,24 +144,24 @@ impl SocketDiagnosis {
         self.ask(&request(SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, &[0; ID_BYTES]))
     }
 
-    /// Whether it was there to be ended.
+    /// Ends a socket; returns whether it still existed.
     fn end(&self, open: &OpenSocket) -> Result<bool, Errno> {
         match self.ask(&request(SOCK_DESTROY, NLM_F_ACK, &open.0)) {
             Ok(_) => Ok(true),
-            // It ended by itself; what is found in its place is a listener, say, which is not that socket.
+            // It ended by itself. ESTALE: another socket, such as a listener, was found in its place.
             Err(Errno::ENOENT | Errno::ESTALE) => Ok(false),
             Err(error) => Err(error),
         }
     }
 
-    /// The sockets that the kernel answers with.
+    /// Sends a request; returns the sockets in the kernel's answer.
     fn ask(&self, request: &[u8]) -> Result<Vec<OpenSocket>, Errno> {
         send(self.0.as_raw_fd(), request, MsgFlags::empty())?;
         let mut buffer = vec![0; BUFFER_BYTES];
         let mut found = Vec::new();
         loop {
             let filled = match recv(self.0.as_raw_fd(), &mut buffer, MsgFlags::empty()) {
-                // A server that ends signals its parent, on whichever thread.
+                // A server that exits interrupts a thread of its parent with SIGCHLD, possibly this one.
                 Err(Errno::EINTR) => continue,
                 filled => filled?,
             };
@@ -175,7 +178,7 @@ fn request(kind: u16, flags: u16, socket: &[u8; ID_BYTES]) -> Vec<u8> {
     request.extend(length.to_ne_bytes());
     request.extend(kind.to_ne_bytes());
     request.extend((NLM_F_REQUEST | flags).to_ne_bytes());
-    // Neither sequence nor port: of each socket's requests only one is under way.
+    // Sequence number and port are not needed: each connection has only one request under way.
     request.extend([0; 8]);
     request.extend([AF_INET, IPPROTO_TCP, 0, 0]);
     request.extend(OPEN_STATES.to_ne_bytes());
@@ -183,7 +186,7 @@ fn request(kind: u16, flags: u16, socket: &[u8; ID_BYTES]) -> Vec<u8> {
     request
 }
 
-/// Takes the open sockets out of messages; whether the last message of an answer is among these.
+/// Collects the open sockets from messages; returns whether these include the last message of the answer.
 fn read(mut messages: &[u8], found: &mut Vec<OpenSocket>) -> Result<bool, Errno> {
     while let Some((header, rest)) = messages.split_first_chunk::<HEADER_BYTES>() {
         let length = u32::from_ne_bytes([header[0], header[1], header[2], header[3]]) as usize;
@@ -202,7 +205,7 @@ fn read(mut messages: &[u8], found: &mut Vec<OpenSocket>) -> Result<bool, Errno>
                 }
             }
         }
-        // Each message begins at a multiple of four.
+        // Messages are aligned to four bytes.
         messages = rest.get(content.len().next_multiple_of(4)..).unwrap_or_default();
     }
     Ok(false)

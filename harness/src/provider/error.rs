@@ -10,7 +10,7 @@ use crate::evidence::NodeStatus;
 use crate::network::LinksError;
 use crate::vocab::{NodeName, Size};
 
-/// What went wrong with hosts or processes: the machine, the harness or the scenario is to blame, never a server.
+/// What went wrong with hosts or processes. The machine, the harness or the scenario is to blame, never a server.
 #[derive(Debug, thiserror::Error)]
 pub enum ProviderError {
     /// There is no server to run.
@@ -21,7 +21,7 @@ pub enum ProviderError {
         /// Why.
         source: ServerError,
     },
-    /// The hosts could not be made, or their links not changed.
+    /// The hosts could not be made, or their links could not be changed.
     #[error(transparent)]
     Links(#[from] LinksError),
     /// A file or a directory could not be made.
@@ -34,7 +34,7 @@ pub enum ProviderError {
         /// Why.
         source: io::Error,
     },
-    /// A node's data directory cannot even hold its `nodes.conf`.
+    /// A node's data directory is too small for the files that it starts with.
     #[error("{node}: its storage of {storage} is too small for the cluster's configuration: {source}")]
     Storage {
         /// The node.
@@ -47,14 +47,14 @@ pub enum ProviderError {
     /// The lab has no such node.
     #[error("the lab has no node {0}")]
     NoSuchNode(NodeName),
-    /// What was asked for needs the node in another state.
+    /// The node is in the wrong state for what was asked.
     #[error("cannot {doing} {node}: it is {status:?}")]
     WrongStatus {
         /// The node.
         node: NodeName,
         /// What was tried.
         doing: String,
-        /// What it is instead.
+        /// Its state.
         status: NodeStatus,
     },
     /// The server's program could not be executed.
@@ -79,7 +79,7 @@ pub enum ProviderError {
     },
 }
 
-/// Makes an [`io::Error`] a [`ProviderError::File`].
+/// Turns an [`io::Error`] into a [`ProviderError::File`].
 pub(crate) fn file(doing: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> ProviderError {
     let path = path.into();
     move |source| ProviderError::File { doing, path, source }

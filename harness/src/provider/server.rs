@@ -26,16 +26,16 @@ const PRINTED_BYTES_MAX: u64 = 1_024;
 /// The environment variable that names the server's binary, a path or a name on PATH.
 pub const SERVER_VARIABLE: &str = "REDIS_SERVER";
 
-/// A server's binary that was run once to learn its version.
+/// A server's binary, whose version is known from running it once.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ServerBinary {
-    /// Where it is; absolute.
+    /// Its absolute path.
     pub path: PathBuf,
-    /// What it says it is.
+    /// Its version.
     pub version: ServerVersion,
 }
 
-/// What a server is.
+/// A server's product and version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ServerVersion {
     /// Redis or Valkey.
@@ -48,7 +48,7 @@ pub struct ServerVersion {
     pub patch: u16,
 }
 
-/// Who makes the server.
+/// Which server it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Product {
     /// `redis-server`.
@@ -58,7 +58,7 @@ pub enum Product {
 }
 
 impl ServerVersion {
-    /// Whether the server's nodes belong to shards with ids, which it keeps in `nodes.conf`.
+    /// Whether this server has shard ids, which it keeps in `nodes.conf`.
     pub fn knows_shards(self) -> bool {
         self.product == Product::Valkey || (self.major, self.minor) >= (7, 2)
     }
@@ -82,7 +82,7 @@ impl FromStr for ServerVersion {
             "Valkey" => Product::Valkey,
             _ => return Err(()),
         };
-        // A release candidate is `8.0.0-rc1`: it counts as what it is a candidate for.
+        // A release candidate such as `8.0.0-rc1` counts as the release.
         let numbers = rest.split(|c: char| !c.is_ascii_digit() && c != '.').next().unwrap_or_default();
         let mut numbers = numbers.split('.').map(|number| number.parse().map_err(|_| ()));
         let mut next = || numbers.next().ok_or(())?;
@@ -99,14 +99,14 @@ pub enum ServerError {
          REDIS_SERVER to the binary's path"
     )]
     NoneFound,
-    /// The scenario or `REDIS_SERVER` names a binary that does not exist or may not be run.
+    /// The scenario or `REDIS_SERVER` names a binary that does not exist or is not executable.
     #[error("{named_by} names the server `{name}`, which is no executable file{on_path}")]
     NotFound {
         /// Who named it.
         named_by: &'static str,
         /// The name.
         name: String,
-        /// Where it was looked for, if not at the path itself.
+        /// ` on PATH` if it was searched for there.
         on_path: &'static str,
     },
     /// The binary could not be run.
@@ -123,7 +123,7 @@ pub enum ServerError {
         /// The binary.
         path: PathBuf,
     },
-    /// The binary is something else.
+    /// The binary is not a server.
     #[error("{path} is neither Redis nor Valkey: `--version` ended with {status} and printed: {printed}")]
     NotAServer {
         /// The binary.
@@ -133,7 +133,7 @@ pub enum ServerError {
         /// The first line of what it printed.
         printed: String,
     },
-    /// The server is older than the harness knows.
+    /// The server is too old for the harness.
     #[error("{path} is {version}; the harness needs Redis 6.2 or later, or Valkey")]
     TooOld {
         /// The binary.
@@ -144,11 +144,11 @@ pub enum ServerError {
 }
 
 impl ServerBinary {
-    /// Finds the server and asks it what it is: the scenario's `binary` (a path or a name on PATH), else the
-    /// environment's `REDIS_SERVER`, else `redis-server`, else `valkey-server` on PATH.
+    /// Finds the server and asks for its version. It is the scenario's `binary` (a path or a name on PATH), else the
+    /// environment's `REDIS_SERVER`, else `redis-server` on PATH, else `valkey-server` on PATH.
     ///
-    /// It runs the binary, at most 5 seconds. Inside a lab that has servers, ask [`super::Provider::binary`] instead:
-    /// there, the lab reaps every child.
+    /// It runs the binary for at most 5 seconds. Once a provider has started processes, use [`super::Provider::binary`]
+    /// instead, because then all children of the harness are reaped elsewhere.
     pub fn find(binary: Option<&str>) -> Result<Self, ServerError> {
         let path = locate(binary)?;
         let version = ask_version(&path)?;
@@ -159,7 +159,7 @@ impl ServerBinary {
     }
 }
 
-/// The server that the environment names, if it names one.
+/// The server named by the environment, if any.
 pub fn named_server() -> Option<String> {
     std::env::var(SERVER_VARIABLE).ok().filter(|name| !name.is_empty())
 }
@@ -207,7 +207,8 @@ fn ask_version(path: &Path) -> Result<ServerVersion, ServerError> {
     })
 }
 
-/// Runs a binary that ends by itself, and what it prints goes to `printed`. `None`: it did not end in time and was killed.
+/// Runs a binary that should end by itself; its output goes to `printed`. `None` if it did not end in time and was
+/// killed.
 pub(crate) fn run_bounded(command: &mut Command, printed: &File) -> io::Result<Option<ExitStatus>> {
     let mut asked =
         BoundedChild::start(command.stdin(Stdio::null()).stdout(printed.try_clone()?).stderr(printed.try_clone()?))?;
@@ -221,8 +222,8 @@ pub(crate) fn run_bounded(command: &mut Command, printed: &File) -> io::Result<O
     Ok(None)
 }
 
-/// A binary that was started outside of a lab to be asked something. It ends when this is dropped, and so does whatever it
-/// started: a binary may be a script.
+/// A child process outside of any run, and everything that it starts (it may be a script). Dropping this kills them
+/// all.
 pub(crate) struct BoundedChild(pub(crate) Child);
 
 impl BoundedChild {
@@ -233,7 +234,8 @@ impl BoundedChild {
 
 impl Drop for BoundedChild {
     fn drop(&mut self) {
-        // It leads its group, which is there for as long as anybody of it is; else there is nobody to end.
+        // It leads its own process group, which exists as long as any member does; if none is left, nothing needs to be
+        // killed.
         let _ = i32::try_from(self.0.id()).map(|id| killpg(Pid::from_raw(id), Signal::SIGKILL));
         let _ = self.0.wait();
     }
@@ -265,7 +267,7 @@ mod tests {
         assert_eq!(printed.parse::<ServerVersion>(), Err(()));
     }
 
-    /// A script may start something that does not end by itself.
+    /// A script may start a process that does not end by itself.
     #[test]
     fn what_a_binary_started_ends_with_it() {
         let printed = tempfile::tempfile().unwrap();
@@ -275,7 +277,7 @@ mod tests {
         (&printed).rewind().unwrap();
         (&printed).read_to_string(&mut said).unwrap();
         let state = std::path::PathBuf::from(format!("/proc/{}/stat", said.trim()));
-        // Nobody may have buried it yet.
+        // It may still be a zombie.
         let runs = || std::fs::read_to_string(&state).is_ok_and(|stat| !stat.contains(") Z "));
         let deadline = Instant::now() + VERSION_BOUND;
         while runs() {

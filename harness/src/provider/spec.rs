@@ -7,18 +7,18 @@ use crate::vocab::{Address, HostName, NodeName};
 /// A host with a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerSpec {
-    /// The node that it is.
+    /// Its node.
     pub node: NodeName,
     /// Where it listens.
     pub address: Address,
-    /// The binary that the scenario names for it, if it does.
+    /// The binary that the scenario names for it, if any.
     pub binary: Option<String>,
 }
 
 /// A host of clients.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientSpec {
-    /// Its name, which no node and no other client host has.
+    /// Its name, which differs from those of nodes and of other client hosts.
     pub name: HostName,
     /// Its address: after those of the nodes.
     pub ip: Ipv4Addr,

@@ -1,7 +1,6 @@
-//! Shaping: packets of some directed links are led through a device and a thread that delays, loses or spoils them.
+//! Shaping: packets of some directed links pass through a device and a thread that delays, loses or damages them.
 //!
-//! It is no part of the network: routing rules decide which links lead into the device. All others pass it by, and cost
-//! nothing.
+//! Routing rules decide which links go through the device. All others bypass it at no cost.
 
 mod queue;
 mod scheduling;
@@ -57,13 +56,14 @@ impl ShapingError {
     }
 }
 
-/// Shapes what passes the links of one network namespace. Dropping it takes the device away; what waits in it is lost.
+/// Shapes the packets of links in one network namespace. Dropping it removes the device; packets waiting in it are
+/// lost.
 #[derive(Debug)]
 pub struct Shaper {
     links: Arc<Mutex<ShapedLinks>>,
-    /// Why the thread shapes no more.
+    /// Why the thread has stopped shaping, if it has.
     failure: Arc<OnceLock<String>>,
-    /// Wakes the thread. `None` when the shaper is being dropped: closing it ends the thread.
+    /// Wakes the thread; closing it ends the thread. `None` only while the shaper is being dropped.
     running: Option<PipeWriter>,
     thread: Option<JoinHandle<()>>,
 }
@@ -72,7 +72,7 @@ impl Shaper {
     /// Makes the device [`SHAPING_DEVICE`] in the network namespace of the calling thread, with the routing table
     /// [`SHAPING_TABLE`] whose only route leads into it, and starts the thread that shapes.
     ///
-    /// Returns when packets can be led into the device. All chances are drawn from the seed.
+    /// Returns when the device is ready for packets. The seed determines everything that is drawn at random.
     pub fn start(seed: u64) -> Result<Self, ShapingError> {
         let links = Arc::new(Mutex::new(ShapedLinks::new(seed)));
         let failed = |doing| move |source| ShapingError::Device { doing, source };
@@ -82,7 +82,7 @@ impl Shaper {
         let (shared, told) = (Arc::clone(&links), Arc::clone(&failure));
         let work = move || {
             if let Err(error) = shape(&shared, &orders, &sender) {
-                // It is empty: nobody else fills it.
+                // It cannot be set already: this is the only place that sets it.
                 let _ = told.set(format!("packets are shaped no more: {error}"));
             }
         };
@@ -93,35 +93,35 @@ impl Shaper {
         Ok(shaper)
     }
 
-    /// Gives a link a shape, from the next packet on. Its sequence of packets and its counters begin anew; what waits
-    /// under a shape that it had arrives at once, in its order.
+    /// Sets a link's shape from the next packet on. Its random sequence and its counters start anew; packets held by a
+    /// former shape arrive at once, in order.
     pub fn set(&self, from: Ipv4Addr, to: Ipv4Addr, shape: Shape) {
         self.links().set((from, to), shape);
         self.wake();
     }
 
-    /// Takes a link's shape away: what waits in the device arrives at once, in its order, and what is still led into it
-    /// passes at once behind that. Returns what the shape did.
+    /// Removes a link's shape; returns what it did. Waiting packets arrive at once, in order; any that still enter the
+    /// device follow them without delay.
     pub fn clear(&self, from: Ipv4Addr, to: Ipv4Addr) -> LinkCounters {
         let did = self.links().clear((from, to));
         self.wake();
         did
     }
 
-    /// Why nothing is shaped any more, if so: the device has failed.
+    /// Why nothing is shaped any more, if the device has failed.
     pub fn failure(&self) -> Option<&str> {
         self.failure.get().map(String::as_str)
     }
 
-    /// Lets the thread see at once that the links have changed.
+    /// Makes the thread notice at once that links have changed.
     fn wake(&self) {
         if let Some(mut running) = self.running.as_ref() {
-            // A thread that is gone has nothing to release.
+            // If the thread is gone, there is nothing to wake.
             let _ = running.write(&[0]);
         }
     }
 
-    /// What a link has done since it was given its shape; nothing when it has none.
+    /// What a link has done since its shape was set; all zero if it has none.
     pub fn counters(&self, from: Ipv4Addr, to: Ipv4Addr) -> LinkCounters {
         self.links().counters((from, to))
     }
@@ -144,7 +144,7 @@ fn shape(
         Ok(device) => (Some(device), Ok(())),
         Err(error) => (None, Err(error)),
     };
-    // Its creator waits for it.
+    // The creator is waiting for it.
     let _ = made.send(outcome);
     device.map_or(Ok(()), |device| worker::work(&device, links, orders))
 }
@@ -153,7 +153,7 @@ impl Drop for Shaper {
     fn drop(&mut self) {
         drop(self.running.take());
         if let Some(thread) = self.thread.take() {
-            // If it panicked, that has been told.
+            // If it panicked, the message has already been printed.
             let _ = thread.join();
         }
     }

@@ -1,4 +1,4 @@
-//! How a thread gets its core as soon as it has something to do, without any privilege.
+//! How a thread gets a core as soon as it has work, without any privilege.
 
 use std::mem::size_of;
 
@@ -6,17 +6,17 @@ use nix::errno::Errno;
 use nix::libc::{self, SYS_sched_getattr, SYS_sched_setattr, c_long, sched_attr};
 use nix::sys::prctl::set_timerslack;
 
-/// How long the thread wants to run at a stretch, in nanoseconds: the least that the kernel grants (0.1 ms).
+/// The time slice that the thread asks for, in nanoseconds: the shortest that the kernel grants (0.1 ms).
 const SLICE: u64 = 100_000;
 const THIS_THREAD: c_long = 0;
 
-/// Lets the calling thread be woken on time.
+/// Asks the kernel to wake the calling thread on time.
 ///
-/// The kernel may wake a thread up to 50 us late to save energy; that would be added to every delay. And since Linux 6.12,
-/// it prefers threads that want to run for short: with three busy programs on two cores, the 99th percentile of a delay of
-/// 1 ms falls from 3 or 4 ms to 1.3 ms. Older kernels do not care.
+/// To save energy, the kernel may wake a thread up to 50 us late, which would add to every delay. And since Linux 6.12
+/// it prefers threads with short time slices: with three busy programs on two cores, the 99th percentile of a delay of
+/// 1 ms falls from 3 or 4 ms to 1.3 ms. Older kernels ignore the slice.
 pub(super) fn request_low_latency() {
-    // Both are a courtesy: whoever is refused is less exact.
+    // Best effort: if refused, delays are merely less exact.
     let _ = set_timerslack(1);
     let _ = ask_for_slice();
 }

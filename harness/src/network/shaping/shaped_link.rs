@@ -1,4 +1,4 @@
-//! What one directed link does to each of its packets. No I/O, no clock: time comes in as nanoseconds.
+//! What one directed link does to each of its packets. No I/O and no clock: time is passed in as nanoseconds.
 
 use std::collections::VecDeque;
 use std::net::Ipv4Addr;
@@ -9,20 +9,20 @@ use rand_chacha::ChaCha8Rng;
 use super::queue::Ticket;
 use crate::vocab::{Percent, Rate, Shape};
 
-/// How many packets may wait for a link that has a rate; what comes beyond is lost.
+/// How many packets may wait for a link with a rate; further ones are lost.
 const WAITING_PACKETS: usize = 1_000;
 
-/// The two hosts of a directed link: who sends, who would hear it.
+/// The two hosts of a directed link: sender and receiver.
 pub(super) type Ends = (Ipv4Addr, Ipv4Addr);
 
-/// What a link has done since it was given its shape.
+/// What a link has done since its shape was set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LinkCounters {
     /// Packets that came to the link.
     pub seen: u64,
-    /// Packets that vanished by [`Shape::loss`].
+    /// Packets lost to [`Shape::loss`].
     pub lost: u64,
-    /// Packets that found the queue of [`Shape::rate`] full, and vanished.
+    /// Packets lost because the queue of [`Shape::rate`] was full.
     pub overflowed: u64,
     /// Packets that arrive twice.
     pub duplicated: u64,
@@ -30,7 +30,7 @@ pub struct LinkCounters {
     pub reordered: u64,
     /// Packets that arrive with a wrong bit.
     pub corrupted: u64,
-    /// Packets that arrive, now or when they are due, however damaged; one that arrives twice counts once.
+    /// Packets that arrive, at once or later, damaged or not; one that arrives twice counts once.
     pub passed: u64,
 }
 
@@ -50,50 +50,50 @@ impl LinkCounters {
     }
 }
 
-/// What a link decides by: what it needs to know of a packet.
+/// What a link needs to know about a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct PacketFacts {
     /// In bytes.
     pub(super) length: usize,
-    /// How many of its bytes, the first ones, are its IPv4 header.
+    /// The length of its IPv4 header, in bytes.
     pub(super) header: usize,
-    /// Whether it is the lab's own, sent to see what the link does.
+    /// Whether it is a probe of the harness.
     pub(super) is_probe: bool,
 }
 
-/// What becomes of a packet that is not lost.
+/// What happens to a packet that is not lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Delivery {
     /// When it arrives, in nanoseconds.
     pub(super) due: u64,
     /// Whether it arrives twice.
     pub(super) is_duplicated: bool,
-    /// Whether it passes beside what waits for the link's rate, and leaves all of that as it is.
+    /// Whether it bypasses the packets that wait for the link's rate, without affecting them.
     pub(super) is_beside: bool,
-    /// Whether the next packet shall overtake it.
+    /// Whether it waits for the next packet to overtake it.
     pub(super) is_held: bool,
-    /// The bit that arrives wrong, counted from the packet's first.
+    /// The bit to flip, counted from the packet's first.
     pub(super) wrong_bit: Option<usize>,
 }
 
-/// One directed link under a shape.
+/// One directed link with a shape.
 #[derive(Debug)]
 pub(super) struct ShapedLink {
     shape: Shape,
     random: ChaCha8Rng,
     counters: LinkCounters,
-    /// When the packet before arrives.
+    /// When the previous packet arrives.
     last_due: u64,
-    /// When the packet before has been sent completely, at the link's rate.
+    /// When the previous packet has been sent completely, at the link's rate.
     free_at: u64,
-    /// When the sending of each packet that waits for the link's rate begins.
+    /// For each packet that waits for the link's rate, when its sending begins.
     waiting: VecDeque<u64>,
-    /// The packets that wait to be overtaken, in their order.
+    /// The packets that wait to be overtaken, in order.
     pub(super) held: Vec<Ticket>,
 }
 
 impl ShapedLink {
-    /// A link whose first packet is yet to come.
+    /// A link that has seen no packet yet.
     pub(super) fn new(seed: u64, (from, to): Ends, shape: Shape) -> Self {
         let mut key = [0; 32];
         key[..8].copy_from_slice(&seed.to_le_bytes());
@@ -120,9 +120,9 @@ impl ShapedLink {
         self.counters.reordered += 1;
     }
 
-    /// Decides what becomes of the next packet, which comes `now`. `None`: it is lost.
+    /// Decides what happens to the next packet, which comes `now`; `None` if it is lost.
     ///
-    /// A probe does not wait for the link's rate: behind a thousand packets it would come too late to tell anything.
+    /// A probe does not wait for the link's rate: behind a thousand packets it would arrive too late to prove anything.
     pub(super) fn decide(&mut self, now: u64, packet: PacketFacts) -> Option<Delivery> {
         let PacketFacts { length, header, is_probe } = packet;
         let is_beside = is_probe && self.shape.rate.is_some();
@@ -153,7 +153,7 @@ impl ShapedLink {
         })
     }
 
-    /// When a packet arrives that could at that time, given those before it.
+    /// When a packet arrives that is ready at `due`, given the packets before it.
     fn in_order(&mut self, due: u64, is_beside: bool) -> u64 {
         if is_beside {
             return due;
@@ -162,7 +162,7 @@ impl ShapedLink {
         self.last_due
     }
 
-    /// When a packet has been sent completely at the link's rate. `None`: too many wait already.
+    /// When a packet has been sent completely at the link's rate; `None` if too many wait already.
     fn depart(&mut self, now: u64, length: usize) -> Option<u64> {
         let Some(rate) = self.shape.rate else { return Some(now) };
         while self.waiting.front().is_some_and(|start| *start <= now) {
@@ -180,7 +180,7 @@ impl ShapedLink {
     }
 }
 
-/// The random words of one packet: always as many, so that no packet's fate depends on another's.
+/// The random words of one packet: always the same number, so that no packet's fate depends on another's.
 struct PacketDraws {
     loss: u32,
     duplicate: u32,
@@ -203,24 +203,24 @@ impl PacketDraws {
     }
 }
 
-/// Whether a share of all random words includes this one. A larger share includes all that a smaller one does.
+/// Whether a random word falls within a share. A larger share includes every word that a smaller one does.
 fn hits(share: Percent, word: u32) -> bool {
     f64::from(word) < share.value() / 100.0 * (f64::from(u32::MAX) + 1.0)
 }
 
-/// An even choice from `0..bound`.
+/// A uniform choice from `0..bound`.
 #[expect(clippy::cast_possible_truncation, reason = "it is less than `bound`")]
 fn below(bound: u64, word: u32) -> u64 {
     ((u128::from(bound) * u128::from(word)) >> 32) as u64
 }
 
-/// An even choice from the bits behind a packet's header.
+/// A uniform choice from the bits after a packet's header.
 #[expect(clippy::cast_possible_truncation, reason = "a packet has fewer than 2^32 bits")]
 fn bit_behind(header: usize, length: usize, word: u32) -> usize {
     header * 8 + below((length - header) as u64 * 8, word) as usize
 }
 
-/// An even choice from `delay - jitter` to `delay + jitter`, in nanoseconds; what would be negative is zero.
+/// A uniform choice from `delay - jitter` to `delay + jitter`, in nanoseconds, but at least zero.
 fn vary(delay: u64, jitter: u64, word: u32) -> u64 {
     let above_least = below(jitter.saturating_mul(2).saturating_add(1), word);
     delay.saturating_add(above_least).saturating_sub(jitter)

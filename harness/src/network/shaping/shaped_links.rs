@@ -1,4 +1,4 @@
-//! All links that have a shape, and what becomes of a packet that comes to one of them.
+//! All links that have a shape, and what happens to a packet that comes to one of them.
 
 use std::collections::{HashMap, HashSet};
 
@@ -6,8 +6,7 @@ use super::queue::{Packet, Queue};
 use super::shaped_link::{Ends, LinkCounters, ShapedLink};
 use crate::vocab::Shape;
 
-/// How much later than it is due a packet arrives at most, in nanoseconds (20 ms), while it waits to be overtaken: no
-/// other packet may ever come.
+/// The longest that a packet waits to be overtaken, in nanoseconds (20 ms): there may never be another packet.
 const LONGEST_HOLD: u64 = 20_000_000;
 
 /// The links that have a shape.
@@ -15,7 +14,7 @@ const LONGEST_HOLD: u64 = 20_000_000;
 pub(super) struct ShapedLinks {
     seed: u64,
     shaped: HashMap<Ends, ShapedLink>,
-    /// The links whose shape has ended, until the packets that wait on them are made due.
+    /// Links whose shape has ended, until their waiting packets are made due.
     ended: HashSet<Ends>,
 }
 
@@ -25,21 +24,21 @@ impl ShapedLinks {
         Self { seed, shaped: HashMap::new(), ended: HashSet::new() }
     }
 
-    /// Gives a link a shape. Its sequence of packets and its counters begin anew; a shape that it had ends.
+    /// Sets a link's shape; a former one ends. Its random sequence and its counters start anew.
     pub(super) fn set(&mut self, ends: Ends, shape: Shape) {
         self.clear(ends);
         self.shaped.insert(ends, ShapedLink::new(self.seed, ends, shape));
     }
 
-    /// Takes a link's shape away; what it did. What waits on the link is due when it is made due next.
+    /// Removes a link's shape; returns what it did. Its waiting packets leave with the next call of `make_due`.
     pub(super) fn clear(&mut self, ends: Ends) -> LinkCounters {
         let Some(link) = self.shaped.remove(&ends) else { return LinkCounters::default() };
         self.ended.insert(ends);
         link.counters()
     }
 
-    /// Makes due, in its order, what waits on links whose shape has ended: later it would arrive behind packets that were
-    /// sent long after it.
+    /// Makes the waiting packets of links without a shape due now, in order: otherwise packets sent much later would
+    /// overtake them.
     pub(super) fn make_due(&mut self, now: u64, queue: &mut Queue) {
         if !self.ended.is_empty() {
             queue.make_due(now, &self.ended);
@@ -47,14 +46,14 @@ impl ShapedLinks {
         }
     }
 
-    /// What a link has done since it has its shape.
+    /// What a link has done since its shape was set.
     pub(super) fn counters(&self, ends: Ends) -> LinkCounters {
         self.shaped.get(&ends).map(ShapedLink::counters).unwrap_or_default()
     }
 
-    /// A packet comes: it goes into the queue, unless it is lost.
+    /// Takes a packet from the device: it is queued unless it is lost.
     ///
-    /// What is no IPv4 packet is nobody's: the kernel itself sends such ones when an interface comes up.
+    /// Packets other than IPv4 are ignored: the kernel itself sends some when an interface comes up.
     pub(super) fn take(&mut self, now: u64, mut packet: Packet, queue: &mut Queue) {
         let Some(ends) = packet.ends() else { return queue.recycle(packet) };
         self.make_due(now, queue);
@@ -81,10 +80,10 @@ impl ShapedLinks {
     }
 }
 
-/// Puts the packets that wait to be overtaken right behind one that is due then, each behind the one that followed it.
+/// Moves the packets that wait to be overtaken right behind one that is due at `due`, the latest first.
 fn overtake(link: &mut ShapedLink, due: u64, queue: &mut Queue) {
     while let Some(ticket) = link.held.pop() {
-        // Otherwise it has waited for long enough, and arrives before.
+        // Otherwise it has waited long enough and arrives before.
         if ticket.due > due {
             queue.reschedule(ticket, due);
             link.note_reordered();

@@ -1,7 +1,7 @@
-//! The device through which packets come to the shaping thread and return to the kernel.
+//! The device through which packets reach the shaping thread and return to the kernel.
 //!
-//! It is a TUN device without offloads: before the thread reads, the kernel cuts large segments and completes checksums,
-//! so that one read is one packet as it would be on a wire.
+//! It is a TUN device without offloads: the kernel splits large segments and completes checksums first, so that each
+//! read returns one packet as it would be on a wire.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -14,8 +14,8 @@ use futures_util::TryStreamExt;
 use nix::errno::Errno;
 use nix::libc::{self, c_int, c_short, c_uint};
 use nix::request_code_write;
-use rtnetlink::packet_route::route::RouteScope;
 use rtnetlink::packet_route::link::LinkAttribute;
+use rtnetlink::packet_route::route::RouteScope;
 use rtnetlink::{Handle, LinkUnspec, RouteMessageBuilder};
 
 use super::ShapingError;
@@ -23,18 +23,18 @@ use super::queue::MTU;
 use crate::network::error::netlink;
 use crate::network::{NetworkError, hosts};
 
-/// Where the kernel makes such devices.
+/// The kernel's interface for making such devices.
 const DRIVER: &str = "/dev/net/tun";
 /// The device's name, which routing rules may name as the interface that a packet came from.
 pub const SHAPING_DEVICE: &str = "shape0";
-/// The routing table that leads every packet into the device.
+/// The routing table whose only route goes into the device.
 pub const SHAPING_TABLE: u32 = 100;
-/// Below those of the router's interfaces to hosts.
+/// The device's interface index, below those of the router's interfaces to hosts.
 const INDEX: u32 = 900;
-/// How many packets the kernel keeps until they are read; a burst beyond is lost, and counted by [`unread`] only.
+/// How many packets the kernel keeps until they are read; further ones are lost, and only [`unread`] counts them.
 const UNREAD_PACKETS: u32 = 10_000;
 
-/// The parts of the kernel's `struct ifreq` that make a device.
+/// The kernel's `struct ifreq`, as far as making a device needs it.
 #[repr(C)]
 struct InterfaceRequest {
     name: [u8; libc::IFNAMSIZ],
@@ -43,10 +43,10 @@ struct InterfaceRequest {
     unused: [u8; 22],
 }
 
-/// What is tried first.
+/// What is tried first, as errors name it.
 pub(crate) const OPENING: &str = "open /dev/net/tun";
 
-/// The device, open. It vanishes when it is closed.
+/// The open device. Closing it removes it.
 #[derive(Debug)]
 pub(super) struct TunDevice(File);
 
@@ -57,7 +57,8 @@ impl TunDevice {
         let file = file.map_err(failed(OPENING))?;
         attach(&file).map_err(|error| failed("make the shaping device")(error.into()))?;
         for interface in ["all", SHAPING_DEVICE] {
-            // The sender of what returns from the device is reached by another interface, which looks forged.
+            // Packets come back from an interface that does not lead to their sender, which reverse path filtering
+            // would reject.
             let filter = format!("/proc/sys/net/ipv4/conf/{interface}/rp_filter");
             fs::write(filter, "0").map_err(failed("let packets return from the shaping device"))?;
         }
@@ -65,7 +66,7 @@ impl TunDevice {
         Ok(Self(file))
     }
 
-    /// Reads one packet; its length. `WouldBlock`: there is none.
+    /// Reads one packet; returns its length, or `WouldBlock` if there is none.
     pub(super) fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         (&self.0).read(buffer)
     }
@@ -86,7 +87,7 @@ fn failed(doing: &'static str) -> impl FnOnce(io::Error) -> ShapingError {
     move |source| ShapingError::Device { doing, source }
 }
 
-/// Makes the file the device's (`linux/if_tun.h`).
+/// Creates the device for this open file (`linux/if_tun.h`).
 fn attach(file: &File) -> nix::Result<()> {
     const SET_INTERFACE: libc::Ioctl = request_code_write!(b'T', 202, size_of::<c_int>());
     const SET_INDEX: libc::Ioctl = request_code_write!(b'T', 218, size_of::<c_uint>());
@@ -105,7 +106,7 @@ fn attach(file: &File) -> nix::Result<()> {
     Ok(())
 }
 
-/// Brings the device up, and lets a table of its own lead every packet into it.
+/// Brings the device up and adds a table whose route goes into it.
 fn route_into_device() -> Result<(), NetworkError> {
     let up = LinkUnspec::new_with_index(INDEX).mtu(u32::from(MTU)).txqueuelen(UNREAD_PACKETS).up().build();
     let route = RouteMessageBuilder::<Ipv4Addr>::new()
@@ -120,7 +121,7 @@ fn route_into_device() -> Result<(), NetworkError> {
     })
 }
 
-/// How many packets the device's kernel has thrown away since the device was made, because too many were not yet read.
+/// How many packets the kernel has dropped since the device was made, because too many were unread.
 pub(in crate::network) async fn unread(router: &Handle) -> Result<u64, String> {
     let found = router.link().get().match_index(INDEX).execute().try_next().await;
     let found = found.map_err(|error| format!("cannot look at the shaping device: {error}"))?;

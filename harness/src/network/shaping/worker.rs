@@ -1,4 +1,5 @@
-//! The shaping thread: it reads packets, asks their links what becomes of them, and returns them when they are due.
+//! The shaping thread: it reads packets, lets their links decide what happens to them, and returns them when they are
+//! due.
 
 use std::io::{self, ErrorKind, PipeReader, Read};
 use std::os::fd::AsFd;
@@ -15,11 +16,11 @@ use super::scheduling::request_low_latency;
 use super::shaped_links::ShapedLinks;
 use super::tun::TunDevice;
 
-/// How many packets are read, and how many returned, before it is the other's turn.
+/// How many packets are read, and then returned, per turn.
 const BATCH: usize = 64;
 
-/// Does the thread's work until `orders` is closed at its other end, or the device fails. A byte of `orders` says that
-/// the links have changed.
+/// Runs until the other end of `orders` is closed or the device fails. Each byte in `orders` says that links have
+/// changed.
 pub(super) fn work(device: &TunDevice, links: &Mutex<ShapedLinks>, orders: &PipeReader) -> io::Result<()> {
     request_low_latency();
     let mut queue = Queue::default();
@@ -37,7 +38,7 @@ pub(super) fn work(device: &TunDevice, links: &Mutex<ShapedLinks>, orders: &Pipe
     }
 }
 
-/// Reads a batch of packets into the queue; whether there are no more.
+/// Reads a batch of packets into the queue; returns whether there are no more.
 fn receive(device: &TunDevice, links: &Mutex<ShapedLinks>, queue: &mut Queue) -> io::Result<bool> {
     for _ in 0..BATCH {
         let mut packet = queue.blank();
@@ -49,7 +50,7 @@ fn receive(device: &TunDevice, links: &Mutex<ShapedLinks>, queue: &mut Queue) ->
             }
         }
         let now = now()?;
-        // Not for the whole batch: whoever gives a link its shape would hardly ever get hold of a busy thread's links.
+        // Locked per packet instead of per batch: otherwise a busy thread would hardly ever let go of the links.
         links.lock().unwrap_or_else(PoisonError::into_inner).take(now, packet, queue);
     }
     Ok(false)
@@ -61,7 +62,7 @@ fn release(device: &TunDevice, queue: &mut Queue) -> io::Result<()> {
     for _ in 0..BATCH {
         let Some(packet) = queue.pop_due(now) else { break };
         for _ in 0..=usize::from(packet.is_doubled) {
-            // The kernel refuses a packet when it is out of memory; on a wire, it would be lost as well.
+            // The kernel refuses a packet when it is out of memory; a wire would lose it as well.
             let _ = device.write(packet.bytes());
         }
         queue.recycle(packet);
@@ -69,7 +70,7 @@ fn release(device: &TunDevice, queue: &mut Queue) -> io::Result<()> {
     Ok(())
 }
 
-/// Waits for a packet, for as long as nothing is due; whether there is an order.
+/// Waits for a packet until the next one is due; returns whether there is an order.
 fn wait(device: &TunDevice, orders: &PipeReader, timeout: Option<Duration>) -> io::Result<bool> {
     let mut files = [PollFd::new(device.as_fd(), PollFlags::POLLIN), PollFd::new(orders.as_fd(), PollFlags::POLLIN)];
     match ppoll(&mut files, timeout.map(TimeSpec::from), None) {
@@ -78,13 +79,13 @@ fn wait(device: &TunDevice, orders: &PipeReader, timeout: Option<Duration>) -> i
     }
 }
 
-/// Takes the orders that there are, at least one; whether the other end is closed instead.
+/// Reads pending orders, of which there is at least one; returns whether the other end is closed instead.
 fn is_over(mut orders: &PipeReader) -> io::Result<bool> {
-    // As many as come while the links of a lab change; what is left is another order.
+    // Enough for one change of links; any rest is read as another order.
     Ok(orders.read(&mut [0; 64])? == 0)
 }
 
-/// How long until then; nothing is waited for when it is past.
+/// The time left until `due`: zero if it is past, `None` if nothing is due.
 fn until(due: Option<u64>) -> io::Result<Option<Duration>> {
     let now = now()?;
     Ok(due.map(|due| Duration::from_nanos(due.saturating_sub(now))))

@@ -1,20 +1,21 @@
-//! The audit of the host: whether it is set as servers want it in production, and as honest measurements need it.
+//! The audit of the machine: whether its settings are those that servers want in production and honest measurements
+//! need.
 //!
-//! The wanted values are those of Redis' own guide to its administration (`vm.overcommit_memory`, `somaxconn`, huge
-//! pages, open files, swap) and what the time costs.
+//! The wanted values come from Redis's own administration guide (`vm.overcommit_memory`, `somaxconn`, huge pages, open
+//! files, swap) and from what reading the time costs.
 
 use bytesize::ByteSize;
 
 use super::readings::{CLOCK_SOURCE, ReadSetting, Readings};
 use crate::vocab::{Assessment, Finding, Remedy};
 
-/// Files a server may need: one a client (10,000 if not configured), one a peer, and some for itself.
+/// Files a server may need: one per client (10,000 if not configured), one per peer, and some for itself.
 const OPEN_FILES: u64 = 65_536;
-/// The most waiting connections wanted: twice the 511 that servers ask for (`tcp-backlog`).
+/// The wanted limit of waiting connections: twice the 511 that servers ask for (`tcp-backlog`).
 const BACKLOG: u64 = 1_024;
 /// The servers' default `tcp-backlog`.
 const SERVER_BACKLOG: u64 = 511;
-/// The clocks that are read without a system call.
+/// Clock sources that are read without a system call.
 const QUICK_CLOCKS: [&str; 6] =
     ["tsc", "kvm-clock", "arch_sys_counter", "hyperv_clocksource_tsc_page", "timebase", "riscv_clocksource"];
 /// Memory for six servers (about 10 MB each at rest) and the default load's data, with room for a copy of all of it.
@@ -25,7 +26,7 @@ pub fn audit() -> Vec<Finding> {
     judge(&Readings::read())
 }
 
-/// What is thought of the readings, in the order in which they are shown.
+/// The findings, in the order in which they are shown.
 fn judge(readings: &Readings) -> Vec<Finding> {
     vec![
         overcommit_memory(readings),
@@ -42,7 +43,7 @@ fn judge(readings: &Readings) -> Vec<Finding> {
     ]
 }
 
-/// A setting of which one value is read, and how it is judged.
+/// A setting with a single value, and how it is judged.
 struct Setting<T> {
     name: &'static str,
     wanted: &'static str,
@@ -54,7 +55,7 @@ struct Setting<T> {
 }
 
 impl<T> Setting<T> {
-    /// A remedy is only given where something is wrong.
+    /// Gives a remedy only where something is wrong.
     fn judge(self) -> Finding {
         let (assessment, current) = match &self.reading {
             Ok(value) if (self.is_fine)(value) => (Assessment::Fine, (self.show)(value)),
@@ -187,7 +188,7 @@ fn clock_source(readings: &Readings) -> Finding {
     .judge()
 }
 
-/// Chooses a quick clock if the kernel offers one.
+/// The remedy that chooses a quick clock, if the kernel offers one.
 fn quick_clock(offered: &ReadSetting<Vec<String>>) -> Remedy {
     let is_offered = |quick: &&str| offered.as_deref().is_ok_and(|offered| offered.iter().any(|one| one == quick));
     match (QUICK_CLOCKS.into_iter().find(is_offered), offered) {
@@ -270,7 +271,7 @@ fn memory(readings: &Readings) -> Finding {
 }
 
 fn swap(readings: &Readings) -> Finding {
-    let why = "EventKind is swapped out already is missed when it is needed next: in production by a server, here by the \
+    let why = "What is swapped out already is missed when it is needed next: in production by a server, here by the \
                harness or a server, in the middle of a measurement.";
     Setting {
         name: "swap in use",

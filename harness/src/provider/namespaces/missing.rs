@@ -1,4 +1,4 @@
-//! Why this machine cannot make a lab, and what would let it.
+//! Why this machine cannot make a lab, and how to change that.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use nix::errno::Errno;
 use crate::network::NetworkError;
 use crate::vocab::Missing;
 
-/// What a lab needs of the kernel, in the order it asks for it.
+/// What a lab needs from the kernel, in the order in which it asks for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum KernelFeature {
     /// `unshare(CLONE_NEWUSER)`.
@@ -46,7 +46,7 @@ impl KernelFeature {
     }
 }
 
-/// What the kernel tells about its settings. `None`: this kernel has no such setting.
+/// Kernel settings that may explain a refusal. `None`: this kernel has no such setting.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct KernelSettings {
     /// `kernel.unprivileged_userns_clone`, of Debian's kernels.
@@ -55,9 +55,9 @@ pub(super) struct KernelSettings {
     pub(super) max_user_namespaces: Option<u64>,
     /// `kernel.apparmor_restrict_unprivileged_userns`, of Ubuntu 23.10 and later.
     pub(super) apparmor_restricts: Option<u64>,
-    /// Whether a seccomp filter is laid over this process, as containers do.
+    /// Whether a seccomp filter applies to this process, as in containers.
     pub(super) filtered: bool,
-    /// Whether this process is root, to whom restrictions of the unprivileged do not apply.
+    /// Whether this process is really root, so that restrictions of unprivileged users do not apply.
     pub(super) root: bool,
 }
 
@@ -77,7 +77,7 @@ impl KernelSettings {
     }
 }
 
-/// Whether this process is root in its user namespace and somebody else around it, as in a lab.
+/// Whether this process is root only in its user namespace, as in a lab.
 fn only_mapped_to_root() -> bool {
     let map = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
     let mut first = map.split_whitespace();
@@ -126,13 +126,13 @@ pub(super) fn explain(need: KernelFeature, error: Errno, settings: KernelSetting
     Missing { what: need.what().to_owned(), why: format!("{why} ({error})"), enable: enable.to_owned() }
 }
 
-/// The same for what the kernel refused while a network was made.
+/// The same for something that the kernel refused while making a network.
 pub(super) fn explain_network(need: KernelFeature, error: &NetworkError, settings: KernelSettings) -> Missing {
     let missing = explain(need, error.errno(), settings);
     Missing { why: format!("{error}: {}", missing.why), ..missing }
 }
 
-/// Why there is no TUN device, and what gives one.
+/// Why there is no TUN device, and how to get one.
 fn without_tun(need: KernelFeature, error: Errno, settings: KernelSettings) -> (&'static str, &'static str) {
     match (need, error) {
         (KernelFeature::OpenTun, Errno::ENOENT) => {
@@ -141,7 +141,7 @@ fn without_tun(need: KernelFeature, error: Errno, settings: KernelSettings) -> (
         (_, Errno::ENODEV | Errno::ENXIO) => {
             ("this kernel has no TUN devices", "sudo modprobe tun; else a kernel with CONFIG_TUN")
         }
-        // The mode of a file does not stop root.
+        // File modes do not apply to root.
         (KernelFeature::OpenTun, Errno::EACCES) if !settings.root => (
             "it is closed to this user, while most distributions open it to everybody by a udev rule",
             "sudo chmod 0666 /dev/net/tun; for good: the udev rule KERNEL==\"tun\", MODE=\"0666\"",

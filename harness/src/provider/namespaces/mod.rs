@@ -1,8 +1,9 @@
-//! Hosts and processes that exist for one run, in namespaces of the kernel.
+//! The provider that makes hosts out of kernel namespaces and runs plain processes on them.
 //!
-//! A run starts its own binary again inside new namespaces ([`Sandbox`], [`enter_if_asked`]). In there, a [`NamespaceProvider`]
-//! raises one host for each node and each client, and runs real servers on them. When the lab's first process ends,
-//! however it ends, the kernel ends every server and removes every interface.
+//! A run starts its own binary again inside new namespaces ([`Sandbox`], [`enter_if_asked`]); that process and all it
+//! contains is the lab. In there, a [`NamespaceProvider`] makes one host for each node and for each group of clients,
+//! and runs real servers on them. When the lab's first process ends, for whatever reason, the kernel ends every server
+//! and removes every interface.
 
 mod audit;
 mod missing;

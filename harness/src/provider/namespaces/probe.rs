@@ -1,4 +1,4 @@
-//! What this machine can do for a lab, found out by doing it in one, once a process.
+//! What this machine can do, found out by doing it in a lab, once per process.
 
 use std::fs;
 use std::sync::OnceLock;
@@ -10,19 +10,19 @@ use super::sandbox::{Sandbox, SandboxError};
 use super::tun_probe::try_out_tun;
 use crate::vocab::Missing;
 
-/// The most connections that a server may let wait to be accepted.
+/// The limit of connections that may wait to be accepted.
 pub(super) const SOMAXCONN: &str = "/proc/sys/net/core/somaxconn";
 
-/// What a lab that could be made found out about the rest.
+/// What a lab found out about everything beyond its own existence.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Tried {
     /// Whether links can be shaped.
     shaping: Result<(), Missing>,
-    /// `net.core.somaxconn` of a new network namespace, as each host of a lab is one; the error, if it cannot be read.
+    /// `net.core.somaxconn` of a new network namespace, such as each host of a lab is; or why it cannot be read.
     pub(super) somaxconn: Result<String, String>,
 }
 
-/// Tries what not every scenario needs. It is called inside the lab.
+/// Tries what only some scenarios need. Called inside the lab.
 pub(super) fn try_out(settings: KernelSettings) -> Tried {
     Tried {
         shaping: try_out_tun(settings),
@@ -30,19 +30,18 @@ pub(super) fn try_out(settings: KernelSettings) -> Tried {
     }
 }
 
-/// Whether this machine can make a lab, found out by making one (about 30 ms); the answer is kept.
+/// Whether this machine can make a lab, found out by making one; the answer is kept.
 ///
-/// A binary whose `main()` does not begin with [`super::enter_if_asked`] cannot, and is told so.
 pub(in crate::provider) fn probe() -> Result<(), Missing> {
     tried().map(drop)
 }
 
-/// Whether links can be shaped in a lab on this machine, found out together with [`probe`], whose error comes first.
+/// Whether links can be shaped, found out together with [`probe`], whose error takes precedence.
 pub(in crate::provider) fn probe_shaping() -> Result<(), Missing> {
     tried()?.shaping.clone()
 }
 
-/// What was found out; it is tried once.
+/// The answers; the attempt is made only once.
 pub(super) fn tried() -> Result<&'static Tried, Missing> {
     static ANSWER: OnceLock<Result<Tried, Missing>> = OnceLock::new();
     ANSWER.get_or_init(try_in_sandbox).as_ref().map_err(Clone::clone)

@@ -1,4 +1,4 @@
-//! One node: a server's process on its host, its data and its log.
+//! One node: its process, its data and its log.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -23,7 +23,7 @@ use crate::vocab::{Instant, NodeName};
 /// How much of a log's end is searched for its last lines.
 const LOG_TAIL_BYTES: u64 = 64 * 1_024;
 
-/// What the harness knows of every node's process, for all who watch it.
+/// The status of every node's process, for all who watch it.
 pub(super) type StatusSender = watch::Sender<BTreeMap<NodeName, NodeStatus>>;
 
 pub(super) struct NodeProcess {
@@ -31,7 +31,7 @@ pub(super) struct NodeProcess {
     pub(super) binary: ServerBinary,
     /// The network namespace of its host.
     namespace: File,
-    /// Its data directory, in the lab's own mount namespace.
+    /// Its data directory, which exists only in the lab's mount namespace.
     pub(super) data: PathBuf,
     pub(super) directory: RunDirectory,
     journal: Journal,
@@ -40,19 +40,19 @@ pub(super) struct NodeProcess {
     process: Mutex<Option<LatestProcess>>,
 }
 
-/// A process of a node.
+/// A node's latest process.
 #[derive(Clone)]
 pub(super) struct LatestProcess {
     pid: Pid,
-    /// How it may end, after the signals that were sent to end it.
+    /// How it may end as expected, given the signals sent to it.
     expected_exits: Vec<ExitCause>,
     ended: watch::Receiver<Option<ExitCause>>,
-    /// Where in the log its own lines begin: those before are of earlier processes.
+    /// Where its own lines begin in the log, after those of earlier processes.
     log_from: u64,
 }
 
 impl NodeProcess {
-    /// A node that is down. `data` is the directory above its data directory.
+    /// A node that is down. `data` is the parent of its data directory.
     pub(super) fn new(
         (spec, binary, namespace): (ServerSpec, ServerBinary, File),
         data: &Path,
@@ -89,7 +89,7 @@ impl NodeProcess {
         ProviderError::WrongStatus { node: self.spec.node.clone(), doing: doing.to_owned(), status: self.status() }
     }
 
-    /// Starts the process. What it is and how it ends is told to the journal and to all who watch the statuses.
+    /// Starts the process. Its start and its end are recorded in the journal and in the statuses.
     pub(super) fn start(self: &Arc<Self>, arguments: &[OsString]) -> Result<(), ProviderError> {
         let mut process = self.process();
         if process.as_ref().is_some_and(|process| process.ended.borrow().is_none()) {
@@ -119,7 +119,7 @@ impl NodeProcess {
 
     fn command(&self, arguments: &[OsString]) -> Result<Command, ProviderError> {
         let log_path = self.directory.node_log(&self.spec.node);
-        // Before the server opens its log itself, it complains to standard output and standard error.
+        // Until the server opens its log by itself, its errors go to standard output and standard error.
         let open = || OpenOptions::new().create(true).append(true).open(&log_path);
         let log = open().map_err(file("open", &log_path))?;
         let same_log = log.try_clone().map_err(file("open", &log_path))?;
@@ -142,7 +142,8 @@ impl NodeProcess {
     }
 
     fn record_exit(&self, cause: ExitCause) {
-        // Killed by somebody else (the kernel, out of memory) it would look the same only with the same signal.
+        // If something else killed it, such as the kernel when out of memory, this looks the same only if the signal is
+        // the same.
         let expected = self.process().as_ref().is_some_and(|process| process.expected_exits.contains(&cause));
         self.set_status(NodeStatus::Down);
         self.journal.record(EventKind::NodeExited { node: self.spec.node.clone(), cause, expected });
@@ -200,14 +201,14 @@ impl NodeProcess {
         Ok(())
     }
 
-    /// What lies in the data directory.
+    /// The paths in the data directory.
     pub(super) fn data_files(&self) -> Result<Vec<PathBuf>, ProviderError> {
         let listed = fs::read_dir(&self.data)
             .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<Vec<_>>>());
         listed.map_err(file("read the directory", &self.data))
     }
 
-    /// The last lines that its latest process logged, but for those of connections.
+    /// The last lines that its latest process logged, without those about connections.
     pub(super) fn last_log_lines(&self, count: usize) -> String {
         let path = self.directory.node_log(&self.spec.node);
         let from = self.process().as_ref().map_or(0, |process| process.log_from);
@@ -218,11 +219,11 @@ impl NodeProcess {
     }
 }
 
-/// How a healthy server ends after this signal, if it ends.
+/// How a healthy server ends after this signal, if it does.
 fn expected_exit(signal: Signal) -> Option<ExitCause> {
     match signal {
         Signal::SIGKILL => Some(ExitCause::Signal(signal as i32)),
-        // So do Redis 6.2 to 8.0 and Valkey 8.0 to 9.1, with and without files to save.
+        // Redis 6.2 to 8.0 and Valkey 8.0 to 9.1 do, whether or not they have files to save.
         Signal::SIGTERM => Some(ExitCause::Code(0)),
         _ => None,
     }
@@ -232,12 +233,13 @@ async fn exit_of(ended: &mut watch::Receiver<Option<ExitCause>>) -> ExitCause {
     let cause = ended.wait_for(Option::is_some).await.ok().and_then(|cause| *cause);
     match cause {
         Some(cause) => cause,
-        // The reaper drops its end only after it has sent: this cannot be, and must not look like an exit.
+        // Cannot happen, since the reaper sends before it drops its end; it must not look like an exit.
         None => std::future::pending().await,
     }
 }
 
-/// Whether a log line is of a connection that came or went: most are the harness' own, and they hide what the server did.
+/// Whether a log line is about a connection that opened or closed. Most of those are the harness's own, and they hide
+/// what the server did.
 fn is_of_connections(line: &str) -> bool {
     [" - Accepted ", " - Client closed connection "].iter().any(|told| line.contains(told))
 }
@@ -248,7 +250,7 @@ fn last_lines(text: &str, count: usize) -> String {
     if last.is_empty() { "(its log is empty since it was started)".to_owned() } else { last.join("\n") }
 }
 
-/// The end of a file, from `from` on.
+/// The end of a file, beginning at `from` at the earliest.
 fn tail(path: &Path, from: u64) -> io::Result<String> {
     let mut log = File::open(path)?;
     let length = log.metadata()?.len();

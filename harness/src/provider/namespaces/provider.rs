@@ -1,4 +1,4 @@
-//! The lab of one run: its hosts, its nodes and its clients.
+//! Hosts and processes of one run, in namespaces.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,15 +24,14 @@ use crate::network::{ChangedLinks, ClientHost, Network, NewHost};
 use crate::provider::{ClientSpec, Provider, ProviderError, ServerBinary, ServerSpec, WaitReader, file};
 use crate::vocab::{CutBy, HostName, Instant, Link, NodeName, Shape, Size};
 
-/// How long killed servers may take to be gone.
+/// How long killed servers may take to disappear.
 const SHUTDOWN_BOUND: Duration = Duration::from_secs(5);
 
-/// Where the nodes' memory is mounted: a directory that is there on every Linux, that nothing in a lab needs, and under
-/// which no run directory and no server can lie. In a directory that the lab made, a killed lab would leave its mount
-/// point behind.
+/// Where the nodes' memory is mounted: a directory that exists on every Linux, that nothing in a lab needs, and that
+/// cannot contain a run directory or a server. A directory of the lab's own would stay behind when the lab is killed.
 const DATA: &str = "/proc/fs";
 
-/// The hosts and nodes of one run. There is one in a process, which must be process 1 of a sandbox.
+/// The hosts and processes of one run. A process has only one, and must be process 1 of a sandbox.
 pub(in crate::provider) struct NamespaceProvider {
     nodes: BTreeMap<NodeName, Arc<NodeProcess>>,
     /// What each node may store.
@@ -74,7 +73,7 @@ impl NamespaceProvider {
         Ok(lab)
     }
 
-    /// Makes every node's data directory, and its directory in the evidence.
+    /// Makes every node's data directory and its directory in the evidence.
     fn make_directories(&self) -> Result<(), ProviderError> {
         mount_memory(Path::new(DATA), None)?;
         for node in self.nodes.values() {
@@ -191,14 +190,14 @@ impl Provider for NamespaceProvider {
                 }
             };
             join_all(self.nodes.values().cloned().map(end)).await;
-            // What is left, if anything, goes with the lab's first process.
+            // Anything left disappears with the lab's first process.
             let _ = umount2(DATA, MntFlags::MNT_DETACH);
         }
         .boxed()
     }
 }
 
-/// Runs each binary once, however many nodes it serves.
+/// Finds the binaries; runs each once, however many nodes use it.
 fn find_binaries(nodes: &[ServerSpec]) -> Result<Vec<ServerBinary>, ProviderError> {
     let mut found: BTreeMap<Option<&str>, ServerBinary> = BTreeMap::new();
     let mut binaries = Vec::with_capacity(nodes.len());
@@ -216,16 +215,17 @@ fn find_binaries(nodes: &[ServerSpec]) -> Result<Vec<ServerBinary>, ProviderErro
     Ok(binaries)
 }
 
-/// Mounts memory at `path`, which nobody outside the lab sees. Without a size it is the kernel's default.
+/// Mounts a tmpfs at `path`, invisible outside the lab. Without `size`, the kernel's default applies.
 fn mount_memory(path: &Path, size: Option<Size>) -> Result<(), ProviderError> {
-    // To the kernel, 0 bytes mean no limit at all.
+    // To the kernel, 0 bytes would mean no limit.
     let options = size.map(|size| format!("size={},mode=700", size.bytes.max(1)));
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
     let mounted = mount(Some("tmpfs"), path, Some("tmpfs"), flags, options.as_deref());
     mounted.map_err(|error| file("mount memory at", path)(error.into()))
 }
 
-/// A server with its default of 10,000 clients, and a driver with as many, need more files than a login shell allows.
+/// A server with its default of 10,000 clients, and a load with as many, need more open files than a login shell
+/// allows.
 fn raise_file_limit() -> io::Result<()> {
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
     Ok(setrlimit(Resource::RLIMIT_NOFILE, hard, hard)?)

@@ -1,4 +1,4 @@
-//! How this machine is set: what the kernel says, or why it does not say it.
+//! This machine's settings as the kernel reports them, or why it does not.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -11,21 +11,21 @@ use nix::sys::resource::{Resource, getrlimit};
 
 use super::probe;
 
-/// What was read, or why it was not.
+/// A setting's value, or why it could not be read.
 pub(super) type ReadSetting<T> = Result<T, String>;
 
-/// Where the kernel tells and is told its source of time.
+/// Where the kernel's clock source is shown and set.
 pub(super) const CLOCK_SOURCE: &str = "/sys/devices/system/clocksource/clocksource0";
 const PROCESSORS: &str = "/sys/devices/system/cpu";
 
-/// Everything the audit judges.
+/// Everything that the audit judges.
 #[derive(Clone, Debug)]
 pub(super) struct Readings {
     /// `vm.overcommit_memory`.
     pub(super) overcommit_memory: ReadSetting<u64>,
     /// `net.core.somaxconn` of the network namespace that the harness was started in.
     pub(super) somaxconn: ReadSetting<u64>,
-    /// The same of a host in a lab.
+    /// The same for a host in a lab.
     pub(super) somaxconn_in_lab: ReadSetting<u64>,
     /// `vm.swappiness`.
     pub(super) swappiness: ReadSetting<u64>,
@@ -33,15 +33,15 @@ pub(super) struct Readings {
     pub(super) huge_pages: ReadSetting<String>,
     /// How many files a process may have open: the soft and the hard limit.
     pub(super) open_files: ReadSetting<(u64, u64)>,
-    /// Where the kernel takes the time from.
+    /// The kernel's clock source.
     pub(super) clock_source: ReadSetting<String>,
-    /// What else it could take it from.
+    /// The clock sources that it offers.
     pub(super) clock_sources: ReadSetting<Vec<String>>,
-    /// Whether something keeps the clock in step with others.
+    /// Whether the clock is synchronised with others.
     pub(super) clock_synchronised: ReadSetting<bool>,
-    /// How many threads can run at once, with all limits on this process.
+    /// How many threads can run at once, given all limits on this process.
     pub(super) processors: ReadSetting<usize>,
-    /// What decides on the clock rates of the processors, each that is used by any.
+    /// The frequency governors in use by any processor.
     pub(super) governors: ReadSetting<BTreeSet<String>>,
     /// Memory, in bytes.
     pub(super) memory: ReadSetting<Memory>,
@@ -50,9 +50,9 @@ pub(super) struct Readings {
 /// Memory, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Memory {
-    /// All there is.
+    /// The total.
     pub(super) total: u64,
-    /// What can be had without swapping.
+    /// What is available without swapping.
     pub(super) available: u64,
     /// What is swapped out.
     pub(super) swapped: u64,
@@ -101,7 +101,7 @@ fn chosen(modes: &str) -> ReadSetting<String> {
     bracketed.map(|(mode, _)| mode.to_owned()).ok_or_else(|| format!("none is chosen of `{modes}`"))
 }
 
-/// What `adjtimex` says of the clock.
+/// What `adjtimex` reports about the clock.
 fn clock_synchronised() -> ReadSetting<bool> {
     #[expect(unsafe_code, reason = "neither std nor nix asks for the state of the clock")]
     // SAFETY: `timex` is plain data, for which zeros are valid, and with `modes` 0 nothing is changed.
@@ -111,7 +111,7 @@ fn clock_synchronised() -> ReadSetting<bool> {
     };
     match Errno::result(said) {
         Ok(_) => Ok(clock.status & libc::STA_UNSYNC == 0),
-        // As a seccomp filter answers in a container without the right to set the clock.
+        // This is what a seccomp filter answers in a container that may not set the clock.
         Err(Errno::EPERM) => Err(format!("adjtimex: {}, as in a container", Errno::EPERM)),
         Err(error) => Err(format!("adjtimex: {error}")),
     }

@@ -1,8 +1,9 @@
-//! The inside of the lab: how a process that was started as one makes its namespaces and becomes their first process.
+//! Inside the lab: how this binary, started again, makes the namespaces and becomes their first process.
 //!
-//! Stage 1 makes the namespaces and stays outside the PID namespace, since only a child can be its first process;
-//! stage 2 is that child. Whichever of outer process, stage 1 and stage 2 dies, the kernel ends all that is inside:
-//! each has PDEATHSIG set on the one below it, and the first process of a PID namespace takes all others with it.
+//! Stage 1 makes the namespaces but stays outside the PID namespace, because only a child can be its first process;
+//! stage 2 is that child. If the outer process, stage 1 or stage 2 dies, the kernel ends everything inside: stage 1 and
+//! stage 2 each get SIGKILL when their parent dies (PDEATHSIG), and when the first process of a PID namespace ends, all
+//! others in it do.
 
 use std::convert::Infallible;
 use std::fs;
@@ -29,17 +30,17 @@ use super::user::{self, errno};
 use crate::network;
 use crate::vocab::Missing;
 
-/// Says which stage of a lab this process is; not set in any other process.
+/// The stage that this process is to be; not set in processes that are not a lab's.
 pub(super) const STAGE: &str = "REDIS_HARNESS_LAB_STAGE";
-/// The value of [`STAGE`] outside the PID namespace.
+/// The value of [`STAGE`] for stage 1, outside the PID namespace.
 pub(super) const OUTER: &str = "1";
-/// The value of [`STAGE`] in process 1.
+/// The value of [`STAGE`] for stage 2, process 1 inside.
 const INNER: &str = "2";
 /// The process that started stage 1.
 pub(super) const PARENT: &str = "REDIS_HARNESS_LAB_PARENT";
-/// What the lab is asked to do; not set when the lab is only to prove that it can be made.
+/// What the lab is to do; not set if it only has to show that it can be made.
 pub(super) const REQUEST: &str = "REDIS_HARNESS_LAB_REQUEST";
-/// The line on the lab's standard input that asks it to come to its end.
+/// The line on the lab's standard input that asks it to finish.
 pub(super) const CANCEL: &[u8] = b"cancel\n";
 
 /// The exit code of a lab that could not be made, or whose creator is gone.
@@ -49,11 +50,11 @@ const EXIT_NO_LAB: u8 = 4;
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Greeting {
-    /// The namespaces stand; all that follows is the lab's `main`'s own.
+    /// The namespaces exist; everything that follows comes from the lab's `main`.
     Ready,
-    /// Nothing was asked for but to try what can be done; the lab ends.
+    /// Answers to a lab that was only made to try things out; it then ends.
     Tried(Tried),
-    /// They could not be made.
+    /// The namespaces could not be made.
     Missing(Missing),
 }
 
@@ -69,7 +70,7 @@ impl Greeting {
 
 static CANCELLED: LazyLock<watch::Sender<bool>> = LazyLock::new(|| watch::Sender::new(false));
 
-/// Becomes true when the lab's creator asks the lab to come to its end.
+/// Becomes true when the lab is asked to finish.
 pub fn cancelled() -> watch::Receiver<bool> {
     CANCELLED.subscribe()
 }
@@ -77,8 +78,8 @@ pub fn cancelled() -> watch::Receiver<bool> {
 /// See [`super::enter_if_asked`].
 pub(super) fn enter_if_asked(main: fn(&str) -> u8) {
     if std::env::var_os(STAGE).is_some() {
-        // Whoever waits for signals in a thread of its own blocks them in all others, and a blocked signal stays blocked
-        // in children: no server would hear SIGTERM.
+        // A program that handles signals in a separate thread blocks them in all others, and children inherit that:
+        // servers would not receive SIGTERM.
         let _ = SigSet::empty().thread_set_mask();
     }
     let code = match std::env::var(STAGE).as_deref() {
@@ -87,18 +88,18 @@ pub(super) fn enter_if_asked(main: fn(&str) -> u8) {
         _ => return,
     };
     let code = code.unwrap_or_else(|missing| {
-        // Nobody reads it when the creator is gone.
+        // Nobody reads it if the creator is gone.
         let _ = Greeting::Missing(missing).send();
         EXIT_NO_LAB
     });
     std::process::exit(i32::from(code));
 }
 
-/// Makes the namespaces, starts stage 2 in them and waits for its end.
+/// Stage 1: makes the namespaces, starts stage 2 in them and waits for its end.
 fn make_namespaces() -> Result<ExitStatus, Missing> {
-    // Ctrl-C of a terminal is for the outer process alone, which then asks the lab to come to its end.
+    // Ctrl-C in a terminal must reach only the outer process, which then asks the lab to finish.
     let _ = setsid();
-    // Read before `unshare`: what the new user may read about the old one is up to the kernel.
+    // Read before `unshare`: in the new user namespace, some of it may no longer be readable.
     let settings = KernelSettings::read();
     let refused = |need| move |error| explain(need, error, settings);
     user::enter_namespace().map_err(|(need, error)| explain(need, error, settings))?;
@@ -110,7 +111,7 @@ fn make_namespaces() -> Result<ExitStatus, Missing> {
             | CloneFlags::CLONE_NEWIPC,
     )
     .map_err(refused(KernelFeature::Namespaces))?;
-    // Only now: new credentials clear it.
+    // Not earlier, because a change of credentials clears it.
     set_pdeathsig(Signal::SIGKILL).map_err(refused(KernelFeature::FirstProcess))?;
     if std::env::var(PARENT).ok() != Some(getppid().to_string()) {
         std::process::exit(i32::from(EXIT_NO_LAB));
@@ -125,7 +126,7 @@ fn start_first_process() -> io::Result<ExitStatus> {
     if let Some(name) = std::env::args_os().next() {
         command.arg0(name);
     }
-    // Server logs carry local time; the harness reads it as UTC.
+    // Servers log local time, which the harness reads as UTC.
     command.env(STAGE, INNER).env("TZ", "UTC");
     let keep_alive_fd = keep_alive.as_raw_fd();
     #[expect(unsafe_code, reason = "PDEATHSIG must be set in the child before it becomes the lab")]
@@ -140,10 +141,10 @@ fn start_first_process() -> io::Result<ExitStatus> {
     status
 }
 
-/// Lets the kernel end this process when its parent ends, even if the parent has ended already.
+/// Makes the kernel end this process when its parent ends; fails if the parent has ended already.
 ///
-/// `getppid` cannot tell, being 0 in a new PID namespace. The pipe can: its writing end is the parent's, once this
-/// process has closed its copy.
+/// `getppid` cannot tell whether it has, because it is 0 in a new PID namespace. The pipe can: once this process has
+/// closed its copy of the writing end, only the parent holds one.
 fn die_with_parent(alive: &PipeReader, copy_of_writing_end: i32) -> io::Result<()> {
     set_pdeathsig(Signal::SIGKILL)?;
     nix::unistd::close(copy_of_writing_end)?;
@@ -151,17 +152,17 @@ fn die_with_parent(alive: &PipeReader, copy_of_writing_end: i32) -> io::Result<(
     if poll(&mut parent, PollTimeout::ZERO)? == 0 { Ok(()) } else { Err(io::ErrorKind::BrokenPipe.into()) }
 }
 
-/// Ends this process as stage 2 ended: the outer process sees only this one.
+/// Ends this process the way stage 2 ended, because the outer process sees only this one.
 fn mirror(ended: ExitStatus) -> u8 {
     if let Some(signal) = ended.signal().and_then(|signal| Signal::try_from(signal).ok()) {
-        // For a signal that this process survives, the convention of shells remains.
+        // If this process survives the signal, use the exit code that shells use for it.
         let _ = raise(signal);
         return 128 + u8::try_from(signal as i32).unwrap_or_default();
     }
     ended.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(EXIT_NO_LAB)
 }
 
-/// Process 1 of the lab.
+/// Stage 2: process 1 of the lab.
 fn run_as_first_process(main: fn(&str) -> u8) -> Result<u8, Missing> {
     let request = std::env::var(REQUEST).ok();
     #[expect(unsafe_code, reason = "servers and nested labs must not inherit what makes a process a lab")]
@@ -177,11 +178,11 @@ fn run_as_first_process(main: fn(&str) -> u8) -> Result<u8, Missing> {
     let network = if request.is_some() { network::prepare_router() } else { network::try_out() };
     network.map_err(|error| explain_network(KernelFeature::Network, &error, settings))?;
     let Some(request) = request else {
-        // A creator that is gone does not want to know.
+        // Nobody reads it if the creator is gone.
         let _ = Greeting::Tried(probe::try_out(settings)).send();
         return Ok(0);
     };
-    // A creator that is gone already is noticed by the thread below.
+    // If the creator is gone, the thread below notices.
     let _ = Greeting::Ready.send();
     let watcher = thread::Builder::new().name("lab-lifeline".to_owned()).spawn(hold_lifeline);
     if watcher.is_err() {
@@ -194,13 +195,13 @@ fn make_mounts() -> nix::Result<()> {
     let nothing = None::<&str>;
     mount(nothing, "/", nothing, MsFlags::MS_REC | MsFlags::MS_PRIVATE, nothing)?;
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
-    // Best effort: the kernel denies it where parts of /proc are masked, as in containers. The lab can do with the
-    // /proc of the PID namespace around it (see `reaper::state_of`).
+    // Best effort: the kernel denies it where parts of /proc are masked, as in containers. The lab can make do with the
+    // /proc of the outer PID namespace (see `reaper::state_of`).
     let _ = mount(Some("proc"), "/proc", Some("proc"), flags, nothing);
     Ok(())
 }
 
-/// Reads the lab's standard input until its creator is gone, then ends the lab at once.
+/// Reads the lab's standard input; ends the lab at once when its creator is gone.
 fn hold_lifeline() -> Infallible {
     let mut lines = io::stdin().lock();
     let mut line = Vec::new();

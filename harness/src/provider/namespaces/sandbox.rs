@@ -1,4 +1,4 @@
-//! The outside of the lab: the process that asked for it, and how it holds on to it.
+//! Outside the lab: how the process that makes a lab starts it, stops it and hears from it.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -20,23 +20,23 @@ use super::probe::Tried;
 use super::reexec::{self, Greeting};
 use crate::vocab::Missing;
 
-/// How long the lab may take to come to life. It takes about 20 ms; the bound is for a machine that swaps.
+/// How long a lab may take to start. It takes about 20 ms; the bound is for a machine that swaps.
 const GREETING_BOUND: Duration = Duration::from_secs(30);
 
-/// The name under which the lab's processes show in `ps`.
+/// The name of the lab's processes in `ps`.
 const PROCESS_NAME: &str = "redis-harness-lab";
 
-/// The program of this very process, even when its file has been replaced since.
+/// The program of this process, even if its file has been replaced meanwhile.
 pub(super) const OWN_PROGRAM: &str = "/proc/self/exe";
 
 static PREPARED: AtomicBool = AtomicBool::new(false);
 
-/// Becomes the lab if this process was started as one; else returns at once.
+/// Becomes a lab if this process was started as one; otherwise returns at once.
 ///
-/// Must be the first thing in `main()` of every binary that makes labs, before any thread exists: a lab is this
-/// binary, started again. In the lab it does not return: `main` is called with the request as process 1 of the lab's
-/// namespaces, and what it returns is the exit code. When the process that asked for the lab dies, the lab ends at
-/// once, with all servers.
+/// Must be the first call in `main()` of every binary that makes labs, before any thread exists, because a lab is the
+/// same binary started again. In the lab it does not return: it calls `main` with the request, as process 1 of the
+/// lab's namespaces, and exits with the code that `main` returns. When the process that made the lab dies, the lab ends
+/// at once, with all servers.
 pub fn enter_if_asked(main: fn(request: &str) -> u8) {
     PREPARED.store(true, Ordering::Relaxed);
     reexec::enter_if_asked(main);
@@ -45,7 +45,7 @@ pub fn enter_if_asked(main: fn(request: &str) -> u8) {
 /// Why there is no lab.
 #[derive(Debug, thiserror::Error)]
 pub enum SandboxError {
-    /// This machine does not allow one.
+    /// This machine does not allow it.
     #[error(transparent)]
     Missing(#[from] Missing),
     /// `main()` of this binary does not begin with [`enter_if_asked`].
@@ -54,19 +54,19 @@ pub enum SandboxError {
     /// The binary could not be started again.
     #[error("cannot start this binary again as the lab: {0}")]
     Spawn(#[source] io::Error),
-    /// The lab ended before it began.
+    /// The lab ended before its `main` began.
     #[error("the lab ended before it began: {0}; its log tells more")]
     Ended(ExitStatus),
-    /// The lab did not come to life in time.
+    /// The lab did not start in time.
     #[error("the lab did not come to life within {} s", GREETING_BOUND.as_secs())]
     Silent,
-    /// The lab said something else than it should.
+    /// The lab's first line was not a greeting.
     #[error("the lab began with `{0}`")]
     Garbled(String),
 }
 
 impl From<Greeting> for SandboxError {
-    /// Of a greeting that was not the one waited for.
+    /// For a greeting other than the expected one.
     fn from(greeting: Greeting) -> Self {
         match greeting {
             Greeting::Missing(missing) => missing.into(),
@@ -75,7 +75,7 @@ impl From<Greeting> for SandboxError {
     }
 }
 
-/// A running lab, seen from outside. Dropping it ends the lab, with every server and interface in it.
+/// A running lab, seen from outside. Dropping this ends the lab, with every server and interface in it.
 #[derive(Debug)]
 pub struct Sandbox {
     lifeline: Arc<Mutex<Option<ChildStdin>>>,
@@ -85,7 +85,7 @@ pub struct Sandbox {
     status: Option<ExitStatus>,
 }
 
-/// Ends a lab from any thread, in good order or at once.
+/// Ends a lab from any thread, gracefully or at once.
 #[derive(Clone, Debug)]
 pub struct Stopper {
     lifeline: Arc<Mutex<Option<ChildStdin>>>,
@@ -93,8 +93,8 @@ pub struct Stopper {
 }
 
 impl Stopper {
-    /// Asks the lab to come to its end, which it hears through [`super::cancelled`]. A lab that has ended hears nothing;
-    /// that is no error.
+    /// Asks the lab to finish, which it learns through [`super::cancelled`]. It is no error if the lab has already
+    /// ended.
     pub fn cancel(&self) {
         if let Some(lifeline) = self.lifeline.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
             let _ = lifeline.write_all(reexec::CANCEL);
@@ -107,7 +107,7 @@ impl Stopper {
     }
 }
 
-/// The lab's outermost process. Its id is only used while the process has not been reaped.
+/// The lab's outermost process. Its id is used only while the process has not been reaped.
 #[derive(Debug)]
 struct OutermostProcess {
     pid: Pid,
@@ -123,18 +123,18 @@ impl OutermostProcess {
 }
 
 impl Sandbox {
-    /// Starts this binary again as a lab that is given `request`, and returns when its namespaces stand.
+    /// Starts this binary again as a lab with this request; returns when its namespaces exist.
     ///
-    /// The request must be shorter than 128 KiB. `log` receives what the lab writes to standard error.
+    /// The request must be shorter than 128 KiB. The lab's standard error goes to `log`.
     pub fn spawn(request: &str, log: File) -> Result<Self, SandboxError> {
         match Self::start(Some(request), log.into())? {
             (sandbox, Greeting::Ready) => Ok(sandbox),
-            // Dropping the sandbox ends what there is of the lab.
+            // Dropping the sandbox ends whatever exists of the lab.
             (_, other) => Err(other.into()),
         }
     }
 
-    /// Starts this binary again as a lab that only tries what it could do, and returns when that lab has ended.
+    /// Starts this binary again as a lab that only tries what it can do; returns when that lab has ended.
     pub(super) fn try_out() -> Result<Tried, SandboxError> {
         match Self::start(None, Stdio::null())? {
             (mut sandbox, Greeting::Tried(tried)) => {
@@ -154,8 +154,8 @@ impl Sandbox {
         Ok((sandbox, greeting))
     }
 
-    /// Starts the command from a thread that lives as long as the process: PDEATHSIG fires when the *thread* dies
-    /// that started the process, and threads of a test runner or of tokio's pool come and go.
+    /// Starts the command from a thread that lives as long as the process. PDEATHSIG fires when the *thread* that
+    /// started the process dies, and threads of a test runner or of tokio's pool come and go.
     fn guarded(mut command: Command) -> io::Result<Self> {
         let (sender, started) = mpsc::sync_channel(1);
         let guardian = thread::Builder::new().name("lab-guardian".to_owned()).spawn(move || {
@@ -184,12 +184,12 @@ impl Sandbox {
         serde_json::from_str(&line).map_err(|_| SandboxError::Garbled(line))
     }
 
-    /// What the lab writes to its standard output, from the first byte of its `main`. `None` if it was taken before.
+    /// The lab's standard output, from the first byte of its `main`. `None` if it has been taken already.
     pub fn take_events(&mut self) -> Option<ChildStdout> {
         self.events.take()
     }
 
-    /// A handle that ends the lab from elsewhere.
+    /// A handle to end the lab from elsewhere.
     pub fn stopper(&self) -> Stopper {
         Stopper { lifeline: Arc::clone(&self.lifeline), process: Arc::clone(&self.process) }
     }
@@ -217,7 +217,7 @@ impl Drop for Sandbox {
     fn drop(&mut self) {
         self.kill();
         let _ = self.wait();
-        // A stopper may outlive the lab; the pipe need not.
+        // A stopper may outlive the lab, but the pipe need not.
         self.lifeline.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 }
@@ -242,7 +242,7 @@ pub(super) fn pid_of(child: &Child) -> Pid {
     Pid::from_raw(i32::try_from(child.id()).unwrap_or(i32::MAX))
 }
 
-/// Returns when the child has ended, and leaves it to be reaped: until then its id belongs to nobody else.
+/// Returns when the child has ended but does not reap it, so that its id cannot be reused yet.
 fn await_end(pid: Pid) {
     while waitid(Id::Pid(pid), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT) == Err(nix::Error::EINTR) {}
 }
@@ -251,7 +251,7 @@ fn join(guardian: JoinHandle<io::Result<ExitStatus>>) -> io::Result<ExitStatus> 
     guardian.join().unwrap_or_else(|_| Err(io::Error::other("the lab's guardian panicked")))
 }
 
-/// Reads a line byte by byte, so that nothing after it is taken. `None`: it did not come in time.
+/// Reads a line byte by byte, so that nothing after it is consumed. `None` if it did not come in time.
 fn read_line_bounded(pipe: &mut ChildStdout) -> io::Result<Option<String>> {
     let deadline = Instant::now() + GREETING_BOUND;
     let mut line = Vec::new();

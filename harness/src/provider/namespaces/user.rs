@@ -1,8 +1,8 @@
-//! The lab's user namespace: making it, and saying who is who in it.
+//! The lab's user namespace and its user mappings.
 //!
-//! The lab is root in there. For an ordinary user, that is all: the kernel lets them map nobody but themselves. Root maps
-//! everybody to themselves, for root in a namespace may use the files of those only who are mapped in it, and a run
-//! directory in a user's home belongs to that user.
+//! The lab is root in it. An ordinary user may map only themselves, so for them that is all. Root maps every user to
+//! themselves, because root in a user namespace can use the files of mapped users only, and a run directory in a user's
+//! home belongs to that user.
 
 use std::fs::{self, File};
 use std::io::{self, PipeWriter, Read, Write};
@@ -15,14 +15,14 @@ use nix::unistd::{ForkResult, Pid, fork, getegid, geteuid};
 
 use super::missing::KernelFeature;
 
-/// The bits of the registrar's exit code.
+/// The bits of the registrar's exit code: which maps it wrote.
 const USERS: i32 = 1;
 const GROUPS: i32 = 2;
 
-/// Puts this process, which must have one thread only, into a new user namespace as its root.
+/// Moves this process, which must have a single thread, into a new user namespace as its root.
 pub(super) fn enter_namespace() -> Result<(), (KernelFeature, Errno)> {
     let (user, group) = (geteuid(), getegid());
-    // Without one, root is mapped as anybody else.
+    // Without a registrar, root is mapped like an ordinary user.
     let registrar = if user.is_root() { Registrar::start().ok() } else { None };
     unshare(CloneFlags::CLONE_NEWUSER).map_err(|error| (KernelFeature::UserNamespace, error))?;
     let mapped = registrar.map_or(0, Registrar::map);
@@ -41,9 +41,9 @@ pub(super) fn errno(error: &io::Error) -> Errno {
     error.raw_os_error().map_or(Errno::UnknownErrno, Errno::from_raw)
 }
 
-/// A child that stays in the namespace around, where root has the right to map others than itself.
+/// A child that stays in the outer namespace, where root may map other users than itself.
 ///
-/// It ends when it has mapped, or when it is dropped, or with its parent.
+/// It ends when it has written the maps, when it is dropped, or with its parent.
 struct Registrar {
     pid: Pid,
     go: PipeWriter,
@@ -52,7 +52,7 @@ struct Registrar {
 impl Registrar {
     fn start() -> io::Result<Self> {
         let (users, groups) = (everybody("/proc/self/uid_map")?, everybody("/proc/self/gid_map")?);
-        // Its parent's, also where /proc is of another PID namespace and knows the parent by another id.
+        // Opened by the parent, because /proc may belong to another PID namespace and show the parent by another id.
         let parent = File::open("/proc/self")?;
         let (mut may_go, go) = io::pipe()?;
         #[expect(unsafe_code, reason = "only a process that does not enter the namespace can map more than one user")]
@@ -71,7 +71,7 @@ impl Registrar {
         std::process::exit(mapped)
     }
 
-    /// Maps into the namespace that this process has entered; says whom.
+    /// Lets it write the maps of the namespace that this process has entered; returns which were written.
     fn map(mut self) -> i32 {
         let _ = self.go.write_all(b"!");
         match waitpid(self.pid, None) {
@@ -81,7 +81,7 @@ impl Registrar {
     }
 }
 
-/// Everybody of this namespace, as themselves: the text of a map for a namespace in it.
+/// The text of a map that maps everyone in this namespace to themselves.
 fn everybody(map: &str) -> io::Result<String> {
     Ok(as_themselves(&fs::read_to_string(map)?))
 }

@@ -1,4 +1,4 @@
-//! How long the threads of a run were ready to run and had no processor.
+//! How long the threads of a run were ready to run but had no processor.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -13,21 +13,21 @@ use crate::network::SHAPING_THREAD;
 use crate::provider::WaitReader;
 use crate::vocab::NodeName;
 
-/// What a server's threads that serve clients are called; its first thread serves them, too.
+/// The name prefix of a server's threads that serve clients, besides its first thread.
 const SERVING: &str = "io_thd";
 
-/// What the harness' threads are called that loads run on.
+/// The name prefix of the harness's threads that run loads.
 const LOAD: &str = "load-";
 
-/// Servers that waited less are left out: a hundred idle ones need no line each.
+/// Servers that waited less are left out, so that a hundred idle ones do not need an entry each.
 const WORTH_NOTING_NANOS: u64 = 100_000;
 
-/// A server's threads may come and go; who they are is asked again every so many readings.
+/// A server's threads come and go; they are listed again every so many readings.
 const READINGS_PER_LISTING: u32 = 10;
 
-/// Reads how long the threads of the loads, of the observer and of every server that serve clients have waited for a processor.
+/// Reads from /proc how long the threads of the loads, of the observer and of every server have waited for a processor.
 ///
-/// Their files stay open: a reading costs a system call a thread.
+/// The files stay open, so that a reading costs one system call per thread.
 #[derive(Default)]
 pub(super) struct ProcWaitReader {
     nodes: Vec<Arc<NodeProcess>>,
@@ -80,7 +80,7 @@ impl WaitReader for ProcWaitReader {
     }
 }
 
-/// Whether a thread is the first of the process with that id.
+/// Whether a thread is the first of the process with this id.
 fn is_first(task: &Path, pid: u32) -> bool {
     task.file_name().is_some_and(|id| *id == *pid.to_string())
 }
@@ -89,12 +89,12 @@ fn is_called(task: &Path, name: &str) -> bool {
     fs::read_to_string(task.join("comm")).is_ok_and(|own| own.starts_with(name))
 }
 
-/// Threads by their ids, each with its file and what it had waited when that was read last.
+/// Threads by their ids, each with its open file and its total wait at the last reading.
 #[derive(Default)]
 struct Threads(BTreeMap<i32, (File, u64)>);
 
 impl Threads {
-    /// Adds the threads of a process that are new and wanted.
+    /// Adds those threads of a process that are new and wanted.
     fn list(&mut self, tasks: &Path, wanted: impl Fn(&Path) -> bool) {
         for task in fs::read_dir(tasks).into_iter().flatten().flatten() {
             let Some(id) = task.file_name().to_str().and_then(|id| id.parse().ok()) else { continue };
@@ -108,7 +108,7 @@ impl Threads {
         }
     }
 
-    /// How long the thread that waited longest did since the last time; none without a thread.
+    /// The longest wait of any thread since the last reading; `None` without threads.
     fn longest(&mut self) -> Option<u64> {
         let mut longest = None;
         self.0.retain(|_, (file, before)| {
@@ -121,7 +121,7 @@ impl Threads {
     }
 }
 
-/// The second number of a thread's `schedstat`, in nanoseconds; none once the thread has ended.
+/// A thread's total wait, the second number of its `schedstat`, in nanoseconds; `None` once the thread has ended.
 fn waited(file: &File) -> Option<u64> {
     let mut text = [0; 64];
     let length = file.read_at(&mut text, 0).ok()?;
@@ -137,7 +137,7 @@ mod tests {
 
     use super::*;
 
-    /// More threads than processors, all busy: somebody waits.
+    /// With more busy threads than processors, some must wait.
     #[test]
     fn who_waits_for_a_processor_is_seen() {
         let (stop, count) = (AtomicBool::new(false), 3 * thread::available_parallelism().unwrap().get());
@@ -176,7 +176,7 @@ mod tests {
         assert!(threads.longest().is_some());
         drop(go);
         other.join().unwrap();
-        // The kernel may need a moment longer than the join.
+        // The kernel may remove it slightly after the join.
         let began = Instant::now();
         while threads.longest().is_some() {
             assert!(began.elapsed() < Duration::from_secs(10), "{id} is still there");

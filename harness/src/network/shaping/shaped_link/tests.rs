@@ -66,7 +66,10 @@ fn the_same_seed_does_the_same_to_the_same_sequence_whenever_it_comes() {
 #[case::direction(7, (ENDS.1, ENDS.0))]
 fn another_seed_or_link_does_something_else(#[case] seed: u64, #[case] ends: Ends) {
     let times = each_millisecond(1_000);
-    assert_ne!(chances(&decide_all(seed, ends, everything(), &times)), chances(&decide_all(7, ENDS, everything(), &times)));
+    assert_ne!(
+        chances(&decide_all(seed, ends, everything(), &times)),
+        chances(&decide_all(7, ENDS, everything(), &times))
+    );
 }
 
 #[test]
