@@ -27,7 +27,7 @@ pub use error::ProviderError;
 pub(crate) use error::file;
 pub use namespaces::{Sandbox, SandboxError, Stopper, audit, cancelled, enter_if_asked};
 pub(crate) use server::{BoundedChild, run_bounded};
-pub use server::{Product, SERVER_VARIABLE, ServerBinary, ServerError, ServerVersion, named_server};
+pub use server::{SERVER_VARIABLE, ServerBinary, ServerError, named_server};
 pub use spec::{ClientSpec, ServerSpec};
 
 /// Hosts, the links between them, and the processes on them, for one run.
@@ -77,10 +77,13 @@ pub trait Provider: Send + Sync {
     fn status(&self) -> watch::Receiver<BTreeMap<NodeName, NodeStatus>>;
 
     /// The node's status now.
-    fn status_of(&self, node: &NodeName) -> Result<NodeStatus, ProviderError>;
+    fn status_of(&self, node: &NodeName) -> Result<NodeStatus, ProviderError> {
+        let status = self.status().borrow().get(node).copied();
+        status.ok_or_else(|| ProviderError::NoSuchNode(node.clone()))
+    }
 
-    /// The last lines that a node's latest process logged; empty if there is no such node.
-    fn last_log_lines(&self, node: &NodeName, count: usize) -> String;
+    /// The end of what a node's latest process logged, at most 64 KiB.
+    fn log_tail(&self, node: &NodeName) -> Result<String, ProviderError>;
 
     /// A reader of how long the processes and the harness waited for a processor.
     fn wait_reader(&self) -> Box<dyn WaitReader>;

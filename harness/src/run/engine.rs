@@ -24,6 +24,7 @@ use crate::plan::Plan;
 use crate::provider::{self, Provider};
 use crate::scenario::Condition;
 use crate::system::cluster::{self, Cluster};
+use crate::system::last_log_lines;
 use crate::vocab::{Address, Instant};
 
 /// How much of a server's log an error shows.
@@ -179,7 +180,7 @@ async fn form(plan: &Plan, cluster: &Cluster, mut observation: watch::Receiver<O
         status = exit => {
             let status = status?;
             let ended = status.iter().find(|(_, status)| **status == NodeStatus::Down).map(|(node, _)| node.clone());
-            let lines = ended.as_ref().map(|node| provider.last_log_lines(node, LOG_LINES)).unwrap_or_default();
+            let lines = ended.as_ref().map(|node| last_log_lines(provider, node, LOG_LINES)).unwrap_or_default();
             let node = ended.map(|node| node.to_string()).unwrap_or_default();
             Err(Abort(format!("{node} ended while the cluster formed. Its last log lines:\n{lines}")))
         }
@@ -190,7 +191,7 @@ fn not_formed(plan: &Plan, provider: &dyn Provider, last_state: &str) -> String 
     let bound = FORMATION_BOUND.as_secs();
     let mut text = format!("the cluster did not form within {bound} s: {last_state}");
     for node in &plan.nodes {
-        let _ = write!(text, "\n{}'s last log lines:\n{}", node.name, provider.last_log_lines(&node.name, LOG_LINES));
+        let _ = write!(text, "\n{}'s last log lines:\n{}", node.name, last_log_lines(provider, &node.name, LOG_LINES));
     }
     text
 }

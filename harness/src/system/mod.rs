@@ -2,7 +2,9 @@
 
 pub mod cluster;
 mod error;
+mod log_lines;
 mod spec;
 
 pub use error::{NotDone, SystemError};
+pub use log_lines::last_log_lines;
 pub use spec::NodeSpec;

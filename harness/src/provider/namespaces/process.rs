@@ -20,7 +20,7 @@ use crate::evidence::{EventKind, ExitCause, Journal, NodeStatus, RunDirectory};
 use crate::provider::{ProviderError, ServerBinary, ServerSpec, file};
 use crate::vocab::{Instant, NodeName};
 
-/// How much of a log's end is searched for its last lines.
+/// How much of a log's end is read.
 const LOG_TAIL_BYTES: u64 = 64 * 1_024;
 
 /// The status of every node's process, for all who watch it.
@@ -208,14 +208,11 @@ impl NodeProcess {
         listed.map_err(file("read the directory", &self.data))
     }
 
-    /// The last lines that its latest process logged, without those about connections.
-    pub(super) fn last_log_lines(&self, count: usize) -> String {
+    /// The end of what its latest process logged.
+    pub(super) fn log_tail(&self) -> Result<String, ProviderError> {
         let path = self.directory.node_log(&self.spec.node);
         let from = self.process().as_ref().map_or(0, |process| process.log_from);
-        match tail(&path, from) {
-            Ok(text) => last_lines(&text, count),
-            Err(error) => format!("(cannot read {}: {error})", path.display()),
-        }
+        tail(&path, from).map_err(file("read", path))
     }
 }
 
@@ -238,18 +235,6 @@ async fn exit_of(ended: &mut watch::Receiver<Option<ExitCause>>) -> ExitCause {
     }
 }
 
-/// Whether a log line is about a connection that opened or closed. Most of those are the harness's own, and they hide
-/// what the server did.
-fn is_of_connections(line: &str) -> bool {
-    [" - Accepted ", " - Client closed connection "].iter().any(|told| line.contains(told))
-}
-
-fn last_lines(text: &str, count: usize) -> String {
-    let lines: Vec<_> = text.lines().filter(|line| !is_of_connections(line)).collect();
-    let last = &lines[lines.len().saturating_sub(count)..];
-    if last.is_empty() { "(its log is empty since it was started)".to_owned() } else { last.join("\n") }
-}
-
 /// The end of a file, beginning at `from` at the earliest.
 fn tail(path: &Path, from: u64) -> io::Result<String> {
     let mut log = File::open(path)?;
@@ -265,14 +250,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_lines_are_those_of_the_latest_process() {
+    fn a_tail_begins_with_the_latest_process() {
         let temporary = tempfile::tempdir().unwrap();
         let log = temporary.path().join("redis.log");
         let earlier = "an earlier life\n";
         fs::write(&log, earlier).unwrap();
-        let last = || last_lines(&tail(&log, earlier.len() as u64).unwrap(), 2);
-        assert_eq!(last(), "(its log is empty since it was started)");
-        fs::write(&log, format!("{earlier}1\n2\nx - Accepted 10.0.0.1\n3\n")).unwrap();
-        assert_eq!(last(), "2\n3");
+        let tail = || tail(&log, earlier.len() as u64).unwrap();
+        assert_eq!(tail(), "");
+        fs::write(&log, format!("{earlier}1\n")).unwrap();
+        assert_eq!(tail(), "1\n");
     }
 }

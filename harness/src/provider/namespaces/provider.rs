@@ -140,12 +140,8 @@ impl Provider for NamespaceProvider {
         self.statuses.subscribe()
     }
 
-    fn status_of(&self, node: &NodeName) -> Result<NodeStatus, ProviderError> {
-        Ok(self.node(node)?.status())
-    }
-
-    fn last_log_lines(&self, node: &NodeName, count: usize) -> String {
-        self.nodes.get(node).map(|node| node.last_log_lines(count)).unwrap_or_default()
+    fn log_tail(&self, node: &NodeName) -> Result<String, ProviderError> {
+        self.node(node)?.log_tail()
     }
 
     fn wait_reader(&self) -> Box<dyn WaitReader> {

@@ -4,9 +4,8 @@ use std::fmt::Write as _;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use crate::provider::ServerVersion;
 use crate::system::NodeSpec;
-use crate::vocab::{Address, BUS_PORT_OFFSET, NodeName, Role};
+use crate::vocab::{Address, BUS_PORT_OFFSET, NodeName, Product, Role, ServerVersion};
 
 /// Directives that a scenario must not set, and why. A name that ends in `*` stands for all that begin so.
 pub const RESERVED: &[(&str, &str)] = &[
@@ -108,7 +107,7 @@ pub fn nodes_conf(nodes: &[NodeSpec], myself: &NodeName, version: ServerVersion)
         let master = master.map_or("-", |master| &master.id.0);
         let bus = u32::from(address.port()) + u32::from(BUS_PORT_OFFSET);
         let _ = write!(text, "{} {address}@{bus}", node.id);
-        if version.knows_shards() {
+        if has_shard_ids(version) {
             let shard = if master == "-" { &node.id.0 } else { master };
             let _ = write!(text, ",,shard-id={shard}");
         }
@@ -121,6 +120,11 @@ pub fn nodes_conf(nodes: &[NodeSpec], myself: &NodeName, version: ServerVersion)
     }
     let _ = writeln!(text, "vars currentEpoch {epoch} lastVoteEpoch 0");
     text
+}
+
+/// Whether this server gives shards ids, which it keeps in `nodes.conf`.
+fn has_shard_ids(version: ServerVersion) -> bool {
+    version.product == Product::Valkey || (version.major, version.minor) >= (7, 2)
 }
 
 /// A line of `redis.conf`.

@@ -15,7 +15,7 @@ use futures_util::future::join_all;
 use tokio::time::timeout;
 
 use self::config::NODES_CONF;
-use super::{NodeSpec, NotDone, SystemError};
+use super::{NodeSpec, NotDone, SystemError, last_log_lines};
 use crate::evidence::{ExitCause, NodeStatus, RunDirectory, ServerInfo};
 use crate::provider::{Provider, ProviderError, ServerSpec, file};
 use crate::vocab::{NodeId, NodeName};
@@ -119,7 +119,7 @@ impl Cluster {
 
     /// A server did not do as it was told; `within` is the time that it had, if it needed any.
     fn not_done(&self, node: &NodeName, reason: String, within: Option<Duration>) -> SystemError {
-        let log = self.provider.last_log_lines(node, LOG_LINES);
+        let log = last_log_lines(&*self.provider, node, LOG_LINES);
         NotDone { node: node.clone(), reason, within, log }.into()
     }
 
