@@ -49,7 +49,7 @@ pub enum SandboxError {
     #[error(transparent)]
     Missing(#[from] Missing),
     /// `main()` of this binary does not begin with [`enter_if_asked`].
-    #[error("this binary cannot become a lab: its main() does not call lab::enter_if_asked first")]
+    #[error("this binary cannot become a lab: its main() does not call provider::enter_if_asked first")]
     NotPrepared,
     /// The binary could not be started again.
     #[error("cannot start this binary again as the lab: {0}")]
