@@ -14,9 +14,10 @@ use super::op::{Answer, classify_get, encode_get};
 use super::resp::push_command;
 use super::routing::{RouteIndex, Routes, ask};
 use crate::evidence::{
-    Clock, ErrorKind, EventKind, HistoryWriter, Journal, NO_WORKER, Operation, OperationKind, Outcome, Topology, Value,
+    Clock, ErrorKind, EventKind, HistoryWriter, Journal, NO_WORKER, Operation, OperationEffect, OperationSource,
+    Outcome, Topology, Value,
 };
-use crate::lab::ClientHost;
+use crate::network::ClientHost;
 use crate::vocab::{Address, Instant, Slot};
 
 /// Reads that are on their way to a node at the same time, when values are small.
@@ -93,11 +94,14 @@ fn written_keys(load: &LoadDone, now: Instant) -> impl Iterator<Item = Reading> 
     load.written.iter().map(move |number| {
         let mut key = Vec::new();
         load.keys.text(number, &mut key);
+        let slot = Slot::of_key(&key);
         let operation = Operation {
             load: load.index,
             worker: NO_WORKER,
-            kind: OperationKind::FinalRead,
+            source: OperationSource::FinalRead,
+            effect: OperationEffect::Reads,
             key: number,
+            shard: load.shards.planned(slot),
             value: Value::Missing,
             intended: now,
             ready: now,
@@ -109,7 +113,7 @@ fn written_keys(load: &LoadDone, now: Instant) -> impl Iterator<Item = Reading> 
             unknown_attempts: 0,
             node: None,
         };
-        Reading { operation, slot: Slot::of_key(&key), key, asking: None, answer: None, done: false }
+        Reading { operation, slot, key, asking: None, answer: None, done: false }
     })
 }
 
@@ -284,6 +288,7 @@ mod tests {
     use super::*;
     use crate::evidence::{ClusterState, Event, HistoryReader, LoadTotals, Place};
     use crate::load::keys::{KeySet, KeySpace};
+    use crate::load::places::Shards;
     use crate::load::testing::{Act, Fake, journal, load};
     use crate::vocab::{OwnedRange, Ownership, Role, SLOT_COUNT};
 
@@ -299,7 +304,15 @@ mod tests {
         let mut written = KeySet::none_of(4);
         (1..=4).for_each(|key| assert!(written.insert(key)));
         let (name, keys) = (load.name.clone(), KeySpace::of(&load));
-        let load = LoadDone { name, totals: LoadTotals::default(), index: 3, keys, written, value_bytes_max: 16 };
+        let load = LoadDone {
+            name,
+            totals: LoadTotals::default(),
+            index: 3,
+            keys,
+            shards: Shards::new(&[Ownership::share(0, 1)]),
+            written,
+            value_bytes_max: 16,
+        };
         let done = LoadsDone { history: directory.history(), loads: vec![load] };
         let began = std::time::Instant::now();
         final_read(&done, &ClientHost::this(), seeds, settled, &journal, within).await.unwrap();
@@ -348,6 +361,7 @@ mod tests {
         assert!(took < Duration::from_secs(10), "it took {took:?}");
         let outcomes: Vec<_> = history.iter().map(|op| op.outcome).collect();
         assert_eq!(outcomes, [Outcome::Fail, Outcome::Fail, Outcome::Ok, Outcome::Ok]);
+        assert!(history.iter().all(|op| op.is_final_read() && op.shard == Some(0)));
     }
 
     #[tokio::test]

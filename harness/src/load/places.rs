@@ -10,7 +10,7 @@ use crate::vocab::{Instant, Ownership, SLOT_COUNT, Slot};
 pub(crate) const WAITING_MAX: usize = 1_000_000;
 
 /// Which shard a slot belongs to: the slots that one master owns at the start are one, whoever owns them later.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Shards {
     of_slot: Vec<u16>,
     count: usize,
@@ -36,6 +36,11 @@ impl Shards {
     /// The shard of a slot, from 0.
     pub(crate) fn of_slot(&self, slot: Slot) -> usize {
         usize::from(self.of_slot[usize::from(slot.number())])
+    }
+
+    /// The shard of a slot by its position in the plan; none for a slot that nobody owned at the start.
+    pub(crate) fn planned(&self, slot: Slot) -> Option<u16> {
+        self.of_slot[usize::from(slot.number())].checked_sub(1)
     }
 }
 
