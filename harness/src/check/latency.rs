@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::During;
 use super::case::Case;
 use super::finding::{self, Finding, Status};
-use super::slo_kind::{SloKind, WrongNumber};
+use super::slo_kind::{IDLE_MACHINE_BELOW, SloKind, WrongNumber};
 use super::window::Window;
 use super::{sample_size, samples};
 use crate::evidence::{Operation, Outcome};
@@ -55,6 +55,10 @@ impl SloKind for Latency {
 
     fn is_timed(&self) -> bool {
         true
+    }
+
+    fn needs_idle_machine(&self) -> bool {
+        self.max < IDLE_MACHINE_BELOW
     }
 
     fn during(&self) -> Option<During> {

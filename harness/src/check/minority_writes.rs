@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::case::Case;
 use super::finding::{self, Finding, Status};
-use super::slo_kind::{FaultScope, NeededFault, NeededLoad, SloKind, WrongNumber};
+use super::slo_kind::{FaultScope, IDLE_MACHINE_BELOW, NeededFault, NeededLoad, SloKind, WrongNumber};
 use super::takedown::{Takedown, TakedownCause};
 use super::window::Window;
 use crate::evidence::{ClusterState, Operation, Outcome, TopologyRecord};
@@ -106,6 +106,10 @@ impl SloKind for MinorityWrites {
 
     fn is_timed(&self) -> bool {
         true
+    }
+
+    fn needs_idle_machine(&self) -> bool {
+        self.max < IDLE_MACHINE_BELOW
     }
 
     fn needed_load(&self) -> NeededLoad {

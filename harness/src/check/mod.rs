@@ -97,4 +97,9 @@ impl Slo {
     pub fn is_timed(&self) -> bool {
         self.kind().is_timed()
     }
+
+    /// Whether another run on the same machine could decide it: what it measures is a throughput or a short time.
+    pub fn needs_idle_machine(&self) -> bool {
+        self.kind().needs_idle_machine()
+    }
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use super::case::Case;
 use super::finding::Finding;
 use super::window::During;
+use crate::vocab::Duration;
 
 /// A kind of SLO: how it is judged, and what a scenario must have for that. Its words are what was asked, such as
 /// `p99 steady <= 10ms`.
@@ -18,6 +19,11 @@ pub(crate) trait SloKind: fmt::Display {
 
     /// Whether it is about time.
     fn is_timed(&self) -> bool {
+        false
+    }
+
+    /// Whether another run on the same machine could decide it: what it measures is a throughput or a short time.
+    fn needs_idle_machine(&self) -> bool {
         false
     }
 
@@ -56,6 +62,10 @@ pub(crate) trait SloKind: fmt::Display {
         None
     }
 }
+
+/// A time below this is measured on an idle machine only. Above it, what another run may take is a small part of the limit, and
+/// a miss that it may explain is not blamed on the servers.
+pub(super) const IDLE_MACHINE_BELOW: Duration = Duration::from_millis(1_000);
 
 /// A number with which an SLO makes no sense.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -78,6 +78,10 @@ impl SloKind for Throughput {
         true
     }
 
+    fn needs_idle_machine(&self) -> bool {
+        true
+    }
+
     fn during(&self) -> Option<During> {
         Some(self.during)
     }

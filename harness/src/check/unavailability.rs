@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::case::Case;
 use super::finding::{self, Finding, Status};
-use super::slo_kind::SloKind;
+use super::slo_kind::{IDLE_MACHINE_BELOW, SloKind};
 use super::window::Window;
 use crate::evidence::{Operation, Outcome};
 use crate::vocab::{Duration, Instant};
@@ -91,6 +91,10 @@ impl SloKind for Unavailability {
 
     fn is_timed(&self) -> bool {
         true
+    }
+
+    fn needs_idle_machine(&self) -> bool {
+        self.max < IDLE_MACHINE_BELOW
     }
 }
 

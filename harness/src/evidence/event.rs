@@ -187,47 +187,6 @@ impl fmt::Display for ExitCause {
     }
 }
 
-/// The kinds of faults and heals.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FaultKind {
-    /// SIGKILL.
-    Kill,
-    /// SIGTERM.
-    Stop,
-    /// SIGSTOP.
-    Pause,
-    /// SIGCONT.
-    Resume,
-    /// A stopped server is started again on its data.
-    Start,
-    /// A stopped server's data directory is emptied, its `nodes.conf` too.
-    Wipe,
-    /// An empty server is introduced to the cluster and told whom to replicate.
-    Join,
-}
-
-impl FaultKind {
-    /// Whether the node cannot serve from this moment on.
-    pub fn takes_down(self) -> bool {
-        matches!(self, Self::Kill | Self::Stop | Self::Pause)
-    }
-}
-
-impl fmt::Display for FaultKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Kill => "Kill",
-            Self::Stop => "Stop",
-            Self::Pause => "Pause",
-            Self::Resume => "Resume",
-            Self::Start => "Start",
-            Self::Wipe => "Wipe",
-            Self::Join => "Join",
-        })
-    }
-}
-
 /// What a load did in one reporting interval.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Progress {

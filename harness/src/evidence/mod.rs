@@ -21,7 +21,7 @@ pub(crate) mod testing;
 mod topology;
 
 pub use effect::{DataEffect, Effect, MembershipEffect};
-pub use event::{Event, EventKind, ExitCause, FaultKind, LoadTotals, Progress};
+pub use event::{Event, EventKind, ExitCause, LoadTotals, Progress};
 pub use history::{HISTORY_MAGIC, HistoryReader, HistoryWriter};
 pub use journal::{Clock, Journal, Recorder};
 pub use log_event::{LogEvent, LogRecord, LoggedInstant};

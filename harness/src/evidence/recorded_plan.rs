@@ -98,7 +98,6 @@ pub struct RecordedOperation {
 
 /// A step of the timeline.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[expect(clippy::struct_excessive_bools, reason = "facts that do not depend on each other")]
 pub struct RecordedStep {
     /// Where it stands in the scenario file.
     pub location: Location,

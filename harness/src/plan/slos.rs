@@ -4,20 +4,17 @@ use std::collections::HashMap;
 use std::mem::{Discriminant, discriminant};
 
 use crate::check::{During, FaultScope, NeededLoad, Slo, SloKind};
-use crate::load::{Load, Op, Pace};
-use crate::scenario::{Cursor, Partition, Problem, Step};
-use crate::vocab::{HostName, Links};
-
-use super::checker::Checker;
+use crate::text::{Cursor, Problem};
+use crate::validate::{Checker, StepFacts};
+use crate::vocab::HostName;
 
 /// The fewest masters of which a majority is left when one is cut off.
 const MASTERS_MIN: u16 = 3;
 
 impl Checker<'_> {
     /// Every SLO: whether it can be judged, and whether it can be met.
-    pub(super) fn check_slos(&mut self) {
-        let scenario = self.scenario;
-        for (index, slo) in scenario.slos.iter().enumerate() {
+    pub(super) fn check_slos(&mut self, all: &[Slo]) {
+        for (index, slo) in all.iter().enumerate() {
             let at = self.root.field("slos").index(index);
             let slo = slo.kind();
             self.check_numbers(slo, at);
@@ -29,20 +26,20 @@ impl Checker<'_> {
             }
         }
         if self.sound.slos {
-            self.check_twins();
+            self.check_twins(all);
         }
     }
 
     /// SLOs about the same: of two bounds the stricter one decides, and the other would be read for what holds.
-    fn check_twins(&mut self) {
+    fn check_twins(&mut self, all: &[Slo]) {
         let mut first_of = HashMap::new();
         let slos = self.root.field("slos");
-        for (index, slo) in self.scenario.slos.iter().enumerate() {
+        for (index, slo) in all.iter().enumerate() {
             let first = *first_of.entry(subject(slo)).or_insert(index);
             if first == index {
                 continue;
             }
-            let message = if self.scenario.slos[first] == *slo {
+            let message = if all[first] == *slo {
                 "this SLO stands here twice"
             } else {
                 "another SLO bounds the same: the stricter of the two decides"
@@ -69,7 +66,7 @@ impl Checker<'_> {
     fn check_load(&mut self, slo: &dyn SloKind, at: Cursor<'_>) {
         let message = match slo.needed_load() {
             NeededLoad::None => return,
-            _ if self.sound.load && self.scenario.load.is_empty() => "this cannot be judged without a load",
+            _ if self.sound.load && self.loads.is_empty() => "this cannot be judged without a load",
             NeededLoad::Writing if !self.writes() => "this cannot be judged: no load writes",
             _ => return,
         };
@@ -80,14 +77,7 @@ impl Checker<'_> {
     /// A rate above what open loops ask for. A closed one asks for as much as it gets.
     fn check_demand(&mut self, slo: &dyn SloKind, at: Cursor<'_>) {
         let Some(claimed) = slo.claimed_rate() else { return };
-        let rate_of = |load: &Load| {
-            let most = load.mix.iter().map(Op::operations).max().unwrap_or_default();
-            match load.pace {
-                Pace::Open { per_second } => Some(u64::from(per_second) * u64::from(most)),
-                Pace::Closed => None,
-            }
-        };
-        let demand: Option<u64> = self.scenario.load.iter().map(rate_of).sum();
+        let demand: Option<u64> = self.loads.iter().map(|load| load.per_second_max).sum();
         let Some(demand) = demand.filter(|demand| self.sound.load && *demand > 0) else { return };
         if claimed > demand as f64 {
             let message =
@@ -100,7 +90,7 @@ impl Checker<'_> {
     /// An SLO about a fault that does not happen.
     fn check_fault(&mut self, slo: &dyn SloKind, at: Cursor<'_>) {
         let Some(needed) = slo.needed_fault().filter(|_| self.sound.timeline) else { return };
-        if self.scenario.timeline.iter().any(|step| does(step, needed.does)) {
+        if self.steps.iter().any(|step| does(step, needed.does)) {
             if needed.does == FaultScope::CutsLinks {
                 self.check_minority(at);
             }
@@ -114,19 +104,15 @@ impl Checker<'_> {
     /// A single partition that cuts one node off from everybody who writes: what it acknowledges alone is nothing. With other
     /// faults beside it others may be in a minority, too.
     fn check_minority(&mut self, at: Cursor<'_>) {
-        let scenario = self.scenario;
-        let takes_away = |step: &Step| does(step, FaultScope::TakesNodesAway);
-        let faults: Vec<_> = scenario.timeline.iter().enumerate().filter(|(_, step)| takes_away(step)).collect();
-        let [(index, Step::Partition(Partition { links: Links::Isolate(isolated), .. }))] = faults[..] else { return };
-        let Some(node) = &isolated.node else { return };
+        let faults: Vec<_> = self.steps.iter().enumerate().filter(|(_, step)| step.takes_away).collect();
+        let [(index, StepFacts { cuts: true, isolates: Some((node, with)), .. })] = faults[..] else { return };
         let clients = self.client_hosts();
-        let writers: Vec<_> =
-            scenario.load.iter().filter(|load| load.mix.iter().any(Op::writes)).map(Load::host).collect();
+        let writers: Vec<_> = self.loads.iter().filter(|load| load.writes).map(|load| &load.host).collect();
         let Some(first) = writers.first() else { return };
-        let reaches = |host: &HostName| host.is(node) || isolated.with.contains(host);
-        let certain = self.sound.topology && self.sound.load && self.shape().0 >= MASTERS_MIN;
+        let reaches = |host: &&HostName| host.is(node) || with.contains(host);
+        let certain = self.sound.topology && self.sound.load && self.topology.masters >= MASTERS_MIN;
         // A node on its side may make it the majority; an unknown host may be meant to be the one that writes.
-        if certain && isolated.with.iter().all(|host| clients.contains(host)) && !writers.iter().any(reaches) {
+        if certain && with.iter().all(|host| clients.contains(host)) && !writers.iter().any(|host| reaches(&host)) {
             let message = format!("this cannot be judged: no write reaches `{node}` after the cut");
             let place = self.root.field("timeline").index(index).field("links");
             let problem = Problem::new(at.head(), message).also(place.head(), "nobody who writes is on its side");
@@ -148,16 +134,10 @@ fn subject(slo: &Slo) -> (Discriminant<Slo>, Option<During>, u64) {
 }
 
 /// Whether a step does what an SLO needs.
-fn does(step: &Step, needed: FaultScope) -> bool {
+fn does(step: &StepFacts, needed: FaultScope) -> bool {
     match needed {
-        FaultScope::Any => is_fault(step),
-        // No shape takes a node away.
-        FaultScope::TakesNodesAway => is_fault(step) && !matches!(step, Step::Shape(_)),
-        FaultScope::CutsLinks => matches!(step, Step::Partition(_)),
+        FaultScope::Any => step.is_fault,
+        FaultScope::TakesNodesAway => step.takes_away,
+        FaultScope::CutsLinks => step.cuts,
     }
-}
-
-/// Whether a step is a fault, and not the end of one.
-pub(super) fn is_fault(step: &Step) -> bool {
-    matches!(step, Step::Kill(_) | Step::Stop(_) | Step::Pause(_) | Step::Partition(_) | Step::Shape(_))
 }

@@ -5,16 +5,16 @@ use std::thread;
 
 use nix::sys::signal::{SigSet, Signal};
 
-use super::execute::{ExecuteError, Executed, Settings, distrust, execute, judge_evidence, require};
+use super::execute::{ExecuteError, Executed, RunSettings, distrust, execute, judge_evidence, require};
 use super::keep::{KEPT_RUNS, remove_earlier, removed_in_words};
-use super::servers::{Asked, Servers};
+use super::servers::{ServerAnswer, Servers};
 use super::{Exit, Loaded, files};
 use crate::evidence::{Event, Evidence, EvidenceError, RunDirectory};
-use crate::lab::SERVER_VARIABLE;
 use crate::plan;
 use crate::present::{self, LiveView, Look, ProgressLines, UpdatePolicy};
-use crate::run::{Cancel, Holder, Sharing, TurnError, take_turn};
-use crate::scenario::Style;
+use crate::provider::SERVER_VARIABLE;
+use crate::run::{Cancel, LockHolder, MachineLockError, MachineShare, lock_machine};
+use crate::text::Style;
 use crate::verdict::{RunOutcome, Verdict};
 
 /// What `redis-harness run` can be told.
@@ -44,7 +44,7 @@ pub struct RunOptions {
 /// `redis-harness run`.
 pub fn run(options: &RunOptions) -> Exit {
     let Ok(Found { loaded, broken: false }) = load_all(&options.files) else { return Exit::Usage };
-    // Whoever cannot be started at all need not wait for a turn to be told so. Without a server each run says so itself.
+    // What cannot be started at all is refused before anything waits for the machine. Without a server each run says so itself.
     if ask_servers(&loaded).is_err() {
         return Exit::Usage;
     }
@@ -54,7 +54,7 @@ pub fn run(options: &RunOptions) -> Exit {
         return Exit::Internal;
     }
     let settings = match UpdatePolicy::from_environment(options.record) {
-        Ok(update) => Settings { out: options.out.clone(), update },
+        Ok(update) => RunSettings { out: options.out.clone(), update },
         Err(error) => {
             present::print_error(&format!("error: {error}\n"));
             return Exit::Usage;
@@ -78,18 +78,24 @@ pub fn run(options: &RunOptions) -> Exit {
     if cancel.is_cancelled() { Exit::Interrupted } else { worst }
 }
 
-fn run_one(scenario: &Loaded, options: &RunOptions, settings: &Settings, cancel: &Cancel, tally: &mut Tally) -> Exit {
-    // Whoever cannot run at all need not wait for a turn to be told so.
+fn run_one(
+    scenario: &Loaded,
+    options: &RunOptions,
+    settings: &RunSettings,
+    cancel: &Cancel,
+    tally: &mut Tally,
+) -> Exit {
+    // A run that is impossible here need not wait for the machine to be told so.
     if let Err(error) = require(&scenario.plan) {
         present::print_error(&format!("error: {}: {error}\n", scenario.plan.name));
         tally.broken += 1;
         return end_of(&error);
     }
-    let sharing = Sharing::of(&scenario.plan);
-    let turn = match take_turn(&scenario.plan.name, sharing, cancel, |holders| present::print_error(&waiting(holders)))
-    {
-        Ok(turn) => turn,
-        Err(TurnError::Interrupted) => return Exit::Interrupted,
+    let share = MachineShare::of(&scenario.plan);
+    let on_wait = |holders: &[LockHolder]| present::print_error(&waiting(holders));
+    let machine_lock = match lock_machine(&scenario.plan.name, share, cancel, on_wait) {
+        Ok(machine_lock) => machine_lock,
+        Err(MachineLockError::Interrupted) => return Exit::Interrupted,
         Err(error) => {
             present::print_error(&format!("error: {}: {error}\n", scenario.plan.name));
             tally.broken += 1;
@@ -105,7 +111,7 @@ fn run_one(scenario: &Loaded, options: &RunOptions, settings: &Settings, cancel:
             present::print(&lines);
         }
     };
-    let executed = execute(scenario, settings, &turn, cancel, &mut show);
+    let executed = execute(scenario, settings, &machine_lock, cancel, &mut show);
     tally.removed += remove_earlier(&settings.out.join(&scenario.plan.name), options.keep);
     match executed {
         Ok(executed) => {
@@ -121,7 +127,7 @@ fn run_one(scenario: &Loaded, options: &RunOptions, settings: &Settings, cancel:
 }
 
 /// Who has the machine, for whoever waits for it.
-pub(super) fn waiting(holders: &[Holder]) -> String {
+pub(super) fn waiting(holders: &[LockHolder]) -> String {
     let who: Vec<_> = holders.iter().map(ToString::to_string).collect();
     match who.len() {
         // It has only just begun, or is of a version that does not say so.
@@ -229,10 +235,10 @@ fn ask_servers(loaded: &[Loaded]) -> Result<Option<String>, Exit> {
     for scenario in loaded {
         present::print_error(&scenario.warnings(error_style()));
         match servers.ask(scenario) {
-            Asked::Accepted => {}
-            Asked::Unknown(why) => not_asked = Some(why),
-            Asked::Unusable(why) => unusable = Some(why),
-            Asked::Refused(problems) => {
+            ServerAnswer::Accepted => {}
+            ServerAnswer::Unknown(why) => not_asked = Some(why),
+            ServerAnswer::Unusable(why) => unusable = Some(why),
+            ServerAnswer::Refused(problems) => {
                 present::print_error(&problems.render(error_style()));
                 refused = true;
             }

@@ -89,7 +89,7 @@ fn healthy_at_start(case: &Case<'_>) -> Assumption {
     }
 }
 
-/// Healthy at that moment, or as soon as the observer has looked again after it.
+/// HealthyTimes at that moment, or as soon as the observer has looked again after it.
 fn healthy_about(case: &Case<'_>, at: Instant) -> bool {
     case.healthy.from(at).is_some_and(|healthy| healthy.nanos_since(at) <= OBSERVER_NANOS_MAX)
 }
