@@ -76,6 +76,6 @@ fn at_risk(case: &Case<'_>, takedown: &Takedown) -> (bool, String) {
 /// Whether a load on the side of a master that was cut off asks for copies of what it writes.
 fn asks_for_copies(case: &Case<'_>, takedown: &Takedown) -> bool {
     let failed = HostName::from(&takedown.failed);
-    let asks = |load: &&Load| load.mix.iter().any(|op| matches!(op, Op::Set(set) if set.wait.is_some()));
+    let asks = |load: &&Load| load.mix.iter().any(|op| op.kind().wait().is_some());
     case.plan.loads.iter().filter(asks).any(|load| case.reaches.at(takedown.began).connected(&load.host(), &failed))
 }

@@ -59,7 +59,7 @@ impl Client {
 
     /// Does the command and says how it ended, at the load's deadline at the latest. `due` is when it should have started;
     /// none: now.
-    pub(crate) async fn perform(&mut self, command: &Command, due: Option<Due>) -> Operation {
+    pub(crate) async fn perform(&mut self, command: &Command<'_>, due: Option<Due>) -> Operation {
         self.shared.keys.text(command.key, &mut self.key);
         let slot = Slot::of_key(&self.key);
         let started = self.shared.clock.now();
@@ -91,14 +91,14 @@ impl Client {
     }
 
     /// The operation before its first attempt: as it will be recorded when no attempt succeeds.
-    fn operation(&self, command: &Command, slot: Slot, due: Due, started: Instant) -> Operation {
+    fn operation(&self, command: &Command<'_>, slot: Slot, due: Due, started: Instant) -> Operation {
         let shard = self.shared.shards.planned(slot);
         Operation { worker: self.worker, error: None, ..command.not_started(self.shared.index, shard, due, started) }
     }
 
     async fn attempt(
         &mut self,
-        command: &Command,
+        command: &Command<'_>,
         slot: Slot,
         route: Route,
         now: Instant,
@@ -112,7 +112,7 @@ impl Client {
             return Attempt { answer: Answer::NotExecuted(ErrorKind::NoRoute), node: None, replied: false };
         };
         let patience = self.shared.load.client.timeout.as_nanos();
-        let patience = patience.saturating_add(command.wait.map_or(0, |wait| wait.timeout.as_nanos()));
+        let patience = patience.saturating_add(command.server_waits().as_nanos());
         let until = self.shared.clock.std_instant(now.plus_nanos(patience).min(deadline));
         self.encode(command, asking);
         let (answer, replied) = match self.connect(node, until).await {
@@ -122,7 +122,7 @@ impl Client {
         Attempt { answer, node: Some(node), replied }
     }
 
-    fn encode(&mut self, command: &Command, asking: bool) {
+    fn encode(&mut self, command: &Command<'_>, asking: bool) {
         self.request.clear();
         if asking {
             push_command(&mut self.request, &[b"ASKING"]);
@@ -150,7 +150,7 @@ impl Client {
     /// Sends the request and says what came of it, and whether the node replied at all.
     async fn exchange(
         &mut self,
-        command: &Command,
+        command: &Command<'_>,
         node: RouteIndex,
         asking: bool,
         until: std::time::Instant,

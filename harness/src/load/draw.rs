@@ -7,7 +7,7 @@ use rand_chacha::ChaCha8Rng;
 use super::Op;
 use super::keys::KeySpace;
 use super::op::Command;
-use crate::evidence::{LoadIndex, OperationSource, Value};
+use crate::evidence::{LoadIndex, Value};
 
 /// What an entry of the mix is to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,14 +27,10 @@ impl Choice {
     }
 
     /// Its commands, in order: each is one operation of the history.
-    pub(crate) fn commands(&self, mix: &[Op]) -> impl Iterator<Item = Command> + use<> {
-        let op = mix.get(usize::from(self.entry));
-        let commands =
-            op.map(|op| op.commands(self.key, self.value.unwrap_or_default())).into_iter().flatten().flatten();
-        let entry = self.entry;
-        (0..)
-            .zip(commands)
-            .map(move |(command, what)| Command { source: OperationSource::Mix { entry, command }, ..what })
+    pub(crate) fn commands<'a>(&self, mix: &'a [Op]) -> impl Iterator<Item = Command<'a>> + use<'a> {
+        let Self { entry, key, value } = *self;
+        let op = mix.get(usize::from(entry));
+        op.into_iter().flat_map(move |op| Command::of_entry(op, entry, key, value.unwrap_or_default()))
     }
 }
 

@@ -70,10 +70,11 @@ impl Shared {
     /// What people call an operation, such as `GET app:7`.
     fn name(&self, operation: &Operation) -> String {
         let OperationSource::Mix { entry, command } = operation.source else { return String::new() };
-        let names = self.load.mix.get(usize::from(entry)).map(Op::command_names).unwrap_or_default();
+        let commands = self.load.mix.get(usize::from(entry)).map(|op| op.kind().commands()).unwrap_or_default();
+        let name = commands.get(usize::from(command)).map_or("?", |kind| kind.name);
         let mut key = Vec::new();
         self.keys.text(operation.key, &mut key);
-        format!("{} {}", names.get(usize::from(command)).unwrap_or(&"?"), String::from_utf8_lossy(&key))
+        format!("{name} {}", String::from_utf8_lossy(&key))
     }
 
     /// Counts an attempt that did not end ok.

@@ -7,7 +7,6 @@ use tokio::sync::watch;
 use super::client::{Client, Due};
 use super::draw::Choice;
 use super::shared::Shared;
-use crate::evidence::OperationEffect;
 use crate::vocab::Instant;
 
 /// Tells the workers to begin no more operations, and the moment from which they should not.
@@ -56,7 +55,7 @@ impl Worker {
     pub(crate) async fn entry(&mut self, choice: &Choice, mut due: Option<Due>) -> Instant {
         let mut ended = Instant::default();
         for command in choice.commands(&self.shared.load.mix) {
-            if command.effect == OperationEffect::WritesUnique {
+            if command.writes() {
                 self.shared.written.borrow_mut().insert(command.key);
             }
             let operation = self.client.perform(&command, due.take()).await;

@@ -126,7 +126,7 @@ fn sentence(load: &Load) -> String {
     };
     let total: u64 = load.mix.iter().map(|op| u64::from(op.weight())).sum();
     let share = |op: &Op| 100.0 * f64::from(op.weight()) / total.max(1) as f64;
-    let mix: Vec<_> = load.mix.iter().map(|op| format!("{:.0} % {}", share(op), operation(op))).collect();
+    let mix: Vec<_> = load.mix.iter().map(|op| format!("{:.0} % {op}", share(op))).collect();
     let prefix = load.key_prefix();
     let keys = load.keys.count();
     let end = match load.operations {
@@ -140,18 +140,6 @@ fn sentence(load: &Load) -> String {
         client.timeout,
         client.deadline
     )
-}
-
-/// An entry of a mix in words.
-pub(super) fn operation(op: &Op) -> String {
-    match op {
-        Op::Get(_) => "GET".to_owned(),
-        Op::SetThenGet(pair) => format!("SET of {}, then GET", pair.value),
-        Op::Set(set) => match set.wait {
-            Some(wait) => format!("SET of {} with WAIT {} for {}", set.value, wait.replicas, wait.timeout),
-            None => format!("SET of {}", set.value),
-        },
-    }
 }
 
 fn write_slos(text: &mut String, plan: &Plan) -> fmt::Result {

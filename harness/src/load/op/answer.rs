@@ -7,7 +7,7 @@ use crate::vocab::{Address, Slot};
 
 /// What the replies to one attempt say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Answer {
+pub enum Answer {
     /// Done, and this is what was written or read.
     Acknowledged(Value),
     /// Surely not executed.
@@ -32,7 +32,7 @@ impl Answer {
 
 /// Where `-MOVED` or `-ASK` sends a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Redirect {
+pub struct Redirect {
     /// The slot it is about.
     pub(crate) slot: Slot,
     /// The node's address; none when the server does not know its own: it is the address it was asked at.
