@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use tokio::sync::watch;
 
-use super::client::{Client, Due};
+use super::client::{Due, RetryingClient};
 use super::draw::Choice;
 use super::shared::Shared;
 use crate::vocab::Instant;
@@ -40,14 +40,14 @@ impl StopSignal {
 /// A worker of a load: a client that does one entry of the mix after the other.
 pub(crate) struct Worker {
     shared: Rc<Shared>,
-    client: Client,
+    client: RetryingClient,
     stop: StopSignal,
 }
 
 impl Worker {
     /// The worker `number` of the load.
     pub(crate) fn new(shared: Rc<Shared>, number: u16, stop: StopSignal) -> Self {
-        Self { client: Client::new(Rc::clone(&shared), number), shared, stop }
+        Self { client: RetryingClient::new(Rc::clone(&shared), number), shared, stop }
     }
 
     /// Does an entry of the mix. The second command of an entry is meant to start when the first has ended. Returns when the

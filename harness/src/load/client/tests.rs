@@ -7,7 +7,7 @@ use super::*;
 use crate::evidence::Value;
 use crate::load::Op;
 use crate::load::op::{Get, Set, Wait};
-use crate::load::recorder::Recorder;
+use crate::load::recorder::HistoryRecorder;
 use crate::load::testing::{Act, Fake, journal, load, task};
 use crate::vocab::{Address, Size};
 
@@ -34,22 +34,22 @@ async fn perform(nodes: &[Address], entries: &[Op]) -> Vec<Operation> {
 /// As [`perform`], for a client of one's own, which may not have `asked` who owns what.
 async fn perform_as(client: &str, asked: bool, nodes: &[Address], entries: &[Op]) -> Vec<Operation> {
     let (_temporary, directory, journal) = journal();
-    let recorder = Recorder::start(&directory.history(), journal.clone()).unwrap();
+    let recorder = HistoryRecorder::start(&directory.history(), journal.clone()).unwrap();
     let shared = Shared::new(task(load("app", client), nodes), journal.clock(), recorder.outbox());
     let tasks = LocalSet::new();
     let operations = tasks.run_until(async {
         if asked {
             shared.ask_around(None).await;
         }
-        let mut client = Client::new(Rc::clone(&shared), 0);
+        let mut client = RetryingClient::new(Rc::clone(&shared), 0);
         let mut operations = Vec::new();
-        for command in entries.iter().flat_map(|op| Command::of_entry(op, 0, 1, 0xAB)) {
+        for command in entries.iter().flat_map(|op| MixCommand::of_entry(op, 0, 1, 0xAB)) {
             operations.push(client.perform(&command, None).await);
         }
         operations
     });
     let operations = operations.await;
-    let failures: u64 = shared.tally.borrow().totals().attempt_errors.values().sum();
+    let failures: u64 = shared.counters.borrow().totals().attempt_errors.values().sum();
     let attempts: u64 = operations.iter().map(|operation| u64::from(operation.attempts)).sum();
     let ok = operations.iter().filter(|operation| operation.outcome == Outcome::Ok).count() as u64;
     assert_eq!(failures + ok, attempts, "each attempt is counted once");
@@ -195,12 +195,12 @@ async fn a_late_reply_is_not_taken_for_the_next_ones() {
 async fn a_connection_that_was_closed_while_idle_costs_no_attempt() {
     let address = server(|_, _| Act::SayAndClose("+OK\r\n".to_owned())).await;
     let (_temporary, directory, journal) = journal();
-    let recorder = Recorder::start(&directory.history(), journal.clone()).unwrap();
+    let recorder = HistoryRecorder::start(&directory.history(), journal.clone()).unwrap();
     let shared = Shared::new(task(load("app", PATIENT), &[address]), journal.clock(), recorder.outbox());
     let tasks = LocalSet::new();
     let doing = tasks.run_until(async {
-        let mut client = Client::new(shared, 0);
-        let write = Command::of_entry(&SET, 0, 1, 0xAB).next().unwrap();
+        let mut client = RetryingClient::new(shared, 0);
+        let write = MixCommand::of_entry(&SET, 0, 1, 0xAB).next().unwrap();
         client.perform(&write, None).await;
         while client.connections[0].as_ref().unwrap().is_usable() {
             tokio::task::yield_now().await;

@@ -1,6 +1,6 @@
 //! A command that is about to be sent: one operation of the history.
 
-use super::{Answer, CommandKind, Op};
+use super::{AttemptOutcome, CommandKind, Op};
 use crate::evidence::{ErrorKind, LoadIndex, NO_WORKER, Operation, OperationEffect, OperationSource, Outcome, Value};
 use crate::load::client::Due;
 use crate::load::resp::Reply;
@@ -8,7 +8,7 @@ use crate::vocab::{Duration, Instant};
 
 /// A command that is about to be sent. It is sent unchanged by every attempt.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Command<'a> {
+pub(crate) struct MixCommand<'a> {
     op: &'a Op,
     /// The position of `op` in the mix.
     entry: u16,
@@ -21,7 +21,7 @@ pub(crate) struct Command<'a> {
     id: u64,
 }
 
-impl<'a> Command<'a> {
+impl<'a> MixCommand<'a> {
     /// The commands of the entry of a mix for a key, in order. What they write has this id.
     pub(crate) fn of_entry(op: &'a Op, entry: u16, key: u32, id: u64) -> impl Iterator<Item = Self> {
         let kinds = (0..).zip(op.kind().commands());
@@ -79,10 +79,10 @@ impl<'a> Command<'a> {
     }
 
     /// What an attempt that got no reply says: anything may have happened.
-    pub(crate) const UNANSWERED: Answer = Answer::Unknown(ErrorKind::Protocol);
+    pub(crate) const UNANSWERED: AttemptOutcome = AttemptOutcome::Unknown(ErrorKind::Protocol);
 
     /// What is known after the reply number `nth` (from 0), when `before` was known before it.
-    pub(crate) fn classify(&self, nth: usize, reply: &Reply<'_>, before: Answer) -> Answer {
+    pub(crate) fn classify(&self, nth: usize, reply: &Reply<'_>, before: AttemptOutcome) -> AttemptOutcome {
         self.op.kind().classify(self.position.into(), nth, reply, self.written(), before)
     }
 }
@@ -127,33 +127,37 @@ mod tests {
     )]
     fn commands_are_encoded(#[case] op: Op, #[case] bytes: &str) {
         let mut out = Vec::new();
-        Command::of_entry(&op, 0, 1, 0xAB).for_each(|command| command.encode(&mut out, b"k:1"));
+        MixCommand::of_entry(&op, 0, 1, 0xAB).for_each(|command| command.encode(&mut out, b"k:1"));
         assert_eq!(String::from_utf8(out).unwrap(), bytes);
     }
 
-    const WRITTEN: Answer = Answer::Acknowledged(Value::Written(0xAB));
+    const WRITTEN: AttemptOutcome = AttemptOutcome::Acknowledged(Value::Written(0xAB));
 
     /// The last command of the entry.
     #[rstest]
     #[case::set(set(None), "+OK\r\n", WRITTEN)]
-    #[case::not_the_ok(set(None), "+QUEUED\r\n", Answer::Unknown(ErrorKind::Protocol))]
-    #[case::set_is_no_get(set(None), "$-1\r\n", Answer::Unknown(ErrorKind::Protocol))]
-    #[case::read_only(set(None), "-READONLY no\r\n", Answer::NotExecuted(ErrorKind::ReadOnly))]
-    #[case::missing(get(), "$-1\r\n", Answer::Acknowledged(Value::Missing))]
+    #[case::not_the_ok(set(None), "+QUEUED\r\n", AttemptOutcome::Unknown(ErrorKind::Protocol))]
+    #[case::set_is_no_get(set(None), "$-1\r\n", AttemptOutcome::Unknown(ErrorKind::Protocol))]
+    #[case::read_only(set(None), "-READONLY no\r\n", AttemptOutcome::NotExecuted(ErrorKind::ReadOnly))]
+    #[case::missing(get(), "$-1\r\n", AttemptOutcome::Acknowledged(Value::Missing))]
     #[case::read(get(), "$16\r\n00000000000000ab\r\n", WRITTEN)]
-    #[case::foreign(get(), "$2\r\nhi\r\n", Answer::Acknowledged(Value::Foreign))]
-    #[case::get_is_no_set(get(), "+OK\r\n", Answer::Unknown(ErrorKind::Protocol))]
-    #[case::wrong_type(get(), "-WRONGTYPE no\r\n", Answer::NotExecuted(ErrorKind::OtherReply))]
-    #[case::read_of_a_pair(set_then_get(), "$-1\r\n", Answer::Acknowledged(Value::Missing))]
+    #[case::foreign(get(), "$2\r\nhi\r\n", AttemptOutcome::Acknowledged(Value::Foreign))]
+    #[case::get_is_no_set(get(), "+OK\r\n", AttemptOutcome::Unknown(ErrorKind::Protocol))]
+    #[case::wrong_type(get(), "-WRONGTYPE no\r\n", AttemptOutcome::NotExecuted(ErrorKind::OtherReply))]
+    #[case::read_of_a_pair(set_then_get(), "$-1\r\n", AttemptOutcome::Acknowledged(Value::Missing))]
     #[case::waited(set(Some(WAIT)), "+OK\r\n:2\r\n", WRITTEN)]
-    #[case::short(set(Some(WAIT)), "+OK\r\n:1\r\n", Answer::Unknown(ErrorKind::WaitShort))]
-    #[case::unblocked(set(Some(WAIT)), "+OK\r\n-UNBLOCKED gone\r\n", Answer::Unknown(ErrorKind::OtherReply))]
-    #[case::wait_of_nothing(set(Some(WAIT)), "-CLUSTERDOWN no\r\n:2\r\n", Answer::NotExecuted(ErrorKind::ClusterDown))]
-    #[case::odd_wait(set(Some(WAIT)), "+OK\r\n+OK\r\n", Answer::Unknown(ErrorKind::Protocol))]
+    #[case::short(set(Some(WAIT)), "+OK\r\n:1\r\n", AttemptOutcome::Unknown(ErrorKind::WaitShort))]
+    #[case::unblocked(set(Some(WAIT)), "+OK\r\n-UNBLOCKED gone\r\n", AttemptOutcome::Unknown(ErrorKind::OtherReply))]
+    #[case::wait_of_nothing(
+        set(Some(WAIT)),
+        "-CLUSTERDOWN no\r\n:2\r\n",
+        AttemptOutcome::NotExecuted(ErrorKind::ClusterDown)
+    )]
+    #[case::odd_wait(set(Some(WAIT)), "+OK\r\n+OK\r\n", AttemptOutcome::Unknown(ErrorKind::Protocol))]
     #[case::wait_unanswered(set(Some(WAIT)), "+OK\r\n", WRITTEN)]
-    fn replies_are_classified(#[case] op: Op, #[case] bytes: &str, #[case] answer: Answer) {
-        let command = Command::of_entry(&op, 0, 1, 0xAB).last().unwrap();
-        let (mut rest, mut got) = (bytes.as_bytes(), Command::UNANSWERED);
+    fn replies_are_classified(#[case] op: Op, #[case] bytes: &str, #[case] answer: AttemptOutcome) {
+        let command = MixCommand::of_entry(&op, 0, 1, 0xAB).last().unwrap();
+        let (mut rest, mut got) = (bytes.as_bytes(), MixCommand::UNANSWERED);
         for nth in 0..command.replies() {
             let Some((reply, used)) = Reply::parse(rest).unwrap() else { break };
             got = command.classify(nth, &reply, got);

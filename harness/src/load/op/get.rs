@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Deserialize;
 
-use super::{Answer, CommandKind, OpKind, error_answer};
+use super::{AttemptOutcome, CommandKind, OpKind, error_outcome};
 use crate::evidence::{ErrorKind, OperationEffect, Value};
 use crate::load::resp::{Reply, push_command};
 use crate::load::value::read_value;
@@ -44,7 +44,7 @@ impl OpKind for Get {
         encode(out, key);
     }
 
-    fn classify(&self, _: usize, _: usize, reply: &Reply<'_>, _: Value, _: Answer) -> Answer {
+    fn classify(&self, _: usize, _: usize, reply: &Reply<'_>, _: Value, _: AttemptOutcome) -> AttemptOutcome {
         classify(reply)
     }
 }
@@ -55,11 +55,11 @@ pub(crate) fn encode(out: &mut Vec<u8>, key: &[u8]) {
 }
 
 /// What the reply says.
-pub(crate) fn classify(reply: &Reply<'_>) -> Answer {
+pub(crate) fn classify(reply: &Reply<'_>) -> AttemptOutcome {
     match reply {
-        Reply::Bulk(bytes) => Answer::Acknowledged(read_value(bytes)),
-        Reply::Nil => Answer::Acknowledged(Value::Missing),
-        Reply::Error(text) => error_answer(text),
-        _ => Answer::Unknown(ErrorKind::Protocol),
+        Reply::Bulk(bytes) => AttemptOutcome::Acknowledged(read_value(bytes)),
+        Reply::Nil => AttemptOutcome::Acknowledged(Value::Missing),
+        Reply::Error(text) => error_outcome(text),
+        _ => AttemptOutcome::Unknown(ErrorKind::Protocol),
     }
 }

@@ -11,9 +11,9 @@ use crate::evidence::{OperationEffect, Value};
 use crate::load::resp::Reply;
 use crate::vocab::Size;
 
-pub use answer::Answer;
-pub(crate) use answer::{error_answer, error_kind};
-pub(crate) use command::Command;
+pub use answer::AttemptOutcome;
+pub(crate) use answer::{error_kind, error_outcome};
+pub(crate) use command::MixCommand;
 
 /// Declares the entries that a mix may have, the modules that they live in, and how to get at the trait that they implement.
 ///
@@ -81,7 +81,14 @@ pub trait OpKind: fmt::Display {
 
     /// What is known of the command at `position` after the reply number `nth` (from 0), when `before` was known before it.
     /// `written` is the value that the command writes.
-    fn classify(&self, position: usize, nth: usize, reply: &Reply<'_>, written: Value, before: Answer) -> Answer;
+    fn classify(
+        &self,
+        position: usize,
+        nth: usize,
+        reply: &Reply<'_>,
+        written: Value,
+        before: AttemptOutcome,
+    ) -> AttemptOutcome;
 }
 
 /// What is known of a command before it is sent.

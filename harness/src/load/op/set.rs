@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Deserialize;
 
-use super::{Answer, CommandKind, OpKind, error_answer, error_kind};
+use super::{AttemptOutcome, CommandKind, OpKind, error_outcome, error_kind};
 use crate::evidence::{ErrorKind, OperationEffect, Value};
 use crate::load::resp::{Reply, push_array, push_bulk, push_bulk_head, push_command, push_decimal};
 use crate::load::value::{ID_BYTES, push_value};
@@ -79,7 +79,7 @@ impl OpKind for Set {
         1 + usize::from(self.wait.is_some())
     }
 
-    fn classify(&self, _: usize, nth: usize, reply: &Reply<'_>, written: Value, before: Answer) -> Answer {
+    fn classify(&self, _: usize, nth: usize, reply: &Reply<'_>, written: Value, before: AttemptOutcome) -> AttemptOutcome {
         match (nth, self.wait) {
             (0, _) => classify(reply, written),
             (_, Some(wait)) => classify_wait(reply, wait, before),
@@ -109,24 +109,24 @@ fn encode_wait(out: &mut Vec<u8>, wait: Wait) {
 }
 
 /// What the reply to the write says.
-pub(super) fn classify(reply: &Reply<'_>, written: Value) -> Answer {
+pub(super) fn classify(reply: &Reply<'_>, written: Value) -> AttemptOutcome {
     match reply {
-        Reply::Simple(b"OK") => Answer::Acknowledged(written),
-        Reply::Error(text) => error_answer(text),
-        _ => Answer::Unknown(ErrorKind::Protocol),
+        Reply::Simple(b"OK") => AttemptOutcome::Acknowledged(written),
+        Reply::Error(text) => error_outcome(text),
+        _ => AttemptOutcome::Unknown(ErrorKind::Protocol),
     }
 }
 
 /// What the reply to the `WAIT` makes of the answer to the write.
 ///
 /// A write that was executed stays executed, whatever `WAIT` says. But then nobody knows whether a failover keeps it.
-fn classify_wait(reply: &Reply<'_>, wait: Wait, write: Answer) -> Answer {
-    let Answer::Acknowledged(_) = write else { return write };
+fn classify_wait(reply: &Reply<'_>, wait: Wait, write: AttemptOutcome) -> AttemptOutcome {
+    let AttemptOutcome::Acknowledged(_) = write else { return write };
     match reply {
         Reply::Integer(count) if *count >= i64::from(wait.replicas) => write,
-        Reply::Integer(_) => Answer::Unknown(ErrorKind::WaitShort),
+        Reply::Integer(_) => AttemptOutcome::Unknown(ErrorKind::WaitShort),
         // Such as UNBLOCKED, when the master was demoted while it waited.
-        Reply::Error(text) => Answer::Unknown(error_kind(text)),
-        _ => Answer::Unknown(ErrorKind::Protocol),
+        Reply::Error(text) => AttemptOutcome::Unknown(error_kind(text)),
+        _ => AttemptOutcome::Unknown(ErrorKind::Protocol),
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Deserialize;
 
-use super::{Answer, CommandKind, OpKind, get, set};
+use super::{AttemptOutcome, CommandKind, OpKind, get, set};
 use crate::evidence::Value;
 use crate::load::resp::Reply;
 use crate::vocab::Size;
@@ -50,7 +50,7 @@ impl OpKind for SetThenGet {
         }
     }
 
-    fn classify(&self, position: usize, _: usize, reply: &Reply<'_>, written: Value, _: Answer) -> Answer {
+    fn classify(&self, position: usize, _: usize, reply: &Reply<'_>, written: Value, _: AttemptOutcome) -> AttemptOutcome {
         match position {
             0 => set::classify(reply, written),
             _ => get::classify(reply),
