@@ -254,7 +254,7 @@ impl KeyRead {
         self.operation.ended = now;
         match answer {
             AttemptOutcome::Acknowledged(value) => {
-                (self.operation.value, self.operation.outcome) = (value, Outcome::Ok)
+                (self.operation.value, self.operation.outcome) = (value, Outcome::Ok);
             }
             AttemptOutcome::NotExecuted(kind) | AttemptOutcome::Elsewhere(kind, _) | AttemptOutcome::Unknown(kind) => {
                 self.operation.error = Some(kind);
