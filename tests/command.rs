@@ -25,14 +25,16 @@ mod verdicts;
 
 use std::process::ExitCode;
 
-use harness::lab::{self, ServerBinary};
+use harness::provider::{self, Need, ServerBinary};
 use harness::run;
 use libtest_mimic::{Arguments, Trial};
 
 fn main() -> ExitCode {
     run::enter_if_lab();
-    let arguments = Arguments::from_args();
-    let missing = lab::probe().err().map(|missing| missing.to_string());
+    let mut arguments = Arguments::from_args();
+    // Most of the time the trials wait; how many of their runs go on at once is for the machine's lock to decide.
+    arguments.test_threads.get_or_insert(2 * run::half_processors());
+    let missing = provider::check(Need::Hosts).err().map(|missing| missing.to_string());
     let missing = missing.or_else(|| ServerBinary::find(None).err().map(|error| error.to_string()));
     let missing = missing.filter(|_| std::env::var_os("REQUIRE_ALL").is_none_or(|value| value != "1"));
     if let Some(missing) = &missing {
@@ -40,14 +42,15 @@ fn main() -> ExitCode {
     }
     let everywhere = [usage::TRIALS, doctor::TRIALS, directives::TRIALS].concat();
     let everywhere = everywhere.iter().map(|trial| (trial, false));
+    // The longest first, and last those whose runs must have the machine alone.
     let in_clusters = [
-        verdicts::TRIALS,
+        lying::TRIALS,
         topology::TRIALS,
         interrupted::TRIALS,
         sealed::TRIALS,
         troubled::TRIALS,
-        lying::TRIALS,
         directives::ASKED,
+        verdicts::TRIALS,
     ]
     .concat();
     let in_clusters = in_clusters.iter().map(|trial| (trial, missing.is_some()));

@@ -1,97 +1,293 @@
-//! The house rules that no compiler holds: which room may use which, and that ARCHITECTURE.md says so.
+//! The house rules that no compiler holds: which room may use which, that nothing uses itself in a circle, that a name means
+//! one thing, and that every file is formatted.
+
+#[path = "house/graph.rs"]
+mod graph;
+#[path = "house/source.rs"]
+mod source;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::LazyLock;
+
+use rstest::rstest;
+use source::{Kind, Source, Use};
 
 /// The table of rooms in ARCHITECTURE.md. A room may always use itself.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("vocab", &[]),
     ("evidence", &["vocab"]),
-    ("lab", &["evidence", "vocab"]),
-    ("fault", &["lab", "evidence", "vocab"]),
-    ("load", &["lab", "evidence", "vocab"]),
-    ("observe", &["lab", "evidence", "vocab"]),
-    ("check", &["plan", "load", "evidence", "vocab"]),
-    ("scenario", &["check", "load", "fault", "vocab"]),
-    ("plan", &["scenario", "check", "fault", "load", "lab", "evidence", "vocab"]),
-    ("run", &["plan", "scenario", "lab", "fault", "load", "observe", "evidence", "vocab"]),
-    ("verdict", &["plan", "scenario", "check", "load", "evidence", "vocab"]),
-    ("present", &["plan", "scenario", "evidence", "verdict", "vocab"]),
-    ("suite", &["plan", "scenario", "run", "lab", "evidence", "verdict", "present", "vocab"]),
+    ("text", &["vocab"]),
+    ("validate", &["text", "evidence", "vocab"]),
+    ("network", &["evidence", "vocab"]),
+    ("provider", &["network", "evidence", "vocab"]),
+    ("system", &["provider", "evidence", "vocab"]),
+    ("load", &["network", "evidence", "vocab"]),
+    ("observe", &["evidence", "vocab"]),
+    ("step", &["text", "validate", "network", "provider", "system", "load", "observe", "evidence", "vocab"]),
+    ("check", &["evidence", "vocab"]),
+    ("scenario", &["text", "check", "load", "step", "vocab"]),
+    ("plan", &["text", "validate", "scenario", "check", "step", "load", "provider", "system", "evidence", "vocab"]),
+    ("run", &["plan", "network", "provider", "system", "step", "load", "observe", "evidence", "vocab"]),
+    ("verdict", &["check", "evidence", "vocab"]),
+    ("present", &["evidence", "verdict", "vocab"]),
+    ("suite", &["plan", "text", "scenario", "run", "provider", "system", "evidence", "verdict", "present", "vocab"]),
 ];
 
-fn source() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+/// The rooms that know what a Redis Cluster is and where its hosts are; for all others there are shards and hosts.
+const KNOW_THE_CLUSTER: [&str; 3] = ["system", "provider", "network"];
+
+fn top() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-fn rust_files(directory: &Path, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(directory).expect("a directory") {
-        let path = entry.expect("an entry").path();
-        if path.is_dir() {
-            rust_files(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            found.push(path);
-        }
+fn source() -> &'static Source {
+    static SOURCE: LazyLock<Source> = LazyLock::new(|| Source::read(&top().join("harness/src")));
+    &SOURCE
+}
+
+/// The uses of one room by another that the table does not allow.
+fn forbidden_uses(source: &Source, table: &[(&str, &[&str])]) -> Vec<String> {
+    let table: BTreeMap<_, _> = table.iter().copied().collect();
+    let uses = source.uses().into_iter().filter(|each| !each.from.is_empty());
+    let forbidden = uses.filter_map(|each| {
+        let (room, used) = (&*each.from[0], &*each.to[0]);
+        let allowed = table.get(room).unwrap_or_else(|| panic!("room `{room}` is not in the table"));
+        let may = room == used || allowed.contains(&used);
+        (!may).then(|| format!("{}: {room} may not use {used}", place(source, &each)))
+    });
+    forbidden.collect()
+}
+
+/// The circles between rooms: which rooms, and a use for each step between two of them.
+fn room_circles(source: &Source) -> Vec<String> {
+    let between: Vec<_> = source.uses().into_iter().filter(|each| !each.from.is_empty()).collect();
+    let between: Vec<_> = between.into_iter().filter(|each| each.from[0] != each.to[0]).collect();
+    let circles = graph::circles(between.iter().map(|each| (each.from[0].clone(), each.to[0].clone())));
+    circles
+        .iter()
+        .map(|circle| {
+            let mut steps = BTreeMap::new();
+            for each in between.iter().filter(|each| circle.contains(&each.from[0]) && circle.contains(&each.to[0])) {
+                steps.entry((&each.from[0], &each.to[0])).or_insert_with(|| place(source, each));
+            }
+            let steps: Vec<_> =
+                steps.iter().map(|((from, to), place)| format!("\n  {from} -> {to} ({place})")).collect();
+            format!("the rooms {} use each other:{}", listed(circle), steps.concat())
+        })
+        .collect()
+}
+
+/// The circles between files of one room, but for those of a module and what is inside it.
+fn file_circles(source: &Source) -> Vec<String> {
+    let is_family = |each: &Use| each.to.starts_with(&each.from) || each.from.starts_with(&each.to);
+    let uses: Vec<_> = source.uses().into_iter().filter(|each| !is_family(each)).collect();
+    let inside: Vec<_> = uses.iter().filter(|each| each.from[0] == each.to[0]).collect();
+    let circles = graph::circles(inside.iter().map(|each| (each.from.clone(), each.to.clone())));
+    circles
+        .iter()
+        .map(|circle| {
+            let steps = inside.iter().filter(|each| circle.contains(&each.from) && circle.contains(&each.to));
+            let steps: Vec<_> =
+                steps.map(|each| format!("\n  {} -> {}", place(source, each), each.to.join("::"))).collect();
+            format!("{} use each other:{}", listed(circle.iter().map(|path| path.join("::"))), steps.concat())
+        })
+        .collect()
+}
+
+/// The names of public types that two rooms have.
+fn types_of_one_name(source: &Source) -> Vec<String> {
+    let mut by_name = BTreeMap::<&str, BTreeMap<&str, String>>::new();
+    for (path, name, line) in source.public_types() {
+        let Some(room) = path.first() else { continue };
+        let place = format!("{}:{line}", source.modules[path].file);
+        by_name.entry(name).or_default().entry(room).or_insert(place);
     }
+    let several = by_name.into_iter().filter(|(_, rooms)| rooms.len() > 1);
+    several.map(|(name, rooms)| format!("{name}: {}", rooms.into_values().collect::<Vec<_>>().join(", "))).collect()
 }
 
-/// Whether a file is only compiled for tests, which may build whatever their room reads.
-fn is_test_support(file: &Path) -> bool {
-    let name = file.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
-    let in_sample = file.iter().any(|part| part == "sample" || part == "testing" || part == "tests");
-    in_sample || matches!(name, "tests" | "testing") || name.ends_with("_test") || name.ends_with("_tests")
-}
-
-/// Every `crate::room` that a file names, with the line.
-fn uses(text: &str) -> Vec<(usize, &str)> {
+/// Where code outside of the rooms that know the cluster names a slot, an epoch, a cluster command or the lab's network.
+fn cluster_words(source: &Source) -> Vec<String> {
     let mut found = Vec::new();
-    for (index, line) in text.lines().enumerate() {
-        let code = line.split("//").next().unwrap_or_default();
-        for (at, _) in code.match_indices("crate::") {
-            let name = &code[at + "crate::".len()..];
-            let end = name.find(|c: char| !c.is_ascii_lowercase() && c != '_').unwrap_or(name.len());
-            found.push((index + 1, &name[..end]));
+    for (path, module) in &source.modules {
+        if path.first().is_none_or(|room| KNOW_THE_CLUSTER.contains(&&**room)) {
+            continue;
         }
+        let mut named = BTreeMap::<_, Vec<_>>::new();
+        for token in module.tokens() {
+            let text = match &token.kind {
+                Kind::Word(text) | Kind::Literal(text) => text,
+                Kind::Symbol(_) => continue,
+            };
+            for word in cluster_words_in(text) {
+                named.entry(word).or_default().push(token.line);
+            }
+        }
+        found.extend(named.iter().map(|(word, lines)| format!("{}: {word} at {}", module.file, listed(lines))));
     }
     found
 }
 
+fn cluster_words_in(text: &str) -> Vec<&'static str> {
+    let lower = text.to_lowercase().replace("unix_epoch", "");
+    let has = |word: &str| lower.contains(word);
+    // As a word of its own: `CLUSTER NODES`, not `ClusterState` or `cluster-node-timeout`.
+    let has_command = text.split(|c: char| !c.is_ascii_alphabetic()).any(|word| word == "CLUSTER");
+    let words = [("slot", has("slot")), ("epoch", has("epoch")), ("CLUSTER", has_command), ("10.128", has("10.128"))];
+    words.into_iter().filter(|(_, found)| *found).map(|(word, _)| word).collect()
+}
+
+fn place(source: &Source, each: &Use) -> String {
+    format!("{}:{}", source.modules[&each.from].file, each.line)
+}
+
+fn listed(items: impl IntoIterator<Item = impl ToString>) -> String {
+    items.into_iter().map(|item| item.to_string()).collect::<Vec<_>>().join(", ")
+}
+
+#[track_caller]
+fn assert_none(offences: &[String]) {
+    assert!(offences.is_empty(), "{} offences:\n{}", offences.len(), offences.join("\n"));
+}
+
 #[test]
 fn rooms_use_only_what_they_may() {
-    let table: BTreeMap<_, BTreeSet<_>> =
-        MAY_USE.iter().map(|(room, others)| (*room, others.iter().copied().collect())).collect();
-    let mut offences = Vec::new();
-    let mut checked = 0;
-    let mut files = Vec::new();
-    rust_files(&source(), &mut files);
-    for file in &files {
-        let relative = file.strip_prefix(source()).unwrap();
-        let first = relative.iter().next().unwrap().to_str().unwrap();
-        let room = first.trim_end_matches(".rs");
-        if matches!(room, "lib" | "main") || is_test_support(relative) {
-            continue;
-        }
-        let allowed = table.get(room).unwrap_or_else(|| panic!("room `{room}` is not in the table"));
-        for (line, used) in uses(&fs::read_to_string(file).unwrap()) {
-            checked += 1;
-            if used != room && !allowed.contains(used) {
-                offences.push(format!("{}:{line}: {room} may not use {used}", relative.display()));
-            }
-        }
-    }
-    assert!(checked > 50, "only {checked} uses found: the rule looks at nothing");
-    assert!(offences.is_empty(), "{}", offences.join("\n"));
+    let source = source();
+    let uses = source.uses().len();
+    assert!(uses > 200, "only {uses} uses found: the rule looks at nothing");
+    assert_none(&forbidden_uses(source, MAY_USE));
+}
+
+#[test]
+#[ignore = "until check, plan and scenario are apart; it prints today's circles"]
+fn no_room_uses_itself_in_a_circle() {
+    assert_none(&room_circles(source()));
+}
+
+#[test]
+#[ignore = "until the files of every room are apart; it prints today's circles"]
+fn no_file_uses_itself_in_a_circle() {
+    assert_none(&file_circles(source()));
+}
+
+#[test]
+#[ignore = "until the last two types of one name have become one, or have two; it prints today's"]
+fn no_two_rooms_have_a_type_of_the_same_name() {
+    assert_none(&types_of_one_name(source()));
+}
+
+#[test]
+#[ignore = "until the rooms system, provider and network are there; it prints today's offenders"]
+fn only_the_system_and_the_network_know_the_cluster() {
+    assert_none(&cluster_words(source()));
 }
 
 #[test]
 fn the_table_of_rooms_is_the_one_in_the_architecture() {
-    let text = fs::read_to_string(source().join("../../ARCHITECTURE.md")).unwrap();
+    let text = fs::read_to_string(top().join("ARCHITECTURE.md")).expect("a file");
     for (room, others) in MAY_USE {
         let row = text.lines().find(|line| line.starts_with(&format!("| `{room}` |")));
         let row = row.unwrap_or_else(|| panic!("ARCHITECTURE.md has no row for `{room}`"));
-        let cell = row.trim_end_matches('|').rsplit('|').next().unwrap();
+        let cell = row.trim_end_matches('|').rsplit('|').next().expect("a cell");
         let written: BTreeSet<_> = cell.split(',').map(str::trim).filter(|name| !matches!(*name, "" | "-")).collect();
         assert_eq!(written, others.iter().copied().collect(), "the row of `{room}`");
     }
+}
+
+/// Cargo formats what `mod` declarations lead to. A file that a macro declares is reached only by its own name.
+#[test]
+fn every_file_is_formatted() {
+    let directories = ["harness/src", "tests", "snapshots"];
+    let files: Vec<_> = directories.iter().flat_map(|directory| source::rust_files(&top().join(directory))).collect();
+    let checked = Command::new("rustfmt").args(["--check", "--edition", "2024"]).args(&files).output();
+    let must = std::env::var_os("REQUIRE_ALL").is_some_and(|value| value == "1");
+    match checked {
+        Ok(output) => assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout)),
+        // Toolchains of the minimal profile have none.
+        Err(error) => assert!(!must, "rustfmt: {error}"),
+    }
+}
+
+/// A crate without an offence, and what each case changes of it.
+const CRATE: [(&str, &str); 7] = [
+    ("lib.rs", "pub mod base; pub mod left; pub mod right;"),
+    ("base/mod.rs", "mod part; pub use part::Part; pub(crate) struct Whole(Part);"),
+    ("base/part.rs", "use super::Whole; pub struct Part(Box<Whole>);"),
+    ("left/mod.rs", "mod one; mod two; pub use one::One; pub use two::Two;"),
+    ("left/one.rs", "//! Of CLUSTER SLOTS\nuse crate::base::{self, Part as P}; pub struct One(P);"),
+    ("left/two.rs", "use super::One;\npub struct Two(One);\n#[cfg(test)]\nmod tests { use crate::right::Right; }"),
+    ("right.rs", "use crate::{base::Part, left};\npub struct Right(left::Two, Part);"),
+];
+
+fn changed(file: &str, text: &str) -> Source {
+    let change = |(name, before)| if name == file { (name, text) } else { (name, before) };
+    Source::of(&CRATE.map(change))
+}
+
+const TABLE: &[(&str, &[&str])] = &[("base", &[]), ("left", &["base"]), ("right", &["base", "left"])];
+
+#[test]
+fn a_crate_without_an_offence_has_none() {
+    let source = Source::of(&CRATE);
+    let uses: Vec<_> =
+        source.uses().iter().map(|each| format!("{}>{}", each.from.concat(), each.to.concat())).collect();
+    let wanted = ["basepart>base", "lefttwo>leftone", "leftone>basepart", "right>lefttwo", "right>basepart"];
+    let missing: Vec<_> = wanted.iter().filter(|wanted| !uses.iter().any(|each| each == *wanted)).collect();
+    assert!(missing.is_empty(), "{missing:?} are not in {uses:?}");
+    let rules: [fn(&Source) -> Vec<String>; 4] = [room_circles, file_circles, types_of_one_name, cluster_words];
+    for rule in rules {
+        assert_none(&rule(&source));
+    }
+    assert_none(&forbidden_uses(&source, TABLE));
+}
+
+/// Each rule finds the offence that is put in.
+#[rstest]
+#[case::room(room_circles, "base/part.rs", "use crate::right::Right;", "base, left, right use each other")]
+#[case::room_in_an_expression(
+    room_circles,
+    "base/part.rs",
+    "fn f() { crate::left::g(); }",
+    "base -> left (base/part.rs:1)"
+)]
+#[case::room_in_a_macro(room_circles, "base/part.rs", "m!(x => crate::left::g());", "base -> left (base/part.rs:1)")]
+#[case::file(
+    file_circles,
+    "left/one.rs",
+    "use super::two::Two; pub struct One;",
+    "left::one, left::two use each other"
+)]
+#[case::file_by_a_passed_on_name(
+    file_circles,
+    "left/one.rs",
+    "use crate::left::{Two}; pub struct One;",
+    "left/one.rs:1 -> left::two"
+)]
+#[case::type_name(
+    types_of_one_name,
+    "left/one.rs",
+    "pub(crate) enum Part { A }",
+    "Part: base/part.rs:1, left/one.rs:1"
+)]
+#[case::slot(cluster_words, "left/one.rs", "\nfn slot_of() {}", "left/one.rs: slot at 2")]
+#[case::epoch(cluster_words, "left/one.rs", "struct ConfigEpoch;", "left/one.rs: epoch at 1")]
+#[case::command(cluster_words, "left/one.rs", "const C: &str = \"CLUSTER NODES\";", "left/one.rs: CLUSTER at 1")]
+#[case::address(cluster_words, "left/one.rs", "const A: &str = \"10.128.0.1\";", "left/one.rs: 10.128 at 1")]
+fn an_offence_is_found(
+    #[case] rule: fn(&Source) -> Vec<String>,
+    #[case] file: &str,
+    #[case] text: &str,
+    #[case] told: &str,
+) {
+    let offences = rule(&changed(file, text));
+    assert!(offences.len() == 1 && offences[0].contains(told), "`{told}`: {offences:#?}");
+}
+
+#[test]
+fn a_use_that_the_table_forbids_is_found() {
+    let offences = forbidden_uses(&changed("left/one.rs", "\nuse crate::right::Right;"), TABLE);
+    assert_eq!(offences, ["left/one.rs:2: left may not use right"]);
 }

@@ -18,14 +18,15 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::ExitCode;
 
-use harness::lab::{self, Sandbox, SandboxError, ServerBinary};
+use harness::provider::{self, Need, Sandbox, SandboxError, ServerBinary};
+use harness::run::{self, Cancel, MachineShare, lock_machine};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 /// A user, and a group, that need not have a name.
 const SOMEBODY: u32 = 54_321;
 
 fn main() -> ExitCode {
-    lab::enter_if_asked(inside::main);
+    provider::enter_if_asked(inside::main);
     if let Ok(directory) = std::env::var(leaks::HOLDER) {
         return leaks::hold(Path::new(&directory));
     }
@@ -33,9 +34,9 @@ fn main() -> ExitCode {
         tell(&format!("every trial is ignored: {missing}"));
     }
     let mut arguments = Arguments::from_args();
-    // The trials measure time, and each raises a cluster.
-    arguments.test_threads.get_or_insert(1);
-    libtest_mimic::run(&arguments, trials()).exit_code()
+    // How many trials run at once is for the machine's lock to decide.
+    arguments.test_threads.get_or_insert(run::half_processors());
+    libtest_mimic::run(&arguments, [trials(), timed_trials()].into_iter().flatten().collect()).exit_code()
 }
 
 #[expect(clippy::print_stderr, reason = "a test says why it is ignored")]
@@ -47,8 +48,6 @@ fn trials() -> Vec<Trial> {
     vec![
         trial("a_lab_gives_its_exit_code", || finish("exit 3", Some(3)).map(drop)),
         trial("a_lab_hears_cancel", cancel),
-        trial("six_nodes_form_quickly", formation),
-        trial("thirty_nodes_rise", || finish("form 15", Some(0)).map(report)),
         trial("faults_are_proven", || finish("faults", Some(0)).map(drop)),
         trial("a_wiped_node_joins", || finish("join", Some(0)).map(drop)),
         trial("a_bad_config_is_told", || {
@@ -67,19 +66,6 @@ fn trials() -> Vec<Trial> {
         trial("a_machine_without_namespaces_is_told", || {
             tells("no-namespaces", &["cannot create a user namespace", "sysctl -w user.max_user_namespaces="])
         }),
-        trial("a_cut_of_one_direction_leaves_the_other", || finish("links one-way", Some(0)).map(drop)),
-        trial("an_established_connection_falls_silent", || finish("links established", Some(0)).map(report)),
-        trial("a_rejected_connection_fails_at_once", || finish("links reject", Some(0)).map(drop)),
-        trial("open_connections_end_when_their_links_reject", || finish("links reject-open", Some(0)).map(report)),
-        trial("healing_one_cut_leaves_the_others", || finish("links overlap", Some(0)).map(drop)),
-        trial("a_cut_that_leaks_is_not_proven", || finish("links unproven", Some(0)).map(drop)),
-        trial("thirty_hosts_are_cut_in_halves", || finish("links halves", Some(0)).map(report)),
-        trial("the_proof_of_a_shape_says_what_it_did", || finish("shapes told", Some(0)).map(report)),
-        trial("a_cut_of_a_flooded_rate_is_proven_at_once", || finish("shapes flooded", Some(0)).map(report)),
-        trial("what_waits_arrives_when_its_shape_ends", || finish("shapes released", Some(0)).map(report)),
-        trial("a_shape_that_is_passed_by_is_not_proven", || finish("shapes passed-by", Some(0)).map(report)),
-        trial("a_shape_that_misses_packets_is_not_proven", || finish("shapes full", Some(0)).map(report)),
-        trial("a_shape_whose_device_is_gone_is_not_proven", || finish("shapes gone", Some(0)).map(report)),
         trial("mistakes_about_links_are_told", || finish("links mistakes", Some(0)).map(drop)),
         no_tun(),
         trial("a_thread_that_cannot_leave_a_host_ends_the_lab", stranded),
@@ -90,16 +76,52 @@ fn trials() -> Vec<Trial> {
     ]
 }
 
-/// A trial that is ignored on a machine that cannot make a lab. That must be known when trials are listed: who runs a
-/// single one by its name would take it for passed.
+/// Those that measure time, or how soon a proof comes.
+fn timed_trials() -> Vec<Trial> {
+    vec![
+        timed("six_nodes_form_quickly", formation),
+        timed("thirty_nodes_rise", || finish("form 15", Some(0)).map(report)),
+        timed("a_cut_of_one_direction_leaves_the_other", || finish("links one-way", Some(0)).map(drop)),
+        timed("an_established_connection_falls_silent", || finish("links established", Some(0)).map(report)),
+        timed("a_rejected_connection_fails_at_once", || finish("links reject", Some(0)).map(drop)),
+        timed("open_connections_end_when_their_links_reject", || finish("links reject-open", Some(0)).map(report)),
+        timed("healing_one_cut_leaves_the_others", || finish("links overlap", Some(0)).map(drop)),
+        timed("a_cut_that_leaks_is_not_proven", || finish("links unproven", Some(0)).map(drop)),
+        timed("thirty_hosts_are_cut_in_halves", || finish("links halves", Some(0)).map(report)),
+        timed("the_proof_of_a_shape_says_what_it_did", || finish("shapes told", Some(0)).map(report)),
+        timed("a_cut_of_a_flooded_rate_is_proven_at_once", || finish("shapes flooded", Some(0)).map(report)),
+        timed("what_waits_arrives_when_its_shape_ends", || finish("shapes released", Some(0)).map(report)),
+        timed("a_shape_that_is_passed_by_is_not_proven", || finish("shapes passed-by", Some(0)).map(report)),
+        timed("a_shape_that_misses_packets_is_not_proven", || finish("shapes full", Some(0)).map(report)),
+        timed("a_shape_whose_device_is_gone_is_not_proven", || finish("shapes gone", Some(0)).map(report)),
+    ]
+}
+
+/// A trial that may share the machine with others.
 fn trial(name: &str, run: fn() -> Result<(), Failed>) -> Trial {
-    Trial::test(name, run).with_ignored_flag(incapacity().is_some())
+    sharing(name, MachineShare::HalfProcessors(1), run)
+}
+
+/// A trial that has the machine alone.
+fn timed(name: &str, run: fn() -> Result<(), Failed>) -> Trial {
+    sharing(name, MachineShare::Whole, run)
+}
+
+/// A trial that is ignored on a machine that cannot make a lab. The list of trials must say so, too: whoever runs a single
+/// one by its name would take it for passed.
+fn sharing(name: &str, share: MachineShare, run: fn() -> Result<(), Failed>) -> Trial {
+    let lab = name.to_owned();
+    let locked = move || {
+        let _lock = lock_machine(&lab, share, &Cancel::default(), |_| {}).map_err(|error| error.to_string())?;
+        run()
+    };
+    Trial::test(name, locked).with_ignored_flag(incapacity().is_some())
 }
 
 /// Why this machine cannot make a lab; none if it can, or if it must.
 fn incapacity() -> Option<String> {
     let must = std::env::var_os("REQUIRE_ALL").is_some_and(|value| value == "1");
-    lab::probe().err().filter(|_| !must).map(|missing| missing.to_string())
+    provider::check(Need::Hosts).err().filter(|_| !must).map(|missing| missing.to_string())
 }
 
 /// Redis 6.2 starts without room for its append-only file, and complains later.

@@ -6,11 +6,16 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use harness::evidence::{Clock, Event, FaultKind, Journal, NodeStatus, Recorder, RunDirectory};
-use harness::fault;
-use harness::lab::{self, ClientHost, ClientSpec, Lab, NodeSpec};
+use harness::evidence::{Clock, Event, Journal, NodeStatus, Recorder, RunDirectory};
+use harness::network::ClientHost;
+use harness::provider::{self, ClientSpec, Need, Provider};
+use harness::step::{Applied, Step};
+use harness::system::NodeSpec;
+use harness::system::cluster::{self, Cluster};
+use harness::text::options;
 use harness::vocab::{Address, NodeId, NodeName, Ownership, Role, Size};
 use nix::mount::{MsFlags, mount};
 use nix::sys::signal::Signal;
@@ -62,7 +67,7 @@ async fn run(request: &str) -> Outcome {
 }
 
 async fn await_cancel() -> Outcome {
-    let mut cancelled = lab::cancelled();
+    let mut cancelled = provider::cancelled();
     say("waiting");
     timeout(BOUND, cancelled.wait_for(|cancelled| *cancelled)).await??;
     Ok(7)
@@ -71,7 +76,7 @@ async fn await_cancel() -> Outcome {
 /// A lab inside the lab, whose user namespace allows no more of them.
 fn no_namespaces() -> Outcome {
     std::fs::write("/proc/sys/user/max_user_namespaces", "0")?;
-    say(&lab::probe().err().map(|missing| missing.to_string()).unwrap_or_default());
+    say(&provider::check(Need::Hosts).err().map(|missing| missing.to_string()).unwrap_or_default());
     Ok(0)
 }
 
@@ -79,8 +84,8 @@ fn no_namespaces() -> Outcome {
 fn no_tun() -> Outcome {
     let nothing = None::<&str>;
     mount(Some("tmpfs"), "/dev/net", Some("tmpfs"), MsFlags::empty(), nothing)?;
-    lab::probe()?;
-    say(&lab::probe_shaping().err().map(|missing| missing.to_string()).unwrap_or_default());
+    provider::check(Need::Hosts)?;
+    say(&provider::check(Need::Shaping).err().map(|missing| missing.to_string()).unwrap_or_default());
     Ok(0)
 }
 
@@ -109,10 +114,19 @@ impl Recorder for Silent {
     fn record(&mut self, _: &Event) {}
 }
 
-pub(super) async fn raise(directory: &RunDirectory, nodes: &[NodeSpec], storage: Size) -> Result<Lab, Box<dyn Error>> {
+/// The hosts of nodes and one of a client.
+pub(super) async fn raise_hosts(
+    directory: &RunDirectory,
+    nodes: &[NodeSpec],
+    storage: Size,
+) -> Result<Arc<dyn Provider>, Box<dyn Error>> {
     let journal = Journal::create(directory, Clock::new(), Box::new(Silent))?;
     let client = ClientSpec { name: "client".into(), ip: CLIENT };
-    Ok(Lab::raise(nodes, &[client], storage, 1, directory, journal).await?)
+    Ok(provider::raise(&cluster::servers(nodes), &[client], storage, 1, directory, journal).await?)
+}
+
+async fn raise(directory: &RunDirectory, nodes: &[NodeSpec], storage: Size) -> Result<Cluster, Box<dyn Error>> {
+    Ok(Cluster::prepare(raise_hosts(directory, nodes, storage).await?, nodes, directory)?)
 }
 
 async fn form(directory: &RunDirectory, masters: usize) -> Outcome {
@@ -128,8 +142,10 @@ async fn form(directory: &RunDirectory, masters: usize) -> Outcome {
         await_info(spec.address, "cluster_state:ok").await?;
     }
     let formed = begin.elapsed().as_secs_f64() * 1e3;
-    lab.shutdown().await;
-    if lab.status().borrow().values().any(|status| *status != NodeStatus::Down) || Path::new("/proc/fs/A").exists() {
+    lab.provider().shutdown().await;
+    if lab.provider().status().borrow().values().any(|status| *status != NodeStatus::Down)
+        || Path::new("/proc/fs/A").exists()
+    {
         return Err("shutdown left something".into());
     }
     say(&format!("{} nodes: raised in {raised:.0?}, started in {started:.0?}, formed in ms: {formed:.0}", specs.len()));
@@ -137,8 +153,8 @@ async fn form(directory: &RunDirectory, masters: usize) -> Outcome {
 }
 
 /// A client on its own host, which packets reach only through the router.
-async fn ping(lab: &Lab, address: Address) -> Result<(), Box<dyn Error>> {
-    let socket = lab.client_host(0)?.tcp_socket()?;
+async fn ping(lab: &Cluster, address: Address) -> Result<(), Box<dyn Error>> {
+    let socket = lab.provider().host(&"client".into())?.tcp_socket()?;
     let mut stream = timeout(BOUND, socket.connect(address.0.into())).await??;
     if stream.local_addr()?.ip() != CLIENT {
         return Err(format!("connected from {}", stream.local_addr()?).into());
@@ -173,27 +189,38 @@ async fn await_info(address: Address, part: &str) -> Result<(), Box<dyn Error>> 
     await_answer(address, &["CLUSTER", "INFO"], part).await
 }
 
+/// Does to a node what a step of this kind does.
+async fn apply(lab: &Cluster, kind: &str, node: &NodeName) -> Result<Applied, Box<dyn Error>> {
+    apply_written(lab, &format!("{kind}(node: \"{node}\")"), node).await
+}
+
+/// Does to a node what a step does, as it is written in a scenario.
+async fn apply_written(lab: &Cluster, step: &str, node: &NodeName) -> Result<Applied, Box<dyn Error>> {
+    let step: Step = options().from_str(step)?;
+    Ok(step.kind().apply_to(lab, node).await?)
+}
+
 async fn faults(directory: &RunDirectory) -> Outcome {
     let lab = raise(directory, &nodes(3), STORAGE).await?;
     lab.start_all().await?;
     let sequence = [
-        ("B1", FaultKind::Pause, "process state T", NodeStatus::Paused),
-        ("B1", FaultKind::Resume, "process state", NodeStatus::Running),
-        ("B1", FaultKind::Pause, "process state T", NodeStatus::Paused),
-        ("B1", FaultKind::Kill, "wait status: signal 9", NodeStatus::Down),
-        ("B1", FaultKind::Start, "it answers", NodeStatus::Running),
-        ("A", FaultKind::Stop, "wait status: exit code 0", NodeStatus::Down),
-        ("A", FaultKind::Wipe, "its data directory is empty", NodeStatus::Down),
+        ("B1", "Pause", "process state T", NodeStatus::Paused),
+        ("B1", "Resume", "process state", NodeStatus::Running),
+        ("B1", "Pause", "process state T", NodeStatus::Paused),
+        ("B1", "Kill", "wait status: signal 9", NodeStatus::Down),
+        ("B1", "Start", "it answers", NodeStatus::Running),
+        ("A", "Stop", "wait status: exit code 0", NodeStatus::Down),
+        ("A", "Wipe", "its data directory is empty", NodeStatus::Down),
     ];
     for (node, kind, proof, leaves) in sequence {
         let node = NodeName::from(node);
-        let applied = fault::apply(kind, &lab, &node, None).await?;
+        let applied = apply(&lab, kind, &node).await?;
         let is_proven = applied.proof.as_ref().is_some_and(|found| found.contains(proof));
-        if !is_proven || lab.status_of(&node)? != leaves {
-            return Err(format!("{kind} {node}: {applied:?}, {:?}", lab.status_of(&node)).into());
+        if !is_proven || lab.provider().status_of(&node)? != leaves {
+            return Err(format!("{kind} {node}: {applied:?}, {:?}", lab.provider().status_of(&node)).into());
         }
     }
-    let refused = fault::apply(FaultKind::Kill, &lab, &"A".into(), None).await.err().map(|error| error.to_string());
+    let refused = apply(&lab, "Kill", &"A".into()).await.err().map(|error| error.to_string());
     if refused.as_deref() != Some("cannot kill A: it is Down") {
         return Err(format!("{refused:?}").into());
     }
@@ -201,19 +228,19 @@ async fn faults(directory: &RunDirectory) -> Outcome {
 }
 
 /// An exit that nobody asked for is told from the others, also after a signal that asks for another.
-async fn check_exits(lab: &Lab, directory: &RunDirectory) -> Outcome {
+async fn check_exits(lab: &Cluster, directory: &RunDirectory) -> Outcome {
     // Paused, so that it hears both at once: the handler of SIGTERM takes a note for later, and no server handles the
     // other, so the kernel ends it. (SIGSEGV has a handler, which may run in another thread than an orderly shutdown.)
     for signal in [Signal::SIGSTOP, Signal::SIGTERM, Signal::SIGVTALRM] {
-        lab.signal(&"B".into(), signal)?;
+        lab.provider().signal(&"B".into(), signal)?;
     }
     // A thread that has not stopped yet dies of the last one at once, and the process with it: then there is nobody to
     // wake (the kernel's `complete_signal` passes over stopped threads only). It ends the same way.
-    let _ = lab.signal(&"B".into(), Signal::SIGCONT);
+    let _ = lab.provider().signal(&"B".into(), Signal::SIGCONT);
     lab.wait_exit(&"B".into(), BOUND).await?;
-    lab.signal(&"C1".into(), Signal::SIGSEGV)?;
+    lab.provider().signal(&"C1".into(), Signal::SIGSEGV)?;
     lab.wait_exit(&"C1".into(), BOUND).await?;
-    lab.shutdown().await;
+    lab.provider().shutdown().await;
     let events = std::fs::read_to_string(directory.events())?;
     let exits =
         |expected: &str| events.lines().filter(|line| line.contains("exited") && line.contains(expected)).count();
@@ -226,21 +253,21 @@ async fn join(directory: &RunDirectory) -> Outcome {
     let specs = nodes(3);
     let lab = raise(directory, &specs, STORAGE).await?;
     lab.start_all().await?;
-    let (a, a1) = (NodeName::from("A"), NodeName::from("A1"));
+    let a = NodeName::from("A");
     for spec in &specs {
         await_info(spec.address, "cluster_state:ok").await?;
     }
     await_answer(specs[3].address, &["INFO", "replication"], "master_link_status:up").await?;
-    fault::apply(FaultKind::Kill, &lab, &a, None).await?;
+    apply(&lab, "Kill", &a).await?;
     await_answer(specs[3].address, &["INFO", "replication"], "role:master").await?;
     // Twice: the second time, the former server is one that joined.
     for _ in 0..2 {
-        if lab.status_of(&a)? == NodeStatus::Running {
-            fault::apply(FaultKind::Kill, &lab, &a, None).await?;
+        if lab.provider().status_of(&a)? == NodeStatus::Running {
+            apply(&lab, "Kill", &a).await?;
         }
-        fault::apply(FaultKind::Wipe, &lab, &a, None).await?;
-        fault::apply(FaultKind::Start, &lab, &a, None).await?;
-        let applied = fault::apply(FaultKind::Join, &lab, &a, Some(&a1)).await?;
+        apply(&lab, "Wipe", &a).await?;
+        apply(&lab, "Start", &a).await?;
+        let applied = apply_written(&lab, r#"Join(node: "A", replica_of: "A1")"#, &a).await?;
         say(&format!("{applied:?}"));
         for spec in &specs {
             await_info(spec.address, "cluster_known_nodes:6").await?;
@@ -283,9 +310,9 @@ async fn damaged(directory: &RunDirectory) -> Outcome {
     let lab = raise(directory, &specs, STORAGE).await?;
     lab.start_all().await?;
     let node = NodeName::from("B");
-    fault::apply(FaultKind::Kill, &lab, &node, None).await?;
-    damage(lab.data_files(&node)?)?;
-    let refused = timeout(BOUND, fault::apply(FaultKind::Start, &lab, &node, None)).await?;
+    apply(&lab, "Kill", &node).await?;
+    damage(lab.provider().data_files(&node)?)?;
+    let refused = timeout(BOUND, apply(&lab, "Start", &node)).await?;
     say(&refused.err().map(|error| error.to_string()).unwrap_or_default());
     Ok(0)
 }
@@ -306,7 +333,7 @@ fn damage(files: Vec<PathBuf>) -> Result<(), Box<dyn Error>> {
 async fn stranded(directory: &RunDirectory) -> Outcome {
     let lab = raise(directory, &nodes(3), STORAGE).await?;
     let here = || std::fs::read_link("/proc/thread-self/ns/net").map(|namespace| namespace.display().to_string());
-    let (own, host) = (here()?, lab.client_host(0)?);
+    let (own, host) = (here()?, lab.provider().host(&"client".into())?);
     let there = host.on_host(here)?;
     let panicked = std::panic::catch_unwind(|| host.on_host(|| -> io::Result<()> { panic!("on purpose") }));
     if panicked.is_ok() || own == there || here()? != own {

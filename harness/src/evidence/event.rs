@@ -85,8 +85,8 @@ pub enum EventKind {
     Fault {
         /// The step that asked for it; none when the harness healed at the end.
         step: Option<usize>,
-        /// The kind of fault.
-        fault: FaultKind,
+        /// The name of its kind, such as `Kill`: for people. What it does is its effect.
+        fault: String,
         /// What it does to the node.
         #[serde(default)]
         effect: Effect,
@@ -184,47 +184,6 @@ impl fmt::Display for ExitCause {
             Self::Code(code) => write!(f, "exit code {code}"),
             Self::Signal(signal) => write!(f, "signal {signal}"),
         }
-    }
-}
-
-/// The kinds of faults and heals.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FaultKind {
-    /// SIGKILL.
-    Kill,
-    /// SIGTERM.
-    Stop,
-    /// SIGSTOP.
-    Pause,
-    /// SIGCONT.
-    Resume,
-    /// A stopped server is started again on its data.
-    Start,
-    /// A stopped server's data directory is emptied, its `nodes.conf` too.
-    Wipe,
-    /// An empty server is introduced to the cluster and told whom to replicate.
-    Join,
-}
-
-impl FaultKind {
-    /// Whether the node cannot serve from this moment on.
-    pub fn takes_down(self) -> bool {
-        matches!(self, Self::Kill | Self::Stop | Self::Pause)
-    }
-}
-
-impl fmt::Display for FaultKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Kill => "Kill",
-            Self::Stop => "Stop",
-            Self::Pause => "Pause",
-            Self::Resume => "Resume",
-            Self::Start => "Start",
-            Self::Wipe => "Wipe",
-            Self::Join => "Join",
-        })
     }
 }
 

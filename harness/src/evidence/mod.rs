@@ -16,15 +16,17 @@ mod run_directory;
 mod run_info;
 mod seal;
 mod settle;
+#[cfg(test)]
+pub(crate) mod testing;
 mod topology;
 
 pub use effect::{DataEffect, Effect, MembershipEffect};
-pub use event::{Event, EventKind, ExitCause, FaultKind, LoadTotals, Progress};
+pub use event::{Event, EventKind, ExitCause, LoadTotals, Progress};
 pub use history::{HISTORY_MAGIC, HistoryReader, HistoryWriter};
 pub use journal::{Clock, Journal, Recorder};
 pub use log_event::{LogEvent, LogRecord, LoggedInstant};
 pub use machine::{MachineSample, Waits};
-pub use network::{LinkChange, NetworkChange, Reach};
+pub use network::{LinkChange, LinksPart, LinksText, NetworkChange, Reach};
 pub use operation::{
     ErrorKind, LoadIndex, MIX_ENTRIES_MAX, NO_WORKER, Operation, OperationEffect, OperationSource, Outcome, Value,
 };

@@ -1,4 +1,4 @@
-//! What a run was to be: the plan, with everything resolved, as it is written beside what happened.
+//! The plan of a run with everything resolved, as it is written to the run directory.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -69,6 +69,10 @@ pub struct RecordedLoad {
     pub key_prefix: String,
     /// The highest key's number; the lowest is 1.
     pub keys: u32,
+    /// So many starts that are due may wait; an open loop forgets those beyond.
+    pub waiting_max: u64,
+    /// How long its clients use what they know of who owns what, before they look again.
+    pub map_refresh: Duration,
     /// The entries of its mix.
     pub mix: Vec<RecordedOperation>,
     /// How long an attempt waits for a connection or a reply.
@@ -101,6 +105,8 @@ pub struct RecordedStep {
     pub kind: String,
     /// The step in words, such as `Kill A (SIGKILL)`.
     pub text: String,
+    /// The same without details, such as `Kill A`.
+    pub heading: String,
     /// What it does to the nodes that it acts on; none for a step that acts on no node.
     pub effect: Option<Effect>,
     /// Whether it acts on nodes or links, which must then be proven.

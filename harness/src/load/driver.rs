@@ -20,7 +20,7 @@ use super::worker::StopSignal;
 use super::worker_pool::Shards;
 use super::{Load, LoadError, Op, Pace, closed, open};
 use crate::evidence::{Clock, EventKind, Journal, LoadIndex, LoadTotals, MIX_ENTRIES_MAX, NO_WORKER};
-use crate::lab::ClientHost;
+use crate::network::ClientHost;
 use crate::vocab::{Address, Instant, Ownership};
 
 /// How often a load reports.

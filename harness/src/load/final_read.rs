@@ -17,7 +17,7 @@ use crate::evidence::{
     Clock, ErrorKind, EventKind, HistoryWriter, Journal, NO_WORKER, Operation, OperationEffect, OperationSource,
     Outcome, Topology, Value,
 };
-use crate::lab::ClientHost;
+use crate::network::ClientHost;
 use crate::vocab::{Address, Instant, Slot};
 
 /// Reads that are on their way to a node at the same time, when values are small.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::connection::{Connection, DeadlineTimer};
 use super::resp::{Reply, push_command};
 use crate::evidence::ErrorKind;
-use crate::lab::ClientHost;
+use crate::network::ClientHost;
 use crate::vocab::{Address, OwnedRange, SLOT_COUNT, Slot};
 
 /// Nodes a client remembers; redirections to more of them are not followed.

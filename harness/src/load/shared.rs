@@ -11,7 +11,7 @@ use super::routing::{RouteIndex, Routes, ask};
 use super::worker_pool::Shards;
 use super::{Load, LoadTask, Op};
 use crate::evidence::{Clock, ErrorKind, LoadIndex, Operation, OperationSource};
-use crate::lab::ClientHost;
+use crate::network::ClientHost;
 use crate::vocab::{Duration, Instant};
 
 /// A client asks who owns what at most this often, so that a failing cluster is not asked to death.

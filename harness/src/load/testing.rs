@@ -17,7 +17,7 @@ use super::{Load, LoadTask};
 use crate::evidence::{
     Clock, Event, Journal, Operation, OperationEffect, OperationSource, Outcome, Recorder, RunDirectory, Value,
 };
-use crate::lab::ClientHost;
+use crate::network::ClientHost;
 use crate::vocab::{Address, Instant, Ownership};
 
 /// The load of that name with these fields, as a scenario writes them.

@@ -5,12 +5,11 @@ use std::time::Duration;
 
 use crate::check::Slo;
 use crate::load::{Load, Op, Pace};
-use crate::scenario::Step;
-use crate::vocab::Role;
+use crate::step::links::Hosts;
+use crate::step::{Healing, LinkDisturbance};
+use crate::vocab::{HostName, NodeName, Role};
 
-use super::disturbance::{Disturbances, proofs};
-use super::slos::is_fault;
-use super::types::Plan;
+use super::types::{Plan, PlannedStep};
 
 /// How long a cluster takes to form: 2 s are the servers' own floor.
 const FORMING: Duration = Duration::from_secs(3);
@@ -29,12 +28,12 @@ fn write_all(text: &mut String, plan: &Plan) -> fmt::Result {
     write_config(text, plan)?;
     write_loads(text, plan)?;
     writeln!(text, "\nTimeline")?;
-    let mut disturbances = Disturbances::new(plan);
+    let mut in_force = Vec::new();
     for (index, planned) in plan.steps.iter().enumerate() {
         writeln!(text, "  {:>2}. line {:<4} {}", index + 1, planned.location.line, planned.step)?;
-        let demand = plan.demand(index);
+        let demand = plan.demand(&planned.step);
         let demand = demand.map(|demand| format!("it must {} within {}", demand.what, round(demand.within)));
-        for detail in disturbances.next(&planned.step).into_iter().chain(demand) {
+        for detail in of_links(plan, planned, &mut in_force).into_iter().chain(demand) {
             writeln!(text, "{:16}{detail}", "")?;
         }
     }
@@ -164,7 +163,7 @@ fn assumptions(plan: &Plan) -> Vec<String> {
             assumptions.push(format!("every start of load {}, {per_second} a second, is accounted for", load.name));
         }
     }
-    if plan.steps.iter().any(|planned| is_fault(&planned.step)) {
+    if plan.steps.iter().any(|planned| planned.step.is_fault()) {
         assumptions.push("every fault really happened".to_owned());
         assumptions.extend(proofs(plan));
         if plan.slos.iter().any(|planned| matches!(planned.slo, Slo::LostWrites(_))) {
@@ -178,11 +177,63 @@ fn assumptions(plan: &Plan) -> Vec<String> {
 
 /// The least and the most that the run takes, without judging it.
 fn duration(plan: &Plan) -> (Duration, Duration) {
-    plan.steps.iter().fold((FORMING, FORMING), |(least, most), planned| match &planned.step {
-        Step::Run { r#for } => (least.saturating_add(r#for.0), most.saturating_add(r#for.0)),
-        Step::Until { within, .. } => (least, most.saturating_add(within.0)),
-        _ => (least, most),
-    })
+    plan.steps
+        .iter()
+        .map(|planned| planned.step.kind().duration())
+        .fold((FORMING, FORMING), |(least, most), (l, m)| (least.saturating_add(l), most.saturating_add(m)))
+}
+
+/// What is to be said of a step that is about links, beyond its own words. `in_force` are the partitions and shapes before it.
+fn of_links(plan: &Plan, planned: &PlannedStep, in_force: &mut Vec<String>) -> Vec<String> {
+    if let (Some(disturbance), Some(name)) = (planned.step.kind().disturbance(), &planned.disturbance) {
+        in_force.push(name.clone());
+        let links = format!("as `{name}`: {}", links_in_words(plan, disturbance));
+        let left_out = Some(disturbance).filter(|disturbance| disturbance.cuts);
+        return std::iter::once(links).chain(left_out.and_then(|cut| left_out_of(plan, cut))).collect();
+    }
+    match planned.step.kind().healing() {
+        Some(Healing::Named(name)) => in_force.retain(|active| active != name),
+        Some(Healing::All) => {
+            let ended: Vec<_> = in_force.drain(..).map(|name| format!("`{name}`")).collect();
+            return vec![format!("ends {}", ended.join(", "))];
+        }
+        None => {}
+    }
+    Vec::new()
+}
+
+fn links_in_words(plan: &Plan, disturbance: LinkDisturbance<'_>) -> String {
+    let nodes: Vec<NodeName> = plan.nodes.iter().map(|node| node.name.clone()).collect();
+    let clients: Vec<_> = plan.clients.iter().map(|client| client.name.clone()).collect();
+    let links = disturbance.links.kind();
+    match links.foreseen(Hosts { nodes: &nodes, clients: &clients }) {
+        Some(chosen) => {
+            let one = if chosen.links.len() == 1 { "link" } else { "links" };
+            format!("{} {one}, each one direction: {}", chosen.links.len(), chosen.text)
+        }
+        None if links.is_drawn() => "its links are drawn from the seed when it begins".to_owned(),
+        None => "its links follow from whom it chooses when it begins".to_owned(),
+    }
+}
+
+/// The client hosts that no side of a partition names: they keep all their links.
+fn left_out_of(plan: &Plan, disturbance: LinkDisturbance<'_>) -> Option<String> {
+    let links = disturbance.links.kind();
+    let named = links.hosts();
+    let clients = plan.clients.iter().map(|client| &client.name).filter(|client| !named.contains(client));
+    let clients: Vec<_> = clients.map(HostName::as_str).collect();
+    (links.leaves_clients_out() && !clients.is_empty())
+        .then(|| format!("clients that still see everybody: {}", clients.join(", ")))
+}
+
+/// What must be seen of links for a run to be judged.
+fn proofs(plan: &Plan) -> Vec<String> {
+    let disturbances: Vec<_> = plan.steps.iter().filter_map(|planned| planned.step.kind().disturbance()).collect();
+    let cut = "every cut link is proven by probes: one passed just before the cut and none after it, none just before the \
+               healing and one after it";
+    let shaped = "every shaped link is proven by probes that came to the device which shapes it";
+    let proofs = [(disturbances.iter().any(|one| one.cuts), cut), (disturbances.iter().any(|one| !one.cuts), shaped)];
+    proofs.into_iter().filter(|(needed, _)| *needed).map(|(_, proof)| proof.to_owned()).collect()
 }
 
 fn round(duration: Duration) -> humantime::FormattedDuration {

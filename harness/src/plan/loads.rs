@@ -2,10 +2,10 @@
 
 use crate::load::op::Wait;
 use crate::load::{Load, Op, Pace};
-use crate::scenario::{Cursor, KEYS_MAX, PER_SECOND_MAX, Problem, WORKERS_MAX, WORKERS_OF_ALL_SHARDS_MAX, suggest};
+use crate::scenario::{KEYS_MAX, PER_SECOND_MAX, WORKERS_MAX, WORKERS_OF_ALL_SHARDS_MAX};
+use crate::text::{Cursor, Problem, suggest};
+use crate::validate::Checker;
 use crate::vocab::{Duration, HostName, Size};
-
-use super::checker::Checker;
 
 /// The least a value can be: its unique id.
 const VALUE_MIN_BYTES: u64 = 16;
@@ -14,16 +14,15 @@ const VALUE_MAX_BYTES: u64 = 1 << 20;
 
 impl Checker<'_> {
     /// Every load, and every pair of loads.
-    pub(super) fn check_loads(&mut self) {
-        let scenario = self.scenario;
-        for (index, load) in scenario.load.iter().enumerate() {
+    pub(super) fn check_loads(&mut self, loads: &[Load]) {
+        for (index, load) in loads.iter().enumerate() {
             let at = self.root.field("load").index(index);
             self.check_name(load, index, at);
             self.check_size(load, at);
             self.check_mix(load, at);
             self.check_client(load, at);
         }
-        self.check_prefixes();
+        self.check_prefixes(loads);
     }
 
     fn check_name(&mut self, load: &Load, index: usize, at: Cursor<'_>) {
@@ -35,7 +34,7 @@ impl Checker<'_> {
             self.report(problem.help("a name is made of the letters a to z and A to Z, digits, `-` and `_`"));
         }
         self.check_host(load, at);
-        let first = self.scenario.load[..index].iter().position(|other| other.name == *name);
+        let first = self.loads[..index].iter().position(|other| other.name == *name);
         if let Some(first) = first {
             let other = self.root.field("load").index(first).field("name").head();
             let problem = Problem::new(at.field("name").head(), format!("two loads are named `{name}`"));
@@ -55,7 +54,7 @@ impl Checker<'_> {
                 self.report(problem.help("a name is made of the letters a to z and A to Z, digits, `-` and `_`"));
             }
             Some(from) => self.check_near_host(from, at.field("from")),
-            None if self.members.iter().any(|member| load.host().is(&member.name)) => {
+            None if self.topology.members.iter().any(|member| load.host().is(&member.name)) => {
                 let message = format!("a load named `{}` needs a host of another name: that is a node's", load.name);
                 let problem = Problem::new(at.field("name").head(), message);
                 self.report(problem.help(format!(
@@ -70,11 +69,11 @@ impl Checker<'_> {
     /// A host that is named almost as a node would silently be one more client host.
     fn check_near_host(&mut self, from: &HostName, at: Cursor<'_>) {
         let name = from.as_str();
-        let is_load = self.scenario.load.iter().any(|load| load.name == name);
-        if !self.sound.topology || is_load || self.members.iter().any(|member| from.is(&member.name)) {
+        let is_load = self.loads.iter().any(|load| load.name == name);
+        if !self.sound.topology || is_load || self.topology.members.iter().any(|member| from.is(&member.name)) {
             return;
         }
-        let nodes = self.members.iter().map(|member| member.name.as_str());
+        let nodes = self.topology.members.iter().map(|member| member.name.as_str());
         let other_case = nodes.clone().find(|node| node.eq_ignore_ascii_case(name));
         let (letter, number) = name.split_at(1);
         let like_a_node =
@@ -89,7 +88,7 @@ impl Checker<'_> {
 
     fn check_size(&mut self, load: &Load, at: Cursor<'_>) {
         let workers = load.workers();
-        let (masters, _) = self.shape();
+        let masters = self.topology.masters;
         if !(1..=WORKERS_MAX).contains(&workers) {
             let message = format!("a load has 1 to {WORKERS_MAX} workers, not {workers}");
             self.report(Problem::new(at.field("workers").head(), message));
@@ -162,7 +161,7 @@ impl Checker<'_> {
     }
 
     fn check_wait(&mut self, wait: Wait, at: Cursor<'_>) {
-        let (_, replicas) = self.shape();
+        let replicas = self.topology.replicas;
         if wait.replicas == 0 {
             let problem = Problem::new(at.field("replicas").head(), "waiting for no replica waits for nothing");
             self.report(problem.help("ask for at least 1, or leave `wait` out"));
@@ -194,21 +193,19 @@ impl Checker<'_> {
     }
 
     /// Two loads whose keys coincide. A key with two writers has no one order of writes, and losses could not be proven.
-    fn check_prefixes(&mut self) {
-        let scenario = self.scenario;
-        for (index, load) in scenario.load.iter().enumerate() {
-            let overlapping = scenario.load[..index].iter().position(|other| {
+    fn check_prefixes(&mut self, all: &[Load]) {
+        for (index, load) in all.iter().enumerate() {
+            let overlapping = all[..index].iter().position(|other| {
                 let write = [load, other].iter().any(|load| load.mix.iter().any(Op::writes));
                 write && load.name != other.name && keys_coincide(&load.key_prefix(), &other.key_prefix())
             });
             if let Some(first) = overlapping {
                 let loads = self.root.field("load");
-                let message =
-                    format!("the loads `{}` and `{}` work on the same keys", scenario.load[first].name, load.name);
+                let message = format!("the loads `{}` and `{}` work on the same keys", all[first].name, load.name);
                 let problem = Problem::new(loads.index(index).field("prefix").head(), message)
                     .also(
                         loads.index(first).field("prefix").head(),
-                        format!("these keys begin with `{}`", scenario.load[first].key_prefix()),
+                        format!("these keys begin with `{}`", all[first].key_prefix()),
                     )
                     .help("give each load a prefix of its own: the writes of a key have one order only within a load");
                 self.report(problem);

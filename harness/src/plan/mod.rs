@@ -1,13 +1,8 @@
 //! The validated plan: names resolved, every semantic error collected, every default filled in.
 
-mod checker;
-mod conditions;
-mod disturbance;
 mod explain;
-mod life;
-mod links;
+mod facts;
 mod loads;
-mod network;
 mod nodes;
 mod record;
 mod server;
@@ -21,10 +16,9 @@ pub use explain::explain;
 pub use types::{Plan, PlannedSlo, PlannedStep};
 
 use crate::evidence::Location;
-use crate::scenario::{Cursor, Lines, Problem, Problems, Read, Scenario, read};
+use crate::scenario::{Scenario, ScenarioVocabulary};
+use crate::text::{Cursor, Lines, Problem, Problems, Read, read};
 use crate::vocab::Size;
-
-use checker::Checker;
 
 /// What a node may store when the scenario does not say.
 const STORAGE_DEFAULT: Size = Size { bytes: 256 << 20 };
@@ -32,29 +26,34 @@ const STORAGE_DEFAULT: Size = Size { bytes: 256 << 20 };
 /// The plan of the scenario file at `path`, which holds `text`; or everything that is wrong with it. Reads nothing from
 /// the disk and never panics.
 pub fn plan(path: &Path, text: &str) -> Result<Plan, Problems> {
-    let read = read(text);
+    let read = read::<Scenario>(text, &ScenarioVocabulary);
     // At the same place a look-alike comes first: the other may follow from it.
     let mut problems = [read.look_alikes.as_slice(), &read.problems].concat();
-    match &read.scenario {
+    match &read.content {
         Some(scenario) => problems.extend(semantic_problems(scenario, &read)),
         None if problems.is_empty() => problems.push(Problem::new(0..0, "this is not a scenario")),
         None => {}
     }
     let problems = Problems::new(path.display().to_string(), text, problems).with_paths(&read.tree);
-    match &read.scenario {
+    match &read.content {
         Some(scenario) if !problems.has_errors() => Ok(build(path, text, scenario, read.tree.root(), problems)),
         _ => Err(problems),
     }
 }
 
-fn semantic_problems(scenario: &Scenario, read: &Read<'_>) -> Vec<Problem> {
-    let mut checker = Checker::new(scenario, read);
+/// Every semantic error, but for those about places that are not as written.
+fn semantic_problems(scenario: &Scenario, read: &Read<'_, Scenario>) -> Vec<Problem> {
+    let mut checker = facts::checker(scenario, read);
     checker.check_topology();
-    checker.check_server();
-    checker.check_loads();
-    checker.check_timeline();
-    checker.check_slos();
-    checker.finish(read)
+    checker.check_server(scenario);
+    checker.check_loads(&scenario.load);
+    checker.check_timeline(&scenario.timeline);
+    checker.check_slos(&scenario.slos);
+    let mut problems = checker.into_problems();
+    problems.retain(|problem| {
+        !read.damaged.iter().any(|span| span.start <= problem.span.start && problem.span.end <= span.end)
+    });
+    problems
 }
 
 fn build(path: &Path, text: &str, scenario: &Scenario, root: Cursor<'_>, warnings: Problems) -> Plan {
@@ -66,8 +65,8 @@ fn build(path: &Path, text: &str, scenario: &Scenario, root: Cursor<'_>, warning
         Location { line, column }
     };
     let steps = scenario.timeline.iter().enumerate();
-    let steps = steps.map(|(index, step)| PlannedStep { step: step.clone(), location: location("timeline", index) });
-    let steps = steps.collect();
+    let steps = steps.map(|(index, step)| (step.clone(), location("timeline", index)));
+    let steps = types::planned(steps.collect());
     let slos = scenario.slos.iter().enumerate();
     let slos = slos.map(|(index, slo)| PlannedSlo { slo: *slo, location: location("slos", index) }).collect();
     Plan {

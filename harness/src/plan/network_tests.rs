@@ -164,7 +164,8 @@ fn a_shape_takes_no_master_away() {
 )]
 #[case::healing_has_none(r#"Partition(links: All, name: "west"), Heal(name: "west")"#, 1, "")]
 fn a_disturbance_has_a_name(#[case] timeline: &str, #[case] step: usize, #[case] name: &str) {
-    assert_eq!(planned(3, 1, timeline, "").unwrap().disturbance_name(step), name);
+    let plan = planned(3, 1, timeline, "").unwrap();
+    assert_eq!(plan.steps[step].disturbance.as_deref().unwrap_or_default(), name);
 }
 
 /// A name that a later step would get by counting is still taken.

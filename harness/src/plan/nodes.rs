@@ -1,20 +1,11 @@
 //! The nodes of a topology: their names, ids, addresses, slots and directives.
 
-use std::net::Ipv4Addr;
-
-use crate::lab::{ClientSpec, NodeSpec};
 use crate::load::Load;
+use crate::provider::{self, ClientSpec};
 use crate::scenario::{Server, Topology};
+use crate::system::NodeSpec;
+use crate::validate::Member;
 use crate::vocab::{Address, NodeId, NodeName, Ownership, Role};
-
-/// A node's place in the topology that a scenario starts with.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Member {
-    pub(super) name: NodeName,
-    /// Its shard, counted from 0.
-    pub(super) shard: usize,
-    pub(super) role: Role,
-}
 
 /// The members of a topology: masters first, then replicas by master.
 pub(super) fn members(topology: Topology) -> Vec<Member> {
@@ -38,7 +29,7 @@ pub(super) fn specs(topology: Topology, server: &Server) -> Vec<NodeSpec> {
         let is_master = member.role == Role::Master;
         NodeSpec {
             id: id_of(&member.name),
-            address: Address::of_host(host(index)),
+            address: Address::of_host(provider::host_address(index)),
             role: member.role,
             master: (!is_master).then(|| NodeName::master(member.shard)),
             owns: if is_master { Ownership::share(member.shard, masters.into()) } else { Ownership::default() },
@@ -56,21 +47,10 @@ pub(super) fn clients(nodes: &[NodeSpec], loads: &[Load]) -> Vec<ClientSpec> {
     let mut clients = Vec::<ClientSpec>::new();
     for name in loads.iter().map(Load::host) {
         if !nodes.iter().any(|node| name.is(&node.name)) && !clients.iter().any(|client| client.name == name) {
-            clients.push(ClientSpec { name, ip: host(nodes.len() + clients.len()) });
+            clients.push(ClientSpec { name, ip: provider::host_address(nodes.len() + clients.len()) });
         }
     }
     clients
-}
-
-/// The address of the host counted from 0: 10.128.0.2 and up. The router has 10.128.0.1, and no address ends in 0 or 255:
-/// some machines take those for a network's own.
-pub(super) fn host(index: usize) -> Ipv4Addr {
-    const PER_BLOCK: usize = 254;
-    let place = index + 1;
-    let low = u8::try_from(place % PER_BLOCK + 1).unwrap_or(u8::MAX);
-    let block = place / PER_BLOCK;
-    let [high, mid] = [block / 256, block % 256].map(|part| u8::try_from(part).unwrap_or(u8::MAX));
-    Ipv4Addr::new(10, 128_u8.saturating_add(high), mid, low)
 }
 
 /// 40 hexadecimal digits made from a name: the same in every run, so that evidence of two runs can be compared.
@@ -92,19 +72,7 @@ fn spread(text: &str, salt: u64) -> u64 {
 mod tests {
     use std::collections::BTreeSet;
 
-    use rstest::rstest;
-
     use super::*;
-
-    #[rstest]
-    #[case(0, "10.128.0.2")]
-    #[case(252, "10.128.0.254")]
-    #[case(253, "10.128.1.1")]
-    #[case(506, "10.128.1.254")]
-    #[case(507, "10.128.2.1")]
-    fn addresses_skip_what_is_not_a_host(#[case] index: usize, #[case] address: &str) {
-        assert_eq!(host(index).to_string(), address);
-    }
 
     #[test]
     fn ids_are_forty_digits_and_unique() {

@@ -1,18 +1,11 @@
 //! The plan as it is recorded with the evidence.
 
-use std::collections::BTreeSet;
-
 use super::types::{Plan, PlannedStep};
 use crate::evidence::{
     RecordedDemand, RecordedLoad, RecordedNode, RecordedOperation, RecordedPlan, RecordedSlo, RecordedStep,
 };
-use crate::fault;
-use crate::lab::NodeSpec;
-use crate::load::{Load, Op, Pace};
-use crate::scenario::{Condition, Step};
-use crate::vocab::{Links, NodeName, Target};
-
-use super::life::fault_of;
+use crate::load::{Load, MAP_REFRESH, Op, Pace, WAITING_MAX};
+use crate::system::NodeSpec;
 
 impl Plan {
     /// What of it is evidence: everything that judging and showing a run need.
@@ -23,7 +16,7 @@ impl Plan {
             nodes: self.nodes.iter().map(node).collect(),
             node_timeout_ms: self.node_timeout_ms(),
             loads: self.loads.iter().map(load).collect(),
-            steps: self.steps.iter().enumerate().map(|(index, planned)| self.record_step(index, planned)).collect(),
+            steps: self.steps.iter().map(|planned| self.record_step(planned)).collect(),
             slos: self
                 .slos
                 .iter()
@@ -38,25 +31,21 @@ impl Plan {
         }
     }
 
-    fn record_step(&self, index: usize, planned: &PlannedStep) -> RecordedStep {
-        let step = &planned.step;
-        let links = match step {
-            Step::Partition(partition) => Some(&partition.links),
-            Step::Shape(shaping) => Some(&shaping.links),
-            _ => None,
-        };
-        let demand = self.demand(index);
-        let waits = matches!(step, Step::Until { .. });
+    fn record_step(&self, planned: &PlannedStep) -> RecordedStep {
+        let (step, kind) = (&planned.step, planned.step.kind());
+        let disturbance = kind.disturbance();
+        let demand = self.demand(step);
         RecordedStep {
             location: planned.location,
             kind: step.name().to_owned(),
             text: step.to_string(),
-            effect: fault_of(step).map(|(kind, _)| fault::effect(kind)),
-            acts: !waits && !matches!(step, Step::Run { .. }),
-            waits,
-            disturbs_links: links.is_some(),
-            names: names(step).into_iter().collect(),
-            by_place: matches!(links, Some(Links::Halves { .. } | Links::Ring)),
+            heading: kind.heading(),
+            effect: kind.effect(),
+            acts: kind.acts(),
+            waits: kind.waits(),
+            disturbs_links: disturbance.is_some(),
+            names: kind.names(),
+            by_place: disturbance.is_some_and(|disturbance| disturbance.links.kind().by_place()),
             demand: demand
                 .map(|demand| RecordedDemand { text: demand.what.to_owned(), within_ms: millis(demand.within) }),
         }
@@ -91,6 +80,8 @@ fn load(load: &Load) -> RecordedLoad {
         workers: load.workers(),
         key_prefix: load.key_prefix().into_owned(),
         keys: load.keys.count(),
+        waiting_max: WAITING_MAX as u64,
+        map_refresh: MAP_REFRESH,
         mix: load.mix.iter().map(entry).collect(),
         timeout: load.client.timeout,
         deadline: load.client.deadline,
@@ -105,38 +96,4 @@ fn entry(op: &Op) -> RecordedOperation {
         writes: op.writes(),
         waits_for_replicas: op.kind().wait().is_some(),
     }
-}
-
-/// The nodes that a step names. A host that is no node is none of them, whatever it is called.
-fn names(step: &Step) -> BTreeSet<NodeName> {
-    let targeted = |target: &Target| target.node.iter().cloned().collect::<Vec<_>>();
-    let hosts = |hosts: &[crate::vocab::HostName]| hosts.iter().map(|host| NodeName::from(host.as_str())).collect();
-    let named: Vec<NodeName> = match step {
-        Step::Join { node, replica_of } => vec![node.clone(), replica_of.clone()],
-        Step::Until { condition, .. } => match condition {
-            Condition::Promoted(node) | Condition::Failed(node) | Condition::Refuses(node) => vec![node.clone()],
-            Condition::Replicates { node, of } => vec![node.clone(), of.clone()],
-            _ => Vec::new(),
-        },
-        Step::Partition(crate::scenario::Partition { links, .. })
-        | Step::Shape(crate::scenario::Shaping { links, .. }) => match links {
-            Links::Split { sides } => hosts(&sides.values().flatten().cloned().collect::<Vec<_>>()),
-            Links::Bridge { node, sides } => {
-                let mut named: Vec<_> = hosts(&sides.values().flatten().cloned().collect::<Vec<_>>());
-                named.push(node.clone());
-                named
-            }
-            Links::Isolate(isolated) => {
-                let mut named: Vec<_> = hosts(&isolated.with);
-                named.extend(isolated.node.clone());
-                named
-            }
-            Links::Halves { first, second } => hosts(&[first.as_slice(), second].concat()),
-            Links::OneWay { from, to } => hosts(&[from.as_slice(), to].concat()),
-            Links::Of(of) => hosts(of),
-            Links::Ring | Links::All => Vec::new(),
-        },
-        step => fault_of(step).map(|(_, target)| targeted(target)).unwrap_or_default(),
-    };
-    named.into_iter().collect()
 }

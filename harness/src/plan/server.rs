@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::lab;
-use crate::scenario::{Cursor, MASTERS_MAX, NODES_MAX, Problem, plain_letters};
+use crate::scenario::{MASTERS_MAX, NODES_MAX, Scenario};
+use crate::system::cluster;
+use crate::text::{Cursor, Problem, plain_letters};
+use crate::validate::{Checker, TopologyFacts};
 
-use super::checker::Checker;
 use super::nodes::specs;
 
 /// The least that a node can do its work in.
@@ -17,7 +18,7 @@ const POLICY: &str = "maxmemory-policy";
 impl Checker<'_> {
     /// The cluster's shape.
     pub(super) fn check_topology(&mut self) {
-        let (masters, replicas) = self.shape();
+        let TopologyFacts { masters, replicas, .. } = self.topology;
         let at = self.root.field("topology");
         if !(1..=MASTERS_MAX).contains(&masters) {
             let message = format!("a cluster has 1 to {MASTERS_MAX} masters, not {masters}");
@@ -35,8 +36,7 @@ impl Checker<'_> {
     }
 
     /// What runs on the nodes.
-    pub(super) fn check_server(&mut self) {
-        let scenario = self.scenario;
+    pub(super) fn check_server(&mut self, scenario: &Scenario) {
         let server = &scenario.server;
         let at = self.root.field("server");
         self.check_binary(server.binary.as_deref(), at);
@@ -48,7 +48,7 @@ impl Checker<'_> {
             self.check_binary(node.binary.as_deref(), own);
             self.check_config(&node.config, own.field("config"));
         }
-        self.warn_of_evictions();
+        self.warn_of_evictions(scenario);
         if server.storage.is_some_and(|storage| storage.bytes < STORAGE_MIN_BYTES) {
             let problem = Problem::new(at.field("storage").head(), "a node cannot work in so little storage");
             self.report(problem.help("give each node 1 MiB at least: `storage: \"256MiB\"`"));
@@ -56,12 +56,12 @@ impl Checker<'_> {
     }
 
     /// A node that evicts keys to make room: the harness' keys have no time to live, so nothing else is evicted.
-    fn warn_of_evictions(&mut self) {
+    fn warn_of_evictions(&mut self, scenario: &Scenario) {
         if !self.sound.topology || !self.sound.load || !self.writes() {
             return;
         }
         let server = self.root.field("server");
-        for node in specs(self.scenario.topology, &self.scenario.server) {
+        for node in specs(scenario.topology, &scenario.server) {
             let own = server.field("nodes").entry(node.name.as_str());
             let place = |directive: &str| {
                 let own = own.field("config").entry(directive);
@@ -82,19 +82,6 @@ impl Checker<'_> {
         if binary.is_some_and(|binary| binary.trim().is_empty()) {
             let problem = Problem::new(at.field("binary").head(), "the binary's name is empty");
             self.report(problem.help("write a path or a name on PATH, or leave `binary` out"));
-        }
-    }
-
-    /// A key that stands in a map twice: the first would be ignored without a word.
-    pub(super) fn check_keys(&mut self, at: Cursor<'_>) {
-        let mut seen = BTreeMap::new();
-        for (key, span) in at.keys() {
-            if let Some(first) = seen.get(&key).cloned() {
-                let problem = Problem::new(span, format!("`{}` stands here twice", key.escape_debug()));
-                self.report(problem.also(first, "the first"));
-            } else {
-                seen.insert(key, span);
-            }
         }
     }
 
@@ -125,7 +112,7 @@ fn directive_problem(directive: &str, at: Cursor<'_>) -> Option<Problem> {
         let message = format!("no directive has the character U+{:04X} in its name", u32::from(odd));
         return Some(Problem::new(at.head(), message).help(format!("write `{plain}`")));
     }
-    if let Some(why) = lab::reserved(directive) {
+    if let Some(why) = cluster::reserved(directive) {
         let problem = Problem::new(at.head(), format!("`{directive}` is the harness' own"));
         return Some(problem.label(why).help("leave it out"));
     }

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use rstest::rstest;
 
 use super::*;
-use crate::scenario::Style;
+use crate::text::Style;
 
 const GOOD: &str = include_str!("../../../fixtures/scenarios/good/failover_under_load.ron");
 

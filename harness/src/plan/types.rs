@@ -4,10 +4,13 @@ use std::time::Duration;
 
 use crate::check::Slo;
 use crate::evidence::Location;
-use crate::lab::{ClientSpec, NodeSpec};
 use crate::load::Load;
-use crate::scenario::{Partition, Problems, Shaping, Step};
-use crate::vocab::{self, HostName, NodeName, Size};
+use crate::provider::ClientSpec;
+use crate::step::{Demand, Step};
+use crate::system::NodeSpec;
+use crate::text::Problems;
+use crate::validate::DisturbanceNames;
+use crate::vocab::{HostName, NodeName, Size};
 
 /// A scenario without a semantic error. Making one starts nothing and asks nothing of the machine.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,6 +46,8 @@ pub struct PlannedStep {
     pub step: Step,
     /// Where it stands.
     pub location: Location,
+    /// The name of the partition or shape that it makes, if it makes one: as written, or `partition-1`, `shape-2`, ...
+    pub disturbance: Option<String>,
 }
 
 /// An SLO with its place in the file.
@@ -71,22 +76,9 @@ impl Plan {
         nodes.chain(self.clients.iter().map(|client| client.name.clone()))
     }
 
-    /// The name of the partition or shape that a step makes: as written, or `partition-1`, `shape-2`, ... counted in the timeline.
-    pub fn disturbance_name(&self, step: usize) -> String {
-        let mut names = DisturbanceNames::default();
-        self.steps.iter().take(step + 1).map(|planned| names.next(&planned.step)).last().flatten().unwrap_or_default()
-    }
-
     /// Whether a step shapes links, which takes a device that not every machine opens to everybody.
     pub fn needs_shaping(&self) -> bool {
-        self.steps.iter().any(|planned| matches!(planned.step, Step::Shape(_)))
-    }
-
-    /// How late a load's driver may be with 99 % of its starts: little where times are judged. Where none is, scenarios share the
-    /// machine, and what they claim does not depend on when exactly an operation started.
-    pub fn driver_late_max(&self) -> vocab::Duration {
-        let is_timed = self.slos.iter().any(|planned| planned.slo.is_timed());
-        vocab::Duration::from_millis(if is_timed { 5 } else { 100 })
+        self.steps.iter().filter_map(|planned| planned.step.kind().disturbance()).any(|disturbance| !disturbance.cuts)
     }
 
     /// The longest `cluster-node-timeout` of any node in milliseconds: the slowest to suspect decides how long the
@@ -95,14 +87,16 @@ impl Plan {
         self.nodes.iter().map(NodeSpec::node_timeout_ms).max().unwrap_or_default()
     }
 
+    /// What a step demands of the servers that it acts on, of whichever may take longest; none if nothing.
+    pub fn demand(&self, step: &Step) -> Option<Demand> {
+        self.nodes.iter().filter_map(|node| step.kind().demand(node)).max_by_key(|demand| demand.within)
+    }
+
     /// More than all the bounds of a run together; one that takes longer hangs.
     pub fn longest_run(&self) -> Duration {
-        let demanded = |step| self.demand(step).map_or(Duration::ZERO, |demand| demand.within);
-        let steps = self.steps.iter().enumerate().map(|(index, planned)| match &planned.step {
-            Step::Run { r#for } => r#for.0,
-            // One that is missed may be watched for as long again.
-            Step::Until { within, .. } => within.0.saturating_mul(2),
-            _ => demanded(index).saturating_add(Duration::from_secs(45)),
+        let steps = self.steps.iter().map(|planned| {
+            let demanded = self.demand(&planned.step).map_or(Duration::ZERO, |demand| demand.within);
+            planned.step.kind().bound().saturating_add(demanded)
         });
         let deadlines = self.loads.iter().map(|load| load.client.deadline.0).max().unwrap_or_default();
         let node_timeouts = Duration::from_millis(self.node_timeout_ms().saturating_mul(4));
@@ -111,22 +105,13 @@ impl Plan {
     }
 }
 
-/// Names partitions and shapes in the order of the timeline.
-#[derive(Debug, Default)]
-pub(super) struct DisturbanceNames {
-    partitions: usize,
-    shapes: usize,
-}
-
-impl DisturbanceNames {
-    /// The name of what the next step makes, if that is a partition or a shape.
-    pub(super) fn next(&mut self, step: &Step) -> Option<String> {
-        let (word, count, name) = match step {
-            Step::Partition(Partition { name, .. }) => ("partition", &mut self.partitions, name),
-            Step::Shape(Shaping { name, .. }) => ("shape", &mut self.shapes, name),
-            _ => return None,
-        };
-        *count += 1;
-        Some(name.clone().unwrap_or_else(|| format!("{word}-{count}")))
-    }
+/// Steps with their places; what they do to links has names.
+pub(super) fn planned(steps: Vec<(Step, Location)>) -> Vec<PlannedStep> {
+    let mut names = DisturbanceNames::default();
+    let planned = steps.into_iter().map(|(step, location)| {
+        let disturbance = step.kind().disturbance();
+        let disturbance = disturbance.map(|disturbance| names.next(disturbance.noun, disturbance.name));
+        PlannedStep { step, location, disturbance }
+    });
+    planned.collect()
 }

@@ -4,7 +4,7 @@ use anstyle::Style;
 
 use super::paint::{BAD, BOLD, DIM, DOUBT, GOOD, Look, PLAIN, wrap};
 use super::words::count;
-use crate::vocab::{Assessment, Capability, Finding, Missing};
+use crate::vocab::{Assessment, Capability, Missing, SettingAudit};
 
 /// The column where a status ends and a name begins.
 const NAME: usize = 11;
@@ -15,7 +15,7 @@ const LEAST_PROSE: usize = 20;
 
 /// The report of `redis-harness doctor`: what it takes to run scenarios, then what is only advised. Prose is wrapped;
 /// commands stand on a line of their own, to be copied.
-pub fn render_doctor(capabilities: &[Capability], findings: &[Finding], look: Look) -> String {
+pub fn render_doctor(capabilities: &[Capability], findings: &[SettingAudit], look: Look) -> String {
     let mut report = Report { look, text: String::new() };
     report.heading(&headline(capabilities));
     for capability in capabilities {
@@ -36,7 +36,7 @@ fn headline(capabilities: &[Capability]) -> String {
     }
 }
 
-fn audit_headline(findings: &[Finding]) -> String {
+fn audit_headline(findings: &[SettingAudit]) -> String {
     let number = |assessment| findings.iter().filter(|finding| finding.assessment == assessment).count() as u64;
     let mut parts = vec![format!("{} ok", count(number(Assessment::Fine)))];
     for (assessment, word) in [(Assessment::Advice, "to improve"), (Assessment::Unknown, "unknown")] {
@@ -95,8 +95,8 @@ impl Report {
         }
     }
 
-    fn finding(&mut self, finding: &Finding) {
-        let Finding { setting, current, wanted, why, .. } = finding;
+    fn finding(&mut self, finding: &SettingAudit) {
+        let SettingAudit { setting, current, wanted, why, .. } = finding;
         match finding.assessment {
             Assessment::Fine => self.row((GOOD, "ok"), setting, &format!("{current} (wanted: {wanted})")),
             Assessment::Advice => self.row((DOUBT, "advice"), setting, &format!("{current} (wanted: {wanted})")),
@@ -132,8 +132,8 @@ mod tests {
         ]
     }
 
-    fn findings() -> Vec<Finding> {
-        let finding = |setting, assessment, current: &str, remedy| Finding {
+    fn findings() -> Vec<SettingAudit> {
+        let finding = |setting, assessment, current: &str, remedy| SettingAudit {
             setting,
             assessment,
             current: current.to_owned(),

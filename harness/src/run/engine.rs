@@ -2,25 +2,25 @@
 
 use std::fmt::Write as _;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::condition::{unmet, wait_for};
 use super::inside::Request;
 use super::machine::MachineWatch;
-use super::network;
-use super::timeline::{Stage, StepEnd};
 use crate::evidence::{
-    Clock, EventKind, FaultKind, HistoryWriter, Journal, NodeStatus, RunDirectory, RunInfo, ServerInfo, Settlement,
-    Topology,
+    Clock, EventKind, HistoryWriter, Journal, NodeStatus, RunDirectory, RunInfo, ServerInfo, Settlement, Topology,
 };
-use crate::fault::{self, Applied};
-use crate::lab::{ClientHost, Lab};
 use crate::load::{Load, LoadTask, LoadsDone, RunningLoads, final_read};
+use crate::network::ClientHost;
 use crate::observe::{Observation, Observed, Observer};
 use crate::plan::Plan;
-use crate::scenario::Condition;
+use crate::provider::{self, Provider};
+use crate::step::condition::Condition;
+use crate::step::{self, Abort, Acted, Stage, StepEnd, Undone, wait_for};
+use crate::system::cluster::{self, Cluster};
+use crate::system::last_log_lines;
 use crate::vocab::{Address, Instant};
 
 /// How much of a server's log an error shows.
@@ -46,16 +46,6 @@ const WAIT_TOLD: Duration = Duration::from_secs(1);
 /// How long an interrupted run waits for operations in flight.
 const INTERRUPTED_LOADS_BOUND: Duration = Duration::from_secs(1);
 
-/// Why a run could not go on.
-#[derive(Debug)]
-pub(crate) struct Abort(pub(crate) String);
-
-impl<E: std::error::Error> From<E> for Abort {
-    fn from(error: E) -> Self {
-        Self(error.to_string())
-    }
-}
-
 /// Runs the plan. What happened, and what went wrong, is in the journal.
 pub(crate) async fn run(
     plan: &Plan,
@@ -80,18 +70,21 @@ async fn attempt(
     // A run that fails early can be judged, too: its files are there from the start.
     write_info(plan, request, directory, journal.clock(), Vec::new())?;
     HistoryWriter::new(std::fs::File::create(directory.history())?)?;
-    let lab = Lab::raise(&plan.nodes, &plan.clients, plan.storage, plan.seed, directory, journal.clone()).await?;
-    write_info(plan, request, directory, journal.clock(), lab.server_info())?;
+    let servers = cluster::servers(&plan.nodes);
+    let provider =
+        provider::raise(&servers, &plan.clients, plan.storage, plan.seed, directory, journal.clone()).await?;
+    let cluster = Cluster::prepare(Arc::clone(&provider), &plan.nodes, directory)?;
+    write_info(plan, request, directory, journal.clock(), cluster.server_info()?)?;
     let observer = Observer::start(
         observed(plan, directory),
-        lab.status(),
-        lab.reach(),
+        provider.status(),
+        provider.reach(),
         journal.clone(),
         view_interval(plan.nodes.len()),
     );
-    let outcome = with_cluster(plan, directory, journal, cancel, &lab, &observer).await;
+    let outcome = with_cluster(plan, directory, journal, cancel, &cluster, &observer).await;
     observer.stop().await;
-    lab.shutdown().await;
+    provider.shutdown().await;
     outcome
 }
 
@@ -100,31 +93,27 @@ async fn with_cluster(
     directory: &RunDirectory,
     journal: &Journal,
     mut cancel: watch::Receiver<bool>,
-    lab: &Lab,
+    cluster: &Cluster,
     observer: &Observer,
 ) -> Result<(), Abort> {
     tokio::select! {
-        formed = form(plan, lab, observer.observation()) => formed?,
+        formed = form(plan, cluster, observer.observation()) => formed?,
         () = cancelled(&mut cancel) => {
             journal.record(EventKind::Interrupted);
             return Ok(());
         }
     }
     journal.record(EventKind::Formed);
-    let machine = MachineWatch::start(journal.clone(), lab.wait_reader())?;
-    let loads = RunningLoads::start(tasks(plan, lab)?, journal.clone(), directory.history())?;
-    let mut stage = Stage::new(plan, lab, observer.observation(), &loads, journal, &machine);
-    let end = tokio::select! {
-        end = stage.walk() => end,
-        () = cancelled(&mut cancel) => StepEnd::Interrupted,
-    };
-    let done = stop(plan, loads, journal, &mut cancel, matches!(end, StepEnd::Interrupted)).await?;
-    if let StepEnd::Aborted(abort) = end {
+    let machine = MachineWatch::start(journal.clone(), cluster.provider().wait_reader())?;
+    let loads = RunningLoads::start(tasks(plan, cluster.provider())?, journal.clone(), directory.history())?;
+    let (end, acted) = walk(plan, cluster, observer, &loads, journal, &machine, &mut cancel).await;
+    let done = stop(plan, loads, journal, &mut cancel, matches!(end, TimelineEnd::Interrupted)).await?;
+    if let TimelineEnd::Aborted(abort) = end {
         return Err(abort);
     }
     let Some(done) = done else { return Ok(()) };
     let last = async {
-        let settled = heal(plan, lab, observer.observation(), journal).await?;
+        let settled = heal(plan, cluster, &acted, observer.observation(), journal).await?;
         journal.record(EventKind::FinalReadStarted);
         let (host, seeds) = (ClientHost::this(), seeds(plan));
         let reading = final_read(&done, &host, &seeds, settled.as_ref(), journal, FINAL_READ_BOUND);
@@ -138,6 +127,60 @@ async fn with_cluster(
             Ok(())
         }
     }
+}
+
+/// How the timeline ended.
+enum TimelineEnd {
+    /// As far as it goes: all was done, or a step failed and the evidence is good.
+    Reached,
+    /// The run could not go on.
+    Aborted(Abort),
+    /// The user interrupted it.
+    Interrupted,
+}
+
+/// Does every step in its turn; also says what was acted on.
+async fn walk(
+    plan: &Plan,
+    cluster: &Cluster,
+    observer: &Observer,
+    loads: &RunningLoads,
+    journal: &Journal,
+    machine: &MachineWatch,
+    cancel: &mut watch::Receiver<bool>,
+) -> (TimelineEnd, Vec<Acted>) {
+    let nodes: Vec<_> = plan.nodes.iter().map(|node| node.name.clone()).collect();
+    let clients: Vec<_> = plan.clients.iter().map(|client| client.name.clone()).collect();
+    let names: Vec<_> = plan.steps.iter().map(|planned| planned.disturbance.clone()).collect();
+    let mut stage = Stage {
+        nodes: &nodes,
+        clients: &clients,
+        system: cluster,
+        observation: observer.observation(),
+        loads,
+        journal,
+        machine_delay: &|| machine.lost(),
+        disturbance_names: &names,
+        random: Stage::random_of(plan.seed),
+        acted: Vec::new(),
+    };
+    let end = tokio::select! {
+        end = steps(plan, &mut stage) => end,
+        () = cancelled(cancel) => TimelineEnd::Interrupted,
+    };
+    (end, stage.acted)
+}
+
+async fn steps(plan: &Plan, stage: &mut Stage<'_>) -> TimelineEnd {
+    for (index, planned) in plan.steps.iter().enumerate() {
+        stage.journal.record(EventKind::StepStarted { step: index, text: planned.step.to_string() });
+        match planned.step.kind().perform(stage, index).await {
+            Ok(StepEnd::Done) => stage.journal.record(EventKind::StepEnded { step: index }),
+            Ok(StepEnd::Failed) => break,
+            Err(abort) => return TimelineEnd::Aborted(abort),
+        }
+    }
+    TimelineEnd::Reached
 }
 
 /// Stops the loads; none if the run was interrupted, or is meanwhile. In an outage an operation may be in flight for its whole
@@ -161,61 +204,58 @@ async fn stop(
 }
 
 /// Starts every server and waits until the cluster serves.
-async fn form(plan: &Plan, lab: &Lab, mut observation: watch::Receiver<Observation>) -> Result<(), Abort> {
-    lab.start_all().await?;
-    let mut status = lab.status();
+async fn form(plan: &Plan, cluster: &Cluster, mut observation: watch::Receiver<Observation>) -> Result<(), Abort> {
+    cluster.start_all().await?;
+    let provider = cluster.provider();
+    let mut status = provider.status();
     let exit = status.wait_for(|status| status.values().any(|status| *status == NodeStatus::Down));
     tokio::select! {
-        formed = wait_for(&mut observation, Instant::default(), FORMATION_BOUND, |observation| unmet(&Condition::Healthy, observation)) => {
-            formed.map_err(|last_state| Abort(not_formed(plan, lab, &last_state)))
+        formed = wait_for(&mut observation, Instant::default(), FORMATION_BOUND, |observation| Condition::Healthy.kind().unmet(observation)) => {
+            formed.map_err(|last_state| Abort(not_formed(plan, provider, &last_state)))
         }
         status = exit => {
             let status = status?;
             let ended = status.iter().find(|(_, status)| **status == NodeStatus::Down).map(|(node, _)| node.clone());
-            let lines = ended.as_ref().map(|node| lab.last_log_lines(node, LOG_LINES)).unwrap_or_default();
+            let lines = ended.as_ref().map(|node| last_log_lines(provider, node, LOG_LINES)).unwrap_or_default();
             let node = ended.map(|node| node.to_string()).unwrap_or_default();
             Err(Abort(format!("{node} ended while the cluster formed. Its last log lines:\n{lines}")))
         }
     }
 }
 
-fn not_formed(plan: &Plan, lab: &Lab, last_state: &str) -> String {
+fn not_formed(plan: &Plan, provider: &dyn Provider, last_state: &str) -> String {
     let bound = FORMATION_BOUND.as_secs();
     let mut text = format!("the cluster did not form within {bound} s: {last_state}");
     for node in &plan.nodes {
-        let _ = write!(text, "\n{}'s last log lines:\n{}", node.name, lab.last_log_lines(&node.name, LOG_LINES));
+        let _ = write!(text, "\n{}'s last log lines:\n{}", node.name, last_log_lines(provider, &node.name, LOG_LINES));
     }
     text
 }
 
-/// Undoes every fault that can be undone and waits for the cluster to settle, so that the final read means something; on what
+/// Undoes what steps did and what still lasts, the latest first, and waits for the cluster to settle, so that the final read means something; on what
 /// it settled, if it did.
 ///
 /// That it settled is an assumption of the verdict, read from the journal: here nothing is decided.
 async fn heal(
     plan: &Plan,
-    lab: &Lab,
+    cluster: &Cluster,
+    acted: &[Acted],
     observation: watch::Receiver<Observation>,
     journal: &Journal,
 ) -> Result<Option<Topology>, Abort> {
-    network::heal(lab, journal, None, None).await?;
-    let paused: Vec<_> = {
-        let status = lab.status();
-        let status = status.borrow();
-        let paused = status.iter().filter(|(_, status)| **status == NodeStatus::Paused);
-        paused.map(|(node, _)| node.clone()).collect()
-    };
-    for node in paused {
-        let applied = fault::apply(FaultKind::Resume, lab, &node, None).await?;
-        let Applied { began, proof } = applied;
-        journal.record(EventKind::Fault {
-            step: None,
-            fault: FaultKind::Resume,
-            effect: fault::effect(FaultKind::Resume),
-            node,
-            began,
-            proof,
-        });
+    step::heal(cluster.provider(), journal, None, None).await?;
+    for (index, node) in acted.iter().rev() {
+        let Some(planned) = plan.steps.get(*index) else { continue };
+        if let Some(Undone { name, effect, applied }) = planned.step.kind().undo(cluster, node).await? {
+            journal.record(EventKind::Fault {
+                step: None,
+                fault: name.to_owned(),
+                effect,
+                node: node.clone(),
+                began: applied.began,
+                proof: applied.proof,
+            });
+        }
     }
     Ok(settled(plan, observation, journal).await)
 }
@@ -279,12 +319,12 @@ fn seeds(plan: &Plan) -> Vec<(u16, Address)> {
     (0..).zip(plan.nodes.iter().map(|node| node.address)).collect()
 }
 
-fn tasks(plan: &Plan, lab: &Lab) -> Result<Vec<LoadTask>, Abort> {
+fn tasks(plan: &Plan, provider: &dyn Provider) -> Result<Vec<LoadTask>, Abort> {
     let task = |(index, load): (usize, &Load)| {
         Ok(LoadTask {
             index: u16::try_from(index).unwrap_or(u16::MAX),
             load: load.clone(),
-            host: lab.host(&load.host())?,
+            host: provider.host(&load.host())?,
             seeds: seeds(plan),
             shards: plan.shards().map(|master| master.owns.clone()).collect(),
             seed: plan.seed,

@@ -3,14 +3,14 @@
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::cancel::Cancel;
 use super::inside::Request;
-use super::turn::Turn;
+use super::machine_lock::MachineLock;
 use crate::evidence::{Event, RecordedSnapshot, RunDirectory, seal};
-use crate::lab::{Sandbox, SandboxError, Stopper};
 use crate::plan::Plan;
+use crate::provider::{Sandbox, SandboxError, Stopper};
 
 /// What to run.
 #[derive(Clone, Copy, Debug)]
@@ -25,8 +25,8 @@ pub struct Launch<'a> {
     pub snapshot: Option<&'a RecordedSnapshot>,
     /// Where run directories are made: `<out>/<family>/<scenario>/<run>`.
     pub out: &'a Path,
-    /// The turn on the machine that the caller has taken.
-    pub turn: &'a Turn,
+    /// The caller's lock on the machine.
+    pub machine_lock: &'a MachineLock,
 }
 
 /// Why there is no complete evidence.
@@ -59,38 +59,6 @@ pub enum RunError {
     },
 }
 
-/// Interrupts runs: the first time they end early with their evidence, so call it once and let the process end the second time.
-#[derive(Clone, Debug, Default)]
-pub struct Cancel(Arc<Mutex<CancelState>>);
-
-#[derive(Debug, Default)]
-struct CancelState {
-    cancelled: bool,
-    running: Vec<Stopper>,
-}
-
-impl Cancel {
-    /// Interrupts every run that goes on, and every later one as soon as it begins.
-    pub fn cancel(&self) {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        state.cancelled = true;
-        state.running.iter().for_each(Stopper::cancel);
-    }
-
-    /// Whether runs are interrupted.
-    pub fn is_cancelled(&self) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).cancelled
-    }
-
-    fn watch(&self, stopper: Stopper) {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.cancelled {
-            stopper.cancel();
-        }
-        state.running.push(stopper);
-    }
-}
-
 /// Runs a scenario in a lab of its own and returns where its evidence is.
 ///
 /// `on_event` hears every event as it happens. Call it on a thread that lives as long as the run: the lab dies with it.
@@ -98,7 +66,7 @@ pub fn launch(launch: Launch<'_>, cancel: &Cancel, on_event: &mut dyn FnMut(&Eve
     let directory = create_directory(launch)?;
     let log_path = directory.lab_log();
     let log = File::create(&log_path).map_err(|source| RunError::Directory { path: log_path.clone(), source })?;
-    let (path, alone) = (launch.path.display().to_string(), launch.turn.is_alone());
+    let (path, alone) = (launch.path.display().to_string(), launch.machine_lock.is_alone());
     let request = Request { path, directory: directory.path().to_owned(), alone };
     let request = serde_json::to_string(&request)
         .map_err(|source| RunError::Directory { path: directory.path().to_owned(), source: source.into() })?;

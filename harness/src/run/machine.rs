@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use super::turn;
+use super::machine_lock;
 use crate::evidence::{EventKind, Journal, MachineSample};
-use crate::lab::WaitReader;
+use crate::provider::WaitReader;
 use crate::vocab;
 
 const TICK: Duration = Duration::from_millis(5);
@@ -30,7 +30,7 @@ pub(crate) struct MachineWatch {
 }
 
 impl MachineWatch {
-    pub(crate) fn start(journal: Journal, waits: WaitReader) -> std::io::Result<Self> {
+    pub(crate) fn start(journal: Journal, waits: Box<dyn WaitReader>) -> std::io::Result<Self> {
         let (stop, lost) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
         let (stopped, sum) = (Arc::clone(&stop), Arc::clone(&lost));
         let mut meter = Meter::new(journal.clone(), waits);
@@ -63,7 +63,7 @@ impl Drop for MachineWatch {
 /// What is read again and again, and what it said last.
 struct Meter {
     journal: Journal,
-    waits: WaitReader,
+    waits: Box<dyn WaitReader>,
     pressure: Option<(File, u64)>,
     stolen: Vec<u64>,
     from: vocab::Instant,
@@ -72,7 +72,7 @@ struct Meter {
 }
 
 impl Meter {
-    fn new(journal: Journal, mut waits: WaitReader) -> Self {
+    fn new(journal: Journal, mut waits: Box<dyn WaitReader>) -> Self {
         waits.read();
         let pressure = File::open("/proc/pressure/cpu").ok();
         let pressure = pressure.and_then(|file| pressed(&file).map(|nanos| (file, nanos)));
@@ -84,7 +84,7 @@ impl Meter {
     fn measure(&mut self, stopped: &AtomicBool) -> MachineSample {
         let late = sleep_through(stopped);
         if self.samples.is_multiple_of(SAMPLES_PER_LOOK_AROUND) {
-            self.other_runs = turn::holders().len().saturating_sub(1);
+            self.other_runs = machine_lock::holders().len().saturating_sub(1);
         }
         self.samples = self.samples.wrapping_add(1);
         let clock = self.journal.clock();

@@ -1,18 +1,16 @@
 //! The engine: launches the lab, walks the timeline, and leaves evidence.
 //!
 //! `launch` is the outside: it starts the lab process and hears its events. `inside` is the lab process: `engine` reads
-//! as the procedure of a run, `timeline` as its steps.
+//! as the procedure of a run.
 
-mod condition;
+mod cancel;
 mod engine;
 mod inside;
 mod launch;
 mod machine;
-mod network;
-mod selection;
-mod timeline;
-mod turn;
+mod machine_lock;
 
+pub use cancel::Cancel;
 pub use inside::enter_if_lab;
-pub use launch::{Cancel, Launch, RunError, launch};
-pub use turn::{Holder, Sharing, Turn, TurnError, take_turn};
+pub use launch::{Launch, RunError, launch};
+pub use machine_lock::{LockHolder, MachineLock, MachineLockError, MachineShare, half_processors, lock_machine};

@@ -1,31 +1,9 @@
-//! The scenario file as written: its types, its text, and errors that point into it.
+//! The scenario file as written: its types and its vocabulary.
 
-mod access;
 mod bounds;
-mod decode;
-mod fault;
-mod foreign;
-mod hint;
-mod joker;
-mod lex;
-mod look_alike;
-mod nearest;
-mod problem;
-mod read;
-mod scan;
-mod source;
-mod span;
-mod step;
+mod vocabulary;
 mod written;
 
 pub use bounds::{KEYS_MAX, MASTERS_MAX, NODES_MAX, PER_SECOND_MAX, WORKERS_MAX, WORKERS_OF_ALL_SHARDS_MAX};
-pub use look_alike::plain_letters;
-pub use nearest::{nearest, suggest};
-pub use problem::{Problem, Problems, Severity, Style};
-pub use read::{Read, options, read};
-pub use span::{Cursor, Item, Lines, Shape, Span, Tree, Value, ValueId, line_and_column};
-pub use step::{Condition, Partition, Shaping, Step};
+pub use vocabulary::ScenarioVocabulary;
 pub use written::{NodeServer, Scenario, Server, Topology};
-
-#[cfg(test)]
-mod tests;

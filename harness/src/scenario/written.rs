@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::Step;
 use crate::check::Slo;
 use crate::load::Load;
+use crate::step::Step;
 use crate::vocab::{NodeName, Size};
 
 /// A scenario: a cluster, what is done to it, and what it must keep.

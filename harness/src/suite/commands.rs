@@ -5,17 +5,17 @@ use std::thread;
 
 use nix::sys::signal::{SigSet, Signal};
 
-use super::execute::{ExecuteError, Executed, Settings, distrust, execute, judge_evidence, require};
+use super::execute::{ExecuteError, Executed, RunSettings, distrust, execute, judge_evidence, require};
 use super::keep::{KEPT_RUNS, remove_earlier, removed_in_words};
-use super::servers::{Asked, Servers};
+use super::servers::{ServerAnswer, Servers};
 use super::{Exit, Loaded, files};
 use crate::evidence::{Event, Evidence, EvidenceError, RunDirectory};
-use crate::lab::SERVER_VARIABLE;
-use crate::plan::{self, Plan};
+use crate::plan;
 use crate::present::{self, LiveView, Look, ProgressLines, UpdatePolicy};
-use crate::run::{Cancel, Holder, Sharing, TurnError, take_turn};
-use crate::scenario::Style;
-use crate::verdict::{Outcome, Verdict};
+use crate::provider::SERVER_VARIABLE;
+use crate::run::{Cancel, LockHolder, MachineLockError, MachineShare, lock_machine};
+use crate::text::Style;
+use crate::verdict::{RunOutcome, Verdict};
 
 /// What `redis-harness run` can be told.
 #[derive(Clone, Debug, clap::Args)]
@@ -44,7 +44,7 @@ pub struct RunOptions {
 /// `redis-harness run`.
 pub fn run(options: &RunOptions) -> Exit {
     let Ok(Found { loaded, broken: false }) = load_all(&options.files) else { return Exit::Usage };
-    // Whoever cannot be started at all need not wait for a turn to be told so. Without a server each run says so itself.
+    // What cannot be started at all is refused before anything waits for the machine. Without a server each run says so itself.
     if ask_servers(&loaded).is_err() {
         return Exit::Usage;
     }
@@ -54,7 +54,7 @@ pub fn run(options: &RunOptions) -> Exit {
         return Exit::Internal;
     }
     let settings = match UpdatePolicy::from_environment(options.record) {
-        Ok(update) => Settings { out: options.out.clone(), update },
+        Ok(update) => RunSettings { out: options.out.clone(), update },
         Err(error) => {
             present::print_error(&format!("error: {error}\n"));
             return Exit::Usage;
@@ -78,18 +78,24 @@ pub fn run(options: &RunOptions) -> Exit {
     if cancel.is_cancelled() { Exit::Interrupted } else { worst }
 }
 
-fn run_one(scenario: &Loaded, options: &RunOptions, settings: &Settings, cancel: &Cancel, tally: &mut Tally) -> Exit {
-    // Whoever cannot run at all need not wait for a turn to be told so.
+fn run_one(
+    scenario: &Loaded,
+    options: &RunOptions,
+    settings: &RunSettings,
+    cancel: &Cancel,
+    tally: &mut Tally,
+) -> Exit {
+    // A run that is impossible here need not wait for the machine to be told so.
     if let Err(error) = require(&scenario.plan) {
         present::print_error(&format!("error: {}: {error}\n", scenario.plan.name));
         tally.broken += 1;
         return end_of(&error);
     }
-    let sharing = Sharing::of(&scenario.plan);
-    let turn = match take_turn(&scenario.plan.name, sharing, cancel, |holders| present::print_error(&waiting(holders)))
-    {
-        Ok(turn) => turn,
-        Err(TurnError::Interrupted) => return Exit::Interrupted,
+    let share = MachineShare::of(&scenario.plan);
+    let on_wait = |holders: &[LockHolder]| present::print_error(&waiting(holders));
+    let machine_lock = match lock_machine(&scenario.plan.name, share, cancel, on_wait) {
+        Ok(machine_lock) => machine_lock,
+        Err(MachineLockError::Interrupted) => return Exit::Interrupted,
         Err(error) => {
             present::print_error(&format!("error: {}: {error}\n", scenario.plan.name));
             tally.broken += 1;
@@ -98,14 +104,14 @@ fn run_one(scenario: &Loaded, options: &RunOptions, settings: &Settings, cancel:
     };
     let look = present::output_look();
     let progress = if present::is_watched() { ProgressLines::EverySecond } else { ProgressLines::Trouble };
-    let mut view = LiveView::new(&scenario.plan, progress, look);
+    let mut view = LiveView::new(&scenario.plan.record(), progress, look);
     let mut show = |event: &Event| {
         let lines = view.show(event);
         if !options.quiet {
             present::print(&lines);
         }
     };
-    let executed = execute(scenario, settings, &turn, cancel, &mut show);
+    let executed = execute(scenario, settings, &machine_lock, cancel, &mut show);
     tally.removed += remove_earlier(&settings.out.join(&scenario.plan.name), options.keep);
     match executed {
         Ok(executed) => {
@@ -121,7 +127,7 @@ fn run_one(scenario: &Loaded, options: &RunOptions, settings: &Settings, cancel:
 }
 
 /// Who has the machine, for whoever waits for it.
-pub(super) fn waiting(holders: &[Holder]) -> String {
+pub(super) fn waiting(holders: &[LockHolder]) -> String {
     let who: Vec<_> = holders.iter().map(ToString::to_string).collect();
     match who.len() {
         // It has only just begun, or is of a version that does not say so.
@@ -167,9 +173,9 @@ struct Tally {
 impl Tally {
     fn add(&mut self, executed: &Executed) {
         match executed.verdict.outcome {
-            Outcome::Pass => self.pass += 1,
-            Outcome::Fail => self.fail += 1,
-            Outcome::Inconclusive => self.inconclusive += 1,
+            RunOutcome::Pass => self.pass += 1,
+            RunOutcome::Fail => self.fail += 1,
+            RunOutcome::Inconclusive => self.inconclusive += 1,
         }
     }
 }
@@ -229,10 +235,10 @@ fn ask_servers(loaded: &[Loaded]) -> Result<Option<String>, Exit> {
     for scenario in loaded {
         present::print_error(&scenario.warnings(error_style()));
         match servers.ask(scenario) {
-            Asked::Accepted => {}
-            Asked::Unknown(why) => not_asked = Some(why),
-            Asked::Unusable(why) => unusable = Some(why),
-            Asked::Refused(problems) => {
+            ServerAnswer::Accepted => {}
+            ServerAnswer::Unknown(why) => not_asked = Some(why),
+            ServerAnswer::Unusable(why) => unusable = Some(why),
+            ServerAnswer::Refused(problems) => {
                 present::print_error(&problems.render(error_style()));
                 refused = true;
             }
@@ -302,27 +308,14 @@ pub fn judge_again(path: &Path) -> Result<Verdict, String> {
     if [directory.seal(), directory.info()].iter().all(|file| file.symlink_metadata().is_err()) {
         return Err(format!("error: {} is no run directory\n", path.display()));
     }
-    let told = |error: &dyn std::fmt::Display| format!("error: {error}\n{}", other_version(&directory));
-    let evidence = match Evidence::read(&directory) {
-        Err(EvidenceError::Altered { differences }) => return Ok(distrust(&directory, &differences)),
-        evidence => evidence.map_err(|error| told(&error))?,
-    };
-    let scenario = directory.scenario();
-    let text = std::fs::read_to_string(&scenario)
-        .map_err(|error| told(&format!("cannot read {}: {error}", scenario.display())))?;
-    // Messages show the path that it had when it was run. It may have been one from another directory, so it makes no name.
-    let plan = plan::plan(Path::new(&evidence.info.scenario_path), &text)
-        .map_err(|problems| problems.render(error_style()) + &other_version(&directory))?;
-    let plan = Plan { name: evidence.info.scenario.clone(), ..plan };
-    judge_evidence(&plan, &directory, &evidence).map_err(|error| told(&error))
-}
-
-/// That another version made the run, if one did: it may have known other scenarios, and left other evidence.
-fn other_version(directory: &RunDirectory) -> String {
-    let version = directory.told("harness_version").filter(|version| version != env!("CARGO_PKG_VERSION"));
-    let note =
-        |version| format!("note: redis-harness {version} made this run; this is {}\n", env!("CARGO_PKG_VERSION"));
-    version.map(note).unwrap_or_default()
+    let told = |error: &dyn std::fmt::Display| format!("error: {error}\n");
+    match Evidence::read(&directory) {
+        Err(EvidenceError::Altered { differences }) => Ok(distrust(&directory, &differences)),
+        evidence => {
+            let evidence = evidence.map_err(|error| told(&error))?;
+            judge_evidence(&directory, &evidence).map_err(|error| told(&error))
+        }
+    }
 }
 
 fn error_style() -> Style {

@@ -6,15 +6,15 @@ use std::path::PathBuf;
 
 use super::Loaded;
 use crate::evidence::{Event, Evidence, EvidenceError, RunDirectory};
-use crate::lab::{self, SandboxError};
 use crate::plan::Plan;
 use crate::present::{self, SnapshotError, UpdatePolicy};
-use crate::run::{Cancel, Launch, RunError, Turn, launch};
+use crate::provider::{self, Need, SandboxError};
+use crate::run::{Cancel, Launch, MachineLock, RunError, launch};
 use crate::verdict::{self, Unsound, Verdict};
 
 /// Where things go.
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub struct RunSettings {
     /// Run directories are made in here, by family and scenario.
     pub out: PathBuf,
     /// What to do with a topology that differs from its snapshot.
@@ -59,7 +59,7 @@ impl ExecuteError {
 /// Whether this machine has what a plan needs beside a lab.
 pub(super) fn require(plan: &Plan) -> Result<(), ExecuteError> {
     if plan.needs_shaping() {
-        lab::probe_shaping().map_err(|missing| RunError::from(SandboxError::from(missing)))?;
+        provider::check(Need::Shaping).map_err(|missing| RunError::from(SandboxError::from(missing)))?;
     }
     Ok(())
 }
@@ -67,8 +67,8 @@ pub(super) fn require(plan: &Plan) -> Result<(), ExecuteError> {
 /// Runs a scenario, judges it, writes the reports and compares the snapshot.
 pub fn execute(
     loaded: &Loaded,
-    settings: &Settings,
-    turn: &Turn,
+    settings: &RunSettings,
+    machine_lock: &MachineLock,
     cancel: &Cancel,
     on_event: &mut dyn FnMut(&Event),
 ) -> Result<Executed, ExecuteError> {
@@ -76,8 +76,11 @@ pub fn execute(
     let snapshot = loaded.snapshot();
     let shown = loaded.in_project(&snapshot);
     let recorded = plan.snapshot.then(|| present::recorded_snapshot(&snapshot, &shown, settings.update)).transpose()?;
-    let directory =
-        launch(Launch { plan, path, text, snapshot: recorded.as_ref(), out: &settings.out, turn }, cancel, on_event)?;
+    let directory = launch(
+        Launch { plan, path, text, snapshot: recorded.as_ref(), out: &settings.out, machine_lock },
+        cancel,
+        on_event,
+    )?;
     let evidence = match Evidence::read(&directory) {
         Err(EvidenceError::Altered { differences }) => {
             let verdict = distrust(&directory, &differences);
@@ -85,21 +88,17 @@ pub fn execute(
         }
         evidence => evidence?,
     };
-    let verdict = judge_evidence(plan, &directory, &evidence)?;
+    let verdict = judge_evidence(&directory, &evidence)?;
     let source = loaded.in_project(path).display().to_string();
-    let unwritten = present::update_snapshot(&snapshot, &source, plan, &evidence, &verdict).err();
+    let unwritten = present::update_snapshot(&snapshot, &source, &evidence, &verdict).err();
     Ok(Executed { verdict, directory, unwritten })
 }
 
 /// Judges the evidence that was read from a directory and writes the reports into it.
-pub(super) fn judge_evidence(
-    plan: &Plan,
-    directory: &RunDirectory,
-    evidence: &Evidence,
-) -> Result<Verdict, ExecuteError> {
-    verdict::sound(plan, evidence)?;
-    let verdict = verdict::judge(plan, evidence, present::compare_topology(plan, evidence));
-    let page = present::report_html(plan, evidence, &verdict);
+pub(super) fn judge_evidence(directory: &RunDirectory, evidence: &Evidence) -> Result<Verdict, ExecuteError> {
+    verdict::sound(evidence)?;
+    let verdict = verdict::judge(evidence, present::compare_topology(evidence));
+    let page = present::report_html(evidence, &verdict);
     write_reports(directory, &verdict, page, Some(verdict::latency_log(evidence)));
     Ok(verdict)
 }

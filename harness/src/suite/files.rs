@@ -7,7 +7,7 @@ use std::string::FromUtf8Error;
 use std::{fmt, fs};
 
 use crate::plan::{self, Plan};
-use crate::scenario::{Problem, Problems, Style};
+use crate::text::{Problem, Problems, Style};
 
 /// The most that a scenario file holds: ten times what the longest timeline takes.
 const FILE_BYTES_MAX: u64 = 8 << 20;

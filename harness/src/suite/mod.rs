@@ -13,7 +13,7 @@ mod trials;
 
 pub use commands::{RunOptions, check, explain, judge, judge_again, list, run};
 pub use doctor::doctor;
-pub use execute::{ExecuteError, Executed, Settings, execute};
+pub use execute::{ExecuteError, Executed, RunSettings, execute};
 pub use exit::Exit;
 pub use files::Loaded;
 pub use trials::main;

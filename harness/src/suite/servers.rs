@@ -4,8 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::Loaded;
-use crate::lab::{self, DirectivesError, NodeSpec, Refusal, ServerBinary, ServerError};
-use crate::scenario::{Cursor, Problem, Problems, nearest, read};
+use crate::provider::{self, ServerBinary, ServerError};
+use crate::scenario::{Scenario, ScenarioVocabulary};
+use crate::system::NodeSpec;
+use crate::system::cluster::{self, DirectivesError, Refusal};
+use crate::text::{Cursor, Problem, Problems, nearest, read};
 
 /// A node's directives.
 type Config = BTreeMap<String, String>;
@@ -20,7 +23,7 @@ pub(super) struct Servers {
 
 /// Whether the servers of a scenario could be asked.
 #[derive(Debug)]
-pub(super) enum Asked {
+pub(super) enum ServerAnswer {
     /// They accept everything.
     Accepted,
     /// Some could not be asked; why.
@@ -33,8 +36,8 @@ pub(super) enum Asked {
 
 impl Servers {
     /// Asks the servers of all nodes.
-    pub(super) fn ask(&mut self, loaded: &Loaded) -> Asked {
-        let read = read(&loaded.text);
+    pub(super) fn ask(&mut self, loaded: &Loaded) -> ServerAnswer {
+        let read = read::<Scenario>(&loaded.text, &ScenarioVocabulary);
         let mut problems = Vec::new();
         let (mut not_asked, mut unusable) = (None, None);
         for node in &loaded.plan.nodes {
@@ -46,7 +49,7 @@ impl Servers {
                     Err(why) => not_asked = Some(why),
                 },
                 Err(why) if node.binary.is_some() => problems.push(Problem::new(places.binary().head(), why)),
-                Err(why) if lab::named_server().is_some() => unusable = Some(why),
+                Err(why) if provider::named_server().is_some() => unusable = Some(why),
                 // That nobody named a server and there is none is this machine's matter.
                 Err(why) if !node.config.is_empty() => not_asked = Some(why),
                 Err(_) => {}
@@ -54,10 +57,10 @@ impl Servers {
         }
         let problems = Problems::new(loaded.path.display().to_string(), &loaded.text, problems).with_paths(&read.tree);
         match (unusable, not_asked) {
-            _ if problems.has_errors() => Asked::Refused(problems),
-            (Some(why), _) => Asked::Unusable(why),
-            (None, Some(why)) => Asked::Unknown(why),
-            (None, None) => Asked::Accepted,
+            _ if problems.has_errors() => ServerAnswer::Refused(problems),
+            (Some(why), _) => ServerAnswer::Unusable(why),
+            (None, Some(why)) => ServerAnswer::Unknown(why),
+            (None, None) => ServerAnswer::Accepted,
         }
     }
 
@@ -69,7 +72,7 @@ impl Servers {
     fn refused(&mut self, binary: ServerBinary, node: &NodeSpec, places: &Places<'_>) -> Result<Vec<Problem>, String> {
         let key = (binary, node.config.clone());
         let (binary, config) = key.clone();
-        let refused = self.refused.entry(key).or_insert_with(|| lab::refused_directives(&binary, &config));
+        let refused = self.refused.entry(key).or_insert_with(|| cluster::refused_directives(&binary, &config));
         let refused = refused.as_ref().map_err(ToString::to_string)?.clone();
         Ok(refused.into_iter().map(|refusal| self.problem(&binary, node, refusal, places)).collect())
     }
@@ -77,7 +80,7 @@ impl Servers {
     fn problem(&mut self, binary: &ServerBinary, node: &NodeSpec, refusal: Refusal, places: &Places<'_>) -> Problem {
         let Refusal { directive, said } = refusal;
         let names =
-            self.names.entry(binary.clone()).or_insert_with(|| lab::known_directives(binary).unwrap_or_default());
+            self.names.entry(binary.clone()).or_insert_with(|| cluster::known_directives(binary).unwrap_or_default());
         let config = places.config(&directive);
         let version = binary.version;
         if !names.is_empty() && !names.contains(&directive) {

@@ -9,16 +9,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 use super::commands::{report_to_github, waiting};
-use super::execute::{Settings, execute};
+use super::execute::{RunSettings, execute};
 use super::keep::{KEPT_RUNS, remove_earlier, removed_in_words};
-use super::servers::{Asked, Servers};
+use super::servers::{ServerAnswer, Servers};
 use super::{Loaded, files};
-use crate::lab::{self, ServerBinary};
 use crate::plan::Plan;
 use crate::present::{self, LiveView, Look, ProgressLines, UpdatePolicy};
-use crate::run::{self, Cancel, Holder, Sharing, take_turn};
-use crate::scenario::Style;
-use crate::verdict::Outcome;
+use crate::provider::{self, Need, ServerBinary};
+use crate::run::{self, Cancel, LockHolder, MachineShare, half_processors, lock_machine};
+use crate::text::Style;
+use crate::verdict::RunOutcome;
 
 /// The `main` of a test target with `harness = false`: a trial for each file in `scenarios/<family>`.
 ///
@@ -26,7 +26,9 @@ use crate::verdict::Outcome;
 /// is ignored with the reason; with `REQUIRE_ALL=1` it fails.
 pub fn main(family: &str) -> ExitCode {
     run::enter_if_lab();
-    let arguments = Arguments::from_args();
+    let mut arguments = Arguments::from_args();
+    // Most of the time scenarios sleep. How many run at once is for the machine's lock to decide.
+    arguments.test_threads.get_or_insert(half_processors());
     let scenarios = match find_family(family) {
         Ok(scenarios) => scenarios,
         Err(message) => {
@@ -34,8 +36,10 @@ pub fn main(family: &str) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    // Asked for a list, too: nextest learns from it what is ignored, and takes an ignored trial that it runs for a pass.
-    let candidates: Vec<_> = scenarios.iter().map(|path| Candidate::read(family, path)).collect();
+    // Also when only a list is wanted: nextest learns from it what is ignored, and takes an ignored trial that it runs for a pass.
+    let mut candidates: Vec<_> = scenarios.iter().map(|path| Candidate::read(family, path)).collect();
+    // Runs that share the machine go before those that must have it alone, which would wait for them in between.
+    candidates.sort_by_key(Candidate::share);
     let required = std::env::var_os("REQUIRE_ALL").is_some_and(|value| value == "1");
     if !required {
         present::print_error(&ignored(&candidates));
@@ -66,6 +70,11 @@ impl Candidate {
             loaded,
             incapable,
         }
+    }
+
+    /// How much of the machine it needs. A file with errors needs nothing.
+    fn share(&self) -> Option<MachineShare> {
+        self.loaded.as_ref().ok().map(|loaded| MachineShare::of(&loaded.plan))
     }
 
     fn trial(self, required: bool, watch: bool, removed: Arc<AtomicUsize>) -> Trial {
@@ -103,11 +112,11 @@ fn find_family(family: &str) -> Result<Vec<PathBuf>, String> {
 
 /// Why this machine cannot run the scenario; none if it can.
 fn incapacity(plan: &Plan) -> Option<String> {
-    if let Err(missing) = lab::probe() {
+    if let Err(missing) = provider::check(Need::Hosts) {
         return Some(missing.to_string());
     }
     if plan.needs_shaping()
-        && let Err(missing) = lab::probe_shaping()
+        && let Err(missing) = provider::check(Need::Shaping)
     {
         return Some(missing.to_string());
     }
@@ -118,22 +127,23 @@ fn incapacity(plan: &Plan) -> Option<String> {
 
 fn attempt(loaded: &Loaded, watch: bool, removed: &AtomicUsize) -> Result<(), Failed> {
     match Servers::default().ask(loaded) {
-        Asked::Refused(problems) => return Err(problems.to_string().into()),
-        Asked::Unusable(why) => return Err(why.into()),
-        Asked::Accepted | Asked::Unknown(_) => {}
+        ServerAnswer::Refused(problems) => return Err(problems.to_string().into()),
+        ServerAnswer::Unusable(why) => return Err(why.into()),
+        ServerAnswer::Accepted | ServerAnswer::Unknown(_) => {}
     }
     let (plan, cancel) = (&loaded.plan, Cancel::default());
     // That trials wait for each other is how the family runs.
-    let on_wait = |holders: &[Holder]| {
+    let on_wait = |holders: &[LockHolder]| {
         if holders.iter().any(|holder| !holder.is_own()) {
             present::print_error(&waiting(holders));
         }
     };
-    let turn = take_turn(&plan.name, Sharing::of(plan), &cancel, on_wait).map_err(|error| error.to_string())?;
+    let share = MachineShare::of(plan);
+    let machine_lock = lock_machine(&plan.name, share, &cancel, on_wait).map_err(|error| error.to_string())?;
     let update = UpdatePolicy::from_environment(false).map_err(|error| error.to_string())?;
-    let settings = Settings { out: out_directory(&loaded.path), update };
-    let mut view = LiveView::new(&loaded.plan, ProgressLines::Trouble, Look::plain());
-    let executed = execute(loaded, &settings, &turn, &cancel, &mut |event| {
+    let settings = RunSettings { out: out_directory(&loaded.path), update };
+    let mut view = LiveView::new(&loaded.plan.record(), ProgressLines::Trouble, Look::plain());
+    let executed = execute(loaded, &settings, &machine_lock, &cancel, &mut |event| {
         if watch {
             present::print(&view.show(event));
         }
@@ -143,7 +153,7 @@ fn attempt(loaded: &Loaded, watch: bool, removed: &AtomicUsize) -> Result<(), Fa
     let executed = executed.map_err(|error| error.to_string())?;
     report_to_github(&executed, loaded);
     let unwritten = executed.unwritten.map(|error| format!("error: {error}\n")).unwrap_or_default();
-    if executed.verdict.outcome == Outcome::Pass && unwritten.is_empty() {
+    if executed.verdict.outcome == RunOutcome::Pass && unwritten.is_empty() {
         return Ok(());
     }
     Err(Failed::from(present::render_verdict(&executed.verdict, executed.directory.path(), Look::plain()) + &unwritten))

@@ -1,8 +1,11 @@
 //! Durations as a scenario writes them, and instants of a run.
 
 use std::fmt;
+use std::str::FromStr;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::with_unit::WithUnit;
 
 /// The longest duration that can be written: 30 days. Sums of a few of them fit anywhere.
 const LONGEST: std::time::Duration = std::time::Duration::from_hours(30 * 24);
@@ -35,35 +38,29 @@ impl Serialize for Duration {
     }
 }
 
+impl FromStr for Duration {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match humantime::parse_duration(text) {
+            Ok(duration) if duration <= LONGEST => Ok(Self(duration)),
+            Ok(_) => Err(format!("`{text}` is too long: a duration is at most 30 days")),
+            Err(_) => Err(format!(
+                "`{text}` is not a duration: write a number with its unit, such as \"500ms\", \"2s\" or \"1m 30s\""
+            )),
+        }
+    }
+}
+
+impl WithUnit for Duration {
+    const NAME: &'static str = "duration";
+    const EXPECTED: &'static str = "a duration with its unit in quotes, such as \"500ms\" or \"2s\"";
+    const SUGGESTED_UNITS: &'static [&'static str] = &["s", "ms"];
+}
+
 impl<'de> Deserialize<'de> for Duration {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor;
-        impl de::Visitor<'_> for Visitor {
-            type Value = Duration;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a duration with its unit in quotes, such as \"500ms\" or \"2s\"")
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Duration, E> {
-                match humantime::parse_duration(text) {
-                    Ok(duration) if duration <= LONGEST => Ok(Duration(duration)),
-                    Ok(_) => Err(E::custom(format!("`{text}` is too long: a duration is at most 30 days"))),
-                    Err(_) => Err(E::custom(format!(
-                        "`{text}` is not a duration: write a number with its unit, such as \
-                         \"500ms\", \"2s\" or \"1m 30s\""
-                    ))),
-                }
-            }
-
-            fn visit_u64<E: de::Error>(self, number: u64) -> Result<Duration, E> {
-                Err(E::custom(format!(
-                    "`{number}` is not a duration: it needs a unit and quotes, such as \
-                     \"{number}s\" or \"{number}ms\""
-                )))
-            }
-        }
-        deserializer.deserialize_any(Visitor)
+        Self::deserialize_text(deserializer)
     }
 }
 

@@ -36,7 +36,7 @@ pub struct Capability {
 
 /// How a setting of a machine was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finding {
+pub struct SettingAudit {
     /// The setting, such as `vm.swappiness`.
     pub setting: &'static str,
     /// What is thought of it.

@@ -3,21 +3,22 @@
 mod duration;
 mod host;
 mod link;
-mod links;
 mod machine;
 mod quantity;
 mod role;
+mod server_version;
 mod shape;
 mod slot;
 mod target;
+mod with_unit;
 
 pub use duration::{Duration, Instant};
 pub use host::{Address, BUS_PORT_OFFSET, NodeId, NodeName, SERVER_PORT, shard_letters};
 pub use link::{CutBy, HostName, Link};
-pub use links::{Isolated, Links, Sides};
-pub use machine::{Assessment, Capability, Finding, Missing, Remedy};
+pub use machine::{Assessment, Capability, Missing, Remedy, SettingAudit};
 pub use quantity::{Percent, Size};
 pub use role::Role;
+pub use server_version::{Product, ServerVersion};
 pub use shape::{Rate, Shape};
 pub use slot::{OwnedRange, Ownership, SLOT_COUNT, Slot};
 pub use target::{Selector, Target};

@@ -1,8 +1,11 @@
 //! Sizes and percentages as a scenario writes them.
 
 use std::fmt;
+use std::str::FromStr;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::with_unit::WithUnit;
 
 /// A number of bytes, written with its unit: `"16B"`, `"4KiB"`, `"1MB"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -23,32 +26,29 @@ impl Serialize for Size {
     }
 }
 
+impl FromStr for Size {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let unitless = text.trim().bytes().all(|byte| byte.is_ascii_digit());
+        match text.parse::<bytesize::ByteSize>() {
+            Ok(size) if !unitless => Ok(Self { bytes: size.0 }),
+            _ => Err(format!(
+                "`{text}` is not a size: write a number with its unit, such as \"16B\", \"4KiB\" or \"1MB\""
+            )),
+        }
+    }
+}
+
+impl WithUnit for Size {
+    const NAME: &'static str = "size";
+    const EXPECTED: &'static str = "a size with its unit in quotes, such as \"16B\" or \"4KiB\"";
+    const SUGGESTED_UNITS: &'static [&'static str] = &["B"];
+}
+
 impl<'de> Deserialize<'de> for Size {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor;
-        impl de::Visitor<'_> for Visitor {
-            type Value = Size;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a size with its unit in quotes, such as \"16B\" or \"4KiB\"")
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Size, E> {
-                let unitless = text.trim().bytes().all(|byte| byte.is_ascii_digit());
-                match text.parse::<bytesize::ByteSize>() {
-                    Ok(size) if !unitless => Ok(Size { bytes: size.0 }),
-                    _ => Err(E::custom(format!(
-                        "`{text}` is not a size: write a number with its unit, such as \"16B\", \
-                         \"4KiB\" or \"1MB\""
-                    ))),
-                }
-            }
-
-            fn visit_u64<E: de::Error>(self, number: u64) -> Result<Size, E> {
-                Err(E::custom(format!("`{number}` is not a size: it needs a unit and quotes, such as \"{number}B\"")))
-            }
-        }
-        deserializer.deserialize_any(Visitor)
+        Self::deserialize_text(deserializer)
     }
 }
 

@@ -1,9 +1,11 @@
 //! What a link does to the packets that pass it.
 
 use std::fmt;
+use std::str::FromStr;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::with_unit::WithUnit;
 use super::{Duration, Percent};
 
 /// What a link does to the packets that it does not cut off. The default does nothing.
@@ -64,7 +66,7 @@ pub struct Rate {
 
 const UNITS: [(&str, u64); 4] = [("Gbit", 1_000_000_000), ("Mbit", 1_000_000), ("kbit", 1_000), ("bit", 1)];
 
-impl std::str::FromStr for Rate {
+impl FromStr for Rate {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -99,27 +101,15 @@ impl Serialize for Rate {
     }
 }
 
+impl WithUnit for Rate {
+    const NAME: &'static str = "rate";
+    const EXPECTED: &'static str = "bits a second with their unit in quotes, such as \"10Mbit\"";
+    const SUGGESTED_UNITS: &'static [&'static str] = &["Mbit"];
+}
+
 impl<'de> Deserialize<'de> for Rate {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor;
-        impl de::Visitor<'_> for Visitor {
-            type Value = Rate;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("bits a second with their unit in quotes, such as \"10Mbit\"")
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Rate, E> {
-                text.parse().map_err(E::custom)
-            }
-
-            fn visit_u64<E: de::Error>(self, number: u64) -> Result<Rate, E> {
-                Err(E::custom(format!(
-                    "`{number}` is not a rate: it needs a unit and quotes, such as \"{number}Mbit\""
-                )))
-            }
-        }
-        deserializer.deserialize_any(Visitor)
+        Self::deserialize_text(deserializer)
     }
 }
 

@@ -1,0 +1,108 @@
+//! When the cluster was healthy: settled, and serving everything.
+
+use std::collections::BTreeMap;
+
+use crate::evidence::{ClusterState, EventKind, Evidence, Health, NodeView, TopologyRecord};
+use crate::vocab::{Instant, NodeName};
+
+/// The moments at which the cluster became healthy or ceased to be.
+///
+/// Settled alone is not enough to end a fault: between FAIL and promotion all nodes agree that a shard is down.
+pub(crate) struct HealthyTimes {
+    /// Flips in order; the cluster is not healthy before the first.
+    flips: Vec<(Instant, bool)>,
+}
+
+impl HealthyTimes {
+    /// Reads events and views side by side.
+    pub(crate) fn of(evidence: &Evidence) -> Self {
+        let mut changes: Vec<(Instant, Change<'_>)> =
+            evidence.topology.iter().map(|record| (record.at, Change::View(record))).collect();
+        changes.extend(evidence.events.iter().filter_map(|event| match event.kind {
+            // `Formed` says all that settled and healthy mean; the observer may be a moment behind it.
+            EventKind::Formed | EventKind::Settled => Some((event.at, Change::Settled(true))),
+            EventKind::Unsettled { .. } => Some((event.at, Change::Settled(false))),
+            _ => None,
+        }));
+        changes.sort_by_key(|(at, _)| *at);
+        let everything = evidence.plan.shards().map(|shard| shard.owns.len()).sum::<usize>();
+        let mut views = Views::default();
+        let (mut settled, mut flips) = (false, Vec::<(Instant, bool)>::new());
+        for (at, change) in changes {
+            match change {
+                Change::View(record) => views.take(record),
+                Change::Settled(now) => settled = now,
+            }
+            let healthy = settled && views.serving().is_none_or(|view| owned_by_live(view) == everything);
+            if healthy != flips.last().is_some_and(|flip| flip.1) {
+                flips.push((at, healthy));
+            }
+        }
+        Self { flips }
+    }
+
+    /// Whether the cluster was healthy at a moment.
+    pub(crate) fn at(&self, at: Instant) -> bool {
+        let flips_before = self.flips.partition_point(|flip| flip.0 <= at);
+        flips_before.checked_sub(1).is_some_and(|last| self.flips[last].1)
+    }
+
+    /// When it was healthy again after a moment: that moment itself if it was healthy then; none if it never was.
+    pub(crate) fn from(&self, at: Instant) -> Option<Instant> {
+        if self.at(at) { Some(at) } else { self.flips.iter().find(|flip| flip.0 > at && flip.1).map(|flip| flip.0) }
+    }
+
+    /// The last moment in `[from, to)` at which it ceased to be healthy.
+    pub(crate) fn last_lost_in(&self, from: Instant, to: Instant) -> Option<Instant> {
+        self.flips.iter().rev().find(|flip| !flip.1 && (from..to).contains(&flip.0)).map(|flip| flip.0)
+    }
+}
+
+enum Change<'a> {
+    View(&'a TopologyRecord),
+    Settled(bool),
+}
+
+/// Every node's latest view.
+#[derive(Default)]
+struct Views<'a>(BTreeMap<&'a NodeName, (Instant, Option<&'a NodeView>)>);
+
+impl<'a> Views<'a> {
+    fn take(&mut self, record: &'a TopologyRecord) {
+        self.0.insert(&record.node, (record.at, record.view.as_ref()));
+    }
+
+    /// The latest of those that know most that says the cluster serves, else the latest of them all. On the wrong side of a
+    /// partition nodes refuse to serve; a cluster that serves on the other side serves.
+    fn serving(&self) -> Option<&'a NodeView> {
+        let best = self.best()?;
+        let seen = self.0.values().filter_map(|&(at, view)| view.map(|view| (at, view)));
+        let serving = seen.filter(|(_, view)| known(view) == known(best) && view.state == ClusterState::Ok);
+        Some(serving.max_by_key(|(at, _)| *at).map_or(best, |(_, view)| view))
+    }
+
+    /// The view that knows most, and of those the latest. A paused node's last view is neither.
+    fn best(&self) -> Option<&'a NodeView> {
+        let seen = self.0.values().filter_map(|&(at, view)| view.map(|view| (at, view)));
+        seen.max_by_key(|(at, view)| (known(view), *at)).map(|(_, view)| view)
+    }
+}
+
+/// The newest configuration that a view knows of. Not the current version: a replica that asks for votes in vain, cut off
+/// from those who could give them, raises that and knows nothing new.
+fn known(view: &NodeView) -> u64 {
+    view.members.values().filter(|member| !member.owns.is_empty()).map(|member| member.version).max().unwrap_or(0)
+}
+
+/// The cluster as the node that knew most saw it at a moment; none if nobody had been asked yet.
+pub(crate) fn view_at(evidence: &Evidence, at: Instant) -> Option<&NodeView> {
+    let mut views = Views::default();
+    evidence.topology.iter().filter(|record| record.at <= at).for_each(|record| views.take(record));
+    views.best()
+}
+
+/// How much the live nodes own; nothing if the cluster refuses to serve.
+fn owned_by_live(view: &NodeView) -> usize {
+    let live = view.members.values().filter(|member| member.health != Health::Fail);
+    if view.state == ClusterState::Ok { live.map(|member| member.owns.len()).sum() } else { 0 }
+}

@@ -1,0 +1,72 @@
+//! What semantic checks are told of a scenario.
+
+use super::nodes::members;
+use crate::load::{Load, Op, Pace};
+use crate::scenario::{MASTERS_MAX, NODES_MAX, Scenario, Topology};
+use crate::step::Step;
+use crate::text::{Problem, Read};
+use crate::validate::{Checker, LoadFacts, Sound, StepFacts, TopologyFacts};
+
+/// A checker that knows the scenario.
+pub(super) fn checker<'a>(scenario: &'a Scenario, read: &'a Read<'_, Scenario>) -> Checker<'a> {
+    let Topology::Cluster { masters, replicas } = scenario.topology;
+    let mut sound = Sound {
+        topology: is_sound(read, "topology"),
+        load: is_sound(read, "load"),
+        timeline: is_sound(read, "timeline"),
+        slos: is_sound(read, "slos"),
+    };
+    sound.topology &= within_bounds(scenario.topology);
+    let members = if sound.topology { members(scenario.topology) } else { Vec::new() };
+    let topology = TopologyFacts { members, masters, replicas };
+    let loads = scenario.load.iter().map(load_facts).collect();
+    let steps = scenario.timeline.iter().map(step_facts).collect();
+    let broken = read.problems.iter().map(|problem| &problem.span).chain(&read.damaged).cloned().collect();
+    Checker::new(read.tree.root(), (topology, loads, steps), sound, broken)
+}
+
+fn load_facts(load: &Load) -> LoadFacts {
+    let most = load.mix.iter().map(Op::operations).max().unwrap_or_default();
+    LoadFacts {
+        name: load.name.clone(),
+        host: load.host(),
+        is_limited: load.operations.is_some(),
+        writes: load.mix.iter().any(Op::writes),
+        per_second_max: match load.pace {
+            Pace::Open { per_second } => Some(u64::from(per_second) * u64::from(most)),
+            Pace::Closed => None,
+        },
+    }
+}
+
+fn step_facts(step: &Step) -> StepFacts {
+    let disturbance = step.kind().disturbance();
+    let isolates = disturbance.and_then(|disturbance| {
+        let links = disturbance.links.kind();
+        Some((links.target()?.node?, links.hosts()))
+    });
+    StepFacts {
+        is_fault: step.is_fault(),
+        takes_away: step.takes_away(),
+        cuts: disturbance.is_some_and(|disturbance| disturbance.cuts),
+        isolates,
+    }
+}
+
+/// Whether `field` is as written: no error lies in it, and if it is left out, that was not by accident.
+fn is_sound(read: &Read<'_, Scenario>, field: &str) -> bool {
+    let root = read.tree.root();
+    let lies_in = |problem: &Problem, name: &str| {
+        root.field_span(name).is_some_and(|span| span.start <= problem.span.start && problem.span.start <= span.end)
+    };
+    if root.field_span(field).is_some() {
+        return !read.problems.iter().any(|problem| lies_in(problem, field));
+    }
+    let fields = ["about", "topology", "server", "load", "timeline", "slos", "snapshot", "seed"];
+    read.problems.iter().all(|problem| fields.iter().any(|name| lies_in(problem, name)))
+}
+
+fn within_bounds(topology: Topology) -> bool {
+    let Topology::Cluster { masters, replicas } = topology;
+    (1..=MASTERS_MAX).contains(&masters) && u32::from(masters) * (u32::from(replicas) + 1) <= NODES_MAX
+}

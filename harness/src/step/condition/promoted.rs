@@ -1,0 +1,86 @@
+//! A replica took over.
+
+use std::fmt;
+
+use documented::Documented;
+use serde::Deserialize;
+
+use super::{ConditionKind, agreed, expect};
+use crate::observe::Observation;
+use crate::text::{Cursor, Problem};
+use crate::validate::{Checker, Foreseen, TopologyFacts};
+use crate::vocab::{NodeName, Role};
+
+/// the cluster has settled with this node as a master that owns slots
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Documented)]
+#[serde(transparent)]
+pub struct Promoted(pub NodeName);
+
+/// The fewest masters of which a majority is left when one dies.
+const MASTERS_FOR_MAJORITY: u16 = 3;
+
+impl Promoted {
+    pub(super) const EXAMPLE: &str = r#"Promoted("A1")"#;
+
+    /// A promotion that nothing causes.
+    fn check_cause(&self, checker: &mut Checker<'_>, foreseen: &Foreseen, at: Cursor<'_>) {
+        let node = &self.0;
+        let Some(member) = checker.member(node).cloned() else { return };
+        let same_shard = |name: &NodeName| checker.member(name).is_some_and(|other| other.shard == member.shard);
+        let caused = foreseen.moved
+            || foreseen.selected
+            || foreseen.disturbed
+            || checker.may_migrate(foreseen)
+            || foreseen.faulted.iter().any(|name| name != node && same_shard(name));
+        // A topology without failover has been reported.
+        if member.role == Role::Master || caused || checker.no_failover().is_some() {
+            return;
+        }
+        let master = NodeName::master(member.shard);
+        let problem =
+            Problem::new(at.head(), format!("`{node}` stays a replica: nothing happened to its master `{master}`"));
+        checker.report(problem.help(format!("take the master away first: `Kill(node: \"{master}\")`")));
+    }
+}
+
+impl fmt::Display for Promoted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is a master with slots", self.0)
+    }
+}
+
+impl ConditionKind for Promoted {
+    fn check(&self, checker: &mut Checker<'_>, at: Cursor<'_>) {
+        let node = &self.0;
+        checker.known(node, at.index(0));
+        let Some((why, place)) = checker.no_failover() else { return };
+        let TopologyFacts { masters, replicas, .. } = checker.topology;
+        let is_replica = checker.member(node).is_some_and(|member| member.role == Role::Replica);
+        if replicas == 0 && checker.member(node).is_some() {
+            let problem = Problem::new(at.head(), "`Promoted` waits for a replica to take over, and there is none");
+            checker.report(problem.also(place, "the reason").help("to wait until every slot is served write `Healthy`"));
+        } else if masters < MASTERS_FOR_MAJORITY && is_replica {
+            let problem = Problem::new(at.head(), format!("`{node}` can never be promoted: {why}"));
+            checker.report(problem.also(place, "the reason").help("take 3 masters or more"));
+        }
+    }
+
+    fn check_reachable(&self, checker: &mut Checker<'_>, foreseen: &Foreseen, at: Cursor<'_>) {
+        // Without replicas the condition itself has been reported.
+        if checker.topology.replicas > 0 && !checker.check_present(foreseen, &self.0, "be a master", at.index(0)) {
+            self.check_cause(checker, foreseen, at);
+        }
+    }
+
+    fn unmet(&self, seen: &Observation) -> Option<String> {
+        agreed(seen, |agreement| {
+            expect(agreement.of(&self.0), &self.0, |place| {
+                place.role == Role::Master && !place.owns.is_empty() && !place.failed
+            })
+        })
+    }
+
+    fn names(&self) -> Vec<NodeName> {
+        vec![self.0.clone()]
+    }
+}

@@ -1,0 +1,156 @@
+//! The steps of a timeline: one kind a file. Its file holds its arguments as they are written, its words, what it requires, what
+//! it does to nodes and links, how it is done and what proves it. The list below is the only one.
+
+pub mod condition;
+mod disturb;
+mod error;
+pub mod links;
+mod node_step;
+mod selection;
+mod stage;
+
+use std::fmt;
+use std::time::Duration;
+
+use futures_util::future::LocalBoxFuture;
+
+use crate::evidence::Effect;
+use crate::system::cluster::Cluster;
+use crate::system::{NodeSpec, SystemError};
+
+use crate::text::{Cursor, kinds};
+use crate::validate::{Checker, Foreseen};
+use crate::vocab::NodeName;
+
+pub use condition::{Condition, wait_for};
+pub use disturb::heal;
+pub use error::{Abort, StepEnd};
+pub use links::Links;
+pub use node_step::{Applied, Demand, NodeStep, Undone};
+pub use stage::{Acted, Stage};
+
+kinds! {
+    /// One step of the timeline. Steps follow each other; none begins before the one before it is done.
+    pub enum Step: StepKind {
+        run::Run,
+        kill::Kill,
+        stop::Stop,
+        pause::Pause,
+        resume::Resume,
+        start::Start,
+        wipe::Wipe,
+        join::Join,
+        partition::Partition,
+        shape::Shape,
+        heal::Heal,
+        until::Until,
+    }
+}
+
+/// A kind of step. Those that act on nodes implement [`NodeStep`] instead, which makes them one.
+pub trait StepKind: fmt::Display + Sync {
+    /// Reports what is wrong with it by itself.
+    fn check(&self, _: &mut Checker<'_>, _: Cursor<'_>) {}
+
+    /// Reports what is wrong with it after the steps before it, and notes what it leaves to those behind it.
+    fn follow(&self, _: &mut Checker<'_>, _: &mut Foreseen, _index: usize, _: Cursor<'_>) {}
+
+    /// What it does to the nodes that it acts on; none if it acts on no node.
+    fn effect(&self) -> Option<Effect> {
+        None
+    }
+
+    /// The links that it cuts or shapes.
+    fn disturbance(&self) -> Option<LinkDisturbance<'_>> {
+        None
+    }
+
+    /// The partition or shape that it ends, or all of them.
+    fn healing(&self) -> Option<Healing<'_>> {
+        None
+    }
+
+    /// What it does, without how: `Kill A`.
+    fn heading(&self) -> String {
+        self.to_string()
+    }
+
+    /// Whether it does something that must be proven.
+    fn acts(&self) -> bool {
+        true
+    }
+
+    /// Whether it waits for something that must come true.
+    fn waits(&self) -> bool {
+        false
+    }
+
+    /// The nodes that it names.
+    fn names(&self) -> Vec<NodeName>;
+
+    /// What a server that it acts on must do, and how soon.
+    fn demand(&self, _: &NodeSpec) -> Option<Demand> {
+        None
+    }
+
+    /// The least and the most that it takes, beside what servers need.
+    fn duration(&self) -> (Duration, Duration) {
+        (Duration::ZERO, Duration::ZERO)
+    }
+
+    /// The longest that it may take, whatever servers and machine do.
+    fn bound(&self) -> Duration {
+        /// Bounds of what the harness does itself: choosing, proving.
+        const OWN: Duration = Duration::from_secs(45);
+        OWN
+    }
+
+    /// Does it.
+    fn perform<'a>(&'a self, stage: &'a mut Stage<'_>, index: usize) -> LocalBoxFuture<'a, Result<StepEnd, Abort>>;
+
+    /// Does it to one node that must have the right status for it, and looks for the proof.
+    fn apply_to<'a>(&'a self, _: &'a Cluster, node: &'a NodeName) -> LocalBoxFuture<'a, Result<Applied, SystemError>> {
+        let nothing = SystemError::NotAboutNodes { step: self.to_string(), node: node.clone() };
+        Box::pin(async { Err(nothing) })
+    }
+
+    /// Undoes, at the end of the run, what it did to a node, as far as it still lasts.
+    fn undo<'a>(&'a self, _: &'a Cluster, _: &'a NodeName) -> LocalBoxFuture<'a, Result<Option<Undone>, SystemError>> {
+        Box::pin(async { Ok(None) })
+    }
+}
+
+/// Links that a step cuts or shapes.
+#[derive(Clone, Copy, Debug)]
+pub struct LinkDisturbance<'a> {
+    /// `partition` or `shape`: what it is called if it has no name.
+    pub noun: &'static str,
+    /// The name that it is given.
+    pub name: Option<&'a String>,
+    /// The links.
+    pub links: &'a Links,
+    /// Whether nothing passes them.
+    pub cuts: bool,
+}
+
+/// What a step heals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Healing<'a> {
+    /// The partition or shape of this name.
+    Named(&'a str),
+    /// All of them.
+    All,
+}
+
+impl Step {
+    /// Whether it is a fault, and not the end of one.
+    pub fn is_fault(&self) -> bool {
+        self.takes_away() || self.kind().disturbance().is_some()
+    }
+
+    /// Whether it may take a master away from its clients or from the other masters.
+    pub fn takes_away(&self) -> bool {
+        self.kind().effect().is_some_and(|effect| effect.takes_down())
+            || self.kind().disturbance().is_some_and(|disturbance| disturbance.cuts)
+    }
+}

@@ -1,0 +1,182 @@
+//! Steps that act on nodes: by name, or on those that a selector chooses.
+
+use std::fmt;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::LocalBoxFuture;
+use tokio::time::{Instant as Timer, sleep};
+
+use super::StepKind;
+use super::error::{Abort, StepEnd};
+use super::stage::Stage;
+use crate::evidence::{Effect, NodeStatus};
+use crate::provider::{Provider, ProviderError};
+use crate::system::cluster::Cluster;
+use crate::system::{NodeSpec, SystemError};
+
+use crate::text::Cursor;
+use crate::validate::{Action, Checker, Foreseen, Verb};
+use crate::vocab::{Instant, NodeName, Target};
+
+/// How often a proof is looked for.
+const PROOF_POLL: Duration = Duration::from_millis(1);
+/// How long to look for the proof that a signal had its effect.
+pub(super) const PROOF_BOUND: Duration = Duration::from_secs(5);
+
+/// A step that does something to nodes.
+pub trait NodeStep: fmt::Display + Sync {
+    /// What it is called.
+    const VERB: Verb;
+
+    /// The statuses one of which a node must have for it to be done.
+    const REQUIRES: &'static [NodeStatus];
+
+    /// The nodes.
+    fn target(&self) -> Target;
+
+    /// What it does to each of them.
+    fn effect(&self) -> Effect;
+
+    /// What the node's server must do, and how soon; none if the kernel alone carries it out.
+    fn demand(&self, _: &NodeSpec) -> Option<Demand> {
+        None
+    }
+
+    /// What it does, without how: `Kill A`.
+    fn heading(&self) -> String {
+        format!("{} {}", Self::VERB.name, self.target())
+    }
+
+    /// The other nodes that it names.
+    fn others(&self) -> Vec<NodeName> {
+        Vec::new()
+    }
+
+    /// Reports what is wrong with its other arguments.
+    fn check_arguments(&self, _: &mut Checker<'_>, _: Cursor<'_>) {}
+
+    /// Reports what else is wrong with it after the steps before it.
+    fn follow_arguments(&self, _: &mut Checker<'_>, _: &mut Foreseen, _: Cursor<'_>) {}
+
+    /// Does it to one node and looks, within a bound, for the proof that it happened.
+    fn apply<'a>(&'a self, system: &'a Cluster, node: &'a NodeName)
+    -> LocalBoxFuture<'a, Result<Applied, SystemError>>;
+
+    /// Undoes, at the end of the run, what it did to a node, as far as it still lasts.
+    fn undo_on<'a>(
+        &'a self,
+        _: &'a Cluster,
+        _: &'a NodeName,
+    ) -> LocalBoxFuture<'a, Result<Option<Undone>, SystemError>> {
+        async { Ok(None) }.boxed_local()
+    }
+
+    /// What it does, in general terms.
+    fn action(&self) -> Action {
+        Action { verb: Self::VERB, requires: Self::REQUIRES, effect: self.effect() }
+    }
+}
+
+/// What a step did to a node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Applied {
+    /// The instant just before the first system call that caused it.
+    pub began: Instant,
+    /// What proves that it happened. `None`: no proof was found, so it must not be taken for granted.
+    pub proof: Option<String>,
+}
+
+/// What was undone at the end of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Undone {
+    /// The name of the step that undoes it.
+    pub name: &'static str,
+    /// What that does to the node.
+    pub effect: Effect,
+    /// When, and what proves it.
+    pub applied: Applied,
+}
+
+/// What a server must do, and how soon. If it does not, that is its failing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Demand {
+    /// What it must do, after "it must".
+    pub what: &'static str,
+    /// How long it may take.
+    pub within: Duration,
+}
+
+impl<S: NodeStep> StepKind for S {
+    fn check(&self, checker: &mut Checker<'_>, at: Cursor<'_>) {
+        checker.check_target(self.action(), &self.target(), at);
+        self.check_arguments(checker, at);
+    }
+
+    fn follow(&self, checker: &mut Checker<'_>, foreseen: &mut Foreseen, index: usize, at: Cursor<'_>) {
+        self.follow_arguments(checker, foreseen, at);
+        checker.follow_target(foreseen, index, self.action(), &self.target(), at);
+    }
+
+    fn effect(&self) -> Option<Effect> {
+        Some(NodeStep::effect(self))
+    }
+
+    fn heading(&self) -> String {
+        NodeStep::heading(self)
+    }
+
+    fn names(&self) -> Vec<NodeName> {
+        self.target().node.into_iter().chain(self.others()).collect()
+    }
+
+    fn demand(&self, node: &NodeSpec) -> Option<Demand> {
+        NodeStep::demand(self, node)
+    }
+
+    fn perform<'a>(&'a self, stage: &'a mut Stage<'_>, index: usize) -> LocalBoxFuture<'a, Result<StepEnd, Abort>> {
+        stage.act(index, self).boxed_local()
+    }
+
+    fn apply_to<'a>(
+        &'a self,
+        system: &'a Cluster,
+        node: &'a NodeName,
+    ) -> LocalBoxFuture<'a, Result<Applied, SystemError>> {
+        async move {
+            let status = system.provider().status_of(node)?;
+            if !S::REQUIRES.contains(&status) {
+                let doing = S::VERB.present.to_owned();
+                return Err(ProviderError::WrongStatus { node: node.clone(), doing, status }.into());
+            }
+            self.apply(system, node).await
+        }
+        .boxed_local()
+    }
+
+    fn undo<'a>(
+        &'a self,
+        system: &'a Cluster,
+        node: &'a NodeName,
+    ) -> LocalBoxFuture<'a, Result<Option<Undone>, SystemError>> {
+        self.undo_on(system, node)
+    }
+}
+
+/// Polls for the process state of `node` that `proves` the step; the proof names what was seen.
+pub(super) async fn proof_of_state(
+    provider: &dyn Provider,
+    node: &NodeName,
+    proves: fn(char) -> bool,
+) -> Option<String> {
+    let deadline = Timer::now() + PROOF_BOUND;
+    loop {
+        if let Some(state) = provider.process_state(node).filter(|state| proves(*state)) {
+            return Some(format!("process state {state}"));
+        }
+        if Timer::now() > deadline {
+            return None;
+        }
+        sleep(PROOF_POLL).await;
+    }
+}

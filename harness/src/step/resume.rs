@@ -1,0 +1,55 @@
+//! SIGCONT: a paused process goes on.
+
+use std::fmt;
+
+use documented::Documented;
+use futures_util::FutureExt;
+use futures_util::future::LocalBoxFuture;
+use nix::sys::signal::Signal;
+use serde::Deserialize;
+
+use super::node_step::{Applied, NodeStep, proof_of_state};
+use crate::system::SystemError;
+use crate::system::cluster::Cluster;
+use crate::evidence::{Effect, NodeStatus};
+
+use crate::validate::Verb;
+use crate::vocab::{NodeName, Target};
+
+/// SIGCONT: a paused process goes on
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Documented)]
+#[serde(transparent)]
+pub struct Resume(pub Target);
+
+impl Resume {
+    pub(super) const EXAMPLE: &str = r#"Resume(node: "A")"#;
+}
+
+impl fmt::Display for Resume {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Resume {} (SIGCONT)", self.0)
+    }
+}
+
+impl NodeStep for Resume {
+    const VERB: Verb = Verb { name: "Resume", present: "resume", past: "resumed" };
+    const REQUIRES: &'static [NodeStatus] = &[NodeStatus::Paused];
+
+    fn target(&self) -> Target {
+        self.0.clone()
+    }
+
+    fn effect(&self) -> Effect {
+        Effect::brings_back()
+    }
+
+    fn apply<'a>(&'a self, system: &'a Cluster, node: &'a NodeName) -> LocalBoxFuture<'a, Result<Applied, SystemError>> {
+        resume(system, node).boxed_local()
+    }
+}
+
+/// Lets a paused node go on.
+pub(super) async fn resume(system: &Cluster, node: &NodeName) -> Result<Applied, SystemError> {
+    let began = system.provider().signal(node, Signal::SIGCONT)?;
+    Ok(Applied { began, proof: proof_of_state(system.provider(), node, |state| matches!(state, 'R' | 'S' | 'D')).await })
+}

@@ -1,0 +1,134 @@
+//! What steps act on, and what they have in common in doing so.
+
+use std::fmt::Display;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use tokio::sync::watch;
+
+use super::StepKind;
+use super::condition::wait_for;
+use super::error::{Abort, StepEnd};
+use super::links::{ChosenLinks, Hosts, Links};
+use super::node_step::{Applied, NodeStep};
+use super::selection::{select, select_by_status};
+use crate::evidence::{EventKind, Journal, Settlement, Topology};
+use crate::system::cluster::Cluster;
+use crate::system::{NotDone, SystemError};
+
+use crate::load::RunningLoads;
+use crate::observe::Observation;
+use crate::vocab::{HostName, NodeName, Target};
+
+/// How long a step with a selector waits for a settled topology to choose from.
+const SELECTION_BOUND: Duration = Duration::from_secs(30);
+
+/// What a step acted on: its index and the node.
+pub type Acted = (usize, NodeName);
+
+/// What steps act on.
+pub struct Stage<'a> {
+    /// The nodes, in the order of the plan.
+    pub nodes: &'a [NodeName],
+    /// The client hosts.
+    pub clients: &'a [HostName],
+    /// The servers, and what they run on.
+    pub system: &'a Cluster,
+    /// What is seen of the nodes.
+    pub observation: watch::Receiver<Observation>,
+    /// The loads.
+    pub loads: &'a RunningLoads,
+    /// Where everything is written.
+    pub journal: &'a Journal,
+    /// How long the machine may have delayed, in all so far, what the observer sees.
+    pub machine_delay: &'a dyn Fn() -> Duration,
+    /// The names of the partitions and shapes that steps make, by the step's index.
+    pub disturbance_names: &'a [Option<String>],
+    /// What every random choice is drawn from.
+    pub random: ChaCha8Rng,
+    /// What was acted on so far.
+    pub acted: Vec<Acted>,
+}
+
+impl Stage<'_> {
+    /// A source of random choices.
+    pub fn random_of(seed: u64) -> ChaCha8Rng {
+        ChaCha8Rng::seed_from_u64(seed)
+    }
+
+    /// Does a step to all nodes that it means, at the same time.
+    pub async fn act<S: NodeStep>(&mut self, index: usize, step: &S) -> Result<StepEnd, Abort> {
+        let nodes = self.chosen(index, S::VERB.name, &step.target()).await?;
+        self.acted.extend(nodes.iter().map(|node| (index, node.clone())));
+        let applied = join_all(nodes.iter().map(|node| step.apply_to(self.system, node))).await;
+        let mut outcome = Ok(StepEnd::Done);
+        for (node, applied) in nodes.iter().zip(applied) {
+            match applied {
+                Ok(Applied { began, proof }) => self.journal.record(EventKind::Fault {
+                    step: Some(index),
+                    fault: S::VERB.name.to_owned(),
+                    effect: step.action().effect,
+                    node: node.clone(),
+                    began,
+                    proof,
+                }),
+                // What did happen to the other nodes is evidence all the same.
+                Err(SystemError::NotDone(NotDone { node, reason, within, log })) => {
+                    let within_ms = within.map(|within| u64::try_from(within.as_millis()).unwrap_or(u64::MAX));
+                    self.journal.record(EventKind::StepFailed { step: index, node, reason, within_ms, log });
+                    outcome = outcome.and(Ok(StepEnd::Failed));
+                }
+                Err(error) => outcome = outcome.and(Err(error.into())),
+            }
+        }
+        outcome
+    }
+
+    /// The nodes that a step means: at least one.
+    pub async fn chosen(&mut self, index: usize, doing: impl Display, target: &Target) -> Result<Vec<NodeName>, Abort> {
+        let nodes = match (&target.node, &target.select) {
+            (Some(node), _) => vec![node.clone()],
+            (None, Some(selector)) => {
+                let status = self.system.provider().status().borrow().clone();
+                match select_by_status(selector, &status) {
+                    Some(nodes) => nodes,
+                    None => select(selector, &self.settled().await?, &status, &mut self.random),
+                }
+            }
+            (None, None) => Vec::new(),
+        };
+        if nodes.is_empty() {
+            return Err(Abort(format!("step {}: {doing} {target}: there is no such node now", index + 1)));
+        }
+        Ok(nodes)
+    }
+
+    /// The directed links that a step means.
+    pub async fn chosen_links(&mut self, index: usize, links: &Links) -> Result<ChosenLinks, Abort> {
+        let chosen = match links.kind().target() {
+            Some(target) => self.chosen(index, "isolate", &target).await?,
+            None => Vec::new(),
+        };
+        let hosts = Hosts { nodes: self.nodes, clients: self.clients };
+        Ok(links.kind().choose(hosts, &chosen, &mut self.random))
+    }
+
+    async fn settled(&mut self) -> Result<Topology, Abort> {
+        let mut found = None;
+        let now = self.journal.clock().now();
+        let waited =
+            wait_for(&mut self.observation, now, SELECTION_BOUND, |observation| match &observation.settlement {
+                Settlement::Settled(agreement) => {
+                    found = Some(agreement.main().clone());
+                    None
+                }
+                Settlement::Unsettled(reason) => Some(reason.clone()),
+            });
+        waited.await.map_err(|reason| {
+            Abort(format!("no settled topology to choose from within {} s: {reason}", SELECTION_BOUND.as_secs()))
+        })?;
+        found.ok_or_else(|| Abort("no settled topology to choose from".to_owned()))
+    }
+}

@@ -1,0 +1,60 @@
+//! A stopped server is started again on the data that it left.
+
+use std::fmt;
+
+use documented::Documented;
+use futures_util::FutureExt;
+use futures_util::future::LocalBoxFuture;
+use serde::Deserialize;
+
+use super::node_step::{Applied, Demand, NodeStep};
+use crate::system::{NodeSpec, SystemError};
+use crate::system::cluster::{ANSWER_BOUND, Cluster};
+use crate::evidence::{Effect, NodeStatus};
+
+use crate::validate::Verb;
+use crate::vocab::{NodeName, Target};
+
+/// a stopped server starts again on the data that it left
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Documented)]
+#[serde(transparent)]
+pub struct Start(pub Target);
+
+/// A server that answers that it is loading its files does answer.
+const DEMAND: Demand = Demand { what: "answer", within: ANSWER_BOUND };
+
+impl Start {
+    pub(super) const EXAMPLE: &str = r#"Start(node: "A")"#;
+}
+
+impl fmt::Display for Start {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Start {}", self.0)
+    }
+}
+
+impl NodeStep for Start {
+    const VERB: Verb = Verb { name: "Start", present: "start", past: "started" };
+    const REQUIRES: &'static [NodeStatus] = &[NodeStatus::Down];
+
+    fn target(&self) -> Target {
+        self.0.clone()
+    }
+
+    fn effect(&self) -> Effect {
+        Effect::brings_back()
+    }
+
+    fn demand(&self, _: &NodeSpec) -> Option<Demand> {
+        Some(DEMAND)
+    }
+
+    fn apply<'a>(&'a self, system: &'a Cluster, node: &'a NodeName) -> LocalBoxFuture<'a, Result<Applied, SystemError>> {
+        async move {
+            let began = system.provider().now();
+            system.start(node, DEMAND.within).await?;
+            Ok(Applied { began, proof: Some("it answers".to_owned()) })
+        }
+        .boxed_local()
+    }
+}

@@ -1,0 +1,238 @@
+//! The facts of a scenario that semantic checks draw on, and the problems that they find.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::text::{Cursor, Problem, Span, suggest};
+use crate::vocab::{HostName, NodeName, Role};
+
+/// A node's place in the topology that a scenario starts with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// Its name.
+    pub name: NodeName,
+    /// Its shard, counted from 0.
+    pub shard: usize,
+    /// The role it starts in.
+    pub role: Role,
+}
+
+/// What is known of the topology.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TopologyFacts {
+    /// The nodes, in the order of the plan; empty when the topology is not certain.
+    pub members: Vec<Member>,
+    /// How many masters there are.
+    pub masters: u16,
+    /// How many replicas each master has.
+    pub replicas: u16,
+}
+
+/// What is known of a load.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoadFacts {
+    /// Its name.
+    pub name: String,
+    /// The host that its connections come from.
+    pub host: HostName,
+    /// Whether it ends by itself, after a number of operations.
+    pub is_limited: bool,
+    /// Whether it writes.
+    pub writes: bool,
+    /// How many operations a second it asks for at most; none if for as many as it gets.
+    pub per_second_max: Option<u64>,
+}
+
+/// What is known of a step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StepFacts {
+    /// Whether it is a fault, and not the end of one.
+    pub is_fault: bool,
+    /// Whether it may take a master away from its clients or from the other masters.
+    pub takes_away: bool,
+    /// Whether it cuts links.
+    pub cuts: bool,
+    /// The node that it cuts off from everybody, and the hosts that stay with it.
+    pub isolates: Option<(NodeName, Vec<HostName>)>,
+}
+
+/// Which parts of the scenario are as written. About the others no conclusion is drawn: it might be a false one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "one for each section of the file")]
+pub struct Sound {
+    /// The topology.
+    pub topology: bool,
+    /// The loads.
+    pub load: bool,
+    /// The timeline.
+    pub timeline: bool,
+    /// The SLOs.
+    pub slos: bool,
+}
+
+/// The semantic checks' common ground.
+pub struct Checker<'a> {
+    /// The file's outermost value.
+    pub root: Cursor<'a>,
+    /// The topology.
+    pub topology: TopologyFacts,
+    /// The loads.
+    pub loads: Vec<LoadFacts>,
+    /// The steps of the timeline.
+    pub steps: Vec<StepFacts>,
+    /// What is as written.
+    pub sound: Sound,
+    /// Where the file is not as it was meant.
+    broken: Vec<Span>,
+    problems: Vec<Problem>,
+}
+
+impl<'a> Checker<'a> {
+    /// A checker that has found nothing yet. `broken` is where the file is not as it was meant.
+    pub fn new(
+        root: Cursor<'a>,
+        (topology, loads, steps): (TopologyFacts, Vec<LoadFacts>, Vec<StepFacts>),
+        sound: Sound,
+        broken: Vec<Span>,
+    ) -> Self {
+        Self { root, topology, loads, steps, sound, broken, problems: Vec::new() }
+    }
+
+    /// Whether a value is as written, with all that is in it: what it lacks it was meant to lack.
+    pub fn is_as_written(&self, at: Cursor<'_>) -> bool {
+        let span = at.span();
+        !self.broken.iter().any(|broken| broken.start < span.end && span.start < broken.end.max(broken.start + 1))
+    }
+
+    /// How many problems were reported so far.
+    pub fn reported(&self) -> usize {
+        self.problems.len()
+    }
+
+    /// Adds a problem.
+    pub fn report(&mut self, problem: Problem) {
+        self.problems.push(problem);
+    }
+
+    /// Everything that was reported.
+    pub fn into_problems(self) -> Vec<Problem> {
+        self.problems
+    }
+
+    /// The node of that name.
+    pub fn member(&self, name: &NodeName) -> Option<&Member> {
+        self.topology.members.iter().find(|member| member.name == *name)
+    }
+
+    /// Whether a host is that of a node.
+    pub fn is_node(&self, host: &HostName) -> bool {
+        self.topology.members.iter().any(|member| host.is(&member.name))
+    }
+
+    /// Whether any load writes; taken for granted when the loads are not as written.
+    pub fn writes(&self) -> bool {
+        !self.sound.load || self.loads.iter().any(|load| load.writes)
+    }
+
+    /// The client hosts: loads may share one, and may come from a node's.
+    pub fn client_hosts(&self) -> BTreeSet<HostName> {
+        self.loads.iter().map(|load| load.host.clone()).filter(|host| !self.is_node(host)).collect()
+    }
+
+    /// Reports a name that no node has.
+    pub fn known(&mut self, name: &NodeName, at: Cursor<'_>) {
+        if !self.sound.topology || self.member(name).is_some() {
+            return;
+        }
+        let members = self.topology.members.iter();
+        let help = suggest(name.as_str(), "nodes", members.map(|member| member.name.as_str()));
+        let message = if self.sound.load && self.loads.iter().any(|load| load.host.is(name)) {
+            format!("`{name}` is a client host, and this is about nodes")
+        } else {
+            format!("unknown node `{name}`")
+        };
+        let problem = Problem::new(at.head(), message);
+        self.report(help.into_iter().fold(problem, Problem::help));
+    }
+
+    /// Reports a name that no host has.
+    pub fn known_host(&mut self, host: &HostName, at: Cursor<'_>) {
+        if !self.sound.topology || !self.sound.load || self.is_node(host) {
+            return;
+        }
+        let clients = self.client_hosts();
+        if clients.contains(host) {
+            return;
+        }
+        if let Some(load) = self.loads.iter().find(|load| load.name == host.as_str()) {
+            let problem = Problem::new(at.head(), format!("`{host}` is a load, and no host has that name"));
+            let help = format!("its connections come from `{}`: name that host", load.host);
+            return self.report(problem.help(help));
+        }
+        let nodes = self.topology.members.iter().map(|member| member.name.as_str());
+        let help = suggest(host.as_str(), "hosts", nodes.chain(clients.iter().map(HostName::as_str)));
+        let message =
+            format!("unknown host `{}`: it is no node, and no load comes from it", host.as_str().escape_debug());
+        self.report(help.into_iter().fold(Problem::new(at.head(), message), Problem::help));
+    }
+
+    /// Reports hosts that are unknown or named twice; there must be at least one.
+    pub fn check_hosts(&mut self, hosts: &[HostName], at: Cursor<'_>) {
+        if hosts.is_empty() && at.is_exact() {
+            self.report(Problem::new(at.head(), "no host is named here"));
+        }
+        for index in 0..hosts.len() {
+            self.check_host_at(hosts, index, at);
+        }
+    }
+
+    /// Reports one of several hosts if it is unknown or named before.
+    pub fn check_host_at(&mut self, hosts: &[HostName], index: usize, at: Cursor<'_>) {
+        let host = &hosts[index];
+        if let Some(first) = hosts[..index].iter().position(|other| other == host) {
+            let problem = Problem::new(at.index(index).head(), format!("`{host}` is named twice here"));
+            self.report(problem.also(at.index(first).head(), "the first"));
+        } else {
+            self.known_host(host, at.index(index));
+        }
+    }
+
+    /// Reports a name that cannot be read in a line of text.
+    pub fn check_label(&mut self, name: &str, at: Cursor<'_>) {
+        if name.trim().is_empty() || name.chars().any(char::is_control) {
+            let problem = Problem::new(at.head(), format!("`{}` is not a name", name.escape_debug()));
+            self.report(problem.help("a name has at least one letter and stands on one line"));
+        }
+    }
+
+    /// Reports keys that stand in a map twice: the first would be ignored without a word.
+    pub fn check_keys(&mut self, at: Cursor<'_>) {
+        let mut seen = BTreeMap::new();
+        for (key, span) in at.keys() {
+            if let Some(first) = seen.get(&key).cloned() {
+                let problem = Problem::new(span, format!("`{}` stands here twice", key.escape_debug()));
+                self.report(problem.also(first, "the first"));
+            } else {
+                seen.insert(key, span);
+            }
+        }
+    }
+
+    /// Why no replica of this topology can ever take over, and where that stands.
+    pub fn no_failover(&self) -> Option<(String, Span)> {
+        /// The fewest masters of which a majority is left when one dies.
+        const MASTERS_FOR_MAJORITY: u16 = 3;
+        let TopologyFacts { masters, replicas, .. } = self.topology;
+        let topology = self.root.field("topology");
+        if !self.sound.topology {
+            None
+        } else if replicas == 0 {
+            Some(("no master has a replica that could take over".to_owned(), topology.field("replicas").head()))
+        } else if masters < MASTERS_FOR_MAJORITY {
+            let count = if masters == 1 { "a single master".to_owned() } else { format!("{masters} masters") };
+            let why = format!("of {count} no majority is left to elect a replica when one dies");
+            Some((why, topology.field("masters").head()))
+        } else {
+            None
+        }
+    }
+}

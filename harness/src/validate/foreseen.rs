@@ -1,0 +1,183 @@
+//! What is known about each node at a point of the timeline, without running it. It follows from the effects of the steps
+//! before, whatever their kinds.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::evidence::{Effect, MembershipEffect, NodeStatus};
+use crate::vocab::{NodeName, Selector};
+
+/// What a step that acts on nodes is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Verb {
+    /// The step's name: `Kill`.
+    pub name: &'static str,
+    /// What it does: `kill`.
+    pub present: &'static str,
+    /// What was done: `killed`.
+    pub past: &'static str,
+}
+
+/// What a step does to nodes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Action {
+    /// What it is called.
+    pub verb: Verb,
+    /// The statuses one of which a node must have.
+    pub requires: &'static [NodeStatus],
+    /// What it does.
+    pub effect: Effect,
+}
+
+/// What is known about a node.
+#[derive(Clone, Copy, Debug)]
+pub struct NodeState {
+    /// Its process; none when a selector may have chosen it.
+    pub status: Option<NodeStatus>,
+    /// The step that put it into this state, and what that did to it.
+    pub since: Option<(usize, Verb)>,
+    /// Whether the others know it; none when a selector may have chosen it.
+    pub is_member: Option<bool>,
+}
+
+/// What is known about the nodes and the links between them.
+#[derive(Debug, Default)]
+pub struct Foreseen {
+    /// Each node.
+    pub nodes: BTreeMap<NodeName, NodeState>,
+    /// Nodes that a fault was done to by name.
+    pub faulted: BTreeSet<NodeName>,
+    /// Whether a fault was done to nodes that a selector chose.
+    pub selected: bool,
+    /// Whether links were cut or shaped: nodes may have lost sight of each other.
+    pub disturbed: bool,
+    /// Names partitions and shapes as they come.
+    pub disturbance_names: DisturbanceNames,
+    /// Partitions and shapes in force, each with the step that made it.
+    pub disturbances: Vec<(String, usize)>,
+    /// Those that were healed, each with the step that healed it.
+    pub healed: Vec<(String, usize)>,
+    /// Whether any node may belong to another shard than at the start.
+    pub moved: bool,
+}
+
+/// Names partitions and shapes in the order of the timeline.
+#[derive(Clone, Debug, Default)]
+pub struct DisturbanceNames(BTreeMap<&'static str, usize>);
+
+impl DisturbanceNames {
+    /// The name of the next one of a kind: as written, or `partition-1`, `shape-2`, ...
+    pub fn next(&mut self, kind: &'static str, written: Option<&String>) -> String {
+        let count = self.0.entry(kind).or_default();
+        *count += 1;
+        written.cloned().unwrap_or_else(|| format!("{kind}-{count}"))
+    }
+}
+
+impl Foreseen {
+    /// All nodes run and know each other.
+    pub fn new<'a>(names: impl Iterator<Item = &'a NodeName>) -> Self {
+        let state = NodeState { status: Some(NodeStatus::Running), since: None, is_member: Some(true) };
+        Self { nodes: names.map(|name| (name.clone(), state)).collect(), ..Self::default() }
+    }
+
+    /// Whether nothing happened so far that a cluster could mind.
+    pub fn is_untouched(&self) -> bool {
+        self.faulted.is_empty() && !self.selected && !self.disturbed
+    }
+
+    /// A node's status, if it is certain.
+    pub fn status(&self, name: &NodeName) -> Option<NodeStatus> {
+        self.nodes.get(name).and_then(|state| state.status)
+    }
+
+    /// Whether the other nodes know this one, if that is certain.
+    pub fn is_member(&self, name: &NodeName) -> Option<bool> {
+        self.nodes.get(name).and_then(|state| state.is_member)
+    }
+
+    /// Whether it is certain that no node has that status.
+    pub fn none_is(&self, status: NodeStatus) -> bool {
+        self.nodes.values().all(|state| state.status.is_some_and(|known| known != status))
+    }
+
+    /// Nothing is certain any more.
+    pub fn forget(&mut self) {
+        self.selected = true;
+        self.moved = true;
+        for state in self.nodes.values_mut() {
+            *state = NodeState { status: None, since: None, is_member: None };
+        }
+    }
+
+    /// A step acted on a node by name.
+    pub fn act(&mut self, step: usize, action: Action, name: &NodeName) {
+        let effect = action.effect;
+        if effect.takes_down() {
+            self.faulted.insert(name.clone());
+        }
+        let Some(state) = self.nodes.get_mut(name) else { return };
+        state.is_member = membership_after(effect).or(state.is_member);
+        // One that had the wrong status was reported; what follows assumes that it had the right one.
+        let had = state.status.filter(|status| action.requires.contains(status)).or(action.requires.first().copied());
+        let left = effect.process.or(had);
+        if state.status != left && (state.status.is_some() || effect.process.is_some()) {
+            *state = NodeState { status: left, since: Some((step, action.verb)), ..*state };
+        }
+    }
+
+    /// A step acted on nodes that a selector chose: what it may have touched is no longer certain.
+    pub fn act_on_selected(&mut self, step: usize, action: Action, selector: &Selector) {
+        let (effect, chosen) = (action.effect, chooses(selector));
+        self.selected |= effect.takes_down();
+        let is_certain = matches!(selector, Selector::Down | Selector::Paused);
+        for state in self.nodes.values_mut() {
+            let membership = membership_after(effect);
+            match state.status {
+                Some(status) if is_certain && chosen == Some(status) => {
+                    let left = effect.process.unwrap_or(status);
+                    let is_member = membership.or(state.is_member);
+                    *state = NodeState { status: Some(left), since: Some((step, action.verb)), is_member };
+                }
+                Some(status) if !is_certain && action.requires.contains(&status) => {
+                    // What leaves the process as it was leaves it so whether or not the node was chosen.
+                    state.status = if effect.process.is_some() { None } else { state.status };
+                    state.forget_membership(membership);
+                }
+                None => state.forget_membership(membership),
+                Some(_) => {}
+            }
+        }
+    }
+}
+
+impl NodeState {
+    /// The membership may have become another one, or may not.
+    fn forget_membership(&mut self, after: Option<bool>) {
+        if after.is_some() && self.is_member != after {
+            self.is_member = None;
+        }
+    }
+}
+
+fn membership_after(effect: Effect) -> Option<bool> {
+    match effect.membership {
+        MembershipEffect::Kept => None,
+        MembershipEffect::Lost => Some(false),
+        MembershipEffect::Gained => Some(true),
+    }
+}
+
+/// The status of the nodes that a selector chooses; none if it does not mind.
+pub(super) fn chooses(selector: &Selector) -> Option<NodeStatus> {
+    match selector {
+        Selector::Down => Some(NodeStatus::Down),
+        Selector::Paused => Some(NodeStatus::Paused),
+        Selector::Masters | Selector::Replicas | Selector::RandomMaster | Selector::RandomReplica => {
+            Some(NodeStatus::Running)
+        }
+        Selector::MasterOf { .. }
+        | Selector::ReplicasOf { .. }
+        | Selector::MajorityOfMasters
+        | Selector::MinorityOfMasters => None,
+    }
+}

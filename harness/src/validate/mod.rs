@@ -1,0 +1,10 @@
+//! What semantic checks share, whatever they are about: the facts of a scenario, where it stands in its file, what is known
+//! of each node at a point of the timeline without running it, and the problems that were found.
+
+mod checker;
+mod foreseen;
+mod history;
+mod targets;
+
+pub use checker::{Checker, LoadFacts, Member, Sound, StepFacts, TopologyFacts};
+pub use foreseen::{Action, DisturbanceNames, Foreseen, NodeState, Verb};
