@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Deserialize;
 
-use super::{AttemptOutcome, CommandKind, OpKind, error_outcome, error_kind};
+use super::{AttemptOutcome, CommandKind, OpKind, error_kind, error_outcome};
 use crate::evidence::{ErrorKind, OperationEffect, Value};
 use crate::load::resp::{Reply, push_array, push_bulk, push_bulk_head, push_command, push_decimal};
 use crate::load::value::{ID_BYTES, push_value};
@@ -79,7 +79,14 @@ impl OpKind for Set {
         1 + usize::from(self.wait.is_some())
     }
 
-    fn classify(&self, _: usize, nth: usize, reply: &Reply<'_>, written: Value, before: AttemptOutcome) -> AttemptOutcome {
+    fn classify(
+        &self,
+        _: usize,
+        nth: usize,
+        reply: &Reply<'_>,
+        written: Value,
+        before: AttemptOutcome,
+    ) -> AttemptOutcome {
         match (nth, self.wait) {
             (0, _) => classify(reply, written),
             (_, Some(wait)) => classify_wait(reply, wait, before),

@@ -50,7 +50,14 @@ impl OpKind for SetThenGet {
         }
     }
 
-    fn classify(&self, position: usize, _: usize, reply: &Reply<'_>, written: Value, _: AttemptOutcome) -> AttemptOutcome {
+    fn classify(
+        &self,
+        position: usize,
+        _: usize,
+        reply: &Reply<'_>,
+        written: Value,
+        _: AttemptOutcome,
+    ) -> AttemptOutcome {
         match position {
             0 => set::classify(reply, written),
             _ => get::classify(reply),
