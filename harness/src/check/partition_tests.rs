@@ -412,7 +412,7 @@ fn a_client_on_the_wrong_side_keeps_the_fault_window_open() {
     assert_eq!(faults[0].start, Instant::from_millis(3_000));
 }
 
-/// A replica asks for votes in vain, cut off from everybody, which raises its epoch: it does not know best for that.
+/// A replica asks for votes in vain, cut off from everybody, which raises its version of the configuration: it does not know best for that.
 #[test]
 fn a_raised_version_alone_is_no_newer_knowledge() {
     let mut story = Story::formed();

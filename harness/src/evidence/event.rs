@@ -61,6 +61,13 @@ pub enum EventKind {
         /// What was waited for, and the last state seen.
         last_state: String,
     },
+    /// What a step waited for in order to act on it was seen.
+    Triggered {
+        /// The step's position in the timeline, from 0. What it triggers is the next one.
+        step: usize,
+        /// When that was recorded which it waited for.
+        seen: Instant,
+    },
     /// What was missed was met after all, within as much more time as the machine may have taken.
     UntilMetLate {
         /// The step's position in the timeline, from 0.

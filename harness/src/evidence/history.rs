@@ -12,7 +12,7 @@ use crate::vocab::Instant;
 pub const HISTORY_MAGIC: [u8; 8] = *b"RHHIST\0\x03";
 
 /// The length of a record.
-pub(super) const RECORD_BYTES: usize = size_of::<Record>();
+pub(super) const RECORD_BYTES: usize = size_of::<OperationRecord>();
 
 /// What stands for none where an index is expected.
 const NO_INDEX: u16 = u16::MAX;
@@ -23,7 +23,7 @@ const NO_ERROR: u8 = u8::MAX;
 /// An operation as its bytes lie in the file: the one place that says where each field is.
 #[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
-struct Record {
+struct OperationRecord {
     load: U16,
     worker: U16,
     key: U32,
@@ -53,7 +53,7 @@ struct Record {
 
 const _: () = assert!(RECORD_BYTES == 64, "histories of this version have records of 64 bytes");
 
-impl From<&Operation> for Record {
+impl From<&Operation> for OperationRecord {
     fn from(operation: &Operation) -> Self {
         let (value, value_id) = match operation.value {
             Value::Missing => (0, 0),
@@ -88,7 +88,7 @@ impl From<&Operation> for Record {
     }
 }
 
-impl Record {
+impl OperationRecord {
     /// The operation, if the record is one that a load can have written.
     fn operation(&self) -> Option<Operation> {
         let index = |index: U16| Some(index.get()).filter(|&index| index != NO_INDEX);
@@ -146,7 +146,7 @@ impl<W: Write> HistoryWriter<W> {
 
     /// Adds an operation.
     pub fn write(&mut self, operation: &Operation) -> io::Result<()> {
-        self.0.write_all(Record::from(operation).as_bytes())
+        self.0.write_all(OperationRecord::from(operation).as_bytes())
     }
 
     /// Hands everything to the file.
@@ -180,14 +180,14 @@ impl<R: Read> HistoryReader<R> {
     pub fn read_all(mut self) -> io::Result<Vec<Operation>> {
         let mut bytes = Vec::new();
         self.0.read_to_end(&mut bytes)?;
-        let Ok(records) = <[Record]>::ref_from_bytes(&bytes) else {
+        let Ok(records) = <[OperationRecord]>::ref_from_bytes(&bytes) else {
             return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the history's last record is cut short"));
         };
         let broken = |index: usize| {
             let which = format!("the history's record {} means nothing", index + 1);
             io::Error::new(io::ErrorKind::InvalidData, which)
         };
-        let operation = |(index, record): (usize, &Record)| record.operation().ok_or_else(|| broken(index));
+        let operation = |(index, record): (usize, &OperationRecord)| record.operation().ok_or_else(|| broken(index));
         records.iter().enumerate().map(operation).collect()
     }
 }

@@ -5,6 +5,8 @@ use std::io::{BufWriter, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
 use super::{Event, EventKind, RunDirectory, TopologyRecord};
 use crate::vocab::Instant;
 
@@ -108,6 +110,8 @@ struct Sinks {
     events: BufWriter<File>,
     topology: BufWriter<File>,
     live: Box<dyn Recorder>,
+    /// Those who wait for something to happen.
+    watchers: Vec<UnboundedSender<Event>>,
     failed: Option<std::io::Error>,
 }
 
@@ -118,6 +122,7 @@ impl Journal {
             events: BufWriter::new(File::create(directory.events())?),
             topology: BufWriter::new(File::create(directory.topology())?),
             live,
+            watchers: Vec::new(),
             failed: None,
         };
         Ok(Self { clock, sinks: Arc::new(Mutex::new(sinks)) })
@@ -133,8 +138,16 @@ impl Journal {
         self.with(|sinks, at| {
             let event = Event { at, kind };
             sinks.live.record(&event);
+            sinks.watchers.retain(|watcher| watcher.send(event.clone()).is_ok());
             write_line(&mut sinks.events, &event)
         });
+    }
+
+    /// Everything that is recorded from now on, until the receiver is dropped.
+    pub fn watch(&self) -> UnboundedReceiver<Event> {
+        let (sender, events) = unbounded_channel();
+        self.sinks.lock().unwrap_or_else(PoisonError::into_inner).watchers.push(sender);
+        events
     }
 
     /// Records that a node's view changed.

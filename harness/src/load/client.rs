@@ -1,9 +1,9 @@
-//! A client: takes one command to an outcome, over as many attempts, nodes and connections as that needs.
+//! A client that retries: it takes one command to an outcome, over as many attempts, nodes and connections as that needs.
 
 use std::rc::Rc;
 
-use super::connection::{Connection, Patience};
-use super::op::{Answer, Command};
+use super::connection::{Connection, DeadlineTimer};
+use super::op::{AttemptOutcome, MixCommand};
 use super::resp::{Reply, push_command};
 use super::routing::RouteIndex;
 use super::shared::Shared;
@@ -14,11 +14,11 @@ use crate::vocab::{Instant, Slot};
 const REDIRECTIONS_MAX: u32 = 5;
 
 /// A client with a connection of its own to each node it needs. It does one operation at a time.
-pub(crate) struct Client {
+pub(crate) struct RetryingClient {
     shared: Rc<Shared>,
     worker: u16,
     connections: Vec<Option<Connection>>,
-    patience: Patience,
+    timer: DeadlineTimer,
     key: Vec<u8>,
     request: Vec<u8>,
 }
@@ -43,23 +43,23 @@ enum Route {
 
 /// What came of one attempt.
 struct Attempt {
-    answer: Answer,
+    answer: AttemptOutcome,
     /// The node that was asked; none when the client knew none.
     node: Option<RouteIndex>,
     /// Whether that node replied at all.
     replied: bool,
 }
 
-impl Client {
+impl RetryingClient {
     /// The client of a worker; it connects when it has something to send.
     pub(crate) fn new(shared: Rc<Shared>, worker: u16) -> Self {
-        let (connections, patience, key, request) = (Vec::new(), Patience::new(), Vec::new(), Vec::new());
-        Self { shared, worker, connections, patience, key, request }
+        let (connections, timer, key, request) = (Vec::new(), DeadlineTimer::new(), Vec::new(), Vec::new());
+        Self { shared, worker, connections, timer, key, request }
     }
 
     /// Does the command and says how it ended, at the load's deadline at the latest. `due` is when it should have started;
     /// none: now.
-    pub(crate) async fn perform(&mut self, command: &Command, due: Option<Due>) -> Operation {
+    pub(crate) async fn perform(&mut self, command: &MixCommand<'_>, due: Option<Due>) -> Operation {
         self.shared.keys.text(command.key, &mut self.key);
         let slot = Slot::of_key(&self.key);
         let started = self.shared.clock.now();
@@ -91,14 +91,14 @@ impl Client {
     }
 
     /// The operation before its first attempt: as it will be recorded when no attempt succeeds.
-    fn operation(&self, command: &Command, slot: Slot, due: Due, started: Instant) -> Operation {
+    fn operation(&self, command: &MixCommand<'_>, slot: Slot, due: Due, started: Instant) -> Operation {
         let shard = self.shared.shards.planned(slot);
         Operation { worker: self.worker, error: None, ..command.not_started(self.shared.index, shard, due, started) }
     }
 
     async fn attempt(
         &mut self,
-        command: &Command,
+        command: &MixCommand<'_>,
         slot: Slot,
         route: Route,
         now: Instant,
@@ -109,20 +109,20 @@ impl Client {
             Route::Asking(node) => (Some(node), true),
         };
         let Some(node) = node else {
-            return Attempt { answer: Answer::NotExecuted(ErrorKind::NoRoute), node: None, replied: false };
+            return Attempt { answer: AttemptOutcome::NotExecuted(ErrorKind::NoRoute), node: None, replied: false };
         };
-        let patience = self.shared.load.client.timeout.as_nanos();
-        let patience = patience.saturating_add(command.wait.map_or(0, |wait| wait.timeout.as_nanos()));
-        let until = self.shared.clock.std_instant(now.plus_nanos(patience).min(deadline));
+        let timeout = self.shared.load.client.timeout.as_nanos();
+        let timeout = timeout.saturating_add(command.server_waits().as_nanos());
+        let until = self.shared.clock.std_instant(now.plus_nanos(timeout).min(deadline));
         self.encode(command, asking);
         let (answer, replied) = match self.connect(node, until).await {
             Ok(()) => self.exchange(command, node, asking, until).await,
-            Err(kind) => (Answer::NotExecuted(kind), false),
+            Err(kind) => (AttemptOutcome::NotExecuted(kind), false),
         };
         Attempt { answer, node: Some(node), replied }
     }
 
-    fn encode(&mut self, command: &Command, asking: bool) {
+    fn encode(&mut self, command: &MixCommand<'_>, asking: bool) {
         self.request.clear();
         if asking {
             push_command(&mut self.request, &[b"ASKING"]);
@@ -143,21 +143,21 @@ impl Client {
         *connection = None;
         let address = self.shared.routes.borrow().address(node).ok_or(ErrorKind::NoRoute)?;
         let opening = Connection::open(&self.shared.host, address, self.shared.value_bytes_max);
-        *connection = Some(self.patience.until(until, opening).await.unwrap_or(Err(ErrorKind::NotConnected))?);
+        *connection = Some(self.timer.until(until, opening).await.unwrap_or(Err(ErrorKind::NotConnected))?);
         Ok(())
     }
 
     /// Sends the request and says what came of it, and whether the node replied at all.
     async fn exchange(
         &mut self,
-        command: &Command,
+        command: &MixCommand<'_>,
         node: RouteIndex,
         asking: bool,
         until: std::time::Instant,
-    ) -> (Answer, bool) {
+    ) -> (AttemptOutcome, bool) {
         let slot = &mut self.connections[usize::from(node)];
-        let Some(connection) = slot else { return (Answer::NotExecuted(ErrorKind::NotConnected), false) };
-        let (mut answer, mut replied, before) = (Command::UNANSWERED, false, usize::from(asking));
+        let Some(connection) = slot else { return (AttemptOutcome::NotExecuted(ErrorKind::NotConnected), false) };
+        let (mut answer, mut replied, before) = (MixCommand::UNANSWERED, false, usize::from(asking));
         let exchange = connection.exchange(&self.request, before + command.replies(), |position, reply| {
             replied = true;
             if let Reply::Error(text) = reply {
@@ -167,19 +167,19 @@ impl Client {
                 answer = command.classify(position, reply, answer);
             }
         });
-        let exchanged = self.patience.until(until, exchange).await.unwrap_or(Err(ErrorKind::TimedOut));
+        let exchanged = self.timer.until(until, exchange).await.unwrap_or(Err(ErrorKind::TimedOut));
         if let Err(kind) = exchanged {
             answer = answer.cut_short(kind, connection.handed_over());
         }
         // A reply that is still owed, or one to something else, would be taken for the next command's.
-        if exchanged.is_err() || answer == Command::UNANSWERED {
+        if exchanged.is_err() || answer == MixCommand::UNANSWERED {
             *slot = None;
         }
         (answer, replied)
     }
 
-    /// Takes an attempt into the operation. A write that may have happened stays so, but for a later success; a read
-    /// that nobody answered changed nothing.
+    /// Adds an attempt to the operation. A write that may have happened stays unknown unless a later attempt succeeds; a read
+    /// without an answer changed nothing.
     fn note(&self, attempt: &Attempt, operation: &mut Operation) {
         operation.attempts = operation.attempts.saturating_add(1);
         if let (Some(node), true) = (attempt.node, attempt.replied) {
@@ -188,12 +188,12 @@ impl Client {
             routes.set_suspect(node, false);
         }
         let kind = match attempt.answer {
-            Answer::Acknowledged(value) => {
+            AttemptOutcome::Acknowledged(value) => {
                 (operation.value, operation.outcome) = (value, Outcome::Ok);
                 return;
             }
-            Answer::NotExecuted(kind) | Answer::Elsewhere(kind, _) => kind,
-            Answer::Unknown(kind) => {
+            AttemptOutcome::NotExecuted(kind) | AttemptOutcome::Elsewhere(kind, _) => kind,
+            AttemptOutcome::Unknown(kind) => {
                 operation.unknown_attempts = operation.unknown_attempts.saturating_add(1);
                 if operation.writes() {
                     operation.outcome = Outcome::Unknown;
@@ -205,12 +205,12 @@ impl Client {
         self.shared.attempt_failed(kind);
     }
 
-    /// Takes from an attempt what it tells about the cluster. Returns where to go on at once, if somewhere.
+    /// Learns from an attempt who owns what. Returns where to try again at once, if the reply said so.
     fn learn(&self, slot: Slot, attempt: &Attempt) -> Option<Route> {
         let node = attempt.node;
         match attempt.answer {
-            Answer::Acknowledged(_) => None,
-            Answer::Elsewhere(kind, redirect) => {
+            AttemptOutcome::Acknowledged(_) => None,
+            AttemptOutcome::Elsewhere(kind, redirect) => {
                 let mut routes = self.shared.routes.borrow_mut();
                 let address = redirect.address(routes.address(node?)?);
                 if kind == ErrorKind::Ask {
@@ -222,7 +222,7 @@ impl Client {
                 // A server that speaks of another slot than the key's would send the client round in circles.
                 (redirect.slot == slot).then_some(Route::Owner)
             }
-            Answer::NotExecuted(kind) | Answer::Unknown(kind) => {
+            AttemptOutcome::NotExecuted(kind) | AttemptOutcome::Unknown(kind) => {
                 if doubts_the_node(kind) {
                     if let Some(node) = node {
                         self.shared.routes.borrow_mut().set_suspect(node, true);

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use tokio::task::JoinSet;
 
-use super::draw::Draw;
+use super::draw::RandomChoices;
 use super::shared::Shared;
 use super::worker::{StopSignal, Worker};
 use super::{Load, LoadError};
@@ -24,7 +24,7 @@ pub(crate) async fn run(shared: &Rc<Shared>, stop: &StopSignal) -> Result<bool, 
 
 /// Does a worker's share of the load. Returns whether it is done: not when it was stopped.
 async fn work(shared: Rc<Shared>, number: u16, stop: StopSignal) -> bool {
-    let mut draw = Draw::new(shared.seed, shared.index, number, shared.keys.clone());
+    let mut draw = RandomChoices::new(shared.seed, shared.index, number, shared.keys.clone());
     let mut worker = Worker::new(Rc::clone(&shared), number, stop.clone());
     for _ in 0..share(&shared.load, number) {
         if stop.is_given() {

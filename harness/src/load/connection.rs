@@ -158,16 +158,16 @@ fn broken(error: &io::Error) -> ErrorKind {
     }
 }
 
-/// Limits waits in time. It keeps one timer for all of them: moving a timer on is cheaper than making one.
-pub(crate) struct Patience(Pin<Box<Sleep>>);
+/// Runs one future after the other, each up to a deadline. They share one timer: resetting a timer is cheaper than making one.
+pub(crate) struct DeadlineTimer(Pin<Box<Sleep>>);
 
-impl Patience {
-    /// For use on the current runtime.
+impl DeadlineTimer {
+    /// A timer of the current runtime.
     pub(crate) fn new() -> Self {
         Self(Box::pin(sleep_until(TokioInstant::now())))
     }
 
-    /// What the future yields, or `None` when it has not by then.
+    /// The future's output, or `None` if it is not ready by then.
     pub(crate) async fn until<F: Future>(&mut self, at: std::time::Instant, future: F) -> Option<F::Output> {
         let mut future = pin!(future);
         let mut armed = false;

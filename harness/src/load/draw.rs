@@ -6,8 +6,8 @@ use rand_chacha::ChaCha8Rng;
 
 use super::Op;
 use super::keys::KeySpace;
-use super::op::Command;
-use crate::evidence::{LoadIndex, OperationSource, Value};
+use super::op::MixCommand;
+use crate::evidence::{LoadIndex, Value};
 
 /// What an entry of the mix is to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,19 +27,15 @@ impl Choice {
     }
 
     /// Its commands, in order: each is one operation of the history.
-    pub(crate) fn commands(&self, mix: &[Op]) -> impl Iterator<Item = Command> + use<> {
-        let op = mix.get(usize::from(self.entry));
-        let commands =
-            op.map(|op| op.commands(self.key, self.value.unwrap_or_default())).into_iter().flatten().flatten();
-        let entry = self.entry;
-        (0..)
-            .zip(commands)
-            .map(move |(command, what)| Command { source: OperationSource::Mix { entry, command }, ..what })
+    pub(crate) fn commands<'a>(&self, mix: &'a [Op]) -> impl Iterator<Item = MixCommand<'a>> + use<'a> {
+        let Self { entry, key, value } = *self;
+        let op = mix.get(usize::from(entry));
+        op.into_iter().flat_map(move |op| MixCommand::of_entry(op, entry, key, value.unwrap_or_default()))
     }
 }
 
 /// The source of choices: of a closed loop's worker, or of all that an open loop starts.
-pub(crate) struct Draw {
+pub(crate) struct RandomChoices {
     random: ChaCha8Rng,
     keys: KeySpace,
     load: LoadIndex,
@@ -47,7 +43,7 @@ pub(crate) struct Draw {
     values: u64,
 }
 
-impl Draw {
+impl RandomChoices {
     /// The choices of `worker` of `load` in a run with this seed.
     pub(crate) fn new(seed: u64, load: LoadIndex, worker: u16, keys: KeySpace) -> Self {
         // The generator's whole key, not a sum: no two workers of any two runs can share a stream by accident.
@@ -114,7 +110,7 @@ mod tests {
 
     fn choices(seed: u64, load_index: u16, worker: u16) -> Vec<(u64, u32, u32)> {
         let keys = KeySpace::of(&load("app", "mix: [Get()], keys: Uniform(1000), workers: 4"));
-        let mut draw = Draw::new(seed, load_index, worker, keys);
+        let mut draw = RandomChoices::new(seed, load_index, worker, keys);
         (0..50).map(|_| (draw.value(), draw.own_key(), draw.any_key())).collect()
     }
 
@@ -137,7 +133,7 @@ mod tests {
     #[test]
     fn entries_are_chosen_by_weight() {
         let load = load("app", r#"mix: [Get(weight: 3), Set(value: "16B"), Get(weight: 0)], keys: Uniform(10)"#);
-        let mut draw = Draw::new(1, 0, 0, KeySpace::of(&load));
+        let mut draw = RandomChoices::new(1, 0, 0, KeySpace::of(&load));
         let writes = (0..4_000).filter(|_| draw.choice(&load.mix).unwrap().written_key().is_some()).count();
         assert!((900..1_100).contains(&writes), "{writes} of 4000 instead of about 1000");
     }

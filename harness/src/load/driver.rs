@@ -13,11 +13,11 @@ use tokio::task::LocalSet;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::keys::{KeySet, KeySpace};
-use super::places::Shards;
-use super::recorder::{Outbox, Recorder};
+use super::recorder::{HistoryRecorder, Outbox};
 use super::shared::{Shared, value_bytes_max};
 use super::value::ID_BYTES;
 use super::worker::StopSignal;
+use super::worker_pool::Shards;
 use super::{Load, LoadError, Op, Pace, closed, open};
 use crate::evidence::{Clock, EventKind, Journal, LoadIndex, LoadTotals, MIX_ENTRIES_MAX, NO_WORKER};
 use crate::network::ClientHost;
@@ -49,7 +49,7 @@ pub struct LoadTask {
 /// Loads that run. Dropping them stops them too, but nobody learns what came of it.
 pub struct RunningLoads {
     loads: Vec<RunningLoad>,
-    recorder: Recorder,
+    recorder: HistoryRecorder,
     history: PathBuf,
     clock: Clock,
     stop: watch::Sender<Option<Instant>>,
@@ -96,7 +96,7 @@ impl RunningLoads {
             check(task)?;
         }
         let clock = journal.clock();
-        let recorder = Recorder::start(&history, journal)?;
+        let recorder = HistoryRecorder::start(&history, journal)?;
         let (stop, stop_signal) = StopSignal::new();
         let (tell_finished, finished) = watch::channel(BTreeSet::new());
         let start = |task| start(task, clock, recorder.outbox(), stop_signal.clone(), tell_finished.clone());
@@ -194,10 +194,10 @@ fn run(
     let shared = Shared::new(task, clock, outbox);
     let name = shared.load.name.clone();
     let outcome = LocalSet::new().block_on(runtime, drive(&shared, stop));
-    for event in shared.tally.borrow_mut().end_interval(clock.now()) {
+    for event in shared.counters.borrow_mut().end_interval(clock.now()) {
         shared.outbox.borrow_mut().event(event);
     }
-    let totals = shared.tally.borrow().totals().clone();
+    let totals = shared.counters.borrow().totals().clone();
     shared.outbox.borrow_mut().event(EventKind::LoadEnded { load: name.clone(), totals: totals.clone() });
     shared.outbox.borrow_mut().flush();
     if outcome? {
@@ -241,7 +241,7 @@ async fn drive(shared: &Rc<Shared>, stop: &StopSignal) -> Result<bool, LoadError
 }
 
 fn report(shared: &Shared) {
-    let events = shared.tally.borrow_mut().end_interval(shared.clock.now());
+    let events = shared.counters.borrow_mut().end_interval(shared.clock.now());
     let mut outbox = shared.outbox.borrow_mut();
     outbox.flush();
     for event in events {

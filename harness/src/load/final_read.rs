@@ -8,9 +8,9 @@ use std::time::Duration;
 use futures_util::future::join_all;
 
 use super::LoadError;
-use super::connection::{Connection, Patience};
+use super::connection::{Connection, DeadlineTimer};
 use super::driver::{LoadDone, LoadsDone};
-use super::op::{Answer, classify_get, encode_get};
+use super::op::{AttemptOutcome, classify_get, encode_get};
 use super::resp::push_command;
 use super::routing::{RouteIndex, Routes, ask};
 use crate::evidence::{
@@ -33,15 +33,15 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const RETRY_WAIT: Duration = Duration::from_millis(20);
 
 /// A key that is read.
-struct Reading {
+struct KeyRead {
     operation: Operation,
     key: Vec<u8>,
     slot: Slot,
     /// The node that `-ASK` named.
     asking: Option<RouteIndex>,
     /// What the last attempt said; none when it was not answered.
-    answer: Option<Answer>,
-    /// Whether it is read, or there is no use in trying again.
+    answer: Option<AttemptOutcome>,
+    /// Whether it has been read, or trying again is no use.
     done: bool,
 }
 
@@ -60,7 +60,7 @@ pub async fn final_read(
 ) -> Result<(), LoadError> {
     let clock = journal.clock();
     let deadline = std::time::Instant::now() + within;
-    let mut reader = Reader {
+    let mut reader = KeyReader {
         host,
         clock,
         deadline,
@@ -77,7 +77,7 @@ pub async fn final_read(
 }
 
 /// How many keys could not be read, and why.
-fn told(readings: &[Reading], settled: Option<&Topology>) -> EventKind {
+fn told(readings: &[KeyRead], settled: Option<&Topology>) -> EventKind {
     let (mut unserved, mut errors) = (None, BTreeMap::new());
     let unread = readings.iter().filter(|reading| reading.operation.outcome != Outcome::Ok);
     for reading in unread.clone() {
@@ -90,7 +90,7 @@ fn told(readings: &[Reading], settled: Option<&Topology>) -> EventKind {
     EventKind::FinalRead { keys: readings.len() as u64, unreadable: unread.count() as u64, unserved, errors }
 }
 
-fn written_keys(load: &LoadDone, now: Instant) -> impl Iterator<Item = Reading> + '_ {
+fn written_keys(load: &LoadDone, now: Instant) -> impl Iterator<Item = KeyRead> + '_ {
     load.written.iter().map(move |number| {
         let mut key = Vec::new();
         load.keys.text(number, &mut key);
@@ -113,11 +113,11 @@ fn written_keys(load: &LoadDone, now: Instant) -> impl Iterator<Item = Reading> 
             unknown_attempts: 0,
             node: None,
         };
-        Reading { operation, slot, key, asking: None, answer: None, done: false }
+        KeyRead { operation, slot, key, asking: None, answer: None, done: false }
     })
 }
 
-struct Reader<'a> {
+struct KeyReader<'a> {
     host: &'a ClientHost,
     clock: Clock,
     deadline: std::time::Instant,
@@ -127,12 +127,12 @@ struct Reader<'a> {
     value_bytes_max: usize,
 }
 
-impl Reader<'_> {
+impl KeyReader<'_> {
     /// Reads in rounds until every key is read.
-    async fn read_all(&mut self, readings: &mut [Reading]) {
+    async fn read_all(&mut self, readings: &mut [KeyRead]) {
         self.learn_owners().await;
         loop {
-            let mut by_node: BTreeMap<RouteIndex, Vec<&mut Reading>> = BTreeMap::new();
+            let mut by_node: BTreeMap<RouteIndex, Vec<&mut KeyRead>> = BTreeMap::new();
             for reading in readings.iter_mut().filter(|reading| !reading.done) {
                 let node = reading.asking.or_else(|| self.routes.target(reading.slot));
                 by_node.entry(node.unwrap_or(RouteIndex::MAX)).or_default().push(reading);
@@ -159,16 +159,16 @@ impl Reader<'_> {
     }
 
     /// Reads the keys from the node, pipelined on one connection, until it breaks.
-    async fn read_from(&self, node: RouteIndex, mut readings: Vec<&mut Reading>) {
+    async fn read_from(&self, node: RouteIndex, mut readings: Vec<&mut KeyRead>) {
         for reading in &mut readings {
             reading.begun(self.clock.now());
         }
         let Some(address) = self.routes.address(node) else {
             return readings.iter_mut().for_each(|reading| reading.failed(ErrorKind::NoRoute));
         };
-        let mut patience = Patience::new();
+        let mut timer = DeadlineTimer::new();
         let opening = Connection::open(self.host, address, self.value_bytes_max);
-        let opened = patience.until(self.soon(), opening).await.unwrap_or(Err(ErrorKind::NotConnected));
+        let opened = timer.until(self.soon(), opening).await.unwrap_or(Err(ErrorKind::NotConnected));
         let mut connection = match opened {
             Ok(connection) => connection,
             Err(kind) => return readings.iter_mut().for_each(|reading| reading.failed(kind)),
@@ -177,7 +177,7 @@ impl Reader<'_> {
         let plan_index = self.routes.plan_index(node);
         for readings in readings.chunks_mut(pipeline) {
             let reading = self.read_chunk(&mut connection, plan_index, readings);
-            let outcome = patience.until(self.soon(), reading).await.unwrap_or(Err(ErrorKind::TimedOut));
+            let outcome = timer.until(self.soon(), reading).await.unwrap_or(Err(ErrorKind::TimedOut));
             if let Err(kind) = outcome {
                 return readings.iter_mut().for_each(|reading| reading.failed(kind));
             }
@@ -188,7 +188,7 @@ impl Reader<'_> {
         &self,
         connection: &mut Connection,
         node: Option<u16>,
-        readings: &mut [&mut Reading],
+        readings: &mut [&mut KeyRead],
     ) -> Result<(), ErrorKind> {
         let mut request = Vec::new();
         // A reply's reading; none for the reply to an `ASKING`.
@@ -211,13 +211,13 @@ impl Reader<'_> {
     }
 
     /// Takes the answers of a round. Returns whether the next round can begin at once.
-    fn take_answers(&mut self, readings: &mut [Reading]) -> bool {
+    fn take_answers(&mut self, readings: &mut [KeyRead]) -> bool {
         let mut progress = false;
         for reading in readings.iter_mut().filter(|reading| !reading.done) {
             reading.asking = None;
             match reading.answer.take() {
-                Some(Answer::Acknowledged(_)) => (reading.done, progress) = (true, true),
-                Some(Answer::Elsewhere(kind, redirect)) => {
+                Some(AttemptOutcome::Acknowledged(_)) => (reading.done, progress) = (true, true),
+                Some(AttemptOutcome::Elsewhere(kind, redirect)) => {
                     let responder = self.routes.target(reading.slot).and_then(|node| self.routes.address(node));
                     let Some(address) = responder.map(|responder| redirect.address(responder)) else { continue };
                     if kind == ErrorKind::Ask {
@@ -226,7 +226,7 @@ impl Reader<'_> {
                         let _ = self.routes.moved(redirect.slot, address);
                     }
                 }
-                Some(Answer::NotExecuted(_) | Answer::Unknown(_)) | None => {
+                Some(AttemptOutcome::NotExecuted(_) | AttemptOutcome::Unknown(_)) | None => {
                     reading.done = self.settled.is_some_and(|topology| !topology.serves(reading.slot));
                 }
             }
@@ -239,7 +239,7 @@ impl Reader<'_> {
     }
 }
 
-impl Reading {
+impl KeyRead {
     fn begun(&mut self, now: Instant) {
         if self.operation.attempts == 0 {
             self.operation.started = now;
@@ -248,13 +248,15 @@ impl Reading {
         self.answer = None;
     }
 
-    fn answered(&mut self, answer: Answer, node: Option<u16>, now: Instant) {
+    fn answered(&mut self, answer: AttemptOutcome, node: Option<u16>, now: Instant) {
         self.answer = Some(answer);
         self.operation.node = node;
         self.operation.ended = now;
         match answer {
-            Answer::Acknowledged(value) => (self.operation.value, self.operation.outcome) = (value, Outcome::Ok),
-            Answer::NotExecuted(kind) | Answer::Elsewhere(kind, _) | Answer::Unknown(kind) => {
+            AttemptOutcome::Acknowledged(value) => {
+                (self.operation.value, self.operation.outcome) = (value, Outcome::Ok);
+            }
+            AttemptOutcome::NotExecuted(kind) | AttemptOutcome::Elsewhere(kind, _) | AttemptOutcome::Unknown(kind) => {
                 self.operation.error = Some(kind);
             }
         }
@@ -267,7 +269,7 @@ impl Reading {
     }
 }
 
-fn append(history: &std::path::Path, readings: &mut [Reading], now: Instant) -> Result<(), LoadError> {
+fn append(history: &std::path::Path, readings: &mut [KeyRead], now: Instant) -> Result<(), LoadError> {
     let file = File::options().append(true).open(history)?;
     let mut history = HistoryWriter::resume(BufWriter::new(file));
     for reading in readings {
@@ -288,8 +290,8 @@ mod tests {
     use super::*;
     use crate::evidence::{ClusterState, Event, HistoryReader, LoadTotals, Place};
     use crate::load::keys::{KeySet, KeySpace};
-    use crate::load::places::Shards;
     use crate::load::testing::{Act, Fake, journal, load};
+    use crate::load::worker_pool::Shards;
     use crate::vocab::{OwnedRange, Ownership, Role, SLOT_COUNT};
 
     /// Reads back the keys k1 to k4; their history, what was told, and how long it took.

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, VecDeque};
 use super::resp::push_decimal;
 use super::{Load, Pace};
 
-/// The keys of a load. Numbers begin at 1. Writers that are not told whose turn it is have a share each: of `n` the `w`-th writes the
-/// keys `k` with `(k - 1) % n == w`.
+/// The keys of a load. Numbers begin at 1. Writers without a lock have a share of the keys each: of `n` writers the `w`-th writes
+/// the keys `k` with `(k - 1) % n == w`.
 #[derive(Clone, Debug)]
 pub(crate) struct KeySpace {
     prefix: Vec<u8>,
@@ -15,7 +15,7 @@ pub(crate) struct KeySpace {
 }
 
 impl KeySpace {
-    /// The key space of a load. It must have a key and a worker. The workers of an open loop take turns at each key.
+    /// The key space of a load. It must have a key and a worker. The workers of an open loop lock each key instead.
     pub(crate) fn of(load: &Load) -> Self {
         let writers = if load.pace == Pace::Closed { load.workers() } else { 1 };
         Self { prefix: load.key_prefix().into_owned().into_bytes(), count: load.keys.count(), writers }
@@ -89,48 +89,49 @@ impl KeySet {
     }
 }
 
-/// Whose turn it is to write a key: no two writes of one are under way together, so that its history has one order.
+/// A write lock for each key: no two writes of a key are under way together, so that its history has one order.
 #[derive(Debug)]
-pub(crate) struct Turns<W> {
-    taken: KeySet,
-    /// Who waits for a key's turn, in order; in order of the keys, so that what is left can be told the same way again.
+pub(crate) struct WriteLocks<W> {
+    held: KeySet,
+    /// The writers that wait for each key's lock, first come first served. Sorted by key, so that the same seed leaves them in the
+    /// same order.
     waiting: BTreeMap<u32, VecDeque<W>>,
 }
 
-impl<W> Turns<W> {
-    /// Nobody writes any of `count` keys.
+impl<W> WriteLocks<W> {
+    /// Locks for `count` keys, none of them held.
     pub(crate) fn new(count: u32) -> Self {
-        Self { taken: KeySet::none_of(count), waiting: BTreeMap::new() }
+        Self { held: KeySet::none_of(count), waiting: BTreeMap::new() }
     }
 
-    /// Whether a key is being written.
-    pub(crate) fn is_taken(&self, key: u32) -> bool {
-        self.taken.contains(key)
+    /// Whether somebody is writing the key.
+    pub(crate) fn is_held(&self, key: u32) -> bool {
+        self.held.contains(key)
     }
 
-    /// Takes the turn at a key that nobody is writing. Returns false if somebody is.
-    pub(crate) fn take(&mut self, key: u32) -> bool {
-        self.taken.insert(key)
+    /// Takes the key's lock. Returns false if somebody else holds it.
+    pub(crate) fn try_lock(&mut self, key: u32) -> bool {
+        self.held.insert(key)
     }
 
-    /// Waits for the turn at a key that somebody is writing.
-    pub(crate) fn wait(&mut self, key: u32, writer: W) {
+    /// Queues a writer for the lock of a key that somebody else is writing.
+    pub(crate) fn enqueue(&mut self, key: u32, writer: W) {
         self.waiting.entry(key).or_default().push_back(writer);
     }
 
-    /// Passes the turn at a key on to who has waited longest for it, if somebody has.
-    pub(crate) fn pass(&mut self, key: u32) -> Option<W> {
+    /// Hands the key's lock to the writer that has waited longest, or releases it if none waits.
+    pub(crate) fn unlock(&mut self, key: u32) -> Option<W> {
         let next = self.waiting.get_mut(&key).and_then(VecDeque::pop_front);
         match next {
-            None => self.taken.remove(key),
+            None => self.held.remove(key),
             Some(_) if self.waiting.get(&key).is_some_and(VecDeque::is_empty) => drop(self.waiting.remove(&key)),
             Some(_) => {}
         }
         next
     }
 
-    /// Everybody who waits.
-    pub(crate) fn left(&mut self) -> impl Iterator<Item = W> + use<W> {
+    /// Takes all writers that wait.
+    pub(crate) fn take_waiting(&mut self) -> impl Iterator<Item = W> + use<W> {
         std::mem::take(&mut self.waiting).into_values().flatten()
     }
 }
@@ -159,17 +160,17 @@ mod tests {
     }
 
     #[test]
-    fn writers_of_a_key_take_turns() {
-        let mut turns = Turns::new(10);
-        assert!(turns.take(7) && turns.take(8) && !turns.take(7) && !turns.take(8));
+    fn writers_of_a_key_lock_it_in_order() {
+        let mut locks = WriteLocks::new(10);
+        assert!(locks.try_lock(7) && locks.try_lock(8) && !locks.try_lock(7) && !locks.try_lock(8));
         for (key, writer) in [(7, 'c'), (7, 'd'), (8, 'e')] {
-            turns.wait(key, writer);
+            locks.enqueue(key, writer);
         }
-        assert_eq!([turns.pass(7), turns.pass(7), turns.pass(7)], [Some('c'), Some('d'), None]);
-        assert!(!turns.is_taken(7) && turns.is_taken(8) && turns.take(7));
-        assert_eq!(turns.left().collect::<Vec<_>>(), ['e']);
-        assert_eq!([turns.pass(7), turns.pass(8)], [None, None]);
-        assert!(turns.take(8));
+        assert_eq!([locks.unlock(7), locks.unlock(7), locks.unlock(7)], [Some('c'), Some('d'), None]);
+        assert!(!locks.is_held(7) && locks.is_held(8) && locks.try_lock(7));
+        assert_eq!(locks.take_waiting().collect::<Vec<_>>(), ['e']);
+        assert_eq!([locks.unlock(7), locks.unlock(8)], [None, None]);
+        assert!(locks.try_lock(8));
     }
 
     #[test]

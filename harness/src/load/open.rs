@@ -1,4 +1,5 @@
-//! An open loop: starts on a schedule, whatever became of those before. What waits for one shard keeps no other waiting.
+//! An open loop: it starts entries of the mix on a schedule, whether or not earlier ones have ended. A shard that is slow delays no
+//! other.
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -10,11 +11,11 @@ use tokio::task::{JoinSet, yield_now};
 
 use super::LoadError;
 use super::client::Due;
-use super::draw::Draw;
-use super::pacing::{Alarm, Schedule};
-use super::places::{Place, Places, Start, Task, WAITING_MAX};
+use super::draw::RandomChoices;
+use super::pacing::{PreciseTimer, Schedule};
 use super::shared::Shared;
 use super::worker::{StopSignal, Worker};
+use super::worker_pool::{Assignment, DueEntry, ReadyEntry, WAITING_MAX, WorkerPool};
 use crate::vocab::{Instant, Slot};
 
 /// Starts that are handed out in one go when the schedule is behind: then the workers have their turn.
@@ -22,8 +23,8 @@ const BURST: u64 = 64;
 
 /// Runs the load until it is done or stopped. Returns whether it is done.
 pub(crate) async fn run(shared: &Rc<Shared>, per_second: u32, stop: &StopSignal) -> Result<bool, LoadError> {
-    let open = Rc::new(Open {
-        places: RefCell::new(Places::new(shared.shards.count(), shared.load.workers(), shared.keys.count())),
+    let open = Rc::new(OpenLoop {
+        pool: RefCell::new(WorkerPool::new(shared.shards.count(), shared.load.workers(), shared.keys.count())),
         shared: Rc::clone(shared),
         stop: stop.clone(),
         workers_made: Cell::new(0),
@@ -42,10 +43,10 @@ pub(crate) async fn run(shared: &Rc<Shared>, per_second: u32, stop: &StopSignal)
     paced.map_err(|source| LoadError::Resources { load: shared.load.name.clone(), source })
 }
 
-struct Open {
+struct OpenLoop {
     shared: Rc<Shared>,
     stop: StopSignal,
-    places: RefCell<Places<Rc<Desk>>>,
+    pool: RefCell<WorkerPool<Rc<WorkerInbox>>>,
     workers_made: Cell<u16>,
     /// Starts that were due and have not ended, those that wait among them.
     under_way: Cell<u64>,
@@ -59,18 +60,18 @@ struct Open {
     key: RefCell<Vec<u8>>,
 }
 
-/// Where a worker that is free gets its next task.
+/// Where a free worker is handed its next entry.
 #[derive(Default)]
-struct Desk {
-    task: Cell<Option<Task>>,
+struct WorkerInbox {
+    task: Cell<Option<ReadyEntry>>,
     filled: Notify,
 }
 
-impl Open {
+impl OpenLoop {
     /// Hands out every start when it is due. Returns whether all of them ended: not when the load was stopped before.
     async fn pace(self: &Rc<Self>, per_second: u32, workers: &mut JoinSet<()>) -> io::Result<bool> {
         let clock = self.shared.clock;
-        let alarm = Alarm::new(clock)?;
+        let alarm = PreciseTimer::new(clock)?;
         let mut starts = starts(&self.shared, Schedule { origin: clock.now(), per_second }).peekable();
         let mut behind = 0;
         while let Some(&start) = starts.peek() {
@@ -105,23 +106,23 @@ impl Open {
 
     /// Offers what was due when the load was stopped, and has what waits begun if that takes no longer than an attempt may: on a
     /// shard that serves nothing is left by an accident of the last instant. The rest is recorded as never begun.
-    async fn wind_up(self: &Rc<Self>, starts: impl Iterator<Item = Start>, workers: &mut JoinSet<()>) {
+    async fn wind_up(self: &Rc<Self>, starts: impl Iterator<Item = DueEntry>, workers: &mut JoinSet<()>) {
         let clock = self.shared.clock;
         let stopped = self.stop.since().unwrap_or_else(|| clock.now());
         let mut due = starts.take_while(|start| start.intended < stopped);
         for start in due.by_ref().take(WAITING_MAX) {
             self.offer(start, workers);
         }
-        self.shared.tally.borrow_mut().dropped(due.count() as u64);
-        let mut patience = pin!(tokio::time::sleep(self.shared.load.client.timeout.0));
-        while self.places.borrow().waiting() > 0 {
+        self.shared.counters.borrow_mut().dropped(due.count() as u64);
+        let mut grace = pin!(tokio::time::sleep(self.shared.load.client.timeout.0));
+        while self.pool.borrow().waiting() > 0 {
             tokio::select! {
                 () = self.ended.notified() => {}
-                () = &mut patience => break,
+                () = &mut grace => break,
             }
         }
         self.closing.set(true);
-        let left = self.places.borrow_mut().left();
+        let left = self.pool.borrow_mut().take_waiting();
         let now = clock.now();
         for start in left.iter().filter(|start| start.intended < stopped) {
             let shard = self.shared.shards.planned(self.slot_of(start));
@@ -132,47 +133,47 @@ impl Open {
         }
     }
 
-    fn offer(self: &Rc<Self>, start: Start, workers: &mut JoinSet<()>) {
+    fn offer(self: &Rc<Self>, start: DueEntry, workers: &mut JoinSet<()>) {
         let shard = self.shared.shards.of_slot(self.slot_of(&start));
         self.under_way.update(|under_way| under_way + 1);
-        let place = self.places.borrow_mut().place(shard, start);
-        match place {
-            Place::Free(desk, task) => {
-                desk.task.set(Some(task));
-                desk.filled.notify_one();
+        let assignment = self.pool.borrow_mut().assign(shard, start);
+        match assignment {
+            Assignment::Free(inbox, task) => {
+                inbox.task.set(Some(task));
+                inbox.filled.notify_one();
             }
-            Place::New(task) => {
+            Assignment::New(task) => {
                 let number = self.workers_made.get();
                 self.workers_made.set(number + 1);
                 workers.spawn_local(Rc::clone(self).work(shard, number, task));
             }
-            Place::Waits => {}
-            Place::Dropped => {
+            Assignment::Waits => {}
+            Assignment::Dropped => {
                 self.under_way.update(|under_way| under_way - 1);
-                self.shared.tally.borrow_mut().dropped(1);
+                self.shared.counters.borrow_mut().dropped(1);
             }
         }
     }
 
-    /// A worker's life: what waits for its shard, then what is put on its desk.
-    async fn work(self: Rc<Self>, shard: usize, number: u16, first: Task) {
+    /// A worker's life: it does its first entry, then what waits for its shard, then what is put into its inbox.
+    async fn work(self: Rc<Self>, shard: usize, number: u16, first: ReadyEntry) {
         let mut worker = Worker::new(Rc::clone(&self.shared), number, self.stop.clone());
-        let desk = Rc::new(Desk::default());
+        let inbox = Rc::new(WorkerInbox::default());
         let mut task = Some(first);
         while let Some((start, ready)) = task {
             let ended = worker.entry(&start.choice, Some(Due { intended: start.intended, ready })).await;
             task = self.next(shard, &start, ended);
             if task.is_none() && !self.closing.get() {
-                self.places.borrow_mut().rest(shard, Rc::clone(&desk), ended);
-                desk.filled.notified().await;
-                task = desk.task.take();
+                self.pool.borrow_mut().add_free(shard, Rc::clone(&inbox), ended);
+                inbox.filled.notified().await;
+                task = inbox.task.take();
             }
         }
     }
 
-    fn next(&self, shard: usize, done: &Start, ended: Instant) -> Option<Task> {
+    fn next(&self, shard: usize, done: &DueEntry, ended: Instant) -> Option<ReadyEntry> {
         self.under_way.update(|under_way| under_way - 1);
-        let next = if self.closing.get() { None } else { self.places.borrow_mut().next(shard, done, ended) };
+        let next = if self.closing.get() { None } else { self.pool.borrow_mut().next(shard, done, ended) };
         if self.all_offered.get() {
             self.ended.notify_one();
         }
@@ -182,22 +183,23 @@ impl Open {
     /// Lets the workers end: those that are free now, the others when they have done what they do.
     fn close(&self) {
         self.closing.set(true);
-        for desk in self.places.borrow_mut().free() {
-            desk.filled.notify_one();
+        for inbox in self.pool.borrow_mut().take_free() {
+            inbox.filled.notify_one();
         }
     }
 
-    fn slot_of(&self, start: &Start) -> Slot {
+    fn slot_of(&self, start: &DueEntry) -> Slot {
         let mut key = self.key.borrow_mut();
         self.shared.keys.text(start.choice.key, &mut key);
         Slot::of_key(&key)
     }
 }
 
-/// All that the load starts. The same seed has it start the same, whatever the servers do.
-fn starts(shared: &Rc<Shared>, schedule: Schedule) -> impl Iterator<Item = Start> + use<> {
+/// Everything that the load starts: the same for the same seed, whatever the servers do.
+fn starts(shared: &Rc<Shared>, schedule: Schedule) -> impl Iterator<Item = DueEntry> + use<> {
     let shared = Rc::clone(shared);
-    let mut draw = Draw::new(shared.seed, shared.index, 0, shared.keys.clone());
-    (0..shared.load.operations.unwrap_or(u64::MAX))
-        .map_while(move |nth| Some(Start { intended: schedule.intended(nth), choice: draw.choice(&shared.load.mix)? }))
+    let mut draw = RandomChoices::new(shared.seed, shared.index, 0, shared.keys.clone());
+    (0..shared.load.operations.unwrap_or(u64::MAX)).map_while(move |nth| {
+        Some(DueEntry { intended: schedule.intended(nth), choice: draw.choice(&shared.load.mix)? })
+    })
 }

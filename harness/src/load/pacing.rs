@@ -31,8 +31,8 @@ impl Schedule {
 }
 
 /// Wakes a task at an instant, some ten microseconds late at most. Tokio's timers count in milliseconds, which would
-/// be billed to the server.
-pub(crate) struct Alarm {
+/// count against the server.
+pub(crate) struct PreciseTimer {
     timer: AsyncFd<Timer>,
     clock: Clock,
     /// `CLOCK_MONOTONIC` when the run's clock started.
@@ -47,7 +47,7 @@ impl AsRawFd for Timer {
     }
 }
 
-impl Alarm {
+impl PreciseTimer {
     /// An alarm on the current runtime. Fails when the process is out of file descriptors.
     pub(crate) fn new(clock: Clock) -> io::Result<Self> {
         let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC)?;
@@ -97,7 +97,7 @@ mod tests {
     #[tokio::test]
     async fn an_alarm_is_never_early_and_works_again() {
         let clock = Clock::new();
-        let alarm = Alarm::new(clock).unwrap();
+        let alarm = PreciseTimer::new(clock).unwrap();
         for _ in 0..20 {
             let at = clock.now().plus_nanos(300_000);
             alarm.wait_until(at).await.unwrap();
@@ -109,7 +109,7 @@ mod tests {
     #[tokio::test]
     async fn an_alarm_that_was_given_up_does_not_wake_the_next_wait() {
         let clock = Clock::new();
-        let alarm = Alarm::new(clock).unwrap();
+        let alarm = PreciseTimer::new(clock).unwrap();
         let soon = alarm.wait_until(clock.now().plus_nanos(5_000_000));
         assert!(tokio::time::timeout(Duration::ZERO, soon).await.is_err());
         let at = clock.now().plus_nanos(20_000_000);
@@ -121,7 +121,7 @@ mod tests {
     #[tokio::test]
     async fn an_early_timer_is_set_again() {
         let clock = Clock::new();
-        let mut alarm = Alarm::new(clock).unwrap();
+        let mut alarm = PreciseTimer::new(clock).unwrap();
         alarm.clock_origin -= Duration::from_millis(20);
         let at = clock.now().plus_nanos(50_000_000);
         tokio::time::timeout(Duration::from_secs(10), alarm.wait_until(at)).await.unwrap().unwrap();

@@ -16,14 +16,14 @@ const BATCH: usize = 1_024;
 /// Batches that may wait for the disk: about 300 MB.
 const BATCHES_MAX: usize = 4_096;
 
-enum Record {
+enum RecorderMessage {
     Operations(Vec<Operation>),
     Event(Box<EventKind>),
 }
 
 /// Where a load puts what must be recorded. It never blocks.
 pub(crate) struct Outbox {
-    recorder: SyncSender<Record>,
+    recorder: SyncSender<RecorderMessage>,
     batch: Vec<Operation>,
     overrun: bool,
 }
@@ -39,14 +39,14 @@ impl Outbox {
 
     /// Adds an event to the journal.
     pub(crate) fn event(&mut self, what: EventKind) {
-        self.send(Record::Event(Box::new(what)));
+        self.send(RecorderMessage::Event(Box::new(what)));
     }
 
     /// Hands the operations that came in so far to the recorder.
     pub(crate) fn flush(&mut self) {
         if !self.batch.is_empty() {
             let batch = std::mem::replace(&mut self.batch, Vec::with_capacity(BATCH));
-            self.send(Record::Operations(batch));
+            self.send(RecorderMessage::Operations(batch));
         }
     }
 
@@ -55,18 +55,18 @@ impl Outbox {
         self.overrun
     }
 
-    fn send(&mut self, record: Record) {
+    fn send(&mut self, record: RecorderMessage) {
         self.overrun |= self.recorder.try_send(record).is_err();
     }
 }
 
 /// The recorder's thread. It ends when every [`Outbox`] and this are gone.
-pub(crate) struct Recorder {
-    sender: SyncSender<Record>,
+pub(crate) struct HistoryRecorder {
+    sender: SyncSender<RecorderMessage>,
     done: oneshot::Receiver<io::Result<()>>,
 }
 
-impl Recorder {
+impl HistoryRecorder {
     /// Begins the history at `path`.
     pub(crate) fn start(path: &Path, journal: Journal) -> io::Result<Self> {
         let mut history = HistoryWriter::new(BufWriter::new(File::create(path)?))?;
@@ -80,7 +80,7 @@ impl Recorder {
         Ok(Self { sender, done })
     }
 
-    /// A new way in.
+    /// A new sender.
     pub(crate) fn outbox(&self) -> Outbox {
         Outbox { recorder: self.sender.clone(), batch: Vec::with_capacity(BATCH), overrun: false }
     }
@@ -94,16 +94,16 @@ impl Recorder {
 
 /// Writes until nobody can send any more. After an error it goes on to take what comes, so that events are not lost.
 fn write_all(
-    records: &Receiver<Record>,
+    records: &Receiver<RecorderMessage>,
     mut history: HistoryWriter<BufWriter<File>>,
     journal: &Journal,
 ) -> io::Result<()> {
     let mut outcome = Ok(());
     for record in records {
         match record {
-            Record::Event(what) => journal.record(*what),
-            Record::Operations(batch) if outcome.is_ok() => outcome = write_batch(&mut history, &batch),
-            Record::Operations(_) => {}
+            RecorderMessage::Event(what) => journal.record(*what),
+            RecorderMessage::Operations(batch) if outcome.is_ok() => outcome = write_batch(&mut history, &batch),
+            RecorderMessage::Operations(_) => {}
         }
     }
     outcome.and_then(|()| history.flush())

@@ -13,7 +13,7 @@ const DEPTH_MAX: u8 = 8;
 
 /// One reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Reply<'a> {
+pub enum Reply<'a> {
     /// `+text`
     Simple(&'a [u8]),
     /// `-text`

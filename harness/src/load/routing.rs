@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::{Duration, Instant};
 
-use super::connection::{Connection, Patience};
+use super::connection::{Connection, DeadlineTimer};
 use super::resp::{Reply, push_command};
 use crate::evidence::ErrorKind;
 use crate::network::ClientHost;
@@ -113,8 +113,8 @@ impl Routes {
     }
 }
 
-/// Asks a server who owns what, on a connection of its own, for `patience` at most.
-pub(crate) async fn ask(host: &ClientHost, node: Address, patience: Duration) -> Result<Vec<Owned>, ErrorKind> {
+/// Asks a server who owns what, on a connection of its own, for `within` at most.
+pub(crate) async fn ask(host: &ClientHost, node: Address, within: Duration) -> Result<Vec<Owned>, ErrorKind> {
     let mut request = Vec::new();
     push_command(&mut request, &[b"CLUSTER", b"SLOTS"]);
     let mut owned = Err(ErrorKind::TimedOut);
@@ -122,7 +122,7 @@ pub(crate) async fn ask(host: &ClientHost, node: Address, patience: Duration) ->
         let mut connection = Connection::open(host, node, 0).await?;
         connection.exchange(&request, 1, |_, reply| owned = read_slots(reply, node)).await
     };
-    match Patience::new().until(Instant::now() + patience, asking).await {
+    match DeadlineTimer::new().until(Instant::now() + within, asking).await {
         Some(Ok(())) => owned,
         Some(Err(error)) => Err(error),
         None => Err(ErrorKind::TimedOut),

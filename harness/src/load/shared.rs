@@ -3,12 +3,12 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use super::counters::LoadCounters;
 use super::keys::{KeySet, KeySpace};
 use super::op::error_kind;
-use super::places::Shards;
 use super::recorder::Outbox;
 use super::routing::{RouteIndex, Routes, ask};
-use super::tally::Tally;
+use super::worker_pool::Shards;
 use super::{Load, LoadTask, Op};
 use crate::evidence::{Clock, ErrorKind, LoadIndex, Operation, OperationSource};
 use crate::network::ClientHost;
@@ -30,7 +30,7 @@ pub(crate) struct Shared {
     pub(crate) value_bytes_max: usize,
     pub(crate) routes: RefCell<Routes>,
     pub(crate) written: RefCell<KeySet>,
-    pub(crate) tally: RefCell<Tally>,
+    pub(crate) counters: RefCell<LoadCounters>,
     pub(crate) outbox: RefCell<Outbox>,
     refreshing: Cell<bool>,
     refreshed: Cell<Option<Instant>>,
@@ -50,7 +50,7 @@ impl Shared {
             value_bytes_max: value_bytes_max(&load),
             routes: RefCell::new(Routes::new(&seeds)),
             written: RefCell::new(KeySet::none_of(keys.count())),
-            tally: RefCell::new(Tally::new(&load, clock.now())),
+            counters: RefCell::new(LoadCounters::new(&load, clock.now())),
             outbox: RefCell::new(outbox),
             refreshing: Cell::new(false),
             refreshed: Cell::new(None),
@@ -62,7 +62,7 @@ impl Shared {
     /// Takes an operation that ended into the history and the counts.
     pub(crate) fn ended(&self, operation: Operation) {
         self.outbox.borrow_mut().push(operation);
-        if let Some(slow) = self.tally.borrow_mut().count(&operation, || self.name(&operation)) {
+        if let Some(slow) = self.counters.borrow_mut().count(&operation, || self.name(&operation)) {
             self.outbox.borrow_mut().event(slow);
         }
     }
@@ -70,15 +70,16 @@ impl Shared {
     /// What people call an operation, such as `GET app:7`.
     fn name(&self, operation: &Operation) -> String {
         let OperationSource::Mix { entry, command } = operation.source else { return String::new() };
-        let names = self.load.mix.get(usize::from(entry)).map(Op::command_names).unwrap_or_default();
+        let commands = self.load.mix.get(usize::from(entry)).map(|op| op.kind().commands()).unwrap_or_default();
+        let name = commands.get(usize::from(command)).map_or("?", |kind| kind.name);
         let mut key = Vec::new();
         self.keys.text(operation.key, &mut key);
-        format!("{} {}", names.get(usize::from(command)).unwrap_or(&"?"), String::from_utf8_lossy(&key))
+        format!("{name} {}", String::from_utf8_lossy(&key))
     }
 
     /// Counts an attempt that did not end ok.
     pub(crate) fn attempt_failed(&self, kind: ErrorKind) {
-        self.tally.borrow_mut().attempt_failed(kind);
+        self.counters.borrow_mut().attempt_failed(kind);
     }
 
     /// Keeps what an error reply says, if it is the first of its kind.
@@ -86,7 +87,7 @@ impl Shared {
         let kind = error_kind(text);
         // These say where to go, not what is wrong.
         if !matches!(kind, ErrorKind::Moved | ErrorKind::Ask) {
-            self.tally.borrow_mut().error_replied(kind, text);
+            self.counters.borrow_mut().error_replied(kind, text);
         }
     }
 

@@ -4,10 +4,9 @@ use std::rc::Rc;
 
 use tokio::sync::watch;
 
-use super::client::{Client, Due};
+use super::client::{Due, RetryingClient};
 use super::draw::Choice;
 use super::shared::Shared;
-use crate::evidence::OperationEffect;
 use crate::vocab::Instant;
 
 /// Tells the workers to begin no more operations, and the moment from which they should not.
@@ -41,14 +40,14 @@ impl StopSignal {
 /// A worker of a load: a client that does one entry of the mix after the other.
 pub(crate) struct Worker {
     shared: Rc<Shared>,
-    client: Client,
+    client: RetryingClient,
     stop: StopSignal,
 }
 
 impl Worker {
     /// The worker `number` of the load.
     pub(crate) fn new(shared: Rc<Shared>, number: u16, stop: StopSignal) -> Self {
-        Self { client: Client::new(Rc::clone(&shared), number), shared, stop }
+        Self { client: RetryingClient::new(Rc::clone(&shared), number), shared, stop }
     }
 
     /// Does an entry of the mix. The second command of an entry is meant to start when the first has ended. Returns when the
@@ -56,7 +55,7 @@ impl Worker {
     pub(crate) async fn entry(&mut self, choice: &Choice, mut due: Option<Due>) -> Instant {
         let mut ended = Instant::default();
         for command in choice.commands(&self.shared.load.mix) {
-            if command.effect == OperationEffect::WritesUnique {
+            if command.writes() {
                 self.shared.written.borrow_mut().insert(command.key);
             }
             let operation = self.client.perform(&command, due.take()).await;

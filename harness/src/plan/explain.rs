@@ -30,7 +30,8 @@ fn write_all(text: &mut String, plan: &Plan) -> fmt::Result {
     writeln!(text, "\nTimeline")?;
     let mut in_force = Vec::new();
     for (index, planned) in plan.steps.iter().enumerate() {
-        writeln!(text, "  {:>2}. line {:<4} {}", index + 1, planned.location.line, planned.step)?;
+        let which = planned.round.map(|(time, times)| format!(" ({time} of {times})")).unwrap_or_default();
+        writeln!(text, "  {:>2}. line {:<4} {}{which}", index + 1, planned.location.line, planned.step)?;
         let demand = plan.demand(&planned.step);
         let demand = demand.map(|demand| format!("it must {} within {}", demand.what, round(demand.within)));
         for detail in of_links(plan, planned, &mut in_force).into_iter().chain(demand) {
@@ -125,7 +126,7 @@ fn sentence(load: &Load) -> String {
     };
     let total: u64 = load.mix.iter().map(|op| u64::from(op.weight())).sum();
     let share = |op: &Op| 100.0 * f64::from(op.weight()) / total.max(1) as f64;
-    let mix: Vec<_> = load.mix.iter().map(|op| format!("{:.0} % {}", share(op), operation(op))).collect();
+    let mix: Vec<_> = load.mix.iter().map(|op| format!("{:.0} % {op}", share(op))).collect();
     let prefix = load.key_prefix();
     let keys = load.keys.count();
     let end = match load.operations {
@@ -139,18 +140,6 @@ fn sentence(load: &Load) -> String {
         client.timeout,
         client.deadline
     )
-}
-
-/// An entry of a mix in words.
-pub(super) fn operation(op: &Op) -> String {
-    match op {
-        Op::Get(_) => "GET".to_owned(),
-        Op::SetThenGet(pair) => format!("SET of {}, then GET", pair.value),
-        Op::Set(set) => match set.wait {
-            Some(wait) => format!("SET of {} with WAIT {} for {}", set.value, wait.replicas, wait.timeout),
-            None => format!("SET of {}", set.value),
-        },
-    }
 }
 
 fn write_slos(text: &mut String, plan: &Plan) -> fmt::Result {

@@ -1,9 +1,10 @@
 //! What semantic checks are told of a scenario.
 
 use super::nodes::members;
+use super::timeline::STEPS_MAX;
 use crate::load::{Load, Op, Pace};
 use crate::scenario::{MASTERS_MAX, NODES_MAX, Scenario, Topology};
-use crate::step::Step;
+use crate::step::{FlatStep, flatten};
 use crate::text::{Problem, Read};
 use crate::validate::{Checker, LoadFacts, Sound, StepFacts, TopologyFacts};
 
@@ -20,7 +21,8 @@ pub(super) fn checker<'a>(scenario: &'a Scenario, read: &'a Read<'_, Scenario>) 
     let members = if sound.topology { members(scenario.topology) } else { Vec::new() };
     let topology = TopologyFacts { members, masters, replicas };
     let loads = scenario.load.iter().map(load_facts).collect();
-    let steps = scenario.timeline.iter().map(step_facts).collect();
+    let steps = flatten(&scenario.timeline, read.tree.root().field("timeline"), STEPS_MAX);
+    let steps = steps.into_iter().map(step_facts).collect();
     let broken = read.problems.iter().map(|problem| &problem.span).chain(&read.damaged).cloned().collect();
     Checker::new(read.tree.root(), (topology, loads, steps), sound, broken)
 }
@@ -39,7 +41,7 @@ fn load_facts(load: &Load) -> LoadFacts {
     }
 }
 
-fn step_facts(step: &Step) -> StepFacts {
+fn step_facts<'a>(FlatStep { step, at, .. }: FlatStep<'_, 'a>) -> StepFacts<'a> {
     let disturbance = step.kind().disturbance();
     let isolates = disturbance.and_then(|disturbance| {
         let links = disturbance.links.kind();
@@ -50,6 +52,7 @@ fn step_facts(step: &Step) -> StepFacts {
         takes_away: step.takes_away(),
         cuts: disturbance.is_some_and(|disturbance| disturbance.cuts),
         isolates,
+        at,
     }
 }
 

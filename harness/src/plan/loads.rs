@@ -1,5 +1,6 @@
 //! What is wrong with the loads.
 
+use crate::load::op::Wait;
 use crate::load::{Load, Op, Pace};
 use crate::scenario::{KEYS_MAX, PER_SECOND_MAX, WORKERS_MAX, WORKERS_OF_ALL_SHARDS_MAX};
 use crate::text::{Cursor, Problem, suggest};
@@ -141,13 +142,11 @@ impl Checker<'_> {
                     Problem::new(mix.index(index).field("weight").head(), "a weight of 0: this is never chosen");
                 self.report(problem.help("leave the operation out, or give it a weight of at least 1"));
             }
-            match op {
-                Op::Set(set) => {
-                    self.check_value(set.value, mix.index(index));
-                    self.check_wait(set.wait.as_ref(), mix.index(index).field("wait"));
-                }
-                Op::SetThenGet(pair) => self.check_value(pair.value, mix.index(index)),
-                Op::Get(_) => {}
+            if let Some(value) = op.kind().value() {
+                self.check_value(value, mix.index(index));
+            }
+            if let Some(wait) = op.kind().wait() {
+                self.check_wait(wait, mix.index(index).field("wait"));
             }
         }
     }
@@ -161,8 +160,7 @@ impl Checker<'_> {
         }
     }
 
-    fn check_wait(&mut self, wait: Option<&crate::load::op::Wait>, at: Cursor<'_>) {
-        let Some(wait) = wait else { return };
+    fn check_wait(&mut self, wait: Wait, at: Cursor<'_>) {
         let replicas = self.topology.replicas;
         if wait.replicas == 0 {
             let problem = Problem::new(at.field("replicas").head(), "waiting for no replica waits for nothing");

@@ -17,8 +17,11 @@ pub use types::{Plan, PlannedSlo, PlannedStep};
 
 use crate::evidence::Location;
 use crate::scenario::{Scenario, ScenarioVocabulary};
+use crate::step::flatten;
 use crate::text::{Cursor, Lines, Problem, Problems, Read, read};
 use crate::vocab::Size;
+
+use timeline::STEPS_MAX;
 
 /// What a node may store when the scenario does not say.
 const STORAGE_DEFAULT: Size = Size { bytes: 256 << 20 };
@@ -60,15 +63,14 @@ fn build(path: &Path, text: &str, scenario: &Scenario, root: Cursor<'_>, warning
     let nodes = nodes::specs(scenario.topology, &scenario.server);
     let clients = nodes::clients(&nodes, &scenario.load);
     let mut lines = Lines::new(text);
-    let mut location = |section: &str, index| {
-        let (line, column) = lines.line_and_column(root.field(section).index(index).span().start);
+    let mut location = |at: Cursor<'_>| {
+        let (line, column) = lines.line_and_column(at.span().start);
         Location { line, column }
     };
-    let steps = scenario.timeline.iter().enumerate();
-    let steps = steps.map(|(index, step)| (step.clone(), location("timeline", index)));
-    let steps = types::planned(steps.collect());
+    let steps = types::planned(&flatten(&scenario.timeline, root.field("timeline"), STEPS_MAX), &mut location);
     let slos = scenario.slos.iter().enumerate();
-    let slos = slos.map(|(index, slo)| PlannedSlo { slo: *slo, location: location("slos", index) }).collect();
+    let slos = slos.map(|(index, slo)| PlannedSlo { slo: *slo, location: location(root.field("slos").index(index)) });
+    let slos = slos.collect();
     Plan {
         name: name_of(path),
         about: scenario.about.clone(),

@@ -91,9 +91,9 @@ fn load(load: &Load) -> RecordedLoad {
 
 fn entry(op: &Op) -> RecordedOperation {
     RecordedOperation {
-        text: super::explain::operation(op),
-        commands: op.command_names().iter().map(|&name| name.to_owned()).collect(),
+        text: op.to_string(),
+        commands: op.kind().commands().iter().map(|command| command.name.to_owned()).collect(),
         writes: op.writes(),
-        waits_for_replicas: matches!(op, Op::Set(set) if set.wait.is_some()),
+        waits_for_replicas: op.kind().wait().is_some(),
     }
 }

@@ -104,8 +104,8 @@ impl Checker<'_> {
     /// A single partition that cuts one node off from everybody who writes: what it acknowledges alone is nothing. With other
     /// faults beside it others may be in a minority, too.
     fn check_minority(&mut self, at: Cursor<'_>) {
-        let faults: Vec<_> = self.steps.iter().enumerate().filter(|(_, step)| step.takes_away).collect();
-        let [(index, StepFacts { cuts: true, isolates: Some((node, with)), .. })] = faults[..] else { return };
+        let faults: Vec<_> = self.steps.iter().filter(|step| step.takes_away).collect();
+        let [StepFacts { cuts: true, isolates: Some((node, with)), at: cut, .. }] = faults[..] else { return };
         let clients = self.client_hosts();
         let writers: Vec<_> = self.loads.iter().filter(|load| load.writes).map(|load| &load.host).collect();
         let Some(first) = writers.first() else { return };
@@ -114,7 +114,7 @@ impl Checker<'_> {
         // A node on its side may make it the majority; an unknown host may be meant to be the one that writes.
         if certain && with.iter().all(|host| clients.contains(host)) && !writers.iter().any(|host| reaches(&host)) {
             let message = format!("this cannot be judged: no write reaches `{node}` after the cut");
-            let place = self.root.field("timeline").index(index).field("links");
+            let place = cut.field("links");
             let problem = Problem::new(at.head(), message).also(place.head(), "nobody who writes is on its side");
             self.report(problem.help(format!("put a client there: `Isolate(node: \"{node}\", with: [\"{first}\"])`")));
         }
@@ -134,7 +134,7 @@ fn subject(slo: &Slo) -> (Discriminant<Slo>, Option<During>, u64) {
 }
 
 /// Whether a step does what an SLO needs.
-fn does(step: &StepFacts, needed: FaultScope) -> bool {
+fn does(step: &StepFacts<'_>, needed: FaultScope) -> bool {
     match needed {
         FaultScope::Any => step.is_fault,
         FaultScope::TakesNodesAway => step.takes_away,

@@ -6,9 +6,9 @@ use crate::check::Slo;
 use crate::evidence::Location;
 use crate::load::Load;
 use crate::provider::ClientSpec;
-use crate::step::{Demand, Step};
+use crate::step::{Demand, FlatStep, Step};
 use crate::system::NodeSpec;
-use crate::text::Problems;
+use crate::text::{Cursor, Problems};
 use crate::validate::DisturbanceNames;
 use crate::vocab::{HostName, NodeName, Size};
 
@@ -48,6 +48,8 @@ pub struct PlannedStep {
     pub location: Location,
     /// The name of the partition or shape that it makes, if it makes one: as written, or `partition-1`, `shape-2`, ...
     pub disturbance: Option<String>,
+    /// Which time it is done, from 1, and of how many; none for a step that is not repeated.
+    pub round: Option<(u32, u32)>,
 }
 
 /// An SLO with its place in the file.
@@ -106,12 +108,15 @@ impl Plan {
 }
 
 /// Steps with their places; what they do to links has names.
-pub(super) fn planned(steps: Vec<(Step, Location)>) -> Vec<PlannedStep> {
+pub(super) fn planned<'t>(
+    steps: &[FlatStep<'_, 't>],
+    location: &mut impl FnMut(Cursor<'t>) -> Location,
+) -> Vec<PlannedStep> {
     let mut names = DisturbanceNames::default();
-    let planned = steps.into_iter().map(|(step, location)| {
+    let planned = steps.iter().map(|FlatStep { step, at, round }| {
         let disturbance = step.kind().disturbance();
         let disturbance = disturbance.map(|disturbance| names.next(disturbance.noun, disturbance.name));
-        PlannedStep { step, location, disturbance }
+        PlannedStep { step: (*step).clone(), location: location(*at), disturbance, round: *round }
     });
     planned.collect()
 }

@@ -56,6 +56,15 @@ pub trait Provider: Send + Sync {
     /// Empties the data directory of a node that is down.
     fn wipe(&self, node: &NodeName) -> Result<(), ProviderError>;
 
+    /// Takes all the space that is left for a node's data, until [`Self::free_data`] gives it back.
+    fn fill_data(&self, node: &NodeName) -> Result<(), ProviderError>;
+
+    /// Gives back the space that [`Self::fill_data`] took; whether any was taken.
+    fn free_data(&self, node: &NodeName) -> Result<bool, ProviderError>;
+
+    /// How many bytes are left for a node's data.
+    fn space_left(&self, node: &NodeName) -> Result<u64, ProviderError>;
+
     /// Starts a node's process with these arguments, in its data directory. What it prints is appended to its log.
     fn start(&self, node: &NodeName, arguments: &[OsString]) -> Result<(), ProviderError>;
 

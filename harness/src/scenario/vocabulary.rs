@@ -2,7 +2,7 @@
 
 use super::bounds::{KEYS_MAX, MASTERS_MAX, NODES_MAX, PER_SECOND_MAX, WORKERS_MAX};
 use crate::step::condition::Condition;
-use crate::step::{Links, Step};
+use crate::step::{Links, Step, Trigger};
 use crate::text::{Vocabulary, Word, WordKind, example_of_field};
 
 /// The vocabulary of scenario files.
@@ -24,6 +24,13 @@ const KINDS: &[WordKind] = &[
         a_noun: "a kind of links",
         home: Some("links are cut by `Partition(links: {})`"),
         words: Links::WORDS,
+    },
+    WordKind {
+        type_name: "Trigger",
+        noun: "trigger",
+        a_noun: "a trigger",
+        home: Some("a trigger is waited for by `When(event: {}, within: \"5s\", then: [...])`"),
+        words: Trigger::WORDS,
     },
     kind("Selector", "selector", "a selector", &[]),
     kind("Slo", "SLO", "an SLO", SLOS),

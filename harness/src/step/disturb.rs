@@ -21,12 +21,11 @@ pub(super) fn check(checker: &mut Checker<'_>, links: &Links, name: Option<&str>
 }
 
 /// Notes that links are disturbed from this step on; reported if nobody can be chosen, or the name is taken.
-pub(super) fn follow(
-    checker: &mut Checker<'_>,
-    foreseen: &mut Foreseen,
-    index: usize,
+pub(super) fn follow<'a>(
+    checker: &mut Checker<'a>,
+    foreseen: &mut Foreseen<'a>,
     disturbance: Option<LinkDisturbance<'_>>,
-    at: Cursor<'_>,
+    at: Cursor<'a>,
 ) {
     let Some(disturbance) = disturbance else { return };
     let target = disturbance.links.kind().target();
@@ -36,11 +35,11 @@ pub(super) fn follow(
     let name = foreseen.disturbance_names.next(disturbance.noun, disturbance.name);
     foreseen.disturbed = true;
     if let Some((_, first)) = foreseen.disturbances.iter().find(|(active, _)| *active == name) {
-        let first = checker.root.field("timeline").index(*first).head();
+        let first = first.head();
         let problem = Problem::new(at.field("name").head(), format!("`{name}` is still in force"));
         checker.report(problem.also(first, "since here").help("`Heal` it first, or take another name"));
     } else {
-        foreseen.disturbances.push((name, index));
+        foreseen.disturbances.push((name, at));
     }
 }
 

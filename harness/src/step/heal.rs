@@ -36,18 +36,18 @@ impl fmt::Display for Heal {
 }
 
 impl StepKind for Heal {
-    fn follow(&self, checker: &mut Checker<'_>, foreseen: &mut Foreseen, index: usize, at: Cursor<'_>) {
+    fn follow<'a>(&self, checker: &mut Checker<'a>, foreseen: &mut Foreseen<'a>, at: Cursor<'a>) {
         let name = self.name.as_deref();
         let healed: Vec<_> =
             foreseen.disturbances.extract_if(.., |(active, _)| name.is_none_or(|name| name == active)).collect();
         if healed.is_empty() {
             let problem = match name {
                 None => Problem::new(at.head(), "there is nothing to heal here: no link is cut or shaped"),
-                Some(name) => unknown(checker, foreseen, name, at.field("name")),
+                Some(name) => unknown(foreseen, name, at.field("name")),
             };
             checker.report(problem);
         }
-        foreseen.healed.extend(healed.into_iter().map(|(name, _)| (name, index)));
+        foreseen.healed.extend(healed.into_iter().map(|(name, _)| (name, at)));
     }
 
     fn healing(&self) -> Option<Healing<'_>> {
@@ -64,10 +64,10 @@ impl StepKind for Heal {
     }
 }
 
-fn unknown(checker: &Checker<'_>, foreseen: &Foreseen, name: &str, at: Cursor<'_>) -> Problem {
+fn unknown(foreseen: &Foreseen<'_>, name: &str, at: Cursor<'_>) -> Problem {
     let problem = Problem::new(at.head(), format!("there is no `{name}` to heal here"));
     if let Some((_, step)) = foreseen.healed.iter().rev().find(|(healed, _)| healed == name) {
-        return problem.also(checker.root.field("timeline").index(*step).head(), "healed here already");
+        return problem.also(step.head(), "healed here already");
     }
     let active = foreseen.disturbances.iter().map(|(active, _)| active.as_str());
     match suggest(name, "in force", active) {

@@ -9,9 +9,9 @@ use futures_util::future::LocalBoxFuture;
 use serde::Deserialize;
 
 use super::node_step::{Applied, Demand, NodeStep};
-use crate::system::{NodeSpec, SystemError};
-use crate::system::cluster::Cluster;
 use crate::evidence::{Effect, MembershipEffect, NodeStatus};
+use crate::system::cluster::Cluster;
+use crate::system::{NodeSpec, SystemError};
 
 use crate::text::{Cursor, Problem};
 use crate::validate::{Checker, Foreseen, Verb};
@@ -71,7 +71,7 @@ impl NodeStep for Join {
         }
     }
 
-    fn follow_arguments(&self, checker: &mut Checker<'_>, foreseen: &mut Foreseen, at: Cursor<'_>) {
+    fn follow_arguments(&self, checker: &mut Checker<'_>, foreseen: &mut Foreseen<'_>, at: Cursor<'_>) {
         let Self { node, replica_of } = self;
         if foreseen.status(replica_of).is_some_and(|status| status != NodeStatus::Running) {
             let history = checker.history(foreseen, replica_of);
@@ -92,7 +92,11 @@ impl NodeStep for Join {
         foreseen.moved |= shard(node) != shard(replica_of);
     }
 
-    fn apply<'a>(&'a self, system: &'a Cluster, node: &'a NodeName) -> LocalBoxFuture<'a, Result<Applied, SystemError>> {
+    fn apply<'a>(
+        &'a self,
+        system: &'a Cluster,
+        node: &'a NodeName,
+    ) -> LocalBoxFuture<'a, Result<Applied, SystemError>> {
         async move {
             let began = system.provider().now();
             let seen = system.join(node, &self.replica_of, demand(system.spec(node)?).within).await?;

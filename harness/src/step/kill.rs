@@ -10,9 +10,9 @@ use serde::Deserialize;
 use tokio::time::timeout;
 
 use super::node_step::{Applied, NodeStep, PROOF_BOUND};
+use crate::evidence::{Effect, ExitCause, NodeStatus};
 use crate::system::SystemError;
 use crate::system::cluster::Cluster;
-use crate::evidence::{Effect, ExitCause, NodeStatus};
 
 use crate::validate::Verb;
 use crate::vocab::{NodeName, Target};
@@ -44,7 +44,11 @@ impl NodeStep for Kill {
         Effect::fault(NodeStatus::Down)
     }
 
-    fn apply<'a>(&'a self, system: &'a Cluster, node: &'a NodeName) -> LocalBoxFuture<'a, Result<Applied, SystemError>> {
+    fn apply<'a>(
+        &'a self,
+        system: &'a Cluster,
+        node: &'a NodeName,
+    ) -> LocalBoxFuture<'a, Result<Applied, SystemError>> {
         async move {
             let began = system.provider().signal(node, Signal::SIGKILL)?;
             let cause = timeout(PROOF_BOUND, system.provider().exit(node)).await.ok().and_then(Result::ok);

@@ -4,10 +4,12 @@
 pub mod condition;
 mod disturb;
 mod error;
+mod flat;
 pub mod links;
 mod node_step;
 mod selection;
 mod stage;
+pub mod trigger;
 
 use std::fmt;
 use std::time::Duration;
@@ -20,14 +22,16 @@ use crate::system::{NodeSpec, SystemError};
 
 use crate::text::{Cursor, kinds};
 use crate::validate::{Checker, Foreseen};
-use crate::vocab::NodeName;
+use crate::vocab::{NodeName, Selector, Target};
 
 pub use condition::{Condition, wait_for};
 pub use disturb::heal;
 pub use error::{Abort, StepEnd};
+pub use flat::{FlatStep, InnerSteps, count, flatten};
 pub use links::Links;
 pub use node_step::{Applied, Demand, NodeStep, Undone};
 pub use stage::{Acted, Stage};
+pub use trigger::Trigger;
 
 kinds! {
     /// One step of the timeline. Steps follow each other; none begins before the one before it is done.
@@ -53,7 +57,7 @@ pub trait StepKind: fmt::Display + Sync {
     fn check(&self, _: &mut Checker<'_>, _: Cursor<'_>) {}
 
     /// Reports what is wrong with it after the steps before it, and notes what it leaves to those behind it.
-    fn follow(&self, _: &mut Checker<'_>, _: &mut Foreseen, _index: usize, _: Cursor<'_>) {}
+    fn follow<'a>(&self, _: &mut Checker<'a>, _: &mut Foreseen<'a>, _: Cursor<'a>) {}
 
     /// What it does to the nodes that it acts on; none if it acts on no node.
     fn effect(&self) -> Option<Effect> {
@@ -73,6 +77,17 @@ pub trait StepKind: fmt::Display + Sync {
     /// What it does, without how: `Kill A`.
     fn heading(&self) -> String {
         self.to_string()
+    }
+
+    /// Whether it chooses nodes from a settled topology when it begins, which takes its time.
+    fn needs_topology(&self) -> bool {
+        let target = self.disturbance().and_then(|disturbance| disturbance.links.kind().target());
+        target.is_some_and(|target| chooses_from_topology(&target))
+    }
+
+    /// The steps inside of it.
+    fn inner(&self) -> Option<InnerSteps<'_>> {
+        None
     }
 
     /// Whether it does something that must be proven.
@@ -153,4 +168,9 @@ impl Step {
         self.kind().effect().is_some_and(|effect| effect.takes_down())
             || self.kind().disturbance().is_some_and(|disturbance| disturbance.cuts)
     }
+}
+
+/// Whether a target's nodes follow from the topology, and not from the states of processes alone.
+fn chooses_from_topology(target: &Target) -> bool {
+    target.node.is_none() && !matches!(target.select, None | Some(Selector::Down | Selector::Paused))
 }

@@ -7,9 +7,9 @@ use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use tokio::time::{Instant as Timer, sleep};
 
-use super::StepKind;
 use super::error::{Abort, StepEnd};
 use super::stage::Stage;
+use super::{StepKind, chooses_from_topology};
 use crate::evidence::{Effect, NodeStatus};
 use crate::provider::{Provider, ProviderError};
 use crate::system::cluster::Cluster;
@@ -57,7 +57,7 @@ pub trait NodeStep: fmt::Display + Sync {
     fn check_arguments(&self, _: &mut Checker<'_>, _: Cursor<'_>) {}
 
     /// Reports what else is wrong with it after the steps before it.
-    fn follow_arguments(&self, _: &mut Checker<'_>, _: &mut Foreseen, _: Cursor<'_>) {}
+    fn follow_arguments(&self, _: &mut Checker<'_>, _: &mut Foreseen<'_>, _: Cursor<'_>) {}
 
     /// Does it to one node and looks, within a bound, for the proof that it happened.
     fn apply<'a>(&'a self, system: &'a Cluster, node: &'a NodeName)
@@ -113,9 +113,9 @@ impl<S: NodeStep> StepKind for S {
         self.check_arguments(checker, at);
     }
 
-    fn follow(&self, checker: &mut Checker<'_>, foreseen: &mut Foreseen, index: usize, at: Cursor<'_>) {
+    fn follow<'a>(&self, checker: &mut Checker<'a>, foreseen: &mut Foreseen<'a>, at: Cursor<'a>) {
         self.follow_arguments(checker, foreseen, at);
-        checker.follow_target(foreseen, index, self.action(), &self.target(), at);
+        checker.follow_target(foreseen, self.action(), &self.target(), at);
     }
 
     fn effect(&self) -> Option<Effect> {
@@ -128,6 +128,10 @@ impl<S: NodeStep> StepKind for S {
 
     fn names(&self) -> Vec<NodeName> {
         self.target().node.into_iter().chain(self.others()).collect()
+    }
+
+    fn needs_topology(&self) -> bool {
+        chooses_from_topology(&self.target())
     }
 
     fn demand(&self, node: &NodeSpec) -> Option<Demand> {

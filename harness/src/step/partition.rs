@@ -45,8 +45,8 @@ impl StepKind for Partition {
         disturb::check(checker, &self.links, self.name.as_deref(), at);
     }
 
-    fn follow(&self, checker: &mut Checker<'_>, foreseen: &mut Foreseen, index: usize, at: Cursor<'_>) {
-        disturb::follow(checker, foreseen, index, self.disturbance(), at);
+    fn follow<'a>(&self, checker: &mut Checker<'a>, foreseen: &mut Foreseen<'a>, at: Cursor<'a>) {
+        disturb::follow(checker, foreseen, self.disturbance(), at);
     }
 
     fn disturbance(&self) -> Option<LinkDisturbance<'_>> {

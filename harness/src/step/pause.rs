@@ -10,9 +10,9 @@ use serde::Deserialize;
 
 use super::node_step::{Applied, NodeStep, Undone, proof_of_state};
 use super::resume::{Resume, resume};
+use crate::evidence::{Effect, NodeStatus};
 use crate::system::SystemError;
 use crate::system::cluster::Cluster;
-use crate::evidence::{Effect, NodeStatus};
 
 use crate::validate::Verb;
 use crate::vocab::{NodeName, Target};
@@ -44,7 +44,11 @@ impl NodeStep for Pause {
         Effect::fault(NodeStatus::Paused)
     }
 
-    fn apply<'a>(&'a self, system: &'a Cluster, node: &'a NodeName) -> LocalBoxFuture<'a, Result<Applied, SystemError>> {
+    fn apply<'a>(
+        &'a self,
+        system: &'a Cluster,
+        node: &'a NodeName,
+    ) -> LocalBoxFuture<'a, Result<Applied, SystemError>> {
         async move {
             let began = system.provider().signal(node, Signal::SIGSTOP)?;
             Ok(Applied { began, proof: proof_of_state(system.provider(), node, |state| state == 'T').await })
@@ -52,7 +56,11 @@ impl NodeStep for Pause {
         .boxed_local()
     }
 
-    fn undo_on<'a>(&'a self, system: &'a Cluster, node: &'a NodeName) -> LocalBoxFuture<'a, Result<Option<Undone>, SystemError>> {
+    fn undo_on<'a>(
+        &'a self,
+        system: &'a Cluster,
+        node: &'a NodeName,
+    ) -> LocalBoxFuture<'a, Result<Option<Undone>, SystemError>> {
         async move {
             if system.provider().status_of(node)? != NodeStatus::Paused {
                 return Ok(None);

@@ -9,9 +9,9 @@ use nix::sys::signal::Signal;
 use serde::Deserialize;
 
 use super::node_step::{Applied, NodeStep, proof_of_state};
+use crate::evidence::{Effect, NodeStatus};
 use crate::system::SystemError;
 use crate::system::cluster::Cluster;
-use crate::evidence::{Effect, NodeStatus};
 
 use crate::validate::Verb;
 use crate::vocab::{NodeName, Target};
@@ -43,7 +43,11 @@ impl NodeStep for Resume {
         Effect::brings_back()
     }
 
-    fn apply<'a>(&'a self, system: &'a Cluster, node: &'a NodeName) -> LocalBoxFuture<'a, Result<Applied, SystemError>> {
+    fn apply<'a>(
+        &'a self,
+        system: &'a Cluster,
+        node: &'a NodeName,
+    ) -> LocalBoxFuture<'a, Result<Applied, SystemError>> {
         resume(system, node).boxed_local()
     }
 }
@@ -51,5 +55,8 @@ impl NodeStep for Resume {
 /// Lets a paused node go on.
 pub(super) async fn resume(system: &Cluster, node: &NodeName) -> Result<Applied, SystemError> {
     let began = system.provider().signal(node, Signal::SIGCONT)?;
-    Ok(Applied { began, proof: proof_of_state(system.provider(), node, |state| matches!(state, 'R' | 'S' | 'D')).await })
+    Ok(Applied {
+        began,
+        proof: proof_of_state(system.provider(), node, |state| matches!(state, 'R' | 'S' | 'D')).await,
+    })
 }

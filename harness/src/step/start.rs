@@ -8,9 +8,9 @@ use futures_util::future::LocalBoxFuture;
 use serde::Deserialize;
 
 use super::node_step::{Applied, Demand, NodeStep};
-use crate::system::{NodeSpec, SystemError};
-use crate::system::cluster::{ANSWER_BOUND, Cluster};
 use crate::evidence::{Effect, NodeStatus};
+use crate::system::cluster::{ANSWER_BOUND, Cluster};
+use crate::system::{NodeSpec, SystemError};
 
 use crate::validate::Verb;
 use crate::vocab::{NodeName, Target};
@@ -49,7 +49,11 @@ impl NodeStep for Start {
         Some(DEMAND)
     }
 
-    fn apply<'a>(&'a self, system: &'a Cluster, node: &'a NodeName) -> LocalBoxFuture<'a, Result<Applied, SystemError>> {
+    fn apply<'a>(
+        &'a self,
+        system: &'a Cluster,
+        node: &'a NodeName,
+    ) -> LocalBoxFuture<'a, Result<Applied, SystemError>> {
         async move {
             let began = system.provider().now();
             system.start(node, DEMAND.within).await?;

@@ -10,9 +10,9 @@ use nix::sys::signal::Signal;
 use serde::Deserialize;
 
 use super::node_step::{Applied, Demand, NodeStep};
-use crate::system::{NodeSpec, SystemError};
-use crate::system::cluster::Cluster;
 use crate::evidence::{Effect, NodeStatus};
+use crate::system::cluster::Cluster;
+use crate::system::{NodeSpec, SystemError};
 
 use crate::validate::Verb;
 use crate::vocab::{NodeName, Target};
@@ -53,7 +53,11 @@ impl NodeStep for Stop {
         Some(demand(node))
     }
 
-    fn apply<'a>(&'a self, system: &'a Cluster, node: &'a NodeName) -> LocalBoxFuture<'a, Result<Applied, SystemError>> {
+    fn apply<'a>(
+        &'a self,
+        system: &'a Cluster,
+        node: &'a NodeName,
+    ) -> LocalBoxFuture<'a, Result<Applied, SystemError>> {
         async move {
             let within = demand(system.spec(node)?).within;
             let began = system.provider().signal(node, Signal::SIGTERM)?;

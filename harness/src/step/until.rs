@@ -60,7 +60,7 @@ impl StepKind for Until {
         self.condition.kind().check(checker, at.field("condition"));
     }
 
-    fn follow(&self, checker: &mut Checker<'_>, foreseen: &mut Foreseen, _: usize, at: Cursor<'_>) {
+    fn follow<'a>(&self, checker: &mut Checker<'a>, foreseen: &mut Foreseen<'a>, at: Cursor<'a>) {
         self.condition.kind().check_reachable(checker, foreseen, at.field("condition"));
     }
 

@@ -8,9 +8,9 @@ use futures_util::future::LocalBoxFuture;
 use serde::Deserialize;
 
 use super::node_step::{Applied, NodeStep};
+use crate::evidence::{DataEffect, Effect, MembershipEffect, NodeStatus};
 use crate::system::SystemError;
 use crate::system::cluster::Cluster;
-use crate::evidence::{DataEffect, Effect, MembershipEffect, NodeStatus};
 
 use crate::validate::Verb;
 use crate::vocab::{NodeName, Target};
@@ -42,7 +42,11 @@ impl NodeStep for Wipe {
         Effect { data: DataEffect::Emptied, membership: MembershipEffect::Lost, harms: true, ..Effect::NONE }
     }
 
-    fn apply<'a>(&'a self, system: &'a Cluster, node: &'a NodeName) -> LocalBoxFuture<'a, Result<Applied, SystemError>> {
+    fn apply<'a>(
+        &'a self,
+        system: &'a Cluster,
+        node: &'a NodeName,
+    ) -> LocalBoxFuture<'a, Result<Applied, SystemError>> {
         async move {
             let began = system.provider().now();
             system.provider().wipe(node)?;

@@ -43,8 +43,10 @@ pub struct LoadFacts {
 }
 
 /// What is known of a step.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StepFacts {
+#[derive(Clone, Debug)]
+pub struct StepFacts<'a> {
+    /// Where it is written.
+    pub at: Cursor<'a>,
     /// Whether it is a fault, and not the end of one.
     pub is_fault: bool,
     /// Whether it may take a master away from its clients or from the other masters.
@@ -78,7 +80,7 @@ pub struct Checker<'a> {
     /// The loads.
     pub loads: Vec<LoadFacts>,
     /// The steps of the timeline.
-    pub steps: Vec<StepFacts>,
+    pub steps: Vec<StepFacts<'a>>,
     /// What is as written.
     pub sound: Sound,
     /// Where the file is not as it was meant.
@@ -90,7 +92,7 @@ impl<'a> Checker<'a> {
     /// A checker that has found nothing yet. `broken` is where the file is not as it was meant.
     pub fn new(
         root: Cursor<'a>,
-        (topology, loads, steps): (TopologyFacts, Vec<LoadFacts>, Vec<StepFacts>),
+        (topology, loads, steps): (TopologyFacts, Vec<LoadFacts>, Vec<StepFacts<'a>>),
         sound: Sound,
         broken: Vec<Span>,
     ) -> Self {

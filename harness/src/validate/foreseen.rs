@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::evidence::{Effect, MembershipEffect, NodeStatus};
+use crate::text::Cursor;
 use crate::vocab::{NodeName, Selector};
 
 /// What a step that acts on nodes is called.
@@ -30,20 +31,20 @@ pub struct Action {
 
 /// What is known about a node.
 #[derive(Clone, Copy, Debug)]
-pub struct NodeState {
+pub struct NodeState<'a> {
     /// Its process; none when a selector may have chosen it.
     pub status: Option<NodeStatus>,
     /// The step that put it into this state, and what that did to it.
-    pub since: Option<(usize, Verb)>,
+    pub since: Option<(Cursor<'a>, Verb)>,
     /// Whether the others know it; none when a selector may have chosen it.
     pub is_member: Option<bool>,
 }
 
 /// What is known about the nodes and the links between them.
 #[derive(Debug, Default)]
-pub struct Foreseen {
+pub struct Foreseen<'a> {
     /// Each node.
-    pub nodes: BTreeMap<NodeName, NodeState>,
+    pub nodes: BTreeMap<NodeName, NodeState<'a>>,
     /// Nodes that a fault was done to by name.
     pub faulted: BTreeSet<NodeName>,
     /// Whether a fault was done to nodes that a selector chose.
@@ -53,9 +54,9 @@ pub struct Foreseen {
     /// Names partitions and shapes as they come.
     pub disturbance_names: DisturbanceNames,
     /// Partitions and shapes in force, each with the step that made it.
-    pub disturbances: Vec<(String, usize)>,
+    pub disturbances: Vec<(String, Cursor<'a>)>,
     /// Those that were healed, each with the step that healed it.
-    pub healed: Vec<(String, usize)>,
+    pub healed: Vec<(String, Cursor<'a>)>,
     /// Whether any node may belong to another shard than at the start.
     pub moved: bool,
 }
@@ -73,9 +74,9 @@ impl DisturbanceNames {
     }
 }
 
-impl Foreseen {
+impl<'a> Foreseen<'a> {
     /// All nodes run and know each other.
-    pub fn new<'a>(names: impl Iterator<Item = &'a NodeName>) -> Self {
+    pub fn new<'n>(names: impl Iterator<Item = &'n NodeName>) -> Self {
         let state = NodeState { status: Some(NodeStatus::Running), since: None, is_member: Some(true) };
         Self { nodes: names.map(|name| (name.clone(), state)).collect(), ..Self::default() }
     }
@@ -110,7 +111,7 @@ impl Foreseen {
     }
 
     /// A step acted on a node by name.
-    pub fn act(&mut self, step: usize, action: Action, name: &NodeName) {
+    pub fn act(&mut self, step: Cursor<'a>, action: Action, name: &NodeName) {
         let effect = action.effect;
         if effect.takes_down() {
             self.faulted.insert(name.clone());
@@ -126,7 +127,7 @@ impl Foreseen {
     }
 
     /// A step acted on nodes that a selector chose: what it may have touched is no longer certain.
-    pub fn act_on_selected(&mut self, step: usize, action: Action, selector: &Selector) {
+    pub fn act_on_selected(&mut self, step: Cursor<'a>, action: Action, selector: &Selector) {
         let (effect, chosen) = (action.effect, chooses(selector));
         self.selected |= effect.takes_down();
         let is_certain = matches!(selector, Selector::Down | Selector::Paused);
@@ -150,7 +151,7 @@ impl Foreseen {
     }
 }
 
-impl NodeState {
+impl NodeState<'_> {
     /// The membership may have become another one, or may not.
     fn forget_membership(&mut self, after: Option<bool>) {
         if after.is_some() && self.is_member != after {

@@ -8,32 +8,29 @@ use crate::vocab::NodeName;
 
 impl Checker<'_> {
     /// What happened to a node: `was killed at line 12`.
-    pub fn history(&self, foreseen: &Foreseen, node: &NodeName) -> String {
+    pub fn history(&self, foreseen: &Foreseen<'_>, node: &NodeName) -> String {
         match foreseen.nodes.get(node).and_then(|state| state.since) {
-            Some((step, verb)) => {
-                let line = self.root.field("timeline").index(step).line();
-                format!("was {} at line {line}", verb.past)
-            }
+            Some((step, verb)) => format!("was {} at line {}", verb.past, step.line()),
             None => "has been running since the cluster was formed".to_owned(),
         }
     }
 
     /// The problem, with the step that put a node into its state.
     #[must_use]
-    pub fn with_cause(&self, problem: Problem, foreseen: &Foreseen, node: &NodeName) -> Problem {
+    pub fn with_cause(&self, problem: Problem, foreseen: &Foreseen<'_>, node: &NodeName) -> Problem {
         match self.cause(foreseen, node) {
             Some((span, text)) => problem.also(span, text),
             None => problem,
         }
     }
 
-    fn cause(&self, foreseen: &Foreseen, node: &NodeName) -> Option<(Span, String)> {
+    fn cause(&self, foreseen: &Foreseen<'_>, node: &NodeName) -> Option<(Span, String)> {
         let (step, verb) = foreseen.nodes.get(node)?.since?;
-        Some((self.root.field("timeline").index(step).head(), format!("{} here", verb.past)))
+        Some((step.head(), format!("{} here", verb.past)))
     }
 
     /// Reports a node that must answer and certainly does not, or that is certainly in no cluster. Whether it did.
-    pub fn check_present(&mut self, foreseen: &Foreseen, node: &NodeName, what: &str, at: Cursor<'_>) -> bool {
+    pub fn check_present(&mut self, foreseen: &Foreseen<'_>, node: &NodeName, what: &str, at: Cursor<'_>) -> bool {
         if matches!(foreseen.status(node), Some(NodeStatus::Down | NodeStatus::Paused)) {
             self.report_absent(foreseen, node, what, at);
             return true;
@@ -47,7 +44,7 @@ impl Checker<'_> {
     }
 
     /// Reports that a node cannot do something in its state.
-    pub fn report_absent(&mut self, foreseen: &Foreseen, node: &NodeName, what: &str, at: Cursor<'_>) {
+    pub fn report_absent(&mut self, foreseen: &Foreseen<'_>, node: &NodeName, what: &str, at: Cursor<'_>) {
         let message = format!("`{node}` cannot {what}: it {}", self.history(foreseen, node));
         let problem = self.with_cause(Problem::new(at.head(), message), foreseen, node);
         self.report(problem);
@@ -55,7 +52,7 @@ impl Checker<'_> {
 
     /// Whether a replica may have moved to another shard by itself: a master whose replicas are gone is given one by the master
     /// that has most of them, if it keeps one. (Redis 7.0 `cluster.c`: `clusterHandleSlaveMigration`.)
-    pub fn may_migrate(&self, foreseen: &Foreseen) -> bool {
+    pub fn may_migrate(&self, foreseen: &Foreseen<'_>) -> bool {
         self.topology.replicas >= 2 && !foreseen.is_untouched()
     }
 }

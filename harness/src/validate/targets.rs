@@ -9,7 +9,7 @@ use crate::vocab::{NodeName, Selector, Target};
 /// The fewest masters of which some are a minority.
 const MINORITY_MASTERS_MIN: u16 = 3;
 
-impl Checker<'_> {
+impl<'a> Checker<'a> {
     /// That a node is named or chosen, and not both. `example` is a selector that could be written.
     pub fn check_chosen(&mut self, name: &str, target: &Target, example: &str, at: Cursor<'_>) {
         if let Some(node) = &target.node {
@@ -45,32 +45,25 @@ impl Checker<'_> {
     }
 
     /// What a step does to its target after the steps before it; reported if it cannot be done.
-    pub fn follow_target(
-        &mut self,
-        foreseen: &mut Foreseen,
-        index: usize,
-        action: Action,
-        target: &Target,
-        at: Cursor<'_>,
-    ) {
+    pub fn follow_target(&mut self, foreseen: &mut Foreseen<'a>, action: Action, target: &Target, at: Cursor<'a>) {
         match (&target.node, &target.select) {
             (Some(node), None) if self.member(node).is_some() => {
                 self.check_status(foreseen, action, node, at.field("node"));
-                foreseen.act(index, action, node);
+                foreseen.act(at, action, node);
             }
             (None, Some(selector)) => {
                 // A selector that chooses nodes in the wrong state has been reported.
                 if chooses(selector).is_none_or(|status| action.requires.contains(&status)) {
                     self.check_anybody_chosen(foreseen, selector, at.field("select"));
                 }
-                foreseen.act_on_selected(index, action, selector);
+                foreseen.act_on_selected(at, action, selector);
             }
             // Nobody knows which node was meant.
             _ => foreseen.forget(),
         }
     }
 
-    fn check_status(&mut self, foreseen: &Foreseen, action: Action, node: &NodeName, at: Cursor<'_>) {
+    fn check_status(&mut self, foreseen: &Foreseen<'_>, action: Action, node: &NodeName, at: Cursor<'_>) {
         let Some(status) = foreseen.status(node).filter(|status| !action.requires.contains(status)) else { return };
         let verb = action.verb;
         let message = format!("cannot {} `{node}`: it {}", verb.present, self.history(foreseen, node));
@@ -89,7 +82,7 @@ impl Checker<'_> {
     }
 
     /// Reports a selector that certainly chooses nothing.
-    pub fn check_anybody_chosen(&mut self, foreseen: &Foreseen, selector: &Selector, at: Cursor<'_>) {
+    pub fn check_anybody_chosen(&mut self, foreseen: &Foreseen<'_>, selector: &Selector, at: Cursor<'_>) {
         let topology = self.root.field("topology");
         let TopologyFacts { masters, replicas, .. } = self.topology;
         match selector {

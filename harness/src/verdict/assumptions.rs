@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::types::{Assumption, assume};
-use super::{driver, implicit};
+use super::{driver, implicit, triggers};
 use crate::check::{Case, finding};
 use crate::evidence::{EventKind, LinkChange, NetworkChange, RecordedLoad};
 use crate::vocab::Instant;
@@ -23,7 +23,9 @@ pub(super) fn all(case: &Case<'_>) -> Vec<Assumption> {
     let carried_through = complete.holds;
     let mut assumptions = vec![complete, healthy_at_start(case)];
     assumptions.extend(case.plan.loads.iter().enumerate().map(|(index, load)| load_ran(case, index, load)));
-    assumptions.extend([faults_happened(case), timeline_done(case)]);
+    assumptions.push(faults_happened(case));
+    assumptions.extend(triggers::in_time(case));
+    assumptions.push(timeline_done(case));
     // A run that broke off has no end at which it could have settled.
     if carried_through {
         assumptions.push(settled_for_final_read(case));

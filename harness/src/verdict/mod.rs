@@ -15,6 +15,7 @@ mod tests;
 mod topology;
 #[cfg(test)]
 mod topology_tests;
+mod triggers;
 mod types;
 
 pub use crate::check::{Finding, RunOutcome, Status};

@@ -84,6 +84,7 @@ fn wrong_step(plan: &RecordedPlan, what: &EventKind) -> Option<String> {
         | EventKind::StepEnded { step }
         | EventKind::UntilMissed { step, .. }
         | EventKind::StepFailed { step, .. }
+        | EventKind::Triggered { step, .. }
         | EventKind::UntilMetLate { step, .. } => Some(*step),
         EventKind::Fault { step, .. } | EventKind::Network(NetworkChange { step, .. }) => *step,
         _ => None,

@@ -201,9 +201,9 @@ fn a_paused_master_does_not_know_best() {
     let mut story = Story::formed();
     story.hand_over("A", "A1");
     story.view(3_000, &["B"]);
-    let (epoch, members) = (4, story.evidence.topology.last().unwrap().view.clone().unwrap().members);
+    let (version, members) = (4, story.evidence.topology.last().unwrap().view.clone().unwrap().members);
     let stale = TopologyRecord { at: Instant::from_millis(3_100), ..story.evidence.topology[0].clone() };
     story.evidence.topology.push(stale);
     let view = healthy::view_at(&story.evidence, Instant::from_millis(4_000)).unwrap();
-    assert_eq!((view.current_version, &view.members), (epoch, &members));
+    assert_eq!((view.current_version, &view.members), (version, &members));
 }

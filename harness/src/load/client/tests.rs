@@ -4,11 +4,12 @@ use rstest::rstest;
 use tokio::task::LocalSet;
 
 use super::*;
-use crate::evidence::{OperationEffect, OperationSource, Value};
-use crate::load::op::Wait;
-use crate::load::recorder::Recorder;
+use crate::evidence::Value;
+use crate::load::Op;
+use crate::load::op::{Get, Set, Wait};
+use crate::load::recorder::HistoryRecorder;
 use crate::load::testing::{Act, Fake, journal, load, task};
-use crate::vocab::Address;
+use crate::vocab::{Address, Size};
 
 /// A client that soon gives up.
 const HASTY: &str = r#"mix: [Get()], keys: Uniform(9), workers: 1, prefix: "k",
@@ -22,40 +23,33 @@ const PATIENT: &str = r#"mix: [Get()], keys: Uniform(9), workers: 1, prefix: "k"
 const RESTLESS: &str = r#"mix: [Get()], keys: Uniform(9), workers: 1, prefix: "k",
     client: (timeout: "5s", deadline: "5s", retry_wait: "6s")"#;
 
-const SET: Command = Command {
-    source: OperationSource::Mix { entry: 0, command: 0 },
-    effect: OperationEffect::WritesUnique,
-    key: 1,
-    value: Value::Written(0xAB),
-    size: 16,
-    wait: None,
-};
-const GET: Command = Command { effect: OperationEffect::Reads, value: Value::Missing, size: 0, ..SET };
+const SET: Op = Op::Set(Set { weight: 1, value: Size { bytes: 16 }, wait: None });
+const GET: Op = Op::Get(Get { weight: 1 });
 
-/// Does the commands one after the other, as one worker of a client that knows these nodes and who owns what.
-async fn perform(nodes: &[Address], commands: &[Command]) -> Vec<Operation> {
-    perform_as(PATIENT, true, nodes, commands).await
+/// Does the entries one after the other, on the key k1, as one worker of a client that knows these nodes and who owns what.
+async fn perform(nodes: &[Address], entries: &[Op]) -> Vec<Operation> {
+    perform_as(PATIENT, true, nodes, entries).await
 }
 
 /// As [`perform`], for a client of one's own, which may not have `asked` who owns what.
-async fn perform_as(client: &str, asked: bool, nodes: &[Address], commands: &[Command]) -> Vec<Operation> {
+async fn perform_as(client: &str, asked: bool, nodes: &[Address], entries: &[Op]) -> Vec<Operation> {
     let (_temporary, directory, journal) = journal();
-    let recorder = Recorder::start(&directory.history(), journal.clone()).unwrap();
+    let recorder = HistoryRecorder::start(&directory.history(), journal.clone()).unwrap();
     let shared = Shared::new(task(load("app", client), nodes), journal.clock(), recorder.outbox());
     let tasks = LocalSet::new();
     let operations = tasks.run_until(async {
         if asked {
             shared.ask_around(None).await;
         }
-        let mut client = Client::new(Rc::clone(&shared), 0);
+        let mut client = RetryingClient::new(Rc::clone(&shared), 0);
         let mut operations = Vec::new();
-        for command in commands {
-            operations.push(client.perform(command, None).await);
+        for command in entries.iter().flat_map(|op| MixCommand::of_entry(op, 0, 1, 0xAB)) {
+            operations.push(client.perform(&command, None).await);
         }
         operations
     });
     let operations = operations.await;
-    let failures: u64 = shared.tally.borrow().totals().attempt_errors.values().sum();
+    let failures: u64 = shared.counters.borrow().totals().attempt_errors.values().sum();
     let attempts: u64 = operations.iter().map(|operation| u64::from(operation.attempts)).sum();
     let ok = operations.iter().filter(|operation| operation.outcome == Outcome::Ok).count() as u64;
     assert_eq!(failures + ok, attempts, "each attempt is counted once");
@@ -85,7 +79,7 @@ async fn server(script: impl Fn(&str, usize) -> Act + Send + Sync + 'static) -> 
 #[case::read_closed_then_ok(GET, vec![Act::SayAndClose(String::new()), say("$-1")], Outcome::Ok, 2, 1, Some(ErrorKind::Closed))]
 #[tokio::test]
 async fn attempts_are_retried(
-    #[case] command: Command,
+    #[case] op: Op,
     #[case] acts: Vec<Act>,
     #[case] outcome: Outcome,
     #[case] attempts: u16,
@@ -93,7 +87,7 @@ async fn attempts_are_retried(
     #[case] error: Option<ErrorKind>,
 ) {
     let address = server(move |_, nth| acts[nth].clone()).await;
-    let operation = perform(&[address], &[command]).await[0];
+    let operation = perform(&[address], &[op]).await[0];
     assert_eq!((operation.outcome, operation.error), (outcome, error));
     assert_eq!((operation.attempts, operation.unknown_attempts), (attempts, unknown_attempts));
     assert_eq!(operation.node, Some(0));
@@ -108,18 +102,19 @@ async fn attempts_are_retried(
 #[case::read_refused(GET, say("-MASTERDOWN no"), Outcome::Fail, ErrorKind::MasterDown, false)]
 #[tokio::test]
 async fn an_operation_ends_at_its_deadline(
-    #[case] command: Command,
+    #[case] op: Op,
     #[case] act: Act,
     #[case] outcome: Outcome,
     #[case] error: ErrorKind,
     #[case] uncertain: bool,
 ) {
     let address = server(move |_, _| act.clone()).await;
-    let operation = perform_as(HASTY, true, &[address], &[command]).await[0];
+    let operation = perform_as(HASTY, true, &[address], std::slice::from_ref(&op)).await[0];
     assert_eq!((operation.outcome, operation.error), (outcome, Some(error)));
     assert!(operation.attempts > 1);
     assert_eq!(operation.unknown_attempts, if uncertain { operation.attempts } else { 0 });
-    assert_eq!(operation.value, command.value, "what was attempted is recorded");
+    let attempted = if op.writes() { Value::Written(0xAB) } else { Value::Missing };
+    assert_eq!(operation.value, attempted, "what was attempted is recorded");
     let millis = operation.service_nanos() / 1_000_000;
     assert!((350..2_000).contains(&millis), "{millis} ms instead of 400");
 }
@@ -200,16 +195,17 @@ async fn a_late_reply_is_not_taken_for_the_next_ones() {
 async fn a_connection_that_was_closed_while_idle_costs_no_attempt() {
     let address = server(|_, _| Act::SayAndClose("+OK\r\n".to_owned())).await;
     let (_temporary, directory, journal) = journal();
-    let recorder = Recorder::start(&directory.history(), journal.clone()).unwrap();
+    let recorder = HistoryRecorder::start(&directory.history(), journal.clone()).unwrap();
     let shared = Shared::new(task(load("app", PATIENT), &[address]), journal.clock(), recorder.outbox());
     let tasks = LocalSet::new();
     let doing = tasks.run_until(async {
-        let mut client = Client::new(shared, 0);
-        client.perform(&SET, None).await;
+        let mut client = RetryingClient::new(shared, 0);
+        let write = MixCommand::of_entry(&SET, 0, 1, 0xAB).next().unwrap();
+        client.perform(&write, None).await;
         while client.connections[0].as_ref().unwrap().is_usable() {
             tokio::task::yield_now().await;
         }
-        client.perform(&SET, None).await
+        client.perform(&write, None).await
     });
     let operation = tokio::time::timeout(Duration::from_secs(5), doing).await.unwrap();
     assert_eq!((operation.outcome, operation.attempts, operation.error), (Outcome::Ok, 1, None));
@@ -232,8 +228,8 @@ async fn a_write_with_wait_needs_both_replies(
         _ => Act::Silence,
     };
     let wait = Wait { replicas: 1, timeout: crate::vocab::Duration::from_millis(20) };
-    let command = Command { wait: Some(wait), ..SET };
+    let write = Op::Set(Set { weight: 1, value: Size { bytes: 16 }, wait: Some(wait) });
     let client = if outcome == Outcome::Ok { PATIENT } else { HASTY };
-    let operation = perform_as(client, true, &[server(script).await], &[command]).await[0];
+    let operation = perform_as(client, true, &[server(script).await], &[write]).await[0];
     assert_eq!((operation.outcome, operation.error), (outcome, error));
 }

@@ -1,4 +1,4 @@
-//! What the replies to one attempt say about it.
+//! What came of an attempt, as its replies say.
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 
@@ -7,7 +7,7 @@ use crate::vocab::{Address, Slot};
 
 /// What the replies to one attempt say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Answer {
+pub enum AttemptOutcome {
     /// Done, and this is what was written or read.
     Acknowledged(Value),
     /// Surely not executed.
@@ -18,7 +18,7 @@ pub(crate) enum Answer {
     Unknown(ErrorKind),
 }
 
-impl Answer {
+impl AttemptOutcome {
     /// What is known when the exchange broke off: a refusal that had come by then still stands, all else may have
     /// happened once a byte of the request was handed to the socket.
     pub(crate) fn cut_short(self, kind: ErrorKind, handed_over: bool) -> Self {
@@ -32,7 +32,7 @@ impl Answer {
 
 /// Where `-MOVED` or `-ASK` sends a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Redirect {
+pub struct Redirect {
     /// The slot it is about.
     pub(crate) slot: Slot,
     /// The node's address; none when the server does not know its own: it is the address it was asked at.
@@ -60,11 +60,11 @@ impl Redirect {
 ///
 /// The servers check everything that can fail before they execute `SET` or `GET`, so an error reply means that nothing
 /// was executed, also one that the harness has no name for (`MISCONF`, `WRONGTYPE`, `NOAUTH`, ...).
-pub(crate) fn error_answer(text: &[u8]) -> Answer {
+pub(crate) fn error_outcome(text: &[u8]) -> AttemptOutcome {
     let kind = error_kind(text);
     match (kind, Redirect::parse(text)) {
-        (ErrorKind::Moved | ErrorKind::Ask, Some(redirect)) => Answer::Elsewhere(kind, redirect),
-        _ => Answer::NotExecuted(kind),
+        (ErrorKind::Moved | ErrorKind::Ask, Some(redirect)) => AttemptOutcome::Elsewhere(kind, redirect),
+        _ => AttemptOutcome::NotExecuted(kind),
     }
 }
 
@@ -107,7 +107,7 @@ mod tests {
     #[case::a_hostname("MOVED 1 node.example:6379", ErrorKind::Moved)]
     #[case::no_port("ASK 1 10.0.0.1", ErrorKind::Ask)]
     fn an_error_reply_means_not_executed(#[case] text: &str, #[case] kind: ErrorKind) {
-        assert_eq!(error_answer(text.as_bytes()), Answer::NotExecuted(kind));
+        assert_eq!(error_outcome(text.as_bytes()), AttemptOutcome::NotExecuted(kind));
     }
 
     #[rstest]
@@ -120,7 +120,7 @@ mod tests {
         #[case] slot: u16,
         #[case] address: &str,
     ) {
-        let Answer::Elsewhere(got, redirect) = error_answer(text.as_bytes()) else { panic!("no redirect") };
+        let AttemptOutcome::Elsewhere(got, redirect) = error_outcome(text.as_bytes()) else { panic!("no redirect") };
         let responder = Address::of_host(Ipv4Addr::new(10, 9, 9, 9));
         assert_eq!((got, redirect.slot.number()), (kind, slot));
         assert_eq!(redirect.address(responder).to_string(), address);

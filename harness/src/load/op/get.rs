@@ -1,9 +1,11 @@
 //! `GET key`.
 
+use std::fmt;
+
 use serde::Deserialize;
 
-use super::{Answer, Command, error_answer};
-use crate::evidence::{ErrorKind, OperationEffect, OperationSource, Value};
+use super::{AttemptOutcome, CommandKind, OpKind, error_outcome};
+use crate::evidence::{ErrorKind, OperationEffect, Value};
 use crate::load::resp::{Reply, push_command};
 use crate::load::value::read_value;
 
@@ -16,29 +18,48 @@ pub struct Get {
     pub weight: u32,
 }
 
-/// A read of that key.
-pub(super) fn read(key: u32) -> Command {
-    Command {
-        source: OperationSource::Mix { entry: 0, command: 0 },
-        effect: OperationEffect::Reads,
-        key,
-        value: Value::Missing,
-        size: 0,
-        wait: None,
+/// `GET`.
+pub(super) const READ: CommandKind = CommandKind { name: "GET", effect: OperationEffect::Reads };
+
+impl Get {
+    pub(super) const EXAMPLE: &'static str = "Get()";
+}
+
+impl fmt::Display for Get {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("GET")
     }
 }
 
-/// Adds the command.
+impl OpKind for Get {
+    fn weight(&self) -> u32 {
+        self.weight
+    }
+
+    fn commands(&self) -> &'static [CommandKind] {
+        &[READ]
+    }
+
+    fn encode(&self, _: usize, out: &mut Vec<u8>, key: &[u8], _: u64) {
+        encode(out, key);
+    }
+
+    fn classify(&self, _: usize, _: usize, reply: &Reply<'_>, _: Value, _: AttemptOutcome) -> AttemptOutcome {
+        classify(reply)
+    }
+}
+
+/// Adds the command to a request.
 pub(crate) fn encode(out: &mut Vec<u8>, key: &[u8]) {
     push_command(out, &[b"GET", key]);
 }
 
 /// What the reply says.
-pub(crate) fn classify(reply: &Reply<'_>) -> Answer {
+pub(crate) fn classify(reply: &Reply<'_>) -> AttemptOutcome {
     match reply {
-        Reply::Bulk(bytes) => Answer::Acknowledged(read_value(bytes)),
-        Reply::Nil => Answer::Acknowledged(Value::Missing),
-        Reply::Error(text) => error_answer(text),
-        _ => Answer::Unknown(ErrorKind::Protocol),
+        Reply::Bulk(bytes) => AttemptOutcome::Acknowledged(read_value(bytes)),
+        Reply::Nil => AttemptOutcome::Acknowledged(Value::Missing),
+        Reply::Error(text) => error_outcome(text),
+        _ => AttemptOutcome::Unknown(ErrorKind::Protocol),
     }
 }

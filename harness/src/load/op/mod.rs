@@ -1,81 +1,150 @@
-//! The operations a mix is made of, one a file: encode, classify the reply. The accepted vocabulary is [`Op`].
+//! The operations that a mix is made of, one a file. The list below is the only one that names them.
 
 mod answer;
 mod command;
-mod get;
-mod set;
-mod set_then_get;
+
+use std::fmt;
 
 use serde::Deserialize;
 
-pub(crate) use answer::{Answer, error_answer, error_kind};
-pub(crate) use command::Command;
-pub use get::Get;
-pub(crate) use get::{classify as classify_get, encode as encode_get};
-pub use set::{Set, Wait};
-pub use set_then_get::SetThenGet;
+use crate::evidence::{OperationEffect, Value};
+use crate::load::resp::Reply;
+use crate::vocab::Size;
 
-/// One entry of a mix.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub enum Op {
-    /// Write a key.
-    Set(Set),
-    /// Read a key.
-    Get(Get),
-    /// Write a key, then read the same key.
-    SetThenGet(SetThenGet),
+pub use answer::AttemptOutcome;
+pub(crate) use answer::{error_kind, error_outcome};
+pub(crate) use command::MixCommand;
+
+/// Declares the entries that a mix may have, the modules that they live in, and how to get at the trait that they implement.
+///
+/// A line is `module::Kind,`. A kind has an `EXAMPLE`, which shows how it is written.
+macro_rules! operations {
+    ($(#[$attribute:meta])* pub enum $Op:ident: $Trait:ident { $($module:ident::$Kind:ident,)+ }) => {
+        $(mod $module; pub use $module::$Kind;)+
+
+        $(#[$attribute])*
+        #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub enum $Op {
+            $(#[doc = concat!("See [`", stringify!($Kind), "`](struct@", stringify!($Kind), ").")] $Kind($Kind),)+
+        }
+
+        impl $Op {
+            /// How each kind can be written, with every field that it needs.
+            pub const EXAMPLES: &'static [&'static str] = &[$($Kind::EXAMPLE),+];
+
+            /// What its kind says and does.
+            pub fn kind(&self) -> &dyn $Trait {
+                match self { $(Self::$Kind(kind) => kind),+ }
+            }
+        }
+    };
+}
+
+operations! {
+    /// One entry of a mix.
+    pub enum Op: OpKind {
+        get::Get,
+        set::Set,
+        set_then_get::SetThenGet,
+    }
+}
+
+pub(crate) use get::{classify as classify_get, encode as encode_get};
+pub use set::Wait;
+
+/// What an entry of a mix says and does. It is displayed as the plan explains it, such as `SET of 16 B`.
+pub trait OpKind: fmt::Display {
+    /// How often it is chosen, relative to the mix's other entries.
+    fn weight(&self) -> u32;
+
+    /// The commands that it is made of, in order: each is one operation of the history. At least one, at most 256.
+    fn commands(&self) -> &'static [CommandKind];
+
+    /// The size of the values that it writes; none if it writes none.
+    fn value(&self) -> Option<Size> {
+        None
+    }
+
+    /// What a write waits for before it counts as acknowledged.
+    fn wait(&self) -> Option<Wait> {
+        None
+    }
+
+    /// Adds the command at `position` in [`Self::commands`] to a request, with the key and the value's id.
+    fn encode(&self, position: usize, out: &mut Vec<u8>, key: &[u8], id: u64);
+
+    /// How many replies the command at `position` gets.
+    fn replies(&self, _position: usize) -> usize {
+        1
+    }
+
+    /// What is known of the command at `position` after the reply number `nth` (from 0), when `before` was known before it.
+    /// `written` is the value that the command writes.
+    fn classify(
+        &self,
+        position: usize,
+        nth: usize,
+        reply: &Reply<'_>,
+        written: Value,
+        before: AttemptOutcome,
+    ) -> AttemptOutcome;
+}
+
+/// What is known of a command before it is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CommandKind {
+    /// What people call it.
+    pub name: &'static str,
+    /// What it does to its key.
+    pub effect: OperationEffect,
 }
 
 impl Op {
     /// How often the entry is chosen, relative to the others.
     pub fn weight(&self) -> u32 {
-        match self {
-            Self::Set(op) => op.weight,
-            Self::Get(op) => op.weight,
-            Self::SetThenGet(op) => op.weight,
-        }
+        self.kind().weight()
     }
 
-    /// What people call its commands, in their order: each is one operation of the history.
-    pub fn command_names(&self) -> &'static [&'static str] {
-        match self {
-            Self::Set(op) if op.wait.is_some() => &["SET+WAIT"],
-            Self::Set(_) => &["SET"],
-            Self::Get(_) => &["GET"],
-            Self::SetThenGet(_) => &["SET", "GET"],
-        }
-    }
-
-    /// How many operations the entry is.
+    /// How many operations of the history the entry is.
     pub fn operations(&self) -> u32 {
-        u32::try_from(self.command_names().len()).unwrap_or(u32::MAX)
+        u32::try_from(self.kind().commands().len()).unwrap_or(u32::MAX)
     }
 
     /// Whether the entry writes.
     pub fn writes(&self) -> bool {
-        self.value_bytes().is_some()
+        self.kind().commands().iter().any(|command| command.effect == OperationEffect::WritesUnique)
     }
 
-    /// The size of the values that the entry writes, if it writes.
+    /// The size of the values that the entry writes, in bytes, if it writes any.
     pub(crate) fn value_bytes(&self) -> Option<u64> {
-        match self {
-            Self::Set(op) => Some(op.value.bytes),
-            Self::Get(_) => None,
-            Self::SetThenGet(op) => Some(op.value.bytes),
-        }
+        self.kind().value().map(|value| value.bytes)
     }
+}
 
-    /// The commands of the entry for a key, in order: each is one operation of the history. What it writes has this id.
-    pub(crate) fn commands(&self, key: u32, value: u64) -> [Option<Command>; 2] {
-        match self {
-            Self::Set(op) => [Some(op.command(key, value)), None],
-            Self::Get(_) => [Some(get::read(key)), None],
-            Self::SetThenGet(op) => op.commands(key, value).map(Some),
-        }
+impl fmt::Display for Op {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.kind().fmt(f)
     }
 }
 
 fn one() -> u32 {
     1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::testing::load;
+
+    #[test]
+    fn every_kind_is_written_as_its_example() {
+        for example in Op::EXAMPLES {
+            let mix = load("app", &format!("mix: [{example}], keys: Uniform(1)")).mix;
+            let commands = mix[0].kind().commands();
+            assert_eq!((mix.len(), mix[0].weight()), (1, 1), "{example}");
+            assert!((1..=256).contains(&commands.len()), "{example}");
+            assert_eq!(mix[0].value_bytes().is_some(), mix[0].writes(), "{example}");
+        }
+    }
 }

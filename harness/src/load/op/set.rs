@@ -1,9 +1,11 @@
 //! `SET key value`, and `WAIT` behind it.
 
+use std::fmt;
+
 use serde::Deserialize;
 
-use super::{Answer, Command, error_answer, error_kind};
-use crate::evidence::{ErrorKind, OperationEffect, OperationSource, Value};
+use super::{AttemptOutcome, CommandKind, OpKind, error_kind, error_outcome};
+use crate::evidence::{ErrorKind, OperationEffect, Value};
 use crate::load::resp::{Reply, push_array, push_bulk, push_bulk_head, push_command, push_decimal};
 use crate::load::value::{ID_BYTES, push_value};
 use crate::vocab::{Duration, Size};
@@ -32,27 +34,70 @@ pub struct Wait {
     pub timeout: Duration,
 }
 
+/// `SET`.
+pub(super) const WRITE: CommandKind = CommandKind { name: "SET", effect: OperationEffect::WritesUnique };
+
+/// `SET`, then `WAIT`.
+const WRITE_AND_WAIT: CommandKind = CommandKind { name: "SET+WAIT", effect: OperationEffect::WritesUnique };
+
 impl Set {
-    /// The write of the value with that id to a key.
-    pub(super) fn command(&self, key: u32, id: u64) -> Command {
-        write(key, id, self.value, self.wait)
+    pub(super) const EXAMPLE: &'static str = r#"Set(value: "16B")"#;
+}
+
+impl fmt::Display for Set {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SET of {}", self.value)?;
+        self.wait.map_or(Ok(()), |wait| write!(f, " with WAIT {} for {}", wait.replicas, wait.timeout))
     }
 }
 
-/// A write of the value with that id to a key.
-pub(super) fn write(key: u32, id: u64, size: Size, wait: Option<Wait>) -> Command {
-    Command {
-        source: OperationSource::Mix { entry: 0, command: 0 },
-        effect: OperationEffect::WritesUnique,
-        key,
-        value: Value::Written(id),
-        size: usize::try_from(size.bytes).unwrap_or(usize::MAX),
-        wait,
+impl OpKind for Set {
+    fn weight(&self) -> u32 {
+        self.weight
+    }
+
+    fn commands(&self) -> &'static [CommandKind] {
+        if self.wait.is_some() { &[WRITE_AND_WAIT] } else { &[WRITE] }
+    }
+
+    fn value(&self) -> Option<Size> {
+        Some(self.value)
+    }
+
+    fn wait(&self) -> Option<Wait> {
+        self.wait
+    }
+
+    fn encode(&self, _: usize, out: &mut Vec<u8>, key: &[u8], id: u64) {
+        encode(out, key, id, self.value);
+        if let Some(wait) = self.wait {
+            encode_wait(out, wait);
+        }
+    }
+
+    fn replies(&self, _: usize) -> usize {
+        1 + usize::from(self.wait.is_some())
+    }
+
+    fn classify(
+        &self,
+        _: usize,
+        nth: usize,
+        reply: &Reply<'_>,
+        written: Value,
+        before: AttemptOutcome,
+    ) -> AttemptOutcome {
+        match (nth, self.wait) {
+            (0, _) => classify(reply, written),
+            (_, Some(wait)) => classify_wait(reply, wait, before),
+            (_, None) => before,
+        }
     }
 }
 
-/// Adds the write.
-pub(super) fn encode(out: &mut Vec<u8>, key: &[u8], id: u64, size: usize) {
+/// Adds the write to a request.
+pub(super) fn encode(out: &mut Vec<u8>, key: &[u8], id: u64, size: Size) {
+    let size = usize::try_from(size.bytes).unwrap_or(usize::MAX);
     push_array(out, 3);
     push_bulk(out, b"SET");
     push_bulk(out, key);
@@ -61,8 +106,8 @@ pub(super) fn encode(out: &mut Vec<u8>, key: &[u8], id: u64, size: usize) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// Adds the `WAIT`.
-pub(super) fn encode_wait(out: &mut Vec<u8>, wait: Wait) {
+/// Adds the `WAIT` to a request.
+fn encode_wait(out: &mut Vec<u8>, wait: Wait) {
     let (mut replicas, mut timeout_ms) = (Vec::new(), Vec::new());
     push_decimal(&mut replicas, u64::from(wait.replicas));
     // Zero would mean for ever.
@@ -71,24 +116,24 @@ pub(super) fn encode_wait(out: &mut Vec<u8>, wait: Wait) {
 }
 
 /// What the reply to the write says.
-pub(super) fn classify(reply: &Reply<'_>, written: Value) -> Answer {
+pub(super) fn classify(reply: &Reply<'_>, written: Value) -> AttemptOutcome {
     match reply {
-        Reply::Simple(b"OK") => Answer::Acknowledged(written),
-        Reply::Error(text) => error_answer(text),
-        _ => Answer::Unknown(ErrorKind::Protocol),
+        Reply::Simple(b"OK") => AttemptOutcome::Acknowledged(written),
+        Reply::Error(text) => error_outcome(text),
+        _ => AttemptOutcome::Unknown(ErrorKind::Protocol),
     }
 }
 
 /// What the reply to the `WAIT` makes of the answer to the write.
 ///
-/// A write that was executed stays so whatever `WAIT` says: then nobody knows whether a failover keeps it.
-pub(super) fn classify_wait(reply: &Reply<'_>, wait: Wait, write: Answer) -> Answer {
-    let Answer::Acknowledged(_) = write else { return write };
+/// A write that was executed stays executed, whatever `WAIT` says. But then nobody knows whether a failover keeps it.
+fn classify_wait(reply: &Reply<'_>, wait: Wait, write: AttemptOutcome) -> AttemptOutcome {
+    let AttemptOutcome::Acknowledged(_) = write else { return write };
     match reply {
         Reply::Integer(count) if *count >= i64::from(wait.replicas) => write,
-        Reply::Integer(_) => Answer::Unknown(ErrorKind::WaitShort),
+        Reply::Integer(_) => AttemptOutcome::Unknown(ErrorKind::WaitShort),
         // Such as UNBLOCKED, when the master was demoted while it waited.
-        Reply::Error(text) => Answer::Unknown(error_kind(text)),
-        _ => Answer::Unknown(ErrorKind::Protocol),
+        Reply::Error(text) => AttemptOutcome::Unknown(error_kind(text)),
+        _ => AttemptOutcome::Unknown(ErrorKind::Protocol),
     }
 }

@@ -1,8 +1,12 @@
 //! `SET key value`, then `GET` of the same key: the pair that simple workload generators count as one.
 
+use std::fmt;
+
 use serde::Deserialize;
 
-use super::{Command, get, set};
+use super::{AttemptOutcome, CommandKind, OpKind, get, set};
+use crate::evidence::Value;
+use crate::load::resp::Reply;
 use crate::vocab::Size;
 
 /// Writes a unique value to a random key, then reads it: two operations in the history.
@@ -17,8 +21,46 @@ pub struct SetThenGet {
 }
 
 impl SetThenGet {
-    /// The write of the value with that id to a key, and the read behind it.
-    pub(super) fn commands(&self, key: u32, id: u64) -> [Command; 2] {
-        [set::write(key, id, self.value, None), get::read(key)]
+    pub(super) const EXAMPLE: &'static str = r#"SetThenGet(value: "16B")"#;
+}
+
+impl fmt::Display for SetThenGet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SET of {}, then GET", self.value)
+    }
+}
+
+impl OpKind for SetThenGet {
+    fn weight(&self) -> u32 {
+        self.weight
+    }
+
+    fn commands(&self) -> &'static [CommandKind] {
+        &[set::WRITE, get::READ]
+    }
+
+    fn value(&self) -> Option<Size> {
+        Some(self.value)
+    }
+
+    fn encode(&self, position: usize, out: &mut Vec<u8>, key: &[u8], id: u64) {
+        match position {
+            0 => set::encode(out, key, id, self.value),
+            _ => get::encode(out, key),
+        }
+    }
+
+    fn classify(
+        &self,
+        position: usize,
+        _: usize,
+        reply: &Reply<'_>,
+        written: Value,
+        _: AttemptOutcome,
+    ) -> AttemptOutcome {
+        match position {
+            0 => set::classify(reply, written),
+            _ => get::classify(reply),
+        }
     }
 }

@@ -168,6 +168,10 @@ impl LiveView {
                 vec![Line::new(at, "", BAD, text)]
             }
             EventKind::Machine(sample) => self.machine(at, sample).into_iter().collect(),
+            EventKind::Triggered { step, seen } => {
+                let ms = at.millis_since(*seen);
+                vec![Line::new(at, &step_name(step + 1, self.steps.len()), GOOD, format!("seen {ms:.1} ms ago"))]
+            }
             EventKind::UntilMetLate { step, late_nanos } => {
                 let text = format!("met {} too late", millis(*late_nanos as f64 / 1e6));
                 vec![Line::new(at, &step_name(step + 1, self.steps.len()), DOUBT, text)]

@@ -159,28 +159,28 @@ impl Story {
         self.member(node, |member| member.health = Health::Fail);
     }
 
-    /// `winner` takes the slots of `master`; the other replicas of `master` follow the winner.
+    /// `winner` takes over what belonged to `master`; the other replicas of `master` follow the winner.
     pub(super) fn promote(&mut self, winner: &str, master: &str) {
         self.version += 1;
-        let slots = std::mem::take(&mut self.members.get_mut(&name(master)).unwrap().owns);
+        let owns = std::mem::take(&mut self.members.get_mut(&name(master)).unwrap().owns);
         for member in self.members.values_mut().filter(|member| member.master == Some(name(master))) {
             member.master = Some(name(winner));
         }
-        let epoch = self.version;
+        let version = self.version;
         self.member(winner, |member| {
-            *member = Member { role: Role::Master, master: None, owns: slots, version: epoch, ..member.clone() };
+            *member = Member { role: Role::Master, master: None, owns, version, ..member.clone() };
         });
     }
 
     /// A node that came back replicates `master`.
     pub(super) fn rejoin(&mut self, node: &str, master: &str) {
-        let epoch = self.members[&name(master)].version;
+        let version = self.members[&name(master)].version;
         self.member(node, |member| {
             member.role = Role::Replica;
             member.master = Some(name(master));
             member.owns = Ownership::default();
             member.health = Health::Ok;
-            member.version = epoch;
+            member.version = version;
         });
     }
 

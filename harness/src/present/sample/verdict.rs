@@ -57,7 +57,7 @@ fn assumptions() -> Vec<Assumption> {
         detail: detail.to_owned(),
     };
     vec![
-        assumption("the baseline was healthy", true, "settled and every slot served from 2.000 s to the first fault"),
+        assumption("the baseline was healthy", true, "settled and everything served from 2.000 s to the first fault"),
         assumption("every fault really happened", true, "Kill A: wait status: signal 9; Start A: pid 31"),
         assumption(
             "the load kept its rate",
@@ -90,7 +90,7 @@ fn findings() -> Vec<Finding> {
             ["10ms", "1,488 ms"],
             3_178,
             Some(23),
-            "operations on A's slots waited for the promotion; without them the p99 is 0.66 ms",
+            "operations on A's shard waited for the promotion; without them the p99 is 0.66 ms",
         ),
         finding("lost writes <= 0", Pass, ["0", "0"], 9_960, Some(24), ""),
     ]

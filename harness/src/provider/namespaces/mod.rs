@@ -6,6 +6,7 @@
 //! and removes every interface.
 
 mod audit;
+mod disk;
 mod missing;
 mod probe;
 mod process;

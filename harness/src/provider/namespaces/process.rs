@@ -15,6 +15,7 @@ use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 use tokio::sync::watch;
 
+use super::disk::Disk;
 use super::reaper;
 use crate::evidence::{EventKind, ExitCause, Journal, NodeStatus, RunDirectory};
 use crate::provider::{ProviderError, ServerBinary, ServerSpec, file};
@@ -187,6 +188,11 @@ impl NodeProcess {
         let process = self.process();
         let alive = process.as_ref().filter(|process| process.ended.borrow().is_none());
         alive.and_then(|process| reaper::state_of(process.pid))
+    }
+
+    /// The space for its data.
+    pub(super) fn disk(&self) -> Disk<'_> {
+        Disk::new(&self.data)
     }
 
     /// Empties the data directory.

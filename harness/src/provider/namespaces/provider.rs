@@ -120,6 +120,18 @@ impl Provider for NamespaceProvider {
         self.node(node)?.wipe()
     }
 
+    fn fill_data(&self, node: &NodeName) -> Result<(), ProviderError> {
+        self.node(node)?.disk().fill()
+    }
+
+    fn free_data(&self, node: &NodeName) -> Result<bool, ProviderError> {
+        self.node(node)?.disk().free()
+    }
+
+    fn space_left(&self, node: &NodeName) -> Result<u64, ProviderError> {
+        self.node(node)?.disk().left_bytes()
+    }
+
     fn start(&self, node: &NodeName, arguments: &[OsString]) -> Result<(), ProviderError> {
         self.node(node)?.start(arguments)
     }

@@ -27,7 +27,7 @@ impl fmt::Display for Down {
 }
 
 impl ConditionKind for Down {
-    fn check_reachable(&self, checker: &mut Checker<'_>, foreseen: &Foreseen, at: Cursor<'_>) {
+    fn check_reachable(&self, checker: &mut Checker<'_>, foreseen: &Foreseen<'_>, at: Cursor<'_>) {
         if foreseen.is_untouched() {
             let problem = Problem::new(at.head(), "the cluster cannot be down: nothing happened to it so far");
             checker.report(problem);

@@ -32,7 +32,7 @@ impl ConditionKind for Failed {
         checker.known(&self.0, at.index(0));
     }
 
-    fn check_reachable(&self, checker: &mut Checker<'_>, foreseen: &Foreseen, at: Cursor<'_>) {
+    fn check_reachable(&self, checker: &mut Checker<'_>, foreseen: &Foreseen<'_>, at: Cursor<'_>) {
         let node = &self.0;
         if !foreseen.disturbed && foreseen.status(node) == Some(NodeStatus::Running) {
             let message = format!("`{node}` cannot be flagged failed: it {}", checker.history(foreseen, node));

@@ -28,7 +28,7 @@ impl fmt::Display for Healthy {
 
 impl ConditionKind for Healthy {
     /// A shard of which nothing is left, or nothing that could take over.
-    fn check_reachable(&self, checker: &mut Checker<'_>, foreseen: &Foreseen, at: Cursor<'_>) {
+    fn check_reachable(&self, checker: &mut Checker<'_>, foreseen: &Foreseen<'_>, at: Cursor<'_>) {
         if foreseen.moved {
             return;
         }

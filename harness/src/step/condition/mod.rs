@@ -39,7 +39,7 @@ pub trait ConditionKind: fmt::Display + Sync {
     fn check(&self, _: &mut Checker<'_>, _: Cursor<'_>) {}
 
     /// Reports that it certainly can never hold after the steps before it.
-    fn check_reachable(&self, _: &mut Checker<'_>, _: &Foreseen, _: Cursor<'_>) {}
+    fn check_reachable(&self, _: &mut Checker<'_>, _: &Foreseen<'_>, _: Cursor<'_>) {}
 
     /// Why it does not hold yet; none if it does.
     fn unmet(&self, seen: &Observation) -> Option<String>;

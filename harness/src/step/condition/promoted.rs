@@ -23,7 +23,7 @@ impl Promoted {
     pub(super) const EXAMPLE: &str = r#"Promoted("A1")"#;
 
     /// A promotion that nothing causes.
-    fn check_cause(&self, checker: &mut Checker<'_>, foreseen: &Foreseen, at: Cursor<'_>) {
+    fn check_cause(&self, checker: &mut Checker<'_>, foreseen: &Foreseen<'_>, at: Cursor<'_>) {
         let node = &self.0;
         let Some(member) = checker.member(node).cloned() else { return };
         let same_shard = |name: &NodeName| checker.member(name).is_some_and(|other| other.shard == member.shard);
@@ -58,14 +58,15 @@ impl ConditionKind for Promoted {
         let is_replica = checker.member(node).is_some_and(|member| member.role == Role::Replica);
         if replicas == 0 && checker.member(node).is_some() {
             let problem = Problem::new(at.head(), "`Promoted` waits for a replica to take over, and there is none");
-            checker.report(problem.also(place, "the reason").help("to wait until every slot is served write `Healthy`"));
+            checker
+                .report(problem.also(place, "the reason").help("to wait until every slot is served write `Healthy`"));
         } else if masters < MASTERS_FOR_MAJORITY && is_replica {
             let problem = Problem::new(at.head(), format!("`{node}` can never be promoted: {why}"));
             checker.report(problem.also(place, "the reason").help("take 3 masters or more"));
         }
     }
 
-    fn check_reachable(&self, checker: &mut Checker<'_>, foreseen: &Foreseen, at: Cursor<'_>) {
+    fn check_reachable(&self, checker: &mut Checker<'_>, foreseen: &Foreseen<'_>, at: Cursor<'_>) {
         // Without replicas the condition itself has been reported.
         if checker.topology.replicas > 0 && !checker.check_present(foreseen, &self.0, "be a master", at.index(0)) {
             self.check_cause(checker, foreseen, at);

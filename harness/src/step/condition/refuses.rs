@@ -32,7 +32,7 @@ impl ConditionKind for Refuses {
         checker.known(&self.0, at.index(0));
     }
 
-    fn check_reachable(&self, checker: &mut Checker<'_>, foreseen: &Foreseen, at: Cursor<'_>) {
+    fn check_reachable(&self, checker: &mut Checker<'_>, foreseen: &Foreseen<'_>, at: Cursor<'_>) {
         let node = &self.0;
         if foreseen.is_untouched() {
             let message = format!("`{node}` cannot refuse to serve: nothing happened to the cluster so far");

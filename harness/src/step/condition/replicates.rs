@@ -41,7 +41,7 @@ impl ConditionKind for Replicates {
         }
     }
 
-    fn check_reachable(&self, checker: &mut Checker<'_>, foreseen: &Foreseen, at: Cursor<'_>) {
+    fn check_reachable(&self, checker: &mut Checker<'_>, foreseen: &Foreseen<'_>, at: Cursor<'_>) {
         checker.check_present(foreseen, &self.node, "replicate anything", at.field("node"));
         if foreseen.status(&self.of) == Some(NodeStatus::Down) {
             checker.report_absent(foreseen, &self.of, "be replicated", at.field("of"));

@@ -1,12 +1,12 @@
-//! Who begins a start of an open loop: a free worker of its key's shard, or the next that becomes free.
+//! The workers of an open loop. What is due goes to a free worker of its key's shard, or to the next one that becomes free.
 
 use std::collections::VecDeque;
 
 use super::draw::Choice;
-use super::keys::Turns;
+use super::keys::WriteLocks;
 use crate::vocab::{Instant, Ownership, SLOT_COUNT, Slot};
 
-/// Starts of a load that may wait. Whoever asks for more than that asks for nothing that could be worked off.
+/// How many starts of a load may wait. A load that is further behind than this would never catch up.
 pub(crate) const WAITING_MAX: usize = 1_000_000;
 
 /// Which shard a slot belongs to: the slots that one master owns at the start are one, whoever owns them later.
@@ -44,26 +44,26 @@ impl Shards {
     }
 }
 
-/// A start of the schedule.
+/// An entry of the mix that the schedule starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Start {
+pub(crate) struct DueEntry {
     /// When it is due.
     pub(crate) intended: Instant,
     /// What it is to do.
     pub(crate) choice: Choice,
 }
 
-/// A start that a worker may begin, and since when it could have.
-pub(crate) type Task = (Start, Instant);
+/// An entry that a worker may start now, and since when it could have been started.
+pub(crate) type ReadyEntry = (DueEntry, Instant);
 
-/// Who begins a start that is due.
+/// Who starts an entry that is due.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Place<W> {
+pub(crate) enum Assignment<W> {
     /// A worker that was free.
-    Free(W, Task),
+    Free(W, ReadyEntry),
     /// A new worker.
-    New(Task),
-    /// Whoever is free next.
+    New(ReadyEntry),
+    /// Nobody yet: it waits for the next free worker, or for its key's lock.
     Waits,
     /// Nobody: too many wait.
     Dropped,
@@ -71,108 +71,108 @@ pub(crate) enum Place<W> {
 
 /// A shard's workers and what waits for them.
 #[derive(Debug)]
-struct Shard<W> {
-    /// Workers that are free, and since when: who has been for longest comes first, so that all have something to do.
+struct ShardQueue<W> {
+    /// The free workers, and since when they are free. The one that has been free longest is next, so that the work is spread.
     free: VecDeque<(W, Instant)>,
-    /// How many workers there are. They are made when they are needed.
+    /// How many workers there are: they are made when they are needed.
     made: u16,
-    waiting: VecDeque<Start>,
+    waiting: VecDeque<DueEntry>,
 }
 
-/// The workers of a load that are free, and the starts that wait. `W` is how a worker is reached.
+/// A load's free workers, and the entries that wait for one. `W` is how a worker is reached.
 #[derive(Debug)]
-pub(crate) struct Places<W> {
-    shards: Vec<Shard<W>>,
-    turns: Turns<Start>,
+pub(crate) struct WorkerPool<W> {
+    shards: Vec<ShardQueue<W>>,
+    locks: WriteLocks<DueEntry>,
     workers_max: u16,
     waiting: usize,
     waiting_max: usize,
 }
 
-impl<W> Places<W> {
-    /// Places of at most so many workers on each shard, for a load with so many keys.
+impl<W> WorkerPool<W> {
+    /// A pool of at most `workers_max` workers on each shard, for a load with so many keys.
     pub(crate) fn new(shards: usize, workers_max: u16, keys: u32) -> Self {
-        let shard = || Shard { free: VecDeque::new(), made: 0, waiting: VecDeque::new() };
+        let shard = || ShardQueue { free: VecDeque::new(), made: 0, waiting: VecDeque::new() };
         Self {
             shards: (0..shards).map(|_| shard()).collect(),
-            turns: Turns::new(keys),
+            locks: WriteLocks::new(keys),
             workers_max,
             waiting: 0,
             waiting_max: WAITING_MAX,
         }
     }
 
-    /// Finds a worker for a start that is due. A write of a key that is being written waits for its turn and keeps no worker.
-    pub(crate) fn place(&mut self, shard: usize, start: Start) -> Place<W> {
+    /// Finds a worker for an entry that is due. A write of a key that is being written waits for the key's lock without a worker.
+    pub(crate) fn assign(&mut self, shard: usize, start: DueEntry) -> Assignment<W> {
         let written = start.choice.written_key();
         let queue = &mut self.shards[shard];
         let free_since = queue.free_since(self.workers_max);
-        let in_turn = written.filter(|key| self.turns.is_taken(*key));
-        match (free_since, in_turn) {
+        let next_writer = written.filter(|key| self.locks.is_held(*key));
+        match (free_since, next_writer) {
             (Some(since), None) => {
-                written.map(|key| self.turns.take(key));
+                written.map(|key| self.locks.try_lock(key));
                 let task = (start, since.max(start.intended));
                 let free = queue.free.pop_front();
                 queue.made += u16::from(free.is_none());
-                free.map_or(Place::New(task), |(worker, _)| Place::Free(worker, task))
+                free.map_or(Assignment::New(task), |(worker, _)| Assignment::Free(worker, task))
             }
-            _ if self.waiting >= self.waiting_max => Place::Dropped,
-            (free_since, in_turn) => {
+            _ if self.waiting >= self.waiting_max => Assignment::Dropped,
+            (free_since, next_writer) => {
                 self.waiting += 1;
-                match in_turn.filter(|_| free_since.is_some()) {
-                    Some(key) => self.turns.wait(key, start),
+                match next_writer.filter(|_| free_since.is_some()) {
+                    Some(key) => self.locks.enqueue(key, start),
                     None => queue.waiting.push_back(start),
                 }
-                Place::Waits
+                Assignment::Waits
             }
         }
     }
 
-    /// What a worker begins that has just ended a start: the next write of the key that it wrote, else what has waited longest.
-    pub(crate) fn next(&mut self, shard: usize, done: &Start, ended: Instant) -> Option<Task> {
-        let in_turn = done.choice.written_key().and_then(|key| self.turns.pass(key));
-        let next = in_turn.or_else(|| self.longest_waiting(shard))?;
+    /// What a worker starts next after it has done an entry: the next write of the same key, else what has waited longest.
+    pub(crate) fn next(&mut self, shard: usize, done: &DueEntry, ended: Instant) -> Option<ReadyEntry> {
+        let next_writer = done.choice.written_key().and_then(|key| self.locks.unlock(key));
+        let next = next_writer.or_else(|| self.longest_waiting(shard))?;
         self.waiting -= 1;
         Some((next, ended.max(next.intended)))
     }
 
-    fn longest_waiting(&mut self, shard: usize) -> Option<Start> {
+    fn longest_waiting(&mut self, shard: usize) -> Option<DueEntry> {
         while let Some(start) = self.shards[shard].waiting.pop_front() {
             match start.choice.written_key() {
-                Some(key) if !self.turns.take(key) => self.turns.wait(key, start),
+                Some(key) if !self.locks.try_lock(key) => self.locks.enqueue(key, start),
                 _ => return Some(start),
             }
         }
         None
     }
 
-    /// A worker has nothing to do since a moment.
-    pub(crate) fn rest(&mut self, shard: usize, worker: W, since: Instant) {
+    /// Adds a worker that has been free since that moment.
+    pub(crate) fn add_free(&mut self, shard: usize, worker: W, since: Instant) {
         self.shards[shard].free.push_back((worker, since));
     }
 
-    /// How many starts wait.
+    /// How many entries wait.
     pub(crate) fn waiting(&self) -> usize {
         self.waiting
     }
 
-    /// Takes what still waits, in the order in which it was due.
-    pub(crate) fn left(&mut self) -> Vec<Start> {
+    /// Takes the entries that still wait, in the order in which they were due.
+    pub(crate) fn take_waiting(&mut self) -> Vec<DueEntry> {
         let queued = self.shards.iter_mut().flat_map(|shard| shard.waiting.drain(..));
-        let mut left: Vec<_> = queued.chain(self.turns.left()).collect();
+        let mut left: Vec<_> = queued.chain(self.locks.take_waiting()).collect();
         left.sort_by_key(|start| start.intended);
         self.waiting = 0;
         left
     }
 
-    /// Takes the workers that have nothing to do.
-    pub(crate) fn free(&mut self) -> impl Iterator<Item = W> {
+    /// Takes the free workers.
+    pub(crate) fn take_free(&mut self) -> impl Iterator<Item = W> {
         self.shards.iter_mut().flat_map(|shard| shard.free.drain(..)).map(|(worker, _)| worker)
     }
 }
 
-impl<W> Shard<W> {
-    /// Since when there has been a worker for one more start; none if there is none. One that has yet to be made was always there.
+impl<W> ShardQueue<W> {
+    /// Since when a worker has been free for one more entry, if one is. A worker that is yet to be made has always been free.
     fn free_since(&self, workers_max: u16) -> Option<Instant> {
         if self.made < workers_max { Some(Instant::default()) } else { self.free.front().map(|(_, since)| *since) }
     }

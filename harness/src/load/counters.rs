@@ -6,14 +6,14 @@ use super::Load;
 use crate::evidence::{ErrorKind, EventKind, LoadTotals, Operation, Outcome, Progress};
 use crate::vocab::Instant;
 
-/// Slow operations that are told one by one in an interval; a stall must not flood the journal.
+/// Slow operations that are reported one by one in an interval; a stall must not flood the journal.
 const SLOW_EVENTS_MAX: u64 = 50;
 
 /// How much of an error reply is kept, in bytes.
 const ERROR_REPLY_BYTES_MAX: usize = 300;
 
 /// What a load counts while it runs.
-pub(crate) struct Tally {
+pub(crate) struct LoadCounters {
     load: String,
     slow_nanos: Option<u64>,
     totals: LoadTotals,
@@ -27,12 +27,12 @@ struct Interval {
     unknown: u64,
     latency_ns: Histogram<u64>,
     slow: u64,
-    /// The slowest operation that was not told by itself.
-    untold_nanos_max: u64,
-    untold_attempts_max: u32,
+    /// The slowest operation that was not reported by itself.
+    unreported_nanos_max: u64,
+    unreported_attempts_max: u32,
 }
 
-impl Tally {
+impl LoadCounters {
     /// Counts from `now` on.
     pub(crate) fn new(load: &Load, now: Instant) -> Self {
         Self {
@@ -63,8 +63,9 @@ impl Tally {
         }
         self.interval.slow += 1;
         if self.interval.slow > SLOW_EVENTS_MAX {
-            self.interval.untold_nanos_max = self.interval.untold_nanos_max.max(nanos);
-            self.interval.untold_attempts_max = self.interval.untold_attempts_max.max(operation.attempts.into());
+            self.interval.unreported_nanos_max = self.interval.unreported_nanos_max.max(nanos);
+            self.interval.unreported_attempts_max =
+                self.interval.unreported_attempts_max.max(operation.attempts.into());
             return None;
         }
         Some(EventKind::SlowOperation {
@@ -93,17 +94,17 @@ impl Tally {
         self.totals.dropped += starts;
     }
 
-    /// Ends the interval: what it held, and how many slow operations were not told one by one.
+    /// Ends the interval. Returns its figures, and how many slow operations were not reported one by one.
     pub(crate) fn end_interval(&mut self, now: Instant) -> Vec<EventKind> {
         let interval = std::mem::replace(&mut self.interval, Interval::new(now));
         let mut events = Vec::with_capacity(2);
-        let untold = interval.slow.saturating_sub(SLOW_EVENTS_MAX);
-        if untold > 0 {
+        let unreported = interval.slow.saturating_sub(SLOW_EVENTS_MAX);
+        if unreported > 0 {
             events.push(EventKind::SlowOperation {
                 load: self.load.clone(),
-                operation: format!("{untold} more; the slowest of them"),
-                took_ms: interval.untold_nanos_max as f64 / 1e6,
-                attempts: interval.untold_attempts_max,
+                operation: format!("{unreported} more; the slowest of them"),
+                took_ms: interval.unreported_nanos_max as f64 / 1e6,
+                attempts: interval.unreported_attempts_max,
             });
         }
         let quantile = |quantile| {
@@ -137,8 +138,8 @@ impl Interval {
             unknown: 0,
             latency_ns: latencies(),
             slow: 0,
-            untold_nanos_max: 0,
-            untold_attempts_max: 0,
+            unreported_nanos_max: 0,
+            unreported_attempts_max: 0,
         }
     }
 }
@@ -154,57 +155,57 @@ mod tests {
     use super::*;
     use crate::load::testing::{load, operation};
 
-    fn tally() -> Tally {
+    fn counters() -> LoadCounters {
         let load = load("app", r#"mix: [Get()], keys: Uniform(10), slow: "2ms""#);
-        Tally::new(&load, Instant::from_millis(1_000))
+        LoadCounters::new(&load, Instant::from_millis(1_000))
     }
 
     #[test]
     fn an_interval_is_told_and_begins_anew() {
-        let mut tally = tally();
+        let mut counters = counters();
         for (millis, outcome) in [(1, Outcome::Ok), (1, Outcome::Ok), (2, Outcome::Fail), (2, Outcome::Unknown)] {
-            assert_eq!(tally.count(&operation(millis, outcome), String::new), None);
+            assert_eq!(counters.count(&operation(millis, outcome), String::new), None);
         }
-        tally.attempt_failed(ErrorKind::Closed);
-        let events = tally.end_interval(Instant::from_millis(2_500));
+        counters.attempt_failed(ErrorKind::Closed);
+        let events = counters.end_interval(Instant::from_millis(2_500));
         let [EventKind::Progress(progress)] = &events[..] else { panic!("{events:?}") };
         assert_eq!((progress.ok, progress.fail, progress.unknown), (2, 1, 1));
         assert!((progress.interval_s - 1.5).abs() < 1e-9);
         assert!((progress.p50_ms.unwrap() - 1.0).abs() < 0.01 && (progress.p99_ms.unwrap() - 2.0).abs() < 0.01);
-        let events = tally.end_interval(Instant::from_millis(3_500));
+        let events = counters.end_interval(Instant::from_millis(3_500));
         let [EventKind::Progress(progress)] = &events[..] else { panic!("{events:?}") };
         assert_eq!((progress.ok, progress.p50_ms), (0, None));
-        assert_eq!((tally.totals().ok, tally.totals().fail, tally.totals().unknown), (2, 1, 1));
-        assert_eq!(tally.totals().attempt_errors[&ErrorKind::Closed], 1);
+        assert_eq!((counters.totals().ok, counters.totals().fail, counters.totals().unknown), (2, 1, 1));
+        assert_eq!(counters.totals().attempt_errors[&ErrorKind::Closed], 1);
     }
 
     #[test]
     fn the_first_error_reply_of_each_kind_is_kept() {
-        let mut tally = tally();
+        let mut counters = counters();
         let replies = [
             (ErrorKind::OtherReply, "MISCONF No space\x1b[31m left"),
             (ErrorKind::OtherReply, "NOAUTH"),
             (ErrorKind::OutOfMemory, &"O".repeat(1_000)),
         ];
         for (kind, text) in replies {
-            tally.error_replied(kind, text.as_bytes());
+            counters.error_replied(kind, text.as_bytes());
         }
-        let kept = &tally.totals().error_replies;
+        let kept = &counters.totals().error_replies;
         assert_eq!(kept[&ErrorKind::OtherReply], "MISCONF No space[31m left");
         assert_eq!(kept[&ErrorKind::OutOfMemory].len(), 300);
     }
 
     #[test]
     fn slow_operations_are_told_but_do_not_flood() {
-        let mut tally = tally();
+        let mut counters = counters();
         let told =
-            (0..60).filter_map(|extra| tally.count(&operation(3 + extra, Outcome::Ok), || "GET app:7".to_owned()));
+            (0..60).filter_map(|extra| counters.count(&operation(3 + extra, Outcome::Ok), || "GET app:7".to_owned()));
         let told: Vec<_> = told.collect();
         assert_eq!(told.len(), 50);
         let EventKind::SlowOperation { operation, took_ms, .. } = &told[0] else { panic!("{told:?}") };
         assert_eq!(operation, "GET app:7");
         assert!((took_ms - 3.0).abs() < 1e-9);
-        let rest = tally.end_interval(Instant::from_millis(2_000));
+        let rest = counters.end_interval(Instant::from_millis(2_000));
         let EventKind::SlowOperation { operation, took_ms, .. } = &rest[0] else { panic!("{rest:?}") };
         assert_eq!(operation, "10 more; the slowest of them");
         assert!((took_ms - 62.0).abs() < 1e-9);

@@ -1,0 +1,83 @@
+//! The space for a node's data, which can be taken away and given back.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::fcntl::{FallocateFlags, fallocate};
+use nix::sys::statvfs::statvfs;
+
+use crate::provider::{ProviderError, file};
+
+/// The file that takes the space. No server has a file of this name.
+const FILLER: &str = "filler";
+
+/// A server that writes meanwhile takes some of the space itself, so that it is asked for anew.
+const TRIES: usize = 100;
+
+pub(super) struct Disk<'a> {
+    directory: &'a Path,
+    filler: PathBuf,
+}
+
+impl<'a> Disk<'a> {
+    pub(super) fn new(directory: &'a Path) -> Self {
+        Self { directory, filler: directory.join(FILLER) }
+    }
+
+    /// How many bytes are left.
+    pub(super) fn left_bytes(&self) -> Result<u64, ProviderError> {
+        let left =
+            statvfs(self.directory).map_err(|error| file("ask for the space of", self.directory)(error.into()))?;
+        Ok(left.blocks_available().saturating_mul(left.fragment_size()))
+    }
+
+    /// Takes what is left.
+    pub(super) fn fill(&self) -> Result<(), ProviderError> {
+        let failed = |source: io::Error| file("fill the disk with", &self.filler)(source);
+        let filler = OpenOptions::new().create(true).append(true).open(&self.filler).map_err(failed)?;
+        for _ in 0..TRIES {
+            let left = self.left_bytes()?;
+            if left == 0 {
+                break;
+            }
+            match extend(&filler, left) {
+                Ok(()) | Err(Errno::ENOSPC) => {}
+                Err(error) => return Err(failed(error.into())),
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives back what was taken, if anything was.
+    pub(super) fn free(&self) -> Result<bool, ProviderError> {
+        match fs::remove_file(&self.filler) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(file("remove", &self.filler)(error)),
+        }
+    }
+}
+
+fn extend(filler: &File, bytes: u64) -> Result<(), Errno> {
+    let length = filler.metadata().map_err(|_| Errno::EIO)?.len();
+    let offset = |bytes: u64| i64::try_from(bytes).map_err(|_| Errno::EFBIG);
+    fallocate(filler, FallocateFlags::empty(), offset(length)?, offset(bytes)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_not_taken_cannot_be_given_back() {
+        let directory = tempfile::tempdir().unwrap();
+        let disk = Disk::new(directory.path());
+        assert!(disk.left_bytes().unwrap() > 0);
+        assert!(!disk.free().unwrap());
+        fs::write(directory.path().join(FILLER), "x").unwrap();
+        assert!(disk.free().unwrap());
+        assert!(!disk.free().unwrap());
+    }
+}
