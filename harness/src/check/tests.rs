@@ -2,7 +2,7 @@ use rstest::rstest;
 
 use super::testing::{LOAD_STARTS, Story, ms};
 use super::*;
-use crate::evidence::{EventKind, FaultKind, LogEvent, Operation, OperationKind, Outcome as Ended, TopologyRecord};
+use crate::evidence::{FaultKind, LogEvent, Operation, OperationKind, Outcome as Ended, TopologyRecord};
 use crate::load::op::SetThenGet;
 use crate::load::{Op, Pace};
 use crate::vocab::{Instant, Percent};
@@ -194,7 +194,7 @@ fn a_fault_window_outlasts_the_unrest(#[case] flips: &[(u64, bool)], #[case] end
     let mut story = Story::formed();
     story.fault(3_000, 0, FaultKind::Kill, "A1");
     for (at, settled) in flips {
-        if *settled { story.event(*at, EventKind::Settled) } else { story.unsettled(*at) }
+        if *settled { story.settled(*at) } else { story.unsettled(*at) }
     }
     story.run(LOAD_STARTS, 8_000);
     story.end(8_000);
@@ -210,7 +210,7 @@ fn agreeing_that_a_shard_is_down_ends_no_fault() {
     story.unsettled(3_015);
     story.health("A", crate::evidence::Health::Fail);
     story.view(4_200, &["B", "C"]);
-    story.event(4_210, EventKind::Settled);
+    story.settled(4_210);
     story.end(8_000);
     assert_eq!(story.case().windows.faults[0].end, story.case().windows.whole.end);
 }
@@ -222,7 +222,7 @@ fn windows_of_neighbouring_faults_merge() {
     story.fault(3_000, 0, FaultKind::Pause, "A");
     story.unsettled(3_015);
     story.fault(3_200, 1, FaultKind::Resume, "A");
-    story.event(3_230, EventKind::Settled);
+    story.settled(3_230);
     story.fault(5_000, 2, FaultKind::Wipe, "A");
     story.end(8_000);
     let windows: Vec<_> =
@@ -455,7 +455,7 @@ fn a_client_is_back_when_nothing_delays_it(#[case] first: &dyn Fn(&mut Operation
     let mut story = Story::formed();
     story.fault(3_000, 0, FaultKind::Kill, "A1");
     story.unsettled(3_015);
-    story.event(4_000, EventKind::Settled);
+    story.settled(4_000);
     story.write(4_001, 1, |operation| first(operation));
     story.write(5_000, 1, |_| {});
     story.end(6_000);

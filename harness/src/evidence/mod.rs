@@ -2,6 +2,7 @@
 //!
 //! Everything here is written while the run goes on and read back to judge it; nothing here decides.
 
+mod agreement;
 mod effect;
 mod event;
 mod history;
@@ -17,6 +18,7 @@ mod seal;
 mod settle;
 mod topology;
 
+pub use agreement::{Agreement, Settlement, Side};
 pub use effect::{DataEffect, Effect, MembershipEffect};
 pub use event::{Event, EventKind, ExitCause, FaultKind, LoadTotals, Progress};
 pub use history::{
@@ -34,5 +36,5 @@ pub use recorded_snapshot::{News, RecordedSnapshot};
 pub use run_directory::{Evidence, EvidenceError, RunDirectory};
 pub use run_info::{RunInfo, ServerInfo};
 pub use seal::seal;
-pub use settle::{Agreement, Settlement, Side, settle};
+pub use settle::settle;
 pub use topology::{ClusterState, Health, Member, NodeStatus, NodeView, Place, Topology, TopologyRecord};

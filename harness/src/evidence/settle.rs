@@ -2,52 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{ClusterState, Health, Member, NodeStatus, NodeView, Place, Reach, Topology};
+use super::{Agreement, ClusterState, Health, Member, NodeStatus, NodeView, Place, Reach, Settlement, Side, Topology};
 use crate::vocab::{NodeName, Role};
-
-/// Whether the cluster is settled, and if not, the first reason.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Settlement {
-    /// All running nodes agree with those that they can reach, and with what really runs.
-    Settled(Agreement),
-    /// They do not (yet), because of this.
-    Unsettled(String),
-}
-
-/// What the running nodes agree on: one topology, or one for each side of a partition.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Agreement {
-    /// The sides; never empty. First the one that serves, then the one with the most nodes.
-    pub sides: Vec<Side>,
-}
-
-/// Running nodes that see the cluster alike.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Side {
-    /// The nodes.
-    pub members: BTreeSet<NodeName>,
-    /// The cluster as they see it.
-    pub topology: Topology,
-}
-
-impl Agreement {
-    /// The topology of the side that serves; of the largest side if none does.
-    pub fn main(&self) -> &Topology {
-        &self.sides[0].topology
-    }
-
-    /// The topology of the side that a node is on; of the main side if it does not run.
-    pub fn of(&self, node: &NodeName) -> &Topology {
-        self.sides.iter().find(|side| side.members.contains(node)).map_or_else(|| self.main(), |side| &side.topology)
-    }
-
-    fn new(mut sides: Vec<Side>) -> Self {
-        sides.sort_by_key(|side| {
-            (side.topology.state == ClusterState::Fail, std::cmp::Reverse(side.members.len()), side.members.clone())
-        });
-        Self { sides }
-    }
-}
 
 /// Compares the views of the running nodes with each other and with what really runs and who can reach whom.
 ///

@@ -132,7 +132,8 @@ impl fmt::Display for Member {
 }
 
 impl Place {
-    pub(super) fn of(member: &Member) -> Self {
+    /// The place that a node has in a view.
+    pub fn of(member: &Member) -> Self {
         Self {
             role: member.role,
             master: member.master.clone(),

@@ -235,14 +235,14 @@ impl State {
     /// nobody sees new views with the judgement of old ones.
     fn publish(&mut self, journal: &Journal) {
         let settlement = std::mem::take(&mut self.dirty).then(|| self.judge());
-        if let Some(settlement) = &settlement {
-            self.journal_flip(settlement, journal);
-        }
         let oldest = self.running.iter().filter_map(|node| self.asked.get(node)).min().copied();
         let (asked, synced) = match self.unasked() {
             Some(node) => (None, Err(not_asked(node))),
             None => (Some(oldest.unwrap_or(self.changed)), synced(&self.running, &self.views, &self.replication)),
         };
+        if let Some(settlement) = &settlement {
+            self.journal_flip(settlement, asked, journal);
+        }
         self.observation.send_modify(|observation| {
             for node in self.unshown.drain(..) {
                 let view = self.views.get(&node).cloned().flatten();
@@ -270,10 +270,13 @@ impl State {
         }
     }
 
-    fn journal_flip(&self, now: &Settlement, journal: &Journal) {
+    fn journal_flip(&self, now: &Settlement, asked: Option<Instant>, journal: &Journal) {
         match (&self.observation.borrow().settlement, now) {
             (Settlement::Settled(before), Settlement::Settled(now)) if before == now => {}
-            (_, Settlement::Settled(_)) => journal.record(EventKind::Settled),
+            (_, Settlement::Settled(agreement)) => {
+                let asked = asked.unwrap_or(self.changed);
+                journal.record(EventKind::Settled { asked, agreement: agreement.clone() });
+            }
             (Settlement::Settled(_), Settlement::Unsettled(reason)) => {
                 journal.record(EventKind::Unsettled { reason: reason.clone() });
             }

@@ -140,8 +140,8 @@ async fn follows_a_server_through_pause_and_death() {
 }
 
 fn check_evidence(run: &RunDirectory, events: &[EventKind]) {
-    let flips = events.iter().filter(|what| matches!(what, EventKind::Settled | EventKind::Unsettled { .. }));
-    let settled: Vec<_> = flips.map(|what| matches!(what, EventKind::Settled)).collect();
+    let flips = events.iter().filter(|what| matches!(what, EventKind::Settled { .. } | EventKind::Unsettled { .. }));
+    let settled: Vec<_> = flips.map(|what| matches!(what, EventKind::Settled { .. })).collect();
     assert_eq!(settled[..5], [true, false, true, false, true], "{events:?}");
     let ok = LogEvent::StateChanged { ok: true };
     let states = events.iter().filter(|what| matches!(what, EventKind::Log(record) if record.says == ok)).count();

@@ -202,7 +202,7 @@ fn settled_for_final_read(case: &Case<'_>) -> Assumption {
     let began =
         position(|what| matches!(what, EventKind::FinalReadStarted)).filter(|began| *began < read).unwrap_or(read);
     let unrest = |what: &EventKind| match what {
-        EventKind::Formed | EventKind::Settled => Some(None),
+        EventKind::Formed | EventKind::Settled { .. } => Some(None),
         EventKind::Unsettled { reason } => Some(Some(reason.clone())),
         _ => None,
     };

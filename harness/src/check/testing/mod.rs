@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 use super::case::Case;
 use super::{Finding, Slo};
 use crate::evidence::{
-    ClusterState, ErrorKind, Event, EventKind, Evidence, FaultKind, Health, LoadTotals, Location, LogEvent, LogRecord,
-    MachineSample, Member, NO_WORKER, NodeView, Operation, OperationKind, Outcome, RunInfo, ServerInfo, TopologyRecord,
-    Value, Waits,
+    Agreement, ClusterState, ErrorKind, Event, EventKind, Evidence, FaultKind, Health, LoadTotals, Location, LogEvent,
+    LogRecord, MachineSample, Member, NO_WORKER, NodeView, Operation, OperationKind, Outcome, Place, RunInfo,
+    ServerInfo, Side, Topology, TopologyRecord, Value, Waits,
 };
 use crate::lab::NodeSpec;
 use crate::load::op::Set;
@@ -48,7 +48,7 @@ impl Story {
         }
         story.view(LOAD_STARTS, &["A", "B", "C", "A1", "B1", "C1"]);
         story.event(LOAD_STARTS, EventKind::Formed);
-        story.event(LOAD_STARTS, EventKind::Settled);
+        story.settled(LOAD_STARTS);
         story.event(LOAD_STARTS, EventKind::LoadStarted { load: "app".to_owned() });
         story
     }
@@ -86,6 +86,16 @@ impl Story {
             },
         );
         self.event(ms + 1, EventKind::StepEnded { step });
+    }
+
+    /// All nodes that nobody holds for failed agree on what they were last told to believe.
+    pub(crate) fn settled(&mut self, ms: u64) {
+        let healthy = self.members.iter().filter(|(_, member)| member.health == Health::Ok);
+        let members = healthy.map(|(node, _)| node.clone()).collect();
+        let nodes = self.members.iter().map(|(node, member)| (node.clone(), Place::of(member))).collect();
+        let topology = Topology { state: ClusterState::Ok, nodes };
+        let agreement = Agreement::new(vec![Side { members, topology }]);
+        self.event(ms, EventKind::Settled { asked: Instant::from_millis(ms), agreement });
     }
 
     pub(crate) fn unsettled(&mut self, ms: u64) {
@@ -151,7 +161,7 @@ impl Story {
         self.view(ms + took / 2, &["B", "C"]);
         self.hand_over("A", "A1");
         self.view(ms + took, &["A1", "B", "C"]);
-        self.event(ms + took + 20, EventKind::Settled);
+        self.settled(ms + took + 20);
     }
 
     /// A write of the worker `key % 2` to `key` that the owner of the plan acknowledged; changed by `change`.

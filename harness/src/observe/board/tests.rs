@@ -111,11 +111,15 @@ fn a_node_that_does_not_run_has_no_view() {
 #[test]
 fn flips_are_journaled_and_a_changed_topology_too() {
     let bench = bench();
+    let mut settled = Vec::new();
     for slots in ["0-16383", "0-16383", "0-16382", "0-16382"] {
-        bench.answer(bench.board.clock().now(), slots);
+        let asked = bench.board.clock().now();
+        bench.answer(asked, slots);
+        let Settlement::Settled(agreement) = bench.observation.borrow().settlement.clone() else { panic!("settled") };
+        settled.push(EventKind::Settled { asked, agreement });
     }
     bench.board.answered(&bench.node, bench.board.clock().now(), Err("it hung up".to_owned()));
     bench.board.answered(&bench.node, bench.board.clock().now(), Err("it hung up".to_owned()));
     let unsettled = EventKind::Unsettled { reason: "A does not answer: it hung up".to_owned() };
-    assert_eq!(bench.events(), [EventKind::Settled, EventKind::Settled, unsettled]);
+    assert_eq!(bench.events(), [settled[0].clone(), settled[2].clone(), unsettled]);
 }
