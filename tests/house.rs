@@ -8,16 +8,17 @@ use std::path::{Path, PathBuf};
 const MAY_USE: &[(&str, &[&str])] = &[
     ("vocab", &[]),
     ("evidence", &["vocab"]),
+    ("system", &["evidence", "vocab"]),
     ("lab", &["evidence", "vocab"]),
     ("fault", &["lab", "evidence", "vocab"]),
-    ("load", &["lab", "evidence", "vocab"]),
-    ("observe", &["lab", "evidence", "vocab"]),
-    ("check", &["plan", "load", "evidence", "vocab"]),
-    ("scenario", &["check", "load", "fault", "vocab"]),
-    ("plan", &["scenario", "check", "fault", "load", "lab", "evidence", "vocab"]),
+    ("load", &["lab", "system", "evidence", "vocab"]),
+    ("observe", &["lab", "system", "evidence", "vocab"]),
+    ("check", &["plan", "load", "system", "evidence", "vocab"]),
+    ("scenario", &["check", "load", "fault", "system", "vocab"]),
+    ("plan", &["scenario", "check", "fault", "load", "lab", "system", "evidence", "vocab"]),
     ("run", &["plan", "scenario", "lab", "fault", "load", "observe", "evidence", "vocab"]),
     ("verdict", &["plan", "scenario", "check", "load", "evidence", "vocab"]),
-    ("present", &["plan", "scenario", "evidence", "verdict", "vocab"]),
+    ("present", &["plan", "scenario", "system", "evidence", "verdict", "vocab"]),
     ("suite", &["plan", "scenario", "run", "lab", "evidence", "verdict", "present", "vocab"]),
 ];
 

@@ -14,5 +14,6 @@ pub mod present;
 pub mod run;
 pub mod scenario;
 pub mod suite;
+pub mod system;
 pub mod verdict;
 pub mod vocab;

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use harness::evidence::{Clock, Event, FaultKind, Journal, NodeStatus, Recorder, RunDirectory};
 use harness::fault;
 use harness::lab::{self, ClientHost, ClientSpec, Lab, NodeSpec};
+use harness::system::cluster::share;
 use harness::vocab::{Address, NodeId, NodeName, Ownership, Role, Size};
 use nix::mount::{MsFlags, mount};
 use nix::sys::signal::Signal;
@@ -94,7 +95,7 @@ pub(super) fn nodes(masters: usize) -> Vec<NodeSpec> {
             address: Address::of_host(Ipv4Addr::new(10, 128, 0, u8::try_from(index + 2).unwrap_or_default())),
             role: if is_master { Role::Master } else { Role::Replica },
             master: (!is_master).then(|| NodeName::master(shard)),
-            owns: if is_master { Ownership::share(shard, masters) } else { Ownership::default() },
+            owns: if is_master { share(shard, masters) } else { Ownership::default() },
             version: if is_master { shard as u64 + 1 } else { 0 },
             binary: None,
             config: BTreeMap::from([("cluster-node-timeout".to_owned(), "1000".to_owned())]),

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use harness::evidence::{Clock, Journal, RunDirectory};
 use harness::lab::{ClientHost, ClientSpec, Lab, NodeSpec};
-use harness::vocab::{self, Address, CutBy, HostName, Link, NodeId, NodeName, Ownership, Role, Shape, Size};
+use harness::vocab::{self, Address, CutBy, HostName, Link, NodeId, NodeName, Role, Shape, Size};
 
 use super::inside::{Failure, say};
 use super::load::{Figure, Load};
@@ -76,7 +76,7 @@ fn node() -> NodeSpec {
         address: Address::of_host(SERVER),
         role: Role::Master,
         master: None,
-        owns: Ownership::share(0, 1),
+        owns: "0-16383".parse().unwrap(),
         version: 1,
         binary: None,
         config: BTreeMap::from([("bind".to_owned(), bind)]),

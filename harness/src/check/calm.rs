@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::evidence::{ClusterState, EventKind, Evidence, Health, NodeView, TopologyRecord};
-use crate::vocab::{Instant, NodeName, SLOT_COUNT};
+use crate::system::cluster::SLOT_COUNT;
+use crate::vocab::{Instant, NodeName};
 
 /// The moments at which the cluster became calm or ceased to be.
 ///

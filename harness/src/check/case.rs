@@ -11,7 +11,8 @@ use super::window::Windows;
 use crate::evidence::{Evidence, Operation, OperationKind, Outcome};
 use crate::load::{Load, Pace};
 use crate::plan::Plan;
-use crate::vocab::{HostName, Instant, NodeName, Slot};
+use crate::system::cluster::slot_of_key;
+use crate::vocab::{HostName, Instant, NodeName, Position};
 
 /// A run to be judged.
 pub(crate) struct Case<'a> {
@@ -145,7 +146,7 @@ impl<'a> Case<'a> {
 
 /// The slot and the shard of every key of the history, worked out once: hashing a key for each operation again would dominate
 /// judging. A key that nobody used costs nothing.
-pub(crate) struct KeySlots(HashMap<(u16, u32), (Slot, Option<usize>)>);
+pub(crate) struct KeySlots(HashMap<(u16, u32), (Position, Option<usize>)>);
 
 impl KeySlots {
     fn of(plan: &Plan, history: &[Operation]) -> Self {
@@ -154,7 +155,7 @@ impl KeySlots {
             let Some(load) = plan.loads.get(usize::from(operation.load)) else { continue };
             if operation.key <= load.keys.count() {
                 let hash = || {
-                    let slot = Slot::of_key(format!("{}{}", load.key_prefix(), operation.key).as_bytes());
+                    let slot = slot_of_key(format!("{}{}", load.key_prefix(), operation.key).as_bytes());
                     (slot, plan.shards().position(|master| master.owns.contains(slot)))
                 };
                 slots.entry((operation.load, operation.key)).or_insert_with(hash);
@@ -164,7 +165,7 @@ impl KeySlots {
     }
 
     /// The slot an operation's key is in; none if the plan has no such load or key.
-    pub(crate) fn of_operation(&self, operation: &Operation) -> Option<Slot> {
+    pub(crate) fn of_operation(&self, operation: &Operation) -> Option<Position> {
         self.0.get(&(operation.load, operation.key)).map(|(slot, _)| *slot)
     }
 

@@ -15,7 +15,6 @@ mod recorded_snapshot;
 mod run_directory;
 mod run_info;
 mod seal;
-mod settle;
 mod topology;
 
 pub use agreement::{Agreement, Settlement, Side};
@@ -36,5 +35,4 @@ pub use recorded_snapshot::{News, RecordedSnapshot};
 pub use run_directory::{Evidence, EvidenceError, RunDirectory};
 pub use run_info::{RunInfo, ServerInfo};
 pub use seal::seal;
-pub use settle::settle;
 pub use topology::{ClusterState, Health, Member, NodeStatus, NodeView, Place, Topology, TopologyRecord};

@@ -170,7 +170,11 @@ mod tests {
             address: Address::of_host(Ipv4Addr::new(10, 128, 0, host)),
             role: if master.is_some() { Role::Replica } else { Role::Master },
             master: master.map(NodeName::from),
-            owns: if master.is_some() { Ownership::default() } else { Ownership::share(usize::from(host) - 2, 2) },
+            owns: if master.is_some() {
+                Ownership::default()
+            } else {
+                crate::system::cluster::share(usize::from(host) - 2, 2)
+            },
             version: if master.is_some() { 0 } else { u64::from(host) - 1 },
             binary: None,
             config: config.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),

@@ -5,10 +5,10 @@ use std::rc::Rc;
 use super::connection::{Connection, Patience};
 use super::op::{Answer, Command};
 use super::resp::{Reply, push_command};
-use super::routing::RouteIndex;
 use super::shared::Shared;
 use crate::evidence::{ErrorKind, Operation, Outcome};
-use crate::vocab::{Instant, Slot};
+use crate::system::NodeIndex;
+use crate::vocab::{Instant, Position};
 
 /// Redirections that are followed at once, one after the other; then the client waits first, as after an error.
 const REDIRECTIONS_MAX: u32 = 5;
@@ -35,17 +35,17 @@ pub(crate) struct Due {
 /// Where an attempt goes.
 #[derive(Clone, Copy)]
 enum Route {
-    /// To the node that owns the key's slot, as far as the client knows.
+    /// To the node that owns the key, as far as the client knows.
     Owner,
     /// To the node that `-ASK` named, with `ASKING` before it.
-    Asking(RouteIndex),
+    Asking(NodeIndex),
 }
 
 /// What came of one attempt.
 struct Attempt {
     answer: Answer,
     /// The node that was asked; none when the client knew none.
-    node: Option<RouteIndex>,
+    node: Option<NodeIndex>,
     /// Whether that node replied at all.
     replied: bool,
 }
@@ -61,20 +61,20 @@ impl Client {
     /// none: now.
     pub(crate) async fn perform(&mut self, command: &Command, due: Option<Due>) -> Operation {
         self.shared.keys.text(command.key, &mut self.key);
-        let slot = Slot::of_key(&self.key);
+        let position = self.shared.deployment.system().position_of(&self.key);
         let started = self.shared.clock.now();
         let deadline = started.plus_nanos(self.shared.load.client.deadline.as_nanos());
         let due = due.unwrap_or(Due { intended: started, ready: started });
         let mut operation = self.operation(command, due, started);
         let (mut route, mut redirections, mut now) = (Route::Owner, 0, started);
         while now < deadline {
-            let attempt = self.attempt(command, slot, route, now, deadline).await;
+            let attempt = self.attempt(command, position, route, now, deadline).await;
             now = self.shared.clock.now();
             self.note(&attempt, &mut operation);
             if operation.outcome == Outcome::Ok {
                 break;
             }
-            let next = self.learn(slot, &attempt).filter(|_| redirections < REDIRECTIONS_MAX);
+            let next = self.learn(position, &attempt).filter(|_| redirections < REDIRECTIONS_MAX);
             route = next.unwrap_or(Route::Owner);
             redirections = if next.is_some() { redirections + 1 } else { 0 };
             if next.is_none() {
@@ -98,13 +98,13 @@ impl Client {
     async fn attempt(
         &mut self,
         command: &Command,
-        slot: Slot,
+        position: Position,
         route: Route,
         now: Instant,
         deadline: Instant,
     ) -> Attempt {
         let (node, asking) = match route {
-            Route::Owner => (self.shared.routes.borrow_mut().target(slot), false),
+            Route::Owner => (self.shared.routes.borrow_mut().target(position), false),
             Route::Asking(node) => (Some(node), true),
         };
         let Some(node) = node else {
@@ -130,7 +130,7 @@ impl Client {
     }
 
     /// Makes sure that there is a usable connection to the node. Nothing is sent: failing is surely not executing.
-    async fn connect(&mut self, node: RouteIndex, until: std::time::Instant) -> Result<(), ErrorKind> {
+    async fn connect(&mut self, node: NodeIndex, until: std::time::Instant) -> Result<(), ErrorKind> {
         let at = usize::from(node);
         if self.connections.len() <= at {
             self.connections.resize_with(at + 1, || None);
@@ -140,7 +140,7 @@ impl Client {
             return Ok(());
         }
         *connection = None;
-        let address = self.shared.routes.borrow().address(node).ok_or(ErrorKind::NoRoute)?;
+        let address = self.shared.routes.borrow().known().address(node).ok_or(ErrorKind::NoRoute)?;
         let opening = Connection::open(&self.shared.host, address, self.shared.value_bytes_max);
         *connection = Some(self.patience.until(until, opening).await.unwrap_or(Err(ErrorKind::NotConnected))?);
         Ok(())
@@ -150,12 +150,12 @@ impl Client {
     async fn exchange(
         &mut self,
         command: &Command,
-        node: RouteIndex,
+        node: NodeIndex,
         asking: bool,
         until: std::time::Instant,
     ) -> (Answer, bool) {
-        let slot = &mut self.connections[usize::from(node)];
-        let Some(connection) = slot else { return (Answer::NotExecuted(ErrorKind::NotConnected), false) };
+        let place = &mut self.connections[usize::from(node)];
+        let Some(connection) = place else { return (Answer::NotExecuted(ErrorKind::NotConnected), false) };
         let (mut answer, mut replied, before) = (Command::UNANSWERED, false, usize::from(asking));
         let exchange = connection.exchange(&self.request, before + command.replies(), |position, reply| {
             replied = true;
@@ -172,7 +172,7 @@ impl Client {
         }
         // A reply that is still owed, or one to something else, would be taken for the next command's.
         if exchanged.is_err() || answer == Command::UNANSWERED {
-            *slot = None;
+            *place = None;
         }
         (answer, replied)
     }
@@ -183,8 +183,8 @@ impl Client {
         operation.attempts = operation.attempts.saturating_add(1);
         if let (Some(node), true) = (attempt.node, attempt.replied) {
             let mut routes = self.shared.routes.borrow_mut();
-            operation.node = routes.plan_index(node);
-            routes.set_suspect(node, false);
+            operation.node = routes.known().plan_index(node);
+            routes.known_mut().set_suspect(node, false);
         }
         let kind = match attempt.answer {
             Answer::Acknowledged(value) => {
@@ -205,26 +205,26 @@ impl Client {
     }
 
     /// Takes from an attempt what it tells about the cluster. Returns where to go on at once, if somewhere.
-    fn learn(&self, slot: Slot, attempt: &Attempt) -> Option<Route> {
+    fn learn(&self, position: Position, attempt: &Attempt) -> Option<Route> {
         let node = attempt.node;
         match attempt.answer {
             Answer::Acknowledged(_) => None,
             Answer::Elsewhere(kind, redirect) => {
                 let mut routes = self.shared.routes.borrow_mut();
-                let address = redirect.address(routes.address(node?)?);
+                let address = redirect.address(routes.known().address(node?)?);
                 if kind == ErrorKind::Ask {
-                    return routes.node_at(address).map(Route::Asking);
+                    return routes.known_mut().node_at(address).map(Route::Asking);
                 }
-                let owner = routes.moved(redirect.slot, address)?;
+                let owner = routes.moved(redirect.position, address)?;
                 drop(routes);
                 self.shared.refresh(Some(owner));
-                // A server that speaks of another slot than the key's would send the client round in circles.
-                (redirect.slot == slot).then_some(Route::Owner)
+                // A server that speaks of other keys than this one would send the client round in circles.
+                (redirect.position == position).then_some(Route::Owner)
             }
             Answer::NotExecuted(kind) | Answer::Unknown(kind) => {
                 if doubts_the_node(kind) {
                     if let Some(node) = node {
-                        self.shared.routes.borrow_mut().set_suspect(node, true);
+                        self.shared.routes.borrow_mut().known_mut().set_suspect(node, true);
                     }
                     self.shared.refresh(None);
                 }

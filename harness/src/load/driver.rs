@@ -20,6 +20,7 @@ use super::worker::StopSignal;
 use super::{Load, LoadError, Op, Pace, closed, open};
 use crate::evidence::{Clock, EventKind, Journal, LoadIndex, LoadTotals, NO_WORKER};
 use crate::lab::ClientHost;
+use crate::system::Deployment;
 use crate::vocab::{Address, Instant, Ownership};
 
 /// How often a load reports.
@@ -37,9 +38,11 @@ pub struct LoadTask {
     pub load: Load,
     /// Where its sockets are made.
     pub host: ClientHost,
+    /// What is deployed on the nodes.
+    pub deployment: Deployment,
     /// Every node of the plan by its index, whom a client may ask who owns what.
     pub seeds: Vec<(u16, Address)>,
-    /// The slots of each shard: what one master owns at the start.
+    /// What each shard is made of: what one master owns at the start.
     pub shards: Vec<Ownership>,
     /// The run's seed.
     pub seed: u64,

@@ -12,12 +12,13 @@ use super::connection::{Connection, Patience};
 use super::driver::{LoadDone, LoadsDone};
 use super::op::{Answer, classify_get, encode_get};
 use super::resp::push_command;
-use super::routing::{RouteIndex, Routes, ask};
+use super::routing::ask;
 use crate::evidence::{
     Clock, ErrorKind, EventKind, HistoryWriter, Journal, NO_WORKER, Operation, OperationKind, Outcome, Topology, Value,
 };
 use crate::lab::ClientHost;
-use crate::vocab::{Address, Instant, Slot};
+use crate::system::{Discovery, NodeIndex, System};
+use crate::vocab::{Address, Instant, Position};
 
 /// Reads that are on their way to a node at the same time, when values are small.
 const PIPELINE: usize = 256;
@@ -35,9 +36,9 @@ const RETRY_WAIT: Duration = Duration::from_millis(20);
 struct Reading {
     operation: Operation,
     key: Vec<u8>,
-    slot: Slot,
+    position: Position,
     /// The node that `-ASK` named.
-    asking: Option<RouteIndex>,
+    asking: Option<NodeIndex>,
     /// What the last attempt said; none when it was not answered.
     answer: Option<Answer>,
     /// Whether it is read, or there is no use in trying again.
@@ -48,9 +49,10 @@ struct Reading {
 /// when every fault is healed. Adds a `FinalRead` operation for each to the history, and journals how many there were.
 ///
 /// A key that could not be read is no error: it is in the history as failed. Where the cluster has settled on a topology in which
-/// nobody serves its slot, one attempt is enough: nothing will change that.
+/// nobody serves it, one attempt is enough: nothing will change that.
 pub async fn final_read(
     done: &LoadsDone,
+    system: &dyn System,
     host: &ClientHost,
     seeds: &[(u16, Address)],
     settled: Option<&Topology>,
@@ -64,10 +66,10 @@ pub async fn final_read(
         clock,
         deadline,
         settled,
-        routes: Routes::new(seeds),
+        routes: system.discovery(seeds),
         value_bytes_max: done.loads.iter().map(|load| load.value_bytes_max).max().unwrap_or(0),
     };
-    let mut readings: Vec<_> = done.loads.iter().flat_map(|load| written_keys(load, clock.now())).collect();
+    let mut readings: Vec<_> = done.loads.iter().flat_map(|load| written_keys(system, load, clock.now())).collect();
     // The runtime's timer is the bound: whatever a server does, this ends.
     let _ = tokio::time::timeout_at(deadline.into(), reader.read_all(&mut readings)).await;
     append(&done.history, &mut readings, clock.now())?;
@@ -81,7 +83,7 @@ fn told(readings: &[Reading], settled: Option<&Topology>) -> EventKind {
     let unread = readings.iter().filter(|reading| reading.operation.outcome != Outcome::Ok);
     for reading in unread.clone() {
         if reading.done {
-            unserved = settled.and_then(Topology::outage);
+            unserved = settled.and_then(|topology| topology.outage.clone());
         } else if let Some(kind) = reading.operation.error {
             *errors.entry(kind).or_default() += 1;
         }
@@ -89,7 +91,7 @@ fn told(readings: &[Reading], settled: Option<&Topology>) -> EventKind {
     EventKind::FinalRead { keys: readings.len() as u64, unreadable: unread.count() as u64, unserved, errors }
 }
 
-fn written_keys(load: &LoadDone, now: Instant) -> impl Iterator<Item = Reading> + '_ {
+fn written_keys<'a>(system: &'a dyn System, load: &'a LoadDone, now: Instant) -> impl Iterator<Item = Reading> + 'a {
     load.written.iter().map(move |number| {
         let mut key = Vec::new();
         load.keys.text(number, &mut key);
@@ -109,7 +111,7 @@ fn written_keys(load: &LoadDone, now: Instant) -> impl Iterator<Item = Reading> 
             unknown_attempts: 0,
             node: None,
         };
-        Reading { operation, slot: Slot::of_key(&key), key, asking: None, answer: None, done: false }
+        Reading { operation, position: system.position_of(&key), key, asking: None, answer: None, done: false }
     })
 }
 
@@ -119,7 +121,7 @@ struct Reader<'a> {
     deadline: std::time::Instant,
     /// The topology that nothing will change any more, if there is one.
     settled: Option<&'a Topology>,
-    routes: Routes,
+    routes: Box<dyn Discovery>,
     value_bytes_max: usize,
 }
 
@@ -128,10 +130,10 @@ impl Reader<'_> {
     async fn read_all(&mut self, readings: &mut [Reading]) {
         self.learn_owners().await;
         loop {
-            let mut by_node: BTreeMap<RouteIndex, Vec<&mut Reading>> = BTreeMap::new();
+            let mut by_node: BTreeMap<NodeIndex, Vec<&mut Reading>> = BTreeMap::new();
             for reading in readings.iter_mut().filter(|reading| !reading.done) {
-                let node = reading.asking.or_else(|| self.routes.target(reading.slot));
-                by_node.entry(node.unwrap_or(RouteIndex::MAX)).or_default().push(reading);
+                let node = reading.asking.or_else(|| self.routes.target(reading.position));
+                by_node.entry(node.unwrap_or(NodeIndex::MAX)).or_default().push(reading);
             }
             if by_node.is_empty() {
                 return;
@@ -145,21 +147,23 @@ impl Reader<'_> {
     }
 
     async fn learn_owners(&mut self) {
-        for node in self.routes.ask_order(None) {
-            let Some(address) = self.routes.address(node) else { continue };
-            if let Ok(owned) = ask(self.host, address, PATIENCE).await {
-                return self.routes.adopt(&owned);
+        for node in self.routes.known_mut().ask_order(None) {
+            let Some(address) = self.routes.known().address(node) else { continue };
+            let question = self.routes.question();
+            let told = ask(self.host, address, question, PATIENCE, |reply| self.routes.learn(address, reply)).await;
+            if told.is_ok() {
+                return;
             }
-            self.routes.set_suspect(node, true);
+            self.routes.known_mut().set_suspect(node, true);
         }
     }
 
     /// Reads the keys from the node, pipelined on one connection, until it breaks.
-    async fn read_from(&self, node: RouteIndex, mut readings: Vec<&mut Reading>) {
+    async fn read_from(&self, node: NodeIndex, mut readings: Vec<&mut Reading>) {
         for reading in &mut readings {
             reading.begun(self.clock.now());
         }
-        let Some(address) = self.routes.address(node) else {
+        let Some(address) = self.routes.known().address(node) else {
             return readings.iter_mut().for_each(|reading| reading.failed(ErrorKind::NoRoute));
         };
         let mut patience = Patience::new();
@@ -170,7 +174,7 @@ impl Reader<'_> {
             Err(kind) => return readings.iter_mut().for_each(|reading| reading.failed(kind)),
         };
         let pipeline = (PIPELINE_BYTES / self.value_bytes_max.max(1)).clamp(1, PIPELINE);
-        let plan_index = self.routes.plan_index(node);
+        let plan_index = self.routes.known().plan_index(node);
         for readings in readings.chunks_mut(pipeline) {
             let reading = self.read_chunk(&mut connection, plan_index, readings);
             let outcome = patience.until(self.soon(), reading).await.unwrap_or(Err(ErrorKind::TimedOut));
@@ -214,16 +218,17 @@ impl Reader<'_> {
             match reading.answer.take() {
                 Some(Answer::Acknowledged(_)) => (reading.done, progress) = (true, true),
                 Some(Answer::Elsewhere(kind, redirect)) => {
-                    let responder = self.routes.target(reading.slot).and_then(|node| self.routes.address(node));
+                    let responder =
+                        self.routes.target(reading.position).and_then(|node| self.routes.known().address(node));
                     let Some(address) = responder.map(|responder| redirect.address(responder)) else { continue };
                     if kind == ErrorKind::Ask {
-                        reading.asking = self.routes.node_at(address);
+                        reading.asking = self.routes.known_mut().node_at(address);
                     } else {
-                        let _ = self.routes.moved(redirect.slot, address);
+                        let _ = self.routes.moved(redirect.position, address);
                     }
                 }
                 Some(Answer::NotExecuted(_) | Answer::Unknown(_)) | None => {
-                    reading.done = self.settled.is_some_and(|topology| !topology.serves(reading.slot));
+                    reading.done = self.settled.is_some_and(|topology| !topology.serves(reading.position));
                 }
             }
         }
@@ -284,8 +289,9 @@ mod tests {
     use super::*;
     use crate::evidence::{ClusterState, Event, HistoryReader, LoadTotals, Place};
     use crate::load::keys::{KeySet, KeySpace};
-    use crate::load::testing::{Act, Fake, journal, load};
-    use crate::vocab::{OwnedRange, Ownership, Role, SLOT_COUNT};
+    use crate::load::testing::{Act, CLUSTER, Fake, journal, load};
+    use crate::system::cluster::{SLOT_COUNT, slot_of_key, topology};
+    use crate::vocab::{OwnedRange, Ownership, Role};
 
     /// Reads back the keys k1 to k4; their history, what was told, and how long it took.
     async fn read(
@@ -302,7 +308,7 @@ mod tests {
         let load = LoadDone { name, totals: LoadTotals::default(), index: 3, keys, written, value_bytes_max: 16 };
         let done = LoadsDone { history: directory.history(), loads: vec![load] };
         let began = std::time::Instant::now();
-        final_read(&done, &ClientHost::this(), seeds, settled, &journal, within).await.unwrap();
+        final_read(&done, CLUSTER.system(), &ClientHost::this(), seeds, settled, &journal, within).await.unwrap();
         let took = began.elapsed();
         let file = File::open(directory.history()).unwrap();
         let history = HistoryReader::new(BufReader::new(file)).unwrap().read_all().unwrap();
@@ -324,24 +330,24 @@ mod tests {
     ) {
         let (a, b) = (Fake::bind().await, Fake::bind().await.address);
         let owner = a.address;
-        let dead = ["k1", "k2"].map(|key| Slot::of_key(key.as_bytes()));
+        let dead = ["k1", "k2"].map(|key| slot_of_key(key.as_bytes()));
         let a = a.serve(owner, move |command, _| match command.strip_prefix("GET ") {
-            Some(key) if dead.contains(&Slot::of_key(key.as_bytes())) => {
-                Act::Say(format!("-MOVED {} {b}\r\n", Slot::of_key(key.as_bytes())))
+            Some(key) if dead.contains(&slot_of_key(key.as_bytes())) => {
+                Act::Say(format!("-MOVED {} {b}\r\n", slot_of_key(key.as_bytes())))
             }
             _ => Act::Say("$16\r\n000000000000000b\r\n".to_owned()),
         });
-        let owned = |slots: &dyn Fn(&Slot) -> bool| {
-            let slots = (0..SLOT_COUNT).filter_map(|slot| Slot::try_from(slot).ok()).filter(slots);
-            slots.map(|slot| OwnedRange { first: slot.into(), last: slot.into() }).collect::<Ownership>()
+        let owned = |slots: &dyn Fn(&Position) -> bool| {
+            let slots = (0..SLOT_COUNT).map(Position).filter(slots);
+            slots.map(|slot| OwnedRange { first: slot.0, last: slot.0 }).collect::<Ownership>()
         };
-        let place = |slots, failed| Place { role: Role::Master, master: None, owns: slots, failed };
+        let place = |owns, failed| Place { role: Role::Master, master: None, owns, title: "master".to_owned(), failed };
         let nodes = [
             ("A", place(owned(&|slot| !dead.contains(slot)), false)),
             ("B", place(owned(&|slot| dead.contains(slot)), true)),
         ];
         let nodes = nodes.into_iter().map(|(name, place)| (name.into(), place)).collect();
-        let topology = Topology { state: ClusterState::Ok, nodes };
+        let topology = topology(ClusterState::Ok, nodes);
         let (history, told, took) = read(&[(0, a), (1, b)], settled.then_some(&topology), within).await;
         let EventKind::FinalRead { keys: 4, unreadable: 2, unserved, errors } = told else { panic!("{told:?}") };
         assert_eq!((unserved.as_deref(), errors.values().sum()), (why, by_error));
@@ -354,7 +360,7 @@ mod tests {
     async fn redirections_are_followed() {
         let (a, b) = (Fake::bind().await, Fake::bind().await);
         let (owner, at_b) = (a.address, b.address);
-        let slot_of = |key: &str| Slot::of_key(key.as_bytes());
+        let slot_of = |key: &str| slot_of_key(key.as_bytes());
         let a = a.serve(owner, move |command, nth| match command {
             "GET k1" => Act::Say("$-1\r\n".to_owned()),
             "GET k2" => Act::Say(format!("-MOVED {} {at_b}\r\n", slot_of("k2"))),

@@ -18,7 +18,6 @@ mod open;
 mod pacing;
 mod places;
 mod recorder;
-mod resp;
 mod routing;
 mod shared;
 mod spec;
@@ -27,6 +26,8 @@ mod tally;
 mod testing;
 mod value;
 mod worker;
+
+use crate::system::resp;
 
 pub use driver::{LoadDone, LoadTask, LoadsDone, RunningLoads};
 pub use error::LoadError;

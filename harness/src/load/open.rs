@@ -15,7 +15,7 @@ use super::pacing::{Alarm, Schedule};
 use super::places::{Place, Places, Start, Task, WAITING_MAX};
 use super::shared::Shared;
 use super::worker::{StopSignal, Worker};
-use crate::vocab::{Instant, Slot};
+use crate::vocab::Instant;
 
 /// Starts that are handed out in one go when the schedule is behind: then the workers have their turn.
 const BURST: u64 = 64;
@@ -189,7 +189,7 @@ impl Open {
     fn shard_of(&self, start: &Start) -> usize {
         let mut key = self.key.borrow_mut();
         self.shared.keys.text(start.choice.key, &mut key);
-        self.shared.shards.of_slot(Slot::of_key(&key))
+        self.shared.shards.of(self.shared.deployment.system().position_of(&key))
     }
 }
 

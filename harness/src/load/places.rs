@@ -4,28 +4,30 @@ use std::collections::VecDeque;
 
 use super::draw::Choice;
 use super::keys::Turns;
-use crate::vocab::{Instant, Ownership, SLOT_COUNT, Slot};
+use crate::vocab::{Instant, Ownership, Position};
 
 /// Starts of a load that may wait. Whoever asks for more than that asks for nothing that could be worked off.
 pub(crate) const WAITING_MAX: usize = 1_000_000;
 
-/// Which shard a slot belongs to: the slots that one master owns at the start are one, whoever owns them later.
+/// Which shard a key belongs to: what one master owns at the start is one, whoever owns it later.
 #[derive(Debug)]
 pub(crate) struct Shards {
-    of_slot: Vec<u16>,
+    /// The shard of each position; of those behind the last it is 0.
+    by_position: Vec<u16>,
     count: usize,
 }
 
 impl Shards {
-    /// Slots that are in none of these sets are one more shard.
+    /// What is in none of these sets is one more shard.
     pub(crate) fn new(sets: &[Ownership]) -> Self {
-        let mut of_slot = vec![0; usize::from(SLOT_COUNT)];
+        let ends = sets.iter().flat_map(Ownership::ranges).map(|range| usize::from(range.last) + 1);
+        let mut by_position = vec![0; ends.max().unwrap_or(0)];
         for (shard, set) in (1..).zip(sets) {
             for range in set.ranges() {
-                of_slot[usize::from(range.first)..=usize::from(range.last)].fill(shard);
+                by_position[usize::from(range.first)..=usize::from(range.last)].fill(shard);
             }
         }
-        Self { of_slot, count: sets.len() + 1 }
+        Self { by_position, count: sets.len() + 1 }
     }
 
     /// How many there are.
@@ -33,9 +35,9 @@ impl Shards {
         self.count
     }
 
-    /// The shard of a slot, from 0.
-    pub(crate) fn of_slot(&self, slot: Slot) -> usize {
-        usize::from(self.of_slot[usize::from(slot.number())])
+    /// The shard of the keys at a position, from 0.
+    pub(crate) fn of(&self, position: Position) -> usize {
+        self.by_position.get(usize::from(position.0)).map_or(0, |&shard| usize::from(shard))
     }
 }
 

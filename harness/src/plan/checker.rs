@@ -1,6 +1,7 @@
 //! What the semantic checks share: the scenario, where it stands, and what is certain about it.
 
-use crate::scenario::{Cursor, MASTERS_MAX, NODES_MAX, Problem, Read, Scenario, Span, Topology, suggest};
+use crate::scenario::{Cursor, MASTERS_MAX, NODES_MAX, Problem, Read, Scenario, Span, suggest};
+use crate::system::{Cluster, Deployment};
 use crate::vocab::NodeName;
 
 use super::nodes::{Member, members};
@@ -87,7 +88,7 @@ impl<'a> Checker<'a> {
 
     /// The masters and the replicas of each.
     pub(super) fn shape(&self) -> (u16, u16) {
-        let Topology::Cluster { masters, replicas } = self.scenario.topology;
+        let Deployment::Cluster(Cluster { masters, replicas }) = self.scenario.topology;
         (masters, replicas)
     }
 
@@ -110,7 +111,7 @@ fn is_sound(read: &Read<'_>, field: &str) -> bool {
     read.problems.iter().all(|problem| fields.iter().any(|name| lies_in(problem, name)))
 }
 
-fn within_bounds(topology: Topology) -> bool {
-    let Topology::Cluster { masters, replicas } = topology;
+fn within_bounds(topology: Deployment) -> bool {
+    let Deployment::Cluster(Cluster { masters, replicas }) = topology;
     (1..=MASTERS_MAX).contains(&masters) && u32::from(masters) * (u32::from(replicas) + 1) <= NODES_MAX
 }

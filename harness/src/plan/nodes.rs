@@ -4,7 +4,9 @@ use std::net::Ipv4Addr;
 
 use crate::lab::{ClientSpec, NodeSpec};
 use crate::load::Load;
-use crate::scenario::{Server, Topology};
+use crate::scenario::Server;
+use crate::system::cluster::share;
+use crate::system::{Cluster, Deployment};
 use crate::vocab::{Address, NodeId, NodeName, Ownership, Role};
 
 /// A node's place in the topology that a scenario starts with.
@@ -17,8 +19,8 @@ pub(super) struct Member {
 }
 
 /// The members of a topology: masters first, then replicas by master.
-pub(super) fn members(topology: Topology) -> Vec<Member> {
-    let Topology::Cluster { masters, replicas } = topology;
+pub(super) fn members(topology: Deployment) -> Vec<Member> {
+    let Deployment::Cluster(Cluster { masters, replicas }) = topology;
     let masters = usize::from(masters);
     let member = |name, shard, role| Member { name, shard, role };
     let first = (0..masters).map(|shard| member(NodeName::master(shard), shard, Role::Master));
@@ -29,8 +31,8 @@ pub(super) fn members(topology: Topology) -> Vec<Member> {
 }
 
 /// What the lab is asked to build.
-pub(super) fn specs(topology: Topology, server: &Server) -> Vec<NodeSpec> {
-    let Topology::Cluster { masters, .. } = topology;
+pub(super) fn specs(topology: Deployment, server: &Server) -> Vec<NodeSpec> {
+    let Deployment::Cluster(Cluster { masters, .. }) = topology;
     let spec = |(index, member): (usize, Member)| {
         let own = server.nodes.get(&member.name);
         let mut config = server.config.clone();
@@ -41,7 +43,7 @@ pub(super) fn specs(topology: Topology, server: &Server) -> Vec<NodeSpec> {
             address: Address::of_host(host(index)),
             role: member.role,
             master: (!is_master).then(|| NodeName::master(member.shard)),
-            owns: if is_master { Ownership::share(member.shard, masters.into()) } else { Ownership::default() },
+            owns: if is_master { share(member.shard, masters.into()) } else { Ownership::default() },
             version: if is_master { member.shard as u64 + 1 } else { 0 },
             binary: own.and_then(|own| own.binary.clone()).or_else(|| server.binary.clone()),
             config,
@@ -108,7 +110,7 @@ mod tests {
 
     #[test]
     fn ids_are_forty_digits_and_unique() {
-        let members = members(Topology::Cluster { masters: 100, replicas: 9 });
+        let members = members(Deployment::Cluster(Cluster { masters: 100, replicas: 9 }));
         let ids: BTreeSet<_> = members.iter().map(|member| id_of(&member.name).0).collect();
         assert_eq!(ids.len(), members.len());
         assert!(ids.iter().all(|id| id.len() == 40 && id.bytes().all(|byte| byte.is_ascii_hexdigit())));

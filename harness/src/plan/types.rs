@@ -7,6 +7,7 @@ use crate::evidence::Location;
 use crate::lab::{ClientSpec, NodeSpec};
 use crate::load::Load;
 use crate::scenario::{Partition, Problems, Shaping, Step};
+use crate::system::Deployment;
 use crate::vocab::{self, HostName, NodeName, Size};
 
 /// A scenario without a semantic error. Making one starts nothing and asks nothing of the machine.
@@ -16,6 +17,8 @@ pub struct Plan {
     pub name: String,
     /// What the scenario shows.
     pub about: String,
+    /// What is deployed.
+    pub deployment: Deployment,
     /// The nodes: masters first (A, B, C), then replicas by master (A1, A2, B1, ...).
     pub nodes: Vec<NodeSpec>,
     /// How much each node may store.

@@ -74,7 +74,7 @@ fn unmet_by(condition: &Condition, agreement: &Agreement) -> Option<String> {
         Condition::Failed(node) => expect(agreement.main(), node, |place| place.failed),
         Condition::Healthy => {
             let topology = agreement.main();
-            (!serves(topology)).then(|| format!("not every slot is served: {}", listed(topology)))
+            topology.outage.as_ref().map(|_| format!("not every slot is served: {}", listed(topology)))
         }
         Condition::Down => {
             let serving = agreement.sides.iter().find(|side| side.topology.state == ClusterState::Ok);
@@ -85,10 +85,6 @@ fn unmet_by(condition: &Condition, agreement: &Agreement) -> Option<String> {
         }
         Condition::Settled | Condition::Refuses(_) | Condition::Finished(_) | Condition::Synced => None,
     }
-}
-
-fn serves(topology: &Topology) -> bool {
-    topology.state == ClusterState::Ok && topology.is_covered() && topology.has_quorum()
 }
 
 fn expect(topology: &Topology, node: &NodeName, holds: impl Fn(&Place) -> bool) -> Option<String> {

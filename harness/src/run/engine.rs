@@ -86,6 +86,7 @@ async fn attempt(
         observed(plan, directory),
         lab.status(),
         lab.reach(),
+        plan.deployment,
         journal.clone(),
         view_interval(plan.nodes.len()),
     );
@@ -127,7 +128,8 @@ async fn with_cluster(
         let settled = heal(plan, lab, observer.observation(), journal).await?;
         journal.record(EventKind::FinalReadStarted);
         let (host, seeds) = (ClientHost::this(), seeds(plan));
-        let reading = final_read(&done, &host, &seeds, settled.as_ref(), journal, FINAL_READ_BOUND);
+        let reading =
+            final_read(&done, plan.deployment.system(), &host, &seeds, settled.as_ref(), journal, FINAL_READ_BOUND);
         telling(journal, FINAL_READ_BOUND, || "every key to be read".to_owned(), reading).await?;
         Ok(())
     };
@@ -285,6 +287,7 @@ fn tasks(plan: &Plan, lab: &Lab) -> Result<Vec<LoadTask>, Abort> {
             index: u16::try_from(index).unwrap_or(u16::MAX),
             load: load.clone(),
             host: lab.host(&load.host())?,
+            deployment: plan.deployment,
             seeds: seeds(plan),
             shards: plan.shards().map(|master| master.owns.clone()).collect(),
             seed: plan.seed,

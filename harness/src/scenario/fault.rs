@@ -249,7 +249,7 @@ pub(super) fn kind_of(type_name: &str) -> (&'static str, &'static str) {
         "Selector" => ("selector", "a selector"),
         "Slo" => ("SLO", "an SLO"),
         "Op" => ("operation", "an operation"),
-        "Topology" => ("topology", "a topology"),
+        "Deployment" => ("topology", "a topology"),
         "Pace" => ("pace", "a pace"),
         "Keys" => ("key space", "a key space"),
         "During" => ("part of the run", "a part of the run"),

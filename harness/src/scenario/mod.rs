@@ -25,7 +25,7 @@ pub use problem::{Problem, Problems, Severity, Style};
 pub use read::{Read, options, read};
 pub use span::{Cursor, Item, Lines, Shape, Span, Tree, Value, ValueId, line_and_column};
 pub use step::{Condition, Partition, Shaping, Step};
-pub use written::{NodeServer, Scenario, Server, Topology};
+pub use written::{NodeServer, Scenario, Server};
 
 #[cfg(test)]
 mod tests;

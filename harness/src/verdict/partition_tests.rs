@@ -42,7 +42,7 @@ fn cut_off(inside: bool) -> Story {
 fn with_inside(lost: u32) -> Story {
     let mut story = cut_off(true);
     story.event(LOAD_STARTS, EventKind::LoadStarted { load: "inside".to_owned() });
-    let slot = |key: u32| crate::vocab::Slot::of_key(format!("in:{key}").as_bytes());
+    let slot = |key: u32| crate::system::cluster::slot_of_key(format!("in:{key}").as_bytes());
     let slots = story.plan.node(&"A".into()).unwrap().owns.clone();
     let keys: Vec<_> = (1..=100).filter(|key| slots.contains(slot(*key))).collect();
     let totals = crate::evidence::LoadTotals { ok: u64::from(lost), fail: 1, ..Default::default() };

@@ -8,15 +8,17 @@ use super::case::Case;
 use super::{Finding, Slo};
 use crate::evidence::{
     Agreement, ClusterState, ErrorKind, Event, EventKind, Evidence, FaultKind, Health, LoadTotals, Location, LogEvent,
-    LogRecord, MachineSample, Member, NO_WORKER, NodeView, Operation, OperationKind, Outcome, Place, RunInfo,
-    ServerInfo, Side, Topology, TopologyRecord, Value, Waits,
+    LogRecord, MachineSample, Member, NO_WORKER, NodeView, Operation, OperationKind, Outcome, RunInfo, ServerInfo,
+    Side, TopologyRecord, Value, Waits,
 };
 use crate::lab::NodeSpec;
 use crate::load::op::Set;
 use crate::load::{Client, Keys, Load, Op, Pace};
 use crate::plan::{Plan, PlannedSlo, PlannedStep};
 use crate::scenario::Step;
-use crate::vocab::{Address, Duration, Instant, NodeId, NodeName, Ownership, Role, Size, Slot};
+use crate::system::cluster::{place, share, slot_of_key, topology};
+use crate::system::{Cluster, Deployment};
+use crate::vocab::{Address, Duration, Instant, NodeId, NodeName, Ownership, Position, Role, Size};
 
 /// When the load begins, in milliseconds.
 pub(crate) const LOAD_STARTS: u64 = 1_000;
@@ -92,8 +94,8 @@ impl Story {
     pub(crate) fn settled(&mut self, ms: u64) {
         let healthy = self.members.iter().filter(|(_, member)| member.health == Health::Ok);
         let members = healthy.map(|(node, _)| node.clone()).collect();
-        let nodes = self.members.iter().map(|(node, member)| (node.clone(), Place::of(member))).collect();
-        let topology = Topology { state: ClusterState::Ok, nodes };
+        let nodes = self.members.iter().map(|(node, member)| (node.clone(), place(member))).collect();
+        let topology = topology(ClusterState::Ok, nodes);
         let agreement = Agreement::new(vec![Side { members, topology }]);
         self.event(ms, EventKind::Settled { asked: Instant::from_millis(ms), agreement });
     }
@@ -205,8 +207,8 @@ impl Story {
         }
     }
 
-    fn slot(&self, key: u32) -> Slot {
-        Slot::of_key(format!("{}{key}", self.plan.loads[0].key_prefix()).as_bytes())
+    fn slot(&self, key: u32) -> Position {
+        slot_of_key(format!("{}{key}", self.plan.loads[0].key_prefix()).as_bytes())
     }
 
     /// The first key of the shard that this master owns by the plan.
@@ -270,7 +272,7 @@ fn plan() -> Plan {
         address: Address::of_host([10, 128, 0, 2].into()),
         role: if master { Role::Master } else { Role::Replica },
         master: (!master).then(|| NodeName::master(index)),
-        owns: if master { Ownership::share(index, 3) } else { Ownership::default() },
+        owns: if master { share(index, 3) } else { Ownership::default() },
         version: if master { index as u64 + 1 } else { 0 },
         binary: None,
         config: BTreeMap::from([("cluster-node-timeout".to_owned(), "1000".to_owned())]),
@@ -278,6 +280,7 @@ fn plan() -> Plan {
     Plan {
         name: "tests/story".to_owned(),
         about: "A story.".to_owned(),
+        deployment: Deployment::Cluster(Cluster { masters: 3, replicas: 1 }),
         nodes: (0..3).map(|index| shard(index, true)).chain((0..3).map(|index| shard(index, false))).collect(),
         storage: Size { bytes: 1 << 20 },
         loads: vec![load("app")],

@@ -12,10 +12,12 @@ use ron::extensions::Extensions;
 
 use crate::evidence::{
     Agreement, ClusterState, Event, EventKind, Evidence, ExitCause, FaultKind, Health, LinkChange, Location, LogEvent,
-    LogRecord, Member, NetworkChange, NodeView, Place, RunInfo, ServerInfo, Side, Topology, TopologyRecord,
+    LogRecord, Member, NetworkChange, NodeView, RunInfo, ServerInfo, Side, TopologyRecord,
 };
 use crate::lab::{ClientSpec, NodeSpec};
 use crate::plan::{Plan, PlannedStep};
+use crate::system::cluster::{place, share, topology};
+use crate::system::{Cluster, Deployment};
 use crate::vocab::{Address, CutBy, Instant, Link, NodeId, NodeName, Ownership, Role, Size};
 
 /// A cluster that does what it is told.
@@ -53,7 +55,7 @@ fn plan(replicas: usize, timeline: &[&str]) -> Plan {
                 address: Address::of_host(Ipv4Addr::new(10, 128, 0, 2 + u8::try_from(nodes.len()).unwrap())),
                 role: if index == 0 { Role::Master } else { Role::Replica },
                 master: (index > 0).then(|| NodeName::master(shard)),
-                owns: if index == 0 { Ownership::share(shard, 3) } else { Ownership::default() },
+                owns: if index == 0 { share(shard, 3) } else { Ownership::default() },
                 version: if index == 0 { shard as u64 + 1 } else { 0 },
                 binary: None,
                 config: BTreeMap::from([("cluster-node-timeout".to_owned(), "1000".to_owned())]),
@@ -65,6 +67,7 @@ fn plan(replicas: usize, timeline: &[&str]) -> Plan {
         name: "failover/master_kill".to_owned(),
         about: "A master is killed under load: its replica takes over in time and no acknowledged write is lost."
             .to_owned(),
+        deployment: Deployment::Cluster(Cluster { masters: 3, replicas: u16::try_from(replicas).unwrap() }),
         nodes,
         storage: Size { bytes: 256 << 20 },
         loads: Vec::new(),
@@ -109,8 +112,8 @@ impl Story {
     /// All nodes that run agree on what the members are.
     pub(super) fn settled(&mut self, ms: u64) {
         let members = self.members.keys().filter(|node| !self.down.contains(node)).cloned().collect();
-        let nodes = self.members.iter().map(|(node, member)| (node.clone(), Place::of(member))).collect();
-        let topology = Topology { state: self.state(), nodes };
+        let nodes = self.members.iter().map(|(node, member)| (node.clone(), place(member))).collect();
+        let topology = topology(self.state(), nodes);
         let agreement = Agreement::new(vec![Side { members, topology }]);
         self.at(ms, EventKind::Settled { asked: Instant::from_millis(ms), agreement });
     }

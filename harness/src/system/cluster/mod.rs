@@ -1,0 +1,73 @@
+//! Redis Cluster and Valkey in cluster mode: hash slots, epochs, gossip, elections.
+
+mod discovery;
+mod log;
+mod members;
+mod settle;
+mod slot;
+#[cfg(test)]
+mod testing;
+mod view;
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+pub(crate) use settle::settle;
+#[cfg(test)]
+pub(crate) use settle::{place, topology};
+pub use slot::share;
+pub(crate) use slot::{SLOT_COUNT, slot_of_key};
+
+pub(super) use discovery::read_redirect;
+
+use super::{Discovery, Names, ReportReader, System};
+use crate::evidence::{LogEvent, NodeStatus, NodeView, Reach, Settlement};
+use crate::vocab::{Address, NodeName, Position};
+use discovery::SlotMap;
+use view::ClusterReader;
+
+/// A cluster's shape: masters with the slots divided evenly, each with as many replicas.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cluster {
+    /// How many masters, at least 1. Fewer than 3 cannot fail over: no majority is left.
+    pub masters: u16,
+    /// How many replicas each master has.
+    pub replicas: u16,
+}
+
+impl System for Cluster {
+    fn position_of(&self, key: &[u8]) -> Position {
+        slot_of_key(key)
+    }
+
+    fn questions(&self) -> &'static [&'static [&'static str]] {
+        &[&["CLUSTER", "NODES"], &["CLUSTER", "INFO"], &["INFO", "replication"]]
+    }
+
+    fn report_reader(&self, node: &NodeName) -> Box<dyn ReportReader> {
+        Box::new(ClusterReader::new(node.clone()))
+    }
+
+    fn log_line(&self, line: &[u8], names: &Names) -> Option<(i64, LogEvent)> {
+        log::parse(line, names)
+    }
+
+    fn data_too_old(&self, says: &LogEvent) -> Option<bool> {
+        log::data_too_old(says)
+    }
+
+    fn settle(
+        &self,
+        status: &BTreeMap<NodeName, NodeStatus>,
+        reach: &Reach,
+        views: &BTreeMap<NodeName, Option<NodeView>>,
+    ) -> Settlement {
+        settle(status, reach, views)
+    }
+
+    fn discovery(&self, seeds: &[(u16, Address)]) -> Box<dyn Discovery> {
+        Box::new(SlotMap::new(seeds))
+    }
+}
