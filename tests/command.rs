@@ -25,14 +25,14 @@ mod verdicts;
 
 use std::process::ExitCode;
 
-use harness::lab::{self, ServerBinary};
+use harness::provider::{self, Need, ServerBinary};
 use harness::run;
 use libtest_mimic::{Arguments, Trial};
 
 fn main() -> ExitCode {
     run::enter_if_lab();
     let arguments = Arguments::from_args();
-    let missing = lab::probe().err().map(|missing| missing.to_string());
+    let missing = provider::check(Need::Hosts).err().map(|missing| missing.to_string());
     let missing = missing.or_else(|| ServerBinary::find(None).err().map(|error| error.to_string()));
     let missing = missing.filter(|_| std::env::var_os("REQUIRE_ALL").is_none_or(|value| value != "1"));
     if let Some(missing) = &missing {

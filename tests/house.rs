@@ -8,18 +8,19 @@ use std::path::{Path, PathBuf};
 const MAY_USE: &[(&str, &[&str])] = &[
     ("vocab", &[]),
     ("evidence", &["vocab"]),
-    ("system", &["evidence", "vocab"]),
-    ("lab", &["evidence", "vocab"]),
-    ("fault", &["lab", "evidence", "vocab"]),
-    ("load", &["lab", "system", "evidence", "vocab"]),
-    ("observe", &["lab", "system", "evidence", "vocab"]),
+    ("network", &["evidence", "vocab"]),
+    ("provider", &["network", "evidence", "vocab"]),
+    ("system", &["provider", "evidence", "vocab"]),
+    ("fault", &["provider", "system", "evidence", "vocab"]),
+    ("load", &["network", "system", "evidence", "vocab"]),
+    ("observe", &["system", "evidence", "vocab"]),
     ("check", &["plan", "load", "system", "evidence", "vocab"]),
     ("scenario", &["check", "load", "fault", "system", "vocab"]),
-    ("plan", &["scenario", "check", "fault", "load", "lab", "system", "evidence", "vocab"]),
-    ("run", &["plan", "scenario", "lab", "fault", "load", "observe", "evidence", "vocab"]),
+    ("plan", &["scenario", "check", "fault", "load", "provider", "system", "evidence", "vocab"]),
+    ("run", &["plan", "scenario", "network", "provider", "system", "fault", "load", "observe", "evidence", "vocab"]),
     ("verdict", &["plan", "scenario", "check", "load", "evidence", "vocab"]),
     ("present", &["plan", "scenario", "system", "evidence", "verdict", "vocab"]),
-    ("suite", &["plan", "scenario", "run", "lab", "evidence", "verdict", "present", "vocab"]),
+    ("suite", &["plan", "scenario", "run", "provider", "system", "evidence", "verdict", "present", "vocab"]),
 ];
 
 fn source() -> PathBuf {

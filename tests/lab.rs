@@ -18,14 +18,14 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::ExitCode;
 
-use harness::lab::{self, Sandbox, SandboxError, ServerBinary};
+use harness::provider::{self, Need, Sandbox, SandboxError, ServerBinary};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 /// A user, and a group, that need not have a name.
 const SOMEBODY: u32 = 54_321;
 
 fn main() -> ExitCode {
-    lab::enter_if_asked(inside::main);
+    provider::enter_if_asked(inside::main);
     if let Ok(directory) = std::env::var(leaks::HOLDER) {
         return leaks::hold(Path::new(&directory));
     }
@@ -99,7 +99,7 @@ fn trial(name: &str, run: fn() -> Result<(), Failed>) -> Trial {
 /// Why this machine cannot make a lab; none if it can, or if it must.
 fn incapacity() -> Option<String> {
     let must = std::env::var_os("REQUIRE_ALL").is_some_and(|value| value == "1");
-    lab::probe().err().filter(|_| !must).map(|missing| missing.to_string())
+    provider::check(Need::Hosts).err().filter(|_| !must).map(|missing| missing.to_string())
 }
 
 /// Redis 6.2 starts without room for its append-only file, and complains later.

@@ -5,10 +5,10 @@
 
 #[path = "network/cost.rs"]
 mod cost;
+#[path = "network/direct_link.rs"]
+mod direct_link;
 #[path = "network/inside.rs"]
 mod inside;
-#[path = "network/lane.rs"]
-mod lane;
 #[path = "network/load.rs"]
 mod load;
 #[path = "network/speed.rs"]
@@ -21,11 +21,11 @@ use std::io::Read;
 use std::process::ExitCode;
 use std::sync::OnceLock;
 
-use harness::lab::{self, Sandbox};
+use harness::provider::{self, Need, Sandbox};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 fn main() -> ExitCode {
-    lab::enter_if_asked(inside::main);
+    provider::enter_if_asked(inside::main);
     if let Some(missing) = incapacity() {
         tell(&format!("every trial is ignored: {missing}\n"));
     }
@@ -61,7 +61,7 @@ fn incapacity() -> Option<&'static str> {
     static ANSWER: OnceLock<Option<String>> = OnceLock::new();
     let must = std::env::var_os("REQUIRE_ALL").is_some_and(|value| value == "1");
     let answer = || {
-        let missing = lab::probe().err().map(|missing| missing.to_string());
+        let missing = provider::check(Need::Hosts).err().map(|missing| missing.to_string());
         missing.or_else(|| run("start").err()).filter(|_| !must)
     };
     ANSWER.get_or_init(answer).as_deref()

@@ -6,11 +6,12 @@
 pub mod check;
 pub mod evidence;
 pub mod fault;
-pub mod lab;
 pub mod load;
+pub mod network;
 pub mod observe;
 pub mod plan;
 pub mod present;
+pub mod provider;
 pub mod run;
 pub mod scenario;
 pub mod suite;

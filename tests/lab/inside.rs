@@ -6,12 +6,15 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use harness::evidence::{Clock, Event, FaultKind, Journal, NodeStatus, Recorder, RunDirectory};
 use harness::fault;
-use harness::lab::{self, ClientHost, ClientSpec, Lab, NodeSpec};
+use harness::network::ClientHost;
+use harness::provider::{self, ClientSpec, Need, Provider};
 use harness::system::cluster::share;
+use harness::system::{self, Cluster, Deployment, NodeSpec, Servers};
 use harness::vocab::{Address, NodeId, NodeName, Ownership, Role, Size};
 use nix::mount::{MsFlags, mount};
 use nix::sys::signal::Signal;
@@ -19,6 +22,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{sleep, timeout};
 
 use super::{links, shapes};
+
+const CLUSTER: Deployment = Deployment::Cluster(Cluster { masters: 3, replicas: 1 });
 
 pub(super) type Outcome = Result<u8, Box<dyn Error>>;
 
@@ -63,7 +68,7 @@ async fn run(request: &str) -> Outcome {
 }
 
 async fn await_cancel() -> Outcome {
-    let mut cancelled = lab::cancelled();
+    let mut cancelled = provider::cancelled();
     say("waiting");
     timeout(BOUND, cancelled.wait_for(|cancelled| *cancelled)).await??;
     Ok(7)
@@ -72,7 +77,7 @@ async fn await_cancel() -> Outcome {
 /// A lab inside the lab, whose user namespace allows no more of them.
 fn no_namespaces() -> Outcome {
     std::fs::write("/proc/sys/user/max_user_namespaces", "0")?;
-    say(&lab::probe().err().map(|missing| missing.to_string()).unwrap_or_default());
+    say(&provider::check(Need::Hosts).err().map(|missing| missing.to_string()).unwrap_or_default());
     Ok(0)
 }
 
@@ -80,8 +85,8 @@ fn no_namespaces() -> Outcome {
 fn no_tun() -> Outcome {
     let nothing = None::<&str>;
     mount(Some("tmpfs"), "/dev/net", Some("tmpfs"), MsFlags::empty(), nothing)?;
-    lab::probe()?;
-    say(&lab::probe_shaping().err().map(|missing| missing.to_string()).unwrap_or_default());
+    provider::check(Need::Hosts)?;
+    say(&provider::check(Need::Shaping).err().map(|missing| missing.to_string()).unwrap_or_default());
     Ok(0)
 }
 
@@ -110,10 +115,19 @@ impl Recorder for Silent {
     fn record(&mut self, _: &Event) {}
 }
 
-pub(super) async fn raise(directory: &RunDirectory, nodes: &[NodeSpec], storage: Size) -> Result<Lab, Box<dyn Error>> {
+/// The hosts of nodes and one of a client.
+pub(super) async fn raise_hosts(
+    directory: &RunDirectory,
+    nodes: &[NodeSpec],
+    storage: Size,
+) -> Result<Arc<dyn Provider>, Box<dyn Error>> {
     let journal = Journal::create(directory, Clock::new(), Box::new(Silent))?;
     let client = ClientSpec { name: "client".into(), ip: CLIENT };
-    Ok(Lab::raise(nodes, &[client], storage, 1, directory, journal).await?)
+    Ok(provider::raise(&system::server_specs(nodes), &[client], storage, 1, directory, journal).await?)
+}
+
+async fn raise(directory: &RunDirectory, nodes: &[NodeSpec], storage: Size) -> Result<Servers, Box<dyn Error>> {
+    Ok(Servers::prepare(CLUSTER, raise_hosts(directory, nodes, storage).await?, nodes, directory)?)
 }
 
 async fn form(directory: &RunDirectory, masters: usize) -> Outcome {
@@ -129,8 +143,10 @@ async fn form(directory: &RunDirectory, masters: usize) -> Outcome {
         await_info(spec.address, "cluster_state:ok").await?;
     }
     let formed = begin.elapsed().as_secs_f64() * 1e3;
-    lab.shutdown().await;
-    if lab.status().borrow().values().any(|status| *status != NodeStatus::Down) || Path::new("/proc/fs/A").exists() {
+    lab.provider().shutdown().await;
+    if lab.provider().status().borrow().values().any(|status| *status != NodeStatus::Down)
+        || Path::new("/proc/fs/A").exists()
+    {
         return Err("shutdown left something".into());
     }
     say(&format!("{} nodes: raised in {raised:.0?}, started in {started:.0?}, formed in ms: {formed:.0}", specs.len()));
@@ -138,8 +154,8 @@ async fn form(directory: &RunDirectory, masters: usize) -> Outcome {
 }
 
 /// A client on its own host, which packets reach only through the router.
-async fn ping(lab: &Lab, address: Address) -> Result<(), Box<dyn Error>> {
-    let socket = lab.client_host(0)?.tcp_socket()?;
+async fn ping(lab: &Servers, address: Address) -> Result<(), Box<dyn Error>> {
+    let socket = lab.provider().host(&"client".into())?.tcp_socket()?;
     let mut stream = timeout(BOUND, socket.connect(address.0.into())).await??;
     if stream.local_addr()?.ip() != CLIENT {
         return Err(format!("connected from {}", stream.local_addr()?).into());
@@ -190,8 +206,8 @@ async fn faults(directory: &RunDirectory) -> Outcome {
         let node = NodeName::from(node);
         let applied = fault::apply(kind, &lab, &node, None).await?;
         let is_proven = applied.proof.as_ref().is_some_and(|found| found.contains(proof));
-        if !is_proven || lab.status_of(&node)? != leaves {
-            return Err(format!("{kind} {node}: {applied:?}, {:?}", lab.status_of(&node)).into());
+        if !is_proven || lab.provider().status_of(&node)? != leaves {
+            return Err(format!("{kind} {node}: {applied:?}, {:?}", lab.provider().status_of(&node)).into());
         }
     }
     let refused = fault::apply(FaultKind::Kill, &lab, &"A".into(), None).await.err().map(|error| error.to_string());
@@ -202,19 +218,19 @@ async fn faults(directory: &RunDirectory) -> Outcome {
 }
 
 /// An exit that nobody asked for is told from the others, also after a signal that asks for another.
-async fn check_exits(lab: &Lab, directory: &RunDirectory) -> Outcome {
+async fn check_exits(lab: &Servers, directory: &RunDirectory) -> Outcome {
     // Paused, so that it hears both at once: the handler of SIGTERM takes a note for later, and no server handles the
     // other, so the kernel ends it. (SIGSEGV has a handler, which may run in another thread than an orderly shutdown.)
     for signal in [Signal::SIGSTOP, Signal::SIGTERM, Signal::SIGVTALRM] {
-        lab.signal(&"B".into(), signal)?;
+        lab.provider().signal(&"B".into(), signal)?;
     }
     // A thread that has not stopped yet dies of the last one at once, and the process with it: then there is nobody to
     // wake (the kernel's `complete_signal` passes over stopped threads only). It ends the same way.
-    let _ = lab.signal(&"B".into(), Signal::SIGCONT);
+    let _ = lab.provider().signal(&"B".into(), Signal::SIGCONT);
     lab.wait_exit(&"B".into(), BOUND).await?;
-    lab.signal(&"C1".into(), Signal::SIGSEGV)?;
+    lab.provider().signal(&"C1".into(), Signal::SIGSEGV)?;
     lab.wait_exit(&"C1".into(), BOUND).await?;
-    lab.shutdown().await;
+    lab.provider().shutdown().await;
     let events = std::fs::read_to_string(directory.events())?;
     let exits =
         |expected: &str| events.lines().filter(|line| line.contains("exited") && line.contains(expected)).count();
@@ -236,7 +252,7 @@ async fn join(directory: &RunDirectory) -> Outcome {
     await_answer(specs[3].address, &["INFO", "replication"], "role:master").await?;
     // Twice: the second time, the former server is one that joined.
     for _ in 0..2 {
-        if lab.status_of(&a)? == NodeStatus::Running {
+        if lab.provider().status_of(&a)? == NodeStatus::Running {
             fault::apply(FaultKind::Kill, &lab, &a, None).await?;
         }
         fault::apply(FaultKind::Wipe, &lab, &a, None).await?;
@@ -285,7 +301,7 @@ async fn damaged(directory: &RunDirectory) -> Outcome {
     lab.start_all().await?;
     let node = NodeName::from("B");
     fault::apply(FaultKind::Kill, &lab, &node, None).await?;
-    damage(lab.data_files(&node)?)?;
+    damage(lab.provider().data_files(&node)?)?;
     let refused = timeout(BOUND, fault::apply(FaultKind::Start, &lab, &node, None)).await?;
     say(&refused.err().map(|error| error.to_string()).unwrap_or_default());
     Ok(0)
@@ -307,7 +323,7 @@ fn damage(files: Vec<PathBuf>) -> Result<(), Box<dyn Error>> {
 async fn stranded(directory: &RunDirectory) -> Outcome {
     let lab = raise(directory, &nodes(3), STORAGE).await?;
     let here = || std::fs::read_link("/proc/thread-self/ns/net").map(|namespace| namespace.display().to_string());
-    let (own, host) = (here()?, lab.client_host(0)?);
+    let (own, host) = (here()?, lab.provider().host(&"client".into())?);
     let there = host.on_host(here)?;
     let panicked = std::panic::catch_unwind(|| host.on_host(|| -> io::Result<()> { panic!("on purpose") }));
     if panicked.is_ok() || own == there || here()? != own {

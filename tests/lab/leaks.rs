@@ -8,7 +8,7 @@ use std::process::{ChildStdout, Command, ExitCode, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use harness::lab::Sandbox;
+use harness::provider::Sandbox;
 use libtest_mimic::Failed;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;

@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use harness::evidence::RunDirectory;
-use harness::lab::{Disturbed, Lab, LabError};
+use harness::network::ChangedLinks;
+use harness::provider::{Provider, ProviderError};
 use harness::vocab::{CutBy, HostName, Link};
 use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::rule::{RuleAction, RuleAttribute};
@@ -19,7 +20,7 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
 
-use super::inside::{BOUND, Outcome, STORAGE, nodes, raise, say};
+use super::inside::{BOUND, Outcome, STORAGE, nodes, raise_hosts, say};
 use super::rejects;
 
 /// How long nothing must arrive to be called silence: some 1,000 times what a packet takes here.
@@ -29,16 +30,16 @@ const PORT: u16 = 7_000;
 pub(super) type Done = Result<(), Box<dyn Error>>;
 
 pub(super) async fn run(what: &str, directory: &RunDirectory) -> Outcome {
-    let lab = raise(directory, &nodes(if what == "halves" { 15 } else { 2 }), STORAGE).await?;
+    let lab = raise_hosts(directory, &nodes(if what == "halves" { 15 } else { 2 }), STORAGE).await?;
     match what {
-        "one-way" => one_way(&lab).await,
+        "one-way" => one_way(&*lab).await,
         "established" => established(lab).await,
-        "reject" => rejects::new_connections(&lab).await,
+        "reject" => rejects::new_connections(&*lab).await,
         "reject-open" => rejects::open_connections(lab).await,
-        "overlap" => overlap(&lab).await,
-        "unproven" => unproven(&lab).await,
-        "halves" => halves(&lab).await,
-        "mistakes" => mistakes(&lab).await,
+        "overlap" => overlap(&*lab).await,
+        "unproven" => unproven(&*lab).await,
+        "halves" => halves(&*lab).await,
+        "mistakes" => mistakes(&*lab).await,
         _ => Err(format!("the lab cannot try links {what}").into()),
     }?;
     Ok(0)
@@ -58,14 +59,14 @@ pub(super) fn ip(host: &str) -> Ipv4Addr {
     Ipv4Addr::new(10, 128, 0, u8::try_from(index + 2).unwrap_or_default())
 }
 
-pub(super) fn listen(lab: &Lab, host: &str) -> Result<TcpListener, Box<dyn Error>> {
+pub(super) fn listen(lab: &dyn Provider, host: &str) -> Result<TcpListener, Box<dyn Error>> {
     let socket = lab.host(&host.into())?.tcp_socket()?;
     socket.set_reuseaddr(true)?;
     socket.bind(SocketAddr::from((ip(host), PORT)))?;
     Ok(socket.listen(8)?)
 }
 
-pub(super) async fn connect(lab: &Lab, from: &str, to: &str) -> std::io::Result<TcpStream> {
+pub(super) async fn connect(lab: &dyn Provider, from: &str, to: &str) -> std::io::Result<TcpStream> {
     let host = lab.host(&from.into()).map_err(std::io::Error::other)?;
     let connected = timeout(SILENCE, host.tcp_socket()?.connect(SocketAddr::from((ip(to), PORT)))).await;
     connected.unwrap_or_else(|_| Err(ErrorKind::TimedOut.into()))
@@ -73,7 +74,7 @@ pub(super) async fn connect(lab: &Lab, from: &str, to: &str) -> std::io::Result<
 
 /// A connection, both ends.
 pub(super) async fn connection(
-    lab: &Lab,
+    lab: &dyn Provider,
     from: &str,
     to: &str,
 ) -> Result<(TcpStream, TcpStream, TcpListener), Box<dyn Error>> {
@@ -86,7 +87,7 @@ pub(super) async fn connection(
 }
 
 /// Sends the time, without a pause, to the other end, which keeps the newest one that it has got.
-fn stream_times(lab: &Arc<Lab>, mut from: OwnedWriteHalf, mut to: OwnedReadHalf, newest: Arc<AtomicU64>) {
+fn stream_times(lab: &Arc<dyn Provider>, mut from: OwnedWriteHalf, mut to: OwnedReadHalf, newest: Arc<AtomicU64>) {
     let lab = Arc::clone(lab);
     tokio::spawn(async move {
         while from.write_u64(lab.now().0).await.is_ok() {
@@ -111,30 +112,29 @@ pub(super) fn expect<T: PartialEq + std::fmt::Debug>(what: &str, seen: &T, expec
     if seen == expected { Ok(()) } else { Err(format!("{what}: {seen:?} instead of {expected:?}").into()) }
 }
 
-pub(super) fn proof(disturbed: &Disturbed, expected: &str) -> Done {
-    expect("the proof", &disturbed.proof.as_deref(), &Ok(expected))
+pub(super) fn proof(changed: &ChangedLinks, expected: &str) -> Done {
+    expect("the proof", &changed.proof.as_deref(), &Ok(expected))
 }
 
-async fn one_way(lab: &Lab) -> Done {
+async fn one_way(lab: &dyn Provider) -> Done {
     let (mut opened, mut accepted, _listener) = connection(lab, "A", "B").await?;
-    let cut = lab.cut("deaf", &BTreeSet::from([link("A", "B")]), CutBy::Drop).await?;
+    let cut = lab.cut("one-way", &BTreeSet::from([link("A", "B")]), CutBy::Drop).await?;
     proof(&cut, "1 probe vanished on 1 link that had passed one before")?;
     expect("A's byte passes", &passes(&mut opened, &mut accepted).await?, &false)?;
     expect("B's byte passes", &passes(&mut accepted, &mut opened).await?, &true)?;
     let hears = |from: &str, to: &str| lab.reach().borrow().hears(&from.into(), &to.into());
     expect("who is heard", &(hears("A", "B"), hears("B", "A")), &(false, true))?;
-    let healed = lab.heal("deaf").await?;
+    let healed = lab.heal("one-way").await?;
     proof(&healed, "1 probe vanished on 1 link just before the end, and 1 passed after it")?;
     timeout(BOUND, accepted.read_exact(&mut [0])).await??;
     expect("all is whole", &lab.reach().borrow().is_whole(), &true)
 }
 
 /// Packets go both ways all the time when links are cut: of what is sent after the cut is done, nothing arrives.
-async fn established(lab: Lab) -> Done {
-    let lab = Arc::new(lab);
+async fn established(lab: Arc<dyn Provider>) -> Done {
     let cuts = [both("A", "B"), BTreeSet::from([link("A", "B")]), BTreeSet::from([link("B", "A")])];
     for (links, by) in cuts.iter().flat_map(|links| [(links, CutBy::Drop), (links, CutBy::Reject)]) {
-        let (opened, accepted, _listener) = connection(&lab, "A", "B").await?;
+        let (opened, accepted, _listener) = connection(&*lab, "A", "B").await?;
         let (opened, accepted) = (opened.into_split(), accepted.into_split());
         let newest: [Arc<AtomicU64>; 2] = Default::default();
         stream_times(&lab, opened.1, accepted.0, Arc::clone(&newest[0]));
@@ -170,24 +170,24 @@ async fn await_newer(newest: &[Arc<AtomicU64>; 2], time: u64) -> Done {
     Ok(timeout(BOUND, newer).await?)
 }
 
-async fn overlap(lab: &Lab) -> Done {
+async fn overlap(lab: &dyn Provider) -> Done {
     let _listener = listen(lab, "B")?;
     let wide: BTreeSet<_> = both("A", "B").into_iter().chain(both("A", "A1")).collect();
     lab.cut("narrow", &both("A", "B"), CutBy::Drop).await?;
     let cut = lab.cut("wide", &wide, CutBy::Drop).await?;
     proof(&cut, "4 probes vanished on 4 links of which 2 had passed one before; the others were cut already")?;
-    expect("in force", &lab.disturbances(), &vec!["narrow".to_owned(), "wide".to_owned()])?;
+    expect("in force", &lab.link_changes_in_force(), &vec!["narrow".to_owned(), "wide".to_owned()])?;
     let healed = lab.heal("wide").await?;
     proof(&healed, "4 probes vanished on 4 links just before the end, and 2 passed after it; 2 links cut by others")?;
     expect("A's connection to B", &connect(lab, "A", "B").await.is_err(), &true)?;
     let healed = lab.heal("narrow").await?;
     proof(&healed, "2 probes vanished on 2 links just before the end, and 2 passed after it")?;
     connect(lab, "A", "B").await?;
-    expect("in force", &lab.disturbances(), &Vec::new())
+    expect("in force", &lab.link_changes_in_force(), &Vec::new())
 }
 
 /// A rule that beats the lab's own lets packets pass; and a rule of the lab's own is gone.
-async fn unproven(lab: &Lab) -> Done {
+async fn unproven(lab: &dyn Provider) -> Done {
     let (connection, kernel, _) = rtnetlink::new_connection()?;
     tokio::spawn(connection);
     let rule = kernel.rule().add().v4().source_prefix(ip("A"), 32).destination_prefix(ip("B"), 32);
@@ -219,7 +219,7 @@ async fn remove_rules(kernel: &rtnetlink::Handle, priority: u32) -> Done {
 }
 
 /// 30 hosts, 15 on each side, and with everything that the proof of it takes.
-async fn halves(lab: &Lab) -> Done {
+async fn halves(lab: &dyn Provider) -> Done {
     let names: Vec<HostName> = nodes(15).iter().map(|node| HostName::from(&node.name)).collect();
     for (side, by) in [(5, CutBy::Drop), (15, CutBy::Drop), (5, CutBy::Reject), (15, CutBy::Reject)] {
         let (left, right) = (&names[..side], &names[15..15 + side]);
@@ -236,20 +236,21 @@ async fn halves(lab: &Lab) -> Done {
 }
 
 /// The bounds are those of a busy machine; what it took is printed.
-fn within_bounds(disturbed: &Disturbed, all: Duration) -> Done {
-    let edge = Duration::from_nanos(disturbed.done.0 - disturbed.began.0);
-    let (links, proof) = (disturbed.links.len(), &disturbed.proof);
-    say(&format!("{links} links, {:?}: edge {edge:.1?}, with proof {all:.1?}: {proof:?}", disturbed.was));
+fn within_bounds(changed: &ChangedLinks, all: Duration) -> Done {
+    let edge = Duration::from_nanos(changed.done.0 - changed.began.0);
+    let (links, proof) = (changed.links.len(), &changed.proof);
+    say(&format!("{links} links, {:?}: edge {edge:.1?}, with proof {all:.1?}: {proof:?}", changed.was));
     if proof.is_ok() && edge < Duration::from_millis(200) && all < Duration::from_secs(1) {
         return Ok(());
     }
     Err("that is not within bounds".into())
 }
 
-async fn mistakes(lab: &Lab) -> Done {
+async fn mistakes(lab: &dyn Provider) -> Done {
     let links = both("A", "B");
     lab.cut("once", &links, CutBy::Drop).await?;
-    let error = |outcome: Result<Disturbed, LabError>| outcome.err().map(|error| error.to_string()).unwrap_or_default();
+    let error =
+        |outcome: Result<ChangedLinks, ProviderError>| outcome.err().map(|error| error.to_string()).unwrap_or_default();
     for (said, expected) in [
         (error(lab.cut("once", &links, CutBy::Drop).await), "the links are already disturbed by `once`"),
         (error(lab.heal("never").await), "no cut and no shape of that name is in force"),
@@ -257,7 +258,7 @@ async fn mistakes(lab: &Lab) -> Done {
     ] {
         expect(&said, &said.contains(expected), &true)?;
     }
-    expect("in force", &lab.disturbances(), &vec!["once".to_owned()])?;
+    expect("in force", &lab.link_changes_in_force(), &vec!["once".to_owned()])?;
     let nothing = lab.cut("nothing", &BTreeSet::new(), CutBy::Drop).await?;
     expect("the proof of a cut of nothing", &nothing.proof, &Err("it is about no link".to_owned()))
 }

@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use harness::lab::Lab;
+use harness::provider::Provider;
 use harness::vocab::{CutBy, Link};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -19,7 +19,7 @@ use super::links::{Done, SILENCE, both, connect, connection, expect, link, liste
 /// Within which an open connection ends once its link begins to be cut.
 const AT_ONCE: Duration = Duration::from_millis(50);
 
-pub(super) async fn new_connections(lab: &Lab) -> Done {
+pub(super) async fn new_connections(lab: &dyn Provider) -> Done {
     let _listener = listen(lab, "B")?;
     let cut = lab.cut("refused", &both("A", "B"), CutBy::Reject).await?;
     proof(
@@ -51,19 +51,18 @@ pub(super) async fn new_connections(lab: &Lab) -> Done {
 }
 
 /// Why A cannot connect to B.
-async fn failure(lab: &Lab) -> Option<ErrorKind> {
+async fn failure(lab: &dyn Provider) -> Option<ErrorKind> {
     connect(lab, "A", "B").await.err().map(|error| error.kind())
 }
 
 /// Bytes go both ways all the time when links are cut: the ends on hosts whose direction is rejected fail at once, the
 /// others do not; nor do connections with another host.
-pub(super) async fn open_connections(lab: Lab) -> Done {
-    let lab = Arc::new(lab);
+pub(super) async fn open_connections(lab: Arc<dyn Provider>) -> Done {
     let cuts = [both("A", "B"), BTreeSet::from([link("A", "B")]), BTreeSet::from([link("B", "A")])];
     for links in cuts {
-        let (mut opened, mut accepted, _listener) = connection(&lab, "A", "B").await?;
+        let (mut opened, mut accepted, _listener) = connection(&*lab, "A", "B").await?;
         expect("a byte passes", &passes(&mut opened, &mut accepted).await?, &true)?;
-        let (mut bystander, mut its_end, _its_listener) = connection(&lab, "A", "A1").await?;
+        let (mut bystander, mut its_end, _its_listener) = connection(&*lab, "A", "A1").await?;
         // An end that lives on is not to be there at the next cut.
         opened.set_zero_linger()?;
         accepted.set_zero_linger()?;
@@ -80,7 +79,7 @@ pub(super) async fn open_connections(lab: Lab) -> Done {
         expect("its answer passes", &passes(&mut its_end, &mut bystander).await?, &true)?;
         lab.heal("cut").await?;
     }
-    let (mut opened, mut accepted, _listener) = connection(&lab, "A", "B").await?;
+    let (mut opened, mut accepted, _listener) = connection(&*lab, "A", "B").await?;
     expect("a byte passes after all", &passes(&mut opened, &mut accepted).await?, &true)
 }
 
@@ -88,7 +87,7 @@ pub(super) async fn open_connections(lab: Lab) -> Done {
 type End = JoinHandle<(u64, Option<ErrorKind>)>;
 
 /// Sends and receives without a pause until that fails.
-fn talk(lab: &Arc<Lab>, stream: TcpStream) -> End {
+fn talk(lab: &Arc<dyn Provider>, stream: TcpStream) -> End {
     let lab = Arc::clone(lab);
     let (from, to) = stream.into_split();
     tokio::spawn(async move {

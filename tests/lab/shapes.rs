@@ -8,12 +8,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use harness::evidence::RunDirectory;
-use harness::lab::Lab;
+use harness::provider::Provider;
 use harness::vocab::{self, CutBy, Link, Percent, Rate, Shape};
 use rtnetlink::LinkUnspec;
 use rtnetlink::packet_route::rule::RuleAction;
 
-use super::inside::{Outcome, STORAGE, nodes, raise, say};
+use super::inside::{Outcome, STORAGE, nodes, raise_hosts, say};
 use super::links::{Done, both, expect, ip, link};
 
 const PORT: u16 = 7_000;
@@ -23,14 +23,14 @@ const AT_ONCE: Duration = Duration::from_millis(500);
 const DEVICE: u32 = 900;
 
 pub(super) async fn run(what: &str, directory: &RunDirectory) -> Outcome {
-    let lab = raise(directory, &nodes(2), STORAGE).await?;
+    let lab = raise_hosts(directory, &nodes(2), STORAGE).await?;
     match what {
-        "told" => told(&lab).await,
-        "flooded" => flooded(&lab).await,
-        "released" => released(&lab).await,
-        "passed-by" => passed_by(&lab).await,
-        "full" => full(&lab).await,
-        "gone" => gone(&lab).await,
+        "told" => told(&*lab).await,
+        "flooded" => flooded(&*lab).await,
+        "released" => released(&*lab).await,
+        "passed-by" => passed_by(&*lab).await,
+        "full" => full(&*lab).await,
+        "gone" => gone(&*lab).await,
         _ => Err(format!("the lab cannot try shapes {what}").into()),
     }?;
     Ok(0)
@@ -45,7 +45,7 @@ fn late(milliseconds: u64) -> Shape {
 }
 
 /// A socket of A from which B's gets what is sent.
-fn sockets(lab: &Lab) -> Result<(UdpSocket, UdpSocket), Box<dyn std::error::Error>> {
+fn sockets(lab: &dyn Provider) -> Result<(UdpSocket, UdpSocket), Box<dyn std::error::Error>> {
     let open = |host: &str| lab.host(&host.into()).map(|on| on.on_host(|| UdpSocket::bind((ip(host), PORT))));
     let (from, to) = (open("A")??, open("B")??);
     from.connect((ip("B"), PORT))?;
@@ -62,7 +62,7 @@ fn proven(proof: Result<String, String>, parts: &[&str]) -> Done {
 }
 
 /// What the shape did is told and judged, also what it did before it was cut for a while.
-async fn told(lab: &Lab) -> Done {
+async fn told(lab: &dyn Provider) -> Done {
     let begun = lab.shape("slow", &both("A", "B"), late(40)).await?;
     proven(begun.proof, &["2 probes took 4", " ms on 2 links"])?;
     let healed = lab.heal("slow").await?;
@@ -83,7 +83,7 @@ async fn told(lab: &Lab) -> Done {
 }
 
 /// A rate's queue is full of packets that are sent without a pause: a thousand take 12 s.
-async fn flooded(lab: &Lab) -> Done {
+async fn flooded(lab: &dyn Provider) -> Done {
     let rate = Some(Rate { bits_per_second: 1_000_000 });
     proven(lab.shape("narrow", &a_to_b(), Shape { rate, ..Shape::default() }).await?.proof, &["1 probe took"])?;
     let (from, _to) = sockets(lab)?;
@@ -105,7 +105,7 @@ async fn flooded(lab: &Lab) -> Done {
     })
 }
 
-async fn cut_and_heal(lab: &Lab) -> Done {
+async fn cut_and_heal(lab: &dyn Provider) -> Done {
     let begin = Instant::now();
     let cut = lab.cut("cut", &a_to_b(), CutBy::Drop).await?;
     let took = begin.elapsed();
@@ -116,7 +116,7 @@ async fn cut_and_heal(lab: &Lab) -> Done {
     proven(lab.heal("narrow").await?.proof, &["lost in a full queue"])
 }
 
-async fn released(lab: &Lab) -> Done {
+async fn released(lab: &dyn Provider) -> Done {
     const PACKETS: u8 = 100;
     lab.shape("slow", &a_to_b(), late(1_000)).await?;
     let (from, to) = sockets(lab)?;
@@ -148,7 +148,7 @@ async fn released(lab: &Lab) -> Done {
 }
 
 /// A rule that beats the lab's own leads the packets past the device.
-async fn passed_by(lab: &Lab) -> Done {
+async fn passed_by(lab: &dyn Provider) -> Done {
     let (connection, kernel, _) = rtnetlink::new_connection()?;
     tokio::spawn(connection);
     let rule = kernel.rule().add().v4().source_prefix(ip("A"), 32).destination_prefix(ip("B"), 32);
@@ -166,7 +166,7 @@ async fn passed_by(lab: &Lab) -> Done {
 }
 
 /// A device that keeps one packet is full whenever two are not yet read.
-async fn full(lab: &Lab) -> Done {
+async fn full(lab: &dyn Provider) -> Done {
     lab.shape("slow", &a_to_b(), late(1)).await?;
     let (connection, kernel, _) = rtnetlink::new_connection()?;
     tokio::spawn(connection);
@@ -180,7 +180,7 @@ async fn full(lab: &Lab) -> Done {
     expect("it is told", &proof.is_err_and(|why| why.contains(" packets found the shaping device full")), &true)
 }
 
-async fn gone(lab: &Lab) -> Done {
+async fn gone(lab: &dyn Provider) -> Done {
     lab.shape("slow", &a_to_b(), late(1)).await?;
     let (connection, kernel, _) = rtnetlink::new_connection()?;
     tokio::spawn(connection);

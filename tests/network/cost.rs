@@ -1,20 +1,25 @@
-//! What a link that nobody disturbs costs a load, compared with the loopback interface of one host.
+//! What a link that is neither cut nor shaped costs a load, compared with the loopback interface of one host.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::{Ipv4Addr, UdpSocket};
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use harness::evidence::{Clock, Journal, RunDirectory};
-use harness::lab::{ClientHost, ClientSpec, Lab, NodeSpec};
+use harness::network::ClientHost;
+use harness::provider::{self, ClientSpec};
+use harness::system::{self, Cluster, Deployment, NodeSpec, Servers};
 use harness::vocab::{self, Address, CutBy, HostName, Link, NodeId, NodeName, Role, Shape, Size};
 
 use super::inside::{Failure, say};
 use super::load::{Figure, Load};
 use super::wire::Silent;
+
+const CLUSTER: Deployment = Deployment::Cluster(Cluster { masters: 3, replicas: 1 });
 
 /// The pipelines that are measured, and the least that a load across the lab must reach of one over loopback.
 const LEAST: [(usize, f64); 2] = [(1, 0.9), (16, 0.95)];
@@ -37,16 +42,16 @@ pub(super) async fn measure(directory: &Path) -> Result<(), Failure> {
     say("and of the same load over loopback to itself");
     let mut kept = vec![bench.compare("no shaping device", &LEAST)?];
     let shape = Shape { delay: vocab::Duration::from_millis(1), ..Shape::default() };
-    bench.lab.shape("shape", &between(1, 1), shape).await?;
+    bench.cluster.provider().shape("shape", &between(1, 1), shape).await?;
     kept.push(bench.compare("another host's links are shaped", &LEAST)?);
     kept.push(bench.beside_traffic()?);
-    bench.lab.heal("shape").await?;
+    bench.cluster.provider().heal("shape").await?;
     kept.push(bench.compare("healed, the device is left", &LEAST)?);
     for side in [5, 15] {
-        bench.lab.cut("halves", &between(side, side), CutBy::Drop).await?;
+        bench.cluster.provider().cut("halves", &between(side, side), CutBy::Drop).await?;
         let name = format!("{} other links are cut", 2 * u32::from(side) * u32::from(side));
         kept.push(bench.compare(&name, &LEAST[..1])?);
-        bench.lab.heal("halves").await?;
+        bench.cluster.provider().heal("halves").await?;
     }
     if kept.into_iter().all(|is_kept| is_kept) { Ok(()) } else { Err("unshaped links cost too much".into()) }
 }
@@ -85,7 +90,7 @@ fn node() -> NodeSpec {
 
 /// A lab with the hosts of the loads that are compared.
 struct Bench {
-    lab: Lab,
+    cluster: Servers,
     begin: Instant,
     /// Where the load across the lab comes from.
     client: ClientHost,
@@ -101,14 +106,16 @@ impl Bench {
         let bystanders = (0..BYSTANDERS).map(|index| (bystander(index), bystander_ip(index)));
         let hosts = [(HostName::from("client"), CLIENT)].into_iter().chain(bystanders);
         let hosts: Vec<_> = hosts.map(|(name, ip)| ClientSpec { name, ip }).collect();
-        let node = node();
-        let own = HostName::from(&node.name);
-        let lab = Lab::raise(&[node], &hosts, Size { bytes: 16 << 20 }, 1, &directory, journal).await?;
-        lab.start_all().await?;
+        let nodes = [node()];
+        let own = HostName::from(&nodes[0].name);
+        let storage = Size { bytes: 16 << 20 };
+        let provider = provider::raise(&system::server_specs(&nodes), &hosts, storage, 1, &directory, journal).await?;
+        let cluster = Servers::prepare(CLUSTER, Arc::clone(&provider), &nodes, &directory)?;
+        cluster.start_all().await?;
         // A master that starts takes no writes for two seconds.
         tokio::time::sleep(Duration::from_millis(2_500)).await;
-        let (client, own) = (lab.client_host(0)?, lab.host(&own)?);
-        Ok(Self { lab, begin, client, own })
+        let (client, own) = (provider.host(&"client".into())?, provider.host(&own)?);
+        Ok(Self { cluster, begin, client, own })
     }
 
     /// Measures an arrangement; whether it reaches, as far as this machine can tell, what is asked of it.
@@ -152,7 +159,7 @@ impl Bench {
 
     /// The same with 1,000 packets a second on a shaped link.
     fn beside_traffic(&self) -> Result<bool, Failure> {
-        let socket = self.lab.host(&bystander(0))?.on_host(|| UdpSocket::bind((bystander_ip(0), 0)))?;
+        let socket = self.cluster.provider().host(&bystander(0))?.on_host(|| UdpSocket::bind((bystander_ip(0), 0)))?;
         socket.connect((bystander_ip(BYSTANDERS / 2), 9))?;
         let stop = AtomicBool::new(false);
         thread::scope(|scope| {

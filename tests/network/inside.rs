@@ -7,7 +7,7 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use harness::lab::{LinkCounters, SHAPING_DEVICE, Shaper};
+use harness::network::{LinkCounters, SHAPING_DEVICE, Shaper};
 use harness::vocab::{self, Percent, Rate, Shape};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -15,7 +15,7 @@ use tokio::time::timeout;
 
 use super::speed;
 use super::wire::{Arrival, FROM, HEADERS, PORT, Pace, TO, Wire};
-use super::{cost, lane};
+use super::{cost, direct_link};
 
 pub(super) type Failure = Box<dyn Error>;
 type Outcome = Result<(), Failure>;
@@ -51,7 +51,7 @@ async fn run(request: &str) -> Outcome {
     let directory = Path::new(directory);
     match what {
         "unshaped_links_cost_nothing" => return cost::measure(directory).await,
-        "a_connection_is_shaped_and_healed" => return lane::shape_a_connection(directory).await,
+        "a_connection_is_shaped_and_healed" => return direct_link::shape_a_connection(directory).await,
         _ => {}
     }
     let wire = Wire::make(directory).await?;

@@ -8,7 +8,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use harness::evidence::{Clock, Event, Journal, Recorder, RunDirectory};
-use harness::lab::{ClientHost, ClientSpec, Lab, LinkCounters, SHAPING_TABLE, Shaper};
+use harness::network::{ClientHost, LinkCounters, SHAPING_TABLE, Shaper};
+use harness::provider::{self, ClientSpec};
 use harness::vocab::{Shape, Size};
 use rtnetlink::RouteMessageBuilder;
 use rtnetlink::packet_route::route::RouteScope;
@@ -66,7 +67,7 @@ impl Wire {
     pub(super) async fn make(directory: &Path) -> Result<Self, Failure> {
         let directory = RunDirectory::new(directory);
         let journal = Journal::create(&directory, Clock::new(), Box::new(Silent))?;
-        let lab = Lab::raise(
+        let lab = provider::raise(
             &[],
             &[client("from", FROM), client("to", TO)],
             Size { bytes: 1 << 20 },
@@ -76,9 +77,9 @@ impl Wire {
         )
         .await?;
         let shaper = Shaper::start(SEED)?;
-        let (from, to) = (lab.client_host(0)?, lab.client_host(1)?);
-        lead((&from, FROM), TO, "host1.2").await?;
-        lead((&to, TO), FROM, "host1.3").await?;
+        let (from, to) = (lab.host(&"from".into())?, lab.host(&"to".into())?);
+        route_through_shaper((&from, FROM), TO, "host1.2").await?;
+        route_through_shaper((&to, TO), FROM, "host1.3").await?;
         Ok(Self { shaper, from, to })
     }
 
@@ -177,12 +178,16 @@ fn receive(socket: &UdpSocket, so_far: &AtomicU64) -> io::Result<Vec<(usize, Ins
     }
 }
 
-/// Leads a link past its lane into the shaper: what comes back from it comes from another interface.
-async fn lead((host, from): (&ClientHost, Ipv4Addr), to: Ipv4Addr, interface: &str) -> Result<(), Failure> {
-    let lane = RouteMessageBuilder::<Ipv4Addr>::new().destination_prefix(to, 32).scope(RouteScope::Link).build();
+/// Sends a link through the shaper instead of its direct route. Packets come back from another interface.
+async fn route_through_shaper(
+    (host, from): (&ClientHost, Ipv4Addr),
+    to: Ipv4Addr,
+    interface: &str,
+) -> Result<(), Failure> {
+    let direct = RouteMessageBuilder::<Ipv4Addr>::new().destination_prefix(to, 32).scope(RouteScope::Link).build();
     let (connection, kernel, _) = host.on_host(rtnetlink::new_connection)?;
     tokio::spawn(connection);
-    kernel.route().del(lane).execute().await?;
+    kernel.route().del(direct).execute().await?;
     let (connection, router, _) = rtnetlink::new_connection()?;
     tokio::spawn(connection);
     let rule = router.rule().add().v4().source_prefix(from, 32).destination_prefix(to, 32).input_interface(interface);

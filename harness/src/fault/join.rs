@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::{Applied, Demand};
 use crate::evidence::NodeStatus;
-use crate::lab::{Lab, LabError, NodeSpec};
+use crate::system::Servers;
+use crate::system::{NodeSpec, SystemError};
 use crate::vocab::NodeName;
 
 pub(super) const REQUIRES: &[NodeStatus] = &[NodeStatus::Running];
@@ -19,9 +20,13 @@ pub(super) fn demand(node: &NodeSpec) -> Demand {
     Demand { what: "be known to every running node as a replica", within: GOSSIP_BOUND.saturating_add(timeouts) }
 }
 
-pub(super) async fn apply(lab: &Lab, node: &NodeName, replica_of: Option<&NodeName>) -> Result<Applied, LabError> {
-    let master = replica_of.ok_or_else(|| LabError::NoMasterNamed(node.clone()))?;
-    let began = lab.now();
-    let seen = lab.join(node, master, demand(lab.spec(node)?).within).await?;
+pub(super) async fn apply(
+    servers: &Servers,
+    node: &NodeName,
+    replica_of: Option<&NodeName>,
+) -> Result<Applied, SystemError> {
+    let master = replica_of.ok_or_else(|| SystemError::NoMasterNamed(node.clone()))?;
+    let began = servers.provider().now();
+    let seen = servers.join(node, master, demand(servers.spec(node)?).within).await?;
     Ok(Applied { began, proof: Some(seen) })
 }

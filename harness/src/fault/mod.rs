@@ -15,7 +15,9 @@ use std::time::Duration;
 use tokio::time::{Instant as Timer, sleep};
 
 use crate::evidence::{DataEffect, Effect, FaultKind, MembershipEffect, NodeStatus};
-use crate::lab::{Lab, LabError, NodeSpec};
+use crate::provider::{Provider, ProviderError};
+use crate::system::Servers;
+use crate::system::{NodeSpec, SystemError};
 use crate::vocab::{Instant, NodeName};
 
 /// How often a proof is looked for.
@@ -95,31 +97,32 @@ pub fn effect(kind: FaultKind) -> Effect {
 /// `replica_of` is whom a joining node shall replicate; the other kinds do not mind it.
 pub async fn apply(
     kind: FaultKind,
-    lab: &Lab,
+    servers: &Servers,
     node: &NodeName,
     replica_of: Option<&NodeName>,
-) -> Result<Applied, LabError> {
-    let status = lab.status_of(node)?;
+) -> Result<Applied, SystemError> {
+    let provider = servers.provider();
+    let status = provider.status_of(node)?;
     if !requires(kind).contains(&status) {
         let doing = kind.to_string().to_lowercase();
-        return Err(LabError::WrongStatus { node: node.clone(), doing, status });
+        return Err(ProviderError::WrongStatus { node: node.clone(), doing, status }.into());
     }
     match kind {
-        FaultKind::Kill => kill::apply(lab, node).await,
-        FaultKind::Stop => stop::apply(lab, node).await,
-        FaultKind::Pause => pause::apply(lab, node).await,
-        FaultKind::Resume => resume::apply(lab, node).await,
-        FaultKind::Start => start::apply(lab, node).await,
-        FaultKind::Wipe => wipe::apply(lab, node),
-        FaultKind::Join => join::apply(lab, node, replica_of).await,
+        FaultKind::Kill => Ok(kill::apply(provider, node).await?),
+        FaultKind::Stop => stop::apply(servers, node).await,
+        FaultKind::Pause => Ok(pause::apply(provider, node).await?),
+        FaultKind::Resume => Ok(resume::apply(provider, node).await?),
+        FaultKind::Start => start::apply(servers, node).await,
+        FaultKind::Wipe => Ok(wipe::apply(provider, node)?),
+        FaultKind::Join => join::apply(servers, node, replica_of).await,
     }
 }
 
 /// Polls for the process state of `node` that `proves` the fault; the proof names what was seen.
-async fn proof_of_state(lab: &Lab, node: &NodeName, proves: fn(char) -> bool) -> Option<String> {
+async fn proof_of_state(provider: &dyn Provider, node: &NodeName, proves: fn(char) -> bool) -> Option<String> {
     let deadline = Timer::now() + PROOF_BOUND;
     loop {
-        if let Some(state) = lab.process_state(node).filter(|state| proves(*state)) {
+        if let Some(state) = provider.process_state(node).filter(|state| proves(*state)) {
             return Some(format!("process state {state}"));
         }
         if Timer::now() > deadline {

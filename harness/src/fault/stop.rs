@@ -6,7 +6,8 @@ use nix::sys::signal::Signal;
 
 use super::{Applied, Demand};
 use crate::evidence::NodeStatus;
-use crate::lab::{Lab, LabError, NodeSpec};
+use crate::system::Servers;
+use crate::system::{NodeSpec, SystemError};
 use crate::vocab::NodeName;
 
 pub(super) const REQUIRES: &[NodeStatus] = &[NodeStatus::Running];
@@ -22,10 +23,10 @@ pub(super) fn demand(node: &NodeSpec) -> Demand {
     Demand { what: "end", within: waits.saturating_add(EXIT_BOUND) }
 }
 
-pub(super) async fn apply(lab: &Lab, node: &NodeName) -> Result<Applied, LabError> {
-    let began = lab.signal(node, Signal::SIGTERM)?;
+pub(super) async fn apply(servers: &Servers, node: &NodeName) -> Result<Applied, SystemError> {
+    let began = servers.provider().signal(node, Signal::SIGTERM)?;
     // Whatever the cause, the node is down, which is the fault. That it went in good order is not taken for granted: any
     // cause but exit code 0 is in the journal as an exit that nobody asked for.
-    let cause = lab.wait_exit(node, demand(lab.spec(node)?).within).await?;
+    let cause = servers.wait_exit(node, demand(servers.spec(node)?).within).await?;
     Ok(Applied { began, proof: Some(format!("wait status: {cause}")) })
 }

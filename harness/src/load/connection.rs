@@ -11,7 +11,7 @@ use tokio::time::{Instant as TokioInstant, Sleep, sleep_until};
 
 use super::resp::Reply;
 use crate::evidence::ErrorKind;
-use crate::lab::ClientHost;
+use crate::network::ClientHost;
 use crate::vocab::Address;
 
 const INPUT_BYTES_MIN: usize = 4 * 1024;

@@ -19,7 +19,7 @@ use super::value::ID_BYTES;
 use super::worker::StopSignal;
 use super::{Load, LoadError, Op, Pace, closed, open};
 use crate::evidence::{Clock, EventKind, Journal, LoadIndex, LoadTotals, NO_WORKER};
-use crate::lab::ClientHost;
+use crate::network::ClientHost;
 use crate::system::Deployment;
 use crate::vocab::{Address, Instant, Ownership};
 

@@ -16,7 +16,7 @@ use super::routing::ask;
 use crate::evidence::{
     Clock, ErrorKind, EventKind, HistoryWriter, Journal, NO_WORKER, Operation, OperationKind, Outcome, Topology, Value,
 };
-use crate::lab::ClientHost;
+use crate::network::ClientHost;
 use crate::system::{Discovery, NodeIndex, System};
 use crate::vocab::{Address, Instant, Position};
 

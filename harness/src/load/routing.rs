@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::connection::{Connection, Patience};
 use super::resp::{Reply, push_command};
 use crate::evidence::ErrorKind;
-use crate::lab::ClientHost;
+use crate::network::ClientHost;
 use crate::vocab::Address;
 
 /// Asks a server `question`, on a connection of its own, for `patience` at most. `learn` takes the reply and says whether it told

@@ -12,7 +12,7 @@ use super::routing::ask;
 use super::tally::Tally;
 use super::{Load, LoadTask};
 use crate::evidence::{Clock, ErrorKind, LoadIndex, Operation};
-use crate::lab::ClientHost;
+use crate::network::ClientHost;
 use crate::system::{Deployment, Discovery, NodeIndex};
 use crate::vocab::{Duration, Instant};
 

@@ -15,7 +15,7 @@ use super::connection::Connection;
 use super::resp::{Reply, push_command};
 use super::{Load, LoadTask};
 use crate::evidence::{Clock, Event, Journal, Operation, OperationKind, Outcome, Recorder, RunDirectory, Value};
-use crate::lab::ClientHost;
+use crate::network::ClientHost;
 use crate::system::{Cluster, Deployment};
 use crate::vocab::{Address, Instant};
 

@@ -7,9 +7,9 @@ use crate::evidence::{
     RecordedDemand, RecordedLoad, RecordedNode, RecordedOperation, RecordedPlan, RecordedSlo, RecordedStep,
 };
 use crate::fault;
-use crate::lab::NodeSpec;
 use crate::load::{Load, Op, Pace};
 use crate::scenario::{Condition, Step};
+use crate::system::NodeSpec;
 use crate::vocab::{Links, NodeName, Target};
 
 use super::life::fault_of;

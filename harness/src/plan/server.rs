@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::lab;
 use crate::scenario::{Cursor, MASTERS_MAX, NODES_MAX, Problem, plain_letters};
+use crate::system::System;
 
 use super::checker::Checker;
 use super::nodes::specs;
@@ -102,8 +102,9 @@ impl Checker<'_> {
         if at.is_exact() {
             self.check_keys(at);
         }
+        let topology = self.scenario.topology;
         for (directive, value) in config {
-            if let Some(problem) = directive_problem(directive, at.key(directive)) {
+            if let Some(problem) = directive_problem(topology.system(), directive, at.key(directive)) {
                 self.report(problem);
             } else if let Some(problem) = value_problem(directive, value, at.entry(directive)) {
                 self.report(problem);
@@ -112,7 +113,7 @@ impl Checker<'_> {
     }
 }
 
-fn directive_problem(directive: &str, at: Cursor<'_>) -> Option<Problem> {
+fn directive_problem(system: &dyn System, directive: &str, at: Cursor<'_>) -> Option<Problem> {
     let lowercase = directive.to_lowercase();
     if directive.is_empty() {
         return Some(Problem::new(at.head(), "a directive's name is empty"));
@@ -125,7 +126,7 @@ fn directive_problem(directive: &str, at: Cursor<'_>) -> Option<Problem> {
         let message = format!("no directive has the character U+{:04X} in its name", u32::from(odd));
         return Some(Problem::new(at.head(), message).help(format!("write `{plain}`")));
     }
-    if let Some(why) = lab::reserved(directive) {
+    if let Some(why) = system.reserved(directive) {
         let problem = Problem::new(at.head(), format!("`{directive}` is the harness' own"));
         return Some(problem.label(why).help("leave it out"));
     }

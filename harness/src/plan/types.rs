@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use crate::check::Slo;
 use crate::evidence::Location;
-use crate::lab::{ClientSpec, NodeSpec};
 use crate::load::Load;
+use crate::provider::ClientSpec;
 use crate::scenario::{Partition, Problems, Shaping, Step};
-use crate::system::Deployment;
+use crate::system::{Deployment, NodeSpec};
 use crate::vocab::{self, HostName, NodeName, Size};
 
 /// A scenario without a semantic error. Making one starts nothing and asks nothing of the machine.

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -16,11 +17,13 @@ use crate::evidence::{
     Topology,
 };
 use crate::fault::{self, Applied};
-use crate::lab::{ClientHost, Lab};
 use crate::load::{Load, LoadTask, LoadsDone, RunningLoads, final_read};
+use crate::network::ClientHost;
 use crate::observe::{Observation, Observed, Observer};
 use crate::plan::Plan;
+use crate::provider::{self, Provider};
 use crate::scenario::Condition;
+use crate::system::{self, Servers};
 use crate::vocab::{Address, Instant};
 
 /// How much of a server's log an error shows.
@@ -34,7 +37,7 @@ fn view_interval(nodes: usize) -> Duration {
     Duration::from_millis(if nodes <= 12 { 10 } else { 20 })
 }
 
-/// A new process refuses to serve for 2 s (`CLUSTER_WRITABLE_DELAY`, Redis `cluster.c`); thirty on a busy machine take longer.
+/// A new process refuses to serve for 2 s (`CLUSTER_WRITABLE_DELAY`, Redis `servers.c`); thirty on a busy machine take longer.
 const FORMATION_BOUND: Duration = Duration::from_secs(30);
 
 /// Reading everything back takes as long as the keys are many; this is the most that a run waits.
@@ -80,19 +83,21 @@ async fn attempt(
     // A run that fails early can be judged, too: its files are there from the start.
     write_info(plan, request, directory, journal.clock(), Vec::new())?;
     HistoryWriter::new(std::fs::File::create(directory.history())?)?;
-    let lab = Lab::raise(&plan.nodes, &plan.clients, plan.storage, plan.seed, directory, journal.clone()).await?;
-    write_info(plan, request, directory, journal.clock(), lab.server_info())?;
+    let specs = system::server_specs(&plan.nodes);
+    let provider = provider::raise(&specs, &plan.clients, plan.storage, plan.seed, directory, journal.clone()).await?;
+    let servers = Servers::prepare(plan.deployment, Arc::clone(&provider), &plan.nodes, directory)?;
+    write_info(plan, request, directory, journal.clock(), servers.server_info()?)?;
     let observer = Observer::start(
         observed(plan, directory),
-        lab.status(),
-        lab.reach(),
+        provider.status(),
+        provider.reach(),
         plan.deployment,
         journal.clone(),
         view_interval(plan.nodes.len()),
     );
-    let outcome = with_cluster(plan, directory, journal, cancel, &lab, &observer).await;
+    let outcome = with_cluster(plan, directory, journal, cancel, &servers, &observer).await;
     observer.stop().await;
-    lab.shutdown().await;
+    provider.shutdown().await;
     outcome
 }
 
@@ -101,20 +106,20 @@ async fn with_cluster(
     directory: &RunDirectory,
     journal: &Journal,
     mut cancel: watch::Receiver<bool>,
-    lab: &Lab,
+    servers: &Servers,
     observer: &Observer,
 ) -> Result<(), Abort> {
     tokio::select! {
-        formed = form(plan, lab, observer.observation()) => formed?,
+        formed = form(plan, servers, observer.observation()) => formed?,
         () = cancelled(&mut cancel) => {
             journal.record(EventKind::Interrupted);
             return Ok(());
         }
     }
     journal.record(EventKind::Formed);
-    let machine = MachineWatch::start(journal.clone(), lab.wait_reader())?;
-    let loads = RunningLoads::start(tasks(plan, lab)?, journal.clone(), directory.history())?;
-    let mut stage = Stage::new(plan, lab, observer.observation(), &loads, journal, &machine);
+    let machine = MachineWatch::start(journal.clone(), servers.provider().wait_reader())?;
+    let loads = RunningLoads::start(tasks(plan, servers.provider())?, journal.clone(), directory.history())?;
+    let mut stage = Stage::new(plan, servers, observer.observation(), &loads, journal, &machine);
     let end = tokio::select! {
         end = stage.walk() => end,
         () = cancelled(&mut cancel) => StepEnd::Interrupted,
@@ -125,7 +130,7 @@ async fn with_cluster(
     }
     let Some(done) = done else { return Ok(()) };
     let last = async {
-        let settled = heal(plan, lab, observer.observation(), journal).await?;
+        let settled = heal(plan, servers, observer.observation(), journal).await?;
         journal.record(EventKind::FinalReadStarted);
         let (host, seeds) = (ClientHost::this(), seeds(plan));
         let reading =
@@ -163,29 +168,30 @@ async fn stop(
 }
 
 /// Starts every server and waits until the cluster serves.
-async fn form(plan: &Plan, lab: &Lab, mut observation: watch::Receiver<Observation>) -> Result<(), Abort> {
-    lab.start_all().await?;
-    let mut status = lab.status();
+async fn form(plan: &Plan, servers: &Servers, mut observation: watch::Receiver<Observation>) -> Result<(), Abort> {
+    servers.start_all().await?;
+    let provider = servers.provider();
+    let mut status = provider.status();
     let exit = status.wait_for(|status| status.values().any(|status| *status == NodeStatus::Down));
     tokio::select! {
         formed = wait_for(&mut observation, Instant::default(), FORMATION_BOUND, |observation| unmet(&Condition::Healthy, observation)) => {
-            formed.map_err(|last_state| Abort(not_formed(plan, lab, &last_state)))
+            formed.map_err(|last_state| Abort(not_formed(plan, provider, &last_state)))
         }
         status = exit => {
             let status = status?;
             let ended = status.iter().find(|(_, status)| **status == NodeStatus::Down).map(|(node, _)| node.clone());
-            let lines = ended.as_ref().map(|node| lab.last_log_lines(node, LOG_LINES)).unwrap_or_default();
+            let lines = ended.as_ref().map(|node| provider.last_log_lines(node, LOG_LINES)).unwrap_or_default();
             let node = ended.map(|node| node.to_string()).unwrap_or_default();
             Err(Abort(format!("{node} ended while the cluster formed. Its last log lines:\n{lines}")))
         }
     }
 }
 
-fn not_formed(plan: &Plan, lab: &Lab, last_state: &str) -> String {
+fn not_formed(plan: &Plan, provider: &dyn Provider, last_state: &str) -> String {
     let bound = FORMATION_BOUND.as_secs();
     let mut text = format!("the cluster did not form within {bound} s: {last_state}");
     for node in &plan.nodes {
-        let _ = write!(text, "\n{}'s last log lines:\n{}", node.name, lab.last_log_lines(&node.name, LOG_LINES));
+        let _ = write!(text, "\n{}'s last log lines:\n{}", node.name, provider.last_log_lines(&node.name, LOG_LINES));
     }
     text
 }
@@ -196,19 +202,19 @@ fn not_formed(plan: &Plan, lab: &Lab, last_state: &str) -> String {
 /// That it settled is an assumption of the verdict, read from the journal: here nothing is decided.
 async fn heal(
     plan: &Plan,
-    lab: &Lab,
+    servers: &Servers,
     observation: watch::Receiver<Observation>,
     journal: &Journal,
 ) -> Result<Option<Topology>, Abort> {
-    network::heal(lab, journal, None, None).await?;
+    network::heal(servers.provider(), journal, None, None).await?;
     let paused: Vec<_> = {
-        let status = lab.status();
+        let status = servers.provider().status();
         let status = status.borrow();
         let paused = status.iter().filter(|(_, status)| **status == NodeStatus::Paused);
         paused.map(|(node, _)| node.clone()).collect()
     };
     for node in paused {
-        let applied = fault::apply(FaultKind::Resume, lab, &node, None).await?;
+        let applied = fault::apply(FaultKind::Resume, servers, &node, None).await?;
         let Applied { began, proof } = applied;
         journal.record(EventKind::Fault {
             step: None,
@@ -281,12 +287,12 @@ fn seeds(plan: &Plan) -> Vec<(u16, Address)> {
     (0..).zip(plan.nodes.iter().map(|node| node.address)).collect()
 }
 
-fn tasks(plan: &Plan, lab: &Lab) -> Result<Vec<LoadTask>, Abort> {
+fn tasks(plan: &Plan, provider: &dyn Provider) -> Result<Vec<LoadTask>, Abort> {
     let task = |(index, load): (usize, &Load)| {
         Ok(LoadTask {
             index: u16::try_from(index).unwrap_or(u16::MAX),
             load: load.clone(),
-            host: lab.host(&load.host())?,
+            host: provider.host(&load.host())?,
             deployment: plan.deployment,
             seeds: seeds(plan),
             shards: plan.shards().map(|master| master.owns.clone()).collect(),

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::engine;
 use crate::evidence::{Clock, Event, EventKind, Journal, Recorder, RunDirectory};
-use crate::lab;
 use crate::plan;
+use crate::provider;
 
 /// What the outside asks of the lab process.
 #[derive(Debug, Serialize, Deserialize)]
@@ -27,7 +27,7 @@ pub(crate) struct Request {
 ///
 /// In the lab process it does not return.
 pub fn enter_if_lab() {
-    lab::enter_if_asked(main);
+    provider::enter_if_asked(main);
 }
 
 fn main(request: &str) -> u8 {
@@ -49,7 +49,7 @@ fn attempt(request: &str) -> Result<(), Box<dyn std::error::Error>> {
     let (live, live_end) = LiveStream::start()?;
     let journal = Journal::create(&directory, Clock::new(), Box::new(live))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(engine::run(&plan, &request, &directory, &journal, lab::cancelled()));
+    runtime.block_on(engine::run(&plan, &request, &directory, &journal, provider::cancelled()));
     let hole = journal.take_error();
     // The last copies go with the runtime's tasks; then the stream ends.
     drop(runtime);

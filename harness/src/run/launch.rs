@@ -9,8 +9,8 @@ use std::time::Duration;
 use super::inside::Request;
 use super::turn::Turn;
 use crate::evidence::{Event, RecordedSnapshot, RunDirectory, seal};
-use crate::lab::{Sandbox, SandboxError, Stopper};
 use crate::plan::Plan;
+use crate::provider::{Sandbox, SandboxError, Stopper};
 
 /// What to run.
 #[derive(Clone, Copy, Debug)]

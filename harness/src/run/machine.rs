@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::turn;
 use crate::evidence::{EventKind, Journal, MachineSample};
-use crate::lab::WaitReader;
+use crate::provider::WaitReader;
 use crate::vocab;
 
 const TICK: Duration = Duration::from_millis(5);
@@ -30,7 +30,7 @@ pub(crate) struct MachineWatch {
 }
 
 impl MachineWatch {
-    pub(crate) fn start(journal: Journal, waits: WaitReader) -> std::io::Result<Self> {
+    pub(crate) fn start(journal: Journal, waits: Box<dyn WaitReader>) -> std::io::Result<Self> {
         let (stop, lost) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
         let (stopped, sum) = (Arc::clone(&stop), Arc::clone(&lost));
         let mut meter = Meter::new(journal.clone(), waits);
@@ -63,7 +63,7 @@ impl Drop for MachineWatch {
 /// What is read again and again, and what it said last.
 struct Meter {
     journal: Journal,
-    waits: WaitReader,
+    waits: Box<dyn WaitReader>,
     pressure: Option<(File, u64)>,
     stolen: Vec<u64>,
     from: vocab::Instant,
@@ -72,7 +72,7 @@ struct Meter {
 }
 
 impl Meter {
-    fn new(journal: Journal, mut waits: WaitReader) -> Self {
+    fn new(journal: Journal, mut waits: Box<dyn WaitReader>) -> Self {
         waits.read();
         let pressure = File::open("/proc/pressure/cpu").ok();
         let pressure = pressure.and_then(|file| pressed(&file).map(|nanos| (file, nanos)));

@@ -3,44 +3,50 @@
 use super::engine::Abort;
 use crate::evidence::{EventKind, Journal, LinkChange, NetworkChange};
 use crate::fault::links::Meant;
-use crate::lab::{Disturbance, Disturbed, Lab};
+use crate::network::{ChangedLinks, Treatment};
 use crate::plan::Plan;
+use crate::provider::Provider;
 
 /// Cuts or shapes links, under the name that the plan has for the step.
 pub(super) async fn begin(
     plan: &Plan,
-    lab: &Lab,
+    provider: &dyn Provider,
     journal: &Journal,
     step: usize,
     meant: &Meant,
-    what: Disturbance,
+    what: Treatment,
 ) -> Result<(), Abort> {
     let name = plan.disturbance_name(step);
-    let (disturbed, change) = match what {
-        Disturbance::Cut(by) => (lab.cut(&name, &meant.links, by).await?, LinkChange::Cut(by)),
-        Disturbance::Shape(shape) => (lab.shape(&name, &meant.links, shape).await?, LinkChange::Shape(shape)),
+    let (changed, change) = match what {
+        Treatment::Cut(by) => (provider.cut(&name, &meant.links, by).await?, LinkChange::Cut(by)),
+        Treatment::Shape(shape) => (provider.shape(&name, &meant.links, shape).await?, LinkChange::Shape(shape)),
     };
-    tell(journal, Some(step), name, meant.text.clone(), change, disturbed);
+    tell(journal, Some(step), name, meant.text.clone(), change, changed);
     Ok(())
 }
 
 /// Ends the partition or shape of that name; all of them, the latest first, if none is said.
-pub(super) async fn heal(lab: &Lab, journal: &Journal, step: Option<usize>, name: Option<&str>) -> Result<(), Abort> {
-    let active = lab.disturbances();
+pub(super) async fn heal(
+    provider: &dyn Provider,
+    journal: &Journal,
+    step: Option<usize>,
+    name: Option<&str>,
+) -> Result<(), Abort> {
+    let active = provider.link_changes_in_force();
     let names = active.into_iter().rev().filter(|active| name.is_none_or(|name| name == active));
     for name in names {
-        let disturbed = lab.heal(&name).await?;
-        let change = match disturbed.was {
-            Disturbance::Cut(_) => LinkChange::HealCut,
-            Disturbance::Shape(_) => LinkChange::HealShape,
+        let changed = provider.heal(&name).await?;
+        let change = match changed.was {
+            Treatment::Cut(_) => LinkChange::HealCut,
+            Treatment::Shape(_) => LinkChange::HealShape,
         };
-        tell(journal, step, name, String::new(), change, disturbed);
+        tell(journal, step, name, String::new(), change, changed);
     }
     Ok(())
 }
 
-fn tell(journal: &Journal, step: Option<usize>, name: String, text: String, change: LinkChange, disturbed: Disturbed) {
-    let Disturbed { links, began, done, proof, .. } = disturbed;
+fn tell(journal: &Journal, step: Option<usize>, name: String, text: String, change: LinkChange, changed: ChangedLinks) {
+    let ChangedLinks { links, began, done, proof, .. } = changed;
     let (proof, doubt) = match proof {
         Ok(proof) => (Some(proof), None),
         Err(doubt) => (None, Some(doubt)),

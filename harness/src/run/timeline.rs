@@ -16,11 +16,13 @@ use super::selection::{select, select_by_status};
 use crate::evidence::{EventKind, FaultKind, Journal, Settlement, Topology};
 use crate::fault::links::{Hosts, Meant};
 use crate::fault::{self, Applied};
-use crate::lab::{Disturbance, Lab, LabError, NotDone};
 use crate::load::RunningLoads;
+use crate::network::Treatment;
 use crate::observe::Observation;
 use crate::plan::Plan;
 use crate::scenario::{Condition, Step};
+use crate::system::Servers;
+use crate::system::{NotDone, SystemError};
 use crate::vocab::{Instant, Links, NodeName, Target};
 
 /// How long a step with a selector waits for a settled topology to choose from.
@@ -42,7 +44,7 @@ pub(crate) enum StepEnd {
 /// What the steps act on.
 pub(crate) struct Stage<'a> {
     plan: &'a Plan,
-    lab: &'a Lab,
+    servers: &'a Servers,
     observation: watch::Receiver<Observation>,
     loads: &'a RunningLoads,
     journal: &'a Journal,
@@ -53,13 +55,13 @@ pub(crate) struct Stage<'a> {
 impl<'a> Stage<'a> {
     pub(crate) fn new(
         plan: &'a Plan,
-        lab: &'a Lab,
+        servers: &'a Servers,
         observation: watch::Receiver<Observation>,
         loads: &'a RunningLoads,
         journal: &'a Journal,
         machine: &'a MachineWatch,
     ) -> Self {
-        Self { plan, lab, observation, loads, journal, machine, random: ChaCha8Rng::seed_from_u64(plan.seed) }
+        Self { plan, servers, observation, loads, journal, machine, random: ChaCha8Rng::seed_from_u64(plan.seed) }
     }
 
     /// Does every step.
@@ -87,12 +89,14 @@ impl<'a> Stage<'a> {
             Step::Start(target) => return self.inject(index, FaultKind::Start, target).await,
             Step::Wipe(target) => return self.inject(index, FaultKind::Wipe, target).await,
             Step::Partition(partition) => {
-                self.disturb(index, &partition.links, Disturbance::Cut(partition.by)).await?;
+                self.disturb(index, &partition.links, Treatment::Cut(partition.by)).await?;
             }
             Step::Shape(shaping) => {
-                self.disturb(index, &shaping.links, Disturbance::Shape(shaping.shape())).await?;
+                self.disturb(index, &shaping.links, Treatment::Shape(shaping.shape())).await?;
             }
-            Step::Heal { name } => network::heal(self.lab, self.journal, Some(index), name.as_deref()).await?,
+            Step::Heal { name } => {
+                network::heal(self.servers.provider(), self.journal, Some(index), name.as_deref()).await?;
+            }
             Step::Join { node, replica_of } => {
                 return self.apply(index, FaultKind::Join, std::slice::from_ref(node), Some(replica_of)).await;
             }
@@ -131,7 +135,7 @@ impl<'a> Stage<'a> {
         let nodes = match (&target.node, &target.select) {
             (Some(node), _) => vec![node.clone()],
             (None, Some(selector)) => {
-                let status = self.lab.status().borrow().clone();
+                let status = self.servers.provider().status().borrow().clone();
                 match select_by_status(selector, &status) {
                     Some(nodes) => nodes,
                     None => select(selector, &self.settled().await?, &status, &mut self.random),
@@ -145,9 +149,9 @@ impl<'a> Stage<'a> {
         Ok(nodes)
     }
 
-    async fn disturb(&mut self, index: usize, links: &Links, what: Disturbance) -> Result<(), Abort> {
+    async fn disturb(&mut self, index: usize, links: &Links, what: Treatment) -> Result<(), Abort> {
         let meant = self.meant(index, links).await?;
-        network::begin(self.plan, self.lab, self.journal, index, &meant, what).await
+        network::begin(self.plan, self.servers.provider(), self.journal, index, &meant, what).await
     }
 
     /// The directed links that a step means.
@@ -170,7 +174,7 @@ impl<'a> Stage<'a> {
         nodes: &[NodeName],
         of: Option<&NodeName>,
     ) -> Result<StepEnd, Abort> {
-        let applied = join_all(nodes.iter().map(|node| fault::apply(kind, self.lab, node, of))).await;
+        let applied = join_all(nodes.iter().map(|node| fault::apply(kind, self.servers, node, of))).await;
         let mut outcome = Ok(StepEnd::Done);
         for (node, applied) in nodes.iter().zip(applied) {
             match applied {
@@ -186,7 +190,7 @@ impl<'a> Stage<'a> {
                     });
                 }
                 // What did happen to the other nodes is evidence all the same.
-                Err(LabError::NotDone(NotDone { node, reason, within, log })) => {
+                Err(SystemError::NotDone(NotDone { node, reason, within, log })) => {
                     let within_ms = within.map(|within| u64::try_from(within.as_millis()).unwrap_or(u64::MAX));
                     self.journal.record(EventKind::StepFailed { step: index, node, reason, within_ms, log });
                     outcome = outcome.and(Ok(StepEnd::Failed));

@@ -1,8 +1,8 @@
 //! `redis-harness doctor`: is this machine fit?
 
 use super::Exit;
-use crate::lab::{self, ServerBinary, ServerError};
 use crate::present;
+use crate::provider::{self, Need, ServerBinary, ServerError};
 use crate::vocab::{Capability, Missing};
 
 /// `redis-harness doctor`: tries what scenarios need, audits the host, and changes nothing.
@@ -10,7 +10,7 @@ use crate::vocab::{Capability, Missing};
 /// It passes when every scenario can run; what the audit advises does not count.
 pub fn doctor() -> Exit {
     let capabilities = [raise_a_lab(), shape_links(), run_a_server()];
-    present::print(&present::render_doctor(&capabilities, &lab::audit(), present::output_look()));
+    present::print(&present::render_doctor(&capabilities, &provider::audit(), present::output_look()));
     let is_fit = capabilities.iter().all(|capability| capability.answer.is_ok());
     if is_fit { Exit::Pass } else { Exit::Inconclusive }
 }
@@ -18,7 +18,8 @@ pub fn doctor() -> Exit {
 fn raise_a_lab() -> Capability {
     Capability {
         name: "raise a lab",
-        answer: lab::probe().map(|()| "hosts in namespaces of their own, links and rules between them".to_owned()),
+        answer: provider::check(Need::Hosts)
+            .map(|()| "hosts in namespaces of their own, links and rules between them".to_owned()),
         without: "no scenario runs",
     }
 }
@@ -29,7 +30,7 @@ fn shape_links() -> Capability {
         why: "there is no lab to try it in".to_owned(),
         enable: "first what the lab needs, above".to_owned(),
     };
-    let answer = lab::probe().map_err(|_| untried).and_then(|()| lab::probe_shaping());
+    let answer = provider::check(Need::Hosts).map_err(|_| untried).and_then(|()| provider::check(Need::Shaping));
     Capability {
         name: "shape links",
         answer: answer.map(|()| "a TUN device in the lab's network".to_owned()),

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 
 use super::Loaded;
 use crate::evidence::{Event, Evidence, EvidenceError, RunDirectory};
-use crate::lab::{self, SandboxError};
 use crate::plan::Plan;
 use crate::present::{self, SnapshotError, UpdatePolicy};
+use crate::provider::{self, Need, SandboxError};
 use crate::run::{Cancel, Launch, RunError, Turn, launch};
 use crate::verdict::{self, Unsound, Verdict};
 
@@ -59,7 +59,7 @@ impl ExecuteError {
 /// Whether this machine has what a plan needs beside a lab.
 pub(super) fn require(plan: &Plan) -> Result<(), ExecuteError> {
     if plan.needs_shaping() {
-        lab::probe_shaping().map_err(|missing| RunError::from(SandboxError::from(missing)))?;
+        provider::check(Need::Shaping).map_err(|missing| RunError::from(SandboxError::from(missing)))?;
     }
     Ok(())
 }

@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::Loaded;
-use crate::lab::{self, DirectivesError, NodeSpec, Refusal, ServerBinary, ServerError};
+use crate::provider::{self, ServerBinary, ServerError};
 use crate::scenario::{Cursor, Problem, Problems, nearest, read};
+use crate::system::NodeSpec;
+use crate::system::{self, DirectivesError, Refusal};
 
 /// A node's directives.
 type Config = BTreeMap<String, String>;
@@ -46,7 +48,7 @@ impl Servers {
                     Err(why) => not_asked = Some(why),
                 },
                 Err(why) if node.binary.is_some() => problems.push(Problem::new(places.binary().head(), why)),
-                Err(why) if lab::named_server().is_some() => unusable = Some(why),
+                Err(why) if provider::named_server().is_some() => unusable = Some(why),
                 // That nobody named a server and there is none is this machine's matter.
                 Err(why) if !node.config.is_empty() => not_asked = Some(why),
                 Err(_) => {}
@@ -69,7 +71,7 @@ impl Servers {
     fn refused(&mut self, binary: ServerBinary, node: &NodeSpec, places: &Places<'_>) -> Result<Vec<Problem>, String> {
         let key = (binary, node.config.clone());
         let (binary, config) = key.clone();
-        let refused = self.refused.entry(key).or_insert_with(|| lab::refused_directives(&binary, &config));
+        let refused = self.refused.entry(key).or_insert_with(|| system::refused_directives(&binary, &config));
         let refused = refused.as_ref().map_err(ToString::to_string)?.clone();
         Ok(refused.into_iter().map(|refusal| self.problem(&binary, node, refusal, places)).collect())
     }
@@ -77,7 +79,7 @@ impl Servers {
     fn problem(&mut self, binary: &ServerBinary, node: &NodeSpec, refusal: Refusal, places: &Places<'_>) -> Problem {
         let Refusal { directive, said } = refusal;
         let names =
-            self.names.entry(binary.clone()).or_insert_with(|| lab::known_directives(binary).unwrap_or_default());
+            self.names.entry(binary.clone()).or_insert_with(|| system::known_directives(binary).unwrap_or_default());
         let config = places.config(&directive);
         let version = binary.version;
         if !names.is_empty() && !names.contains(&directive) {

@@ -13,9 +13,9 @@ use super::execute::{Settings, execute};
 use super::keep::{KEPT_RUNS, remove_earlier, removed_in_words};
 use super::servers::{Asked, Servers};
 use super::{Loaded, files};
-use crate::lab::{self, ServerBinary};
 use crate::plan::Plan;
 use crate::present::{self, LiveView, Look, ProgressLines, UpdatePolicy};
+use crate::provider::{self, Need, ServerBinary};
 use crate::run::{self, Cancel, Holder, Sharing, take_turn};
 use crate::scenario::Style;
 use crate::verdict::Outcome;
@@ -103,11 +103,11 @@ fn find_family(family: &str) -> Result<Vec<PathBuf>, String> {
 
 /// Why this machine cannot run the scenario; none if it can.
 fn incapacity(plan: &Plan) -> Option<String> {
-    if let Err(missing) = lab::probe() {
+    if let Err(missing) = provider::check(Need::Hosts) {
         return Some(missing.to_string());
     }
     if plan.needs_shaping()
-        && let Err(missing) = lab::probe_shaping()
+        && let Err(missing) = provider::check(Need::Shaping)
     {
         return Some(missing.to_string());
     }

@@ -4,27 +4,63 @@
 //! views agree and how clients find a shard's owner is known to the system alone. Today there is one: [`cluster`].
 
 pub mod cluster;
+mod directives;
 mod discovery;
+mod error;
 mod names;
 mod report;
 pub mod resp;
+mod servers;
+mod spec;
+mod start;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::Path;
+use std::time::Duration;
 
+use futures_util::future::LocalBoxFuture;
 use serde::Deserialize;
 
 pub use cluster::Cluster;
+pub use directives::{DirectivesError, Refusal, known_directives, refused_directives};
 pub use discovery::{Discovery, KnownNodes, NodeIndex, Redirect};
+pub use error::{NotDone, SystemError};
 pub use names::{Names, unknown_node};
 pub use report::{NodeReport, ReplicationProgress, ReportError, read_replication};
 
+pub use servers::{Servers, server_specs};
+pub use spec::NodeSpec;
+pub use start::ANSWER_BOUND;
+
 use crate::evidence::{LogEvent, NodeStatus, NodeView, Reach, Settlement};
+use crate::provider::ServerVersion;
 use crate::vocab::{Address, NodeName, Position};
 
 /// What is deployed on the hosts.
 pub trait System: fmt::Debug + Send + Sync {
+    /// Its nodes as they start, in their order; what the scenario says of single nodes (binary, directives) is not in them.
+    fn nodes(&self) -> Vec<NodeSpec>;
+
+    /// Why a scenario must not set a directive, if it must not.
+    fn reserved(&self, directive: &str) -> Option<&'static str>;
+
+    /// The configuration file of `node`, whose data lies in `data` and whose log is written to `log`.
+    fn configuration(&self, node: &NodeSpec, data: &Path, log: &Path) -> String;
+
+    /// The files that a server of this version finds in its data directory when it starts: their names and what they hold.
+    fn data_files(&self, nodes: &[NodeSpec], node: &NodeSpec, version: ServerVersion) -> Vec<(&'static str, String)>;
+
+    /// Makes an empty server that nobody knows a replica of `replica_of`; see [`Servers::join`].
+    fn join<'a>(
+        &'a self,
+        servers: &'a Servers,
+        node: &'a NodeName,
+        replica_of: &'a NodeName,
+        within: Duration,
+    ) -> LocalBoxFuture<'a, Result<String, SystemError>>;
+
     /// Where a key lies in the numbering by which the system divides its keys.
     fn position_of(&self, key: &[u8]) -> Position;
 

@@ -11,13 +11,12 @@ use crate::evidence::{
     LogRecord, MachineSample, Member, NO_WORKER, NodeView, Operation, OperationKind, Outcome, RunInfo, ServerInfo,
     Side, TopologyRecord, Value, Waits,
 };
-use crate::lab::NodeSpec;
 use crate::load::op::Set;
 use crate::load::{Client, Keys, Load, Op, Pace};
 use crate::plan::{Plan, PlannedSlo, PlannedStep};
 use crate::scenario::Step;
 use crate::system::cluster::{place, share, slot_of_key, topology};
-use crate::system::{Cluster, Deployment};
+use crate::system::{Cluster, Deployment, NodeSpec};
 use crate::vocab::{Address, Duration, Instant, NodeId, NodeName, Ownership, Position, Role, Size};
 
 /// When the load begins, in milliseconds.

@@ -14,10 +14,10 @@ use crate::evidence::{
     Agreement, ClusterState, Event, EventKind, Evidence, ExitCause, FaultKind, Health, LinkChange, Location, LogEvent,
     LogRecord, Member, NetworkChange, NodeView, RunInfo, ServerInfo, Side, TopologyRecord,
 };
-use crate::lab::{ClientSpec, NodeSpec};
 use crate::plan::{Plan, PlannedStep};
+use crate::provider::ClientSpec;
 use crate::system::cluster::{place, share, topology};
-use crate::system::{Cluster, Deployment};
+use crate::system::{Cluster, Deployment, NodeSpec};
 use crate::vocab::{Address, CutBy, Instant, Link, NodeId, NodeName, Ownership, Role, Size};
 
 /// A cluster that does what it is told.

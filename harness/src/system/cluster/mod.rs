@@ -1,8 +1,12 @@
 //! Redis Cluster and Valkey in cluster mode: hash slots, epochs, gossip, elections.
 
+mod admin;
+mod config;
 mod discovery;
+mod join;
 mod log;
 mod members;
+mod nodes;
 mod settle;
 mod slot;
 #[cfg(test)]
@@ -10,7 +14,10 @@ mod testing;
 mod view;
 
 use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
 
+use futures_util::future::LocalBoxFuture;
 use serde::Deserialize;
 
 pub(crate) use settle::settle;
@@ -19,10 +26,13 @@ pub(crate) use settle::{place, topology};
 pub use slot::share;
 pub(crate) use slot::{SLOT_COUNT, slot_of_key};
 
+pub use config::RESERVED;
+pub(super) use config::line;
 pub(super) use discovery::read_redirect;
 
-use super::{Discovery, Names, ReportReader, System};
+use super::{Discovery, Names, NodeSpec, ReportReader, Servers, System, SystemError};
 use crate::evidence::{LogEvent, NodeStatus, NodeView, Reach, Settlement};
+use crate::provider::ServerVersion;
 use crate::vocab::{Address, NodeName, Position};
 use discovery::SlotMap;
 use view::ClusterReader;
@@ -38,6 +48,32 @@ pub struct Cluster {
 }
 
 impl System for Cluster {
+    fn nodes(&self) -> Vec<NodeSpec> {
+        nodes::nodes(*self)
+    }
+
+    fn reserved(&self, directive: &str) -> Option<&'static str> {
+        config::reserved(directive)
+    }
+
+    fn configuration(&self, node: &NodeSpec, data: &Path, log: &Path) -> String {
+        config::redis_conf(node, data, log)
+    }
+
+    fn data_files(&self, nodes: &[NodeSpec], node: &NodeSpec, version: ServerVersion) -> Vec<(&'static str, String)> {
+        vec![(config::NODES_CONF, config::nodes_conf(nodes, &node.name, version))]
+    }
+
+    fn join<'a>(
+        &'a self,
+        servers: &'a Servers,
+        node: &'a NodeName,
+        replica_of: &'a NodeName,
+        within: Duration,
+    ) -> LocalBoxFuture<'a, Result<String, SystemError>> {
+        Box::pin(join::join(servers, node, replica_of, within))
+    }
+
     fn position_of(&self, key: &[u8]) -> Position {
         slot_of_key(key)
     }

@@ -1,0 +1,111 @@
+//! What was done to links, and the sentence that proves it.
+
+use std::io;
+use std::time::Duration;
+
+use super::links::Treatment;
+use super::probe::Proven;
+use crate::vocab::{CutBy, Instant, Link};
+
+/// What was done to links.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ChangedLinks {
+    /// The links that the cut or shape applies to, sorted.
+    pub links: Vec<Link>,
+    /// The cut or shape that began or ended.
+    pub was: Treatment,
+    /// The instant just before the first request to the kernel.
+    pub began: Instant,
+    /// The instant just after the kernel carried out the last one.
+    pub done: Instant,
+    /// The proof that the links now do what they should; the error says why there is none.
+    pub proof: Result<String, String>,
+}
+
+/// The proof that a cut began and, if links are rejected, how many open connections ended.
+pub(super) fn cut(by: CutBy, before: Proven, after: Proven, ended: &io::Result<usize>) -> String {
+    let vanished = format!("{} vanished on {}", probes(after.vanished), links(after.vanished));
+    let before = match before.passed {
+        passed if passed == after.vanished => "that had passed one before".to_owned(),
+        0 => "that were cut already".to_owned(),
+        passed => format!("of which {passed} had passed one before; the others were cut already"),
+    };
+    let told = match by {
+        CutBy::Drop => String::new(),
+        CutBy::Reject => format!(", each sender was told at once, and {}", connections(ended)),
+    };
+    format!("{vanished} {before}{told}")
+}
+
+/// The proof that a cut ended.
+pub(super) fn healed_cut(before: Proven, after: Proven) -> String {
+    let vanished = format!("{} vanished on {} just before the end", probes(before.vanished), links(before.vanished));
+    let still = if after.vanished == 0 { String::new() } else { format!("; {} cut by others", links(after.vanished)) };
+    format!("{vanished}, and {} passed after it{still}", after.passed)
+}
+
+/// The proof that a shape began: `12 probes took 40.1 to 40.6 ms on 12 links`.
+pub(super) fn shaped(seen: Proven) -> String {
+    format!("{} took {} on {}", probes(seen.passed), times(seen), links(seen.passed))
+}
+
+/// The proof that a shape ended: that it worked until then, what it did, and that it is over.
+pub(super) fn healed_shape(before: Proven, did: &str, after: Proven) -> String {
+    let until = match before.passed {
+        0 => String::new(),
+        passed => format!("{} took {} just before the end; ", probes(passed), times(before)),
+    };
+    let still = if after.vanished == 0 { String::new() } else { format!("; {} cut by others", links(after.vanished)) };
+    format!("{until}{did}; {} passed after it{still}", probes(after.passed))
+}
+
+/// `40.1 to 40.6 ms`.
+fn times(proven: Proven) -> String {
+    let (least, largest) = proven.took.unwrap_or_default();
+    let milliseconds = |took: Duration| took.as_secs_f64() * 1e3;
+    format!("{:.1} to {:.1} ms", milliseconds(least), milliseconds(largest))
+}
+
+fn connections(ended: &io::Result<usize>) -> String {
+    match ended {
+        Ok(1) => "1 open connection was ended".to_owned(),
+        Ok(count) => format!("{count} open connections were ended"),
+        Err(why) => format!("open connections were left silent, as the kernel does not end them: {why}"),
+    }
+}
+
+fn probes(count: usize) -> String {
+    counted(count, "probe")
+}
+
+fn links(count: usize) -> String {
+    counted(count, "link")
+}
+
+fn counted(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::several(Ok(12), "12 open connections were ended")]
+    #[case::one(Ok(1), "1 open connection was ended")]
+    #[case::a_kernel_that_cannot(
+        Err(io::Error::other("not supported")),
+        "open connections were left silent, as the kernel does not end them: not supported"
+    )]
+    fn a_reject_says_what_became_of_open_connections(#[case] ended: io::Result<usize>, #[case] says: &str) {
+        let (before, after) = (Proven { passed: 2, ..Proven::default() }, Proven { vanished: 2, ..Proven::default() });
+        let seen = "2 probes vanished on 2 links that had passed one before";
+        assert_eq!(
+            cut(CutBy::Reject, before, after, &ended),
+            format!("{seen}, each sender was told at once, and {says}")
+        );
+        assert_eq!(cut(CutBy::Drop, before, after, &ended), seen);
+    }
+}

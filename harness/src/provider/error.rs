@@ -1,0 +1,86 @@
+//! What can go wrong with hosts and processes.
+
+use std::io;
+use std::path::PathBuf;
+
+use nix::sys::signal::Signal;
+
+use super::ServerError;
+use crate::evidence::NodeStatus;
+use crate::network::LinksError;
+use crate::vocab::{NodeName, Size};
+
+/// What went wrong with hosts or processes. The machine, the harness or the scenario is to blame, never a server.
+#[derive(Debug, thiserror::Error)]
+pub enum ProviderError {
+    /// There is no server to run.
+    #[error("{node}: {source}")]
+    Server {
+        /// The node.
+        node: NodeName,
+        /// Why.
+        source: ServerError,
+    },
+    /// The hosts could not be made, or their links could not be changed.
+    #[error(transparent)]
+    Links(#[from] LinksError),
+    /// A file or a directory could not be made.
+    #[error("cannot {doing} {path}: {source}")]
+    File {
+        /// What was tried.
+        doing: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A node's data directory is too small for the files that it starts with.
+    #[error("{node}: its storage of {storage} is too small for the cluster's configuration: {source}")]
+    Storage {
+        /// The node.
+        node: NodeName,
+        /// The size that the scenario gives it.
+        storage: Size,
+        /// Why.
+        source: io::Error,
+    },
+    /// The lab has no such node.
+    #[error("the lab has no node {0}")]
+    NoSuchNode(NodeName),
+    /// The node is in the wrong state for what was asked.
+    #[error("cannot {doing} {node}: it is {status:?}")]
+    WrongStatus {
+        /// The node.
+        node: NodeName,
+        /// What was tried.
+        doing: String,
+        /// Its state.
+        status: NodeStatus,
+    },
+    /// The server's program could not be executed.
+    #[error("{node}: cannot start {binary}: {source}")]
+    Spawn {
+        /// The node.
+        node: NodeName,
+        /// The binary.
+        binary: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A signal could not be sent.
+    #[error("cannot send {signal} to {node}: {source}")]
+    Signal {
+        /// The node.
+        node: NodeName,
+        /// The signal.
+        signal: Signal,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// Turns an [`io::Error`] into a [`ProviderError::File`].
+pub(crate) fn file(doing: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> ProviderError {
+    let path = path.into();
+    move |source| ProviderError::File { doing, path, source }
+}

@@ -1,0 +1,159 @@
+//! The port to whatever provides a run's hosts and processes. Each implementation has a directory below this one; all
+//! other rooms use the trait [`Provider`].
+//!
+//! A provider knows hosts, links, processes, files and logs. What the processes are, which files they need and what
+//! they say to each other is for the room `system` to know.
+
+mod error;
+mod namespaces;
+mod server;
+mod spec;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use nix::sys::signal::Signal;
+use tokio::sync::watch;
+
+use crate::evidence::{ExitCause, Journal, NodeStatus, Reach, RunDirectory, Waits};
+use crate::network::{ChangedLinks, ClientHost};
+use crate::vocab::{CutBy, HostName, Instant, Link, Missing, NodeName, Shape, Size};
+
+pub use crate::network::host_address;
+pub use error::ProviderError;
+pub(crate) use error::file;
+pub use namespaces::{Sandbox, SandboxError, Stopper, audit, cancelled, enter_if_asked};
+pub(crate) use server::{BoundedChild, run_bounded};
+pub use server::{Product, SERVER_VARIABLE, ServerBinary, ServerError, ServerVersion, named_server};
+pub use spec::{ClientSpec, ServerSpec};
+
+/// Hosts, the links between them, and the processes on them, for one run.
+///
+/// Every node has its own host, which has the node's name, and runs one process at a time. The harness's own sockets
+/// ([`ClientHost::this`]) reach every host, whichever links are cut: administration and observation connect from there.
+pub trait Provider: Send + Sync {
+    /// Now, on the run's clock.
+    fn now(&self) -> Instant;
+
+    /// A host by its name, to open sockets on: that of clients or that of a node.
+    fn host(&self, name: &HostName) -> Result<ClientHost, ProviderError>;
+
+    /// The program that a node runs.
+    fn binary(&self, node: &NodeName) -> Result<&ServerBinary, ProviderError>;
+
+    /// A node's data directory, by the path that its process knows it by.
+    fn data_directory(&self, node: &NodeName) -> Result<PathBuf, ProviderError>;
+
+    /// Writes a file to a node's data directory.
+    fn write_data(&self, node: &NodeName, file: &str, content: &str) -> Result<(), ProviderError>;
+
+    /// The paths of the files in a node's data directory.
+    fn data_files(&self, node: &NodeName) -> Result<Vec<PathBuf>, ProviderError>;
+
+    /// Empties the data directory of a node that is down.
+    fn wipe(&self, node: &NodeName) -> Result<(), ProviderError>;
+
+    /// Starts a node's process with these arguments, in its data directory. What it prints is appended to its log.
+    fn start(&self, node: &NodeName, arguments: &[OsString]) -> Result<(), ProviderError>;
+
+    /// Sends a signal to a node's process; returns the instant just before.
+    ///
+    /// After SIGKILL, an end by that signal counts as expected, and after SIGTERM an exit with code 0. SIGSTOP and
+    /// SIGCONT change the node's status.
+    fn signal(&self, node: &NodeName, signal: Signal) -> Result<Instant, ProviderError>;
+
+    /// Waits until the node's latest process has ended, which it may have already; returns how.
+    fn exit<'a>(&'a self, node: &'a NodeName) -> BoxFuture<'a, Result<ExitCause, ProviderError>>;
+
+    /// The state letter of the node's process, as in `ps`: `T` proves that it is paused. `None` if there is no process.
+    ///
+    /// Where the provider cannot have its own /proc (inside containers), every state other than `T` reads as `R`.
+    fn process_state(&self, node: &NodeName) -> Option<char>;
+
+    /// The status of every node's process, as it changes.
+    fn status(&self) -> watch::Receiver<BTreeMap<NodeName, NodeStatus>>;
+
+    /// The node's status now.
+    fn status_of(&self, node: &NodeName) -> Result<NodeStatus, ProviderError>;
+
+    /// The last lines that a node's latest process logged; empty if there is no such node.
+    fn last_log_lines(&self, node: &NodeName, count: usize) -> String;
+
+    /// A reader of how long the processes and the harness waited for a processor.
+    fn wait_reader(&self) -> Box<dyn WaitReader>;
+
+    /// Cuts links until `name` is healed. A probe passes each link before the change, unless it is cut already, and
+    /// none passes after it.
+    fn cut<'a>(
+        &'a self,
+        name: &'a str,
+        links: &'a BTreeSet<Link>,
+        by: CutBy,
+    ) -> BoxFuture<'a, Result<ChangedLinks, ProviderError>>;
+
+    /// Shapes links until `name` is healed. Of several shapes of a link, only the newest counts.
+    fn shape<'a>(
+        &'a self,
+        name: &'a str,
+        links: &'a BTreeSet<Link>,
+        shape: Shape,
+    ) -> BoxFuture<'a, Result<ChangedLinks, ProviderError>>;
+
+    /// Ends the cut or shape of this name; others on the same links stay in force.
+    fn heal<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<ChangedLinks, ProviderError>>;
+
+    /// The names of the cuts and shapes in force, oldest first.
+    fn link_changes_in_force(&self) -> Vec<String>;
+
+    /// Who can reach whom.
+    fn reach(&self) -> watch::Receiver<Reach>;
+
+    /// Kills every process, waits at most 5 s until all are gone, and removes the data directories.
+    fn shutdown(&self) -> BoxFuture<'_, ()>;
+}
+
+/// Reads how long the threads of the loads, of the observer and of every server have waited for a processor.
+pub trait WaitReader: Send {
+    /// The waits since the last reading, without threads that did not exist then. `None` where they cannot be known.
+    fn read(&mut self) -> Option<Waits>;
+}
+
+/// Makes the hosts and the data directories of a run, and starts no process.
+///
+/// `clients` are hosts in addition to those of the servers, which have their nodes' names. Each node may store
+/// `storage` bytes, in memory that vanishes with the run. `seed` determines everything that shapes draw at random. Logs
+/// go to `directory`.
+pub async fn raise(
+    servers: &[ServerSpec],
+    clients: &[ClientSpec],
+    storage: Size,
+    seed: u64,
+    directory: &RunDirectory,
+    journal: Journal,
+) -> Result<Arc<dyn Provider>, ProviderError> {
+    let lab = namespaces::NamespaceProvider::raise(servers, clients, storage, seed, directory, journal).await?;
+    Ok(Arc::new(lab))
+}
+
+/// What a provider needs of the machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// To make hosts whose links can be cut, and to start and signal processes on them. Every scenario needs this.
+    Hosts,
+    /// To delay, limit, lose and damage packets.
+    Shaping,
+}
+
+/// Whether this machine can do what is needed, found out by trying it once (about 30 ms); the answer is kept.
+///
+/// Without hosts nothing else can be tried, so the error is then that of [`Need::Hosts`]. A binary whose `main()` does
+/// not begin with [`enter_if_asked`] gets an error that says so.
+pub fn check(need: Need) -> Result<(), Missing> {
+    match need {
+        Need::Hosts => namespaces::probe(),
+        Need::Shaping => namespaces::probe_shaping(),
+    }
+}

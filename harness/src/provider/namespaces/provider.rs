@@ -1,0 +1,232 @@
+//! Hosts and processes of one run, in namespaces.
+
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, join_all};
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::signal::Signal;
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use super::process::{NodeProcess, StatusSender};
+use super::waits::ProcWaitReader;
+use crate::evidence::{Clock, ExitCause, Journal, NodeStatus, Reach, RunDirectory};
+use crate::network::{ChangedLinks, ClientHost, Network, NewHost};
+use crate::provider::{ClientSpec, Provider, ProviderError, ServerBinary, ServerSpec, WaitReader, file};
+use crate::vocab::{CutBy, HostName, Instant, Link, NodeName, Shape, Size};
+
+/// How long killed servers may take to disappear.
+const SHUTDOWN_BOUND: Duration = Duration::from_secs(5);
+
+/// Where the nodes' memory is mounted: a directory that exists on every Linux, that nothing in a lab needs, and that
+/// cannot contain a run directory or a server. A directory of the lab's own would stay behind when the lab is killed.
+const DATA: &str = "/proc/fs";
+
+/// The hosts and processes of one run. A process has only one, and must be process 1 of a sandbox.
+pub(in crate::provider) struct NamespaceProvider {
+    nodes: BTreeMap<NodeName, Arc<NodeProcess>>,
+    /// What each node may store.
+    storage: Size,
+    network: Network,
+    clock: Clock,
+    statuses: Arc<StatusSender>,
+}
+
+impl NamespaceProvider {
+    /// See [`crate::provider::raise`].
+    pub(in crate::provider) async fn raise(
+        servers: &[ServerSpec],
+        clients: &[ClientSpec],
+        storage: Size,
+        seed: u64,
+        directory: &RunDirectory,
+        journal: Journal,
+    ) -> Result<Self, ProviderError> {
+        let binaries = find_binaries(servers)?;
+        raise_file_limit().map_err(file("raise the limit of open files of", "/proc/self"))?;
+        let hosts =
+            servers.iter().map(|server| NewHost { name: HostName::from(&server.node), ip: server.address.ip() });
+        let others = clients.iter().map(|client| NewHost { name: client.name.clone(), ip: client.ip });
+        let hosts: Vec<_> = hosts.chain(others).collect();
+        let network = Network::raise(&hosts, clients.len(), journal.clock(), seed).await?;
+        let statuses = servers.iter().map(|server| (server.node.clone(), NodeStatus::Down)).collect();
+        let statuses = Arc::new(watch::Sender::new(statuses));
+        let mut nodes = BTreeMap::new();
+        for (spec, binary) in servers.iter().zip(binaries) {
+            let namespace = network.namespace(&HostName::from(&spec.node))?;
+            let evidence = (directory.clone(), journal.clone());
+            let node =
+                NodeProcess::new((spec.clone(), binary, namespace), Path::new(DATA), evidence, Arc::clone(&statuses));
+            nodes.insert(spec.node.clone(), Arc::new(node));
+        }
+        let lab = Self { nodes, storage, network, clock: journal.clock(), statuses };
+        lab.make_directories()?;
+        Ok(lab)
+    }
+
+    /// Makes every node's data directory and its directory in the evidence.
+    fn make_directories(&self) -> Result<(), ProviderError> {
+        mount_memory(Path::new(DATA), None)?;
+        for node in self.nodes.values() {
+            fs::create_dir(&node.data).map_err(file("make the directory", &node.data))?;
+            mount_memory(&node.data, Some(self.storage))?;
+            let evidence = node.directory.node(&node.spec.node);
+            fs::create_dir_all(&evidence).map_err(file("make the directory", evidence))?;
+        }
+        Ok(())
+    }
+
+    fn node(&self, name: &NodeName) -> Result<&Arc<NodeProcess>, ProviderError> {
+        self.nodes.get(name).ok_or_else(|| ProviderError::NoSuchNode(name.clone()))
+    }
+}
+
+impl Provider for NamespaceProvider {
+    fn now(&self) -> Instant {
+        self.clock.now()
+    }
+
+    fn host(&self, name: &HostName) -> Result<ClientHost, ProviderError> {
+        Ok(self.network.host(name)?.clone())
+    }
+
+    fn binary(&self, node: &NodeName) -> Result<&ServerBinary, ProviderError> {
+        Ok(&self.node(node)?.binary)
+    }
+
+    fn data_directory(&self, node: &NodeName) -> Result<PathBuf, ProviderError> {
+        Ok(self.node(node)?.data.clone())
+    }
+
+    fn write_data(&self, node: &NodeName, file: &str, content: &str) -> Result<(), ProviderError> {
+        let written = fs::write(self.node(node)?.data.join(file), content);
+        written.map_err(|source| ProviderError::Storage { node: node.clone(), storage: self.storage, source })
+    }
+
+    fn data_files(&self, node: &NodeName) -> Result<Vec<PathBuf>, ProviderError> {
+        self.node(node)?.data_files()
+    }
+
+    fn wipe(&self, node: &NodeName) -> Result<(), ProviderError> {
+        self.node(node)?.wipe()
+    }
+
+    fn start(&self, node: &NodeName, arguments: &[OsString]) -> Result<(), ProviderError> {
+        self.node(node)?.start(arguments)
+    }
+
+    fn signal(&self, node: &NodeName, signal: Signal) -> Result<Instant, ProviderError> {
+        self.node(node)?.signal(signal)
+    }
+
+    fn exit<'a>(&'a self, node: &'a NodeName) -> BoxFuture<'a, Result<ExitCause, ProviderError>> {
+        async move { self.node(node)?.exit().await }.boxed()
+    }
+
+    fn process_state(&self, node: &NodeName) -> Option<char> {
+        self.nodes.get(node)?.process_state()
+    }
+
+    fn status(&self) -> watch::Receiver<BTreeMap<NodeName, NodeStatus>> {
+        self.statuses.subscribe()
+    }
+
+    fn status_of(&self, node: &NodeName) -> Result<NodeStatus, ProviderError> {
+        Ok(self.node(node)?.status())
+    }
+
+    fn last_log_lines(&self, node: &NodeName, count: usize) -> String {
+        self.nodes.get(node).map(|node| node.last_log_lines(count)).unwrap_or_default()
+    }
+
+    fn wait_reader(&self) -> Box<dyn WaitReader> {
+        Box::new(ProcWaitReader::new(self.nodes.values().cloned().collect()))
+    }
+
+    fn cut<'a>(
+        &'a self,
+        name: &'a str,
+        links: &'a BTreeSet<Link>,
+        by: CutBy,
+    ) -> BoxFuture<'a, Result<ChangedLinks, ProviderError>> {
+        async move { Ok(self.network.cut(name, links, by).await?) }.boxed()
+    }
+
+    fn shape<'a>(
+        &'a self,
+        name: &'a str,
+        links: &'a BTreeSet<Link>,
+        shape: Shape,
+    ) -> BoxFuture<'a, Result<ChangedLinks, ProviderError>> {
+        async move { Ok(self.network.shape(name, links, shape).await?) }.boxed()
+    }
+
+    fn heal<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<ChangedLinks, ProviderError>> {
+        async move { Ok(self.network.heal(name).await?) }.boxed()
+    }
+
+    fn link_changes_in_force(&self) -> Vec<String> {
+        self.network.in_force()
+    }
+
+    fn reach(&self) -> watch::Receiver<Reach> {
+        self.network.reach()
+    }
+
+    fn shutdown(&self) -> BoxFuture<'_, ()> {
+        async move {
+            let end = |node: Arc<NodeProcess>| async move {
+                if node.signal(Signal::SIGKILL).is_ok() {
+                    let _ = timeout(SHUTDOWN_BOUND, node.exit()).await;
+                }
+            };
+            join_all(self.nodes.values().cloned().map(end)).await;
+            // Anything left disappears with the lab's first process.
+            let _ = umount2(DATA, MntFlags::MNT_DETACH);
+        }
+        .boxed()
+    }
+}
+
+/// Finds the binaries; runs each once, however many nodes use it.
+fn find_binaries(nodes: &[ServerSpec]) -> Result<Vec<ServerBinary>, ProviderError> {
+    let mut found: BTreeMap<Option<&str>, ServerBinary> = BTreeMap::new();
+    let mut binaries = Vec::with_capacity(nodes.len());
+    for node in nodes {
+        let binary = match found.entry(node.binary.as_deref()) {
+            Entry::Occupied(known) => known.get().clone(),
+            Entry::Vacant(unknown) => {
+                let binary = ServerBinary::find(node.binary.as_deref());
+                let named = |source| ProviderError::Server { node: node.node.clone(), source };
+                unknown.insert(binary.map_err(named)?).clone()
+            }
+        };
+        binaries.push(binary);
+    }
+    Ok(binaries)
+}
+
+/// Mounts a tmpfs at `path`, invisible outside the lab. Without `size`, the kernel's default applies.
+fn mount_memory(path: &Path, size: Option<Size>) -> Result<(), ProviderError> {
+    // To the kernel, 0 bytes would mean no limit.
+    let options = size.map(|size| format!("size={},mode=700", size.bytes.max(1)));
+    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
+    let mounted = mount(Some("tmpfs"), path, Some("tmpfs"), flags, options.as_deref());
+    mounted.map_err(|error| file("mount memory at", path)(error.into()))
+}
+
+/// A server with its default of 10,000 clients, and a load with as many, need more open files than a login shell
+/// allows.
+fn raise_file_limit() -> io::Result<()> {
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    Ok(setrlimit(Resource::RLIMIT_NOFILE, hard, hard)?)
+}

@@ -1,0 +1,104 @@
+//! All child processes of the lab: started, signalled and reaped in one place.
+//!
+//! The lab is process 1 of its PID namespace, so it inherits the children of servers that died (a server killed while
+//! saving leaves one) and must reap them. One thread reaps whatever ends. Signals are sent and children are reaped
+//! under the same lock, so that a process id cannot have been reused when it is signalled.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::process::Command;
+use std::sync::{Condvar, Mutex, MutexGuard, Once, PoisonError};
+use std::thread;
+
+use nix::errno::Errno;
+use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
+use nix::unistd::Pid;
+
+use super::sandbox::pid_of;
+use crate::evidence::ExitCause;
+
+/// Called when a child has ended.
+type OnExit = Box<dyn FnOnce(ExitCause) + Send>;
+
+/// The children started by [`spawn`] that have not been reaped.
+static CHILDREN: Mutex<BTreeMap<i32, OnExit>> = Mutex::new(BTreeMap::new());
+static STARTED: Condvar = Condvar::new();
+
+fn children() -> MutexGuard<'static, BTreeMap<i32, OnExit>> {
+    CHILDREN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Starts a child. `born` is called with its id before `on_exit` can be called, on the reaping thread.
+///
+/// From the first call on, every child of this process is reaped here, so waiting for one elsewhere fails.
+pub(super) fn spawn(command: &mut Command, born: impl FnOnce(Pid), on_exit: OnExit) -> io::Result<Pid> {
+    static REAPING: Once = Once::new();
+    REAPING.call_once(|| {
+        thread::spawn(reap_forever);
+    });
+    // Held during the start, so that a child that ends at once is not reaped before it is registered.
+    let mut children = children();
+    let pid = pid_of(&command.spawn()?);
+    born(pid);
+    children.insert(pid.as_raw(), on_exit);
+    STARTED.notify_one();
+    Ok(pid)
+}
+
+/// Sends a signal to a child; `ESRCH` if it has ended.
+pub(super) fn signal(pid: Pid, signal: Signal) -> nix::Result<()> {
+    let children = children();
+    if children.contains_key(&pid.as_raw()) { kill(pid, signal) } else { Err(Errno::ESRCH) }
+}
+
+fn reap_forever() {
+    loop {
+        match waitid(Id::All, WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT) {
+            Ok(ended) => reap(&ended),
+            Err(Errno::EINTR) => {}
+            // There is no child. Orphans only come from children, so it is enough to wait for the next child.
+            Err(_) => drop(STARTED.wait_while(children(), |children| children.is_empty())),
+        }
+    }
+}
+
+fn reap(ended: &WaitStatus) {
+    let Some(pid) = ended.pid() else { return };
+    let mut children = children();
+    // If this fails, the child is gone too: its program could not be executed, and `spawn` reaped it.
+    let status = waitpid(pid, Some(WaitPidFlag::WNOHANG));
+    let on_exit = children.remove(&pid.as_raw());
+    drop(children);
+    let cause = match status {
+        Ok(WaitStatus::Exited(_, code)) => ExitCause::Code(code),
+        Ok(WaitStatus::Signaled(_, signal, _)) => ExitCause::Signal(signal as i32),
+        _ => return,
+    };
+    if let Some(on_exit) = on_exit {
+        on_exit(cause);
+    }
+}
+
+/// Whether /proc belongs to this process's PID namespace, so that it shows children by the ids known here.
+pub(super) fn has_own_proc() -> bool {
+    fs::read_link("/proc/self").is_ok_and(|own| own.to_str() == Some(&std::process::id().to_string()))
+}
+
+/// The state letter of a child as in `/proc/<pid>/stat`: `T` is stopped by a signal, `S` sleeping, `R` running. `None`
+/// if there is no such process.
+///
+/// Where the lab could not mount its own /proc, the answer is `T` or, for every other state, `R`.
+pub(super) fn state_of(pid: Pid) -> Option<char> {
+    if has_own_proc() {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        // The second field is the program's name in parentheses, which may itself contain spaces and parentheses.
+        return stat.rsplit_once(')')?.1.trim_start().chars().next();
+    }
+    match waitid(Id::Pid(pid), WaitPidFlag::WSTOPPED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT) {
+        Ok(WaitStatus::Stopped(..)) => Some('T'),
+        Ok(_) => Some('R'),
+        Err(_) => None,
+    }
+}

@@ -1,0 +1,25 @@
+//! What a provider is asked to make.
+
+use std::net::Ipv4Addr;
+
+use crate::vocab::{Address, HostName, NodeName};
+
+/// A host with a server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerSpec {
+    /// Its node.
+    pub node: NodeName,
+    /// Where it listens.
+    pub address: Address,
+    /// The binary that the scenario names for it, if any.
+    pub binary: Option<String>,
+}
+
+/// A host of clients.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientSpec {
+    /// Its name, which differs from those of nodes and of other client hosts.
+    pub name: HostName,
+    /// Its address: after those of the nodes.
+    pub ip: Ipv4Addr,
+}

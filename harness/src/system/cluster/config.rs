@@ -1,0 +1,244 @@
+//! The text of a node's `redis.conf` and of the `nodes.conf` that it wakes up with.
+
+use std::fmt::Write as _;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use crate::provider::ServerVersion;
+use crate::system::NodeSpec;
+use crate::vocab::{Address, BUS_PORT_OFFSET, NodeName, Role};
+
+/// Directives that a scenario must not set, and why. A name that ends in `*` stands for all that begin so.
+pub const RESERVED: &[(&str, &str)] = &[
+    ("port", "every server listens on 6379, on a host of its own"),
+    ("tls-*", "the harness and its clients speak plain TCP"),
+    ("bind", "every server listens on its host's address"),
+    ("bind-source-addr", "links of the lab are told apart by their hosts' addresses"),
+    ("protected-mode", "the lab's network is closed, and the harness must reach every server"),
+    ("dir", "the data directory belongs to the lab: use `storage` for its size"),
+    ("logfile", "the harness reads every server's log"),
+    ("loglevel", "the phases of a failover are read from the verbose log"),
+    ("syslog-*", "the harness reads every server's log"),
+    ("log-format", "the harness reads every server's log"),
+    ("log-timestamp-format", "the harness reads every server's log"),
+    ("daemonize", "the lab watches the process that it started"),
+    ("supervised", "the lab watches the process that it started"),
+    ("pidfile", "the lab knows the process that it started"),
+    ("include", "the node's configuration must be complete in the run's evidence"),
+    ("cluster-enabled", "every server is a node of the cluster"),
+    ("cluster-config-file", "the lab writes it to form the cluster"),
+    ("cluster-port", "the cluster bus is on the server's port plus 10000"),
+    ("cluster-announce-*", "a node's address is its host's"),
+    ("replicaof", "a node's role is the topology's, or that of `Join`"),
+    ("slaveof", "a node's role is the topology's, or that of `Join`"),
+    ("requirepass", "the harness does not authenticate itself yet"),
+    ("user", "the harness does not authenticate itself yet"),
+    ("aclfile", "the harness does not authenticate itself yet"),
+    ("rename-command", "the harness needs CLUSTER, INFO and CONFIG by their names"),
+];
+
+/// What keeps a test's cluster quick and exact, unless the scenario says otherwise.
+const DEFAULTS: &[(&str, &str)] = &[
+    ("save", ""),
+    ("appendonly", "no"),
+    ("repl-diskless-sync-delay", "0"),
+    // A replica that wanders off to another shard would make the same scenario end in different topologies.
+    ("cluster-allow-replica-migration", "no"),
+];
+
+/// Why a scenario must not set `directive`, if it must not. Servers do not mind the case of letters, nor does this.
+pub(super) fn reserved(directive: &str) -> Option<&'static str> {
+    let directive = directive.to_ascii_lowercase();
+    let names = |pattern: &str| match pattern.strip_suffix('*') {
+        Some(prefix) => directive.starts_with(prefix),
+        None => directive == pattern,
+    };
+    RESERVED.iter().find(|(pattern, _)| names(pattern)).map(|(_, why)| *why)
+}
+
+/// The configuration file of `node`, whose data lies in `data` and whose log is written to `log`.
+pub(super) fn redis_conf(node: &NodeSpec, data: &Path, log: &Path) -> String {
+    let mut text = format!("# {}, written by redis-harness.\n", node.name);
+    let mut say = |directive: &str, value: &str| {
+        let _ = writeln!(text, "{directive} {value}");
+    };
+    say("port", &node.address.0.port().to_string());
+    say("bind", &node.address.ip().to_string());
+    say("protected-mode", "no");
+    say("daemonize", "no");
+    say("dir", &quoted(data.as_os_str().as_bytes()));
+    say("logfile", &quoted(log.as_os_str().as_bytes()));
+    say("loglevel", "verbose");
+    say("cluster-enabled", "yes");
+    say("cluster-config-file", NODES_CONF);
+    let written = |directive: &str| node.config.keys().any(|key| key.eq_ignore_ascii_case(directive));
+    for (directive, value) in DEFAULTS {
+        if !written(directive) {
+            say(directive, &argument(value));
+        }
+    }
+    for (directive, value) in &node.config {
+        say(directive, &argument(value));
+    }
+    text
+}
+
+/// The name of the file in which a server keeps what it knows of its cluster, in its data directory.
+pub(super) const NODES_CONF: &str = "nodes.conf";
+
+/// The `nodes.conf` with which `myself` wakes up as a member of the cluster of `nodes`.
+///
+/// It is how a server would have written it, so formation needs no command: a node finds its peers, its role and its
+/// slots, and is up after the 2 seconds that a new master waits in any case.
+///
+/// Servers that know shards (Redis 7.2 and later, Valkey) are told them: each would make up ids of its own and write
+/// them down, and one that is killed before they have agreed refuses to start again ("corrupted cluster config file",
+/// valkey#2171, redis#13468). Older servers would take a shard for part of a host's name.
+pub(super) fn nodes_conf(nodes: &[NodeSpec], myself: &NodeName, version: ServerVersion) -> String {
+    let mut text = String::new();
+    let mut epoch = 0;
+    for node in nodes {
+        let Address(address) = node.address;
+        let role = match node.role {
+            Role::Master => "master",
+            Role::Replica => "slave",
+        };
+        let flags = if node.name == *myself { format!("myself,{role}") } else { role.to_owned() };
+        let master = node.master.as_ref().and_then(|name| nodes.iter().find(|node| node.name == *name));
+        let master = master.map_or("-", |master| &master.id.0);
+        let bus = u32::from(address.port()) + u32::from(BUS_PORT_OFFSET);
+        let _ = write!(text, "{} {address}@{bus}", node.id);
+        if version.knows_shards() {
+            let shard = if master == "-" { &node.id.0 } else { master };
+            let _ = write!(text, ",,shard-id={shard}");
+        }
+        let _ = write!(text, " {flags} {master} 0 0 {} connected", node.version);
+        for range in node.owns.ranges() {
+            let _ = write!(text, " {range}");
+        }
+        text.push('\n');
+        epoch = epoch.max(node.version);
+    }
+    let _ = writeln!(text, "vars currentEpoch {epoch} lastVoteEpoch 0");
+    text
+}
+
+/// A line of `redis.conf`.
+pub(in crate::system) fn line(directive: &str, value: &str) -> String {
+    format!("{directive} {}\n", argument(value))
+}
+
+/// A directive's value as the file needs it: as written, so that it may be several words (`normal 0 0 0`).
+fn argument(value: &str) -> String {
+    let plain = !value.trim().is_empty() && !value.contains(char::is_control);
+    if plain { value.to_owned() } else { quoted(value.as_bytes()) }
+}
+
+/// Text as one word, in the quotes that `sdssplitargs` (Redis `sds.c`) takes off again.
+fn quoted(text: &[u8]) -> String {
+    let mut word = String::from("\"");
+    for chunk in text.utf8_chunks() {
+        for character in chunk.valid().chars() {
+            match character {
+                '"' | '\\' => word.extend(['\\', character]),
+                '\n' => word.push_str("\\n"),
+                '\r' => word.push_str("\\r"),
+                '\t' => word.push_str("\\t"),
+                _ => word.push(character),
+            }
+        }
+        for byte in chunk.invalid() {
+            let _ = write!(word, "\\x{byte:02x}");
+        }
+    }
+    word.push('"');
+    word
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use rstest::rstest;
+
+    use super::*;
+    use crate::system::cluster::share;
+    use crate::vocab::{NodeId, Ownership};
+
+    fn node(name: &str, host: u8, master: Option<&str>, config: &[(&str, &str)]) -> NodeSpec {
+        NodeSpec {
+            name: name.into(),
+            id: NodeId(format!("{host:040x}")),
+            address: Address::of_host(Ipv4Addr::new(10, 128, 0, host)),
+            role: if master.is_some() { Role::Replica } else { Role::Master },
+            master: master.map(NodeName::from),
+            owns: if master.is_some() { Ownership::default() } else { share(usize::from(host) - 2, 2) },
+            version: if master.is_some() { 0 } else { u64::from(host) - 1 },
+            binary: None,
+            config: config.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
+        }
+    }
+
+    #[test]
+    fn a_configuration_is_complete() {
+        let node = node("A", 2, None, &[("cluster-node-timeout", "1000"), ("AppendOnly", "yes")]);
+        let text = redis_conf(&node, Path::new("/data/A"), Path::new("/runs/a \"b\"/redis.log"));
+        let expected = "# A, written by redis-harness.\nport 6379\nbind 10.128.0.2\nprotected-mode no\ndaemonize no\n\
+             dir \"/data/A\"\nlogfile \"/runs/a \\\"b\\\"/redis.log\"\nloglevel verbose\ncluster-enabled yes\n\
+             cluster-config-file nodes.conf\nsave \"\"\nrepl-diskless-sync-delay 0\n\
+             cluster-allow-replica-migration no\nAppendOnly yes\ncluster-node-timeout 1000\n";
+        assert_eq!(text, expected);
+    }
+
+    #[rstest]
+    #[case("3600 1 300 100", "3600 1 300 100")]
+    #[case("", "\"\"")]
+    #[case("no\nport 7000", "\"no\\nport 7000\"")]
+    fn a_value_stays_one_line(#[case] value: &str, #[case] written: &str) {
+        assert_eq!(argument(value), written);
+    }
+
+    #[test]
+    fn a_path_need_not_be_text() {
+        assert_eq!(quoted(b"/a\xff\n/\xc3\xa9"), "\"/a\\xff\\n/\u{e9}\"");
+    }
+
+    #[rstest]
+    #[case("Redis server v=6.2.14", "", "")]
+    #[case("Redis server v=7.0.15", "", "")]
+    #[case(
+        "Redis server v=7.2.0",
+        ",,shard-id=0000000000000000000000000000000000000002",
+        ",,shard-id=0000000000000000000000000000000000000003"
+    )]
+    #[case(
+        "Valkey server v=8.0.1",
+        ",,shard-id=0000000000000000000000000000000000000002",
+        ",,shard-id=0000000000000000000000000000000000000003"
+    )]
+    fn a_node_wakes_up_as_a_member(#[case] server: &str, #[case] shard_a: &str, #[case] shard_b: &str) {
+        let nodes = [node("A", 2, None, &[]), node("B", 3, None, &[]), node("A1", 4, Some("A"), &[])];
+        let expected = format!(
+            "{a} 10.128.0.2:6379@16379{shard_a} master - 0 0 1 connected 0-8191\n\
+             {b} 10.128.0.3:6379@16379{shard_b} master - 0 0 2 connected 8192-16383\n\
+             {a1} 10.128.0.4:6379@16379{shard_a} myself,slave {a} 0 0 0 connected\n\
+             vars currentEpoch 2 lastVoteEpoch 0\n",
+            a = nodes[0].id,
+            b = nodes[1].id,
+            a1 = nodes[2].id,
+        );
+        assert_eq!(nodes_conf(&nodes, &"A1".into(), server.parse().unwrap()), expected);
+    }
+
+    #[rstest]
+    #[case("port", true)]
+    #[case("PORT", true)]
+    #[case("cluster-announce-hostname", true)]
+    #[case("cluster-node-timeout", false)]
+    #[case("appendonly", false)]
+    #[case("save", false)]
+    #[case("portable", false)]
+    fn what_the_lab_owns_is_reserved(#[case] directive: &str, #[case] is_reserved: bool) {
+        assert_eq!(reserved(directive).is_some(), is_reserved);
+    }
+}

@@ -1,0 +1,44 @@
+//! What a node of a system is to be.
+
+use std::collections::BTreeMap;
+
+use crate::vocab::{Address, NodeId, NodeName, Ownership, Role};
+
+/// What a node is to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeSpec {
+    /// Its name.
+    pub name: NodeName,
+    /// The id it is formed with: 40 hexadecimal digits made from its name.
+    pub id: NodeId,
+    /// Where its server listens.
+    pub address: Address,
+    /// The role it starts in.
+    pub role: Role,
+    /// Whom it replicates at the start.
+    pub master: Option<NodeName>,
+    /// The slots it owns at the start; empty for a replica.
+    pub owns: Ownership,
+    /// The configuration epoch it starts with: 1, 2, 3 for A, B, C; 0 for a replica.
+    pub version: u64,
+    /// The binary the scenario names for it, if it does.
+    pub binary: Option<String>,
+    /// The scenario's directives: the cluster's with the node's own laid over them.
+    pub config: BTreeMap<String, String>,
+}
+
+/// The servers' default of `cluster-node-timeout`.
+const NODE_TIMEOUT_DEFAULT_MS: u64 = 15_000;
+
+impl NodeSpec {
+    /// The number that the scenario sets a directive to, if it sets one. Servers do not mind the case of letters.
+    pub fn number(&self, directive: &str) -> Option<u64> {
+        let (_, value) = self.config.iter().find(|(name, _)| name.eq_ignore_ascii_case(directive))?;
+        value.parse().ok()
+    }
+
+    /// Its `cluster-node-timeout` in milliseconds.
+    pub fn node_timeout_ms(&self) -> u64 {
+        self.number("cluster-node-timeout").unwrap_or(NODE_TIMEOUT_DEFAULT_MS)
+    }
+}

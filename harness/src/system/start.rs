@@ -1,0 +1,69 @@
+//! Starting a server and waiting until it answers.
+
+use std::io;
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
+use tokio::time::sleep;
+
+use super::Servers;
+use crate::system::{NodeSpec, SystemError};
+use crate::vocab::Address;
+
+/// How long a server may take until it answers. It takes 10 ms on an idle machine, and one that reads its files says so.
+pub const ANSWER_BOUND: Duration = Duration::from_secs(20);
+
+/// How often a starting server is tried.
+const ANSWER_POLL: Duration = Duration::from_millis(3);
+
+/// Starts the server and returns when it answers and has read its files, which it may refuse while it answers already. One
+/// that still reads them when its time is over has started.
+pub(super) async fn start(servers: &Servers, node: &NodeSpec, within: Duration) -> Result<(), SystemError> {
+    let config = servers.directory.node_config(&node.name);
+    servers.provider.start(&node.name, &[config.into()])?;
+    let mut is_loading = false;
+    let answering = async {
+        loop {
+            match answer(node.address).await {
+                Ok(Answer::Ready) => break,
+                Ok(Answer::Loading) => is_loading = true,
+                Err(_) => {}
+            }
+            sleep(ANSWER_POLL).await;
+        }
+    };
+    tokio::select! {
+        () = answering => Ok(()),
+        ended = servers.provider.exit(&node.name) => {
+            Err(servers.not_done(&node.name, format!("ended with {} instead of starting", ended?), None))
+        }
+        () = sleep(within) => {
+            if is_loading {
+                return Ok(());
+            }
+            Err(servers.not_done(&node.name, format!("gave no answer within {} s", within.as_secs()), Some(within)))
+        }
+    }
+}
+
+/// What a starting server answers.
+enum Answer {
+    /// Anything but that it is loading.
+    Ready,
+    /// It reads its files, which may yet fail.
+    Loading,
+}
+
+/// Asks for any answer at all. A connection alone proves little: the kernel accepts it before the server has opened
+/// its files, which may yet fail.
+async fn answer(address: Address) -> io::Result<Answer> {
+    let mut stream = BufReader::new(TcpStream::connect(address.0).await?);
+    stream.write_all(b"PING\r\n").await?;
+    let mut line = String::new();
+    match stream.read_line(&mut line).await? {
+        0 => Err(io::ErrorKind::UnexpectedEof.into()),
+        _ if line.starts_with("-LOADING") => Ok(Answer::Loading),
+        _ => Ok(Answer::Ready),
+    }
+}
