@@ -14,12 +14,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("fault", &["provider", "system", "evidence", "vocab"]),
     ("load", &["network", "system", "evidence", "vocab"]),
     ("observe", &["system", "evidence", "vocab"]),
-    ("check", &["plan", "load", "system", "evidence", "vocab"]),
+    ("check", &["evidence", "vocab"]),
     ("scenario", &["check", "load", "fault", "system", "vocab"]),
     ("plan", &["scenario", "check", "fault", "load", "provider", "system", "evidence", "vocab"]),
     ("run", &["plan", "scenario", "network", "provider", "system", "fault", "load", "observe", "evidence", "vocab"]),
-    ("verdict", &["plan", "scenario", "check", "load", "evidence", "vocab"]),
-    ("present", &["plan", "scenario", "system", "evidence", "verdict", "vocab"]),
+    ("verdict", &["check", "evidence", "vocab"]),
+    ("present", &["system", "evidence", "verdict", "vocab"]),
     ("suite", &["plan", "scenario", "run", "provider", "system", "evidence", "verdict", "present", "vocab"]),
 ];
 

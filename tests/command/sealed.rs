@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use harness::suite::judge_again;
-use harness::verdict::Outcome;
+use harness::verdict::RunOutcome;
 use tempfile::TempDir;
 
 use super::started::{END_BOUND, Ended, Started, TURN_BOUND, command, scenario};
@@ -70,11 +70,11 @@ fn flipped() {
         let began = Instant::now();
         let verdict = judge_again(copy.path()).expect("a verdict");
         assert!(began.elapsed() < JUDGE_BOUND, "bit {bit}: {:?}", began.elapsed());
-        assert_eq!(verdict.outcome, Outcome::Inconclusive, "bit {bit}: {verdict:?}");
+        assert_eq!(verdict.outcome, RunOutcome::Inconclusive, "bit {bit}: {verdict:?}");
         assert!(verdict.because.contains("history.bin: altered "), "bit {bit}: {verdict:?}");
     }
     fs::write(&history, sound).expect("it can be written");
-    assert_eq!(judge_again(copy.path()).map(|verdict| verdict.outcome), Ok(Outcome::Pass));
+    assert_eq!(judge_again(copy.path()).map(|verdict| verdict.outcome), Ok(RunOutcome::Pass));
 }
 
 fn shorten(path: &Path, by: u64) {
@@ -111,6 +111,10 @@ fn altered() {
         &|copy| lines(&copy.join("scenario.ron"), |lines| lines[10] = lines[10].replace("max: 0", "max: 9")),
         "scenario.ron: altered at line 11",
     );
+    told(
+        &|copy| lines(&copy.join("plan.json"), |lines| lines[1] = lines[1].replace("no_writes_lost", "no_write_lost")),
+        "plan.json: altered at line 2",
+    );
     told(&|copy| lines(&events(copy), |lines| lines.swap(1, 4)), "events.jsonl: altered at line 2");
     told(
         &|copy| lines(&events(copy), |lines| lines.truncate(count - 1)),
@@ -120,7 +124,9 @@ fn altered() {
     told(&|copy| shorten(&copy.join("topology.jsonl"), u64::MAX), "topology.jsonl: cut after line 0");
     told(&|copy| shorten(&copy.join("history.bin"), 1), "history.bin: cut or altered between record 1 and ");
     told(&|copy| shorten(&copy.join("history.bin"), u64::MAX), "history.bin: cut after record 0");
-    for file in ["events.jsonl", "topology.jsonl", "history.bin", "scenario.ron", "lab.log", "nodes/A/redis.log"] {
+    for file in
+        ["events.jsonl", "topology.jsonl", "history.bin", "scenario.ron", "plan.json", "lab.log", "nodes/A/redis.log"]
+    {
         told(&|copy| fs::remove_file(copy.join(file)).expect("it was there"), &format!("{file}: missing"));
     }
     told(

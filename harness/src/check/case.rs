@@ -1,56 +1,52 @@
 //! Everything a check may look at, worked out once.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
-use super::calm::Calm;
 use super::finding::{self, Finding, Status};
+use super::healthy::HealthyTimes;
 use super::machine::Machine;
 use super::reach::Reaches;
-use super::takedown::{self, Takedown};
-use super::window::Windows;
-use crate::evidence::{Evidence, Operation, OperationKind, Outcome};
-use crate::load::{Load, Pace};
-use crate::plan::Plan;
-use crate::system::cluster::slot_of_key;
-use crate::vocab::{HostName, Instant, NodeName, Position};
+use super::successor;
+use super::takedown::Takedown;
+use super::window::{QueueKey, Windows};
+use crate::evidence::{Evidence, Operation, Outcome, RecordedLoad, RecordedPlan};
+use crate::vocab::{HostName, Instant, NodeName};
 
 /// A run to be judged.
 pub(crate) struct Case<'a> {
     /// What should have happened.
-    pub(crate) plan: &'a Plan,
+    pub(crate) plan: &'a RecordedPlan,
     /// What happened.
     pub(crate) evidence: &'a Evidence,
-    /// When the cluster was calm.
-    pub(crate) calm: Calm,
+    /// When the cluster was healthy.
+    pub(crate) healthy: HealthyTimes,
     /// What the machine took.
     pub(crate) machine: Machine<'a>,
     /// The parts of the run.
     pub(crate) windows: Windows,
-    /// Every time a master that owned slots was taken down, in order.
+    /// Every time a master that owned a shard was taken down, in order.
     pub(crate) takedowns: Vec<Takedown>,
-    /// Who could reach whom.
+    /// Which hosts could reach each other.
     pub(crate) reaches: Reaches,
     /// Each worker's operations, in the order it did them.
-    pub(crate) workers: BTreeMap<Worker, Vec<&'a Operation>>,
-    /// What each key of the history hashes to.
-    pub(crate) slots: KeySlots,
+    pub(crate) workers: BTreeMap<WorkerKey, Vec<&'a Operation>>,
 }
 
 impl<'a> Case<'a> {
     /// Works out what several checks need.
-    pub(crate) fn new(plan: &'a Plan, evidence: &'a Evidence) -> Self {
-        let calm = Calm::of(evidence);
+    pub(crate) fn new(evidence: &'a Evidence) -> Self {
+        let plan = &evidence.plan;
+        let healthy = HealthyTimes::of(evidence);
         let workers = by_worker(evidence);
-        let slots = KeySlots::of(plan, &evidence.history);
-        let windows = Windows::of(plan, evidence, &calm, &by_lane(plan, evidence, &slots));
-        let takedowns = takedown::find(plan, evidence, &slots);
+        let windows = Windows::of(evidence, &healthy, &by_queue(evidence));
+        let takedowns = successor::find(evidence);
         let (machine, reaches) = (Machine::of(evidence), Reaches::of(evidence));
-        Self { plan, evidence, calm, machine, windows, takedowns, reaches, workers, slots }
+        Self { plan, evidence, healthy, machine, windows, takedowns, reaches, workers }
     }
 
     /// The clients' operations; the harness' own final read is none of them.
     pub(crate) fn client_operations(&self) -> impl Iterator<Item = &'a Operation> {
-        self.evidence.history.iter().filter(|operation| operation.kind != OperationKind::FinalRead)
+        self.evidence.history.iter().filter(|operation| !operation.is_final_read())
     }
 
     /// A load's operations.
@@ -91,7 +87,7 @@ impl<'a> Case<'a> {
 
     /// The host that an operation's client is on.
     pub(crate) fn client_host(&self, operation: &Operation) -> Option<HostName> {
-        self.plan.loads.get(usize::from(operation.load)).map(Load::host)
+        self.plan.loads.get(usize::from(operation.load)).map(|load| load.host.clone())
     }
 
     /// Whether an operation's client and a node had a connection at a moment.
@@ -100,7 +96,7 @@ impl<'a> Case<'a> {
         host.is_some_and(|host| self.reaches.at(at).connected(&host, &HostName::from(node)))
     }
 
-    /// The writes to a failed master's slots by clients that were on its side when they learned the outcome, or still waited,
+    /// The writes to a failed master's shard by clients that were on its side when they learned the outcome, or still waited,
     /// between the fault and its return.
     pub(crate) fn writes_on_the_side_of<'t>(
         &'t self,
@@ -108,10 +104,10 @@ impl<'a> Case<'a> {
     ) -> impl Iterator<Item = &'a Operation> + 't {
         let end = takedown.end();
         self.client_operations().filter(move |write| {
-            write.kind.writes()
+            write.writes()
                 && write.ended >= takedown.began
                 && write.intended < end
-                && self.slots.of_operation(write).is_some_and(|slot| takedown.owns.contains(slot))
+                && takedown.is_about(write)
                 && self.could_ask(write, &takedown.failed, write.ended.min(Instant(end.0.saturating_sub(1))))
         })
     }
@@ -128,7 +124,7 @@ impl<'a> Case<'a> {
     /// The key as it is in the server, such as `app:17`.
     pub(crate) fn key_text(&self, operation: &Operation) -> String {
         match self.plan.loads.get(usize::from(operation.load)) {
-            Some(load) => format!("{}{}", load.key_prefix(), operation.key),
+            Some(load) => format!("{}{}", load.key_prefix, operation.key),
             None => operation.key.to_string(),
         }
     }
@@ -140,65 +136,30 @@ impl<'a> Case<'a> {
 
     /// Whether no load has a schedule, so that an operation that was late in starting is not seen to be late.
     pub(crate) fn all_closed(&self) -> bool {
-        self.plan.loads.iter().all(|load| load.pace == Pace::Closed)
-    }
-}
-
-/// The slot and the shard of every key of the history, worked out once: hashing a key for each operation again would dominate
-/// judging. A key that nobody used costs nothing.
-pub(crate) struct KeySlots(HashMap<(u16, u32), (Position, Option<usize>)>);
-
-impl KeySlots {
-    fn of(plan: &Plan, history: &[Operation]) -> Self {
-        let mut slots = HashMap::new();
-        for operation in history {
-            let Some(load) = plan.loads.get(usize::from(operation.load)) else { continue };
-            if operation.key <= load.keys.count() {
-                let hash = || {
-                    let slot = slot_of_key(format!("{}{}", load.key_prefix(), operation.key).as_bytes());
-                    (slot, plan.shards().position(|master| master.owns.contains(slot)))
-                };
-                slots.entry((operation.load, operation.key)).or_insert_with(hash);
-            }
-        }
-        Self(slots)
-    }
-
-    /// The slot an operation's key is in; none if the plan has no such load or key.
-    pub(crate) fn of_operation(&self, operation: &Operation) -> Option<Position> {
-        self.0.get(&(operation.load, operation.key)).map(|(slot, _)| *slot)
-    }
-
-    /// The shard an operation is about, by its position in [`Plan::shards`].
-    pub(crate) fn shard_of(&self, operation: &Operation) -> Option<usize> {
-        self.0.get(&(operation.load, operation.key)).and_then(|(_, shard)| *shard)
+        self.plan.loads.iter().all(RecordedLoad::is_closed)
     }
 }
 
 /// A worker: its load's index and its own.
-pub(crate) type Worker = (u16, u16);
+pub(crate) type WorkerKey = (u16, u16);
 
-/// Who waits for each other in a load, by its index and: in a closed loop a worker, whose operations follow one another; in
-/// an open one a shard, whose workers share what is due.
-pub(crate) type Lane = (u16, u16);
-
-/// Each lane's operations, in the order in which they ended.
-fn by_lane<'a>(plan: &Plan, evidence: &'a Evidence, slots: &KeySlots) -> BTreeMap<Lane, Vec<&'a Operation>> {
-    let mut lanes: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    for operation in evidence.history.iter().filter(|operation| operation.kind != OperationKind::FinalRead) {
-        let load = plan.loads.get(usize::from(operation.load));
-        let shard = || slots.shard_of(operation).and_then(|shard| u16::try_from(shard).ok()).unwrap_or(u16::MAX);
-        let is_open = load.is_some_and(|load| load.pace != Pace::Closed);
-        let lane = if is_open { shard() } else { operation.worker };
-        lanes.entry((operation.load, lane)).or_default().push(operation);
+/// Each queue's operations, in the order in which they ended.
+fn by_queue(evidence: &Evidence) -> BTreeMap<QueueKey, Vec<&Operation>> {
+    let mut queues: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for operation in evidence.history.iter().filter(|operation| !operation.is_final_read()) {
+        let load = evidence.plan.loads.get(usize::from(operation.load));
+        let shard = || operation.shard.unwrap_or(u16::MAX);
+        let is_open = load.is_some_and(|load| !load.is_closed());
+        let queue = if is_open { shard() } else { operation.worker };
+        queues.entry((operation.load, queue)).or_default().push(operation);
     }
-    lanes
+    queues
 }
 
 /// Each worker's operations, in the order it did them.
-fn by_worker(evidence: &Evidence) -> BTreeMap<Worker, Vec<&Operation>> {
+fn by_worker(evidence: &Evidence) -> BTreeMap<WorkerKey, Vec<&Operation>> {
     let mut workers: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    for operation in evidence.history.iter().filter(|operation| operation.kind != OperationKind::FinalRead) {
+    for operation in evidence.history.iter().filter(|operation| !operation.is_final_read()) {
         workers.entry((operation.load, operation.worker)).or_default().push(operation);
     }
     workers

@@ -8,6 +8,7 @@ use super::During;
 use super::case::Case;
 use super::finding::{self, Finding, Status};
 use super::sample_size;
+use super::slo_kind::SloKind;
 use crate::evidence::{Operation, Outcome};
 use crate::vocab::Percent;
 
@@ -28,12 +29,33 @@ impl fmt::Display for ErrorRate {
     }
 }
 
-impl ErrorRate {
+impl SloKind for ErrorRate {
     /// It holds for each load by itself.
-    pub(crate) fn judge(&self, case: &Case<'_>) -> Finding {
+    fn judge(&self, case: &Case<'_>) -> Finding {
         case.each_load(|load| self.judge_load(case, load))
     }
 
+    /// What was never begun is not blamed on the servers if the clients stood still by themselves for half of the time.
+    fn explained_by_machine(&self, case: &Case<'_>) -> Option<String> {
+        let begun = |operation: &&Operation| !operation.never_begun();
+        let refused = (0..case.plan.loads.len()).any(|load| {
+            let (mut samples, mut failed) = (0_u64, 0_u64);
+            for operation in case.operations_of(load).filter(begun).filter(|operation| self.counts(case, operation)) {
+                samples += 1;
+                failed += u64::from(operation.outcome != Outcome::Ok);
+            }
+            failed as f64 / (samples as f64).max(1.0) > self.max.fraction()
+        });
+        let whole = case.windows.whole;
+        (!refused && case.machine.stalled_nanos(whole) >= whole.nanos() / 2).then(|| case.machine.figures(whole))
+    }
+
+    fn during(&self) -> Option<During> {
+        Some(self.during)
+    }
+}
+
+impl ErrorRate {
     /// Of all operations of a load that were meant to start in the part, the share that the client gave up or never came to.
     fn judge_load(&self, case: &Case<'_>, load: usize) -> (Finding, f64) {
         let limit = format!("{} %", finding::decimals(self.max.value()));
@@ -69,25 +91,10 @@ impl ErrorRate {
         (finding, share)
     }
 
-    /// What was never begun is not blamed on the servers if the clients stood still by themselves for half of the time.
-    pub(crate) fn excuse(&self, case: &Case<'_>) -> Option<String> {
-        let begun = |operation: &&Operation| !operation.never_begun();
-        let refused = (0..case.plan.loads.len()).any(|load| {
-            let (mut samples, mut failed) = (0_u64, 0_u64);
-            for operation in case.operations_of(load).filter(begun).filter(|operation| self.counts(case, operation)) {
-                samples += 1;
-                failed += u64::from(operation.outcome != Outcome::Ok);
-            }
-            failed as f64 / (samples as f64).max(1.0) > self.max.fraction()
-        });
-        let whole = case.windows.whole;
-        (!refused && case.machine.stalled_nanos(whole) >= whole.nanos() / 2).then(|| case.machine.figures(whole))
-    }
-
     /// Whether an operation belongs to the part. The steady part also has what had waited for a whole attempt's time when a fault
     /// began, and did not end ok: the fault is not why.
     fn counts(&self, case: &Case<'_>, operation: &Operation) -> bool {
-        let attempt = case.plan.loads.get(usize::from(operation.load)).map_or(0, |load| load.client.timeout.as_nanos());
+        let attempt = case.plan.loads.get(usize::from(operation.load)).map_or(0, |load| load.timeout.as_nanos());
         case.windows.has(self.during, operation)
             || self.during == During::Steady
                 && operation.outcome != Outcome::Ok

@@ -1,4 +1,4 @@
-//! How long a failed master's slots take no writes.
+//! How long a failed master's shard takes no writes.
 
 use std::fmt;
 
@@ -6,12 +6,13 @@ use serde::{Deserialize, Serialize};
 
 use super::case::Case;
 use super::finding::{self, Finding, Status};
+use super::slo_kind::{FaultScope, NeededFault, NeededLoad, SloKind, WrongNumber};
 use super::takedown::{Promotion, Takedown};
 use super::window::Window;
 use crate::evidence::{Operation, Outcome};
 use crate::vocab::{Duration, Instant};
 
-/// From each fault that takes a slot-owning master down, or cuts it off from the majority, to the first write that its
+/// From each fault that takes the master of a shard down, or cuts it off from the majority, to the first write that its
 /// successor acknowledged to the load.
 ///
 /// A client that is cut off from the successor cannot find it: where only such clients wrote, the time to the promotion is all
@@ -29,12 +30,12 @@ impl fmt::Display for Failover {
     }
 }
 
-impl Failover {
+impl SloKind for Failover {
     /// Every failover of the run must be within the limit; the slowest is the measure.
-    pub(crate) fn judge(&self, case: &Case<'_>) -> Finding {
+    fn judge(&self, case: &Case<'_>) -> Finding {
         let limit = finding::limit(self.max);
         if case.takedowns.is_empty() {
-            return Finding::nothing(self, limit, "no master that owned slots was taken down");
+            return Finding::nothing(self, limit, "no master that owned a shard was taken down");
         }
         let end = run_end(case);
         let judged: Vec<_> = case.takedowns.iter().map(|takedown| self.judge_one(case, takedown, end)).collect();
@@ -53,17 +54,45 @@ impl Failover {
         }
     }
 
-    /// A miss is excused if for every failover that took too long the machine may have taken as much, while it lasted.
-    pub(crate) fn excuse(&self, case: &Case<'_>) -> Option<String> {
+    /// A miss is explained if for every failover that took too long the machine may have taken as much, while it lasted.
+    fn explained_by_machine(&self, case: &Case<'_>) -> Option<String> {
         let late = case.takedowns.iter().filter_map(|takedown| {
             let waited = self.waited(case, takedown, run_end(case));
             let excess = waited.checked_sub(self.max.as_nanos()).filter(|excess| *excess > 0)?;
             Some((Window { start: takedown.began, end: takedown.began.plus_nanos(waited) }, excess))
         });
-        let excuses: Option<Vec<_>> = late.map(|(window, excess)| case.machine.explain(window, excess)).collect();
-        excuses.map(finding::note).filter(|note| !note.is_empty())
+        let explanations: Option<Vec<_>> = late.map(|(window, excess)| case.machine.explain(window, excess)).collect();
+        explanations.map(finding::note).filter(|note| !note.is_empty())
     }
 
+    fn is_timed(&self) -> bool {
+        true
+    }
+
+    fn needed_load(&self) -> NeededLoad {
+        NeededLoad::Writing
+    }
+
+    fn wrong_numbers(&self) -> Vec<WrongNumber> {
+        let help = "write the longest it may take, such as `max: \"3s\"`";
+        let wrong = || WrongNumber::new("max", "no failover takes no time at all", help);
+        (self.max == Duration::default()).then(wrong).into_iter().collect()
+    }
+
+    fn needed_fault(&self) -> Option<NeededFault> {
+        Some(NeededFault {
+            does: FaultScope::TakesNodesAway,
+            name: "fault",
+            help: "a master is taken away by `Kill`, `Stop`, `Pause` or `Partition`",
+        })
+    }
+
+    fn needs_failover(&self) -> bool {
+        true
+    }
+}
+
+impl Failover {
     fn judge_one(&self, case: &Case<'_>, takedown: &Takedown, end: Instant) -> (Status, String) {
         let (failed, max) = (&takedown.failed, self.max.as_nanos());
         let since = |at: Instant| at.nanos_since(takedown.began);
@@ -77,13 +106,13 @@ impl Failover {
             let took = finding::time(since(at));
             let then = match takedown.nanos().map(finding::time) {
                 Some(first) if self.is_unasked(case, takedown) => format!(
-                    "nobody wrote to {failed}'s slots for so long that the first write, after {first}, tells nothing: let a load \
-                     write to them all the time"
+                    "nobody wrote to {failed}'s shard for so long that the first write, after {first}, tells nothing: let a load \
+                     write to it all the time"
                 ),
                 Some(first) => format!(
-                    "only clients that were cut off from it wrote to {failed}'s slots, the first of them after {first}"
+                    "only clients that were cut off from it wrote to {failed}'s shard, the first of them after {first}"
                 ),
-                None => format!("acknowledged no write for {failed}'s slots: let a load write to them all the time"),
+                None => format!("acknowledged no write for {failed}'s shard: let a load write to it all the time"),
             };
             let note = format!("{} was promoted after {took} and {then}", promotion.node);
             // The first write cannot come before the promotion.
@@ -92,13 +121,13 @@ impl Failover {
         let waited = self.waited(case, takedown, end);
         let why = if returned(takedown, end).is_some() { "before it came back" } else { "before the run ended" };
         let note = format!("nobody took over from {failed} in the {} {why}", finding::time(waited));
-        // Whoever stopped waiting before the limit cannot say that it was passed.
+        // If the wait ended before the limit, nobody knows whether it would have been exceeded.
         (if waited > max { Status::Fail } else { Status::Inconclusive }, note)
     }
 }
 
 impl Failover {
-    /// How long the slots took no writes: to the first write; at least to the promotion, if no write followed it; at least to
+    /// How long the shard took no writes: to the first write; at least to the promotion, if no write followed it; at least to
     /// the end of the waiting, if nobody took over.
     fn waited(&self, case: &Case<'_>, takedown: &Takedown, end: Instant) -> u64 {
         let promoted = || takedown.promotion.as_ref().and_then(Promotion::at);
@@ -113,11 +142,11 @@ impl Failover {
         let limit = takedown.began.plus_nanos(self.max.as_nanos());
         let Some(first) = takedown.first_write.filter(|first| first.intended > limit) else { return false };
         let asks = |write: &&Operation| {
-            write.kind.writes()
+            write.writes()
                 && write.intended <= limit
                 && write.ended > takedown.began
                 && (write.ended > limit || write.outcome != Outcome::Ok)
-                && case.slots.of_operation(write).is_some_and(|slot| takedown.owns.contains(slot))
+                && takedown.is_about(write)
         };
         first.ended > limit && !case.client_operations().any(|write| asks(&write))
     }
@@ -131,16 +160,13 @@ fn returned(takedown: &Takedown, end: Instant) -> Option<Instant> {
     takedown.returned.filter(|at| *at < end)
 }
 
-/// Whether every client that wanted to write to the slots, from the promotion to the first write that was accepted, was cut
+/// Whether every client that wanted to write to the shard, from the promotion to the first write that was accepted, was cut
 /// off from the successor when that was promoted.
 fn is_hindered(case: &Case<'_>, takedown: &Takedown) -> bool {
     let promotion = takedown.promotion.as_ref().and_then(|promotion| Some((promotion, promotion.at()?)));
     let (Some((promotion, at)), Some(first)) = (promotion, &takedown.first_write) else { return false };
     let waits = |write: &&Operation| {
-        write.kind.writes()
-            && write.ended > at
-            && write.intended <= first.ended
-            && case.slots.of_operation(write).is_some_and(|slot| takedown.owns.contains(slot))
+        write.writes() && write.ended > at && write.intended <= first.ended && takedown.is_about(write)
     };
     !case.client_operations().filter(waits).any(|write| case.could_ask(write, &promotion.node, at))
 }

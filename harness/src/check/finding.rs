@@ -9,7 +9,7 @@ use crate::vocab::Duration;
 /// The three ends of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Outcome {
+pub enum RunOutcome {
     /// Every assumption held and every check and SLO was met, with samples.
     Pass,
     /// The assumptions held and something was not met.
@@ -18,7 +18,7 @@ pub enum Outcome {
     Inconclusive,
 }
 
-impl fmt::Display for Outcome {
+impl fmt::Display for RunOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Pass => "PASS",
@@ -29,7 +29,7 @@ impl fmt::Display for Outcome {
 }
 
 /// How a single check or SLO ended.
-pub type Status = Outcome;
+pub type Status = RunOutcome;
 
 /// What a check found.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::During;
 use super::case::Case;
 use super::finding::{self, Finding, Status};
+use super::slo_kind::{SloKind, WrongNumber};
 use super::window::Window;
 use super::{sample_size, samples};
 use crate::evidence::{Operation, Outcome};
@@ -32,12 +33,60 @@ impl fmt::Display for Latency {
     }
 }
 
-impl Latency {
+impl SloKind for Latency {
     /// It holds for each load by itself.
-    pub(crate) fn judge(&self, case: &Case<'_>) -> Finding {
+    fn judge(&self, case: &Case<'_>) -> Finding {
         case.each_load(|load| self.judge_load(case, load))
     }
 
+    /// A miss is explained if the machine may have made it, by this rule:
+    ///
+    /// 1. An operation over the limit can be explained if the machine may have taken as much as its excess, in the tenths of a
+    ///    second that it touches (`check::machine`).
+    /// 2. The limit would have been kept had the explained ones been within it.
+    /// 3. For as many of them as that takes, those with the least excess, the machine must have taken enough for them all:
+    ///    operations that overlap, or are of one backlog, may have waited for the same thing, but those that came one after the
+    ///    other waited each for itself. So the small waits of every machine explain a few operations and never a slow server.
+    fn explained_by_machine(&self, case: &Case<'_>) -> Option<String> {
+        let missed = (0..case.plan.loads.len()).filter(|load| self.judge_load(case, *load).0.status == Status::Fail);
+        let explanations: Option<Vec<_>> = missed.map(|load| self.explained_for_load(case, load)).collect();
+        explanations.map(finding::note).filter(|note| !note.is_empty())
+    }
+
+    fn is_timed(&self) -> bool {
+        true
+    }
+
+    fn during(&self) -> Option<During> {
+        Some(self.during)
+    }
+
+    fn wrong_numbers(&self) -> Vec<WrongNumber> {
+        let max = (self.max == Duration::default()).then(|| {
+            let help = "write the longest it may take, such as `max: \"10ms\"`";
+            WrongNumber::new("max", "no operation takes no time at all", help)
+        });
+        let quantile = match self.quantile.value() {
+            quantile if quantile <= 0.0 => {
+                let help = "write a percentage such as 50, 99 or 99.9; 100 is the slowest operation";
+                Some(WrongNumber::new("quantile", "a quantile lies above 0", help))
+            }
+            quantile if quantile <= 1.0 => {
+                let message = format!("a quantile is a percentage: `{quantile}` would be {quantile} %");
+                let meant = (quantile * 1e8).round() / 1e6;
+                Some(WrongNumber::new("quantile", message, format!("did you mean `{meant}`?")))
+            }
+            _ => None,
+        };
+        max.into_iter().chain(quantile).collect()
+    }
+
+    fn variant(&self) -> u64 {
+        self.quantile.value().to_bits()
+    }
+}
+
+impl Latency {
     /// Every operation of the part counts with its full duration, whatever its outcome: to leave out those that were
     /// given up, or never begun, would make an outage look fast.
     fn judge_load(&self, case: &Case<'_>, load: usize) -> (Finding, f64) {
@@ -82,26 +131,12 @@ impl Latency {
         (finding, measured as f64)
     }
 
-    /// A miss is excused if the machine may have made it, by this rule:
-    ///
-    /// 1. An operation over the limit is excusable if the machine may have taken as much as its excess, in the tenths of a
-    ///    second that it touches (`check::machine`).
-    /// 2. The limit would have been kept had the excusable ones been within it.
-    /// 3. For as many of them as that takes, those with the least excess, the machine must have taken enough for them all:
-    ///    operations that overlap, or are of one backlog, may have waited for the same thing, but those that came one after the
-    ///    other waited each for itself. So the small waits of every machine explain a few operations and never a slow server.
-    pub(crate) fn excuse(&self, case: &Case<'_>) -> Option<String> {
-        let missed = (0..case.plan.loads.len()).filter(|load| self.judge_load(case, *load).0.status == Status::Fail);
-        let excuses: Option<Vec<_>> = missed.map(|load| self.excuse_of_load(case, load)).collect();
-        excuses.map(finding::note).filter(|note| !note.is_empty())
-    }
-
-    fn excuse_of_load(&self, case: &Case<'_>, load: usize) -> Option<String> {
+    fn explained_for_load(&self, case: &Case<'_>, load: usize) -> Option<String> {
         let max = self.max.as_nanos();
         let samples = self.operations(case, load).count() as u64;
         let allowed = samples - samples::rank(samples, self.quantile.fraction())?;
         let over = self.operations(case, load).filter(|(_, nanos)| *nanos > max).count() as u64;
-        let mut excusable: Vec<_> = self
+        let mut explained: Vec<_> = self
             .operations(case, load)
             .filter_map(|(operation, nanos)| {
                 let excess = nanos.checked_sub(max).filter(|excess| *excess > 0)?;
@@ -110,15 +145,15 @@ impl Latency {
                 (case.machine.lost_in(window) >= excess).then_some((excess, window))
             })
             .collect();
-        let (found, wanted) = (excusable.len(), usize::try_from(over.saturating_sub(allowed)).ok()?);
+        let (found, wanted) = (explained.len(), usize::try_from(over.saturating_sub(allowed)).ok()?);
         if wanted == 0 || found < wanted {
             return None;
         }
-        excusable.sort_unstable_by_key(|(excess, _)| *excess);
-        excusable.truncate(wanted);
-        let lost = case.machine.lost_in_any(excusable.iter().map(|(_, window)| *window));
-        let around = excusable.iter().map(|(_, window)| *window).reduce(Window::hull)?;
-        (lost >= one_after_the_other(&mut excusable)).then(|| {
+        explained.sort_unstable_by_key(|(excess, _)| *excess);
+        explained.truncate(wanted);
+        let lost = case.machine.lost_in_any(explained.iter().map(|(_, window)| *window));
+        let around = explained.iter().map(|(_, window)| *window).reduce(Window::hull)?;
+        (lost >= one_after_the_other(&mut explained)).then(|| {
             let (lost, figures) = (finding::time(lost), case.machine.figures(around));
             format!(
                 "the machine may have taken {lost} around {found} of the {over} operations over the limit: {figures}"

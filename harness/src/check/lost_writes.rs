@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::case::Case;
 use super::finding::{self, Finding, Status};
 use super::risk;
-use super::takedown::{Blow, Takedown};
-use crate::evidence::{EventKind, Operation, OperationKind, Outcome, Value};
-use crate::load::Pace;
+use super::slo_kind::{NeededLoad, SloKind, WrongNumber};
+use super::takedown::{Takedown, TakedownCause};
+use crate::evidence::{EventKind, Operation, Outcome, RecordedLoad, Value};
 
 /// Acknowledged writes that neither the final read nor a later write of the same key accounts for.
 ///
@@ -40,20 +40,20 @@ impl fmt::Display for LostWrites {
 /// So many lost writes are named.
 const EXAMPLES_MAX: usize = 3;
 
-impl LostWrites {
+impl SloKind for LostWrites {
     /// No two writes of a key are under way together, so they have one order; the final read says which of them survived.
-    pub(crate) fn judge(self, case: &Case<'_>) -> Finding {
+    fn judge(&self, case: &Case<'_>) -> Finding {
         let limit = if self.min == 0 { self.max.to_string() } else { format!("{} to {}", self.min, self.max) };
         let keys = keys(case);
         if let Some(doubt) = writes_overlap(case, &keys) {
-            return Finding::nothing(&self, limit, doubt);
+            return Finding::nothing(self, limit, doubt);
         }
         let mut tally = Tally::default();
         for key in keys.values() {
             tally.add(case, key);
         }
         if tally.acknowledged == 0 && tally.phantoms.is_empty() {
-            return Finding::nothing(&self, limit, "no write was acknowledged");
+            return Finding::nothing(self, limit, "no write was acknowledged");
         }
         let risk = risk::of(case);
         let is_safe = tally.lost == 0 && risk.as_ref().is_some_and(|risk| !risk.arose);
@@ -77,10 +77,27 @@ impl LostWrites {
             } else {
                 [doubt, tally.note(unserved(case)), risk, overwritten]
             }),
-            ..Finding::nothing(&self, limit, "")
+            ..Finding::nothing(self, limit, "")
         }
     }
 
+    /// What was lost was lost, whatever the machine took.
+    fn explained_by_machine(&self, _: &Case<'_>) -> Option<String> {
+        None
+    }
+
+    fn needed_load(&self) -> NeededLoad {
+        NeededLoad::Writing
+    }
+
+    fn wrong_numbers(&self) -> Vec<WrongNumber> {
+        let message = || format!("at least {} and at most {} contradict each other", self.min, self.max);
+        let wrong = || WrongNumber { field: "min", message: message(), help: None, is_relative: true };
+        (self.min > self.max).then(wrong).into_iter().collect()
+    }
+}
+
+impl LostWrites {
     fn doubt(self, tally: &Tally) -> String {
         if tally.lost >= self.min {
             return String::new();
@@ -99,7 +116,7 @@ fn unserved<'a>(case: &Case<'a>) -> Option<&'a str> {
 
 /// What a reader must not take for the whole loss, where there was one or a partition made one likely.
 fn overwritten(case: &Case<'_>, tally: &Tally) -> String {
-    let replaced = |takedown: &Takedown| takedown.fault == Blow::Partition && takedown.promotion.is_some();
+    let replaced = |takedown: &Takedown| takedown.cause == TakedownCause::Partition && takedown.promotion.is_some();
     if tally.lost == 0 && !case.takedowns.iter().any(replaced) {
         return String::new();
     }
@@ -120,9 +137,9 @@ fn keys<'a>(case: &Case<'a>) -> BTreeMap<(u16, u32), Key<'a>> {
     let mut keys = BTreeMap::<_, Key<'a>>::new();
     for operation in &case.evidence.history {
         let key = (operation.load, operation.key);
-        if operation.kind.writes() && !operation.never_begun() {
+        if operation.writes() && !operation.never_begun() {
             keys.entry(key).or_default().writes.push(operation);
-        } else if operation.kind == OperationKind::FinalRead && operation.outcome == Outcome::Ok {
+        } else if operation.is_final_read() && operation.outcome == Outcome::Ok {
             keys.entry(key).or_default().survivor = Some(operation);
         }
     }
@@ -268,7 +285,7 @@ impl Tally {
 /// A written value's unique id in words. In a closed loop each worker counts its own.
 fn value_text(case: &Case<'_>, write: &Operation) -> String {
     let load = case.plan.loads.get(usize::from(write.load));
-    let is_closed = load.is_some_and(|load| load.pace == Pace::Closed);
+    let is_closed = load.is_some_and(RecordedLoad::is_closed);
     match write.value {
         Value::Written(id) if is_closed => {
             format!("worker {}'s value {}", (id >> 40) & 0xFFFF, id & 0xFF_FFFF_FFFF)

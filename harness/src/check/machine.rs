@@ -23,7 +23,7 @@ pub(crate) struct Machine<'a> {
     lost_before: Vec<u64>,
     /// When a client had an operation to begin and a worker for it and did not begin it: in order, apart from each other.
     stalls: Vec<Window>,
-    /// When operations that were due waited to be begun, in the same form. Who comes into a backlog waits for what made it.
+    /// When operations that were due waited to be begun, in the same form. An operation that joins a backlog waits for whatever caused it.
     backlogs: Vec<Window>,
 }
 
@@ -94,7 +94,7 @@ impl<'a> Machine<'a> {
     }
 
     /// The same for what no client, but the observer saw.
-    pub(crate) fn explain_sight(&self, stretch: Window, excess: u64) -> Option<String> {
+    pub(crate) fn explain_observed(&self, stretch: Window, excess: u64) -> Option<String> {
         let samples = &self.samples[self.touched(stretch)];
         self.explain_by(samples.iter().map(|(_, sample)| sample.sight_delay_nanos()).sum(), stretch, excess)
     }

@@ -4,11 +4,11 @@ use rstest::rstest;
 
 use super::testing::{LOAD_STARTS, Story, late, ms, nanos, waited};
 use super::*;
-use crate::evidence::{FaultKind, MachineSample};
+use crate::evidence::MachineSample;
 use crate::vocab::{Instant, Percent};
 
 /// 2,000 operations, one each 5 ms, and those that `slow` adds: when they were meant to start and how long they took, in
-/// milliseconds. What the machine took in the tenth of a second that ends then; whether that excuses `p99 whole <= 10 ms`.
+/// milliseconds. What the machine took in the tenth of a second that ends then; whether that explains `p99 whole <= 10 ms`.
 #[rstest]
 #[case::servers_waited(&stall(30, 240.0), &|_| waited(60.0, &[("A", 90.0), ("B", 50.0)]), true)]
 #[case::one_server_waited_long(&stall(30, 240.0), &|end| waited(0.2, &[("A", if end == 5_300 { 235.0 } else { 0.3 })]), true)]
@@ -21,10 +21,10 @@ use crate::vocab::{Instant, Percent};
 #[case::few_samples_and_a_timer_late_elsewhere(&stall(25, 12.795), &|end| late(if end == 7_000 { 13.366 } else { 0.1 }), false)]
 #[case::slow_servers_and_ordinary_noise(&slow(12.0), &|_| waited(1.0, &[("A", 1.5)]), false)]
 #[case::slow_because_they_waited(&slow(12.0), &|_| waited(5.0, &[("A", 30.0)]), true)]
-fn a_missed_quantile_is_excused_by_what_the_machine_took(
+fn a_missed_quantile_is_explained_by_what_the_machine_took(
     #[case] slow: &[(u64, f64)],
     #[case] took: &dyn Fn(u64) -> MachineSample,
-    #[case] excused: bool,
+    #[case] explained: bool,
 ) {
     let mut story = Story::formed();
     let quick = (LOAD_STARTS..LOAD_STARTS + 10_000).step_by(5).map(|at| (at, 1.0));
@@ -35,8 +35,8 @@ fn a_missed_quantile_is_excused_by_what_the_machine_took(
     story.machine(12_000, took);
     let slo = Slo::Latency(Latency { quantile: Percent::try_from(99.0).unwrap(), max: ms(10), during: During::Whole });
     assert_eq!(story.judge(slo).status, Status::Fail);
-    let excuse = slo.excuse(&story.case());
-    assert_eq!(excuse.is_some(), excused, "{excuse:?}");
+    let explanation = slo.kind().explained_by_machine(&story.case());
+    assert_eq!(explanation.is_some(), explained, "{explanation:?}");
 }
 
 /// So many operations that are meant to start within some milliseconds from 5 s on and all take as long.
@@ -59,15 +59,15 @@ fn slow(took_ms: f64) -> Vec<(u64, f64)> {
 #[case::too_many_after_a_stall(Promotions { min: 0, max: 0 }, &|end| if end == 4_000 { late(520.0) } else { late(0.1) }, true)]
 #[case::too_many_while_a_server_starved(Promotions { min: 0, max: 0 }, &|_| waited(5.0, &[("B", 60.0)]), true)]
 #[case::little_stalls_far_apart(Promotions { min: 0, max: 0 }, &|end| if end % 2_000 == 0 { late(300.0) } else { late(0.1) }, false)]
-fn promotions_are_excused_by_what_the_machine_took(
+fn promotions_are_explained_by_what_the_machine_took(
     #[case] slo: Promotions,
     #[case] took: &dyn Fn(u64) -> MachineSample,
-    #[case] excused: bool,
+    #[case] explained: bool,
 ) {
     let mut story = Story::formed();
     story.run(LOAD_STARTS, 9_000);
     if slo.min > 0 {
-        story.fault(3_000, 0, FaultKind::Kill, "A");
+        story.fault(3_000, 0, "Kill", "A");
     } else {
         story.failover(3_000, 0, 2_000);
     }
@@ -75,6 +75,6 @@ fn promotions_are_excused_by_what_the_machine_took(
     story.machine(9_000, took);
     let slo = Slo::Promotions(slo);
     assert_eq!(story.judge(slo).status, Status::Fail);
-    let excuse = slo.excuse(&story.case());
-    assert_eq!(excuse.is_some(), excused, "{excuse:?}");
+    let explanation = slo.kind().explained_by_machine(&story.case());
+    assert_eq!(explanation.is_some(), explained, "{explanation:?}");
 }

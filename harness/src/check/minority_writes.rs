@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::case::Case;
 use super::finding::{self, Finding, Status};
-use super::takedown::{Blow, Takedown};
+use super::slo_kind::{FaultScope, NeededFault, NeededLoad, SloKind, WrongNumber};
+use super::takedown::{Takedown, TakedownCause};
 use super::window::Window;
 use crate::evidence::{ClusterState, Operation, Outcome, TopologyRecord};
 use crate::vocab::Duration;
@@ -67,13 +68,13 @@ impl CutOff<'_> {
     }
 }
 
-impl MinorityWrites {
+impl SloKind for MinorityWrites {
     /// Every master that was cut off; the worst of them counts.
-    pub(crate) fn judge(self, case: &Case<'_>) -> Finding {
+    fn judge(&self, case: &Case<'_>) -> Finding {
         let limit = finding::time(self.max.as_nanos());
         let windows: Vec<_> = cut_off(case).collect();
         let Some(worst) = windows.iter().max_by_key(|window| window.nanos) else {
-            return Finding::nothing(&self, limit, "no master was cut off from the majority");
+            return Finding::nothing(self, limit, "no master was cut off from the majority");
         };
         let statuses: Vec<_> = windows.iter().map(|window| window.status(self.max.as_nanos())).collect();
         let has = |status| statuses.contains(&status);
@@ -87,29 +88,52 @@ impl MinorityWrites {
             measured: if writes == 0 { "-".to_owned() } else { finding::time(worst.nanos) },
             samples: writes,
             note: finding::note(windows.iter().map(CutOff::note)),
-            ..Finding::nothing(&self, limit, "")
+            ..Finding::nothing(self, limit, "")
         }
     }
 
-    /// A miss is excused if for every master that took too long the machine may have taken as much, while it lasted.
-    pub(crate) fn excuse(self, case: &Case<'_>) -> Option<String> {
+    /// A miss is explained if for every master that took too long the machine may have taken as much, while it lasted.
+    fn explained_by_machine(&self, case: &Case<'_>) -> Option<String> {
         let late = cut_off(case).filter_map(|window| {
             let excess = window.nanos.checked_sub(self.max.as_nanos()).filter(|excess| *excess > 0)?;
             let start = window.takedown.began;
             Some((Window { start, end: start.plus_nanos(window.nanos) }, excess))
         });
-        let excuses: Option<Vec<_>> = late.map(|(stretch, excess)| case.machine.explain(stretch, excess)).collect();
-        excuses.map(finding::note).filter(|note| !note.is_empty())
+        let explanations: Option<Vec<_>> =
+            late.map(|(stretch, excess)| case.machine.explain(stretch, excess)).collect();
+        explanations.map(finding::note).filter(|note| !note.is_empty())
+    }
+
+    fn is_timed(&self) -> bool {
+        true
+    }
+
+    fn needed_load(&self) -> NeededLoad {
+        NeededLoad::Writing
+    }
+
+    fn wrong_numbers(&self) -> Vec<WrongNumber> {
+        let help = "it takes a `cluster-node-timeout` and more: write such as `max: \"2s\"`";
+        let wrong = || WrongNumber::new("max", "no master notices at once that it is cut off", help);
+        (self.max == Duration::default()).then(wrong).into_iter().collect()
+    }
+
+    fn needed_fault(&self) -> Option<NeededFault> {
+        Some(NeededFault {
+            does: FaultScope::CutsLinks,
+            name: "partition",
+            help: "cut a master off: `Partition(links: Isolate(node: \"A\", with: [\"app\"]))`",
+        })
     }
 }
 
 fn cut_off<'t>(case: &'t Case<'_>) -> impl Iterator<Item = CutOff<'t>> {
-    let cut = case.takedowns.iter().filter(|takedown| takedown.fault == Blow::Partition);
+    let cut = case.takedowns.iter().filter(|takedown| takedown.cause == TakedownCause::Partition);
     cut.map(|takedown| {
         let ends: Vec<_> = case.acknowledged_after(takedown).map(|write| write.ended).collect();
         let last = ends.iter().max().copied().unwrap_or(takedown.began);
-        // Who waits while the links are healed and is then served at the first attempt was not refused.
-        // Nor was what nobody had begun.
+        // A client that waits while the links are healed and is then served at the first attempt was not refused; neither was
+        // an operation that was never begun.
         let refused = |write: &Operation| {
             write.ended > last && !write.never_begun() && (write.outcome != Outcome::Ok || write.attempts > 1)
         };
@@ -123,7 +147,7 @@ fn cut_off<'t>(case: &'t Case<'_>) -> impl Iterator<Item = CutOff<'t>> {
 }
 
 /// Whether the master itself said, while it was cut off, that it refuses to serve (`cluster_state:fail`): then it acknowledges
-/// nothing, also if no client asks it.
+/// nothing, even if no client asks it.
 fn says_so(case: &Case<'_>, takedown: &Takedown) -> bool {
     let refuses = |record: &&TopologyRecord| {
         let state = record.view.as_ref().map(|view| view.state);

@@ -1,11 +1,12 @@
 //! The checks, one a file: each a pure function from evidence and a specification to a finding.
+//!
+//! A kind of SLO is a file with its specification and its [`SloKind`], and its lines here.
 
-mod calm;
 pub(crate) mod case;
 mod error_rate;
 mod failover;
-mod fall;
 pub(crate) mod finding;
+mod healthy;
 mod latency;
 mod lost_writes;
 pub(crate) mod machine;
@@ -22,7 +23,10 @@ mod sample_size;
 mod sample_size_tests;
 pub(crate) mod samples;
 pub(crate) mod schedule;
+mod slo_kind;
+mod successor;
 pub(crate) mod takedown;
+mod takedown_tracker;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
@@ -35,98 +39,62 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::evidence::RecordedSlo;
+
 pub(crate) use case::Case;
-pub use error_rate::ErrorRate;
-pub use failover::Failover;
-pub use finding::{Finding, Outcome, Status};
-pub use latency::Latency;
-pub use lost_writes::LostWrites;
-pub use minority_writes::MinorityWrites;
-pub use promotions::Promotions;
-pub use throughput::Throughput;
-pub use unavailability::Unavailability;
+pub use finding::{Finding, RunOutcome, Status};
+pub(crate) use slo_kind::{FaultScope, NeededLoad, SloKind};
 pub use window::{During, Window, Windows};
 
-/// What must hold. The accepted vocabulary is this list.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub enum Slo {
-    /// How long a failed master's slots take no writes.
-    Failover(Failover),
-    /// How long operations take.
-    Latency(Latency),
-    /// How many operations are done.
-    Throughput(Throughput),
-    /// How many operations do not end ok.
-    ErrorRate(ErrorRate),
-    /// How many acknowledged writes are gone at the end.
-    LostWrites(LostWrites),
-    /// How long a master that was cut off from the majority went on acknowledging writes.
-    MinorityWrites(MinorityWrites),
-    /// How often a replica took over.
-    Promotions(Promotions),
-    /// How long any key at all was not served.
-    Unavailability(Unavailability),
+/// Declares the kinds of SLO: the vocabulary that scenarios may use and that evidence is judged by.
+macro_rules! slos {
+    ($($kind:ident = $file:ident),+ $(,)?) => {
+        $(pub use $file::$kind;)+
+
+        /// What must hold.
+        #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub enum Slo {
+            $(#[doc = concat!("See [`", stringify!($kind), "`](struct@", stringify!($kind), ").")] $kind($kind)),+
+        }
+
+        impl Slo {
+            /// What is known of its kind.
+            pub(crate) fn kind(&self) -> &dyn SloKind {
+                match self {
+                    $(Self::$kind(slo) => slo),+
+                }
+            }
+        }
+    };
 }
 
-impl Slo {
-    /// Whether it is about time: another run on the same machine would disturb it, and a machine that stalls can make a
-    /// good server miss it. An error rate is not: an operation is given up only after a whole deadline of retries.
-    pub fn is_timed(&self) -> bool {
-        matches!(
-            self,
-            Self::Failover(_)
-                | Self::Latency(_)
-                | Self::MinorityWrites(_)
-                | Self::Throughput(_)
-                | Self::Unavailability(_)
-        )
-    }
+slos! {
+    Failover = failover,
+    Latency = latency,
+    Throughput = throughput,
+    ErrorRate = error_rate,
+    LostWrites = lost_writes,
+    MinorityWrites = minority_writes,
+    Promotions = promotions,
+    Unavailability = unavailability,
 }
 
 impl fmt::Display for Slo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Failover(slo) => slo.fmt(f),
-            Self::Latency(slo) => slo.fmt(f),
-            Self::Throughput(slo) => slo.fmt(f),
-            Self::ErrorRate(slo) => slo.fmt(f),
-            Self::LostWrites(slo) => slo.fmt(f),
-            Self::MinorityWrites(slo) => slo.fmt(f),
-            Self::Promotions(slo) => slo.fmt(f),
-            Self::Unavailability(slo) => slo.fmt(f),
-        }
+        self.kind().fmt(f)
     }
 }
 
 impl Slo {
-    /// Judges the run by this SLO.
-    pub(crate) fn judge(&self, case: &Case<'_>) -> Finding {
-        match self {
-            Self::Failover(slo) => slo.judge(case),
-            Self::Latency(slo) => slo.judge(case),
-            Self::Throughput(slo) => slo.judge(case),
-            Self::ErrorRate(slo) => slo.judge(case),
-            Self::LostWrites(slo) => slo.judge(case),
-            Self::MinorityWrites(slo) => slo.judge(case),
-            Self::Promotions(slo) => slo.judge(case),
-            Self::Unavailability(slo) => slo.judge(case),
-        }
+    /// The SLO that a plan recorded.
+    pub(crate) fn recorded(recorded: &RecordedSlo) -> Result<Self, serde_json::Error> {
+        Self::deserialize(&recorded.specification)
     }
 
-    /// Why a miss is not blamed on the servers: the machine may have taken as much time as it takes to explain the miss, where
-    /// it was missed.
-    /// None if it stands.
-    pub(crate) fn excuse(&self, case: &Case<'_>) -> Option<String> {
-        match self {
-            Self::Failover(slo) => slo.excuse(case),
-            Self::Latency(slo) => slo.excuse(case),
-            Self::Throughput(slo) => slo.excuse(case),
-            Self::Unavailability(slo) => slo.excuse(case),
-            Self::MinorityWrites(slo) => slo.excuse(case),
-            Self::Promotions(slo) => slo.excuse(case),
-            Self::ErrorRate(slo) => slo.excuse(case),
-            Self::LostWrites(_) => None,
-        }
+    /// Whether it is about time: another run on the same machine would disturb it, and a machine that stalls can make a
+    /// good server miss it.
+    pub fn is_timed(&self) -> bool {
+        self.kind().is_timed()
     }
 }

@@ -2,23 +2,23 @@
 
 use rstest::rstest;
 
-use super::takedown::{Blow, Takedown};
+use super::takedown::{Takedown, TakedownCause};
 use super::testing::{LOAD_STARTS, Story, load, ms, waited};
 use super::*;
-use crate::evidence::{FaultKind, LinkChange, Operation, Outcome as Ended};
+use crate::evidence::{LinkChange, Operation, Outcome as Ended, RecordedLoad};
 use crate::vocab::{CutBy, Instant, Link, NodeName, Shape};
 
 /// A second load `inside` whose client host goes with whom a test says; its operations are the load 1's.
 fn with_inside() -> Story {
     let mut story = Story::new();
-    story.plan.loads.push(crate::load::Load { prefix: Some("app:".to_owned()), ..load("inside") });
-    let plan = story.plan.clone();
+    story.evidence.plan.loads.push(RecordedLoad { key_prefix: "app:".to_owned(), ..load("inside") });
+    let plan = story.evidence.plan.clone();
     let mut story = Story::formed();
-    story.plan = plan;
+    story.evidence.plan = plan;
     story
 }
 
-/// A write of the client `inside` on A's slots: from, to, the attempts, and who acknowledged it.
+/// A write of the client `inside` on A's shard: from, to, the attempts, and who acknowledged it.
 fn inside(story: &mut Story, from: u64, to: u64, attempts: u16, by: Option<u16>) {
     let key = story.key_of("A");
     story.write(from, key, |write| {
@@ -36,7 +36,7 @@ fn told(story: &Story) -> Vec<(String, String, u64, Option<u64>)> {
     let millis = |at: Instant| at.0 / 1_000_000;
     let told = takedowns(story).into_iter().map(|takedown| {
         let returned = takedown.returned.map(millis);
-        (takedown.failed.to_string(), takedown.fault.to_string(), millis(takedown.began), returned)
+        (takedown.failed.to_string(), takedown.cause.to_string(), millis(takedown.began), returned)
     });
     told.collect()
 }
@@ -58,7 +58,7 @@ fn an_isolated_master_is_replaced_and_comes_back() {
     story.heal(8_000, 1, "cut");
     story.end(9_000);
     let [takedown] = &takedowns(&story)[..] else { panic!("one takedown") };
-    assert_eq!((takedown.failed.as_str(), takedown.fault), ("A", Blow::Partition));
+    assert_eq!((takedown.failed.as_str(), &takedown.cause), ("A", &TakedownCause::Partition));
     assert_eq!(takedown.returned, Some(Instant::from_millis(8_000)));
     assert_eq!(takedown.promotion.as_ref().unwrap().node, NodeName::from("A1"));
     assert_eq!(takedown.promotion.as_ref().unwrap().at(), Some(Instant::from_millis(5_000)));
@@ -72,23 +72,23 @@ fn an_isolated_master_is_replaced_and_comes_back() {
 #[rstest]
 #[case::short_cut(&|s: &mut Story| { s.isolate(3_000, 0, "x", &["A"]); s.heal(3_400, 1, "x"); }, &[("A", "Partition", 3_000, Some(3_400))])]
 #[case::killed_inside(
-    &|s: &mut Story| { s.isolate(3_000, 0, "x", &["A"]); s.fault(3_500, 1, FaultKind::Kill, "A"); s.heal(4_000, 2, "x"); },
+    &|s: &mut Story| { s.isolate(3_000, 0, "x", &["A"]); s.fault(3_500, 1, "Kill", "A"); s.heal(4_000, 2, "x"); },
     &[("A", "Partition", 3_000, None)]
 )]
 #[case::killed_inside_and_started_after_the_heal(
     &|s: &mut Story| {
         s.isolate(3_000, 0, "x", &["A"]);
-        s.fault(3_500, 1, FaultKind::Kill, "A");
+        s.fault(3_500, 1, "Kill", "A");
         s.heal(4_000, 2, "x");
-        s.fault(4_500, 3, FaultKind::Start, "A");
+        s.fault(4_500, 3, "Start", "A");
     },
     &[("A", "Partition", 3_000, Some(4_500))]
 )]
 #[case::killed_and_started_inside(
     &|s: &mut Story| {
         s.isolate(3_000, 0, "x", &["A"]);
-        s.fault(3_500, 1, FaultKind::Kill, "A");
-        s.fault(4_000, 2, FaultKind::Start, "A");
+        s.fault(3_500, 1, "Kill", "A");
+        s.fault(4_000, 2, "Start", "A");
         s.heal(4_500, 3, "x");
     },
     &[("A", "Partition", 3_000, Some(4_500))]
@@ -96,17 +96,17 @@ fn an_isolated_master_is_replaced_and_comes_back() {
 #[case::healed_while_paused(
     &|s: &mut Story| {
         s.isolate(3_000, 0, "x", &["A"]);
-        s.fault(3_200, 1, FaultKind::Pause, "A");
+        s.fault(3_200, 1, "Pause", "A");
         s.heal(3_400, 2, "x");
-        s.fault(3_600, 3, FaultKind::Resume, "A");
+        s.fault(3_600, 3, "Resume", "A");
     },
     &[("A", "Partition", 3_000, Some(3_600))]
 )]
 #[case::cut_off_while_paused(
     &|s: &mut Story| {
-        s.fault(3_000, 0, FaultKind::Pause, "A");
+        s.fault(3_000, 0, "Pause", "A");
         s.isolate(3_200, 1, "x", &["A"]);
-        s.fault(3_400, 2, FaultKind::Resume, "A");
+        s.fault(3_400, 2, "Resume", "A");
         s.heal(3_600, 3, "x");
     },
     &[("A", "Pause", 3_000, Some(3_600))]
@@ -140,6 +140,27 @@ fn an_isolated_master_is_replaced_and_comes_back() {
     },
     &[("A", "Partition", 3_000, Some(4_500))]
 )]
+#[case::asleep(&|s: &mut Story| s.fault(3_000, 0, "Sleep", "A"), &[("A", "Sleep", 3_000, Some(4_500))])]
+#[case::killed_while_asleep(
+    &|s: &mut Story| { s.fault(3_000, 0, "Sleep", "A"); s.fault(4_000, 1, "Kill", "A"); },
+    &[("A", "Sleep", 3_000, None)]
+)]
+#[case::killed_while_asleep_and_started(
+    &|s: &mut Story| { s.fault(3_000, 0, "Sleep", "A"); s.fault(4_000, 1, "Kill", "A"); s.fault(6_000, 2, "Start", "A"); },
+    &[("A", "Sleep", 3_000, Some(6_000))]
+)]
+#[case::asleep_for_longer(
+    &|s: &mut Story| { s.fault(3_000, 0, "Sleep", "A"); s.fault(4_000, 1, "Sleep", "A"); },
+    &[("A", "Sleep", 3_000, Some(5_500))]
+)]
+#[case::asleep_twice(
+    &|s: &mut Story| { s.fault(3_000, 0, "Sleep", "A"); s.fault(5_000, 1, "Sleep", "A"); },
+    &[("A", "Sleep", 3_000, Some(4_500)), ("A", "Sleep", 5_000, Some(6_500))]
+)]
+#[case::cut_off_while_asleep(
+    &|s: &mut Story| { s.fault(3_000, 0, "Sleep", "A"); s.isolate(4_000, 1, "x", &["A"]); s.heal(6_000, 2, "x"); },
+    &[("A", "Sleep", 3_000, Some(6_000))]
+)]
 #[case::a_replica_is_cut_off(&|s: &mut Story| s.isolate(3_000, 0, "x", &["A1"]), &[])]
 #[case::a_client_is_cut_off(&|s: &mut Story| s.isolate(3_000, 0, "x", &["app"]), &[])]
 #[case::a_shape_cuts_nobody_off(
@@ -153,12 +174,12 @@ fn an_isolated_master_is_replaced_and_comes_back() {
 #[case::healed_before_the_majority_is_back(
     &|s: &mut Story| {
         s.isolate(3_000, 0, "x", &["A"]);
-        s.fault(3_100, 1, FaultKind::Pause, "B");
-        s.fault(3_100, 1, FaultKind::Pause, "C");
+        s.fault(3_100, 1, "Pause", "B");
+        s.fault(3_100, 1, "Pause", "C");
         s.heal(3_400, 2, "x");
-        s.fault(3_600, 3, FaultKind::Resume, "B");
-        s.fault(3_700, 4, FaultKind::Resume, "C");
-        s.fault(5_000, 5, FaultKind::Kill, "A");
+        s.fault(3_600, 3, "Resume", "B");
+        s.fault(3_700, 4, "Resume", "C");
+        s.fault(5_000, 5, "Kill", "A");
     },
     &[
         ("A", "Partition", 3_000, Some(3_600)),
@@ -205,7 +226,7 @@ fn a_cut_shorter_than_the_node_timeout_claims_nothing() {
     assert_eq!((gap.status, gap.measured.as_str()), (Status::Pass, "519 ms"), "{}", gap.note);
 }
 
-/// The successor was promoted at 5000 ms; who wrote to its slots when.
+/// The successor was promoted at 5000 ms; who wrote to its shard when.
 #[rstest]
 #[case::only_from_the_wrong_side(
     false,
@@ -238,7 +259,7 @@ fn a_client_on_the_wrong_side_does_not_measure_the_failover(
     assert_eq!(story.judge(Slo::Failover(Failover { max: ms(1_000) })).status, Status::Fail);
 }
 
-/// A is cut off at 3000 ms and healed at 8000 ms; what a client on its side (`true`) or elsewhere wrote to its slots: from, to,
+/// A is cut off at 3000 ms and healed at 8000 ms; what a client on its side (`true`) or elsewhere wrote to its shard: from, to,
 /// the attempts, and who acknowledged it; `minority writes <= 2 s`.
 #[rstest]
 #[case::refused_in_time(&[(true, 4_399, 4_400, 1, Some(0)), (true, 4_400, 5_400, 9, None)], Status::Pass, "1.4 s", 1)]
@@ -311,14 +332,14 @@ fn each_master_without_a_majority_must_have_been_asked() {
 #[rstest]
 #[case(20.0, true)]
 #[case(10.0, false)]
-fn late_minority_writes_are_excused_by_the_machine(#[case] waited_ms: f64, #[case] excused: bool) {
+fn late_minority_writes_are_explained_by_the_machine(#[case] waited_ms: f64, #[case] explained: bool) {
     let mut story = with_inside();
     story.isolate(3_000, 0, "cut", &["A", "inside"]);
     inside(&mut story, 5_399, 5_400, 1, Some(0));
     story.machine(9_000, |_| waited(0.0, &[("A", waited_ms)]));
     story.end(9_000);
     let slo = Slo::MinorityWrites(MinorityWrites { max: ms(2_000) });
-    assert_eq!(slo.excuse(&story.case()).is_some(), excused);
+    assert_eq!(slo.kind().explained_by_machine(&story.case()).is_some(), explained);
 }
 
 /// A shard's operations while A is cut off with `inside` from 3000 to 8000 ms: whose, from, to, whether it ended ok;
@@ -393,12 +414,12 @@ fn a_client_on_the_wrong_side_keeps_the_fault_window_open() {
 
 /// A replica asks for votes in vain, cut off from everybody, which raises its epoch: it does not know best for that.
 #[test]
-fn a_raised_epoch_alone_is_no_newer_knowledge() {
+fn a_raised_version_alone_is_no_newer_knowledge() {
     let mut story = Story::formed();
     story.hand_over("A", "A1");
     story.view(3_000, &["B"]);
     story.view_alone(3_500, &["A"], &["B"]);
     story.evidence.topology.last_mut().unwrap().view.as_mut().unwrap().current_version = 99;
-    let view = calm::view_at(&story.evidence, Instant::from_millis(4_000)).unwrap();
+    let view = healthy::view_at(&story.evidence, Instant::from_millis(4_000)).unwrap();
     assert_eq!(view.current_version, 4);
 }

@@ -7,11 +7,12 @@ use serde::{Deserialize, Serialize};
 
 use super::case::Case;
 use super::finding::{self, Finding};
+use super::slo_kind::{NeededLoad, SloKind};
 use super::window::Window;
 use crate::evidence::{EventKind, LogEvent};
 use crate::vocab::{Instant, NodeName, Ownership};
 
-/// How many times a node won slots that another one had owned: elections won, by the winners' own logs, and new owners in
+/// How many times a node won what another one had owned: elections won, by the winners' own logs, and new owners in
 /// the nodes' views. What was undone again counts, too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -29,20 +30,12 @@ impl fmt::Display for Promotions {
     }
 }
 
-impl Promotions {
-    fn limit(self) -> String {
-        match (self.min, self.max) {
-            (0, max) => format!("<= {max}"),
-            (min, max) if min == max => max.to_string(),
-            (min, max) => format!("{min} to {max}"),
-        }
-    }
-
+impl SloKind for Promotions {
     /// Every promotion of the run.
-    pub(crate) fn judge(self, case: &Case<'_>) -> Finding {
+    fn judge(&self, case: &Case<'_>) -> Finding {
         let views = case.evidence.topology.iter().filter(|record| record.view.is_some()).count();
         if views == 0 {
-            return Finding::nothing(&self, self.limit(), "no node told how it sees the cluster");
+            return Finding::nothing(self, self.limit(), "no node told how it sees the cluster");
         }
         let promotions = promotions(case);
         let told = promotions.iter().map(|(at, node)| format!("{node} at {at}"));
@@ -52,14 +45,14 @@ impl Promotions {
             measured: count.to_string(),
             samples: views as u64,
             note: told.collect::<Vec<_>>().join(", "),
-            ..Finding::nothing(&self, self.limit(), "")
+            ..Finding::nothing(self, self.limit(), "")
         }
     }
 
     /// Servers that stand still for half a node timeout may be taken for dead, and a replica for its better. Where too few took
     /// over, time was short: how much is not known, so that a tenth of the time since the first master was taken down must have
     /// been the machine's.
-    pub(crate) fn excuse(self, case: &Case<'_>) -> Option<String> {
+    fn explained_by_machine(&self, case: &Case<'_>) -> Option<String> {
         let whole = case.windows.whole;
         let too_few = || {
             let start = case.takedowns.first().map(|takedown| takedown.began)?;
@@ -67,7 +60,25 @@ impl Promotions {
             let since = Window { start, end: whole.end };
             short.then(|| case.machine.explain(since, since.nanos() / 10)).flatten()
         };
-        case.machine.stalled(whole, case.plan.node_timeout_ms()).or_else(too_few)
+        case.machine.stalled(whole, case.plan.node_timeout_ms).or_else(too_few)
+    }
+
+    fn needed_load(&self) -> NeededLoad {
+        NeededLoad::None
+    }
+
+    fn needs_failover(&self) -> bool {
+        self.min > 0
+    }
+}
+
+impl Promotions {
+    fn limit(self) -> String {
+        match (self.min, self.max) {
+            (0, max) => format!("<= {max}"),
+            (min, max) if min == max => max.to_string(),
+            (min, max) => format!("{min} to {max}"),
+        }
     }
 }
 
@@ -98,17 +109,17 @@ fn logged(case: &Case<'_>) -> BTreeMap<NodeName, Vec<Instant>> {
     wins
 }
 
-/// New owners, by the first slot of what they own. A view from the wrong side of a partition may be of long ago: only a newer
-/// configuration epoch makes an owner.
+/// New owners, by the beginning of what they own. A view from the wrong side of a partition may be of long ago: only a newer
+/// version of the configuration makes an owner.
 fn viewed(case: &Case<'_>) -> BTreeMap<NodeName, Vec<Instant>> {
     let masters = case.plan.nodes.iter();
     let mut owners: BTreeMap<u16, (u64, NodeName)> =
-        masters.filter_map(|node| Some((first_slot(&node.owns)?, (node.version, node.name.clone())))).collect();
+        masters.filter_map(|node| Some((first_owned(&node.owns)?, (node.version, node.name.clone())))).collect();
     let mut wins = BTreeMap::<_, Vec<_>>::new();
     for record in &case.evidence.topology {
         for (node, member) in record.view.iter().flat_map(|view| &view.members) {
-            let known = first_slot(&member.owns).and_then(|slot| owners.get_mut(&slot));
-            let Some(owner) = known.filter(|(epoch, _)| member.version > *epoch) else { continue };
+            let known = first_owned(&member.owns).and_then(|first| owners.get_mut(&first));
+            let Some(owner) = known.filter(|(version, _)| member.version > *version) else { continue };
             if owner.1 != *node {
                 wins.entry(node.clone()).or_default().push(record.at);
             }
@@ -118,8 +129,8 @@ fn viewed(case: &Case<'_>) -> BTreeMap<NodeName, Vec<Instant>> {
     wins
 }
 
-fn first_slot(slots: &Ownership) -> Option<u16> {
-    slots.ranges().first().map(|range| range.first)
+fn first_owned(owns: &Ownership) -> Option<u16> {
+    owns.ranges().first().map(|range| range.first)
 }
 
 #[cfg(test)]

@@ -1,12 +1,11 @@
-//! Who could reach whom at each moment of a run.
+//! Which hosts could reach each other at each moment of a run.
 
-use super::calm::view_at;
+use super::healthy::view_at;
 use super::window::Window;
-use crate::evidence::{EventKind, Evidence, NodeView, Reach};
-use crate::plan::Plan;
+use crate::evidence::{EventKind, Evidence, NodeView, Reach, RecordedPlan};
 use crate::vocab::{HostName, Instant, NodeName};
 
-/// Every change of who reaches whom.
+/// Every change of which hosts reach each other.
 pub(crate) struct Reaches {
     /// In order; the first is from the beginning on.
     changes: Vec<(Instant, Reach)>,
@@ -30,18 +29,18 @@ impl Reaches {
         Self { changes }
     }
 
-    /// Who reached whom at a moment.
+    /// Which hosts reached each other at a moment.
     pub(crate) fn at(&self, at: Instant) -> &Reach {
         let after = self.changes.partition_point(|(began, _)| *began <= at);
         &self.changes[after.saturating_sub(1)].1
     }
 
-    /// The stretches in which a host had no connection to a majority of the masters that own slots, whether those run or not.
-    pub(crate) fn without_majority(&self, plan: &Plan, evidence: &Evidence, host: &HostName) -> Vec<Window> {
+    /// The stretches in which a host had no connection to a majority of the masters that own something, whether those run or not.
+    pub(crate) fn without_majority(&self, evidence: &Evidence, host: &HostName) -> Vec<Window> {
         let ends = self.changes.iter().skip(1).map(|(began, _)| *began).chain([Instant(u64::MAX)]);
         let stretches = self.changes.iter().zip(ends).filter(|((_, reach), _)| !reach.is_whole());
         let cut_off = stretches.filter(|((start, reach), _)| {
-            let owners = owners(plan, view_at(evidence, *start));
+            let owners = owners(&evidence.plan, view_at(evidence, *start));
             let reached = owners.iter().filter(|owner| reach.connected(host, &HostName::from(**owner)));
             reached.count() * 2 <= owners.len()
         });
@@ -49,8 +48,8 @@ impl Reaches {
     }
 }
 
-/// The nodes of the plan that own slots: by a view, else as the plan has it.
-pub(super) fn owners<'a>(plan: &'a Plan, view: Option<&NodeView>) -> Vec<&'a NodeName> {
+/// The nodes of the plan that own something: by a view, else as the plan has it.
+pub(super) fn owners<'a>(plan: &'a RecordedPlan, view: Option<&NodeView>) -> Vec<&'a NodeName> {
     let owns = |name: &NodeName, planned: bool| {
         view.map_or(planned, |view| view.members.get(name).is_some_and(|member| !member.owns.is_empty()))
     };

@@ -2,10 +2,9 @@
 
 use super::case::Case;
 use super::finding;
-use super::takedown::{Blow, Takedown};
+use super::takedown::{Takedown, TakedownCause};
 use super::window::load_window;
-use crate::evidence::{Operation, Outcome};
-use crate::load::{Load, Op};
+use crate::evidence::{Operation, Outcome, RecordedLoad};
 use crate::vocab::HostName;
 
 /// A write acknowledged so shortly before a fault may not have reached a replica yet.
@@ -26,7 +25,7 @@ pub(super) fn of(case: &Case<'_>) -> Option<Risk> {
     let (at_risk, safe): (Vec<_>, Vec<_>) = judged.partition(|(_, (is_at_risk, _))| *is_at_risk);
     if let Some((takedown, _)) = safe.first() {
         let remedy = format!(
-            "no write was at risk: let a load write to {0}'s slots until {0} is taken down (a `Run` before that step, a higher \
+            "no write was at risk: let a load write to {0}'s shard until {0} is taken down (a `Run` before that step, a higher \
              `per_second`), or do without `LostWrites`",
             takedown.failed
         );
@@ -39,12 +38,11 @@ pub(super) fn of(case: &Case<'_>) -> Option<Risk> {
 
 fn at_risk(case: &Case<'_>, takedown: &Takedown) -> (bool, String) {
     let running = case.plan.loads.iter().any(|load| {
-        let writes = load.mix.iter().any(Op::writes);
-        writes && load_window(case.evidence, &load.name, case.windows.whole).contains(takedown.began)
+        load.writes() && load_window(case.evidence, &load.name, case.windows.whole).contains(takedown.began)
     });
     let acknowledged = |wanted: &dyn Fn(&Operation) -> bool| {
         let before = case.client_operations().filter(|operation| operation.ended <= takedown.began);
-        before.filter(|write| write.kind.writes() && write.outcome == Outcome::Ok && wanted(write)).count() as u64
+        before.filter(|write| write.writes() && write.outcome == Outcome::Ok && wanted(write)).count() as u64
     };
     let failed = &takedown.failed;
     if running {
@@ -55,20 +53,19 @@ fn at_risk(case: &Case<'_>, takedown: &Takedown) -> (bool, String) {
         // Of a client on its side that asks for copies nothing is acknowledged; that it was written there is the risk.
         let written = case.writes_on_the_side_of(takedown).filter(|write| write.unknown_attempts > 0).count();
         let text = format!("{failed} acknowledged {} in the second before", finding::count(before, "write"));
-        match takedown.fault {
-            Blow::Partition if after > 0 => (true, format!("{text} it was cut off, and {after} after that")),
-            Blow::Partition if asks_for_copies(case, takedown) => {
+        match &takedown.cause {
+            TakedownCause::Partition if after > 0 => (true, format!("{text} it was cut off, and {after} after that")),
+            TakedownCause::Partition if asks_for_copies(case, takedown) => {
                 (written > 0, format!("{text} it was cut off, and {written} were written after that but not confirmed"))
             }
-            Blow::Partition => (before > 0, format!("{text} it was cut off")),
-            Blow::Fault(_) => (before > 0, text),
+            TakedownCause::Partition => (before > 0, format!("{text} it was cut off")),
+            TakedownCause::Fault { .. } => (before > 0, text),
         }
     } else {
-        let writes =
-            acknowledged(&|write| case.slots.of_operation(write).is_some_and(|slot| takedown.owns.contains(slot)));
+        let writes = acknowledged(&|write| takedown.is_about(write));
         (
             writes > 0,
-            format!("{} acknowledged on {failed}'s slots before the load ended", finding::count(writes, "write")),
+            format!("{} acknowledged on {failed}'s shard before the load ended", finding::count(writes, "write")),
         )
     }
 }
@@ -76,6 +73,6 @@ fn at_risk(case: &Case<'_>, takedown: &Takedown) -> (bool, String) {
 /// Whether a load on the side of a master that was cut off asks for copies of what it writes.
 fn asks_for_copies(case: &Case<'_>, takedown: &Takedown) -> bool {
     let failed = HostName::from(&takedown.failed);
-    let asks = |load: &&Load| load.mix.iter().any(|op| matches!(op, Op::Set(set) if set.wait.is_some()));
-    case.plan.loads.iter().filter(asks).any(|load| case.reaches.at(takedown.began).connected(&load.host(), &failed))
+    let asks = |load: &&RecordedLoad| load.mix.iter().any(|entry| entry.waits_for_replicas);
+    case.plan.loads.iter().filter(asks).any(|load| case.reaches.at(takedown.began).connected(&load.host, &failed))
 }

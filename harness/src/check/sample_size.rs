@@ -25,10 +25,10 @@ const CHANCE: f64 = 0.05;
 /// What is no single outlier, nor a handful of operations that one stall made.
 const HANDFUL: u64 = 5;
 
-/// The mean of which no more than a [`HANDFUL`] comes by chance.
+/// With this mean, a [`HANDFUL`] or fewer comes about by chance.
 const BEYOND_QUANTILE: f64 = 10.5131;
 
-/// The mean of which none at all comes by chance.
+/// With this mean, none at all comes about by chance.
 const NONE_BY_CHANCE: f64 = 3.0;
 
 /// Shares below this are claims of "never".
@@ -57,7 +57,7 @@ pub(super) fn for_share(max: Percent) -> u64 {
     at_least(NONE_BY_CHANCE / max.fraction().max(NEVER))
 }
 
-/// Whether more than `max` of all fail, though only `failed` of `samples` did: fewer would be expected but for an unlikely chance.
+/// Whether more than `max` of all fail, though only `failed` of `samples` did: so many would be an unlikely chance otherwise.
 pub(super) fn refutes_share(max: Percent, failed: u64, samples: u64) -> bool {
     failed > 0 && at_most(failed - 1, max.fraction() * samples as f64) >= 1.0 - CHANCE
 }

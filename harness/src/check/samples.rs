@@ -1,4 +1,4 @@
-//! Times of which a quantile is asked.
+//! Quantiles of times.
 
 /// The nearest-rank quantile: the smallest time that at least that share of the times does not exceed.
 pub(crate) fn quantile(nanos: &mut [u64], fraction: f64) -> Option<u64> {

@@ -2,40 +2,29 @@
 
 use super::case::Case;
 use super::window::Window;
-use crate::evidence::{Operation, OperationKind};
-use crate::load::{Load, Op};
+use crate::evidence::{Operation, RecordedLoad};
 use crate::vocab::Instant;
 
-/// A worker's operations that the schedule called for. The second command of an entry follows the first at once, or was left
+/// A worker's operations that the schedule called for. The next command of an entry follows the one before at once, or was left
 /// with it.
-pub(crate) fn scheduled<'a>(load: &Load, operations: &'a [&'a Operation]) -> impl Iterator<Item = &'a Operation> {
-    let has_pairs = load.mix.iter().any(|op| matches!(op, Op::SetThenGet(_)));
-    operations.iter().enumerate().filter_map(move |(index, operation)| {
-        let before = index.checked_sub(1).map(|before| operations[before]);
-        let is_second = before.is_some_and(|before| {
-            operation.kind == OperationKind::Get
-                && before.kind == OperationKind::Set
-                && operation.key == before.key
-                && (operation.intended >= before.ended || operation.intended == before.intended)
-        });
-        (!(has_pairs && is_second)).then_some(*operation)
-    })
+pub(crate) fn scheduled<'a>(operations: &'a [&'a Operation]) -> impl Iterator<Item = &'a Operation> {
+    operations.iter().copied().filter(|operation| operation.starts_entry())
 }
 
 /// From when to when all workers that a load may have on a shard were busy, for each shard where that was so: what was due
 /// meanwhile had to wait, and that is the bound's doing as well as the servers'.
-pub(crate) fn bound_reached(case: &Case<'_>, index: usize, load: &Load) -> Vec<(usize, Window)> {
+pub(crate) fn bound_reached(case: &Case<'_>, index: usize, load: &RecordedLoad) -> Vec<(usize, Window)> {
     let own = || case.client_operations().filter(move |operation| usize::from(operation.load) == index);
     if !own().any(|operation| operation.never_begun() || operation.ready > operation.intended) {
         return Vec::new();
     }
     let mut moments = vec![Vec::new(); case.plan.shards().count()];
     for operation in own().filter(|operation| !operation.never_begun()) {
-        if let Some(moments) = case.slots.shard_of(operation).and_then(|shard| moments.get_mut(shard)) {
+        if let Some(moments) = operation.shard.and_then(|shard| moments.get_mut(usize::from(shard))) {
             moments.extend([(operation.ended, false), (operation.started, true)]);
         }
     }
-    let workers = usize::from(load.workers());
+    let workers = usize::from(load.workers);
     moments.into_iter().enumerate().filter_map(|(shard, moments)| Some((shard, full(moments, workers)?))).collect()
 }
 

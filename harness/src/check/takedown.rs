@@ -1,62 +1,65 @@
-//! Every time a master that owned slots was taken down or cut off from the majority, and who took over.
+//! Every time a master that owned a shard was taken down or cut off from the majority, and who took over.
 
 use std::collections::BTreeSet;
 use std::fmt;
 
-use super::calm::view_at;
-use super::case::KeySlots;
-use super::fall;
-use crate::evidence::{EventKind, Evidence, FaultKind, LogEvent, LogRecord, Operation, Outcome};
-use crate::plan::Plan;
-use crate::vocab::{Instant, NodeName, Ownership, Role};
+use crate::evidence::{LogRecord, Operation};
+use crate::vocab::{Instant, NodeName, Ownership};
 
 /// A server's log gives whole milliseconds, cut off: what it dates to `t` happened before `t` plus this.
 const LOG_RESOLUTION_NANOS: u64 = 1_000_000;
 
-/// A master that owned slots was taken down, or cut off from the majority of the masters.
+/// A master that owned a shard was taken down, or cut off from the majority of the masters.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Takedown {
     /// The master.
     pub(crate) failed: NodeName,
     /// What was done to it.
-    pub(crate) fault: Blow,
+    pub(crate) cause: TakedownCause,
     /// The instant just before that.
     pub(crate) began: Instant,
     /// What happens from here on belongs to the next time this node is taken down.
     pub(crate) until: Instant,
     /// When it was resumed, started again or healed, if before `until`.
     pub(crate) returned: Option<Instant>,
-    /// The slots it owned.
+    /// What it owned.
     pub(crate) owns: Ownership,
+    /// The shards that this belongs to, by their positions in the plan.
+    pub(crate) shards: Vec<u16>,
     /// Its replicas at that moment.
     pub(crate) replicas: Vec<NodeName>,
     /// The nodes that had connections to a majority of the masters then. What the others believe decides nothing.
     pub(crate) majority: BTreeSet<NodeName>,
-    /// Who took its slots over, and when.
+    /// Who took that over, and when.
     pub(crate) promotion: Option<Promotion>,
-    /// The first write to its slots that another node acknowledged.
+    /// The first write to its shard that another node acknowledged.
     pub(crate) first_write: Option<Operation>,
 }
 
 /// What takes a master down.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Blow {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum TakedownCause {
     /// Something done to its process.
-    Fault(FaultKind),
+    Fault {
+        /// The name of the fault's kind, for people.
+        name: String,
+        /// Whether connections stay open and nobody answers on them.
+        silences: bool,
+    },
     /// It reaches no majority of the masters any more.
     Partition,
 }
 
-impl fmt::Display for Blow {
+impl fmt::Display for TakedownCause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Fault(kind) => kind.fmt(f),
+            Self::Fault { name, .. } => f.write_str(name),
             Self::Partition => f.write_str("Partition"),
         }
     }
 }
 
-/// A node took the slots of a failed master over.
+/// A node took over what a failed master owned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Promotion {
     /// The new owner.
@@ -96,84 +99,18 @@ impl Takedown {
         *node != self.failed && self.majority.contains(node)
     }
 
+    /// Whether an operation is about what the master owned.
+    pub(crate) fn is_about(&self, operation: &Operation) -> bool {
+        operation.shard.is_some_and(|shard| self.shards.contains(&shard))
+    }
+
     /// Nanoseconds from the fault to the first write that the successor acknowledged.
     pub(crate) fn nanos(&self) -> Option<u64> {
         self.first_write.map(|write| write.ended.nanos_since(self.began))
     }
 }
 
-/// Finds every takedown in the evidence, in order.
-pub(crate) fn find(plan: &Plan, evidence: &Evidence, slots: &KeySlots) -> Vec<Takedown> {
-    let mut takedowns = fall::takedowns(plan, evidence);
-    for index in 0..takedowns.len() {
-        let (before, rest) = takedowns.split_at_mut(index + 1);
-        let takedown = &mut before[index];
-        if let Some(again) = rest.iter().find(|later| later.failed == takedown.failed) {
-            takedown.until = again.began;
-        }
-        takedown.promotion = promotion(plan, evidence, takedown);
-        takedown.first_write = first_write(plan, evidence, slots, takedown);
-    }
-    takedowns
-}
-
-fn promotion(plan: &Plan, evidence: &Evidence, takedown: &Takedown) -> Option<Promotion> {
-    let viewed = first_view_of_new_owner(plan, evidence, takedown);
-    let wins = evidence.events.iter().filter_map(|event| match &event.kind {
-        EventKind::Log(record) if record.says == LogEvent::ElectionWon => {
-            Some((&record.node, takedown.logged(record)?))
-        }
-        _ => None,
-    });
-    let (node, logged) = if let Some((_, _, node)) = &viewed {
-        (node.clone(), wins.filter(|(winner, _)| *winner == node).map(|(_, at)| at).min())
-    } else {
-        let (winner, at) = wins.filter(|(winner, _)| takedown.replicas.contains(winner)).min_by_key(|(_, at)| *at)?;
-        (winner.clone(), Some(at))
-    };
-    Some(Promotion { node, logged, viewed: viewed.map(|(at, viewer, _)| (at, viewer)) })
-}
-
-/// When, by whom, and who: the first view in which another node holds some of the slots in a newer epoch than before.
-fn first_view_of_new_owner(
-    plan: &Plan,
-    evidence: &Evidence,
-    takedown: &Takedown,
-) -> Option<(Instant, NodeName, NodeName)> {
-    let known = view_at(evidence, takedown.began).and_then(|view| view.members.get(&takedown.failed));
-    let epoch = known
-        .map(|member| member.version)
-        .or_else(|| plan.node(&takedown.failed).map(|node| node.version))
-        .unwrap_or(0);
-    // A view from before the previous failover may come late; its owner has an older epoch.
-    let records = evidence.topology.iter().filter(|record| takedown.covers(record.at));
-    records
-        .filter_map(|record| {
-            let members = record.view.as_ref()?.members.iter();
-            let mut owners = members.filter(|(name, member)| {
-                **name != takedown.failed
-                    && member.role == Role::Master
-                    && member.version > epoch
-                    && overlap(&member.owns, &takedown.owns)
-            });
-            owners.next().map(|(name, _)| (record.at, record.node.clone(), name.clone()))
-        })
-        .min_by_key(|(at, ..)| *at)
-}
-
-fn overlap(one: &Ownership, other: &Ownership) -> bool {
+/// Whether two nodes' shares have something in common.
+pub(super) fn overlap(one: &Ownership, other: &Ownership) -> bool {
     one.ranges().iter().any(|a| other.ranges().iter().any(|b| a.first <= b.last && b.first <= a.last))
-}
-
-fn first_write(plan: &Plan, evidence: &Evidence, slots: &KeySlots, takedown: &Takedown) -> Option<Operation> {
-    let failed = plan.nodes.iter().position(|node| node.name == takedown.failed);
-    let writes = evidence.history.iter().filter(|operation| {
-        operation.kind.writes()
-            && operation.outcome == Outcome::Ok
-            && operation.ended > takedown.began
-            && operation.ended < takedown.until
-            && operation.node.is_some_and(|node| Some(usize::from(node)) != failed)
-            && slots.of_operation(operation).is_some_and(|slot| takedown.owns.contains(slot))
-    });
-    writes.min_by_key(|write| write.ended).copied()
 }

@@ -8,6 +8,7 @@ use super::During;
 use super::case::Case;
 use super::finding::{self, Finding, Status};
 use super::sample_size;
+use super::slo_kind::{SloKind, WrongNumber};
 use crate::evidence::{Operation, Outcome};
 
 /// Operations that ended ok in each second, on average over the part of the run.
@@ -27,25 +28,10 @@ impl fmt::Display for Throughput {
     }
 }
 
-impl Throughput {
-    /// A miss is excused if the machine may have taken, in that part, as much time as the operations that are missing would have
-    /// had at the lowest rate.
-    pub(crate) fn excuse(&self, case: &Case<'_>) -> Option<String> {
-        let ended_here = |operation: &&Operation| case.windows.contains(self.during, operation.ended);
-        let ok =
-            case.client_operations().filter(ended_here).filter(|operation| operation.outcome == Outcome::Ok).count();
-        let missing_s = case.windows.seconds(self.during) - ok as f64 / self.min;
-        let lost = case.machine.lost_in_any(case.windows.stretches(self.during));
-        (lost > 0 && lost as f64 / 1e9 >= missing_s).then(|| {
-            let (lost, missing) = (finding::time(lost), finding::decimals(missing_s));
-            let figures = case.machine.figures(case.windows.whole);
-            format!("the machine may have taken {lost} in all, and {missing} s of operations are missing: {figures}")
-        })
-    }
-
+impl SloKind for Throughput {
     /// An operation counts where it ended, unlike in the other checks: a rate is of what was done in a time, whenever that
     /// was asked for, so a backlog counts where it is worked off. An operation that was waiting for its end makes the part one with a load on it.
-    pub(crate) fn judge(&self, case: &Case<'_>) -> Finding {
+    fn judge(&self, case: &Case<'_>) -> Finding {
         let limit = format!("{}/s", finding::decimals(self.min));
         let (mut ok, mut samples) = (0_u64, 0);
         for operation in case.client_operations() {
@@ -71,5 +57,38 @@ impl Throughput {
             ]),
             ..Finding::nothing(self, limit, "")
         }
+    }
+
+    /// A miss is explained if the machine may have taken, in that part, as much time as the operations that are missing would have
+    /// had at the lowest rate.
+    fn explained_by_machine(&self, case: &Case<'_>) -> Option<String> {
+        let ended_here = |operation: &&Operation| case.windows.contains(self.during, operation.ended);
+        let ok =
+            case.client_operations().filter(ended_here).filter(|operation| operation.outcome == Outcome::Ok).count();
+        let missing_s = case.windows.seconds(self.during) - ok as f64 / self.min;
+        let lost = case.machine.lost_in_any(case.windows.stretches(self.during));
+        (lost > 0 && lost as f64 / 1e9 >= missing_s).then(|| {
+            let (lost, missing) = (finding::time(lost), finding::decimals(missing_s));
+            let figures = case.machine.figures(case.windows.whole);
+            format!("the machine may have taken {lost} in all, and {missing} s of operations are missing: {figures}")
+        })
+    }
+
+    fn is_timed(&self) -> bool {
+        true
+    }
+
+    fn during(&self) -> Option<During> {
+        Some(self.during)
+    }
+
+    fn wrong_numbers(&self) -> Vec<WrongNumber> {
+        let help = "write the lowest rate in operations a second, such as `min: 1000`";
+        let wrong = || WrongNumber::new("min", format!("`{}` is not a rate", self.min), help);
+        (!self.min.is_finite() || self.min < 0.0).then(wrong).into_iter().collect()
+    }
+
+    fn claimed_rate(&self) -> Option<f64> {
+        self.min.is_finite().then_some(self.min)
     }
 }

@@ -6,12 +6,12 @@ use serde::{Deserialize, Serialize};
 
 use super::case::Case;
 use super::finding::{self, Finding, Status};
+use super::slo_kind::SloKind;
 use super::window::Window;
 use crate::evidence::{Operation, Outcome};
-use crate::load::Load;
 use crate::vocab::{Duration, Instant};
 
-/// The longest time in which a shard's slots had operations waiting and none of them ended ok.
+/// The longest time in which a shard had operations waiting and none of them ended ok.
 ///
 /// In a partition the cluster owes service to whoever reaches a majority of the masters. Operations of a client host that did
 /// not, at any moment of theirs, are left out: that they waited is what the scenario asked for, and what a master without a
@@ -29,9 +29,9 @@ impl fmt::Display for Unavailability {
     }
 }
 
-impl Unavailability {
-    /// A shard is the slots that one master owned at the start, whoever owns them later.
-    pub(crate) fn judge(&self, case: &Case<'_>) -> Finding {
+impl SloKind for Unavailability {
+    /// A shard is what one master owned at the start, whoever owns it later.
+    fn judge(&self, case: &Case<'_>) -> Finding {
         let limit = finding::limit(self.max);
         let (shards, left_out) = by_shard(case);
         let samples: usize = shards.iter().map(|(_, operations)| operations.len()).sum();
@@ -77,34 +77,38 @@ impl Unavailability {
             ..Finding::nothing(self, limit, "")
         }
     }
-}
 
-impl Unavailability {
-    /// A miss is excused if in every gap over the limit the machine may have taken as much as the gap is too long.
-    pub(crate) fn excuse(&self, case: &Case<'_>) -> Option<String> {
+    /// A miss is explained if in every gap over the limit the machine may have taken as much as the gap is too long.
+    fn explained_by_machine(&self, case: &Case<'_>) -> Option<String> {
         let max = self.max.as_nanos();
         let over = by_shard(case).0.into_iter().flat_map(|(_, operations)| gaps(&operations, max).over);
         let explain = |gap: Gap| case.machine.explain(Window { start: gap.from, end: gap.to }, gap.nanos() - max);
-        let excuses: Option<Vec<_>> = over.map(explain).collect();
-        excuses.map(|excuses| finding::note(excuses.into_iter().take(EXCUSES_MAX))).filter(|note| !note.is_empty())
+        let explanations: Option<Vec<_>> = over.map(explain).collect();
+        explanations
+            .map(|explanations| finding::note(explanations.into_iter().take(EXPLANATIONS_MAX)))
+            .filter(|note| !note.is_empty())
+    }
+
+    fn is_timed(&self) -> bool {
+        true
     }
 }
 
-/// So many gaps' excuses are told.
-const EXCUSES_MAX: usize = 3;
+/// So many gaps are explained in words.
+const EXPLANATIONS_MAX: usize = 3;
 
-/// A shard in words, and operations on its slots.
+/// A shard in words, and the operations on it.
 type Shard<'a> = (String, Vec<&'a Operation>);
 
 /// Every shard with its operations; and once more with those of clients that did not reach a majority, which are left out.
 fn by_shard<'a>(case: &Case<'a>) -> (Vec<Shard<'a>>, Vec<Shard<'a>>) {
     let owners = case.plan.shards();
     let mut shards: Vec<Shard<'_>> =
-        owners.map(|owner| (format!("{}'s slots {}", owner.name, owner.owns), Vec::new())).collect();
+        owners.map(|owner| (format!("{}'s shard {}", owner.name, owner.owns), Vec::new())).collect();
     let mut left_out = shards.clone();
     let cut_off = cut_off(case);
     for operation in case.client_operations() {
-        let Some(shard) = case.slots.shard_of(operation) else { continue };
+        let Some(shard) = operation.shard.map(usize::from).filter(|shard| *shard < shards.len()) else { continue };
         let is_cut_off = cut_off.get(usize::from(operation.load)).is_some_and(|cut_off| touches(cut_off, operation));
         let shards = if is_cut_off { &mut left_out } else { &mut shards };
         shards[shard].1.push(operation);
@@ -114,8 +118,8 @@ fn by_shard<'a>(case: &Case<'a>) -> (Vec<Shard<'a>>, Vec<Shard<'a>>) {
 
 /// When the host of each load reached no majority of the masters.
 fn cut_off(case: &Case<'_>) -> Vec<Vec<Window>> {
-    let hosts = case.plan.loads.iter().map(Load::host);
-    hosts.map(|host| case.reaches.without_majority(case.plan, case.evidence, &host)).collect()
+    let loads = case.plan.loads.iter();
+    loads.map(|load| case.reaches.without_majority(case.evidence, &load.host)).collect()
 }
 
 fn touches(stretches: &[Window], operation: &Operation) -> bool {

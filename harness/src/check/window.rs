@@ -5,14 +5,12 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::calm::Calm;
-use super::case::Lane;
-use crate::evidence::{Event, EventKind, Evidence, NetworkChange, Operation, OperationKind, Outcome};
-use crate::plan::Plan;
+use super::healthy::HealthyTimes;
+use crate::evidence::{Event, EventKind, Evidence, NetworkChange, Operation, Outcome};
 use crate::vocab::Instant;
 
 /// The part of a run that an SLO is about.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub enum During {
     /// Outside the fault windows.
@@ -75,6 +73,10 @@ impl Window {
     }
 }
 
+/// Operations that wait for each other: the load's index, and in a closed loop a worker, whose operations follow one another; in
+/// an open one a shard, whose workers share what is due.
+pub(crate) type QueueKey = (u16, u16);
+
 /// The parts of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Windows {
@@ -86,16 +88,21 @@ pub struct Windows {
 
 impl Windows {
     /// The parts of the run that left this evidence.
-    pub(crate) fn of(plan: &Plan, evidence: &Evidence, calm: &Calm, lanes: &BTreeMap<Lane, Vec<&Operation>>) -> Self {
+    pub(crate) fn of(
+        evidence: &Evidence,
+        healthy: &HealthyTimes,
+        queues: &BTreeMap<QueueKey, Vec<&Operation>>,
+    ) -> Self {
         let whole = whole(evidence);
+        let plan = &evidence.plan;
         let load_ends: Vec<_> = plan.loads.iter().map(|load| load_window(evidence, &load.name, whole).end).collect();
         let faults = fault_moments(evidence);
         let mut windows = Vec::<Window>::new();
         for (index, &(step, began)) in faults.iter().enumerate() {
             // What follows the next step's fault is that fault's doing; the nodes of one step belong together.
             let next = faults[index..].iter().find(|fault| fault.0 != step).map(|fault| fault.1);
-            let calm_again = calm_after(calm, began, next, plan.node_timeout_ms());
-            let end = calm_again.map_or(whole.end, |calm| back_on_pace(lanes, &load_ends, calm));
+            let healthy_again = healthy_after(healthy, began, next, plan.node_timeout_ms);
+            let end = healthy_again.map_or(whole.end, |at| back_on_pace(queues, &load_ends, at));
             let window = Window { start: began.max(whole.start), end: end.min(whole.end) };
             match windows.last_mut() {
                 _ if window.start >= window.end => {}
@@ -205,7 +212,7 @@ fn whole(evidence: &Evidence) -> Window {
     let start = starts.next().map_or(first_event, |event| event.at);
     let end = ends.max_by_key(|event| event.at).filter(|_| all_ended).map_or(last_event, |event| event.at);
     // A worker may be quicker than the event that announces it; its first operations count all the same.
-    let operations = evidence.history.iter().filter(|operation| operation.kind != OperationKind::FinalRead);
+    let operations = evidence.history.iter().filter(|operation| !operation.is_final_read());
     operations.map(|operation| operation.intended).fold(Window { start, end }, |window, intended| Window {
         start: window.start.min(intended),
         end: window.end.max(intended.plus_nanos(1)),
@@ -239,31 +246,35 @@ fn fault_moments(evidence: &Evidence) -> Vec<(Option<usize>, Instant)> {
     moments
 }
 
-/// When the cluster is calm for good after a fault; none if never.
+/// When the cluster is healthy for good after a fault; none if never.
 ///
-/// A fault shows late: the observer looks every 10 ms (20 ms above 12 nodes) and may still record calm that it saw
-/// before, a flag is raised
-/// 1.0 to 1.5 node timeouts after the death and an election starts up to a second later. So until that time has passed
-/// (or the next fault begins) every loss of calm belongs to this fault; without any, the fault disturbed nothing.
-fn calm_after(calm: &Calm, began: Instant, next: Option<Instant>, node_timeout_ms: u64) -> Option<Instant> {
+/// A fault shows late: the observer looks every 10 ms (20 ms above 12 nodes) and may still record health that it saw
+/// before, a flag is raised 1.0 to 1.5 node timeouts after the death and an election starts up to a second later. So until that time has passed
+/// (or the next fault begins) every loss of health belongs to this fault; without any, the fault disturbed nothing.
+fn healthy_after(
+    healthy: &HealthyTimes,
+    began: Instant,
+    next: Option<Instant>,
+    node_timeout_ms: u64,
+) -> Option<Instant> {
     let grace_ends = began.plus_nanos((2 * node_timeout_ms + 1_000) * 1_000_000);
     let belongs_until = next.map_or(grace_ends, |next| next.min(grace_ends));
-    calm.from(calm.last_lost_in(began, belongs_until).unwrap_or(began))
+    healthy.from(healthy.last_lost_in(began, belongs_until).unwrap_or(began))
 }
 
-/// When every lane has done an operation as if nothing had happened: meant to start after `calm`, started on time, and
+/// When every queue has done an operation as if nothing had happened: meant to start after `healthy`, started on time, and
 /// acknowledged at the first attempt. One that never does is away until its load ends. Of an open loop a single worker says
 /// nothing: it may have been made for a backlog, and not be needed any more.
-fn back_on_pace(lanes: &BTreeMap<Lane, Vec<&Operation>>, load_ends: &[Instant], calm: Instant) -> Instant {
+fn back_on_pace(queues: &BTreeMap<QueueKey, Vec<&Operation>>, load_ends: &[Instant], healthy: Instant) -> Instant {
     let on_pace = |operation: &&&Operation| {
-        operation.intended >= calm
+        operation.intended >= healthy
             && operation.outcome == Outcome::Ok
             && operation.attempts == 1
             && operation.started.nanos_since(operation.intended) <= PACE_NANOS_MAX
     };
-    let back = lanes.iter().map(|((load, _), operations)| {
+    let back = queues.iter().map(|((load, _), operations)| {
         let load_end = load_ends.get(usize::from(*load)).copied().unwrap_or_default();
         operations.iter().find(on_pace).map_or(load_end, |operation| operation.ended)
     });
-    back.max().map_or(calm, |last| last.max(calm))
+    back.max().map_or(healthy, |last| last.max(healthy))
 }

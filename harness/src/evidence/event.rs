@@ -85,8 +85,8 @@ pub enum EventKind {
     Fault {
         /// The step that asked for it; none when the harness healed at the end.
         step: Option<usize>,
-        /// The kind of fault.
-        fault: FaultKind,
+        /// The name of its kind, such as `Kill`: for people. What it does is its effect.
+        fault: String,
         /// What it does to the node.
         #[serde(default)]
         effect: Effect,

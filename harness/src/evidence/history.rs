@@ -1,284 +1,130 @@
-//! The history: what every operation was, when, and how it ended. Kept as fixed-size binary records.
+//! The history as it is written: every operation as a binary record of a fixed size.
 
-use std::fmt;
 use std::io::{self, Read, Write};
 
-use serde::{Deserialize, Serialize};
+use zerocopy::little_endian::{U16, U32, U64};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
+use super::operation::{ErrorKind, Operation, OperationEffect, OperationSource, Outcome, Value};
 use crate::vocab::Instant;
 
 /// The first bytes of `history.bin`; the last one is the version of the format.
-pub const HISTORY_MAGIC: [u8; 8] = *b"RHHIST\0\x02";
-
-/// The worker of an operation that no worker began: the final read, which the harness itself does, and what of a schedule was
-/// left when the load was stopped.
-pub const NO_WORKER: u16 = u16::MAX;
+pub const HISTORY_MAGIC: [u8; 8] = *b"RHHIST\0\x03";
 
 /// The length of a record.
-pub(super) const RECORD_BYTES: usize = 64;
+pub(super) const RECORD_BYTES: usize = size_of::<Record>();
 
-/// The position of a load in the scenario, from 0.
-pub type LoadIndex = u16;
+/// What stands for none where an index is expected.
+const NO_INDEX: u16 = u16::MAX;
 
-/// One operation, from its intended start to the client's last word on it. Retries are attempts inside it.
-///
-/// Every start that an open loop was due to make is one, also if it was never begun: see [`Self::never_begun`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Operation {
-    /// Which load did it.
-    pub load: LoadIndex,
-    /// Which of the load's workers, or [`NO_WORKER`].
-    pub worker: u16,
-    /// What it was.
-    pub kind: OperationKind,
-    /// The key's number within the load's key space.
-    pub key: u32,
-    /// What was written, or what was read.
-    pub value: Value,
-    /// When it should have started: the schedule of an open loop, or when a closed loop was free.
-    pub intended: Instant,
-    /// When its client could have started it, never before `intended`: later if it had to wait for a free worker, or for the
-    /// end of another write of its key. What passes from here to `started` is the driver's own doing.
-    pub ready: Instant,
-    /// When its first attempt started, never before `ready`.
-    pub started: Instant,
-    /// When its outcome was known to the client, never before `started`.
-    pub ended: Instant,
-    /// How it ended.
-    pub outcome: Outcome,
-    /// The error of the last attempt that did not end ok, if any did not.
-    pub error: Option<ErrorKind>,
-    /// How many attempts were made, at least 1 unless the deadline passed before the first, or it was never begun.
-    pub attempts: u16,
-    /// How many attempts may have been executed without the client learning it. Such an attempt may take effect
-    /// long after the operation ended.
-    pub unknown_attempts: u16,
-    /// The index in the plan of the node that gave the last reply; none when none did.
-    pub node: Option<u16>,
+/// What stands for none where the code of an error is expected.
+const NO_ERROR: u8 = u8::MAX;
+
+/// An operation as its bytes lie in the file: the one place that says where each field is.
+#[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+struct Record {
+    load: U16,
+    worker: U16,
+    key: U32,
+    /// The id of a value that was written.
+    value_id: U64,
+    intended: U64,
+    ready: U64,
+    started: U64,
+    ended: U64,
+    effect: u8,
+    /// 0: missing, 1: written, 2: foreign.
+    value: u8,
+    outcome: u8,
+    /// [`NO_ERROR`] for none.
+    error: u8,
+    attempts: U16,
+    unknown_attempts: U16,
+    /// [`NO_INDEX`] for none.
+    node: U16,
+    /// [`NO_INDEX`] for none.
+    shard: U16,
+    /// [`NO_INDEX`] for the final read.
+    entry: U16,
+    command: u8,
+    reserved: u8,
 }
 
-/// What an operation does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OperationKind {
-    /// `SET key value`.
-    Set,
-    /// `GET key`.
-    Get,
-    /// `SET key value`, then `WAIT`.
-    SetWait,
-    /// The harness reads the key at the end of the run, from the master that owns it.
-    FinalRead,
-}
+const _: () = assert!(RECORD_BYTES == 64, "histories of this version have records of 64 bytes");
 
-impl OperationKind {
-    const ALL: [Self; 4] = [Self::Set, Self::Get, Self::SetWait, Self::FinalRead];
-
-    /// Whether it changes the key.
-    pub fn writes(self) -> bool {
-        matches!(self, Self::Set | Self::SetWait)
-    }
-}
-
-impl fmt::Display for OperationKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Set => "SET",
-            Self::Get => "GET",
-            Self::SetWait => "SET+WAIT",
-            Self::FinalRead => "final GET",
-        })
-    }
-}
-
-/// A value in the history. Written values are unique: the id names the load, the worker and the worker's count.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Value {
-    /// The key does not exist, or nothing was read.
-    Missing,
-    /// A value that a load wrote: its id.
-    Written(u64),
-    /// A value that no load of this run can have written.
-    Foreign,
-}
-
-impl Value {
-    /// The unique id of the `count`-th value (from 0) that `worker` of `load` writes.
-    pub const fn id(load: LoadIndex, worker: u16, count: u64) -> u64 {
-        ((load as u64) << 56) | ((worker as u64) << 40) | (count & 0xFF_FFFF_FFFF)
-    }
-}
-
-/// How an operation ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Outcome {
-    /// Acknowledged.
-    Ok,
-    /// Surely not executed.
-    Fail,
-    /// May have been executed, or may yet be.
-    Unknown,
-}
-
-/// Why an attempt did not end ok.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ErrorKind {
-    /// `-MOVED`: the slot belongs to another node for good.
-    Moved,
-    /// `-ASK`: this key is on another node for now.
-    Ask,
-    /// `-CLUSTERDOWN`: the node will not serve while the cluster is down.
-    ClusterDown,
-    /// `-TRYAGAIN`: a multi-key operation during resharding.
-    TryAgain,
-    /// `-LOADING`: the node loads its data set.
-    Loading,
-    /// `-READONLY`: a write to a replica.
-    ReadOnly,
-    /// `-MASTERDOWN`: a replica without its master that may not serve stale data.
-    MasterDown,
-    /// `-OOM`: over maxmemory.
-    OutOfMemory,
-    /// `-NOREPLICAS`: fewer replicas than `min-replicas-to-write`.
-    NoReplicas,
-    /// Any other error reply.
-    OtherReply,
-    /// The connection was refused.
-    Refused,
-    /// The connection could not be made in time, or for another reason than a refusal.
-    NotConnected,
-    /// No reply in time.
-    TimedOut,
-    /// The server closed the connection before it replied.
-    Closed,
-    /// The connection was reset.
-    Reset,
-    /// `WAIT` counted fewer replicas than asked for: written, not acknowledged.
-    WaitShort,
-    /// The client knew no node to ask.
-    NoRoute,
-    /// What came back is no RESP.
-    Protocol,
-    /// The network said at once that the server cannot be reached, or ended the attempt to connect: a rejected link.
-    Unreachable,
-    /// It was due, and still waited for a worker or for another write of its key when the load was stopped.
-    NotStarted,
-}
-
-impl ErrorKind {
-    /// By their codes in a history: new ones go to the end, so that old histories still read.
-    const ALL: [Self; 20] = [
-        Self::Moved,
-        Self::Ask,
-        Self::ClusterDown,
-        Self::TryAgain,
-        Self::Loading,
-        Self::ReadOnly,
-        Self::MasterDown,
-        Self::OutOfMemory,
-        Self::NoReplicas,
-        Self::OtherReply,
-        Self::Refused,
-        Self::NotConnected,
-        Self::TimedOut,
-        Self::Closed,
-        Self::Reset,
-        Self::WaitShort,
-        Self::NoRoute,
-        Self::Protocol,
-        Self::Unreachable,
-        Self::NotStarted,
-    ];
-}
-
-impl Operation {
-    /// Milliseconds from the intended start to the end: what a user of an open loop waits.
-    pub fn latency_nanos(&self) -> u64 {
-        self.ended.nanos_since(self.intended)
-    }
-
-    /// Nanoseconds from the first attempt's start to the end: what a closed-loop generator reports.
-    pub fn service_nanos(&self) -> u64 {
-        self.ended.nanos_since(self.started)
-    }
-
-    /// Whether it was due and nobody had begun it when the load was stopped, which is when its record says that it started and
-    /// ended: surely not executed.
-    pub fn never_begun(&self) -> bool {
-        self.error == Some(ErrorKind::NotStarted)
-    }
-
-    fn encode(&self) -> [u8; RECORD_BYTES] {
-        let mut record = [0; RECORD_BYTES];
-        let (value_tag, value) = match self.value {
+impl From<&Operation> for Record {
+    fn from(operation: &Operation) -> Self {
+        let (value, value_id) = match operation.value {
             Value::Missing => (0, 0),
             Value::Written(id) => (1, id),
             Value::Foreign => (2, 0),
         };
-        let mut put = Cursor { record: &mut record, at: 0 };
-        put.bytes(&self.load.to_le_bytes());
-        put.bytes(&self.worker.to_le_bytes());
-        put.bytes(&self.key.to_le_bytes());
-        put.bytes(&value.to_le_bytes());
-        put.bytes(&self.intended.0.to_le_bytes());
-        put.bytes(&self.ready.0.to_le_bytes());
-        put.bytes(&self.started.0.to_le_bytes());
-        put.bytes(&self.ended.0.to_le_bytes());
-        put.bytes(&[self.kind as u8, value_tag, self.outcome as u8]);
-        put.bytes(&[self.error.map_or(u8::MAX, |error| error as u8)]);
-        put.bytes(&self.attempts.to_le_bytes());
-        put.bytes(&self.unknown_attempts.to_le_bytes());
-        put.bytes(&self.node.unwrap_or(u16::MAX).to_le_bytes());
-        record
-    }
-
-    fn decode(record: &[u8; RECORD_BYTES]) -> Option<Self> {
-        let u16_at = |at: usize| u16::from_le_bytes([record[at], record[at + 1]]);
-        let u32_at = |at: usize| u32::from_le_bytes(std::array::from_fn(|i| record[at + i]));
-        let u64_at = |at: usize| u64::from_le_bytes(std::array::from_fn(|i| record[at + i]));
-        let times @ [intended, ready, started, ended] = [16, 24, 32, 40].map(|at| Instant(u64_at(at)));
-        // Judging takes this order for granted.
-        if !times.is_sorted() {
-            return None;
+        let (entry, command) = match operation.source {
+            OperationSource::Mix { entry, command } => (entry, command),
+            OperationSource::FinalRead => (NO_INDEX, 0),
+        };
+        Self {
+            load: operation.load.into(),
+            worker: operation.worker.into(),
+            key: operation.key.into(),
+            value_id: value_id.into(),
+            intended: operation.intended.0.into(),
+            ready: operation.ready.0.into(),
+            started: operation.started.0.into(),
+            ended: operation.ended.0.into(),
+            effect: operation.effect as u8,
+            value,
+            outcome: operation.outcome as u8,
+            error: operation.error.map_or(NO_ERROR, |error| error as u8),
+            attempts: operation.attempts.into(),
+            unknown_attempts: operation.unknown_attempts.into(),
+            node: operation.node.unwrap_or(NO_INDEX).into(),
+            shard: operation.shard.unwrap_or(NO_INDEX).into(),
+            entry: entry.into(),
+            command,
+            reserved: 0,
         }
-        Some(Self {
-            load: u16_at(0),
-            worker: u16_at(2),
-            key: u32_at(4),
-            value: match record[49] {
+    }
+}
+
+impl Record {
+    /// The operation, if the record is one that a load can have written.
+    fn operation(&self) -> Option<Operation> {
+        let index = |index: U16| Some(index.get()).filter(|&index| index != NO_INDEX);
+        let operation = Operation {
+            load: self.load.get(),
+            worker: self.worker.get(),
+            source: match (self.entry.get(), self.command) {
+                (NO_INDEX, 0) => OperationSource::FinalRead,
+                (NO_INDEX, _) => return None,
+                (entry, command) => OperationSource::Mix { entry, command },
+            },
+            effect: *OperationEffect::ALL.get(usize::from(self.effect))?,
+            key: self.key.get(),
+            shard: index(self.shard),
+            value: match self.value {
                 0 => Value::Missing,
-                1 => Value::Written(u64_at(8)),
+                1 => Value::Written(self.value_id.get()),
                 2 => Value::Foreign,
                 _ => return None,
             },
-            intended,
-            ready,
-            started,
-            ended,
-            kind: *OperationKind::ALL.get(usize::from(record[48]))?,
-            outcome: *[Outcome::Ok, Outcome::Fail, Outcome::Unknown].get(usize::from(record[50]))?,
-            error: match record[51] {
-                u8::MAX => None,
+            intended: Instant(self.intended.get()),
+            ready: Instant(self.ready.get()),
+            started: Instant(self.started.get()),
+            ended: Instant(self.ended.get()),
+            outcome: *[Outcome::Ok, Outcome::Fail, Outcome::Unknown].get(usize::from(self.outcome))?,
+            error: match self.error {
+                NO_ERROR => None,
                 error => Some(*ErrorKind::ALL.get(usize::from(error))?),
             },
-            attempts: u16_at(52),
-            unknown_attempts: u16_at(54),
-            node: Some(u16_at(56)).filter(|&node| node != u16::MAX),
-        })
-    }
-}
-
-struct Cursor<'a> {
-    record: &'a mut [u8; RECORD_BYTES],
-    at: usize,
-}
-
-impl Cursor<'_> {
-    fn bytes(&mut self, bytes: &[u8]) {
-        self.record[self.at..self.at + bytes.len()].copy_from_slice(bytes);
-        self.at += bytes.len();
+            attempts: self.attempts.get(),
+            unknown_attempts: self.unknown_attempts.get(),
+            node: index(self.node),
+        };
+        // Judging takes both for granted.
+        let in_order = [operation.intended, operation.ready, operation.started, operation.ended].is_sorted();
+        (in_order && !(operation.is_final_read() && operation.writes())).then_some(operation)
     }
 }
 
@@ -300,7 +146,7 @@ impl<W: Write> HistoryWriter<W> {
 
     /// Adds an operation.
     pub fn write(&mut self, operation: &Operation) -> io::Result<()> {
-        self.0.write_all(&operation.encode())
+        self.0.write_all(Record::from(operation).as_bytes())
     }
 
     /// Hands everything to the file.
@@ -334,16 +180,15 @@ impl<R: Read> HistoryReader<R> {
     pub fn read_all(mut self) -> io::Result<Vec<Operation>> {
         let mut bytes = Vec::new();
         self.0.read_to_end(&mut bytes)?;
-        let (records, rest) = bytes.as_chunks::<RECORD_BYTES>();
-        if !rest.is_empty() {
+        let Ok(records) = <[Record]>::ref_from_bytes(&bytes) else {
             return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the history's last record is cut short"));
-        }
+        };
         let broken = |index: usize| {
             let which = format!("the history's record {} means nothing", index + 1);
             io::Error::new(io::ErrorKind::InvalidData, which)
         };
-        let decode = |(index, record)| Operation::decode(record).ok_or_else(|| broken(index));
-        records.iter().enumerate().map(decode).collect()
+        let operation = |(index, record): (usize, &Record)| record.operation().ok_or_else(|| broken(index));
+        records.iter().enumerate().map(operation).collect()
     }
 }
 
@@ -364,44 +209,50 @@ mod tests {
 
     fn any_operation() -> impl Strategy<Value = Operation> {
         let value = prop_oneof![Just(Value::Missing), any::<u64>().prop_map(Value::Written), Just(Value::Foreign)];
-        let kind = proptest::sample::select(&OperationKind::ALL[..]);
+        let source = prop_oneof![
+            (0..u16::MAX, any::<u8>()).prop_map(|(entry, command)| OperationSource::Mix { entry, command }),
+            Just(OperationSource::FinalRead),
+        ];
+        let effect = proptest::sample::select(&OperationEffect::ALL[..]);
         let outcome = proptest::sample::select(vec![Outcome::Ok, Outcome::Fail, Outcome::Unknown]);
         let error = proptest::option::of(proptest::sample::select(&ErrorKind::ALL[..]));
-        let node = proptest::option::of(0..u16::MAX);
-        ((any::<[u16; 4]>(), any::<u32>(), value, times()), (kind, outcome, error, node)).prop_map(
-            |(([load, worker, attempts, unknown_attempts], key, value, at), (kind, outcome, error, node))| Operation {
-                load,
-                worker,
-                kind,
-                key,
-                value,
-                intended: Instant(at[0]),
-                ready: Instant(at[1]),
-                started: Instant(at[2]),
-                ended: Instant(at[3]),
-                outcome,
-                error,
-                attempts,
-                unknown_attempts,
-                node,
+        let index = || proptest::option::of(0..u16::MAX);
+        let numbers = (any::<[u16; 4]>(), any::<u32>(), value, times());
+        (numbers, (source, effect, outcome, error), index(), index()).prop_map(
+            |(([load, worker, attempts, unknown_attempts], key, value, at), what, node, shard)| {
+                let (source, effect, outcome, error) = what;
+                let effect = if source == OperationSource::FinalRead { OperationEffect::Reads } else { effect };
+                Operation {
+                    load,
+                    worker,
+                    source,
+                    effect,
+                    key,
+                    shard,
+                    value,
+                    intended: Instant(at[0]),
+                    ready: Instant(at[1]),
+                    started: Instant(at[2]),
+                    ended: Instant(at[3]),
+                    outcome,
+                    error,
+                    attempts,
+                    unknown_attempts,
+                    node,
+                }
             },
         )
     }
 
-    #[rstest]
-    #[case::in_order([1, 2, 3, 4], true)]
-    #[case::all_at_once([2, 2, 2, 2], true)]
-    #[case::ready_before_it_was_due([2, 1, 3, 4], false)]
-    #[case::started_before_it_was_ready([1, 3, 2, 4], false)]
-    #[case::ended_before_it_started([1, 2, 4, 3], false)]
-    #[case::ended_before_it_was_meant_to_start([3, 3, 3, 2], false)]
-    fn an_operation_has_an_order(#[case] at: [u64; 4], #[case] sound: bool) {
+    fn operation(at: [u64; 4]) -> Operation {
         let [intended, ready, started, ended] = at.map(Instant);
-        let operation = Operation {
+        Operation {
             load: 0,
             worker: 0,
-            kind: OperationKind::Get,
+            source: OperationSource::Mix { entry: 0, command: 0 },
+            effect: OperationEffect::Reads,
             key: 1,
+            shard: None,
             value: Value::Missing,
             intended,
             ready,
@@ -412,14 +263,59 @@ mod tests {
             attempts: 1,
             unknown_attempts: 0,
             node: None,
-        };
+        }
+    }
+
+    fn written(operation: &Operation) -> Vec<u8> {
         let mut bytes = Vec::new();
-        HistoryWriter::new(&mut bytes).unwrap().write(&operation).unwrap();
+        HistoryWriter::new(&mut bytes).unwrap().write(operation).unwrap();
+        bytes
+    }
+
+    #[rstest]
+    #[case::in_order([1, 2, 3, 4], true)]
+    #[case::all_at_once([2, 2, 2, 2], true)]
+    #[case::ready_before_it_was_due([2, 1, 3, 4], false)]
+    #[case::started_before_it_was_ready([1, 3, 2, 4], false)]
+    #[case::ended_before_it_started([1, 2, 4, 3], false)]
+    #[case::ended_before_it_was_meant_to_start([3, 3, 3, 2], false)]
+    fn an_operation_has_an_order(#[case] at: [u64; 4], #[case] sound: bool) {
+        let bytes = written(&operation(at));
         let read = HistoryReader::new(&bytes[..]).unwrap().read_all();
         assert_eq!(read.is_ok(), sound);
         if let Err(error) = read {
             assert!(error.to_string().contains("means nothing"), "{error}");
         }
+    }
+
+    /// Each byte of a record that holds a code, at a value that has no meaning.
+    #[rstest]
+    #[case::effect(48, 2)]
+    #[case::value(49, 3)]
+    #[case::outcome(50, 3)]
+    #[case::error(51, 20)]
+    fn a_code_without_a_meaning_is_refused(#[case] at: usize, #[case] code: u8) {
+        let mut bytes = written(&operation([1, 2, 3, 4]));
+        bytes[HISTORY_MAGIC.len() + at] = code;
+        let refused = HistoryReader::new(&bytes[..]).unwrap().read_all().unwrap_err();
+        assert_eq!(refused.to_string(), "the history's record 1 means nothing");
+    }
+
+    #[test]
+    fn a_final_read_only_reads() {
+        let effect = OperationEffect::WritesUnique;
+        let write = Operation { source: OperationSource::FinalRead, effect, ..operation([1, 2, 3, 4]) };
+        assert!(HistoryReader::new(&written(&write)[..]).unwrap().read_all().is_err());
+        let read = Operation { source: OperationSource::FinalRead, ..operation([1, 2, 3, 4]) };
+        assert_eq!(HistoryReader::new(&written(&read)[..]).unwrap().read_all().unwrap(), [read]);
+    }
+
+    /// Histories hold them by number.
+    #[rstest]
+    #[case(OperationEffect::WritesUnique, 0)]
+    #[case(OperationEffect::Reads, 1)]
+    fn an_effect_keeps_its_code(#[case] effect: OperationEffect, #[case] code: usize) {
+        assert_eq!((effect as usize, OperationEffect::ALL[code]), (code, effect));
     }
 
     /// Histories hold them by number.
@@ -433,7 +329,7 @@ mod tests {
     }
 
     #[rstest]
-    #[case(b"RHHIST\0\x01", "this is a history of version 1, and this harness reads version 2")]
+    #[case(b"RHHIST\0\x02", "this is a history of version 2, and this harness reads version 3")]
     #[case(b"RIFF\0\0\0\0", "this is no history")]
     fn a_history_of_another_version_is_refused_by_name(#[case] magic: &[u8], #[case] expected: &str) {
         assert_eq!(HistoryReader::new(magic).unwrap_err().to_string(), expected);

@@ -10,24 +10,27 @@ mod journal;
 mod log_event;
 mod machine;
 mod network;
+mod operation;
 mod recorded_plan;
 mod recorded_snapshot;
 mod run_directory;
 mod run_info;
 mod seal;
+#[cfg(test)]
+pub(crate) mod testing;
 mod topology;
 
 pub use agreement::{Agreement, Settlement, Side};
 pub use effect::{DataEffect, Effect, MembershipEffect};
 pub use event::{Event, EventKind, ExitCause, FaultKind, LoadTotals, Progress};
-pub use history::{
-    ErrorKind, HISTORY_MAGIC, HistoryReader, HistoryWriter, LoadIndex, NO_WORKER, Operation, OperationKind, Outcome,
-    Value,
-};
+pub use history::{HISTORY_MAGIC, HistoryReader, HistoryWriter};
 pub use journal::{Clock, Journal, Recorder};
 pub use log_event::{LogEvent, LogRecord, LoggedInstant};
 pub use machine::{MachineSample, Waits};
-pub use network::{LinkChange, NetworkChange, Reach};
+pub use network::{LinkChange, LinksPart, LinksText, NetworkChange, Reach};
+pub use operation::{
+    ErrorKind, LoadIndex, MIX_ENTRIES_MAX, NO_WORKER, Operation, OperationEffect, OperationSource, Outcome, Value,
+};
 pub use recorded_plan::{
     Location, RecordedDemand, RecordedLoad, RecordedNode, RecordedOperation, RecordedPlan, RecordedSlo, RecordedStep,
 };

@@ -1,6 +1,7 @@
-//! What happened to the links between hosts, and who could reach whom.
+//! What happened to the links between hosts, and which hosts could reach each other.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -13,8 +14,8 @@ pub struct NetworkChange {
     pub step: Option<usize>,
     /// The name of the partition or shape that began or ended.
     pub name: String,
-    /// Which links, in words, such as `A inside | B C A1 B1 C1`.
-    pub text: String,
+    /// Which links, such as `A inside | B C A1 B1 C1`; empty if that was said when they were cut or shaped.
+    pub text: LinksText,
     /// What was done.
     pub change: LinkChange,
     /// The directed links that the partition or shape is about.
@@ -28,6 +29,60 @@ pub struct NetworkChange {
     /// Why no proof was found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub doubt: Option<String>,
+}
+
+/// Which links are meant, as a text in which hosts can be told from words.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct LinksText(pub Vec<LinksPart>);
+
+/// A part of a [`LinksText`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum LinksPart {
+    /// Words, with the spaces around them.
+    Words(String),
+    /// Hosts, which are written with a space between them.
+    Hosts(Vec<HostName>),
+}
+
+impl LinksText {
+    /// `A | B C`: the hosts of each side.
+    pub fn sides(sides: &[Vec<HostName>]) -> Self {
+        let separated = sides.iter().enumerate().flat_map(|(index, side)| {
+            let bar = (index > 0).then(|| LinksPart::Words(" | ".to_owned()));
+            bar.into_iter().chain([LinksPart::Hosts(side.clone())])
+        });
+        Self(separated.collect())
+    }
+
+    /// Appends words.
+    #[must_use]
+    pub fn words(mut self, words: impl Into<String>) -> Self {
+        self.0.push(LinksPart::Words(words.into()));
+        self
+    }
+
+    /// Appends hosts.
+    #[must_use]
+    pub fn hosts(mut self, hosts: &[HostName]) -> Self {
+        self.0.push(LinksPart::Hosts(hosts.to_vec()));
+        self
+    }
+
+    /// Whether it says nothing.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl fmt::Display for LinksText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|part| match part {
+            LinksPart::Words(words) => f.write_str(words),
+            LinksPart::Hosts(hosts) => f.write_str(&HostName::list(hosts)),
+        })
+    }
 }
 
 /// What was done to links.

@@ -1,4 +1,4 @@
-//! What a run was to be: the plan, with everything resolved, as it is written beside what happened.
+//! The plan of a run with everything resolved, as it is written to the run directory.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -69,6 +69,10 @@ pub struct RecordedLoad {
     pub key_prefix: String,
     /// The highest key's number; the lowest is 1.
     pub keys: u32,
+    /// So many starts that are due may wait; an open loop forgets those beyond.
+    pub waiting_max: u64,
+    /// How long its clients use what they know of who owns what, before they look again.
+    pub map_refresh: Duration,
     /// The entries of its mix.
     pub mix: Vec<RecordedOperation>,
     /// How long an attempt waits for a connection or a reply.
@@ -84,8 +88,8 @@ pub struct RecordedLoad {
 pub struct RecordedOperation {
     /// The entry in words, such as `SET of 16 B`.
     pub text: String,
-    /// How many operations of the history it is.
-    pub operations: u32,
+    /// What people call its commands, such as `SET`, in their order: each is one operation of the history.
+    pub commands: Vec<String>,
     /// Whether it writes.
     pub writes: bool,
     /// Whether a write waits for replicas before it counts as acknowledged.
@@ -94,6 +98,7 @@ pub struct RecordedOperation {
 
 /// A step of the timeline.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "facts that do not depend on each other")]
 pub struct RecordedStep {
     /// Where it stands in the scenario file.
     pub location: Location,
@@ -101,6 +106,8 @@ pub struct RecordedStep {
     pub kind: String,
     /// The step in words, such as `Kill A (SIGKILL)`.
     pub text: String,
+    /// The same without details, such as `Kill A`.
+    pub heading: String,
     /// What it does to the nodes that it acts on; none for a step that acts on no node.
     pub effect: Option<Effect>,
     /// Whether it acts on nodes or links, which must then be proven.

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use super::{Event, HistoryReader, Operation, RecordedSnapshot, RunInfo, TopologyRecord, seal};
+use super::{Event, HistoryReader, Operation, RecordedPlan, RecordedSnapshot, RunInfo, TopologyRecord, seal};
 use crate::vocab::NodeName;
 
 /// `target/scenarios/<family>/<scenario>/<run>/`.
@@ -32,7 +32,7 @@ impl RunDirectory {
         self.0.join("snapshot.json")
     }
 
-    /// [`RecordedPlan`](super::RecordedPlan).
+    /// [`RecordedPlan`].
     pub fn plan(&self) -> PathBuf {
         self.0.join("plan.json")
     }
@@ -123,6 +123,8 @@ const LINE_BYTES_MAX: u64 = 16 << 20;
 pub struct Evidence {
     /// What the run was.
     pub info: RunInfo,
+    /// What it was to be.
+    pub plan: RecordedPlan,
     /// What the topology is compared with; none if the scenario has no snapshot.
     pub snapshot: Option<RecordedSnapshot>,
     /// Every event, in order.
@@ -141,6 +143,12 @@ pub enum EvidenceError {
     Altered {
         /// Every difference, in words.
         differences: Vec<String>,
+    },
+    /// Another version made the run: its files mean something else to it, or are not the same.
+    #[error("redis-harness {wrote} made this run; this is {}, which cannot judge it", env!("CARGO_PKG_VERSION"))]
+    OtherVersion {
+        /// That version.
+        wrote: String,
     },
     /// A file could not be read.
     #[error("cannot read {path}: {source}")]
@@ -166,18 +174,28 @@ impl Evidence {
     /// Reads a run directory. What differs from its seal is not read, so nobody can judge it.
     pub fn read(directory: &RunDirectory) -> Result<Self, EvidenceError> {
         seal::verify(directory).map_err(|differences| EvidenceError::Altered { differences })?;
+        if let Some(wrote) = directory.told("harness_version").filter(|version| !is_compatible(version)) {
+            return Err(EvidenceError::OtherVersion { wrote });
+        }
         let history_path = directory.history();
         let history = fs::File::open(&history_path)
             .and_then(|file| HistoryReader::new(BufReader::new(file))?.read_all())
             .map_err(|source| EvidenceError::Read { path: history_path, source })?;
         Ok(Self {
             info: read_json(&directory.info())?,
+            plan: read_json(&directory.plan())?,
             snapshot: directory.snapshot().exists().then(|| read_json(&directory.snapshot())).transpose()?,
             events: read_lines(&directory.events())?,
             topology: read_lines(&directory.topology())?,
             history,
         })
     }
+}
+
+/// Whether evidence of that version is evidence of this one: a change of what is recorded changes the minor version.
+fn is_compatible(version: &str) -> bool {
+    let minor = concat!(env!("CARGO_PKG_VERSION_MAJOR"), ".", env!("CARGO_PKG_VERSION_MINOR"), ".");
+    version.starts_with(minor)
 }
 
 fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, EvidenceError> {

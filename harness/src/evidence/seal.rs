@@ -72,6 +72,7 @@ pub(super) fn verify(directory: &RunDirectory) -> Result<(), Vec<String>> {
 fn evidence(directory: &RunDirectory) -> io::Result<BTreeMap<String, PathBuf>> {
     let mut open = vec![
         directory.scenario(),
+        directory.plan(),
         directory.snapshot(),
         directory.info(),
         directory.events(),

@@ -20,6 +20,7 @@ fn sealed() -> TempDir {
     fs::write(directory.events(), events.concat()).unwrap();
     fs::write(directory.info(), r#"{"harness_version": "0.0.9", "scenario": "a/b"}"#).unwrap();
     fs::write(directory.scenario(), "(\n)\n").unwrap();
+    fs::write(directory.plan(), "{\n}\n").unwrap();
     fs::write(directory.lab_log(), "").unwrap();
     let node = "A".into();
     fs::create_dir_all(directory.node(&node)).unwrap();
@@ -86,6 +87,7 @@ const fn end_of_record(record: usize) -> usize {
 )]
 #[case::a_line_more(&|at: &Path| events(at, |lines| lines.push("more\n")), "events.jsonl: 5 bytes more than the run wrote")]
 #[case::the_scenario(&|at: &Path| fs::write(at.join("scenario.ron"), "(\n]\n").unwrap(), "scenario.ron: altered at line 2")]
+#[case::the_plan(&|at: &Path| fs::write(at.join("plan.json"), "{\n]\n").unwrap(), "plan.json: altered at line 2")]
 #[case::something_in_an_empty_file(&|at: &Path| fs::write(at.join("lab.log"), "x").unwrap(), "lab.log: 1 bytes more than the run wrote")]
 #[case::a_log(&|at: &Path| fs::write(at.join("nodes/A/redis.log"), "one\ntwO").unwrap(), "nodes/A/redis.log: altered at line 2")]
 #[case::no_nodes(
@@ -146,7 +148,8 @@ fn a_seal_of_another_version_is_told() {
     let directory = sealed();
     fs::write(directory.path().join("seal.json"), r#"{"format":2}"#).unwrap();
     let differences = verify(&RunDirectory::new(directory.path())).unwrap_err();
-    assert!(differences[0].starts_with("seal.json: altered, or not of this version (0.1.0): "), "{differences:?}");
+    let start = concat!("seal.json: altered, or not of this version (", env!("CARGO_PKG_VERSION"), "): ");
+    assert!(differences[0].starts_with(start), "{differences:?}");
 }
 
 /// How long sealing takes; `cargo test --release --lib the_price_of_a_seal -- --ignored --nocapture` tells it.

@@ -65,7 +65,7 @@ impl Client {
         let started = self.shared.clock.now();
         let deadline = started.plus_nanos(self.shared.load.client.deadline.as_nanos());
         let due = due.unwrap_or(Due { intended: started, ready: started });
-        let mut operation = self.operation(command, due, started);
+        let mut operation = self.operation(command, position, due, started);
         let (mut route, mut redirections, mut now) = (Route::Owner, 0, started);
         while now < deadline {
             let attempt = self.attempt(command, position, route, now, deadline).await;
@@ -91,8 +91,9 @@ impl Client {
     }
 
     /// The operation before its first attempt: as it will be recorded when no attempt succeeds.
-    fn operation(&self, command: &Command, due: Due, started: Instant) -> Operation {
-        Operation { worker: self.worker, error: None, ..command.not_started(self.shared.index, due, started) }
+    fn operation(&self, command: &Command, position: Position, due: Due, started: Instant) -> Operation {
+        let shard = self.shared.shards.planned(position);
+        Operation { worker: self.worker, error: None, ..command.not_started(self.shared.index, shard, due, started) }
     }
 
     async fn attempt(
@@ -194,7 +195,7 @@ impl Client {
             Answer::NotExecuted(kind) | Answer::Elsewhere(kind, _) => kind,
             Answer::Unknown(kind) => {
                 operation.unknown_attempts = operation.unknown_attempts.saturating_add(1);
-                if operation.kind.writes() {
+                if operation.writes() {
                     operation.outcome = Outcome::Unknown;
                 }
                 kind

@@ -7,13 +7,13 @@ use rand_chacha::ChaCha8Rng;
 use super::Op;
 use super::keys::KeySpace;
 use super::op::Command;
-use crate::evidence::{LoadIndex, Value};
+use crate::evidence::{LoadIndex, OperationSource, Value};
 
 /// What an entry of the mix is to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Choice {
     /// The entry's position in the mix.
-    entry: u32,
+    entry: u16,
     /// The key.
     pub(crate) key: u32,
     /// The id of the value that is written, if the entry writes.
@@ -28,8 +28,13 @@ impl Choice {
 
     /// Its commands, in order: each is one operation of the history.
     pub(crate) fn commands(&self, mix: &[Op]) -> impl Iterator<Item = Command> + use<> {
-        let entry = mix.get(self.entry as usize);
-        entry.map(|op| op.commands(self.key, self.value.unwrap_or_default())).into_iter().flatten().flatten()
+        let op = mix.get(usize::from(self.entry));
+        let commands =
+            op.map(|op| op.commands(self.key, self.value.unwrap_or_default())).into_iter().flatten().flatten();
+        let entry = self.entry;
+        (0..)
+            .zip(commands)
+            .map(move |(command, what)| Command { source: OperationSource::Mix { entry, command }, ..what })
     }
 }
 
@@ -58,7 +63,7 @@ impl Draw {
         let entry = self.entry(mix)?;
         let writes = mix[entry].writes();
         let key = if writes { self.own_key() } else { self.any_key() };
-        Some(Choice { entry: u32::try_from(entry).ok()?, key, value: writes.then(|| self.value()) })
+        Some(Choice { entry: u16::try_from(entry).ok()?, key, value: writes.then(|| self.value()) })
     }
 
     fn entry(&mut self, mix: &[Op]) -> Option<usize> {

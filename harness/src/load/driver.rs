@@ -13,12 +13,13 @@ use tokio::task::LocalSet;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::keys::{KeySet, KeySpace};
+use super::places::Shards;
 use super::recorder::{Outbox, Recorder};
 use super::shared::{Shared, value_bytes_max};
 use super::value::ID_BYTES;
 use super::worker::StopSignal;
 use super::{Load, LoadError, Op, Pace, closed, open};
-use crate::evidence::{Clock, EventKind, Journal, LoadIndex, LoadTotals, NO_WORKER};
+use crate::evidence::{Clock, EventKind, Journal, LoadIndex, LoadTotals, MIX_ENTRIES_MAX, NO_WORKER};
 use crate::network::ClientHost;
 use crate::system::Deployment;
 use crate::vocab::{Address, Instant, Ownership};
@@ -82,6 +83,7 @@ pub struct LoadDone {
     pub totals: LoadTotals,
     pub(crate) index: LoadIndex,
     pub(crate) keys: KeySpace,
+    pub(crate) shards: Shards,
     /// Every key it attempted to write.
     pub(crate) written: KeySet,
     pub(crate) value_bytes_max: usize,
@@ -150,6 +152,8 @@ fn check(task: &LoadTask) -> Result<(), LoadError> {
         "it has fewer keys than workers, and each key is written by one worker"
     } else if load.mix.iter().all(|op| op.weight() == 0) {
         "its mix has nothing to choose from"
+    } else if load.mix.len() > MIX_ENTRIES_MAX {
+        "its mix has more than 65535 entries"
     } else if load.mix.iter().filter_map(Op::value_bytes).any(|bytes| bytes < ID_BYTES as u64) {
         "a value is smaller than the 16 bytes of its id"
     } else if load.pace == (Pace::Open { per_second: 0 }) {
@@ -210,6 +214,7 @@ fn run(
         totals,
         index: shared.index,
         keys: shared.keys.clone(),
+        shards: shared.shards.clone(),
         written: shared.written.borrow().clone(),
         value_bytes_max: value_bytes_max(&shared.load),
     })

@@ -14,7 +14,8 @@ use super::op::{Answer, classify_get, encode_get};
 use super::resp::push_command;
 use super::routing::ask;
 use crate::evidence::{
-    Clock, ErrorKind, EventKind, HistoryWriter, Journal, NO_WORKER, Operation, OperationKind, Outcome, Topology, Value,
+    Clock, ErrorKind, EventKind, HistoryWriter, Journal, NO_WORKER, Operation, OperationEffect, OperationSource,
+    Outcome, Topology, Value,
 };
 use crate::network::ClientHost;
 use crate::system::{Discovery, NodeIndex, System};
@@ -95,11 +96,14 @@ fn written_keys<'a>(system: &'a dyn System, load: &'a LoadDone, now: Instant) ->
     load.written.iter().map(move |number| {
         let mut key = Vec::new();
         load.keys.text(number, &mut key);
+        let position = system.position_of(&key);
         let operation = Operation {
             load: load.index,
             worker: NO_WORKER,
-            kind: OperationKind::FinalRead,
+            source: OperationSource::FinalRead,
+            effect: OperationEffect::Reads,
             key: number,
+            shard: load.shards.planned(position),
             value: Value::Missing,
             intended: now,
             ready: now,
@@ -111,7 +115,7 @@ fn written_keys<'a>(system: &'a dyn System, load: &'a LoadDone, now: Instant) ->
             unknown_attempts: 0,
             node: None,
         };
-        Reading { operation, position: system.position_of(&key), key, asking: None, answer: None, done: false }
+        Reading { operation, position, key, asking: None, answer: None, done: false }
     })
 }
 
@@ -289,8 +293,9 @@ mod tests {
     use super::*;
     use crate::evidence::{ClusterState, Event, HistoryReader, LoadTotals, Place};
     use crate::load::keys::{KeySet, KeySpace};
+    use crate::load::places::Shards;
     use crate::load::testing::{Act, CLUSTER, Fake, journal, load};
-    use crate::system::cluster::{SLOT_COUNT, slot_of_key, topology};
+    use crate::system::cluster::{SLOT_COUNT, share, slot_of_key, topology};
     use crate::vocab::{OwnedRange, Ownership, Role};
 
     /// Reads back the keys k1 to k4; their history, what was told, and how long it took.
@@ -305,7 +310,15 @@ mod tests {
         let mut written = KeySet::none_of(4);
         (1..=4).for_each(|key| assert!(written.insert(key)));
         let (name, keys) = (load.name.clone(), KeySpace::of(&load));
-        let load = LoadDone { name, totals: LoadTotals::default(), index: 3, keys, written, value_bytes_max: 16 };
+        let load = LoadDone {
+            name,
+            totals: LoadTotals::default(),
+            index: 3,
+            keys,
+            shards: Shards::new(&[share(0, 1)]),
+            written,
+            value_bytes_max: 16,
+        };
         let done = LoadsDone { history: directory.history(), loads: vec![load] };
         let began = std::time::Instant::now();
         final_read(&done, CLUSTER.system(), &ClientHost::this(), seeds, settled, &journal, within).await.unwrap();
@@ -354,6 +367,7 @@ mod tests {
         assert!(took < Duration::from_secs(10), "it took {took:?}");
         let outcomes: Vec<_> = history.iter().map(|op| op.outcome).collect();
         assert_eq!(outcomes, [Outcome::Fail, Outcome::Fail, Outcome::Ok, Outcome::Ok]);
+        assert!(history.iter().all(|op| op.is_final_read() && op.shard == Some(0)));
     }
 
     #[tokio::test]

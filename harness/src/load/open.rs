@@ -15,7 +15,7 @@ use super::pacing::{Alarm, Schedule};
 use super::places::{Place, Places, Start, Task, WAITING_MAX};
 use super::shared::Shared;
 use super::worker::{StopSignal, Worker};
-use crate::vocab::Instant;
+use crate::vocab::{Instant, Position};
 
 /// Starts that are handed out in one go when the schedule is behind: then the workers have their turn.
 const BURST: u64 = 64;
@@ -124,15 +124,16 @@ impl Open {
         let left = self.places.borrow_mut().left();
         let now = clock.now();
         for start in left.iter().filter(|start| start.intended < stopped) {
+            let shard = self.shared.shards.planned(self.position_of(start));
             for command in start.choice.commands(&self.shared.load.mix) {
                 let due = Due { intended: start.intended, ready: now };
-                self.shared.ended(command.not_started(self.shared.index, due, now));
+                self.shared.ended(command.not_started(self.shared.index, shard, due, now));
             }
         }
     }
 
     fn offer(self: &Rc<Self>, start: Start, workers: &mut JoinSet<()>) {
-        let shard = self.shard_of(&start);
+        let shard = self.shared.shards.of(self.position_of(&start));
         self.under_way.update(|under_way| under_way + 1);
         let place = self.places.borrow_mut().place(shard, start);
         match place {
@@ -186,10 +187,10 @@ impl Open {
         }
     }
 
-    fn shard_of(&self, start: &Start) -> usize {
+    fn position_of(&self, start: &Start) -> Position {
         let mut key = self.key.borrow_mut();
         self.shared.keys.text(start.choice.key, &mut key);
-        self.shared.shards.of(self.shared.deployment.system().position_of(&key))
+        self.shared.deployment.system().position_of(&key)
     }
 }
 

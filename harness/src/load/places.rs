@@ -10,7 +10,7 @@ use crate::vocab::{Instant, Ownership, Position};
 pub(crate) const WAITING_MAX: usize = 1_000_000;
 
 /// Which shard a key belongs to: what one master owns at the start is one, whoever owns it later.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Shards {
     /// The shard of each position; of those behind the last it is 0.
     by_position: Vec<u16>,
@@ -38,6 +38,11 @@ impl Shards {
     /// The shard of the keys at a position, from 0.
     pub(crate) fn of(&self, position: Position) -> usize {
         self.by_position.get(usize::from(position.0)).map_or(0, |&shard| usize::from(shard))
+    }
+
+    /// The shard of the keys at a position, by its place in the plan; none for what nobody owned at the start.
+    pub(crate) fn planned(&self, position: Position) -> Option<u16> {
+        self.by_position.get(usize::from(position.0))?.checked_sub(1)
     }
 }
 

@@ -10,8 +10,8 @@ use super::recorder::Outbox;
 use super::resp::Reply;
 use super::routing::ask;
 use super::tally::Tally;
-use super::{Load, LoadTask};
-use crate::evidence::{Clock, ErrorKind, LoadIndex, Operation};
+use super::{Load, LoadTask, Op};
+use crate::evidence::{Clock, ErrorKind, LoadIndex, Operation, OperationSource};
 use crate::network::ClientHost;
 use crate::system::{Deployment, Discovery, NodeIndex};
 use crate::vocab::{Duration, Instant};
@@ -66,10 +66,18 @@ impl Shared {
     /// Takes an operation that ended into the history and the counts.
     pub(crate) fn ended(&self, operation: Operation) {
         self.outbox.borrow_mut().push(operation);
-        let name = |out: &mut Vec<u8>| self.keys.text(operation.key, out);
-        if let Some(slow) = self.tally.borrow_mut().count(&operation, name) {
+        if let Some(slow) = self.tally.borrow_mut().count(&operation, || self.name(&operation)) {
             self.outbox.borrow_mut().event(slow);
         }
+    }
+
+    /// What people call an operation, such as `GET app:7`.
+    fn name(&self, operation: &Operation) -> String {
+        let OperationSource::Mix { entry, command } = operation.source else { return String::new() };
+        let names = self.load.mix.get(usize::from(entry)).map(Op::command_names).unwrap_or_default();
+        let mut key = Vec::new();
+        self.keys.text(operation.key, &mut key);
+        format!("{} {}", names.get(usize::from(command)).unwrap_or(&"?"), String::from_utf8_lossy(&key))
     }
 
     /// Counts an attempt that did not end ok.
@@ -119,6 +127,6 @@ impl Shared {
 /// The size of the largest value that the load writes; one that only reads may read what others write.
 pub(crate) fn value_bytes_max(load: &Load) -> usize {
     const READ_ONLY: u64 = 16 * 1024 * 1024;
-    let largest = load.mix.iter().filter_map(super::Op::value_bytes).max();
+    let largest = load.mix.iter().filter_map(Op::value_bytes).max();
     usize::try_from(largest.unwrap_or(READ_ONLY)).unwrap_or(usize::MAX)
 }

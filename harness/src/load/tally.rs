@@ -43,8 +43,8 @@ impl Tally {
         }
     }
 
-    /// Counts an operation. Returns the event that tells of it when it was slow; `key` writes the key's text.
-    pub(crate) fn count(&mut self, operation: &Operation, key: impl FnOnce(&mut Vec<u8>)) -> Option<EventKind> {
+    /// Counts an operation. Returns the event that tells of it when it was slow, by the name that `name` gives it.
+    pub(crate) fn count(&mut self, operation: &Operation, name: impl FnOnce() -> String) -> Option<EventKind> {
         if operation.never_begun() {
             self.totals.not_started += 1;
             return None;
@@ -67,11 +67,9 @@ impl Tally {
             self.interval.untold_attempts_max = self.interval.untold_attempts_max.max(operation.attempts.into());
             return None;
         }
-        let mut text = Vec::new();
-        key(&mut text);
         Some(EventKind::SlowOperation {
             load: self.load.clone(),
-            operation: format!("{} {}", operation.kind, String::from_utf8_lossy(&text)),
+            operation: name(),
             took_ms: nanos as f64 / 1e6,
             attempts: operation.attempts.into(),
         })
@@ -165,7 +163,7 @@ mod tests {
     fn an_interval_is_told_and_begins_anew() {
         let mut tally = tally();
         for (millis, outcome) in [(1, Outcome::Ok), (1, Outcome::Ok), (2, Outcome::Fail), (2, Outcome::Unknown)] {
-            assert_eq!(tally.count(&operation(millis, outcome), |_| ()), None);
+            assert_eq!(tally.count(&operation(millis, outcome), String::new), None);
         }
         tally.attempt_failed(ErrorKind::Closed);
         let events = tally.end_interval(Instant::from_millis(2_500));
@@ -199,9 +197,8 @@ mod tests {
     #[test]
     fn slow_operations_are_told_but_do_not_flood() {
         let mut tally = tally();
-        let told = (0..60).filter_map(|extra| {
-            tally.count(&operation(3 + extra, Outcome::Ok), |text| text.extend_from_slice(b"app:7"))
-        });
+        let told =
+            (0..60).filter_map(|extra| tally.count(&operation(3 + extra, Outcome::Ok), || "GET app:7".to_owned()));
         let told: Vec<_> = told.collect();
         assert_eq!(told.len(), 50);
         let EventKind::SlowOperation { operation, took_ms, .. } = &told[0] else { panic!("{told:?}") };

@@ -14,7 +14,9 @@ use tokio::net::{TcpListener, TcpStream};
 use super::connection::Connection;
 use super::resp::{Reply, push_command};
 use super::{Load, LoadTask};
-use crate::evidence::{Clock, Event, Journal, Operation, OperationKind, Outcome, Recorder, RunDirectory, Value};
+use crate::evidence::{
+    Clock, Event, Journal, Operation, OperationEffect, OperationSource, Outcome, Recorder, RunDirectory, Value,
+};
 use crate::network::ClientHost;
 use crate::system::{Cluster, Deployment};
 use crate::vocab::{Address, Instant};
@@ -41,8 +43,10 @@ pub(crate) fn operation(millis: u64, outcome: Outcome) -> Operation {
     Operation {
         load: 0,
         worker: 0,
-        kind: OperationKind::Get,
+        source: OperationSource::Mix { entry: 0, command: 0 },
+        effect: OperationEffect::Reads,
         key: 7,
+        shard: None,
         value: Value::Missing,
         intended: Instant::from_millis(1_000),
         ready: Instant::from_millis(1_000),

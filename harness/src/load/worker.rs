@@ -7,6 +7,7 @@ use tokio::sync::watch;
 use super::client::{Client, Due};
 use super::draw::Choice;
 use super::shared::Shared;
+use crate::evidence::OperationEffect;
 use crate::vocab::Instant;
 
 /// Tells the workers to begin no more operations, and the moment from which they should not.
@@ -55,7 +56,7 @@ impl Worker {
     pub(crate) async fn entry(&mut self, choice: &Choice, mut due: Option<Due>) -> Instant {
         let mut ended = Instant::default();
         for command in choice.commands(&self.shared.load.mix) {
-            if command.kind.writes() {
+            if command.effect == OperationEffect::WritesUnique {
                 self.shared.written.borrow_mut().insert(command.key);
             }
             let operation = self.client.perform(&command, due.take()).await;

@@ -16,7 +16,7 @@ use super::shape_device::ShapeDevice;
 use super::shape_outcome::ShapeOutcome;
 use super::sockets::Sockets;
 use super::{ClientHost, LinksError};
-use crate::evidence::{Clock, LinkChange, NetworkChange, Reach};
+use crate::evidence::{Clock, LinkChange, LinksText, NetworkChange, Reach};
 use crate::vocab::{HostName, Instant, Link, Shape};
 
 /// Why nothing can be proven.
@@ -233,7 +233,7 @@ impl LinkChanges {
 
     fn publish(&self, name: &str, change: LinkChange, links: &[Link], (began, done): (Instant, Instant)) {
         let (name, links) = (name.to_owned(), links.to_vec());
-        let (text, proof, doubt) = (String::new(), None, None);
+        let (text, proof, doubt) = (LinksText::default(), None, None);
         let change = NetworkChange { step: None, name, text, change, links, began, done, proof, doubt };
         self.reach.send_modify(|reach| reach.apply(&change));
     }

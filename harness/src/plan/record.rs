@@ -7,7 +7,7 @@ use crate::evidence::{
     RecordedDemand, RecordedLoad, RecordedNode, RecordedOperation, RecordedPlan, RecordedSlo, RecordedStep,
 };
 use crate::fault;
-use crate::load::{Load, Op, Pace};
+use crate::load::{Load, MAP_REFRESH, Op, Pace, WAITING_MAX};
 use crate::scenario::{Condition, Step};
 use crate::system::NodeSpec;
 use crate::vocab::{Links, NodeName, Target};
@@ -51,6 +51,7 @@ impl Plan {
             location: planned.location,
             kind: step.name().to_owned(),
             text: step.to_string(),
+            heading: heading(step),
             effect: fault_of(step).map(|(kind, _)| fault::effect(kind)),
             acts: !waits && !matches!(step, Step::Run { .. }),
             waits,
@@ -60,6 +61,16 @@ impl Plan {
             demand: demand
                 .map(|demand| RecordedDemand { text: demand.what.to_owned(), within_ms: millis(demand.within) }),
         }
+    }
+}
+
+/// What a step does, without how.
+fn heading(step: &Step) -> String {
+    match step {
+        Step::Kill(target) | Step::Stop(target) | Step::Pause(target) => format!("{} {target}", step.name()),
+        Step::Partition(partition) => format!("{} {}", step.name(), partition.links),
+        Step::Shape(shaping) => format!("{} {}", step.name(), shaping.links),
+        _ => step.to_string(),
     }
 }
 
@@ -91,6 +102,8 @@ fn load(load: &Load) -> RecordedLoad {
         workers: load.workers(),
         key_prefix: load.key_prefix().into_owned(),
         keys: load.keys.count(),
+        waiting_max: WAITING_MAX as u64,
+        map_refresh: MAP_REFRESH,
         mix: load.mix.iter().map(entry).collect(),
         timeout: load.client.timeout,
         deadline: load.client.deadline,
@@ -101,7 +114,7 @@ fn load(load: &Load) -> RecordedLoad {
 fn entry(op: &Op) -> RecordedOperation {
     RecordedOperation {
         text: super::explain::operation(op),
-        operations: op.operations(),
+        commands: op.command_names().iter().map(|&name| name.to_owned()).collect(),
         writes: op.writes(),
         waits_for_replicas: matches!(op, Op::Set(set) if set.wait.is_some()),
     }

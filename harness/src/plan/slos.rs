@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::mem::{Discriminant, discriminant};
 
-use crate::check::{During, Promotions, Slo, Throughput};
+use crate::check::{During, FaultScope, NeededLoad, Slo, SloKind};
 use crate::load::{Load, Op, Pace};
 use crate::scenario::{Cursor, Partition, Problem, Step};
-use crate::vocab::{Duration, HostName, Links};
+use crate::vocab::{HostName, Links};
 
 use super::checker::Checker;
 
@@ -19,11 +19,12 @@ impl Checker<'_> {
         let scenario = self.scenario;
         for (index, slo) in scenario.slos.iter().enumerate() {
             let at = self.root.field("slos").index(index);
+            let slo = slo.kind();
             self.check_numbers(slo, at);
             self.check_load(slo, at);
             self.check_demand(slo, at);
             self.check_fault(slo, at);
-            if matches!(slo, Slo::Failover(_) | Slo::Promotions(Promotions { min: 1.., .. })) {
+            if slo.needs_failover() {
                 self.check_failover(at);
             }
         }
@@ -51,68 +52,34 @@ impl Checker<'_> {
         }
     }
 
-    fn check_numbers(&mut self, slo: &Slo, at: Cursor<'_>) {
-        let zero = Duration::default();
-        match slo {
-            Slo::Failover(slo) if slo.max == zero => {
-                let problem = Problem::new(at.field("max").head(), "no failover takes no time at all");
-                self.report(problem.help("write the longest it may take, such as `max: \"3s\"`"));
+    fn check_numbers(&mut self, slo: &dyn SloKind, at: Cursor<'_>) {
+        for wrong in slo.wrong_numbers() {
+            if wrong.is_relative && !self.is_as_written(at) {
+                continue;
             }
-            Slo::Latency(slo) => {
-                if slo.max == zero {
-                    let problem = Problem::new(at.field("max").head(), "no operation takes no time at all");
-                    self.report(problem.help("write the longest it may take, such as `max: \"10ms\"`"));
-                }
-                let quantile = slo.quantile.value();
-                if quantile > 0.0 && quantile <= 1.0 {
-                    let message = format!("a quantile is a percentage: `{quantile}` would be {quantile} %");
-                    let meant = (quantile * 1e8).round() / 1e6;
-                    self.report(
-                        Problem::new(at.field("quantile").head(), message).help(format!("did you mean `{meant}`?")),
-                    );
-                } else if quantile <= 0.0 {
-                    let problem = Problem::new(at.field("quantile").head(), "a quantile lies above 0");
-                    self.report(
-                        problem.help("write a percentage such as 50, 99 or 99.9; 100 is the slowest operation"),
-                    );
-                }
-            }
-            Slo::Throughput(slo) if !slo.min.is_finite() || slo.min < 0.0 => {
-                let problem = Problem::new(at.field("min").head(), format!("`{}` is not a rate", slo.min));
-                self.report(problem.help("write the lowest rate in operations a second, such as `min: 1000`"));
-            }
-            Slo::MinorityWrites(slo) if slo.max == zero => {
-                let problem = Problem::new(at.field("max").head(), "no master notices at once that it is cut off");
-                self.report(problem.help("it takes a `cluster-node-timeout` and more: write such as `max: \"2s\"`"));
-            }
-            Slo::LostWrites(slo) if slo.min > slo.max && self.is_as_written(at) => {
-                let message = format!("at least {} and at most {} contradict each other", slo.min, slo.max);
-                self.report(Problem::new(at.field("min").head(), message));
-            }
-            _ => {}
+            let problem = Problem::new(at.field(wrong.field).head(), wrong.message);
+            self.report(match wrong.help {
+                Some(help) => problem.help(help),
+                None => problem,
+            });
         }
     }
 
     /// An SLO about operations that nobody does.
-    fn check_load(&mut self, slo: &Slo, at: Cursor<'_>) {
-        let about_writes = matches!(slo, Slo::Failover(_) | Slo::LostWrites(_) | Slo::MinorityWrites(_));
-        if let Slo::Promotions(_) = slo {
-            return;
-        }
-        let message = if self.sound.load && self.scenario.load.is_empty() {
-            "this cannot be judged without a load"
-        } else if about_writes && !self.writes() {
-            "this cannot be judged: no load writes"
-        } else {
-            return;
+    fn check_load(&mut self, slo: &dyn SloKind, at: Cursor<'_>) {
+        let message = match slo.needed_load() {
+            NeededLoad::None => return,
+            _ if self.sound.load && self.scenario.load.is_empty() => "this cannot be judged without a load",
+            NeededLoad::Writing if !self.writes() => "this cannot be judged: no load writes",
+            _ => return,
         };
         let problem = Problem::new(at.head(), message);
         self.report(problem.help("add a load that writes: `mix: [Set(value: \"16B\"), Get()]`"));
     }
 
     /// A rate above what open loops ask for. A closed one asks for as much as it gets.
-    fn check_demand(&mut self, slo: &Slo, at: Cursor<'_>) {
-        let Slo::Throughput(Throughput { min, .. }) = slo else { return };
+    fn check_demand(&mut self, slo: &dyn SloKind, at: Cursor<'_>) {
+        let Some(claimed) = slo.claimed_rate() else { return };
         let rate_of = |load: &Load| {
             let most = load.mix.iter().map(Op::operations).max().unwrap_or_default();
             match load.pace {
@@ -122,7 +89,7 @@ impl Checker<'_> {
         };
         let demand: Option<u64> = self.scenario.load.iter().map(rate_of).sum();
         let Some(demand) = demand.filter(|demand| self.sound.load && *demand > 0) else { return };
-        if min.is_finite() && *min > demand as f64 {
+        if claimed > demand as f64 {
             let message =
                 format!("no load asks for that much: the loads demand at most {demand} operations a second together");
             let problem = Problem::new(at.field("min").head(), message);
@@ -131,46 +98,24 @@ impl Checker<'_> {
     }
 
     /// An SLO about a fault that does not happen.
-    fn check_fault(&mut self, slo: &Slo, at: Cursor<'_>) {
-        let during = match slo {
-            Slo::Latency(slo) => slo.during,
-            Slo::Throughput(slo) => slo.during,
-            Slo::ErrorRate(slo) => slo.during,
-            Slo::Failover(_) | Slo::MinorityWrites(_) => During::Fault,
-            Slo::LostWrites(_) | Slo::Promotions(_) | Slo::Unavailability(_) => During::Whole,
-        };
-        let is_fault = |step: &Step| match slo {
-            Slo::MinorityWrites(_) => matches!(step, Step::Partition(_)),
-            // No shape takes a master away.
-            Slo::Failover(_) => is_fault(step) && !matches!(step, Step::Shape(_)),
-            _ => is_fault(step),
-        };
-        if during != During::Fault || !self.sound.timeline {
-            return;
-        }
-        if self.scenario.timeline.iter().any(is_fault) {
-            if let Slo::MinorityWrites(_) = slo {
+    fn check_fault(&mut self, slo: &dyn SloKind, at: Cursor<'_>) {
+        let Some(needed) = slo.needed_fault().filter(|_| self.sound.timeline) else { return };
+        if self.scenario.timeline.iter().any(|step| does(step, needed.does)) {
+            if needed.does == FaultScope::CutsLinks {
                 self.check_minority(at);
             }
             return;
         }
         let place = if at.field("during").is_exact() { at.field("during") } else { at };
-        let (fault, help) = match slo {
-            Slo::MinorityWrites(_) => {
-                ("partition", "cut a master off: `Partition(links: Isolate(node: \"A\", with: [\"app\"]))`")
-            }
-            Slo::Failover(_) => ("fault", "a master is taken away by `Kill`, `Stop`, `Pause` or `Partition`"),
-            _ => ("fault", "a fault is `Kill`, `Stop`, `Pause`, `Partition` or `Shape`"),
-        };
-        let problem = Problem::new(place.head(), format!("the timeline has no {fault} that this could be about"));
-        self.report(problem.help(help));
+        let message = format!("the timeline has no {} that this could be about", needed.name);
+        self.report(Problem::new(place.head(), message).help(needed.help));
     }
 
     /// A single partition that cuts one node off from everybody who writes: what it acknowledges alone is nothing. With other
     /// faults beside it others may be in a minority, too.
     fn check_minority(&mut self, at: Cursor<'_>) {
         let scenario = self.scenario;
-        let takes_away = |step: &Step| is_fault(step) && !matches!(step, Step::Shape(_));
+        let takes_away = |step: &Step| does(step, FaultScope::TakesNodesAway);
         let faults: Vec<_> = scenario.timeline.iter().enumerate().filter(|(_, step)| takes_away(step)).collect();
         let [(index, Step::Partition(Partition { links: Links::Isolate(isolated), .. }))] = faults[..] else { return };
         let Some(node) = &isolated.node else { return };
@@ -197,24 +142,19 @@ impl Checker<'_> {
     }
 }
 
-/// What an SLO is about: its kind, the quantile and the part of the run.
-fn subject(slo: &Slo) -> (Discriminant<Slo>, u64, &'static str) {
-    let part = |during: During| match during {
-        During::Steady => "steady",
-        During::Fault => "fault",
-        During::Whole => "whole",
-    };
-    let (quantile, during) = match slo {
-        Slo::Latency(slo) => (slo.quantile.value().to_bits(), part(slo.during)),
-        Slo::Throughput(slo) => (0, part(slo.during)),
-        Slo::ErrorRate(slo) => (0, part(slo.during)),
-        Slo::Failover(_)
-        | Slo::LostWrites(_)
-        | Slo::MinorityWrites(_)
-        | Slo::Promotions(_)
-        | Slo::Unavailability(_) => (0, ""),
-    };
-    (discriminant(slo), quantile, during)
+/// What an SLO is about: its kind, the part of the run, and what else it distinguishes.
+fn subject(slo: &Slo) -> (Discriminant<Slo>, Option<During>, u64) {
+    (discriminant(slo), slo.kind().during(), slo.kind().variant())
+}
+
+/// Whether a step does what an SLO needs.
+fn does(step: &Step, needed: FaultScope) -> bool {
+    match needed {
+        FaultScope::Any => is_fault(step),
+        // No shape takes a node away.
+        FaultScope::TakesNodesAway => is_fault(step) && !matches!(step, Step::Shape(_)),
+        FaultScope::CutsLinks => matches!(step, Step::Partition(_)),
+    }
 }
 
 /// Whether a step is a fault, and not the end of one.

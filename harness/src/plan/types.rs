@@ -8,7 +8,7 @@ use crate::load::Load;
 use crate::provider::ClientSpec;
 use crate::scenario::{Partition, Problems, Shaping, Step};
 use crate::system::{Deployment, NodeSpec};
-use crate::vocab::{self, HostName, NodeName, Size};
+use crate::vocab::{HostName, NodeName, Size};
 
 /// A scenario without a semantic error. Making one starts nothing and asks nothing of the machine.
 #[derive(Clone, Debug, PartialEq)]
@@ -83,13 +83,6 @@ impl Plan {
     /// Whether a step shapes links, which takes a device that not every machine opens to everybody.
     pub fn needs_shaping(&self) -> bool {
         self.steps.iter().any(|planned| matches!(planned.step, Step::Shape(_)))
-    }
-
-    /// How late a load's driver may be with 99 % of its starts: little where times are judged. Where none is, scenarios share the
-    /// machine, and what they claim does not depend on when exactly an operation started.
-    pub fn driver_late_max(&self) -> vocab::Duration {
-        let is_timed = self.slos.iter().any(|planned| planned.slo.is_timed());
-        vocab::Duration::from_millis(if is_timed { 5 } else { 100 })
     }
 
     /// The longest `cluster-node-timeout` of any node in milliseconds: the slowest to suspect decides how long the

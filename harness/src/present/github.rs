@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::terminal::{end_of, place, since_fault};
 use super::words::{millis, outcomes, rate};
-use crate::verdict::{Outcome, TopologyComparison, TopologyState, Verdict};
+use crate::verdict::{RunOutcome, TopologyComparison, TopologyState, Verdict};
 
 /// The verdict in Markdown, for the file that `GITHUB_STEP_SUMMARY` names.
 pub fn step_summary(verdict: &Verdict) -> String {
@@ -77,7 +77,7 @@ pub fn annotations(verdict: &Verdict, scenario_path: &str) -> String {
     let path = property(scenario_path);
     let title = property(&verdict.scenario);
     let mut text = String::new();
-    for finding in verdict.findings.iter().filter(|finding| finding.status != Outcome::Pass) {
+    for finding in verdict.findings.iter().filter(|finding| finding.status != RunOutcome::Pass) {
         let message =
             format!("{}: measured {}, limit {}. {}", finding.check, finding.measured, finding.limit, finding.note);
         let topology = &verdict.topology;
@@ -91,7 +91,7 @@ pub fn annotations(verdict: &Verdict, scenario_path: &str) -> String {
         let file = snapshot.as_ref().unwrap_or(&path);
         let _ = writeln!(text, "::{command} file={file}{line},title={title}::{}", data(&message));
     }
-    if text.is_empty() && verdict.outcome != Outcome::Pass {
+    if text.is_empty() && verdict.outcome != RunOutcome::Pass {
         let command = command(verdict.outcome);
         text = format!("::{command} file={path},title={title}::{}\n", data(&verdict.because));
     }
@@ -105,19 +105,19 @@ fn changed(diff: &str) -> String {
 }
 
 /// An inconclusive finding is a warning: it does not say that the server did anything wrong.
-fn command(status: Outcome) -> &'static str {
+fn command(status: RunOutcome) -> &'static str {
     match status {
-        Outcome::Fail => "error",
-        Outcome::Inconclusive => "warning",
-        Outcome::Pass => "notice",
+        RunOutcome::Fail => "error",
+        RunOutcome::Inconclusive => "warning",
+        RunOutcome::Pass => "notice",
     }
 }
 
-fn sign(outcome: Outcome) -> &'static str {
+fn sign(outcome: RunOutcome) -> &'static str {
     match outcome {
-        Outcome::Pass => "✅",
-        Outcome::Fail => "❌",
-        Outcome::Inconclusive => "⚠️",
+        RunOutcome::Pass => "✅",
+        RunOutcome::Fail => "❌",
+        RunOutcome::Inconclusive => "⚠️",
     }
 }
 
@@ -154,7 +154,7 @@ mod tests {
     fn a_verdict_without_a_failed_slo_is_still_marked() {
         let mut verdict = sample::verdict();
         verdict.findings.clear();
-        verdict.outcome = Outcome::Inconclusive;
+        verdict.outcome = RunOutcome::Inconclusive;
         verdict.because = "100 % of it\nis unclear".to_owned();
         let text = annotations(&verdict, "a,b.ron");
         assert_eq!(text, "::warning file=a%2Cb.ron,title=failover/master_kill::100 %25 of it%0Ais unclear\n");

@@ -1,7 +1,7 @@
 //! What people and machines are shown: the run as it happens, the verdict, the topology's snapshot, reports.
 //!
-//! The only room that prints (`screen`); the rest of it makes text. It knows evidence, verdict and plan and nothing
-//! of the lab, so a finished run can be shown again from its directory.
+//! The only room that prints (`screen`); the rest of it makes text. It knows evidence and verdict and nothing of
+//! the lab, so a finished run can be shown again from its directory.
 
 mod doctor;
 mod github;

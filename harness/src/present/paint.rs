@@ -4,7 +4,7 @@ use std::fmt::{Display, Write};
 
 use anstyle::{AnsiColor, Style};
 
-use crate::verdict::Outcome;
+use crate::verdict::RunOutcome;
 
 /// How wide lines are where nothing says it.
 pub(super) const WIDTH: usize = 110;
@@ -45,11 +45,11 @@ impl Look {
 }
 
 /// The style in which an outcome is shown.
-pub(super) fn outcome_style(outcome: Outcome) -> Style {
+pub(super) fn outcome_style(outcome: RunOutcome) -> Style {
     match outcome {
-        Outcome::Pass => GOOD,
-        Outcome::Fail => BAD,
-        Outcome::Inconclusive => DOUBT,
+        RunOutcome::Pass => GOOD,
+        RunOutcome::Fail => BAD,
+        RunOutcome::Inconclusive => DOUBT,
     }
 }
 

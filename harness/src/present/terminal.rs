@@ -6,7 +6,9 @@ use std::path::Path;
 use super::paint::{BAD, BOLD, DIM, DOUBT, GOOD, Look, PLAIN, outcome_style, wrap};
 use super::table::Table;
 use super::words::{count, error_in_words, millis, outcomes, rate};
-use crate::verdict::{Assumption, FailoverReport, Finding, LoadSummary, Outcome, Phase, TopologyComparison, Verdict};
+use crate::verdict::{
+    Assumption, FailoverReport, Finding, LoadSummary, Phase, RunOutcome, TopologyComparison, Verdict,
+};
 use crate::vocab::Instant;
 
 /// The verdict as text; `directory` is where the evidence is.
@@ -33,10 +35,10 @@ pub fn render_brief(verdict: &Verdict, directory: &Path, look: Look) -> String {
     let mut report = Report { look, text: String::new() };
     let style = outcome_style(verdict.outcome);
     report.beside(style, &verdict.outcome.to_string(), PLAIN, &format!("{}: {}", verdict.scenario, verdict.because));
-    if verdict.outcome == Outcome::Pass {
+    if verdict.outcome == RunOutcome::Pass {
         return report.text;
     }
-    for finding in verdict.findings.iter().filter(|finding| finding.status != Outcome::Pass) {
+    for finding in verdict.findings.iter().filter(|finding| finding.status != RunOutcome::Pass) {
         let Finding { check, measured, limit, note, .. } = finding;
         let samples = count(finding.samples);
         let place = place(&verdict.scenario, finding);
@@ -130,7 +132,7 @@ impl Report {
         let mut table = Table::new(&["status", "check", "limit", ">measured", ">samples", "where"]);
         for finding in &verdict.findings {
             let style = outcome_style(finding.status);
-            let quiet = if finding.status == Outcome::Pass { PLAIN } else { BOLD };
+            let quiet = if finding.status == RunOutcome::Pass { PLAIN } else { BOLD };
             table.row([
                 (finding.status.to_string(), style),
                 (finding.check.clone(), quiet),
@@ -313,7 +315,7 @@ mod tests {
 
     #[test]
     fn a_brief_pass_is_a_line() {
-        let verdict = Verdict { outcome: Outcome::Pass, because: "All was met.".to_owned(), ..sample::verdict() };
+        let verdict = Verdict { outcome: RunOutcome::Pass, because: "All was met.".to_owned(), ..sample::verdict() };
         let text = render_brief(&verdict, Path::new(DIRECTORY), Look::plain());
         assert_eq!(text, "PASS  failover/master_kill: All was met.\n");
     }

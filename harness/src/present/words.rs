@@ -61,10 +61,12 @@ pub(super) fn outcomes(totals: &LoadTotals) -> String {
 /// The short name of an error and what it means to a client.
 pub(super) fn error_in_words(kind: ErrorKind) -> (&'static str, &'static str) {
     match kind {
-        ErrorKind::Moved => ("MOVED", "the slot belongs to another node: the client's map was out of date"),
-        ErrorKind::Ask => ("ASK", "the slot is on its way to another node, and this key is there already"),
-        ErrorKind::ClusterDown => ("CLUSTERDOWN", "the node refused: slots without a live owner, or no majority"),
-        ErrorKind::TryAgain => ("TRYAGAIN", "keys of one command are on two nodes while their slot moves"),
+        ErrorKind::Moved => ("MOVED", "the key belongs to another node: the client's map was out of date"),
+        ErrorKind::Ask => {
+            ("ASK", "the key's part of the shard is on its way to another node, and this key is there already")
+        }
+        ErrorKind::ClusterDown => ("CLUSTERDOWN", "the node refused: keys without a live owner, or no majority"),
+        ErrorKind::TryAgain => ("TRYAGAIN", "keys of one command are on two nodes while they move"),
         ErrorKind::Loading => ("LOADING", "the server is reading its data set into memory"),
         ErrorKind::ReadOnly => ("READONLY", "a write was sent to a replica"),
         ErrorKind::MasterDown => ("MASTERDOWN", "a replica lost its master and may not serve stale data"),
@@ -77,7 +79,7 @@ pub(super) fn error_in_words(kind: ErrorKind) -> (&'static str, &'static str) {
         ErrorKind::Closed => ("closed", "the server closed the connection before it replied"),
         ErrorKind::Reset => ("reset", "reset before the reply: the server or its host died, or a link is rejected"),
         ErrorKind::WaitShort => ("WAIT short", "written, but fewer replicas than asked acknowledged in time"),
-        ErrorKind::NoRoute => ("no route", "the client knew no node for the slot"),
+        ErrorKind::NoRoute => ("no route", "the client knew no node for the key"),
         ErrorKind::Protocol => ("protocol", "the answer was not RESP"),
         ErrorKind::Unreachable => {
             ("unreachable", "the network said at once that nobody can be reached: a rejected link")

@@ -218,7 +218,7 @@ async fn heal(
         let Applied { began, proof } = applied;
         journal.record(EventKind::Fault {
             step: None,
-            fault: FaultKind::Resume,
+            fault: FaultKind::Resume.to_string(),
             effect: fault::effect(FaultKind::Resume),
             node,
             began,

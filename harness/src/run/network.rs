@@ -1,7 +1,7 @@
 //! Partitions and shapes: applied, and told with their proof.
 
 use super::engine::Abort;
-use crate::evidence::{EventKind, Journal, LinkChange, NetworkChange};
+use crate::evidence::{EventKind, Journal, LinkChange, LinksText, NetworkChange};
 use crate::fault::links::Meant;
 use crate::network::{ChangedLinks, Treatment};
 use crate::plan::Plan;
@@ -40,12 +40,19 @@ pub(super) async fn heal(
             Treatment::Cut(_) => LinkChange::HealCut,
             Treatment::Shape(_) => LinkChange::HealShape,
         };
-        tell(journal, step, name, String::new(), change, changed);
+        tell(journal, step, name, LinksText::default(), change, changed);
     }
     Ok(())
 }
 
-fn tell(journal: &Journal, step: Option<usize>, name: String, text: String, change: LinkChange, changed: ChangedLinks) {
+fn tell(
+    journal: &Journal,
+    step: Option<usize>,
+    name: String,
+    text: LinksText,
+    change: LinkChange,
+    changed: ChangedLinks,
+) {
     let ChangedLinks { links, began, done, proof, .. } = changed;
     let (proof, doubt) = match proof {
         Ok(proof) => (Some(proof), None),

@@ -182,7 +182,7 @@ impl<'a> Stage<'a> {
                     let node = node.clone();
                     self.journal.record(EventKind::Fault {
                         step: Some(index),
-                        fault: kind,
+                        fault: kind.to_string(),
                         effect: fault::effect(kind),
                         node,
                         began,

@@ -10,12 +10,12 @@ use super::keep::{KEPT_RUNS, remove_earlier, removed_in_words};
 use super::servers::{Asked, Servers};
 use super::{Exit, Loaded, files};
 use crate::evidence::{Event, Evidence, EvidenceError, RunDirectory};
-use crate::plan::{self, Plan};
+use crate::plan;
 use crate::present::{self, LiveView, Look, ProgressLines, UpdatePolicy};
 use crate::provider::SERVER_VARIABLE;
 use crate::run::{Cancel, Holder, Sharing, TurnError, take_turn};
 use crate::scenario::Style;
-use crate::verdict::{Outcome, Verdict};
+use crate::verdict::{RunOutcome, Verdict};
 
 /// What `redis-harness run` can be told.
 #[derive(Clone, Debug, clap::Args)]
@@ -98,7 +98,7 @@ fn run_one(scenario: &Loaded, options: &RunOptions, settings: &Settings, cancel:
     };
     let look = present::output_look();
     let progress = if present::is_watched() { ProgressLines::EverySecond } else { ProgressLines::Trouble };
-    let mut view = LiveView::new(&scenario.plan, progress, look);
+    let mut view = LiveView::new(&scenario.plan.record(), progress, look);
     let mut show = |event: &Event| {
         let lines = view.show(event);
         if !options.quiet {
@@ -167,9 +167,9 @@ struct Tally {
 impl Tally {
     fn add(&mut self, executed: &Executed) {
         match executed.verdict.outcome {
-            Outcome::Pass => self.pass += 1,
-            Outcome::Fail => self.fail += 1,
-            Outcome::Inconclusive => self.inconclusive += 1,
+            RunOutcome::Pass => self.pass += 1,
+            RunOutcome::Fail => self.fail += 1,
+            RunOutcome::Inconclusive => self.inconclusive += 1,
         }
     }
 }
@@ -302,27 +302,14 @@ pub fn judge_again(path: &Path) -> Result<Verdict, String> {
     if [directory.seal(), directory.info()].iter().all(|file| file.symlink_metadata().is_err()) {
         return Err(format!("error: {} is no run directory\n", path.display()));
     }
-    let told = |error: &dyn std::fmt::Display| format!("error: {error}\n{}", other_version(&directory));
-    let evidence = match Evidence::read(&directory) {
-        Err(EvidenceError::Altered { differences }) => return Ok(distrust(&directory, &differences)),
-        evidence => evidence.map_err(|error| told(&error))?,
-    };
-    let scenario = directory.scenario();
-    let text = std::fs::read_to_string(&scenario)
-        .map_err(|error| told(&format!("cannot read {}: {error}", scenario.display())))?;
-    // Messages show the path that it had when it was run. It may have been one from another directory, so it makes no name.
-    let plan = plan::plan(Path::new(&evidence.info.scenario_path), &text)
-        .map_err(|problems| problems.render(error_style()) + &other_version(&directory))?;
-    let plan = Plan { name: evidence.info.scenario.clone(), ..plan };
-    judge_evidence(&plan, &directory, &evidence).map_err(|error| told(&error))
-}
-
-/// That another version made the run, if one did: it may have known other scenarios, and left other evidence.
-fn other_version(directory: &RunDirectory) -> String {
-    let version = directory.told("harness_version").filter(|version| version != env!("CARGO_PKG_VERSION"));
-    let note =
-        |version| format!("note: redis-harness {version} made this run; this is {}\n", env!("CARGO_PKG_VERSION"));
-    version.map(note).unwrap_or_default()
+    let told = |error: &dyn std::fmt::Display| format!("error: {error}\n");
+    match Evidence::read(&directory) {
+        Err(EvidenceError::Altered { differences }) => Ok(distrust(&directory, &differences)),
+        evidence => {
+            let evidence = evidence.map_err(|error| told(&error))?;
+            judge_evidence(&directory, &evidence).map_err(|error| told(&error))
+        }
+    }
 }
 
 fn error_style() -> Style {

@@ -85,21 +85,17 @@ pub fn execute(
         }
         evidence => evidence?,
     };
-    let verdict = judge_evidence(plan, &directory, &evidence)?;
+    let verdict = judge_evidence(&directory, &evidence)?;
     let source = loaded.in_project(path).display().to_string();
-    let unwritten = present::update_snapshot(&snapshot, &source, plan, &evidence, &verdict).err();
+    let unwritten = present::update_snapshot(&snapshot, &source, &evidence, &verdict).err();
     Ok(Executed { verdict, directory, unwritten })
 }
 
 /// Judges the evidence that was read from a directory and writes the reports into it.
-pub(super) fn judge_evidence(
-    plan: &Plan,
-    directory: &RunDirectory,
-    evidence: &Evidence,
-) -> Result<Verdict, ExecuteError> {
-    verdict::sound(plan, evidence)?;
-    let verdict = verdict::judge(plan, evidence, present::compare_topology(plan, evidence));
-    let page = present::report_html(plan, evidence, &verdict);
+pub(super) fn judge_evidence(directory: &RunDirectory, evidence: &Evidence) -> Result<Verdict, ExecuteError> {
+    verdict::sound(evidence)?;
+    let verdict = verdict::judge(evidence, present::compare_topology(evidence));
+    let page = present::report_html(evidence, &verdict);
     write_reports(directory, &verdict, page, Some(verdict::latency_log(evidence)));
     Ok(verdict)
 }

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use crate::verdict::Outcome;
+use crate::verdict::RunOutcome;
 
 /// How the command ends. When it did several things, the gravest end counts: the last in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,12 +21,12 @@ pub enum Exit {
     Interrupted,
 }
 
-impl From<Outcome> for Exit {
-    fn from(outcome: Outcome) -> Self {
+impl From<RunOutcome> for Exit {
+    fn from(outcome: RunOutcome) -> Self {
         match outcome {
-            Outcome::Pass => Self::Pass,
-            Outcome::Fail => Self::Fail,
-            Outcome::Inconclusive => Self::Inconclusive,
+            RunOutcome::Pass => Self::Pass,
+            RunOutcome::Fail => Self::Fail,
+            RunOutcome::Inconclusive => Self::Inconclusive,
         }
     }
 }

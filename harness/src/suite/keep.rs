@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::evidence::RunDirectory;
-use crate::verdict::Outcome;
+use crate::verdict::RunOutcome;
 
 /// How many runs of a scenario are kept that did not pass, if nobody says otherwise.
 pub(super) const KEPT_RUNS: usize = 10;
@@ -57,10 +57,10 @@ impl Run {
     fn has_passed(&self) -> bool {
         #[derive(serde::Deserialize)]
         struct Report {
-            outcome: Outcome,
+            outcome: RunOutcome,
         }
         let report = fs::read(RunDirectory::new(&self.path).report()).unwrap_or_default();
-        serde_json::from_slice::<Report>(&report).is_ok_and(|report| report.outcome == Outcome::Pass)
+        serde_json::from_slice::<Report>(&report).is_ok_and(|report| report.outcome == RunOutcome::Pass)
     }
 
     fn lives(&self) -> bool {

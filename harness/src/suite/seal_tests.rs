@@ -11,31 +11,25 @@ use rstest::rstest;
 use tempfile::TempDir;
 
 use super::judge_again;
-use crate::check::testing::{LOAD_STARTS, Story, late};
-use crate::evidence::{EventKind, HistoryWriter, LogEvent, OperationKind, RunDirectory, seal};
-use crate::verdict::{Outcome, Verdict};
-use crate::vocab::Instant;
+use crate::check::testing::{LOAD_STARTS, Story, late, ms};
+use crate::check::{During, Failover, Latency, LostWrites, Slo};
+use crate::evidence::testing::{kill, until};
+use crate::evidence::{EventKind, HistoryWriter, LogEvent, RunDirectory, seal};
+use crate::verdict::{RunOutcome, Verdict};
+use crate::vocab::{Instant, Percent};
 
 /// Far more than judging these two thousand operations takes on a busy machine.
 const BOUND: Duration = Duration::from_secs(20);
 
-const SCENARIO: &str = r#"(
-    about: "A master is killed and replaced.",
-    topology: Cluster(masters: 3, replicas: 1),
-    server: (config: { "cluster-node-timeout": "1000" }),
-    load: [(name: "app", pace: Closed, workers: 2, mix: [Set(value: "16B")], keys: Uniform(100))],
-    timeline: [
-        Kill(node: "A"),
-        Until(condition: Promoted("A1"), within: "5s"),
-    ],
-    slos: [Failover(max: "3s"), Latency(quantile: 99, max: "10ms", during: Steady), LostWrites(max: 0)],
-    snapshot: false,
-)
-"#;
-
-/// The scenario's run: of its two seconds of load, a failover in the middle.
+/// Of two seconds of load, a failover in the middle.
 fn story() -> Story {
     let mut story = Story::formed();
+    story.step(kill("A"));
+    story.step(until("A1 is a master with slots, within 5s", &["A1"]));
+    let p99 = Percent::try_from(99.0).unwrap();
+    story.slo(Slo::Failover(Failover { max: ms(3_000) }));
+    story.slo(Slo::Latency(Latency { quantile: p99, max: ms(10), during: During::Steady }));
+    story.slo(Slo::LostWrites(LostWrites { max: 0, min: 0 }));
     story.run(LOAD_STARTS, 2_500);
     story.failover(2_500, 0, 500);
     story.log(2_700, "C", LogEvent::MarkedFailing { about: "A".into() });
@@ -47,7 +41,7 @@ fn story() -> Story {
     story.run(3_040, 4_600);
     story.machine(4_600, |_| late(0.1));
     story.end(4_610);
-    for read in story.evidence.history.iter_mut().filter(|operation| operation.kind == OperationKind::FinalRead) {
+    for read in story.evidence.history.iter_mut().filter(|operation| operation.is_final_read()) {
         [read.intended, read.ready, read.started, read.ended] = [4_640, 4_640, 4_640, 4_650].map(Instant::from_millis);
     }
     story
@@ -62,7 +56,8 @@ fn run() -> TempDir {
     let temporary = tempfile::tempdir().unwrap();
     let directory = RunDirectory::new(temporary.path());
     let evidence = story().evidence;
-    fs::write(directory.scenario(), SCENARIO).unwrap();
+    fs::write(directory.scenario(), "()\n").unwrap();
+    fs::write(directory.plan(), serde_json::to_string_pretty(&evidence.plan).unwrap()).unwrap();
     fs::write(directory.info(), serde_json::to_string_pretty(&evidence.info).unwrap()).unwrap();
     fs::write(directory.events(), lines(&evidence.events)).unwrap();
     fs::write(directory.topology(), lines(&evidence.topology)).unwrap();
@@ -79,8 +74,9 @@ fn run() -> TempDir {
     temporary
 }
 
-const FILES: [&str; 10] = [
+const FILES: [&str; 11] = [
     "scenario.ron",
+    "plan.json",
     "run.json",
     "events.jsonl",
     "topology.jsonl",
@@ -171,7 +167,7 @@ fn judge(directory: &Path) -> Result<Verdict, String> {
 fn the_run_is_a_pass() {
     let directory = run();
     let verdict = judge(directory.path()).unwrap();
-    assert_eq!(verdict.outcome, Outcome::Pass, "{verdict:#?}");
+    assert_eq!(verdict.outcome, RunOutcome::Pass, "{verdict:#?}");
     // The reports are none of the evidence: it is judged again.
     assert_eq!(judge(directory.path()).unwrap(), verdict);
 }
@@ -183,7 +179,7 @@ fn every_difference_is_in_the_verdict_and_in_its_reports() {
     fs::remove_dir_all(directory.path().join("nodes/A")).unwrap();
     fs::write(directory.path().join("history.bin"), "").unwrap();
     let verdict = judge(directory.path()).unwrap();
-    assert_eq!((verdict.outcome, verdict.scenario.as_str()), (Outcome::Inconclusive, "tests/story"));
+    assert_eq!((verdict.outcome, verdict.scenario.as_str()), (RunOutcome::Inconclusive, "tests/story"));
     assert_eq!(verdict.because, "The evidence is not what the run left: history.bin: cut after record 0, and 2 more.");
     assert!(verdict.findings.is_empty() && verdict.loads.is_empty(), "{verdict:?}");
     for report in ["report.json", "report.html"] {
@@ -217,9 +213,24 @@ fn history(at: &Path, byte: usize, value: u8) {
     "line 1 is longer than any of a run"
 )]
 #[case::another_version(
-    &|at: &Path| { edit(&at.join("run.json"), "0.1.0", "0.0.1"); edit(&at.join("scenario.ron"), "about", "abuot"); },
-    "note: redis-harness 0.0.1 made this run; this is "
+    &|at: &Path| edit(&at.join("run.json"), env!("CARGO_PKG_VERSION"), "0.0.1"),
+    concat!("redis-harness 0.0.1 made this run; this is ", env!("CARGO_PKG_VERSION"), ", which cannot judge it")
 )]
+#[case::a_version_that_recorded_no_plan(
+    &|at: &Path| {
+        edit(&at.join("run.json"), env!("CARGO_PKG_VERSION"), "0.1.0");
+        fs::remove_file(at.join("plan.json")).unwrap();
+    },
+    "error: redis-harness 0.1.0 made this run; this is "
+)]
+#[case::no_plan(&|at: &Path| fs::remove_file(at.join("plan.json")).unwrap(), "plan.json: No such file")]
+#[case::another_plan(&|at: &Path| fs::write(at.join("plan.json"), "{}").unwrap(), "plan.json:1: this is not evidence of this version")]
+#[case::an_endless_run(&|at: &Path| edit(&at.join("plan.json"), "600000", "99999999999999"), "plan.json: run 1: no run")]
+#[case::an_endless_node_timeout(
+    &|at: &Path| edit(&at.join("plan.json"), r#""node_timeout_ms": 1000"#, r#""node_timeout_ms": 18446744073709551615"#),
+    "its node timeout of 18446744073709551615 ms outlasts it"
+)]
+#[case::an_unknown_slo(&|at: &Path| edit(&at.join("plan.json"), "LostWrites", "LastWrites"), "plan.json: SLO 3: no run")]
 fn what_was_sealed_anew_is_refused_with_its_place(#[case] change: &dyn Fn(&Path), #[case] expected: &str) {
     let directory = run();
     change(directory.path());
@@ -236,7 +247,7 @@ proptest! {
             return Ok(());
         }
         let verdict = judge(directory.path()).unwrap();
-        prop_assert_eq!(verdict.outcome, Outcome::Inconclusive);
+        prop_assert_eq!(verdict.outcome, RunOutcome::Inconclusive);
         let told = if file == "seal.json" { "seal" } else { file };
         prop_assert!(verdict.because.contains(told), "{}", verdict.because);
     }
@@ -244,7 +255,7 @@ proptest! {
     /// Somebody who seals what he altered may get any verdict, but no crash and no endless judge.
     #[test]
     fn judging_what_was_sealed_anew_has_an_end(
-        damages in proptest::collection::vec((proptest::sample::select(&FILES[..5]), damage()), 1..3),
+        damages in proptest::collection::vec((proptest::sample::select(&FILES[..6]), damage()), 1..3),
     ) {
         let directory = run();
         for (file, damage) in damages {

@@ -18,7 +18,7 @@ use crate::present::{self, LiveView, Look, ProgressLines, UpdatePolicy};
 use crate::provider::{self, Need, ServerBinary};
 use crate::run::{self, Cancel, Holder, Sharing, take_turn};
 use crate::scenario::Style;
-use crate::verdict::Outcome;
+use crate::verdict::RunOutcome;
 
 /// The `main` of a test target with `harness = false`: a trial for each file in `scenarios/<family>`.
 ///
@@ -132,7 +132,7 @@ fn attempt(loaded: &Loaded, watch: bool, removed: &AtomicUsize) -> Result<(), Fa
     let turn = take_turn(&plan.name, Sharing::of(plan), &cancel, on_wait).map_err(|error| error.to_string())?;
     let update = UpdatePolicy::from_environment(false).map_err(|error| error.to_string())?;
     let settings = Settings { out: out_directory(&loaded.path), update };
-    let mut view = LiveView::new(&loaded.plan, ProgressLines::Trouble, Look::plain());
+    let mut view = LiveView::new(&loaded.plan.record(), ProgressLines::Trouble, Look::plain());
     let executed = execute(loaded, &settings, &turn, &cancel, &mut |event| {
         if watch {
             present::print(&view.show(event));
@@ -143,7 +143,7 @@ fn attempt(loaded: &Loaded, watch: bool, removed: &AtomicUsize) -> Result<(), Fa
     let executed = executed.map_err(|error| error.to_string())?;
     report_to_github(&executed, loaded);
     let unwritten = executed.unwritten.map(|error| format!("error: {error}\n")).unwrap_or_default();
-    if executed.verdict.outcome == Outcome::Pass && unwritten.is_empty() {
+    if executed.verdict.outcome == RunOutcome::Pass && unwritten.is_empty() {
         return Ok(());
     }
     Err(Failed::from(present::render_verdict(&executed.verdict, executed.directory.path(), Look::plain()) + &unwritten))

@@ -2,15 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::types::Assumption;
+use super::types::{Assumption, assume};
 use super::{driver, implicit};
 use crate::check::{Case, finding};
-use crate::evidence::{EventKind, LinkChange, NetworkChange};
-use crate::load::{Load, Pace};
-use crate::scenario::Step;
+use crate::evidence::{EventKind, LinkChange, NetworkChange, RecordedLoad};
 use crate::vocab::Instant;
 
-/// Whether the evidence is of a whole run; if not, nothing else of it needs to be told first.
+/// Whether the evidence covers a whole run; if it does not, that is the first thing to say.
 pub(super) const CARRIED_THROUGH: &str = "the run was carried through";
 
 /// What only claims about the run's end rest on.
@@ -31,10 +29,6 @@ pub(super) fn all(case: &Case<'_>) -> Vec<Assumption> {
         assumptions.push(settled_for_final_read(case));
     }
     assumptions
-}
-
-pub(super) fn assume(assumed: impl Into<String>, holds: bool, detail: impl Into<String>) -> Assumption {
-    Assumption { assumed: assumed.into(), holds, detail: detail.into() }
 }
 
 fn has(case: &Case<'_>, wanted: impl Fn(&EventKind) -> bool) -> bool {
@@ -88,19 +82,19 @@ fn healthy_at_start(case: &Case<'_>) -> Assumption {
         Some(formed) if formed > at && !case.plan.loads.is_empty() => {
             assume(HEALTHY, false, format!("it formed at {formed}, the load began at {at}"))
         }
-        Some(formed) if !calm_about(case, at.max(formed)) => {
-            assume(HEALTHY, false, "it was not settled and serving every slot")
+        Some(formed) if !healthy_about(case, at.max(formed)) => {
+            assume(HEALTHY, false, "it was not settled and serving everything")
         }
         Some(formed) => assume(HEALTHY, true, format!("formed at {formed}")),
     }
 }
 
-/// Calm at that moment, or as soon as the observer has looked again after it.
-fn calm_about(case: &Case<'_>, at: Instant) -> bool {
-    case.calm.from(at).is_some_and(|calm| calm.nanos_since(at) <= OBSERVER_NANOS_MAX)
+/// Healthy at that moment, or as soon as the observer has looked again after it.
+fn healthy_about(case: &Case<'_>, at: Instant) -> bool {
+    case.healthy.from(at).is_some_and(|healthy| healthy.nanos_since(at) <= OBSERVER_NANOS_MAX)
 }
 
-fn load_ran(case: &Case<'_>, index: usize, load: &Load) -> Assumption {
+fn load_ran(case: &Case<'_>, index: usize, load: &RecordedLoad) -> Assumption {
     let assumed = format!("load {} did its work", load.name);
     let own = || case.client_operations().filter(|operation| usize::from(operation.load) == index);
     let done = own().count() as u64;
@@ -119,9 +113,9 @@ fn load_ran(case: &Case<'_>, index: usize, load: &Load) -> Assumption {
     if counted != done {
         return assume(assumed, false, format!("it counted {counted} operations and the history holds {done}"));
     }
-    match load.pace {
-        Pace::Closed => assume(assumed, true, operations),
-        Pace::Open { per_second } => driver::offered(case, index, load, per_second, totals, assumed),
+    match load.per_second {
+        None => assume(assumed, true, operations),
+        Some(per_second) => driver::offered(case, index, load, per_second, totals, assumed),
     }
 }
 
@@ -142,12 +136,12 @@ fn faults_happened(case: &Case<'_>) -> Assumption {
             || implicit::ended(case, index)
     };
     let failed = implicit::failed_step(case);
-    let wrong = case.plan.steps.iter().enumerate().filter(|(index, _)| reached(*index)).find_map(|(index, planned)| {
-        if matches!(planned.step, Step::Run { .. } | Step::Until { .. }) || failed == Some(index) {
+    let wrong = case.plan.steps.iter().enumerate().filter(|(index, _)| reached(*index)).find_map(|(index, step)| {
+        if !step.acts || failed == Some(index) {
             return None;
         }
         match proofs.get(&index) {
-            None => Some(format!("line {}: {} acted on nothing", planned.location.line, planned.step)),
+            None => Some(format!("line {}: {} acted on nothing", step.location.line, step.text)),
             Some(wrong) => wrong.iter().flatten().next().cloned(),
         }
     });
@@ -166,7 +160,7 @@ fn network_in_words(change: &NetworkChange) -> String {
     format!("the {done} of {} ({})", finding::count(change.links.len() as u64, "link"), change.name)
 }
 
-/// `: a probe passed on 10.128.0.2 -> 10.128.0.3`; nothing if nobody knows.
+/// `: a probe passed on A -> B`; nothing if nobody knows.
 fn why(change: &NetworkChange) -> String {
     change.doubt.as_ref().map(|why| format!(": {why}")).unwrap_or_default()
 }
@@ -177,12 +171,12 @@ fn timeline_done(case: &Case<'_>) -> Assumption {
     let open = (0..planned).find(|index| !implicit::ended(case, *index));
     let detail = match (open, failed) {
         (Some(index), _) => {
-            let planned = &case.plan.steps[index];
-            format!("line {}: {} was not done", planned.location.line, planned.step)
+            let step = &case.plan.steps[index];
+            format!("line {}: {} was not done", step.location.line, step.text)
         }
-        (None, Some(index)) => match &case.plan.steps[index].step {
-            Step::Until { .. } => "up to the Until that was missed".to_owned(),
-            step => format!("up to {step}, which a server failed to do"),
+        (None, Some(index)) => match &case.plan.steps[index] {
+            step if step.waits => "up to the Until that was missed".to_owned(),
+            step => format!("up to {}, which a server failed to do", step.text),
         },
         (None, None) => finding::count(planned as u64, "step"),
     };
@@ -229,15 +223,15 @@ fn unproved_healing(what: &EventKind) -> Option<String> {
     }
 }
 
-/// A starved machine can only make times worse: it spoils a limit that was missed, never one that was kept. `excused` are
+/// A starved machine can only make times worse: it spoils a limit that was missed, never one that was kept. `explained` are
 /// the checks that were missed and are not blamed on the servers.
-pub(super) fn machine_kept_up(case: &Case<'_>, excused: &[String]) -> Assumption {
+pub(super) fn machine_kept_up(case: &Case<'_>, explained: &[String]) -> Assumption {
     let assumed = "the machine spoiled no timing";
-    let why = if excused.is_empty() {
+    let why = if explained.is_empty() {
         String::new()
     } else {
-        format!("it may be why this was missed: {}", excused.join(", "))
+        format!("it may be why this was missed: {}", explained.join(", "))
     };
     let figures = case.machine.figures(case.windows.whole);
-    assume(assumed, excused.is_empty(), finding::note([figures, why, case.machine.wall_clock().unwrap_or_default()]))
+    assume(assumed, explained.is_empty(), finding::note([figures, why, case.machine.wall_clock().unwrap_or_default()]))
 }

@@ -1,13 +1,11 @@
 //! Whether an open load's driver offered its schedule.
 
-use super::assumptions::assume;
-use super::types::Assumption;
+use super::types::{Assumption, assume};
 use crate::check::samples::quantile;
 use crate::check::schedule::{bound_reached, scheduled};
 use crate::check::window::Window;
-use crate::check::{Case, During, finding};
-use crate::evidence::{LoadTotals, Operation};
-use crate::load::{Load, WAITING_MAX};
+use crate::check::{Case, During, Slo, finding};
+use crate::evidence::{LoadTotals, Operation, RecordedLoad, RecordedSlo};
 use crate::vocab::Instant;
 
 /// The share of its schedule that an open load must account for: begun, or known to have never been.
@@ -18,19 +16,19 @@ const ACCOUNTED_MIN: f64 = 0.99;
 pub(super) fn offered(
     case: &Case<'_>,
     index: usize,
-    load: &Load,
+    load: &RecordedLoad,
     per_second: u32,
     totals: &LoadTotals,
     assumed: String,
 ) -> Assumption {
-    let starts = starts(case, index, load);
-    if let Some(hole) = hole(&starts, per_second, totals) {
+    let starts = starts(case, index);
+    if let Some(hole) = hole(load, &starts, per_second, totals) {
         return assume(assumed, false, hole);
     }
     let begun = || starts.iter().filter(|start| !start.never_begun());
     let (part, late_nanos) = lateness(case, begun().copied().collect());
     let span = span(&starts, per_second);
-    let late_max = case.plan.driver_late_max().as_nanos();
+    let late_max = late_max(case);
     let waits = begun().map(|start| Window { start: start.ready, end: start.started });
     let stood_still = covered(waits, late_max) as f64 / (span.nanos() as f64).max(1.0);
     let detail = format!(
@@ -48,6 +46,13 @@ pub(super) fn offered(
     assume(assumed, true, finding::note(details))
 }
 
+/// A driver may be late by so many nanoseconds before it is said to have stood still: little where times are judged. Where none
+/// is, scenarios share the machine, and what they claim does not depend on when exactly an operation started.
+fn late_max(case: &Case<'_>) -> u64 {
+    let is_timed = |slo: &RecordedSlo| Slo::recorded(slo).is_ok_and(|slo| slo.is_timed());
+    if case.plan.slos.iter().any(is_timed) { 5_000_000 } else { 100_000_000 }
+}
+
 /// How late the driver was at most with 99 % of the starts that it made: in the steady part, else in the whole.
 fn lateness(case: &Case<'_>, begun: Vec<&Operation>) -> (During, u64) {
     let steady: Vec<_> = begun.iter().copied().filter(|start| case.windows.has(During::Steady, start)).collect();
@@ -57,16 +62,17 @@ fn lateness(case: &Case<'_>, begun: Vec<&Operation>) -> (During, u64) {
 }
 
 /// The operations that the load's schedule called for.
-fn starts<'a>(case: &'a Case<'a>, index: usize, load: &Load) -> Vec<&'a Operation> {
-    case.workers_of(index).flat_map(|operations| scheduled(load, operations)).collect()
+fn starts<'a>(case: &'a Case<'a>, index: usize) -> Vec<&'a Operation> {
+    case.workers_of(index).flat_map(|operations| scheduled(operations)).collect()
 }
 
 /// Which starts of the schedule are not in the history, if some are not.
-fn hole(starts: &[&Operation], per_second: u32, totals: &LoadTotals) -> Option<String> {
+fn hole(load: &RecordedLoad, starts: &[&Operation], per_second: u32, totals: &LoadTotals) -> Option<String> {
     if totals.dropped > 0 {
         return Some(format!(
-            "it forgot {}: more than {WAITING_MAX} waited",
-            finding::count(totals.dropped, "due start")
+            "it forgot {}: more than {} waited",
+            finding::count(totals.dropped, "due start"),
+            load.waiting_max
         ));
     }
     let due = (span(starts, per_second).nanos() as f64 / 1e9 * f64::from(per_second)).round();
@@ -103,7 +109,7 @@ fn span(starts: &[&Operation], per_second: u32) -> Window {
     }
 }
 
-fn reached_in_words(case: &Case<'_>, index: usize, load: &Load) -> String {
+fn reached_in_words(case: &Case<'_>, index: usize, load: &RecordedLoad) -> String {
     let reached: Vec<_> = bound_reached(case, index, load)
         .into_iter()
         .filter_map(|(shard, window)| {
@@ -116,7 +122,7 @@ fn reached_in_words(case: &Case<'_>, index: usize, load: &Load) -> String {
     }
     format!(
         "the bound of {} was reached on {}",
-        finding::count(load.workers().into(), "worker") + " a shard",
+        finding::count(load.workers.into(), "worker") + " a shard",
         reached.join(", ")
     )
 }

@@ -2,12 +2,11 @@
 
 use super::types::{FailoverReport, Phase, PhaseTime};
 use crate::check::Case;
-use crate::check::takedown::{Blow, Promotion, Takedown};
-use crate::evidence::{EventKind, FaultKind, Health, LogEvent, LogRecord};
-use crate::load::MAP_REFRESH;
+use crate::check::takedown::{Promotion, Takedown, TakedownCause};
+use crate::evidence::{EventKind, Health, LogEvent, LogRecord};
 use crate::vocab::{Instant, NodeName};
 
-/// One report for each time a master that owned slots was taken down.
+/// One report for each time a master that owned a shard was taken down.
 pub(super) fn reports(case: &Case<'_>) -> Vec<FailoverReport> {
     case.takedowns.iter().map(|takedown| Reporter { case, takedown }.report()).collect()
 }
@@ -45,7 +44,7 @@ impl Reporter<'_> {
         FailoverReport {
             failed: takedown.failed.clone(),
             promoted: takedown.promotion.as_ref().map(|promotion| promotion.node.clone()),
-            fault: takedown.fault.to_string(),
+            fault: takedown.cause.to_string(),
             returned: takedown.returned,
             phases,
         }
@@ -139,7 +138,7 @@ impl Reporter<'_> {
 
     /// Redis 7.0 `cluster.c`: `clusterCron`, `markNodeAsFailingIfNeeded`, `clusterHandleSlaveFailover`.
     fn bound_by(&self, phase: Phase) -> String {
-        let timeout = self.case.plan.node_timeout_ms();
+        let timeout = self.case.plan.node_timeout_ms;
         match phase {
             Phase::Fault => String::new(),
             Phase::Pfail => format!("1 to 1.5 x cluster-node-timeout {timeout}"),
@@ -154,7 +153,7 @@ impl Reporter<'_> {
         }
     }
 
-    /// Whether the server that took over is of this product and major version.
+    /// Whether the server that took over runs this product and major version.
     fn successor_runs(&self, version: &str) -> bool {
         let successor = self.takedown.promotion.as_ref().map(|promotion| &promotion.node);
         let servers = &self.case.evidence.info.servers;
@@ -166,16 +165,15 @@ impl Reporter<'_> {
         let first = self.takedown.first_write.map(|write| usize::from(write.load));
         let loads = self.case.plan.loads.iter().enumerate();
         // Without a first write any of them might have been the one.
-        let clients = loads.filter(|(index, _)| first.is_none_or(|first| first == *index)).map(|(_, load)| load.client);
-        let Some((timeout, retry)) = clients.map(|client| (client.timeout, client.retry_wait)).max() else {
-            return String::new();
-        };
-        let look = format!("its next look at the map <= {MAP_REFRESH}");
-        match self.takedown.fault {
-            Blow::Fault(FaultKind::Pause) | Blow::Partition => {
+        let clients = loads.filter(|(index, _)| first.is_none_or(|first| first == *index)).map(|(_, load)| load);
+        let slowest = clients.map(|load| (load.timeout, load.retry_wait, load.map_refresh)).max();
+        let Some((timeout, retry, refresh)) = slowest else { return String::new() };
+        let look = format!("its next look at the map <= {refresh}");
+        match self.takedown.cause {
+            TakedownCause::Fault { silences: false, .. } => format!("the client's retry_wait {retry} and {look}"),
+            TakedownCause::Fault { silences: true, .. } | TakedownCause::Partition => {
                 format!("the client's timeout {timeout}, retry_wait {retry} and {look}")
             }
-            Blow::Fault(_) => format!("the client's retry_wait {retry} and {look}"),
         }
     }
 }

@@ -2,7 +2,6 @@
 
 use crate::check::{Case, Finding, Status, Window, finding};
 use crate::evidence::EventKind;
-use crate::scenario::Step;
 use crate::vocab::Instant;
 
 /// The name of the check that no server ended by itself.
@@ -51,23 +50,23 @@ pub(super) fn no_server_ended_by_itself(case: &Case<'_>) -> Finding {
 
 /// A server must do what a step tells it to, within the time that `explain` states; none if the timeline tells them nothing.
 pub(super) fn every_server_did_as_told(case: &Case<'_>) -> Option<Finding> {
-    let told = (0..case.plan.steps.len()).filter(|index| case.plan.demand(*index).is_some());
-    let told: Vec<_> = told.collect();
-    if told.is_empty() {
+    let steps = case.plan.steps.iter().enumerate();
+    let demanding: Vec<_> = steps.filter(|(_, step)| step.demand.is_some()).map(|(index, _)| index).collect();
+    if demanding.is_empty() {
         return None;
     }
-    let done = told.iter().filter(|index| ended(case, **index)).count();
+    let done = demanding.iter().filter(|index| ended(case, **index)).count();
     let failures = case.evidence.events.iter().filter_map(|event| match &event.kind {
         EventKind::StepFailed { step, node, reason, log, .. } => {
             let planned = case.plan.steps.get(*step);
-            let what = planned.map_or_else(|| format!("step {step}"), |planned| planned.step.to_string());
+            let what = planned.map_or_else(|| format!("step {step}"), |planned| planned.text.clone());
             Some((planned, format!("{what}: {node} {reason}\n{node}'s log ends:\n{log}")))
         }
         _ => None,
     });
     let failures: Vec<_> = failures.collect();
     let (status, note) = match &failures[..] {
-        [] if done < told.len() => (Status::Inconclusive, "the timeline did not get to all of them".to_owned()),
+        [] if done < demanding.len() => (Status::Inconclusive, "the timeline did not get to all of them".to_owned()),
         [] => (Status::Pass, String::new()),
         failures => {
             let notes: Vec<_> = failures.iter().map(|(_, note)| note.as_str()).collect();
@@ -76,24 +75,18 @@ pub(super) fn every_server_did_as_told(case: &Case<'_>) -> Option<Finding> {
     };
     Some(Finding {
         status,
-        measured: format!("{done} of {}", told.len()),
-        samples: told.len() as u64,
+        measured: format!("{done} of {}", demanding.len()),
+        samples: demanding.len() as u64,
         line: failures.first().and_then(|(planned, _)| *planned).map(|planned| planned.location.line),
         note,
-        ..Finding::nothing(&DID_AS_TOLD, format!("{} of {}", told.len(), told.len()), "")
+        ..Finding::nothing(&DID_AS_TOLD, format!("{0} of {0}", demanding.len()), "")
     })
 }
 
 /// Every `Until` of the timeline must be met; none if the timeline has none.
 pub(super) fn every_until_was_met(case: &Case<'_>) -> Option<Finding> {
-    let untils: Vec<_> = case
-        .plan
-        .steps
-        .iter()
-        .enumerate()
-        .filter(|(_, planned)| matches!(planned.step, Step::Until { .. }))
-        .map(|(index, _)| index)
-        .collect();
+    let untils: Vec<_> =
+        case.plan.steps.iter().enumerate().filter(|(_, step)| step.waits).map(|(index, _)| index).collect();
     if untils.is_empty() {
         return None;
     }
@@ -111,10 +104,7 @@ pub(super) fn every_until_was_met(case: &Case<'_>) -> Option<Finding> {
     let note = match missed {
         Some((step, last_state)) => {
             let planned = case.plan.steps.get(step);
-            format!(
-                "{}: {last_state}",
-                planned.map_or_else(|| format!("step {step}"), |planned| planned.step.to_string())
-            )
+            format!("{}: {last_state}", planned.map_or_else(|| format!("step {step}"), |planned| planned.text.clone()))
         }
         None if met < untils.len() => "the timeline did not get to all of them".to_owned(),
         None => String::new(),
@@ -131,13 +121,13 @@ pub(super) fn every_until_was_met(case: &Case<'_>) -> Option<Finding> {
 
 /// Why servers that took too long to do as told are not blamed, if they are not. How much too long it would have taken is not
 /// known, but the bounds are many times what a server needs: it is the machine's doing only if that took half of the time.
-fn excuse_of_wait(case: &Case<'_>, waited: Window) -> Option<String> {
-    case.machine.explain_sight(waited, waited.nanos() / 2)
+fn wait_explained_by_machine(case: &Case<'_>, waited: Window) -> Option<String> {
+    case.machine.explain_observed(waited, waited.nanos() / 2)
 }
 
 /// Why a missed `Until` is not blamed on the servers, if it is not: it was met after its bound, by no more than the machine may
 /// have taken before. The run watches on for that long; what is not met by then is the servers' doing.
-pub(super) fn excuse_of_until(case: &Case<'_>) -> Option<String> {
+pub(super) fn until_explained_by_machine(case: &Case<'_>) -> Option<String> {
     let events = &case.evidence.events;
     let (missed, end) = events.iter().find_map(|event| match event.kind {
         EventKind::UntilMissed { step, .. } => Some((step, event.at)),
@@ -150,19 +140,19 @@ pub(super) fn excuse_of_until(case: &Case<'_>) -> Option<String> {
         EventKind::UntilMetLate { step, late_nanos } if step == missed => Some(late_nanos),
         _ => None,
     })?;
-    case.machine.explain_sight(waited, late)
+    case.machine.explain_observed(waited, late)
 }
 
-/// Why servers that did not do as told are not blamed, if none is. One that failed whatever the time has no excuse.
-pub(super) fn excuse_of_failed_step(case: &Case<'_>) -> Option<String> {
-    let excuses = case.evidence.events.iter().filter_map(|event| match event.kind {
+/// Why servers that did not do as told are not blamed, if none is. One that failed whatever the time has no such explanation.
+pub(super) fn failed_step_explained_by_machine(case: &Case<'_>) -> Option<String> {
+    let explanations = case.evidence.events.iter().filter_map(|event| match event.kind {
         EventKind::StepFailed { within_ms, .. } => Some(within_ms.and_then(|within_ms| {
             let start = Instant(event.at.0.saturating_sub(within_ms.saturating_mul(1_000_000)));
-            excuse_of_wait(case, Window { start, end: event.at })
+            wait_explained_by_machine(case, Window { start, end: event.at })
         })),
         _ => None,
     });
-    excuses.collect::<Option<Vec<_>>>()?.into_iter().next()
+    explanations.collect::<Option<Vec<_>>>()?.into_iter().next()
 }
 
 /// The step at which the timeline came to its end, if that is before the last: an `Until` was missed, or a server did not

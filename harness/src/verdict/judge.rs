@@ -1,32 +1,30 @@
-//! From plan and evidence to a verdict.
+//! From the evidence to a verdict.
 
 use super::topology::{AS_RECORDED, TopologyComparison, TopologyState};
-use super::types::{Assumption, Verdict};
+use super::types::{Assumption, Verdict, assume};
 use super::{assumptions, failovers, implicit, summary};
-use crate::check::{Case, Finding, Outcome, Status, finding};
-use crate::evidence::Evidence;
-use crate::plan::Plan;
-use crate::scenario::Step;
+use crate::check::{Case, Finding, RunOutcome, Slo, Status, finding};
+use crate::evidence::{Evidence, RecordedPlan, RecordedSlo};
 
-/// Judges a finished run whose topology compares so with the recorded snapshot. The same plan, evidence and comparison
-/// always give the same verdict.
-pub fn judge(plan: &Plan, evidence: &Evidence, topology: TopologyComparison) -> Verdict {
-    let case = Case::new(plan, evidence);
+/// Judges a finished run whose topology compares so with the recorded snapshot. The same evidence and comparison always give
+/// the same verdict.
+pub fn judge(evidence: &Evidence, topology: TopologyComparison) -> Verdict {
+    let (plan, case) = (&evidence.plan, Case::new(evidence));
     if let Some(reason) = assumptions::untested(&case) {
         return untested(plan, &reason, topology);
     }
     let mut assumptions = assumptions::all(&case);
-    let (mut findings, mut excused) = findings(&case);
+    let (mut findings, mut explained) = findings(&case);
     let topology = if !assumptions.iter().all(|assumption| assumption.holds) {
         topology.left_out("the run does not say enough")
     } else if implicit::failed_step(&case).is_some() {
         topology.left_out("the timeline did not come to its end")
     } else {
-        findings.extend(compared(&case, &topology, &mut excused));
+        findings.extend(compared(&case, &topology, &mut explained));
         topology
     };
     let (outcome, because) = outcome(plan, &assumptions, &findings, &never_begun(&case));
-    assumptions.push(assumptions::machine_kept_up(&case, &excused));
+    assumptions.push(assumptions::machine_kept_up(&case, &explained));
     Verdict {
         scenario: plan.name.clone(),
         outcome,
@@ -36,23 +34,23 @@ pub fn judge(plan: &Plan, evidence: &Evidence, topology: TopologyComparison) -> 
         topology,
         failovers: failovers::reports(&case),
         loads: summary::loads(&case),
-        settings: summary::settings(plan, evidence),
+        settings: summary::settings(evidence),
     }
 }
 
 /// The finding on the topology. One that went another way than recorded is not blamed on the servers if the machine stood
 /// still for so long that they may have taken each other for dead.
-fn compared(case: &Case<'_>, topology: &TopologyComparison, excused: &mut Vec<String>) -> Option<Finding> {
+fn compared(case: &Case<'_>, topology: &TopologyComparison, explained: &mut Vec<String>) -> Option<Finding> {
     let found = topology.finding()?;
-    let stalled = || case.machine.stalled(case.windows.whole, case.plan.node_timeout_ms());
+    let stalled = || case.machine.stalled(case.windows.whole, case.plan.node_timeout_ms);
     let Some(why) = topology.is_news().then(stalled).flatten() else { return Some(found) };
-    excused.push(found.check.clone());
+    explained.push(found.check.clone());
     Some(Finding { status: Status::Inconclusive, note: format!("not blamed on the servers: {why}"), ..found })
 }
 
 /// The verdict on a run without a cluster. Every check and every other assumption would only say so again, and bury the
 /// reason.
-fn untested(plan: &Plan, reason: &str, topology: TopologyComparison) -> Verdict {
+fn untested(plan: &RecordedPlan, reason: &str, topology: TopologyComparison) -> Verdict {
     let topology = topology.left_out("there was no cluster");
     only(&plan.name, format!("Nothing was tested: {reason}"), assumptions::never_formed(), topology)
 }
@@ -64,7 +62,7 @@ pub fn distrust(scenario: &str, differences: &[String]) -> Verdict {
         all => format!(", and {} more", all - 1),
     };
     let first = differences.first().map_or("nobody knows how", String::as_str);
-    let broken = assumptions::assume("the evidence is what the run left", false, differences.join("; "));
+    let broken = assume("the evidence is what the run left", false, differences.join("; "));
     let topology = TopologyComparison::none(TopologyState::NotCompared, "nobody knows how it went");
     only(scenario, format!("The evidence is not what the run left: {first}{others}."), broken, topology)
 }
@@ -73,7 +71,7 @@ pub fn distrust(scenario: &str, differences: &[String]) -> Verdict {
 fn only(scenario: &str, because: String, broken: Assumption, topology: TopologyComparison) -> Verdict {
     Verdict {
         scenario: scenario.to_owned(),
-        outcome: Outcome::Inconclusive,
+        outcome: RunOutcome::Inconclusive,
         because,
         assumptions: vec![broken],
         findings: Vec::new(),
@@ -86,25 +84,32 @@ fn only(scenario: &str, because: String, broken: Assumption, topology: TopologyC
 
 /// Every finding, those about what servers did first; and the checks whose miss the machine may explain.
 fn findings(case: &Case<'_>) -> (Vec<Finding>, Vec<String>) {
-    let mut excused = Vec::new();
-    let mut excuse = |found: Finding, excuse: &dyn Fn() -> Option<String>| {
-        let Some(why) = Some(()).filter(|()| found.status == Status::Fail).and_then(|()| excuse()) else {
+    let mut explained = Vec::new();
+    let mut unless_explained = |found: Finding, explain: &dyn Fn() -> Option<String>| {
+        let Some(why) = Some(()).filter(|()| found.status == Status::Fail).and_then(|()| explain()) else {
             return found;
         };
-        excused.push(found.check.clone());
+        explained.push(found.check.clone());
         let note = finding::note([format!("not blamed on the servers: {why}"), found.note]);
         Finding { status: Status::Inconclusive, note, ..found }
     };
-    let told = implicit::every_server_did_as_told(case);
-    let told = told.map(|found| excuse(found, &|| implicit::excuse_of_failed_step(case)));
-    let mut findings: Vec<_> = told.into_iter().chain([implicit::no_server_ended_by_itself(case)]).collect();
+    let demanded = implicit::every_server_did_as_told(case);
+    let demanded = demanded.map(|found| unless_explained(found, &|| implicit::failed_step_explained_by_machine(case)));
+    let mut findings: Vec<_> = demanded.into_iter().chain([implicit::no_server_ended_by_itself(case)]).collect();
     let untils = implicit::every_until_was_met(case);
-    findings.extend(untils.map(|found| excuse(found, &|| implicit::excuse_of_until(case))));
-    findings.extend(case.plan.slos.iter().map(|planned| {
-        let found = Finding { line: Some(planned.location.line), ..planned.slo.judge(case) };
-        excuse(found, &|| planned.slo.excuse(case))
+    findings.extend(untils.map(|found| unless_explained(found, &|| implicit::until_explained_by_machine(case))));
+    findings.extend(case.plan.slos.iter().map(|recorded| {
+        let line = Some(recorded.location.line);
+        let Ok(slo) = Slo::recorded(recorded) else { return Finding { line, ..unreadable(recorded) } };
+        let found = Finding { line, ..slo.kind().judge(case) };
+        unless_explained(found, &|| slo.kind().explained_by_machine(case))
     }));
-    (findings, excused)
+    (findings, explained)
+}
+
+/// The finding on an SLO that evidence of this version does not have.
+fn unreadable(recorded: &RecordedSlo) -> Finding {
+    Finding::nothing(&recorded.specification, String::new(), "this is no SLO that this version knows")
 }
 
 /// The outcome and its reason. `assumptions` are those without which nothing can be said at all; a starved machine is
@@ -112,7 +117,12 @@ fn findings(case: &Case<'_>) -> (Vec<Finding>, Vec<String>) {
 ///
 /// What is a fact whatever the assumptions outweighs them: a server that did not do as told or ended by itself, for it may well
 /// be why they broke; and a missed `Until` over a cluster that did not settle afterwards.
-fn outcome(plan: &Plan, assumptions: &[Assumption], findings: &[Finding], never_begun: &str) -> (Outcome, String) {
+fn outcome(
+    plan: &RecordedPlan,
+    assumptions: &[Assumption],
+    findings: &[Finding],
+    never_begun: &str,
+) -> (RunOutcome, String) {
     let with = |status: Status| findings.iter().filter(move |finding| finding.status == status);
     let broken: Vec<_> = assumptions.iter().filter(|assumption| !assumption.holds).collect();
     if let Some(first) = broken.first() {
@@ -122,22 +132,22 @@ fn outcome(plan: &Plan, assumptions: &[Assumption], findings: &[Finding], never_
                 || unsettled_only && finding.check == implicit::UNTILS_MET
         };
         return match with(Status::Fail).find(stands) {
-            Some(fact) => (Outcome::Fail, format!("Not met: {}.", in_words(fact, 0))),
-            None => (Outcome::Inconclusive, broken_in_words(first)),
+            Some(fact) => (RunOutcome::Fail, format!("Not met: {}.", in_words(fact, 0))),
+            None => (RunOutcome::Inconclusive, broken_in_words(first)),
         };
     }
     if let Some(first) = with(Status::Fail).next() {
-        return (Outcome::Fail, format!("Not met: {}.", in_words(first, with(Status::Fail).count() - 1)));
+        return (RunOutcome::Fail, format!("Not met: {}.", in_words(first, with(Status::Fail).count() - 1)));
     }
     if let Some(first) = with(Status::Inconclusive).next() {
         let others = with(Status::Inconclusive).count() - 1;
-        return (Outcome::Inconclusive, format!("Cannot tell: {}.", in_words(first, others)));
+        return (RunOutcome::Inconclusive, format!("Cannot tell: {}.", in_words(first, others)));
     }
-    let waits = plan.steps.iter().any(|planned| matches!(planned.step, Step::Until { .. }));
+    let waits = plan.steps.iter().any(|step| step.waits);
     if plan.slos.is_empty() && !waits {
-        return (Outcome::Inconclusive, "Nothing was claimed: the scenario has no SLO and no Until.".to_owned());
+        return (RunOutcome::Inconclusive, "Nothing was claimed: the scenario has no SLO and no Until.".to_owned());
     }
-    (Outcome::Pass, format!("Every assumption held and all {} checks were met{never_begun}.", findings.len()))
+    (RunOutcome::Pass, format!("Every assumption held and all {} checks were met{never_begun}.", findings.len()))
 }
 
 /// What a pass must not hide, whatever it is that was asked.

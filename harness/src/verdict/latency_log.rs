@@ -7,7 +7,7 @@ use hdrhistogram::Histogram;
 use hdrhistogram::serialization::V2Serializer;
 use hdrhistogram::serialization::interval_log::IntervalLogWriterBuilder;
 
-use crate::evidence::{Evidence, Operation, OperationKind};
+use crate::evidence::{Evidence, Operation};
 
 const SECOND_NANOS: u64 = 1_000_000_000;
 
@@ -22,8 +22,7 @@ const NANOS_IN_MAX: f64 = 1e6;
 /// run's clock in which an operation of any outcome ended, and for the empty ones between. In nanoseconds from the
 /// intended start.
 pub fn latency_log(evidence: &Evidence) -> io::Result<Vec<u8>> {
-    let mut operations: Vec<_> =
-        evidence.history.iter().filter(|operation| operation.kind != OperationKind::FinalRead).collect();
+    let mut operations: Vec<_> = evidence.history.iter().filter(|operation| !operation.is_final_read()).collect();
     operations.sort_by_key(|operation| operation.ended);
     let started = UNIX_EPOCH + Duration::from_micros(evidence.info.started_unix_us.try_into().unwrap_or(0));
     let (mut log, mut serializer) = (Vec::new(), V2Serializer::new());

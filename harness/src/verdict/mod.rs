@@ -1,4 +1,4 @@
-//! The verdict: assumptions first, then checks, then SLOs; a pure function of plan and evidence.
+//! The verdict: assumptions first, then checks, then SLOs; a pure function of the evidence.
 
 mod assumptions;
 mod driver;
@@ -17,7 +17,7 @@ mod topology;
 mod topology_tests;
 mod types;
 
-pub use crate::check::{Finding, Outcome, Status};
+pub use crate::check::{Finding, RunOutcome, Status};
 pub use judge::{distrust, judge};
 pub use latency_log::latency_log;
 pub use sound::{Unsound, sound};

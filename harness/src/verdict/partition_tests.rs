@@ -5,25 +5,19 @@ use rstest::rstest;
 use super::*;
 use crate::check::testing::{LOAD_STARTS, Story, load, ms};
 use crate::check::{LostWrites, MinorityWrites, Slo};
-use crate::evidence::{EventKind, FaultKind, LogEvent, Value};
-use crate::scenario::{Partition, Step};
-use crate::vocab::{CutBy, HostName, Instant, Isolated, Links, NodeName};
+use crate::evidence::testing::{effect, heal, partition};
+use crate::evidence::{EventKind, LogEvent, RecordedLoad, Value};
+use crate::vocab::{Instant, NodeName};
 
-fn isolate(with: &[&str]) -> Step {
-    let with = with.iter().map(|host| HostName::from(*host)).collect();
-    let links = Links::Isolate(Isolated { node: Some("A".into()), select: None, with });
-    Step::Partition(Partition { links, by: CutBy::Drop, name: Some("cut".to_owned()) })
-}
-
-/// A is cut off from 3000 to 7000 ms; with it the client `inside`, which writes to A's slots until A refuses at 4400 ms. A1 takes
+/// A is cut off from 3000 to 7000 ms; with it the client `inside`, which writes to A's shard until A refuses at 4400 ms. A1 takes
 /// over. What A acknowledged alone is lost.
 fn cut_off(inside: bool) -> Story {
     let mut story = Story::formed();
-    story.step(isolate(if inside { &["inside"] } else { &[] }));
-    story.step(Step::Heal { name: None });
+    story.step(partition(if inside { "A with inside | the rest" } else { "A | the rest" }, &["A"]));
+    story.step(heal());
     story.run(LOAD_STARTS, 3_000);
     if inside {
-        story.plan.loads.push(crate::load::Load { prefix: Some("in:".to_owned()), ..load("inside") });
+        story.evidence.plan.loads.push(RecordedLoad { key_prefix: "in:".to_owned(), ..load("inside") });
     }
     story.isolate(3_000, 0, "cut", if inside { &["A", "inside"] } else { &["A"] });
     story.replace_isolated(3_000, 2_000, 1_400);
@@ -38,13 +32,11 @@ fn cut_off(inside: bool) -> Story {
     story
 }
 
-/// The client `inside` of [`cut_off`]: `lost` keys on A's slots, each written once before A refuses, then one write that waits.
+/// The client `inside` of [`cut_off`]: `lost` keys on A's shard, each written once before A refuses, then one write that waits.
 fn with_inside(lost: u32) -> Story {
     let mut story = cut_off(true);
     story.event(LOAD_STARTS, EventKind::LoadStarted { load: "inside".to_owned() });
-    let slot = |key: u32| crate::system::cluster::slot_of_key(format!("in:{key}").as_bytes());
-    let slots = story.plan.node(&"A".into()).unwrap().owns.clone();
-    let keys: Vec<_> = (1..=100).filter(|key| slots.contains(slot(*key))).collect();
+    let keys: Vec<_> = (1..=100).filter(|key| Story::shard_of(*key) == 0).collect();
     let totals = crate::evidence::LoadTotals { ok: u64::from(lost), fail: 1, ..Default::default() };
     story.event(8_900, EventKind::LoadEnded { load: "inside".to_owned(), totals });
     story.end(9_000);
@@ -61,7 +53,7 @@ fn with_inside(lost: u32) -> Story {
 }
 
 fn verdict(story: &Story) -> Verdict {
-    judge(&story.plan, &story.evidence, TopologyComparison::none(TopologyState::NotKept, "snapshot: false"))
+    judge(&story.evidence, TopologyComparison::none(TopologyState::NotKept, "snapshot: false"))
 }
 
 fn finding<'v>(verdict: &'v Verdict, about: &str) -> &'v crate::check::Finding {
@@ -78,11 +70,11 @@ fn change_network(story: &mut Story, change: impl Fn(&mut crate::evidence::Netwo
 
 /// `lost writes 2 to 4`: so many are lost.
 #[rstest]
-#[case::too_few(1, Outcome::Inconclusive, "the danger did not arise: at least 2 writes should have been lost")]
-#[case::least(2, Outcome::Pass, "")]
-#[case::most(4, Outcome::Pass, "")]
-#[case::too_many(5, Outcome::Fail, "measured 5")]
-fn a_scenario_about_a_danger_needs_losses(#[case] lost: u32, #[case] outcome: Outcome, #[case] because: &str) {
+#[case::too_few(1, RunOutcome::Inconclusive, "the danger did not arise: at least 2 writes should have been lost")]
+#[case::least(2, RunOutcome::Pass, "")]
+#[case::most(4, RunOutcome::Pass, "")]
+#[case::too_many(5, RunOutcome::Fail, "measured 5")]
+fn a_scenario_about_a_danger_needs_losses(#[case] lost: u32, #[case] outcome: RunOutcome, #[case] because: &str) {
     let mut story = with_inside(lost);
     story.slo(Slo::LostWrites(LostWrites { min: 2, max: 4 }));
     story.slo(Slo::MinorityWrites(MinorityWrites { max: ms(2_000) }));
@@ -95,9 +87,9 @@ fn a_scenario_about_a_danger_needs_losses(#[case] lost: u32, #[case] outcome: Ou
 
 /// Without a client on its side only what the master acknowledged before is at risk.
 #[rstest]
-#[case::writes_before(true, Outcome::Pass)]
-#[case::none_in_the_second_before(false, Outcome::Inconclusive)]
-fn a_partition_needs_writes_like_a_kill(#[case] writes: bool, #[case] outcome: Outcome) {
+#[case::writes_before(true, RunOutcome::Pass)]
+#[case::none_in_the_second_before(false, RunOutcome::Inconclusive)]
+fn a_partition_needs_writes_like_a_kill(#[case] writes: bool, #[case] outcome: RunOutcome) {
     let mut story = cut_off(false);
     story.slo(Slo::LostWrites(LostWrites { max: 0, min: 0 }));
     story.end(9_000);
@@ -122,17 +114,17 @@ fn links_need_proof(#[case] step: Option<usize>, #[case] because: &str) {
     let mut story = cut_off(false);
     story.slo(Slo::LostWrites(LostWrites { max: 0, min: 0 }));
     if step.is_none() {
-        story.plan.steps.truncate(1);
+        story.evidence.plan.steps.truncate(1);
         change_network(&mut story, |change| change.step = change.step.filter(|step| *step == 0));
     }
     story.end(9_000);
-    assert_eq!(verdict(&story).outcome, Outcome::Pass);
+    assert_eq!(verdict(&story).outcome, RunOutcome::Pass);
     change_network(&mut story, |change| {
         change.proof = change.proof.take().filter(|_| change.step != step);
         change.doubt = change.proof.is_none().then(|| "a probe passed".to_owned());
     });
     let verdict = verdict(&story);
-    assert_eq!(verdict.outcome, Outcome::Inconclusive);
+    assert_eq!(verdict.outcome, RunOutcome::Inconclusive);
     assert!(verdict.because.contains(because), "{}", verdict.because);
     assert!(verdict.because.contains(": a probe passed"), "{}", verdict.because);
 }
@@ -156,13 +148,13 @@ fn a_resume_at_the_end_needs_proof() {
     let mut story = cut_off(false);
     story.slo(Slo::LostWrites(LostWrites { max: 0, min: 0 }));
     story.end(9_000);
-    let (began, fault) = (Instant::from_millis(9_002), FaultKind::Resume);
+    let (began, fault) = (Instant::from_millis(9_002), "Resume");
     story.event(
         9_003,
         EventKind::Fault {
             step: None,
-            fault,
-            effect: crate::fault::effect(fault),
+            fault: fault.to_owned(),
+            effect: effect(fault),
             node: "B1".into(),
             began,
             proof: None,
@@ -200,9 +192,10 @@ fn phases_are_those_of_the_majority() {
 }
 
 #[rstest]
-#[case(FaultKind::Kill, "the client's retry_wait 10ms and its next look at the map <= 50ms")]
-#[case(FaultKind::Pause, "the client's timeout 500ms, retry_wait 10ms and its next look at the map <= 50ms")]
-fn a_silent_master_holds_its_clients(#[case] fault: FaultKind, #[case] bound: &str) {
+#[case("Kill", "the client's retry_wait 10ms and its next look at the map <= 50ms")]
+#[case("Sleep", "the client's timeout 500ms, retry_wait 10ms and its next look at the map <= 50ms")]
+#[case("Pause", "the client's timeout 500ms, retry_wait 10ms and its next look at the map <= 50ms")]
+fn a_silent_master_holds_its_clients(#[case] fault: &str, #[case] bound: &str) {
     let mut story = Story::formed();
     story.fault(3_000, 0, fault, "A");
     story.log(4_970, "A1", LogEvent::ElectionWon);

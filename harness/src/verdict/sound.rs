@@ -1,9 +1,12 @@
-//! Whether evidence can be that of a run of the plan at all. What is judged after this has an end: no moment lies beyond the
-//! longest run, no index beyond the plan.
+//! Whether evidence can be that of a run at all. What is judged after this has an end: the plan is one that a run can have, no
+//! moment lies beyond the longest run, no index beyond the plan.
 
-use crate::evidence::{EventKind, Evidence, NetworkChange, Operation};
-use crate::plan::Plan;
+use crate::check::Slo;
+use crate::evidence::{EventKind, Evidence, NetworkChange, Operation, OperationSource, RecordedPlan};
 use crate::vocab::Instant;
+
+/// No run lasts longer than this: 60 days, twice the longest wait that a scenario can ask for.
+const LONGEST_RUN_MS: u64 = 60 * 24 * 3_600_000;
 
 /// Something that no run of the plan records.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -16,8 +19,10 @@ pub struct Unsound {
 }
 
 /// The first thing that no run of the plan records, if there is one.
-pub fn sound(plan: &Plan, evidence: &Evidence) -> Result<(), Unsound> {
-    let longest = Instant(u64::try_from(plan.longest_run().as_nanos()).unwrap_or(u64::MAX));
+pub fn sound(evidence: &Evidence) -> Result<(), Unsound> {
+    let plan = &evidence.plan;
+    plausible(plan)?;
+    let longest = Instant(plan.longest_run_ms.saturating_mul(1_000_000));
     let mut now = Instant::default();
     for (index, event) in evidence.events.iter().enumerate() {
         let why = wrong_time(event.at, longest)
@@ -33,9 +38,25 @@ pub fn sound(plan: &Plan, evidence: &Evidence) -> Result<(), Unsound> {
     // What a run that broke off did not wait for may have ended after its last event.
     let broke_off = |what: &EventKind| matches!(what, EventKind::Interrupted | EventKind::Aborted { .. });
     let end = if evidence.events.iter().any(|event| broke_off(&event.kind)) { longest } else { now };
+    let shards = plan.shards().count();
     for (index, operation) in evidence.history.iter().enumerate() {
-        let why = wrong_time(operation.ended, end).or_else(|| wrong_index(plan, operation));
+        let why = wrong_time(operation.ended, end).or_else(|| wrong_index(plan, shards, operation));
         unless(why, "history.bin", "record", index)?;
+    }
+    Ok(())
+}
+
+/// Whether a run can have had this plan.
+fn plausible(plan: &RecordedPlan) -> Result<(), Unsound> {
+    let RecordedPlan { node_timeout_ms, longest_run_ms, .. } = plan;
+    let why = match () {
+        () if *longest_run_ms > LONGEST_RUN_MS => Some(format!("it may last for {longest_run_ms} ms")),
+        () if node_timeout_ms > longest_run_ms => Some(format!("its node timeout of {node_timeout_ms} ms outlasts it")),
+        () => None,
+    };
+    unless(why, "plan.json", "run", 0)?;
+    for (index, recorded) in plan.slos.iter().enumerate() {
+        unless(Slo::recorded(recorded).err().map(|error| error.to_string()), "plan.json", "SLO", index)?;
     }
     Ok(())
 }
@@ -57,7 +78,7 @@ fn began(what: &EventKind) -> Option<Instant> {
     }
 }
 
-fn wrong_step(plan: &Plan, what: &EventKind) -> Option<String> {
+fn wrong_step(plan: &RecordedPlan, what: &EventKind) -> Option<String> {
     let step = match what {
         EventKind::StepStarted { step, .. }
         | EventKind::StepEnded { step }
@@ -70,12 +91,21 @@ fn wrong_step(plan: &Plan, what: &EventKind) -> Option<String> {
     (step >= plan.steps.len()).then(|| format!("the timeline has no step {step}"))
 }
 
-fn wrong_index(plan: &Plan, operation: &Operation) -> Option<String> {
+fn wrong_index(plan: &RecordedPlan, shards: usize, operation: &Operation) -> Option<String> {
     let Some(load) = plan.loads.get(usize::from(operation.load)) else {
         return Some(format!("there is no load {}", operation.load));
     };
-    if !(1..=load.keys.count()).contains(&operation.key) {
+    if !(1..=load.keys).contains(&operation.key) {
         return Some(format!("load {} has no key {}", load.name, operation.key));
+    }
+    if let OperationSource::Mix { entry, command } = operation.source {
+        let commands = load.mix.get(usize::from(entry)).map_or(0, |entry| entry.commands.len());
+        if usize::from(command) >= commands {
+            return Some(format!("the mix of load {} has no command {command} of an entry {entry}", load.name));
+        }
+    }
+    if let Some(shard) = operation.shard.filter(|shard| usize::from(*shard) >= shards) {
+        return Some(format!("there is no shard {shard}"));
     }
     let node = operation.node.filter(|node| usize::from(*node) >= plan.nodes.len())?;
     Some(format!("there is no node {node}"))
@@ -86,14 +116,14 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::check::testing::{LOAD_STARTS, Story, ms};
+    use crate::check::testing::{LOAD_STARTS, Story};
     use crate::evidence::Event;
-    use crate::scenario::Step;
+    use crate::evidence::testing::run;
 
     /// A load that ran for a second.
     fn story() -> Story {
         let mut story = Story::formed();
-        story.step(Step::Run { r#for: ms(1_000) });
+        story.step(run("1s"));
         story.event(LOAD_STARTS, EventKind::StepStarted { step: 0, text: "Run".to_owned() });
         story.run(LOAD_STARTS, 2_000);
         story.event(2_010, EventKind::StepEnded { step: 0 });
@@ -112,6 +142,9 @@ mod tests {
     #[case::no_key(&|s: &mut Story| s.evidence.history[0].key = 101, Some("load app has no key 101"))]
     #[case::key_zero(&|s: &mut Story| s.evidence.history[0].key = 0, Some("load app has no key 0"))]
     #[case::no_node(&|s: &mut Story| s.evidence.history[0].node = Some(6), Some("there is no node 6"))]
+    #[case::no_shard(&|s: &mut Story| s.evidence.history[0].shard = Some(3), Some("there is no shard 3"))]
+    #[case::no_entry(&|s: &mut Story| s.evidence.history[0].source = OperationSource::Mix { entry: 1, command: 0 }, Some("no command 0 of an entry 1"))]
+    #[case::no_command(&|s: &mut Story| s.evidence.history[0].source = OperationSource::Mix { entry: 0, command: 1 }, Some("no command 1 of an entry 0"))]
     #[case::swapped(&|s: &mut Story| s.evidence.events.swap(0, 10), Some("events.jsonl: line 2: "))]
     #[case::no_step(&|s: &mut Story| s.event(2_000, EventKind::StepEnded { step: 1 }), Some("the timeline has no step 1"))]
     #[case::late_event(&|s: &mut Story| s.evidence.events.last_mut().into_iter().for_each(at_the_end_of_time), Some("events.jsonl: line 12: "))]
@@ -119,7 +152,7 @@ mod tests {
     fn what_no_run_records_is_named(#[case] change: &dyn Fn(&mut Story), #[case] expected: Option<&str>) {
         let mut story = story();
         change(&mut story);
-        match (sound(&story.plan, &story.evidence), expected) {
+        match (sound(&story.evidence), expected) {
             (Ok(()), None) => {}
             (Err(unsound), Some(part)) => assert!(unsound.to_string().contains(part), "{unsound}"),
             (found, _) => panic!("{found:?}"),

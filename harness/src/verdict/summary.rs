@@ -6,9 +6,7 @@ use super::types::{LatencySummary, LoadSummary};
 use crate::check::samples::quantile;
 use crate::check::window::load_window;
 use crate::check::{Case, During};
-use crate::evidence::{EventKind, Evidence, LoadTotals, Operation, Outcome};
-use crate::load::Load;
-use crate::plan::Plan;
+use crate::evidence::{EventKind, Evidence, LoadTotals, Operation, Outcome, RecordedLoad, RecordedPlan};
 
 /// Figures from the first attempt are shown beside those from the intended start where one differs by more than this.
 const WORTH_SHOWING: f64 = 0.1;
@@ -18,7 +16,7 @@ pub(super) fn loads(case: &Case<'_>) -> Vec<LoadSummary> {
     case.plan.loads.iter().enumerate().map(|(index, load)| summary(case, index, load)).collect()
 }
 
-fn summary(case: &Case<'_>, index: usize, load: &Load) -> LoadSummary {
+fn summary(case: &Case<'_>, index: usize, load: &RecordedLoad) -> LoadSummary {
     let own: Vec<_> = case.client_operations().filter(|operation| usize::from(operation.load) == index).collect();
     let seconds = load_window(case.evidence, &load.name, case.windows.whole).nanos() as f64 / 1e9;
     let totals = totals(case.evidence, load).unwrap_or_else(|| recount(&own));
@@ -27,7 +25,7 @@ fn summary(case: &Case<'_>, index: usize, load: &Load) -> LoadSummary {
     LoadSummary { load: load.name.clone(), seconds, demanded, totals, ok_per_second, latency: latencies(case, &own) }
 }
 
-fn totals(evidence: &Evidence, load: &Load) -> Option<LoadTotals> {
+fn totals(evidence: &Evidence, load: &RecordedLoad) -> Option<LoadTotals> {
     evidence.events.iter().find_map(|event| match &event.kind {
         EventKind::LoadEnded { load: name, totals } if *name == load.name => Some(totals.clone()),
         _ => None,
@@ -95,16 +93,16 @@ fn figures(part: String, nanos: impl Iterator<Item = u64>) -> Option<LatencySumm
 }
 
 /// The settings that bound the result, and what served.
-pub(super) fn settings(plan: &Plan, evidence: &Evidence) -> Vec<String> {
+pub(super) fn settings(evidence: &Evidence) -> Vec<String> {
     let defaults = [("cluster-node-timeout", "15000"), ("cluster-require-full-coverage", "yes"), ("appendonly", "no")];
-    let mut settings: Vec<_> = defaults.iter().map(|(name, default)| setting(plan, name, default)).collect();
+    let mut settings: Vec<_> = defaults.iter().map(|(name, default)| setting(&evidence.plan, name, default)).collect();
     let versions: BTreeSet<_> = evidence.info.servers.iter().map(|server| server.version.clone()).collect();
     settings.extend(versions);
     settings
 }
 
 /// `appendonly no`, or `appendonly no (A: yes)` where a node differs from the first.
-fn setting(plan: &Plan, name: &str, default: &str) -> String {
+fn setting(plan: &RecordedPlan, name: &str, default: &str) -> String {
     let values: BTreeMap<_, _> =
         plan.nodes.iter().map(|node| (&node.name, node.config.get(name).map_or(default, String::as_str))).collect();
     let first = plan.nodes.first().and_then(|node| values.get(&node.name)).copied().unwrap_or(default);

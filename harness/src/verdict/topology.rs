@@ -1,4 +1,4 @@
-//! How the topology went, beside how it was recorded to go.
+//! The topology's transitions compared with the recorded ones.
 
 use std::fmt;
 

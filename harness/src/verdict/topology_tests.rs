@@ -3,15 +3,15 @@
 use rstest::rstest;
 
 use super::*;
-use crate::check::testing::{LOAD_STARTS, Story, ms};
+use crate::check::testing::{LOAD_STARTS, Story};
 use crate::check::{LostWrites, Slo};
+use crate::evidence::testing::until;
 use crate::evidence::{EventKind, MachineSample};
-use crate::scenario::{Condition, Step};
 
 /// Nothing is broken, and every claim is met.
-fn calm() -> Story {
+fn healthy() -> Story {
     let mut story = Story::formed();
-    story.step(Step::Until { condition: Condition::Healthy, within: ms(5_000) });
+    story.step(until("everything is served, within 5s", &[]));
     story.slo(Slo::LostWrites(LostWrites { max: 0, min: 0 }));
     story.run(LOAD_STARTS, 3_000);
     story.event(1_100, EventKind::StepEnded { step: 0 });
@@ -31,29 +31,29 @@ fn comparison(state: TopologyState) -> TopologyComparison {
 
 fn verdict(mut story: Story, state: TopologyState) -> Verdict {
     story.end(9_000);
-    judge(&story.plan, &story.evidence, comparison(state))
+    judge(&story.evidence, comparison(state))
 }
 
 #[rstest]
-#[case::as_recorded(TopologyState::AsRecorded, Outcome::Pass, "Every assumption held and all 4 checks were met.")]
-#[case::recorded(TopologyState::Recorded, Outcome::Pass, "Every assumption held and all 4 checks were met.")]
+#[case::as_recorded(TopologyState::AsRecorded, RunOutcome::Pass, "Every assumption held and all 4 checks were met.")]
+#[case::recorded(TopologyState::Recorded, RunOutcome::Pass, "Every assumption held and all 4 checks were met.")]
 #[case::differs(
     TopologyState::Differs,
-    Outcome::Fail,
+    RunOutcome::Fail,
     "Not met: topology as in snapshots/a__b.snap: differs (review it)."
 )]
 #[case::not_recorded(
     TopologyState::NotRecorded,
-    Outcome::Fail,
+    RunOutcome::Fail,
     "Not met: topology as in snapshots/a__b.snap: not recorded yet (review it)."
 )]
 #[case::not_compared(
     TopologyState::NotCompared,
-    Outcome::Inconclusive,
+    RunOutcome::Inconclusive,
     "Cannot tell: topology as in snapshots/a__b.snap: not compared (review it)."
 )]
-fn it_is_a_check_like_any_other(#[case] state: TopologyState, #[case] outcome: Outcome, #[case] because: &str) {
-    let verdict = verdict(calm(), state);
+fn it_is_a_check_like_any_other(#[case] state: TopologyState, #[case] outcome: RunOutcome, #[case] because: &str) {
+    let verdict = verdict(healthy(), state);
     assert_eq!((verdict.outcome, verdict.because.as_str()), (outcome, because), "{verdict:#?}");
     let found = verdict.topology_finding().unwrap();
     assert_eq!((found.status, found.samples), (outcome, 3));
@@ -63,7 +63,7 @@ fn it_is_a_check_like_any_other(#[case] state: TopologyState, #[case] outcome: O
 
 #[test]
 fn where_none_is_kept_none_counts() {
-    let verdict = verdict(calm(), TopologyState::NotKept);
+    let verdict = verdict(healthy(), TopologyState::NotKept);
     assert_eq!(verdict.because, "Every assumption held and all 3 checks were met.");
     assert_eq!((verdict.topology.state, verdict.topology_finding()), (TopologyState::NotKept, None));
 }
@@ -72,10 +72,10 @@ fn where_none_is_kept_none_counts() {
 #[rstest]
 #[case::interrupted(|story: &mut Story| story.event(3_000, EventKind::Interrupted))]
 fn an_inconclusive_run_is_not_compared(#[case] breaks: impl Fn(&mut Story)) {
-    let mut story = calm();
+    let mut story = healthy();
     breaks(&mut story);
     let verdict = verdict(story, TopologyState::Differs);
-    assert_eq!(verdict.outcome, Outcome::Inconclusive, "{verdict:#?}");
+    assert_eq!(verdict.outcome, RunOutcome::Inconclusive, "{verdict:#?}");
     assert_eq!((verdict.topology.state, verdict.topology_finding()), (TopologyState::NotCompared, None));
     assert_eq!(
         (verdict.topology.diff.as_str(), verdict.topology.snapshot.as_deref()),
@@ -85,23 +85,23 @@ fn an_inconclusive_run_is_not_compared(#[case] breaks: impl Fn(&mut Story)) {
 
 /// The machine stood still for half a node timeout: servers may have taken each other for dead.
 #[rstest]
-#[case(TopologyState::Differs, Outcome::Inconclusive)]
-#[case(TopologyState::NotRecorded, Outcome::Inconclusive)]
-#[case(TopologyState::Recorded, Outcome::Inconclusive)]
-#[case(TopologyState::AsRecorded, Outcome::Pass)]
-fn a_machine_that_stood_still_excuses_what_is_new(#[case] state: TopologyState, #[case] outcome: Outcome) {
-    let mut story = calm();
+#[case(TopologyState::Differs, RunOutcome::Inconclusive)]
+#[case(TopologyState::NotRecorded, RunOutcome::Inconclusive)]
+#[case(TopologyState::Recorded, RunOutcome::Inconclusive)]
+#[case(TopologyState::AsRecorded, RunOutcome::Pass)]
+fn a_machine_that_stood_still_excuses_what_is_new(#[case] state: TopologyState, #[case] outcome: RunOutcome) {
+    let mut story = healthy();
     let late = |end| if end == 2_500 { 600_000_000 } else { 0 };
     story.machine(3_000, |end| MachineSample { timer_late_nanos: late(end), ..MachineSample::default() });
     let verdict = verdict(story, state);
     assert_eq!(verdict.outcome, outcome, "{verdict:#?}");
     assert_eq!(verdict.topology_finding().map(|found| found.status), Some(outcome));
-    assert_eq!(verdict.because.contains("not blamed on the servers"), outcome == Outcome::Inconclusive);
+    assert_eq!(verdict.because.contains("not blamed on the servers"), outcome == RunOutcome::Inconclusive);
 }
 
 #[test]
 fn the_report_tells_the_state_by_its_name() {
-    let report = serde_json::to_value(verdict(calm(), TopologyState::NotRecorded)).unwrap();
+    let report = serde_json::to_value(verdict(healthy(), TopologyState::NotRecorded)).unwrap();
     assert_eq!(report["topology"]["state"], "not_recorded");
     assert_eq!(report["topology"]["diff"], "- a\n+ b\n");
 }

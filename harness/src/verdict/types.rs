@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::topology::TopologyComparison;
-use crate::check::{Finding, Outcome};
+use crate::check::{Finding, RunOutcome};
 use crate::evidence::LoadTotals;
 use crate::vocab::{Instant, NodeName};
 
@@ -15,7 +15,7 @@ pub struct Verdict {
     /// The scenario's name.
     pub scenario: String,
     /// The run's outcome.
-    pub outcome: Outcome,
+    pub outcome: RunOutcome,
     /// Why the outcome is what it is, in one sentence.
     pub because: String,
     /// What must be true for the rest to mean anything.
@@ -23,7 +23,7 @@ pub struct Verdict {
     /// The checks that every run has (no server crashed, every `Until` was met), the scenario's SLOs and the topology's
     /// comparison, in this order.
     pub findings: Vec<Finding>,
-    /// How the topology went, beside how it was recorded to go.
+    /// The topology's transitions compared with the recorded ones.
     pub topology: TopologyComparison,
     /// Every failover, phase by phase.
     pub failovers: Vec<FailoverReport>,
@@ -50,6 +50,11 @@ pub struct Assumption {
     pub holds: bool,
     /// The figures.
     pub detail: String,
+}
+
+/// What was assumed, whether it held, and the figures.
+pub(super) fn assume(assumed: impl Into<String>, holds: bool, detail: impl Into<String>) -> Assumption {
+    Assumption { assumed: assumed.into(), holds, detail: detail.into() }
 }
 
 /// A failover, phase by phase.
@@ -102,7 +107,7 @@ pub enum Phase {
     ElectionDelayed,
     /// The successor asks for votes.
     ElectionStarted,
-    /// The successor has won and owns the slots.
+    /// The successor has won and owns the shard.
     Promoted,
     /// The successor acknowledged a write of the load.
     FirstAcceptedWrite,

@@ -6,25 +6,22 @@ use std::collections::BTreeMap;
 
 use super::case::Case;
 use super::{Finding, Slo};
+use crate::evidence::testing::{effect, plan, slo, timeline};
 use crate::evidence::{
-    Agreement, ClusterState, ErrorKind, Event, EventKind, Evidence, FaultKind, Health, LoadTotals, Location, LogEvent,
-    LogRecord, MachineSample, Member, NO_WORKER, NodeView, Operation, OperationKind, Outcome, RunInfo, ServerInfo,
-    Side, TopologyRecord, Value, Waits,
+    Agreement, ClusterState, ErrorKind, Event, EventKind, Evidence, Health, LoadTotals, LogEvent, LogRecord,
+    MachineSample, Member, NO_WORKER, NodeView, Operation, OperationEffect, OperationSource, Outcome, RecordedNode,
+    RecordedPlan, RecordedStep, RunInfo, ServerInfo, Side, TopologyRecord, Value, Waits,
 };
-use crate::load::op::Set;
-use crate::load::{Client, Keys, Load, Op, Pace};
-use crate::plan::{Plan, PlannedSlo, PlannedStep};
-use crate::scenario::Step;
-use crate::system::cluster::{place, share, slot_of_key, topology};
-use crate::system::{Cluster, Deployment, NodeSpec};
-use crate::vocab::{Address, Duration, Instant, NodeId, NodeName, Ownership, Position, Role, Size};
+use crate::system::cluster::{place, topology};
+use crate::vocab::{Duration, Instant, NodeName, Role};
+
+pub(crate) use crate::evidence::testing::load;
 
 /// When the load begins, in milliseconds.
 pub(crate) const LOAD_STARTS: u64 = 1_000;
 
-/// A plan and its evidence, told in order.
+/// The evidence of a run, told in order.
 pub(crate) struct Story {
-    pub(crate) plan: Plan,
     pub(crate) evidence: Evidence,
     members: BTreeMap<NodeName, Member>,
     version: u64,
@@ -34,17 +31,18 @@ pub(crate) struct Story {
 impl Story {
     /// Six nodes, one closed load `app` of two workers on a hundred keys, node timeout 1000; nothing happened yet.
     pub(crate) fn new() -> Self {
-        let plan = plan();
+        let mut plan = plan("tests/story", "A story.", 1);
+        plan.loads.push(load("app"));
         let members = plan.nodes.iter().map(|node| (node.name.clone(), member(node))).collect();
-        let evidence =
-            Evidence { info: info(&plan), snapshot: None, events: vec![], topology: vec![], history: vec![] };
-        Self { plan, evidence, members, version: 3, count: 0 }
+        let info = info(&plan);
+        let evidence = Evidence { info, plan, snapshot: None, events: vec![], topology: vec![], history: vec![] };
+        Self { evidence, members, version: 3, count: 0 }
     }
 
     /// The cluster is up and settled and the load begins.
     pub(crate) fn formed() -> Self {
         let mut story = Self::new();
-        for node in story.plan.nodes.clone() {
+        for node in story.evidence.plan.nodes.clone() {
             story.event(0, EventKind::NodeStarted { node: node.name, pid: 2, address: node.address });
         }
         story.view(LOAD_STARTS, &["A", "B", "C", "A1", "B1", "C1"]);
@@ -55,12 +53,12 @@ impl Story {
     }
 
     pub(crate) fn slo(&mut self, slo: Slo) {
-        self.plan.slos.push(PlannedSlo { slo, location: Location { line: 40, column: 9 } });
+        self.evidence.plan.slos.push(self::slo(slo));
     }
 
-    pub(crate) fn step(&mut self, step: Step) {
-        let line = 20 + self.plan.steps.len();
-        self.plan.steps.push(PlannedStep { step, location: Location { line, column: 9 } });
+    pub(crate) fn step(&mut self, step: RecordedStep) {
+        let line = 20 + self.evidence.plan.steps.len();
+        self.evidence.plan.steps.extend(timeline(line, vec![step]));
     }
 
     /// Puts an event where its time belongs, whatever was told before.
@@ -71,7 +69,7 @@ impl Story {
     }
 
     /// A step of the timeline that acted on a node and is done.
-    pub(crate) fn fault(&mut self, ms: u64, step: usize, fault: FaultKind, node: &str) {
+    pub(crate) fn fault(&mut self, ms: u64, step: usize, fault: &str, node: &str) {
         self.event(ms, EventKind::StepStarted { step, text: fault.to_string() });
         let proof = Some("wait status".to_owned());
         let began = Instant::from_millis(ms);
@@ -79,8 +77,8 @@ impl Story {
             ms + 1,
             EventKind::Fault {
                 step: Some(step),
-                fault,
-                effect: crate::fault::effect(fault),
+                fault: fault.to_owned(),
+                effect: effect(fault),
                 node: node.into(),
                 began,
                 proof,
@@ -126,16 +124,16 @@ impl Story {
         self.version += 1;
         let (failed, successor) = (NodeName::from(failed), NodeName::from(successor));
         let old = self.members.get_mut(&failed).unwrap();
-        let slots = std::mem::take(&mut old.owns);
+        let owns = std::mem::take(&mut old.owns);
         (old.role, old.master) = (Role::Replica, Some(successor.clone()));
         let new = self.members.get_mut(&successor).unwrap();
-        (new.role, new.master, new.owns, new.version) = (Role::Master, None, slots, self.version);
+        (new.role, new.master, new.owns, new.version) = (Role::Master, None, owns, self.version);
     }
 
     /// These nodes are seen to believe it.
     pub(crate) fn view(&mut self, ms: u64, nodes: &[&str]) {
-        let (members, epoch) = (self.members.clone(), self.version);
-        self.view_of(ms, nodes, ClusterState::Ok, epoch, &members);
+        let (members, version) = (self.members.clone(), self.version);
+        self.view_of(ms, nodes, ClusterState::Ok, version, &members);
     }
 
     fn view_of(
@@ -156,7 +154,7 @@ impl Story {
 
     /// `A` is killed, flagged, replaced by `A1`, and all agree: the outage lasts as long as said.
     pub(crate) fn failover(&mut self, ms: u64, step: usize, took: u64) {
-        self.fault(ms, step, FaultKind::Kill, "A");
+        self.fault(ms, step, "Kill", "A");
         self.unsettled(ms + 15);
         self.health("A", Health::Fail);
         self.view(ms + took / 2, &["B", "C"]);
@@ -186,13 +184,14 @@ impl Story {
         self.count += 1;
         let at = Instant::from_millis(ms);
         let worker = u16::try_from(key % 2).unwrap();
-        let slot = self.slot(key);
-        let node = self.plan.nodes.iter().position(|node| node.owns.contains(slot)).unwrap();
+        let shard = Self::shard_of(key);
         Operation {
             load: 0,
             worker,
-            kind: OperationKind::Set,
+            source: OperationSource::Mix { entry: 0, command: 0 },
+            effect: OperationEffect::WritesUnique,
             key,
+            shard: Some(shard),
             value: Value::Written(Value::id(0, worker, self.count)),
             intended: at,
             ready: at,
@@ -202,18 +201,19 @@ impl Story {
             error: None,
             attempts: 1,
             unknown_attempts: 0,
-            node: u16::try_from(node).ok(),
+            node: Some(shard),
         }
     }
 
-    fn slot(&self, key: u32) -> Position {
-        slot_of_key(format!("{}{key}", self.plan.loads[0].key_prefix()).as_bytes())
+    /// The shard of a key: they take turns.
+    pub(crate) fn shard_of(key: u32) -> u16 {
+        u16::try_from(key % 3).unwrap()
     }
 
     /// The first key of the shard that this master owns by the plan.
     pub(crate) fn key_of(&self, master: &str) -> u32 {
-        let slots = &self.plan.node(&master.into()).unwrap().owns;
-        (1..=100).find(|key| slots.contains(self.slot(*key))).unwrap()
+        let shard = self.evidence.plan.shards().position(|shard| shard.name.as_str() == master).unwrap();
+        (1..=100).find(|key| usize::from(Self::shard_of(*key)) == shard).unwrap()
     }
 
     /// Acknowledged writes of a millisecond each, at every millisecond, to one key after the other.
@@ -234,7 +234,7 @@ impl Story {
                 Outcome::Fail => &mut totals.fail,
                 Outcome::Unknown => &mut totals.unknown,
             } += 1;
-            if operation.outcome == Outcome::Ok && operation.kind.writes() {
+            if operation.outcome == Outcome::Ok && operation.writes() {
                 last.insert(operation.key, operation.value);
             }
         }
@@ -250,64 +250,22 @@ impl Story {
 
     pub(crate) fn final_read(&mut self, key: u32, value: Value, outcome: Outcome) {
         self.write(1_000_000, key, |read| {
-            (read.kind, read.value, read.outcome) = (OperationKind::FinalRead, value, outcome);
+            (read.source, read.effect) = (OperationSource::FinalRead, OperationEffect::Reads);
+            (read.value, read.outcome) = (value, outcome);
             read.worker = NO_WORKER;
         });
     }
 
     pub(crate) fn case(&self) -> Case<'_> {
-        Case::new(&self.plan, &self.evidence)
+        Case::new(&self.evidence)
     }
 
     pub(crate) fn judge(&self, slo: Slo) -> Finding {
-        slo.judge(&self.case())
+        slo.kind().judge(&self.case())
     }
 }
 
-fn plan() -> Plan {
-    let shard = |index: usize, master: bool| NodeSpec {
-        name: if master { NodeName::master(index) } else { NodeName::replica(index, 1) },
-        id: NodeId(format!("{index:040}")),
-        address: Address::of_host([10, 128, 0, 2].into()),
-        role: if master { Role::Master } else { Role::Replica },
-        master: (!master).then(|| NodeName::master(index)),
-        owns: if master { share(index, 3) } else { Ownership::default() },
-        version: if master { index as u64 + 1 } else { 0 },
-        binary: None,
-        config: BTreeMap::from([("cluster-node-timeout".to_owned(), "1000".to_owned())]),
-    };
-    Plan {
-        name: "tests/story".to_owned(),
-        about: "A story.".to_owned(),
-        deployment: Deployment::Cluster(Cluster { masters: 3, replicas: 1 }),
-        nodes: (0..3).map(|index| shard(index, true)).chain((0..3).map(|index| shard(index, false))).collect(),
-        storage: Size { bytes: 1 << 20 },
-        loads: vec![load("app")],
-        clients: vec![],
-        steps: vec![],
-        slos: vec![],
-        snapshot: false,
-        seed: 1,
-        warnings: crate::scenario::Problems::default(),
-    }
-}
-
-pub(crate) fn load(name: &str) -> Load {
-    Load {
-        name: name.to_owned(),
-        from: None,
-        pace: Pace::Closed,
-        workers: Some(2),
-        mix: vec![Op::Set(Set { weight: 1, value: Size { bytes: 16 }, wait: None })],
-        keys: Keys::Uniform(100),
-        prefix: None,
-        operations: None,
-        client: Client::default(),
-        slow: None,
-    }
-}
-
-fn member(node: &NodeSpec) -> Member {
+fn member(node: &RecordedNode) -> Member {
     Member {
         role: node.role,
         master: node.master.clone(),
@@ -319,14 +277,14 @@ fn member(node: &NodeSpec) -> Member {
     }
 }
 
-fn info(plan: &Plan) -> RunInfo {
-    let server = |node: &NodeSpec| ServerInfo {
+fn info(plan: &RecordedPlan) -> RunInfo {
+    let server = |node: &RecordedNode| ServerInfo {
         node: node.name.clone(),
         binary: "redis-server".to_owned(),
         version: "Redis 7.0.15".to_owned(),
     };
     RunInfo {
-        harness_version: "0.1.0".to_owned(),
+        harness_version: env!("CARGO_PKG_VERSION").to_owned(),
         scenario: plan.name.clone(),
         scenario_path: "scenarios/tests/story.ron".to_owned(),
         seed: 1,

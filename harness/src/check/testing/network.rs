@@ -1,7 +1,7 @@
 //! What a story tells of links and of those who are cut off.
 
 use super::Story;
-use crate::evidence::{ClusterState, Event, EventKind, Health, LinkChange, NetworkChange};
+use crate::evidence::{ClusterState, Event, EventKind, Health, LinkChange, LinksText, NetworkChange};
 use crate::vocab::{CutBy, Instant, Link, NodeName};
 
 impl Story {
@@ -9,7 +9,7 @@ impl Story {
     pub(crate) fn network(&mut self, ms: u64, step: Option<usize>, name: &str, change: LinkChange, links: Vec<Link>) {
         let began = Instant::from_millis(ms);
         let (done, proof) = (began.plus_nanos(1_000_000), Some("probes".to_owned()));
-        let (name, text) = (name.to_owned(), String::new());
+        let (name, text) = (name.to_owned(), LinksText::default());
         if let Some(step) = step {
             self.event(ms, EventKind::StepStarted { step, text: change_in_words(change).to_owned() });
         }
@@ -40,8 +40,8 @@ impl Story {
     }
 
     fn links_around(&self, hosts: &[&str]) -> Vec<Link> {
-        let nodes = self.plan.nodes.iter().map(|node| node.name.to_string());
-        let all: Vec<_> = nodes.chain(self.plan.loads.iter().map(|load| load.name.clone())).collect();
+        let nodes = self.evidence.plan.nodes.iter().map(|node| node.name.to_string());
+        let all: Vec<_> = nodes.chain(self.evidence.plan.loads.iter().map(|load| load.name.clone())).collect();
         let others = all.iter().filter(|host| !hosts.contains(&host.as_str()));
         let pairs = others.flat_map(|other| hosts.iter().map(move |host| Link::new(*host, other.as_str())));
         pairs.flat_map(|link| [link.reversed(), link]).collect()

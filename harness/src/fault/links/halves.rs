@@ -16,5 +16,5 @@ pub(super) fn meant(first: &[HostName], second: &[HostName], hosts: Hosts<'_>, r
         let nodes = hosts.nodes.iter().filter(|node| nodes.contains(node)).map(HostName::from);
         nodes.chain(clients.iter().cloned()).collect::<Vec<_>>()
     };
-    split::meant(&[half(small, first), half(large, second)], "")
+    split::meant(&[half(small, first), half(large, second)])
 }

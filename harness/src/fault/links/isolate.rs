@@ -7,5 +7,5 @@ use crate::vocab::{HostName, NodeName};
 pub(super) fn meant(nodes: &[NodeName], with: &[HostName], hosts: Hosts<'_>) -> Meant {
     let isolated: Vec<_> = nodes.iter().map(HostName::from).chain(with.iter().cloned()).collect();
     let rest = hosts.all().into_iter().filter(|host| !isolated.contains(host)).collect();
-    split::meant(&[isolated, rest], "")
+    split::meant(&[isolated, rest])
 }

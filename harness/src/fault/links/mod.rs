@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 
 use rand_chacha::ChaCha8Rng;
 
+use crate::evidence::LinksText;
 use crate::vocab::{HostName, Link, Links, NodeName};
 
 /// The hosts of a run.
@@ -27,7 +28,7 @@ pub struct Meant {
     /// The links; empty if the words mean none.
     pub links: BTreeSet<Link>,
     /// The same in words, such as `A inside | B C A1 B1 C1`.
-    pub text: String,
+    pub text: LinksText,
 }
 
 impl Hosts<'_> {
@@ -39,9 +40,10 @@ impl Hosts<'_> {
 /// The links that are meant. `chosen` are the nodes that an `Isolate` with a selector chose.
 pub fn meant(links: &Links, hosts: Hosts<'_>, chosen: &[NodeName], random: &mut ChaCha8Rng) -> Meant {
     match links {
-        Links::Split { sides } => split::meant(&sides.values().cloned().collect::<Vec<_>>(), ""),
+        Links::Split { sides } => split::meant(&sides.values().cloned().collect::<Vec<_>>()),
         Links::Bridge { node, sides } => {
-            split::meant(&sides.values().cloned().collect::<Vec<_>>(), &format!(", {node} sees both"))
+            let Meant { links, text } = split::meant(&sides.values().cloned().collect::<Vec<_>>());
+            Meant { links, text: text.words(", ").hosts(&[HostName::from(node)]).words(" sees both") }
         }
         Links::Isolate(isolated) => isolate::meant(chosen, &isolated.with, hosts),
         Links::Halves { first, second } => halves::meant(first, second, hosts, random),

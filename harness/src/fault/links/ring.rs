@@ -1,6 +1,7 @@
 //! Each node sees a majority, and no two see the same one.
 
 use super::{Hosts, Meant, between};
+use crate::evidence::LinksText;
 use crate::vocab::HostName;
 
 /// Every link but those between near neighbours in the ring of the nodes.
@@ -15,5 +16,8 @@ pub(super) fn meant(hosts: Hosts<'_>) -> Meant {
     let pairs = (0..count).flat_map(|a| (a + 1..count).map(move |b| (a, b)));
     let far = pairs.filter(|&(a, b)| distance(a, b) > near);
     let links = far.flat_map(|(a, b)| between(&ring[a..=a], &ring[b..=b]).collect::<Vec<_>>()).collect();
-    Meant { links, text: format!("a ring of {count} nodes, each of which sees {near} on either side") }
+    Meant {
+        links,
+        text: LinksText::default().words(format!("a ring of {count} nodes, each of which sees {near} on either side")),
+    }
 }

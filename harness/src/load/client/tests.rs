@@ -4,7 +4,7 @@ use rstest::rstest;
 use tokio::task::LocalSet;
 
 use super::*;
-use crate::evidence::{OperationKind, Value};
+use crate::evidence::{OperationEffect, OperationSource, Value};
 use crate::load::op::Wait;
 use crate::load::recorder::Recorder;
 use crate::load::testing::{Act, Fake, journal, load, task};
@@ -23,8 +23,15 @@ const PATIENT: &str = r#"mix: [Get()], keys: Uniform(9), workers: 1, prefix: "k"
 const RESTLESS: &str = r#"mix: [Get()], keys: Uniform(9), workers: 1, prefix: "k",
     client: (timeout: "5s", deadline: "5s", retry_wait: "6s")"#;
 
-const SET: Command = Command { kind: OperationKind::Set, key: 1, value: Value::Written(0xAB), size: 16, wait: None };
-const GET: Command = Command { kind: OperationKind::Get, key: 1, value: Value::Missing, size: 0, wait: None };
+const SET: Command = Command {
+    source: OperationSource::Mix { entry: 0, command: 0 },
+    effect: OperationEffect::WritesUnique,
+    key: 1,
+    value: Value::Written(0xAB),
+    size: 16,
+    wait: None,
+};
+const GET: Command = Command { effect: OperationEffect::Reads, value: Value::Missing, size: 0, ..SET };
 
 /// Does the commands one after the other, as one worker of a client that knows these nodes and who owns what.
 async fn perform(nodes: &[Address], commands: &[Command]) -> Vec<Operation> {
@@ -226,7 +233,7 @@ async fn a_write_with_wait_needs_both_replies(
         _ => Act::Silence,
     };
     let wait = Wait { replicas: 1, timeout: crate::vocab::Duration::from_millis(20) };
-    let command = Command { kind: OperationKind::SetWait, wait: Some(wait), ..SET };
+    let command = Command { wait: Some(wait), ..SET };
     let client = if outcome == Outcome::Ok { PATIENT } else { HASTY };
     let operation = perform_as(client, true, &[server(script).await], &[command]).await[0];
     assert_eq!((operation.outcome, operation.error), (outcome, error));

@@ -5,7 +5,7 @@ use nix::sys::signal::{Signal, kill};
 use rstest::rstest;
 
 use super::*;
-use crate::evidence::{Event, HistoryReader, Operation, OperationKind, Outcome, Progress, RunDirectory, Value};
+use crate::evidence::{Event, HistoryReader, Operation, Outcome, Progress, RunDirectory, Value};
 use crate::load::final_read;
 use crate::load::testing::{Act, CLUSTER, Fake, Redis, journal, load, task};
 use crate::system::cluster::{share, slot_of_key};
@@ -47,7 +47,7 @@ async fn loads_run_to_their_end_and_are_read_back() {
         .unwrap();
 
     let history = history(&directory);
-    let operations: Vec<_> = history.iter().filter(|op| op.kind != OperationKind::FinalRead).collect();
+    let operations: Vec<_> = history.iter().filter(|op| !op.is_final_read()).collect();
     assert!(operations.iter().all(|op| op.outcome == Outcome::Ok && op.attempts == 1 && op.node == Some(0)));
     assert!(operations.iter().all(|op| op.intended <= op.started && op.started < op.ended));
     let total = |load: usize| done.loads[load].totals.ok;
@@ -69,11 +69,11 @@ async fn loads_run_to_their_end_and_are_read_back() {
 /// The writes of a key have one order, so the last one is what the final read must find.
 fn assert_writes_are_read(history: &[Operation]) {
     let mut last: BTreeMap<_, Value> = BTreeMap::new();
-    for operation in history.iter().filter(|op| op.kind == OperationKind::Set) {
+    for operation in history.iter().filter(|op| op.writes()) {
         last.insert((operation.load, operation.key), operation.value);
     }
     let mut found: BTreeMap<_, Value> = BTreeMap::new();
-    for operation in history.iter().filter(|op| op.kind == OperationKind::FinalRead) {
+    for operation in history.iter().filter(|op| op.is_final_read()) {
         found.insert((operation.load, operation.key), operation.value);
     }
     assert_eq!(found, last);
@@ -89,8 +89,9 @@ async fn the_same_seed_writes_the_same() {
         let running = RunningLoads::start(vec![task(load, &[redis.address])], journal, directory.history()).unwrap();
         finish(&running, "app").await;
         running.stop().await.unwrap();
-        let mut choices: Vec<_> = history(&directory).iter().map(|op| (op.worker, op.kind, op.key, op.value)).collect();
-        choices.retain(|(_, kind, ..)| kind.writes());
+        let history = history(&directory);
+        let writes = history.iter().filter(|op| op.writes());
+        let mut choices: Vec<_> = writes.map(|op| (op.worker, op.source, op.key, op.value)).collect();
         choices.sort_unstable();
         written.push(choices);
     }
@@ -206,6 +207,8 @@ async fn a_dead_shard_keeps_no_other_waiting() {
     assert!(begun.iter().all(|operation| under_way(operation.started) <= 3));
     assert_eq!(left.len() as u64, totals.not_started);
     assert_eq!(history.len() as u64, totals.demanded());
+    assert!(dead.iter().all(|operation| operation.shard == Some(0)), "also those that nobody began");
+    assert!(healthy.iter().all(|operation| operation.shard == Some(1)));
 }
 
 #[tokio::test]
@@ -219,7 +222,7 @@ async fn every_start_that_was_due_is_in_the_history() {
         assert!(operation.intended < given_up && times == [given_up; 3], "{operation:?}");
         assert_eq!((operation.outcome, operation.attempts, operation.worker), (Outcome::Fail, 0, NO_WORKER));
     }
-    assert!(left.iter().any(|operation| operation.kind == OperationKind::Set && operation.value != Value::Missing));
+    assert!(left.iter().any(|operation| operation.writes() && operation.value != Value::Missing));
     let mut due: Vec<_> = history.iter().map(|operation| operation.intended).collect();
     due.sort_unstable();
     assert!(due.windows(2).all(|pair| pair[1].nanos_since(pair[0]) == 1_000_000), "a start is missing");
@@ -231,12 +234,12 @@ async fn every_start_that_was_due_is_in_the_history() {
 async fn writes_of_a_key_are_never_under_way_together() {
     let (history, ..) = half_dead(40, 4).await;
     let mut writes: Vec<_> =
-        history.iter().filter(|operation| operation.kind.writes() && !operation.never_begun()).collect();
+        history.iter().filter(|operation| operation.writes() && !operation.never_begun()).collect();
     writes.sort_by_key(|write| (write.key, write.started));
     let follows = |pair: &[&Operation]| pair[0].key != pair[1].key || pair[0].ended <= pair[1].started;
     assert!(writes.windows(2).all(follows));
     // Who waits for a turn keeps no worker: reads of the dead half go on.
-    let dead_reads = history.iter().filter(|operation| operation.kind == OperationKind::Get && is_of_dead(operation));
+    let dead_reads = history.iter().filter(|operation| !operation.writes() && is_of_dead(operation));
     assert!(dead_reads.filter(|read| !read.never_begun()).count() >= 38);
 }
 
@@ -268,7 +271,7 @@ async fn an_open_loop_offers_the_same_whatever_the_servers_do() {
     running.stop().await.unwrap();
     let offered = |mut history: Vec<Operation>| {
         history.sort_by_key(|operation| operation.intended);
-        history.iter().take(400).map(|op| (op.kind, op.key, op.kind.writes().then_some(op.value))).collect::<Vec<_>>()
+        history.iter().take(400).map(|op| (op.source, op.key, op.writes().then_some(op.value))).collect::<Vec<_>>()
     };
     let healthy = offered(history(&directory));
     assert_eq!((healthy.len(), &healthy), (400, &offered(half_dead(2, 10_000).await.0)));

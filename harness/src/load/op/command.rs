@@ -1,7 +1,7 @@
 //! A command that is about to be sent: one operation of the history.
 
 use super::{Answer, Wait, get, set};
-use crate::evidence::{ErrorKind, LoadIndex, NO_WORKER, Operation, OperationKind, Outcome, Value};
+use crate::evidence::{ErrorKind, LoadIndex, NO_WORKER, Operation, OperationEffect, OperationSource, Outcome, Value};
 use crate::load::client::Due;
 use crate::load::resp::Reply;
 use crate::vocab::Instant;
@@ -9,8 +9,10 @@ use crate::vocab::Instant;
 /// A command that is about to be sent. It is sent unchanged by every attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Command {
-    /// What it does.
-    pub(crate) kind: OperationKind,
+    /// Which command of the mix it is.
+    pub(crate) source: OperationSource,
+    /// What it does to its key.
+    pub(crate) effect: OperationEffect,
     /// The key's number.
     pub(crate) key: u32,
     /// What it writes; missing for a read.
@@ -22,13 +24,15 @@ pub(crate) struct Command {
 }
 
 impl Command {
-    /// The operation of the load that nobody had begun at a moment.
-    pub(crate) fn not_started(&self, load: LoadIndex, due: Due, at: Instant) -> Operation {
+    /// The operation on a key of that shard that nobody had begun at a moment.
+    pub(crate) fn not_started(&self, load: LoadIndex, shard: Option<u16>, due: Due, at: Instant) -> Operation {
         Operation {
             load,
             worker: NO_WORKER,
-            kind: self.kind,
+            source: self.source,
+            effect: self.effect,
             key: self.key,
+            shard,
             value: self.value,
             intended: due.intended,
             ready: due.ready,
@@ -64,7 +68,7 @@ impl Command {
     /// What is known after the reply at `position` (from 0), when `before` was known before it.
     pub(crate) fn classify(&self, position: usize, reply: &Reply<'_>, before: Answer) -> Answer {
         match (position, self.wait) {
-            (0, _) if self.kind.writes() => set::classify(reply, self.value),
+            (0, _) if self.effect == OperationEffect::WritesUnique => set::classify(reply, self.value),
             (0, _) => get::classify(reply),
             (_, Some(wait)) => set::classify_wait(reply, wait, before),
             (_, None) => before,
@@ -77,13 +81,12 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::vocab::Duration;
+    use crate::vocab::{Duration, Size};
 
     const WAIT: Wait = Wait { replicas: 2, timeout: Duration::from_millis(50) };
 
     fn set(wait: Option<Wait>) -> Command {
-        let kind = if wait.is_some() { OperationKind::SetWait } else { OperationKind::Set };
-        Command { kind, key: 1, value: Value::Written(0xAB), size: 18, wait }
+        Command { value: Value::Written(0xAB), size: 18, wait, ..set::write(1, 0, Size { bytes: 18 }, None) }
     }
 
     #[rstest]

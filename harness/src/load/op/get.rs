@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::{Answer, Command, error_answer};
-use crate::evidence::{ErrorKind, OperationKind, Value};
+use crate::evidence::{ErrorKind, OperationEffect, OperationSource, Value};
 use crate::load::resp::{Reply, push_command};
 use crate::load::value::read_value;
 
@@ -18,7 +18,14 @@ pub struct Get {
 
 /// A read of that key.
 pub(super) fn read(key: u32) -> Command {
-    Command { kind: OperationKind::Get, key, value: Value::Missing, size: 0, wait: None }
+    Command {
+        source: OperationSource::Mix { entry: 0, command: 0 },
+        effect: OperationEffect::Reads,
+        key,
+        value: Value::Missing,
+        size: 0,
+        wait: None,
+    }
 }
 
 /// Adds the command.

@@ -37,12 +37,19 @@ impl Op {
         }
     }
 
+    /// What people call its commands, in their order: each is one operation of the history.
+    pub fn command_names(&self) -> &'static [&'static str] {
+        match self {
+            Self::Set(op) if op.wait.is_some() => &["SET+WAIT"],
+            Self::Set(_) => &["SET"],
+            Self::Get(_) => &["GET"],
+            Self::SetThenGet(_) => &["SET", "GET"],
+        }
+    }
+
     /// How many operations the entry is.
     pub fn operations(&self) -> u32 {
-        match self {
-            Self::Set(_) | Self::Get(_) => 1,
-            Self::SetThenGet(_) => 2,
-        }
+        u32::try_from(self.command_names().len()).unwrap_or(u32::MAX)
     }
 
     /// Whether the entry writes.

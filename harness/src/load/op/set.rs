@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::{Answer, Command, error_answer, error_kind};
-use crate::evidence::{ErrorKind, OperationKind, Value};
+use crate::evidence::{ErrorKind, OperationEffect, OperationSource, Value};
 use crate::load::resp::{Reply, push_array, push_bulk, push_bulk_head, push_command, push_decimal};
 use crate::load::value::{ID_BYTES, push_value};
 use crate::vocab::{Duration, Size};
@@ -42,7 +42,8 @@ impl Set {
 /// A write of the value with that id to a key.
 pub(super) fn write(key: u32, id: u64, size: Size, wait: Option<Wait>) -> Command {
     Command {
-        kind: if wait.is_some() { OperationKind::SetWait } else { OperationKind::Set },
+        source: OperationSource::Mix { entry: 0, command: 0 },
+        effect: OperationEffect::WritesUnique,
         key,
         value: Value::Written(id),
         size: usize::try_from(size.bytes).unwrap_or(usize::MAX),

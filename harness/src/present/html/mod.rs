@@ -10,23 +10,22 @@ use super::snapshot::last_settled;
 use super::terminal::{end_of, place, since_fault};
 use super::words::{count, error_in_words, millis, outcomes, rate};
 use crate::evidence::Evidence;
-use crate::plan::Plan;
-use crate::verdict::{FailoverReport, LoadSummary, Outcome, Verdict};
+use crate::verdict::{FailoverReport, LoadSummary, RunOutcome, Verdict};
 
 const STYLE: &str = include_str!("style.css");
 
 /// The report of a run: a whole HTML document without scripts and without references to anything outside it.
-pub fn report_html(plan: &Plan, evidence: &Evidence, verdict: &Verdict) -> String {
+pub fn report_html(evidence: &Evidence, verdict: &Verdict) -> String {
     let sections = html! {
-        (headline(verdict, &plan.about))
+        (headline(verdict, &evidence.plan.about))
         (findings(verdict))
         (difference(verdict))
         (run_over_time(evidence))
         @for failover in &verdict.failovers { (failover_section(failover)) }
         @for load in &verdict.loads { (load_section(load)) }
         (assumptions(verdict))
-        (nodes(plan, evidence))
-        (settings(plan, evidence, verdict))
+        (nodes(evidence))
+        (settings(evidence, verdict))
     };
     page(verdict, &sections)
 }
@@ -53,11 +52,11 @@ fn page(verdict: &Verdict, sections: &Markup) -> String {
     page.into_string()
 }
 
-fn class(outcome: Outcome) -> &'static str {
+fn class(outcome: RunOutcome) -> &'static str {
     match outcome {
-        Outcome::Pass => "status pass",
-        Outcome::Fail => "status fail",
-        Outcome::Inconclusive => "status inconclusive",
+        RunOutcome::Pass => "status pass",
+        RunOutcome::Fail => "status fail",
+        RunOutcome::Inconclusive => "status inconclusive",
     }
 }
 
@@ -233,7 +232,7 @@ fn assumptions(verdict: &Verdict) -> Markup {
     }
 }
 
-fn nodes(plan: &Plan, evidence: &Evidence) -> Markup {
+fn nodes(evidence: &Evidence) -> Markup {
     let last = last_settled(evidence);
     html! {
         section {
@@ -241,7 +240,7 @@ fn nodes(plan: &Plan, evidence: &Evidence) -> Markup {
             table {
                 thead { tr { th { "node" } th { "address" } th { "server" } th { "at the start" } th { "at the end" } } }
                 tbody {
-                    @for node in &plan.nodes {
+                    @for node in &evidence.plan.nodes {
                         @let server = evidence.info.servers.iter().find(|server| server.node == node.name);
                         tr {
                             td { strong { (node.name) } }
@@ -263,14 +262,14 @@ fn nodes(plan: &Plan, evidence: &Evidence) -> Markup {
     }
 }
 
-fn settings(plan: &Plan, evidence: &Evidence, verdict: &Verdict) -> Markup {
+fn settings(evidence: &Evidence, verdict: &Verdict) -> Markup {
     let info = &evidence.info;
     html! {
         section {
             h2 { "The result is bound by" }
             ul {
                 @for setting in &verdict.settings { li { (setting) } }
-                li { "seed " (plan.seed) }
+                li { "seed " (evidence.plan.seed) }
                 li { (info.processors) " processors, kernel " (info.kernel) ", harness " (info.harness_version) }
                 li { code { (info.scenario_path) } }
             }
@@ -286,8 +285,8 @@ mod tests {
     /// Where to look at the page: written when `REPORT_SAMPLE` names a file.
     #[test]
     fn the_report_is_one_file_that_says_everything() {
-        let (plan, evidence) = sample::master_kill();
-        let page = report_html(&plan, &evidence, &sample::verdict());
+        let evidence = sample::master_kill();
+        let page = report_html(&evidence, &sample::verdict());
         for expected in ["FAIL", "master_kill.ron:23", "A1 promoted", "<svg", "replica of A1", "CLUSTERDOWN"] {
             assert!(page.contains(expected), "{expected} is missing");
         }
@@ -301,19 +300,19 @@ mod tests {
 
     #[test]
     fn the_report_shows_how_the_topology_went() {
-        let (plan, evidence) = sample::master_kill();
-        let page = report_html(&plan, &evidence, &sample::verdict());
+        let evidence = sample::master_kill();
+        let page = report_html(&evidence, &sample::verdict());
         assert!(page.contains("not kept") && !page.contains("<pre>"), "{page}");
-        let page = report_html(&plan, &evidence, &sample::differs());
+        let page = report_html(&evidence, &sample::differs());
         let diff = "<span class=\"fail\">- b</span>\n<span class=\"pass\">+ c</span>\n";
         assert!(page.contains("topology as in snapshots/failover__master_kill.snap") && page.contains(diff), "{page}");
     }
 
     #[test]
     fn a_run_without_load_has_a_report_too() {
-        let (plan, mut evidence) = sample::master_kill();
+        let mut evidence = sample::master_kill();
         evidence.history.clear();
         evidence.topology.clear();
-        assert!(report_html(&plan, &evidence, &sample::verdict()).contains("No load did any operation"));
+        assert!(report_html(&evidence, &sample::verdict()).contains("No load did any operation"));
     }
 }

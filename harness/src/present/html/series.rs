@@ -1,6 +1,6 @@
 //! The history in bins of time, and the windows in which a fault was felt: what the chart is drawn from.
 
-use crate::evidence::{EventKind, Evidence, FaultKind, LinkChange, LogEvent, NetworkChange, OperationKind, Outcome};
+use crate::evidence::{EventKind, Evidence, LinkChange, LogEvent, NetworkChange, Outcome};
 use crate::vocab::Instant;
 
 /// The finest bins; a long run gets wider ones, so that a bin stays as wide as a pixel or two.
@@ -39,7 +39,7 @@ pub(super) struct Mark {
 impl Series {
     /// None when no load did anything.
     pub(super) fn of(evidence: &Evidence) -> Option<Self> {
-        let operations = || evidence.history.iter().filter(|operation| operation.kind != OperationKind::FinalRead);
+        let operations = || evidence.history.iter().filter(|operation| !operation.is_final_read());
         let start = operations().map(|operation| operation.intended.0).min()? / BIN_NANOS_MIN * BIN_NANOS_MIN;
         let end = operations().map(|operation| operation.ended.0).max()?;
         let bin_nanos = BIN_NANOS_MIN * (end - start).div_ceil(BIN_NANOS_MIN * BINS_MAX).max(1);
@@ -83,7 +83,7 @@ fn quantiles(nanos: &mut [u64]) -> Option<[f64; 3]> {
 /// The last, because the servers also agree for a moment that the node has failed before they have dealt with it.
 pub(super) fn fault_windows(evidence: &Evidence) -> Vec<(Instant, Instant)> {
     let fault = |what: &EventKind| match what {
-        EventKind::Fault { fault, began, .. } => Some((*began, fault.takes_down())),
+        EventKind::Fault { effect, began, .. } => Some((*began, effect.takes_down())),
         EventKind::Network(change) => Some((change.began, disturbs(change))),
         _ => None,
     };
@@ -103,8 +103,8 @@ pub(super) fn fault_windows(evidence: &Evidence) -> Vec<(Instant, Instant)> {
 /// The faults, the heals and the promotions.
 pub(super) fn marks(evidence: &Evidence) -> Vec<Mark> {
     let mark = |what: &EventKind| match what {
-        EventKind::Fault { fault, node, began, .. } => {
-            Some(Mark { at: *began, text: format!("{fault} {node}"), fault: is_bad(*fault) })
+        EventKind::Fault { fault, effect, node, began, .. } => {
+            Some(Mark { at: *began, text: format!("{fault} {node}"), fault: effect.harms })
         }
         EventKind::Network(change) => {
             let what = if disturbs(change) { "" } else { "heal " };
@@ -124,10 +124,6 @@ fn disturbs(change: &NetworkChange) -> bool {
     matches!(change.change, LinkChange::Cut(_) | LinkChange::Shape(_))
 }
 
-fn is_bad(fault: FaultKind) -> bool {
-    fault.takes_down() || fault == FaultKind::Wipe
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::super::sample;
@@ -136,9 +132,9 @@ mod tests {
 
     #[test]
     fn the_history_falls_into_bins() {
-        let (_, evidence) = sample::master_kill();
+        let evidence = sample::master_kill();
         let series = Series::of(&evidence).unwrap();
-        let of_loads = |operation: &&Operation| operation.kind != OperationKind::FinalRead;
+        let of_loads = |operation: &&Operation| !operation.is_final_read();
         let ended = evidence.history.iter().filter(of_loads).count() as u64;
         assert_eq!(series.bins.iter().map(|bin| bin.ok + bin.not_ok).sum::<u64>(), ended);
         assert_eq!(series.bin_nanos, BIN_NANOS_MIN);
@@ -148,7 +144,7 @@ mod tests {
     /// Nothing ends in an outage; what was due in it is seen where it was due.
     #[test]
     fn an_outage_is_seen_where_operations_were_due() {
-        let (_, mut evidence) = sample::master_kill();
+        let mut evidence = sample::master_kill();
         let (from, to) = (Instant::from_millis(5_000), Instant::from_millis(6_000));
         for operation in evidence.history.iter_mut().filter(|operation| (from..to).contains(&operation.intended)) {
             (operation.outcome, operation.error) = (Outcome::Fail, Some(ErrorKind::NotStarted));
@@ -163,7 +159,7 @@ mod tests {
 
     #[test]
     fn a_long_run_gets_wider_bins() {
-        let (_, mut evidence) = sample::master_kill();
+        let mut evidence = sample::master_kill();
         evidence.history[0].intended = Instant(0);
         evidence.history[0].ended = Instant::from_millis(3_600_000);
         let series = Series::of(&evidence).unwrap();
@@ -172,14 +168,14 @@ mod tests {
 
     #[test]
     fn no_load_no_chart() {
-        let (_, mut evidence) = sample::master_kill();
+        let mut evidence = sample::master_kill();
         evidence.history.clear();
         assert!(Series::of(&evidence).is_none());
     }
 
     #[test]
     fn a_window_ends_when_the_cluster_has_dealt_with_the_fault() {
-        let (_, evidence) = sample::master_kill();
+        let evidence = sample::master_kill();
         let windows = fault_windows(&evidence);
         assert_eq!(windows, [(Instant::from_millis(4_200), Instant::from_millis(5_790))]);
     }

@@ -49,7 +49,9 @@ impl LogLines {
             LogEvent::ElectionDelayed { delay_ms, rank } => {
                 Some((DIM, format!("will ask for votes in {delay_ms} ms (rank {rank} among the replicas)")))
             }
-            LogEvent::ElectionStarted { version: epoch } => Some((NEWS, format!("asks for votes in epoch {epoch}"))),
+            LogEvent::ElectionStarted { version } => {
+                Some((NEWS, format!("asks for votes for version {version} of the configuration")))
+            }
             LogEvent::ElectionWon => Some((GOOD, "PROMOTED: won the election, now a master".to_owned())),
             LogEvent::FailoverBlocked { reason } => {
                 self.first(node, reason).then(|| (DOUBT, format!("cannot fail over: {reason}")))

@@ -14,8 +14,9 @@ use self::load::LoadLines;
 use self::log::LogLines;
 use super::paint::{BAD, BOLD, DIM, DOUBT, GOOD, Look, NEWS, PLAIN, wrap};
 use super::words::{count, error_in_words, list, millis};
-use crate::evidence::{Event, EventKind, ExitCause, FaultKind, LinkChange, MachineSample, NetworkChange, Waits};
-use crate::plan::Plan;
+use crate::evidence::{
+    Effect, Event, EventKind, ExitCause, LinkChange, MachineSample, NetworkChange, RecordedPlan, RecordedStep, Waits,
+};
 use crate::vocab::{Instant, NodeName};
 
 /// A machine that took less than this in a tenth of a second is no news.
@@ -39,7 +40,7 @@ pub struct LiveView {
     look: Look,
     who_width: usize,
     nodes: usize,
-    steps: usize,
+    steps: Vec<RecordedStep>,
     formed: bool,
     first_start: Option<Instant>,
     last_fault: Option<Instant>,
@@ -67,7 +68,7 @@ impl Line {
 
 impl LiveView {
     /// A view of a run of `plan`.
-    pub fn new(plan: &Plan, progress: ProgressLines, look: Look) -> Self {
+    pub fn new(plan: &RecordedPlan, progress: ProgressLines, look: Look) -> Self {
         let nodes = plan.nodes.iter().map(|node| node.name.as_str().len());
         let loads = plan.loads.iter().map(|load| load.name.len());
         Self {
@@ -78,7 +79,7 @@ impl LiveView {
                 .max()
                 .unwrap_or(0),
             nodes: plan.nodes.len(),
-            steps: plan.steps.len(),
+            steps: plan.steps.clone(),
             formed: false,
             first_start: None,
             last_fault: None,
@@ -130,21 +131,23 @@ impl LiveView {
             }
             EventKind::StepStarted { step, text } => {
                 // Only a wait has an end worth a line; other steps are over when the next begins.
-                if text.starts_with("Until ") {
+                if self.steps.get(*step).is_some_and(|planned| planned.waits) {
                     self.waiting.insert(*step, at);
                 }
-                vec![Line::new(at, &step_name(step + 1, self.steps), BOLD, text)]
+                vec![Line::new(at, &step_name(step + 1, self.steps.len()), BOLD, text)]
             }
             EventKind::StepEnded { step } => self.step_ended(at, *step),
             EventKind::UntilMissed { step, last_state } => {
                 self.waiting.remove(step);
                 let text = format!("NOT MET in time: {last_state}");
-                vec![Line::new(at, &step_name(step + 1, self.steps), BAD, text)]
+                vec![Line::new(at, &step_name(step + 1, self.steps.len()), BAD, text)]
             }
             EventKind::StepFailed { step, node, reason, .. } => {
-                vec![Line::new(at, &step_name(step + 1, self.steps), BAD, format!("NOT DONE: {node} {reason}"))]
+                vec![Line::new(at, &step_name(step + 1, self.steps.len()), BAD, format!("NOT DONE: {node} {reason}"))]
             }
-            EventKind::Fault { fault, node, began, proof, .. } => self.fault(*fault, node, *began, proof.as_deref()),
+            EventKind::Fault { fault, effect, node, began, proof, .. } => {
+                self.fault((fault, effect), node, *began, proof.as_deref())
+            }
             EventKind::Network(change) => self.network(change),
             // While the cluster forms, every node reports what every new cluster reports.
             EventKind::Log(record) if self.formed => self.log.line(record).into_iter().collect(),
@@ -167,7 +170,7 @@ impl LiveView {
             EventKind::Machine(sample) => self.machine(at, sample).into_iter().collect(),
             EventKind::UntilMetLate { step, late_nanos } => {
                 let text = format!("met {} too late", millis(*late_nanos as f64 / 1e6));
-                vec![Line::new(at, &step_name(step + 1, self.steps), DOUBT, text)]
+                vec![Line::new(at, &step_name(step + 1, self.steps.len()), DOUBT, text)]
             }
             EventKind::Aborted { reason } => {
                 // The verdict tells the rest of it, such as a server's log.
@@ -215,12 +218,18 @@ impl LiveView {
     fn step_ended(&mut self, at: Instant, step: usize) -> Vec<Line> {
         let Some(began) = self.waiting.remove(&step) else { return Vec::new() };
         let text = format!("met after {}", millis(at.millis_since(began)));
-        vec![Line::new(at, &step_name(step + 1, self.steps), GOOD, text)]
+        vec![Line::new(at, &step_name(step + 1, self.steps.len()), GOOD, text)]
     }
 
-    fn fault(&mut self, fault: FaultKind, node: &NodeName, began: Instant, proof: Option<&str>) -> Vec<Line> {
+    fn fault(
+        &mut self,
+        (fault, effect): (&str, &Effect),
+        node: &NodeName,
+        began: Instant,
+        proof: Option<&str>,
+    ) -> Vec<Line> {
         self.last_fault = Some(began);
-        if fault.takes_down() {
+        if effect.takes_down() {
             self.log.forget(node);
         }
         let (style, proof) = match proof {

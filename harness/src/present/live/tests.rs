@@ -1,20 +1,21 @@
 use super::super::sample::{Story, master_kill, name};
 use super::*;
+use crate::evidence::testing::{heal, partition, until};
 use crate::evidence::{ErrorKind, Evidence};
 
-fn shown(plan: &Plan, evidence: &Evidence, progress: ProgressLines, colour: bool) -> String {
-    shown_on(plan, evidence, progress, Look::new(colour, 110))
+fn shown(evidence: &Evidence, progress: ProgressLines, colour: bool) -> String {
+    shown_on(evidence, progress, Look::new(colour, 110))
 }
 
-fn shown_on(plan: &Plan, evidence: &Evidence, progress: ProgressLines, look: Look) -> String {
-    let mut view = LiveView::new(plan, progress, look);
+fn shown_on(evidence: &Evidence, progress: ProgressLines, look: Look) -> String {
+    let mut view = LiveView::new(&evidence.plan, progress, look);
     evidence.events.iter().map(|event| view.show(event)).collect()
 }
 
 #[test]
 fn a_run_of_twelve_seconds_is_a_screenful() {
-    let (plan, evidence) = master_kill();
-    let text = shown(&plan, &evidence, ProgressLines::EverySecond, false);
+    let evidence = master_kill();
+    let text = shown(&evidence, ProgressLines::EverySecond, false);
     let lines = text.lines().count();
     assert!((25..=45).contains(&lines), "{lines} lines:\n{text}");
     assert!(text.lines().all(|line| line.chars().count() <= 110), "{text}");
@@ -26,34 +27,34 @@ fn a_run_of_twelve_seconds_is_a_screenful() {
 
 #[test]
 fn lines_fit_the_terminal() {
-    let (plan, evidence) = master_kill();
+    let evidence = master_kill();
     let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
-    let wide = shown(&plan, &evidence, ProgressLines::EverySecond, false);
-    let narrow = shown_on(&plan, &evidence, ProgressLines::EverySecond, Look::new(false, 60));
+    let wide = shown(&evidence, ProgressLines::EverySecond, false);
+    let narrow = shown_on(&evidence, ProgressLines::EverySecond, Look::new(false, 60));
     assert!(narrow.lines().all(|line| line.chars().count() <= 60), "{narrow}");
     assert_eq!(words(&narrow), words(&wide));
 }
 
 #[test]
 fn a_log_file_hears_of_progress_only_in_trouble() {
-    let (plan, evidence) = master_kill();
-    let text = shown(&plan, &evidence, ProgressLines::Trouble, false);
+    let evidence = master_kill();
+    let text = shown(&evidence, ProgressLines::Trouble, false);
     assert_eq!(text.matches(" p99 ").count(), 1, "{text}");
     assert!(text.contains("0 fail, 2 unknown"), "{text}");
 }
 
 #[test]
 fn colour_changes_no_character() {
-    let (plan, evidence) = master_kill();
-    let coloured = shown(&plan, &evidence, ProgressLines::EverySecond, true);
-    let bare = shown(&plan, &evidence, ProgressLines::EverySecond, false);
+    let evidence = master_kill();
+    let coloured = shown(&evidence, ProgressLines::EverySecond, true);
+    let bare = shown(&evidence, ProgressLines::EverySecond, false);
     assert_ne!(coloured, bare);
     assert_eq!(anstream::adapter::strip_str(&coloured).to_string(), bare);
 }
 
 #[test]
 fn what_goes_wrong_stands_out() {
-    let mut story = Story::formed(1, &["Until(condition: Healthy, within: \"5s\")"]);
+    let mut story = Story::formed(1, vec![until("everything is served, within 5s", &[])]);
     story.at(3_000, EventKind::NodeExited { node: name("B"), cause: ExitCause::Signal(11), expected: false });
     story.at(3_100, EventKind::UntilMissed { step: 0, last_state: "B does not answer".to_owned() });
     let reason = "did not end within 15 s".to_owned();
@@ -64,8 +65,8 @@ fn what_goes_wrong_stands_out() {
     story.at(3_130, EventKind::FinalRead { keys: 5_104, unreadable: 1_702, unserved, errors });
     story.at(3_200, EventKind::Aborted { reason: "B is gone".to_owned() });
     story.at(3_300, EventKind::Interrupted);
-    let (plan, evidence) = story.end(4_000);
-    let text = shown(&plan, &evidence, ProgressLines::Trouble, false);
+    let evidence = story.end(4_000);
+    let text = shown(&evidence, ProgressLines::Trouble, false);
     let all = [
         "ENDED BY ITSELF: signal 11",
         "NOT MET in time: B does not",
@@ -82,23 +83,23 @@ fn what_goes_wrong_stands_out() {
 
 #[test]
 fn a_fault_without_proof_is_doubted() {
-    let (plan, mut evidence) = master_kill();
+    let mut evidence = master_kill();
     for event in &mut evidence.events {
         if let EventKind::Fault { proof, .. } = &mut event.kind {
             *proof = None;
         }
     }
-    assert!(shown(&plan, &evidence, ProgressLines::Trouble, false).contains("NO PROOF"));
+    assert!(shown(&evidence, ProgressLines::Trouble, false).contains("NO PROOF"));
 }
 
 /// A partition's lines say who is on which side, and what was healed.
 #[test]
 fn a_partition_is_told_in_words() {
-    let mut story = Story::formed(1, &["Partition(links: Isolate(node: \"A\"))", "Heal()"]);
+    let mut story = Story::formed(1, vec![partition("A | the rest", &["A"]), heal()]);
     story.isolate(3_000, 0, &["A"]);
     story.heal(4_000, 1);
-    let (plan, mut evidence) = story.end(60_000);
-    let text = shown(&plan, &evidence, ProgressLines::Trouble, false);
+    let mut evidence = story.end(60_000);
+    let text = shown(&evidence, ProgressLines::Trouble, false);
     for expected in ["cut: A | B C A1 B1 C1: 10 links cut (drop): 10 probes", "cut: 10 links healed: 10 probes"] {
         assert!(text.contains(expected), "{expected}:\n{text}");
     }
@@ -107,6 +108,6 @@ fn a_partition_is_told_in_words() {
             (change.proof, change.doubt) = (None, Some("a probe passed on A -> B".to_owned()));
         }
     }
-    let text = shown_on(&plan, &evidence, ProgressLines::Trouble, Look::new(false, 200));
+    let text = shown_on(&evidence, ProgressLines::Trouble, Look::new(false, 200));
     assert_eq!(text.matches("NO PROOF that it happened: a probe passed on A -> B").count(), 2, "{text}");
 }

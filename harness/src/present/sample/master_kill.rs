@@ -4,26 +4,27 @@ use std::collections::BTreeMap;
 
 use super::verdict::totals;
 use super::{Story, name};
+use crate::evidence::testing::{kill, run, start, until};
 use crate::evidence::{
-    ErrorKind, EventKind, Evidence, FaultKind, LogEvent, NO_WORKER, Operation, OperationKind, Outcome, Progress, Value,
+    ErrorKind, EventKind, Evidence, LogEvent, NO_WORKER, Operation, OperationEffect, OperationSource, Outcome,
+    Progress, Value,
 };
-use crate::plan::Plan;
 use crate::vocab::Instant;
 
 /// A whole run: A is killed at 4.2 s, A1 takes over, A rejoins at 8.2 s.
-pub(in crate::present) fn master_kill() -> (Plan, Evidence) {
-    let timeline = [
-        "Run(for: \"2s\")",
-        "Kill(node: \"A\")",
-        "Until(condition: Promoted(\"A1\"), within: \"5s\")",
-        "Run(for: \"2s\")",
-        "Start(node: \"A\")",
-        "Until(condition: Replicates(node: \"A\", of: \"A1\"), within: \"10s\")",
-        "Run(for: \"2s\")",
+pub(in crate::present) fn master_kill() -> Evidence {
+    let timeline = vec![
+        run("2s"),
+        kill("A"),
+        until("A1 is a master with slots, within 5s", &["A1"]),
+        run("2s"),
+        start("A"),
+        until("A replicates A1, within 10s", &["A", "A1"]),
+        run("2s"),
     ];
-    let mut story = Story::formed(1, &timeline);
+    let mut story = Story::formed(1, timeline);
     let times = [(2_200, 4_200), (4_200, 4_205), (4_205, 5_790), (5_790, 8_200), (8_200, 8_260), (8_260, 9_300)];
-    let words: Vec<_> = story.plan.steps.iter().map(|planned| planned.step.to_string()).collect();
+    let words: Vec<_> = story.plan.steps.iter().map(|planned| planned.text.clone()).collect();
     for (step, (from, to)) in times.into_iter().chain([(9_300, 12_000)]).enumerate() {
         story.at(from, EventKind::StepStarted { step, text: words[step].clone() });
         story.at(to, EventKind::StepEnded { step });
@@ -33,14 +34,14 @@ pub(in crate::present) fn master_kill() -> (Plan, Evidence) {
     second_half(&mut story);
     load_events(&mut story);
     story.events.sort_by_key(|event| event.at);
-    let (plan, mut evidence) = story.end(12_300);
+    let mut evidence = story.end(12_300);
     evidence.history = history();
-    (plan, evidence)
+    evidence
 }
 
 fn first_half(story: &mut Story) {
     let a = || name("A");
-    story.fault(4_200, 1, FaultKind::Kill, "A");
+    story.fault(4_200, 1, "Kill", "A");
     story.at(4_250, EventKind::Unsettled { reason: "B has not noticed that A is gone".to_owned() });
     story.log(5_210, "C", LogEvent::PossiblyFailing { about: a() });
     story.log(5_230, "B", LogEvent::PossiblyFailing { about: a() });
@@ -66,7 +67,7 @@ fn first_half(story: &mut Story) {
 }
 
 fn second_half(story: &mut Story) {
-    story.fault(8_200, 4, FaultKind::Start, "A");
+    story.fault(8_200, 4, "Start", "A");
     story.at(8_201, EventKind::NodeStarted { node: name("A"), pid: 31, address: story.plan.nodes[0].address });
     story.at(8_300, EventKind::Unsettled { reason: "B holds A for failed".to_owned() });
     story.log(8_320, "A", LogEvent::Demoted { master: name("A1") });
@@ -120,8 +121,10 @@ fn history() -> Vec<Operation> {
         Operation {
             load: 0,
             worker: u16::try_from(index % 4).unwrap(),
-            kind: if index.is_multiple_of(2) { OperationKind::Set } else { OperationKind::Get },
+            source: OperationSource::Mix { entry: u16::try_from(index % 2).unwrap(), command: 0 },
+            effect: if index.is_multiple_of(2) { OperationEffect::WritesUnique } else { OperationEffect::Reads },
             key: u32::try_from(index % 10_000).unwrap(),
+            shard: Some(u16::try_from(index % 3).unwrap()),
             value: Value::Written(index),
             intended: Instant(intended),
             ready: Instant(intended),
@@ -135,7 +138,7 @@ fn history() -> Vec<Operation> {
         }
     };
     let mut history: Vec<_> = (0..19_900).map(operation).collect();
-    let last = Operation { worker: NO_WORKER, kind: OperationKind::FinalRead, ..operation(19_900) };
-    history.push(last);
+    let (source, effect) = (OperationSource::FinalRead, OperationEffect::Reads);
+    history.push(Operation { worker: NO_WORKER, source, effect, ..operation(19_900) });
     history
 }

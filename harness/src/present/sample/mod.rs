@@ -4,25 +4,21 @@ mod master_kill;
 mod verdict;
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
 
 pub(super) use self::master_kill::master_kill;
 pub(super) use self::verdict::{differs, verdict};
-use ron::extensions::Extensions;
-
+use crate::evidence::testing::{self, effect};
 use crate::evidence::{
-    Agreement, ClusterState, Event, EventKind, Evidence, ExitCause, FaultKind, Health, LinkChange, Location, LogEvent,
-    LogRecord, Member, NetworkChange, NodeView, RunInfo, ServerInfo, Side, TopologyRecord,
+    Agreement, ClusterState, Event, EventKind, Evidence, ExitCause, Health, LinkChange, LinksText, LogEvent, LogRecord,
+    Member, NetworkChange, NodeStatus, NodeView, RecordedNode, RecordedPlan, RecordedStep, RunInfo, ServerInfo, Side,
+    TopologyRecord,
 };
-use crate::plan::{Plan, PlannedStep};
-use crate::provider::ClientSpec;
-use crate::system::cluster::{place, share, topology};
-use crate::system::{Cluster, Deployment, NodeSpec};
-use crate::vocab::{Address, CutBy, Instant, Link, NodeId, NodeName, Ownership, Role, Size};
+use crate::system::cluster::{place, topology};
+use crate::vocab::{CutBy, HostName, Instant, Link, NodeName, Ownership, Role};
 
 /// A cluster that does what it is told.
 pub(super) struct Story {
-    pub(super) plan: Plan,
+    pub(super) plan: RecordedPlan,
     pub(super) events: Vec<Event>,
     pub(super) topology: Vec<TopologyRecord>,
     members: BTreeMap<NodeName, Member>,
@@ -34,57 +30,20 @@ pub(super) fn name(name: &str) -> NodeName {
     NodeName::from(name)
 }
 
-/// A step as a scenario writes it.
-pub(super) fn steps(steps: &[&str]) -> Vec<PlannedStep> {
-    let ron =
-        ron::Options::default().with_default_extension(Extensions::UNWRAP_VARIANT_NEWTYPES | Extensions::IMPLICIT_SOME);
-    let step = |(index, text): (usize, &&str)| PlannedStep {
-        step: ron.from_str(text).unwrap(),
-        location: Location { line: 10 + index, column: 9 },
-    };
-    steps.iter().enumerate().map(step).collect()
-}
-
-fn plan(replicas: usize, timeline: &[&str]) -> Plan {
-    let mut nodes = Vec::new();
-    for index in 0..=replicas {
-        for shard in 0..3 {
-            let name = if index == 0 { NodeName::master(shard) } else { NodeName::replica(shard, index) };
-            nodes.push(NodeSpec {
-                id: NodeId(format!("{name:0>40}")),
-                address: Address::of_host(Ipv4Addr::new(10, 128, 0, 2 + u8::try_from(nodes.len()).unwrap())),
-                role: if index == 0 { Role::Master } else { Role::Replica },
-                master: (index > 0).then(|| NodeName::master(shard)),
-                owns: if index == 0 { share(shard, 3) } else { Ownership::default() },
-                version: if index == 0 { shard as u64 + 1 } else { 0 },
-                binary: None,
-                config: BTreeMap::from([("cluster-node-timeout".to_owned(), "1000".to_owned())]),
-                name,
-            });
-        }
-    }
-    Plan {
-        name: "failover/master_kill".to_owned(),
-        about: "A master is killed under load: its replica takes over in time and no acknowledged write is lost."
-            .to_owned(),
-        deployment: Deployment::Cluster(Cluster { masters: 3, replicas: u16::try_from(replicas).unwrap() }),
-        nodes,
-        storage: Size { bytes: 256 << 20 },
-        loads: Vec::new(),
-        clients: vec![ClientSpec { name: "app".into(), ip: Ipv4Addr::new(10, 128, 0, 200) }],
-        steps: steps(timeline),
-        slos: Vec::new(),
+fn plan(replicas: usize, steps: Vec<RecordedStep>) -> RecordedPlan {
+    let about = "A master is killed under load: its replica takes over in time and no acknowledged write is lost.";
+    RecordedPlan {
+        steps: testing::timeline(10, steps),
         snapshot: true,
-        seed: 1,
-        warnings: crate::scenario::Problems::default(),
+        ..testing::plan("failover/master_kill", about, replicas)
     }
 }
 
 impl Story {
     /// Three masters with so many replicas each, started and formed at two seconds.
-    pub(super) fn formed(replicas: usize, timeline: &[&str]) -> Self {
+    pub(super) fn formed(replicas: usize, timeline: Vec<RecordedStep>) -> Self {
         let plan = plan(replicas, timeline);
-        let member = |node: &NodeSpec| Member {
+        let member = |node: &RecordedNode| Member {
             role: node.role,
             master: node.master.clone(),
             owns: node.owns.clone(),
@@ -130,27 +89,21 @@ impl Story {
     }
 
     /// A fault of a step, or one that the harness healed at the end.
-    pub(super) fn fault(&mut self, ms: u64, step: impl Into<Option<usize>>, fault: FaultKind, node: &str) {
-        let node = name(node);
-        let down = matches!(fault, FaultKind::Kill | FaultKind::Stop | FaultKind::Pause | FaultKind::Wipe);
-        self.down.retain(|other| *other != node);
-        if down {
-            self.down.push(node.clone());
+    pub(super) fn fault(&mut self, ms: u64, step: impl Into<Option<usize>>, fault: &str, node: &str) {
+        let (node, effect) = (name(node), effect(fault));
+        if let Some(status) = effect.process {
+            self.down.retain(|other| *other != node);
+            if status != NodeStatus::Running {
+                self.down.push(node.clone());
+            }
         }
         let began = Instant::from_millis(ms);
-        let proof = Some(if down { "wait status: signal 9".to_owned() } else { "pid 31".to_owned() });
+        let proof = Some(if effect.harms { "wait status: signal 9".to_owned() } else { "pid 31".to_owned() });
         self.at(
             ms + 2,
-            EventKind::Fault {
-                step: step.into(),
-                fault,
-                effect: crate::fault::effect(fault),
-                node: node.clone(),
-                began,
-                proof,
-            },
+            EventKind::Fault { step: step.into(), fault: fault.to_owned(), effect, node: node.clone(), began, proof },
         );
-        if matches!(fault, FaultKind::Kill | FaultKind::Stop) {
+        if effect.process == Some(NodeStatus::Down) {
             self.at(ms + 2, EventKind::NodeExited { node: node.clone(), cause: ExitCause::Signal(9), expected: true });
             self.topology.push(TopologyRecord { at: Instant::from_millis(ms + 10), node, view: None });
         }
@@ -162,7 +115,8 @@ impl Story {
             self.plan.nodes.iter().map(|node| node.name.to_string()).filter(|n| !hosts.contains(&n.as_str())).collect();
         let pairs = hosts.iter().flat_map(|host| others.iter().map(move |other| Link::new(*host, other.as_str())));
         let links = pairs.flat_map(|link| [link.reversed(), link]).collect();
-        let text = format!("{} | {}", hosts.join(" "), others.join(" "));
+        let side = |names: Vec<&str>| names.into_iter().map(HostName::from).collect::<Vec<_>>();
+        let text = LinksText::sides(&[side(hosts.to_vec()), side(others.iter().map(String::as_str).collect())]);
         self.network(ms, Some(step), text, LinkChange::Cut(CutBy::Drop), links);
     }
 
@@ -172,10 +126,10 @@ impl Story {
             EventKind::Network(change) => Some(change.links.clone()),
             _ => None,
         });
-        self.network(ms, step.into(), String::new(), LinkChange::HealCut, cut.unwrap_or_default());
+        self.network(ms, step.into(), LinksText::default(), LinkChange::HealCut, cut.unwrap_or_default());
     }
 
-    fn network(&mut self, ms: u64, step: Option<usize>, text: String, change: LinkChange, links: Vec<Link>) {
+    fn network(&mut self, ms: u64, step: Option<usize>, text: LinksText, change: LinkChange, links: Vec<Link>) {
         let (began, done) = (Instant::from_millis(ms), Instant::from_millis(ms + 1));
         let (name, proof) = ("cut".to_owned(), Some(format!("{} probes vanished", links.len())));
         self.at(
@@ -264,7 +218,7 @@ impl Story {
     }
 
     /// The servers are shut down and the evidence is complete.
-    pub(super) fn end(mut self, ms: u64) -> (Plan, Evidence) {
+    pub(super) fn end(mut self, ms: u64) -> Evidence {
         for node in self.members.keys().filter(|node| !self.down.contains(node)).cloned().collect::<Vec<_>>() {
             self.at(ms, EventKind::NodeExited { node: node.clone(), cause: ExitCause::Code(0), expected: true });
             self.topology.push(TopologyRecord { at: Instant::from_millis(ms + 5), node, view: None });
@@ -276,7 +230,7 @@ impl Story {
             version: "Redis 7.0.15".to_owned(),
         });
         let info = RunInfo {
-            harness_version: "0.1.0".to_owned(),
+            harness_version: env!("CARGO_PKG_VERSION").to_owned(),
             scenario: self.plan.name.clone(),
             scenario_path: "scenarios/failover/master_kill.ron".to_owned(),
             seed: 1,
@@ -286,6 +240,13 @@ impl Story {
             processors: 2,
             servers: servers.collect(),
         };
-        (self.plan, Evidence { info, snapshot: None, events: self.events, topology: self.topology, history: vec![] })
+        Evidence {
+            info,
+            plan: self.plan,
+            snapshot: None,
+            events: self.events,
+            topology: self.topology,
+            history: vec![],
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::name;
 use crate::evidence::{ErrorKind, LoadTotals};
-use crate::verdict::Outcome::{Fail, Pass};
+use crate::verdict::RunOutcome::{Fail, Pass};
 use crate::verdict::{
     Assumption, FailoverReport, Finding, LatencySummary, LoadSummary, Phase, PhaseTime, TopologyComparison,
     TopologyState, Verdict,

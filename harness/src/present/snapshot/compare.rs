@@ -8,12 +8,11 @@ use std::{env, fs, io};
 
 use insta::internals::TextSnapshotContents;
 use insta::{Snapshot, TextSnapshotKind};
+use similar::TextDiff;
 
-use super::diff::line_diff;
 use super::topology_snapshot;
 use crate::evidence::{Evidence, News, RecordedSnapshot};
-use crate::plan::Plan;
-use crate::verdict::{Outcome, TopologyComparison, TopologyState, Verdict};
+use crate::verdict::{RunOutcome, TopologyComparison, TopologyState, Verdict};
 
 /// What to do with a snapshot that differs: the meanings of `INSTA_UPDATE`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,10 +94,12 @@ pub fn recorded_snapshot(path: &Path, shown: &Path, policy: UpdatePolicy) -> Res
 }
 
 /// Compares how the topology went with what was recorded when the run began.
-pub fn compare_topology(plan: &Plan, evidence: &Evidence) -> TopologyComparison {
+pub fn compare_topology(evidence: &Evidence) -> TopologyComparison {
     match &evidence.snapshot {
-        _ if !plan.snapshot => TopologyComparison::none(TopologyState::NotKept, "the scenario says snapshot: false"),
-        Some(recorded) => compare(recorded, &topology_snapshot(plan, evidence)),
+        _ if !evidence.plan.snapshot => {
+            TopologyComparison::none(TopologyState::NotKept, "the scenario says snapshot: false")
+        }
+        Some(recorded) => compare(recorded, &topology_snapshot(evidence)),
         None => TopologyComparison::none(
             TopologyState::NotCompared,
             "the run directory does not say what was recorded: it has no snapshot.json",
@@ -139,20 +140,25 @@ fn compare(recorded: &RecordedSnapshot, text: &str) -> TopologyComparison {
     }
 }
 
+/// The lines of both texts: `-` only in the old one, `+` only in the new one, a space in both.
+fn line_diff(old: &str, new: &str) -> String {
+    let (old, new): (Vec<_>, Vec<_>) = (old.lines().collect(), new.lines().collect());
+    let diff = TextDiff::from_slices(&old, &new);
+    let lines = diff.iter_all_changes().map(|change| {
+        let line = format!("{} {}", change.tag(), change.value());
+        format!("{}\n", line.trim_end())
+    });
+    lines.collect()
+}
+
 /// Does with the topology of a judged run what the user wants done with news: see [`News`].
 ///
 /// `source` is the scenario's path, for reviewers. A topology as recorded removes a pending one that no longer is.
-pub fn update_snapshot(
-    path: &Path,
-    source: &str,
-    plan: &Plan,
-    evidence: &Evidence,
-    verdict: &Verdict,
-) -> Result<(), SnapshotError> {
+pub fn update_snapshot(path: &Path, source: &str, evidence: &Evidence, verdict: &Verdict) -> Result<(), SnapshotError> {
     let pending = path.with_extension("snap.new");
-    let counts = verdict.topology_finding().is_some_and(|finding| finding.status != Outcome::Inconclusive);
+    let counts = verdict.topology_finding().is_some_and(|finding| finding.status != RunOutcome::Inconclusive);
     let (Some(recorded), true) = (&evidence.snapshot, counts) else { return Ok(()) };
-    let text = || topology_snapshot(plan, evidence);
+    let text = || topology_snapshot(evidence);
     match (verdict.topology.state, recorded.news) {
         (TopologyState::Differs | TopologyState::NotRecorded, News::Reviewed) => write(&pending, source, &text())?,
         (TopologyState::Recorded, _) => write(path, source, &text())?,
@@ -248,6 +254,13 @@ mod tests {
     }
 
     #[test]
+    fn changed_lines_stand_beside_each_other() {
+        assert_eq!(line_diff("a\nb\nc", "a\nB\nc\nd"), "  a\n- b\n+ B\n  c\n+ d\n");
+        assert_eq!(line_diff("", "a"), "+ a\n");
+        assert_eq!(line_diff("a", ""), "- a\n");
+    }
+
+    #[test]
     fn insta_reads_what_is_written() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("snapshots/a__b.snap");
@@ -263,24 +276,24 @@ mod tests {
     fn files_are_written_as_the_user_asked_and_only_after_a_verdict() {
         let dir = tempfile::tempdir().unwrap();
         let (path, pending) = (dir.path().join("a__b.snap"), dir.path().join("a__b.snap.new"));
-        let (plan, mut evidence) = master_kill();
+        let mut evidence = master_kill();
         let mut run = |policy, status| {
             let recorded = recorded_snapshot(&path, Path::new("a__b.snap"), policy).unwrap();
             evidence.snapshot = Some(recorded);
             let mut verdict = sample::verdict();
-            verdict.topology = compare_topology(&plan, &evidence);
+            verdict.topology = compare_topology(&evidence);
             let check = verdict.topology.check();
             verdict.findings.push(Finding { check, status, ..verdict.findings[0].clone() });
-            update_snapshot(&path, "s.ron", &plan, &evidence, &verdict).unwrap();
+            update_snapshot(&path, "s.ron", &evidence, &verdict).unwrap();
             (verdict.topology.state, path.exists(), pending.exists())
         };
-        assert_eq!(run(UpdatePolicy::No, Outcome::Fail), (TopologyState::NotRecorded, false, false));
-        assert_eq!(run(UpdatePolicy::New, Outcome::Inconclusive), (TopologyState::NotRecorded, false, false));
-        assert_eq!(run(UpdatePolicy::New, Outcome::Fail), (TopologyState::NotRecorded, false, true));
-        assert_eq!(run(UpdatePolicy::Always, Outcome::Inconclusive), (TopologyState::Recorded, false, true));
-        assert_eq!(run(UpdatePolicy::Always, Outcome::Pass), (TopologyState::Recorded, true, false));
+        assert_eq!(run(UpdatePolicy::No, RunOutcome::Fail), (TopologyState::NotRecorded, false, false));
+        assert_eq!(run(UpdatePolicy::New, RunOutcome::Inconclusive), (TopologyState::NotRecorded, false, false));
+        assert_eq!(run(UpdatePolicy::New, RunOutcome::Fail), (TopologyState::NotRecorded, false, true));
+        assert_eq!(run(UpdatePolicy::Always, RunOutcome::Inconclusive), (TopologyState::Recorded, false, true));
+        assert_eq!(run(UpdatePolicy::Always, RunOutcome::Pass), (TopologyState::Recorded, true, false));
         write(&pending, "s.ron", "a leftover").unwrap();
-        assert_eq!(run(UpdatePolicy::New, Outcome::Pass), (TopologyState::AsRecorded, true, false));
+        assert_eq!(run(UpdatePolicy::New, RunOutcome::Pass), (TopologyState::AsRecorded, true, false));
     }
 
     #[rstest]

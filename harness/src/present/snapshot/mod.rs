@@ -1,9 +1,8 @@
-//! The topology's transitions as text: who held which slots, who became what, in the order the timeline forces.
+//! The topology's transitions as text: who owned what, who became what, in the order the timeline forces.
 //!
-//! Nothing in it depends on time, ids, ports, epochs or the order of gossip, so the same scenario yields the same bytes.
+//! Nothing in it depends on time, ids, ports, versions of the configuration or the order of gossip, so the same scenario yields the same bytes.
 
 mod compare;
-mod diff;
 mod naming;
 mod replay;
 
@@ -12,13 +11,11 @@ use std::fmt::Write;
 
 pub use compare::{SnapshotError, UpdatePolicy, compare_topology, recorded_snapshot, update_snapshot};
 
-use self::naming::{Naming, Winners, names_any};
+use self::naming::{Naming, Winners};
 use self::replay::{Segment, segments};
 use super::paint::wrap;
 use super::words::list;
-use crate::evidence::{Agreement, ClusterState, Evidence, Side, Topology};
-use crate::plan::Plan;
-use crate::scenario::Step;
+use crate::evidence::{Agreement, ClusterState, Evidence, RecordedPlan, Side, Topology};
 use crate::vocab::NodeName;
 
 const WIDTH: usize = 100;
@@ -27,8 +24,8 @@ const WIDTH: usize = 100;
 ///
 /// A section lists each node whose place changed between the last topology that had settled before the step and the
 /// last that settled after it. See the module `naming` for runs that can legally end in several ways.
-pub fn topology_snapshot(plan: &Plan, evidence: &Evidence) -> String {
-    let segments = segments(evidence);
+pub fn topology_snapshot(evidence: &Evidence) -> String {
+    let (plan, segments) = (&evidence.plan, segments(evidence));
     let mut writer =
         Writer { plan, naming: Naming::new(plan), text: String::new(), drawn: false, before: None, since: None };
     for (index, segment) in segments.iter().enumerate() {
@@ -45,7 +42,7 @@ pub(super) fn last_settled(evidence: &Evidence) -> Option<Topology> {
 }
 
 struct Writer<'a> {
-    plan: &'a Plan,
+    plan: &'a RecordedPlan,
     naming: Naming<'a>,
     text: String,
     /// Whether some election could have been won by another.
@@ -105,24 +102,21 @@ impl<'a> Writer<'a> {
         nodes.dedup();
         let planned = segment.step.and_then(|step| self.plan.steps.get(step));
         let Some(planned) = planned else { return self.healed(segment, &nodes) };
-        let words = planned.step.to_string();
-        let words = words.split(" (").next().unwrap_or(&words).to_owned();
         if let [change] = &segment.network[..]
-            && matches!(planned.step, Step::Partition(_) | Step::Shape(_))
+            && planned.disturbs_links
         {
-            let kind = words.split(' ').next().unwrap_or_default();
-            return format!("{kind} {}", self.naming.rename_links(&change.text));
+            return format!("{} {}", planned.kind, self.naming.rename_links(&change.text));
         }
-        if nodes.is_empty() || nodes.iter().any(|node| names_any(&words, std::slice::from_ref(node))) {
-            return words;
+        if nodes.is_empty() || nodes.iter().any(|node| planned.names.contains(node)) {
+            return planned.heading.clone();
         }
-        format!("{words}: {}", list(nodes.iter().map(|node| self.naming.shown(node))))
+        format!("{}: {}", planned.heading, list(nodes.iter().map(|node| self.naming.shown(node))))
     }
 
     fn healed(&self, segment: &Segment, nodes: &[&NodeName]) -> String {
-        let kinds: BTreeSet<_> = segment.faults.iter().map(|(kind, _)| *kind).collect();
+        let kinds: BTreeSet<_> = segment.faults.iter().map(|(kind, _)| kind).collect();
         let healed = kinds.into_iter().map(|kind| {
-            let healed = nodes.iter().filter(|node| segment.faults.contains(&(kind, (**node).clone())));
+            let healed = nodes.iter().filter(|node| segment.faults.contains(&(kind.clone(), (**node).clone())));
             format!("{kind} {}", list(healed.map(|node| self.naming.shown(node))))
         });
         let links = segment.network.iter().map(|change| format!("`{}`", change.name));

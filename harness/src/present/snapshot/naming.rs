@@ -9,14 +9,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::evidence::Topology;
-use crate::plan::Plan;
-use crate::scenario::Step;
-use crate::vocab::{Links, NodeName, Role};
+use crate::evidence::{LinksPart, LinksText, RecordedPlan, RecordedStep, Topology};
+use crate::vocab::{HostName, NodeName, Role};
 
 /// Which name each node has in the snapshot.
 pub(super) struct Naming<'a> {
-    plan: &'a Plan,
+    plan: &'a RecordedPlan,
     exchanged: BTreeMap<NodeName, NodeName>,
 }
 
@@ -24,7 +22,7 @@ pub(super) struct Naming<'a> {
 pub(super) type Winners = BTreeMap<NodeName, Vec<NodeName>>;
 
 impl<'a> Naming<'a> {
-    pub(super) fn new(plan: &'a Plan) -> Self {
+    pub(super) fn new(plan: &'a RecordedPlan) -> Self {
         Self { plan, exchanged: BTreeMap::new() }
     }
 
@@ -33,22 +31,27 @@ impl<'a> Naming<'a> {
         self.exchanged.get(node).unwrap_or(node)
     }
 
-    /// Which links a partition cuts, in the snapshot's names: each list of nodes in the snapshot's order.
-    pub(super) fn rename_links(&self, text: &str) -> String {
-        let is_node = |word: &str| self.plan.nodes.iter().any(|node| node.name.as_str() == word);
-        let clauses = text.split(", ").map(|clause| {
-            let words: Vec<_> = clause.split(' ').collect();
-            let lists = words.chunk_by(|one, other| is_node(one) == is_node(other)).map(|list| {
-                if !list.first().is_some_and(|word| is_node(word)) {
-                    return list.join(" ");
-                }
-                let mut names: Vec<_> = list.iter().map(|word| self.shown(&NodeName::from(*word)).clone()).collect();
-                names.sort_by(|one, other| self.rank(one).cmp(&self.rank(other)));
-                names.iter().map(NodeName::as_str).collect::<Vec<_>>().join(" ")
-            });
-            lists.collect::<Vec<_>>().join(" ")
+    /// Which links are meant, in the snapshot's names: nodes that stand together in the snapshot's order.
+    pub(super) fn rename_links(&self, text: &LinksText) -> LinksText {
+        let parts = text.0.iter().map(|part| match part {
+            LinksPart::Words(_) => part.clone(),
+            LinksPart::Hosts(hosts) => LinksPart::Hosts(self.rename_hosts(hosts)),
         });
-        clauses.collect::<Vec<_>>().join(", ")
+        LinksText(parts.collect())
+    }
+
+    fn rename_hosts(&self, hosts: &[HostName]) -> Vec<HostName> {
+        let is_node = |host: &HostName| self.plan.nodes.iter().any(|node| host.is(&node.name));
+        let renamed = hosts.chunk_by(|one, other| is_node(one) == is_node(other)).flat_map(|together| {
+            if !together.first().is_some_and(is_node) {
+                return together.to_vec();
+            }
+            let mut names: Vec<_> =
+                together.iter().map(|host| self.shown(&NodeName::from(host.as_str())).clone()).collect();
+            names.sort_by(|one, other| self.rank(one).cmp(&self.rank(other)));
+            names.iter().map(HostName::from).collect()
+        });
+        renamed.collect()
     }
 
     /// The topology under the snapshot's names.
@@ -110,7 +113,7 @@ impl<'a> Naming<'a> {
             specs.windows(2).all(|pair| pair[0].config == pair[1].config && pair[0].binary == pair[1].binary);
         let later = step.map_or(self.plan.steps.len(), |step| step + 1);
         let mut later = self.plan.steps.iter().skip(later);
-        same_server && specs.len() == candidates.len() && !later.any(|planned| tells_apart(&planned.step, candidates))
+        same_server && specs.len() == candidates.len() && !later.any(|step| tells_apart(step, candidates))
     }
 }
 
@@ -119,16 +122,6 @@ fn alive(topology: &Topology, node: &NodeName) -> bool {
 }
 
 /// Whether a step names one of the nodes, or treats them by their places in the plan.
-fn tells_apart(step: &Step, nodes: &[NodeName]) -> bool {
-    let links = match step {
-        Step::Partition(partition) => Some(&partition.links),
-        Step::Shape(shaping) => Some(&shaping.links),
-        _ => None,
-    };
-    matches!(links, Some(Links::Halves { .. } | Links::Ring)) || names_any(&step.to_string(), nodes)
-}
-
-/// Whether a step's words contain one of the names as a word of its own.
-pub(super) fn names_any(step: &str, names: &[NodeName]) -> bool {
-    step.split(|letter: char| !letter.is_alphanumeric()).any(|word| names.iter().any(|name| name.as_str() == word))
+fn tells_apart(step: &RecordedStep, nodes: &[NodeName]) -> bool {
+    step.by_place || nodes.iter().any(|node| step.names.contains(node))
 }

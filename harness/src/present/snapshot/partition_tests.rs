@@ -2,12 +2,15 @@
 
 use super::super::sample::Story;
 use super::tests::{section, snapshot_of};
+use crate::evidence::RecordedStep;
+use crate::evidence::testing::{heal, partition, run};
 
-const TIMELINE: [&str; 4] =
-    ["Partition(links: Isolate(node: \"A\"), name: \"cut\")", "Run(for: \"5s\")", "Heal()", "Run(for: \"5s\")"];
+fn timeline() -> Vec<RecordedStep> {
+    vec![partition("A | the rest", &["A"]), run("5s"), heal(), run("5s")]
+}
 
 /// A is isolated with some hosts; `winner` takes over.
-fn isolated(replicas: usize, hosts: &[&str], winner: &str, timeline: &[&str]) -> Story {
+fn isolated(replicas: usize, hosts: &[&str], winner: &str, timeline: Vec<RecordedStep>) -> Story {
     let mut story = Story::formed(replicas, timeline);
     story.isolate(3_000, 0, hosts);
     story.alone(4_500, hosts);
@@ -19,7 +22,7 @@ fn isolated(replicas: usize, hosts: &[&str], winner: &str, timeline: &[&str]) ->
 
 #[test]
 fn both_sides_of_a_partition_are_shown() {
-    let mut story = isolated(1, &["A"], "A1", &TIMELINE);
+    let mut story = isolated(1, &["A"], "A1", timeline());
     story.heal(8_000, 2);
     story.rejoin("A", "A1");
     story.everyone_sees(9_500);
@@ -43,7 +46,7 @@ fn both_sides_of_a_partition_are_shown() {
 
 #[test]
 fn what_the_harness_heals_at_the_end_is_named() {
-    let mut story = isolated(1, &["A"], "A1", &TIMELINE[..2]);
+    let mut story = isolated(1, &["A"], "A1", timeline()[..2].to_vec());
     story.heal(8_000, None);
     story.rejoin("A", "A1");
     story.everyone_sees(9_500);
@@ -54,7 +57,7 @@ fn what_the_harness_heals_at_the_end_is_named() {
 
 #[test]
 fn a_cut_too_short_to_be_noticed_did_not_settle() {
-    let mut story = Story::formed(1, &TIMELINE);
+    let mut story = Story::formed(1, timeline());
     story.isolate(3_000, 0, &["A"]);
     story.heal(3_300, 2);
     story.everyone_sees(3_500);
@@ -65,10 +68,10 @@ fn a_cut_too_short_to_be_noticed_did_not_settle() {
 }
 
 /// A is isolated, `winner` of A1 and A2 takes over; later the new master is isolated in its turn.
-fn drawn(winner: &str, last: &str) -> String {
-    let mut timeline = TIMELINE.to_vec();
+fn drawn(winner: &str, last: RecordedStep) -> String {
+    let mut timeline = timeline();
     timeline.push(last);
-    let mut story = isolated(2, &["A"], winner, &timeline);
+    let mut story = isolated(2, &["A"], winner, timeline);
     story.heal(8_000, 2);
     story.rejoin("A", winner);
     story.everyone_sees(9_500);
@@ -78,9 +81,9 @@ fn drawn(winner: &str, last: &str) -> String {
 
 #[test]
 fn whoever_wins_an_election_in_a_partition_the_bytes_are_the_same() {
-    let last = "Partition(links: Isolate(select: MasterOf(slot: 0)))";
-    let text = drawn("A1", last);
-    assert_eq!(drawn("A2", last), text);
+    let last = || partition("the master of slot 0 | the rest", &[]);
+    let text = drawn("A1", last());
+    assert_eq!(drawn("A2", last()), text);
     assert!(text.contains("\nPartition A1 | A B C B1 C1 A2 B2 C2\n"), "{text}");
     assert!(text.contains("A1  replica of A -> master of 0-5460  (one of A1, A2)"), "{text}");
     assert!(text.contains("A2  replica of A -> replica of A, failed"), "{text}");
@@ -88,5 +91,6 @@ fn whoever_wins_an_election_in_a_partition_the_bytes_are_the_same() {
 
 #[test]
 fn links_that_go_by_the_places_of_nodes_keep_the_names() {
-    assert!(!drawn("A2", "Partition(links: Ring)").contains("one of"));
+    let ring = RecordedStep { by_place: true, ..partition("all but neighbours in a ring", &[]) };
+    assert!(!drawn("A2", ring).contains("one of"));
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::evidence::{
-    Agreement, Event, EventKind, Evidence, FaultKind, NetworkChange, NodeStatus, NodeView, Reach, Settlement,
+    Agreement, Effect, Event, EventKind, Evidence, NetworkChange, NodeStatus, NodeView, Reach, Settlement,
     TopologyRecord,
 };
 use crate::system::cluster::settle;
@@ -14,8 +14,8 @@ use crate::vocab::{Instant, NodeName};
 pub(super) struct Segment {
     /// The step that asked for the faults; none for formation and for what the harness healed at the end.
     pub(super) step: Option<usize>,
-    /// What was done; empty for formation.
-    pub(super) faults: Vec<(FaultKind, NodeName)>,
+    /// What was done to which nodes, by the names of the kinds; empty for formation.
+    pub(super) faults: Vec<(String, NodeName)>,
     /// What was done to links.
     pub(super) network: Vec<NetworkChange>,
     /// The last on which all running nodes agreed, if they ever did after the faults.
@@ -64,7 +64,7 @@ enum Rank {
 
 enum Change<'a> {
     Segment(usize),
-    Fault(FaultKind, &'a NodeName),
+    Fault(&'a Effect, &'a NodeName),
     Network(&'a NetworkChange),
     Started(&'a NodeName),
     Exited { node: &'a NodeName, expected: bool },
@@ -84,9 +84,9 @@ fn divide(evidence: &Evidence) -> (Vec<Segment>, Vec<Moment<'_>>) {
                 process(*at, Change::Exited { node, expected: *expected });
             }
             // A node is down from the moment the fault began: its exit is recorded later.
-            EventKind::Fault { step, fault, node, began, .. } => {
-                process(*began, Change::Fault(*fault, node));
-                segment_of(*step, *began, &mut segments, &mut starts).faults.push((*fault, node.clone()));
+            EventKind::Fault { step, fault, effect, node, began, .. } => {
+                process(*began, Change::Fault(effect, node));
+                segment_of(*step, *began, &mut segments, &mut starts).faults.push((fault.clone(), node.clone()));
             }
             EventKind::Network(change) => {
                 process(change.began, Change::Network(change));
@@ -142,8 +142,10 @@ impl Replay {
             Change::View(record) => {
                 self.views.insert(record.node.clone(), record.view.clone());
             }
-            Change::Fault(fault, node) => {
-                self.status.insert((*node).clone(), status_after(*fault));
+            Change::Fault(effect, node) => {
+                if let Some(status) = effect.process {
+                    self.status.insert((*node).clone(), status);
+                }
                 self.forget_settled();
             }
             Change::Network(change) => {
@@ -152,7 +154,7 @@ impl Replay {
             }
             Change::Started(node) => self.learn(node, NodeStatus::Running),
             Change::Exited { node, expected } => {
-                // Whoever a fault took down is down already: an exit that was meant and is no fault's is the end.
+                // A node that a fault took down is down already, so any other expected exit means that the run is ending.
                 if *expected && self.status.get(*node) != Some(&NodeStatus::Down) {
                     return false;
                 }
@@ -178,14 +180,5 @@ impl Replay {
         if let Some(segment) = self.segments.get_mut(self.current) {
             segment.settled = None;
         }
-    }
-}
-
-/// What the fault makes of the node's process.
-fn status_after(fault: FaultKind) -> NodeStatus {
-    match fault {
-        FaultKind::Kill | FaultKind::Stop | FaultKind::Wipe => NodeStatus::Down,
-        FaultKind::Pause => NodeStatus::Paused,
-        FaultKind::Resume | FaultKind::Start | FaultKind::Join => NodeStatus::Running,
     }
 }

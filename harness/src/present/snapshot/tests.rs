@@ -1,6 +1,7 @@
 use super::super::sample::{Story, master_kill};
 use super::*;
-use crate::evidence::{EventKind, FaultKind, Health};
+use crate::evidence::testing::{join, kill, kill_selected, run, start, until, wipe};
+use crate::evidence::{EventKind, Health, RecordedStep};
 
 const FORMED: &str = "\
 formed
@@ -19,8 +20,8 @@ fn header() -> String {
 }
 
 pub(super) fn snapshot_of(story: Story) -> String {
-    let (plan, evidence) = story.end(60_000);
-    topology_snapshot(&plan, &evidence)
+    let evidence = story.end(60_000);
+    topology_snapshot(&evidence)
 }
 
 /// From one heading to the next.
@@ -31,7 +32,7 @@ pub(super) fn section<'a>(text: &'a str, heading: &str) -> &'a str {
 
 #[test]
 fn a_failover_and_a_rejoin() {
-    let (plan, evidence) = master_kill();
+    let evidence = master_kill();
     let expected = format!(
         "{}\n{FORMED}
 Kill A
@@ -51,30 +52,30 @@ end
 ",
         header()
     );
-    assert_eq!(topology_snapshot(&plan, &evidence), expected);
+    assert_eq!(topology_snapshot(&evidence), expected);
 }
 
 #[test]
 fn the_order_and_the_pace_of_views_do_not_matter() {
-    let (plan, mut evidence) = master_kill();
-    let expected = topology_snapshot(&plan, &evidence);
+    let mut evidence = master_kill();
+    let expected = topology_snapshot(&evidence);
     evidence.topology.reverse();
-    assert_eq!(topology_snapshot(&plan, &evidence), expected);
+    assert_eq!(topology_snapshot(&evidence), expected);
     for (index, record) in evidence.topology.iter_mut().enumerate() {
         record.at = record.at.plus_nanos(index as u64 % 5 * 900_000);
     }
-    assert_eq!(topology_snapshot(&plan, &evidence), expected);
+    assert_eq!(topology_snapshot(&evidence), expected);
 }
 
 #[test]
 fn two_failovers_in_a_row() {
-    let timeline = ["Kill(node: \"A\")", "Run(for: \"5s\")", "Kill(select: MasterOf(slot: 16383))", "Run(for: \"5s\")"];
-    let mut story = Story::formed(1, &timeline);
-    story.fault(3_000, 0, FaultKind::Kill, "A");
+    let timeline = vec![kill("A"), run("5s"), kill_selected("the master of slot 16383"), run("5s")];
+    let mut story = Story::formed(1, timeline);
+    story.fault(3_000, 0, "Kill", "A");
     story.failed("A");
     story.promote("A1", "A");
     story.everyone_sees(5_000);
-    story.fault(8_000, 2, FaultKind::Kill, "C");
+    story.fault(8_000, 2, "Kill", "C");
     story.failed("C");
     story.everyone_sees(9_200);
     story.promote("C1", "C");
@@ -91,11 +92,11 @@ fn two_failovers_in_a_row() {
 
 #[test]
 fn a_replicas_death_changes_only_its_health() {
-    let mut story = Story::formed(1, &["Kill(node: \"B1\")", "Run(for: \"5s\")"]);
-    story.fault(3_000, 0, FaultKind::Kill, "B1");
+    let mut story = Story::formed(1, vec![kill("B1"), run("5s")]);
+    story.fault(3_000, 0, "Kill", "B1");
     story.failed("B1");
     story.everyone_sees(5_000);
-    story.fault(7_000, None, FaultKind::Start, "B1");
+    story.fault(7_000, None, "Start", "B1");
     story.member("B1", |member| member.health = Health::Ok);
     story.everyone_sees(8_000);
     let text = snapshot_of(story);
@@ -106,9 +107,9 @@ fn a_replicas_death_changes_only_its_health() {
 
 #[test]
 fn a_segment_that_did_not_settle_says_so() {
-    let mut story = Story::formed(1, &["Kill(node: \"A\")", "Start(node: \"A\")", "Run(for: \"1s\")"]);
-    story.fault(3_000, 0, FaultKind::Kill, "A");
-    story.fault(3_300, 1, FaultKind::Start, "A");
+    let mut story = Story::formed(1, vec![kill("A"), start("A"), run("1s")]);
+    story.fault(3_000, 0, "Kill", "A");
+    story.fault(3_300, 1, "Start", "A");
     story.everyone_sees(3_600);
     let text = snapshot_of(story);
     assert_eq!(section(&text, "Kill A"), "Kill A\n  (the cluster did not settle before the next step)");
@@ -117,8 +118,8 @@ fn a_segment_that_did_not_settle_says_so() {
 
 #[test]
 fn a_run_that_ends_unsettled_claims_no_end() {
-    let mut story = Story::formed(1, &["Kill(node: \"A\")", "Run(for: \"100ms\")"]);
-    story.fault(3_000, 0, FaultKind::Kill, "A");
+    let mut story = Story::formed(1, vec![kill("A"), run("100ms")]);
+    story.fault(3_000, 0, "Kill", "A");
     let text = snapshot_of(story);
     assert_eq!(section(&text, "Kill A"), "Kill A\n  (the cluster did not settle before the end)");
     assert!(text.ends_with("\nend\n  (the cluster had not settled)\n"), "{text}");
@@ -126,7 +127,7 @@ fn a_run_that_ends_unsettled_claims_no_end() {
 
 #[test]
 fn a_server_that_dies_by_itself_unsettles_the_segment() {
-    let mut story = Story::formed(1, &["Run(for: \"5s\")"]);
+    let mut story = Story::formed(1, vec![run("5s")]);
     let cause = crate::evidence::ExitCause::Signal(11);
     story.at(3_000, EventKind::NodeExited { node: super::super::sample::name("B"), cause, expected: false });
     let text = snapshot_of(story);
@@ -134,24 +135,24 @@ fn a_server_that_dies_by_itself_unsettles_the_segment() {
 }
 
 /// A is killed and `winner` of A1 and A2 takes over; A comes back; the new master is killed and `second` takes over.
-fn drawn(winner: &str, second: &str, later: &str) -> String {
-    let timeline = [
-        "Kill(node: \"A\")",
-        "Until(condition: Healthy, within: \"5s\")",
-        "Start(node: \"A\")",
-        "Run(for: \"2s\")",
-        "Kill(select: MasterOf(slot: 0))",
+fn drawn(winner: &str, second: &str, later: RecordedStep) -> String {
+    let timeline = vec![
+        kill("A"),
+        until("everything is served, within 5s", &[]),
+        start("A"),
+        run("2s"),
+        kill_selected("the master of slot 0"),
         later,
     ];
-    let mut story = Story::formed(2, &timeline);
-    story.fault(3_000, 0, FaultKind::Kill, "A");
+    let mut story = Story::formed(2, timeline);
+    story.fault(3_000, 0, "Kill", "A");
     story.failed("A");
     story.promote(winner, "A");
     story.everyone_sees(5_000);
-    story.fault(7_000, 2, FaultKind::Start, "A");
+    story.fault(7_000, 2, "Start", "A");
     story.rejoin("A", winner);
     story.everyone_sees(8_000);
-    story.fault(10_000, 4, FaultKind::Kill, winner);
+    story.fault(10_000, 4, "Kill", winner);
     story.failed(winner);
     story.promote(second, winner);
     story.everyone_sees(12_000);
@@ -160,9 +161,9 @@ fn drawn(winner: &str, second: &str, later: &str) -> String {
 
 #[test]
 fn whoever_wins_a_free_election_the_bytes_are_the_same() {
-    let expected = drawn("A1", "A", "Run(for: \"1s\")");
+    let expected = drawn("A1", "A", run("1s"));
     for (winner, second) in [("A1", "A2"), ("A2", "A"), ("A2", "A1")] {
-        assert_eq!(drawn(winner, second, "Run(for: \"1s\")"), expected, "{winner}, then {second}");
+        assert_eq!(drawn(winner, second, run("1s")), expected, "{winner}, then {second}");
     }
     assert_eq!(
         section(&expected, "Kill A"),
@@ -183,20 +184,19 @@ fn whoever_wins_a_free_election_the_bytes_are_the_same() {
 
 #[test]
 fn an_election_that_a_later_step_tells_apart_keeps_its_names() {
-    let named = drawn("A2", "A1", "Until(condition: Replicates(node: \"A\", of: \"A2\"), within: \"5s\")");
+    let named = drawn("A2", "A1", until("A replicates A2, within 5s", &["A", "A2"]));
     assert!(section(&named, "Kill A").ends_with("A2  replica of A -> master of 0-5460"), "{named}");
     assert!(!named.contains("one of"), "{named}");
 }
 
 #[test]
 fn a_wiped_node_leaves_and_comes_back() {
-    let mut story =
-        Story::formed(1, &["Kill(node: \"A\")", "Wipe(node: \"A\")", "Join(node: \"A\", replica_of: \"A1\")"]);
-    story.fault(3_000, 0, FaultKind::Kill, "A");
+    let mut story = Story::formed(1, vec![kill("A"), wipe("A"), join("A", "A1")]);
+    story.fault(3_000, 0, "Kill", "A");
     story.failed("A");
     story.promote("A1", "A");
     story.everyone_sees(5_000);
-    story.fault(7_000, 1, FaultKind::Wipe, "A");
+    story.fault(7_000, 1, "Wipe", "A");
     story.forget("A");
     story.everyone_sees(7_500);
     let text = snapshot_of(story);

@@ -9,7 +9,7 @@ use crate::system::NodeSpec;
 use crate::vocab::{Address, BUS_PORT_OFFSET, NodeName, Role};
 
 /// Directives that a scenario must not set, and why. A name that ends in `*` stands for all that begin so.
-pub const RESERVED: &[(&str, &str)] = &[
+const RESERVED: &[(&str, &str)] = &[
     ("port", "every server listens on 6379, on a host of its own"),
     ("tls-*", "the harness and its clients speak plain TCP"),
     ("bind", "every server listens on its host's address"),

@@ -24,9 +24,9 @@ pub(crate) use settle::settle;
 #[cfg(test)]
 pub(crate) use settle::{place, topology};
 pub use slot::share;
+#[cfg(test)]
 pub(crate) use slot::{SLOT_COUNT, slot_of_key};
 
-pub use config::RESERVED;
 pub(super) use config::line;
 pub(super) use discovery::read_redirect;
 
@@ -75,7 +75,7 @@ impl System for Cluster {
     }
 
     fn position_of(&self, key: &[u8]) -> Position {
-        slot_of_key(key)
+        slot::slot_of_key(key)
     }
 
     fn questions(&self) -> &'static [&'static [&'static str]] {

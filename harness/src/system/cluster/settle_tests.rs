@@ -79,7 +79,7 @@ impl Cluster {
 
     fn apply_cut(&mut self, name: String, links: Vec<Link>) {
         let (began, change) = (Instant::default(), LinkChange::Cut(CutBy::Drop));
-        let text = String::new();
+        let text = crate::evidence::LinksText::default();
         self.reach.apply(&NetworkChange {
             step: None,
             name,

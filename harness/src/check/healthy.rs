@@ -1,20 +1,19 @@
-//! When the cluster was calm: settled, and serving every slot.
+//! When the cluster was healthy: settled, and serving everything.
 
 use std::collections::BTreeMap;
 
 use crate::evidence::{ClusterState, EventKind, Evidence, Health, NodeView, TopologyRecord};
-use crate::system::cluster::SLOT_COUNT;
 use crate::vocab::{Instant, NodeName};
 
-/// The moments at which the cluster became calm or ceased to be.
+/// The moments at which the cluster became healthy or ceased to be.
 ///
 /// Settled alone is not enough to end a fault: between FAIL and promotion all nodes agree that a shard is down.
-pub(crate) struct Calm {
-    /// Flips in order; the cluster is not calm before the first.
+pub(crate) struct HealthyTimes {
+    /// Flips in order; the cluster is not healthy before the first.
     flips: Vec<(Instant, bool)>,
 }
 
-impl Calm {
+impl HealthyTimes {
     /// Reads events and views side by side.
     pub(crate) fn of(evidence: &Evidence) -> Self {
         let mut changes: Vec<(Instant, Change<'_>)> =
@@ -26,6 +25,7 @@ impl Calm {
             _ => None,
         }));
         changes.sort_by_key(|(at, _)| *at);
+        let everything = evidence.plan.shards().map(|shard| shard.owns.len()).sum::<usize>();
         let mut views = Views::default();
         let (mut settled, mut flips) = (false, Vec::<(Instant, bool)>::new());
         for (at, change) in changes {
@@ -33,26 +33,26 @@ impl Calm {
                 Change::View(record) => views.take(record),
                 Change::Settled(now) => settled = now,
             }
-            let calm = settled && views.serving().is_none_or(serves_every_slot);
-            if calm != flips.last().is_some_and(|flip| flip.1) {
-                flips.push((at, calm));
+            let healthy = settled && views.serving().is_none_or(|view| owned_by_live(view) == everything);
+            if healthy != flips.last().is_some_and(|flip| flip.1) {
+                flips.push((at, healthy));
             }
         }
         Self { flips }
     }
 
-    /// Whether the cluster was calm at a moment.
+    /// Whether the cluster was healthy at a moment.
     pub(crate) fn at(&self, at: Instant) -> bool {
         let flips_before = self.flips.partition_point(|flip| flip.0 <= at);
         flips_before.checked_sub(1).is_some_and(|last| self.flips[last].1)
     }
 
-    /// When it was calm again after a moment: that moment itself if it was calm then; none if it never was.
+    /// When it was healthy again after a moment: that moment itself if it was healthy then; none if it never was.
     pub(crate) fn from(&self, at: Instant) -> Option<Instant> {
         if self.at(at) { Some(at) } else { self.flips.iter().find(|flip| flip.0 > at && flip.1).map(|flip| flip.0) }
     }
 
-    /// The last moment in `[from, to)` at which it ceased to be calm.
+    /// The last moment in `[from, to)` at which it ceased to be healthy.
     pub(crate) fn last_lost_in(&self, from: Instant, to: Instant) -> Option<Instant> {
         self.flips.iter().rev().find(|flip| !flip.1 && (from..to).contains(&flip.0)).map(|flip| flip.0)
     }
@@ -88,8 +88,8 @@ impl<'a> Views<'a> {
     }
 }
 
-/// The newest configuration that a view knows of. Not the current epoch: a replica that asks for votes in vain, cut off from
-/// those who could give them, raises that and knows nothing new.
+/// The newest configuration that a view knows of. Not the current version: a replica that asks for votes in vain, cut off
+/// from those who could give them, raises that and knows nothing new.
 fn known(view: &NodeView) -> u64 {
     view.members.values().filter(|member| !member.owns.is_empty()).map(|member| member.version).max().unwrap_or(0)
 }
@@ -101,7 +101,8 @@ pub(crate) fn view_at(evidence: &Evidence, at: Instant) -> Option<&NodeView> {
     views.best()
 }
 
-fn serves_every_slot(view: &NodeView) -> bool {
+/// How much the live nodes own; nothing if the cluster refuses to serve.
+fn owned_by_live(view: &NodeView) -> usize {
     let live = view.members.values().filter(|member| member.health != Health::Fail);
-    view.state == ClusterState::Ok && live.map(|member| member.owns.len()).sum::<usize>() == usize::from(SLOT_COUNT)
+    if view.state == ClusterState::Ok { live.map(|member| member.owns.len()).sum() } else { 0 }
 }

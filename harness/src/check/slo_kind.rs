@@ -1,0 +1,120 @@
+//! What a kind of SLO must tell about itself.
+
+use std::fmt;
+
+use super::case::Case;
+use super::finding::Finding;
+use super::window::During;
+
+/// A kind of SLO: how it is judged, and what a scenario must have for that. Its words are what was asked, such as
+/// `p99 steady <= 10ms`.
+pub(crate) trait SloKind: fmt::Display {
+    /// Judges the run.
+    fn judge(&self, case: &Case<'_>) -> Finding;
+
+    /// Why a miss is not blamed on the servers: the machine may have taken as much time as it takes to explain the miss, where
+    /// it was missed. None if the miss stands.
+    fn explained_by_machine(&self, case: &Case<'_>) -> Option<String>;
+
+    /// Whether it is about time.
+    fn is_timed(&self) -> bool {
+        false
+    }
+
+    /// The part of the run that it bounds, if that can be chosen.
+    fn during(&self) -> Option<During> {
+        None
+    }
+
+    /// What else distinguishes it from an SLO of the same kind about the same part, as a number.
+    fn variant(&self) -> u64 {
+        0
+    }
+
+    /// What is wrong with its numbers.
+    fn wrong_numbers(&self) -> Vec<WrongNumber> {
+        Vec::new()
+    }
+
+    /// The load without which it cannot be judged.
+    fn needed_load(&self) -> NeededLoad {
+        NeededLoad::Any
+    }
+
+    /// The fault without which it cannot be judged.
+    fn needed_fault(&self) -> Option<NeededFault> {
+        (self.during() == Some(During::Fault)).then_some(NeededFault::ANY)
+    }
+
+    /// Whether it can only be met if some replica can take over.
+    fn needs_failover(&self) -> bool {
+        false
+    }
+
+    /// How many operations a second it claims, if it does.
+    fn claimed_rate(&self) -> Option<f64> {
+        None
+    }
+}
+
+/// A number with which an SLO makes no sense.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct WrongNumber {
+    /// The field that holds it.
+    pub(crate) field: &'static str,
+    /// What is wrong with it.
+    pub(crate) message: String,
+    /// What to write instead.
+    pub(crate) help: Option<String>,
+    /// Whether it is wrong only together with another field, so that both must have been understood.
+    pub(crate) is_relative: bool,
+}
+
+impl WrongNumber {
+    /// A number that is wrong by itself.
+    pub(super) fn new(field: &'static str, message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self { field, message: message.into(), help: Some(help.into()), is_relative: false }
+    }
+}
+
+/// The load that an SLO needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NeededLoad {
+    /// None.
+    None,
+    /// Any.
+    Any,
+    /// One that writes.
+    Writing,
+}
+
+/// The fault that an SLO needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NeededFault {
+    /// What a step must do.
+    pub(crate) does: FaultScope,
+    /// What such a step is called.
+    pub(crate) name: &'static str,
+    /// Which steps there are.
+    pub(crate) help: &'static str,
+}
+
+/// What a fault does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FaultScope {
+    /// It makes anything worse.
+    Any,
+    /// It takes nodes away: their processes, or all links to them.
+    TakesNodesAway,
+    /// It cuts links.
+    CutsLinks,
+}
+
+impl NeededFault {
+    /// Any fault at all.
+    pub(super) const ANY: Self = Self {
+        does: FaultScope::Any,
+        name: "fault",
+        help: "a fault is `Kill`, `Stop`, `Pause`, `Partition` or `Shape`",
+    };
+}

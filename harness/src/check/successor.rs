@@ -1,0 +1,76 @@
+//! Who took over from a master that was taken down, and when that was noticed.
+
+use super::healthy::view_at;
+use super::takedown::{Promotion, Takedown, overlap};
+use super::takedown_tracker::takedowns;
+use crate::evidence::{EventKind, Evidence, LogEvent, Operation, Outcome};
+use crate::vocab::{Instant, NodeName, Role};
+
+/// Finds every takedown in the evidence, in order.
+pub(crate) fn find(evidence: &Evidence) -> Vec<Takedown> {
+    let mut takedowns = takedowns(evidence);
+    for index in 0..takedowns.len() {
+        let (before, rest) = takedowns.split_at_mut(index + 1);
+        let takedown = &mut before[index];
+        if let Some(again) = rest.iter().find(|later| later.failed == takedown.failed) {
+            takedown.until = again.began;
+        }
+        takedown.promotion = promotion(evidence, takedown);
+        takedown.first_write = first_write(evidence, takedown);
+    }
+    takedowns
+}
+
+fn promotion(evidence: &Evidence, takedown: &Takedown) -> Option<Promotion> {
+    let viewed = first_view_of_new_owner(evidence, takedown);
+    let wins = evidence.events.iter().filter_map(|event| match &event.kind {
+        EventKind::Log(record) if record.says == LogEvent::ElectionWon => {
+            Some((&record.node, takedown.logged(record)?))
+        }
+        _ => None,
+    });
+    let (node, logged) = if let Some((_, _, node)) = &viewed {
+        (node.clone(), wins.filter(|(winner, _)| *winner == node).map(|(_, at)| at).min())
+    } else {
+        let (winner, at) = wins.filter(|(winner, _)| takedown.replicas.contains(winner)).min_by_key(|(_, at)| *at)?;
+        (winner.clone(), Some(at))
+    };
+    Some(Promotion { node, logged, viewed: viewed.map(|(at, viewer, _)| (at, viewer)) })
+}
+
+/// When it was seen, by which node, and the new owner: the first view in which another node owns some of it by a newer
+/// configuration than before.
+fn first_view_of_new_owner(evidence: &Evidence, takedown: &Takedown) -> Option<(Instant, NodeName, NodeName)> {
+    let known = view_at(evidence, takedown.began).and_then(|view| view.members.get(&takedown.failed));
+    let version = known
+        .map(|member| member.version)
+        .or_else(|| evidence.plan.node(&takedown.failed).map(|node| node.version))
+        .unwrap_or(0);
+    // A view from before the previous failover may come late; its owner has an older configuration.
+    let records = evidence.topology.iter().filter(|record| takedown.covers(record.at));
+    records
+        .filter_map(|record| {
+            let members = record.view.as_ref()?.members.iter();
+            let mut owners = members.filter(|(name, member)| {
+                **name != takedown.failed
+                    && member.role == Role::Master
+                    && member.version > version
+                    && overlap(&member.owns, &takedown.owns)
+            });
+            owners.next().map(|(name, _)| (record.at, record.node.clone(), name.clone()))
+        })
+        .min_by_key(|(at, ..)| *at)
+}
+
+fn first_write(evidence: &Evidence, takedown: &Takedown) -> Option<Operation> {
+    let failed = evidence.plan.nodes.iter().position(|node| node.name == takedown.failed);
+    let writes = evidence.history.iter().filter(|operation| {
+        operation.writes()
+            && operation.outcome == Outcome::Ok
+            && operation.ended > takedown.began
+            && operation.ended < takedown.until
+            && operation.node.is_some_and(|node| Some(usize::from(node)) != failed)
+            && takedown.is_about(operation)
+    });
+    writes.min_by_key(|write| write.ended).copied()
+}

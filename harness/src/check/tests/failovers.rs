@@ -1,0 +1,113 @@
+//! What counts as a failover, and how long it took.
+
+use super::*;
+
+/// Who wrote to the shard of A, which was killed at 3 s and replaced after 2 s: from, to, whether it ended ok. `failover <= 3s`.
+#[rstest]
+#[case::nobody_asked(&[(8_000, 8_001, true)], Status::Inconclusive, "A1 was promoted after 1.97 s and nobody wrote to A's shard")]
+#[case::somebody_waited(&[(4_000, 8_000, true)], Status::Fail, "A to A1 in 5 s")]
+#[case::somebody_gave_up(&[(4_000, 5_500, false), (8_000, 8_001, true)], Status::Fail, "A to A1 in 5.001 s")]
+#[case::in_time(&[(5_500, 5_501, true)], Status::Pass, "A to A1 in 2.501 s")]
+fn a_failover_is_measured_by_who_asks(#[case] writes: &[(u64, u64, bool)], #[case] status: Status, #[case] note: &str) {
+    let mut story = Story::formed();
+    story.failover(3_000, 0, 2_000);
+    story.log(4_970, "A1", LogEvent::ElectionWon);
+    for (from, to, ok) in writes {
+        story.write(*from, story.key_of("A"), |write| {
+            (write.ended, write.node) = (Instant::from_millis(*to), ok.then_some(3));
+            write.outcome = if *ok { Ended::Ok } else { Ended::Fail };
+        });
+    }
+    story.end(9_000);
+    let finding = story.judge(Slo::Failover(Failover { max: ms(3_000) }));
+    assert_eq!(finding.status, status, "{}", finding.note);
+    assert!(finding.note.starts_with(note), "{}", finding.note);
+}
+
+#[rstest]
+#[case(3_000, Status::Pass)]
+#[case(2_000, Status::Fail)]
+fn failover(#[case] max: u64, #[case] status: Status) {
+    let finding = failover_story().judge(Slo::Failover(Failover { max: ms(max) }));
+    assert_eq!((finding.status, finding.measured.as_str()), (status, "2.01 s"), "{}", finding.note);
+}
+
+/// `A` is killed or paused at 3 s; what follows.
+#[rstest]
+#[case::nobody_took_over(&|_: &mut Story| {}, Status::Fail)]
+#[case::promoted_without_a_write(&|story: &mut Story| { story.hand_over("A", "A1"); story.view(4_000, &["B"]); }, Status::Inconclusive)]
+#[case::promoted_too_late(&|story: &mut Story| { story.hand_over("A", "A1"); story.view(6_500, &["B"]); }, Status::Fail)]
+#[case::promoted_by_its_log(&|story: &mut Story| story.log(4_000, "A1", LogEvent::ElectionWon), Status::Inconclusive)]
+#[case::another_shard_won(&|story: &mut Story| story.log(4_000, "B1", LogEvent::ElectionWon), Status::Fail)]
+#[case::came_back_in_time(&|story: &mut Story| story.fault(3_300, 1, "Resume", "A"), Status::Inconclusive)]
+#[case::came_back_too_late(&|story: &mut Story| story.fault(6_300, 1, "Resume", "A"), Status::Fail)]
+fn a_failover_without_a_write(#[case] follows: &dyn Fn(&mut Story), #[case] status: Status) {
+    let mut story = Story::formed();
+    story.run(LOAD_STARTS, 3_000);
+    story.fault(3_000, 0, "Pause", "A");
+    follows(&mut story);
+    story.end(7_000);
+    let finding = story.judge(Slo::Failover(Failover { max: ms(3_000) }));
+    assert_eq!(finding.status, status, "{}", finding.note);
+}
+
+#[test]
+fn a_second_failover_starts_from_the_roles_of_then() {
+    let mut story = Story::formed();
+    let key = story.key_of("A");
+    let write = |story: &mut Story, at, node| story.write(at, key, |write| write.node = Some(node));
+    story.failover(3_000, 0, 2_000);
+    write(&mut story, 5_100, 3);
+    story.fault(6_000, 1, "Start", "A");
+    story.health("A", crate::evidence::Health::Ok);
+    story.view(6_500, &["A", "A1", "B", "C"]);
+    write(&mut story, 7_999, 3);
+    story.fault(8_000, 2, "Kill", "A1");
+    story.hand_over("A1", "A");
+    story.view(10_500, &["A", "B", "C"]);
+    write(&mut story, 10_600, 0);
+    story.fault(12_000, 3, "Kill", "B1");
+    story.end(13_000);
+    let finding = story.judge(Slo::Failover(Failover { max: ms(3_000) }));
+    assert_eq!((finding.status, finding.samples), (Status::Pass, 2), "{}", finding.note);
+    assert_eq!(finding.note, "A to A1 in 2.101 s; A1 to A in 2.601 s");
+}
+
+#[test]
+fn killing_a_paused_master_is_one_takedown() {
+    let mut story = Story::formed();
+    story.fault(3_000, 0, "Pause", "A");
+    story.fault(3_500, 1, "Kill", "A");
+    story.end(7_000);
+    assert_eq!(story.case().takedowns.len(), 1);
+    assert_eq!(story.case().takedowns[0].began, Instant::from_millis(3_000));
+}
+
+#[test]
+fn a_late_view_of_the_owner_before_is_no_promotion() {
+    let mut story = Story::formed();
+    story.hand_over("A", "A1");
+    story.view(3_000, &["A1", "B"]);
+    story.fault(4_000, 0, "Kill", "A1");
+    let late = TopologyRecord { at: Instant::from_millis(4_010), ..story.evidence.topology[2].clone() };
+    story.evidence.topology.push(late);
+    story.end(8_000);
+    let case = story.case();
+    assert_eq!(case.takedowns.len(), 1);
+    assert_eq!(case.takedowns[0].promotion, None);
+}
+
+#[test]
+fn what_follows_the_next_takedown_belongs_to_that() {
+    let mut story = Story::formed();
+    story.fault(3_000, 0, "Pause", "A");
+    story.fault(3_300, 1, "Resume", "A");
+    story.failover(5_000, 2, 2_000);
+    let key = story.key_of("A");
+    story.write(7_100, key, |write| write.node = Some(3));
+    story.end(9_000);
+    let case = story.case();
+    let found: Vec<_> =
+        case.takedowns.iter().map(|takedown| (takedown.promotion.is_some(), takedown.nanos())).collect();
+    assert_eq!(found, [(false, None), (true, Some(2_101_000_000))]);
+}

@@ -1,0 +1,222 @@
+//! An operation of a client: what it was, when, and how it ended.
+
+use serde::{Deserialize, Serialize};
+
+use crate::vocab::Instant;
+
+/// The worker of an operation that no worker began: the final read, which the harness itself does, and what of a schedule was
+/// left when the load was stopped.
+pub const NO_WORKER: u16 = u16::MAX;
+
+/// Entries that a mix may have, so that every one has a number in a history.
+pub const MIX_ENTRIES_MAX: usize = u16::MAX as usize;
+
+/// The position of a load in the scenario, from 0.
+pub type LoadIndex = u16;
+
+/// One operation, from its intended start to the client's last word on it. Retries are attempts inside it.
+///
+/// Every start that an open loop was due to make is one, also if it was never begun: see [`Self::never_begun`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Operation {
+    /// Which load did it.
+    pub load: LoadIndex,
+    /// Which of the load's workers, or [`NO_WORKER`].
+    pub worker: u16,
+    /// Which command it was.
+    pub source: OperationSource,
+    /// What it does to the key.
+    pub effect: OperationEffect,
+    /// The key's number within the load's key space.
+    pub key: u32,
+    /// The shard that the key belonged to at the start, by its position among the plan's shards; none if no node owned it.
+    pub shard: Option<u16>,
+    /// What was written, or what was read.
+    pub value: Value,
+    /// When it should have started: the schedule of an open loop, or when a closed loop was free.
+    pub intended: Instant,
+    /// When its client could have started it, never before `intended`: later if it had to wait for a free worker, or for the
+    /// end of another write of its key. What passes from here to `started` is the driver's own doing.
+    pub ready: Instant,
+    /// When its first attempt started, never before `ready`.
+    pub started: Instant,
+    /// When its outcome was known to the client, never before `started`.
+    pub ended: Instant,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The error of the last attempt that did not end ok, if any did not.
+    pub error: Option<ErrorKind>,
+    /// How many attempts were made, at least 1 unless the deadline passed before the first, or it was never begun.
+    pub attempts: u16,
+    /// How many attempts may have been executed without the client learning it. Such an attempt may take effect
+    /// long after the operation ended.
+    pub unknown_attempts: u16,
+    /// The index in the plan of the node that gave the last reply; none when none did.
+    pub node: Option<u16>,
+}
+
+/// Which command an operation was. What people call it is in the recorded plan, with the entries of each load's mix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum OperationSource {
+    /// A command of an entry of the load's mix.
+    Mix {
+        /// The entry's position in the mix, at most [`MIX_ENTRIES_MAX`] - 1.
+        entry: u16,
+        /// The command's position in the entry: 0 for what is started, more for what follows it.
+        command: u8,
+    },
+    /// The harness reads the key at the end of the run, from the node that owns it.
+    FinalRead,
+}
+
+/// What an operation does to its key: all that a check needs to know of a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum OperationEffect {
+    /// Replaces the key's value by one that nothing else writes.
+    WritesUnique,
+    /// Reads the key's value.
+    Reads,
+}
+
+impl OperationEffect {
+    /// By their codes in a history: new ones go to the end, so that old histories still read.
+    pub(super) const ALL: [Self; 2] = [Self::WritesUnique, Self::Reads];
+}
+
+/// A value in the history. Written values are unique: the id names the load, the worker and the worker's count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Value {
+    /// The key does not exist, or nothing was read.
+    Missing,
+    /// A value that a load wrote: its id.
+    Written(u64),
+    /// A value that no load of this run can have written.
+    Foreign,
+}
+
+impl Value {
+    /// The unique id of the `count`-th value (from 0) that `worker` of `load` writes.
+    pub const fn id(load: LoadIndex, worker: u16, count: u64) -> u64 {
+        ((load as u64) << 56) | ((worker as u64) << 40) | (count & 0xFF_FFFF_FFFF)
+    }
+}
+
+/// How an operation ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// Acknowledged.
+    Ok,
+    /// Surely not executed.
+    Fail,
+    /// May have been executed, or may yet be.
+    Unknown,
+}
+
+/// Why an attempt did not end ok.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorKind {
+    /// `-MOVED`: the slot belongs to another node for good.
+    Moved,
+    /// `-ASK`: this key is on another node for now.
+    Ask,
+    /// `-CLUSTERDOWN`: the node will not serve while the cluster is down.
+    ClusterDown,
+    /// `-TRYAGAIN`: a multi-key operation during resharding.
+    TryAgain,
+    /// `-LOADING`: the node loads its data set.
+    Loading,
+    /// `-READONLY`: a write to a replica.
+    ReadOnly,
+    /// `-MASTERDOWN`: a replica without its master that may not serve stale data.
+    MasterDown,
+    /// `-OOM`: over maxmemory.
+    OutOfMemory,
+    /// `-NOREPLICAS`: fewer replicas than `min-replicas-to-write`.
+    NoReplicas,
+    /// Any other error reply.
+    OtherReply,
+    /// The connection was refused.
+    Refused,
+    /// The connection could not be made in time, or for another reason than a refusal.
+    NotConnected,
+    /// No reply in time.
+    TimedOut,
+    /// The server closed the connection before it replied.
+    Closed,
+    /// The connection was reset.
+    Reset,
+    /// `WAIT` counted fewer replicas than asked for: written, not acknowledged.
+    WaitShort,
+    /// The client knew no node to ask.
+    NoRoute,
+    /// What came back is no RESP.
+    Protocol,
+    /// The network said at once that the server cannot be reached, or ended the attempt to connect: a rejected link.
+    Unreachable,
+    /// It was due, and still waited for a worker or for another write of its key when the load was stopped.
+    NotStarted,
+}
+
+impl ErrorKind {
+    /// By their codes in a history: new ones go to the end, so that old histories still read.
+    pub(super) const ALL: [Self; 20] = [
+        Self::Moved,
+        Self::Ask,
+        Self::ClusterDown,
+        Self::TryAgain,
+        Self::Loading,
+        Self::ReadOnly,
+        Self::MasterDown,
+        Self::OutOfMemory,
+        Self::NoReplicas,
+        Self::OtherReply,
+        Self::Refused,
+        Self::NotConnected,
+        Self::TimedOut,
+        Self::Closed,
+        Self::Reset,
+        Self::WaitShort,
+        Self::NoRoute,
+        Self::Protocol,
+        Self::Unreachable,
+        Self::NotStarted,
+    ];
+}
+
+impl Operation {
+    /// Whether it changes the key.
+    pub fn writes(&self) -> bool {
+        match self.effect {
+            OperationEffect::WritesUnique => true,
+            OperationEffect::Reads => false,
+        }
+    }
+
+    /// Whether the harness itself did it at the end of the run, and no client.
+    pub fn is_final_read(&self) -> bool {
+        self.source == OperationSource::FinalRead
+    }
+
+    /// Whether it was started by itself, rather than as the next command of an entry of the mix.
+    pub fn starts_entry(&self) -> bool {
+        matches!(self.source, OperationSource::Mix { command: 0, .. })
+    }
+
+    /// Nanoseconds from the intended start to the end: what a user of an open loop waits.
+    pub fn latency_nanos(&self) -> u64 {
+        self.ended.nanos_since(self.intended)
+    }
+
+    /// Nanoseconds from the first attempt's start to the end: what a closed-loop generator reports.
+    pub fn service_nanos(&self) -> u64 {
+        self.ended.nanos_since(self.started)
+    }
+
+    /// Whether it was due and nobody had begun it when the load was stopped, which is when its record says that it started and
+    /// ended: surely not executed.
+    pub fn never_begun(&self) -> bool {
+        self.error == Some(ErrorKind::NotStarted)
+    }
+}

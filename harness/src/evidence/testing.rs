@@ -1,0 +1,173 @@
+//! Recorded plans made by hand, for the tests of everything that reads evidence.
+
+use std::collections::BTreeMap;
+
+use super::{
+    DataEffect, Effect, Location, MembershipEffect, NodeStatus, RecordedDemand, RecordedLoad, RecordedNode,
+    RecordedOperation, RecordedPlan, RecordedSlo, RecordedStep,
+};
+use crate::vocab::{Address, Duration, NodeName, Ownership, Role};
+
+/// What three masters own.
+const SHARES: [&str; 3] = ["0-5460", "5461-10922", "10923-16383"];
+
+/// Three masters with so many replicas each, node timeout 1000; nothing is asked of them yet.
+pub(crate) fn plan(name: &str, about: &str, replicas: usize) -> RecordedPlan {
+    let mut nodes = Vec::new();
+    for (index, shard) in (0..=replicas).flat_map(|index| (0..3).map(move |shard| (index, shard))) {
+        let is_master = index == 0;
+        nodes.push(RecordedNode {
+            name: if is_master { NodeName::master(shard) } else { NodeName::replica(shard, index) },
+            address: Address::of_host([10, 128, 0, 2 + u8::try_from(nodes.len()).unwrap()].into()),
+            role: if is_master { Role::Master } else { Role::Replica },
+            master: (!is_master).then(|| NodeName::master(shard)),
+            owns: if is_master { SHARES[shard].parse().unwrap() } else { Ownership::default() },
+            version: if is_master { shard as u64 + 1 } else { 0 },
+            binary: None,
+            config: BTreeMap::from([("cluster-node-timeout".to_owned(), "1000".to_owned())]),
+        });
+    }
+    RecordedPlan {
+        name: name.to_owned(),
+        about: about.to_owned(),
+        nodes,
+        node_timeout_ms: 1_000,
+        loads: Vec::new(),
+        steps: Vec::new(),
+        slos: Vec::new(),
+        snapshot: false,
+        seed: 1,
+        longest_run_ms: 600_000,
+    }
+}
+
+/// A closed load of two workers that writes a hundred keys.
+pub(crate) fn load(name: &str) -> RecordedLoad {
+    RecordedLoad {
+        name: name.to_owned(),
+        host: name.into(),
+        per_second: None,
+        workers: 2,
+        key_prefix: format!("{name}:"),
+        keys: 100,
+        waiting_max: 1_000_000,
+        map_refresh: Duration::from_millis(50),
+        mix: vec![RecordedOperation {
+            text: "SET of 16 B".to_owned(),
+            commands: vec!["SET".to_owned()],
+            writes: true,
+            waits_for_replicas: false,
+        }],
+        timeout: Duration::from_millis(500),
+        deadline: Duration::from_millis(10_000),
+        retry_wait: Duration::from_millis(10),
+    }
+}
+
+/// An SLO at a place of its own.
+pub(crate) fn slo(specification: impl serde::Serialize) -> RecordedSlo {
+    let specification = serde_json::to_value(specification).unwrap();
+    RecordedSlo { location: Location { line: 40, column: 9 }, specification }
+}
+
+/// What faults of that name do.
+pub(crate) fn effect(fault: &str) -> Effect {
+    match fault {
+        "Kill" | "Stop" => Effect::fault(NodeStatus::Down),
+        "Pause" => Effect::fault(NodeStatus::Paused),
+        "Sleep" => Effect { silent_for_ms: Some(SLEEP_MS), harms: true, ..Effect::NONE },
+        "Resume" | "Start" => Effect::brings_back(),
+        "Wipe" => Effect { data: DataEffect::Emptied, membership: MembershipEffect::Lost, harms: true, ..Effect::NONE },
+        "Join" => Effect { membership: MembershipEffect::Gained, ..Effect::NONE },
+        other => panic!("no fault is called {other}"),
+    }
+}
+
+/// How long a node sleeps, in milliseconds.
+pub(crate) const SLEEP_MS: u64 = 1_500;
+
+/// A step that does nothing; the n-th of a timeline stands on line 10 + n.
+fn step(kind: &str, text: String) -> RecordedStep {
+    RecordedStep {
+        location: Location { line: 0, column: 9 },
+        kind: kind.to_owned(),
+        heading: text.clone(),
+        text,
+        effect: None,
+        acts: false,
+        waits: false,
+        disturbs_links: false,
+        names: Vec::new(),
+        by_place: false,
+        demand: None,
+    }
+}
+
+/// The steps as a timeline whose first stands on that line.
+pub(crate) fn timeline(first_line: usize, steps: Vec<RecordedStep>) -> Vec<RecordedStep> {
+    let placed = steps
+        .into_iter()
+        .enumerate()
+        .map(|(index, step)| RecordedStep { location: Location { line: first_line + index, column: 9 }, ..step });
+    placed.collect()
+}
+
+pub(crate) fn run(time: &str) -> RecordedStep {
+    step("Run", format!("Run for {time}"))
+}
+
+/// Waits for a condition in these words, which name these nodes.
+pub(crate) fn until(condition: &str, names: &[&str]) -> RecordedStep {
+    RecordedStep { waits: true, names: node_names(names), ..step("Until", format!("Until {condition}")) }
+}
+
+fn fault(kind: &str, node: &str) -> RecordedStep {
+    RecordedStep {
+        effect: Some(effect(kind)),
+        acts: true,
+        names: node_names(&[node]),
+        ..step(kind, format!("{kind} {node}"))
+    }
+}
+
+pub(crate) fn kill(node: &str) -> RecordedStep {
+    RecordedStep { text: format!("Kill {node} (SIGKILL)"), ..fault("Kill", node) }
+}
+
+/// Kills nodes that are chosen when the step begins.
+pub(crate) fn kill_selected(selector: &str) -> RecordedStep {
+    RecordedStep { names: Vec::new(), ..kill(selector) }
+}
+
+pub(crate) fn start(node: &str) -> RecordedStep {
+    let demand = RecordedDemand { text: "answer".to_owned(), within_ms: 20_000 };
+    RecordedStep { demand: Some(demand), ..fault("Start", node) }
+}
+
+pub(crate) fn wipe(node: &str) -> RecordedStep {
+    fault("Wipe", node)
+}
+
+pub(crate) fn join(node: &str, replica_of: &str) -> RecordedStep {
+    let text = format!("Join {node} as a replica of {replica_of}");
+    RecordedStep { text: text.clone(), heading: text, names: node_names(&[node, replica_of]), ..fault("Join", node) }
+}
+
+/// Cuts links, which are told in these words and name these nodes.
+pub(crate) fn partition(links: &str, names: &[&str]) -> RecordedStep {
+    RecordedStep {
+        text: format!("Partition {links} (drop)"),
+        acts: true,
+        disturbs_links: true,
+        names: node_names(names),
+        ..step("Partition", format!("Partition {links}"))
+    }
+}
+
+pub(crate) fn heal() -> RecordedStep {
+    RecordedStep { acts: true, ..step("Heal", "Heal all links".to_owned()) }
+}
+
+fn node_names(names: &[&str]) -> Vec<NodeName> {
+    names.iter().map(|name| NodeName::from(*name)).collect()
+}
