@@ -81,7 +81,7 @@ fn node() -> NodeSpec {
         address: Address::of_host(SERVER),
         role: Role::Master,
         master: None,
-        owns: "0-16383".parse().unwrap(),
+        owns: system::cluster::share(0, 1),
         version: 1,
         binary: None,
         config: BTreeMap::from([("bind".to_owned(), bind)]),

@@ -45,7 +45,7 @@ const AF_INET: u8 = 2;
 const IPPROTO_TCP: u8 = 6;
 /// Bits by number, as in `net/tcp_states.h`: all but `TCP_TIME_WAIT` (6), `TCP_CLOSE` (7) and `TCP_LISTEN` (10).
 const OPEN_STATES: u32 = 0b1_1011_0011_1110;
-/// The timer of a socket in TIME_WAIT, whatever state is reported for it.
+/// The timer of a socket in `TIME_WAIT`, whatever state is reported for it.
 const TIMER_OF_TIME_WAIT: u8 = 3;
 
 /// The kernel's messages are at most 32 KiB long if the reader's buffer allows it.
