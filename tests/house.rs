@@ -24,11 +24,11 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("network", &["evidence", "vocab"]),
     ("provider", &["network", "evidence", "vocab"]),
     ("system", &["provider", "evidence", "vocab"]),
-    ("load", &["network", "evidence", "vocab"]),
-    ("observe", &["evidence", "vocab"]),
+    ("load", &["network", "system", "evidence", "vocab"]),
+    ("observe", &["system", "evidence", "vocab"]),
     ("step", &["text", "validate", "network", "provider", "system", "load", "observe", "evidence", "vocab"]),
     ("check", &["evidence", "vocab"]),
-    ("scenario", &["text", "check", "load", "step", "vocab"]),
+    ("scenario", &["text", "check", "load", "step", "system", "vocab"]),
     ("plan", &["text", "validate", "scenario", "check", "step", "load", "provider", "system", "evidence", "vocab"]),
     ("run", &["plan", "network", "provider", "system", "step", "load", "observe", "evidence", "vocab"]),
     ("verdict", &["check", "evidence", "vocab"]),
@@ -53,10 +53,10 @@ fn forbidden_uses(source: &Source, table: &[(&str, &[&str])]) -> Vec<String> {
     let table: BTreeMap<_, _> = table.iter().copied().collect();
     let uses = source.uses().into_iter().filter(|each| !each.from.is_empty());
     let forbidden = uses.filter_map(|each| {
-        let (room, used) = (&*each.from[0], &*each.to[0]);
-        let allowed = table.get(room).unwrap_or_else(|| panic!("room `{room}` is not in the table"));
-        let may = room == used || allowed.contains(&used);
-        (!may).then(|| format!("{}: {room} may not use {used}", place(source, &each)))
+        let (from, to) = (&*each.from[0], &*each.to[0]);
+        let allowed = table.get(from).unwrap_or_else(|| panic!("room `{from}` is not in the table"));
+        let may = from == to || allowed.contains(&to);
+        (!may).then(|| format!("{}: {from} may not use {to}", place(source, &each)))
     });
     forbidden.collect()
 }

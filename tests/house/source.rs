@@ -222,13 +222,13 @@ fn read_group(
         };
         let path = if word == "self" { base.to_vec() } else { [base, &[word.to_owned()]].concat() };
         let is_longer = is_double_colon(tokens, at + 1);
-        if !is_longer {
+        if is_longer {
+            at = read_path(tokens, at, path, found);
+        } else {
             let renamed = tokens.get(at + 1).filter(|token| token.is("as")).and_then(|_| tokens.get(at + 2)?.word());
             let name = renamed.map(str::to_owned).or_else(|| path.last().cloned());
             found.push((path.clone(), name, token.line));
             at += if renamed.is_some() { 3 } else { 1 };
-        } else {
-            at = read_path(tokens, at, path, found);
         }
     }
     at

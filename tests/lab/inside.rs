@@ -13,8 +13,8 @@ use harness::evidence::{Clock, Event, Journal, NodeStatus, Recorder, RunDirector
 use harness::network::ClientHost;
 use harness::provider::{self, ClientSpec, Need, Provider};
 use harness::step::{Applied, Step};
-use harness::system::NodeSpec;
-use harness::system::cluster::{self, Cluster};
+use harness::system::cluster::share;
+use harness::system::{self, Cluster, Deployment, NodeSpec, Servers};
 use harness::text::options;
 use harness::vocab::{Address, NodeId, NodeName, Ownership, Role, Size};
 use nix::mount::{MsFlags, mount};
@@ -23,6 +23,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{sleep, timeout};
 
 use super::{links, shapes};
+
+const CLUSTER: Deployment = Deployment::Cluster(Cluster { masters: 3, replicas: 1 });
 
 pub(super) type Outcome = Result<u8, Box<dyn Error>>;
 
@@ -99,7 +101,7 @@ pub(super) fn nodes(masters: usize) -> Vec<NodeSpec> {
             address: Address::of_host(Ipv4Addr::new(10, 128, 0, u8::try_from(index + 2).unwrap_or_default())),
             role: if is_master { Role::Master } else { Role::Replica },
             master: (!is_master).then(|| NodeName::master(shard)),
-            owns: if is_master { Ownership::share(shard, masters) } else { Ownership::default() },
+            owns: if is_master { share(shard, masters) } else { Ownership::default() },
             version: if is_master { shard as u64 + 1 } else { 0 },
             binary: None,
             config: BTreeMap::from([("cluster-node-timeout".to_owned(), "1000".to_owned())]),
@@ -122,11 +124,11 @@ pub(super) async fn raise_hosts(
 ) -> Result<Arc<dyn Provider>, Box<dyn Error>> {
     let journal = Journal::create(directory, Clock::new(), Box::new(Silent))?;
     let client = ClientSpec { name: "client".into(), ip: CLIENT };
-    Ok(provider::raise(&cluster::servers(nodes), &[client], storage, 1, directory, journal).await?)
+    Ok(provider::raise(&system::server_specs(nodes), &[client], storage, 1, directory, journal).await?)
 }
 
-async fn raise(directory: &RunDirectory, nodes: &[NodeSpec], storage: Size) -> Result<Cluster, Box<dyn Error>> {
-    Ok(Cluster::prepare(raise_hosts(directory, nodes, storage).await?, nodes, directory)?)
+async fn raise(directory: &RunDirectory, nodes: &[NodeSpec], storage: Size) -> Result<Servers, Box<dyn Error>> {
+    Ok(Servers::prepare(CLUSTER, raise_hosts(directory, nodes, storage).await?, nodes, directory)?)
 }
 
 async fn form(directory: &RunDirectory, masters: usize) -> Outcome {
@@ -153,7 +155,7 @@ async fn form(directory: &RunDirectory, masters: usize) -> Outcome {
 }
 
 /// A client on its own host, which packets reach only through the router.
-async fn ping(lab: &Cluster, address: Address) -> Result<(), Box<dyn Error>> {
+async fn ping(lab: &Servers, address: Address) -> Result<(), Box<dyn Error>> {
     let socket = lab.provider().host(&"client".into())?.tcp_socket()?;
     let mut stream = timeout(BOUND, socket.connect(address.0.into())).await??;
     if stream.local_addr()?.ip() != CLIENT {
@@ -190,12 +192,12 @@ async fn await_info(address: Address, part: &str) -> Result<(), Box<dyn Error>> 
 }
 
 /// Does to a node what a step of this kind does.
-async fn apply(lab: &Cluster, kind: &str, node: &NodeName) -> Result<Applied, Box<dyn Error>> {
+async fn apply(lab: &Servers, kind: &str, node: &NodeName) -> Result<Applied, Box<dyn Error>> {
     apply_written(lab, &format!("{kind}(node: \"{node}\")"), node).await
 }
 
 /// Does to a node what a step does, as it is written in a scenario.
-async fn apply_written(lab: &Cluster, step: &str, node: &NodeName) -> Result<Applied, Box<dyn Error>> {
+async fn apply_written(lab: &Servers, step: &str, node: &NodeName) -> Result<Applied, Box<dyn Error>> {
     let step: Step = options().from_str(step)?;
     Ok(step.kind().apply_to(lab, node).await?)
 }
@@ -228,7 +230,7 @@ async fn faults(directory: &RunDirectory) -> Outcome {
 }
 
 /// An exit that nobody asked for is told from the others, also after a signal that asks for another.
-async fn check_exits(lab: &Cluster, directory: &RunDirectory) -> Outcome {
+async fn check_exits(lab: &Servers, directory: &RunDirectory) -> Outcome {
     // Paused, so that it hears both at once: the handler of SIGTERM takes a note for later, and no server handles the
     // other, so the kernel ends it. (SIGSEGV has a handler, which may run in another thread than an orderly shutdown.)
     for signal in [Signal::SIGSTOP, Signal::SIGTERM, Signal::SIGVTALRM] {

@@ -12,13 +12,14 @@ use std::time::{Duration, Instant};
 use harness::evidence::{Clock, Journal, RunDirectory};
 use harness::network::ClientHost;
 use harness::provider::{self, ClientSpec};
-use harness::system::NodeSpec;
-use harness::system::cluster::{self, Cluster};
-use harness::vocab::{self, Address, CutBy, HostName, Link, NodeId, NodeName, Ownership, Role, Shape, Size};
+use harness::system::{self, Cluster, Deployment, NodeSpec, Servers};
+use harness::vocab::{self, Address, CutBy, HostName, Link, NodeId, NodeName, Role, Shape, Size};
 
 use super::inside::{Failure, say};
 use super::load::{Figure, Load};
 use super::wire::Silent;
+
+const CLUSTER: Deployment = Deployment::Cluster(Cluster { masters: 3, replicas: 1 });
 
 /// The pipelines that are measured, and the least that a load across the lab must reach of one over loopback.
 const LEAST: [(usize, f64); 2] = [(1, 0.9), (16, 0.95)];
@@ -80,7 +81,7 @@ fn node() -> NodeSpec {
         address: Address::of_host(SERVER),
         role: Role::Master,
         master: None,
-        owns: Ownership::share(0, 1),
+        owns: system::cluster::share(0, 1),
         version: 1,
         binary: None,
         config: BTreeMap::from([("bind".to_owned(), bind)]),
@@ -89,7 +90,7 @@ fn node() -> NodeSpec {
 
 /// A lab with the hosts of the loads that are compared.
 struct Bench {
-    cluster: Cluster,
+    cluster: Servers,
     begin: Instant,
     /// Where the load across the lab comes from.
     client: ClientHost,
@@ -108,8 +109,8 @@ impl Bench {
         let nodes = [node()];
         let own = HostName::from(&nodes[0].name);
         let storage = Size { bytes: 16 << 20 };
-        let provider = provider::raise(&cluster::servers(&nodes), &hosts, storage, 1, &directory, journal).await?;
-        let cluster = Cluster::prepare(Arc::clone(&provider), &nodes, &directory)?;
+        let provider = provider::raise(&system::server_specs(&nodes), &hosts, storage, 1, &directory, journal).await?;
+        let cluster = Servers::prepare(CLUSTER, Arc::clone(&provider), &nodes, &directory)?;
         cluster.start_all().await?;
         // A master that starts takes no writes for two seconds.
         tokio::time::sleep(Duration::from_millis(2_500)).await;

@@ -20,7 +20,7 @@ impl HealthyTimes {
             evidence.topology.iter().map(|record| (record.at, Change::View(record))).collect();
         changes.extend(evidence.events.iter().filter_map(|event| match event.kind {
             // `Formed` says all that settled and healthy mean; the observer may be a moment behind it.
-            EventKind::Formed | EventKind::Settled => Some((event.at, Change::Settled(true))),
+            EventKind::Formed | EventKind::Settled { .. } => Some((event.at, Change::Settled(true))),
             EventKind::Unsettled { .. } => Some((event.at, Change::Settled(false))),
             _ => None,
         }));

@@ -216,7 +216,7 @@ fn a_cut_shorter_than_the_node_timeout_claims_nothing() {
         (write.ended, write.attempts) = (Instant::from_millis(3_520), 2);
     });
     story.heal(3_400, 1, "cut");
-    story.event(3_420, crate::evidence::EventKind::Settled);
+    story.settled(3_420);
     story.run(3_530, 6_000);
     story.end(6_000);
     let failover = story.judge(Slo::Failover(Failover { max: ms(3_000) }));
@@ -386,7 +386,7 @@ fn a_minority_does_not_keep_a_fault_window_open() {
     story.run(5_130, 8_000);
     story.heal(8_000, 1, "cut");
     story.unsettled(8_010);
-    story.event(8_300, crate::evidence::EventKind::Settled);
+    story.settled(8_300);
     story.run(8_310, 9_000);
     story.end(9_000);
     let windows = story.case().windows;

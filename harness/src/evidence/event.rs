@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Effect, ErrorKind, LogRecord, MachineSample, NetworkChange};
+use super::{Agreement, Effect, ErrorKind, LogRecord, MachineSample, NetworkChange};
 use crate::vocab::{Address, Instant, NodeName};
 
 /// One line of `events.jsonl`.
@@ -108,8 +108,15 @@ pub enum EventKind {
     Network(NetworkChange),
     /// A line of a server's log that the harness understands.
     Log(LogRecord),
-    /// All running nodes agree, every role and failure flag matches what really runs, no replica lags in linking.
-    Settled,
+    /// All running nodes agree, every role and failure flag matches what really runs, and every replica has its link.
+    ///
+    /// Recorded when the system becomes settled, and again when it agrees on something else while it stays settled.
+    Settled {
+        /// Every running node was asked for its view at or after this moment. What happened later is not taken into account.
+        asked: Instant,
+        /// What they agree on. Every running node is on one of its sides.
+        agreement: Agreement,
+    },
     /// The cluster left the settled state.
     Unsettled {
         /// The first reason found.

@@ -2,6 +2,7 @@
 //!
 //! Everything here is written while the run goes on and read back to judge it; nothing here decides.
 
+mod agreement;
 mod effect;
 mod event;
 mod history;
@@ -15,11 +16,11 @@ mod recorded_snapshot;
 mod run_directory;
 mod run_info;
 mod seal;
-mod settle;
 #[cfg(test)]
 pub(crate) mod testing;
 mod topology;
 
+pub use agreement::{Agreement, Settlement, Side};
 pub use effect::{DataEffect, Effect, MembershipEffect};
 pub use event::{Event, EventKind, ExitCause, LoadTotals, Progress};
 pub use history::{HISTORY_MAGIC, HistoryReader, HistoryWriter};
@@ -37,5 +38,4 @@ pub use recorded_snapshot::{News, RecordedSnapshot};
 pub use run_directory::{Evidence, EvidenceError, RunDirectory};
 pub use run_info::{RunInfo, ServerInfo};
 pub use seal::seal;
-pub use settle::{Agreement, Settlement, Side, settle};
 pub use topology::{ClusterState, Health, Member, NodeStatus, NodeView, Place, Topology, TopologyRecord};

@@ -98,6 +98,7 @@ pub struct RecordedOperation {
 
 /// A step of the timeline.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "what each says has nothing to do with the others")]
 pub struct RecordedStep {
     /// Where it stands in the scenario file.
     pub location: Location,

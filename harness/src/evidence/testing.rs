@@ -8,6 +8,9 @@ use super::{
 };
 use crate::vocab::{Address, Duration, NodeName, Ownership, Role};
 
+/// What three masters own.
+const SHARES: [&str; 3] = ["0-5460", "5461-10922", "10923-16383"];
+
 /// Three masters with so many replicas each, node timeout 1000; nothing is asked of them yet.
 pub(crate) fn plan(name: &str, about: &str, replicas: usize) -> RecordedPlan {
     let mut nodes = Vec::new();
@@ -18,7 +21,7 @@ pub(crate) fn plan(name: &str, about: &str, replicas: usize) -> RecordedPlan {
             address: Address::of_host([10, 128, 0, 2 + u8::try_from(nodes.len()).unwrap()].into()),
             role: if is_master { Role::Master } else { Role::Replica },
             master: (!is_master).then(|| NodeName::master(shard)),
-            owns: if is_master { Ownership::share(shard, 3) } else { Ownership::default() },
+            owns: if is_master { SHARES[shard].parse().unwrap() } else { Ownership::default() },
             version: if is_master { shard as u64 + 1 } else { 0 },
             binary: None,
             config: BTreeMap::from([("cluster-node-timeout".to_owned(), "1000".to_owned())]),

@@ -5,10 +5,10 @@ use std::rc::Rc;
 use super::connection::{Connection, DeadlineTimer};
 use super::op::{AttemptOutcome, MixCommand};
 use super::resp::{Reply, push_command};
-use super::routing::RouteIndex;
 use super::shared::Shared;
 use crate::evidence::{ErrorKind, Operation, Outcome};
-use crate::vocab::{Instant, Slot};
+use crate::system::NodeIndex;
+use crate::vocab::{Instant, Position};
 
 /// Redirections that are followed at once, one after the other; then the client waits first, as after an error.
 const REDIRECTIONS_MAX: u32 = 5;
@@ -35,17 +35,17 @@ pub(crate) struct Due {
 /// Where an attempt goes.
 #[derive(Clone, Copy)]
 enum Route {
-    /// To the node that owns the key's slot, as far as the client knows.
+    /// To the node that owns the key, as far as the client knows.
     Owner,
     /// To the node that `-ASK` named, with `ASKING` before it.
-    Asking(RouteIndex),
+    Asking(NodeIndex),
 }
 
 /// What came of one attempt.
 struct Attempt {
     answer: AttemptOutcome,
     /// The node that was asked; none when the client knew none.
-    node: Option<RouteIndex>,
+    node: Option<NodeIndex>,
     /// Whether that node replied at all.
     replied: bool,
 }
@@ -61,20 +61,20 @@ impl RetryingClient {
     /// none: now.
     pub(crate) async fn perform(&mut self, command: &MixCommand<'_>, due: Option<Due>) -> Operation {
         self.shared.keys.text(command.key, &mut self.key);
-        let slot = Slot::of_key(&self.key);
+        let position = self.shared.deployment.system().position_of(&self.key);
         let started = self.shared.clock.now();
         let deadline = started.plus_nanos(self.shared.load.client.deadline.as_nanos());
         let due = due.unwrap_or(Due { intended: started, ready: started });
-        let mut operation = self.operation(command, slot, due, started);
+        let mut operation = self.operation(command, position, due, started);
         let (mut route, mut redirections, mut now) = (Route::Owner, 0, started);
         while now < deadline {
-            let attempt = self.attempt(command, slot, route, now, deadline).await;
+            let attempt = self.attempt(command, position, route, now, deadline).await;
             now = self.shared.clock.now();
             self.note(&attempt, &mut operation);
             if operation.outcome == Outcome::Ok {
                 break;
             }
-            let next = self.learn(slot, &attempt).filter(|_| redirections < REDIRECTIONS_MAX);
+            let next = self.learn(position, &attempt).filter(|_| redirections < REDIRECTIONS_MAX);
             route = next.unwrap_or(Route::Owner);
             redirections = if next.is_some() { redirections + 1 } else { 0 };
             if next.is_none() {
@@ -91,21 +91,21 @@ impl RetryingClient {
     }
 
     /// The operation before its first attempt: as it will be recorded when no attempt succeeds.
-    fn operation(&self, command: &MixCommand<'_>, slot: Slot, due: Due, started: Instant) -> Operation {
-        let shard = self.shared.shards.planned(slot);
+    fn operation(&self, command: &MixCommand<'_>, position: Position, due: Due, started: Instant) -> Operation {
+        let shard = self.shared.shards.planned(position);
         Operation { worker: self.worker, error: None, ..command.not_started(self.shared.index, shard, due, started) }
     }
 
     async fn attempt(
         &mut self,
         command: &MixCommand<'_>,
-        slot: Slot,
+        position: Position,
         route: Route,
         now: Instant,
         deadline: Instant,
     ) -> Attempt {
         let (node, asking) = match route {
-            Route::Owner => (self.shared.routes.borrow_mut().target(slot), false),
+            Route::Owner => (self.shared.routes.borrow_mut().target(position), false),
             Route::Asking(node) => (Some(node), true),
         };
         let Some(node) = node else {
@@ -131,7 +131,7 @@ impl RetryingClient {
     }
 
     /// Makes sure that there is a usable connection to the node. Nothing is sent: failing is surely not executing.
-    async fn connect(&mut self, node: RouteIndex, until: std::time::Instant) -> Result<(), ErrorKind> {
+    async fn connect(&mut self, node: NodeIndex, until: std::time::Instant) -> Result<(), ErrorKind> {
         let at = usize::from(node);
         if self.connections.len() <= at {
             self.connections.resize_with(at + 1, || None);
@@ -141,7 +141,7 @@ impl RetryingClient {
             return Ok(());
         }
         *connection = None;
-        let address = self.shared.routes.borrow().address(node).ok_or(ErrorKind::NoRoute)?;
+        let address = self.shared.routes.borrow().known().address(node).ok_or(ErrorKind::NoRoute)?;
         let opening = Connection::open(&self.shared.host, address, self.shared.value_bytes_max);
         *connection = Some(self.timer.until(until, opening).await.unwrap_or(Err(ErrorKind::NotConnected))?);
         Ok(())
@@ -151,12 +151,12 @@ impl RetryingClient {
     async fn exchange(
         &mut self,
         command: &MixCommand<'_>,
-        node: RouteIndex,
+        node: NodeIndex,
         asking: bool,
         until: std::time::Instant,
     ) -> (AttemptOutcome, bool) {
-        let slot = &mut self.connections[usize::from(node)];
-        let Some(connection) = slot else { return (AttemptOutcome::NotExecuted(ErrorKind::NotConnected), false) };
+        let place = &mut self.connections[usize::from(node)];
+        let Some(connection) = place else { return (AttemptOutcome::NotExecuted(ErrorKind::NotConnected), false) };
         let (mut answer, mut replied, before) = (MixCommand::UNANSWERED, false, usize::from(asking));
         let exchange = connection.exchange(&self.request, before + command.replies(), |position, reply| {
             replied = true;
@@ -173,7 +173,7 @@ impl RetryingClient {
         }
         // A reply that is still owed, or one to something else, would be taken for the next command's.
         if exchanged.is_err() || answer == MixCommand::UNANSWERED {
-            *slot = None;
+            *place = None;
         }
         (answer, replied)
     }
@@ -184,8 +184,8 @@ impl RetryingClient {
         operation.attempts = operation.attempts.saturating_add(1);
         if let (Some(node), true) = (attempt.node, attempt.replied) {
             let mut routes = self.shared.routes.borrow_mut();
-            operation.node = routes.plan_index(node);
-            routes.set_suspect(node, false);
+            operation.node = routes.known().plan_index(node);
+            routes.known_mut().set_suspect(node, false);
         }
         let kind = match attempt.answer {
             AttemptOutcome::Acknowledged(value) => {
@@ -205,27 +205,27 @@ impl RetryingClient {
         self.shared.attempt_failed(kind);
     }
 
-    /// Learns from an attempt who owns what. Returns where to try again at once, if the reply said so.
-    fn learn(&self, slot: Slot, attempt: &Attempt) -> Option<Route> {
+    /// Takes from an attempt what it tells about the cluster. Returns where to go on at once, if somewhere.
+    fn learn(&self, position: Position, attempt: &Attempt) -> Option<Route> {
         let node = attempt.node;
         match attempt.answer {
             AttemptOutcome::Acknowledged(_) => None,
             AttemptOutcome::Elsewhere(kind, redirect) => {
                 let mut routes = self.shared.routes.borrow_mut();
-                let address = redirect.address(routes.address(node?)?);
+                let address = redirect.address(routes.known().address(node?)?);
                 if kind == ErrorKind::Ask {
-                    return routes.node_at(address).map(Route::Asking);
+                    return routes.known_mut().node_at(address).map(Route::Asking);
                 }
-                let owner = routes.moved(redirect.slot, address)?;
+                let owner = routes.moved(redirect.position, address)?;
                 drop(routes);
                 self.shared.refresh(Some(owner));
-                // A server that speaks of another slot than the key's would send the client round in circles.
-                (redirect.slot == slot).then_some(Route::Owner)
+                // A server that speaks of other keys than this one would send the client round in circles.
+                (redirect.position == position).then_some(Route::Owner)
             }
             AttemptOutcome::NotExecuted(kind) | AttemptOutcome::Unknown(kind) => {
                 if doubts_the_node(kind) {
                     if let Some(node) = node {
-                        self.shared.routes.borrow_mut().set_suspect(node, true);
+                        self.shared.routes.borrow_mut().known_mut().set_suspect(node, true);
                     }
                     self.shared.refresh(None);
                 }

@@ -21,6 +21,7 @@ use super::worker_pool::Shards;
 use super::{Load, LoadError, Op, Pace, closed, open};
 use crate::evidence::{Clock, EventKind, Journal, LoadIndex, LoadTotals, MIX_ENTRIES_MAX, NO_WORKER};
 use crate::network::ClientHost;
+use crate::system::Deployment;
 use crate::vocab::{Address, Instant, Ownership};
 
 /// How often a load reports.
@@ -38,9 +39,11 @@ pub struct LoadTask {
     pub load: Load,
     /// Where its sockets are made.
     pub host: ClientHost,
+    /// What is deployed on the nodes.
+    pub deployment: Deployment,
     /// Every node of the plan by its index, whom a client may ask who owns what.
     pub seeds: Vec<(u16, Address)>,
-    /// The slots of each shard: what one master owns at the start.
+    /// What each shard is made of: what one master owns at the start.
     pub shards: Vec<Ownership>,
     /// The run's seed.
     pub seed: u64,

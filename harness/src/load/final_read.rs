@@ -12,13 +12,14 @@ use super::connection::{Connection, DeadlineTimer};
 use super::driver::{LoadDone, LoadsDone};
 use super::op::{AttemptOutcome, classify_get, encode_get};
 use super::resp::push_command;
-use super::routing::{RouteIndex, Routes, ask};
+use super::routing::ask;
 use crate::evidence::{
     Clock, ErrorKind, EventKind, HistoryWriter, Journal, NO_WORKER, Operation, OperationEffect, OperationSource,
     Outcome, Topology, Value,
 };
 use crate::network::ClientHost;
-use crate::vocab::{Address, Instant, Slot};
+use crate::system::{Discovery, NodeIndex, System};
+use crate::vocab::{Address, Instant, Position};
 
 /// Reads that are on their way to a node at the same time, when values are small.
 const PIPELINE: usize = 256;
@@ -36,9 +37,9 @@ const RETRY_WAIT: Duration = Duration::from_millis(20);
 struct KeyRead {
     operation: Operation,
     key: Vec<u8>,
-    slot: Slot,
+    position: Position,
     /// The node that `-ASK` named.
-    asking: Option<RouteIndex>,
+    asking: Option<NodeIndex>,
     /// What the last attempt said; none when it was not answered.
     answer: Option<AttemptOutcome>,
     /// Whether it has been read, or trying again is no use.
@@ -49,9 +50,10 @@ struct KeyRead {
 /// when every fault is healed. Adds a `FinalRead` operation for each to the history, and journals how many there were.
 ///
 /// A key that could not be read is no error: it is in the history as failed. Where the cluster has settled on a topology in which
-/// nobody serves its slot, one attempt is enough: nothing will change that.
+/// nobody serves it, one attempt is enough: nothing will change that.
 pub async fn final_read(
     done: &LoadsDone,
+    system: &dyn System,
     host: &ClientHost,
     seeds: &[(u16, Address)],
     settled: Option<&Topology>,
@@ -65,10 +67,10 @@ pub async fn final_read(
         clock,
         deadline,
         settled,
-        routes: Routes::new(seeds),
+        routes: system.discovery(seeds),
         value_bytes_max: done.loads.iter().map(|load| load.value_bytes_max).max().unwrap_or(0),
     };
-    let mut readings: Vec<_> = done.loads.iter().flat_map(|load| written_keys(load, clock.now())).collect();
+    let mut readings: Vec<_> = done.loads.iter().flat_map(|load| written_keys(system, load, clock.now())).collect();
     // The runtime's timer is the bound: whatever a server does, this ends.
     let _ = tokio::time::timeout_at(deadline.into(), reader.read_all(&mut readings)).await;
     append(&done.history, &mut readings, clock.now())?;
@@ -82,7 +84,7 @@ fn told(readings: &[KeyRead], settled: Option<&Topology>) -> EventKind {
     let unread = readings.iter().filter(|reading| reading.operation.outcome != Outcome::Ok);
     for reading in unread.clone() {
         if reading.done {
-            unserved = settled.and_then(Topology::outage);
+            unserved = settled.and_then(|topology| topology.outage.clone());
         } else if let Some(kind) = reading.operation.error {
             *errors.entry(kind).or_default() += 1;
         }
@@ -90,18 +92,18 @@ fn told(readings: &[KeyRead], settled: Option<&Topology>) -> EventKind {
     EventKind::FinalRead { keys: readings.len() as u64, unreadable: unread.count() as u64, unserved, errors }
 }
 
-fn written_keys(load: &LoadDone, now: Instant) -> impl Iterator<Item = KeyRead> + '_ {
+fn written_keys<'a>(system: &'a dyn System, load: &'a LoadDone, now: Instant) -> impl Iterator<Item = KeyRead> + 'a {
     load.written.iter().map(move |number| {
         let mut key = Vec::new();
         load.keys.text(number, &mut key);
-        let slot = Slot::of_key(&key);
+        let position = system.position_of(&key);
         let operation = Operation {
             load: load.index,
             worker: NO_WORKER,
             source: OperationSource::FinalRead,
             effect: OperationEffect::Reads,
             key: number,
-            shard: load.shards.planned(slot),
+            shard: load.shards.planned(position),
             value: Value::Missing,
             intended: now,
             ready: now,
@@ -113,7 +115,7 @@ fn written_keys(load: &LoadDone, now: Instant) -> impl Iterator<Item = KeyRead> 
             unknown_attempts: 0,
             node: None,
         };
-        KeyRead { operation, slot, key, asking: None, answer: None, done: false }
+        KeyRead { operation, position, key, asking: None, answer: None, done: false }
     })
 }
 
@@ -123,7 +125,7 @@ struct KeyReader<'a> {
     deadline: std::time::Instant,
     /// The topology that nothing will change any more, if there is one.
     settled: Option<&'a Topology>,
-    routes: Routes,
+    routes: Box<dyn Discovery>,
     value_bytes_max: usize,
 }
 
@@ -132,10 +134,10 @@ impl KeyReader<'_> {
     async fn read_all(&mut self, readings: &mut [KeyRead]) {
         self.learn_owners().await;
         loop {
-            let mut by_node: BTreeMap<RouteIndex, Vec<&mut KeyRead>> = BTreeMap::new();
+            let mut by_node: BTreeMap<NodeIndex, Vec<&mut KeyRead>> = BTreeMap::new();
             for reading in readings.iter_mut().filter(|reading| !reading.done) {
-                let node = reading.asking.or_else(|| self.routes.target(reading.slot));
-                by_node.entry(node.unwrap_or(RouteIndex::MAX)).or_default().push(reading);
+                let node = reading.asking.or_else(|| self.routes.target(reading.position));
+                by_node.entry(node.unwrap_or(NodeIndex::MAX)).or_default().push(reading);
             }
             if by_node.is_empty() {
                 return;
@@ -149,21 +151,23 @@ impl KeyReader<'_> {
     }
 
     async fn learn_owners(&mut self) {
-        for node in self.routes.ask_order(None) {
-            let Some(address) = self.routes.address(node) else { continue };
-            if let Ok(owned) = ask(self.host, address, PATIENCE).await {
-                return self.routes.adopt(&owned);
+        for node in self.routes.known_mut().ask_order(None) {
+            let Some(address) = self.routes.known().address(node) else { continue };
+            let question = self.routes.question();
+            let told = ask(self.host, address, question, PATIENCE, |reply| self.routes.learn(address, reply)).await;
+            if told.is_ok() {
+                return;
             }
-            self.routes.set_suspect(node, true);
+            self.routes.known_mut().set_suspect(node, true);
         }
     }
 
     /// Reads the keys from the node, pipelined on one connection, until it breaks.
-    async fn read_from(&self, node: RouteIndex, mut readings: Vec<&mut KeyRead>) {
+    async fn read_from(&self, node: NodeIndex, mut readings: Vec<&mut KeyRead>) {
         for reading in &mut readings {
             reading.begun(self.clock.now());
         }
-        let Some(address) = self.routes.address(node) else {
+        let Some(address) = self.routes.known().address(node) else {
             return readings.iter_mut().for_each(|reading| reading.failed(ErrorKind::NoRoute));
         };
         let mut timer = DeadlineTimer::new();
@@ -174,7 +178,7 @@ impl KeyReader<'_> {
             Err(kind) => return readings.iter_mut().for_each(|reading| reading.failed(kind)),
         };
         let pipeline = (PIPELINE_BYTES / self.value_bytes_max.max(1)).clamp(1, PIPELINE);
-        let plan_index = self.routes.plan_index(node);
+        let plan_index = self.routes.known().plan_index(node);
         for readings in readings.chunks_mut(pipeline) {
             let reading = self.read_chunk(&mut connection, plan_index, readings);
             let outcome = timer.until(self.soon(), reading).await.unwrap_or(Err(ErrorKind::TimedOut));
@@ -218,16 +222,17 @@ impl KeyReader<'_> {
             match reading.answer.take() {
                 Some(AttemptOutcome::Acknowledged(_)) => (reading.done, progress) = (true, true),
                 Some(AttemptOutcome::Elsewhere(kind, redirect)) => {
-                    let responder = self.routes.target(reading.slot).and_then(|node| self.routes.address(node));
+                    let responder =
+                        self.routes.target(reading.position).and_then(|node| self.routes.known().address(node));
                     let Some(address) = responder.map(|responder| redirect.address(responder)) else { continue };
                     if kind == ErrorKind::Ask {
-                        reading.asking = self.routes.node_at(address);
+                        reading.asking = self.routes.known_mut().node_at(address);
                     } else {
-                        let _ = self.routes.moved(redirect.slot, address);
+                        let _ = self.routes.moved(redirect.position, address);
                     }
                 }
                 Some(AttemptOutcome::NotExecuted(_) | AttemptOutcome::Unknown(_)) | None => {
-                    reading.done = self.settled.is_some_and(|topology| !topology.serves(reading.slot));
+                    reading.done = self.settled.is_some_and(|topology| !topology.serves(reading.position));
                 }
             }
         }
@@ -290,9 +295,10 @@ mod tests {
     use super::*;
     use crate::evidence::{ClusterState, Event, HistoryReader, LoadTotals, Place};
     use crate::load::keys::{KeySet, KeySpace};
-    use crate::load::testing::{Act, Fake, journal, load};
+    use crate::load::testing::{Act, CLUSTER, Fake, journal, load};
     use crate::load::worker_pool::Shards;
-    use crate::vocab::{OwnedRange, Ownership, Role, SLOT_COUNT};
+    use crate::system::cluster::{SLOT_COUNT, share, slot_of_key, topology};
+    use crate::vocab::{OwnedRange, Ownership, Role};
 
     /// Reads back the keys k1 to k4; their history, what was told, and how long it took.
     async fn read(
@@ -311,13 +317,13 @@ mod tests {
             totals: LoadTotals::default(),
             index: 3,
             keys,
-            shards: Shards::new(&[Ownership::share(0, 1)]),
+            shards: Shards::new(&[share(0, 1)]),
             written,
             value_bytes_max: 16,
         };
         let done = LoadsDone { history: directory.history(), loads: vec![load] };
         let began = std::time::Instant::now();
-        final_read(&done, &ClientHost::this(), seeds, settled, &journal, within).await.unwrap();
+        final_read(&done, CLUSTER.system(), &ClientHost::this(), seeds, settled, &journal, within).await.unwrap();
         let took = began.elapsed();
         let file = File::open(directory.history()).unwrap();
         let history = HistoryReader::new(BufReader::new(file)).unwrap().read_all().unwrap();
@@ -339,24 +345,24 @@ mod tests {
     ) {
         let (a, b) = (Fake::bind().await, Fake::bind().await.address);
         let owner = a.address;
-        let dead = ["k1", "k2"].map(|key| Slot::of_key(key.as_bytes()));
+        let dead = ["k1", "k2"].map(|key| slot_of_key(key.as_bytes()));
         let a = a.serve(owner, move |command, _| match command.strip_prefix("GET ") {
-            Some(key) if dead.contains(&Slot::of_key(key.as_bytes())) => {
-                Act::Say(format!("-MOVED {} {b}\r\n", Slot::of_key(key.as_bytes())))
+            Some(key) if dead.contains(&slot_of_key(key.as_bytes())) => {
+                Act::Say(format!("-MOVED {} {b}\r\n", slot_of_key(key.as_bytes())))
             }
             _ => Act::Say("$16\r\n000000000000000b\r\n".to_owned()),
         });
-        let owned = |slots: &dyn Fn(&Slot) -> bool| {
-            let slots = (0..SLOT_COUNT).filter_map(|slot| Slot::try_from(slot).ok()).filter(slots);
-            slots.map(|slot| OwnedRange { first: slot.into(), last: slot.into() }).collect::<Ownership>()
+        let owned = |slots: &dyn Fn(&Position) -> bool| {
+            let slots = (0..SLOT_COUNT).map(Position).filter(slots);
+            slots.map(|slot| OwnedRange { first: slot.0, last: slot.0 }).collect::<Ownership>()
         };
-        let place = |slots, failed| Place { role: Role::Master, master: None, owns: slots, failed };
+        let place = |owns, failed| Place { role: Role::Master, master: None, owns, title: "master".to_owned(), failed };
         let nodes = [
             ("A", place(owned(&|slot| !dead.contains(slot)), false)),
             ("B", place(owned(&|slot| dead.contains(slot)), true)),
         ];
         let nodes = nodes.into_iter().map(|(name, place)| (name.into(), place)).collect();
-        let topology = Topology { state: ClusterState::Ok, nodes };
+        let topology = topology(ClusterState::Ok, nodes);
         let (history, told, took) = read(&[(0, a), (1, b)], settled.then_some(&topology), within).await;
         let EventKind::FinalRead { keys: 4, unreadable: 2, unserved, errors } = told else { panic!("{told:?}") };
         assert_eq!((unserved.as_deref(), errors.values().sum()), (why, by_error));
@@ -370,7 +376,7 @@ mod tests {
     async fn redirections_are_followed() {
         let (a, b) = (Fake::bind().await, Fake::bind().await);
         let (owner, at_b) = (a.address, b.address);
-        let slot_of = |key: &str| Slot::of_key(key.as_bytes());
+        let slot_of = |key: &str| slot_of_key(key.as_bytes());
         let a = a.serve(owner, move |command, nth| match command {
             "GET k1" => Act::Say("$-1\r\n".to_owned()),
             "GET k2" => Act::Say(format!("-MOVED {} {at_b}\r\n", slot_of("k2"))),

@@ -19,7 +19,6 @@ pub mod op;
 mod open;
 mod pacing;
 mod recorder;
-mod resp;
 mod routing;
 mod shared;
 mod spec;
@@ -28,6 +27,8 @@ mod testing;
 mod value;
 mod worker;
 mod worker_pool;
+
+use crate::system::resp;
 
 pub use driver::{LoadDone, LoadTask, LoadsDone, RunningLoads};
 pub use error::LoadError;

@@ -16,7 +16,7 @@ use super::pacing::{PreciseTimer, Schedule};
 use super::shared::Shared;
 use super::worker::{StopSignal, Worker};
 use super::worker_pool::{Assignment, DueEntry, ReadyEntry, WAITING_MAX, WorkerPool};
-use crate::vocab::{Instant, Slot};
+use crate::vocab::{Instant, Position};
 
 /// Starts that are handed out in one go when the schedule is behind: then the workers have their turn.
 const BURST: u64 = 64;
@@ -125,7 +125,7 @@ impl OpenLoop {
         let left = self.pool.borrow_mut().take_waiting();
         let now = clock.now();
         for start in left.iter().filter(|start| start.intended < stopped) {
-            let shard = self.shared.shards.planned(self.slot_of(start));
+            let shard = self.shared.shards.planned(self.position_of(start));
             for command in start.choice.commands(&self.shared.load.mix) {
                 let due = Due { intended: start.intended, ready: now };
                 self.shared.ended(command.not_started(self.shared.index, shard, due, now));
@@ -134,7 +134,7 @@ impl OpenLoop {
     }
 
     fn offer(self: &Rc<Self>, start: DueEntry, workers: &mut JoinSet<()>) {
-        let shard = self.shared.shards.of_slot(self.slot_of(&start));
+        let shard = self.shared.shards.of(self.position_of(&start));
         self.under_way.update(|under_way| under_way + 1);
         let assignment = self.pool.borrow_mut().assign(shard, start);
         match assignment {
@@ -188,10 +188,10 @@ impl OpenLoop {
         }
     }
 
-    fn slot_of(&self, start: &DueEntry) -> Slot {
+    fn position_of(&self, start: &DueEntry) -> Position {
         let mut key = self.key.borrow_mut();
         self.shared.keys.text(start.choice.key, &mut key);
-        Slot::of_key(&key)
+        self.shared.deployment.system().position_of(&key)
     }
 }
 

@@ -7,11 +7,13 @@ use super::counters::LoadCounters;
 use super::keys::{KeySet, KeySpace};
 use super::op::error_kind;
 use super::recorder::Outbox;
-use super::routing::{RouteIndex, Routes, ask};
+use super::resp::Reply;
+use super::routing::ask;
 use super::worker_pool::Shards;
 use super::{Load, LoadTask, Op};
 use crate::evidence::{Clock, ErrorKind, LoadIndex, Operation, OperationSource};
 use crate::network::ClientHost;
+use crate::system::{Deployment, Discovery, NodeIndex};
 use crate::vocab::{Duration, Instant};
 
 /// A client asks who owns what at most this often, so that a failing cluster is not asked to death.
@@ -28,7 +30,8 @@ pub(crate) struct Shared {
     pub(crate) shards: Shards,
     /// The size of the largest value that may be read, in bytes.
     pub(crate) value_bytes_max: usize,
-    pub(crate) routes: RefCell<Routes>,
+    pub(crate) deployment: Deployment,
+    pub(crate) routes: RefCell<Box<dyn Discovery>>,
     pub(crate) written: RefCell<KeySet>,
     pub(crate) counters: RefCell<LoadCounters>,
     pub(crate) outbox: RefCell<Outbox>,
@@ -39,7 +42,7 @@ pub(crate) struct Shared {
 impl Shared {
     /// What the workers of the task share.
     pub(crate) fn new(task: LoadTask, clock: Clock, outbox: Outbox) -> Rc<Self> {
-        let LoadTask { index, load, host, seeds, shards, seed } = task;
+        let LoadTask { index, load, host, deployment, seeds, shards, seed } = task;
         let keys = KeySpace::of(&load);
         Rc::new(Self {
             index,
@@ -48,7 +51,8 @@ impl Shared {
             host,
             shards: Shards::new(&shards),
             value_bytes_max: value_bytes_max(&load),
-            routes: RefCell::new(Routes::new(&seeds)),
+            deployment,
+            routes: RefCell::new(deployment.system().discovery(&seeds)),
             written: RefCell::new(KeySet::none_of(keys.count())),
             counters: RefCell::new(LoadCounters::new(&load, clock.now())),
             outbox: RefCell::new(outbox),
@@ -92,7 +96,7 @@ impl Shared {
     }
 
     /// Begins to ask who owns what, unless that goes on already or was done just now.
-    pub(crate) fn refresh(self: &Rc<Self>, first: Option<RouteIndex>) {
+    pub(crate) fn refresh(self: &Rc<Self>, first: Option<NodeIndex>) {
         let now = self.clock.now();
         let lately = self.refreshed.get().is_some_and(|at| now.nanos_since(at) < MAP_REFRESH.as_nanos());
         if !lately && !self.refreshing.replace(true) {
@@ -105,18 +109,16 @@ impl Shared {
     }
 
     /// Asks one node after the other who owns what, until one tells.
-    pub(crate) async fn ask_around(&self, first: Option<RouteIndex>) {
-        let order = self.routes.borrow_mut().ask_order(first);
+    pub(crate) async fn ask_around(&self, first: Option<NodeIndex>) {
+        let order = self.routes.borrow_mut().known_mut().ask_order(first);
         for node in order {
-            let Some(address) = self.routes.borrow().address(node) else { continue };
-            match ask(&self.host, address, self.load.client.timeout.0).await {
-                Ok(owned) => {
-                    let mut routes = self.routes.borrow_mut();
-                    routes.adopt(&owned);
-                    routes.set_suspect(node, false);
-                    break;
-                }
-                Err(_) => self.routes.borrow_mut().set_suspect(node, true),
+            let Some(address) = self.routes.borrow().known().address(node) else { continue };
+            let question = self.routes.borrow().question();
+            let learn = |reply: &Reply<'_>| self.routes.borrow_mut().learn(address, reply);
+            let told = ask(&self.host, address, question, self.load.client.timeout.0, learn).await.is_ok();
+            self.routes.borrow_mut().known_mut().set_suspect(node, !told);
+            if told {
+                break;
             }
         }
         self.refreshed.set(Some(self.clock.now()));

@@ -18,7 +18,8 @@ use crate::evidence::{
     Clock, Event, Journal, Operation, OperationEffect, OperationSource, Outcome, Recorder, RunDirectory, Value,
 };
 use crate::network::ClientHost;
-use crate::vocab::{Address, Instant, Ownership};
+use crate::system::{Cluster, Deployment};
+use crate::vocab::{Address, Instant};
 
 /// The load of that name with these fields, as a scenario writes them.
 pub(crate) fn load(name: &str, fields: &str) -> Load {
@@ -28,10 +29,13 @@ pub(crate) fn load(name: &str, fields: &str) -> Load {
     options.from_str(&format!("(name: \"{name}\", {fields})")).unwrap()
 }
 
+/// What the fakes pretend to be.
+pub(crate) const CLUSTER: Deployment = Deployment::Cluster(Cluster { masters: 1, replicas: 0 });
+
 /// The task of a load that knows these nodes.
 pub(crate) fn task(load: Load, nodes: &[Address]) -> LoadTask {
     let seeds = (0..).zip(nodes.iter().copied()).collect();
-    LoadTask { index: 0, load, host: ClientHost::this(), seeds, shards: Vec::new(), seed: 1 }
+    LoadTask { index: 0, load, host: ClientHost::this(), deployment: CLUSTER, seeds, shards: Vec::new(), seed: 1 }
 }
 
 /// An operation that took so many milliseconds.
@@ -111,7 +115,7 @@ impl Fake {
     ) -> Address {
         let address = self.address;
         let share = |(index, owner): (usize, &Address)| {
-            let range = Ownership::share(index, owners.len()).ranges()[0];
+            let range = crate::system::cluster::share(index, owners.len()).ranges()[0];
             let (first, last, port) = (range.first, range.last, owner.0.port());
             format!("*3\r\n:{first}\r\n:{last}\r\n*2\r\n$9\r\n127.0.0.1\r\n:{port}\r\n")
         };

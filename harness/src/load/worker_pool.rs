@@ -4,28 +4,30 @@ use std::collections::VecDeque;
 
 use super::draw::Choice;
 use super::keys::WriteLocks;
-use crate::vocab::{Instant, Ownership, SLOT_COUNT, Slot};
+use crate::vocab::{Instant, Ownership, Position};
 
 /// How many starts of a load may wait. A load that is further behind than this would never catch up.
 pub(crate) const WAITING_MAX: usize = 1_000_000;
 
-/// Which shard a slot belongs to: the slots that one master owns at the start are one, whoever owns them later.
+/// Which shard a key belongs to: what one master owns at the start is one, whoever owns it later.
 #[derive(Clone, Debug)]
 pub(crate) struct Shards {
-    of_slot: Vec<u16>,
+    /// The shard of each position; of those behind the last it is 0.
+    by_position: Vec<u16>,
     count: usize,
 }
 
 impl Shards {
-    /// Slots that are in none of these sets are one more shard.
+    /// What is in none of these sets is one more shard.
     pub(crate) fn new(sets: &[Ownership]) -> Self {
-        let mut of_slot = vec![0; usize::from(SLOT_COUNT)];
+        let ends = sets.iter().flat_map(Ownership::ranges).map(|range| usize::from(range.last) + 1);
+        let mut by_position = vec![0; ends.max().unwrap_or(0)];
         for (shard, set) in (1..).zip(sets) {
             for range in set.ranges() {
-                of_slot[usize::from(range.first)..=usize::from(range.last)].fill(shard);
+                by_position[usize::from(range.first)..=usize::from(range.last)].fill(shard);
             }
         }
-        Self { of_slot, count: sets.len() + 1 }
+        Self { by_position, count: sets.len() + 1 }
     }
 
     /// How many there are.
@@ -33,14 +35,14 @@ impl Shards {
         self.count
     }
 
-    /// The shard of a slot, from 0.
-    pub(crate) fn of_slot(&self, slot: Slot) -> usize {
-        usize::from(self.of_slot[usize::from(slot.number())])
+    /// The shard of the keys at a position, from 0.
+    pub(crate) fn of(&self, position: Position) -> usize {
+        self.by_position.get(usize::from(position.0)).map_or(0, |&shard| usize::from(shard))
     }
 
-    /// The shard of a slot by its position in the plan; none for a slot that nobody owned at the start.
-    pub(crate) fn planned(&self, slot: Slot) -> Option<u16> {
-        self.of_slot[usize::from(slot.number())].checked_sub(1)
+    /// The shard of the keys at a position, by its place in the plan; none for what nobody owned at the start.
+    pub(crate) fn planned(&self, position: Position) -> Option<u16> {
+        self.by_position.get(usize::from(position.0))?.checked_sub(1)
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
-use super::board::Board;
+use super::collector::Collector;
 use crate::vocab::NodeName;
 
 /// How often a log is looked at. The lines carry times of their own, so this is only how late they become known.
@@ -20,7 +20,12 @@ const INTERVAL: Duration = Duration::from_millis(10);
 const LINE_BYTES_MAX: usize = 64 * 1024;
 
 /// Follows a log until `stop` says so; then reads what is left.
-pub(super) async fn run(mut follower: Follower, node: NodeName, board: Arc<Board>, mut stop: watch::Receiver<bool>) {
+pub(super) async fn run(
+    mut follower: Follower,
+    node: NodeName,
+    collector: Arc<Collector>,
+    mut stop: watch::Receiver<bool>,
+) {
     let mut ticks = tokio::time::interval(INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut last_round = false;
@@ -32,7 +37,7 @@ pub(super) async fn run(mut follower: Follower, node: NodeName, board: Arc<Board
         }
         // A log that cannot be read now is tried again: it may not exist yet. One that never can leaves a failover
         // without phases, which the verdict reports.
-        let _ = follower.read_new(|line| board.log_line(&node, line));
+        let _ = follower.read_new(|line| collector.log_line(&node, line));
     }
 }
 

@@ -1,20 +1,15 @@
-//! Watches every node's view of the cluster and its log, and says what changed.
+//! Watches every node's view of the system and its log, and says what changed.
 //!
-//! Everything here only looks. A polling task a node asks for its view, a follower a node reads its log; what they find
-//! goes to the board, which judges it, writes it to the journal and shows the present state as a [`Observation`].
+//! Everything here only looks. For each node one task asks for its view and another reads its log; what they find goes to the
+//! collector, which judges it, writes it to the journal and shows the present state as an [`Observation`].
 
-mod board;
+mod collector;
 mod follow;
-pub mod log;
-mod members;
-mod names;
 mod observation;
 mod poll;
 #[cfg(test)]
 mod real_server_test;
-#[cfg(test)]
-mod testing;
-pub mod view;
+mod synced;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -23,12 +18,12 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-pub use names::{Names, stranger};
 pub use observation::Observation;
 
 use crate::evidence::{Journal, NodeStatus, Reach};
+use crate::system::{Deployment, Names};
 use crate::vocab::{Address, NodeId, NodeName};
-use board::Board;
+use collector::Collector;
 
 /// A node to watch.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,7 +38,7 @@ pub struct Observed {
     pub log: PathBuf,
 }
 
-/// The tasks that watch a cluster. Dropping it ends them at once; [`Observer::stop`] reads the logs to their ends first.
+/// The tasks that watch a system. Dropping it ends them at once; [`Observer::stop`] reads the logs to their ends first.
 #[derive(Debug)]
 pub struct Observer {
     observation: watch::Receiver<Observation>,
@@ -55,30 +50,33 @@ pub struct Observer {
 impl Observer {
     /// Starts one polling task for each node, which asks every `interval`, and one log follower for each node.
     ///
-    /// `status` is what the harness itself knows of the processes: a node that does not run has no view at once, and
-    /// an answer to a question from before the last change of `status` or of `reach` (whose packets reach whom) never counts. Must be called in a Tokio runtime.
+    /// `status` is what the harness itself knows of the processes: a node that does not run loses its view at once. An answer to a
+    /// question from before the last change of `status` or of `reach` (which node's packets reach which) never counts. Must be
+    /// called in a Tokio runtime.
     pub fn start(
         nodes: Vec<Observed>,
         status: watch::Receiver<BTreeMap<NodeName, NodeStatus>>,
         reach: watch::Receiver<Reach>,
+        deployment: Deployment,
         journal: Journal,
         interval: std::time::Duration,
     ) -> Self {
         let names = Names::new(nodes.iter().map(|node| (node.node.clone(), node.id.clone(), node.address)));
-        let (board, observation) = Board::new(&nodes, names, status.clone(), reach.clone(), journal);
-        let board = Arc::new(board);
+        let (collector, observation) =
+            Collector::new(&nodes, names, deployment, status.clone(), reach.clone(), journal);
+        let collector = Arc::new(collector);
         let (stop, stopped) = watch::channel(false);
         let count = nodes.len();
         let (mut pollers, mut followers) = (JoinSet::new(), JoinSet::new());
         for (index, observed) in nodes.into_iter().enumerate() {
-            let poller = poll::Poller::new(observed.node.clone(), observed.address, Arc::clone(&board));
+            let poller = poll::Poller::new(observed.node.clone(), observed.address, Arc::clone(&collector));
             // Spread over the interval, so that the answers do not all come at once.
             let first = interval.mul_f64(index as f64 / count as f64);
             pollers.spawn(poller.run(status.clone(), first, interval));
             let follower = follow::Follower::new(observed.log);
-            followers.spawn(follow::run(follower, observed.node, Arc::clone(&board), stopped.clone()));
+            followers.spawn(follow::run(follower, observed.node, Arc::clone(&collector), stopped.clone()));
         }
-        pollers.spawn(poll::watch_status(board, status, reach));
+        pollers.spawn(poll::watch_status(collector, status, reach));
         Self { observation, pollers, followers, stop }
     }
 

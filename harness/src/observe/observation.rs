@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use crate::evidence::{NodeView, Settlement};
 use crate::vocab::{Instant, NodeName};
 
-/// The state of the cluster as last seen. It is renewed with every answer of every node.
+/// The state of the system as last seen. It is renewed with every answer of every node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Observation {
     /// When this was put together. It takes into account every change of a node's status up to this moment.
     pub at: Instant,
     /// Every running node was asked for its view, and answered or failed to, at or after this moment. A claim about
-    /// what holds after some event rests on a sight whose `asked` is not before it.
+    /// what holds after some event rests on an observation whose `asked` is not before it.
     pub asked: Instant,
     /// Whether the running nodes agree with each other and with what really runs.
     pub settlement: Settlement,

@@ -11,10 +11,9 @@ use redis::{AsyncConnectionConfig, Client, ConnectionAddr, IntoConnectionInfo, P
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
-use super::board::Board;
-use super::members::members;
-use super::view::{Reading, ViewError, combine};
+use super::collector::Collector;
 use crate::evidence::{NodeStatus, Reach};
+use crate::system::{NodeReport, ReportReader};
 use crate::vocab::{Address, NodeName};
 
 /// How long a connection may take. A host of the lab answers within a millisecond or is cut off.
@@ -29,9 +28,9 @@ const FINEST_INTERVAL: Duration = Duration::from_millis(1);
 type Statuses = watch::Receiver<BTreeMap<NodeName, NodeStatus>>;
 
 /// Makes changes of status and links known at once, whatever the nodes are busy with.
-pub(super) async fn watch_status(board: Arc<Board>, mut status: Statuses, mut reach: watch::Receiver<Reach>) {
+pub(super) async fn watch_status(collector: Arc<Collector>, mut status: Statuses, mut reach: watch::Receiver<Reach>) {
     loop {
-        board.status_changed();
+        collector.status_changed();
         tokio::select! {
             () = next_change(&mut status) => {}
             () = next_change(&mut reach) => {}
@@ -50,26 +49,23 @@ async fn next_change<T>(status: &mut watch::Receiver<T>) {
 pub(super) struct Poller {
     node: NodeName,
     address: Address,
-    board: Arc<Board>,
+    collector: Arc<Collector>,
     connection: Option<MultiplexedConnection>,
-    question: Pipeline,
-    /// What the last answer said.
-    last: Option<LastReading>,
-    /// The text of `CLUSTER NODES` without what changes all the time; kept for its allocation.
-    digest: String,
-}
-
-struct LastReading {
-    digest: String,
-    names_version: u64,
-    reading: Reading,
+    questions: Pipeline,
+    reader: Box<dyn ReportReader>,
 }
 
 impl Poller {
-    pub(super) fn new(node: NodeName, address: Address, board: Arc<Board>) -> Self {
-        let mut question = redis::pipe();
-        question.cmd("CLUSTER").arg("NODES").cmd("CLUSTER").arg("INFO").cmd("INFO").arg("replication");
-        Self { node, address, board, connection: None, question, last: None, digest: String::new() }
+    pub(super) fn new(node: NodeName, address: Address, collector: Arc<Collector>) -> Self {
+        let system = collector.system();
+        let mut questions = redis::pipe();
+        for question in system.questions() {
+            let mut command = redis::Cmd::new();
+            command.arg(*question);
+            questions.add_command(command);
+        }
+        let reader = system.report_reader(&node);
+        Self { node, address, collector, connection: None, questions, reader }
     }
 
     /// Asks every `interval` while the node runs. A change of any status cuts a question short and asks anew.
@@ -93,44 +89,33 @@ impl Poller {
 
     async fn ask(&mut self, ticks: &mut tokio::time::Interval) {
         ticks.tick().await;
-        let asked = self.board.clock().now();
+        let asked = self.collector.clock().now();
         let replies = self.query().await;
         if replies.is_err() {
             // A connection that failed once may be out of step: the next question gets a new one.
             self.connection = None;
         }
-        let board = Arc::clone(&self.board);
+        let collector = Arc::clone(&self.collector);
         let node = self.node.clone();
-        board.answered(&node, asked, replies.and_then(|replies| self.read(&replies)));
+        collector.answered(&node, asked, replies.and_then(|replies| self.read(&replies)));
     }
 
-    /// One round trip for all three commands. Nothing is tried twice.
-    async fn query(&mut self) -> Result<[Value; 3], String> {
+    /// One round trip for all questions. Nothing is tried twice.
+    async fn query(&mut self) -> Result<Vec<Value>, String> {
         let words = |error: RedisError| error.to_string();
         let connection = match &mut self.connection {
             Some(connection) => connection,
             none => none.insert(connect(self.address).await.map_err(words)?),
         };
-        let replies: Vec<Value> = self.question.query_async(connection).await.map_err(words)?;
-        replies.try_into().map_err(|_| "it did not send three replies".to_owned())
+        let replies: Vec<Value> = self.questions.query_async(connection).await.map_err(words)?;
+        let asked = self.questions.len();
+        if replies.len() == asked { Ok(replies) } else { Err(format!("it did not send {asked} replies")) }
     }
 
-    /// Reads the replies. `CLUSTER NODES` is the long one and nearly always says what it said before: then only the
-    /// other two are read.
-    fn read(&mut self, replies: &[Value; 3]) -> Result<&Reading, String> {
-        let [nodes, info, replication] = replies.each_ref().map(text);
-        digest(&nodes, &mut self.digest);
-        let names_version = self.board.names_version();
-        let same = |last: &LastReading| last.names_version == names_version && last.digest == self.digest;
-        let words = |error: ViewError| error.to_string();
-        let (digest, (id, members)) = if let Some(last) = self.last.take().filter(same) {
-            (last.digest, (last.reading.id, last.reading.view.members))
-        } else {
-            let members = self.board.with_names(|names| members(&self.node, &nodes, names));
-            (self.digest.clone(), members.map_err(words)?)
-        };
-        let reading = combine(id, members, &info, &replication).map_err(words)?;
-        Ok(&self.last.insert(LastReading { digest, names_version, reading }).reading)
+    fn read(&mut self, replies: &[Value]) -> Result<&NodeReport, String> {
+        let answers: Vec<_> = replies.iter().map(text).collect();
+        let reader = &mut self.reader;
+        self.collector.with_names(|names| reader.read(&answers, names)).map_err(|error| error.to_string())
     }
 }
 
@@ -144,41 +129,11 @@ async fn connect(address: Address) -> Result<MultiplexedConnection, RedisError> 
     Client::open(endpoint)?.get_multiplexed_async_connection_with_config(&timeouts).await
 }
 
-/// A reply as text. Whatever is no string is no reply to these commands and reads as nothing.
+/// A reply as text. Whatever is no string answers none of the questions and reads as nothing.
 fn text(reply: &Value) -> Cow<'_, str> {
     match reply {
         Value::BulkString(bytes) => String::from_utf8_lossy(bytes),
         Value::VerbatimString { text, .. } | Value::SimpleString(text) => Cow::Borrowed(text),
         _ => Cow::Borrowed(""),
-    }
-}
-
-/// `CLUSTER NODES` without the columns ping-sent and pong-received, which change with every heartbeat.
-fn digest(nodes: &str, digest: &mut String) {
-    const PING_SENT: usize = 4;
-    const PONG_RECEIVED: usize = 5;
-    digest.clear();
-    for line in nodes.lines() {
-        let fields = line.split(' ').enumerate();
-        for (_, field) in fields.filter(|(index, _)| !(PING_SENT..=PONG_RECEIVED).contains(index)) {
-            digest.push_str(field);
-            digest.push(' ');
-        }
-        digest.push('\n');
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn heartbeats_do_not_change_the_digest() {
-        let (mut one, mut two) = (String::new(), String::new());
-        digest("id 10.128.0.2:6379@16379 master - 0 1795176791661 2 connected 0-5\nx y", &mut one);
-        digest("id 10.128.0.2:6379@16379 master - 17 1795176791999 2 connected 0-5\nx y", &mut two);
-        assert_eq!(one, two);
-        digest("id 10.128.0.2:6379@16379 master,fail? - 17 1795176791999 2 connected 0-5\nx y", &mut two);
-        assert_ne!(one, two);
     }
 }

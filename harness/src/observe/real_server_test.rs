@@ -15,6 +15,7 @@ use super::{Observation, Observed, Observer};
 use crate::evidence::{
     Clock, Event, EventKind, Journal, LogEvent, NodeStatus, Recorder, RunDirectory, Settlement, TopologyRecord,
 };
+use crate::system::{Cluster, Deployment};
 use crate::vocab::{Address, BUS_PORT_OFFSET, NodeId, NodeName};
 
 /// A server of the test's own; it ends with the value, on every way out of the test.
@@ -104,6 +105,7 @@ async fn follows_a_server_through_pause_and_death() {
         vec![watched],
         statuses,
         watch::channel(crate::evidence::Reach::default()).1,
+        Deployment::Cluster(Cluster { masters: 1, replicas: 0 }),
         journal.clone(),
         Duration::from_millis(5),
     );
@@ -140,8 +142,8 @@ async fn follows_a_server_through_pause_and_death() {
 }
 
 fn check_evidence(run: &RunDirectory, events: &[EventKind]) {
-    let flips = events.iter().filter(|what| matches!(what, EventKind::Settled | EventKind::Unsettled { .. }));
-    let settled: Vec<_> = flips.map(|what| matches!(what, EventKind::Settled)).collect();
+    let flips = events.iter().filter(|what| matches!(what, EventKind::Settled { .. } | EventKind::Unsettled { .. }));
+    let settled: Vec<_> = flips.map(|what| matches!(what, EventKind::Settled { .. })).collect();
     assert_eq!(settled[..5], [true, false, true, false, true], "{events:?}");
     let ok = LogEvent::StateChanged { ok: true };
     let states = events.iter().filter(|what| matches!(what, EventKind::Log(record) if record.says == ok)).count();

@@ -3,14 +3,15 @@
 use super::nodes::members;
 use super::timeline::STEPS_MAX;
 use crate::load::{Load, Op, Pace};
-use crate::scenario::{MASTERS_MAX, NODES_MAX, Scenario, Topology};
+use crate::scenario::{MASTERS_MAX, NODES_MAX, Scenario};
 use crate::step::{FlatStep, flatten};
+use crate::system::{Cluster, Deployment};
 use crate::text::{Problem, Read};
 use crate::validate::{Checker, LoadFacts, Sound, StepFacts, TopologyFacts};
 
 /// A checker that knows the scenario.
 pub(super) fn checker<'a>(scenario: &'a Scenario, read: &'a Read<'_, Scenario>) -> Checker<'a> {
-    let Topology::Cluster { masters, replicas } = scenario.topology;
+    let Deployment::Cluster(Cluster { masters, replicas }) = scenario.topology;
     let mut sound = Sound {
         topology: is_sound(read, "topology"),
         load: is_sound(read, "load"),
@@ -69,7 +70,7 @@ fn is_sound(read: &Read<'_, Scenario>, field: &str) -> bool {
     read.problems.iter().all(|problem| fields.iter().any(|name| lies_in(problem, name)))
 }
 
-fn within_bounds(topology: Topology) -> bool {
-    let Topology::Cluster { masters, replicas } = topology;
+fn within_bounds(topology: Deployment) -> bool {
+    let Deployment::Cluster(Cluster { masters, replicas }) = topology;
     (1..=MASTERS_MAX).contains(&masters) && u32::from(masters) * (u32::from(replicas) + 1) <= NODES_MAX
 }

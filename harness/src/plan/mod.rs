@@ -74,6 +74,7 @@ fn build(path: &Path, text: &str, scenario: &Scenario, root: Cursor<'_>, warning
     Plan {
         name: name_of(path),
         about: scenario.about.clone(),
+        deployment: scenario.topology,
         nodes,
         storage: scenario.server.storage.unwrap_or(STORAGE_DEFAULT),
         loads: scenario.load.clone(),

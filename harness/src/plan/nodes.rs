@@ -1,45 +1,30 @@
-//! The nodes of a topology: their names, ids, addresses, slots and directives.
+//! The nodes that a scenario starts with, and the client hosts beside them.
 
 use crate::load::Load;
 use crate::provider::{self, ClientSpec};
-use crate::scenario::{Server, Topology};
-use crate::system::NodeSpec;
+use crate::scenario::Server;
+use crate::system::{Deployment, NodeSpec};
 use crate::validate::Member;
-use crate::vocab::{Address, NodeId, NodeName, Ownership, Role};
 
-/// The members of a topology: masters first, then replicas by master.
-pub(super) fn members(topology: Topology) -> Vec<Member> {
-    let Topology::Cluster { masters, replicas } = topology;
-    let masters = usize::from(masters);
-    let member = |name, shard, role| Member { name, shard, role };
-    let first = (0..masters).map(|shard| member(NodeName::master(shard), shard, Role::Master));
-    let rest = (0..masters).flat_map(|shard| {
-        (1..=usize::from(replicas)).map(move |index| member(NodeName::replica(shard, index), shard, Role::Replica))
-    });
-    first.chain(rest).collect()
+/// The members of a system, in the order of its nodes.
+pub(super) fn members(deployment: Deployment) -> Vec<Member> {
+    let nodes = deployment.system().nodes();
+    let owners: Vec<_> = nodes.iter().filter(|node| !node.owns.is_empty()).map(|node| node.name.clone()).collect();
+    let shard = |node: &NodeSpec| owners.iter().position(|owner| owner == node.master.as_ref().unwrap_or(&node.name));
+    let member = |node: NodeSpec| Some(Member { shard: shard(&node)?, name: node.name, role: node.role });
+    nodes.into_iter().filter_map(member).collect()
 }
 
-/// What the lab is asked to build.
-pub(super) fn specs(topology: Topology, server: &Server) -> Vec<NodeSpec> {
-    let Topology::Cluster { masters, .. } = topology;
-    let spec = |(index, member): (usize, Member)| {
-        let own = server.nodes.get(&member.name);
+/// The system's nodes, with what the scenario says of their servers.
+pub(super) fn specs(deployment: Deployment, server: &Server) -> Vec<NodeSpec> {
+    let spec = |node: NodeSpec| {
+        let own = server.nodes.get(&node.name);
         let mut config = server.config.clone();
         config.extend(own.map(|own| own.config.clone()).unwrap_or_default());
-        let is_master = member.role == Role::Master;
-        NodeSpec {
-            id: id_of(&member.name),
-            address: Address::of_host(provider::host_address(index)),
-            role: member.role,
-            master: (!is_master).then(|| NodeName::master(member.shard)),
-            owns: if is_master { Ownership::share(member.shard, masters.into()) } else { Ownership::default() },
-            version: if is_master { member.shard as u64 + 1 } else { 0 },
-            binary: own.and_then(|own| own.binary.clone()).or_else(|| server.binary.clone()),
-            config,
-            name: member.name,
-        }
+        let binary = own.and_then(|own| own.binary.clone()).or_else(|| server.binary.clone());
+        NodeSpec { binary, config, ..node }
     };
-    members(topology).into_iter().enumerate().map(spec).collect()
+    deployment.system().nodes().into_iter().map(spec).collect()
 }
 
 /// The client hosts that the loads name, in their order, after the nodes.
@@ -51,34 +36,4 @@ pub(super) fn clients(nodes: &[NodeSpec], loads: &[Load]) -> Vec<ClientSpec> {
         }
     }
     clients
-}
-
-/// 40 hexadecimal digits made from a name: the same in every run, so that evidence of two runs can be compared.
-fn id_of(name: &NodeName) -> NodeId {
-    let [first, second, third] = [1, 2, 3].map(|salt| spread(name.as_str(), salt));
-    NodeId(format!("{first:016x}{second:016x}{:08x}", third >> 32))
-}
-
-/// FNV-1a and the finalizer of `SplitMix64`, which spreads what differs in one letter over all bits.
-fn spread(text: &str, salt: u64) -> u64 {
-    let seed = 0xcbf2_9ce4_8422_2325_u64 ^ salt.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    let hash = text.bytes().fold(seed, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-    let mixed = (hash ^ (hash >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^ (mixed >> 31)
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use super::*;
-
-    #[test]
-    fn ids_are_forty_digits_and_unique() {
-        let members = members(Topology::Cluster { masters: 100, replicas: 9 });
-        let ids: BTreeSet<_> = members.iter().map(|member| id_of(&member.name).0).collect();
-        assert_eq!(ids.len(), members.len());
-        assert!(ids.iter().all(|id| id.len() == 40 && id.bytes().all(|byte| byte.is_ascii_hexdigit())));
-    }
 }

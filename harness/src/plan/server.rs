@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::scenario::{MASTERS_MAX, NODES_MAX, Scenario};
-use crate::system::cluster;
+use crate::system::System;
 use crate::text::{Cursor, Problem, plain_letters};
 use crate::validate::{Checker, TopologyFacts};
 
@@ -40,13 +40,14 @@ impl Checker<'_> {
         let server = &scenario.server;
         let at = self.root.field("server");
         self.check_binary(server.binary.as_deref(), at);
-        self.check_config(&server.config, at.field("config"));
+        let system = scenario.topology.system();
+        self.check_config(system, &server.config, at.field("config"));
         self.check_keys(at.field("nodes"));
         for (name, node) in &server.nodes {
             self.known(name, at.field("nodes").key(name.as_str()));
             let own = at.field("nodes").entry(name.as_str());
             self.check_binary(node.binary.as_deref(), own);
-            self.check_config(&node.config, own.field("config"));
+            self.check_config(system, &node.config, own.field("config"));
         }
         self.warn_of_evictions(scenario);
         if server.storage.is_some_and(|storage| storage.bytes < STORAGE_MIN_BYTES) {
@@ -85,12 +86,12 @@ impl Checker<'_> {
         }
     }
 
-    fn check_config(&mut self, config: &BTreeMap<String, String>, at: Cursor<'_>) {
+    fn check_config(&mut self, system: &dyn System, config: &BTreeMap<String, String>, at: Cursor<'_>) {
         if at.is_exact() {
             self.check_keys(at);
         }
         for (directive, value) in config {
-            if let Some(problem) = directive_problem(directive, at.key(directive)) {
+            if let Some(problem) = directive_problem(system, directive, at.key(directive)) {
                 self.report(problem);
             } else if let Some(problem) = value_problem(directive, value, at.entry(directive)) {
                 self.report(problem);
@@ -99,7 +100,7 @@ impl Checker<'_> {
     }
 }
 
-fn directive_problem(directive: &str, at: Cursor<'_>) -> Option<Problem> {
+fn directive_problem(system: &dyn System, directive: &str, at: Cursor<'_>) -> Option<Problem> {
     let lowercase = directive.to_lowercase();
     if directive.is_empty() {
         return Some(Problem::new(at.head(), "a directive's name is empty"));
@@ -112,7 +113,7 @@ fn directive_problem(directive: &str, at: Cursor<'_>) -> Option<Problem> {
         let message = format!("no directive has the character U+{:04X} in its name", u32::from(odd));
         return Some(Problem::new(at.head(), message).help(format!("write `{plain}`")));
     }
-    if let Some(why) = cluster::reserved(directive) {
+    if let Some(why) = system.reserved(directive) {
         let problem = Problem::new(at.head(), format!("`{directive}` is the harness' own"));
         return Some(problem.label(why).help("leave it out"));
     }

@@ -112,7 +112,7 @@ impl Checker<'_> {
         let reaches = |host: &&HostName| host.is(node) || with.contains(host);
         let certain = self.sound.topology && self.sound.load && self.topology.masters >= MASTERS_MIN;
         // A node on its side may make it the majority; an unknown host may be meant to be the one that writes.
-        if certain && with.iter().all(|host| clients.contains(host)) && !writers.iter().any(|host| reaches(&host)) {
+        if certain && with.iter().all(|host| clients.contains(host)) && !writers.iter().any(reaches) {
             let message = format!("this cannot be judged: no write reaches `{node}` after the cut");
             let place = cut.field("links");
             let problem = Problem::new(at.head(), message).also(place.head(), "nobody who writes is on its side");

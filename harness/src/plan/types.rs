@@ -7,7 +7,7 @@ use crate::evidence::Location;
 use crate::load::Load;
 use crate::provider::ClientSpec;
 use crate::step::{Demand, FlatStep, Step};
-use crate::system::NodeSpec;
+use crate::system::{Deployment, NodeSpec};
 use crate::text::{Cursor, Problems};
 use crate::validate::DisturbanceNames;
 use crate::vocab::{HostName, NodeName, Size};
@@ -19,6 +19,8 @@ pub struct Plan {
     pub name: String,
     /// What the scenario shows.
     pub about: String,
+    /// What is deployed.
+    pub deployment: Deployment,
     /// The nodes: masters first (A, B, C), then replicas by master (A1, A2, B1, ...).
     pub nodes: Vec<NodeSpec>,
     /// How much each node may store.

@@ -19,8 +19,7 @@ use crate::plan::Plan;
 use crate::provider::{self, Provider};
 use crate::step::condition::Condition;
 use crate::step::{self, Abort, Acted, Stage, StepEnd, Undone, wait_for};
-use crate::system::cluster::{self, Cluster};
-use crate::system::last_log_lines;
+use crate::system::{self, Servers, last_log_lines};
 use crate::vocab::{Address, Instant};
 
 /// How much of a server's log an error shows.
@@ -34,7 +33,7 @@ fn view_interval(nodes: usize) -> Duration {
     Duration::from_millis(if nodes <= 12 { 10 } else { 20 })
 }
 
-/// A new process refuses to serve for 2 s (`CLUSTER_WRITABLE_DELAY`, Redis `cluster.c`); thirty on a busy machine take longer.
+/// A new process refuses to serve for 2 s (`CLUSTER_WRITABLE_DELAY`, Redis `servers.c`); thirty on a busy machine take longer.
 const FORMATION_BOUND: Duration = Duration::from_secs(30);
 
 /// Reading everything back takes as long as the keys are many; this is the most that a run waits.
@@ -70,19 +69,19 @@ async fn attempt(
     // A run that fails early can be judged, too: its files are there from the start.
     write_info(plan, request, directory, journal.clock(), Vec::new())?;
     HistoryWriter::new(std::fs::File::create(directory.history())?)?;
-    let servers = cluster::servers(&plan.nodes);
-    let provider =
-        provider::raise(&servers, &plan.clients, plan.storage, plan.seed, directory, journal.clone()).await?;
-    let cluster = Cluster::prepare(Arc::clone(&provider), &plan.nodes, directory)?;
-    write_info(plan, request, directory, journal.clock(), cluster.server_info()?)?;
+    let specs = system::server_specs(&plan.nodes);
+    let provider = provider::raise(&specs, &plan.clients, plan.storage, plan.seed, directory, journal.clone()).await?;
+    let servers = Servers::prepare(plan.deployment, Arc::clone(&provider), &plan.nodes, directory)?;
+    write_info(plan, request, directory, journal.clock(), servers.server_info()?)?;
     let observer = Observer::start(
         observed(plan, directory),
         provider.status(),
         provider.reach(),
+        plan.deployment,
         journal.clone(),
         view_interval(plan.nodes.len()),
     );
-    let outcome = with_cluster(plan, directory, journal, cancel, &cluster, &observer).await;
+    let outcome = with_cluster(plan, directory, journal, cancel, &servers, &observer).await;
     observer.stop().await;
     provider.shutdown().await;
     outcome
@@ -93,30 +92,31 @@ async fn with_cluster(
     directory: &RunDirectory,
     journal: &Journal,
     mut cancel: watch::Receiver<bool>,
-    cluster: &Cluster,
+    servers: &Servers,
     observer: &Observer,
 ) -> Result<(), Abort> {
     tokio::select! {
-        formed = form(plan, cluster, observer.observation()) => formed?,
+        formed = form(plan, servers, observer.observation()) => formed?,
         () = cancelled(&mut cancel) => {
             journal.record(EventKind::Interrupted);
             return Ok(());
         }
     }
     journal.record(EventKind::Formed);
-    let machine = MachineWatch::start(journal.clone(), cluster.provider().wait_reader())?;
-    let loads = RunningLoads::start(tasks(plan, cluster.provider())?, journal.clone(), directory.history())?;
-    let (end, acted) = walk(plan, cluster, observer, &loads, journal, &machine, &mut cancel).await;
+    let machine = MachineWatch::start(journal.clone(), servers.provider().wait_reader())?;
+    let loads = RunningLoads::start(tasks(plan, servers.provider())?, journal.clone(), directory.history())?;
+    let (end, acted) = walk(plan, servers, observer, &loads, journal, &machine, &mut cancel).await;
     let done = stop(plan, loads, journal, &mut cancel, matches!(end, TimelineEnd::Interrupted)).await?;
     if let TimelineEnd::Aborted(abort) = end {
         return Err(abort);
     }
     let Some(done) = done else { return Ok(()) };
     let last = async {
-        let settled = heal(plan, cluster, &acted, observer.observation(), journal).await?;
+        let settled = heal(plan, servers, &acted, observer.observation(), journal).await?;
         journal.record(EventKind::FinalReadStarted);
         let (host, seeds) = (ClientHost::this(), seeds(plan));
-        let reading = final_read(&done, &host, &seeds, settled.as_ref(), journal, FINAL_READ_BOUND);
+        let reading =
+            final_read(&done, plan.deployment.system(), &host, &seeds, settled.as_ref(), journal, FINAL_READ_BOUND);
         telling(journal, FINAL_READ_BOUND, || "every key to be read".to_owned(), reading).await?;
         Ok(())
     };
@@ -142,7 +142,7 @@ enum TimelineEnd {
 /// Does every step in its turn; also says what was acted on.
 async fn walk(
     plan: &Plan,
-    cluster: &Cluster,
+    servers: &Servers,
     observer: &Observer,
     loads: &RunningLoads,
     journal: &Journal,
@@ -155,7 +155,7 @@ async fn walk(
     let mut stage = Stage {
         nodes: &nodes,
         clients: &clients,
-        system: cluster,
+        servers,
         observation: observer.observation(),
         loads,
         journal,
@@ -204,9 +204,9 @@ async fn stop(
 }
 
 /// Starts every server and waits until the cluster serves.
-async fn form(plan: &Plan, cluster: &Cluster, mut observation: watch::Receiver<Observation>) -> Result<(), Abort> {
-    cluster.start_all().await?;
-    let provider = cluster.provider();
+async fn form(plan: &Plan, servers: &Servers, mut observation: watch::Receiver<Observation>) -> Result<(), Abort> {
+    servers.start_all().await?;
+    let provider = servers.provider();
     let mut status = provider.status();
     let exit = status.wait_for(|status| status.values().any(|status| *status == NodeStatus::Down));
     tokio::select! {
@@ -238,15 +238,15 @@ fn not_formed(plan: &Plan, provider: &dyn Provider, last_state: &str) -> String 
 /// That it settled is an assumption of the verdict, read from the journal: here nothing is decided.
 async fn heal(
     plan: &Plan,
-    cluster: &Cluster,
+    servers: &Servers,
     acted: &[Acted],
     observation: watch::Receiver<Observation>,
     journal: &Journal,
 ) -> Result<Option<Topology>, Abort> {
-    step::heal(cluster.provider(), journal, None, None).await?;
+    step::heal(servers.provider(), journal, None, None).await?;
     for (index, node) in acted.iter().rev() {
         let Some(planned) = plan.steps.get(*index) else { continue };
-        if let Some(Undone { name, effect, applied }) = planned.step.kind().undo(cluster, node).await? {
+        if let Some(Undone { name, effect, applied }) = planned.step.kind().undo(servers, node).await? {
             journal.record(EventKind::Fault {
                 step: None,
                 fault: name.to_owned(),
@@ -325,6 +325,7 @@ fn tasks(plan: &Plan, provider: &dyn Provider) -> Result<Vec<LoadTask>, Abort> {
             index: u16::try_from(index).unwrap_or(u16::MAX),
             load: load.clone(),
             host: provider.host(&load.host())?,
+            deployment: plan.deployment,
             seeds: seeds(plan),
             shards: plan.shards().map(|master| master.owns.clone()).collect(),
             seed: plan.seed,

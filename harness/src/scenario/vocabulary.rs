@@ -35,7 +35,7 @@ const KINDS: &[WordKind] = &[
     kind("Selector", "selector", "a selector", &[]),
     kind("Slo", "SLO", "an SLO", SLOS),
     kind("Op", "operation", "an operation", OPERATIONS),
-    kind("Topology", "topology", "a topology", &[]),
+    kind("Deployment", "topology", "a topology", &[]),
     kind("Pace", "pace", "a pace", &[]),
     kind("Keys", "key space", "a key space", &[]),
     kind("During", "part of the run", "a part of the run", &[]),

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use crate::check::Slo;
 use crate::load::Load;
 use crate::step::Step;
+use crate::system::Deployment;
 use crate::vocab::{NodeName, Size};
 
 /// A scenario: a cluster, what is done to it, and what it must keep.
@@ -15,8 +16,8 @@ use crate::vocab::{NodeName, Size};
 pub struct Scenario {
     /// What the scenario shows, in a sentence or two.
     pub about: String,
-    /// The cluster's shape.
-    pub topology: Topology,
+    /// What is deployed.
+    pub topology: Deployment,
     /// What runs on the nodes.
     #[serde(default)]
     pub server: Server,
@@ -42,19 +43,6 @@ fn yes() -> bool {
 
 fn one() -> u64 {
     1
-}
-
-/// A cluster's shape.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub enum Topology {
-    /// Masters with the slots divided evenly, each with as many replicas.
-    Cluster {
-        /// How many masters, at least 1. Fewer than 3 cannot fail over: no majority is left.
-        masters: u16,
-        /// How many replicas each master has.
-        replicas: u16,
-    },
 }
 
 /// What runs on the nodes.

@@ -53,9 +53,9 @@ pub(super) async fn begin(
     let chosen = stage.chosen_links(index, links).await?;
     let name = stage.disturbance_names.get(index).cloned().flatten().unwrap_or_default();
     let (disturbed, change) = match what {
-        Treatment::Cut(by) => (stage.system.provider().cut(&name, &chosen.links, by).await?, LinkChange::Cut(by)),
+        Treatment::Cut(by) => (stage.servers.provider().cut(&name, &chosen.links, by).await?, LinkChange::Cut(by)),
         Treatment::Shape(shape) => {
-            (stage.system.provider().shape(&name, &chosen.links, shape).await?, LinkChange::Shape(shape))
+            (stage.servers.provider().shape(&name, &chosen.links, shape).await?, LinkChange::Shape(shape))
         }
     };
     tell(stage.journal, Some(index), name, chosen.text, change, disturbed);

@@ -59,7 +59,7 @@ impl StepKind for Heal {
     }
 
     fn perform<'a>(&'a self, stage: &'a mut Stage<'_>, index: usize) -> LocalBoxFuture<'a, Result<StepEnd, Abort>> {
-        let healing = disturb::heal(stage.system.provider(), stage.journal, Some(index), self.name.as_deref());
+        let healing = disturb::heal(stage.servers.provider(), stage.journal, Some(index), self.name.as_deref());
         healing.map(|healed| healed.map(|()| StepEnd::Done)).boxed_local()
     }
 }

@@ -10,8 +10,7 @@ use serde::Deserialize;
 
 use super::node_step::{Applied, Demand, NodeStep};
 use crate::evidence::{Effect, MembershipEffect, NodeStatus};
-use crate::system::cluster::Cluster;
-use crate::system::{NodeSpec, SystemError};
+use crate::system::{NodeSpec, Servers, SystemError};
 
 use crate::text::{Cursor, Problem};
 use crate::validate::{Checker, Foreseen, Verb};
@@ -94,12 +93,12 @@ impl NodeStep for Join {
 
     fn apply<'a>(
         &'a self,
-        system: &'a Cluster,
+        servers: &'a Servers,
         node: &'a NodeName,
     ) -> LocalBoxFuture<'a, Result<Applied, SystemError>> {
         async move {
-            let began = system.provider().now();
-            let seen = system.join(node, &self.replica_of, demand(system.spec(node)?).within).await?;
+            let began = servers.provider().now();
+            let seen = servers.join(node, &self.replica_of, demand(servers.spec(node)?).within).await?;
             Ok(Applied { began, proof: Some(seen) })
         }
         .boxed_local()

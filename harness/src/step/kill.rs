@@ -11,8 +11,7 @@ use tokio::time::timeout;
 
 use super::node_step::{Applied, NodeStep, PROOF_BOUND};
 use crate::evidence::{Effect, ExitCause, NodeStatus};
-use crate::system::SystemError;
-use crate::system::cluster::Cluster;
+use crate::system::{Servers, SystemError};
 
 use crate::validate::Verb;
 use crate::vocab::{NodeName, Target};
@@ -46,12 +45,12 @@ impl NodeStep for Kill {
 
     fn apply<'a>(
         &'a self,
-        system: &'a Cluster,
+        servers: &'a Servers,
         node: &'a NodeName,
     ) -> LocalBoxFuture<'a, Result<Applied, SystemError>> {
         async move {
-            let began = system.provider().signal(node, Signal::SIGKILL)?;
-            let cause = timeout(PROOF_BOUND, system.provider().exit(node)).await.ok().and_then(Result::ok);
+            let began = servers.provider().signal(node, Signal::SIGKILL)?;
+            let cause = timeout(PROOF_BOUND, servers.provider().exit(node)).await.ok().and_then(Result::ok);
             // Another cause means that it had ended by itself just before.
             let killed = cause.filter(|cause| *cause == ExitCause::Signal(Signal::SIGKILL as i32));
             Ok(Applied { began, proof: killed.map(|cause| format!("wait status: {cause}")) })

@@ -17,8 +17,7 @@ use std::time::Duration;
 use futures_util::future::LocalBoxFuture;
 
 use crate::evidence::Effect;
-use crate::system::cluster::Cluster;
-use crate::system::{NodeSpec, SystemError};
+use crate::system::{NodeSpec, Servers, SystemError};
 
 use crate::text::{Cursor, kinds};
 use crate::validate::{Checker, Foreseen};
@@ -124,13 +123,13 @@ pub trait StepKind: fmt::Display + Sync {
     fn perform<'a>(&'a self, stage: &'a mut Stage<'_>, index: usize) -> LocalBoxFuture<'a, Result<StepEnd, Abort>>;
 
     /// Does it to one node that must have the right status for it, and looks for the proof.
-    fn apply_to<'a>(&'a self, _: &'a Cluster, node: &'a NodeName) -> LocalBoxFuture<'a, Result<Applied, SystemError>> {
+    fn apply_to<'a>(&'a self, _: &'a Servers, node: &'a NodeName) -> LocalBoxFuture<'a, Result<Applied, SystemError>> {
         let nothing = SystemError::NotAboutNodes { step: self.to_string(), node: node.clone() };
         Box::pin(async { Err(nothing) })
     }
 
     /// Undoes, at the end of the run, what it did to a node, as far as it still lasts.
-    fn undo<'a>(&'a self, _: &'a Cluster, _: &'a NodeName) -> LocalBoxFuture<'a, Result<Option<Undone>, SystemError>> {
+    fn undo<'a>(&'a self, _: &'a Servers, _: &'a NodeName) -> LocalBoxFuture<'a, Result<Option<Undone>, SystemError>> {
         Box::pin(async { Ok(None) })
     }
 }

@@ -12,8 +12,7 @@ use super::stage::Stage;
 use super::{StepKind, chooses_from_topology};
 use crate::evidence::{Effect, NodeStatus};
 use crate::provider::{Provider, ProviderError};
-use crate::system::cluster::Cluster;
-use crate::system::{NodeSpec, SystemError};
+use crate::system::{NodeSpec, Servers, SystemError};
 
 use crate::text::Cursor;
 use crate::validate::{Action, Checker, Foreseen, Verb};
@@ -60,13 +59,16 @@ pub trait NodeStep: fmt::Display + Sync {
     fn follow_arguments(&self, _: &mut Checker<'_>, _: &mut Foreseen<'_>, _: Cursor<'_>) {}
 
     /// Does it to one node and looks, within a bound, for the proof that it happened.
-    fn apply<'a>(&'a self, system: &'a Cluster, node: &'a NodeName)
-    -> LocalBoxFuture<'a, Result<Applied, SystemError>>;
+    fn apply<'a>(
+        &'a self,
+        servers: &'a Servers,
+        node: &'a NodeName,
+    ) -> LocalBoxFuture<'a, Result<Applied, SystemError>>;
 
     /// Undoes, at the end of the run, what it did to a node, as far as it still lasts.
     fn undo_on<'a>(
         &'a self,
-        _: &'a Cluster,
+        _: &'a Servers,
         _: &'a NodeName,
     ) -> LocalBoxFuture<'a, Result<Option<Undone>, SystemError>> {
         async { Ok(None) }.boxed_local()
@@ -144,26 +146,26 @@ impl<S: NodeStep> StepKind for S {
 
     fn apply_to<'a>(
         &'a self,
-        system: &'a Cluster,
+        servers: &'a Servers,
         node: &'a NodeName,
     ) -> LocalBoxFuture<'a, Result<Applied, SystemError>> {
         async move {
-            let status = system.provider().status_of(node)?;
+            let status = servers.provider().status_of(node)?;
             if !S::REQUIRES.contains(&status) {
                 let doing = S::VERB.present.to_owned();
                 return Err(ProviderError::WrongStatus { node: node.clone(), doing, status }.into());
             }
-            self.apply(system, node).await
+            self.apply(servers, node).await
         }
         .boxed_local()
     }
 
     fn undo<'a>(
         &'a self,
-        system: &'a Cluster,
+        servers: &'a Servers,
         node: &'a NodeName,
     ) -> LocalBoxFuture<'a, Result<Option<Undone>, SystemError>> {
-        self.undo_on(system, node)
+        self.undo_on(servers, node)
     }
 }
 

@@ -11,8 +11,7 @@ use serde::Deserialize;
 use super::node_step::{Applied, NodeStep, Undone, proof_of_state};
 use super::resume::{Resume, resume};
 use crate::evidence::{Effect, NodeStatus};
-use crate::system::SystemError;
-use crate::system::cluster::Cluster;
+use crate::system::{Servers, SystemError};
 
 use crate::validate::Verb;
 use crate::vocab::{NodeName, Target};
@@ -46,26 +45,26 @@ impl NodeStep for Pause {
 
     fn apply<'a>(
         &'a self,
-        system: &'a Cluster,
+        servers: &'a Servers,
         node: &'a NodeName,
     ) -> LocalBoxFuture<'a, Result<Applied, SystemError>> {
         async move {
-            let began = system.provider().signal(node, Signal::SIGSTOP)?;
-            Ok(Applied { began, proof: proof_of_state(system.provider(), node, |state| state == 'T').await })
+            let began = servers.provider().signal(node, Signal::SIGSTOP)?;
+            Ok(Applied { began, proof: proof_of_state(servers.provider(), node, |state| state == 'T').await })
         }
         .boxed_local()
     }
 
     fn undo_on<'a>(
         &'a self,
-        system: &'a Cluster,
+        servers: &'a Servers,
         node: &'a NodeName,
     ) -> LocalBoxFuture<'a, Result<Option<Undone>, SystemError>> {
         async move {
-            if system.provider().status_of(node)? != NodeStatus::Paused {
+            if servers.provider().status_of(node)? != NodeStatus::Paused {
                 return Ok(None);
             }
-            let applied = resume(system, node).await?;
+            let applied = resume(servers, node).await?;
             Ok(Some(Undone { name: Resume::VERB.name, effect: Effect::brings_back(), applied }))
         }
         .boxed_local()

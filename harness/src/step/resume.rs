@@ -10,8 +10,7 @@ use serde::Deserialize;
 
 use super::node_step::{Applied, NodeStep, proof_of_state};
 use crate::evidence::{Effect, NodeStatus};
-use crate::system::SystemError;
-use crate::system::cluster::Cluster;
+use crate::system::{Servers, SystemError};
 
 use crate::validate::Verb;
 use crate::vocab::{NodeName, Target};
@@ -45,18 +44,18 @@ impl NodeStep for Resume {
 
     fn apply<'a>(
         &'a self,
-        system: &'a Cluster,
+        servers: &'a Servers,
         node: &'a NodeName,
     ) -> LocalBoxFuture<'a, Result<Applied, SystemError>> {
-        resume(system, node).boxed_local()
+        resume(servers, node).boxed_local()
     }
 }
 
 /// Lets a paused node go on.
-pub(super) async fn resume(system: &Cluster, node: &NodeName) -> Result<Applied, SystemError> {
-    let began = system.provider().signal(node, Signal::SIGCONT)?;
+pub(super) async fn resume(servers: &Servers, node: &NodeName) -> Result<Applied, SystemError> {
+    let began = servers.provider().signal(node, Signal::SIGCONT)?;
     Ok(Applied {
         began,
-        proof: proof_of_state(system.provider(), node, |state| matches!(state, 'R' | 'S' | 'D')).await,
+        proof: proof_of_state(servers.provider(), node, |state| matches!(state, 'R' | 'S' | 'D')).await,
     })
 }

@@ -6,7 +6,7 @@ use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
 
 use crate::evidence::{NodeStatus, Place, Topology};
-use crate::vocab::{NodeName, Role, Selector, Slot};
+use crate::vocab::{NodeName, Position, Role, Selector};
 
 /// The nodes a selector means, in the order of their names; none is an error of the scenario, which the caller reports.
 pub(super) fn select(
@@ -25,9 +25,9 @@ pub(super) fn select(
     let is_master = |place: &Place| !place.owns.is_empty();
     let is_replica = |place: &Place| place.role == Role::Replica;
     match selector {
-        Selector::MasterOf { slot } => running(&|place| place.owns.contains(*slot)),
+        Selector::MasterOf { slot } => running(&|place| place.owns.contains(slot.position())),
         Selector::ReplicasOf { slot } => {
-            let master = owner(topology, *slot);
+            let master = owner(topology, slot.position());
             running(&|place| is_replica(place) && place.master == master)
         }
         Selector::Masters => running(&is_master),
@@ -61,8 +61,8 @@ fn masters(topology: &Topology) -> usize {
     topology.nodes.values().filter(|place| !place.owns.is_empty()).count()
 }
 
-fn owner(topology: &Topology, slot: Slot) -> Option<NodeName> {
-    topology.nodes.iter().find(|(_, place)| place.owns.contains(slot)).map(|(node, _)| node.clone())
+fn owner(topology: &Topology, position: Position) -> Option<NodeName> {
+    topology.nodes.iter().find(|(_, place)| place.owns.contains(position)).map(|(node, _)| node.clone())
 }
 
 #[cfg(test)]
@@ -78,6 +78,7 @@ mod tests {
             role,
             master: master.map(NodeName::from),
             owns: slots.parse().unwrap(),
+            title: String::new(),
             failed,
         };
         let nodes = [
@@ -91,6 +92,7 @@ mod tests {
         Topology {
             state: ClusterState::Ok,
             nodes: nodes.into_iter().map(|(node, place)| (NodeName::from(node), place)).collect(),
+            outage: None,
         }
     }
 

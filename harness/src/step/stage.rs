@@ -15,8 +15,7 @@ use super::links::{ChosenLinks, Hosts, Links};
 use super::node_step::{Applied, NodeStep};
 use super::selection::{select, select_by_status};
 use crate::evidence::{EventKind, Journal, Settlement, Topology};
-use crate::system::cluster::Cluster;
-use crate::system::{NotDone, SystemError};
+use crate::system::{NotDone, Servers, SystemError};
 
 use crate::load::RunningLoads;
 use crate::observe::Observation;
@@ -35,7 +34,7 @@ pub struct Stage<'a> {
     /// The client hosts.
     pub clients: &'a [HostName],
     /// The servers, and what they run on.
-    pub system: &'a Cluster,
+    pub servers: &'a Servers,
     /// What is seen of the nodes.
     pub observation: watch::Receiver<Observation>,
     /// The loads.
@@ -62,7 +61,7 @@ impl Stage<'_> {
     pub async fn act<S: NodeStep>(&mut self, index: usize, step: &S) -> Result<StepEnd, Abort> {
         let nodes = self.chosen(index, S::VERB.name, &step.target()).await?;
         self.acted.extend(nodes.iter().map(|node| (index, node.clone())));
-        let applied = join_all(nodes.iter().map(|node| step.apply_to(self.system, node))).await;
+        let applied = join_all(nodes.iter().map(|node| step.apply_to(self.servers, node))).await;
         let mut outcome = Ok(StepEnd::Done);
         for (node, applied) in nodes.iter().zip(applied) {
             match applied {
@@ -91,7 +90,7 @@ impl Stage<'_> {
         let nodes = match (&target.node, &target.select) {
             (Some(node), _) => vec![node.clone()],
             (None, Some(selector)) => {
-                let status = self.system.provider().status().borrow().clone();
+                let status = self.servers.provider().status().borrow().clone();
                 match select_by_status(selector, &status) {
                     Some(nodes) => nodes,
                     None => select(selector, &self.settled().await?, &status, &mut self.random),

@@ -9,8 +9,8 @@ use serde::Deserialize;
 
 use super::node_step::{Applied, Demand, NodeStep};
 use crate::evidence::{Effect, NodeStatus};
-use crate::system::cluster::{ANSWER_BOUND, Cluster};
-use crate::system::{NodeSpec, SystemError};
+use crate::system::ANSWER_BOUND;
+use crate::system::{NodeSpec, Servers, SystemError};
 
 use crate::validate::Verb;
 use crate::vocab::{NodeName, Target};
@@ -51,12 +51,12 @@ impl NodeStep for Start {
 
     fn apply<'a>(
         &'a self,
-        system: &'a Cluster,
+        servers: &'a Servers,
         node: &'a NodeName,
     ) -> LocalBoxFuture<'a, Result<Applied, SystemError>> {
         async move {
-            let began = system.provider().now();
-            system.start(node, DEMAND.within).await?;
+            let began = servers.provider().now();
+            servers.start(node, DEMAND.within).await?;
             Ok(Applied { began, proof: Some("it answers".to_owned()) })
         }
         .boxed_local()

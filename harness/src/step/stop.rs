@@ -11,8 +11,7 @@ use serde::Deserialize;
 
 use super::node_step::{Applied, Demand, NodeStep};
 use crate::evidence::{Effect, NodeStatus};
-use crate::system::cluster::Cluster;
-use crate::system::{NodeSpec, SystemError};
+use crate::system::{NodeSpec, Servers, SystemError};
 
 use crate::validate::Verb;
 use crate::vocab::{NodeName, Target};
@@ -55,15 +54,15 @@ impl NodeStep for Stop {
 
     fn apply<'a>(
         &'a self,
-        system: &'a Cluster,
+        servers: &'a Servers,
         node: &'a NodeName,
     ) -> LocalBoxFuture<'a, Result<Applied, SystemError>> {
         async move {
-            let within = demand(system.spec(node)?).within;
-            let began = system.provider().signal(node, Signal::SIGTERM)?;
+            let within = demand(servers.spec(node)?).within;
+            let began = servers.provider().signal(node, Signal::SIGTERM)?;
             // Whatever the cause, the node is down, which is the fault. That it went in good order is not taken for granted: any
             // cause but exit code 0 is in the journal as an exit that nobody asked for.
-            let cause = system.wait_exit(node, within).await?;
+            let cause = servers.wait_exit(node, within).await?;
             Ok(Applied { began, proof: Some(format!("wait status: {cause}")) })
         }
         .boxed_local()

@@ -9,8 +9,7 @@ use serde::Deserialize;
 
 use super::node_step::{Applied, NodeStep};
 use crate::evidence::{DataEffect, Effect, MembershipEffect, NodeStatus};
-use crate::system::SystemError;
-use crate::system::cluster::Cluster;
+use crate::system::{Servers, SystemError};
 
 use crate::validate::Verb;
 use crate::vocab::{NodeName, Target};
@@ -44,13 +43,13 @@ impl NodeStep for Wipe {
 
     fn apply<'a>(
         &'a self,
-        system: &'a Cluster,
+        servers: &'a Servers,
         node: &'a NodeName,
     ) -> LocalBoxFuture<'a, Result<Applied, SystemError>> {
         async move {
-            let began = system.provider().now();
-            system.provider().wipe(node)?;
-            let is_empty = system.provider().data_files(node)?.is_empty();
+            let began = servers.provider().now();
+            servers.provider().wipe(node)?;
+            let is_empty = servers.provider().data_files(node)?.is_empty();
             Ok(Applied { began, proof: is_empty.then(|| "its data directory is empty".to_owned()) })
         }
         .boxed_local()

@@ -7,7 +7,7 @@ use super::Loaded;
 use crate::provider::{self, ServerBinary, ServerError};
 use crate::scenario::{Scenario, ScenarioVocabulary};
 use crate::system::NodeSpec;
-use crate::system::cluster::{self, DirectivesError, Refusal};
+use crate::system::{self, DirectivesError, Refusal};
 use crate::text::{Cursor, Problem, Problems, nearest, read};
 
 /// A node's directives.
@@ -72,7 +72,7 @@ impl Servers {
     fn refused(&mut self, binary: ServerBinary, node: &NodeSpec, places: &Places<'_>) -> Result<Vec<Problem>, String> {
         let key = (binary, node.config.clone());
         let (binary, config) = key.clone();
-        let refused = self.refused.entry(key).or_insert_with(|| cluster::refused_directives(&binary, &config));
+        let refused = self.refused.entry(key).or_insert_with(|| system::refused_directives(&binary, &config));
         let refused = refused.as_ref().map_err(ToString::to_string)?.clone();
         Ok(refused.into_iter().map(|refusal| self.problem(&binary, node, refusal, places)).collect())
     }
@@ -80,7 +80,7 @@ impl Servers {
     fn problem(&mut self, binary: &ServerBinary, node: &NodeSpec, refusal: Refusal, places: &Places<'_>) -> Problem {
         let Refusal { directive, said } = refusal;
         let names =
-            self.names.entry(binary.clone()).or_insert_with(|| cluster::known_directives(binary).unwrap_or_default());
+            self.names.entry(binary.clone()).or_insert_with(|| system::known_directives(binary).unwrap_or_default());
         let config = places.config(&directive);
         let version = binary.version;
         if !names.is_empty() && !names.contains(&directive) {

@@ -1,10 +1,114 @@
-//! What the processes of a run are: servers that know each other.
+//! Systems: what is deployed on the hosts of a lab, and all that is particular to it.
+//!
+//! The rest of the harness speaks of nodes, shards and views; what a shard is made of, which commands tell a node's view, when the
+//! views agree and how clients find a shard's owner is known to the system alone. Today there is one: [`cluster`].
 
 pub mod cluster;
+mod directives;
+mod discovery;
 mod error;
 mod log_lines;
+mod names;
+mod report;
+pub mod resp;
+mod servers;
 mod spec;
+mod start;
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+use std::time::Duration;
+
+use futures_util::future::LocalBoxFuture;
+use serde::Deserialize;
+
+pub use cluster::Cluster;
+pub use directives::{DirectivesError, Refusal, known_directives, refused_directives};
+pub use discovery::{Discovery, KnownNodes, NodeIndex, Redirect};
 pub use error::{NotDone, SystemError};
 pub use log_lines::last_log_lines;
+pub use names::{Names, unknown_node};
+pub use report::{NodeReport, ReplicationProgress, ReportError, read_replication};
+pub use servers::{Servers, server_specs};
 pub use spec::NodeSpec;
+pub use start::ANSWER_BOUND;
+
+use crate::evidence::{LogEvent, NodeStatus, NodeView, Reach, Settlement};
+use crate::vocab::{Address, NodeName, Position, ServerVersion};
+
+/// What is deployed on the hosts.
+pub trait System: fmt::Debug + Send + Sync {
+    /// Its nodes as they start, in their order; what the scenario says of single nodes (binary, directives) is not in them.
+    fn nodes(&self) -> Vec<NodeSpec>;
+
+    /// Why a scenario must not set a directive, if it must not.
+    fn reserved(&self, directive: &str) -> Option<&'static str>;
+
+    /// The configuration file of `node`, whose data lies in `data` and whose log is written to `log`.
+    fn configuration(&self, node: &NodeSpec, data: &Path, log: &Path) -> String;
+
+    /// The files that a server of this version finds in its data directory when it starts: their names and what they hold.
+    fn data_files(&self, nodes: &[NodeSpec], node: &NodeSpec, version: ServerVersion) -> Vec<(&'static str, String)>;
+
+    /// Makes an empty server that nobody knows a replica of `replica_of`; see [`Servers::join`].
+    fn join<'a>(
+        &'a self,
+        servers: &'a Servers,
+        node: &'a NodeName,
+        replica_of: &'a NodeName,
+        within: Duration,
+    ) -> LocalBoxFuture<'a, Result<String, SystemError>>;
+
+    /// Where a key lies in the numbering by which the system divides its keys.
+    fn position_of(&self, key: &[u8]) -> Position;
+
+    /// The commands that every node is asked in one round trip, again and again; [`ReportReader`] reads the answers.
+    fn questions(&self) -> &'static [&'static [&'static str]];
+
+    /// Reads what `node` answers to [`System::questions`].
+    fn report_reader(&self, node: &NodeName) -> Box<dyn ReportReader>;
+
+    /// What a line of a server's log says, and when it was written in microseconds since 1970 UTC; none if it says nothing of
+    /// interest.
+    fn log_line(&self, line: &[u8], names: &Names) -> Option<(i64, LogEvent)>;
+
+    /// Whether a log line of a replica says that its data is too old to take over (true), or shows that it is not (false); none if
+    /// the line is about something else.
+    fn data_too_old(&self, says: &LogEvent) -> Option<bool>;
+
+    /// Whether the running nodes agree with each other, with what really runs, and with who can reach whom.
+    fn settle(
+        &self,
+        status: &BTreeMap<NodeName, NodeStatus>,
+        reach: &Reach,
+        views: &BTreeMap<NodeName, Option<NodeView>>,
+    ) -> Settlement;
+
+    /// How a client finds out who serves which shard. It begins with these nodes, by their index in the plan.
+    fn discovery(&self, seeds: &[(u16, Address)]) -> Box<dyn Discovery>;
+}
+
+/// Reads one node's answers, round after round. What did not change since the last round need not be read again.
+pub trait ReportReader: Send {
+    /// Reads the answers to [`System::questions`], in their order.
+    fn read(&mut self, answers: &[Cow<'_, str>], names: &Names) -> Result<&NodeReport, ReportError>;
+}
+
+/// The systems that there are, as a scenario writes them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub enum Deployment {
+    /// A Redis or Valkey cluster.
+    Cluster(Cluster),
+}
+
+impl Deployment {
+    /// The port to it.
+    pub fn system(&self) -> &dyn System {
+        match self {
+            Self::Cluster(cluster) => cluster,
+        }
+    }
+}

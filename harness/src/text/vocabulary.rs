@@ -78,10 +78,9 @@ impl dyn Vocabulary + '_ {
 
     /// Where a word belongs that is valid, but of another kind than the `noun` that was expected.
     pub(super) fn misplaced(&self, noun: &str, found: &str) -> Option<String> {
-        let others = self.kinds().iter().filter(|kind| kind.noun != noun);
+        let mut others = self.kinds().iter().filter(|kind| kind.noun != noun);
         others
-            .filter_map(|kind| Some((kind.home?, kind.words.iter().find(|word| word.name == found)?)))
-            .next()
+            .find_map(|kind| Some((kind.home?, kind.words.iter().find(|word| word.name == found)?)))
             .map(|(home, word)| home.replace("{}", word.example))
     }
 }

@@ -18,15 +18,10 @@ impl Checker<'_> {
     /// The problem, with the step that put a node into its state.
     #[must_use]
     pub fn with_cause(&self, problem: Problem, foreseen: &Foreseen<'_>, node: &NodeName) -> Problem {
-        match self.cause(foreseen, node) {
+        match cause(foreseen, node) {
             Some((span, text)) => problem.also(span, text),
             None => problem,
         }
-    }
-
-    fn cause(&self, foreseen: &Foreseen<'_>, node: &NodeName) -> Option<(Span, String)> {
-        let (step, verb) = foreseen.nodes.get(node)?.since?;
-        Some((step.head(), format!("{} here", verb.past)))
     }
 
     /// Reports a node that must answer and certainly does not, or that is certainly in no cluster. Whether it did.
@@ -55,4 +50,9 @@ impl Checker<'_> {
     pub fn may_migrate(&self, foreseen: &Foreseen<'_>) -> bool {
         self.topology.replicas >= 2 && !foreseen.is_untouched()
     }
+}
+
+fn cause(foreseen: &Foreseen<'_>, node: &NodeName) -> Option<(Span, String)> {
+    let (step, verb) = foreseen.nodes.get(node)?.since?;
+    Some((step.head(), format!("{} here", verb.past)))
 }

@@ -91,7 +91,7 @@ fn healthy_at_start(case: &Case<'_>) -> Assumption {
     }
 }
 
-/// HealthyTimes at that moment, or as soon as the observer has looked again after it.
+/// Healthy at that moment, or as soon as the observer has looked again after it.
 fn healthy_about(case: &Case<'_>, at: Instant) -> bool {
     case.healthy.from(at).is_some_and(|healthy| healthy.nanos_since(at) <= OBSERVER_NANOS_MAX)
 }
@@ -198,7 +198,7 @@ fn settled_for_final_read(case: &Case<'_>) -> Assumption {
     let began =
         position(|what| matches!(what, EventKind::FinalReadStarted)).filter(|began| *began < read).unwrap_or(read);
     let unrest = |what: &EventKind| match what {
-        EventKind::Formed | EventKind::Settled => Some(None),
+        EventKind::Formed | EventKind::Settled { .. } => Some(None),
         EventKind::Unsettled { reason } => Some(Some(reason.clone())),
         _ => None,
     };

@@ -105,7 +105,8 @@ impl Reporter<'_> {
 
     fn all_agree(&self) -> Option<Seen> {
         let promoted = self.takedown.promotion.as_ref()?.at()?;
-        let mut settled = self.case.evidence.events.iter().filter(|event| matches!(event.kind, EventKind::Settled));
+        let mut settled =
+            self.case.evidence.events.iter().filter(|event| matches!(event.kind, EventKind::Settled { .. }));
         let first = settled.find(|event| event.at >= promoted && self.takedown.covers(event.at))?;
         let whole = self.case.reaches.at(first.at).is_whole();
         Some((first.at, if whole { "every view" } else { "every view, side by side" }.to_owned()))

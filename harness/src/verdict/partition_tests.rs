@@ -27,7 +27,7 @@ fn cut_off(inside: bool) -> Story {
     story.write(5_040, key, |write| write.node = Some(3));
     story.run(5_050, 7_000);
     story.heal(7_000, 1, "cut");
-    story.event(7_300, EventKind::Settled);
+    story.settled(7_300);
     story.run(7_310, 9_000);
     story
 }

@@ -1,14 +1,14 @@
-//! The words every room shares: names, addresses, slots, roles, targets, instants, and what machines lack. No I/O.
+//! The words every room shares: names, addresses, ownership, roles, targets, instants, and what machines lack. No I/O.
 
 mod duration;
 mod host;
 mod link;
 mod machine;
+mod ownership;
 mod quantity;
 mod role;
 mod server_version;
 mod shape;
-mod slot;
 mod target;
 mod with_unit;
 
@@ -16,9 +16,9 @@ pub use duration::{Duration, Instant};
 pub use host::{Address, BUS_PORT_OFFSET, NodeId, NodeName, SERVER_PORT, shard_letters};
 pub use link::{CutBy, HostName, Link};
 pub use machine::{Assessment, Capability, Missing, Remedy, SettingAudit};
+pub use ownership::{OwnedRange, Ownership, Position};
 pub use quantity::{Percent, Size};
 pub use role::Role;
 pub use server_version::{Product, ServerVersion};
 pub use shape::{Rate, Shape};
-pub use slot::{OwnedRange, Ownership, SLOT_COUNT, Slot};
-pub use target::{Selector, Target};
+pub use target::{Selector, Slot, Target};

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{NodeName, Slot};
+use super::{NodeName, Position};
 
 /// What a step acts on. Exactly one of the two fields is written: `node: "A"` or `select: MasterOf(slot: 0)`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +25,44 @@ impl fmt::Display for Target {
             (None, Some(selector)) => selector.fmt(f),
             (None, None) => f.write_str("nothing"),
         }
+    }
+}
+
+/// A hash slot as a scenario writes it, 0 to 16383.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "u16", into = "u16")]
+pub struct Slot(u16);
+
+impl Slot {
+    const COUNT: u16 = 16_384;
+
+    /// Where it lies in the numbering that ownership is counted in.
+    pub const fn position(self) -> Position {
+        Position(self.0)
+    }
+}
+
+impl TryFrom<u16> for Slot {
+    type Error = String;
+
+    fn try_from(number: u16) -> Result<Self, String> {
+        if number < Self::COUNT {
+            Ok(Self(number))
+        } else {
+            Err(format!("`{number}` is not a slot: slots are 0 to {}", Self::COUNT - 1))
+        }
+    }
+}
+
+impl From<Slot> for u16 {
+    fn from(slot: Slot) -> Self {
+        slot.0
+    }
+}
+
+impl fmt::Display for Slot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 

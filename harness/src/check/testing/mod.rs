@@ -8,10 +8,11 @@ use super::case::Case;
 use super::{Finding, Slo};
 use crate::evidence::testing::{effect, plan, slo, timeline};
 use crate::evidence::{
-    ClusterState, ErrorKind, Event, EventKind, Evidence, Health, LoadTotals, LogEvent, LogRecord, MachineSample,
-    Member, NO_WORKER, NodeView, Operation, OperationEffect, OperationSource, Outcome, RecordedNode, RecordedPlan,
-    RecordedStep, RunInfo, ServerInfo, TopologyRecord, Value, Waits,
+    Agreement, ClusterState, ErrorKind, Event, EventKind, Evidence, Health, LoadTotals, LogEvent, LogRecord,
+    MachineSample, Member, NO_WORKER, NodeView, Operation, OperationEffect, OperationSource, Outcome, RecordedNode,
+    RecordedPlan, RecordedStep, RunInfo, ServerInfo, Side, TopologyRecord, Value, Waits,
 };
+use crate::system::cluster::{place, topology};
 use crate::vocab::{Duration, Instant, NodeName, Role};
 
 pub(crate) use crate::evidence::testing::load;
@@ -46,7 +47,7 @@ impl Story {
         }
         story.view(LOAD_STARTS, &["A", "B", "C", "A1", "B1", "C1"]);
         story.event(LOAD_STARTS, EventKind::Formed);
-        story.event(LOAD_STARTS, EventKind::Settled);
+        story.settled(LOAD_STARTS);
         story.event(LOAD_STARTS, EventKind::LoadStarted { load: "app".to_owned() });
         story
     }
@@ -84,6 +85,16 @@ impl Story {
             },
         );
         self.event(ms + 1, EventKind::StepEnded { step });
+    }
+
+    /// All nodes that nobody holds for failed agree on what they were last told to believe.
+    pub(crate) fn settled(&mut self, ms: u64) {
+        let healthy = self.members.iter().filter(|(_, member)| member.health == Health::Ok);
+        let members = healthy.map(|(node, _)| node.clone()).collect();
+        let nodes = self.members.iter().map(|(node, member)| (node.clone(), place(member))).collect();
+        let topology = topology(ClusterState::Ok, nodes);
+        let agreement = Agreement::new(vec![Side { members, topology }]);
+        self.event(ms, EventKind::Settled { asked: Instant::from_millis(ms), agreement });
     }
 
     pub(crate) fn unsettled(&mut self, ms: u64) {
@@ -149,7 +160,7 @@ impl Story {
         self.view(ms + took / 2, &["B", "C"]);
         self.hand_over("A", "A1");
         self.view(ms + took, &["A1", "B", "C"]);
-        self.event(ms + took + 20, EventKind::Settled);
+        self.settled(ms + took + 20);
     }
 
     /// A write of the worker `key % 2` to `key` that the owner of the plan acknowledged; changed by `change`.

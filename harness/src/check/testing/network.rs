@@ -55,7 +55,7 @@ impl Story {
         self.hand_over("A", "A1");
         self.view(cut + promoted, &["A1", "B", "C"]);
         self.view_alone(cut + refuses, &["A"], &["B", "C", "A1", "B1", "C1"]);
-        self.event(cut + promoted.max(refuses) + 20, EventKind::Settled);
+        self.settled(cut + promoted.max(refuses) + 20);
     }
 
     /// These nodes are seen to refuse to serve: since the cluster formed they have learned only that these others are silent.

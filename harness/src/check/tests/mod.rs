@@ -9,9 +9,7 @@ use rstest::rstest;
 
 use super::testing::{LOAD_STARTS, Story, ms};
 use super::*;
-use crate::evidence::{
-    EventKind, LogEvent, Operation, OperationEffect, OperationSource, Outcome as Ended, TopologyRecord,
-};
+use crate::evidence::{LogEvent, Operation, OperationEffect, OperationSource, Outcome as Ended, TopologyRecord};
 use crate::vocab::{Instant, Percent};
 
 fn percent(value: f64) -> Percent {

@@ -131,7 +131,7 @@ fn a_fault_window_outlasts_the_unrest(#[case] flips: &[(u64, bool)], #[case] end
     let mut story = Story::formed();
     story.fault(3_000, 0, "Kill", "A1");
     for (at, settled) in flips {
-        if *settled { story.event(*at, EventKind::Settled) } else { story.unsettled(*at) }
+        if *settled { story.settled(*at) } else { story.unsettled(*at) }
     }
     story.run(LOAD_STARTS, 8_000);
     story.end(8_000);
@@ -147,7 +147,7 @@ fn agreeing_that_a_shard_is_down_ends_no_fault() {
     story.unsettled(3_015);
     story.health("A", crate::evidence::Health::Fail);
     story.view(4_200, &["B", "C"]);
-    story.event(4_210, EventKind::Settled);
+    story.settled(4_210);
     story.end(8_000);
     assert_eq!(story.case().windows.faults[0].end, story.case().windows.whole.end);
 }
@@ -159,7 +159,7 @@ fn windows_of_neighbouring_faults_merge() {
     story.fault(3_000, 0, "Pause", "A");
     story.unsettled(3_015);
     story.fault(3_200, 1, "Resume", "A");
-    story.event(3_230, EventKind::Settled);
+    story.settled(3_230);
     story.fault(5_000, 2, "Wipe", "A");
     story.end(8_000);
     let windows: Vec<_> =
@@ -178,7 +178,7 @@ fn a_client_is_back_when_nothing_delays_it(#[case] first: &dyn Fn(&mut Operation
     let mut story = Story::formed();
     story.fault(3_000, 0, "Kill", "A1");
     story.unsettled(3_015);
-    story.event(4_000, EventKind::Settled);
+    story.settled(4_000);
     story.write(4_001, 1, |operation| first(operation));
     story.write(5_000, 1, |_| {});
     story.end(6_000);

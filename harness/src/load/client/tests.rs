@@ -9,6 +9,7 @@ use crate::load::Op;
 use crate::load::op::{Get, Set, Wait};
 use crate::load::recorder::HistoryRecorder;
 use crate::load::testing::{Act, Fake, journal, load, task};
+use crate::system::cluster::slot_of_key;
 use crate::vocab::{Address, Size};
 
 /// A client that soon gives up.
@@ -123,7 +124,7 @@ async fn an_operation_ends_at_its_deadline(
 async fn a_client_that_is_sent_round_in_circles_takes_breaths() {
     let fake = Fake::bind().await;
     let owner = fake.address;
-    let moved = format!("-MOVED {} {owner}", Slot::of_key(b"k1"));
+    let moved = format!("-MOVED {} {owner}", slot_of_key(b"k1"));
     let operation = perform_as(HASTY, true, &[fake.serve(owner, move |_, _| say(&moved))], &[SET]).await[0];
     assert_eq!((operation.outcome, operation.error), (Outcome::Fail, Some(ErrorKind::Moved)));
     // 6 attempts a breath of 5 ms, for 400 ms.
@@ -143,7 +144,7 @@ async fn nobody_listens() {
 #[tokio::test]
 async fn moved_is_followed_at_once_and_remembered() {
     let (a, b) = (Fake::bind().await, Fake::bind().await);
-    let slot = Slot::of_key(b"k1");
+    let slot = slot_of_key(b"k1");
     let (owner, moved) = (b.address, format!("-MOVED {slot} {}", b.address));
     let a = a.serve(owner, move |_, nth| if nth == 0 { say(&moved) } else { panic!("asked again") });
     let b = b.serve(owner, |_, _| say("+OK"));
@@ -157,7 +158,7 @@ async fn moved_is_followed_at_once_and_remembered() {
 #[tokio::test]
 async fn ask_is_followed_with_asking_and_not_remembered() {
     let (a, b) = (Fake::bind().await, Fake::bind().await);
-    let (owner, ask) = (a.address, format!("-ASK {} {}", Slot::of_key(b"k1"), b.address));
+    let (owner, ask) = (a.address, format!("-ASK {} {}", slot_of_key(b"k1"), b.address));
     let a = a.serve(owner, move |_, nth| if nth == 0 { say(&ask) } else { say("+OK") });
     let b = b.serve(owner, |command, nth| match (command, nth) {
         ("ASKING", 0) | ("SET k1 00000000000000ab", 1) => say("+OK"),

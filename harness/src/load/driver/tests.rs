@@ -7,8 +7,8 @@ use rstest::rstest;
 use super::*;
 use crate::evidence::{Event, HistoryReader, Operation, Outcome, Progress, RunDirectory, Value};
 use crate::load::final_read;
-use crate::load::testing::{Act, Fake, Redis, journal, load, task};
-use crate::vocab::Slot;
+use crate::load::testing::{Act, CLUSTER, Fake, Redis, journal, load, task};
+use crate::system::cluster::{share, slot_of_key};
 
 const MIX: &str = r#"mix: [Set(value: "32B"), Get(), SetThenGet(value: "16B")], keys: Uniform(50)"#;
 
@@ -42,7 +42,9 @@ async fn loads_run_to_their_end_and_are_read_back() {
     finish(&running, "closed").await;
     let done = running.stop().await.unwrap();
     let seeds = [(0, redis.address)];
-    final_read(&done, &ClientHost::this(), &seeds, None, &journal, Duration::from_secs(5)).await.unwrap();
+    final_read(&done, CLUSTER.system(), &ClientHost::this(), &seeds, None, &journal, Duration::from_secs(5))
+        .await
+        .unwrap();
 
     let history = history(&directory);
     let operations: Vec<_> = history.iter().filter(|op| !op.is_final_read()).collect();
@@ -140,7 +142,9 @@ async fn a_stop_is_bounded_when_the_server_is_gone(#[case] killed: bool) {
 
     let reading = StdInstant::now();
     let seeds = [(0, redis.address)];
-    final_read(&done, &ClientHost::this(), &seeds, None, &journal, Duration::from_millis(500)).await.unwrap();
+    final_read(&done, CLUSTER.system(), &ClientHost::this(), &seeds, None, &journal, Duration::from_millis(500))
+        .await
+        .unwrap();
     assert!(reading.elapsed() < Duration::from_secs(3));
     let told = events(&directory);
     let Some(EventKind::FinalRead { keys, unreadable, .. }) = told.last() else { panic!("no final read") };
@@ -175,7 +179,7 @@ async fn half_dead(workers: u16, keys: u32) -> (Vec<Operation>, LoadTotals, Inst
         r#"mix: [Set(value: "16B"), Get()], keys: Uniform({keys}), workers: {workers}, pace: Open(per_second: 1000),
            client: (timeout: "300ms", deadline: "2s")"#
     );
-    let shards = vec![Ownership::share(0, 2), Ownership::share(1, 2)];
+    let shards = vec![share(0, 2), share(1, 2)];
     let task = LoadTask { shards, ..task(load("app", &fields), &owners) };
     let running = RunningLoads::start(vec![task], journal.clone(), directory.history()).unwrap();
     await_progress(&directory, |progress| progress.ok > 300).await;
@@ -186,7 +190,7 @@ async fn half_dead(workers: u16, keys: u32) -> (Vec<Operation>, LoadTotals, Inst
 
 /// On the dead half of [`half_dead`].
 fn is_of_dead(operation: &Operation) -> bool {
-    Slot::of_key(format!("app:{}", operation.key).as_bytes()).number() < 8_192
+    slot_of_key(format!("app:{}", operation.key).as_bytes()).0 < 8_192
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@ use super::*;
 use crate::load::draw::RandomChoices;
 use crate::load::keys::KeySpace;
 use crate::load::testing::load;
+use crate::system::cluster::share;
 
 /// A start that is due at so many nanoseconds: a write of the key, or a read.
 fn start(at: u64, key: u32, writes: bool) -> DueEntry {
@@ -118,10 +119,10 @@ fn no_more_wait_than_can_be_remembered() {
 }
 
 #[test]
-fn every_slot_is_of_one_shard() {
-    let shards = Shards::new(&[Ownership::share(0, 2), Ownership::share(1, 2)]);
+fn every_position_is_of_one_shard() {
+    let shards = Shards::new(&[share(0, 2), share(1, 2)]);
     assert_eq!(shards.count(), 3);
-    let of = |number: u16| shards.of_slot(Slot::try_from(number).unwrap());
+    let of = |number: u16| shards.of(Position(number));
     assert_eq!([of(0), of(8_191), of(8_192), of(16_383)], [1, 1, 2, 2]);
-    assert_eq!(Shards::new(&[]).of_slot(Slot::try_from(7).unwrap()), 0);
+    assert_eq!(Shards::new(&[]).of(Position(7)), 0);
 }

@@ -93,7 +93,7 @@ pub(super) fn fault_windows(evidence: &Evidence) -> Vec<(Instant, Instant)> {
     let windows = faults.iter().zip(next).filter(|((_, disturbs), _)| *disturbs);
     windows
         .map(|(&(from, _), next)| {
-            let settled = evidence.events.iter().filter(|event| event.kind == EventKind::Settled);
+            let settled = evidence.events.iter().filter(|event| matches!(event.kind, EventKind::Settled { .. }));
             let settled = settled.map(|event| event.at).filter(|at| (from..next).contains(at)).max();
             (from, settled.unwrap_or(next))
         })

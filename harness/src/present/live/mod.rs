@@ -151,7 +151,7 @@ impl LiveView {
             EventKind::Network(change) => self.network(change),
             // While the cluster forms, every node reports what every new cluster reports.
             EventKind::Log(record) if self.formed => self.log.line(record).into_iter().collect(),
-            EventKind::Settled if self.last_fault.is_some() => {
+            EventKind::Settled { .. } if self.last_fault.is_some() => {
                 vec![Line::new(at, "", GOOD, "settled: every running node agrees")]
             }
             EventKind::Waiting { what, within_ms } => {
@@ -187,7 +187,7 @@ impl LiveView {
             | EventKind::SlowOperation { .. }
             | EventKind::LoadEnded { .. } => self.load.lines(event),
             EventKind::Log(_)
-            | EventKind::Settled
+            | EventKind::Settled { .. }
             | EventKind::Unsettled { .. }
             | EventKind::FinalReadStarted
             | EventKind::Ended => Vec::new(),

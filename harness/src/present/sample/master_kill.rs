@@ -52,7 +52,7 @@ fn first_half(story: &mut Story) {
     }
     story.failed("A");
     story.everyone_sees(5_260);
-    story.at(5_280, EventKind::Settled);
+    story.settled(5_280);
     story.log(5_254, "A1", LogEvent::ElectionDelayed { delay_ms: 430, rank: 0 });
     story.at(5_300, EventKind::Unsettled { reason: "B and A1 disagree".to_owned() });
     story.log(5_690, "A1", LogEvent::ElectionStarted { version: 4 });
@@ -63,7 +63,7 @@ fn first_half(story: &mut Story) {
     }
     story.promote("A1", "A");
     story.everyone_sees(5_780);
-    story.at(5_790, EventKind::Settled);
+    story.settled(5_790);
 }
 
 fn second_half(story: &mut Story) {
@@ -78,7 +78,7 @@ fn second_half(story: &mut Story) {
     story.log(9_260, "A", LogEvent::SyncFinished);
     story.rejoin("A", "A1");
     story.everyone_sees(9_280);
-    story.at(9_299, EventKind::Settled);
+    story.settled(9_299);
     story.at(12_200, EventKind::FinalRead { keys: 10_000, unreadable: 0, unserved: None, errors: BTreeMap::new() });
 }
 

@@ -9,9 +9,11 @@ pub(super) use self::master_kill::master_kill;
 pub(super) use self::verdict::{differs, verdict};
 use crate::evidence::testing::{self, effect};
 use crate::evidence::{
-    ClusterState, Event, EventKind, Evidence, ExitCause, Health, LinkChange, LinksText, LogEvent, LogRecord, Member,
-    NetworkChange, NodeStatus, NodeView, RecordedNode, RecordedPlan, RecordedStep, RunInfo, ServerInfo, TopologyRecord,
+    Agreement, ClusterState, Event, EventKind, Evidence, ExitCause, Health, LinkChange, LinksText, LogEvent, LogRecord,
+    Member, NetworkChange, NodeStatus, NodeView, RecordedNode, RecordedPlan, RecordedStep, RunInfo, ServerInfo, Side,
+    TopologyRecord,
 };
+use crate::system::cluster::{place, topology};
 use crate::vocab::{CutBy, HostName, Instant, Link, NodeName, Ownership, Role};
 
 /// A cluster that does what it is told.
@@ -58,12 +60,28 @@ impl Story {
         }
         story.everyone_sees(1_990);
         story.at(2_000, EventKind::Formed);
-        story.at(2_000, EventKind::Settled);
+        story.settled(2_000);
         story
     }
 
     pub(super) fn at(&mut self, ms: u64, kind: EventKind) {
         self.events.push(Event { at: Instant::from_millis(ms), kind });
+    }
+
+    /// All nodes that run agree on what the members are.
+    pub(super) fn settled(&mut self, ms: u64) {
+        let members = self.members.keys().filter(|node| !self.down.contains(node)).cloned().collect();
+        let nodes = self.members.iter().map(|(node, member)| (node.clone(), place(member))).collect();
+        let topology = topology(self.state(), nodes);
+        let agreement = Agreement::new(vec![Side { members, topology }]);
+        self.at(ms, EventKind::Settled { asked: Instant::from_millis(ms), agreement });
+    }
+
+    /// What a node says that sees the members as they are.
+    fn state(&self) -> ClusterState {
+        let healthy = self.members.values().filter(|member| member.health == Health::Ok);
+        let served: usize = healthy.map(|member| member.owns.len()).sum();
+        if served == 16_384 { ClusterState::Ok } else { ClusterState::Fail }
     }
 
     pub(super) fn log(&mut self, ms: u64, node: &str, says: LogEvent) {
@@ -186,12 +204,10 @@ impl Story {
 
     /// Every running node's view becomes what the members are, one after another.
     pub(super) fn everyone_sees(&mut self, ms: u64) {
-        let served: usize =
-            self.members.values().filter(|member| member.health == Health::Ok).map(|member| member.owns.len()).sum();
         let running: Vec<_> = self.members.keys().filter(|node| !self.down.contains(node)).cloned().collect();
         for (index, node) in running.into_iter().enumerate() {
             let view = NodeView {
-                state: if served == 16_384 { ClusterState::Ok } else { ClusterState::Fail },
+                state: self.state(),
                 current_version: self.version,
                 master_link_up: self.members[&node].master.as_ref().map(|_| true),
                 data_too_old: false,

@@ -61,7 +61,7 @@ impl<'a> Naming<'a> {
             place.master = place.master.as_ref().map(|master| self.shown(master).clone());
             (self.shown(node).clone(), place)
         });
-        Topology { state: topology.state, nodes: renamed.collect() }
+        Topology { nodes: renamed.collect(), ..topology.clone() }
     }
 
     /// The order in which the snapshot lists nodes: the plan's, then by name.

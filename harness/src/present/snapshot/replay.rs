@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::evidence::{
     Agreement, Effect, Event, EventKind, Evidence, NetworkChange, NodeStatus, NodeView, Reach, Settlement,
-    TopologyRecord, settle,
+    TopologyRecord,
 };
+use crate::system::cluster::settle;
 use crate::vocab::{Instant, NodeName};
 
 /// A part of the run: from a step's faults to the next step's, or to the end.

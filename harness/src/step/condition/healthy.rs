@@ -6,7 +6,7 @@ use documented::Documented;
 use serde::Deserialize;
 
 use super::{ConditionKind, agreed};
-use crate::evidence::{ClusterState, NodeStatus, Topology};
+use crate::evidence::{NodeStatus, Topology};
 use crate::observe::Observation;
 use crate::text::{Cursor, Problem};
 use crate::validate::{Checker, Foreseen};
@@ -52,13 +52,9 @@ impl ConditionKind for Healthy {
     fn unmet(&self, seen: &Observation) -> Option<String> {
         agreed(seen, |agreement| {
             let topology = agreement.main();
-            (!serves(topology)).then(|| format!("not every slot is served: {}", listed(topology)))
+            topology.outage.as_ref().map(|_| format!("not every slot is served: {}", listed(topology)))
         })
     }
-}
-
-fn serves(topology: &Topology) -> bool {
-    topology.state == ClusterState::Ok && topology.is_covered() && topology.has_quorum()
 }
 
 fn listed(topology: &Topology) -> String {

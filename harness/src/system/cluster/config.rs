@@ -8,7 +8,7 @@ use crate::system::NodeSpec;
 use crate::vocab::{Address, BUS_PORT_OFFSET, NodeName, Product, Role, ServerVersion};
 
 /// Directives that a scenario must not set, and why. A name that ends in `*` stands for all that begin so.
-pub const RESERVED: &[(&str, &str)] = &[
+const RESERVED: &[(&str, &str)] = &[
     ("port", "every server listens on 6379, on a host of its own"),
     ("tls-*", "the harness and its clients speak plain TCP"),
     ("bind", "every server listens on its host's address"),
@@ -46,7 +46,7 @@ const DEFAULTS: &[(&str, &str)] = &[
 ];
 
 /// Why a scenario must not set `directive`, if it must not. Servers do not mind the case of letters, nor does this.
-pub fn reserved(directive: &str) -> Option<&'static str> {
+pub(super) fn reserved(directive: &str) -> Option<&'static str> {
     let directive = directive.to_ascii_lowercase();
     let names = |pattern: &str| match pattern.strip_suffix('*') {
         Some(prefix) => directive.starts_with(prefix),
@@ -56,7 +56,7 @@ pub fn reserved(directive: &str) -> Option<&'static str> {
 }
 
 /// The configuration file of `node`, whose data lies in `data` and whose log is written to `log`.
-pub fn redis_conf(node: &NodeSpec, data: &Path, log: &Path) -> String {
+pub(super) fn redis_conf(node: &NodeSpec, data: &Path, log: &Path) -> String {
     let mut text = format!("# {}, written by redis-harness.\n", node.name);
     let mut say = |directive: &str, value: &str| {
         let _ = writeln!(text, "{directive} {value}");
@@ -93,7 +93,7 @@ pub(super) const NODES_CONF: &str = "nodes.conf";
 /// Servers that know shards (Redis 7.2 and later, Valkey) are told them: each would make up ids of its own and write
 /// them down, and one that is killed before they have agreed refuses to start again ("corrupted cluster config file",
 /// valkey#2171, redis#13468). Older servers would take a shard for part of a host's name.
-pub fn nodes_conf(nodes: &[NodeSpec], myself: &NodeName, version: ServerVersion) -> String {
+pub(super) fn nodes_conf(nodes: &[NodeSpec], myself: &NodeName, version: ServerVersion) -> String {
     let mut text = String::new();
     let mut epoch = 0;
     for node in nodes {
@@ -128,7 +128,7 @@ fn has_shard_ids(version: ServerVersion) -> bool {
 }
 
 /// A line of `redis.conf`.
-pub(super) fn line(directive: &str, value: &str) -> String {
+pub(in crate::system) fn line(directive: &str, value: &str) -> String {
     format!("{directive} {}\n", argument(value))
 }
 
@@ -166,6 +166,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+    use crate::system::cluster::share;
     use crate::vocab::{NodeId, Ownership};
 
     fn node(name: &str, host: u8, master: Option<&str>, config: &[(&str, &str)]) -> NodeSpec {
@@ -175,7 +176,7 @@ mod tests {
             address: Address::of_host(Ipv4Addr::new(10, 128, 0, host)),
             role: if master.is_some() { Role::Replica } else { Role::Master },
             master: master.map(NodeName::from),
-            owns: if master.is_some() { Ownership::default() } else { Ownership::share(usize::from(host) - 2, 2) },
+            owns: if master.is_some() { Ownership::default() } else { share(usize::from(host) - 2, 2) },
             version: if master.is_some() { 0 } else { u64::from(host) - 1 },
             binary: None,
             config: config.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),

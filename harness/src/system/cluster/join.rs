@@ -4,17 +4,16 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::Cluster;
 use super::admin::{Admin, Peer};
 use crate::evidence::NodeStatus;
-use crate::system::{NodeSpec, SystemError};
+use crate::system::{NodeSpec, Servers, SystemError};
 use crate::vocab::{NodeId, NodeName};
 
 /// How often the nodes are asked whom they know.
 const JOIN_POLL: Duration = Duration::from_millis(25);
 
 struct Newcomer<'a> {
-    cluster: &'a Cluster,
+    servers: &'a Servers,
     node: &'a NodeSpec,
     admin: Admin<'a>,
     id: NodeId,
@@ -29,18 +28,18 @@ struct Newcomer<'a> {
 /// What a step towards a goal comes to: what was reached, or what is still missing.
 type Step = Result<String, String>;
 
-/// See [`Cluster::join`].
+/// See [`Servers::join`].
 pub(super) async fn join(
-    cluster: &Cluster,
+    servers: &Servers,
     name: &NodeName,
     replica_of: &NodeName,
     within: Duration,
 ) -> Result<String, SystemError> {
-    let (node, master) = (cluster.spec(name)?, cluster.spec(replica_of)?);
+    let (node, master) = (servers.spec(name)?, servers.spec(replica_of)?);
     for needed in [node, master] {
-        let status = cluster.provider.status_of(&needed.name)?;
+        let status = servers.provider.status_of(&needed.name)?;
         if status != NodeStatus::Running {
-            return Err(Cluster::wrong_status(&needed.name, "introduce a newcomer to a cluster with", status));
+            return Err(Servers::wrong_status(&needed.name, "introduce a newcomer to a cluster with", status));
         }
     }
     let mut newcomer = None;
@@ -48,12 +47,12 @@ pub(super) async fn join(
         if let Some(newcomer) = &newcomer {
             return Newcomer::progress(newcomer).await;
         }
-        newcomer = Some(Newcomer::meet(cluster, node, master).await?);
+        newcomer = Some(Newcomer::meet(servers, node, master).await?);
         Ok(Err("it has just been introduced".to_owned()))
     });
     joined.await.map_err(|last_state| {
         let reason = format!("did not join as a replica of {replica_of} within {} s: {last_state}", within.as_secs());
-        cluster.not_done(name, reason, Some(within))
+        servers.not_done(name, reason, Some(within))
     })
 }
 
@@ -78,12 +77,12 @@ async fn repeat(deadline: Instant, mut step: impl AsyncFnMut() -> Result<Step, S
 
 impl<'a> Newcomer<'a> {
     /// Asks everybody for their ids and introduces the newcomer to its master to be.
-    async fn meet(cluster: &'a Cluster, node: &'a NodeSpec, master: &'a NodeSpec) -> Result<Self, SystemError> {
+    async fn meet(servers: &'a Servers, node: &'a NodeSpec, master: &'a NodeSpec) -> Result<Self, SystemError> {
         let mut others = Vec::new();
-        let status = cluster.provider.status().borrow().clone();
+        let status = servers.provider.status().borrow().clone();
         let is_running = |name: &NodeName| status.get(name) == Some(&NodeStatus::Running);
         let is_other = |other: &&NodeSpec| other.name != node.name && is_running(&other.name);
-        for other in cluster.nodes.iter().filter(is_other) {
+        for other in servers.nodes.iter().filter(is_other) {
             let admin = Admin::connect(other).await?;
             let id = admin.id().await?;
             others.push((admin, id));
@@ -93,8 +92,8 @@ impl<'a> Newcomer<'a> {
         let address = master.address.0;
         let (replica_of, master) = (&master.name, Admin::connect(master).await?.id().await?);
         admin.cluster(&["MEET", &address.ip().to_string(), &address.port().to_string()]).await?;
-        let former = cluster.ids().get(&node.name).cloned().unwrap_or_else(|| node.id.clone());
-        Ok(Self { cluster, node, admin, id, former, replica_of, master, others })
+        let former = servers.ids().get(&node.name).cloned().unwrap_or_else(|| node.id.clone());
+        Ok(Self { servers, node, admin, id, former, replica_of, master, others })
     }
 
     /// Does the next thing on the way into the cluster. Says what is still missing, or when all is done, what was seen.
@@ -124,7 +123,7 @@ impl<'a> Newcomer<'a> {
         if let Some((other, _)) = views.iter().find(|(_, view)| !self.replicates(view)) {
             return Ok(Err(format!("{} does not know it as a replica", other.name())));
         }
-        self.cluster.ids().insert(self.node.name.clone(), self.id.clone());
+        self.servers.ids().insert(self.node.name.clone(), self.id.clone());
         Ok(Ok(format!("{} other running nodes know it as a replica of {}", self.others.len(), self.replica_of)))
     }
 

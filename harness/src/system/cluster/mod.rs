@@ -1,129 +1,108 @@
-//! Redis Cluster: what its nodes are started with, and how a newcomer joins.
+//! Redis Cluster and Valkey in cluster mode: hash slots, epochs, gossip, elections.
 
 mod admin;
 mod config;
-mod directives;
+mod discovery;
 mod join;
-mod start;
+mod log;
+mod members;
+mod nodes;
+mod settle;
+mod slot;
+#[cfg(test)]
+mod testing;
+mod view;
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::path::Path;
 use std::time::Duration;
 
-use futures_util::future::join_all;
-use tokio::time::timeout;
+use futures_util::future::LocalBoxFuture;
+use serde::Deserialize;
 
-use self::config::NODES_CONF;
-use super::{NodeSpec, NotDone, SystemError, last_log_lines};
-use crate::evidence::{ExitCause, NodeStatus, RunDirectory, ServerInfo};
-use crate::provider::{Provider, ProviderError, ServerSpec, file};
-use crate::vocab::{NodeId, NodeName};
+pub(crate) use settle::settle;
+#[cfg(test)]
+pub(crate) use settle::{place, topology};
+pub use slot::share;
+#[cfg(test)]
+pub(crate) use slot::{SLOT_COUNT, slot_of_key};
 
-pub use config::{RESERVED, nodes_conf, redis_conf, reserved};
-pub use directives::{DirectivesError, Refusal, known_directives, refused_directives};
-pub use start::ANSWER_BOUND;
+pub(super) use config::line;
+pub(super) use discovery::read_redirect;
 
-/// How many lines of a server's log are repeated where it did not do as it was told.
-const LOG_LINES: usize = 10;
+use super::{Discovery, Names, NodeSpec, ReportReader, Servers, System, SystemError};
+use crate::evidence::{LogEvent, NodeStatus, NodeView, Reach, Settlement};
+use crate::vocab::{Address, NodeName, Position, ServerVersion};
+use discovery::SlotMap;
+use view::ClusterReader;
 
-/// What a provider is to make for these nodes.
-pub fn servers(nodes: &[NodeSpec]) -> Vec<ServerSpec> {
-    let server =
-        |node: &NodeSpec| ServerSpec { node: node.name.clone(), address: node.address, binary: node.binary.clone() };
-    nodes.iter().map(server).collect()
-}
-
-/// The servers of one cluster.
+/// A cluster's shape: masters with the slots divided evenly, each with as many replicas.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Cluster {
-    provider: Arc<dyn Provider>,
-    /// In the order of the plan.
-    nodes: Vec<NodeSpec>,
-    directory: RunDirectory,
-    /// The ids by which the nodes know each other.
-    ids: Mutex<BTreeMap<NodeName, NodeId>>,
+    /// How many masters, at least 1. Fewer than 3 cannot fail over: no majority is left.
+    pub masters: u16,
+    /// How many replicas each master has.
+    pub replicas: u16,
 }
 
-impl Cluster {
-    /// Gives every node the files that it starts with, and starts none.
-    pub fn prepare(
-        provider: Arc<dyn Provider>,
-        nodes: &[NodeSpec],
-        directory: &RunDirectory,
-    ) -> Result<Self, SystemError> {
-        for node in nodes {
-            let name = &node.name;
-            provider.write_data(name, NODES_CONF, &nodes_conf(nodes, name, provider.binary(name)?.version))?;
-            let config = directory.node_config(name);
-            let text = redis_conf(node, &provider.data_directory(name)?, &directory.node_log(name));
-            fs::write(&config, text).map_err(file("write", config))?;
-        }
-        let ids = nodes.iter().map(|node| (node.name.clone(), node.id.clone())).collect();
-        Ok(Self { provider, nodes: nodes.to_vec(), directory: directory.clone(), ids: Mutex::new(ids) })
+impl System for Cluster {
+    fn nodes(&self) -> Vec<NodeSpec> {
+        nodes::nodes(*self)
     }
 
-    /// What its servers run on.
-    pub fn provider(&self) -> &dyn Provider {
-        &*self.provider
+    fn reserved(&self, directive: &str) -> Option<&'static str> {
+        config::reserved(directive)
     }
 
-    /// What a node was to be.
-    pub fn spec(&self, node: &NodeName) -> Result<&NodeSpec, SystemError> {
-        let spec = self.nodes.iter().find(|spec| spec.name == *node);
-        spec.ok_or_else(|| SystemError::NoSuchNode(node.clone()))
+    fn configuration(&self, node: &NodeSpec, data: &Path, log: &Path) -> String {
+        config::redis_conf(node, data, log)
     }
 
-    /// Starts a node's server and returns when it answers and has read its files, or still reads them when its time is over. That
-    /// the cluster is well is another matter.
-    pub async fn start(&self, node: &NodeName, within: Duration) -> Result<(), SystemError> {
-        start::start(self, self.spec(node)?, within).await
+    fn data_files(&self, nodes: &[NodeSpec], node: &NodeSpec, version: ServerVersion) -> Vec<(&'static str, String)> {
+        vec![(config::NODES_CONF, config::nodes_conf(nodes, &node.name, version))]
     }
 
-    /// Starts every node at once. When some fail, the error is of the first of them in the order of the plan.
-    pub async fn start_all(&self) -> Result<(), SystemError> {
-        join_all(self.nodes.iter().map(|node| start::start(self, node, ANSWER_BOUND))).await.into_iter().collect()
+    fn join<'a>(
+        &'a self,
+        servers: &'a Servers,
+        node: &'a NodeName,
+        replica_of: &'a NodeName,
+        within: Duration,
+    ) -> LocalBoxFuture<'a, Result<String, SystemError>> {
+        Box::pin(join::join(servers, node, replica_of, within))
     }
 
-    /// Waits until the node's latest process has ended, which it must in time; says how, also when it ended before.
-    pub async fn wait_exit(&self, node: &NodeName, within: Duration) -> Result<ExitCause, SystemError> {
-        match timeout(within, self.provider.exit(node)).await {
-            Ok(cause) => Ok(cause?),
-            Err(_) => Err(self.not_done(node, format!("did not end within {} s", within.as_secs()), Some(within))),
-        }
+    fn position_of(&self, key: &[u8]) -> Position {
+        slot::slot_of_key(key)
     }
 
-    /// Introduces a running node that nobody knows (after wipe and start) to the cluster, as a replica.
-    ///
-    /// Every running node forgets who the newcomer was before. Returns, with a sentence about what was seen, when
-    /// every running node knows it as a replica of `replica_of`.
-    pub async fn join(&self, node: &NodeName, replica_of: &NodeName, within: Duration) -> Result<String, SystemError> {
-        join::join(self, node, replica_of, within).await
+    fn questions(&self) -> &'static [&'static [&'static str]] {
+        &[&["CLUSTER", "NODES"], &["CLUSTER", "INFO"], &["INFO", "replication"]]
     }
 
-    /// Every node's server, in the order of the plan.
-    pub fn server_info(&self) -> Result<Vec<ServerInfo>, SystemError> {
-        let info = |node: &NodeSpec| {
-            let binary = self.provider.binary(&node.name)?;
-            Ok(ServerInfo {
-                node: node.name.clone(),
-                binary: binary.path.display().to_string(),
-                version: binary.version.to_string(),
-            })
-        };
-        self.nodes.iter().map(info).collect()
+    fn report_reader(&self, node: &NodeName) -> Box<dyn ReportReader> {
+        Box::new(ClusterReader::new(node.clone()))
     }
 
-    fn ids(&self) -> MutexGuard<'_, BTreeMap<NodeName, NodeId>> {
-        self.ids.lock().unwrap_or_else(PoisonError::into_inner)
+    fn log_line(&self, line: &[u8], names: &Names) -> Option<(i64, LogEvent)> {
+        log::parse(line, names)
     }
 
-    /// A server did not do as it was told; `within` is the time that it had, if it needed any.
-    fn not_done(&self, node: &NodeName, reason: String, within: Option<Duration>) -> SystemError {
-        let log = last_log_lines(&*self.provider, node, LOG_LINES);
-        NotDone { node: node.clone(), reason, within, log }.into()
+    fn data_too_old(&self, says: &LogEvent) -> Option<bool> {
+        log::data_too_old(says)
     }
 
-    fn wrong_status(node: &NodeName, doing: &str, status: NodeStatus) -> SystemError {
-        ProviderError::WrongStatus { node: node.clone(), doing: doing.to_owned(), status }.into()
+    fn settle(
+        &self,
+        status: &BTreeMap<NodeName, NodeStatus>,
+        reach: &Reach,
+        views: &BTreeMap<NodeName, Option<NodeView>>,
+    ) -> Settlement {
+        settle(status, reach, views)
+    }
+
+    fn discovery(&self, seeds: &[(u16, Address)]) -> Box<dyn Discovery> {
+        Box::new(SlotMap::new(seeds))
     }
 }

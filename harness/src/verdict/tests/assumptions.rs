@@ -84,7 +84,7 @@ fn a_run_ends_settled(#[case] flips: &[(u64, bool)], #[case] outcome: RunOutcome
         let mut story = good();
         story.evidence.plan.slos.retain(|slo| loses || slo.specification.get("LostWrites").is_none());
         for (at, settled) in flips {
-            if *settled { story.event(*at, EventKind::Settled) } else { story.unsettled(*at) }
+            if *settled { story.settled(*at) } else { story.unsettled(*at) }
         }
         let verdict = verdict(&story);
         assert_eq!(verdict.outcome, outcome, "{}", verdict.because);

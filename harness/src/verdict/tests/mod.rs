@@ -40,7 +40,7 @@ fn good_until_the_end() -> Story {
     story.run(LOAD_STARTS, 3_000);
     story.failover(3_000, 0, 2_000);
     // All agree that the shard is down, which is not yet all agree who owns it.
-    story.event(4_320, EventKind::Settled);
+    story.settled(4_320);
     story.unsettled(4_980);
     story.log(4_150, "B", LogEvent::PossiblyFailing { about: "A".into() });
     story.log(4_300, "C", LogEvent::MarkedFailing { about: "A".into() });

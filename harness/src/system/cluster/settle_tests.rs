@@ -1,9 +1,9 @@
 use rstest::rstest;
 
 use super::*;
-use crate::vocab::{CutBy, Instant, Link, Ownership};
+use crate::vocab::{CutBy, Instant, Link, Ownership, Position};
 
-use super::super::{LinkChange, NetworkChange};
+use crate::evidence::{LinkChange, NetworkChange};
 
 /// A shard of one master and one replica beside two masters without replicas, all as it should be.
 pub(super) struct Cluster {
@@ -239,11 +239,11 @@ fn each_side_settles_by_itself() {
     let sides: Vec<Vec<_>> =
         agreement.sides.iter().map(|side| side.members.iter().map(NodeName::as_str).collect()).collect();
     assert_eq!(sides, [vec!["A1", "B", "C"], vec!["A"]]);
-    let place = |topology: &Topology, node: &str| topology.nodes[&NodeName::from(node)].to_string();
-    assert_eq!(place(agreement.main(), "A"), "master without slots, failed");
-    assert_eq!(place(agreement.main(), "A1"), "master of 0-5460");
-    assert_eq!(place(agreement.of(&"A".into()), "A"), "master of 0-5460");
-    assert_eq!(place(agreement.of(&"A".into()), "B"), "master of 5461-10922, failed");
+    let place_of = |topology: &Topology, node: &str| topology.nodes[&NodeName::from(node)].to_string();
+    assert_eq!(place_of(agreement.main(), "A"), "master without slots, failed");
+    assert_eq!(place_of(agreement.main(), "A1"), "master of 0-5460");
+    assert_eq!(place_of(agreement.of(&"A".into()), "A"), "master of 0-5460");
+    assert_eq!(place_of(agreement.of(&"A".into()), "B"), "master of 5461-10922, failed");
     assert_eq!(agreement.of(&"A".into()).state, ClusterState::Fail);
 }
 
@@ -293,4 +293,50 @@ fn settling_in_a_partition(#[case] change: &dyn Fn(&mut Cluster), #[case] reason
     let mut cluster = Cluster::healthy();
     change(&mut cluster);
     assert_eq!(cluster.reason(), reason);
+}
+
+/// Three masters that share the slots; these are failed.
+fn three_masters(state: ClusterState, failed: &[&str]) -> Topology {
+    let member = |(name, slots): (&str, &str)| {
+        let member = Member {
+            role: Role::Master,
+            master: None,
+            owns: slots.parse().unwrap(),
+            version: 1,
+            health: if failed.contains(&name) { Health::Fail } else { Health::Ok },
+            handshake: false,
+            no_failover: false,
+        };
+        (name.into(), place(&member))
+    };
+    topology(state, SHARES.into_iter().map(member).collect())
+}
+
+#[rstest]
+#[case::well(ClusterState::Ok, &[], None, [true, true])]
+#[case::a_shard(ClusterState::Ok, &["A"], Some("nobody serves A's slots"), [false, true])]
+#[case::two(ClusterState::Ok, &["A", "B"], Some("nobody serves A's and B's slots"), [false, true])]
+#[case::all_refuse(ClusterState::Fail, &["A"], Some("the cluster is down: nobody serves A's slots"), [false, false])]
+#[case::no_majority(
+    ClusterState::Fail,
+    &["A", "B"],
+    Some("the cluster is down: no majority of its masters runs"),
+    [false, false]
+)]
+fn who_is_not_served_is_known(
+    #[case] state: ClusterState,
+    #[case] failed: &[&str],
+    #[case] outage: Option<&str>,
+    #[case] first_and_last: [bool; 2],
+) {
+    let topology = three_masters(state, failed);
+    assert_eq!(topology.outage.as_deref(), outage);
+    assert_eq!([0, SLOT_COUNT - 1].map(|slot| topology.serves(Position(slot))), first_and_last);
+}
+
+#[test]
+fn slots_without_an_owner_are_served_by_nobody() {
+    let mut nodes = three_masters(ClusterState::Ok, &[]).nodes;
+    nodes.remove(&NodeName::from("C"));
+    assert_eq!(topology(ClusterState::Ok, nodes).outage.as_deref(), Some("nobody owns some of the slots"));
 }

@@ -2,6 +2,7 @@
 
 use rstest::rstest;
 
+use super::super::slot::share;
 use super::tests::Cluster;
 use super::*;
 use crate::vocab::Ownership;
@@ -11,7 +12,7 @@ fn cluster(masters: usize) -> Cluster {
     let member = |index: usize, master: bool| Member {
         role: if master { Role::Master } else { Role::Replica },
         master: (!master).then(|| NodeName::master(index)),
-        owns: if master { Ownership::share(index, masters) } else { Ownership::default() },
+        owns: if master { share(index, masters) } else { Ownership::default() },
         version: index as u64 + 1,
         health: Health::Ok,
         handshake: false,

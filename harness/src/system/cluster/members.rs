@@ -5,10 +5,12 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::names::{Names, stranger};
-use super::view::ViewError;
+use super::slot::slot_range;
 use crate::evidence::{Health, Member};
-use crate::vocab::{Address, NodeId, NodeName, OwnedRange, Ownership, Role};
+use crate::system::{Names, ReportError, unknown_node};
+use crate::vocab::{Address, NodeId, NodeName, Ownership, Role};
+
+const COMMAND: &str = "CLUSTER NODES";
 
 /// One line, taken apart.
 struct Line<'a> {
@@ -38,17 +40,20 @@ pub(super) fn members(
     viewer: &NodeName,
     text: &str,
     names: &Names,
-) -> Result<(NodeId, BTreeMap<NodeName, Member>), ViewError> {
+) -> Result<(NodeId, BTreeMap<NodeName, Member>), ReportError> {
     let lines = text
         .lines()
         .filter(|line| !line.trim().is_empty())
-        .map(|line| Line::parse(line).ok_or_else(|| ViewError::Line(line.chars().take(200).collect())))
+        .map(|line| {
+            Line::parse(line)
+                .ok_or_else(|| ReportError::Line { command: COMMAND, line: line.chars().take(200).collect() })
+        })
         .collect::<Result<Vec<_>, _>>()?;
-    let own = lines.iter().find(|line| line.flags.myself).ok_or(ViewError::NoMyself)?;
+    let own = lines.iter().find(|line| line.flags.myself).ok_or(ReportError::NotItself { command: COMMAND })?;
     let in_view = name_lines(viewer, &lines, names);
     let name_of = |id: &str| {
         let here = in_view.get(id).cloned();
-        here.or_else(|| names.of_id(id).cloned()).unwrap_or_else(|| stranger(id))
+        here.or_else(|| names.of_id(id).cloned()).unwrap_or_else(|| unknown_node(id))
     };
     let members = lines.iter().map(|line| (name_of(line.id), line.member(line.master.map(name_of)))).collect();
     Ok((NodeId(own.id.to_owned()), members))
@@ -68,7 +73,7 @@ fn name_lines<'a>(viewer: &NodeName, lines: &[Line<'a>], names: &Names) -> HashM
     }
     let name = |(line, claimed): &(&Line<'a>, Option<&NodeName>)| {
         let own = claimed.filter(|node| best.get(node).is_some_and(|holder| std::ptr::eq(*holder, *line)));
-        (line.id, own.cloned().unwrap_or_else(|| stranger(line.id)))
+        (line.id, own.cloned().unwrap_or_else(|| unknown_node(line.id)))
     };
     claims.iter().map(name).collect()
 }
@@ -81,14 +86,14 @@ impl<'a> Line<'a> {
         let epoch = fields.by_ref().nth(2)?.parse().ok()?;
         let _link = fields.next()?;
         // A slot on its way to another node is still its owner's; the entry `[93-<-id]` names it a second time.
-        let slots = fields.filter(|slot| !slot.starts_with('[')).map(str::parse::<OwnedRange>);
+        let slots = fields.filter(|slot| !slot.starts_with('[')).map(slot_range);
         Some(Self {
             id,
             address: parse_address(address),
             flags: Flags::parse(flags),
             master: (master != "-").then_some(master),
             version: epoch,
-            owns: slots.collect::<Result<_, _>>().ok()?,
+            owns: slots.collect::<Option<_>>()?,
         })
     }
 
@@ -154,6 +159,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+    use crate::system::cluster::settle::in_words;
 
     const OLD: &str = "07c37dfeb235213a872192d90877d0cd55635b91";
     const NEW: &str = "e7d1eecce10fd6bb5eb35b9f99a514335d9ba9ca";
@@ -168,7 +174,7 @@ mod tests {
 
     fn shown(text: &str, names: &Names) -> Vec<String> {
         let (_, members) = members(&NodeName::new("A"), text, names).unwrap();
-        members.iter().map(|(node, member)| format!("{node}: {member}")).collect()
+        members.iter().map(|(node, member)| format!("{node}: {}", in_words(member))).collect()
     }
 
     const MYSELF: &str =

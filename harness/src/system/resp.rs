@@ -30,11 +30,11 @@ pub enum Reply<'a> {
 
 /// The bytes are no reply, or one that is larger than anything a server should send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct NotResp;
+pub struct NotResp;
 
 impl<'a> Reply<'a> {
     /// The first reply in `bytes` and how many bytes it takes; `None` when it is not complete yet.
-    pub(crate) fn parse(bytes: &'a [u8]) -> Result<Option<(Self, usize)>, NotResp> {
+    pub fn parse(bytes: &'a [u8]) -> Result<Option<(Self, usize)>, NotResp> {
         parse(bytes, DEPTH_MAX)
     }
 }
@@ -121,7 +121,7 @@ fn integer(line: &[u8]) -> Result<i64, NotResp> {
 }
 
 /// Adds a whole command: an array of bulk strings.
-pub(crate) fn push_command(out: &mut Vec<u8>, arguments: &[&[u8]]) {
+pub fn push_command(out: &mut Vec<u8>, arguments: &[&[u8]]) {
     push_array(out, arguments.len());
     for argument in arguments {
         push_bulk(out, argument);
@@ -129,28 +129,28 @@ pub(crate) fn push_command(out: &mut Vec<u8>, arguments: &[&[u8]]) {
 }
 
 /// Adds the head of a command with `arguments` arguments.
-pub(crate) fn push_array(out: &mut Vec<u8>, arguments: usize) {
+pub fn push_array(out: &mut Vec<u8>, arguments: usize) {
     out.push(b'*');
     push_decimal(out, arguments as u64);
     out.extend_from_slice(b"\r\n");
 }
 
 /// Adds the head of an argument of `length` bytes; the bytes and a `\r\n` are the caller's to add.
-pub(crate) fn push_bulk_head(out: &mut Vec<u8>, length: usize) {
+pub fn push_bulk_head(out: &mut Vec<u8>, length: usize) {
     out.push(b'$');
     push_decimal(out, length as u64);
     out.extend_from_slice(b"\r\n");
 }
 
 /// Adds an argument.
-pub(crate) fn push_bulk(out: &mut Vec<u8>, argument: &[u8]) {
+pub fn push_bulk(out: &mut Vec<u8>, argument: &[u8]) {
     push_bulk_head(out, argument.len());
     out.extend_from_slice(argument);
     out.extend_from_slice(b"\r\n");
 }
 
 /// Adds a number in decimal digits.
-pub(crate) fn push_decimal(out: &mut Vec<u8>, mut number: u64) {
+pub fn push_decimal(out: &mut Vec<u8>, mut number: u64) {
     let mut digits = [0_u8; 20];
     let mut at = digits.len();
     loop {

@@ -3,8 +3,8 @@
 //! Pure text in, values out. The wording was read from recorded logs of Redis 6.2, 7.0 and 8.0 and Valkey 8.0 and 9.1
 //! (`fixtures/logs`). The level is never looked at: the same line has had different levels in different versions.
 
-use super::names::Names;
 use crate::evidence::LogEvent;
+use crate::system::Names;
 use crate::vocab::NodeName;
 
 /// The digits of a node id (`CLUSTER_NAMELEN`, Redis `cluster.h`).
@@ -14,7 +14,7 @@ const ID_DIGITS: usize = 40;
 ///
 /// Gives the line's time in microseconds since 1970 UTC (servers of the lab run with `TZ=UTC`) and what it says; none
 /// for a line that says nothing of interest, for the lines of the start-up banner and for anything else.
-pub fn parse(line: &[u8], names: &Names) -> Option<(i64, LogEvent)> {
+pub(super) fn parse(line: &[u8], names: &Names) -> Option<(i64, LogEvent)> {
     let line = String::from_utf8_lossy(line);
     let mut fields = line.trim_end().splitn(7, ' ');
     let (pid, role) = fields.next()?.split_once(':')?;
@@ -26,6 +26,20 @@ pub fn parse(line: &[u8], names: &Names) -> Option<(i64, LogEvent)> {
     // The text comes first: nearly all lines end here, and need no time.
     let says = says(fields.next()?, names)?;
     Some((unix_us(day, month, year, time)?, says))
+}
+
+/// What a log line says about whether a replica's data is too old for an election; none if nothing. (Redis 7.0 `cluster.c`,
+/// `clusterLogCantFailover`; a replica that says so will not change its mind before it has heard of its master again.)
+pub(super) fn data_too_old(says: &LogEvent) -> Option<bool> {
+    match says {
+        LogEvent::FailoverBlocked { reason } if reason.contains("for longer than allowed") => Some(true),
+        LogEvent::ElectionDelayed { .. }
+        | LogEvent::ElectionStarted { .. }
+        | LogEvent::FullResync
+        | LogEvent::PartialResync
+        | LogEvent::Demoted { .. } => Some(false),
+        _ => None,
+    }
 }
 
 fn unix_us(day: &str, month: &str, year: &str, time: &str) -> Option<i64> {
@@ -138,7 +152,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::observe::testing::{fixture, recorded_ids, recorded_names};
+    use crate::system::cluster::testing::{fixture, recorded_ids, recorded_names};
     use crate::vocab::{Address, NodeId};
 
     const ID_A: &str = "8d7a65ceb0fc30c5c75da9cc84a1c8c919119003";

@@ -1,30 +1,27 @@
-//! Where all answers come together: judged, written to the journal, and shown.
+//! Where the answers of all nodes come together: judged, written to the journal, and shown.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 
 use tokio::sync::watch;
 
-use super::names::Names;
+use super::Observed;
 use super::observation::Observation;
-use super::view::{Reading, Replication, synced};
-use super::{Observed, log};
-use crate::evidence::{
-    Clock, EventKind, Journal, LogEvent, LogRecord, NodeStatus, NodeView, Reach, Settlement, TopologyRecord, settle,
-};
+use super::synced::synced;
+use crate::evidence::{Clock, EventKind, Journal, LogRecord, NodeStatus, NodeView, Reach, Settlement, TopologyRecord};
+use crate::system::{Deployment, Names, NodeReport, ReplicationProgress, System};
 use crate::vocab::{Instant, NodeId, NodeName};
 
 /// Shared by all tasks of an observer.
-pub(super) struct Board {
+pub(super) struct Collector {
+    deployment: Deployment,
     names: RwLock<Names>,
-    /// Counts the changes of `names`; a reading made with older names must be made again.
-    names_version: AtomicU64,
     journal: Journal,
     state: Mutex<State>,
 }
 
 struct State {
+    deployment: Deployment,
     status: watch::Receiver<BTreeMap<NodeName, NodeStatus>>,
     reach: watch::Receiver<Reach>,
     /// The status last taken from `status`, and when. Questions from before that are stale.
@@ -37,23 +34,24 @@ struct State {
     /// When each running node was asked what it answered last; absent when it has not answered since `changed`.
     asked: BTreeMap<NodeName, Instant>,
     views: BTreeMap<NodeName, Option<NodeView>>,
-    /// Whose view is another one than the sight shows.
-    unshown: Vec<NodeName>,
-    replication: BTreeMap<NodeName, Replication>,
+    /// The nodes whose views differ from those that `observation` shows.
+    changed_views: Vec<NodeName>,
+    replication: BTreeMap<NodeName, ReplicationProgress>,
     /// The replicas whose logs say that their data is too old for an election.
     too_old: BTreeSet<NodeName>,
-    /// Why a running node has no view.
+    /// Why a running node did not answer, or why its answer means nothing.
     failures: BTreeMap<NodeName, String>,
-    /// The settlement must be judged again.
+    /// Whether something changed that the settlement depends on.
     dirty: bool,
     observation: watch::Sender<Observation>,
 }
 
-impl Board {
-    /// A board on which nobody has a view yet.
+impl Collector {
+    /// A collector that has no view of any node yet.
     pub(super) fn new(
         nodes: &[Observed],
         names: Names,
+        deployment: Deployment,
         status: watch::Receiver<BTreeMap<NodeName, NodeStatus>>,
         reach: watch::Receiver<Reach>,
         journal: Journal,
@@ -68,6 +66,7 @@ impl Board {
             synced: Err("no node has been asked yet".to_owned()),
         });
         let mut state = State {
+            deployment,
             status,
             reach,
             known: BTreeMap::new(),
@@ -76,7 +75,7 @@ impl Board {
             running: Vec::new(),
             asked: BTreeMap::new(),
             views,
-            unshown: Vec::new(),
+            changed_views: Vec::new(),
             replication: BTreeMap::new(),
             too_old: BTreeSet::new(),
             failures: BTreeMap::new(),
@@ -84,9 +83,8 @@ impl Board {
             observation,
         };
         state.take_status(&journal);
-        let board =
-            Self { names: RwLock::new(names), names_version: AtomicU64::new(0), journal, state: Mutex::new(state) };
-        (board, shown)
+        let collector = Self { deployment, names: RwLock::new(names), journal, state: Mutex::new(state) };
+        (collector, shown)
     }
 
     /// The run's clock.
@@ -94,9 +92,9 @@ impl Board {
         self.journal.clock()
     }
 
-    /// Which names [`Board::with_names`] would give now.
-    pub(super) fn names_version(&self) -> u64 {
-        self.names_version.load(Ordering::Acquire)
+    /// What is watched.
+    pub(super) fn system(&self) -> &dyn System {
+        self.deployment.system()
     }
 
     /// Reads something with the names known now.
@@ -106,9 +104,9 @@ impl Board {
 
     /// Takes a line of a node's log.
     pub(super) fn log_line(&self, node: &NodeName, line: &[u8]) {
-        if let Some((unix_us, says)) = self.with_names(|names| log::parse(line, names)) {
+        if let Some((unix_us, says)) = self.with_names(|names| self.system().log_line(line, names)) {
             let logged = self.clock().instant_of_unix_us(unix_us);
-            if let Some(too_old) = data_too_old(&says) {
+            if let Some(too_old) = self.system().data_too_old(&says) {
                 let mut state = self.state();
                 state.take_too_old(node, too_old, &self.journal);
                 state.publish(&self.journal);
@@ -117,7 +115,7 @@ impl Board {
         }
     }
 
-    /// Takes notice of a change of status now rather than with the next answer.
+    /// Notices a change of status now rather than with the next answer.
     pub(super) fn status_changed(&self) {
         let mut state = self.state();
         if state.take_status_if_changed(&self.journal) {
@@ -127,11 +125,11 @@ impl Board {
 
     /// Takes a node's answer to a question that was asked at `asked`, or why there is none.
     ///
-    /// It does not count when the node does not run, or when any node's status changed after the question: a process
-    /// may have ended and come back in between, and the answer then is of the one before.
-    pub(super) fn answered(&self, node: &NodeName, asked: Instant, answer: Result<&Reading, String>) {
-        if let Ok(reading) = &answer {
-            self.learn(node, &reading.id);
+    /// It does not count when the node does not run, or when any node's status changed after the question: a process may have ended
+    /// and come back in between, and then the answer is from the one before.
+    pub(super) fn answered(&self, node: &NodeName, asked: Instant, answer: Result<&NodeReport, String>) {
+        if let Ok(report) = &answer {
+            self.learn(node, &report.id);
         }
         let mut state = self.state();
         let changed = state.take_status_if_changed(&self.journal);
@@ -148,9 +146,7 @@ impl Board {
         if self.with_names(|names| names.is_present(node, &id.0)) {
             return;
         }
-        if self.names.write().unwrap_or_else(PoisonError::into_inner).learn(node, id) {
-            self.names_version.fetch_add(1, Ordering::AcqRel);
-        }
+        self.names.write().unwrap_or_else(PoisonError::into_inner).learn(node, id);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -187,17 +183,17 @@ impl State {
         }
     }
 
-    fn take_answer(&mut self, node: &NodeName, asked: Instant, answer: Result<&Reading, String>, journal: &Journal) {
+    fn take_answer(&mut self, node: &NodeName, asked: Instant, answer: Result<&NodeReport, String>, journal: &Journal) {
         if self.asked.insert(node.clone(), asked).is_none() {
             self.dirty = true;
         }
         match answer {
-            Ok(reading) => {
+            Ok(report) => {
                 if self.failures.remove(node).is_some() {
                     self.dirty = true;
                 }
-                self.replication.insert(node.clone(), reading.replication.clone());
-                let view = NodeView { data_too_old: self.too_old.contains(node), ..reading.view.clone() };
+                self.replication.insert(node.clone(), report.replication.clone());
+                let view = NodeView { data_too_old: self.too_old.contains(node), ..report.view.clone() };
                 self.set_view(node, Some(&view), journal);
             }
             Err(failure) => {
@@ -227,24 +223,24 @@ impl State {
         }
         self.dirty = true;
         self.views.insert(node.clone(), view.cloned());
-        self.unshown.push(node.clone());
+        self.changed_views.push(node.clone());
         journal.record_view(&TopologyRecord { at: journal.clock().now(), node: node.clone(), view: view.cloned() });
     }
 
-    /// Judges anew what needs it, journals a change of the judgement, and shows the sight: all of it at once, so that
-    /// nobody sees new views with the judgement of old ones.
+    /// Judges the views again if anything changed, journals a new judgement, and shows everything at once, so that nobody sees new
+    /// views with a judgement of old ones.
     fn publish(&mut self, journal: &Journal) {
-        let settlement = std::mem::take(&mut self.dirty).then(|| self.judge());
-        if let Some(settlement) = &settlement {
-            self.journal_flip(settlement, journal);
-        }
+        let settlement = std::mem::take(&mut self.dirty).then(|| self.settlement());
         let oldest = self.running.iter().filter_map(|node| self.asked.get(node)).min().copied();
         let (asked, synced) = match self.unasked() {
             Some(node) => (None, Err(not_asked(node))),
             None => (Some(oldest.unwrap_or(self.changed)), synced(&self.running, &self.views, &self.replication)),
         };
+        if let Some(settlement) = &settlement {
+            self.journal_settlement(settlement, asked, journal);
+        }
         self.observation.send_modify(|observation| {
-            for node in self.unshown.drain(..) {
+            for node in self.changed_views.drain(..) {
                 let view = self.views.get(&node).cloned().flatten();
                 observation.views.insert(node, view);
             }
@@ -257,23 +253,25 @@ impl State {
         });
     }
 
-    fn judge(&self) -> Settlement {
-        match settle(&self.known, &self.links, &self.views) {
-            Settlement::Settled(agreement) => match self.unasked() {
-                Some(node) => Settlement::Unsettled(not_asked(node)),
-                None => Settlement::Settled(agreement),
-            },
-            Settlement::Unsettled(reason) => {
-                let failure = self.failures.iter().find(|(node, _)| reason == format!("{node} does not answer"));
-                Settlement::Unsettled(failure.map_or(reason.clone(), |(_, failure)| format!("{reason}: {failure}")))
-            }
+    fn settlement(&self) -> Settlement {
+        if let Some(node) = self.running.iter().find(|node| self.views.get(*node).is_none_or(Option::is_none)) {
+            let failure = self.failures.get(node).map_or(String::new(), |failure| format!(": {failure}"));
+            return Settlement::Unsettled(format!("{node} does not answer{failure}"));
+        }
+        match (self.deployment.system().settle(&self.known, &self.links, &self.views), self.unasked()) {
+            (Settlement::Settled(_), Some(node)) => Settlement::Unsettled(not_asked(node)),
+            (settlement, _) => settlement,
         }
     }
 
-    fn journal_flip(&self, now: &Settlement, journal: &Journal) {
+    /// Journals that the nodes settled, on something else than before, or are settled no longer.
+    fn journal_settlement(&self, now: &Settlement, asked: Option<Instant>, journal: &Journal) {
         match (&self.observation.borrow().settlement, now) {
             (Settlement::Settled(before), Settlement::Settled(now)) if before == now => {}
-            (_, Settlement::Settled(_)) => journal.record(EventKind::Settled),
+            (_, Settlement::Settled(agreement)) => {
+                let asked = asked.unwrap_or(self.changed);
+                journal.record(EventKind::Settled { asked, agreement: agreement.clone() });
+            }
             (Settlement::Settled(_), Settlement::Unsettled(reason)) => {
                 journal.record(EventKind::Unsettled { reason: reason.clone() });
             }
@@ -289,20 +287,6 @@ impl State {
 
 fn not_asked(node: &NodeName) -> String {
     format!("{node} has not been asked since the last process or link changed")
-}
-
-/// What a log line says about whether a replica's data is too old for an election; none if nothing. (Redis 7.0 `cluster.c`,
-/// `clusterLogCantFailover`; a replica that says so will not change its mind before it has heard of its master again.)
-fn data_too_old(says: &LogEvent) -> Option<bool> {
-    match says {
-        LogEvent::FailoverBlocked { reason } if reason.contains("for longer than allowed") => Some(true),
-        LogEvent::ElectionDelayed { .. }
-        | LogEvent::ElectionStarted { .. }
-        | LogEvent::FullResync
-        | LogEvent::PartialResync
-        | LogEvent::Demoted { .. } => Some(false),
-        _ => None,
-    }
 }
 
 #[cfg(test)]

@@ -2,52 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{ClusterState, Health, Member, NodeStatus, NodeView, Place, Reach, Topology};
+use super::slot::SLOT_COUNT;
+use crate::evidence::{
+    Agreement, ClusterState, Health, Member, NodeStatus, NodeView, Place, Reach, Settlement, Side, Topology,
+};
 use crate::vocab::{NodeName, Role};
-
-/// Whether the cluster is settled, and if not, the first reason.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Settlement {
-    /// All running nodes agree with those that they can reach, and with what really runs.
-    Settled(Agreement),
-    /// They do not (yet), because of this.
-    Unsettled(String),
-}
-
-/// What the running nodes agree on: one topology, or one for each side of a partition.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Agreement {
-    /// The sides; never empty. First the one that serves, then the one with the most nodes.
-    pub sides: Vec<Side>,
-}
-
-/// Running nodes that see the cluster alike.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Side {
-    /// The nodes.
-    pub members: BTreeSet<NodeName>,
-    /// The cluster as they see it.
-    pub topology: Topology,
-}
-
-impl Agreement {
-    /// The topology of the side that serves; of the largest side if none does.
-    pub fn main(&self) -> &Topology {
-        &self.sides[0].topology
-    }
-
-    /// The topology of the side that a node is on; of the main side if it does not run.
-    pub fn of(&self, node: &NodeName) -> &Topology {
-        self.sides.iter().find(|side| side.members.contains(node)).map_or_else(|| self.main(), |side| &side.topology)
-    }
-
-    fn new(mut sides: Vec<Side>) -> Self {
-        sides.sort_by_key(|side| {
-            (side.topology.state == ClusterState::Fail, std::cmp::Reverse(side.members.len()), side.members.clone())
-        });
-        Self { sides }
-    }
-}
 
 /// Compares the views of the running nodes with each other and with what really runs and who can reach whom.
 ///
@@ -65,7 +24,7 @@ impl Agreement {
 ///
 /// Former identities of a wiped node do not count. (Redis 7.0 `cluster.c`: `markNodeAsFailingIfNeeded`, `clusterUpdateState`,
 /// `clusterHandleSlaveFailover`.)
-pub fn settle(
+pub(crate) fn settle(
     status: &BTreeMap<NodeName, NodeStatus>,
     reach: &Reach,
     views: &BTreeMap<NodeName, Option<NodeView>>,
@@ -191,7 +150,7 @@ impl<'a> Scene<'a> {
             names.into_iter().find_map(|node| match (one.1.members.get(node), other.1.members.get(node)) {
                 (Some(a), Some(b)) if alike_but_for_health(a, b) => None,
                 (Some(_), Some(_)) if self.reaches(one.0, node) != self.reaches(other.0, node) => None,
-                (Some(a), Some(b)) => Some(format!("{node} is {a} and {b}")),
+                (Some(a), Some(b)) => Some(format!("{node} is {} and {}", in_words(a), in_words(b))),
                 _ => Some(format!("only one of them knows {node}")),
             });
         if let Some(difference) = difference {
@@ -246,7 +205,8 @@ impl<'a> Scene<'a> {
 
     /// Whether every slot has an owner that is not held for failed.
     fn is_covered(self, view: &NodeView) -> bool {
-        topology_of(view, |node, member| self.is_known(node).then(|| Place::of(member))).is_covered()
+        let known = view.members.iter().filter(|(node, _)| self.is_known(node));
+        is_covered(known.filter(|(_, member)| member.health != Health::Fail).map(|(_, member)| member.owns.len()))
     }
 
     /// Groups the nodes that see the same topology and are connected, if only by way of others.
@@ -270,10 +230,12 @@ impl<'a> Scene<'a> {
     /// is the most that will ever be said, and counts as failed.
     fn topology_for(self, viewer: &NodeName, view: &'a NodeView) -> Topology {
         let hopeless = !self.has_quorum(viewer, view);
-        topology_of(view, |node, member| {
+        let place_of = |member: &Member| {
             let failed = member.health == Health::Fail || hopeless && member.health == Health::Pfail;
-            self.is_known(node).then(|| Place { failed, ..Place::of(member) })
-        })
+            Place { failed, ..place(member) }
+        };
+        let known = view.members.iter().filter(|(node, _)| self.is_known(node));
+        topology(view.state, known.map(|(node, member)| (node.clone(), place_of(member))).collect())
     }
 }
 
@@ -288,9 +250,56 @@ fn is_majority(count: usize, view: &NodeView) -> bool {
     count * 2 > owners(view).count()
 }
 
-fn topology_of(view: &NodeView, place: impl Fn(&NodeName, &Member) -> Option<Place>) -> Topology {
-    let nodes = view.members.iter().filter_map(|(node, member)| Some((node.clone(), place(node, member)?)));
-    Topology { state: view.state, nodes: nodes.collect() }
+/// The topology in which each node has this place.
+pub(crate) fn topology(state: ClusterState, nodes: BTreeMap<NodeName, Place>) -> Topology {
+    let outage = outage(state, &nodes);
+    Topology { state, nodes, outage }
+}
+
+/// The place that a node has in a view.
+pub(crate) fn place(member: &Member) -> Place {
+    let title = match member.role {
+        Role::Master if member.owns.is_empty() => "master without slots".to_owned(),
+        Role::Master => format!("master of {}", member.owns),
+        Role::Replica => "replica".to_owned(),
+    };
+    Place {
+        role: member.role,
+        master: member.master.clone(),
+        owns: member.owns.clone(),
+        title,
+        failed: member.health == Health::Fail,
+    }
+}
+
+/// A member's place and its epoch.
+pub(super) fn in_words(member: &Member) -> String {
+    format!("{} (epoch {})", place(member), member.version)
+}
+
+/// Whether owners of so many slots each own all of them together.
+fn is_covered(owned: impl Iterator<Item = usize>) -> bool {
+    owned.sum::<usize>() == usize::from(SLOT_COUNT)
+}
+
+/// Why not every slot is served; none if each is.
+fn outage(state: ClusterState, nodes: &BTreeMap<NodeName, Place>) -> Option<String> {
+    let owners = nodes.iter().filter(|(_, place)| !place.owns.is_empty());
+    let (failed, live): (Vec<_>, Vec<_>) = owners.partition(|(_, place)| place.failed);
+    let names: Vec<_> = failed.iter().map(|(node, _)| node.as_str()).collect();
+    let unserved = match &names[..] {
+        [] if is_covered(live.iter().map(|(_, place)| place.owns.len())) => None,
+        [] => Some("nobody owns some of the slots".to_owned()),
+        names => Some(format!("nobody serves {}'s slots", names.join("'s and "))),
+    };
+    match (state, unserved) {
+        (ClusterState::Ok, unserved) => unserved,
+        (ClusterState::Fail, _) if live.len() <= failed.len() => {
+            Some("the cluster is down: no majority of its masters runs".to_owned())
+        }
+        (ClusterState::Fail, None) => Some("the cluster is down".to_owned()),
+        (ClusterState::Fail, Some(unserved)) => Some(format!("the cluster is down: {unserved}")),
+    }
 }
 
 fn alike_but_for_health(one: &Member, other: &Member) -> bool {

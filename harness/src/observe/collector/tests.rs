@@ -1,17 +1,18 @@
-//! What counts on the board, without a server.
+//! What the collector counts, without a server.
 
 use super::*;
 use crate::evidence::{ClusterState, Event, Health, Member, Recorder, RunDirectory};
+use crate::system::Cluster;
 use crate::vocab::{Address, Ownership, Role};
 
-struct Deaf;
+struct NoRecorder;
 
-impl Recorder for Deaf {
+impl Recorder for NoRecorder {
     fn record(&mut self, _: &Event) {}
 }
 
 struct Bench {
-    board: Board,
+    collector: Collector,
     observation: watch::Receiver<Observation>,
     status: watch::Sender<BTreeMap<NodeName, NodeStatus>>,
     node: NodeName,
@@ -21,7 +22,7 @@ struct Bench {
 /// A cluster of the one node A, which runs.
 fn bench() -> Bench {
     let directory = tempfile::tempdir().unwrap();
-    let journal = Journal::create(&RunDirectory::new(directory.path()), Clock::new(), Box::new(Deaf)).unwrap();
+    let journal = Journal::create(&RunDirectory::new(directory.path()), Clock::new(), Box::new(NoRecorder)).unwrap();
     let observed = Observed {
         node: NodeName::new("A"),
         id: NodeId("a".repeat(40)),
@@ -30,9 +31,16 @@ fn bench() -> Bench {
     };
     let node = observed.node.clone();
     let (status, statuses) = watch::channel([(node.clone(), NodeStatus::Running)].into());
-    let (board, observation) =
-        Board::new(&[observed], Names::default(), statuses, watch::channel(Reach::default()).1, journal);
-    Bench { board, observation, status, node, directory }
+    let deployment = Deployment::Cluster(Cluster { masters: 1, replicas: 0 });
+    let (collector, observation) = Collector::new(
+        &[observed],
+        Names::default(),
+        deployment,
+        statuses,
+        watch::channel(Reach::default()).1,
+        journal,
+    );
+    Bench { collector, observation, status, node, directory }
 }
 
 impl Bench {
@@ -54,9 +62,10 @@ impl Bench {
             data_too_old: false,
             members,
         };
-        let replication = Replication { role: Role::Master, history: "one".to_owned(), offset: 7, link_up: None };
-        let reading = Reading { id: NodeId("a".repeat(40)), view, replication };
-        self.board.answered(&self.node, asked, Ok(&reading));
+        let replication =
+            ReplicationProgress { role: Role::Master, history: "one".to_owned(), offset: 7, link_up: None };
+        let report = NodeReport { id: NodeId("a".repeat(40)), view, replication };
+        self.collector.answered(&self.node, asked, Ok(&report));
     }
 
     fn becomes(&self, status: NodeStatus) {
@@ -76,7 +85,7 @@ impl Bench {
 #[test]
 fn an_answer_settles() {
     let bench = bench();
-    let asked = bench.board.clock().now();
+    let asked = bench.collector.clock().now();
     bench.answer(asked, "0-16383");
     assert!(bench.settled());
     assert_eq!(bench.observation.borrow().asked, asked);
@@ -86,36 +95,40 @@ fn an_answer_settles() {
 #[test]
 fn an_answer_to_a_question_from_before_a_pause_does_not_count() {
     let bench = bench();
-    bench.answer(bench.board.clock().now(), "0-16383");
-    let asked = bench.board.clock().now();
+    bench.answer(bench.collector.clock().now(), "0-16383");
+    let asked = bench.collector.clock().now();
     // It was paused and resumed so quickly that nobody looked in between.
     bench.becomes(NodeStatus::Paused);
     bench.becomes(NodeStatus::Running);
     bench.answer(asked, "0-16383");
     assert!(!bench.settled(), "the view is from before the pause, and so is the answer");
-    bench.answer(bench.board.clock().now(), "0-16383");
+    bench.answer(bench.collector.clock().now(), "0-16383");
     assert!(bench.settled());
 }
 
 #[test]
 fn a_node_that_does_not_run_has_no_view() {
     let bench = bench();
-    bench.answer(bench.board.clock().now(), "0-16383");
+    bench.answer(bench.collector.clock().now(), "0-16383");
     bench.becomes(NodeStatus::Down);
-    bench.board.status_changed();
+    bench.collector.status_changed();
     assert_eq!(bench.observation.borrow().views[&bench.node], None);
-    bench.answer(bench.board.clock().now(), "0-16383");
+    bench.answer(bench.collector.clock().now(), "0-16383");
     assert_eq!(bench.observation.borrow().views[&bench.node], None, "whoever answered, it is not the node");
 }
 
 #[test]
-fn flips_are_journaled_and_a_changed_topology_too() {
+fn changes_of_the_settlement_are_journaled_and_a_changed_topology_too() {
     let bench = bench();
+    let mut settled = Vec::new();
     for slots in ["0-16383", "0-16383", "0-16382", "0-16382"] {
-        bench.answer(bench.board.clock().now(), slots);
+        let asked = bench.collector.clock().now();
+        bench.answer(asked, slots);
+        let Settlement::Settled(agreement) = bench.observation.borrow().settlement.clone() else { panic!("settled") };
+        settled.push(EventKind::Settled { asked, agreement });
     }
-    bench.board.answered(&bench.node, bench.board.clock().now(), Err("it hung up".to_owned()));
-    bench.board.answered(&bench.node, bench.board.clock().now(), Err("it hung up".to_owned()));
+    bench.collector.answered(&bench.node, bench.collector.clock().now(), Err("it hung up".to_owned()));
+    bench.collector.answered(&bench.node, bench.collector.clock().now(), Err("it hung up".to_owned()));
     let unsettled = EventKind::Unsettled { reason: "A does not answer: it hung up".to_owned() };
-    assert_eq!(bench.events(), [EventKind::Settled, EventKind::Settled, unsettled]);
+    assert_eq!(bench.events(), [settled[0].clone(), settled[2].clone(), unsettled]);
 }

@@ -1,4 +1,4 @@
-//! Who is who: node ids and addresses as the names that the scenario uses.
+//! Which node is meant by an id or an address: the names that the scenario uses.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -16,6 +16,8 @@ pub struct Names {
     by_address: BTreeMap<Address, NodeName>,
     by_id: HashMap<String, NodeName>,
     present: BTreeMap<NodeName, NodeId>,
+    /// Counts the ids learned: what was read with fewer of them must be read again.
+    version: u64,
 }
 
 impl Names {
@@ -29,14 +31,18 @@ impl Names {
         names
     }
 
-    /// Takes `id` for the present id of `node`. Says whether that was news.
-    pub fn learn(&mut self, node: &NodeName, id: &NodeId) -> bool {
-        if self.present.get(node) == Some(id) {
-            return false;
+    /// Takes `id` for the present id of `node`.
+    pub fn learn(&mut self, node: &NodeName, id: &NodeId) {
+        if self.present.get(node) != Some(id) {
+            self.by_id.insert(id.0.clone(), node.clone());
+            self.present.insert(node.clone(), id.clone());
+            self.version += 1;
         }
-        self.by_id.insert(id.0.clone(), node.clone());
-        self.present.insert(node.clone(), id.clone());
-        true
+    }
+
+    /// Grows whenever an id is learned that was not known.
+    pub fn version(&self) -> u64 {
+        self.version
     }
 
     /// The node that has, or once had, this id.
@@ -60,7 +66,7 @@ impl Names {
     }
 }
 
-/// How a node is shown whose id belongs to nobody: `?` and the id's first 8 digits.
-pub fn stranger(id: &str) -> NodeName {
+/// The name shown for an id that belongs to no node of the scenario: `?` and the id's first 8 digits.
+pub fn unknown_node(id: &str) -> NodeName {
     NodeName::new(format!("?{}", id.chars().take(SHOWN_DIGITS).collect::<String>()))
 }

@@ -1,8 +1,8 @@
-//! Recorded replies and logs, for the tests of this room.
+//! Recorded replies and logs, for the tests of this system.
 
 use std::path::PathBuf;
 
-use super::Names;
+use crate::system::Names;
 use crate::vocab::{Address, NodeId, NodeName};
 
 /// A file of `fixtures/`.

@@ -7,7 +7,7 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::time::sleep;
 
-use super::Cluster;
+use super::Servers;
 use crate::system::{NodeSpec, SystemError};
 use crate::vocab::Address;
 
@@ -19,9 +19,9 @@ const ANSWER_POLL: Duration = Duration::from_millis(3);
 
 /// Starts the server and returns when it answers and has read its files, which it may refuse while it answers already. One
 /// that still reads them when its time is over has started.
-pub(super) async fn start(cluster: &Cluster, node: &NodeSpec, within: Duration) -> Result<(), SystemError> {
-    let config = cluster.directory.node_config(&node.name);
-    cluster.provider.start(&node.name, &[config.into()])?;
+pub(super) async fn start(servers: &Servers, node: &NodeSpec, within: Duration) -> Result<(), SystemError> {
+    let config = servers.directory.node_config(&node.name);
+    servers.provider.start(&node.name, &[config.into()])?;
     let mut is_loading = false;
     let answering = async {
         loop {
@@ -35,14 +35,14 @@ pub(super) async fn start(cluster: &Cluster, node: &NodeSpec, within: Duration) 
     };
     tokio::select! {
         () = answering => Ok(()),
-        ended = cluster.provider.exit(&node.name) => {
-            Err(cluster.not_done(&node.name, format!("ended with {} instead of starting", ended?), None))
+        ended = servers.provider.exit(&node.name) => {
+            Err(servers.not_done(&node.name, format!("ended with {} instead of starting", ended?), None))
         }
         () = sleep(within) => {
             if is_loading {
                 return Ok(());
             }
-            Err(cluster.not_done(&node.name, format!("gave no answer within {} s", within.as_secs()), Some(within)))
+            Err(servers.not_done(&node.name, format!("gave no answer within {} s", within.as_secs()), Some(within)))
         }
     }
 }

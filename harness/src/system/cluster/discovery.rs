@@ -1,0 +1,169 @@
+//! Which node owns a slot, as a client learns it: from `CLUSTER SLOTS`, and from the servers' redirections.
+
+use std::net::{Ipv4Addr, SocketAddrV4};
+
+use super::slot::{SLOT_COUNT, slot};
+use crate::system::resp::Reply;
+use crate::system::{Discovery, KnownNodes, NodeIndex, Redirect};
+use crate::vocab::{Address, OwnedRange, Position};
+
+const NOBODY: u16 = u16::MAX;
+
+/// The nodes that a client knows, and which of them owns which slot.
+#[derive(Clone, Debug)]
+pub(super) struct SlotMap {
+    known: KnownNodes,
+    owners: Vec<NodeIndex>,
+}
+
+impl SlotMap {
+    /// Knows these nodes, by their index in the plan, but not who owns what.
+    pub(super) fn new(seeds: &[(u16, Address)]) -> Self {
+        Self { known: KnownNodes::new(seeds), owners: vec![NOBODY; usize::from(SLOT_COUNT)] }
+    }
+
+    /// A server told who owns what: nothing else is owned.
+    fn adopt(&mut self, owned: impl Iterator<Item = (OwnedRange, Address)>) {
+        self.owners.fill(NOBODY);
+        for (range, address) in owned {
+            let Some(node) = self.known.node_at(address) else { continue };
+            if let Some(owners) = self.owners.get_mut(usize::from(range.first)..=usize::from(range.last)) {
+                owners.fill(node);
+            }
+        }
+    }
+}
+
+impl Discovery for SlotMap {
+    fn known(&self) -> &KnownNodes {
+        &self.known
+    }
+
+    fn known_mut(&mut self) -> &mut KnownNodes {
+        &mut self.known
+    }
+
+    fn target(&mut self, position: Position) -> Option<NodeIndex> {
+        match self.owners.get(usize::from(position.0)) {
+            Some(&owner) if owner != NOBODY => Some(owner),
+            _ => self.known.ask_order(None).first().copied(),
+        }
+    }
+
+    fn question(&self) -> &'static [&'static [u8]] {
+        &[b"CLUSTER", b"SLOTS"]
+    }
+
+    /// `[first, last, [ip, port, ...], replicas...]` for each range. Ranges that mean nothing are left out; a node that does not
+    /// know its own address is at the one where it was asked.
+    fn learn(&mut self, asked: Address, reply: &Reply<'_>) -> bool {
+        let Reply::Array(ranges) = reply else { return false };
+        self.adopt(ranges.iter().filter_map(|range| read_range(range, asked)));
+        true
+    }
+
+    fn moved(&mut self, position: Position, address: Address) -> Option<NodeIndex> {
+        let node = self.known.node_at(address)?;
+        if let Some(owner) = self.owners.get_mut(usize::from(position.0)) {
+            *owner = node;
+        }
+        Some(node)
+    }
+}
+
+fn read_range(range: &Reply<'_>, asked: Address) -> Option<(OwnedRange, Address)> {
+    let Reply::Array(range) = range else { return None };
+    let [Reply::Integer(first), Reply::Integer(last), Reply::Array(master), ..] = &range[..] else { return None };
+    let [ip, Reply::Integer(port), ..] = &master[..] else { return None };
+    let ip: Ipv4Addr = match ip {
+        Reply::Bulk(b"") | Reply::Nil => asked.ip(),
+        Reply::Bulk(ip) => std::str::from_utf8(ip).ok()?.parse().ok()?,
+        _ => return None,
+    };
+    let (first, last) = (slot(*first)?.0, slot(*last)?.0);
+    let address = Address(SocketAddrV4::new(ip, u16::try_from(*port).ok()?));
+    (first <= last).then_some((OwnedRange { first, last }, address))
+}
+
+/// Reads `MOVED 3999 10.128.0.3:6379` or `ASK ...`; none for any other error reply.
+pub(in crate::system) fn read_redirect(text: &[u8]) -> Option<Redirect> {
+    let mut words = std::str::from_utf8(text).ok()?.split(' ');
+    if !matches!(words.next()?, "MOVED" | "ASK") {
+        return None;
+    }
+    let position = slot(words.next()?.parse::<u16>().ok()?)?;
+    let (ip, port) = words.next()?.rsplit_once(':')?;
+    let ip = if ip.is_empty() { None } else { Some(ip.parse().ok()?) };
+    Some(Redirect { position, ip, port: port.parse().ok()? })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use rstest::rstest;
+
+    use super::*;
+
+    fn address(last: u8) -> Address {
+        Address::of_host(Ipv4Addr::new(10, 128, 0, last))
+    }
+
+    #[test]
+    fn slots_are_read_and_adopted() {
+        let text = "*3\r\n\
+            *4\r\n:0\r\n:5\r\n*3\r\n$10\r\n10.128.0.3\r\n:6379\r\n$2\r\nid\r\n*3\r\n$10\r\n10.128.0.4\r\n:6379\r\n$2\r\nid\r\n\
+            *3\r\n:6\r\n:6\r\n*2\r\n$0\r\n\r\n:7000\r\n\
+            *3\r\n:9\r\n:16384\r\n*2\r\n$0\r\n\r\n:7000\r\n";
+        let (reply, _) = Reply::parse(text.as_bytes()).unwrap().unwrap();
+        let mut map = SlotMap::new(&[(0, address(2)), (1, address(3))]);
+        assert!(map.learn(address(2), &reply));
+        let mut target = |number| {
+            let node = map.target(Position(number)).unwrap();
+            (map.known().address(node).unwrap().to_string(), map.known().plan_index(node))
+        };
+        assert_eq!(target(5), ("10.128.0.3:6379".to_owned(), Some(1)));
+        assert_eq!(target(6), ("10.128.0.2:7000".to_owned(), None));
+        assert!(!map.learn(address(2), &Reply::Error(b"LOADING")));
+    }
+
+    #[test]
+    fn a_redirection_changes_one_slot() {
+        let mut map = SlotMap::new(&[(0, address(2)), (1, address(3))]);
+        map.adopt([(OwnedRange { first: 0, last: 16_383 }, address(2))].into_iter());
+        assert_eq!(map.moved(Position(7), address(3)), Some(1));
+        assert_eq!([6, 7, 8].map(|slot| map.target(Position(slot))), [Some(0), Some(1), Some(0)]);
+        assert_eq!(map.moved(Position(8), address(9)), Some(2));
+        assert_eq!(map.known().plan_index(2), None);
+        assert_eq!(SlotMap::new(&[]).target(Position(0)), None);
+    }
+
+    #[rstest]
+    #[case("MOVED 3999 10.128.0.3:6379", Some((3_999, "10.128.0.3:6379")))]
+    #[case("ASK 7 10.128.0.3:6380", Some((7, "10.128.0.3:6380")))]
+    #[case::its_own_host("MOVED 0 :6381", Some((0, "10.9.9.9:6381")))]
+    #[case::not_a_slot("MOVED 16384 10.0.0.1:6379", None)]
+    #[case::a_hostname("MOVED 1 node.example:6379", None)]
+    #[case::no_port("ASK 1 10.0.0.1", None)]
+    #[case::something_else("MOVEDX 1 10.0.0.1:1", None)]
+    fn a_redirect_names_slot_and_node(#[case] text: &str, #[case] expected: Option<(u16, &str)>) {
+        let redirect = Redirect::read(text.as_bytes());
+        let responder = Address::of_host(Ipv4Addr::new(10, 9, 9, 9));
+        let read = redirect.map(|redirect| (redirect.position.0, redirect.address(responder).to_string()));
+        assert_eq!(read, expected.map(|(slot, address)| (slot, address.to_owned())));
+    }
+
+    proptest! {
+        #[test]
+        fn hostile_slots_never_panic(numbers in proptest::array::uniform3(any::<i64>()), ip in "[0-9.]{0,12}") {
+            let [first, last, port] = numbers;
+            let master = Reply::Array(vec![Reply::Bulk(ip.as_bytes()), Reply::Integer(port)]);
+            let range = Reply::Array(vec![Reply::Integer(first), Reply::Integer(last), master]);
+            SlotMap::new(&[]).learn(address(2), &Reply::Array(vec![range, Reply::Nil]));
+        }
+
+        #[test]
+        fn hostile_redirections_never_panic(text in "(MOVED |ASK )?\\PC*") {
+            let _ = Redirect::read(text.as_bytes());
+        }
+    }
+}

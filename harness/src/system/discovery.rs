@@ -1,0 +1,153 @@
+//! How a client finds the node that serves a shard.
+
+use std::net::{Ipv4Addr, SocketAddrV4};
+
+use super::cluster;
+use super::resp::Reply;
+use crate::vocab::{Address, Position};
+
+/// Nodes that a client remembers; redirections to more of them are not followed.
+const NODES_MAX: usize = 1_024;
+
+/// A node's position in [`KnownNodes`].
+pub type NodeIndex = u16;
+
+/// What a client knows of who serves which shard, and how it learns more.
+pub trait Discovery {
+    /// The nodes that the client knows.
+    fn known(&self) -> &KnownNodes;
+
+    /// The nodes that the client knows, to note something about them.
+    fn known_mut(&mut self) -> &mut KnownNodes;
+
+    /// The node that serves keys at this position or, when nobody is known to, any node: it will know, or say why not. None when no
+    /// node is known at all.
+    fn target(&mut self, position: Position) -> Option<NodeIndex>;
+
+    /// The command that asks a node who serves what.
+    fn question(&self) -> &'static [&'static [u8]];
+
+    /// Takes the reply to [`Discovery::question`] of the node at the address. Whether it told anything.
+    fn learn(&mut self, asked: Address, reply: &Reply<'_>) -> bool;
+
+    /// A server said that keys at this position belong to the node at the address. Returns that node, unless too many are known.
+    fn moved(&mut self, position: Position, address: Address) -> Option<NodeIndex>;
+}
+
+/// The nodes that a client knows: those it began with, and those that servers named.
+#[derive(Clone, Debug)]
+pub struct KnownNodes {
+    nodes: Vec<KnownNode>,
+    /// Where the search for a node to ask begins. It moves on, so that no node is asked for ever.
+    next: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct KnownNode {
+    address: Address,
+    /// Its index in the plan.
+    plan: Option<u16>,
+    /// Whether it last failed, or said that it cannot serve: then others are asked first.
+    suspect: bool,
+}
+
+impl KnownNodes {
+    /// These nodes, by their index in the plan.
+    pub fn new(seeds: &[(u16, Address)]) -> Self {
+        let node = |&(plan, address)| KnownNode { address, plan: Some(plan), suspect: false };
+        Self { nodes: seeds.iter().map(node).collect(), next: 0 }
+    }
+
+    /// The node's address.
+    pub fn address(&self, node: NodeIndex) -> Option<Address> {
+        self.nodes.get(usize::from(node)).map(|node| node.address)
+    }
+
+    /// The node's index in the plan; none for a node that the plan does not know.
+    pub fn plan_index(&self, node: NodeIndex) -> Option<u16> {
+        self.nodes.get(usize::from(node))?.plan
+    }
+
+    /// Remembers whether the node served its last request.
+    pub fn set_suspect(&mut self, node: NodeIndex, suspect: bool) {
+        if let Some(node) = self.nodes.get_mut(usize::from(node)) {
+            node.suspect = suspect;
+        }
+    }
+
+    /// The node at the address; it is added when it is new. None when there are too many.
+    pub fn node_at(&mut self, address: Address) -> Option<NodeIndex> {
+        let position = self.nodes.iter().position(|node| node.address == address);
+        if position.is_none() && self.nodes.len() < NODES_MAX {
+            self.nodes.push(KnownNode { address, plan: None, suspect: false });
+        }
+        let position = position.unwrap_or(self.nodes.len() - 1);
+        NodeIndex::try_from(position).ok().filter(|_| self.nodes[position].address == address)
+    }
+
+    /// The nodes in the order in which to ask them: `first`, then those that are not suspect.
+    pub fn ask_order(&mut self, first: Option<NodeIndex>) -> Vec<NodeIndex> {
+        let count = self.nodes.len();
+        let mut order: Vec<_> = (0..count)
+            .map(|offset| (self.next + offset) % count)
+            .filter_map(|position| NodeIndex::try_from(position).ok())
+            .collect();
+        order.sort_by_key(|&node| (Some(node) != first, self.nodes[usize::from(node)].suspect));
+        self.next = (self.next + 1) % count.max(1);
+        order
+    }
+}
+
+/// Where a server's error reply sends a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Redirect {
+    /// Which keys it is about.
+    pub position: Position,
+    /// The node's address; none when the server does not know its own: then it is the one it was asked at.
+    pub ip: Option<Ipv4Addr>,
+    /// The node's port.
+    pub port: u16,
+}
+
+impl Redirect {
+    /// Reads an error reply; none if it is no redirection.
+    pub fn read(text: &[u8]) -> Option<Self> {
+        cluster::read_redirect(text)
+    }
+
+    /// The node's address, told by `responder`.
+    pub fn address(self, responder: Address) -> Address {
+        Address(SocketAddrV4::new(self.ip.unwrap_or(responder.ip()), self.port))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(last: u8) -> Address {
+        Address::of_host(Ipv4Addr::new(10, 128, 0, last))
+    }
+
+    #[test]
+    fn suspects_are_asked_last_and_nobody_is_asked_for_ever() {
+        let mut known = KnownNodes::new(&[(0, address(2)), (1, address(3)), (2, address(4))]);
+        known.set_suspect(0, true);
+        assert_eq!(known.ask_order(None), [1, 2, 0]);
+        assert_eq!(known.ask_order(None), [1, 2, 0]);
+        assert_eq!(known.ask_order(None), [2, 1, 0]);
+        assert_eq!(known.ask_order(Some(0))[0], 0);
+        assert!(KnownNodes::new(&[]).ask_order(None).is_empty());
+    }
+
+    #[test]
+    fn a_flood_of_redirections_is_bounded() {
+        let mut known = KnownNodes::new(&[(0, address(2))]);
+        for port in 1..3_000 {
+            let _ = known.node_at(Address(SocketAddrV4::new(Ipv4Addr::LOCALHOST, port)));
+        }
+        assert_eq!(known.nodes.len(), NODES_MAX);
+        assert_eq!(known.node_at(Address(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 60_000))), None);
+        assert_eq!(known.node_at(address(2)), Some(0));
+    }
+}

@@ -1,0 +1,124 @@
+//! The servers of one run: prepared, started, waited for.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tokio::time::timeout;
+
+use super::start::{self, ANSWER_BOUND};
+use super::{Deployment, NodeSpec, NotDone, SystemError, last_log_lines};
+use crate::evidence::{ExitCause, NodeStatus, RunDirectory, ServerInfo};
+use crate::provider::{Provider, ProviderError, ServerSpec, file};
+use crate::vocab::{NodeId, NodeName};
+
+/// How many lines of a server's log are repeated where it did not do as it was told.
+const LOG_LINES: usize = 10;
+
+/// What a provider is to make for these nodes.
+pub fn server_specs(nodes: &[NodeSpec]) -> Vec<ServerSpec> {
+    let server =
+        |node: &NodeSpec| ServerSpec { node: node.name.clone(), address: node.address, binary: node.binary.clone() };
+    nodes.iter().map(server).collect()
+}
+
+/// The servers of one system.
+pub struct Servers {
+    deployment: Deployment,
+    pub(super) provider: Arc<dyn Provider>,
+    /// In the order of the plan.
+    pub(super) nodes: Vec<NodeSpec>,
+    pub(super) directory: RunDirectory,
+    /// The ids by which the nodes know each other.
+    ids: Mutex<BTreeMap<NodeName, NodeId>>,
+}
+
+impl Servers {
+    /// Gives every node the files that it starts with, and starts none.
+    pub fn prepare(
+        deployment: Deployment,
+        provider: Arc<dyn Provider>,
+        nodes: &[NodeSpec],
+        directory: &RunDirectory,
+    ) -> Result<Self, SystemError> {
+        let system = deployment.system();
+        for node in nodes {
+            let name = &node.name;
+            for (path, text) in system.data_files(nodes, node, provider.binary(name)?.version) {
+                provider.write_data(name, path, &text)?;
+            }
+            let config = directory.node_config(name);
+            let text = system.configuration(node, &provider.data_directory(name)?, &directory.node_log(name));
+            fs::write(&config, text).map_err(file("write", config))?;
+        }
+        let ids = nodes.iter().map(|node| (node.name.clone(), node.id.clone())).collect();
+        Ok(Self { deployment, provider, nodes: nodes.to_vec(), directory: directory.clone(), ids: Mutex::new(ids) })
+    }
+
+    /// What the servers run on.
+    pub fn provider(&self) -> &dyn Provider {
+        &*self.provider
+    }
+
+    /// What a node was to be.
+    pub fn spec(&self, node: &NodeName) -> Result<&NodeSpec, SystemError> {
+        let spec = self.nodes.iter().find(|spec| spec.name == *node);
+        spec.ok_or_else(|| SystemError::NoSuchNode(node.clone()))
+    }
+
+    /// Starts a node's server and returns when it answers and has read its files, or still reads them when its time is over. That
+    /// the system is well is another matter.
+    pub async fn start(&self, node: &NodeName, within: Duration) -> Result<(), SystemError> {
+        start::start(self, self.spec(node)?, within).await
+    }
+
+    /// Starts every node at once. When some fail, the error is of the first of them in the order of the plan.
+    pub async fn start_all(&self) -> Result<(), SystemError> {
+        join_all(self.nodes.iter().map(|node| start::start(self, node, ANSWER_BOUND))).await.into_iter().collect()
+    }
+
+    /// Waits until the node's latest process has ended, which it must in time; says how, also when it ended before.
+    pub async fn wait_exit(&self, node: &NodeName, within: Duration) -> Result<ExitCause, SystemError> {
+        match timeout(within, self.provider.exit(node)).await {
+            Ok(cause) => Ok(cause?),
+            Err(_) => Err(self.not_done(node, format!("did not end within {} s", within.as_secs()), Some(within))),
+        }
+    }
+
+    /// Introduces a running node that nobody knows (after wipe and start) to the others, as a replica.
+    ///
+    /// Every running node forgets which node the newcomer was before. Returns, with a sentence about what was seen, when every
+    /// running node knows it as a replica of `replica_of`.
+    pub async fn join(&self, node: &NodeName, replica_of: &NodeName, within: Duration) -> Result<String, SystemError> {
+        self.deployment.system().join(self, node, replica_of, within).await
+    }
+
+    /// Every node's server, in the order of the plan.
+    pub fn server_info(&self) -> Result<Vec<ServerInfo>, SystemError> {
+        let info = |node: &NodeSpec| {
+            let binary = self.provider.binary(&node.name)?;
+            Ok(ServerInfo {
+                node: node.name.clone(),
+                binary: binary.path.display().to_string(),
+                version: binary.version.to_string(),
+            })
+        };
+        self.nodes.iter().map(info).collect()
+    }
+
+    pub(super) fn ids(&self) -> MutexGuard<'_, BTreeMap<NodeName, NodeId>> {
+        self.ids.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A server did not do as it was told; `within` is the time that it had, if it needed any.
+    pub(super) fn not_done(&self, node: &NodeName, reason: String, within: Option<Duration>) -> SystemError {
+        let log = last_log_lines(&*self.provider, node, LOG_LINES);
+        NotDone { node: node.clone(), reason, within, log }.into()
+    }
+
+    pub(super) fn wrong_status(node: &NodeName, doing: &str, status: NodeStatus) -> SystemError {
+        ProviderError::WrongStatus { node: node.clone(), doing: doing.to_owned(), status }.into()
+    }
+}
