@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::vocab::{CutBy, HostName, Instant, Link, NodeName, Shape};
+use crate::vocab::{CutBy, HostName, Instant, Link, LinkShape, NodeName};
 
 /// Links were cut, shaped or healed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -92,7 +92,7 @@ pub enum LinkChange {
     /// Nothing passes any more.
     Cut(CutBy),
     /// Packets pass, and are treated so.
-    Shape(Shape),
+    Shape(LinkShape),
     /// A partition ended. A link that another one cuts stays cut.
     HealCut,
     /// A shape ended. A link that another one shapes stays shaped.

@@ -20,7 +20,7 @@ use tokio::sync::watch;
 
 use crate::evidence::{ExitCause, Journal, NodeStatus, Reach, RunDirectory, Waits};
 use crate::network::{ChangedLinks, ClientHost};
-use crate::vocab::{CutBy, HostName, Instant, Link, Missing, NodeName, Shape, Size};
+use crate::vocab::{CutBy, HostName, Instant, Link, LinkShape, Missing, NodeName, Size};
 
 pub use crate::network::host_address;
 pub use error::ProviderError;
@@ -111,7 +111,7 @@ pub trait Provider: Send + Sync {
         &'a self,
         name: &'a str,
         links: &'a BTreeSet<Link>,
-        shape: Shape,
+        shape: LinkShape,
     ) -> BoxFuture<'a, Result<ChangedLinks, ProviderError>>;
 
     /// Ends the cut or shape of this name; others on the same links stay in force.
