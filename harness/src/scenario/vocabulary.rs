@@ -1,6 +1,8 @@
 //! What the scenario language says about its own words.
 
 use super::bounds::{KEYS_MAX, MASTERS_MAX, NODES_MAX, PER_SECOND_MAX, WORKERS_MAX};
+use crate::check::Slo;
+use crate::load::Op;
 use crate::step::condition::Condition;
 use crate::step::{Links, Step, Trigger};
 use crate::text::{Vocabulary, Word, WordKind, example_of_field};
@@ -33,8 +35,8 @@ const KINDS: &[WordKind] = &[
         words: Trigger::WORDS,
     },
     kind("Selector", "selector", "a selector", &[]),
-    kind("Slo", "SLO", "an SLO", SLOS),
-    kind("Op", "operation", "an operation", OPERATIONS),
+    kind("Slo", "SLO", "an SLO", Slo::WORDS),
+    kind("Op", "operation", "an operation", Op::WORDS),
     kind("Deployment", "topology", "a topology", &[]),
     kind("Pace", "pace", "a pace", &[]),
     kind("Keys", "key space", "a key space", &[]),
@@ -45,19 +47,6 @@ const KINDS: &[WordKind] = &[
 const fn kind(type_name: &'static str, noun: &'static str, a_noun: &'static str, words: &'static [Word]) -> WordKind {
     WordKind { type_name, noun, a_noun, home: None, words }
 }
-
-const fn word(name: &'static str, example: &'static str) -> Word {
-    Word { name, example, documentation: "" }
-}
-
-const SLOS: &[Word] = &[
-    word("Failover", "Failover(max: \"3s\")"),
-    word("Unavailability", "Unavailability(max: \"3s\")"),
-    word("MinorityWrites", "MinorityWrites(max: \"3s\")"),
-    word("LostWrites", "LostWrites(max: 0)"),
-];
-
-const OPERATIONS: &[Word] = &[word("Get", "Get()")];
 
 /// The fields of the scenario itself, of its server, of a load and of a load's client.
 const SCENARIO: &[&str] = &["about", "topology", "server", "load", "timeline", "slos", "snapshot", "seed"];
@@ -124,21 +113,18 @@ impl Vocabulary for ScenarioVocabulary {
 /// An example of the value of a field that no example of a kind shows.
 fn example(owner: &str, field: &str) -> Option<&'static str> {
     Some(match (owner, field) {
-        ("ErrorRate", "max") => "0.1",
-        ("LostWrites", "max") | (_, "slot") => "0",
-        (_, "within" | "max" | "timeout" | "deadline") => "\"5s\"",
+        (_, "slot") => "0",
+        (_, "within" | "timeout" | "deadline") => "\"5s\"",
         (_, "for") => "\"2s\"",
         (_, "node" | "of" | "replica_of") => "\"A\"",
         (_, "select") => "RandomMaster",
         (_, "topology") => "Cluster(masters: 3, replicas: 1)",
         (_, "timeline") => "[Run(for: \"2s\")]",
         (_, "masters") => "3",
-        ("LostWrites", "min") | (_, "replicas") => "1",
+        (_, "replicas") => "1",
         (_, "keys") => "Uniform(10_000)",
         (_, "mix") => "[Set(value: \"16B\"), Get()]",
-        (_, "value") => "\"16B\"",
-        (_, "per_second" | "min") => "1000",
-        (_, "quantile") => "99",
+        (_, "per_second") => "1000",
         _ => return None,
     })
 }
