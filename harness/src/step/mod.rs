@@ -47,6 +47,7 @@ kinds! {
         shape::Shape,
         heal::Heal,
         until::Until,
+        config::Config,
     }
 }
 
