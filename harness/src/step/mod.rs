@@ -48,6 +48,7 @@ kinds! {
         heal::Heal,
         until::Until,
         config::Config,
+        command::Command,
     }
 }
 
