@@ -49,6 +49,7 @@ kinds! {
         until::Until,
         config::Config,
         command::Command,
+        sleep::Sleep,
     }
 }
 
