@@ -50,6 +50,7 @@ kinds! {
         config::Config,
         command::Command,
         sleep::Sleep,
+        fill_disk::FillDisk,
     }
 }
 
