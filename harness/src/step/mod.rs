@@ -51,6 +51,7 @@ kinds! {
         command::Command,
         sleep::Sleep,
         fill_disk::FillDisk,
+        free_disk::FreeDisk,
     }
 }
 
