@@ -52,6 +52,7 @@ kinds! {
         sleep::Sleep,
         fill_disk::FillDisk,
         free_disk::FreeDisk,
+        repeat::Repeat,
     }
 }
 
