@@ -53,6 +53,7 @@ kinds! {
         fill_disk::FillDisk,
         free_disk::FreeDisk,
         repeat::Repeat,
+        when::When,
     }
 }
 
