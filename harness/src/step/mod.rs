@@ -49,6 +49,13 @@ kinds! {
         shape::Shape,
         heal::Heal,
         until::Until,
+        config::Config,
+        command::Command,
+        sleep::Sleep,
+        fill_disk::FillDisk,
+        free_disk::FreeDisk,
+        repeat::Repeat,
+        when::When,
     }
 }
 
