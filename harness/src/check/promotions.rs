@@ -16,7 +16,7 @@ use super::window::Window;
 use crate::evidence::{EventKind, LogEvent};
 use crate::vocab::{Instant, NodeName, Ownership};
 
-/// how often a replica took over, by the servers' logs and views, even if that was undone again
+/// how often a replica took over, by the servers' logs and views, even if that was undone again; with `min: 1, max: 1` it must be once
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Documented)]
 #[serde(deny_unknown_fields)]
 pub struct Promotions {

@@ -4,8 +4,6 @@ use std::fs;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
-#[cfg(doc)]
-use super::{Event, Operation, RecordedPlan, RecordedSnapshot, RunInfo, TopologyRecord};
 use crate::vocab::NodeName;
 
 /// `target/scenarios/<family>/<scenario>/<run>/`.
@@ -28,32 +26,32 @@ impl RunDirectory {
         self.0.join("scenario.ron")
     }
 
-    /// [`RecordedSnapshot`]; not there if the scenario has none.
+    /// [`super::RecordedSnapshot`]; not there if the scenario has none.
     pub fn snapshot(&self) -> PathBuf {
         self.0.join("snapshot.json")
     }
 
-    /// [`RecordedPlan`].
+    /// [`super::RecordedPlan`].
     pub fn plan(&self) -> PathBuf {
         self.0.join("plan.json")
     }
 
-    /// [`RunInfo`].
+    /// [`super::RunInfo`].
     pub fn info(&self) -> PathBuf {
         self.0.join("run.json")
     }
 
-    /// One [`Event`] a line.
+    /// One [`super::Event`] a line.
     pub fn events(&self) -> PathBuf {
         self.0.join("events.jsonl")
     }
 
-    /// One [`TopologyRecord`] a line.
+    /// One [`super::TopologyRecord`] a line.
     pub fn topology(&self) -> PathBuf {
         self.0.join("topology.jsonl")
     }
 
-    /// Every [`Operation`].
+    /// Every [`super::Operation`].
     pub fn history(&self) -> PathBuf {
         self.0.join("history.bin")
     }

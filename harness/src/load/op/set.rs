@@ -11,7 +11,7 @@ use crate::load::resp::{Reply, push_array, push_bulk, push_bulk_head, push_comma
 use crate::load::value::{ID_BYTES, push_value};
 use crate::vocab::{Duration, Size};
 
-/// writes a value of that size, at least 16 bytes, that no other write of the run has; with `wait: (replicas: 1, timeout: "50ms")`, `WAIT` behind it decides whether the write counts as acknowledged
+/// writes a value of that size, at least 16 bytes, to a key; with `wait: (replicas: 1, timeout: "200ms")` a `WAIT` stands behind the write
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Documented)]
 #[serde(deny_unknown_fields)]
 pub struct Set {

@@ -10,7 +10,7 @@ use crate::evidence::Value;
 use crate::load::resp::Reply;
 use crate::vocab::Size;
 
-/// writes a unique value to a key, then reads the key: two operations
+/// writes a value to a key, then reads that key: two operations
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Documented)]
 #[serde(deny_unknown_fields)]
 pub struct SetThenGet {
