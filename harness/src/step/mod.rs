@@ -44,6 +44,7 @@ kinds! {
         wipe::Wipe,
         join::Join,
         partition::Partition,
+        cut_port::CutPort,
         shape::Shape,
         heal::Heal,
         until::Until,
