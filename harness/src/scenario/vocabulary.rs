@@ -66,6 +66,7 @@ const KINDS: &[WordKind] = &[
     kind("Keys", "key space", "a key space"),
     kind("During", "part of the run", "a part of the run"),
     kind("CutBy", "way to cut", "a way to cut"),
+    kind("ServerPort", "port", "a port"),
 ];
 
 /// A kind whose names explain themselves.
