@@ -50,6 +50,7 @@ const KINDS: &[WordKind] = &[
     kind("Keys", "key space", "a key space", &[]),
     kind("During", "part of the run", "a part of the run", &[]),
     kind("CutBy", "way to cut", "a way to cut", &[]),
+    kind("ServerPort", "port", "a port", &[]),
 ];
 
 const fn kind(type_name: &'static str, noun: &'static str, a_noun: &'static str, words: &'static [Word]) -> WordKind {

@@ -37,7 +37,7 @@ impl fmt::Display for Repeat {
 impl StepKind for Repeat {
     fn check(&self, checker: &mut Checker<'_>, at: Cursor<'_>) {
         if self.times == 0 {
-            checker.report(Problem::new(at.field("times").head(), "what is done no time is never done"));
+            checker.report(Problem::new(at.field("times").head(), "repeated 0 times, these steps are never done"));
         }
         if self.steps.is_empty() && checker.is_as_written(at.field("steps")) {
             checker.report(Problem::new(at.field("steps").head(), "there is no step to repeat"));
