@@ -10,6 +10,7 @@ mod node_step;
 mod selection;
 mod stage;
 pub mod trigger;
+mod wait;
 
 use std::fmt;
 use std::time::Duration;
@@ -23,7 +24,7 @@ use crate::text::{Cursor, kinds};
 use crate::validate::{Checker, Foreseen};
 use crate::vocab::{NodeName, Selector, ServerPort, Target};
 
-pub use condition::{Condition, wait_for};
+pub use condition::Condition;
 pub use disturb::heal;
 pub use error::{Abort, StepEnd};
 pub use flat::{FlatStep, InnerSteps, count, flatten};
@@ -31,6 +32,7 @@ pub use links::Links;
 pub use node_step::{Applied, Demand, NodeStep, Undone};
 pub use stage::{Acted, Stage};
 pub use trigger::Trigger;
+pub use wait::wait_for;
 
 kinds! {
     /// One step of the timeline. Steps follow each other; none begins before the one before it is done.

@@ -25,7 +25,7 @@ use std::time::Duration;
 use futures_util::future::LocalBoxFuture;
 use serde::Deserialize;
 
-pub use cluster::Cluster;
+pub use cluster::{Cluster, read_redirect};
 pub use directives::{DirectivesError, Refusal, known_directives, refused_directives};
 pub use discovery::{Discovery, KnownNodes, NodeIndex, Redirect};
 pub use error::{NotDone, SystemError};

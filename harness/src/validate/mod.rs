@@ -6,5 +6,5 @@ mod foreseen;
 mod history;
 mod targets;
 
-pub use checker::{Checker, LoadFacts, Member, Sound, StepFacts, TopologyFacts};
+pub use checker::{Checker, LoadFacts, PlannedNode, Sound, StepFacts, TopologyFacts};
 pub use foreseen::{Action, DisturbanceNames, Foreseen, NodeState, Verb};

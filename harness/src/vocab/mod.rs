@@ -20,5 +20,5 @@ pub use ownership::{OwnedRange, Ownership, Position};
 pub use quantity::{Percent, Size};
 pub use role::Role;
 pub use server_version::{Product, ServerVersion};
-pub use shape::{Rate, Shape};
+pub use shape::{LinkShape, Rate};
 pub use target::{Selector, Slot, Target};

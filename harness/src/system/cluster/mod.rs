@@ -28,7 +28,7 @@ pub use slot::share;
 pub(crate) use slot::{SLOT_COUNT, slot_of_key};
 
 pub(super) use config::line;
-pub(super) use discovery::read_redirect;
+pub use discovery::read_redirect;
 
 use super::{Discovery, Names, NodeSpec, ReportReader, Servers, System, SystemError};
 use crate::evidence::{LogEvent, NodeStatus, NodeView, Reach, Settlement};
