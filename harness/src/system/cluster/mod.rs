@@ -20,9 +20,8 @@ use std::time::Duration;
 use futures_util::future::LocalBoxFuture;
 use serde::Deserialize;
 
-pub(crate) use settle::settle;
 #[cfg(test)]
-pub(crate) use settle::{place, topology};
+pub(crate) use settle::{place, settle, topology};
 pub use slot::share;
 #[cfg(test)]
 pub(crate) use slot::{SLOT_COUNT, slot_of_key};
@@ -99,7 +98,7 @@ impl System for Cluster {
         reach: &Reach,
         views: &BTreeMap<NodeName, Option<NodeView>>,
     ) -> Settlement {
-        settle(status, reach, views)
+        settle::settle(status, reach, views)
     }
 
     fn discovery(&self, seeds: &[(u16, Address)]) -> Box<dyn Discovery> {
