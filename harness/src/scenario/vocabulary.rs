@@ -2,7 +2,8 @@
 
 use super::bounds::{KEYS_MAX, MASTERS_MAX, NODES_MAX, PER_SECOND_MAX, WORKERS_MAX};
 use crate::step::condition::Condition;
-use crate::step::{Links, Step, Trigger};
+use crate::step::{Links, Selector, Step, Trigger};
+use crate::system::WrittenPosition;
 use crate::text::{Vocabulary, Word, WordKind, example_of_field};
 
 /// The vocabulary of scenario files.
@@ -32,7 +33,7 @@ const KINDS: &[WordKind] = &[
         home: Some("a trigger is waited for by `When(event: {}, within: \"5s\", then: [...])`"),
         words: Trigger::WORDS,
     },
-    kind("Selector", "selector", "a selector", &[]),
+    kind("Selector", "selector", "a selector", Selector::WORDS),
     kind("Slo", "SLO", "an SLO", SLOS),
     kind("Op", "operation", "an operation", OPERATIONS),
     kind("Deployment", "topology", "a topology", &[]),
@@ -113,7 +114,7 @@ impl Vocabulary for ScenarioVocabulary {
             (_, "replicas") => return Some("a whole number from 1 to the replicas that a master has".to_owned()),
             (_, "workers") => WORKERS_MAX.into(),
             (_, "per_second") => PER_SECOND_MAX,
-            (_, "slot") => return Some("a slot: a whole number from 0 to 16383".to_owned()),
+            (_, WrittenPosition::FIELD) => return Some(WrittenPosition::RANGE.to_owned()),
             (_, "weight" | "operations") => return Some("a whole number, 1 or more".to_owned()),
             _ => return None,
         };
@@ -125,7 +126,8 @@ impl Vocabulary for ScenarioVocabulary {
 fn example(owner: &str, field: &str) -> Option<&'static str> {
     Some(match (owner, field) {
         ("ErrorRate", "max") => "0.1",
-        ("LostWrites", "max") | (_, "slot") => "0",
+        ("LostWrites", "max") => "0",
+        (_, WrittenPosition::FIELD) => WrittenPosition::EXAMPLE,
         (_, "within" | "max" | "timeout" | "deadline") => "\"5s\"",
         (_, "for") => "\"2s\"",
         (_, "node" | "of" | "replica_of") => "\"A\"",

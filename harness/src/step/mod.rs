@@ -7,8 +7,9 @@ mod error;
 mod flat;
 pub mod links;
 mod node_step;
-mod selection;
+pub mod selector;
 mod stage;
+mod target;
 pub mod trigger;
 
 use std::fmt;
@@ -21,7 +22,7 @@ use crate::system::{NodeSpec, Servers, SystemError};
 
 use crate::text::{Cursor, kinds};
 use crate::validate::{Checker, Foreseen};
-use crate::vocab::{NodeName, Selector, Target};
+use crate::vocab::NodeName;
 
 pub use condition::{Condition, wait_for};
 pub use disturb::heal;
@@ -29,7 +30,9 @@ pub use error::{Abort, StepEnd};
 pub use flat::{FlatStep, InnerSteps, count, flatten};
 pub use links::Links;
 pub use node_step::{Applied, Demand, NodeStep, Undone};
+pub use selector::Selector;
 pub use stage::{Acted, Stage};
+pub use target::Target;
 pub use trigger::Trigger;
 
 kinds! {
@@ -81,7 +84,7 @@ pub trait StepKind: fmt::Display + Sync {
     /// Whether it chooses nodes from a settled topology when it begins, which takes its time.
     fn needs_topology(&self) -> bool {
         let target = self.disturbance().and_then(|disturbance| disturbance.links.kind().target());
-        target.is_some_and(|target| chooses_from_topology(&target))
+        target.is_some_and(|target| target.asks_topology())
     }
 
     /// The steps inside of it.
@@ -167,9 +170,4 @@ impl Step {
         self.kind().effect().is_some_and(|effect| effect.takes_down())
             || self.kind().disturbance().is_some_and(|disturbance| disturbance.cuts)
     }
-}
-
-/// Whether a target's nodes follow from the topology, and not from the states of processes alone.
-fn chooses_from_topology(target: &Target) -> bool {
-    target.node.is_none() && !matches!(target.select, None | Some(Selector::Down | Selector::Paused))
 }

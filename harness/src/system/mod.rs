@@ -24,7 +24,8 @@ use std::time::Duration;
 use futures_util::future::LocalBoxFuture;
 use serde::Deserialize;
 
-pub use cluster::Cluster;
+pub(crate) use cluster::written_position_example;
+pub use cluster::{Cluster, WrittenPosition};
 pub use directives::{DirectivesError, Refusal, known_directives, refused_directives};
 pub use discovery::{Discovery, KnownNodes, NodeIndex, Redirect};
 pub use error::{NotDone, SystemError};
@@ -63,6 +64,9 @@ pub trait System: fmt::Debug + Send + Sync {
 
     /// Where a key lies in the numbering by which the system divides its keys.
     fn position_of(&self, key: &[u8]) -> Position;
+
+    /// What such a position is called.
+    fn position_noun(&self) -> &'static str;
 
     /// The commands that every node is asked in one round trip, again and again; [`ReportReader`] reads the answers.
     fn questions(&self) -> &'static [&'static [&'static str]];

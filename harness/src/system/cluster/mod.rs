@@ -12,6 +12,7 @@ mod slot;
 #[cfg(test)]
 mod testing;
 mod view;
+mod written_position;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -25,6 +26,8 @@ pub(crate) use settle::{place, settle, topology};
 pub use slot::share;
 #[cfg(test)]
 pub(crate) use slot::{SLOT_COUNT, slot_of_key};
+pub use written_position::WrittenPosition;
+pub(crate) use written_position::written_position_example;
 
 pub(super) use config::line;
 pub(super) use discovery::read_redirect;
@@ -74,6 +77,10 @@ impl System for Cluster {
 
     fn position_of(&self, key: &[u8]) -> Position {
         slot::slot_of_key(key)
+    }
+
+    fn position_noun(&self) -> &'static str {
+        "slot"
     }
 
     fn questions(&self) -> &'static [&'static [&'static str]] {
