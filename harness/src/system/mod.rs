@@ -36,7 +36,7 @@ pub use servers::{Servers, server_specs};
 pub use spec::NodeSpec;
 pub use start::ANSWER_BOUND;
 
-use crate::evidence::{LogEvent, NodeStatus, NodeView, Reach, Settlement};
+use crate::evidence::{FailoverPhase, LogEvent, NodeStatus, NodeView, Reach, Settlement};
 use crate::vocab::{Address, NodeName, Position, ServerVersion};
 
 /// What is deployed on the hosts.
@@ -89,6 +89,10 @@ pub trait System: fmt::Debug + Send + Sync {
         reach: &Reach,
         views: &BTreeMap<NodeName, Option<NodeView>>,
     ) -> Settlement;
+
+    /// What bounds the phases of a failover in which a server of this version takes over, in the words of the settings; a phase that
+    /// is left out has no bound of the system's own.
+    fn failover_bounds(&self, nodes: &[NodeSpec], version: ServerVersion) -> BTreeMap<FailoverPhase, String>;
 
     /// How a client finds out who serves which shard. It begins with these nodes, by their index in the plan.
     fn discovery(&self, seeds: &[(u16, Address)]) -> Box<dyn Discovery>;

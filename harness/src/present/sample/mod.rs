@@ -244,6 +244,7 @@ impl Story {
             node: node.name.clone(),
             binary: "/usr/bin/redis-server".to_owned(),
             version: "Redis 7.0.15".to_owned(),
+            failover_bounds: BTreeMap::new(),
         });
         let info = RunInfo {
             harness_version: env!("CARGO_PKG_VERSION").to_owned(),

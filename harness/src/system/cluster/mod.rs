@@ -3,6 +3,7 @@
 mod admin;
 mod config;
 mod discovery;
+mod failover;
 mod join;
 mod log;
 mod members;
@@ -22,6 +23,8 @@ use futures_util::future::LocalBoxFuture;
 use serde::Deserialize;
 
 #[cfg(test)]
+pub(crate) use failover::failover_bounds;
+#[cfg(test)]
 pub(crate) use settle::{place, settle, topology};
 pub use slot::share;
 #[cfg(test)]
@@ -33,7 +36,7 @@ pub(super) use config::line;
 pub(super) use discovery::read_redirect;
 
 use super::{Discovery, Names, NodeSpec, ReportReader, Servers, System, SystemError};
-use crate::evidence::{LogEvent, NodeStatus, NodeView, Reach, Settlement};
+use crate::evidence::{FailoverPhase, LogEvent, NodeStatus, NodeView, Reach, Settlement};
 use crate::vocab::{Address, NodeName, Position, ServerVersion};
 use discovery::SlotMap;
 use view::ClusterReader;
@@ -106,6 +109,11 @@ impl System for Cluster {
         views: &BTreeMap<NodeName, Option<NodeView>>,
     ) -> Settlement {
         settle::settle(status, reach, views)
+    }
+
+    fn failover_bounds(&self, nodes: &[NodeSpec], version: ServerVersion) -> BTreeMap<FailoverPhase, String> {
+        let node_timeout_ms = nodes.iter().map(NodeSpec::node_timeout_ms).max().unwrap_or_default();
+        failover::failover_bounds(node_timeout_ms, version)
     }
 
     fn discovery(&self, seeds: &[(u16, Address)]) -> Box<dyn Discovery> {
