@@ -8,6 +8,8 @@ mod inside;
 mod leaks;
 #[path = "lab/links.rs"]
 mod links;
+#[path = "lab/ports.rs"]
+mod ports;
 #[path = "lab/rejects.rs"]
 mod rejects;
 #[path = "lab/shapes.rs"]
@@ -86,6 +88,9 @@ fn timed_trials() -> Vec<Trial> {
         timed("a_rejected_connection_fails_at_once", || finish("links reject", Some(0)).map(drop)),
         timed("open_connections_end_when_their_links_reject", || finish("links reject-open", Some(0)).map(report)),
         timed("healing_one_cut_leaves_the_others", || finish("links overlap", Some(0)).map(drop)),
+        timed("a_cut_of_one_port_leaves_the_others", || finish("links port", Some(0)).map(drop)),
+        timed("cuts_of_ports_and_of_links_end_by_themselves", || finish("links port-overlap", Some(0)).map(drop)),
+        timed("a_cut_of_a_port_that_leaks_is_not_proven", || finish("links port-unproven", Some(0)).map(drop)),
         timed("a_cut_that_leaks_is_not_proven", || finish("links unproven", Some(0)).map(drop)),
         timed("thirty_hosts_are_cut_in_halves", || finish("links halves", Some(0)).map(report)),
         timed("the_proof_of_a_shape_says_what_it_did", || finish("shapes told", Some(0)).map(report)),

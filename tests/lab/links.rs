@@ -21,7 +21,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
 
 use super::inside::{BOUND, Outcome, STORAGE, nodes, raise_hosts, say};
-use super::rejects;
+use super::{ports, rejects};
 
 /// How long nothing must arrive to be called silence: some 1,000 times what a packet takes here.
 pub(super) const SILENCE: Duration = Duration::from_millis(100);
@@ -37,6 +37,9 @@ pub(super) async fn run(what: &str, directory: &RunDirectory) -> Outcome {
         "reject" => rejects::new_connections(&*lab).await,
         "reject-open" => rejects::open_connections(lab).await,
         "overlap" => overlap(&*lab).await,
+        "port" => ports::one_port(&*lab).await,
+        "port-overlap" => ports::overlap(&*lab).await,
+        "port-unproven" => ports::unproven(&*lab).await,
         "unproven" => unproven(&*lab).await,
         "halves" => halves(&*lab).await,
         "mistakes" => mistakes(&*lab).await,
@@ -60,15 +63,23 @@ pub(super) fn ip(host: &str) -> Ipv4Addr {
 }
 
 pub(super) fn listen(lab: &dyn Provider, host: &str) -> Result<TcpListener, Box<dyn Error>> {
+    listen_at(lab, host, PORT)
+}
+
+pub(super) fn listen_at(lab: &dyn Provider, host: &str, port: u16) -> Result<TcpListener, Box<dyn Error>> {
     let socket = lab.host(&host.into())?.tcp_socket()?;
     socket.set_reuseaddr(true)?;
-    socket.bind(SocketAddr::from((ip(host), PORT)))?;
+    socket.bind(SocketAddr::from((ip(host), port)))?;
     Ok(socket.listen(8)?)
 }
 
 pub(super) async fn connect(lab: &dyn Provider, from: &str, to: &str) -> std::io::Result<TcpStream> {
+    connect_at(lab, from, to, PORT).await
+}
+
+pub(super) async fn connect_at(lab: &dyn Provider, from: &str, to: &str, port: u16) -> std::io::Result<TcpStream> {
     let host = lab.host(&from.into()).map_err(std::io::Error::other)?;
-    let connected = timeout(SILENCE, host.tcp_socket()?.connect(SocketAddr::from((ip(to), PORT)))).await;
+    let connected = timeout(SILENCE, host.tcp_socket()?.connect(SocketAddr::from((ip(to), port)))).await;
     connected.unwrap_or_else(|_| Err(ErrorKind::TimedOut.into()))
 }
 
@@ -78,8 +89,17 @@ pub(super) async fn connection(
     from: &str,
     to: &str,
 ) -> Result<(TcpStream, TcpStream, TcpListener), Box<dyn Error>> {
-    let listener = listen(lab, to)?;
-    let (opened, accepted) = tokio::join!(connect(lab, from, to), listener.accept());
+    connection_at(lab, from, to, PORT).await
+}
+
+pub(super) async fn connection_at(
+    lab: &dyn Provider,
+    from: &str,
+    to: &str,
+    port: u16,
+) -> Result<(TcpStream, TcpStream, TcpListener), Box<dyn Error>> {
+    let listener = listen_at(lab, to, port)?;
+    let (opened, accepted) = tokio::join!(connect_at(lab, from, to, port), listener.accept());
     let (opened, accepted) = (opened?, accepted?.0);
     opened.set_nodelay(true)?;
     accepted.set_nodelay(true)?;
@@ -202,7 +222,7 @@ async fn unproven(lab: &dyn Provider) -> Done {
     expect("the proof of the end of a cut that is gone", &lab.heal("lost").await?.proof.is_ok(), &false)
 }
 
-async fn remove_rules(kernel: &rtnetlink::Handle, priority: u32) -> Done {
+pub(super) async fn remove_rules(kernel: &rtnetlink::Handle, priority: u32) -> Done {
     let mut rules = kernel.rule().get(rtnetlink::IpVersion::V4).execute();
     let mut found = Vec::new();
     while let Some(rule) = rules.next().await {

@@ -6,7 +6,7 @@ use super::takedown::{Takedown, TakedownCause};
 use super::testing::{LOAD_STARTS, Story, load, ms, waited};
 use super::*;
 use crate::evidence::{LinkChange, Operation, Outcome as Ended, RecordedLoad};
-use crate::vocab::{CutBy, Instant, Link, NodeName, Shape};
+use crate::vocab::{CutBy, Instant, Link, NodeName, ServerPort, Shape};
 
 /// A second load `inside` whose client host goes with whom a test says; its operations are the load 1's.
 fn with_inside() -> Story {
@@ -71,6 +71,15 @@ fn an_isolated_master_is_replaced_and_comes_back() {
 /// Steps of a story, in milliseconds, and the takedowns they make: who, how, from, to.
 #[rstest]
 #[case::short_cut(&|s: &mut Story| { s.isolate(3_000, 0, "x", &["A"]); s.heal(3_400, 1, "x"); }, &[("A", "Partition", 3_000, Some(3_400))])]
+#[case::its_bus_is_closed(
+    &|s: &mut Story| { s.isolate_port(3_000, 0, "x", &["A"], ServerPort::Bus); s.heal(3_400, 1, "x"); },
+    &[("A", "Partition", 3_000, Some(3_400))]
+)]
+#[case::its_bus_is_closed_to_its_replica(
+    &|s: &mut Story| s.network(3_000, Some(0), "x", LinkChange::CutPort(ServerPort::Bus), split(&["A"], &["A1"])),
+    &[]
+)]
+#[case::its_client_port_is_closed(&|s: &mut Story| s.isolate_port(3_000, 0, "x", &["A"], ServerPort::Clients), &[])]
 #[case::killed_inside(
     &|s: &mut Story| { s.isolate(3_000, 0, "x", &["A"]); s.fault(3_500, 1, "Kill", "A"); s.heal(4_000, 2, "x"); },
     &[("A", "Partition", 3_000, None)]

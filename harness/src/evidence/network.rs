@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::vocab::{CutBy, HostName, Instant, Link, NodeName, Shape};
+use crate::vocab::{CutBy, HostName, Instant, Link, NodeName, ServerPort, Shape};
 
 /// Links were cut, shaped or healed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -91,6 +91,8 @@ impl fmt::Display for LinksText {
 pub enum LinkChange {
     /// Nothing passes any more.
     Cut(CutBy),
+    /// Nothing passes to or from this port of the servers any more.
+    CutPort(ServerPort),
     /// Packets pass, and are treated so.
     Shape(Shape),
     /// A partition ended. A link that another one cuts stays cut.
@@ -99,24 +101,27 @@ pub enum LinkChange {
     HealShape,
 }
 
-/// Which links are cut at a moment.
+/// Which links are cut at a moment, wholly or for one port of the servers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reach {
-    /// By the cut's name: from each host, to which ones.
-    cuts: BTreeMap<String, BTreeMap<HostName, BTreeSet<HostName>>>,
+    /// By the cut's name.
+    cuts: BTreeMap<String, LinkCut>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct LinkCut {
+    /// The only port that it is about; none if nothing passes at all.
+    port: Option<ServerPort>,
+    /// From each host, to which ones.
+    links: BTreeMap<HostName, BTreeSet<HostName>>,
 }
 
 impl Reach {
     /// Takes a change into account.
     pub fn apply(&mut self, change: &NetworkChange) {
         match change.change {
-            LinkChange::Cut(_) => {
-                let mut cut = BTreeMap::<_, BTreeSet<_>>::new();
-                for Link { from, to } in &change.links {
-                    cut.entry(from.clone()).or_default().insert(to.clone());
-                }
-                self.cuts.insert(change.name.clone(), cut);
-            }
+            LinkChange::Cut(_) => self.cut(change, None),
+            LinkChange::CutPort(port) => self.cut(change, Some(port)),
             LinkChange::HealCut => {
                 self.cuts.remove(&change.name);
             }
@@ -124,31 +129,84 @@ impl Reach {
         }
     }
 
+    fn cut(&mut self, change: &NetworkChange, port: Option<ServerPort>) {
+        let mut links = BTreeMap::<_, BTreeSet<_>>::new();
+        for Link { from, to } in &change.links {
+            links.entry(from.clone()).or_default().insert(to.clone());
+        }
+        self.cuts.insert(change.name.clone(), LinkCut { port, links });
+    }
+
     /// Whether nothing at all is cut.
     pub fn is_whole(&self) -> bool {
         self.cuts.is_empty()
     }
 
-    /// Whether packets of one host reach another.
+    /// Whether packets of one host reach another, if only those of some ports.
     pub fn hears(&self, from: &HostName, to: &HostName) -> bool {
-        self.passes(from.as_str(), to.as_str())
+        self.passes(from.as_str(), to.as_str(), None)
     }
 
-    /// Whether two hosts can have a connection: it takes both directions.
+    /// Whether a host can have a connection to the client port of another one's server, as clients and replicas do: it takes
+    /// both directions.
     pub fn connected(&self, one: &HostName, other: &HostName) -> bool {
-        self.both_pass(one.as_str(), other.as_str())
+        self.both_pass(one.as_str(), other.as_str(), ServerPort::Clients)
     }
 
-    /// [`Self::connected`], of two nodes' hosts.
+    /// Whether two nodes can have a connection of the cluster bus: it takes both directions.
     pub fn nodes_connected(&self, one: &NodeName, other: &NodeName) -> bool {
-        self.both_pass(one.as_str(), other.as_str())
+        self.both_pass(one.as_str(), other.as_str(), ServerPort::Bus)
     }
 
-    fn both_pass(&self, one: &str, other: &str) -> bool {
-        one == other || self.passes(one, other) && self.passes(other, one)
+    fn both_pass(&self, one: &str, other: &str, port: ServerPort) -> bool {
+        one == other || self.passes(one, other, Some(port)) && self.passes(other, one, Some(port))
     }
 
-    fn passes(&self, from: &str, to: &str) -> bool {
-        !self.cuts.values().any(|cut| cut.get(from).is_some_and(|cut_off| cut_off.contains(to)))
+    /// Whether packets pass to and from a port; without one, whether any do.
+    fn passes(&self, from: &str, to: &str, port: Option<ServerPort>) -> bool {
+        let stops = |cut: &LinkCut| cut.port.is_none() || cut.port == port;
+        let is_about = |cut: &LinkCut| cut.links.get(from).is_some_and(|cut_off| cut_off.contains(to));
+        !self.cuts.values().any(|cut| stops(cut) && is_about(cut))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    const DROP: LinkChange = LinkChange::Cut(CutBy::Drop);
+    const BUS: LinkChange = LinkChange::CutPort(ServerPort::Bus);
+    const CLIENTS: LinkChange = LinkChange::CutPort(ServerPort::Clients);
+
+    fn change(name: &str, change: LinkChange) -> NetworkChange {
+        let (step, began, text) = (None, Instant::default(), LinksText::default());
+        let (name, links) = (name.to_owned(), vec![Link::new("A", "B")]);
+        NetworkChange { step, name, text, change, links, began, done: began, proof: None, doubt: None }
+    }
+
+    /// Whether anything passes from A to B, whether the bus connects them, and whether clients of either reach the other.
+    #[rstest]
+    #[case::whole(&[], [true, true, true])]
+    #[case::a_cut(&[DROP], [false, false, false])]
+    #[case::the_bus(&[BUS], [true, false, true])]
+    #[case::the_client_port(&[CLIENTS], [true, true, false])]
+    #[case::both_ports(&[BUS, CLIENTS], [true, false, false])]
+    #[case::a_cut_and_a_port(&[DROP, BUS], [false, false, false])]
+    #[case::a_shape(&[LinkChange::Shape(Shape { delay: crate::vocab::Duration::from_millis(5), ..Shape::default() })], [true, true, true])]
+    fn a_cut_of_a_port_is_about_its_service_only(#[case] changes: &[LinkChange], #[case] expected: [bool; 3]) {
+        let mut reach = Reach::default();
+        changes.iter().enumerate().for_each(|(index, one)| reach.apply(&change(&index.to_string(), *one)));
+        let (a, b) = (HostName::from("A"), HostName::from("B"));
+        let seen = [reach.hears(&a, &b), reach.nodes_connected(&"A".into(), &"B".into()), reach.connected(&b, &a)];
+        assert_eq!(seen, expected);
+        assert!(reach.hears(&b, &a));
+        assert!(reach.nodes_connected(&"A".into(), &"A".into()));
+        // Healed in the order in which they came, what is left counts.
+        for (index, _) in changes.iter().enumerate() {
+            reach.apply(&change(&index.to_string(), LinkChange::HealCut));
+        }
+        assert!(reach.is_whole());
     }
 }

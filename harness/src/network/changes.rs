@@ -110,9 +110,9 @@ impl LinkChanges {
         let mut new = old.clone();
         let transitions = new.begin(name, &directions, what).ok_or_else(|| LinksError::NameInForce(name.to_owned()))?;
         let before = match what {
-            Treatment::Cut(_) => {
+            Treatment::Cut(_) | Treatment::CutPort(_) => {
                 // A probe cannot pass a link that is cut already.
-                let open = Expected::of(&directions, &old).into_iter().filter(|link| !link.is_cut()).collect();
+                let open = what.probes(&directions, &old).into_iter().filter(|link| !link.is_cut()).collect();
                 self.prober.prove(open).await
             }
             Treatment::Shape(_) => Ok(Proven::default()),
@@ -120,6 +120,7 @@ impl LinkChanges {
         let Changed { began, done, ended } = self.change(&mut device, (&directions, &transitions), &new).await?;
         let change = match what {
             Treatment::Cut(by) => LinkChange::Cut(by),
+            Treatment::CutPort(port) => LinkChange::CutPort(port),
             Treatment::Shape(shape) => LinkChange::Shape(shape),
         };
         let links = self.links(&directions);
@@ -130,6 +131,11 @@ impl LinkChanges {
             (Ok(before), Treatment::Cut(by)) => {
                 let after = self.prober.prove(Expected::of(&directions, &new)).await;
                 after.map(|after| proof::cut(by, before, after, &ended))
+            }
+            (Ok(before), Treatment::CutPort(port)) => {
+                let after = self.prober.prove(what.probes(&directions, &new)).await;
+                let others = self.prober.prove(Expected::of(&directions, &new)).await;
+                after.and_then(|after| Ok(proof::cut_port(port, before, after, others?)))
             }
             (Ok(_), Treatment::Shape(_)) => self.see_shaped(device.as_mut(), name, &directions, &new).await,
         };
@@ -161,22 +167,23 @@ impl LinkChanges {
             new.end(name).ok_or_else(|| LinksError::NotInForce(name.to_owned()))?;
         let before = match what {
             _ if directions.is_empty() => Err(NO_LINK.to_owned()),
-            Treatment::Cut(_) => {
-                self.prober.prove(Expected::of(&directions, &old)).await.map(|seen| (seen, String::new()))
+            Treatment::Cut(_) | Treatment::CutPort(_) => {
+                self.prober.prove(what.probes(&directions, &old)).await.map(|seen| (seen, String::new()))
             }
             Treatment::Shape(shape) => self.see_done(device.as_mut(), (name, shape), &directions, &old).await,
         };
         let Changed { began, done, .. } = self.change(&mut device, (&directions, &transitions), &new).await?;
         let change = match what {
-            Treatment::Cut(_) => LinkChange::HealCut,
+            Treatment::Cut(_) | Treatment::CutPort(_) => LinkChange::HealCut,
             Treatment::Shape(_) => LinkChange::HealShape,
         };
         let links = self.links(&directions);
         self.publish(name, change, &links, (began, done));
-        let after = self.prober.prove(Expected::of(&directions, &new)).await;
+        let after = self.prober.prove(what.probes(&directions, &new)).await;
         let proof = before.and_then(|(before, did)| {
             after.map(|after| match what {
                 Treatment::Cut(_) => proof::healed_cut(before, after),
+                Treatment::CutPort(port) => proof::healed_port(port, before, after),
                 Treatment::Shape(_) => proof::healed_shape(before, &did, after),
             })
         });

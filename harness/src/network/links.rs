@@ -5,7 +5,7 @@ use std::fmt;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use crate::vocab::{CutBy, Shape};
+use crate::vocab::{CutBy, ServerPort, Shape};
 
 /// One direction between two hosts: a directed link by its addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -27,11 +27,13 @@ impl fmt::Display for Direction {
 pub enum Treatment {
     /// Nothing passes.
     Cut(CutBy),
+    /// Nothing passes to or from this port of either host's server.
+    CutPort(ServerPort),
     /// Packets pass, shaped like this.
     Shape(Shape),
 }
 
-/// The state of a link, given everything in force.
+/// The state of a link, given everything in force, except for single ports.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum LinkState {
     /// Packets pass untouched.
@@ -42,15 +44,24 @@ pub(super) enum LinkState {
     Shaped(Shape),
 }
 
-/// A change of a link's state.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// What becomes of packets on a link.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Passage {
+    /// What becomes of them, whatever their ports.
+    pub(super) state: LinkState,
+    /// The ports that nothing passes to or from.
+    pub(super) cut_ports: BTreeSet<ServerPort>,
+}
+
+/// A change of what becomes of packets on a link.
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Transition {
     /// The link.
     pub(super) direction: Direction,
-    /// Its state before.
-    pub(super) old: LinkState,
-    /// Its state afterwards.
-    pub(super) new: LinkState,
+    /// What became of packets before.
+    pub(super) old: Passage,
+    /// What becomes of them afterwards.
+    pub(super) new: Passage,
 }
 
 /// A cut or a shape with its name and its links.
@@ -83,9 +94,26 @@ impl LinkStates {
     pub(super) fn state(&self, direction: Direction) -> LinkState {
         let cut = self.newest_first(direction).find_map(|one| match one.what {
             Treatment::Cut(by) => Some(LinkState::Cut(by)),
-            Treatment::Shape(_) => None,
+            Treatment::CutPort(_) | Treatment::Shape(_) => None,
         });
         cut.or_else(|| self.shape(direction).map(LinkState::Shaped)).unwrap_or(LinkState::Open)
+    }
+
+    /// The state of a link for packets to or from a port.
+    pub(super) fn state_of_port(&self, direction: Direction, port: ServerPort) -> LinkState {
+        match self.passage(direction) {
+            Passage { state: cut @ LinkState::Cut(_), .. } => cut,
+            Passage { cut_ports, .. } if cut_ports.contains(&port) => LinkState::Cut(CutBy::Drop),
+            Passage { state, .. } => state,
+        }
+    }
+
+    fn passage(&self, direction: Direction) -> Passage {
+        let cut_port = |one: &NamedTreatment| match one.what {
+            Treatment::CutPort(port) => Some(port),
+            Treatment::Cut(_) | Treatment::Shape(_) => None,
+        };
+        Passage { state: self.state(direction), cut_ports: self.newest_first(direction).filter_map(cut_port).collect() }
     }
 
     /// The most that a packet on this link may be delayed. A cut does not change it: packets already under way still
@@ -98,7 +126,7 @@ impl LinkStates {
     pub(super) fn shaper(&self, direction: Direction) -> Option<(&str, Shape)> {
         self.newest_first(direction).find_map(|one| match one.what {
             Treatment::Shape(shape) => Some((one.name.as_str(), shape)),
-            Treatment::Cut(_) => None,
+            Treatment::Cut(_) | Treatment::CutPort(_) => None,
         })
     }
 
@@ -138,10 +166,10 @@ impl LinkStates {
     }
 
     fn changed(&mut self, directions: &BTreeSet<Direction>, change: impl FnOnce(&mut Self)) -> Vec<Transition> {
-        let before: Vec<_> = directions.iter().map(|direction| (*direction, self.state(*direction))).collect();
+        let before: Vec<_> = directions.iter().map(|direction| (*direction, self.passage(*direction))).collect();
         change(self);
         let transitions =
-            before.into_iter().map(|(direction, old)| Transition { direction, old, new: self.state(direction) });
+            before.into_iter().map(|(direction, old)| Transition { direction, old, new: self.passage(direction) });
         transitions.filter(|transition| transition.old != transition.new).collect()
     }
 }
@@ -158,6 +186,14 @@ mod tests {
 
     fn late(milliseconds: u64) -> Shape {
         Shape { delay: vocab::Duration::from_millis(milliseconds), ..Shape::default() }
+    }
+
+    const CUT_BUS: Treatment = Treatment::CutPort(ServerPort::Bus);
+    const CUT_CLIENTS: Treatment = Treatment::CutPort(ServerPort::Clients);
+
+    /// No port is cut.
+    fn whole(state: LinkState) -> Passage {
+        Passage { state, cut_ports: BTreeSet::new() }
     }
 
     fn direction(from: u8, to: u8) -> Direction {
@@ -201,8 +237,35 @@ mod tests {
     ) {
         let (ended, transitions) = states(whats).end(&healed.to_string()).unwrap();
         assert_eq!(ended.what, whats[healed]);
-        let expected = expected.map(|(old, new)| Transition { direction: direction(2, 3), old, new });
+        let expected =
+            expected.map(|(old, new)| Transition { direction: direction(2, 3), old: whole(old), new: whole(new) });
         assert_eq!(transitions, Vec::from_iter(expected));
+    }
+
+    /// For other ports, for the bus and for clients.
+    #[rstest]
+    #[case::a_port(&[CUT_BUS], [LinkState::Open, LinkState::Cut(CutBy::Drop), LinkState::Open])]
+    #[case::both_ports(&[CUT_BUS, CUT_CLIENTS], [LinkState::Open, LinkState::Cut(CutBy::Drop), LinkState::Cut(CutBy::Drop)])]
+    #[case::a_port_of_a_shaped_link(
+        &[CUT_CLIENTS, Treatment::Shape(late(5))],
+        [LinkState::Shaped(late(5)), LinkState::Shaped(late(5)), LinkState::Cut(CutBy::Drop)]
+    )]
+    #[case::a_port_of_a_link_that_is_cut(&[REJECT, CUT_BUS], [LinkState::Cut(CutBy::Reject); 3])]
+    fn a_cut_port_leaves_the_others_as_they_are(#[case] whats: &[Treatment], #[case] expected: [LinkState; 3]) {
+        let states = states(whats);
+        let port = |port| states.state_of_port(direction(2, 3), port);
+        let seen = [states.state(direction(2, 3)), port(ServerPort::Bus), port(ServerPort::Clients)];
+        assert_eq!(seen, expected);
+        assert_eq!(states.state_of_port(direction(3, 2), ServerPort::Bus), LinkState::Open);
+    }
+
+    #[rstest]
+    #[case::the_only_cut(&[CUT_BUS], true)]
+    #[case::one_of_two_alike(&[CUT_BUS, CUT_BUS], false)]
+    #[case::one_of_two_ports(&[CUT_CLIENTS, CUT_BUS], true)]
+    fn healing_a_port_changes_its_rules_unless_another_cuts_it(#[case] whats: &[Treatment], #[case] changes: bool) {
+        let (_, transitions) = states(whats).end(&(whats.len() - 1).to_string()).unwrap();
+        assert_eq!(!transitions.is_empty(), changes);
     }
 
     #[test]
@@ -212,7 +275,11 @@ mod tests {
         let transitions = states.begin("both", &both, DROP).unwrap();
         assert_eq!(
             transitions,
-            [Transition { direction: direction(3, 2), old: LinkState::Open, new: LinkState::Cut(CutBy::Drop) }]
+            [Transition {
+                direction: direction(3, 2),
+                old: whole(LinkState::Open),
+                new: whole(LinkState::Cut(CutBy::Drop))
+            }]
         );
         assert_eq!(states.names(), ["0", "both"]);
     }

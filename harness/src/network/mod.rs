@@ -28,7 +28,7 @@ use tokio::sync::watch;
 
 use self::changes::LinkChanges;
 use crate::evidence::{Clock, Reach};
-use crate::vocab::{CutBy, HostName, Link, Shape};
+use crate::vocab::{CutBy, HostName, Link, ServerPort, Shape};
 
 pub use client_host::ClientHost;
 pub use error::{LinksError, NetworkError};
@@ -91,6 +91,19 @@ impl Network {
     /// milliseconds before and after the change, at most 2 s plus the links' own delay.
     pub(crate) async fn cut(&self, name: &str, links: &BTreeSet<Link>, by: CutBy) -> Result<ChangedLinks, LinksError> {
         self.changes.begin(name, links, Treatment::Cut(by)).await
+    }
+
+    /// Cuts one port of links until `name` is healed: nothing passes from a link's sender to this port of its receiver, nor
+    /// from this port of the sender, which ends the sender's answers. Everything else still passes, through the router.
+    /// Two probes pass each link before the change, one to the port and one from it, unless it is cut already; after it
+    /// none does, and a probe of another port does.
+    pub(crate) async fn cut_port(
+        &self,
+        name: &str,
+        links: &BTreeSet<Link>,
+        port: ServerPort,
+    ) -> Result<ChangedLinks, LinksError> {
+        self.changes.begin(name, links, Treatment::CutPort(port)).await
     }
 
     /// Shapes links until `name` is healed. Of several shapes of a link, only the newest counts. On each link that is

@@ -1,8 +1,10 @@
 //! Proof that a link does what it should: numbered packets that must arrive, or must not arrive.
 //!
-//! The sockets are the harness's own, one on each host, so no server is involved.
+//! The sockets are the harness's own, one on each host, so no server is involved. Where a single port is cut, the probes go
+//! to that port and come from it: servers listen there for TCP only, so UDP sockets of the harness can have it as well.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
 use std::os::fd::AsFd;
@@ -18,9 +20,9 @@ use nix::unistd::Pid;
 use tokio::sync::oneshot;
 
 use super::error::system;
-use super::links::{Direction, LinkState, LinkStates};
+use super::links::{Direction, LinkState, LinkStates, Treatment};
 use super::{ClientHost, NetworkError, ROUTER};
-use crate::vocab::{self, CutBy};
+use crate::vocab::{self, CutBy, ServerPort};
 
 /// The UDP port that probes are sent from and to: that of `discard` (RFC 863), which no server here uses.
 pub const PROBE_PORT: u16 = 9;
@@ -30,10 +32,39 @@ pub const PROBE_PORT: u16 = 9;
 const PATIENCE: Duration = Duration::from_secs(2);
 const REPEAT_AFTER: Duration = Duration::from_millis(40);
 
-/// What must happen to probes on a link.
+/// The way that a probe takes: from which port of which host to which port of which other one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Path {
+    from: SocketAddrV4,
+    to: SocketAddrV4,
+}
+
+impl Path {
+    const fn of(direction: Direction, from_port: u16, to_port: u16) -> Self {
+        Self { from: SocketAddrV4::new(direction.from, from_port), to: SocketAddrV4::new(direction.to, to_port) }
+    }
+
+    /// Of probes that say nothing about a single port.
+    const fn ordinary(direction: Direction) -> Self {
+        Self::of(direction, PROBE_PORT, PROBE_PORT)
+    }
+}
+
+impl fmt::Display for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Direction { from: *self.from.ip(), to: *self.to.ip() }.fmt(f)?;
+        match (self.from.port(), self.to.port()) {
+            (PROBE_PORT, PROBE_PORT) => Ok(()),
+            (PROBE_PORT, port) => write!(f, " to port {port}"),
+            (port, _) => write!(f, " from port {port}"),
+        }
+    }
+}
+
+/// What must happen to probes on a path.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::network) struct Expected {
-    direction: Direction,
+    path: Path,
     state: LinkState,
     /// The longest that a packet may take.
     delay: Duration,
@@ -46,11 +77,26 @@ impl Expected {
         states: &LinkStates,
     ) -> Vec<Self> {
         let expected = |direction: &Direction| Self {
-            direction: *direction,
+            path: Path::ordinary(*direction),
             state: states.state(*direction),
             delay: states.delay(*direction),
         };
         directions.into_iter().map(expected).collect()
+    }
+
+    /// What must happen to the two probes of a port on each of these links: one to it, one from it.
+    pub(in crate::network) fn of_port<'a>(
+        directions: impl IntoIterator<Item = &'a Direction>,
+        port: ServerPort,
+        states: &LinkStates,
+    ) -> Vec<Self> {
+        let expected = |direction: &Direction| {
+            let (state, delay) = (states.state_of_port(*direction, port), states.delay(*direction));
+            let paths =
+                [Path::of(*direction, PROBE_PORT, port.number()), Path::of(*direction, port.number(), PROBE_PORT)];
+            paths.map(|path| Self { path, state, delay })
+        };
+        directions.into_iter().flat_map(expected).collect()
     }
 
     /// Whether nothing may pass.
@@ -67,12 +113,22 @@ impl Expected {
     }
 }
 
-/// How many links did what they should, by kind.
+impl Treatment {
+    /// What must happen to the probes that show whether it is in force on these links.
+    pub(in crate::network) fn probes(self, directions: &BTreeSet<Direction>, states: &LinkStates) -> Vec<Expected> {
+        match self {
+            Self::Cut(_) | Self::Shape(_) => Expected::of(directions, states),
+            Self::CutPort(port) => Expected::of_port(directions, port, states),
+        }
+    }
+}
+
+/// How many paths did what they should, by kind. A link has one path, or two where a port of it is probed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::network) struct Proven {
-    /// Links on which a probe passed.
+    /// Paths on which a probe passed.
     pub(in crate::network) passed: usize,
-    /// Links on which a probe vanished.
+    /// Paths on which a probe vanished.
     pub(in crate::network) vanished: usize,
     /// How many of those told their sender at once.
     pub(in crate::network) told: usize,
@@ -88,8 +144,11 @@ struct Arrival {
     took: Duration,
 }
 
-/// The newest probe that arrived on each link.
-type Arrivals = BTreeMap<Direction, Arrival>;
+/// The newest probe that arrived on each path.
+type Arrivals = BTreeMap<Path, Arrival>;
+
+/// Sockets by their addresses.
+type Sockets = BTreeMap<SocketAddrV4, UdpSocket>;
 
 /// A probe's number and the time it was sent, in nanoseconds since the prober was made. Both are big-endian.
 type Payload = [u8; 16];
@@ -97,7 +156,8 @@ type Payload = [u8; 16];
 /// The sockets of all hosts and of the router.
 #[derive(Debug)]
 pub(in crate::network) struct Prober {
-    sockets: BTreeMap<Ipv4Addr, UdpSocket>,
+    hosts: BTreeMap<Ipv4Addr, ClientHost>,
+    sockets: Sockets,
     next: AtomicU64,
     epoch: Instant,
 }
@@ -105,15 +165,10 @@ pub(in crate::network) struct Prober {
 impl Prober {
     /// Opens the sockets. The calling thread must be in the router's namespace.
     pub(in crate::network) fn open(hosts: impl Iterator<Item = (Ipv4Addr, ClientHost)>) -> Result<Self, NetworkError> {
-        let sockets = hosts.chain([(ROUTER, ClientHost::this())]).map(|(ip, host)| {
-            let open = || {
-                let socket = host.udp_socket(SocketAddr::from((ip, PROBE_PORT)))?;
-                socket.set_nonblocking(true)?;
-                Ok((ip, socket))
-            };
-            open().map_err(system(format!("open a socket for probes on {ip}")))
-        });
-        Ok(Self { sockets: sockets.collect::<Result<_, _>>()?, next: AtomicU64::new(1), epoch: Instant::now() })
+        let hosts: BTreeMap<_, _> = hosts.chain([(ROUTER, ClientHost::this())]).collect();
+        let sockets = hosts.iter().map(|(ip, host)| open(host, SocketAddrV4::new(*ip, PROBE_PORT)));
+        let sockets = sockets.collect::<Result<_, _>>()?;
+        Ok(Self { hosts, sockets, next: AtomicU64::new(1), epoch: Instant::now() })
     }
 
     /// Checks that links do what they must, which takes at most 2 s plus their delay. The error is a sentence that says
@@ -132,29 +187,65 @@ impl Prober {
 
     fn look(&self, expected: &[Expected]) -> Result<Proven, String> {
         if let Some(slow) = expected.iter().find(|link| link.delay > PATIENCE) {
-            return Err(format!("{} delays packets for longer than a probe is waited for", slow.direction));
+            return Err(format!("{} delays packets for longer than a probe is waited for", slow.path));
         }
+        let of_ports = self.open_ports(expected).map_err(|error| error.to_string())?;
+        Round { prober: self, of_ports }.look(expected)
+    }
+
+    /// Opens the sockets at servers' ports that probes are sent from or to.
+    fn open_ports(&self, expected: &[Expected]) -> Result<Sockets, NetworkError> {
+        let addresses: BTreeSet<_> = expected.iter().flat_map(|link| [link.path.from, link.path.to]).collect();
+        let missing = addresses.into_iter().filter(|address| !self.sockets.contains_key(address));
+        let hosts = missing.filter_map(|address| Some((self.hosts.get(address.ip())?, address)));
+        hosts.map(|(host, address)| open(host, address)).collect()
+    }
+
+    fn payload(&self, number: u64) -> Payload {
+        let now = u64::try_from(self.epoch.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        let mut payload = Payload::default();
+        payload[..8].copy_from_slice(&number.to_be_bytes());
+        payload[8..].copy_from_slice(&now.to_be_bytes());
+        payload
+    }
+
+    fn arrival(&self, payload: &Payload) -> Arrival {
+        let (number, sent) = payload.split_at(size_of::<u64>());
+        let read = |bytes: &[u8]| bytes.iter().fold(0, |value, byte| value << 8 | u64::from(*byte));
+        let sent = Duration::from_nanos(read(sent));
+        Arrival { number: read(number), took: self.epoch.elapsed().saturating_sub(sent) }
+    }
+}
+
+/// Probes that are sent to prove something once.
+struct Round<'a> {
+    prober: &'a Prober,
+    /// Those that the prober does not have open all the time.
+    of_ports: Sockets,
+}
+
+impl Round<'_> {
+    fn look(&self, expected: &[Expected]) -> Result<Proven, String> {
         let delay = expected.iter().map(|link| link.delay).max().unwrap_or_default();
         let (cut, open): (Vec<&Expected>, Vec<&Expected>) = expected.iter().partition(|link| link.is_cut());
         let mut arrived = Arrivals::new();
         // Discards late probes of earlier proofs, which could fill the socket buffers.
         self.receive(Instant::now(), &mut Arrivals::new())?;
-        self.must_pass(open.iter().map(|link| link.direction).collect(), delay, &mut arrived)?;
+        self.must_pass(open.iter().map(|link| link.path).collect(), delay, &mut arrived)?;
         let took = open.iter().map(|link| in_time(link, &arrived)).collect::<Result<Vec<_>, _>>()?;
         let told = self.must_vanish(&cut, delay)?;
         let took = took.iter().min().copied().zip(took.iter().max().copied());
         Ok(Proven { passed: open.len(), vanished: cut.len(), told, took })
     }
 
-    /// Sends probes until one of them has arrived on each link.
-    fn must_pass(
-        &self,
-        mut missing: BTreeSet<Direction>,
-        delay: Duration,
-        arrived: &mut Arrivals,
-    ) -> Result<(), String> {
+    fn sockets(&self) -> impl Iterator<Item = (&SocketAddrV4, &UdpSocket)> {
+        self.prober.sockets.iter().chain(&self.of_ports)
+    }
+
+    /// Sends probes until one of them has arrived on each path.
+    fn must_pass(&self, mut missing: BTreeSet<Path>, delay: Duration, arrived: &mut Arrivals) -> Result<(), String> {
         let begin = Instant::now();
-        let first = self.next.load(Ordering::Relaxed);
+        let first = self.prober.next.load(Ordering::Relaxed);
         let mut repeat = begin;
         while !missing.is_empty() {
             let now = Instant::now();
@@ -166,74 +257,72 @@ impl Prober {
                 repeat = now + REPEAT_AFTER;
             }
             self.receive(repeat, arrived)?;
-            missing.retain(|direction| arrived.get(direction).is_none_or(|arrival| arrival.number < first));
+            missing.retain(|path| arrived.get(path).is_none_or(|arrival| arrival.number < first));
         }
         Ok(())
     }
 
-    /// Sends a probe over each cut link, where none may arrive; returns how many senders were told at once.
+    /// Sends a probe over each cut path, where none may arrive; returns how many senders were told at once.
     fn must_vanish(&self, cut: &[&Expected], delay: Duration) -> Result<usize, String> {
         if cut.is_empty() {
             return Ok(0);
         }
-        let (number, told) = self.send(cut.iter().map(|link| link.direction))?;
+        let (number, told) = self.send(cut.iter().map(|link| link.path))?;
         let mut arrived = Arrivals::new();
         let until = Instant::now() + delay;
-        let fences: BTreeSet<_> = cut.iter().map(|link| Direction { from: ROUTER, to: link.direction.to }).collect();
+        let fence = |link: &&Expected| Path::ordinary(Direction { from: ROUTER, to: *link.path.to.ip() });
+        let fences: BTreeSet<_> = cut.iter().map(fence).collect();
         // A processor forwards packets in order. An unstopped probe makes two hops, a fence only one. So when the first
         // fence arrives the probe may still have its second hop ahead of it; when the second fence arrives the probe
         // would have arrived too.
         self.must_pass(fences.clone(), Duration::ZERO, &mut arrived)?;
         self.must_pass(fences, Duration::ZERO, &mut arrived)?;
+        if !self.of_ports.is_empty() {
+            // A probe and its fence come to different sockets there: the fence's may have been the only one seen ready.
+            self.receive(Instant::now(), &mut arrived)?;
+        }
         while Instant::now() < until {
             self.receive(until, &mut arrived)?;
         }
         let passed: Vec<_> = cut
             .iter()
-            .map(|link| &link.direction)
-            .filter(|direction| arrived.get(direction).is_some_and(|seen| seen.number >= number))
+            .map(|link| &link.path)
+            .filter(|path| arrived.get(path).is_some_and(|seen| seen.number >= number))
             .collect();
         if !passed.is_empty() {
             return Err(format!("a probe passed on {}", listed(passed.into_iter())));
         }
         let mut untold =
-            cut.iter().filter(|link| link.state == LinkState::Cut(CutBy::Reject) && !told.contains(&link.direction));
+            cut.iter().filter(|link| link.state == LinkState::Cut(CutBy::Reject) && !told.contains(&link.path));
         match untold.next() {
-            Some(link) => Err(format!("{} is rejected and its sender is not told", link.direction)),
+            Some(link) => Err(format!("{} is rejected and its sender is not told", link.path)),
             None => Ok(told.len()),
         }
     }
 
-    /// Sends the next probe over each link. Returns its number, and the links whose senders learnt that there is no
+    /// Sends the next probe over each path. Returns its number, and the paths whose senders learnt that there is no
     /// route.
-    fn send(&self, directions: impl Iterator<Item = Direction>) -> Result<(u64, BTreeSet<Direction>), String> {
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
+    fn send(&self, paths: impl Iterator<Item = Path>) -> Result<(u64, BTreeSet<Path>), String> {
+        let number = self.prober.next.fetch_add(1, Ordering::Relaxed);
         let mut told = BTreeSet::new();
-        for direction in directions {
-            let socket = self.sockets.get(&direction.from).ok_or_else(|| format!("{} is no host", direction.from))?;
-            match socket.send_to(&self.payload(number), (direction.to, PROBE_PORT)) {
+        for path in paths {
+            let socket = self.prober.sockets.get(&path.from).or_else(|| self.of_ports.get(&path.from));
+            let socket = socket.ok_or_else(|| format!("{} is no host", path.from.ip()))?;
+            match socket.send_to(&self.prober.payload(number), path.to) {
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::HostUnreachable => {
-                    told.insert(direction);
+                    told.insert(path);
                 }
-                Err(error) => return Err(format!("cannot send a probe over {direction}: {error}")),
+                Err(error) => return Err(format!("cannot send a probe over {path}: {error}")),
             }
         }
         Ok((number, told))
     }
 
-    fn payload(&self, number: u64) -> Payload {
-        let now = u64::try_from(self.epoch.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        let mut payload = Payload::default();
-        payload[..8].copy_from_slice(&number.to_be_bytes());
-        payload[8..].copy_from_slice(&now.to_be_bytes());
-        payload
-    }
-
     /// Reads what has arrived, after waiting for it until then at most.
     fn receive(&self, until: Instant, arrived: &mut Arrivals) -> Result<(), String> {
         let mut waiting: Vec<_> =
-            self.sockets.values().map(|socket| PollFd::new(socket.as_fd(), PollFlags::POLLIN)).collect();
+            self.sockets().map(|(_, socket)| PollFd::new(socket.as_fd(), PollFlags::POLLIN)).collect();
         let left = until.saturating_duration_since(Instant::now());
         // Rounded up to whole milliseconds: rounding down would busy-loop.
         let left = u16::try_from(left.as_millis() + 1).unwrap_or(u16::MAX);
@@ -242,22 +331,22 @@ impl Prober {
             Ok(_) | Err(Errno::EINTR) => {}
             Err(error) => return Err(format!("cannot wait for probes: {error}")),
         }
-        for ((ip, socket), ready) in self.sockets.iter().zip(&waiting) {
+        for ((address, socket), ready) in self.sockets().zip(&waiting) {
             if ready.any() == Some(true) {
-                self.take(*ip, socket, arrived)?;
+                self.take(*address, socket, arrived)?;
             }
         }
         Ok(())
     }
 
     /// Reads everything that has arrived at a socket.
-    fn take(&self, to: Ipv4Addr, socket: &UdpSocket, arrived: &mut Arrivals) -> Result<(), String> {
+    fn take(&self, to: SocketAddrV4, socket: &UdpSocket, arrived: &mut Arrivals) -> Result<(), String> {
         let mut payload = Payload::default();
         loop {
             match socket.recv_from(&mut payload) {
                 Ok((length, SocketAddr::V4(from))) if length == payload.len() => {
-                    let arrival = self.arrival(&payload);
-                    let newest = arrived.entry(direction(from, to)).or_default();
+                    let arrival = self.prober.arrival(&payload);
+                    let newest = arrived.entry(Path { from, to }).or_default();
                     if arrival.number > newest.number {
                         *newest = arrival;
                     }
@@ -268,27 +357,26 @@ impl Prober {
             }
         }
     }
+}
 
-    fn arrival(&self, payload: &Payload) -> Arrival {
-        let (number, sent) = payload.split_at(size_of::<u64>());
-        let read = |bytes: &[u8]| bytes.iter().fold(0, |value, byte| value << 8 | u64::from(*byte));
-        let sent = Duration::from_nanos(read(sent));
-        Arrival { number: read(number), took: self.epoch.elapsed().saturating_sub(sent) }
-    }
+/// Opens a host's socket for probes.
+fn open(host: &ClientHost, address: SocketAddrV4) -> Result<(SocketAddrV4, UdpSocket), NetworkError> {
+    let open = || {
+        let socket = host.udp_socket(address.into())?;
+        socket.set_nonblocking(true)?;
+        Ok((address, socket))
+    };
+    open().map_err(system(format!("open a socket for probes on {}", address.ip())))
 }
 
 /// How long the newest probe on a link took, which must not be less than the link's delay.
 fn in_time(link: &Expected, arrived: &Arrivals) -> Result<Duration, String> {
-    let took = arrived.get(&link.direction).copied().unwrap_or_default().took;
+    let took = arrived.get(&link.path).copied().unwrap_or_default().took;
     if took >= link.least_delay() {
         return Ok(took);
     }
     let (milliseconds, least) = (took.as_secs_f64() * 1e3, vocab::Duration(link.least_delay()));
-    Err(format!("a probe took {milliseconds:.1} ms on {}, where none may take less than {least}", link.direction))
-}
-
-fn direction(from: SocketAddrV4, to: Ipv4Addr) -> Direction {
-    Direction { from: *from.ip(), to }
+    Err(format!("a probe took {milliseconds:.1} ms on {}, where none may take less than {least}", link.path))
 }
 
 /// Keeps the calling thread's packets in order, since each processor forwards from its own queue. Best effort: without
@@ -300,10 +388,10 @@ fn pin_to_current_processor() {
     }
 }
 
-fn listed<'a>(directions: impl ExactSizeIterator<Item = &'a Direction>) -> String {
+fn listed<'a>(paths: impl ExactSizeIterator<Item = &'a Path>) -> String {
     const SHOWN: usize = 3;
-    let more = directions.len().saturating_sub(SHOWN);
-    let shown: Vec<_> = directions.take(SHOWN).map(ToString::to_string).collect();
+    let more = paths.len().saturating_sub(SHOWN);
+    let shown: Vec<_> = paths.take(SHOWN).map(ToString::to_string).collect();
     let more = if more == 0 { String::new() } else { format!(" and {more} more links") };
     shown.join(", ") + &more
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::links::Treatment;
 use super::probe::Proven;
-use crate::vocab::{CutBy, Instant, Link};
+use crate::vocab::{CutBy, Instant, Link, ServerPort};
 
 /// What was done to links.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,6 +35,28 @@ pub(super) fn cut(by: CutBy, before: Proven, after: Proven, ended: &io::Result<u
         CutBy::Reject => format!(", each sender was told at once, and {}", connections(ended)),
     };
     format!("{vanished} {before}{told}")
+}
+
+/// The proof that a cut of a port began, which probes of other ports pass. Each link has two probes of the port.
+pub(super) fn cut_port(port: ServerPort, before: Proven, after: Proven, others: Proven) -> String {
+    let vanished =
+        format!("{} to and from the {port} vanished on {}", probes(after.vanished), links(after.vanished / 2));
+    let before = match before.passed {
+        passed if passed == after.vanished => "that had passed them before".to_owned(),
+        0 => "that were cut already".to_owned(),
+        passed => format!("of which {} had passed them before; the others were cut already", passed / 2),
+    };
+    let cut = if others.vanished == 0 { String::new() } else { format!("; {} cut by others", links(others.vanished)) };
+    format!("{vanished} {before}, and {} of another port passed{cut}", probes(others.passed))
+}
+
+/// The proof that a cut of a port ended.
+pub(super) fn healed_port(port: ServerPort, before: Proven, after: Proven) -> String {
+    let on = links(before.vanished / 2);
+    let vanished = format!("{} to and from the {port} vanished on {on} just before the end", probes(before.vanished));
+    let still =
+        if after.vanished == 0 { String::new() } else { format!("; {} cut by others", links(after.vanished / 2)) };
+    format!("{vanished}, and {} passed after it{still}", after.passed)
 }
 
 /// The proof that a cut ended.
@@ -107,5 +129,24 @@ mod tests {
             format!("{seen}, each sender was told at once, and {says}")
         );
         assert_eq!(cut(CutBy::Drop, before, after, &ended), seen);
+    }
+
+    /// How many probes of the port passed before, and how many of another port vanished after.
+    #[rstest]
+    #[case::all_open(4, 0, "on 2 links that had passed them before, and 2 probes of another port passed")]
+    #[case::cut_already(0, 0, "on 2 links that were cut already, and 2 probes of another port passed")]
+    #[case::one_wholly(
+        2,
+        1,
+        "on 2 links of which 1 had passed them before; the others were cut already, and 1 probe of another port passed; \
+         1 link cut by others"
+    )]
+    fn a_cut_port_says_that_others_pass(#[case] before: usize, #[case] cut_by_others: usize, #[case] says: &str) {
+        let proven = |passed, vanished| Proven { passed, vanished, ..Proven::default() };
+        let seen = cut_port(ServerPort::Bus, proven(before, 0), proven(0, 4), proven(2 - cut_by_others, cut_by_others));
+        assert_eq!(seen, format!("4 probes to and from the bus port vanished {says}"));
+        let healed = healed_port(ServerPort::Clients, proven(0, 4), proven(2, 2));
+        let vanished = "4 probes to and from the client port vanished on 2 links just before the end";
+        assert_eq!(healed, format!("{vanished}, and 2 passed after it; 1 link cut by others"));
     }
 }

@@ -1,6 +1,7 @@
 //! The kernel's rules and routes for links that are cut or shaped.
 //!
-//! Each cut or shaped link is one policy rule of the router; the sending host loses its direct route at the same time,
+//! Each cut or shaped link is one policy rule of the router, each cut port of a link two: one for packets to it, one for
+//! packets from it. The sending host loses its direct route at the same time,
 //! so that its packets reach the router. If the link is rejected, the sending host also gets an unreachable route. ICMP
 //! messages of the router would not do instead: the kernel limits them to five per host and then one a second, so most
 //! connections would hang instead of being refused.
@@ -12,18 +13,20 @@ use std::net::Ipv4Addr;
 use futures_util::future::join_all;
 use nix::errno::Errno;
 use rtnetlink::packet_route::route::RouteType;
-use rtnetlink::packet_route::rule::RuleAction;
+use rtnetlink::packet_route::rule::{RuleAction, RuleAttribute, RulePortRange};
 use rtnetlink::{Handle, RouteMessageBuilder, RuleAddRequest};
 
 use super::direct_links::{self, DirectLinks};
 use super::error::{netlink, system};
 use super::hosts::{connect, interface_to};
-use super::links::{Direction, LinkState, Transition};
+use super::links::{Direction, LinkState, Passage, Transition};
 use super::{ClientHost, NetworkError, SHAPING_TABLE};
-use crate::vocab::CutBy;
+use crate::vocab::{CutBy, ServerPort};
 
 /// Before the shaping rules, so that packets which come back from the device are cut as well.
 const CUT_PRIORITY: u32 = 100;
+/// A priority of its own: asked to remove a rule without ports, the kernel would also take one with ports for it.
+const CUT_PORT_PRIORITY: u32 = 150;
 const SHAPE_PRIORITY: u32 = 200;
 
 /// How many requests may be under way at once. The kernel drops answers that do not fit into the socket's buffer, which
@@ -37,19 +40,27 @@ enum Rule {
     Bypass(Direction),
     /// A rule of the router: drop.
     Silence(Direction),
+    /// A rule of the router: drop packets to this port of the receiving host.
+    SilenceTo(Direction, ServerPort),
+    /// A rule of the router: drop packets from this port of the sending host.
+    SilenceFrom(Direction, ServerPort),
     /// A route of the sending host: unreachable.
     Refuse(Direction),
     /// A rule of the router: send packets that come from the sending host into the shaping device.
     Divert(Direction),
 }
 
-fn rules(direction: Direction, state: LinkState) -> BTreeSet<Rule> {
-    match state {
-        LinkState::Open => BTreeSet::from([Rule::Bypass(direction)]),
-        LinkState::Cut(CutBy::Drop) => BTreeSet::from([Rule::Silence(direction)]),
-        LinkState::Cut(CutBy::Reject) => BTreeSet::from([Rule::Silence(direction), Rule::Refuse(direction)]),
-        LinkState::Shaped(_) => BTreeSet::from([Rule::Divert(direction)]),
-    }
+fn rules(direction: Direction, passage: &Passage) -> BTreeSet<Rule> {
+    let whole = match passage.state {
+        // The router must see the packets to know their ports.
+        LinkState::Open if !passage.cut_ports.is_empty() => vec![],
+        LinkState::Open => vec![Rule::Bypass(direction)],
+        LinkState::Cut(CutBy::Drop) => vec![Rule::Silence(direction)],
+        LinkState::Cut(CutBy::Reject) => vec![Rule::Silence(direction), Rule::Refuse(direction)],
+        LinkState::Shaped(_) => vec![Rule::Divert(direction)],
+    };
+    let of_port = |port: &ServerPort| [Rule::SilenceTo(direction, *port), Rule::SilenceFrom(direction, *port)];
+    whole.into_iter().chain(passage.cut_ports.iter().flat_map(of_port)).collect()
 }
 
 /// The netlink connections for rules and routes, open for the whole run.
@@ -78,7 +89,7 @@ impl Rules {
     pub(in crate::network) async fn change(&self, transitions: &[Transition]) -> Result<(), NetworkError> {
         let (mut added, mut removed) = (Vec::new(), Vec::new());
         for Transition { direction, old, new } in transitions {
-            let (old, new) = (rules(*direction, *old), rules(*direction, *new));
+            let (old, new) = (rules(*direction, old), rules(*direction, new));
             added.extend(new.difference(&old).copied());
             removed.extend(old.difference(&new).copied());
         }
@@ -93,7 +104,10 @@ impl Rules {
                 Some((host, route)) => host.route().add(route.build()).replace().execute().await,
                 None => Ok(()),
             },
-            Rule::Silence(direction) | Rule::Divert(direction) => self.policy(rule, direction).execute().await,
+            Rule::Silence(direction)
+            | Rule::SilenceTo(direction, _)
+            | Rule::SilenceFrom(direction, _)
+            | Rule::Divert(direction) => self.policy(rule, direction).execute().await,
         };
         added.map_err(netlink(format!("add the rule {rule:?}")))
     }
@@ -104,7 +118,10 @@ impl Rules {
                 Some((host, route)) => host.route().del(route.build()).execute().await,
                 None => Ok(()),
             },
-            Rule::Silence(direction) | Rule::Divert(direction) => {
+            Rule::Silence(direction)
+            | Rule::SilenceTo(direction, _)
+            | Rule::SilenceFrom(direction, _)
+            | Rule::Divert(direction) => {
                 let message = self.policy(rule, direction).message_mut().clone();
                 self.router.rule().del(message).execute().await
             }
@@ -134,9 +151,22 @@ impl Rules {
                 .priority(SHAPE_PRIORITY)
                 .table_id(SHAPING_TABLE)
                 .action(RuleAction::ToTable),
+            Rule::SilenceTo(_, port) => drop_port(request, RuleAttribute::DestinationPortRange(range(port))),
+            Rule::SilenceFrom(_, port) => drop_port(request, RuleAttribute::SourcePortRange(range(port))),
             _ => request.priority(CUT_PRIORITY).action(RuleAction::Blackhole),
         }
     }
+}
+
+fn range(port: ServerPort) -> RulePortRange {
+    RulePortRange { start: port.number(), end: port.number() }
+}
+
+/// Applies to every protocol that has ports, so also to probes.
+fn drop_port(request: RuleAddRequest<Ipv4Addr>, port: RuleAttribute) -> RuleAddRequest<Ipv4Addr> {
+    let mut request = request.priority(CUT_PORT_PRIORITY).action(RuleAction::Blackhole);
+    request.message_mut().attributes.push(port);
+    request
 }
 
 /// It takes effect only without the direct route, whose metric is lower.

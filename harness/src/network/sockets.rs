@@ -63,7 +63,7 @@ impl Sockets {
     /// Ends the senders' open connections on all links that are now rejected; returns how many there were. New
     /// connections must be refused before this is called.
     pub(in crate::network) async fn end_rejected(&self, transitions: &[Transition]) -> io::Result<usize> {
-        let rejected = transitions.iter().filter(|transition| transition.new == LinkState::Cut(CutBy::Reject));
+        let rejected = transitions.iter().filter(|transition| transition.new.state == LinkState::Cut(CutBy::Reject));
         let mut unreachable: BTreeMap<Ipv4Addr, BTreeSet<Ipv4Addr>> = BTreeMap::new();
         for Transition { direction: Direction { from, to }, .. } in rejected {
             unreachable.entry(*from).or_default().insert(*to);

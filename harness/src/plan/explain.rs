@@ -232,8 +232,15 @@ fn proofs(plan: &Plan) -> Vec<String> {
     let disturbances: Vec<_> = plan.steps.iter().filter_map(|planned| planned.step.kind().disturbance()).collect();
     let cut = "every cut link is proven by probes: one passed just before the cut and none after it, none just before the \
                healing and one after it";
+    let port = "every cut port of a link is proven by probes to it and from it: one of each passed just before the cut and none \
+                after it, while one of another port did";
     let shaped = "every shaped link is proven by probes that came to the device which shapes it";
-    let proofs = [(disturbances.iter().any(|one| one.cuts), cut), (disturbances.iter().any(|one| !one.cuts), shaped)];
+    let any = |is: &dyn Fn(&LinkDisturbance<'_>) -> bool| disturbances.iter().any(is);
+    let proofs = [
+        (any(&|one| one.cuts && one.port.is_none()), cut),
+        (any(&|one| one.port.is_some()), port),
+        (any(&|one| !one.cuts), shaped),
+    ];
     proofs.into_iter().filter(|(needed, _)| *needed).map(|(_, proof)| proof.to_owned()).collect()
 }
 

@@ -44,14 +44,15 @@ fn load_facts(load: &Load) -> LoadFacts {
 
 fn step_facts<'a>(FlatStep { step, at, .. }: FlatStep<'_, 'a>) -> StepFacts<'a> {
     let disturbance = step.kind().disturbance();
-    let isolates = disturbance.and_then(|disturbance| {
+    // A cut of one port leaves clients, or nodes, in touch with a node that it isolates otherwise.
+    let isolates = disturbance.filter(|disturbance| disturbance.port.is_none()).and_then(|disturbance| {
         let links = disturbance.links.kind();
         Some((links.target()?.node?, links.hosts()))
     });
     StepFacts {
         is_fault: step.is_fault(),
         takes_away: step.takes_away(),
-        cuts: disturbance.is_some_and(|disturbance| disturbance.cuts),
+        cuts: disturbance.is_some_and(|disturbance| disturbance.cuts_bus()),
         isolates,
         at,
     }

@@ -45,7 +45,8 @@ fn every_kind_of_links_is_accepted(#[case] links: &str) {
     let timeline = format!(
         r#"Partition(links: {links}), Heal(), Partition(links: {links}, by: Reject, name: "cut"), Heal(name: "cut"),
            Shape(links: {links}, name: "slow", delay: "10ms", jitter: "10ms", loss: 1, rate: "1Mbit"),
-           Shape(links: {links}, duplicate: 1, reorder: 100, corrupt: 0.5)"#
+           Shape(links: {links}, duplicate: 1, reorder: 100, corrupt: 0.5),
+           CutPort(links: {links}, port: Bus), CutPort(links: {links}, port: Clients, name: "clients"), Heal(name: "clients")"#
     );
     let plan = planned(3, 1, &timeline, "").unwrap_or_else(|problems| panic!("{problems}"));
     let explained = explain(&plan);
@@ -138,14 +139,20 @@ fn a_slip_in_a_network_step_is_reported_once(#[case] step: &str) {
 #[case::others_are_few_too(r#"Kill(node: "C"), Partition(links: Isolate(node: "B"))"#, &[])]
 #[case::chosen("Partition(links: Isolate(select: RandomMaster))", &[])]
 #[case::shaped_only("Shape(links: All, loss: 5)", &["the timeline has no partition that this could be about"])]
+#[case::its_bus_is_closed_and_all_clients_reach_it(r#"CutPort(links: Isolate(node: "A"), port: Bus)"#, &[])]
+#[case::its_client_port_is_closed(
+    r#"CutPort(links: Isolate(node: "A"), port: Clients)"#, &["the timeline has no partition that this could be about"]
+)]
 fn writes_of_a_minority_need_a_writer(#[case] timeline: &str, #[case] expected: &[&str]) {
     assert_eq!(messages(planned(3, 1, timeline, r#"MinorityWrites(max: "2s")"#)), expected);
 }
 
-#[test]
-fn a_shape_takes_no_master_away() {
-    let messages = messages(planned(3, 1, "Shape(links: All, loss: 5)", r#"Failover(max: "3s")"#));
-    assert_eq!(messages, ["the timeline has no fault that this could be about"]);
+#[rstest]
+#[case::a_shape("Shape(links: All, loss: 5)", &["the timeline has no fault that this could be about"])]
+#[case::a_client_port("CutPort(links: All, port: Clients)", &["the timeline has no fault that this could be about"])]
+#[case::a_bus("CutPort(links: All, port: Bus)", &[])]
+fn only_a_master_without_the_others_is_replaced(#[case] timeline: &str, #[case] expected: &[&str]) {
+    assert_eq!(messages(planned(3, 1, timeline, r#"Failover(max: "3s")"#)), expected);
 }
 
 #[rstest]
@@ -162,6 +169,7 @@ fn a_shape_takes_no_master_away() {
     3,
     "shape-2"
 )]
+#[case::a_port("Partition(links: All), CutPort(links: All, port: Bus)", 1, "port-1")]
 #[case::healing_has_none(r#"Partition(links: All, name: "west"), Heal(name: "west")"#, 1, "")]
 fn a_disturbance_has_a_name(#[case] timeline: &str, #[case] step: usize, #[case] name: &str) {
     let plan = planned(3, 1, timeline, "").unwrap();

@@ -20,7 +20,7 @@ use tokio::sync::watch;
 
 use crate::evidence::{ExitCause, Journal, NodeStatus, Reach, RunDirectory, Waits};
 use crate::network::{ChangedLinks, ClientHost};
-use crate::vocab::{CutBy, HostName, Instant, Link, Missing, NodeName, Shape, Size};
+use crate::vocab::{CutBy, HostName, Instant, Link, Missing, NodeName, ServerPort, Shape, Size};
 
 pub use crate::network::host_address;
 pub use error::ProviderError;
@@ -104,6 +104,16 @@ pub trait Provider: Send + Sync {
         name: &'a str,
         links: &'a BTreeSet<Link>,
         by: CutBy,
+    ) -> BoxFuture<'a, Result<ChangedLinks, ProviderError>>;
+
+    /// Cuts one port of the servers on links until `name` is healed: of what a link's sender sends, nothing passes to this
+    /// port of the receiver, nor from this port of its own. Probes to and from the port pass before the change, unless it
+    /// is cut already, and none after it, while one of another port still does.
+    fn cut_port<'a>(
+        &'a self,
+        name: &'a str,
+        links: &'a BTreeSet<Link>,
+        port: ServerPort,
     ) -> BoxFuture<'a, Result<ChangedLinks, ProviderError>>;
 
     /// Shapes links until `name` is healed. Of several shapes of a link, only the newest counts.

@@ -11,11 +11,19 @@ use crate::text::{Vocabulary, Word, WordKind, example_of_field};
 pub struct ScenarioVocabulary;
 
 const KINDS: &[WordKind] = &[
-    WordKind { type_name: "Step", noun: "step", a_noun: "a step", home: None, words: Step::WORDS },
+    WordKind {
+        type_name: "Step",
+        noun: "step",
+        a_noun: "a step",
+        meaning: "what it does",
+        home: None,
+        words: Step::WORDS,
+    },
     WordKind {
         type_name: "Condition",
         noun: "condition",
         a_noun: "a condition",
+        meaning: "holds when",
         home: Some("a condition is waited for by `Until(condition: {}, within: \"5s\")`"),
         words: Condition::WORDS,
     },
@@ -23,6 +31,7 @@ const KINDS: &[WordKind] = &[
         type_name: "Links",
         noun: "kind of links",
         a_noun: "a kind of links",
+        meaning: "all links",
         home: Some("links are cut by `Partition(links: {})`"),
         words: Links::WORDS,
     },
@@ -30,6 +39,7 @@ const KINDS: &[WordKind] = &[
         type_name: "Trigger",
         noun: "trigger",
         a_noun: "a trigger",
+        meaning: "is seen when",
         home: Some("a trigger is waited for by `When(event: {}, within: \"5s\", then: [...])`"),
         words: Trigger::WORDS,
     },
@@ -41,10 +51,11 @@ const KINDS: &[WordKind] = &[
     kind("Keys", "key space", "a key space", &[]),
     kind("During", "part of the run", "a part of the run", &[]),
     kind("CutBy", "way to cut", "a way to cut", &[]),
+    kind("ServerPort", "port", "a port", &[]),
 ];
 
 const fn kind(type_name: &'static str, noun: &'static str, a_noun: &'static str, words: &'static [Word]) -> WordKind {
-    WordKind { type_name, noun, a_noun, home: None, words }
+    WordKind { type_name, noun, a_noun, meaning: "what it means", home: None, words }
 }
 
 const fn word(name: &'static str, example: &'static str) -> Word {
@@ -143,4 +154,58 @@ fn example(owner: &str, field: &str) -> Option<&'static str> {
         (_, "quantile") => "99",
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    /// A kind's names as the reference shows them.
+    fn table(kind: &WordKind) -> String {
+        let rows = kind.words.iter().map(|word| {
+            let meaning = word.documentation.split_whitespace().collect::<Vec<_>>().join(" ");
+            format!("| `{}` | {} |\n", word.example, meaning.replace('|', "\\|"))
+        });
+        format!("| {} | {} |\n|---|---|\n{}", kind.noun, kind.meaning, rows.collect::<String>())
+    }
+
+    /// The text with what stands between a kind's marks replaced by its table.
+    fn with_table(text: &str, kind: &WordKind) -> String {
+        let (begin, end) = (format!("<!-- {}: made from the code -->\n", kind.type_name), "<!-- end -->");
+        let Some((before, rest)) = text.split_once(&begin) else { return text.to_owned() };
+        let (_, after) = rest.split_once(end).unwrap();
+        format!("{before}{begin}{}{end}{after}", table(kind))
+    }
+
+    /// `UPDATE_REFERENCE=1 cargo test --lib reference` writes it anew.
+    #[test]
+    fn the_reference_is_made_from_the_kinds() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/reference.md");
+        let written = std::fs::read_to_string(&path).unwrap();
+        let made = KINDS.iter().fold(written.clone(), |text, kind| with_table(&text, kind));
+        if std::env::var_os("UPDATE_REFERENCE").is_some() {
+            std::fs::write(path, made).unwrap();
+        } else {
+            assert!(written == made, "docs/reference.md is old: `UPDATE_REFERENCE=1 cargo test --lib reference`");
+        }
+        for kind in KINDS.iter().filter(|kind| kind.words.iter().any(|word| !word.documentation.is_empty())) {
+            assert!(written.contains(&format!("<!-- {}:", kind.type_name)), "no table of {}", kind.type_name);
+        }
+    }
+
+    #[test]
+    fn every_example_is_read_as_what_it_shows() {
+        let shown = |kind: &str, example: &str| {
+            KINDS.iter().any(|each| each.type_name == kind && each.words.iter().any(|word| word.example == example))
+        };
+        for word in Step::WORDS {
+            let step: Step = crate::text::options()
+                .from_str(word.example)
+                .unwrap_or_else(|error| panic!("{}: {error}", word.example));
+            assert_eq!(step.name(), word.name);
+            assert!(shown("Step", word.example));
+        }
+    }
 }

@@ -54,6 +54,9 @@ pub(super) async fn begin(
     let name = stage.disturbance_names.get(index).cloned().flatten().unwrap_or_default();
     let (disturbed, change) = match what {
         Treatment::Cut(by) => (stage.servers.provider().cut(&name, &chosen.links, by).await?, LinkChange::Cut(by)),
+        Treatment::CutPort(port) => {
+            (stage.servers.provider().cut_port(&name, &chosen.links, port).await?, LinkChange::CutPort(port))
+        }
         Treatment::Shape(shape) => {
             (stage.servers.provider().shape(&name, &chosen.links, shape).await?, LinkChange::Shape(shape))
         }
@@ -74,7 +77,7 @@ pub async fn heal(
     for name in names {
         let disturbed = provider.heal(&name).await?;
         let change = match disturbed.was {
-            Treatment::Cut(_) => LinkChange::HealCut,
+            Treatment::Cut(_) | Treatment::CutPort(_) => LinkChange::HealCut,
             Treatment::Shape(_) => LinkChange::HealShape,
         };
         tell(journal, step, name, LinksText::default(), change, disturbed);

@@ -22,7 +22,7 @@ use crate::system::{NodeSpec, Servers, SystemError};
 
 use crate::text::{Cursor, kinds};
 use crate::validate::{Checker, Foreseen};
-use crate::vocab::NodeName;
+use crate::vocab::{NodeName, ServerPort};
 
 pub use condition::{Condition, wait_for};
 pub use disturb::heal;
@@ -47,9 +47,17 @@ kinds! {
         wipe::Wipe,
         join::Join,
         partition::Partition,
+        cut_port::CutPort,
         shape::Shape,
         heal::Heal,
         until::Until,
+        config::Config,
+        command::Command,
+        sleep::Sleep,
+        fill_disk::FillDisk,
+        free_disk::FreeDisk,
+        repeat::Repeat,
+        when::When,
     }
 }
 
@@ -140,7 +148,7 @@ pub trait StepKind: fmt::Display + Sync {
 /// Links that a step cuts or shapes.
 #[derive(Clone, Copy, Debug)]
 pub struct LinkDisturbance<'a> {
-    /// `partition` or `shape`: what it is called if it has no name.
+    /// `partition`, `port` or `shape`: what it is called if it has no name.
     pub noun: &'static str,
     /// The name that it is given.
     pub name: Option<&'a String>,
@@ -148,6 +156,15 @@ pub struct LinkDisturbance<'a> {
     pub links: &'a Links,
     /// Whether nothing passes them.
     pub cuts: bool,
+    /// The only port of the servers that it is about; none if it is about all packets.
+    pub port: Option<ServerPort>,
+}
+
+impl LinkDisturbance<'_> {
+    /// Whether it keeps nodes from hearing of each other.
+    pub fn cuts_bus(&self) -> bool {
+        self.cuts && self.port != Some(ServerPort::Clients)
+    }
 }
 
 /// What a step heals.
@@ -165,9 +182,9 @@ impl Step {
         self.takes_away() || self.kind().disturbance().is_some()
     }
 
-    /// Whether it may take a master away from its clients or from the other masters.
+    /// Whether it may take a master away from the other masters, so that it is replaced.
     pub fn takes_away(&self) -> bool {
         self.kind().effect().is_some_and(|effect| effect.takes_down())
-            || self.kind().disturbance().is_some_and(|disturbance| disturbance.cuts)
+            || self.kind().disturbance().is_some_and(|disturbance| disturbance.cuts_bus())
     }
 }

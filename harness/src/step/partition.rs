@@ -50,7 +50,8 @@ impl StepKind for Partition {
     }
 
     fn disturbance(&self) -> Option<LinkDisturbance<'_>> {
-        Some(LinkDisturbance { noun: "partition", name: self.name.as_ref(), links: &self.links, cuts: true })
+        let name = self.name.as_ref();
+        Some(LinkDisturbance { noun: "partition", name, links: &self.links, cuts: true, port: None })
     }
 
     fn heading(&self) -> String {

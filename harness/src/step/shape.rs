@@ -114,7 +114,8 @@ impl StepKind for Shape {
     }
 
     fn disturbance(&self) -> Option<LinkDisturbance<'_>> {
-        Some(LinkDisturbance { noun: "shape", name: self.name.as_ref(), links: &self.links, cuts: false })
+        let name = self.name.as_ref();
+        Some(LinkDisturbance { noun: "shape", name, links: &self.links, cuts: false, port: None })
     }
 
     fn heading(&self) -> String {

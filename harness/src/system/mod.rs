@@ -4,6 +4,7 @@
 //! views agree and how clients find a shard's owner is known to the system alone. Today there is one: [`cluster`].
 
 pub mod cluster;
+mod command;
 mod directives;
 mod discovery;
 mod error;
@@ -47,8 +48,8 @@ pub trait System: fmt::Debug + Send + Sync {
     /// Why a scenario must not set a directive, if it must not.
     fn reserved(&self, directive: &str) -> Option<&'static str>;
 
-    /// The configuration file of `node`, whose data lies in `data` and whose log is written to `log`.
-    fn configuration(&self, node: &NodeSpec, data: &Path, log: &Path) -> String;
+    /// The configuration file of `node` for a server of this version, whose data lies in `data` and whose log is written to `log`.
+    fn configuration(&self, node: &NodeSpec, version: ServerVersion, data: &Path, log: &Path) -> String;
 
     /// The files that a server of this version finds in its data directory when it starts: their names and what they hold.
     fn data_files(&self, nodes: &[NodeSpec], node: &NodeSpec, version: ServerVersion) -> Vec<(&'static str, String)>;

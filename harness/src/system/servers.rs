@@ -46,11 +46,12 @@ impl Servers {
         let system = deployment.system();
         for node in nodes {
             let name = &node.name;
-            for (path, text) in system.data_files(nodes, node, provider.binary(name)?.version) {
+            let version = provider.binary(name)?.version;
+            for (path, text) in system.data_files(nodes, node, version) {
                 provider.write_data(name, path, &text)?;
             }
             let config = directory.node_config(name);
-            let text = system.configuration(node, &provider.data_directory(name)?, &directory.node_log(name));
+            let text = system.configuration(node, version, &provider.data_directory(name)?, &directory.node_log(name));
             fs::write(&config, text).map_err(file("write", config))?;
         }
         let ids = nodes.iter().map(|node| (node.name.clone(), node.id.clone())).collect();

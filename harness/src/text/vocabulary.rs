@@ -21,6 +21,8 @@ pub struct WordKind {
     pub noun: &'static str,
     /// The same with its article: `a step`.
     pub a_noun: &'static str,
+    /// The heading of what its names mean: `what it does`.
+    pub meaning: &'static str,
     /// Where its names belong; `{}` stands for the example of the one that stands elsewhere.
     pub home: Option<&'static str>,
     /// The names.

@@ -49,9 +49,9 @@ pub struct StepFacts<'a> {
     pub at: Cursor<'a>,
     /// Whether it is a fault, and not the end of one.
     pub is_fault: bool,
-    /// Whether it may take a master away from its clients or from the other masters.
+    /// Whether it may take a master away from the other masters, so that it is replaced.
     pub takes_away: bool,
-    /// Whether it cuts links.
+    /// Whether it keeps nodes from hearing of each other.
     pub cuts: bool,
     /// The node that it cuts off from everybody, and the hosts that stay with it.
     pub isolates: Option<(NodeName, Vec<HostName>)>,

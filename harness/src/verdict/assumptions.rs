@@ -155,9 +155,10 @@ fn faults_happened(case: &Case<'_>) -> Assumption {
 /// `the cut of 6 links (partition-1)`.
 fn network_in_words(change: &NetworkChange) -> String {
     let done = match change.change {
-        LinkChange::Cut(_) => "cut",
-        LinkChange::Shape(_) => "shaping",
-        LinkChange::HealCut | LinkChange::HealShape => "healing",
+        LinkChange::Cut(_) => "cut".to_owned(),
+        LinkChange::CutPort(port) => format!("cut of the {port}"),
+        LinkChange::Shape(_) => "shaping".to_owned(),
+        LinkChange::HealCut | LinkChange::HealShape => "healing".to_owned(),
     };
     format!("the {done} of {} ({})", finding::count(change.links.len() as u64, "link"), change.name)
 }

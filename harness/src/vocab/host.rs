@@ -11,6 +11,35 @@ pub const SERVER_PORT: u16 = 6379;
 /// The cluster bus listens this many ports above the server's port (`CLUSTER_PORT_INCR`, Redis `cluster.h`).
 pub const BUS_PORT_OFFSET: u16 = 10_000;
 
+/// A port that every server listens on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub enum ServerPort {
+    /// The cluster bus: gossip, votes and what nodes tell each other about failures.
+    Bus,
+    /// The port for clients, which replicas use as well to follow their masters.
+    Clients,
+}
+
+impl ServerPort {
+    /// The port's number.
+    pub const fn number(self) -> u16 {
+        match self {
+            Self::Bus => SERVER_PORT + BUS_PORT_OFFSET,
+            Self::Clients => SERVER_PORT,
+        }
+    }
+}
+
+impl fmt::Display for ServerPort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Bus => "bus port",
+            Self::Clients => "client port",
+        })
+    }
+}
+
 /// A node's name, after the Redis Cluster tutorial: masters `A`, `B`, `C`; `A1` the first replica of `A`.
 ///
 /// The name belongs to the host and its process whatever role the node later has.

@@ -12,7 +12,7 @@ mod shape;
 mod with_unit;
 
 pub use duration::{Duration, Instant};
-pub use host::{Address, BUS_PORT_OFFSET, NodeId, NodeName, SERVER_PORT, shard_letters};
+pub use host::{Address, BUS_PORT_OFFSET, NodeId, NodeName, SERVER_PORT, ServerPort, shard_letters};
 pub use link::{CutBy, HostName, Link};
 pub use machine::{Assessment, Capability, Missing, Remedy, SettingAudit};
 pub use ownership::{OwnedRange, Ownership, Position};

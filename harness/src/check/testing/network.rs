@@ -2,7 +2,7 @@
 
 use super::Story;
 use crate::evidence::{ClusterState, Event, EventKind, Health, LinkChange, LinksText, NetworkChange};
-use crate::vocab::{CutBy, Instant, Link, NodeName};
+use crate::vocab::{CutBy, Instant, Link, NodeName, ServerPort};
 
 impl Story {
     /// A step that changed links and is done. `name` is that of the partition or shape.
@@ -27,6 +27,12 @@ impl Story {
         let links = self.links_around(hosts);
         self.network(ms, Some(step), name, LinkChange::Cut(CutBy::Drop), links);
         self.unsettled(ms + 5);
+    }
+
+    /// These hosts' port is cut off from all others, client hosts too; as the partition `name`.
+    pub(crate) fn isolate_port(&mut self, ms: u64, step: usize, name: &str, hosts: &[&str], port: ServerPort) {
+        let links = self.links_around(hosts);
+        self.network(ms, Some(step), name, LinkChange::CutPort(port), links);
     }
 
     /// The partition `name` is healed by a step, or by the harness at the end.
@@ -72,6 +78,7 @@ impl Story {
 fn change_in_words(change: LinkChange) -> &'static str {
     match change {
         LinkChange::Cut(_) => "Partition",
+        LinkChange::CutPort(_) => "CutPort",
         LinkChange::Shape(_) => "Shape",
         LinkChange::HealCut | LinkChange::HealShape => "Heal",
     }

@@ -61,10 +61,11 @@ impl Packet {
     pub(super) fn facts(&self) -> PacketFacts {
         let bytes = self.bytes();
         let header = bytes.first().map_or(0, |first| usize::from(first & 0x0f) * 4);
-        let [high, low] = PROBE_PORT.to_be_bytes();
+        let probe_port = PROBE_PORT.to_be_bytes();
         let is_udp = bytes.get(PROTOCOL) == Some(&UDP);
-        // The UDP header begins with the source and the destination port.
-        let is_probe = is_udp && bytes.get(header..header + 4) == Some(&[high, low, high, low][..]);
+        // The UDP header begins with the source and the destination port. Probes of a server's port have it at one end.
+        let ports = bytes.get(header..header + 4).filter(|_| is_udp);
+        let is_probe = ports.is_some_and(|ports| ports[..2] == probe_port || ports[2..] == probe_port);
         PacketFacts { length: bytes.len(), header, is_probe }
     }
 }

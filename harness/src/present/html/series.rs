@@ -121,7 +121,7 @@ pub(super) fn marks(evidence: &Evidence) -> Vec<Mark> {
 }
 
 fn disturbs(change: &NetworkChange) -> bool {
-    matches!(change.change, LinkChange::Cut(_) | LinkChange::Shape(_))
+    matches!(change.change, LinkChange::Cut(_) | LinkChange::CutPort(_) | LinkChange::Shape(_))
 }
 
 #[cfg(test)]

@@ -263,6 +263,7 @@ fn network_change(change: &NetworkChange) -> String {
     let sides = if change.text.is_empty() { String::new() } else { format!("{}: ", change.text) };
     match change.change {
         LinkChange::Cut(by) => format!("{sides}{links} cut ({by})"),
+        LinkChange::CutPort(port) => format!("{sides}{links}: {port} cut"),
         LinkChange::Shape(shape) => format!("{sides}{links} shaped ({shape})"),
         LinkChange::HealCut => format!("{links} healed"),
         LinkChange::HealShape => format!("{links} shaped no longer"),

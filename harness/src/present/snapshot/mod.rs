@@ -15,7 +15,7 @@ use self::naming::{Naming, Winners};
 use self::replay::{Segment, segments};
 use super::paint::wrap;
 use super::words::list;
-use crate::evidence::{Agreement, ClusterState, Evidence, RecordedPlan, Side, Topology};
+use crate::evidence::{Agreement, ClusterState, Evidence, LinkChange, RecordedPlan, Side, Topology};
 use crate::vocab::NodeName;
 
 const WIDTH: usize = 100;
@@ -105,7 +105,11 @@ impl<'a> Writer<'a> {
         if let [change] = &segment.network[..]
             && planned.disturbs_links
         {
-            return format!("{} {}", planned.kind, self.naming.rename_links(&change.text));
+            let links = self.naming.rename_links(&change.text);
+            return match change.change {
+                LinkChange::CutPort(port) => format!("{} {links} ({port})", planned.kind),
+                _ => format!("{} {links}", planned.kind),
+            };
         }
         if nodes.is_empty() || nodes.iter().any(|node| planned.names.contains(node)) {
             return planned.heading.clone();

@@ -148,7 +148,9 @@ impl<'a> Replay<'a> {
             }
             Change::Network(change) => {
                 match change.change {
-                    LinkChange::Cut(_) | LinkChange::HealCut => self.forget_agreement(change.done),
+                    LinkChange::Cut(_) | LinkChange::CutPort(_) | LinkChange::HealCut => {
+                        self.forget_agreement(change.done)
+                    }
                     LinkChange::Shape(_) | LinkChange::HealShape => {}
                 }
                 self.keep_agreement();

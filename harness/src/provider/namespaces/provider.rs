@@ -22,7 +22,7 @@ use super::waits::ProcWaitReader;
 use crate::evidence::{Clock, ExitCause, Journal, NodeStatus, Reach, RunDirectory};
 use crate::network::{ChangedLinks, ClientHost, Network, NewHost};
 use crate::provider::{ClientSpec, Provider, ProviderError, ServerBinary, ServerSpec, WaitReader, file};
-use crate::vocab::{CutBy, HostName, Instant, Link, NodeName, Shape, Size};
+use crate::vocab::{CutBy, HostName, Instant, Link, NodeName, ServerPort, Shape, Size};
 
 /// How long killed servers may take to disappear.
 const SHUTDOWN_BOUND: Duration = Duration::from_secs(5);
@@ -167,6 +167,15 @@ impl Provider for NamespaceProvider {
         by: CutBy,
     ) -> BoxFuture<'a, Result<ChangedLinks, ProviderError>> {
         async move { Ok(self.network.cut(name, links, by).await?) }.boxed()
+    }
+
+    fn cut_port<'a>(
+        &'a self,
+        name: &'a str,
+        links: &'a BTreeSet<Link>,
+        port: ServerPort,
+    ) -> BoxFuture<'a, Result<ChangedLinks, ProviderError>> {
+        async move { Ok(self.network.cut_port(name, links, port).await?) }.boxed()
     }
 
     fn shape<'a>(

@@ -55,8 +55,8 @@ pub(super) fn reserved(directive: &str) -> Option<&'static str> {
     RESERVED.iter().find(|(pattern, _)| names(pattern)).map(|(_, why)| *why)
 }
 
-/// The configuration file of `node`, whose data lies in `data` and whose log is written to `log`.
-pub(super) fn redis_conf(node: &NodeSpec, data: &Path, log: &Path) -> String {
+/// The configuration file of `node` for a server of this version, whose data lies in `data` and whose log is written to `log`.
+pub(super) fn redis_conf(node: &NodeSpec, version: ServerVersion, data: &Path, log: &Path) -> String {
     let mut text = format!("# {}, written by redis-harness.\n", node.name);
     let mut say = |directive: &str, value: &str| {
         let _ = writeln!(text, "{directive} {value}");
@@ -71,7 +71,9 @@ pub(super) fn redis_conf(node: &NodeSpec, data: &Path, log: &Path) -> String {
     say("cluster-enabled", "yes");
     say("cluster-config-file", NODES_CONF);
     let written = |directive: &str| node.config.keys().any(|key| key.eq_ignore_ascii_case(directive));
-    for (directive, value) in DEFAULTS {
+    // `DEBUG SLEEP` is how a step lets a server's event loop stand still.
+    let debug = asks_for_debug(version).then_some(("enable-debug-command", "yes"));
+    for (directive, value) in DEFAULTS.iter().copied().chain(debug) {
         if !written(directive) {
             say(directive, &argument(value));
         }
@@ -120,6 +122,11 @@ pub(super) fn nodes_conf(nodes: &[NodeSpec], myself: &NodeName, version: ServerV
     }
     let _ = writeln!(text, "vars currentEpoch {epoch} lastVoteEpoch 0");
     text
+}
+
+/// Whether a server takes `DEBUG` only if its configuration says so: Redis 7.0 and later, Valkey.
+fn asks_for_debug(version: ServerVersion) -> bool {
+    version.product == Product::Valkey || version.major >= 7
 }
 
 /// Whether this server gives shards ids, which it keeps in `nodes.conf`.
@@ -186,11 +193,12 @@ mod tests {
     #[test]
     fn a_configuration_is_complete() {
         let node = node("A", 2, None, &[("cluster-node-timeout", "1000"), ("AppendOnly", "yes")]);
-        let text = redis_conf(&node, Path::new("/data/A"), Path::new("/runs/a \"b\"/redis.log"));
+        let version = "Redis server v=7.0.15 sha=0".parse().unwrap();
+        let text = redis_conf(&node, version, Path::new("/data/A"), Path::new("/runs/a \"b\"/redis.log"));
         let expected = "# A, written by redis-harness.\nport 6379\nbind 10.128.0.2\nprotected-mode no\ndaemonize no\n\
              dir \"/data/A\"\nlogfile \"/runs/a \\\"b\\\"/redis.log\"\nloglevel verbose\ncluster-enabled yes\n\
              cluster-config-file nodes.conf\nsave \"\"\nrepl-diskless-sync-delay 0\n\
-             cluster-allow-replica-migration no\nAppendOnly yes\ncluster-node-timeout 1000\n";
+             cluster-allow-replica-migration no\nenable-debug-command yes\nAppendOnly yes\ncluster-node-timeout 1000\n";
         assert_eq!(text, expected);
     }
 

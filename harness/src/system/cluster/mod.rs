@@ -60,8 +60,8 @@ impl System for Cluster {
         config::reserved(directive)
     }
 
-    fn configuration(&self, node: &NodeSpec, data: &Path, log: &Path) -> String {
-        config::redis_conf(node, data, log)
+    fn configuration(&self, node: &NodeSpec, version: ServerVersion, data: &Path, log: &Path) -> String {
+        config::redis_conf(node, version, data, log)
     }
 
     fn data_files(&self, nodes: &[NodeSpec], node: &NodeSpec, version: ServerVersion) -> Vec<(&'static str, String)> {

@@ -6,18 +6,19 @@ use super::slot::SLOT_COUNT;
 use crate::evidence::{
     Agreement, ClusterState, Health, Member, NodeStatus, NodeView, Place, Reach, Settlement, Side, Topology,
 };
-use crate::vocab::{NodeName, Role};
+use crate::vocab::{HostName, NodeName, Role};
 
 /// Compares the views of the running nodes with each other and with what really runs and who can reach whom.
 ///
-/// Two nodes are connected when packets pass both ways between them: everything on the cluster bus is TCP. Settled means:
+/// Two nodes are connected when packets of the cluster bus pass both ways between them: everything on it is TCP. Only
+/// replicas follow their masters by way of the client port. Settled means:
 ///
 /// - every running node answered;
 /// - each holds those that it is connected with for alive, and nobody is in handshake;
 /// - each has noticed who is gone or out of its reach: it holds them for failed (FAIL) where a majority of the masters
 ///   that can tell each other misses them, else it suspects them (PFAIL), which is then the last word;
 /// - connected nodes agree on the roles, owners and epochs of all that both of them reach, or that neither does;
-/// - every running replica that is connected with its running master has its link up;
+/// - every running replica that reaches the client port of its running master has its link up;
 /// - `cluster_state` is fail on a node that reaches no majority, and ok on one that reaches a majority and knows a live owner
 ///   for every slot;
 /// - no replica is about to take over from a failed master.
@@ -166,7 +167,10 @@ impl<'a> Scene<'a> {
 
     fn check_link(self, node: &NodeName, view: &NodeView) -> Result<(), String> {
         let master = view.members.get(node).and_then(|own| own.master.as_ref());
-        if view.master_link_up == Some(false) && master.is_some_and(|master| self.reaches(node, master)) {
+        let can_follow = |master: &NodeName| {
+            self.runs(master) && self.reach.connected(&HostName::from(node), &HostName::from(master))
+        };
+        if view.master_link_up == Some(false) && master.is_some_and(can_follow) {
             return Err(format!("{node} is not linked to its master"));
         }
         Ok(())

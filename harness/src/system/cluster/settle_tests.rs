@@ -1,7 +1,7 @@
 use rstest::rstest;
 
 use super::*;
-use crate::vocab::{CutBy, Instant, Link, Ownership, Position};
+use crate::vocab::{CutBy, Instant, Link, Ownership, Position, ServerPort};
 
 use crate::evidence::{LinkChange, NetworkChange};
 
@@ -67,18 +67,26 @@ impl Cluster {
 
     /// Cuts each of the hosts off from each of the others, both ways.
     pub(super) fn cut(&mut self, ones: &[&str], others: &[&str]) {
-        let pairs = ones.iter().flat_map(|one| others.iter().map(move |other| Link::new(*one, *other)));
-        let links = pairs.flat_map(|link| [link.reversed(), link]).collect();
-        self.apply_cut(format!("{ones:?}"), links);
+        self.apply_cut(format!("{ones:?}"), LinkChange::Cut(CutBy::Drop), between(ones, others));
+    }
+
+    /// Cuts each of the hosts off from each of the others, both ways, for this port only.
+    pub(super) fn cut_port(&mut self, ones: &[&str], others: &[&str], port: ServerPort) {
+        self.apply_cut(format!("{ones:?}"), LinkChange::CutPort(port), between(ones, others));
+    }
+
+    /// Sets whether `A1` is linked to its master.
+    fn link(&mut self, up: bool) {
+        self.views.get_mut(&NodeName::from("A1")).unwrap().as_mut().unwrap().master_link_up = Some(up);
     }
 
     /// Cuts what one host sends to another.
     pub(super) fn cut_one_way(&mut self, from: &str, to: &str) {
-        self.apply_cut(format!("{from} -> {to}"), vec![Link::new(from, to)]);
+        self.apply_cut(format!("{from} -> {to}"), LinkChange::Cut(CutBy::Drop), vec![Link::new(from, to)]);
     }
 
-    fn apply_cut(&mut self, name: String, links: Vec<Link>) {
-        let (began, change) = (Instant::default(), LinkChange::Cut(CutBy::Drop));
+    fn apply_cut(&mut self, name: String, change: LinkChange, links: Vec<Link>) {
+        let began = Instant::default();
         let text = crate::evidence::LinksText::default();
         self.reach.apply(&NetworkChange {
             step: None,
@@ -119,6 +127,12 @@ impl Cluster {
             Settlement::Unsettled(reason) => reason,
         }
     }
+}
+
+/// The links of each of the hosts with each of the others, both ways.
+fn between(ones: &[&str], others: &[&str]) -> Vec<Link> {
+    let pairs = ones.iter().flat_map(|one| others.iter().map(move |other| Link::new(*one, *other)));
+    pairs.flat_map(|link| [link.reversed(), link]).collect()
 }
 
 fn suspect(cluster: &mut Cluster, node: &str) {
@@ -177,7 +191,7 @@ fn promote_a1(cluster: &mut Cluster) {
 #[case::handshake(&|c: &mut Cluster| c.see("C", "A1", |a| a.handshake = true), "C is in handshake with A1")]
 #[case::silent(&|c: &mut Cluster| { c.views.insert("C".into(), None); }, "C does not answer")]
 #[case::unlinked(
-    &|c: &mut Cluster| c.views.get_mut(&NodeName::from("A1")).unwrap().as_mut().unwrap().master_link_up = Some(false),
+    &|c: &mut Cluster| c.link(false),
     "A1 is not linked to its master"
 )]
 #[case::wiped_and_unknown(
@@ -213,10 +227,17 @@ fn nothing_runs() {
     assert_eq!(cluster.reason(), "no node runs");
 }
 
+const REST: [&str; 3] = ["A1", "B", "C"];
+
 /// A is alone; the others have promoted A1.
 fn isolated_and_replaced(cluster: &mut Cluster) {
-    let rest = ["A1", "B", "C"];
-    cluster.cut(&["A"], &rest);
+    cluster.cut(&["A"], &REST);
+    replaced(cluster);
+}
+
+/// A and the others no longer hear of each other, and those have promoted A1.
+fn replaced(cluster: &mut Cluster) {
+    let rest = REST;
     cluster.seen_as(&rest, &["A"], Health::Fail);
     for viewer in rest {
         cluster.see(viewer, "A", |member| member.owns = Ownership::default());
@@ -273,7 +294,7 @@ fn each_side_settles_by_itself() {
         c.cut(&["A"], &["A1"]);
         c.seen_as(&["A"], &["A1"], Health::Pfail);
         c.seen_as(&["A1"], &["A"], Health::Pfail);
-        c.views.get_mut(&NodeName::from("A1")).unwrap().as_mut().unwrap().master_link_up = Some(false);
+        c.link(false);
     },
     "settled"
 )]
@@ -339,4 +360,62 @@ fn slots_without_an_owner_are_served_by_nobody() {
     let mut nodes = three_masters(ClusterState::Ok, &[]).nodes;
     nodes.remove(&NodeName::from("C"));
     assert_eq!(topology(ClusterState::Ok, nodes).outage.as_deref(), Some("nobody owns some of the slots"));
+}
+
+/// The bus between A and its replica is cut, and both have noticed.
+fn replica_out_of_hearing(cluster: &mut Cluster) {
+    cluster.cut_port(&["A"], &["A1"], ServerPort::Bus);
+    cluster.seen_as(&["A"], &["A1"], Health::Pfail);
+    cluster.seen_as(&["A1"], &["A"], Health::Pfail);
+}
+
+#[rstest]
+#[case::the_bus_of_a_master(
+    &|c: &mut Cluster| { c.cut_port(&["A"], &REST, ServerPort::Bus); replaced(c); },
+    "settled"
+)]
+#[case::the_bus_of_a_master_and_nobody_noticed(
+    &|c: &mut Cluster| c.cut_port(&["A"], &REST, ServerPort::Bus),
+    "A has not noticed that A1 is out of reach"
+)]
+#[case::the_bus_of_a_master_that_still_serves(
+    &|c: &mut Cluster| {
+        c.cut_port(&["A"], &REST, ServerPort::Bus);
+        replaced(c);
+        c.state_of(&["A"], ClusterState::Ok);
+    },
+    "A reaches no majority of the masters but its cluster_state is still ok"
+)]
+#[case::the_bus_of_a_replica_that_follows_its_master(&replica_out_of_hearing, "settled")]
+#[case::the_bus_of_a_replica_that_could_follow_its_master(
+    &|c: &mut Cluster| { replica_out_of_hearing(c); c.link(false); },
+    "A1 is not linked to its master"
+)]
+#[case::the_client_port_of_a_master(&|c: &mut Cluster| { c.cut_port(&["A"], &REST, ServerPort::Clients); c.link(false); }, "settled")]
+#[case::the_client_port_of_a_master_whose_replica_has_not_noticed(
+    &|c: &mut Cluster| c.cut_port(&["A"], &REST, ServerPort::Clients),
+    "settled"
+)]
+#[case::the_client_port_of_a_master_that_is_suspected(
+    &|c: &mut Cluster| {
+        c.cut_port(&["A"], &REST, ServerPort::Clients);
+        c.seen_as(&["B"], &["A"], Health::Pfail);
+    },
+    "B suspects A (PFAIL)"
+)]
+fn settling_with_a_port_cut(#[case] change: &dyn Fn(&mut Cluster), #[case] reason: &str) {
+    let mut cluster = Cluster::healthy();
+    change(&mut cluster);
+    assert_eq!(cluster.reason(), reason);
+}
+
+#[rstest]
+#[case::the_bus(&|c: &mut Cluster| { c.cut_port(&["A"], &REST, ServerPort::Bus); replaced(c); }, "A1 B C | A")]
+#[case::the_client_port(&|c: &mut Cluster| c.cut_port(&["A"], &REST, ServerPort::Clients), "A A1 B C")]
+fn only_the_bus_makes_sides(#[case] change: &dyn Fn(&mut Cluster), #[case] expected: &str) {
+    let mut cluster = Cluster::healthy();
+    change(&mut cluster);
+    let members = |side: &Side| side.members.iter().map(NodeName::as_str).collect::<Vec<_>>().join(" ");
+    let sides: Vec<_> = cluster.agreement().sides.iter().map(members).collect();
+    assert_eq!(sides.join(" | "), expected);
 }

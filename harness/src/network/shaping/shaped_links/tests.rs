@@ -163,8 +163,9 @@ fn what_waits_arrives_in_order_when_the_shape_ends() {
 
 #[rstest]
 #[case::a_probe(17, [0, 9, 0, 9], true)]
-#[case::to_another_port(17, [0, 9, 27, 88], false)]
-#[case::from_another_port(17, [27, 88, 0, 9], false)]
+#[case::a_probe_of_a_port_of_the_receiver(17, [0, 9, 27, 88], true)]
+#[case::a_probe_of_a_port_of_the_sender(17, [27, 88, 0, 9], true)]
+#[case::between_other_ports(17, [27, 88, 27, 88], false)]
 #[case::of_another_protocol(6, [0, 9, 0, 9], false)]
 fn probes_are_known_by_their_ports(#[case] protocol: u8, #[case] ports: [u8; 4], #[case] is_probe: bool) {
     let mut queue = Queue::default();

@@ -1,0 +1,104 @@
+//! A server's configuration changes while it runs.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use documented::Documented;
+use futures_util::FutureExt;
+use futures_util::future::LocalBoxFuture;
+use serde::Deserialize;
+
+use super::node_step::{Applied, NodeStep};
+use super::selector::Selector;
+use super::target::Target;
+use crate::evidence::{Effect, NodeStatus};
+use crate::system::{Servers, SystemError};
+use crate::text::{Cursor, Problem};
+use crate::validate::{Checker, Verb};
+use crate::vocab::NodeName;
+
+/// `CONFIG SET` on a running server: changes directives until its next start
+#[derive(Clone, Debug, PartialEq, Deserialize, Documented)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// A node by its name.
+    #[serde(default)]
+    pub node: Option<NodeName>,
+    /// Nodes chosen when the step begins.
+    #[serde(default)]
+    pub select: Option<Selector>,
+    /// Directives with their new values.
+    pub set: BTreeMap<String, String>,
+}
+
+impl Config {
+    pub(super) const EXAMPLE: &str = r#"Config(node: "A", set: {"maxmemory": "64mb"})"#;
+
+    /// `maxmemory 64mb, save ""`.
+    fn in_words(&self) -> String {
+        let directives = self.set.iter().map(|(directive, value)| match value.as_str() {
+            "" => format!("{directive} \"\""),
+            value => format!("{directive} {value}"),
+        });
+        directives.collect::<Vec<_>>().join(", ")
+    }
+}
+
+impl fmt::Display for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Config {} (CONFIG SET {})", self.target(), self.in_words())
+    }
+}
+
+impl NodeStep for Config {
+    const VERB: Verb = Verb { name: "Config", present: "configure", past: "configured" };
+    const REQUIRES: &'static [NodeStatus] = &[NodeStatus::Running];
+
+    fn target(&self) -> Target {
+        Target { node: self.node.clone(), select: self.select.clone() }
+    }
+
+    fn effect(&self) -> Effect {
+        Effect::NONE
+    }
+
+    fn heading(&self) -> String {
+        format!("Config {}: {}", self.target(), self.in_words())
+    }
+
+    fn check_arguments(&self, checker: &mut Checker<'_>, at: Cursor<'_>) {
+        let set = at.field("set");
+        checker.check_keys(set);
+        if self.set.is_empty() && checker.is_as_written(set) {
+            let problem = Problem::new(set.head(), "this changes no directive");
+            checker.report(problem.help("write directives with their new values: `set: {\"maxmemory\": \"64mb\"}`"));
+        }
+        for directive in self.set.keys() {
+            if directive.is_empty() || directive.contains(|c: char| c.is_whitespace() || c.is_control()) {
+                let message = format!("`{}` is not a directive's name", directive.escape_debug());
+                checker.report(Problem::new(set.key(directive).head(), message));
+            }
+        }
+    }
+
+    /// What the server says of the directives afterwards is the proof.
+    fn apply<'a>(
+        &'a self,
+        servers: &'a Servers,
+        node: &'a NodeName,
+    ) -> LocalBoxFuture<'a, Result<Applied, SystemError>> {
+        async move {
+            let began = servers.provider().now();
+            let mut proof = Vec::with_capacity(self.set.len());
+            // One by one: more at once is not known to servers before Redis 7.0.
+            for (directive, value) in &self.set {
+                let command = ["CONFIG", "SET", directive, value];
+                let reply = servers.command(node, &command).await?;
+                servers.check_reply(node, &command, &reply, "OK")?;
+                proof.push(servers.command(node, &["CONFIG", "GET", directive]).await?.replace('\n', " "));
+            }
+            Ok(Applied { began, proof: Some(format!("CONFIG GET says {}", proof.join(", "))) })
+        }
+        .boxed_local()
+    }
+}
