@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use harness::provider::Provider;
-use harness::vocab::{CutBy, ServerPort, Shape};
+use harness::vocab::{CutBy, LinkShape, ServerPort};
 use rtnetlink::packet_route::rule::RuleAction;
 
 use super::links::{
@@ -43,7 +43,7 @@ pub(super) async fn one_port(lab: &dyn Provider) -> Done {
 /// Cuts of links, cuts of ports and shapes on the same links; each ends by itself.
 pub(super) async fn overlap(lab: &dyn Provider) -> Done {
     let (links, shape) =
-        (both("A", "B"), Shape { delay: harness::vocab::Duration::from_millis(20), ..Shape::default() });
+        (both("A", "B"), LinkShape { delay: harness::vocab::Duration::from_millis(20), ..LinkShape::default() });
     lab.shape("slow", &links, shape).await?;
     let (_opened, _accepted, _of_closed) = connection_at(lab, "A", "B", CLOSED).await?;
     let (_opened, _accepted, _of_other) = connection(lab, "A", "B").await?;

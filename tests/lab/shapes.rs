@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use harness::evidence::RunDirectory;
 use harness::provider::Provider;
-use harness::vocab::{self, CutBy, Link, Percent, Rate, Shape};
+use harness::vocab::{self, CutBy, Link, LinkShape, Percent, Rate};
 use rtnetlink::LinkUnspec;
 use rtnetlink::packet_route::rule::RuleAction;
 
@@ -40,8 +40,8 @@ fn a_to_b() -> BTreeSet<Link> {
     BTreeSet::from([link("A", "B")])
 }
 
-fn late(milliseconds: u64) -> Shape {
-    Shape { delay: vocab::Duration::from_millis(milliseconds), ..Shape::default() }
+fn late(milliseconds: u64) -> LinkShape {
+    LinkShape { delay: vocab::Duration::from_millis(milliseconds), ..LinkShape::default() }
 }
 
 /// A socket of A from which B's gets what is sent.
@@ -71,7 +71,7 @@ async fn told(lab: &dyn Provider) -> Done {
         &["2 probes took 4", " ms just before the end; ", " packets were shaped; 2 probes passed after it"],
     )?;
     let loss = Percent::try_from(20.0)?;
-    lab.shape("lossy", &a_to_b(), Shape { loss, ..Shape::default() }).await?;
+    lab.shape("lossy", &a_to_b(), LinkShape { loss, ..LinkShape::default() }).await?;
     let (from, _to) = sockets(lab)?;
     for _ in 0..1_000 {
         from.send(b"x")?;
@@ -85,7 +85,7 @@ async fn told(lab: &dyn Provider) -> Done {
 /// A rate's queue is full of packets that are sent without a pause: a thousand take 12 s.
 async fn flooded(lab: &dyn Provider) -> Done {
     let rate = Some(Rate { bits_per_second: 1_000_000 });
-    proven(lab.shape("narrow", &a_to_b(), Shape { rate, ..Shape::default() }).await?.proof, &["1 probe took"])?;
+    proven(lab.shape("narrow", &a_to_b(), LinkShape { rate, ..LinkShape::default() }).await?.proof, &["1 probe took"])?;
     let (from, _to) = sockets(lab)?;
     from.set_nonblocking(true)?;
     let is_over = AtomicBool::new(false);
@@ -155,7 +155,10 @@ async fn passed_by(lab: &dyn Provider) -> Done {
     rule.priority(50).table_id(254).action(RuleAction::ToTable).execute().await?;
     for (shape, expected) in [
         (late(40), "10.128.0.2 -> 10.128.0.3, where none may take less than 40ms"),
-        (Shape { loss: Percent::try_from(1.0)?, ..Shape::default() }, "does not pass through the device that shapes"),
+        (
+            LinkShape { loss: Percent::try_from(1.0)?, ..LinkShape::default() },
+            "does not pass through the device that shapes",
+        ),
     ] {
         for proof in [lab.shape("none", &a_to_b(), shape).await?.proof, lab.heal("none").await?.proof] {
             say(&format!("{proof:?}"));

@@ -13,7 +13,7 @@ use harness::evidence::{Clock, Journal, RunDirectory};
 use harness::network::ClientHost;
 use harness::provider::{self, ClientSpec};
 use harness::system::{self, Cluster, Deployment, NodeSpec, Servers};
-use harness::vocab::{self, Address, CutBy, HostName, Link, NodeId, NodeName, Role, Shape, Size};
+use harness::vocab::{self, Address, CutBy, HostName, Link, LinkShape, NodeId, NodeName, Role, Size};
 
 use super::inside::{Failure, say};
 use super::load::{Figure, Load};
@@ -41,7 +41,7 @@ pub(super) async fn measure(directory: &Path) -> Result<(), Failure> {
     say("operations/s and p50 over loopback and across the lab, ratio of the operations (middle half of the ratios),");
     say("and of the same load over loopback to itself");
     let mut kept = vec![bench.compare("no shaping device", &LEAST)?];
-    let shape = Shape { delay: vocab::Duration::from_millis(1), ..Shape::default() };
+    let shape = LinkShape { delay: vocab::Duration::from_millis(1), ..LinkShape::default() };
     bench.cluster.provider().shape("shape", &between(1, 1), shape).await?;
     kept.push(bench.compare("another host's links are shaped", &LEAST)?);
     kept.push(bench.beside_traffic()?);

@@ -6,7 +6,7 @@ use std::path::Path;
 use harness::evidence::{Clock, Journal, RunDirectory};
 use harness::network::SHAPING_DEVICE;
 use harness::provider::{self, ClientSpec};
-use harness::vocab::{self, Link, Shape, Size};
+use harness::vocab::{self, Link, LinkShape, Size};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -34,7 +34,7 @@ pub(super) async fn shape_a_connection(directory: &Path) -> Result<(), Failure> 
     carry(&mut sending, &mut receiving).await?;
     let delay = vocab::Duration::from_millis(1);
     let links = [Link::new("from", "to")].into();
-    lab.shape("slow", &links, Shape { delay, ..Shape::default() }).await?;
+    lab.shape("slow", &links, LinkShape { delay, ..LinkShape::default() }).await?;
     let begin = shaped()?;
     carry(&mut sending, &mut receiving).await?;
     let packets = shaped()? - begin;

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use harness::network::{LinkCounters, SHAPING_DEVICE, Shaper};
-use harness::vocab::{self, Percent, Rate, Shape};
+use harness::vocab::{self, LinkShape, Percent, Rate};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -90,7 +90,7 @@ fn spread(mut values: Vec<Duration>) -> (Duration, Duration) {
 fn delay(wire: &Wire) -> Outcome {
     for milliseconds in [0, 1, 5, 20, 100] {
         let asked = Duration::from_millis(milliseconds);
-        wire.shape(Shape { delay: vocab::Duration(asked), ..Shape::default() });
+        wire.shape(LinkShape { delay: vocab::Duration(asked), ..LinkShape::default() });
         let is_met = lateness(wire, asked)? < LATENESS;
         expect(is_met, || "the median is off".to_owned())?;
     }
@@ -108,7 +108,7 @@ fn lateness(wire: &Wire, asked: Duration) -> Result<Duration, Failure> {
 
 fn loss(wire: &Wire) -> Outcome {
     for share in [1.0, 5.0, 30.0] {
-        wire.shape(Shape { loss: percent(share)?, ..Shape::default() });
+        wire.shape(LinkShape { loss: percent(share)?, ..LinkShape::default() });
         let came = wire.send(PACKETS, Pace::FAST, LINGER)?.len();
         let counters = wire.counters();
         let lost = (PACKETS - came) as f64 * 100.0 / PACKETS as f64;
@@ -122,7 +122,7 @@ fn loss(wire: &Wire) -> Outcome {
 }
 
 fn same_seed(wire: &Wire) -> Outcome {
-    let shape = Shape { loss: percent(10.0)?, ..Shape::default() };
+    let shape = LinkShape { loss: percent(10.0)?, ..LinkShape::default() };
     let mut runs = Vec::new();
     for _ in 0..2 {
         wire.shape(shape);
@@ -135,19 +135,19 @@ fn same_seed(wire: &Wire) -> Outcome {
 
 fn jitter(wire: &Wire) -> Outcome {
     let milliseconds = vocab::Duration::from_millis;
-    wire.shape(Shape { delay: milliseconds(10), jitter: milliseconds(5), ..Shape::default() });
+    wire.shape(LinkShape { delay: milliseconds(10), jitter: milliseconds(5), ..LinkShape::default() });
     let came = wire.send(150, Pace::every(10_000), LINGER)?;
     let took: BTreeSet<_> = came.iter().map(Arrival::took).collect();
     let (least, most) = (took.first().ok_or("none came")?, took.last().ok_or("none came")?);
     say(&format!("delay 10ms +-5ms: {least:.2?} to {most:.2?}"));
     expect(*least < Duration::from_millis(6) && *most > Duration::from_millis(14), || "too even".to_owned())?;
-    wire.shape(Shape { delay: milliseconds(10), jitter: milliseconds(5), ..Shape::default() });
+    wire.shape(LinkShape { delay: milliseconds(10), jitter: milliseconds(5), ..LinkShape::default() });
     let came = wire.send(PACKETS, Pace::FAST, LINGER)?;
     expect(came.len() == PACKETS && came.is_sorted_by_key(|arrival| arrival.number), || "out of order".to_owned())
 }
 
 fn duplicate(wire: &Wire) -> Outcome {
-    wire.shape(Shape { duplicate: percent(10.0)?, ..Shape::default() });
+    wire.shape(LinkShape { duplicate: percent(10.0)?, ..LinkShape::default() });
     let came = wire.send(PACKETS, Pace::FAST, LINGER)?;
     let twice = came.windows(2).filter(|pair| pair[0].number == pair[1].number).count();
     say(&format!("duplicate 10 %: {twice} of {PACKETS} came twice"));
@@ -156,7 +156,7 @@ fn duplicate(wire: &Wire) -> Outcome {
 }
 
 fn reorder(wire: &Wire) -> Outcome {
-    wire.shape(Shape { reorder: percent(10.0)?, ..Shape::default() });
+    wire.shape(LinkShape { reorder: percent(10.0)?, ..LinkShape::default() });
     let came = wire.send(1_000, Pace::every(1_000), LINGER)?;
     let overtaken = came.windows(2).filter(|pair| pair[0].number == pair[1].number + 1).count();
     say(&format!("reorder 10 %: {overtaken} of {} were overtaken", came.len()));
@@ -166,7 +166,7 @@ fn reorder(wire: &Wire) -> Outcome {
 
 /// The receiver's kernel throws away what has a wrong checksum.
 fn corrupt(wire: &Wire) -> Outcome {
-    wire.shape(Shape { corrupt: percent(10.0)?, ..Shape::default() });
+    wire.shape(LinkShape { corrupt: percent(10.0)?, ..LinkShape::default() });
     let came = wire.send(PACKETS, Pace::FAST, LINGER)?.len();
     let counters = wire.counters();
     say(&format!("corrupt 10 %: {} of {PACKETS} were, {came} came", counters.corrupted));
@@ -176,7 +176,7 @@ fn corrupt(wire: &Wire) -> Outcome {
 
 /// A packet of 1,250 bytes takes 1 ms at 10 Mbit/s.
 fn rate(wire: &Wire) -> Outcome {
-    wire.shape(Shape { rate: Some(Rate { bits_per_second: 10_000_000 }), ..Shape::default() });
+    wire.shape(LinkShape { rate: Some(Rate { bits_per_second: 10_000_000 }), ..LinkShape::default() });
     let pace = Pace { payload: 1_250 - HEADERS, ..Pace::every(20) };
     let came = wire.send(1_200, pace, LINGER)?;
     let counters = wire.counters();
@@ -192,11 +192,11 @@ fn rate(wire: &Wire) -> Outcome {
 fn change(wire: &Wire) -> Outcome {
     let (sender, receiver) = wire.sockets()?;
     receiver.set_read_timeout(Some(LINGER))?;
-    wire.shape(Shape { delay: vocab::Duration::from_millis(200), ..Shape::default() });
+    wire.shape(LinkShape { delay: vocab::Duration::from_millis(200), ..LinkShape::default() });
     sender.send(&[1])?;
     // The thread must have read it.
     thread::sleep(Duration::from_millis(20));
-    wire.shape(Shape { loss: percent(100.0)?, ..Shape::default() });
+    wire.shape(LinkShape { loss: percent(100.0)?, ..LinkShape::default() });
     sender.send(&[2])?;
     thread::sleep(Duration::from_millis(20));
     let lost = wire.shaper.clear(FROM, TO);
@@ -215,7 +215,8 @@ fn change(wire: &Wire) -> Outcome {
 async fn stream(wire: &Wire) -> Outcome {
     let some = percent(0.5)?;
     let delay = vocab::Duration::from_millis(1);
-    let shape = Shape { delay, jitter: delay, loss: some, duplicate: some, reorder: some, corrupt: some, rate: None };
+    let shape =
+        LinkShape { delay, jitter: delay, loss: some, duplicate: some, reorder: some, corrupt: some, rate: None };
     wire.shaper.set(FROM, TO, shape);
     wire.shaper.set(TO, FROM, shape);
     let (from, to) = (wire.from.tcp_socket()?, wire.to.tcp_socket()?);
@@ -246,7 +247,7 @@ async fn carry(mut sending: TcpStream, mut receiving: TcpStream, sent: &[u8]) ->
 /// However late the shaping thread comes to read them.
 fn burst(wire: &Wire) -> Outcome {
     let (sender, _receiver) = wire.sockets()?;
-    wire.shape(Shape::default());
+    wire.shape(LinkShape::default());
     let begin = Instant::now();
     for _ in 0..PACKETS {
         sender.send(&[0])?;

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use harness::network::SHAPING_DEVICE;
-use harness::vocab::{self, Shape};
+use harness::vocab::{self, LinkShape};
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
 
@@ -28,7 +28,7 @@ pub(super) fn measure(wire: &Wire) -> Result<(), Failure> {
     let shaping_thread = shaping_thread()?;
     isolate(shaping_thread)?;
     for (milliseconds, payload) in [(0, NUMBER), (10, NUMBER), (10, LARGEST)] {
-        wire.shape(Shape { delay: vocab::Duration::from_millis(milliseconds), ..Shape::default() });
+        wire.shape(LinkShape { delay: vocab::Duration::from_millis(milliseconds), ..LinkShape::default() });
         for _ in 0..TIMES {
             let figures = flood(wire, shaping_thread, payload)?;
             say(&format!("{payload} bytes, delay {milliseconds}ms: {figures}; {} found the device full", dropped()?));

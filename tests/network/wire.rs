@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use harness::evidence::{Clock, Event, Journal, Recorder, RunDirectory};
 use harness::network::{ClientHost, LinkCounters, SHAPING_TABLE, Shaper};
 use harness::provider::{self, ClientSpec};
-use harness::vocab::{Shape, Size};
+use harness::vocab::{LinkShape, Size};
 use rtnetlink::RouteMessageBuilder;
 use rtnetlink::packet_route::route::RouteScope;
 use rtnetlink::packet_route::rule::RuleAction;
@@ -83,7 +83,7 @@ impl Wire {
         Ok(Self { shaper, from, to })
     }
 
-    pub(super) fn shape(&self, shape: Shape) {
+    pub(super) fn shape(&self, shape: LinkShape) {
         self.shaper.set(FROM, TO, shape);
     }
 

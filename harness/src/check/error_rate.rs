@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use documented::Documented;
 use serde::{Deserialize, Serialize};
 
 use super::During;
@@ -12,8 +13,8 @@ use super::slo_kind::SloKind;
 use crate::evidence::{Operation, Outcome};
 use crate::vocab::Percent;
 
-/// The share of operations that ended fail or unknown, after all their retries, or were due and never begun.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+/// percent of the operations that were due and did not end ok, after their retries; those that never began are among them; for each load by itself
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, Documented)]
 #[serde(deny_unknown_fields)]
 pub struct ErrorRate {
     /// The highest share, in percent.
@@ -21,6 +22,10 @@ pub struct ErrorRate {
     /// The part of the run it is about. An operation that a fault window has any time of belongs to `Fault`.
     #[serde(default)]
     pub during: During,
+}
+
+impl ErrorRate {
+    pub(super) const EXAMPLE: &str = "ErrorRate(max: 0.1)";
 }
 
 impl fmt::Display for ErrorRate {

@@ -1,7 +1,12 @@
 //! How long a failed master's shard takes no writes.
+//!
+//! A failover lasts from the fault that takes the master of a shard down, or cuts it off from the majority, to the first write that
+//! its successor acknowledges to the load. A client that is cut off from the successor cannot find it: where only such clients
+//! wrote, the time to the promotion is all that is known of the failover.
 
 use std::fmt;
 
+use documented::Documented;
 use serde::{Deserialize, Serialize};
 
 use super::case::Case;
@@ -12,16 +17,16 @@ use super::window::Window;
 use crate::evidence::{Operation, Outcome};
 use crate::vocab::{Duration, Instant};
 
-/// From each fault that takes the master of a shard down, or cuts it off from the majority, to the first write that its
-/// successor acknowledged to the load.
-///
-/// A client that is cut off from the successor cannot find it: where only such clients wrote, the time to the promotion is all
-/// that is known of the failover.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// from the fault on a master, or the cut that leaves it without a majority, to the first write that its successor acknowledged; every failover of the run
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Documented)]
 #[serde(deny_unknown_fields)]
 pub struct Failover {
     /// The longest that every failover of the run may take.
     pub max: Duration,
+}
+
+impl Failover {
+    pub(super) const EXAMPLE: &str = r#"Failover(max: "3s")"#;
 }
 
 impl fmt::Display for Failover {

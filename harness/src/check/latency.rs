@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use documented::Documented;
 use serde::{Deserialize, Serialize};
 
 use super::During;
@@ -13,8 +14,8 @@ use super::{sample_size, samples};
 use crate::evidence::{Operation, Outcome};
 use crate::vocab::{Duration, Instant, Percent};
 
-/// A quantile of the time from an operation's intended start to its end.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+/// from the moment an operation was due to its end, whatever its outcome; for each load by itself
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, Documented)]
 #[serde(deny_unknown_fields)]
 pub struct Latency {
     /// The quantile in percent, such as 50, 99 or 99.9; 100 is the maximum.
@@ -25,6 +26,10 @@ pub struct Latency {
     /// before the fault, the time until then counts in `Steady`.
     #[serde(default)]
     pub during: During,
+}
+
+impl Latency {
+    pub(super) const EXAMPLE: &str = r#"Latency(quantile: 99, max: "10ms", during: Steady)"#;
 }
 
 impl fmt::Display for Latency {

@@ -1,8 +1,13 @@
 //! How many acknowledged writes are gone at the end.
+//!
+//! Lost is what neither the final read nor a later write of the same key accounts for. That is the least that was lost: a write that
+//! was gone and whose key was then written again is not counted. Reads in between could tell of some of those, but a stale master
+//! may have answered them, so they are no proof. A load that writes every key once loses nothing that is not counted.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
+use documented::Documented;
 use serde::{Deserialize, Serialize};
 
 use super::case::Case;
@@ -12,12 +17,8 @@ use super::slo_kind::{NeededLoad, SloKind, WrongNumber};
 use super::takedown::{Takedown, TakedownCause};
 use crate::evidence::{EventKind, Operation, Outcome, RecordedLoad, Value};
 
-/// Acknowledged writes that neither the final read nor a later write of the same key accounts for.
-///
-/// It is the least that was lost: a write that was gone and whose key was then written again is not among them. Reads in between
-/// could tell of some of those, but a stale master may have answered them, so they are no proof. A load whose every key is
-/// written once loses nothing that is not counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// acknowledged writes that are gone: every key is read back at the end from the master that owns it. With `min: 1` a run that lost fewer is inconclusive: the danger that it is about did not arise
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Documented)]
 #[serde(deny_unknown_fields)]
 pub struct LostWrites {
     /// How many may be lost.
@@ -26,6 +27,10 @@ pub struct LostWrites {
     /// is inconclusive.
     #[serde(default)]
     pub min: u64,
+}
+
+impl LostWrites {
+    pub(super) const EXAMPLE: &str = "LostWrites(max: 0)";
 }
 
 impl fmt::Display for LostWrites {

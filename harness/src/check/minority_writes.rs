@@ -1,7 +1,12 @@
 //! How long a master that was cut off from the majority went on acknowledging writes.
+//!
+//! What it acknowledges then to clients on its side is lost when the other side promotes a replica. (Redis documentation, "Redis
+//! Cluster specification": the node timeout bounds it.) The SLO is met only if such a client went on asking after the last such
+//! write and was not served: else nobody knows how long the master would have gone on.
 
 use std::fmt;
 
+use documented::Documented;
 use serde::{Deserialize, Serialize};
 
 use super::case::Case;
@@ -12,17 +17,16 @@ use super::window::Window;
 use crate::evidence::{ClusterState, Operation, Outcome, TopologyRecord};
 use crate::vocab::Duration;
 
-/// The time from the cut to the last write that a master without a majority acknowledged to a client on its side. What it
-/// acknowledges then is lost when the other side promotes a replica. (Redis documentation, "Redis Cluster specification": the
-/// node timeout bounds it.)
-///
-/// It is met only if such a client went on asking after that last write and was not served: else nobody knows how long the
-/// master would have gone on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// from a cut to the last write that a master without a majority acknowledged; it takes a client on its side that goes on asking until it is refused
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Documented)]
 #[serde(deny_unknown_fields)]
 pub struct MinorityWrites {
     /// How long it may take.
     pub max: Duration,
+}
+
+impl MinorityWrites {
+    pub(super) const EXAMPLE: &str = r#"MinorityWrites(max: "3s")"#;
 }
 
 impl fmt::Display for MinorityWrites {

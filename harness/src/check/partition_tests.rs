@@ -6,7 +6,7 @@ use super::takedown::{Takedown, TakedownCause};
 use super::testing::{LOAD_STARTS, Story, load, ms, waited};
 use super::*;
 use crate::evidence::{LinkChange, Operation, Outcome as Ended, RecordedLoad};
-use crate::vocab::{CutBy, Instant, Link, NodeName, ServerPort, Shape};
+use crate::vocab::{CutBy, Instant, Link, LinkShape, NodeName, ServerPort};
 
 /// A second load `inside` whose client host goes with whom a test says; its operations are the load 1's.
 fn with_inside() -> Story {
@@ -175,7 +175,7 @@ fn an_isolated_master_is_replaced_and_comes_back() {
 #[case::a_shape_cuts_nobody_off(
     &|s: &mut Story| {
         let links = split(&["A"], &["B", "C", "A1", "B1", "C1"]);
-        s.network(3_000, Some(0), "x", LinkChange::Shape(Shape::default()), links.clone());
+        s.network(3_000, Some(0), "x", LinkChange::Shape(LinkShape::default()), links.clone());
         s.network(4_000, Some(1), "x", LinkChange::HealShape, links);
     },
     &[]

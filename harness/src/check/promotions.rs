@@ -1,8 +1,12 @@
 //! How often a replica took over.
+//!
+//! That is how many times a node won what another one had owned: elections won, by the winners' own logs, and new owners in the
+//! nodes' views.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
+use documented::Documented;
 use serde::{Deserialize, Serialize};
 
 use super::case::Case;
@@ -12,9 +16,8 @@ use super::window::Window;
 use crate::evidence::{EventKind, LogEvent};
 use crate::vocab::{Instant, NodeName, Ownership};
 
-/// How many times a node won what another one had owned: elections won, by the winners' own logs, and new owners in
-/// the nodes' views. What was undone again counts, too.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// how often a replica took over, by the servers' logs and views, even if that was undone again; with `min: 1, max: 1` it must be once
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Documented)]
 #[serde(deny_unknown_fields)]
 pub struct Promotions {
     /// How many there must be at least.
@@ -22,6 +25,10 @@ pub struct Promotions {
     pub min: u64,
     /// How many there may be.
     pub max: u64,
+}
+
+impl Promotions {
+    pub(super) const EXAMPLE: &str = "Promotions(max: 0)";
 }
 
 impl fmt::Display for Promotions {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use documented::Documented;
 use serde::{Deserialize, Serialize};
 
 use super::During;
@@ -11,8 +12,8 @@ use super::sample_size;
 use super::slo_kind::{SloKind, WrongNumber};
 use crate::evidence::{Operation, Outcome};
 
-/// Operations that ended ok in each second, on average over the part of the run.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+/// operations that ended ok, a second
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, Documented)]
 #[serde(deny_unknown_fields)]
 pub struct Throughput {
     /// The lowest rate, in operations a second.
@@ -20,6 +21,10 @@ pub struct Throughput {
     /// The part of the run it is about.
     #[serde(default)]
     pub during: During,
+}
+
+impl Throughput {
+    pub(super) const EXAMPLE: &str = "Throughput(min: 1_000)";
 }
 
 impl fmt::Display for Throughput {

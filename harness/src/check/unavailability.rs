@@ -1,7 +1,12 @@
 //! How long any part of the key space was not served.
+//!
+//! In a partition the cluster owes service to whoever reaches a majority of the masters. Operations of a client host that did not,
+//! at any moment of theirs, are left out: that they waited is what the scenario asked for, and what a master without a majority
+//! acknowledged to them is no service. Where nobody else asked meanwhile, nothing can be said.
 
 use std::fmt;
 
+use documented::Documented;
 use serde::{Deserialize, Serialize};
 
 use super::case::Case;
@@ -11,16 +16,16 @@ use super::window::Window;
 use crate::evidence::{Operation, Outcome};
 use crate::vocab::{Duration, Instant};
 
-/// The longest time in which a shard had operations waiting and none of them ended ok.
-///
-/// In a partition the cluster owes service to whoever reaches a majority of the masters. Operations of a client host that did
-/// not, at any moment of theirs, are left out: that they waited is what the scenario asked for, and what a master without a
-/// majority acknowledged to them is no service. Where nobody else asked meanwhile, nothing can be said.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// the longest time in which operations on a shard waited and none of them ended ok; without the clients that a partition cut off from the majority
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Documented)]
 #[serde(deny_unknown_fields)]
 pub struct Unavailability {
     /// The longest that any shard may be unavailable.
     pub max: Duration,
+}
+
+impl Unavailability {
+    pub(super) const EXAMPLE: &str = r#"Unavailability(max: "3s")"#;
 }
 
 impl fmt::Display for Unavailability {

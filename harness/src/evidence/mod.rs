@@ -12,6 +12,7 @@ mod log_event;
 mod machine;
 mod network;
 mod operation;
+mod read;
 mod recorded_plan;
 mod recorded_snapshot;
 mod run_directory;
@@ -33,11 +34,12 @@ pub use network::{LinkChange, LinksPart, LinksText, NetworkChange, Reach};
 pub use operation::{
     ErrorKind, LoadIndex, MIX_ENTRIES_MAX, NO_WORKER, Operation, OperationEffect, OperationSource, Outcome, Value,
 };
+pub use read::{Evidence, EvidenceError};
 pub use recorded_plan::{
     Location, RecordedDemand, RecordedLoad, RecordedNode, RecordedOperation, RecordedPlan, RecordedSlo, RecordedStep,
 };
 pub use recorded_snapshot::{News, RecordedSnapshot};
-pub use run_directory::{Evidence, EvidenceError, RunDirectory};
+pub use run_directory::RunDirectory;
 pub use run_info::{RunInfo, ServerInfo};
 pub use seal::seal;
 pub use topology::{ClusterState, Health, Member, NodeStatus, NodeView, Place, Topology, TopologyRecord};

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::vocab::{CutBy, HostName, Instant, Link, NodeName, ServerPort, Shape};
+use crate::vocab::{CutBy, HostName, Instant, Link, LinkShape, NodeName, ServerPort};
 
 /// Links were cut, shaped or healed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -94,7 +94,7 @@ pub enum LinkChange {
     /// Nothing passes to or from this port of the servers any more.
     CutPort(ServerPort),
     /// Packets pass, and are treated so.
-    Shape(Shape),
+    Shape(LinkShape),
     /// A partition ended. A link that another one cuts stays cut.
     HealCut,
     /// A shape ended. A link that another one shapes stays shaped.
@@ -194,7 +194,7 @@ mod tests {
     #[case::the_client_port(&[CLIENTS], [true, true, false])]
     #[case::both_ports(&[BUS, CLIENTS], [true, false, false])]
     #[case::a_cut_and_a_port(&[DROP, BUS], [false, false, false])]
-    #[case::a_shape(&[LinkChange::Shape(Shape { delay: crate::vocab::Duration::from_millis(5), ..Shape::default() })], [true, true, true])]
+    #[case::a_shape(&[LinkChange::Shape(LinkShape { delay: crate::vocab::Duration::from_millis(5), ..LinkShape::default() })], [true, true, true])]
     fn a_cut_of_a_port_is_about_its_service_only(#[case] changes: &[LinkChange], #[case] expected: [bool; 3]) {
         let mut reach = Reach::default();
         changes.iter().enumerate().for_each(|(index, one)| reach.apply(&change(&index.to_string(), *one)));

@@ -1,10 +1,9 @@
-//! The directory that holds a run's evidence: its layout, and reading it back.
+//! The layout of the directory that holds a run's evidence.
 
 use std::fs;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use super::{Event, HistoryReader, Operation, RecordedPlan, RecordedSnapshot, RunInfo, TopologyRecord, seal};
 use crate::vocab::NodeName;
 
 /// `target/scenarios/<family>/<scenario>/<run>/`.
@@ -27,32 +26,32 @@ impl RunDirectory {
         self.0.join("scenario.ron")
     }
 
-    /// [`RecordedSnapshot`]; not there if the scenario has none.
+    /// [`super::RecordedSnapshot`]; not there if the scenario has none.
     pub fn snapshot(&self) -> PathBuf {
         self.0.join("snapshot.json")
     }
 
-    /// [`RecordedPlan`].
+    /// [`super::RecordedPlan`].
     pub fn plan(&self) -> PathBuf {
         self.0.join("plan.json")
     }
 
-    /// [`RunInfo`].
+    /// [`super::RunInfo`].
     pub fn info(&self) -> PathBuf {
         self.0.join("run.json")
     }
 
-    /// One [`Event`] a line.
+    /// One [`super::Event`] a line.
     pub fn events(&self) -> PathBuf {
         self.0.join("events.jsonl")
     }
 
-    /// One [`TopologyRecord`] a line.
+    /// One [`super::TopologyRecord`] a line.
     pub fn topology(&self) -> PathBuf {
         self.0.join("topology.jsonl")
     }
 
-    /// Every [`Operation`].
+    /// Every [`super::Operation`].
     pub fn history(&self) -> PathBuf {
         self.0.join("history.bin")
     }
@@ -114,114 +113,3 @@ impl RunDirectory {
 
 /// No `run.json` is longer: a hundred servers are about 20 kB.
 const INFO_BYTES_MAX: u64 = 1 << 20;
-
-/// No line of evidence is longer: the links of a partition of a hundred nodes are about 1 MB.
-const LINE_BYTES_MAX: u64 = 16 << 20;
-
-/// Everything a finished run left, read back.
-#[derive(Clone, Debug)]
-pub struct Evidence {
-    /// What the run was.
-    pub info: RunInfo,
-    /// What it was to be.
-    pub plan: RecordedPlan,
-    /// What the topology is compared with; none if the scenario has no snapshot.
-    pub snapshot: Option<RecordedSnapshot>,
-    /// Every event, in order.
-    pub events: Vec<Event>,
-    /// Every change of a node's view, in order.
-    pub topology: Vec<TopologyRecord>,
-    /// Every operation, in the order of its end on its worker.
-    pub history: Vec<Operation>,
-}
-
-/// Why a run directory could not be read.
-#[derive(Debug, thiserror::Error)]
-pub enum EvidenceError {
-    /// It does not hold what the run left, or the run did not end.
-    #[error("the evidence is not what a run left: {}", .differences.join("; "))]
-    Altered {
-        /// Every difference, in words.
-        differences: Vec<String>,
-    },
-    /// Another version made the run: its files mean something else to it, or are not the same.
-    #[error("redis-harness {wrote} made this run; this is {}, which cannot judge it", env!("CARGO_PKG_VERSION"))]
-    OtherVersion {
-        /// That version.
-        wrote: String,
-    },
-    /// A file could not be read.
-    #[error("cannot read {path}: {source}")]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// A file holds something else than evidence.
-    #[error("{path}:{line}: this is not evidence of this version: {source}")]
-    Parse {
-        /// The file.
-        path: PathBuf,
-        /// The line, from 1.
-        line: usize,
-        /// Why.
-        source: serde_json::Error,
-    },
-}
-
-impl Evidence {
-    /// Reads a run directory. What differs from its seal is not read, so nobody can judge it.
-    pub fn read(directory: &RunDirectory) -> Result<Self, EvidenceError> {
-        seal::verify(directory).map_err(|differences| EvidenceError::Altered { differences })?;
-        if let Some(wrote) = directory.told("harness_version").filter(|version| !is_compatible(version)) {
-            return Err(EvidenceError::OtherVersion { wrote });
-        }
-        let history_path = directory.history();
-        let history = fs::File::open(&history_path)
-            .and_then(|file| HistoryReader::new(BufReader::new(file))?.read_all())
-            .map_err(|source| EvidenceError::Read { path: history_path, source })?;
-        Ok(Self {
-            info: read_json(&directory.info())?,
-            plan: read_json(&directory.plan())?,
-            snapshot: directory.snapshot().exists().then(|| read_json(&directory.snapshot())).transpose()?,
-            events: read_lines(&directory.events())?,
-            topology: read_lines(&directory.topology())?,
-            history,
-        })
-    }
-}
-
-/// Whether evidence of that version is evidence of this one: a change of what is recorded changes the minor version.
-fn is_compatible(version: &str) -> bool {
-    let minor = concat!(env!("CARGO_PKG_VERSION_MAJOR"), ".", env!("CARGO_PKG_VERSION_MINOR"), ".");
-    version.starts_with(minor)
-}
-
-fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, EvidenceError> {
-    let bytes = fs::read(path).map_err(|source| EvidenceError::Read { path: path.to_owned(), source })?;
-    serde_json::from_slice(&bytes).map_err(|source| EvidenceError::Parse {
-        path: path.to_owned(),
-        line: source.line(),
-        source,
-    })
-}
-
-fn read_lines<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Vec<T>, EvidenceError> {
-    let unreadable = |source| EvidenceError::Read { path: path.to_owned(), source };
-    let mut reader = BufReader::new(fs::File::open(path).map_err(unreadable)?);
-    let (mut records, mut bytes) = (Vec::new(), Vec::new());
-    loop {
-        bytes.clear();
-        let line = records.len() + 1;
-        match reader.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut bytes).map_err(unreadable)? as u64 {
-            0 => return Ok(records),
-            LINE_BYTES_MAX => {
-                return Err(unreadable(io::Error::other(format!("line {line} is longer than any of a run"))));
-            }
-            _ => {}
-        }
-        let record = serde_json::from_slice(&bytes);
-        records.push(record.map_err(|source| EvidenceError::Parse { path: path.to_owned(), line, source })?);
-    }
-}

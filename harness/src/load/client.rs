@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use super::connection::{Connection, DeadlineTimer};
 use super::op::{AttemptOutcome, MixCommand};
+use super::pacing::Due;
 use super::resp::{Reply, push_command};
 use super::shared::Shared;
 use crate::evidence::{ErrorKind, Operation, Outcome};
@@ -21,15 +22,6 @@ pub(crate) struct RetryingClient {
     timer: DeadlineTimer,
     key: Vec<u8>,
     request: Vec<u8>,
-}
-
-/// When an operation should start.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Due {
-    /// By the schedule.
-    pub(crate) intended: Instant,
-    /// When nothing but the driver kept it from starting any more; not before `intended`.
-    pub(crate) ready: Instant,
 }
 
 /// Where an attempt goes.

@@ -18,36 +18,15 @@ use super::shared::{Shared, value_bytes_max};
 use super::value::ID_BYTES;
 use super::worker::StopSignal;
 use super::worker_pool::Shards;
-use super::{Load, LoadError, Op, Pace, closed, open};
+use super::{LoadError, LoadTask, Op, Pace, closed, open};
 use crate::evidence::{Clock, EventKind, Journal, LoadIndex, LoadTotals, MIX_ENTRIES_MAX, NO_WORKER};
-use crate::network::ClientHost;
-use crate::system::Deployment;
-use crate::vocab::{Address, Instant, Ownership};
+use crate::vocab::Instant;
 
 /// How often a load reports.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How much longer than its deadline a load may take to end: for a machine that is busy.
 const STOP_MARGIN: Duration = Duration::from_secs(5);
-
-/// A load to start.
-#[derive(Clone, Debug)]
-pub struct LoadTask {
-    /// The load's position in the scenario, from 0; at most 255, so that values stay unique.
-    pub index: LoadIndex,
-    /// What it is to do.
-    pub load: Load,
-    /// Where its sockets are made.
-    pub host: ClientHost,
-    /// What is deployed on the nodes.
-    pub deployment: Deployment,
-    /// Every node of the plan by its index, whom a client may ask who owns what.
-    pub seeds: Vec<(u16, Address)>,
-    /// What each shard is made of: what one master owns at the start.
-    pub shards: Vec<Ownership>,
-    /// The run's seed.
-    pub seed: u64,
-}
 
 /// Loads that run. Dropping them stops them too, but nobody learns what came of it.
 pub struct RunningLoads {

@@ -22,6 +22,7 @@ mod recorder;
 mod routing;
 mod shared;
 mod spec;
+mod task;
 #[cfg(test)]
 mod testing;
 mod value;
@@ -30,10 +31,11 @@ mod worker_pool;
 
 use crate::system::resp;
 
-pub use driver::{LoadDone, LoadTask, LoadsDone, RunningLoads};
+pub use driver::{LoadDone, LoadsDone, RunningLoads};
 pub use error::LoadError;
 pub use final_read::final_read;
 pub use op::Op;
 pub use shared::MAP_REFRESH;
 pub use spec::{Client, Keys, Load, Pace};
+pub use task::LoadTask;
 pub(crate) use worker_pool::WAITING_MAX;

@@ -10,9 +10,8 @@ use tokio::sync::Notify;
 use tokio::task::{JoinSet, yield_now};
 
 use super::LoadError;
-use super::client::Due;
 use super::draw::RandomChoices;
-use super::pacing::{PreciseTimer, Schedule};
+use super::pacing::{Due, PreciseTimer, Schedule};
 use super::shared::Shared;
 use super::worker::{StopSignal, Worker};
 use super::worker_pool::{Assignment, DueEntry, ReadyEntry, WAITING_MAX, WorkerPool};

@@ -13,6 +13,15 @@ use tokio::io::unix::AsyncFd;
 use crate::evidence::Clock;
 use crate::vocab::Instant;
 
+/// When an operation should start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Due {
+    /// By the schedule.
+    pub(crate) intended: Instant,
+    /// When nothing but the driver kept it from starting any more; not before `intended`.
+    pub(crate) ready: Instant,
+}
+
 /// The schedule of an open loop: evenly spaced starts.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Schedule {

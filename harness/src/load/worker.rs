@@ -4,8 +4,9 @@ use std::rc::Rc;
 
 use tokio::sync::watch;
 
-use super::client::{Due, RetryingClient};
+use super::client::RetryingClient;
 use super::draw::Choice;
+use super::pacing::Due;
 use super::shared::Shared;
 use crate::vocab::Instant;
 

@@ -17,7 +17,7 @@ use super::shape_outcome::ShapeOutcome;
 use super::sockets::Sockets;
 use super::{ClientHost, LinksError};
 use crate::evidence::{Clock, LinkChange, LinksText, NetworkChange, Reach};
-use crate::vocab::{HostName, Instant, Link, Shape};
+use crate::vocab::{HostName, Instant, Link, LinkShape};
 
 /// Why nothing can be proven.
 const NO_LINK: &str = "it is about no link";
@@ -194,7 +194,7 @@ impl LinkChanges {
     async fn see_done(
         &self,
         device: Option<&mut ShapeDevice>,
-        (name, shape): (&str, Shape),
+        (name, shape): (&str, LinkShape),
         directions: &BTreeSet<Direction>,
         states: &LinkStates,
     ) -> Result<(Proven, String), String> {

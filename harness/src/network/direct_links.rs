@@ -17,7 +17,7 @@ use rtnetlink::{Handle, LinkMessageBuilder, LinkUnspec, LinkVeth, RouteMessageBu
 
 use super::NetworkError;
 use super::error::{netlink, system};
-use super::hosts::{index_of, interface_to};
+use super::interfaces::{index_of, interface_to};
 use super::links::Direction;
 
 /// The links that have a direct route.

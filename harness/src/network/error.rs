@@ -4,9 +4,6 @@ use std::io;
 
 use nix::errno::Errno;
 
-use super::ShapingError;
-use crate::vocab::HostName;
-
 /// Why the network could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum NetworkError {
@@ -51,24 +48,4 @@ pub(super) fn system(doing: impl Into<String>) -> impl FnOnce(io::Error) -> Netw
 /// Turns a netlink error into a [`NetworkError::Netlink`].
 pub(super) fn netlink(doing: impl Into<String>) -> impl FnOnce(rtnetlink::Error) -> NetworkError {
     move |source| NetworkError::Netlink { doing: doing.into(), source }
-}
-
-/// Why hosts could not be made, or links not be changed.
-#[derive(Debug, thiserror::Error)]
-pub enum LinksError {
-    /// The hosts could not be made, or the kernel refused a change.
-    #[error(transparent)]
-    Network(#[from] NetworkError),
-    /// There is no such host.
-    #[error("the lab has no host {0}")]
-    NoSuchHost(HostName),
-    /// Two cuts or shapes cannot have the same name at the same time.
-    #[error("the links are already disturbed by `{0}`: it must be healed before the name can be used again")]
-    NameInForce(String),
-    /// There is nothing to heal.
-    #[error("cannot heal `{0}`: no cut and no shape of that name is in force")]
-    NotInForce(String),
-    /// The shaping device could not be made.
-    #[error(transparent)]
-    Shaping(#[from] ShapingError),
 }

@@ -16,6 +16,7 @@ use tokio::sync::oneshot;
 use super::NetworkError;
 use super::direct_links::{self, DirectLinks, End};
 use super::error::{netlink, system};
+use super::interfaces::{index_of, interface_to};
 
 /// The router's address, the same on all its interfaces.
 pub const ROUTER: Ipv4Addr = Ipv4Addr::new(10, 128, 0, 1);
@@ -36,10 +37,6 @@ const INTERFACE: &str = "eth0";
 /// `lo` is the first interface of every network namespace.
 const LOOPBACK_INDEX: u32 = 1;
 const INTERFACE_INDEX: u32 = 2;
-/// Interfaces that lead to a host, those of direct links included, get indices from here on by the host's address, so
-/// that no index needs to be looked up.
-const INDEX_BASE: u32 = 1_000;
-
 /// The network namespaces of new hosts, each alive while its file is open or a process is in it, and which links
 /// between them are direct.
 pub(super) struct Raised {
@@ -154,16 +151,6 @@ fn accept_from_anywhere() -> Result<(), NetworkError> {
 async fn loopback_up(handle: &Handle) -> Result<(), NetworkError> {
     let up = LinkUnspec::new_with_index(LOOPBACK_INDEX).up().build();
     handle.link().change(up).execute().await.map_err(netlink("bring up the loopback interface"))
-}
-
-pub(super) fn interface_to(ip: Ipv4Addr) -> String {
-    let [_, _, third, fourth] = ip.octets();
-    format!("host{third}.{fourth}")
-}
-
-pub(super) fn index_of(ip: Ipv4Addr) -> u32 {
-    let [_, _, third, fourth] = ip.octets();
-    INDEX_BASE + u32::from(u16::from_be_bytes([third, fourth]))
 }
 
 /// Opens a netlink connection to the calling thread's network namespace. Must be called within a tokio runtime.

@@ -5,7 +5,7 @@ use std::fmt;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use crate::vocab::{CutBy, ServerPort, Shape};
+use crate::vocab::{CutBy, LinkShape, ServerPort};
 
 /// One direction between two hosts: a directed link by its addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -30,7 +30,7 @@ pub enum Treatment {
     /// Nothing passes to or from this port of either host's server.
     CutPort(ServerPort),
     /// Packets pass, shaped like this.
-    Shape(Shape),
+    Shape(LinkShape),
 }
 
 /// The state of a link, given everything in force, except for single ports.
@@ -41,7 +41,7 @@ pub(super) enum LinkState {
     /// Nothing passes.
     Cut(CutBy),
     /// Packets pass, shaped like this.
-    Shaped(Shape),
+    Shaped(LinkShape),
 }
 
 /// What becomes of packets on a link.
@@ -123,7 +123,7 @@ impl LinkStates {
     }
 
     /// The shape that applies to a link, and its name, even if a cut hides it at the moment.
-    pub(super) fn shaper(&self, direction: Direction) -> Option<(&str, Shape)> {
+    pub(super) fn shaper(&self, direction: Direction) -> Option<(&str, LinkShape)> {
         self.newest_first(direction).find_map(|one| match one.what {
             Treatment::Shape(shape) => Some((one.name.as_str(), shape)),
             Treatment::Cut(_) | Treatment::CutPort(_) => None,
@@ -131,12 +131,16 @@ impl LinkStates {
     }
 
     /// Those of these links whose shape is another one than before, with the new one; `None` if it has none any more.
-    pub(super) fn reshaped(&self, before: &Self, directions: &BTreeSet<Direction>) -> Vec<(Direction, Option<Shape>)> {
+    pub(super) fn reshaped(
+        &self,
+        before: &Self,
+        directions: &BTreeSet<Direction>,
+    ) -> Vec<(Direction, Option<LinkShape>)> {
         let reshaped = directions.iter().filter(|direction| self.shaper(**direction) != before.shaper(**direction));
         reshaped.map(|direction| (*direction, self.shape(*direction))).collect()
     }
 
-    fn shape(&self, direction: Direction) -> Option<Shape> {
+    fn shape(&self, direction: Direction) -> Option<LinkShape> {
         self.shaper(direction).map(|(_, shape)| shape)
     }
 
@@ -184,8 +188,8 @@ mod tests {
     const DROP: Treatment = Treatment::Cut(CutBy::Drop);
     const REJECT: Treatment = Treatment::Cut(CutBy::Reject);
 
-    fn late(milliseconds: u64) -> Shape {
-        Shape { delay: vocab::Duration::from_millis(milliseconds), ..Shape::default() }
+    fn late(milliseconds: u64) -> LinkShape {
+        LinkShape { delay: vocab::Duration::from_millis(milliseconds), ..LinkShape::default() }
     }
 
     const CUT_BUS: Treatment = Treatment::CutPort(ServerPort::Bus);
@@ -302,7 +306,7 @@ mod tests {
     fn a_link_has_its_shape_for_as_long_as_no_other_counts(
         #[case] before: &[Treatment],
         #[case] begins: Treatment,
-        #[case] expected: Option<Shape>,
+        #[case] expected: Option<LinkShape>,
     ) {
         let (before, links) = (states(before), BTreeSet::from([direction(2, 3)]));
         let mut after = before.clone();
@@ -316,7 +320,7 @@ mod tests {
 
     #[test]
     fn a_cut_link_keeps_the_delay_of_what_is_under_way() {
-        let shape = Shape { jitter: vocab::Duration::from_millis(2), ..late(5) };
+        let shape = LinkShape { jitter: vocab::Duration::from_millis(2), ..late(5) };
         assert_eq!(states(&[Treatment::Shape(shape), DROP]).delay(direction(2, 3)), Duration::from_millis(7));
     }
 }

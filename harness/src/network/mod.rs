@@ -11,7 +11,9 @@ mod client_host;
 mod direct_links;
 mod error;
 mod hosts;
+mod interfaces;
 mod links;
+mod links_error;
 mod probe;
 mod proof;
 mod rules;
@@ -28,13 +30,14 @@ use tokio::sync::watch;
 
 use self::changes::LinkChanges;
 use crate::evidence::{Clock, Reach};
-use crate::vocab::{CutBy, HostName, Link, ServerPort, Shape};
+use crate::vocab::{CutBy, HostName, Link, LinkShape, ServerPort};
 
 pub use client_host::ClientHost;
-pub use error::{LinksError, NetworkError};
+pub use error::NetworkError;
 pub use hosts::{ROUTER, host_address};
 pub(crate) use hosts::{prepare_router, try_out};
 pub use links::Treatment;
+pub use links_error::LinksError;
 pub use probe::PROBE_PORT;
 pub use proof::ChangedLinks;
 pub use shaping::{LinkCounters, SHAPING_DEVICE, SHAPING_TABLE, Shaper, ShapingError};
@@ -112,7 +115,7 @@ impl Network {
         &self,
         name: &str,
         links: &BTreeSet<Link>,
-        shape: Shape,
+        shape: LinkShape,
     ) -> Result<ChangedLinks, LinksError> {
         self.changes.begin(name, links, Treatment::Shape(shape)).await
     }

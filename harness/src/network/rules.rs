@@ -18,7 +18,8 @@ use rtnetlink::{Handle, RouteMessageBuilder, RuleAddRequest};
 
 use super::direct_links::{self, DirectLinks};
 use super::error::{netlink, system};
-use super::hosts::{connect, interface_to};
+use super::hosts::connect;
+use super::interfaces::interface_to;
 use super::links::{Direction, LinkState, Passage, Transition};
 use super::{ClientHost, NetworkError, SHAPING_TABLE};
 use crate::vocab::{CutBy, ServerPort};

@@ -9,7 +9,7 @@ use super::hosts::connect;
 use super::links::{Direction, LinkState, LinkStates};
 use super::probe::{Expected, Prober, Proven};
 use super::{LinkCounters, LinksError, Shaper, shaping};
-use crate::vocab::Shape;
+use crate::vocab::LinkShape;
 
 /// The shaping device, and the counters read when each shape began.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ impl ShapeDevice {
     }
 
     /// Sets the shape of a link; `None` lets packets pass unchanged.
-    pub(super) fn set(&self, direction: Direction, shape: Option<Shape>) {
+    pub(super) fn set(&self, direction: Direction, shape: Option<LinkShape>) {
         match shape {
             Some(shape) => self.shaper.set(direction.from, direction.to, shape),
             None => drop(self.shaper.clear(direction.from, direction.to)),

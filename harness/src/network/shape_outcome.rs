@@ -1,7 +1,7 @@
 //! What a shape did to packets, and whether that agrees with its percentages. No I/O.
 
 use super::LinkCounters;
-use crate::vocab::{Percent, Shape};
+use crate::vocab::{LinkShape, Percent};
 
 /// A share is judged only if at least this many packets are expected to be affected, and as many not to be.
 const JUDGED_MIN: f64 = 25.0;
@@ -33,7 +33,7 @@ struct Chance {
 
 impl ShapeOutcome {
     /// Describes what happened to the packets; the error says what should not have happened.
-    pub(super) fn told(&self, shape: &Shape) -> Result<String, String> {
+    pub(super) fn told(&self, shape: &LinkShape) -> Result<String, String> {
         let Self { counters, unread } = self;
         if *unread as f64 > UNREAD_MAX * counters.seen as f64 {
             let seen = counters.seen;
@@ -53,7 +53,7 @@ impl ShapeOutcome {
     }
 
     /// What is drawn for each packet by itself. Reordering is left out: it depends on when the next packet comes.
-    fn chances(&self, shape: &Shape) -> [Chance; 3] {
+    fn chances(&self, shape: &LinkShape) -> [Chance; 3] {
         let LinkCounters { seen, lost, duplicated, corrupted, passed, .. } = self.counters;
         [
             Chance { name: "lost", count: lost, of: seen, share: shape.loss },
@@ -123,7 +123,7 @@ mod tests {
     #[case::too_many_unread(counters(10_000, 1_000, 900, 900), 11, Err("11 packets found the shaping device full"))]
     fn shares_are_judged(#[case] counters: LinkCounters, #[case] unread: u64, #[case] expected: Result<&str, &str>) {
         let share = Percent::try_from(10.0).unwrap();
-        let shape = Shape { loss: share, duplicate: share, corrupt: share, ..Shape::default() };
+        let shape = LinkShape { loss: share, duplicate: share, corrupt: share, ..LinkShape::default() };
         let told = ShapeOutcome { counters, unread }.told(&shape);
         match (&told, expected) {
             (Ok(told), Ok(expected)) | (Err(told), Err(expected)) => assert!(told.contains(expected), "{told}"),
@@ -134,7 +134,7 @@ mod tests {
     #[test]
     fn a_shape_without_chances_only_counts() {
         let counters = LinkCounters { overflowed: 5, ..counters(100, 0, 0, 0) };
-        let told = ShapeOutcome { counters, unread: 0 }.told(&Shape::default());
+        let told = ShapeOutcome { counters, unread: 0 }.told(&LinkShape::default());
         assert_eq!(told.as_deref(), Ok("100 packets were shaped, 5 lost in a full queue (5.00 %)"));
     }
 }

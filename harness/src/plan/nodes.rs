@@ -4,14 +4,14 @@ use crate::load::Load;
 use crate::provider::{self, ClientSpec};
 use crate::scenario::Server;
 use crate::system::{Deployment, NodeSpec};
-use crate::validate::Member;
+use crate::validate::PlannedNode;
 
 /// The members of a system, in the order of its nodes.
-pub(super) fn members(deployment: Deployment) -> Vec<Member> {
+pub(super) fn members(deployment: Deployment) -> Vec<PlannedNode> {
     let nodes = deployment.system().nodes();
     let owners: Vec<_> = nodes.iter().filter(|node| !node.owns.is_empty()).map(|node| node.name.clone()).collect();
     let shard = |node: &NodeSpec| owners.iter().position(|owner| owner == node.master.as_ref().unwrap_or(&node.name));
-    let member = |node: NodeSpec| Some(Member { shard: shard(&node)?, name: node.name, role: node.role });
+    let member = |node: NodeSpec| Some(PlannedNode { shard: shard(&node)?, name: node.name, role: node.role });
     nodes.into_iter().filter_map(member).collect()
 }
 

@@ -20,7 +20,7 @@ use tokio::sync::watch;
 
 use crate::evidence::{ExitCause, Journal, NodeStatus, Reach, RunDirectory, Waits};
 use crate::network::{ChangedLinks, ClientHost};
-use crate::vocab::{CutBy, HostName, Instant, Link, Missing, NodeName, ServerPort, Shape, Size};
+use crate::vocab::{CutBy, HostName, Instant, Link, LinkShape, Missing, NodeName, ServerPort, Size};
 
 pub use crate::network::host_address;
 pub use error::ProviderError;
@@ -121,7 +121,7 @@ pub trait Provider: Send + Sync {
         &'a self,
         name: &'a str,
         links: &'a BTreeSet<Link>,
-        shape: Shape,
+        shape: LinkShape,
     ) -> BoxFuture<'a, Result<ChangedLinks, ProviderError>>;
 
     /// Ends the cut or shape of this name; others on the same links stay in force.

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::inside::Request;
 use super::machine::MachineWatch;
+use super::request::Request;
 use crate::evidence::{
     Clock, EventKind, HistoryWriter, Journal, NodeStatus, RunDirectory, RunInfo, ServerInfo, Settlement, Topology,
 };

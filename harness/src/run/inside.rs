@@ -5,23 +5,11 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
 use super::engine;
+use super::request::Request;
 use crate::evidence::{Clock, Event, EventKind, Journal, Recorder, RunDirectory};
 use crate::plan;
 use crate::provider;
-
-/// What the outside asks of the lab process.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Request {
-    /// The scenario file's path as the user gave it.
-    pub(crate) path: String,
-    /// The run directory, absolute, with the scenario in it.
-    pub(crate) directory: std::path::PathBuf,
-    /// Whether the run has the machine to itself.
-    pub(crate) alone: bool,
-}
 
 /// Call this first in `main` of every binary that runs scenarios: a binary re-executes itself as its lab.
 ///

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::cancel::Cancel;
-use super::inside::Request;
 use super::machine_lock::MachineLock;
+use super::request::Request;
 use crate::evidence::{Event, RecordedSnapshot, RunDirectory, seal};
 use crate::plan::Plan;
 use crate::provider::{Sandbox, SandboxError, Stopper};

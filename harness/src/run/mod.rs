@@ -9,6 +9,7 @@ mod inside;
 mod launch;
 mod machine;
 mod machine_lock;
+mod request;
 
 pub use cancel::Cancel;
 pub use inside::enter_if_lab;

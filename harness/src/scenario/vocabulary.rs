@@ -1,10 +1,12 @@
 //! What the scenario language says about its own words.
 
 use super::bounds::{KEYS_MAX, MASTERS_MAX, NODES_MAX, PER_SECOND_MAX, WORKERS_MAX};
+use crate::check::Slo;
+use crate::load::Op;
 use crate::step::condition::Condition;
 use crate::step::{Links, Selector, Step, Trigger};
 use crate::system::WrittenPosition;
-use crate::text::{Vocabulary, Word, WordKind, example_of_field};
+use crate::text::{Vocabulary, WordKind, example_of_field};
 
 /// The vocabulary of scenario files.
 #[derive(Clone, Copy, Debug)]
@@ -43,33 +45,42 @@ const KINDS: &[WordKind] = &[
         home: Some("a trigger is waited for by `When(event: {}, within: \"5s\", then: [...])`"),
         words: Trigger::WORDS,
     },
-    kind("Selector", "selector", "a selector", Selector::WORDS),
-    kind("Slo", "SLO", "an SLO", SLOS),
-    kind("Op", "operation", "an operation", OPERATIONS),
-    kind("Deployment", "topology", "a topology", &[]),
-    kind("Pace", "pace", "a pace", &[]),
-    kind("Keys", "key space", "a key space", &[]),
-    kind("During", "part of the run", "a part of the run", &[]),
-    kind("CutBy", "way to cut", "a way to cut", &[]),
-    kind("ServerPort", "port", "a port", &[]),
+    WordKind {
+        type_name: "Selector",
+        noun: "selector",
+        a_noun: "a selector",
+        meaning: "what it means",
+        home: None,
+        words: Selector::WORDS,
+    },
+    WordKind {
+        type_name: "Slo",
+        noun: "SLO",
+        a_noun: "an SLO",
+        meaning: "what is measured",
+        home: None,
+        words: Slo::WORDS,
+    },
+    WordKind {
+        type_name: "Op",
+        noun: "operation",
+        a_noun: "an operation",
+        meaning: "what it does",
+        home: None,
+        words: Op::WORDS,
+    },
+    kind("Deployment", "topology", "a topology"),
+    kind("Pace", "pace", "a pace"),
+    kind("Keys", "key space", "a key space"),
+    kind("During", "part of the run", "a part of the run"),
+    kind("CutBy", "way to cut", "a way to cut"),
+    kind("ServerPort", "port", "a port"),
 ];
 
-const fn kind(type_name: &'static str, noun: &'static str, a_noun: &'static str, words: &'static [Word]) -> WordKind {
-    WordKind { type_name, noun, a_noun, meaning: "what it means", home: None, words }
+/// A kind whose names explain themselves.
+const fn kind(type_name: &'static str, noun: &'static str, a_noun: &'static str) -> WordKind {
+    WordKind { type_name, noun, a_noun, meaning: "what it means", home: None, words: &[] }
 }
-
-const fn word(name: &'static str, example: &'static str) -> Word {
-    Word { name, example, documentation: "" }
-}
-
-const SLOS: &[Word] = &[
-    word("Failover", "Failover(max: \"3s\")"),
-    word("Unavailability", "Unavailability(max: \"3s\")"),
-    word("MinorityWrites", "MinorityWrites(max: \"3s\")"),
-    word("LostWrites", "LostWrites(max: 0)"),
-];
-
-const OPERATIONS: &[Word] = &[word("Get", "Get()")];
 
 /// The fields of the scenario itself, of its server, of a load and of a load's client.
 const SCENARIO: &[&str] = &["about", "topology", "server", "load", "timeline", "slos", "snapshot", "seed"];
@@ -136,22 +147,18 @@ impl Vocabulary for ScenarioVocabulary {
 /// An example of the value of a field that no example of a kind shows.
 fn example(owner: &str, field: &str) -> Option<&'static str> {
     Some(match (owner, field) {
-        ("ErrorRate", "max") => "0.1",
-        ("LostWrites", "max") => "0",
         (_, WrittenPosition::FIELD) => WrittenPosition::EXAMPLE,
-        (_, "within" | "max" | "timeout" | "deadline") => "\"5s\"",
+        (_, "within" | "timeout" | "deadline") => "\"5s\"",
         (_, "for") => "\"2s\"",
         (_, "node" | "of" | "replica_of") => "\"A\"",
         (_, "select") => "RandomMaster",
         (_, "topology") => "Cluster(masters: 3, replicas: 1)",
         (_, "timeline") => "[Run(for: \"2s\")]",
         (_, "masters") => "3",
-        ("LostWrites", "min") | (_, "replicas") => "1",
+        (_, "replicas") => "1",
         (_, "keys") => "Uniform(10_000)",
         (_, "mix") => "[Set(value: \"16B\"), Get()]",
-        (_, "value") => "\"16B\"",
-        (_, "per_second" | "min") => "1000",
-        (_, "quantile") => "99",
+        (_, "per_second") => "1000",
         _ => return None,
     })
 }
@@ -160,7 +167,10 @@ fn example(owner: &str, field: &str) -> Option<&'static str> {
 mod tests {
     use std::path::Path;
 
+    use serde::de::DeserializeOwned;
+
     use super::*;
+    use crate::text::Word;
 
     /// A kind's names as the reference shows them.
     fn table(kind: &WordKind) -> String {
@@ -195,17 +205,24 @@ mod tests {
         }
     }
 
+    /// Every example is of its kind, and the kind is in the vocabulary.
+    fn assert_examples<T: DeserializeOwned>(type_name: &str, words: &[Word], name: fn(&T) -> &'static str) {
+        let kind = KINDS.iter().find(|kind| kind.type_name == type_name).unwrap();
+        assert_eq!(kind.words, words);
+        for word in words {
+            let read = crate::text::options().from_str(word.example);
+            let read: T = read.unwrap_or_else(|error| panic!("{}: {error}", word.example));
+            assert_eq!(name(&read), word.name);
+        }
+    }
+
     #[test]
     fn every_example_is_read_as_what_it_shows() {
-        let shown = |kind: &str, example: &str| {
-            KINDS.iter().any(|each| each.type_name == kind && each.words.iter().any(|word| word.example == example))
-        };
-        for word in Step::WORDS {
-            let step: Step = crate::text::options()
-                .from_str(word.example)
-                .unwrap_or_else(|error| panic!("{}: {error}", word.example));
-            assert_eq!(step.name(), word.name);
-            assert!(shown("Step", word.example));
-        }
+        assert_examples("Step", Step::WORDS, Step::name);
+        assert_examples("Condition", Condition::WORDS, Condition::name);
+        assert_examples("Links", Links::WORDS, Links::name);
+        assert_examples("Trigger", Trigger::WORDS, Trigger::name);
+        assert_examples("Slo", Slo::WORDS, Slo::name);
+        assert_examples("Op", Op::WORDS, Op::name);
     }
 }

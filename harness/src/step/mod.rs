@@ -11,6 +11,7 @@ pub mod selector;
 mod stage;
 mod target;
 pub mod trigger;
+mod wait;
 
 use std::fmt;
 use std::time::Duration;
@@ -24,7 +25,7 @@ use crate::text::{Cursor, kinds};
 use crate::validate::{Checker, Foreseen};
 use crate::vocab::{NodeName, ServerPort};
 
-pub use condition::{Condition, wait_for};
+pub use condition::Condition;
 pub use disturb::heal;
 pub use error::{Abort, StepEnd};
 pub use flat::{FlatStep, InnerSteps, count, flatten};
@@ -34,6 +35,7 @@ pub use selector::Selector;
 pub use stage::{Acted, Stage};
 pub use target::Target;
 pub use trigger::Trigger;
+pub use wait::wait_for;
 
 kinds! {
     /// One step of the timeline. Steps follow each other; none begins before the one before it is done.

@@ -4,16 +4,16 @@ use std::fmt;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use futures_util::future::LocalBoxFuture;
+use futures_util::future::{LocalBoxFuture, join_all};
 use tokio::time::{Instant as Timer, sleep};
 
 use super::StepKind;
 use super::error::{Abort, StepEnd};
 use super::stage::Stage;
 use super::target::Target;
-use crate::evidence::{Effect, NodeStatus};
+use crate::evidence::{Effect, EventKind, NodeStatus};
 use crate::provider::{Provider, ProviderError};
-use crate::system::{NodeSpec, Servers, SystemError};
+use crate::system::{NodeSpec, NotDone, Servers, SystemError};
 
 use crate::text::Cursor;
 use crate::validate::{Action, Checker, Foreseen, Verb};
@@ -142,7 +142,7 @@ impl<S: NodeStep> StepKind for S {
     }
 
     fn perform<'a>(&'a self, stage: &'a mut Stage<'_>, index: usize) -> LocalBoxFuture<'a, Result<StepEnd, Abort>> {
-        stage.act(index, self).boxed_local()
+        act(stage, index, self).boxed_local()
     }
 
     fn apply_to<'a>(
@@ -168,6 +168,34 @@ impl<S: NodeStep> StepKind for S {
     ) -> LocalBoxFuture<'a, Result<Option<Undone>, SystemError>> {
         self.undo_on(servers, node)
     }
+}
+
+/// Does a step to all nodes that it means, at the same time.
+async fn act<S: NodeStep>(stage: &mut Stage<'_>, index: usize, step: &S) -> Result<StepEnd, Abort> {
+    let nodes = stage.chosen(index, S::VERB.name, &step.target()).await?;
+    stage.acted.extend(nodes.iter().map(|node| (index, node.clone())));
+    let applied = join_all(nodes.iter().map(|node| step.apply_to(stage.servers, node))).await;
+    let mut outcome = Ok(StepEnd::Done);
+    for (node, applied) in nodes.iter().zip(applied) {
+        match applied {
+            Ok(Applied { began, proof }) => stage.journal.record(EventKind::Fault {
+                step: Some(index),
+                fault: S::VERB.name.to_owned(),
+                effect: step.action().effect,
+                node: node.clone(),
+                began,
+                proof,
+            }),
+            // What did happen to the other nodes is evidence all the same.
+            Err(SystemError::NotDone(NotDone { node, reason, within, log })) => {
+                let within_ms = within.map(|within| u64::try_from(within.as_millis()).unwrap_or(u64::MAX));
+                stage.journal.record(EventKind::StepFailed { step: index, node, reason, within_ms, log });
+                outcome = outcome.and(Ok(StepEnd::Failed));
+            }
+            Err(error) => outcome = outcome.and(Err(error.into())),
+        }
+    }
+    outcome
 }
 
 /// Polls for the process state of `node` that `proves` the step; the proof names what was seen.

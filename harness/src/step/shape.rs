@@ -14,7 +14,7 @@ use super::{LinkDisturbance, Stage, StepKind, disturb};
 use crate::network::Treatment;
 use crate::text::{Cursor, Problem};
 use crate::validate::{Checker, Foreseen};
-use crate::vocab::{Duration, NodeName, Percent, Rate, Shape as LinkShape};
+use crate::vocab::{Duration, LinkShape, NodeName, Percent, Rate};
 
 /// makes links slow or unreliable: `delay`, `jitter`, `loss`, `duplicate`, `reorder`, `corrupt` and `rate`
 #[derive(Clone, Debug, PartialEq, Deserialize, Documented)]

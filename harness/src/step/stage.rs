@@ -3,23 +3,19 @@
 use std::fmt::Display;
 use std::time::Duration;
 
-use futures_util::future::join_all;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use tokio::sync::watch;
 
-use super::StepKind;
-use super::condition::wait_for;
-use super::error::{Abort, StepEnd};
+use super::error::Abort;
 use super::links::{ChosenLinks, Hosts, Links};
-use super::node_step::{Applied, NodeStep};
 use super::selector::Candidates;
 use super::target::Target;
-use crate::evidence::{EventKind, Journal, Settlement, Topology};
-use crate::system::{NotDone, Servers, SystemError};
-
+use super::wait::wait_for;
+use crate::evidence::{Journal, Settlement, Topology};
 use crate::load::RunningLoads;
 use crate::observe::Observation;
+use crate::system::Servers;
 use crate::vocab::{HostName, NodeName};
 
 /// How long a step with a selector waits for a settled topology to choose from.
@@ -56,34 +52,6 @@ impl Stage<'_> {
     /// A source of random choices.
     pub fn random_of(seed: u64) -> ChaCha8Rng {
         ChaCha8Rng::seed_from_u64(seed)
-    }
-
-    /// Does a step to all nodes that it means, at the same time.
-    pub async fn act<S: NodeStep>(&mut self, index: usize, step: &S) -> Result<StepEnd, Abort> {
-        let nodes = self.chosen(index, S::VERB.name, &step.target()).await?;
-        self.acted.extend(nodes.iter().map(|node| (index, node.clone())));
-        let applied = join_all(nodes.iter().map(|node| step.apply_to(self.servers, node))).await;
-        let mut outcome = Ok(StepEnd::Done);
-        for (node, applied) in nodes.iter().zip(applied) {
-            match applied {
-                Ok(Applied { began, proof }) => self.journal.record(EventKind::Fault {
-                    step: Some(index),
-                    fault: S::VERB.name.to_owned(),
-                    effect: step.action().effect,
-                    node: node.clone(),
-                    began,
-                    proof,
-                }),
-                // What did happen to the other nodes is evidence all the same.
-                Err(SystemError::NotDone(NotDone { node, reason, within, log })) => {
-                    let within_ms = within.map(|within| u64::try_from(within.as_millis()).unwrap_or(u64::MAX));
-                    self.journal.record(EventKind::StepFailed { step: index, node, reason, within_ms, log });
-                    outcome = outcome.and(Ok(StepEnd::Failed));
-                }
-                Err(error) => outcome = outcome.and(Err(error.into())),
-            }
-        }
-        outcome
     }
 
     /// The nodes that a step means: at least one.

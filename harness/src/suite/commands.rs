@@ -7,7 +7,7 @@ use nix::sys::signal::{SigSet, Signal};
 
 use super::execute::{ExecuteError, Executed, RunSettings, distrust, execute, judge_evidence, require};
 use super::keep::{KEPT_RUNS, remove_earlier, removed_in_words};
-use super::servers::{ServerAnswer, Servers};
+use super::servers::{ServerAnswer, ServerCache};
 use super::{Exit, Loaded, files};
 use crate::evidence::{Event, Evidence, EvidenceError, RunDirectory};
 use crate::plan;
@@ -228,7 +228,7 @@ pub fn check(paths: &[PathBuf]) -> Exit {
 /// Asks the servers of all scenarios whether they accept their directives, and shows what they refuse, and all warnings.
 /// Gives the reason if some could not be asked.
 fn ask_servers(loaded: &[Loaded]) -> Result<Option<String>, Exit> {
-    let mut servers = Servers::default();
+    let mut servers = ServerCache::default();
     let mut not_asked = None;
     let mut unusable = None;
     let mut refused = false;

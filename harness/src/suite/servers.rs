@@ -15,7 +15,7 @@ type Config = BTreeMap<String, String>;
 
 /// What was asked already: most nodes are alike, and so are most scenarios.
 #[derive(Debug, Default)]
-pub(super) struct Servers {
+pub(super) struct ServerCache {
     found: BTreeMap<Option<String>, Result<ServerBinary, ServerError>>,
     refused: BTreeMap<(ServerBinary, Config), Result<Vec<Refusal>, DirectivesError>>,
     names: BTreeMap<ServerBinary, BTreeSet<String>>,
@@ -34,7 +34,7 @@ pub(super) enum ServerAnswer {
     Refused(Problems),
 }
 
-impl Servers {
+impl ServerCache {
     /// Asks the servers of all nodes.
     pub(super) fn ask(&mut self, loaded: &Loaded) -> ServerAnswer {
         let read = read::<Scenario>(&loaded.text, &ScenarioVocabulary);

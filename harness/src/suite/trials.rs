@@ -11,7 +11,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use super::commands::{report_to_github, waiting};
 use super::execute::{RunSettings, execute};
 use super::keep::{KEPT_RUNS, remove_earlier, removed_in_words};
-use super::servers::{ServerAnswer, Servers};
+use super::servers::{ServerAnswer, ServerCache};
 use super::{Loaded, files};
 use crate::plan::Plan;
 use crate::present::{self, LiveView, Look, ProgressLines, UpdatePolicy};
@@ -126,7 +126,7 @@ fn incapacity(plan: &Plan) -> Option<String> {
 }
 
 fn attempt(loaded: &Loaded, watch: bool, removed: &AtomicUsize) -> Result<(), Failed> {
-    match Servers::default().ask(loaded) {
+    match ServerCache::default().ask(loaded) {
         ServerAnswer::Refused(problems) => return Err(problems.to_string().into()),
         ServerAnswer::Unusable(why) => return Err(why.into()),
         ServerAnswer::Accepted | ServerAnswer::Unknown(_) => {}

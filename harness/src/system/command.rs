@@ -73,8 +73,7 @@ fn write_text(text: &mut String, value: &Value) {
         Value::Nil => write!(text, "(nil)"),
         Value::Int(number) => write!(text, "{number}"),
         Value::BulkString(bytes) => write!(text, "{}", String::from_utf8_lossy(bytes)),
-        Value::SimpleString(line) => write!(text, "{line}"),
-        Value::VerbatimString { text: line, .. } => write!(text, "{line}"),
+        Value::SimpleString(line) | Value::VerbatimString { text: line, .. } => write!(text, "{line}"),
         Value::Okay => write!(text, "OK"),
         Value::Array(values) | Value::Set(values) => {
             for (index, value) in values.iter().enumerate() {

@@ -2,7 +2,6 @@
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 
-use super::cluster;
 use super::resp::Reply;
 use crate::vocab::{Address, Position};
 
@@ -110,11 +109,6 @@ pub struct Redirect {
 }
 
 impl Redirect {
-    /// Reads an error reply; none if it is no redirection.
-    pub fn read(text: &[u8]) -> Option<Self> {
-        cluster::read_redirect(text)
-    }
-
     /// The node's address, told by `responder`.
     pub fn address(self, responder: Address) -> Address {
         Address(SocketAddrV4::new(self.ip.unwrap_or(responder.ip()), self.port))

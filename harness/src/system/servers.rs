@@ -5,10 +5,8 @@ use std::fs;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use futures_util::future::join_all;
 use tokio::time::timeout;
 
-use super::start::{self, ANSWER_BOUND};
 use super::{Deployment, NodeSpec, NotDone, SystemError, last_log_lines};
 use crate::evidence::{ExitCause, NodeStatus, RunDirectory, ServerInfo};
 use crate::provider::{Provider, ProviderError, ServerSpec, file};
@@ -67,17 +65,6 @@ impl Servers {
     pub fn spec(&self, node: &NodeName) -> Result<&NodeSpec, SystemError> {
         let spec = self.nodes.iter().find(|spec| spec.name == *node);
         spec.ok_or_else(|| SystemError::NoSuchNode(node.clone()))
-    }
-
-    /// Starts a node's server and returns when it answers and has read its files, or still reads them when its time is over. That
-    /// the system is well is another matter.
-    pub async fn start(&self, node: &NodeName, within: Duration) -> Result<(), SystemError> {
-        start::start(self, self.spec(node)?, within).await
-    }
-
-    /// Starts every node at once. When some fail, the error is of the first of them in the order of the plan.
-    pub async fn start_all(&self) -> Result<(), SystemError> {
-        join_all(self.nodes.iter().map(|node| start::start(self, node, ANSWER_BOUND))).await.into_iter().collect()
     }
 
     /// Waits until the node's latest process has ended, which it must in time; says how, also when it ended before.

@@ -3,13 +3,14 @@
 use std::io;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::time::sleep;
 
 use super::Servers;
 use crate::system::{NodeSpec, SystemError};
-use crate::vocab::Address;
+use crate::vocab::{Address, NodeName};
 
 /// How long a server may take until it answers. It takes 10 ms on an idle machine, and one that reads its files says so.
 pub const ANSWER_BOUND: Duration = Duration::from_secs(20);
@@ -17,9 +18,22 @@ pub const ANSWER_BOUND: Duration = Duration::from_secs(20);
 /// How often a starting server is tried.
 const ANSWER_POLL: Duration = Duration::from_millis(3);
 
+impl Servers {
+    /// Starts a node's server and returns when it answers and has read its files, or still reads them when its time is over. That
+    /// the system is well is another matter.
+    pub async fn start(&self, node: &NodeName, within: Duration) -> Result<(), SystemError> {
+        start(self, self.spec(node)?, within).await
+    }
+
+    /// Starts every node at once. When some fail, the error is of the first of them in the order of the plan.
+    pub async fn start_all(&self) -> Result<(), SystemError> {
+        join_all(self.nodes.iter().map(|node| start(self, node, ANSWER_BOUND))).await.into_iter().collect()
+    }
+}
+
 /// Starts the server and returns when it answers and has read its files, which it may refuse while it answers already. One
 /// that still reads them when its time is over has started.
-pub(super) async fn start(servers: &Servers, node: &NodeSpec, within: Duration) -> Result<(), SystemError> {
+async fn start(servers: &Servers, node: &NodeSpec, within: Duration) -> Result<(), SystemError> {
     let config = servers.directory.node_config(&node.name);
     servers.provider.start(&node.name, &[config.into()])?;
     let mut is_loading = false;

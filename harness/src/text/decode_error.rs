@@ -4,14 +4,11 @@ use std::fmt;
 
 use serde::de;
 
-use super::instead::{instead, range};
+use super::instead::{TEXT, instead, range};
 use super::nearest::suggest;
 use super::problem::Problem;
 use super::span::{Span, Syntax, Tree, ValueId};
 use super::vocabulary::Vocabulary;
-
-/// What is expected where a string belongs.
-pub(super) const TEXT: &str = "text in quotes";
 
 /// Something that did not decode.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -143,14 +140,14 @@ impl DecodeError {
             }
             DecodeErrorKind::Unnamed(fields) => unnamed(tree, place, fields, &owner),
             DecodeErrorKind::Named => Problem::new(span, format!("{owner} takes one value, without a name"))
-                .help(format!("write `{}(...)` with the value alone", name_of(tree, id))),
+                .help(format!("write `{}(...)` with the value alone", tree.name_of(id))),
             DecodeErrorKind::TooMany => Problem::new(span, format!("{owner} takes one value only")),
             DecodeErrorKind::OddName => Problem::new(span, "unexpected name before the parentheses")
                 .help("write the fields in parentheses without a name before them"),
             DecodeErrorKind::Bare(fields) => bare(tree, vocabulary, id, fields, span),
             DecodeErrorKind::NotBare => {
-                Problem::new(span, format!("`{}` takes nothing in parentheses", name_of(tree, id)))
-                    .help(format!("write `{}`", name_of(tree, id)))
+                Problem::new(span, format!("`{}` takes nothing in parentheses", tree.name_of(id)))
+                    .help(format!("write `{}`", tree.name_of(id)))
             }
             DecodeErrorKind::Expected(what) if what == TEXT && tree.value(id).shape == Syntax::Text => {
                 Problem::new(span, "this string has an escape that means nothing")
@@ -188,17 +185,12 @@ fn span_of(tree: &Tree<'_>, place: ErrorPlace) -> Span {
 fn owner(tree: &Tree<'_>, id: ValueId) -> String {
     let value = tree.value(id);
     if value.name.is_some() {
-        return format!("`{}`", name_of(tree, id));
+        return format!("`{}`", tree.name_of(id));
     }
     match tree.path(&value.span) {
         path if path.is_empty() => "the scenario".to_owned(),
         path => format!("`{path}`"),
     }
-}
-
-pub(super) fn name_of<'t>(tree: &'t Tree<'_>, id: ValueId) -> &'t str {
-    let value = tree.value(id);
-    tree.identifier(value.name.as_ref().unwrap_or(&value.span))
 }
 
 fn missing(tree: &Tree<'_>, vocabulary: &dyn Vocabulary, id: ValueId, field: &str, owner: &str) -> Problem {
@@ -229,7 +221,7 @@ fn unnamed(tree: &Tree<'_>, place: ErrorPlace, fields: &[&'static str], owner: &
 }
 
 fn bare(tree: &Tree<'_>, vocabulary: &dyn Vocabulary, id: ValueId, fields: &[&'static str], span: Span) -> Problem {
-    let name = name_of(tree, id);
+    let name = tree.name_of(id);
     Problem::new(span, format!("`{name}` needs parentheses")).help(format!("write `{}`", vocabulary.call(name, fields)))
 }
 

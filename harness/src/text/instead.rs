@@ -1,12 +1,14 @@
 //! What could be written instead of something wrong.
 
-use super::decode_error::{TEXT, name_of};
 use super::span::{Syntax, Tree, ValueId};
 use super::vocabulary::Vocabulary;
 
+/// What is expected where a string belongs.
+pub(super) const TEXT: &str = "text in quotes";
+
 /// The whole numbers that a field takes.
 pub(super) fn range(tree: &Tree<'_>, vocabulary: &dyn Vocabulary, id: ValueId) -> Option<String> {
-    let (owner, field) = field_of(tree, id).or_else(|| Some((name_of(tree, tree.value(id).parent?), "")))?;
+    let (owner, field) = field_of(tree, id).or_else(|| Some((tree.name_of(tree.value(id).parent?), "")))?;
     vocabulary.range(owner, field)
 }
 
@@ -50,5 +52,5 @@ fn field_of<'t>(tree: &'t Tree<'_>, id: ValueId) -> Option<(&'t str, &'t str)> {
     let parent = tree.value(id).parent?;
     let Syntax::Paren(items) = &tree.value(parent).shape else { return None };
     let name = items.iter().find(|item| item.value == id)?.name.as_ref()?;
-    Some((name_of(tree, parent), tree.identifier(name)))
+    Some((tree.name_of(parent), tree.identifier(name)))
 }

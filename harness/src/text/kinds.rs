@@ -3,13 +3,17 @@
 /// Declares an enum of kinds, the modules that they live in, how to get at the trait that they implement, and their words.
 ///
 /// A line is `module::Kind,` for a kind with arguments (`Kill(node: "A")`), or `module::Kind as unit,` for one without
-/// (`Healthy`). A kind has an `EXAMPLE`, a `&'static str` that shows how it is written, and its documentation is that of its
-/// type.
+/// (`Healthy`). A kind has an `EXAMPLE`, a `&'static str` that shows how it is written, and its documentation, which is a row of
+/// `docs/reference.md`, is that of its type. What the enum needs beyond `Clone`, `Debug`, `PartialEq` and `Deserialize`, a
+/// `#[derive(..)]` on it adds. A trait that only this crate knows stands as `pub(crate) Trait`.
 macro_rules! kinds {
     ($(#[$attribute:meta])* pub enum $Kinds:ident: $Trait:ident { $($lines:tt)* }) => {
-        $crate::text::kinds!(@next [$(#[$attribute])*] $Kinds $Trait [] [] [] [] $($lines)*);
+        $crate::text::kinds!(@next [$(#[$attribute])*] $Kinds (pub $Trait) [] [] [] [] $($lines)*);
     };
-    (@next $attributes:tt $Kinds:ident $Trait:ident [$($modules:tt)*] [$($variants:tt)*] [$($arms:tt)*] [$($words:tt)*]
+    ($(#[$attribute:meta])* pub enum $Kinds:ident: pub(crate) $Trait:ident { $($lines:tt)* }) => {
+        $crate::text::kinds!(@next [$(#[$attribute])*] $Kinds (pub(crate) $Trait) [] [] [] [] $($lines)*);
+    };
+    (@next $attributes:tt $Kinds:ident $Trait:tt [$($modules:tt)*] [$($variants:tt)*] [$($arms:tt)*] [$($words:tt)*]
         $module:ident::$Kind:ident as unit, $($rest:tt)*) => {
         $crate::text::kinds!(@next $attributes $Kinds $Trait
             [$($modules)* mod $module;]
@@ -18,16 +22,16 @@ macro_rules! kinds {
             [$($words)* ($module::$Kind)]
             $($rest)*);
     };
-    (@next $attributes:tt $Kinds:ident $Trait:ident [$($modules:tt)*] [$($variants:tt)*] [$($arms:tt)*] [$($words:tt)*]
+    (@next $attributes:tt $Kinds:ident $Trait:tt [$($modules:tt)*] [$($variants:tt)*] [$($arms:tt)*] [$($words:tt)*]
         $module:ident::$Kind:ident, $($rest:tt)*) => {
         $crate::text::kinds!(@next $attributes $Kinds $Trait
-            [$($modules)* mod $module;]
-            [$($variants)* #[doc = concat!("`", stringify!($Kind), "`.")] $Kind($module::$Kind),]
+            [$($modules)* mod $module; pub use $module::$Kind;]
+            [$($variants)* #[doc = concat!("See [`", stringify!($Kind), "`](struct@", stringify!($Kind), ").")] $Kind($Kind),]
             [$($arms)* (Self::$Kind(kind), kind, $Kind)]
             [$($words)* ($module::$Kind)]
             $($rest)*);
     };
-    (@next [$($attributes:tt)*] $Kinds:ident $Trait:ident [$($modules:tt)*] [$($variants:tt)*]
+    (@next [$($attributes:tt)*] $Kinds:ident ($visibility:vis $Trait:ident) [$($modules:tt)*] [$($variants:tt)*]
         [$(($pattern:pat, $kind:expr, $Name:ident))*] [$(($module:ident::$Kind:ident))*]) => {
         $($modules)*
 
@@ -45,7 +49,7 @@ macro_rules! kinds {
             }),*];
 
             /// What its kind says and does.
-            pub fn kind(&self) -> &dyn $Trait {
+            $visibility fn kind(&self) -> &dyn $Trait {
                 match self { $($pattern => $kind),* }
             }
 

@@ -1,6 +1,5 @@
 //! A file in RON as people write it: where everything stands, what is wrong with it, and what was meant.
 
-mod access;
 mod decode;
 mod decode_error;
 mod foreign;
@@ -12,6 +11,7 @@ mod nearest;
 mod placeholder;
 mod problem;
 mod read;
+mod repaired;
 mod scan;
 mod source;
 mod span;
@@ -22,7 +22,7 @@ pub use look_alike::plain_letters;
 pub use nearest::{nearest, suggest};
 pub use problem::{Problem, Problems, Severity, Style};
 pub use read::{Read, options, read};
-pub use span::{Cursor, Item, Lines, Span, Syntax, Tree, Value, ValueId, line_and_column};
+pub use span::{Cursor, Item, Lines, Span, Syntax, Tree, ValueId, WrittenValue, line_and_column};
 pub use vocabulary::{Vocabulary, Word, WordKind, example_of_field};
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::lex::{Lexer, Quoted, is_word_start};
 use super::problem::{PROBLEMS_MAX, Problem};
-use super::span::{Item, Span, Syntax, Tree, Value, ValueId};
+use super::span::{Item, Span, Syntax, Tree, ValueId, WrittenValue};
 
 /// RON itself reads no deeper than this; a scenario needs 7.
 const DEPTH_MAX: usize = 128;
@@ -23,7 +23,7 @@ pub(super) fn scan(text: &str) -> (Tree<'_>, Vec<Problem>) {
 
 struct Scanner<'t> {
     lexer: Lexer<'t>,
-    values: Vec<Value>,
+    values: Vec<WrittenValue>,
     /// What is open: the character that closes it, and where it was opened.
     open: Vec<(char, Span)>,
     problems: Vec<Problem>,
@@ -105,7 +105,7 @@ impl Scanner<'_> {
         for child in children {
             self.values[child.0].parent = Some(id);
         }
-        self.values.push(Value { span, name, shape, complete, parent: None });
+        self.values.push(WrittenValue { span, name, shape, complete, parent: None });
         id
     }
 

@@ -1,12 +1,15 @@
 //! serde's side of the decoder: what it asks for, answered from the tree.
 
+mod access;
+
 use serde::de::{self, Deserializer, Unexpected, Visitor};
 use serde::forward_to_deserialize_any;
 
-use super::access::{Elements, Entries, Variant, read_fields};
-use super::decode::Repaired;
-use super::decode_error::{DecodeError, DecodeErrorKind, ErrorPlace, TEXT};
+use self::access::{Elements, Entries, Variant, read_fields};
+use super::decode_error::{DecodeError, DecodeErrorKind, ErrorPlace};
+use super::instead::TEXT;
 use super::placeholder::Placeholder;
+use super::repaired::Repaired;
 use super::span::{Syntax, ValueId};
 
 /// Where serde reads from.
@@ -50,7 +53,7 @@ impl<'a> Source<'a> {
     }
 }
 
-pub(super) fn expected(id: ValueId, what: impl Into<String>) -> DecodeError {
+fn expected(id: ValueId, what: impl Into<String>) -> DecodeError {
     DecodeError::new(ErrorPlace::Value(id), DecodeErrorKind::Expected(what.into()))
 }
 

@@ -14,7 +14,7 @@ pub struct ValueId(pub(super) usize);
 
 /// A value as it stands in the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Value {
+pub struct WrittenValue {
     /// All of it, its name included.
     pub span: Span,
     /// The name before its parentheses: `Kill` in `Kill(node: "A")`.
@@ -62,13 +62,13 @@ pub struct Item {
 pub struct Tree<'t> {
     /// The file's text; where other characters stand for RON's, RON's.
     pub(super) text: Cow<'t, str>,
-    pub(super) values: Vec<Value>,
+    pub(super) values: Vec<WrittenValue>,
     pub(super) root: ValueId,
 }
 
 impl Tree<'_> {
     /// The value of that index.
-    pub fn value(&self, id: ValueId) -> &Value {
+    pub fn value(&self, id: ValueId) -> &WrittenValue {
         &self.values[id.0]
     }
 
@@ -224,7 +224,7 @@ impl<'t> Cursor<'t> {
         before.matches('\n').count() + 1
     }
 
-    fn value(self) -> &'t Value {
+    fn value(self) -> &'t WrittenValue {
         self.tree.value(self.id)
     }
 
@@ -255,6 +255,12 @@ impl<'t> Cursor<'t> {
 }
 
 impl Tree<'_> {
+    /// The name before a value's parentheses; of a value without one, all of it.
+    pub(super) fn name_of(&self, id: ValueId) -> &str {
+        let value = self.value(id);
+        self.identifier(value.name.as_ref().unwrap_or(&value.span))
+    }
+
     /// The string that a value is, with its escapes resolved as RON resolves them.
     pub(super) fn string(&self, id: ValueId) -> Option<String> {
         let value = self.value(id);

@@ -7,7 +7,7 @@ use crate::vocab::{HostName, NodeName, Role};
 
 /// A node's place in the topology that a scenario starts with.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Member {
+pub struct PlannedNode {
     /// Its name.
     pub name: NodeName,
     /// Its shard, counted from 0.
@@ -20,7 +20,7 @@ pub struct Member {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TopologyFacts {
     /// The nodes, in the order of the plan; empty when the topology is not certain.
-    pub members: Vec<Member>,
+    pub members: Vec<PlannedNode>,
     /// How many masters there are.
     pub masters: u16,
     /// How many replicas each master has.
@@ -121,7 +121,7 @@ impl<'a> Checker<'a> {
     }
 
     /// The node of that name.
-    pub fn member(&self, name: &NodeName) -> Option<&Member> {
+    pub fn member(&self, name: &NodeName) -> Option<&PlannedNode> {
         self.topology.members.iter().find(|member| member.name == *name)
     }
 

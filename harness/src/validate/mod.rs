@@ -6,6 +6,6 @@ mod foreseen;
 mod history;
 mod status;
 
-pub use checker::{Checker, LoadFacts, Member, Sound, StepFacts, TopologyFacts};
+pub use checker::{Checker, LoadFacts, PlannedNode, Sound, StepFacts, TopologyFacts};
 pub use foreseen::{Action, DisturbanceNames, Foreseen, NodeState, Verb};
 pub use status::{nodes_in, status_word};

@@ -19,4 +19,4 @@ pub use ownership::{OwnedRange, Ownership, Position};
 pub use quantity::{Percent, Size};
 pub use role::Role;
 pub use server_version::{Product, ServerVersion};
-pub use shape::{Rate, Shape};
+pub use shape::{LinkShape, Rate};

@@ -14,7 +14,7 @@ use super::{Duration, Percent};
 /// packets of the same sequence alike.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Shape {
+pub struct LinkShape {
     /// How much later each packet arrives.
     pub delay: Duration,
     /// How much the delay varies: evenly from `delay - jitter` to `delay + jitter`. Packets keep their order.
@@ -31,14 +31,14 @@ pub struct Shape {
     pub rate: Option<Rate>,
 }
 
-impl Shape {
+impl LinkShape {
     /// Whether packets pass as if there were no shape.
     pub fn is_nothing(&self) -> bool {
         *self == Self::default()
     }
 }
 
-impl fmt::Display for Shape {
+impl fmt::Display for LinkShape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut parts = Vec::new();
         let nothing = Duration::default();

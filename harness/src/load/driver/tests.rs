@@ -8,6 +8,7 @@ use super::*;
 use crate::evidence::{Event, HistoryReader, Operation, Outcome, Progress, RunDirectory, Value};
 use crate::load::final_read;
 use crate::load::testing::{Act, CLUSTER, Fake, Redis, journal, load, task};
+use crate::network::ClientHost;
 use crate::system::cluster::{share, slot_of_key};
 
 const MIX: &str = r#"mix: [Set(value: "32B"), Get(), SetThenGet(value: "16B")], keys: Uniform(50)"#;

@@ -1,7 +1,7 @@
 //! What came of an attempt, as its replies say.
 
 use crate::evidence::{ErrorKind, Value};
-use crate::system::Redirect;
+use crate::system::{Redirect, read_redirect};
 
 /// What the replies to one attempt say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +34,7 @@ impl AttemptOutcome {
 /// was executed, also one that the harness has no name for (`MISCONF`, `WRONGTYPE`, `NOAUTH`, ...).
 pub(crate) fn error_outcome(text: &[u8]) -> AttemptOutcome {
     let kind = error_kind(text);
-    match (kind, Redirect::read(text)) {
+    match (kind, read_redirect(text)) {
         (ErrorKind::Moved | ErrorKind::Ask, Some(redirect)) => AttemptOutcome::Elsewhere(kind, redirect),
         _ => AttemptOutcome::NotExecuted(kind),
     }
@@ -86,7 +86,7 @@ mod tests {
     #[case("MOVED 3999 10.128.0.3:6379", ErrorKind::Moved)]
     #[case("ASK 7 10.128.0.3:6380", ErrorKind::Ask)]
     fn a_redirect_sends_elsewhere(#[case] text: &str, #[case] kind: ErrorKind) {
-        let redirect = Redirect::read(text.as_bytes()).unwrap();
+        let redirect = read_redirect(text.as_bytes()).unwrap();
         assert_eq!(error_outcome(text.as_bytes()), AttemptOutcome::Elsewhere(kind, redirect));
     }
 }

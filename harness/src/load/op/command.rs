@@ -2,7 +2,7 @@
 
 use super::{AttemptOutcome, CommandKind, Op};
 use crate::evidence::{ErrorKind, LoadIndex, NO_WORKER, Operation, OperationEffect, OperationSource, Outcome, Value};
-use crate::load::client::Due;
+use crate::load::pacing::Due;
 use crate::load::resp::Reply;
 use crate::vocab::{Duration, Instant};
 

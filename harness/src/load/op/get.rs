@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use documented::Documented;
 use serde::Deserialize;
 
 use super::{AttemptOutcome, CommandKind, OpKind, error_outcome};
@@ -9,8 +10,8 @@ use crate::evidence::{ErrorKind, OperationEffect, Value};
 use crate::load::resp::{Reply, push_command};
 use crate::load::value::read_value;
 
-/// Reads a random key of the key space.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+/// reads a key
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Documented)]
 #[serde(deny_unknown_fields)]
 pub struct Get {
     /// How often it is chosen, relative to the mix's other entries.
@@ -22,7 +23,7 @@ pub struct Get {
 pub(super) const READ: CommandKind = CommandKind { name: "GET", effect: OperationEffect::Reads };
 
 impl Get {
-    pub(super) const EXAMPLE: &'static str = "Get()";
+    pub(super) const EXAMPLE: &str = "Get()";
 }
 
 impl fmt::Display for Get {

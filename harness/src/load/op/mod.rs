@@ -5,44 +5,18 @@ mod command;
 
 use std::fmt;
 
-use serde::Deserialize;
-
 use crate::evidence::{OperationEffect, Value};
 use crate::load::resp::Reply;
+use crate::text::kinds;
 use crate::vocab::Size;
 
 pub use answer::AttemptOutcome;
 pub(crate) use answer::{error_kind, error_outcome};
 pub(crate) use command::MixCommand;
 
-/// Declares the entries that a mix may have, the modules that they live in, and how to get at the trait that they implement.
-///
-/// A line is `module::Kind,`. A kind has an `EXAMPLE`, which shows how it is written.
-macro_rules! operations {
-    ($(#[$attribute:meta])* pub enum $Op:ident: $Trait:ident { $($module:ident::$Kind:ident,)+ }) => {
-        $(mod $module; pub use $module::$Kind;)+
-
-        $(#[$attribute])*
-        #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-        #[serde(deny_unknown_fields)]
-        pub enum $Op {
-            $(#[doc = concat!("See [`", stringify!($Kind), "`](struct@", stringify!($Kind), ").")] $Kind($Kind),)+
-        }
-
-        impl $Op {
-            /// How each kind can be written, with every field that it needs.
-            pub const EXAMPLES: &'static [&'static str] = &[$($Kind::EXAMPLE),+];
-
-            /// What its kind says and does.
-            pub fn kind(&self) -> &dyn $Trait {
-                match self { $(Self::$Kind(kind) => kind),+ }
-            }
-        }
-    };
-}
-
-operations! {
+kinds! {
     /// One entry of a mix.
+    #[derive(Eq)]
     pub enum Op: OpKind {
         get::Get,
         set::Set,
@@ -122,12 +96,6 @@ impl Op {
     }
 }
 
-impl fmt::Display for Op {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.kind().fmt(f)
-    }
-}
-
 fn one() -> u32 {
     1
 }
@@ -139,7 +107,7 @@ mod tests {
 
     #[test]
     fn every_kind_is_written_as_its_example() {
-        for example in Op::EXAMPLES {
+        for example in Op::WORDS.iter().map(|word| word.example) {
             let mix = load("app", &format!("mix: [{example}], keys: Uniform(1)")).mix;
             let commands = mix[0].kind().commands();
             assert_eq!((mix.len(), mix[0].weight()), (1, 1), "{example}");

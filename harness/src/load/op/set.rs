@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use documented::Documented;
 use serde::Deserialize;
 
 use super::{AttemptOutcome, CommandKind, OpKind, error_kind, error_outcome};
@@ -10,8 +11,8 @@ use crate::load::resp::{Reply, push_array, push_bulk, push_bulk_head, push_comma
 use crate::load::value::{ID_BYTES, push_value};
 use crate::vocab::{Duration, Size};
 
-/// Writes a unique value to a random key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+/// writes a value of that size, at least 16 bytes, to a key; with `wait: (replicas: 1, timeout: "200ms")` a `WAIT` stands behind the write
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Documented)]
 #[serde(deny_unknown_fields)]
 pub struct Set {
     /// How often it is chosen, relative to the mix's other entries.
@@ -41,7 +42,7 @@ pub(super) const WRITE: CommandKind = CommandKind { name: "SET", effect: Operati
 const WRITE_AND_WAIT: CommandKind = CommandKind { name: "SET+WAIT", effect: OperationEffect::WritesUnique };
 
 impl Set {
-    pub(super) const EXAMPLE: &'static str = r#"Set(value: "16B")"#;
+    pub(super) const EXAMPLE: &str = r#"Set(value: "16B")"#;
 }
 
 impl fmt::Display for Set {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use documented::Documented;
 use serde::Deserialize;
 
 use super::{AttemptOutcome, CommandKind, OpKind, get, set};
@@ -9,8 +10,8 @@ use crate::evidence::Value;
 use crate::load::resp::Reply;
 use crate::vocab::Size;
 
-/// Writes a unique value to a random key, then reads it: two operations in the history.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+/// writes a value to a key, then reads that key: two operations
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Documented)]
 #[serde(deny_unknown_fields)]
 pub struct SetThenGet {
     /// How often it is chosen, relative to the mix's other entries.
@@ -21,7 +22,7 @@ pub struct SetThenGet {
 }
 
 impl SetThenGet {
-    pub(super) const EXAMPLE: &'static str = r#"SetThenGet(value: "16B")"#;
+    pub(super) const EXAMPLE: &str = r#"SetThenGet(value: "16B")"#;
 }
 
 impl fmt::Display for SetThenGet {

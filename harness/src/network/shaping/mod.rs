@@ -2,6 +2,7 @@
 //!
 //! Routing rules decide which links go through the device. All others bypass it at no cost.
 
+mod packet;
 mod queue;
 mod scheduling;
 mod shaped_link;
@@ -20,7 +21,7 @@ use nix::errno::Errno;
 use self::shaped_links::ShapedLinks;
 use self::tun::TunDevice;
 use super::NetworkError;
-use crate::vocab::Shape;
+use crate::vocab::LinkShape;
 
 pub use shaped_link::LinkCounters;
 pub(crate) use tun::OPENING;
@@ -95,7 +96,7 @@ impl Shaper {
 
     /// Sets a link's shape from the next packet on. Its random sequence and its counters start anew; packets held by a
     /// former shape arrive at once, in order.
-    pub fn set(&self, from: Ipv4Addr, to: Ipv4Addr, shape: Shape) {
+    pub fn set(&self, from: Ipv4Addr, to: Ipv4Addr, shape: LinkShape) {
         self.links().set((from, to), shape);
         self.wake();
     }

@@ -1,28 +1,25 @@
 //! What one directed link does to each of its packets. No I/O and no clock: time is passed in as nanoseconds.
 
 use std::collections::VecDeque;
-use std::net::Ipv4Addr;
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use super::packet::{Ends, PacketFacts};
 use super::queue::Ticket;
-use crate::vocab::{Percent, Rate, Shape};
+use crate::vocab::{LinkShape, Percent, Rate};
 
 /// How many packets may wait for a link with a rate; further ones are lost.
 const WAITING_PACKETS: usize = 1_000;
-
-/// The two hosts of a directed link: sender and receiver.
-pub(super) type Ends = (Ipv4Addr, Ipv4Addr);
 
 /// What a link has done since its shape was set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LinkCounters {
     /// Packets that came to the link.
     pub seen: u64,
-    /// Packets lost to [`Shape::loss`].
+    /// Packets lost to [`LinkShape::loss`].
     pub lost: u64,
-    /// Packets lost because the queue of [`Shape::rate`] was full.
+    /// Packets lost because the queue of [`LinkShape::rate`] was full.
     pub overflowed: u64,
     /// Packets that arrive twice.
     pub duplicated: u64,
@@ -50,17 +47,6 @@ impl LinkCounters {
     }
 }
 
-/// What a link needs to know about a packet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct PacketFacts {
-    /// In bytes.
-    pub(super) length: usize,
-    /// The length of its IPv4 header, in bytes.
-    pub(super) header: usize,
-    /// Whether it is a probe of the harness.
-    pub(super) is_probe: bool,
-}
-
 /// What happens to a packet that is not lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Delivery {
@@ -79,7 +65,7 @@ pub(super) struct Delivery {
 /// One directed link with a shape.
 #[derive(Debug)]
 pub(super) struct ShapedLink {
-    shape: Shape,
+    shape: LinkShape,
     random: ChaCha8Rng,
     counters: LinkCounters,
     /// When the previous packet arrives.
@@ -94,7 +80,7 @@ pub(super) struct ShapedLink {
 
 impl ShapedLink {
     /// A link that has seen no packet yet.
-    pub(super) fn new(seed: u64, (from, to): Ends, shape: Shape) -> Self {
+    pub(super) fn new(seed: u64, (from, to): Ends, shape: LinkShape) -> Self {
         let mut key = [0; 32];
         key[..8].copy_from_slice(&seed.to_le_bytes());
         key[8..12].copy_from_slice(&from.octets());

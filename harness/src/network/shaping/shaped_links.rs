@@ -2,9 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::queue::{Packet, Queue};
-use super::shaped_link::{Ends, LinkCounters, ShapedLink};
-use crate::vocab::Shape;
+use super::packet::{Ends, Packet};
+use super::queue::Queue;
+use super::shaped_link::{LinkCounters, ShapedLink};
+use crate::vocab::LinkShape;
 
 /// The longest that a packet waits to be overtaken, in nanoseconds (20 ms): there may never be another packet.
 const LONGEST_HOLD: u64 = 20_000_000;
@@ -25,7 +26,7 @@ impl ShapedLinks {
     }
 
     /// Sets a link's shape; a former one ends. Its random sequence and its counters start anew.
-    pub(super) fn set(&mut self, ends: Ends, shape: Shape) {
+    pub(super) fn set(&mut self, ends: Ends, shape: LinkShape) {
         self.clear(ends);
         self.shaped.insert(ends, ShapedLink::new(self.seed, ends, shape));
     }

@@ -19,7 +19,7 @@ use rtnetlink::packet_route::route::RouteScope;
 use rtnetlink::{Handle, LinkUnspec, RouteMessageBuilder};
 
 use super::ShapingError;
-use super::queue::MTU;
+use super::packet::MTU;
 use crate::network::error::netlink;
 use crate::network::{NetworkError, hosts};
 

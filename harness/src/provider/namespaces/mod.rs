@@ -15,6 +15,7 @@ mod readings;
 mod reaper;
 mod reexec;
 mod sandbox;
+mod tried;
 mod tun_probe;
 mod user;
 mod waits;

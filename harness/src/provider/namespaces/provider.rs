@@ -22,7 +22,7 @@ use super::waits::ProcWaitReader;
 use crate::evidence::{Clock, ExitCause, Journal, NodeStatus, Reach, RunDirectory};
 use crate::network::{ChangedLinks, ClientHost, Network, NewHost};
 use crate::provider::{ClientSpec, Provider, ProviderError, ServerBinary, ServerSpec, WaitReader, file};
-use crate::vocab::{CutBy, HostName, Instant, Link, NodeName, ServerPort, Shape, Size};
+use crate::vocab::{CutBy, HostName, Instant, Link, LinkShape, NodeName, ServerPort, Size};
 
 /// How long killed servers may take to disappear.
 const SHUTDOWN_BOUND: Duration = Duration::from_secs(5);
@@ -182,7 +182,7 @@ impl Provider for NamespaceProvider {
         &'a self,
         name: &'a str,
         links: &'a BTreeSet<Link>,
-        shape: Shape,
+        shape: LinkShape,
     ) -> BoxFuture<'a, Result<ChangedLinks, ProviderError>> {
         async move { Ok(self.network.shape(name, links, shape).await?) }.boxed()
     }

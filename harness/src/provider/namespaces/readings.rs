@@ -10,6 +10,7 @@ use nix::libc;
 use nix::sys::resource::{Resource, getrlimit};
 
 use super::probe;
+use super::tried::SOMAXCONN;
 
 /// A setting's value, or why it could not be read.
 pub(super) type ReadSetting<T> = Result<T, String>;
@@ -63,7 +64,7 @@ impl Readings {
     pub(super) fn read() -> Self {
         Self {
             overcommit_memory: number("/proc/sys/vm/overcommit_memory"),
-            somaxconn: number(probe::SOMAXCONN),
+            somaxconn: number(SOMAXCONN),
             somaxconn_in_lab: somaxconn_in_lab(),
             swappiness: number("/proc/sys/vm/swappiness"),
             huge_pages: text("/sys/kernel/mm/transparent_hugepage/enabled").and_then(|modes| chosen(&modes)),

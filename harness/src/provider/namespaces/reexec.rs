@@ -24,11 +24,13 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use super::missing::{KernelFeature, KernelSettings, explain, explain_network};
-use super::probe::{self, Tried};
-use super::sandbox::OWN_PROGRAM;
+use super::tried::{Tried, try_out};
 use super::user::{self, errno};
 use crate::network;
 use crate::vocab::Missing;
+
+/// The program of this process, even if its file has been replaced meanwhile.
+pub(super) const OWN_PROGRAM: &str = "/proc/self/exe";
 
 /// The stage that this process is to be; not set in processes that are not a lab's.
 pub(super) const STAGE: &str = "REDIS_HARNESS_LAB_STAGE";
@@ -179,7 +181,7 @@ fn run_as_first_process(main: fn(&str) -> u8) -> Result<u8, Missing> {
     network.map_err(|error| explain_network(KernelFeature::Network, &error, settings))?;
     let Some(request) = request else {
         // Nobody reads it if the creator is gone.
-        let _ = Greeting::Tried(probe::try_out(settings)).send();
+        let _ = Greeting::Tried(try_out(settings)).send();
         return Ok(0);
     };
     // If the creator is gone, the thread below notices.

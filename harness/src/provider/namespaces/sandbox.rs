@@ -16,8 +16,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
 
-use super::probe::Tried;
-use super::reexec::{self, Greeting};
+use super::reexec::{self, Greeting, OWN_PROGRAM};
+use super::tried::Tried;
 use crate::vocab::Missing;
 
 /// How long a lab may take to start. It takes about 20 ms; the bound is for a machine that swaps.
@@ -25,9 +25,6 @@ const GREETING_BOUND: Duration = Duration::from_secs(30);
 
 /// The name of the lab's processes in `ps`.
 const PROCESS_NAME: &str = "redis-harness-lab";
-
-/// The program of this process, even if its file has been replaced meanwhile.
-pub(super) const OWN_PROGRAM: &str = "/proc/self/exe";
 
 static PREPARED: AtomicBool = AtomicBool::new(false);
 

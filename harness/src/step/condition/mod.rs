@@ -9,9 +9,8 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
-use tokio::sync::watch;
 
-use super::Stage;
+use super::{Stage, wait_for};
 use crate::evidence::{Agreement, Place, Settlement, Topology};
 use crate::observe::Observation;
 use crate::text::{Cursor, kinds};
@@ -60,39 +59,6 @@ pub trait ConditionKind: fmt::Display + Sync {
         within: Duration,
     ) -> LocalBoxFuture<'a, Result<(), String>> {
         wait_for(&mut stage.observation, since, within, |seen| self.unmet(seen)).boxed_local()
-    }
-}
-
-/// Waits until `missing` finds nothing missing, at most `within`; the error is what it said last.
-///
-/// Only a sight counts for which every running node was asked after `since`: what was seen before a fault says nothing
-/// about what holds after it.
-pub async fn wait_for(
-    observation: &mut watch::Receiver<Observation>,
-    since: Instant,
-    within: Duration,
-    mut missing: impl FnMut(&Observation) -> Option<String>,
-) -> Result<(), String> {
-    let mut last_state = "nothing was seen".to_owned();
-    let watched = async {
-        loop {
-            {
-                let observation = observation.borrow_and_update();
-                match missing(&observation) {
-                    None if observation.asked > since => return Ok(()),
-                    None => "not every node has been asked again".clone_into(&mut last_state),
-                    Some(reason) => last_state = reason,
-                }
-            }
-            if observation.changed().await.is_err() {
-                return Err("the observer ended");
-            }
-        }
-    };
-    match tokio::time::timeout(within, watched).await {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(ended)) => Err(format!("{ended}; before that: {last_state}")),
-        Err(_) => Err(last_state),
     }
 }
 

@@ -12,7 +12,7 @@ use crate::vocab::{HostName, NodeName};
 pub(super) type Sides = BTreeMap<String, Vec<HostName>>;
 
 /// A side: its name, its hosts, and where they stand.
-pub(super) type Side<'a> = (&'a str, &'a [HostName], Cursor<'a>);
+pub(super) type NamedSide<'a> = (&'a str, &'a [HostName], Cursor<'a>);
 
 /// Every link between hosts of different sides.
 pub(super) fn apart(sides: &[Vec<HostName>]) -> ChosenLinks {
@@ -72,7 +72,7 @@ fn check_all_are_placed(checker: &mut Checker<'_>, sides: &Sides, bridge: Option
 }
 
 /// Reports hosts that are on two sides.
-pub(super) fn check_disjoint(checker: &mut Checker<'_>, sides: &[Side<'_>]) {
+pub(super) fn check_disjoint(checker: &mut Checker<'_>, sides: &[NamedSide<'_>]) {
     for (index, (name, hosts, at)) in sides.iter().enumerate() {
         for (position, host) in hosts.iter().enumerate() {
             let first = sides[..index]

@@ -33,7 +33,7 @@ pub use written_position::WrittenPosition;
 pub(crate) use written_position::written_position_example;
 
 pub(super) use config::line;
-pub(super) use discovery::read_redirect;
+pub use discovery::read_redirect;
 
 use super::{Discovery, Names, NodeSpec, ReportReader, Servers, System, SystemError};
 use crate::evidence::{FailoverPhase, LogEvent, NodeStatus, NodeView, Reach, Settlement};

@@ -1,3 +1,5 @@
+use std::net::Ipv4Addr;
+
 use proptest::prelude::*;
 use rstest::rstest;
 
@@ -16,8 +18,8 @@ fn percent(share: f64) -> Percent {
     Percent::try_from(share).unwrap()
 }
 
-fn everything() -> Shape {
-    Shape {
+fn everything() -> LinkShape {
+    LinkShape {
         delay: Duration::from_millis(10),
         jitter: Duration::from_millis(5),
         loss: percent(10.0),
@@ -29,7 +31,7 @@ fn everything() -> Shape {
 }
 
 /// What becomes of packets of a link that come at these times.
-fn decide_all(seed: u64, ends: Ends, shape: Shape, times: &[u64]) -> Vec<Option<Delivery>> {
+fn decide_all(seed: u64, ends: Ends, shape: LinkShape, times: &[u64]) -> Vec<Option<Delivery>> {
     let mut link = ShapedLink::new(seed, ends, shape);
     times.iter().map(|now| link.decide(*now, PACKET)).collect()
 }
@@ -47,7 +49,7 @@ fn chances(passages: &[Option<Delivery>]) -> Vec<Option<(bool, bool, Option<usiz
 #[test]
 fn a_link_without_a_shape_passes_everything_at_once() {
     let passed = |due| Some(Delivery { due, is_duplicated: false, is_beside: false, is_held: false, wrong_bit: None });
-    assert_eq!(decide_all(1, ENDS, Shape::default(), &[0, 5, 5]), [passed(0), passed(5), passed(5)]);
+    assert_eq!(decide_all(1, ENDS, LinkShape::default(), &[0, 5, 5]), [passed(0), passed(5), passed(5)]);
 }
 
 #[test]
@@ -75,7 +77,7 @@ fn another_seed_or_link_does_something_else(#[case] seed: u64, #[case] ends: End
 #[test]
 fn a_larger_loss_takes_what_a_smaller_one_does() {
     let lost = |share| {
-        let shape = Shape { loss: percent(share), ..everything() };
+        let shape = LinkShape { loss: percent(share), ..everything() };
         decide_all(7, ENDS, shape, &each_millisecond(1_000)).iter().map(Option::is_none).collect::<Vec<_>>()
     };
     assert!(lost(5.0).iter().zip(lost(10.0)).all(|(smaller, larger)| !smaller || larger));
@@ -88,13 +90,13 @@ fn a_larger_loss_takes_what_a_smaller_one_does() {
 #[case(100.0)]
 fn shares_are_met_and_counted(#[case] share: f64) {
     let share = percent(share);
-    let shape = Shape { loss: share, ..Shape::default() };
+    let shape = LinkShape { loss: share, ..LinkShape::default() };
     let mut link = ShapedLink::new(1, ENDS, shape);
     let passed = (0..10_000).filter_map(|now| link.decide(now, PACKET)).count();
     let counters = link.counters();
     assert_eq!((counters.seen, counters.passed, counters.lost), (10_000, passed as u64, 10_000 - passed as u64));
     assert!((counters.lost as f64 / 100.0 - share.value()).abs() < 1.0, "{counters:?}");
-    let mut link = ShapedLink::new(1, ENDS, Shape { duplicate: share, corrupt: share, ..Shape::default() });
+    let mut link = ShapedLink::new(1, ENDS, LinkShape { duplicate: share, corrupt: share, ..LinkShape::default() });
     let passages: Vec<_> = (0..10_000).filter_map(|now| link.decide(now, PACKET)).collect();
     let counters = link.counters();
     assert_eq!(counters.duplicated, passages.iter().filter(|delivery| delivery.is_duplicated).count() as u64);
@@ -104,7 +106,8 @@ fn shares_are_met_and_counted(#[case] share: f64) {
 
 #[test]
 fn jitter_uses_all_of_its_range() {
-    let shape = Shape { delay: Duration::from_millis(10), jitter: Duration::from_millis(5), ..Shape::default() };
+    let shape =
+        LinkShape { delay: Duration::from_millis(10), jitter: Duration::from_millis(5), ..LinkShape::default() };
     let times: Vec<_> = each_millisecond(100_000).iter().map(|time| time * 10).collect();
     let passages = decide_all(1, ENDS, shape, &times);
     let delays: Vec<_> = passages.iter().flatten().zip(&times).map(|(delivery, time)| delivery.due - time).collect();
@@ -117,14 +120,14 @@ fn jitter_uses_all_of_its_range() {
 
 #[test]
 fn a_delay_is_never_negative() {
-    let shape = Shape { jitter: Duration::from_millis(5), ..Shape::default() };
+    let shape = LinkShape { jitter: Duration::from_millis(5), ..LinkShape::default() };
     assert!(decide_all(1, ENDS, shape, &[9; 100]).iter().flatten().all(|delivery| delivery.due >= 9));
 }
 
 #[test]
 fn a_rate_lets_one_packet_after_the_other_pass() {
     let rate = Rate { bits_per_second: 10_000_000 };
-    let shape = Shape { rate: Some(rate), delay: Duration::from_millis(100), ..Shape::default() };
+    let shape = LinkShape { rate: Some(rate), delay: Duration::from_millis(100), ..LinkShape::default() };
     let passages = decide_all(1, ENDS, shape, &[0, 0, 0, 10 * MILLISECOND]);
     let due: Vec<_> = passages.iter().flatten().map(|delivery| delivery.due / MILLISECOND).collect();
     assert_eq!(due, [101, 102, 103, 111]);
@@ -132,7 +135,7 @@ fn a_rate_lets_one_packet_after_the_other_pass() {
 
 #[test]
 fn what_finds_a_thousand_waiting_packets_is_lost() {
-    let shape = Shape { rate: Some(Rate { bits_per_second: 10_000_000 }), ..Shape::default() };
+    let shape = LinkShape { rate: Some(Rate { bits_per_second: 10_000_000 }), ..LinkShape::default() };
     let mut link = ShapedLink::new(1, ENDS, shape);
     // One is being sent, a thousand wait.
     assert!((0..1_001).all(|_| link.decide(0, PACKET).is_some()));
@@ -147,7 +150,8 @@ fn what_finds_a_thousand_waiting_packets_is_lost() {
 #[test]
 fn a_probe_passes_beside_what_waits_for_the_rate() {
     let rate = Some(Rate { bits_per_second: 10_000_000 });
-    let mut link = ShapedLink::new(1, ENDS, Shape { rate, delay: Duration::from_millis(100), ..Shape::default() });
+    let mut link =
+        ShapedLink::new(1, ENDS, LinkShape { rate, delay: Duration::from_millis(100), ..LinkShape::default() });
     assert!((0..1_001).all(|_| link.decide(0, PACKET).is_some()));
     let delivery = link.decide(0, PROBE).unwrap();
     assert_eq!((delivery.due, delivery.is_beside), (100 * MILLISECOND, true));
@@ -158,13 +162,13 @@ fn a_probe_passes_beside_what_waits_for_the_rate() {
 #[test]
 fn a_probe_is_lost_like_others() {
     let rate = Some(Rate { bits_per_second: 10_000_000 });
-    let mut link = ShapedLink::new(1, ENDS, Shape { rate, loss: percent(100.0), ..Shape::default() });
+    let mut link = ShapedLink::new(1, ENDS, LinkShape { rate, loss: percent(100.0), ..LinkShape::default() });
     assert_eq!((link.decide(0, PROBE), link.counters().lost), (None, 1));
 }
 
 #[test]
 fn a_packet_without_anything_behind_its_header_stays_intact() {
-    let mut link = ShapedLink::new(1, ENDS, Shape { corrupt: percent(100.0), ..Shape::default() });
+    let mut link = ShapedLink::new(1, ENDS, LinkShape { corrupt: percent(100.0), ..LinkShape::default() });
     assert_eq!(link.decide(0, PacketFacts { length: HEADER, ..PACKET }).and_then(|delivery| delivery.wrong_bit), None);
     assert_eq!(link.counters().corrupted, 0);
 }
@@ -181,7 +185,7 @@ proptest! {
         times.sort_unstable();
         let rate = bits_per_second.map(|bits_per_second| Rate { bits_per_second });
         let (delay, jitter) = (Duration::from_millis(delay), Duration::from_millis(jitter));
-        let passages = decide_all(seed, ENDS, Shape { delay, jitter, rate, ..everything() }, &times);
+        let passages = decide_all(seed, ENDS, LinkShape { delay, jitter, rate, ..everything() }, &times);
         let due: Vec<_> = passages.iter().flatten().map(|delivery| delivery.due).collect();
         prop_assert!(due.is_sorted());
         for (delivery, time) in passages.iter().zip(times) {

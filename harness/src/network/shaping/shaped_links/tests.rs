@@ -3,7 +3,7 @@ use std::net::Ipv4Addr;
 use rstest::rstest;
 
 use super::*;
-use crate::network::shaping::shaped_link::PacketFacts;
+use crate::network::shaping::packet::PacketFacts;
 use crate::vocab::{Duration, Percent};
 
 const A: Ipv4Addr = Ipv4Addr::new(10, 128, 0, 2);
@@ -28,7 +28,7 @@ fn packet(queue: &mut Queue, version: u8, (from, to): Ends, number: u8) -> Packe
 }
 
 /// Numbered packets of the link from A to B that come at these milliseconds; when which of them arrives.
-fn arrivals(shape: Shape, seed: u64, times: &[u64]) -> (Vec<(u64, u8)>, LinkCounters) {
+fn arrivals(shape: LinkShape, seed: u64, times: &[u64]) -> (Vec<(u64, u8)>, LinkCounters) {
     let mut links = ShapedLinks::new(seed);
     links.set((A, B), shape);
     let mut queue = Queue::default();
@@ -53,7 +53,7 @@ fn drain(queue: &mut Queue, now: u64, arrived: &mut Vec<(u64, u8)>) {
 }
 
 /// A shape of which the packets of this pattern, and no others, are held: `H` is held, `-` is not.
-fn seed_that_holds(shape: Shape, pattern: &str) -> u64 {
+fn seed_that_holds(shape: LinkShape, pattern: &str) -> u64 {
     let holds = |seed: &u64| {
         let mut link = ShapedLink::new(*seed, (A, B), shape);
         pattern.chars().all(|held| {
@@ -73,7 +73,7 @@ fn seed_that_holds(shape: Shape, pattern: &str) -> u64 {
 #[case::the_next_comes_at_the_last_moment("H-", &[0, 20], &[(20, 0), (20, 1)])]
 #[case::one_of_two_has_waited_long_enough("HH-", &[0, 10, 25], &[(20, 0), (25, 2), (25, 1)])]
 fn a_held_packet_is_overtaken(#[case] pattern: &str, #[case] times: &[u64], #[case] expected: &[(u64, u8)]) {
-    let shape = Shape { reorder: percent(50.0), ..Shape::default() };
+    let shape = LinkShape { reorder: percent(50.0), ..LinkShape::default() };
     let (arrived, counters) = arrivals(shape, seed_that_holds(shape, pattern), times);
     assert_eq!(arrived, expected);
     let overtaken = expected.iter().filter(|(_, number)| {
@@ -85,14 +85,14 @@ fn a_held_packet_is_overtaken(#[case] pattern: &str, #[case] times: &[u64], #[ca
 
 #[test]
 fn a_delay_leaves_a_held_packet_time_to_be_overtaken() {
-    let shape = Shape { reorder: percent(50.0), delay: Duration::from_millis(100), ..Shape::default() };
+    let shape = LinkShape { reorder: percent(50.0), delay: Duration::from_millis(100), ..LinkShape::default() };
     let (arrived, _) = arrivals(shape, seed_that_holds(shape, "H-H-"), &[0, 15, 200, 225]);
     assert_eq!(arrived, [(115, 1), (115, 0), (320, 2), (325, 3)]);
 }
 
 #[test]
 fn a_doubled_packet_arrives_back_to_back() {
-    let (arrived, counters) = arrivals(Shape { duplicate: percent(100.0), ..Shape::default() }, 1, &[0, 1]);
+    let (arrived, counters) = arrivals(LinkShape { duplicate: percent(100.0), ..LinkShape::default() }, 1, &[0, 1]);
     assert_eq!(arrived, [(0, 0), (0, 0), (1, 1), (1, 1)]);
     assert_eq!((counters.duplicated, counters.passed), (2, 2));
 }
@@ -100,7 +100,7 @@ fn a_doubled_packet_arrives_back_to_back() {
 #[test]
 fn a_damaged_packet_has_one_wrong_bit_behind_its_header() {
     let mut links = ShapedLinks::new(1);
-    links.set((A, B), Shape { corrupt: percent(100.0), ..Shape::default() });
+    links.set((A, B), LinkShape { corrupt: percent(100.0), ..LinkShape::default() });
     let mut queue = Queue::default();
     let sent = packet(&mut queue, 4, (A, B), 0).bytes().to_vec();
     let damaged = packet(&mut queue, 4, (A, B), 0);
@@ -113,7 +113,7 @@ fn a_damaged_packet_has_one_wrong_bit_behind_its_header() {
 #[test]
 fn other_links_pass_at_once_and_other_protocols_never() {
     let mut links = ShapedLinks::new(1);
-    links.set((A, B), Shape { loss: percent(100.0), ..Shape::default() });
+    links.set((A, B), LinkShape { loss: percent(100.0), ..LinkShape::default() });
     let mut queue = Queue::default();
     for (version, ends, passes) in [(4, (A, B), false), (4, (B, A), true), (6, (B, A), false)] {
         let packet = packet(&mut queue, version, ends, 0);
@@ -127,11 +127,11 @@ fn other_links_pass_at_once_and_other_protocols_never() {
 fn a_new_shape_begins_anew_and_lets_what_waits_arrive() {
     let mut links = ShapedLinks::new(1);
     let mut queue = Queue::default();
-    let shape = Shape { delay: Duration::from_millis(100), reorder: percent(100.0), ..Shape::default() };
+    let shape = LinkShape { delay: Duration::from_millis(100), reorder: percent(100.0), ..LinkShape::default() };
     links.set((A, B), shape);
     let waiting = packet(&mut queue, 4, (A, B), 0);
     links.take(0, waiting, &mut queue);
-    links.set((A, B), Shape::default());
+    links.set((A, B), LinkShape::default());
     assert_eq!(links.counters((A, B)), LinkCounters::default());
     let next = packet(&mut queue, 4, (A, B), 1);
     links.take(MILLISECOND, next, &mut queue);
@@ -147,7 +147,7 @@ fn what_waits_arrives_in_order_when_the_shape_ends() {
     let mut links = ShapedLinks::new(1);
     let mut queue = Queue::default();
     for ends in [(A, B), (B, A)] {
-        links.set(ends, Shape { delay: Duration::from_millis(100), ..Shape::default() });
+        links.set(ends, LinkShape { delay: Duration::from_millis(100), ..LinkShape::default() });
     }
     for (number, ends) in [(0, (A, B)), (1, (B, A)), (2, (A, B))] {
         let waiting = packet(&mut queue, 4, ends, number);

@@ -3,11 +3,11 @@
 use serde::de::value::StrDeserializer;
 use serde::de::{self, IntoDeserializer, MapAccess, SeqAccess, Visitor};
 
-use super::decode::Repaired;
-use super::decode_error::{DecodeError, DecodeErrorKind, ErrorPlace};
-use super::placeholder::Placeholder;
-use super::source::{Source, expected};
-use super::span::{Item, Syntax, ValueId};
+use super::{Source, expected};
+use crate::text::decode_error::{DecodeError, DecodeErrorKind, ErrorPlace};
+use crate::text::placeholder::Placeholder;
+use crate::text::repaired::Repaired;
+use crate::text::span::{Item, Syntax, ValueId};
 
 /// Reads a struct from the fields in a value's parentheses.
 pub(super) fn read_fields<'de, V: Visitor<'de>>(

@@ -1,0 +1,26 @@
+//! What a load needs to start.
+
+use super::Load;
+use crate::evidence::LoadIndex;
+use crate::network::ClientHost;
+use crate::system::Deployment;
+use crate::vocab::{Address, Ownership};
+
+/// A load to start.
+#[derive(Clone, Debug)]
+pub struct LoadTask {
+    /// The load's position in the scenario, from 0; at most 255, so that values stay unique.
+    pub index: LoadIndex,
+    /// What it is to do.
+    pub load: Load,
+    /// Where its sockets are made.
+    pub host: ClientHost,
+    /// What is deployed on the nodes.
+    pub deployment: Deployment,
+    /// Every node of the plan by its index, whom a client may ask who owns what.
+    pub seeds: Vec<(u16, Address)>,
+    /// What each shard is made of: what one master owns at the start.
+    pub shards: Vec<Ownership>,
+    /// The run's seed.
+    pub seed: u64,
+}
