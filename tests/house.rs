@@ -177,7 +177,6 @@ fn no_two_rooms_have_a_type_of_the_same_name() {
 }
 
 #[test]
-#[ignore = "until the rooms system, provider and network are there; it prints today's offenders"]
 fn only_the_system_and_the_network_know_the_cluster() {
     assert_none(&cluster_words(source()));
 }

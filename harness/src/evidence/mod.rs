@@ -5,6 +5,7 @@
 mod agreement;
 mod effect;
 mod event;
+mod failover_phase;
 mod history;
 mod journal;
 mod log_event;
@@ -24,6 +25,7 @@ mod topology;
 pub use agreement::{Agreement, Settlement, Side};
 pub use effect::{DataEffect, Effect, MembershipEffect};
 pub use event::{Event, EventKind, ExitCause, LoadTotals, Progress};
+pub use failover_phase::FailoverPhase;
 pub use history::{HISTORY_MAGIC, HistoryReader, HistoryWriter};
 pub use journal::{Clock, Journal, Recorder};
 pub use log_event::{LogEvent, LogRecord, LoggedInstant};

@@ -1,7 +1,10 @@
 //! What a run was: the scenario, the servers, the machine.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
+use super::FailoverPhase;
 use crate::vocab::NodeName;
 
 /// `run.json`: written when the lab is up.
@@ -36,4 +39,7 @@ pub struct ServerInfo {
     pub binary: String,
     /// Its product and version, such as `Redis 7.0.15` or `Valkey 8.0.1`.
     pub version: String,
+    /// What bounds the phases of a failover in which this server takes over: the settings, in words. A phase that is left out has no
+    /// bound of the system's own.
+    pub failover_bounds: BTreeMap<FailoverPhase, String>,
 }

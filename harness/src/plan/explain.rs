@@ -61,7 +61,7 @@ fn write_cluster(text: &mut String, plan: &Plan) -> fmt::Result {
     for node in &plan.nodes {
         let does = match &node.master {
             Some(master) => format!("replica of {master}"),
-            None => format!("master of slots {}", node.owns),
+            None => format!("master of {}s {}", plan.deployment.system().position_noun(), node.owns),
         };
         writeln!(text, "  {:<4} {:<19} {does}", node.name, node.address)?;
     }

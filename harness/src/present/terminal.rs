@@ -6,9 +6,8 @@ use std::path::Path;
 use super::paint::{BAD, BOLD, DIM, DOUBT, GOOD, Look, PLAIN, outcome_style, wrap};
 use super::table::Table;
 use super::words::{count, error_in_words, millis, outcomes, rate};
-use crate::verdict::{
-    Assumption, FailoverReport, Finding, LoadSummary, Phase, RunOutcome, TopologyComparison, Verdict,
-};
+use crate::evidence::FailoverPhase;
+use crate::verdict::{Assumption, FailoverReport, Finding, LoadSummary, RunOutcome, TopologyComparison, Verdict};
 use crate::vocab::Instant;
 
 /// The verdict as text; `directory` is where the evidence is.
@@ -105,7 +104,7 @@ impl Report {
         for phase in &failover.phases {
             let (since, step) = match phase.at {
                 Some(at) => {
-                    let fault = phase_at(failover, Phase::Fault);
+                    let fault = phase_at(failover, FailoverPhase::Fault);
                     let since = fault.map(|fault| format!("+{}", millis(at.millis_since(fault))));
                     let step = previous.replace(at).map(|before| at.millis_since(before));
                     (since.unwrap_or_default(), step.map_or(String::new(), |ms| format!("{}{}", sign(ms), millis(ms))))
@@ -232,25 +231,25 @@ fn sign(number: f64) -> &'static str {
     if number < 0.0 { "" } else { "+" }
 }
 
-fn phase_at(failover: &FailoverReport, phase: Phase) -> Option<Instant> {
+fn phase_at(failover: &FailoverReport, phase: FailoverPhase) -> Option<Instant> {
     failover.phases.iter().find(|time| time.phase == phase).and_then(|time| time.at)
 }
 
 /// How a failover ended: `A1 took over, first accepted write after 2,004 ms`.
 pub(super) fn end_of(failover: &FailoverReport) -> String {
-    let since = |at: Option<Instant>| Some(at?.millis_since(phase_at(failover, Phase::Fault)?));
+    let since = |at: Option<Instant>| Some(at?.millis_since(phase_at(failover, FailoverPhase::Fault)?));
     let Some(successor) = &failover.promoted else {
         let back = since(failover.returned).map(|ms| format!(", {} was back after {}", failover.failed, millis(ms)));
         return format!("nobody took over{}", back.unwrap_or_default());
     };
-    let write = since_fault(failover, Phase::FirstAcceptedWrite);
+    let write = since_fault(failover, FailoverPhase::FirstAcceptedWrite);
     let write = write.map_or(String::new(), |ms| format!(", first accepted write after {}", millis(ms)));
     format!("{successor} took over{write}")
 }
 
 /// Milliseconds from the fault to `phase`, if both were seen.
-pub(super) fn since_fault(failover: &FailoverReport, phase: Phase) -> Option<f64> {
-    Some(phase_at(failover, phase)?.millis_since(phase_at(failover, Phase::Fault)?))
+pub(super) fn since_fault(failover: &FailoverReport, phase: FailoverPhase) -> Option<f64> {
+    Some(phase_at(failover, phase)?.millis_since(phase_at(failover, FailoverPhase::Fault)?))
 }
 
 /// Where a finding is asked for: `master_kill.ron:23`.

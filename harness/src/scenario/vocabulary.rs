@@ -4,7 +4,8 @@ use super::bounds::{KEYS_MAX, MASTERS_MAX, NODES_MAX, PER_SECOND_MAX, WORKERS_MA
 use crate::check::Slo;
 use crate::load::Op;
 use crate::step::condition::Condition;
-use crate::step::{Links, Step, Trigger};
+use crate::step::{Links, Selector, Step, Trigger};
+use crate::system::WrittenPosition;
 use crate::text::{Vocabulary, WordKind, example_of_field};
 
 /// The vocabulary of scenario files.
@@ -44,7 +45,14 @@ const KINDS: &[WordKind] = &[
         home: Some("a trigger is waited for by `When(event: {}, within: \"5s\", then: [...])`"),
         words: Trigger::WORDS,
     },
-    kind("Selector", "selector", "a selector"),
+    WordKind {
+        type_name: "Selector",
+        noun: "selector",
+        a_noun: "a selector",
+        meaning: "what it means",
+        home: None,
+        words: Selector::WORDS,
+    },
     WordKind {
         type_name: "Slo",
         noun: "SLO",
@@ -128,7 +136,7 @@ impl Vocabulary for ScenarioVocabulary {
             (_, "replicas") => return Some("a whole number from 1 to the replicas that a master has".to_owned()),
             (_, "workers") => WORKERS_MAX.into(),
             (_, "per_second") => PER_SECOND_MAX,
-            (_, "slot") => return Some("a slot: a whole number from 0 to 16383".to_owned()),
+            (_, WrittenPosition::FIELD) => return Some(WrittenPosition::RANGE.to_owned()),
             (_, "weight" | "operations") => return Some("a whole number, 1 or more".to_owned()),
             _ => return None,
         };
@@ -139,7 +147,7 @@ impl Vocabulary for ScenarioVocabulary {
 /// An example of the value of a field that no example of a kind shows.
 fn example(owner: &str, field: &str) -> Option<&'static str> {
     Some(match (owner, field) {
-        (_, "slot") => "0",
+        (_, WrittenPosition::FIELD) => WrittenPosition::EXAMPLE,
         (_, "within" | "timeout" | "deadline") => "\"5s\"",
         (_, "for") => "\"2s\"",
         (_, "node" | "of" | "replica_of") => "\"A\"",

@@ -8,14 +8,16 @@ use futures_util::future::LocalBoxFuture;
 use serde::Deserialize;
 
 use super::node_step::{Applied, NodeStep};
+use super::selector::Selector;
+use super::target::Target;
 use crate::evidence::{Effect, NodeStatus};
 use crate::system::{Servers, SystemError};
 use crate::text::{Cursor, Problem};
 use crate::validate::{Checker, Foreseen, Verb};
-use crate::vocab::{NodeName, Selector, Target};
+use crate::vocab::NodeName;
 
 /// gives a server a command and keeps its reply as evidence; with `expect` the run fails if the reply is another one
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Documented)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Documented)]
 #[serde(deny_unknown_fields)]
 pub struct Command {
     /// A node by its name.
@@ -32,7 +34,7 @@ pub struct Command {
 }
 
 impl Command {
-    pub(super) const EXAMPLE: &str = r#"Command(node: "A1", send: ["CLUSTER", "FAILOVER"], expect: "OK")"#;
+    pub(super) const EXAMPLE: &str = r#"Command(node: "A1", send: ["PING"], expect: "PONG")"#;
 }
 
 impl fmt::Display for Command {
@@ -63,7 +65,7 @@ impl NodeStep for Command {
         let send = at.field("send");
         if self.send.first().is_none_or(String::is_empty) && checker.is_as_written(send) {
             let problem = Problem::new(send.head(), "there is no command in this");
-            checker.report(problem.help("write the command and its arguments: `send: [\"CLUSTER\", \"FAILOVER\"]`"));
+            checker.report(problem.help("write the command and its arguments: `send: [\"PING\"]`"));
         }
     }
 

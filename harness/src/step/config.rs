@@ -9,14 +9,16 @@ use futures_util::future::LocalBoxFuture;
 use serde::Deserialize;
 
 use super::node_step::{Applied, NodeStep};
+use super::selector::Selector;
+use super::target::Target;
 use crate::evidence::{Effect, NodeStatus};
 use crate::system::{Servers, SystemError};
 use crate::text::{Cursor, Problem};
 use crate::validate::{Checker, Verb};
-use crate::vocab::{NodeName, Selector, Target};
+use crate::vocab::NodeName;
 
 /// `CONFIG SET` on a running server: changes directives until its next start
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Documented)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Documented)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// A node by its name.

@@ -30,7 +30,7 @@ pub(super) fn follow<'a>(
     let Some(disturbance) = disturbance else { return };
     let target = disturbance.links.kind().target();
     if let Some(selector) = target.filter(|target| target.node.is_none()).and_then(|target| target.select) {
-        checker.check_anybody_chosen(foreseen, &selector, at.field("links").field("select"));
+        selector.kind().check_anybody(checker, foreseen, at.field("links").field("select"));
     }
     let name = foreseen.disturbance_names.next(disturbance.noun, disturbance.name);
     foreseen.disturbed = true;

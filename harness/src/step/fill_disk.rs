@@ -8,13 +8,14 @@ use futures_util::future::LocalBoxFuture;
 use serde::Deserialize;
 
 use super::node_step::{Applied, NodeStep, Undone};
+use super::target::Target;
 use crate::evidence::{Effect, NodeStatus};
 use crate::system::{Servers, SystemError};
 use crate::validate::Verb;
-use crate::vocab::{NodeName, Target};
+use crate::vocab::NodeName;
 
 /// fills what is left of a node's disk: its server can write nothing more, until `FreeDisk`
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Documented)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Documented)]
 #[serde(transparent)]
 pub struct FillDisk(pub Target);
 

@@ -8,13 +8,14 @@ use futures_util::future::LocalBoxFuture;
 use serde::Deserialize;
 
 use super::node_step::{Applied, NodeStep};
+use super::target::Target;
 use crate::evidence::{Effect, NodeStatus};
 use crate::system::{Servers, SystemError};
 use crate::validate::Verb;
-use crate::vocab::{NodeName, Target};
+use crate::vocab::NodeName;
 
 /// gives back the space that `FillDisk` took
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Documented)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Documented)]
 #[serde(transparent)]
 pub struct FreeDisk(pub Target);
 

@@ -9,12 +9,13 @@ use futures_util::future::LocalBoxFuture;
 use serde::Deserialize;
 
 use super::node_step::{Applied, Demand, NodeStep};
+use super::target::Target;
 use crate::evidence::{Effect, MembershipEffect, NodeStatus};
 use crate::system::{NodeSpec, Servers, SystemError};
 
 use crate::text::{Cursor, Problem};
 use crate::validate::{Checker, Foreseen, Verb};
-use crate::vocab::{NodeName, Target};
+use crate::vocab::NodeName;
 
 /// an empty server (after `Wipe` and `Start`) is introduced to the cluster and becomes that node's replica
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Documented)]

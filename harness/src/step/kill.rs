@@ -10,14 +10,15 @@ use serde::Deserialize;
 use tokio::time::timeout;
 
 use super::node_step::{Applied, NodeStep, PROOF_BOUND};
+use super::target::Target;
 use crate::evidence::{Effect, ExitCause, NodeStatus};
 use crate::system::{Servers, SystemError};
 
 use crate::validate::Verb;
-use crate::vocab::{NodeName, Target};
+use crate::vocab::NodeName;
 
 /// SIGKILL: the process is gone, its host answers with resets
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Documented)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Documented)]
 #[serde(transparent)]
 pub struct Kill(pub Target);
 

@@ -7,8 +7,9 @@ mod error;
 mod flat;
 pub mod links;
 mod node_step;
-mod selection;
+pub mod selector;
 mod stage;
+mod target;
 pub mod trigger;
 mod wait;
 
@@ -22,7 +23,7 @@ use crate::system::{NodeSpec, Servers, SystemError};
 
 use crate::text::{Cursor, kinds};
 use crate::validate::{Checker, Foreseen};
-use crate::vocab::{NodeName, Selector, ServerPort, Target};
+use crate::vocab::{NodeName, ServerPort};
 
 pub use condition::Condition;
 pub use disturb::heal;
@@ -30,7 +31,9 @@ pub use error::{Abort, StepEnd};
 pub use flat::{FlatStep, InnerSteps, count, flatten};
 pub use links::Links;
 pub use node_step::{Applied, Demand, NodeStep, Undone};
+pub use selector::Selector;
 pub use stage::{Acted, Stage};
+pub use target::Target;
 pub use trigger::Trigger;
 pub use wait::wait_for;
 
@@ -91,7 +94,7 @@ pub trait StepKind: fmt::Display + Sync {
     /// Whether it chooses nodes from a settled topology when it begins, which takes its time.
     fn needs_topology(&self) -> bool {
         let target = self.disturbance().and_then(|disturbance| disturbance.links.kind().target());
-        target.is_some_and(|target| chooses_from_topology(&target))
+        target.is_some_and(|target| target.asks_topology())
     }
 
     /// The steps inside of it.
@@ -186,9 +189,4 @@ impl Step {
         self.kind().effect().is_some_and(|effect| effect.takes_down())
             || self.kind().disturbance().is_some_and(|disturbance| disturbance.cuts_bus())
     }
-}
-
-/// Whether a target's nodes follow from the topology, and not from the states of processes alone.
-fn chooses_from_topology(target: &Target) -> bool {
-    target.node.is_none() && !matches!(target.select, None | Some(Selector::Down | Selector::Paused))
 }

@@ -7,16 +7,17 @@ use futures_util::FutureExt;
 use futures_util::future::{LocalBoxFuture, join_all};
 use tokio::time::{Instant as Timer, sleep};
 
+use super::StepKind;
 use super::error::{Abort, StepEnd};
 use super::stage::Stage;
-use super::{StepKind, chooses_from_topology};
+use super::target::Target;
 use crate::evidence::{Effect, EventKind, NodeStatus};
 use crate::provider::{Provider, ProviderError};
 use crate::system::{NodeSpec, NotDone, Servers, SystemError};
 
 use crate::text::Cursor;
 use crate::validate::{Action, Checker, Foreseen, Verb};
-use crate::vocab::{Instant, NodeName, Target};
+use crate::vocab::{Instant, NodeName};
 
 /// How often a proof is looked for.
 const PROOF_POLL: Duration = Duration::from_millis(1);
@@ -111,13 +112,13 @@ pub struct Demand {
 
 impl<S: NodeStep> StepKind for S {
     fn check(&self, checker: &mut Checker<'_>, at: Cursor<'_>) {
-        checker.check_target(self.action(), &self.target(), at);
+        self.target().check(checker, self.action(), at);
         self.check_arguments(checker, at);
     }
 
     fn follow<'a>(&self, checker: &mut Checker<'a>, foreseen: &mut Foreseen<'a>, at: Cursor<'a>) {
         self.follow_arguments(checker, foreseen, at);
-        checker.follow_target(foreseen, self.action(), &self.target(), at);
+        self.target().follow(checker, foreseen, self.action(), at);
     }
 
     fn effect(&self) -> Option<Effect> {
@@ -133,7 +134,7 @@ impl<S: NodeStep> StepKind for S {
     }
 
     fn needs_topology(&self) -> bool {
-        chooses_from_topology(&self.target())
+        self.target().asks_topology()
     }
 
     fn demand(&self, node: &NodeSpec) -> Option<Demand> {

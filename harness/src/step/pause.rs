@@ -10,14 +10,15 @@ use serde::Deserialize;
 
 use super::node_step::{Applied, NodeStep, Undone, proof_of_state};
 use super::resume::{Resume, resume};
+use super::target::Target;
 use crate::evidence::{Effect, NodeStatus};
 use crate::system::{Servers, SystemError};
 
 use crate::validate::Verb;
-use crate::vocab::{NodeName, Target};
+use crate::vocab::NodeName;
 
 /// SIGSTOP: the process is silent and its connections stay open
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Documented)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Documented)]
 #[serde(transparent)]
 pub struct Pause(pub Target);
 

@@ -9,14 +9,15 @@ use nix::sys::signal::Signal;
 use serde::Deserialize;
 
 use super::node_step::{Applied, NodeStep, proof_of_state};
+use super::target::Target;
 use crate::evidence::{Effect, NodeStatus};
 use crate::system::{Servers, SystemError};
 
 use crate::validate::Verb;
-use crate::vocab::{NodeName, Target};
+use crate::vocab::NodeName;
 
 /// SIGCONT: a paused process goes on
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Documented)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Documented)]
 #[serde(transparent)]
 pub struct Resume(pub Target);
 

@@ -9,14 +9,16 @@ use serde::Deserialize;
 use tokio::time::{sleep, timeout};
 
 use super::node_step::{Applied, NodeStep};
+use super::selector::Selector;
+use super::target::Target;
 use crate::evidence::{Effect, NodeStatus};
 use crate::system::{Servers, SystemError};
 use crate::text::{Cursor, Problem};
 use crate::validate::{Checker, Verb};
-use crate::vocab::{Duration, NodeName, Selector, Target};
+use crate::vocab::{Duration, NodeName};
 
 /// the event loop of a server stands still for a time, as while a slow command runs: no client and no other node is answered
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Documented)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Documented)]
 #[serde(deny_unknown_fields)]
 pub struct Sleep {
     /// A node by its name.

@@ -9,13 +9,14 @@ use tokio::sync::watch;
 
 use super::error::Abort;
 use super::links::{ChosenLinks, Hosts, Links};
-use super::selection::{select, select_by_status};
+use super::selector::Candidates;
+use super::target::Target;
 use super::wait::wait_for;
 use crate::evidence::{Journal, Settlement, Topology};
 use crate::load::RunningLoads;
 use crate::observe::Observation;
 use crate::system::Servers;
-use crate::vocab::{HostName, NodeName, Target};
+use crate::vocab::{HostName, NodeName};
 
 /// How long a step with a selector waits for a settled topology to choose from.
 const SELECTION_BOUND: Duration = Duration::from_secs(30);
@@ -59,10 +60,9 @@ impl Stage<'_> {
             (Some(node), _) => vec![node.clone()],
             (None, Some(selector)) => {
                 let status = self.servers.provider().status().borrow().clone();
-                match select_by_status(selector, &status) {
-                    Some(nodes) => nodes,
-                    None => select(selector, &self.settled().await?, &status, &mut self.random),
-                }
+                let topology = if target.asks_topology() { Some(self.settled().await?) } else { None };
+                let among = Candidates { topology: topology.as_ref(), status: &status };
+                selector.kind().choose(among, &mut self.random)
             }
             (None, None) => Vec::new(),
         };

@@ -8,15 +8,16 @@ use futures_util::future::LocalBoxFuture;
 use serde::Deserialize;
 
 use super::node_step::{Applied, Demand, NodeStep};
+use super::target::Target;
 use crate::evidence::{Effect, NodeStatus};
 use crate::system::ANSWER_BOUND;
 use crate::system::{NodeSpec, Servers, SystemError};
 
 use crate::validate::Verb;
-use crate::vocab::{NodeName, Target};
+use crate::vocab::NodeName;
 
 /// a stopped server starts again on the data that it left
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Documented)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Documented)]
 #[serde(transparent)]
 pub struct Start(pub Target);
 

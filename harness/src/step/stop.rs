@@ -10,14 +10,15 @@ use nix::sys::signal::Signal;
 use serde::Deserialize;
 
 use super::node_step::{Applied, Demand, NodeStep};
+use super::target::Target;
 use crate::evidence::{Effect, NodeStatus};
 use crate::system::{NodeSpec, Servers, SystemError};
 
 use crate::validate::Verb;
-use crate::vocab::{NodeName, Target};
+use crate::vocab::NodeName;
 
 /// SIGTERM, as `systemctl stop` sends it: the server may save and say goodbye
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Documented)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Documented)]
 #[serde(transparent)]
 pub struct Stop(pub Target);
 

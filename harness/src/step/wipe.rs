@@ -8,14 +8,15 @@ use futures_util::future::LocalBoxFuture;
 use serde::Deserialize;
 
 use super::node_step::{Applied, NodeStep};
+use super::target::Target;
 use crate::evidence::{DataEffect, Effect, MembershipEffect, NodeStatus};
 use crate::system::{Servers, SystemError};
 
 use crate::validate::Verb;
-use crate::vocab::{NodeName, Target};
+use crate::vocab::NodeName;
 
 /// empties a stopped server's data directory, `nodes.conf` included
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Documented)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Documented)]
 #[serde(transparent)]
 pub struct Wipe(pub Target);
 

@@ -25,7 +25,7 @@ const BOUND: Duration = Duration::from_secs(20);
 fn story() -> Story {
     let mut story = Story::formed();
     story.step(kill("A"));
-    story.step(until("A1 is a master with slots, within 5s", &["A1"]));
+    story.step(until("A1 is a master that owns keys, within 5s", &["A1"]));
     let p99 = Percent::try_from(99.0).unwrap();
     story.slo(Slo::Failover(Failover { max: ms(3_000) }));
     story.slo(Slo::Latency(Latency { quantile: p99, max: ms(10), during: During::Steady }));

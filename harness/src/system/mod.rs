@@ -25,7 +25,8 @@ use std::time::Duration;
 use futures_util::future::LocalBoxFuture;
 use serde::Deserialize;
 
-pub use cluster::{Cluster, read_redirect};
+pub(crate) use cluster::written_position_example;
+pub use cluster::{Cluster, WrittenPosition, read_redirect};
 pub use directives::{DirectivesError, Refusal, known_directives, refused_directives};
 pub use discovery::{Discovery, KnownNodes, NodeIndex, Redirect};
 pub use error::{NotDone, SystemError};
@@ -36,7 +37,7 @@ pub use servers::{Servers, server_specs};
 pub use spec::NodeSpec;
 pub use start::ANSWER_BOUND;
 
-use crate::evidence::{LogEvent, NodeStatus, NodeView, Reach, Settlement};
+use crate::evidence::{FailoverPhase, LogEvent, NodeStatus, NodeView, Reach, Settlement};
 use crate::vocab::{Address, NodeName, Position, ServerVersion};
 
 /// What is deployed on the hosts.
@@ -65,6 +66,9 @@ pub trait System: fmt::Debug + Send + Sync {
     /// Where a key lies in the numbering by which the system divides its keys.
     fn position_of(&self, key: &[u8]) -> Position;
 
+    /// What such a position is called.
+    fn position_noun(&self) -> &'static str;
+
     /// The commands that every node is asked in one round trip, again and again; [`ReportReader`] reads the answers.
     fn questions(&self) -> &'static [&'static [&'static str]];
 
@@ -86,6 +90,10 @@ pub trait System: fmt::Debug + Send + Sync {
         reach: &Reach,
         views: &BTreeMap<NodeName, Option<NodeView>>,
     ) -> Settlement;
+
+    /// What bounds the phases of a failover in which a server of this version takes over, in the words of the settings; a phase that
+    /// is left out has no bound of the system's own.
+    fn failover_bounds(&self, nodes: &[NodeSpec], version: ServerVersion) -> BTreeMap<FailoverPhase, String>;
 
     /// How a client finds out who serves which shard. It begins with these nodes, by their index in the plan.
     fn discovery(&self, seeds: &[(u16, Address)]) -> Box<dyn Discovery>;

@@ -91,6 +91,7 @@ impl Servers {
                 node: node.name.clone(),
                 binary: binary.path.display().to_string(),
                 version: binary.version.to_string(),
+                failover_bounds: self.deployment.system().failover_bounds(&self.nodes, binary.version),
             })
         };
         self.nodes.iter().map(info).collect()

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::evidence::{Effect, MembershipEffect, NodeStatus};
 use crate::text::Cursor;
-use crate::vocab::{NodeName, Selector};
+use crate::vocab::NodeName;
 
 /// What a step that acts on nodes is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,20 +126,20 @@ impl<'a> Foreseen<'a> {
         }
     }
 
-    /// A step acted on nodes that a selector chose: what it may have touched is no longer certain.
-    pub fn act_on_selected(&mut self, step: Cursor<'a>, action: Action, selector: &Selector) {
-        let (effect, chosen) = (action.effect, chooses(selector));
+    /// A step acted on nodes that a selector chose: every node of the status `chosen`, or nodes that nobody knows before the run.
+    /// What it may have touched is no longer certain.
+    pub fn act_on_selected(&mut self, step: Cursor<'a>, action: Action, chosen: Option<NodeStatus>) {
+        let effect = action.effect;
         self.selected |= effect.takes_down();
-        let is_certain = matches!(selector, Selector::Down | Selector::Paused);
         for state in self.nodes.values_mut() {
             let membership = membership_after(effect);
             match state.status {
-                Some(status) if is_certain && chosen == Some(status) => {
+                Some(status) if chosen == Some(status) => {
                     let left = effect.process.unwrap_or(status);
                     let is_member = membership.or(state.is_member);
                     *state = NodeState { status: Some(left), since: Some((step, action.verb)), is_member };
                 }
-                Some(status) if !is_certain && action.requires.contains(&status) => {
+                Some(status) if chosen.is_none() && action.requires.contains(&status) => {
                     // What leaves the process as it was leaves it so whether or not the node was chosen.
                     state.status = if effect.process.is_some() { None } else { state.status };
                     state.forget_membership(membership);
@@ -165,20 +165,5 @@ fn membership_after(effect: Effect) -> Option<bool> {
         MembershipEffect::Kept => None,
         MembershipEffect::Lost => Some(false),
         MembershipEffect::Gained => Some(true),
-    }
-}
-
-/// The status of the nodes that a selector chooses; none if it does not mind.
-pub(super) fn chooses(selector: &Selector) -> Option<NodeStatus> {
-    match selector {
-        Selector::Down => Some(NodeStatus::Down),
-        Selector::Paused => Some(NodeStatus::Paused),
-        Selector::Masters | Selector::Replicas | Selector::RandomMaster | Selector::RandomReplica => {
-            Some(NodeStatus::Running)
-        }
-        Selector::MasterOf { .. }
-        | Selector::ReplicasOf { .. }
-        | Selector::MajorityOfMasters
-        | Selector::MinorityOfMasters => None,
     }
 }

@@ -4,7 +4,8 @@
 mod checker;
 mod foreseen;
 mod history;
-mod targets;
+mod status;
 
 pub use checker::{Checker, LoadFacts, PlannedNode, Sound, StepFacts, TopologyFacts};
 pub use foreseen::{Action, DisturbanceNames, Foreseen, NodeState, Verb};
+pub use status::{nodes_in, status_word};

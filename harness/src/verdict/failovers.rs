@@ -1,9 +1,9 @@
 //! Every failover phase by phase, each time with its source and the setting that bounds it.
 
-use super::types::{FailoverReport, Phase, PhaseTime};
+use super::types::{FailoverReport, PhaseTime};
 use crate::check::Case;
 use crate::check::takedown::{Promotion, Takedown, TakedownCause};
-use crate::evidence::{EventKind, Health, LogEvent, LogRecord};
+use crate::evidence::{EventKind, FailoverPhase, Health, LogEvent, LogRecord};
 use crate::vocab::{Instant, NodeName};
 
 /// One report for each time a master that owned a shard was taken down.
@@ -24,16 +24,25 @@ impl Reporter<'_> {
         let takedown = self.takedown;
         let timed = |phase, seen: Option<Seen>| self.phase(phase, seen);
         // A client may find the successor before or after the last node does.
-        let mut ends = [timed(Phase::FirstAcceptedWrite, self.first_write()), timed(Phase::AllAgree, self.all_agree())];
+        let mut ends = [
+            timed(FailoverPhase::FirstAcceptedWrite, self.first_write()),
+            timed(FailoverPhase::AllAgree, self.all_agree()),
+        ];
         ends.sort_by_key(|end| end.at.unwrap_or(Instant(u64::MAX)));
         let [first_end, last_end] = ends;
         let mut phases = vec![
-            timed(Phase::Fault, Some((takedown.began, "the harness".to_owned()))),
-            timed(Phase::Pfail, self.pfail()),
-            timed(Phase::Fail, self.fail()),
-            timed(Phase::ElectionDelayed, self.election(|says| matches!(says, LogEvent::ElectionDelayed { .. }))),
-            timed(Phase::ElectionStarted, self.election(|says| matches!(says, LogEvent::ElectionStarted { .. }))),
-            timed(Phase::Promoted, self.promoted()),
+            timed(FailoverPhase::Fault, Some((takedown.began, "the harness".to_owned()))),
+            timed(FailoverPhase::Pfail, self.pfail()),
+            timed(FailoverPhase::Fail, self.fail()),
+            timed(
+                FailoverPhase::ElectionDelayed,
+                self.election(|says| matches!(says, LogEvent::ElectionDelayed { .. })),
+            ),
+            timed(
+                FailoverPhase::ElectionStarted,
+                self.election(|says| matches!(says, LogEvent::ElectionStarted { .. })),
+            ),
+            timed(FailoverPhase::Promoted, self.promoted()),
             first_end,
             last_end,
         ];
@@ -50,7 +59,7 @@ impl Reporter<'_> {
         }
     }
 
-    fn phase(&self, phase: Phase, seen: Option<Seen>) -> PhaseTime {
+    fn phase(&self, phase: FailoverPhase, seen: Option<Seen>) -> PhaseTime {
         let (at, source) = seen.map_or((None, "not seen".to_owned()), |(at, source)| (Some(at), source));
         PhaseTime { phase, at, source, bound_by: self.bound_by(phase) }
     }
@@ -136,28 +145,15 @@ impl Reporter<'_> {
         flags.map(|record| (record.at, record.node.clone())).min_by_key(|(at, _)| *at)
     }
 
-    /// Redis 7.0 `cluster.c`: `clusterCron`, `markNodeAsFailingIfNeeded`, `clusterHandleSlaveFailover`.
-    fn bound_by(&self, phase: Phase) -> String {
-        let timeout = self.case.plan.node_timeout_ms;
-        match phase {
-            Phase::Fault => String::new(),
-            Phase::Pfail => format!("1 to 1.5 x cluster-node-timeout {timeout}"),
-            Phase::Fail => "gossip: a majority must report it".to_owned(),
-            Phase::ElectionDelayed => "the replica's next turn, <= 100 ms".to_owned(),
-            // Recorded of Valkey 9.1: `This is the best ranked replica and can initiate the election immediately.`
-            Phase::ElectionStarted if self.successor_runs("Valkey 9") => "0 ms for the best replica".to_owned(),
-            Phase::ElectionStarted => "500 + 0..500 + rank x 1000 ms".to_owned(),
-            Phase::Promoted => format!("votes of a majority (else +{} ms)", (4 * timeout).max(4_000)),
-            Phase::FirstAcceptedWrite => self.bound_of_first_write(),
-            Phase::AllAgree => "the new owner's broadcast".to_owned(),
+    /// What the system says of the server that took over, and the client's part.
+    fn bound_by(&self, phase: FailoverPhase) -> String {
+        if phase == FailoverPhase::FirstAcceptedWrite {
+            return self.bound_of_first_write();
         }
-    }
-
-    /// Whether the server that took over runs this product and major version.
-    fn successor_runs(&self, version: &str) -> bool {
         let successor = self.takedown.promotion.as_ref().map(|promotion| &promotion.node);
         let servers = &self.case.evidence.info.servers;
-        servers.iter().any(|server| Some(&server.node) == successor && server.version.starts_with(version))
+        let server = servers.iter().find(|server| Some(&server.node) == successor).or(servers.first());
+        server.and_then(|server| server.failover_bounds.get(&phase)).cloned().unwrap_or_default()
     }
 
     /// A silent master keeps an attempt for as long as its client waits; one that is gone, or links that reject, refuse it.

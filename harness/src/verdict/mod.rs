@@ -23,4 +23,4 @@ pub use judge::{distrust, judge};
 pub use latency_log::latency_log;
 pub use sound::{Unsound, sound};
 pub use topology::{TopologyComparison, TopologyState};
-pub use types::{Assumption, FailoverReport, LatencySummary, LoadSummary, Phase, PhaseTime, Verdict};
+pub use types::{Assumption, FailoverReport, LatencySummary, LoadSummary, PhaseTime, Verdict};

@@ -6,7 +6,7 @@ use super::*;
 use crate::check::testing::{LOAD_STARTS, Story, load, ms};
 use crate::check::{LostWrites, MinorityWrites, Slo};
 use crate::evidence::testing::{effect, heal, partition};
-use crate::evidence::{EventKind, LogEvent, RecordedLoad, Value};
+use crate::evidence::{EventKind, FailoverPhase, LogEvent, RecordedLoad, Value};
 use crate::vocab::{Instant, NodeName};
 
 /// A is cut off from 3000 to 7000 ms; with it the client `inside`, which writes to A's shard until A refuses at 4400 ms. A1 takes
@@ -178,16 +178,17 @@ fn phases_are_those_of_the_majority() {
     assert_eq!(
         told,
         [
-            (Phase::Fault, 3_000, "the harness"),
-            (Phase::Pfail, 4_100, "B's log"),
-            (Phase::Fail, 4_000, "B's view"),
-            (Phase::Promoted, 4_970, "A1's log (A1's view +30.0 ms)"),
-            (Phase::AllAgree, 5_020, "every view, side by side"),
-            (Phase::FirstAcceptedWrite, 5_041, "history: A1, app:3"),
+            (FailoverPhase::Fault, 3_000, "the harness"),
+            (FailoverPhase::Pfail, 4_100, "B's log"),
+            (FailoverPhase::Fail, 4_000, "B's view"),
+            (FailoverPhase::Promoted, 4_970, "A1's log (A1's view +30.0 ms)"),
+            (FailoverPhase::AllAgree, 5_020, "every view, side by side"),
+            (FailoverPhase::FirstAcceptedWrite, 5_041, "history: A1, app:3"),
         ]
     );
     assert_eq!(failover.promoted, Some(NodeName::from("A1")));
-    let bound = &failover.phases.iter().find(|phase| phase.phase == Phase::FirstAcceptedWrite).unwrap().bound_by;
+    let bound =
+        &failover.phases.iter().find(|phase| phase.phase == FailoverPhase::FirstAcceptedWrite).unwrap().bound_by;
     assert_eq!(bound, "the client's timeout 500ms, retry_wait 10ms and its next look at the map <= 50ms");
 }
 
@@ -201,5 +202,5 @@ fn a_silent_master_holds_its_clients(#[case] fault: &str, #[case] bound: &str) {
     story.log(4_970, "A1", LogEvent::ElectionWon);
     story.end(9_000);
     let phases = &verdict(&story).failovers[0].phases;
-    assert_eq!(phases.iter().find(|phase| phase.phase == Phase::FirstAcceptedWrite).unwrap().bound_by, bound);
+    assert_eq!(phases.iter().find(|phase| phase.phase == FailoverPhase::FirstAcceptedWrite).unwrap().bound_by, bound);
 }

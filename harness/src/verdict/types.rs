@@ -1,12 +1,10 @@
 //! What a verdict says. Written as `report.json`.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
 
 use super::topology::TopologyComparison;
 use crate::check::{Finding, RunOutcome};
-use crate::evidence::LoadTotals;
+use crate::evidence::{FailoverPhase, LoadTotals};
 use crate::vocab::{Instant, NodeName};
 
 /// What the run makes of its evidence.
@@ -84,50 +82,13 @@ impl FailoverReport {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PhaseTime {
     /// Which.
-    pub phase: Phase,
+    pub phase: FailoverPhase,
     /// When; none if it was not seen.
     pub at: Option<Instant>,
     /// Where the time comes from, such as `A1's log`, `B's view`, `history`.
     pub source: String,
     /// The setting this phase is bound by, such as `1 to 1.5 x cluster-node-timeout 1000`.
     pub bound_by: String,
-}
-
-/// The phases of a failover.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Phase {
-    /// The fault began.
-    Fault,
-    /// The first node suspects the master.
-    Pfail,
-    /// A majority agreed that it failed.
-    Fail,
-    /// The successor has scheduled its election.
-    ElectionDelayed,
-    /// The successor asks for votes.
-    ElectionStarted,
-    /// The successor has won and owns the shard.
-    Promoted,
-    /// The successor acknowledged a write of the load.
-    FirstAcceptedWrite,
-    /// All running nodes agree.
-    AllAgree,
-}
-
-impl fmt::Display for Phase {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Fault => "fault",
-            Self::Pfail => "PFAIL",
-            Self::Fail => "FAIL",
-            Self::ElectionDelayed => "election scheduled",
-            Self::ElectionStarted => "election started",
-            Self::Promoted => "promoted",
-            Self::FirstAcceptedWrite => "first accepted write",
-            Self::AllAgree => "all nodes agree",
-        })
-    }
 }
 
 /// What a load did.

@@ -1,4 +1,4 @@
-//! The words every room shares: names, addresses, ownership, roles, targets, instants, and what machines lack. No I/O.
+//! The words every room shares: names, addresses, ownership, roles, instants, and what machines lack. No I/O.
 
 mod duration;
 mod host;
@@ -9,7 +9,6 @@ mod quantity;
 mod role;
 mod server_version;
 mod shape;
-mod target;
 mod with_unit;
 
 pub use duration::{Duration, Instant};
@@ -21,4 +20,3 @@ pub use quantity::{Percent, Size};
 pub use role::Role;
 pub use server_version::{Product, ServerVersion};
 pub use shape::{LinkShape, Rate};
-pub use target::{Selector, Slot, Target};

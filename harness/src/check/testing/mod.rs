@@ -12,8 +12,8 @@ use crate::evidence::{
     MachineSample, Member, NO_WORKER, NodeView, Operation, OperationEffect, OperationSource, Outcome, RecordedNode,
     RecordedPlan, RecordedStep, RunInfo, ServerInfo, Side, TopologyRecord, Value, Waits,
 };
-use crate::system::cluster::{place, topology};
-use crate::vocab::{Duration, Instant, NodeName, Role};
+use crate::system::cluster::{failover_bounds, place, topology};
+use crate::vocab::{Duration, Instant, NodeName, Product, Role, ServerVersion};
 
 pub(crate) use crate::evidence::testing::load;
 
@@ -277,11 +277,14 @@ fn member(node: &RecordedNode) -> Member {
     }
 }
 
+const VERSION: ServerVersion = ServerVersion { product: Product::Redis, major: 7, minor: 0, patch: 15 };
+
 fn info(plan: &RecordedPlan) -> RunInfo {
     let server = |node: &RecordedNode| ServerInfo {
         node: node.name.clone(),
         binary: "redis-server".to_owned(),
-        version: "Redis 7.0.15".to_owned(),
+        version: VERSION.to_string(),
+        failover_bounds: failover_bounds(plan.node_timeout_ms, VERSION),
     };
     RunInfo {
         harness_version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -16,7 +16,7 @@ pub(in crate::present) fn master_kill() -> Evidence {
     let timeline = vec![
         run("2s"),
         kill("A"),
-        until("A1 is a master with slots, within 5s", &["A1"]),
+        until("A1 is a master that owns keys, within 5s", &["A1"]),
         run("2s"),
         start("A"),
         until("A replicates A1, within 10s", &["A", "A1"]),

@@ -10,10 +10,10 @@ pub(super) use self::verdict::{differs, verdict};
 use crate::evidence::testing::{self, effect};
 use crate::evidence::{
     Agreement, ClusterState, Event, EventKind, Evidence, ExitCause, Health, LinkChange, LinksText, LogEvent, LogRecord,
-    Member, NetworkChange, NodeStatus, NodeView, RecordedNode, RecordedPlan, RecordedStep, RunInfo, ServerInfo, Side,
-    TopologyRecord,
+    Member, NetworkChange, NodeStatus, NodeView, Reach, RecordedNode, RecordedPlan, RecordedStep, RunInfo, ServerInfo,
+    Settlement, Side, TopologyRecord,
 };
-use crate::system::cluster::{place, topology};
+use crate::system::cluster::{place, settle, topology};
 use crate::vocab::{CutBy, HostName, Instant, Link, NodeName, Ownership, Role};
 
 /// A cluster that does what it is told.
@@ -75,6 +75,22 @@ impl Story {
         let topology = topology(self.state(), nodes);
         let agreement = Agreement::new(vec![Side { members, topology }]);
         self.at(ms, EventKind::Settled { asked: Instant::from_millis(ms), agreement });
+    }
+
+    /// All nodes that run agree with those that they reach, as far as the system says so of their last views.
+    pub(super) fn settled_apart(&mut self, ms: u64) {
+        let mut reach = Reach::default();
+        for event in &self.events {
+            if let EventKind::Network(change) = &event.kind {
+                reach.apply(change);
+            }
+        }
+        let status = |node: &NodeName| if self.down.contains(node) { NodeStatus::Down } else { NodeStatus::Running };
+        let status = self.members.keys().map(|node| (node.clone(), status(node))).collect();
+        let views = self.topology.iter().map(|record| (record.node.clone(), record.view.clone())).collect();
+        if let Settlement::Settled(agreement) = settle(&status, &reach, &views) {
+            self.at(ms, EventKind::Settled { asked: Instant::from_millis(ms), agreement });
+        }
     }
 
     /// What a node says that sees the members as they are.
@@ -228,6 +244,7 @@ impl Story {
             node: node.name.clone(),
             binary: "/usr/bin/redis-server".to_owned(),
             version: "Redis 7.0.15".to_owned(),
+            failover_bounds: BTreeMap::new(),
         });
         let info = RunInfo {
             harness_version: env!("CARGO_PKG_VERSION").to_owned(),

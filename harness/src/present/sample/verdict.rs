@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::name;
-use crate::evidence::{ErrorKind, LoadTotals};
+use crate::evidence::{ErrorKind, FailoverPhase, LoadTotals};
 use crate::verdict::RunOutcome::{Fail, Pass};
 use crate::verdict::{
-    Assumption, FailoverReport, Finding, LatencySummary, LoadSummary, Phase, PhaseTime, TopologyComparison,
-    TopologyState, Verdict,
+    Assumption, FailoverReport, Finding, LatencySummary, LoadSummary, PhaseTime, TopologyComparison, TopologyState,
+    Verdict,
 };
 use crate::vocab::Instant;
 
@@ -109,14 +109,14 @@ fn failover() -> FailoverReport {
         fault: "Kill".to_owned(),
         returned: None,
         phases: vec![
-            phase(Phase::Fault, Some(4_200), "harness", ""),
-            phase(Phase::Pfail, Some(5_210), "C's log", "cluster-node-timeout 1000: 1.0 to 1.5 times"),
-            phase(Phase::Fail, Some(5_251), "C's log", "gossip: a majority of masters must report it"),
-            phase(Phase::ElectionDelayed, None, "A1's log", "500 ms and a random part of up to 500 ms"),
-            phase(Phase::ElectionStarted, Some(5_690), "A1's log", "500 ms and a random part of up to 500 ms"),
-            phase(Phase::Promoted, Some(5_694), "A1's log", "a round trip to the masters"),
-            phase(Phase::FirstAcceptedWrite, Some(5_742), "history", "the client's retry_wait 10ms"),
-            phase(Phase::AllAgree, Some(5_790), "all views", "gossip"),
+            phase(FailoverPhase::Fault, Some(4_200), "harness", ""),
+            phase(FailoverPhase::Pfail, Some(5_210), "C's log", "cluster-node-timeout 1000: 1.0 to 1.5 times"),
+            phase(FailoverPhase::Fail, Some(5_251), "C's log", "gossip: a majority of masters must report it"),
+            phase(FailoverPhase::ElectionDelayed, None, "A1's log", "500 ms and a random part of up to 500 ms"),
+            phase(FailoverPhase::ElectionStarted, Some(5_690), "A1's log", "500 ms and a random part of up to 500 ms"),
+            phase(FailoverPhase::Promoted, Some(5_694), "A1's log", "a round trip to the masters"),
+            phase(FailoverPhase::FirstAcceptedWrite, Some(5_742), "history", "the client's retry_wait 10ms"),
+            phase(FailoverPhase::AllAgree, Some(5_790), "all views", "gossip"),
         ],
     }
 }

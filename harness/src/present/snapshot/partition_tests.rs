@@ -17,6 +17,7 @@ fn isolated(replicas: usize, hosts: &[&str], winner: &str, timeline: Vec<Recorde
     story.failed("A");
     story.promote(winner, "A");
     story.all_but_see(5_000, hosts);
+    story.settled_apart(5_000);
     story
 }
 
@@ -26,6 +27,7 @@ fn both_sides_of_a_partition_are_shown() {
     story.heal(8_000, 2);
     story.rejoin("A", "A1");
     story.everyone_sees(9_500);
+    story.settled_apart(9_500);
     let text = snapshot_of(story);
     assert_eq!(
         section(&text, "Partition A | B C A1 B1 C1"),
@@ -50,6 +52,7 @@ fn what_the_harness_heals_at_the_end_is_named() {
     story.heal(8_000, None);
     story.rejoin("A", "A1");
     story.everyone_sees(9_500);
+    story.settled_apart(9_500);
     let text = snapshot_of(story);
     let healed = "healed at the end: `cut`";
     assert_eq!(section(&text, healed), format!("{healed}\n  A   master without slots, failed -> replica of A1"));
@@ -61,6 +64,7 @@ fn a_cut_too_short_to_be_noticed_did_not_settle() {
     story.isolate(3_000, 0, &["A"]);
     story.heal(3_300, 2);
     story.everyone_sees(3_500);
+    story.settled_apart(3_500);
     let text = snapshot_of(story);
     let heading = "Partition A | B C A1 B1 C1";
     assert_eq!(section(&text, heading), format!("{heading}\n  (the cluster did not settle before the next step)"));
@@ -75,6 +79,7 @@ fn drawn(winner: &str, last: RecordedStep) -> String {
     story.heal(8_000, 2);
     story.rejoin("A", winner);
     story.everyone_sees(9_500);
+    story.settled_apart(9_500);
     story.isolate(12_000, 4, &[winner]);
     snapshot_of(story)
 }

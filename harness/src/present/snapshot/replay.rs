@@ -1,12 +1,8 @@
-//! The run divided at its faults, and the topology each part settled on: recomputed from the evidence.
+//! The run divided at its faults, and the topology each part settled on, as the observer recorded it.
 
 use std::collections::BTreeMap;
 
-use crate::evidence::{
-    Agreement, Effect, Event, EventKind, Evidence, NetworkChange, NodeStatus, NodeView, Reach, Settlement,
-    TopologyRecord,
-};
-use crate::system::cluster::settle;
+use crate::evidence::{Agreement, Effect, Event, EventKind, Evidence, LinkChange, NetworkChange, NodeStatus};
 use crate::vocab::{Instant, NodeName};
 
 /// A part of the run: from a step's faults to the next step's, or to the end.
@@ -31,17 +27,12 @@ impl Segment {
 /// The run's segments; the first is the formation.
 pub(super) fn segments(evidence: &Evidence) -> Vec<Segment> {
     let (segments, mut moments) = divide(evidence);
-    moments.extend(evidence.topology.iter().map(|record| Moment {
-        at: record.at,
-        rank: Rank::View,
-        change: Change::View(record),
-    }));
     // Stable: what the evidence holds in one order for one instant stays in that order.
     moments.sort_by_key(|moment| (moment.at, moment.rank));
     let mut replay =
-        Replay { segments, current: 0, status: BTreeMap::new(), reach: Reach::default(), views: BTreeMap::new() };
-    for moment in &moments {
-        if !replay.apply(&moment.change) {
+        Replay { segments, current: 0, status: BTreeMap::new(), changed: Instant::default(), in_force: None };
+    for Moment { at, change, .. } in &moments {
+        if !replay.apply(*at, change) {
             break;
         }
     }
@@ -59,7 +50,7 @@ struct Moment<'a> {
 enum Rank {
     Segment,
     Process,
-    View,
+    Settlement,
 }
 
 enum Change<'a> {
@@ -68,7 +59,8 @@ enum Change<'a> {
     Network(&'a NetworkChange),
     Started(&'a NodeName),
     Exited { node: &'a NodeName, expected: bool },
-    View(&'a TopologyRecord),
+    Settled { asked: Instant, agreement: &'a Agreement },
+    Unsettled,
 }
 
 /// Faults of one step stand together in the events, whatever their number.
@@ -77,19 +69,23 @@ fn divide(evidence: &Evidence) -> (Vec<Segment>, Vec<Moment<'_>>) {
     let mut starts: Vec<Instant> = vec![Instant::default()];
     let mut moments = Vec::new();
     for Event { at, kind } in &evidence.events {
-        let mut process = |at: Instant, change| moments.push(Moment { at, rank: Rank::Process, change });
+        let mut add = |at: Instant, rank, change| moments.push(Moment { at, rank, change });
         match kind {
-            EventKind::NodeStarted { node, .. } => process(*at, Change::Started(node)),
+            EventKind::NodeStarted { node, .. } => add(*at, Rank::Process, Change::Started(node)),
             EventKind::NodeExited { node, expected, .. } => {
-                process(*at, Change::Exited { node, expected: *expected });
+                add(*at, Rank::Process, Change::Exited { node, expected: *expected });
             }
+            EventKind::Settled { asked, agreement } => {
+                add(*at, Rank::Settlement, Change::Settled { asked: *asked, agreement });
+            }
+            EventKind::Unsettled { .. } => add(*at, Rank::Settlement, Change::Unsettled),
             // A node is down from the moment the fault began: its exit is recorded later.
             EventKind::Fault { step, fault, effect, node, began, .. } => {
-                process(*began, Change::Fault(effect, node));
+                add(*began, Rank::Process, Change::Fault(effect, node));
                 segment_of(*step, *began, &mut segments, &mut starts).faults.push((fault.clone(), node.clone()));
             }
             EventKind::Network(change) => {
-                process(change.began, Change::Network(change));
+                add(change.began, Rank::Process, Change::Network(change));
                 segment_of(change.step, change.began, &mut segments, &mut starts).network.push(change.clone());
             }
             _ => {}
@@ -123,60 +119,71 @@ fn segment_of<'s>(
     &mut segments[last]
 }
 
-struct Replay {
+struct Replay<'a> {
     segments: Vec<Segment>,
     current: usize,
     status: BTreeMap<NodeName, NodeStatus>,
-    reach: Reach,
-    views: BTreeMap<NodeName, Option<NodeView>>,
+    /// When a process or a cut changed last. An agreement counts if all nodes were asked since then.
+    changed: Instant,
+    /// What all running nodes agree on now, if they do.
+    in_force: Option<&'a Agreement>,
 }
 
-impl Replay {
-    /// Applies a change and looks whether the cluster is settled; false when the harness begins to shut down.
-    fn apply(&mut self, change: &Change<'_>) -> bool {
-        match change {
-            Change::Segment(index) => {
-                self.current = *index;
-                return true;
+impl<'a> Replay<'a> {
+    /// Applies a change; false when the harness begins to shut down.
+    fn apply(&mut self, at: Instant, change: &Change<'a>) -> bool {
+        match *change {
+            Change::Segment(index) => self.current = index,
+            Change::Settled { asked, agreement } if asked >= self.changed => {
+                self.in_force = Some(agreement);
+                self.keep_agreement();
             }
-            Change::View(record) => {
-                self.views.insert(record.node.clone(), record.view.clone());
-            }
+            Change::Settled { .. } => {}
+            Change::Unsettled => self.in_force = None,
             Change::Fault(effect, node) => {
                 if let Some(status) = effect.process {
-                    self.status.insert((*node).clone(), status);
+                    self.learn(at, node, status);
                 }
-                self.forget_settled();
+                self.keep_agreement();
             }
             Change::Network(change) => {
-                self.reach.apply(change);
-                self.forget_settled();
+                match change.change {
+                    LinkChange::Cut(_) | LinkChange::CutPort(_) | LinkChange::HealCut => {
+                        self.forget_agreement(change.done)
+                    }
+                    LinkChange::Shape(_) | LinkChange::HealShape => {}
+                }
+                self.keep_agreement();
             }
-            Change::Started(node) => self.learn(node, NodeStatus::Running),
+            Change::Started(node) => self.learn(at, node, NodeStatus::Running),
             Change::Exited { node, expected } => {
                 // A node that a fault took down is down already, so any other expected exit means that the run is ending.
-                if *expected && self.status.get(*node) != Some(&NodeStatus::Down) {
+                if expected && self.status.get(node) != Some(&NodeStatus::Down) {
                     return false;
                 }
-                self.learn(node, NodeStatus::Down);
+                self.learn(at, node, NodeStatus::Down);
             }
-        }
-        if let (Settlement::Settled(agreement), Some(segment)) =
-            (settle(&self.status, &self.reach, &self.views), self.segments.get_mut(self.current))
-        {
-            segment.settled = Some(agreement);
         }
         true
     }
 
-    fn learn(&mut self, node: &NodeName, status: NodeStatus) {
+    fn learn(&mut self, at: Instant, node: &NodeName, status: NodeStatus) {
         if self.status.insert(node.clone(), status) != Some(status) {
-            self.forget_settled();
+            self.forget_agreement(at);
         }
     }
 
-    /// What was settled before a process changed says nothing about what comes after.
-    fn forget_settled(&mut self) {
+    /// The segment has settled on what is in force. A fault that changes neither processes nor cuts, such as a wiped disk, leaves
+    /// the agreement before it in force: the nodes are not asked again because of it.
+    fn keep_agreement(&mut self) {
+        if let (Some(agreement), Some(segment)) = (self.in_force, self.segments.get_mut(self.current)) {
+            segment.settled = Some(agreement.clone());
+        }
+    }
+
+    /// What was agreed before a process or a cut changed says nothing about what comes after.
+    fn forget_agreement(&mut self, at: Instant) {
+        (self.changed, self.in_force) = (at, None);
         if let Some(segment) = self.segments.get_mut(self.current) {
             segment.settled = None;
         }

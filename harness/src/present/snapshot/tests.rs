@@ -1,7 +1,8 @@
 use super::super::sample::{Story, master_kill};
 use super::*;
 use crate::evidence::testing::{join, kill, kill_selected, run, start, until, wipe};
-use crate::evidence::{EventKind, Health, RecordedStep};
+use crate::evidence::{Event, EventKind, Health, RecordedStep};
+use crate::vocab::Instant;
 
 const FORMED: &str = "\
 formed
@@ -56,15 +57,29 @@ end
 }
 
 #[test]
-fn the_order_and_the_pace_of_views_do_not_matter() {
+fn the_pace_of_views_and_of_agreements_does_not_matter() {
     let mut evidence = master_kill();
     let expected = topology_snapshot(&evidence);
-    evidence.topology.reverse();
+    evidence.topology.clear();
     assert_eq!(topology_snapshot(&evidence), expected);
-    for (index, record) in evidence.topology.iter_mut().enumerate() {
-        record.at = record.at.plus_nanos(index as u64 % 5 * 900_000);
+    for (index, event) in evidence.events.iter_mut().enumerate() {
+        if let EventKind::Settled { .. } | EventKind::Unsettled { .. } = event.kind {
+            event.at = event.at.plus_nanos(index as u64 % 5 * 900_000);
+        }
     }
     assert_eq!(topology_snapshot(&evidence), expected);
+}
+
+#[test]
+fn an_agreement_from_before_a_fault_is_none_after_it() {
+    let mut story = Story::formed(1, vec![kill("A"), run("100ms")]);
+    story.fault(3_000, 0, "Kill", "A");
+    let mut evidence = story.end(60_000);
+    let agreement = evidence.events.iter().find(|event| matches!(event.kind, EventKind::Settled { .. })).cloned();
+    let late = Instant::from_millis(3_001);
+    evidence.events.extend(agreement.map(|event| Event { at: late, ..event }));
+    let text = topology_snapshot(&evidence);
+    assert_eq!(section(&text, "Kill A"), "Kill A\n  (the cluster did not settle before the end)");
 }
 
 #[test]
@@ -75,11 +90,14 @@ fn two_failovers_in_a_row() {
     story.failed("A");
     story.promote("A1", "A");
     story.everyone_sees(5_000);
+    story.settled(5_000);
     story.fault(8_000, 2, "Kill", "C");
     story.failed("C");
     story.everyone_sees(9_200);
+    story.settled(9_200);
     story.promote("C1", "C");
     story.everyone_sees(9_800);
+    story.settled(9_800);
     let text = snapshot_of(story);
     assert!(section(&text, "Kill A").ends_with("A1  replica of A -> master of 0-5460"), "{text}");
     assert_eq!(
@@ -96,9 +114,11 @@ fn a_replicas_death_changes_only_its_health() {
     story.fault(3_000, 0, "Kill", "B1");
     story.failed("B1");
     story.everyone_sees(5_000);
+    story.settled(5_000);
     story.fault(7_000, None, "Start", "B1");
     story.member("B1", |member| member.health = Health::Ok);
     story.everyone_sees(8_000);
+    story.settled(8_000);
     let text = snapshot_of(story);
     assert_eq!(section(&text, "Kill B1"), "Kill B1\n  B1  replica of B -> replica of B, failed");
     let healed = "healed at the end: Start B1";
@@ -111,6 +131,7 @@ fn a_segment_that_did_not_settle_says_so() {
     story.fault(3_000, 0, "Kill", "A");
     story.fault(3_300, 1, "Start", "A");
     story.everyone_sees(3_600);
+    story.settled(3_600);
     let text = snapshot_of(story);
     assert_eq!(section(&text, "Kill A"), "Kill A\n  (the cluster did not settle before the next step)");
     assert_eq!(section(&text, "Start A"), "Start A\n  (nothing changed)");
@@ -149,13 +170,16 @@ fn drawn(winner: &str, second: &str, later: RecordedStep) -> String {
     story.failed("A");
     story.promote(winner, "A");
     story.everyone_sees(5_000);
+    story.settled(5_000);
     story.fault(7_000, 2, "Start", "A");
     story.rejoin("A", winner);
     story.everyone_sees(8_000);
+    story.settled(8_000);
     story.fault(10_000, 4, "Kill", winner);
     story.failed(winner);
     story.promote(second, winner);
     story.everyone_sees(12_000);
+    story.settled(12_000);
     snapshot_of(story)
 }
 
@@ -196,9 +220,11 @@ fn a_wiped_node_leaves_and_comes_back() {
     story.failed("A");
     story.promote("A1", "A");
     story.everyone_sees(5_000);
+    story.settled(5_000);
     story.fault(7_000, 1, "Wipe", "A");
     story.forget("A");
     story.everyone_sees(7_500);
+    story.settled(7_500);
     let text = snapshot_of(story);
     assert_eq!(section(&text, "Wipe A"), "Wipe A\n  A   master without slots, failed -> not in the cluster");
 }

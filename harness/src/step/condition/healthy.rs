@@ -12,7 +12,7 @@ use crate::text::{Cursor, Problem};
 use crate::validate::{Checker, Foreseen};
 use crate::vocab::{NodeName, Role};
 
-/// the cluster has settled and every slot is served
+/// the cluster has settled and every key is served
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Documented)]
 pub(super) struct Healthy;
 
@@ -22,7 +22,7 @@ impl Healthy {
 
 impl fmt::Display for Healthy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("every slot is served")
+        f.write_str("every key is served")
     }
 }
 
@@ -43,7 +43,7 @@ impl ConditionKind for Healthy {
         if let Some(name) = lost.map(|master| master.name.clone()) {
             let why = if no_failover { "no replica can take over" } else { "so are all its replicas" };
             let history = checker.history(foreseen, &name);
-            let message = format!("the slots of `{name}` cannot be served: it {history}, and {why}");
+            let message = format!("the keys of `{name}` cannot be served: it {history}, and {why}");
             let problem = checker.with_cause(Problem::new(at.head(), message), foreseen, &name);
             checker.report(problem);
         }
@@ -52,7 +52,7 @@ impl ConditionKind for Healthy {
     fn unmet(&self, seen: &Observation) -> Option<String> {
         agreed(seen, |agreement| {
             let topology = agreement.main();
-            topology.outage.as_ref().map(|_| format!("not every slot is served: {}", listed(topology)))
+            topology.outage.as_ref().map(|_| format!("not every key is served: {}", listed(topology)))
         })
     }
 }

@@ -11,7 +11,7 @@ use crate::text::{Cursor, Problem};
 use crate::validate::{Checker, Foreseen, TopologyFacts};
 use crate::vocab::{NodeName, Role};
 
-/// the cluster has settled with this node as a master that owns slots
+/// the cluster has settled with this node as a master that owns keys
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Documented)]
 #[serde(transparent)]
 pub struct Promoted(pub NodeName);
@@ -45,7 +45,7 @@ impl Promoted {
 
 impl fmt::Display for Promoted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} is a master with slots", self.0)
+        write!(f, "{} is a master that owns keys", self.0)
     }
 }
 
@@ -58,8 +58,7 @@ impl ConditionKind for Promoted {
         let is_replica = checker.member(node).is_some_and(|member| member.role == Role::Replica);
         if replicas == 0 && checker.member(node).is_some() {
             let problem = Problem::new(at.head(), "`Promoted` waits for a replica to take over, and there is none");
-            checker
-                .report(problem.also(place, "the reason").help("to wait until every slot is served write `Healthy`"));
+            checker.report(problem.also(place, "the reason").help("to wait until every key is served write `Healthy`"));
         } else if masters < MASTERS_FOR_MAJORITY && is_replica {
             let problem = Problem::new(at.head(), format!("`{node}` can never be promoted: {why}"));
             checker.report(problem.also(place, "the reason").help("take 3 masters or more"));

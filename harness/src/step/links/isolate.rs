@@ -6,15 +6,17 @@ use documented::Documented;
 use rand_chacha::ChaCha8Rng;
 use serde::Deserialize;
 
+use super::super::selector::Selector;
+use super::super::target::Target;
 use super::sides;
 use super::{ChosenLinks, Hosts, LinksKind};
 use crate::text::{Cursor, Problem};
 use crate::validate::Checker;
-use crate::vocab::{HostName, NodeName, Selector, Target};
+use crate::vocab::{HostName, NodeName};
 
 /// between these hosts, which still reach each other, and everybody else, clients too; `select: MinorityOfMasters` instead of
 /// `node` has the nodes chosen, `with: ["app"]` names hosts that stay with them
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Documented)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Documented)]
 #[serde(deny_unknown_fields)]
 pub struct Isolate {
     /// A node by its name.
@@ -42,7 +44,7 @@ impl fmt::Display for Isolate {
 impl LinksKind for Isolate {
     fn check(&self, checker: &mut Checker<'_>, at: Cursor<'_>) {
         let target = Target { node: self.node.clone(), select: self.select.clone() };
-        checker.check_chosen("Isolate", &target, "MinorityOfMasters", at);
+        target.check_written(checker, "Isolate", "MinorityOfMasters", at);
         if !self.with.is_empty() {
             checker.check_hosts(&self.with, at.field("with"));
         }

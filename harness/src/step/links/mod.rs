@@ -9,10 +9,11 @@ use std::fmt;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
+use super::target::Target;
 use crate::evidence::LinksText;
 use crate::text::{Cursor, Problem, kinds};
 use crate::validate::Checker;
-use crate::vocab::{HostName, Link, NodeName, Target};
+use crate::vocab::{HostName, Link, NodeName};
 
 kinds! {
     /// Which links a step means. A client host that is not named keeps all its links unless the kind says otherwise.

@@ -3,6 +3,7 @@
 mod admin;
 mod config;
 mod discovery;
+mod failover;
 mod join;
 mod log;
 mod members;
@@ -12,6 +13,7 @@ mod slot;
 #[cfg(test)]
 mod testing;
 mod view;
+mod written_position;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -20,18 +22,21 @@ use std::time::Duration;
 use futures_util::future::LocalBoxFuture;
 use serde::Deserialize;
 
-pub(crate) use settle::settle;
 #[cfg(test)]
-pub(crate) use settle::{place, topology};
+pub(crate) use failover::failover_bounds;
+#[cfg(test)]
+pub(crate) use settle::{place, settle, topology};
 pub use slot::share;
 #[cfg(test)]
 pub(crate) use slot::{SLOT_COUNT, slot_of_key};
+pub use written_position::WrittenPosition;
+pub(crate) use written_position::written_position_example;
 
 pub(super) use config::line;
 pub use discovery::read_redirect;
 
 use super::{Discovery, Names, NodeSpec, ReportReader, Servers, System, SystemError};
-use crate::evidence::{LogEvent, NodeStatus, NodeView, Reach, Settlement};
+use crate::evidence::{FailoverPhase, LogEvent, NodeStatus, NodeView, Reach, Settlement};
 use crate::vocab::{Address, NodeName, Position, ServerVersion};
 use discovery::SlotMap;
 use view::ClusterReader;
@@ -77,6 +82,10 @@ impl System for Cluster {
         slot::slot_of_key(key)
     }
 
+    fn position_noun(&self) -> &'static str {
+        "slot"
+    }
+
     fn questions(&self) -> &'static [&'static [&'static str]] {
         &[&["CLUSTER", "NODES"], &["CLUSTER", "INFO"], &["INFO", "replication"]]
     }
@@ -99,7 +108,12 @@ impl System for Cluster {
         reach: &Reach,
         views: &BTreeMap<NodeName, Option<NodeView>>,
     ) -> Settlement {
-        settle(status, reach, views)
+        settle::settle(status, reach, views)
+    }
+
+    fn failover_bounds(&self, nodes: &[NodeSpec], version: ServerVersion) -> BTreeMap<FailoverPhase, String> {
+        let node_timeout_ms = nodes.iter().map(NodeSpec::node_timeout_ms).max().unwrap_or_default();
+        failover::failover_bounds(node_timeout_ms, version)
     }
 
     fn discovery(&self, seeds: &[(u16, Address)]) -> Box<dyn Discovery> {

@@ -12,7 +12,7 @@ use super::*;
 use crate::check::testing::{LOAD_STARTS, Story, late, ms, waited};
 use crate::check::{During, ErrorRate, Failover, Latency, LostWrites, Slo, Throughput, Unavailability};
 use crate::evidence::testing::{kill, run, start, until};
-use crate::evidence::{EventKind, ExitCause, LogEvent, MachineSample};
+use crate::evidence::{EventKind, ExitCause, FailoverPhase, LogEvent, MachineSample};
 use crate::vocab::{Instant, Percent};
 
 fn p99(max: u64) -> Slo {
@@ -86,14 +86,14 @@ fn a_failover_has_phases() {
     assert_eq!(
         phases,
         [
-            (Phase::Fault, 3_000, "the harness"),
-            (Phase::Pfail, 4_150, "B's log"),
-            (Phase::Fail, 4_300, "C's log (B's view -300.0 ms)"),
-            (Phase::ElectionDelayed, 4_310, "A1's log"),
-            (Phase::ElectionStarted, 4_965, "A1's log"),
-            (Phase::Promoted, 4_970, "A1's log (A1's view +30.0 ms)"),
-            (Phase::AllAgree, 5_020, "every view"),
-            (Phase::FirstAcceptedWrite, 5_041, "history: A1, app:3"),
+            (FailoverPhase::Fault, 3_000, "the harness"),
+            (FailoverPhase::Pfail, 4_150, "B's log"),
+            (FailoverPhase::Fail, 4_300, "C's log (B's view -300.0 ms)"),
+            (FailoverPhase::ElectionDelayed, 4_310, "A1's log"),
+            (FailoverPhase::ElectionStarted, 4_965, "A1's log"),
+            (FailoverPhase::Promoted, 4_970, "A1's log (A1's view +30.0 ms)"),
+            (FailoverPhase::AllAgree, 5_020, "every view"),
+            (FailoverPhase::FirstAcceptedWrite, 5_041, "history: A1, app:3"),
         ]
     );
     assert_eq!(failover.phases[1].bound_by, "1 to 1.5 x cluster-node-timeout 1000");
