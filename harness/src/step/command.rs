@@ -7,11 +7,11 @@ use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use serde::Deserialize;
 
-use super::node_step::{Applied, NodeStep};
+use super::node_step::{Applied, Demand, NodeStep};
 use super::selector::Selector;
 use super::target::Target;
 use crate::evidence::{Effect, NodeStatus};
-use crate::system::{Servers, SystemError};
+use crate::system::{NodeSpec, REPLY_BOUND, Servers, SystemError};
 use crate::text::{Cursor, Problem};
 use crate::validate::{Checker, Foreseen, Verb};
 use crate::vocab::NodeName;
@@ -55,6 +55,10 @@ impl NodeStep for Command {
     /// What a command does is not known here.
     fn effect(&self) -> Effect {
         Effect::NONE
+    }
+
+    fn demand(&self, _: &NodeSpec) -> Option<Demand> {
+        Some(Demand { what: "reply", within: REPLY_BOUND })
     }
 
     fn heading(&self) -> String {

@@ -181,7 +181,9 @@ pub enum Healing<'a> {
 impl Step {
     /// Whether it is a fault, and not the end of one.
     pub fn is_fault(&self) -> bool {
-        self.takes_away() || self.kind().disturbance().is_some()
+        self.kind().effect().is_some_and(|effect| effect.harms)
+            || self.takes_away()
+            || self.kind().disturbance().is_some()
     }
 
     /// Whether it may take a master away from the other masters, so that it is replaced.

@@ -44,6 +44,10 @@ impl StepKind for Repeat {
         }
     }
 
+    fn needs_topology(&self) -> bool {
+        self.steps.first().is_some_and(|first| first.kind().needs_topology())
+    }
+
     fn inner(&self) -> Option<InnerSteps<'_>> {
         Some(InnerSteps { field: "steps", steps: &self.steps, times: self.times, follow: false })
     }

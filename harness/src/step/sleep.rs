@@ -8,11 +8,11 @@ use futures_util::future::{Either, LocalBoxFuture, select};
 use serde::Deserialize;
 use tokio::time::{sleep, timeout};
 
-use super::node_step::{Applied, NodeStep};
+use super::node_step::{Applied, Demand, NodeStep};
 use super::selector::Selector;
 use super::target::Target;
 use crate::evidence::{Effect, NodeStatus};
-use crate::system::{Servers, SystemError};
+use crate::system::{NodeSpec, REPLY_BOUND, Servers, SystemError};
 use crate::text::{Cursor, Problem};
 use crate::validate::{Checker, Verb};
 use crate::vocab::{Duration, NodeName};
@@ -55,6 +55,10 @@ impl NodeStep for Sleep {
     fn effect(&self) -> Effect {
         let silent_for_ms = u64::try_from(self.r#for.0.as_millis()).unwrap_or(u64::MAX);
         Effect { silent_for_ms: Some(silent_for_ms), harms: true, ..Effect::NONE }
+    }
+
+    fn demand(&self, _: &NodeSpec) -> Option<Demand> {
+        Some(Demand { what: "stop answering", within: REPLY_BOUND })
     }
 
     fn heading(&self) -> String {

@@ -6,11 +6,12 @@ use documented::Documented;
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use serde::Deserialize;
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::timeout;
 
 use super::error::{Abort, StepEnd};
 use super::{InnerSteps, Stage, Step, StepKind, Trigger};
-use crate::evidence::EventKind;
+use crate::evidence::{Event, EventKind};
 use crate::text::{Cursor, Problem};
 use crate::validate::Checker;
 use crate::vocab::{Duration, Instant, NodeName};
@@ -30,8 +31,8 @@ pub struct When {
 impl When {
     pub(super) const EXAMPLE: &str = r#"When(event: Flagged("A"), within: "5s", then: [Kill(node: "A1")])"#;
 
-    async fn seen(&self, stage: &Stage<'_>) -> Option<Instant> {
-        let mut events = stage.journal.watch();
+    /// When the event is seen, if it is in time.
+    async fn seen(&self, events: &mut UnboundedReceiver<Event>, within: std::time::Duration) -> Option<Instant> {
         let waiting = async {
             while let Some(event) = events.recv().await {
                 if self.event.kind().is(&event.kind) {
@@ -40,7 +41,23 @@ impl When {
             }
             None
         };
-        timeout(self.within.0, waiting).await.ok().flatten()
+        timeout(within, waiting).await.ok().flatten()
+    }
+
+    async fn wait(&self, stage: &Stage<'_>, index: usize) -> StepEnd {
+        let (mut events, delayed) = (stage.journal.watch(), (stage.machine_delay)());
+        if let Some(seen) = self.seen(&mut events, self.within.0).await {
+            stage.journal.record(EventKind::Triggered { step: index, seen });
+            return StepEnd::Done;
+        }
+        let last_state = format!("no log said within {} that {}", self.within, self.event);
+        stage.journal.record(EventKind::UntilMissed { step: index, last_state });
+        // Was it the machine? Then it is seen within as much more time as that may have taken.
+        let (bound, more) = (stage.journal.clock().now(), (stage.machine_delay)().saturating_sub(delayed));
+        if let Some(seen) = self.seen(&mut events, more.min(self.within.0)).await {
+            stage.journal.record(EventKind::UntilMetLate { step: index, late_nanos: seen.nanos_since(bound) });
+        }
+        StepEnd::Failed
     }
 }
 
@@ -91,20 +108,12 @@ impl StepKind for When {
         (std::time::Duration::ZERO, self.within.0)
     }
 
+    /// One that is missed may be watched for as long again.
     fn bound(&self) -> std::time::Duration {
-        self.within.0
+        self.within.0.saturating_mul(2)
     }
 
     fn perform<'a>(&'a self, stage: &'a mut Stage<'_>, index: usize) -> LocalBoxFuture<'a, Result<StepEnd, Abort>> {
-        async move {
-            if let Some(seen) = self.seen(stage).await {
-                stage.journal.record(EventKind::Triggered { step: index, seen });
-                return Ok(StepEnd::Done);
-            }
-            let last_state = format!("no log said within {} that {}", self.within, self.event);
-            stage.journal.record(EventKind::UntilMissed { step: index, last_state });
-            Ok(StepEnd::Failed)
-        }
-        .boxed_local()
+        self.wait(stage, index).map(Ok).boxed_local()
     }
 }

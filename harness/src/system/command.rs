@@ -11,8 +11,8 @@ use crate::vocab::NodeName;
 /// How long a server may take to accept a connection.
 const CONNECT_BOUND: Duration = Duration::from_secs(2);
 
-/// How long a server may take to reply, beside the time that the command itself says it takes.
-const REPLY_BOUND: Duration = Duration::from_secs(5);
+/// How long a server may take to reply to a command.
+pub const REPLY_BOUND: Duration = Duration::from_secs(5);
 
 impl Servers {
     /// Gives a node a command on a connection of its own, from the router; the reply as text.

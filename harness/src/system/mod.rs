@@ -27,6 +27,7 @@ use serde::Deserialize;
 
 pub(crate) use cluster::written_position_example;
 pub use cluster::{Cluster, WrittenPosition, read_redirect};
+pub use command::REPLY_BOUND;
 pub use directives::{DirectivesError, Refusal, known_directives, refused_directives};
 pub use discovery::{Discovery, KnownNodes, NodeIndex, Redirect};
 pub use error::{NotDone, SystemError};

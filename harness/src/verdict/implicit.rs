@@ -51,7 +51,12 @@ pub(super) fn no_server_ended_by_itself(case: &Case<'_>) -> Finding {
 /// A server must do what a step tells it to, within the time that `explain` states; none if the timeline tells them nothing.
 pub(super) fn every_server_did_as_told(case: &Case<'_>) -> Option<Finding> {
     let steps = case.plan.steps.iter().enumerate();
-    let demanding: Vec<_> = steps.filter(|(_, step)| step.demand.is_some()).map(|(index, _)| index).collect();
+    let failed = |index: usize| {
+        let failed = |what: &EventKind| matches!(what, EventKind::StepFailed { step, .. } if *step == index);
+        case.evidence.events.iter().any(|event| failed(&event.kind))
+    };
+    let demanding = steps.filter(|(index, step)| step.demand.is_some() || failed(*index)).map(|(index, _)| index);
+    let demanding: Vec<_> = demanding.collect();
     if demanding.is_empty() {
         return None;
     }

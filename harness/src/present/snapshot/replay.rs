@@ -149,7 +149,7 @@ impl<'a> Replay<'a> {
             Change::Network(change) => {
                 match change.change {
                     LinkChange::Cut(_) | LinkChange::CutPort(_) | LinkChange::HealCut => {
-                        self.forget_agreement(change.done)
+                        self.forget_agreement(change.done);
                     }
                     LinkChange::Shape(_) | LinkChange::HealShape => {}
                 }
