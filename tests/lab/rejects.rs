@@ -112,9 +112,13 @@ async fn receive(mut from: OwnedReadHalf) -> io::Result<()> {
 /// Whether the end that sends this way failed since then and as it should.
 async fn sees(way: &Link, end: End, fails: bool, began: u64) -> Done {
     if !fails {
-        let lives = !end.is_finished();
+        if end.is_finished() {
+            let (at, how) = end.await?;
+            let after = Duration::from_nanos(at.saturating_sub(began));
+            return Err(format!("the end that sends {way} failed with {how:?}, {after:.1?} after the cut began").into());
+        }
         end.abort();
-        return expect(&format!("the end that sends {way} lives"), &lives, &true);
+        return Ok(());
     }
     let (at, how) = tokio::time::timeout(SILENCE, end).await??;
     expect(&format!("the end that sends {way}"), &how, &Some(ErrorKind::ConnectionAborted))?;

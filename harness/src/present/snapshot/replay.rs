@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::evidence::{Agreement, Effect, Event, EventKind, Evidence, LinkChange, NetworkChange, NodeStatus};
+use crate::evidence::{Agreement, Effect, Event, EventKind, Evidence, LinkChange, NetworkChange, NodeStatus, Side};
 use crate::vocab::{Instant, NodeName};
 
 /// A part of the run: from a step's faults to the next step's, or to the end.
@@ -119,23 +119,23 @@ fn segment_of<'s>(
     &mut segments[last]
 }
 
-struct Replay<'a> {
+struct Replay {
     segments: Vec<Segment>,
     current: usize,
     status: BTreeMap<NodeName, NodeStatus>,
     /// When a process or a cut changed last. An agreement counts if all nodes were asked since then.
     changed: Instant,
     /// What all running nodes agree on now, if they do.
-    in_force: Option<&'a Agreement>,
+    in_force: Option<Agreement>,
 }
 
-impl<'a> Replay<'a> {
+impl Replay {
     /// Applies a change; false when the harness begins to shut down.
-    fn apply(&mut self, at: Instant, change: &Change<'a>) -> bool {
+    fn apply(&mut self, at: Instant, change: &Change<'_>) -> bool {
         match *change {
             Change::Segment(index) => self.current = index,
             Change::Settled { asked, agreement } if asked >= self.changed => {
-                self.in_force = Some(agreement);
+                self.in_force = Some(agreement.clone());
                 self.keep_agreement();
             }
             Change::Settled { .. } => {}
@@ -169,14 +169,17 @@ impl<'a> Replay<'a> {
 
     fn learn(&mut self, at: Instant, node: &NodeName, status: NodeStatus) {
         if self.status.insert(node.clone(), status) != Some(status) {
+            let unconcerned = self.in_force.take().filter(|_| status != NodeStatus::Running);
             self.forget_agreement(at);
+            self.in_force = unconcerned.and_then(|agreement| without(agreement, node));
+            self.keep_agreement();
         }
     }
 
     /// The segment has settled on what is in force. A fault that changes neither processes nor cuts, such as a wiped disk, leaves
     /// the agreement before it in force: the nodes are not asked again because of it.
     fn keep_agreement(&mut self) {
-        if let (Some(agreement), Some(segment)) = (self.in_force, self.segments.get_mut(self.current)) {
+        if let (Some(agreement), Some(segment)) = (&self.in_force, self.segments.get_mut(self.current)) {
             segment.settled = Some(agreement.clone());
         }
     }
@@ -188,4 +191,15 @@ impl<'a> Replay<'a> {
             segment.settled = None;
         }
     }
+}
+
+/// What is still agreed when a node goes that all others held for failed already, such as one that was cut off; none if any of
+/// them still counted on it.
+fn without(mut agreement: Agreement, node: &NodeName) -> Option<Agreement> {
+    for side in &mut agreement.sides {
+        side.members.remove(node);
+    }
+    agreement.sides.retain(|side| !side.members.is_empty());
+    let is_failed = |side: &Side| side.topology.nodes.get(node).is_none_or(|place| place.failed);
+    (!agreement.sides.is_empty() && agreement.sides.iter().all(is_failed)).then_some(agreement)
 }
