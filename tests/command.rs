@@ -33,7 +33,7 @@ fn main() -> ExitCode {
     run::enter_if_lab();
     let mut arguments = Arguments::from_args();
     // Most of the time the trials wait; how many of their runs go on at once is for the machine's lock to decide.
-    arguments.test_threads.get_or_insert(2 * run::half_processors());
+    arguments.test_threads.get_or_insert(run::quarters());
     let missing = provider::check(Need::Hosts).err().map(|missing| missing.to_string());
     let missing = missing.or_else(|| ServerBinary::find(None).err().map(|error| error.to_string()));
     let missing = missing.filter(|_| std::env::var_os("REQUIRE_ALL").is_none_or(|value| value != "1"));
@@ -44,6 +44,7 @@ fn main() -> ExitCode {
     let everywhere = everywhere.iter().map(|trial| (trial, false));
     // The longest first, and last those whose runs must have the machine alone.
     let in_clusters = [
+        verdicts::LONG_TRIALS,
         lying::TRIALS,
         topology::TRIALS,
         interrupted::TRIALS,

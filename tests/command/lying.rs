@@ -27,9 +27,9 @@ const DAMAGED: &str = r"for file in *.aof appendonlydir/*.incr.aof; do [ ! -e $f
 const LONER: &str = r#"[ -e nodes.conf ] || exec "$SERVER" "$@" --cluster-announce-ip 10.128.0.99"#;
 
 const START: &str = r#"Kill(node: "A"), Until(condition: Promoted("A1"), within: "20s"),
-    Start(node: "A"),"#;
+    Start(node: "A", within: "3s"),"#;
 const JOIN: &str = r#"Kill(node: "A"), Until(condition: Promoted("A1"), within: "20s"), Wipe(node: "A"), Start(node: "A"),
-    Join(node: "A", replica_of: "A1"),"#;
+    Join(node: "A", replica_of: "A1", within: "4s"),"#;
 const REPLICATED: &str = r#"topology: Cluster(masters: 3, replicas: 1),
     server: (config: { "cluster-node-timeout": "1000", "appendonly": "yes" }),"#;
 /// Where a master dies, nobody serves its slots any more; the other shards go on.
@@ -98,11 +98,16 @@ fn fails(lie: &str, steps: &str, why: &str, last_words: &str) {
 }
 
 fn deaf() {
-    fails(DEAF, r#"Stop(node: "A"),"#, "Stop A (SIGTERM): A did not end within 15 s", "Cluster state changed: ok");
+    fails(
+        DEAF,
+        r#"Stop(node: "A", within: "4s"),"#,
+        "Stop A (SIGTERM): A did not end within 4 s",
+        "Cluster state changed: ok",
+    );
 }
 
 fn silent() {
-    fails(SILENT, START, "Start A: A gave no answer within 20 s", "I shall never answer");
+    fails(SILENT, START, "Start A: A gave no answer within 3 s", "I shall never answer");
 }
 
 fn damaged() {
@@ -111,7 +116,7 @@ fn damaged() {
 }
 
 fn loner() {
-    let why = "Join A as a replica of A1: A did not join as a replica of A1 within 32 s";
+    let why = "Join A as a replica of A1: A did not join as a replica of A1 within 4 s";
     fails(LONER, JOIN, why, "Ready to accept connections");
 }
 

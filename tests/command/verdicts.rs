@@ -11,10 +11,12 @@ pub(super) const TRIALS: &[(&str, fn())] = &[
     ("verdicts::a_long_node_timeout_costs_nothing", slow_to_suspect),
     ("verdicts::functional_runs_share_the_machine", together),
     ("verdicts::timed_runs_take_turns", turns),
-    ("verdicts::quiet_is_a_line_a_run", quiet),
-    ("verdicts::what_a_command_ran_outlives_it", kept),
     ("verdicts::a_machine_that_others_take_fails_nobody", starved),
 ];
+
+/// Those that do several runs, one after the other.
+pub(super) const LONG_TRIALS: &[(&str, fn())] =
+    &[("verdicts::quiet_is_a_line_a_run", quiet), ("verdicts::what_a_command_ran_outlives_it", kept)];
 
 /// How long the longest of the scenarios here takes when it has the machine.
 const RUN_BOUND: Duration = Duration::from_secs(20);

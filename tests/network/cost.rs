@@ -138,22 +138,20 @@ impl Bench {
         Ok(is_kept)
     }
 
-    /// Compares with loopback, just before and just after, the load across the lab and a second load over loopback.
+    /// Compares the load across the lab with two over loopback, one just before it and one just after, and these with each other.
     ///
     /// Connections are made anew: where the kernel and the server keep them makes some sets faster than others.
     fn round(&self, pipeline: usize, compared: &mut Compared) -> Result<(), Failure> {
         let over_loopback = || Load::connect(&self.own, Ipv4Addr::LOCALHOST);
-        let (mut loopback, mut second) = (over_loopback()?, over_loopback()?);
+        let (mut first, mut second) = (over_loopback()?, over_loopback()?);
         let mut lab = Load::connect(&self.client, SERVER)?;
-        let before = loopback.run(pipeline, STRETCH)?;
+        let before = first.run(pipeline, STRETCH)?;
         let across = lab.run(pipeline, STRETCH)?;
-        let between = loopback.run(pipeline, STRETCH)?;
-        let again = second.run(pipeline, STRETCH)?;
-        let after = loopback.run(pipeline, STRETCH)?;
-        compared.ratios.push(across.throughput * 2.0 / (before.throughput + between.throughput));
-        compared.calibration.push(again.throughput * 2.0 / (between.throughput + after.throughput));
+        let after = second.run(pipeline, STRETCH)?;
+        compared.ratios.push(across.throughput * 2.0 / (before.throughput + after.throughput));
+        compared.calibration.push(after.throughput / before.throughput);
         compared.across.push(across);
-        compared.loopback.push(between);
+        compared.loopback.push(before);
         Ok(())
     }
 

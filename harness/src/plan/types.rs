@@ -96,6 +96,12 @@ impl Plan {
         self.nodes.iter().filter_map(|node| step.kind().demand(node)).max_by_key(|demand| demand.within)
     }
 
+    /// The least that the timeline takes.
+    pub fn shortest_timeline(&self) -> Duration {
+        let steps = self.steps.iter().map(|planned| planned.step.kind().duration().0);
+        steps.fold(Duration::ZERO, Duration::saturating_add)
+    }
+
     /// More than all the bounds of a run together; one that takes longer hangs.
     pub fn longest_run(&self) -> Duration {
         let steps = self.steps.iter().map(|planned| {

@@ -17,22 +17,22 @@ use super::cancel::Cancel;
 use crate::load::Pace;
 use crate::plan::Plan;
 
-/// How many nodes, with their observer and a load in an open loop, half a processor is enough for.
-const NODES_PER_HALF_PROCESSOR: usize = 6;
+/// How many nodes, with their observer and a load in an open loop, a quarter of a processor is set aside for. Six of them use a
+/// quarter to a third of a processor on average, so half of the machine is left for their peaks.
+const NODES_PER_QUARTER: usize = 3;
 
 /// How much of the machine a run needs. The smallest share is the least.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum MachineShare {
-    /// This many halves of a processor. Others may run at the same time on the rest.
-    HalfProcessors(usize),
+    /// This many quarters of a processor. Others may run at the same time on the rest.
+    Quarters(usize),
     /// All of it: the run measures something that company would change, or it takes all that the machine can give.
     Whole,
 }
 
 impl MachineShare {
     /// What the scenario needs: the whole machine if any SLO is about a throughput or a time shorter than a second, or if
-    /// a load is in a closed loop; a processor of its own for every six nodes if an SLO is about a longer time; half of one
-    /// otherwise.
+    /// a load is in a closed loop; half of a processor for every six nodes otherwise.
     ///
     /// Company can only make times longer, so it never lets a run pass that would fail alone. A miss is judged by what the
     /// machine took meanwhile (`check::machine`), so company alone never makes one fail, either. That goes for SLOs, `Until`
@@ -42,15 +42,13 @@ impl MachineShare {
         if closed_loop || plan.slos.iter().any(|planned| planned.slo.needs_idle_machine()) {
             return Self::Whole;
         }
-        let halves = plan.nodes.len().div_ceil(NODES_PER_HALF_PROCESSOR);
-        let is_timed = plan.slos.iter().any(|planned| planned.slo.is_timed());
-        Self::HalfProcessors(if is_timed { 2 * halves } else { halves })
+        Self::Quarters(plan.nodes.len().div_ceil(NODES_PER_QUARTER))
     }
 }
 
-/// How many halves of a processor the machine has.
-pub fn half_processors() -> usize {
-    2 * thread::available_parallelism().map_or(1, usize::from)
+/// How many quarters of a processor the machine has, and so how many runs at once.
+pub fn quarters() -> usize {
+    4 * thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// A run's lock on its share of the machine. Dropping it releases it, and so does the end of the process.
@@ -58,8 +56,8 @@ pub fn half_processors() -> usize {
 pub struct MachineLock {
     /// Tells others who holds the lock; goes before the lock does. Without it they wait all the same.
     _holder: Option<NamedTempFile>,
-    /// A file for each half of a processor, unless the share is the whole machine.
-    _halves: Vec<File>,
+    /// A file for each quarter of a processor, unless the share is the whole machine.
+    _quarters: Vec<File>,
     _machine: File,
     share: MachineShare,
 }
@@ -161,13 +159,13 @@ pub fn lock_machine(
 ) -> Result<MachineLock, MachineLockError> {
     let mut waiting = Waiting { cancel, on_wait, began: Instant::now(), message_after: FIRST_MESSAGE_AFTER };
     let _head_of_the_queue = waiting.lock("redis-harness.queue", File::lock)?;
-    let (machine, halves) = match share {
+    let (machine, quarters) = match share {
         MachineShare::Whole => (waiting.lock("redis-harness.lock", File::lock)?, Vec::new()),
-        MachineShare::HalfProcessors(count) => {
-            (waiting.lock("redis-harness.lock", File::lock_shared)?, waiting.lock_halves(count)?)
+        MachineShare::Quarters(count) => {
+            (waiting.lock("redis-harness.lock", File::lock_shared)?, waiting.lock_quarters(count)?)
         }
     };
-    Ok(MachineLock { _holder: leave_holder(&LockHolder::of(scenario)).ok(), _halves: halves, _machine: machine, share })
+    Ok(MachineLock { _holder: leave_holder(&LockHolder::of(scenario)).ok(), _quarters: quarters, _machine: machine, share })
 }
 
 struct Waiting<'a, F> {
@@ -198,12 +196,12 @@ impl<F: FnMut(&[LockHolder])> Waiting<'_, F> {
         }
     }
 
-    /// Files for this many halves of a processor, or for all that the machine has, locked as they become free.
-    fn lock_halves(&mut self, count: usize) -> Result<Vec<File>, MachineLockError> {
-        let total = half_processors();
+    /// Files for this many quarters of a processor, or for all that the machine has, locked as they become free.
+    fn lock_quarters(&mut self, count: usize) -> Result<Vec<File>, MachineLockError> {
+        let total = quarters();
         let mut unlocked = Vec::with_capacity(total);
         for index in 0..total {
-            let path = std::env::temp_dir().join(format!("redis-harness.half-processor-{index}"));
+            let path = std::env::temp_dir().join(format!("redis-harness.quarter-{index}"));
             let file = open(&path).map_err(|source| MachineLockError::Lock { path: path.clone(), source })?;
             unlocked.push((path, file));
         }
@@ -289,21 +287,16 @@ fn read_holder(path: &Path) -> Option<LockHolder> {
 mod tests {
     use rstest::rstest;
 
-    use super::MachineShare::{HalfProcessors, Whole};
+    use super::MachineShare::{Quarters, Whole};
     use super::*;
 
     /// What a run with these loads and SLOs needs on this many nodes.
     #[rstest]
-    #[case::no_time(
-        "Open(per_second: 10)",
-        "Promotions(max: 0), LostWrites(max: 0), ErrorRate(max: 0)",
-        1,
-        HalfProcessors(1)
-    )]
-    #[case::more_nodes("Open(per_second: 10)", "Promotions(max: 0)", 2, HalfProcessors(2))]
-    #[case::failover("Open(per_second: 10)", "Failover(max: \"3s\")", 1, HalfProcessors(2))]
-    #[case::a_second("Open(per_second: 10)", "Unavailability(max: \"1s\")", 1, HalfProcessors(2))]
-    #[case::timed_on_more_nodes("Open(per_second: 10)", "Failover(max: \"3s\")", 2, HalfProcessors(4))]
+    #[case::no_time("Open(per_second: 10)", "Promotions(max: 0), LostWrites(max: 0), ErrorRate(max: 0)", 1, Quarters(2))]
+    #[case::more_nodes("Open(per_second: 10)", "Promotions(max: 0)", 2, Quarters(3))]
+    #[case::failover("Open(per_second: 10)", "Failover(max: \"3s\")", 1, Quarters(2))]
+    #[case::a_second("Open(per_second: 10)", "Unavailability(max: \"1s\")", 1, Quarters(2))]
+    #[case::timed_on_more_nodes("Open(per_second: 10)", "Failover(max: \"3s\")", 2, Quarters(3))]
     #[case::below_a_second("Open(per_second: 10)", "Failover(max: \"999ms\")", 1, Whole)]
     #[case::unavailability("Open(per_second: 10)", "Promotions(max: 0), Unavailability(max: \"100ms\")", 1, Whole)]
     #[case::latency("Open(per_second: 10)", "Latency(quantile: 99, max: \"10ms\")", 1, Whole)]

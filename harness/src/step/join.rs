@@ -1,21 +1,20 @@
 //! An empty server is introduced to the cluster and told which node to replicate.
 
 use std::fmt;
-use std::time::Duration;
+use std::time::Duration as StdDuration;
 
 use documented::Documented;
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use serde::Deserialize;
 
-use super::node_step::{Applied, Demand, NodeStep};
+use super::node_step::{Applied, Demand, NodeStep, check_bound};
 use super::target::Target;
 use crate::evidence::{Effect, MembershipEffect, NodeStatus};
 use crate::system::{NodeSpec, Servers, SystemError};
-
 use crate::text::{Cursor, Problem};
 use crate::validate::{Checker, Foreseen, Verb};
-use crate::vocab::NodeName;
+use crate::vocab::{Duration, NodeName};
 
 /// an empty server (after `Wipe` and `Start`) is introduced to the cluster and becomes that node's replica
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Documented)]
@@ -25,13 +24,22 @@ pub struct Join {
     pub node: NodeName,
     /// The node that it will replicate.
     pub replica_of: NodeName,
+    /// How soon every running node must know it as that; 30 s and two node timeouts if not said.
+    #[serde(default)]
+    pub within: Option<Duration>,
 }
 
 /// How long gossip may take beside two node timeouts to make a newcomer known everywhere. It takes about a second with six nodes.
-const GOSSIP_BOUND: Duration = Duration::from_secs(30);
+const GOSSIP_BOUND: StdDuration = StdDuration::from_secs(30);
 
 impl Join {
     pub(super) const EXAMPLE: &str = r#"Join(node: "A", replica_of: "A1")"#;
+
+    /// A node asks each other one for news at least once in half a node timeout, and gives up a handshake after a whole one.
+    fn bound_of(&self, node: &NodeSpec) -> StdDuration {
+        let timeouts = StdDuration::from_millis(node.node_timeout_ms().saturating_mul(2));
+        self.within.map_or(GOSSIP_BOUND.saturating_add(timeouts), |within| within.0)
+    }
 }
 
 impl fmt::Display for Join {
@@ -53,7 +61,7 @@ impl NodeStep for Join {
     }
 
     fn demand(&self, node: &NodeSpec) -> Option<Demand> {
-        Some(demand(node))
+        Some(Demand { what: "be known to every running node as a replica", within: self.bound_of(node) })
     }
 
     fn heading(&self) -> String {
@@ -65,6 +73,7 @@ impl NodeStep for Join {
     }
 
     fn check_arguments(&self, checker: &mut Checker<'_>, at: Cursor<'_>) {
+        check_bound(self.within, checker, at);
         checker.known(&self.replica_of, at.field("replica_of"));
         if self.node == self.replica_of {
             checker.report(Problem::new(at.field("replica_of").head(), "a node cannot replicate itself"));
@@ -72,7 +81,7 @@ impl NodeStep for Join {
     }
 
     fn follow_arguments(&self, checker: &mut Checker<'_>, foreseen: &mut Foreseen<'_>, at: Cursor<'_>) {
-        let Self { node, replica_of } = self;
+        let Self { node, replica_of, .. } = self;
         if foreseen.status(replica_of).is_some_and(|status| status != NodeStatus::Running) {
             let history = checker.history(foreseen, replica_of);
             let message = format!("`Join` needs `{replica_of}` running, but it {history}");
@@ -99,15 +108,9 @@ impl NodeStep for Join {
     ) -> LocalBoxFuture<'a, Result<Applied, SystemError>> {
         async move {
             let began = servers.provider().now();
-            let seen = servers.join(node, &self.replica_of, demand(servers.spec(node)?).within).await?;
+            let seen = servers.join(node, &self.replica_of, self.bound_of(servers.spec(node)?)).await?;
             Ok(Applied { began, proof: Some(seen) })
         }
         .boxed_local()
     }
-}
-
-/// A node asks each other one for news at least once in half a node timeout, and gives up a handshake after a whole one.
-fn demand(node: &NodeSpec) -> Demand {
-    let timeouts = Duration::from_millis(node.node_timeout_ms().saturating_mul(2));
-    Demand { what: "be known to every running node as a replica", within: GOSSIP_BOUND.saturating_add(timeouts) }
 }

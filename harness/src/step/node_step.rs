@@ -15,9 +15,9 @@ use crate::evidence::{Effect, EventKind, NodeStatus};
 use crate::provider::{Provider, ProviderError};
 use crate::system::{NodeSpec, NotDone, Servers, SystemError};
 
-use crate::text::Cursor;
+use crate::text::{Cursor, Problem};
 use crate::validate::{Action, Checker, Foreseen, Verb};
-use crate::vocab::{Instant, NodeName};
+use crate::vocab::{self, Instant, NodeName};
 
 /// How often a proof is looked for.
 const PROOF_POLL: Duration = Duration::from_millis(1);
@@ -108,6 +108,13 @@ pub struct Demand {
     pub what: &'static str,
     /// How long it may take.
     pub within: Duration,
+}
+
+/// Reports a `within` that nothing could keep.
+pub(super) fn check_bound(within: Option<vocab::Duration>, checker: &mut Checker<'_>, at: Cursor<'_>) {
+    if within == Some(vocab::Duration::default()) {
+        checker.report(Problem::new(at.field("within").head(), "nothing can be done within no time"));
+    }
 }
 
 impl<S: NodeStep> StepKind for S {

@@ -7,30 +7,41 @@ use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use serde::Deserialize;
 
-use super::node_step::{Applied, Demand, NodeStep};
+use super::node_step::{Applied, Demand, NodeStep, check_bound};
+use super::selector::Selector;
 use super::target::Target;
 use crate::evidence::{Effect, NodeStatus};
-use crate::system::ANSWER_BOUND;
-use crate::system::{NodeSpec, Servers, SystemError};
+use crate::system::{ANSWER_BOUND, NodeSpec, Servers, SystemError};
+use crate::text::Cursor;
+use crate::validate::{Checker, Verb};
+use crate::vocab::{Duration, NodeName};
 
-use crate::validate::Verb;
-use crate::vocab::NodeName;
-
-/// a stopped server starts again on the data that it left
+/// a stopped server starts again on the data that it left; `within: "60s"` if it may take longer than 20 s to answer
 #[derive(Clone, Debug, PartialEq, Deserialize, Documented)]
-#[serde(transparent)]
-pub struct Start(pub Target);
-
-/// A server that answers that it is loading its files does answer.
-const DEMAND: Demand = Demand { what: "answer", within: ANSWER_BOUND };
+#[serde(deny_unknown_fields)]
+pub struct Start {
+    /// A node by its name.
+    #[serde(default)]
+    pub node: Option<NodeName>,
+    /// Nodes chosen when the step begins.
+    #[serde(default)]
+    pub select: Option<Selector>,
+    /// How soon it must answer. A server that answers that it is loading its files does answer.
+    #[serde(default)]
+    pub within: Option<Duration>,
+}
 
 impl Start {
     pub(super) const EXAMPLE: &str = r#"Start(node: "A")"#;
+
+    fn answer_bound(&self) -> std::time::Duration {
+        self.within.map_or(ANSWER_BOUND, |within| within.0)
+    }
 }
 
 impl fmt::Display for Start {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Start {}", self.0)
+        write!(f, "Start {}", self.target())
     }
 }
 
@@ -39,7 +50,7 @@ impl NodeStep for Start {
     const REQUIRES: &'static [NodeStatus] = &[NodeStatus::Down];
 
     fn target(&self) -> Target {
-        self.0.clone()
+        Target { node: self.node.clone(), select: self.select.clone() }
     }
 
     fn effect(&self) -> Effect {
@@ -47,7 +58,11 @@ impl NodeStep for Start {
     }
 
     fn demand(&self, _: &NodeSpec) -> Option<Demand> {
-        Some(DEMAND)
+        Some(Demand { what: "answer", within: self.answer_bound() })
+    }
+
+    fn check_arguments(&self, checker: &mut Checker<'_>, at: Cursor<'_>) {
+        check_bound(self.within, checker, at);
     }
 
     fn apply<'a>(
@@ -57,7 +72,7 @@ impl NodeStep for Start {
     ) -> LocalBoxFuture<'a, Result<Applied, SystemError>> {
         async move {
             let began = servers.provider().now();
-            servers.start(node, DEMAND.within).await?;
+            servers.start(node, self.answer_bound()).await?;
             Ok(Applied { began, proof: Some("it answers".to_owned()) })
         }
         .boxed_local()

@@ -1,7 +1,7 @@
 //! SIGTERM, as `systemctl stop` sends: the server may save and say goodbye before it goes.
 
 use std::fmt;
-use std::time::Duration;
+use std::time::Duration as StdDuration;
 
 use documented::Documented;
 use futures_util::FutureExt;
@@ -9,31 +9,47 @@ use futures_util::future::LocalBoxFuture;
 use nix::sys::signal::Signal;
 use serde::Deserialize;
 
-use super::node_step::{Applied, Demand, NodeStep};
+use super::node_step::{Applied, Demand, NodeStep, check_bound};
+use super::selector::Selector;
 use super::target::Target;
 use crate::evidence::{Effect, NodeStatus};
 use crate::system::{NodeSpec, Servers, SystemError};
-
-use crate::validate::Verb;
-use crate::vocab::NodeName;
+use crate::text::Cursor;
+use crate::validate::{Checker, Verb};
+use crate::vocab::{Duration, NodeName};
 
 /// SIGTERM, as `systemctl stop` sends it: the server may save and say goodbye
 #[derive(Clone, Debug, PartialEq, Deserialize, Documented)]
-#[serde(transparent)]
-pub struct Stop(pub Target);
+#[serde(deny_unknown_fields)]
+pub struct Stop {
+    /// A node by its name.
+    #[serde(default)]
+    pub node: Option<NodeName>,
+    /// Nodes chosen when the step begins.
+    #[serde(default)]
+    pub select: Option<Selector>,
+    /// How soon it must have ended; its `shutdown-timeout` and 5 s if not said.
+    #[serde(default)]
+    pub within: Option<Duration>,
+}
 
 /// How long a master waits for its replicas before it goes: the default of `shutdown-timeout`, from Redis 7.0 on.
 const SHUTDOWN_TIMEOUT_DEFAULT_S: u64 = 10;
 /// How long it may take beside that, to write its files.
-const EXIT_BOUND: Duration = Duration::from_secs(5);
+const EXIT_BOUND: StdDuration = StdDuration::from_secs(5);
 
 impl Stop {
     pub(super) const EXAMPLE: &str = r#"Stop(node: "A")"#;
+
+    fn bound_of(&self, node: &NodeSpec) -> StdDuration {
+        let waits = StdDuration::from_secs(node.number("shutdown-timeout").unwrap_or(SHUTDOWN_TIMEOUT_DEFAULT_S));
+        self.within.map_or(waits.saturating_add(EXIT_BOUND), |within| within.0)
+    }
 }
 
 impl fmt::Display for Stop {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Stop {} (SIGTERM)", self.0)
+        write!(f, "Stop {} (SIGTERM)", self.target())
     }
 }
 
@@ -42,7 +58,7 @@ impl NodeStep for Stop {
     const REQUIRES: &'static [NodeStatus] = &[NodeStatus::Running];
 
     fn target(&self) -> Target {
-        self.0.clone()
+        Target { node: self.node.clone(), select: self.select.clone() }
     }
 
     fn effect(&self) -> Effect {
@@ -50,7 +66,11 @@ impl NodeStep for Stop {
     }
 
     fn demand(&self, node: &NodeSpec) -> Option<Demand> {
-        Some(demand(node))
+        Some(Demand { what: "end", within: self.bound_of(node) })
+    }
+
+    fn check_arguments(&self, checker: &mut Checker<'_>, at: Cursor<'_>) {
+        check_bound(self.within, checker, at);
     }
 
     fn apply<'a>(
@@ -59,7 +79,7 @@ impl NodeStep for Stop {
         node: &'a NodeName,
     ) -> LocalBoxFuture<'a, Result<Applied, SystemError>> {
         async move {
-            let within = demand(servers.spec(node)?).within;
+            let within = self.bound_of(servers.spec(node)?);
             let began = servers.provider().signal(node, Signal::SIGTERM)?;
             // Whatever the cause, the node is down, which is the fault. That it went in good order is not taken for granted: any
             // cause but exit code 0 is in the journal as an exit that nobody asked for.
@@ -68,9 +88,4 @@ impl NodeStep for Stop {
         }
         .boxed_local()
     }
-}
-
-fn demand(node: &NodeSpec) -> Demand {
-    let waits = Duration::from_secs(node.number("shutdown-timeout").unwrap_or(SHUTDOWN_TIMEOUT_DEFAULT_S));
-    Demand { what: "end", within: waits.saturating_add(EXIT_BOUND) }
 }

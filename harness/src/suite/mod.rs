@@ -10,6 +10,7 @@ mod keep;
 mod seal_tests;
 mod servers;
 mod trials;
+mod turns;
 
 pub use commands::{RunOptions, check, explain, judge, judge_again, list, run};
 pub use doctor::doctor;

@@ -1,5 +1,6 @@
 //! Scenarios as tests: one trial a file, found when the test runs.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -12,11 +13,12 @@ use super::commands::{report_to_github, waiting};
 use super::execute::{RunSettings, execute};
 use super::keep::{KEPT_RUNS, remove_earlier, removed_in_words};
 use super::servers::{ServerAnswer, ServerCache};
+use super::turns::Turns;
 use super::{Loaded, files};
 use crate::plan::Plan;
 use crate::present::{self, LiveView, Look, ProgressLines, UpdatePolicy};
 use crate::provider::{self, Need, ServerBinary};
-use crate::run::{self, Cancel, LockHolder, MachineShare, half_processors, lock_machine};
+use crate::run::{self, Cancel, LockHolder, MachineShare, lock_machine, quarters};
 use crate::text::Style;
 use crate::verdict::RunOutcome;
 
@@ -28,7 +30,7 @@ pub fn main(family: &str) -> ExitCode {
     run::enter_if_lab();
     let mut arguments = Arguments::from_args();
     // Most of the time scenarios sleep. How many run at once is for the machine's lock to decide.
-    arguments.test_threads.get_or_insert(half_processors());
+    arguments.test_threads.get_or_insert(quarters());
     let scenarios = match find_family(family) {
         Ok(scenarios) => scenarios,
         Err(message) => {
@@ -38,18 +40,34 @@ pub fn main(family: &str) -> ExitCode {
     };
     // Also when only a list is wanted: nextest learns from it what is ignored, and takes an ignored trial that it runs for a pass.
     let mut candidates: Vec<_> = scenarios.iter().map(|path| Candidate::read(family, path)).collect();
-    // Runs that share the machine go before those that must have it alone, which would wait for them in between.
-    candidates.sort_by_key(Candidate::share);
+    // Runs that share the machine go before those that must have it alone, which would wait for them in between; and of these
+    // the longest first, or it would be the last to end while nothing is left to fill the rest of the machine.
+    candidates.sort_by_key(|candidate| {
+        candidate.plan().map(|plan| (MachineShare::of(plan), Reverse(plan.shortest_timeline())))
+    });
     let required = std::env::var_os("REQUIRE_ALL").is_some_and(|value| value == "1");
     if !required {
         present::print_error(&ignored(&candidates));
     }
     let watch = arguments.nocapture;
     let removed = Arc::new(AtomicUsize::new(0));
-    let trials = candidates.into_iter().map(|candidate| candidate.trial(required, watch, Arc::clone(&removed)));
+    let turns = Arc::new(Turns::default());
+    let trials = candidates.into_iter().enumerate().map(|(place, candidate)| {
+        let family = Family { watch, removed: Arc::clone(&removed), turns: Arc::clone(&turns) };
+        candidate.trial(required, place, family)
+    });
     let conclusion = libtest_mimic::run(&arguments, trials.collect());
     present::print_error(&removed_in_words(removed.load(Ordering::Relaxed), KEPT_RUNS));
     conclusion.exit_code()
+}
+
+/// What the trials of a family share.
+struct Family {
+    /// Whether somebody watches their runs.
+    watch: bool,
+    /// How many earlier runs were removed.
+    removed: Arc<AtomicUsize>,
+    turns: Arc<Turns>,
 }
 
 /// A scenario that is to be a trial.
@@ -72,17 +90,17 @@ impl Candidate {
         }
     }
 
-    /// How much of the machine it needs. A file with errors needs nothing.
-    fn share(&self) -> Option<MachineShare> {
-        self.loaded.as_ref().ok().map(|loaded| MachineShare::of(&loaded.plan))
+    /// Its plan, unless the file has errors.
+    fn plan(&self) -> Option<&Plan> {
+        self.loaded.as_ref().ok().map(|loaded| &loaded.plan)
     }
 
-    fn trial(self, required: bool, watch: bool, removed: Arc<AtomicUsize>) -> Trial {
+    fn trial(self, required: bool, place: usize, family: Family) -> Trial {
         let Self { name, loaded, incapable } = self;
         let ignored = incapable.is_some() && !required;
         let run = move || match incapable {
             Some(reason) => Err(Failed::from(format!("this machine cannot run it: {reason}"))),
-            None => attempt(&loaded?, watch, &removed),
+            None => attempt(&loaded?, place, &family),
         };
         Trial::test(name, run).with_ignored_flag(ignored)
     }
@@ -125,7 +143,7 @@ fn incapacity(plan: &Plan) -> Option<String> {
     binaries.into_iter().find_map(|binary| ServerBinary::find(binary).err()).map(|error| error.to_string())
 }
 
-fn attempt(loaded: &Loaded, watch: bool, removed: &AtomicUsize) -> Result<(), Failed> {
+fn attempt(loaded: &Loaded, place: usize, family: &Family) -> Result<(), Failed> {
     match ServerCache::default().ask(loaded) {
         ServerAnswer::Refused(problems) => return Err(problems.to_string().into()),
         ServerAnswer::Unusable(why) => return Err(why.into()),
@@ -139,17 +157,19 @@ fn attempt(loaded: &Loaded, watch: bool, removed: &AtomicUsize) -> Result<(), Fa
         }
     };
     let share = MachineShare::of(plan);
+    let turn = family.turns.wait(place);
     let machine_lock = lock_machine(&plan.name, share, &cancel, on_wait).map_err(|error| error.to_string())?;
+    drop(turn);
     let update = UpdatePolicy::from_environment(false).map_err(|error| error.to_string())?;
     let settings = RunSettings { out: out_directory(&loaded.path), update };
     let mut view = LiveView::new(&loaded.plan.record(), ProgressLines::Trouble, Look::plain());
     let executed = execute(loaded, &settings, &machine_lock, &cancel, &mut |event| {
-        if watch {
+        if family.watch {
             present::print(&view.show(event));
         }
     });
     let earlier = remove_earlier(&settings.out.join(&loaded.plan.name), KEPT_RUNS);
-    removed.fetch_add(earlier, Ordering::Relaxed);
+    family.removed.fetch_add(earlier, Ordering::Relaxed);
     let executed = executed.map_err(|error| error.to_string())?;
     report_to_github(&executed, loaded);
     let unwritten = executed.unwritten.map(|error| format!("error: {error}\n")).unwrap_or_default();
