@@ -69,6 +69,11 @@ impl Effect {
         harms: false,
     };
 
+    /// Whether it leaves the node as it was, as far as the kind of step tells: a command, or room freed on a disk.
+    pub fn is_none(&self) -> bool {
+        *self == Self::NONE
+    }
+
     /// Whether the node cannot serve from this moment on: its process ends or stands still.
     pub fn takes_down(&self) -> bool {
         self.process.is_some_and(|process| process != NodeStatus::Running) || self.silent_for_ms.is_some()

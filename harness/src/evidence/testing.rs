@@ -70,7 +70,7 @@ pub(crate) fn slo(specification: impl serde::Serialize) -> RecordedSlo {
     RecordedSlo { location: Location { line: 40, column: 9 }, specification }
 }
 
-/// What faults of that name do.
+/// What steps of that name do to a node.
 pub(crate) fn effect(fault: &str) -> Effect {
     match fault {
         "Kill" | "Stop" => Effect::fault(NodeStatus::Down),
@@ -78,8 +78,10 @@ pub(crate) fn effect(fault: &str) -> Effect {
         "Sleep" => Effect { silent_for_ms: Some(SLEEP_MS), harms: true, ..Effect::NONE },
         "Resume" | "Start" => Effect::brings_back(),
         "Wipe" => Effect { data: DataEffect::Emptied, membership: MembershipEffect::Lost, harms: true, ..Effect::NONE },
+        "FillDisk" => Effect { harms: true, ..Effect::NONE },
+        "FreeDisk" | "Command" => Effect::NONE,
         "Join" => Effect { membership: MembershipEffect::Gained, ..Effect::NONE },
-        other => panic!("no fault is called {other}"),
+        other => panic!("no step is called {other}"),
     }
 }
 

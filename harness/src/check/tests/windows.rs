@@ -152,6 +152,11 @@ fn agreeing_that_a_shard_is_down_ends_no_fault() {
     assert_eq!(story.case().windows.faults[0].end, story.case().windows.whole.end);
 }
 
+/// The fault windows in milliseconds.
+fn windows_ms(story: &Story) -> Vec<(u64, u64)> {
+    story.case().windows.faults.iter().map(|w| (w.start.0 / 1_000_000, w.end.0 / 1_000_000)).collect()
+}
+
 #[test]
 fn windows_of_neighbouring_faults_merge() {
     let mut story = Story::formed();
@@ -162,9 +167,36 @@ fn windows_of_neighbouring_faults_merge() {
     story.settled(3_230);
     story.fault(5_000, 2, "Wipe", "A");
     story.end(8_000);
-    let windows: Vec<_> =
-        story.case().windows.faults.iter().map(|w| (w.start.0 / 1_000_000, w.end.0 / 1_000_000)).collect();
-    assert_eq!(windows, [(3_000, 3_232), (5_000, 5_002)]);
+    assert_eq!(windows_ms(&story), [(3_000, 3_232), (5_000, 5_002)]);
+}
+
+/// A step that leaves its node as it was is nothing that an SLO about faults could be about, and ends no fault of another step.
+#[rstest]
+#[case::command("Command", &[])]
+#[case::disk_freed("FreeDisk", &[])]
+#[case::started("Start", &[(3_000, 3_002)])]
+#[case::resumed("Resume", &[(3_000, 3_002)])]
+#[case::joined("Join", &[(3_000, 3_002)])]
+#[case::disk_filled("FillDisk", &[(3_000, 3_002)])]
+fn only_what_changes_a_node_opens_a_fault_window(#[case] step: &str, #[case] expected: &[(u64, u64)]) {
+    let mut story = Story::formed();
+    story.run(LOAD_STARTS, 8_000);
+    story.fault(3_000, 0, step, "A");
+    story.end(8_000);
+    assert_eq!(windows_ms(&story), expected);
+}
+
+/// `A` is killed at 3000 ms, which is noticed at 3500 ms, after a command to another node.
+#[test]
+fn a_command_takes_no_unrest_from_the_fault_before_it() {
+    let mut story = Story::formed();
+    story.run(LOAD_STARTS, 8_000);
+    story.fault(3_000, 0, "Kill", "A");
+    story.fault(3_200, 1, "Command", "B");
+    story.unsettled(3_500);
+    story.settled(5_000);
+    story.end(8_000);
+    assert_eq!(windows_ms(&story), [(3_000, 5_002)]);
 }
 
 /// After the calm at 4000 ms, what the first worker does at 4001 ms; when the window ends.

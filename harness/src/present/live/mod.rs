@@ -232,7 +232,10 @@ impl LiveView {
         began: Instant,
         proof: Option<&str>,
     ) -> Vec<Line> {
-        self.last_fault = Some(began);
+        // A command in the middle of a failover does not begin to count anew.
+        if !effect.is_none() || self.last_fault.is_none() {
+            self.last_fault = Some(began);
+        }
         if effect.takes_down() {
             self.log.forget(node);
         }
