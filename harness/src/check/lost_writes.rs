@@ -91,6 +91,10 @@ impl SloKind for LostWrites {
         None
     }
 
+    fn own_assumption(&self) -> Option<&'static str> {
+        Some("for lost writes only: writes were at risk when a fault began")
+    }
+
     fn needed_load(&self) -> NeededLoad {
         NeededLoad::Writing
     }

@@ -67,7 +67,7 @@ fn promotions_are_explained_by_what_the_machine_took(
     let mut story = Story::formed();
     story.run(LOAD_STARTS, 9_000);
     if slo.min > 0 {
-        story.fault(3_000, 0, "Kill", "A");
+        story.act(3_000, 0, "Kill", "A");
     } else {
         story.failover(3_000, 0, 2_000);
     }

@@ -237,8 +237,8 @@ fn fault_moments(evidence: &Evidence) -> Vec<(Option<usize>, Instant)> {
         .events
         .iter()
         .filter_map(|event| match event.kind {
-            EventKind::Fault { effect, .. } if effect.is_none() => None,
-            EventKind::Fault { step, began, .. } | EventKind::Network(NetworkChange { step, began, .. }) => {
+            EventKind::ActedOnNode { effect, .. } if effect.is_none() => None,
+            EventKind::ActedOnNode { step, began, .. } | EventKind::Network(NetworkChange { step, began, .. }) => {
                 Some((step, began))
             }
             _ => None,

@@ -178,9 +178,9 @@ async fn act<S: NodeStep>(stage: &mut Stage<'_>, index: usize, step: &S) -> Resu
     let mut outcome = Ok(StepEnd::Done);
     for (node, applied) in nodes.iter().zip(applied) {
         match applied {
-            Ok(Applied { began, proof }) => stage.journal.record(EventKind::Fault {
+            Ok(Applied { began, proof }) => stage.journal.record(EventKind::ActedOnNode {
                 step: Some(index),
-                fault: S::VERB.name.to_owned(),
+                action: S::VERB.name.to_owned(),
                 effect: step.action().effect,
                 node: node.clone(),
                 began,

@@ -69,16 +69,16 @@ impl Story {
     }
 
     /// A step of the timeline that acted on a node and is done.
-    pub(crate) fn fault(&mut self, ms: u64, step: usize, fault: &str, node: &str) {
-        self.event(ms, EventKind::StepStarted { step, text: fault.to_string() });
+    pub(crate) fn act(&mut self, ms: u64, step: usize, action: &str, node: &str) {
+        self.event(ms, EventKind::StepStarted { step, text: action.to_string() });
         let proof = Some("wait status".to_owned());
         let began = Instant::from_millis(ms);
         self.event(
             ms + 1,
-            EventKind::Fault {
+            EventKind::ActedOnNode {
                 step: Some(step),
-                fault: fault.to_owned(),
-                effect: effect(fault),
+                action: action.to_owned(),
+                effect: effect(action),
                 node: node.into(),
                 began,
                 proof,
@@ -154,7 +154,7 @@ impl Story {
 
     /// `A` is killed, flagged, replaced by `A1`, and all agree: the outage lasts as long as said.
     pub(crate) fn failover(&mut self, ms: u64, step: usize, took: u64) {
-        self.fault(ms, step, "Kill", "A");
+        self.act(ms, step, "Kill", "A");
         self.unsettled(ms + 15);
         self.health("A", Health::Fail);
         self.view(ms + took / 2, &["B", "C"]);

@@ -84,8 +84,8 @@ fn quantiles(nanos: &mut [u64]) -> Option<[f64; 3]> {
 pub(super) fn fault_windows(evidence: &Evidence) -> Vec<(Instant, Instant)> {
     let fault = |what: &EventKind| match what {
         // A command in the middle of a failover does not end its band.
-        EventKind::Fault { effect, .. } if effect.is_none() => None,
-        EventKind::Fault { effect, began, .. } => Some((*began, effect.takes_down())),
+        EventKind::ActedOnNode { effect, .. } if effect.is_none() => None,
+        EventKind::ActedOnNode { effect, began, .. } => Some((*began, effect.takes_down())),
         EventKind::Network(change) => Some((change.began, disturbs(change))),
         _ => None,
     };
@@ -105,8 +105,8 @@ pub(super) fn fault_windows(evidence: &Evidence) -> Vec<(Instant, Instant)> {
 /// The faults, the heals and the promotions.
 pub(super) fn marks(evidence: &Evidence) -> Vec<Mark> {
     let mark = |what: &EventKind| match what {
-        EventKind::Fault { fault, effect, node, began, .. } => {
-            Some(Mark { at: *began, text: format!("{fault} {node}"), fault: effect.harms })
+        EventKind::ActedOnNode { action, effect, node, began, .. } => {
+            Some(Mark { at: *began, text: format!("{action} {node}"), fault: effect.harms })
         }
         EventKind::Network(change) => {
             let what = if disturbs(change) { "" } else { "heal " };
@@ -188,8 +188,8 @@ mod tests {
         let windows = fault_windows(&evidence);
         let began = Instant::from_millis(4_500);
         let at = evidence.events.partition_point(|event| event.at <= began);
-        let (fault, node) = ("Command".to_owned(), "B".into());
-        let kind = EventKind::Fault { step: None, fault, effect: Effect::NONE, node, began, proof: None };
+        let (action, node) = ("Command".to_owned(), "B".into());
+        let kind = EventKind::ActedOnNode { step: None, action, effect: Effect::NONE, node, began, proof: None };
         evidence.events.insert(at, Event { at: began, kind });
         assert_eq!(fault_windows(&evidence), windows);
     }
