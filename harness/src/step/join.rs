@@ -12,7 +12,6 @@ use super::node_step::{Applied, Demand, NodeStep};
 use super::target::Target;
 use crate::evidence::{Effect, MembershipEffect, NodeStatus};
 use crate::system::{NodeSpec, Servers, SystemError};
-
 use crate::text::{Cursor, Problem};
 use crate::validate::{Checker, Foreseen, Verb};
 use crate::vocab::NodeName;
@@ -41,7 +40,7 @@ impl fmt::Display for Join {
 }
 
 impl NodeStep for Join {
-    const VERB: Verb = Verb { name: "Join", present: "join", past: "joined" };
+    const VERB: Verb = Verb { present: "join", past: "joined" };
     const REQUIRES: &'static [NodeStatus] = &[NodeStatus::Running];
 
     fn target(&self) -> Target {

@@ -10,9 +10,7 @@ use serde::Deserialize;
 use super::node_step::{Applied, Demand, NodeStep};
 use super::target::Target;
 use crate::evidence::{Effect, NodeStatus};
-use crate::system::ANSWER_BOUND;
-use crate::system::{NodeSpec, Servers, SystemError};
-
+use crate::system::{ANSWER_BOUND, NodeSpec, Servers, SystemError};
 use crate::validate::Verb;
 use crate::vocab::NodeName;
 
@@ -35,7 +33,7 @@ impl fmt::Display for Start {
 }
 
 impl NodeStep for Start {
-    const VERB: Verb = Verb { name: "Start", present: "start", past: "started" };
+    const VERB: Verb = Verb { present: "start", past: "started" };
     const REQUIRES: &'static [NodeStatus] = &[NodeStatus::Down];
 
     fn target(&self) -> Target {

@@ -13,7 +13,6 @@ use super::node_step::{Applied, Demand, NodeStep};
 use super::target::Target;
 use crate::evidence::{Effect, NodeStatus};
 use crate::system::{NodeSpec, Servers, SystemError};
-
 use crate::validate::Verb;
 use crate::vocab::NodeName;
 
@@ -38,7 +37,7 @@ impl fmt::Display for Stop {
 }
 
 impl NodeStep for Stop {
-    const VERB: Verb = Verb { name: "Stop", present: "stop", past: "stopped" };
+    const VERB: Verb = Verb { present: "stop", past: "stopped" };
     const REQUIRES: &'static [NodeStatus] = &[NodeStatus::Running];
 
     fn target(&self) -> Target {
