@@ -1,4 +1,4 @@
-//! Evidence made by hand for this room's tests: a cluster whose nodes say what a story makes them say.
+//! Evidence made by hand for this module's tests: a cluster whose nodes say what a story makes them say.
 
 mod master_kill;
 mod verdict;
@@ -40,7 +40,7 @@ fn plan(replicas: usize, steps: Vec<RecordedStep>) -> RecordedPlan {
 }
 
 impl Story {
-    /// Three masters with so many replicas each, started and formed at two seconds.
+    /// Three masters with this many replicas each, started and formed at two seconds.
     pub(super) fn formed(replicas: usize, timeline: Vec<RecordedStep>) -> Self {
         let plan = plan(replicas, timeline);
         let member = |node: &RecordedNode| Member {
