@@ -42,7 +42,7 @@ impl fmt::Display for LostWrites {
     }
 }
 
-/// So many lost writes are named.
+/// How many lost writes are named.
 const EXAMPLES_MAX: usize = 3;
 
 impl SloKind for LostWrites {

@@ -8,7 +8,7 @@ use super::*;
 use crate::evidence::{LinkChange, Operation, Outcome as Ended, RecordedLoad};
 use crate::vocab::{CutBy, Instant, Link, LinkShape, NodeName, ServerPort};
 
-/// A second load `inside` whose client host goes with whom a test says; its operations are the load 1's.
+/// A second load `inside` whose client host goes with those that a test names; its operations are the load 1's.
 fn with_inside() -> Story {
     let mut story = Story::new();
     story.evidence.plan.loads.push(RecordedLoad { key_prefix: "app:".to_owned(), ..load("inside") });
@@ -337,7 +337,7 @@ fn each_master_without_a_majority_must_have_been_asked() {
     assert!(finding.note.starts_with(note), "{}", finding.note);
 }
 
-/// 2.4 s instead of 2 s; A waited for so much of each tenth of a second.
+/// 2.4 s instead of 2 s; A waited for that much of each tenth of a second.
 #[rstest]
 #[case(20.0, true)]
 #[case(10.0, false)]

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::NodeStatus;
 
-/// What a step does to the nodes that it acts on. Whoever wants to know what happened reads this, never the kind's name.
+/// What a step does to the nodes that it acts on. What happened is read from this, never from the kind's name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Effect {
@@ -43,7 +43,7 @@ pub enum MembershipEffect {
     /// It stays what it was.
     #[default]
     Kept,
-    /// The node will wake up as nobody whom the others know.
+    /// The node will wake up as one that the others do not know.
     Lost,
     /// The others know it from then on.
     Gained,

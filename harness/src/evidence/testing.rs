@@ -11,7 +11,7 @@ use crate::vocab::{Address, Duration, NodeName, Ownership, Role};
 /// What three masters own.
 const SHARES: [&str; 3] = ["0-5460", "5461-10922", "10923-16383"];
 
-/// Three masters with so many replicas each, node timeout 1000; nothing is asked of them yet.
+/// Three masters with this many replicas each, node timeout 1000; nothing is asked of them yet.
 pub(crate) fn plan(name: &str, about: &str, replicas: usize) -> RecordedPlan {
     let mut nodes = Vec::new();
     for (index, shard) in (0..=replicas).flat_map(|index| (0..3).map(move |shard| (index, shard))) {

@@ -132,7 +132,7 @@ impl Network {
         self.changes.names()
     }
 
-    /// Who can reach whom. A cut counts from the moment its last rule is in place until its last rule is gone.
+    /// Which hosts reach each other. A cut counts from the moment its last rule is in place until its last rule is gone.
     pub(crate) fn reach(&self) -> watch::Receiver<Reach> {
         self.changes.reach()
     }

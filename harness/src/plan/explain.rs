@@ -213,7 +213,7 @@ fn links_in_words(plan: &Plan, disturbance: LinkDisturbance<'_>) -> String {
             format!("{} {one}, each one direction: {}", chosen.links.len(), chosen.text)
         }
         None if links.is_drawn() => "its links are drawn from the seed when it begins".to_owned(),
-        None => "its links follow from whom it chooses when it begins".to_owned(),
+        None => "its links follow from the nodes that it chooses when it begins".to_owned(),
     }
 }
 

@@ -45,8 +45,8 @@ impl Servers {
     }
 }
 
-/// Gives a server a command. It may take any time: the kernel accepts a connection for a server that stands still, so whoever
-/// asks sets one bound for the connection, the greeting and the reply.
+/// Gives a server a command. It may take any time: the kernel accepts a connection for a server that stands still, so the
+/// caller sets one bound for the connection, the greeting and the reply.
 async fn ask(address: SocketAddrV4, arguments: &[&str]) -> Result<Value, RedisError> {
     let config = AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
     let client = Client::open((address.ip().to_string(), address.port()))?;

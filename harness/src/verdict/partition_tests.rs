@@ -68,7 +68,7 @@ fn change_network(story: &mut Story, change: impl Fn(&mut crate::evidence::Netwo
     }
 }
 
-/// `lost writes 2 to 4`: so many are lost.
+/// `lost writes 2 to 4`: how many are lost.
 #[rstest]
 #[case::too_few(1, RunOutcome::Inconclusive, "the danger did not arise: at least 2 writes should have been lost")]
 #[case::least(2, RunOutcome::Pass, "")]
