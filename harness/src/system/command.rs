@@ -112,7 +112,7 @@ mod tests {
         let silent = async {
             let (mut stream, _) = listener.accept().await.unwrap();
             let mut buffer = [0; 1024];
-            stream.read(&mut buffer).await.unwrap();
+            assert!(stream.read(&mut buffer).await.unwrap() > 0);
             stream.write_all(greeting).await.unwrap();
             std::future::pending::<()>().await;
         };
