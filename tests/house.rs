@@ -154,7 +154,7 @@ fn assert_none(offences: &[String]) {
 }
 
 #[test]
-fn rooms_use_only_what_they_may() {
+fn modules_use_only_what_they_may() {
     let source = source();
     let uses = source.uses().len();
     assert!(uses > 200, "only {uses} uses found: the rule looks at nothing");
@@ -162,7 +162,7 @@ fn rooms_use_only_what_they_may() {
 }
 
 #[test]
-fn no_room_uses_itself_in_a_circle() {
+fn no_module_uses_itself_in_a_circle() {
     assert_none(&module_circles(source()));
 }
 
@@ -172,7 +172,7 @@ fn no_file_uses_itself_in_a_circle() {
 }
 
 #[test]
-fn no_two_rooms_have_a_type_of_the_same_name() {
+fn no_two_modules_have_a_type_of_the_same_name() {
     assert_none(&types_of_one_name(source()));
 }
 
@@ -182,7 +182,7 @@ fn only_the_system_and_the_network_know_the_cluster() {
 }
 
 #[test]
-fn the_table_of_rooms_is_the_one_in_the_architecture() {
+fn the_table_of_modules_is_the_one_in_the_architecture() {
     let text = fs::read_to_string(top().join("ARCHITECTURE.md")).expect("a file");
     for (module, others) in MAY_USE {
         let row = text.lines().find(|line| line.starts_with(&format!("| `{module}` |")));
