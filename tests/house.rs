@@ -1,4 +1,4 @@
-//! The house rules that no compiler holds: which room may use which, that nothing uses itself in a circle, that a name means
+//! The house rules that no compiler holds: which module may use which, that nothing uses itself in a circle, that a name means
 //! one thing, and that every file is formatted.
 
 #[path = "house/graph.rs"]
@@ -15,7 +15,7 @@ use std::sync::LazyLock;
 use rstest::rstest;
 use source::{Kind, Source, Use};
 
-/// The table of rooms in ARCHITECTURE.md. A room may always use itself.
+/// The table of modules in ARCHITECTURE.md. A module may always use itself.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("vocab", &[]),
     ("evidence", &["vocab"]),
@@ -36,7 +36,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("suite", &["plan", "text", "scenario", "run", "provider", "system", "evidence", "verdict", "present", "vocab"]),
 ];
 
-/// The rooms that know what a Redis Cluster is and where its hosts are; for all others there are shards and hosts.
+/// The modules that know what a Redis Cluster is and where its hosts are; for all others there are shards and hosts.
 const KNOW_THE_CLUSTER: [&str; 3] = ["system", "provider", "network"];
 
 fn top() -> PathBuf {
@@ -48,21 +48,21 @@ fn source() -> &'static Source {
     &SOURCE
 }
 
-/// The uses of one room by another that the table does not allow.
+/// The uses of one module by another that the table does not allow.
 fn forbidden_uses(source: &Source, table: &[(&str, &[&str])]) -> Vec<String> {
     let table: BTreeMap<_, _> = table.iter().copied().collect();
     let uses = source.uses().into_iter().filter(|each| !each.from.is_empty());
     let forbidden = uses.filter_map(|each| {
         let (from, to) = (&*each.from[0], &*each.to[0]);
-        let allowed = table.get(from).unwrap_or_else(|| panic!("room `{from}` is not in the table"));
+        let allowed = table.get(from).unwrap_or_else(|| panic!("module `{from}` is not in the table"));
         let may = from == to || allowed.contains(&to);
         (!may).then(|| format!("{}: {from} may not use {to}", place(source, &each)))
     });
     forbidden.collect()
 }
 
-/// The circles between rooms: which rooms, and a use for each step between two of them.
-fn room_circles(source: &Source) -> Vec<String> {
+/// The circles between modules: which modules, and a use for each step between two of them.
+fn module_circles(source: &Source) -> Vec<String> {
     let between: Vec<_> = source.uses().into_iter().filter(|each| !each.from.is_empty()).collect();
     let between: Vec<_> = between.into_iter().filter(|each| each.from[0] != each.to[0]).collect();
     let circles = graph::circles(between.iter().map(|each| (each.from[0].clone(), each.to[0].clone())));
@@ -75,12 +75,12 @@ fn room_circles(source: &Source) -> Vec<String> {
             }
             let steps: Vec<_> =
                 steps.iter().map(|((from, to), place)| format!("\n  {from} -> {to} ({place})")).collect();
-            format!("the rooms {} use each other:{}", listed(circle), steps.concat())
+            format!("the modules {} use each other:{}", listed(circle), steps.concat())
         })
         .collect()
 }
 
-/// The circles between files of one room, but for those of a module and what is inside it.
+/// The circles between files of one module, but for those of a file and what is inside it.
 fn file_circles(source: &Source) -> Vec<String> {
     let is_family = |each: &Use| each.to.starts_with(&each.from) || each.from.starts_with(&each.to);
     let uses: Vec<_> = source.uses().into_iter().filter(|each| !is_family(each)).collect();
@@ -97,23 +97,23 @@ fn file_circles(source: &Source) -> Vec<String> {
         .collect()
 }
 
-/// The names of public types that two rooms have.
+/// The names of public types that two modules have.
 fn types_of_one_name(source: &Source) -> Vec<String> {
     let mut by_name = BTreeMap::<&str, BTreeMap<&str, String>>::new();
     for (path, name, line) in source.public_types() {
-        let Some(room) = path.first() else { continue };
+        let Some(module) = path.first() else { continue };
         let place = format!("{}:{line}", source.modules[path].file);
-        by_name.entry(name).or_default().entry(room).or_insert(place);
+        by_name.entry(name).or_default().entry(module).or_insert(place);
     }
-    let several = by_name.into_iter().filter(|(_, rooms)| rooms.len() > 1);
-    several.map(|(name, rooms)| format!("{name}: {}", rooms.into_values().collect::<Vec<_>>().join(", "))).collect()
+    let several = by_name.into_iter().filter(|(_, modules)| modules.len() > 1);
+    several.map(|(name, modules)| format!("{name}: {}", modules.into_values().collect::<Vec<_>>().join(", "))).collect()
 }
 
-/// Where code outside of the rooms that know the cluster names a slot, an epoch, a cluster command or the lab's network.
+/// Where code outside of the modules that know the cluster names a slot, an epoch, a cluster command or the lab's network.
 fn cluster_words(source: &Source) -> Vec<String> {
     let mut found = Vec::new();
     for (path, module) in &source.modules {
-        if path.first().is_none_or(|room| KNOW_THE_CLUSTER.contains(&&**room)) {
+        if path.first().is_none_or(|name| KNOW_THE_CLUSTER.contains(&&**name)) {
             continue;
         }
         let mut named = BTreeMap::<_, Vec<_>>::new();
@@ -154,7 +154,7 @@ fn assert_none(offences: &[String]) {
 }
 
 #[test]
-fn rooms_use_only_what_they_may() {
+fn modules_use_only_what_they_may() {
     let source = source();
     let uses = source.uses().len();
     assert!(uses > 200, "only {uses} uses found: the rule looks at nothing");
@@ -162,8 +162,8 @@ fn rooms_use_only_what_they_may() {
 }
 
 #[test]
-fn no_room_uses_itself_in_a_circle() {
-    assert_none(&room_circles(source()));
+fn no_module_uses_itself_in_a_circle() {
+    assert_none(&module_circles(source()));
 }
 
 #[test]
@@ -172,7 +172,7 @@ fn no_file_uses_itself_in_a_circle() {
 }
 
 #[test]
-fn no_two_rooms_have_a_type_of_the_same_name() {
+fn no_two_modules_have_a_type_of_the_same_name() {
     assert_none(&types_of_one_name(source()));
 }
 
@@ -182,14 +182,14 @@ fn only_the_system_and_the_network_know_the_cluster() {
 }
 
 #[test]
-fn the_table_of_rooms_is_the_one_in_the_architecture() {
+fn the_table_of_modules_is_the_one_in_the_architecture() {
     let text = fs::read_to_string(top().join("ARCHITECTURE.md")).expect("a file");
-    for (room, others) in MAY_USE {
-        let row = text.lines().find(|line| line.starts_with(&format!("| `{room}` |")));
-        let row = row.unwrap_or_else(|| panic!("ARCHITECTURE.md has no row for `{room}`"));
+    for (module, others) in MAY_USE {
+        let row = text.lines().find(|line| line.starts_with(&format!("| `{module}` |")));
+        let row = row.unwrap_or_else(|| panic!("ARCHITECTURE.md has no row for `{module}`"));
         let cell = row.trim_end_matches('|').rsplit('|').next().expect("a cell");
         let written: BTreeSet<_> = cell.split(',').map(str::trim).filter(|name| !matches!(*name, "" | "-")).collect();
-        assert_eq!(written, others.iter().copied().collect(), "the row of `{room}`");
+        assert_eq!(written, others.iter().copied().collect(), "the row of `{module}`");
     }
 }
 
@@ -233,7 +233,7 @@ fn a_crate_without_an_offence_has_none() {
     let wanted = ["basepart>base", "lefttwo>leftone", "leftone>basepart", "right>lefttwo", "right>basepart"];
     let missing: Vec<_> = wanted.iter().filter(|wanted| !uses.iter().any(|each| each == *wanted)).collect();
     assert!(missing.is_empty(), "{missing:?} are not in {uses:?}");
-    let rules: [fn(&Source) -> Vec<String>; 4] = [room_circles, file_circles, types_of_one_name, cluster_words];
+    let rules: [fn(&Source) -> Vec<String>; 4] = [module_circles, file_circles, types_of_one_name, cluster_words];
     for rule in rules {
         assert_none(&rule(&source));
     }
@@ -242,14 +242,19 @@ fn a_crate_without_an_offence_has_none() {
 
 /// Each rule finds the offence that is put in.
 #[rstest]
-#[case::room(room_circles, "base/part.rs", "use crate::right::Right;", "base, left, right use each other")]
-#[case::room_in_an_expression(
-    room_circles,
+#[case::module(module_circles, "base/part.rs", "use crate::right::Right;", "base, left, right use each other")]
+#[case::module_in_an_expression(
+    module_circles,
     "base/part.rs",
     "fn f() { crate::left::g(); }",
     "base -> left (base/part.rs:1)"
 )]
-#[case::room_in_a_macro(room_circles, "base/part.rs", "m!(x => crate::left::g());", "base -> left (base/part.rs:1)")]
+#[case::module_in_a_macro(
+    module_circles,
+    "base/part.rs",
+    "m!(x => crate::left::g());",
+    "base -> left (base/part.rs:1)"
+)]
 #[case::file(
     file_circles,
     "left/one.rs",

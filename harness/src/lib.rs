@@ -1,7 +1,7 @@
 //! A scenario test harness for Redis and Valkey clusters.
 //!
 //! A scenario is a file. Its cluster is a handful of real hosts that exist for a few seconds. Everything that happened
-//! is evidence on disk. The verdict is a pure function of the evidence. `ARCHITECTURE.md` tells how the rooms fit.
+//! is evidence on disk. The verdict is a pure function of the evidence. `ARCHITECTURE.md` tells how the modules fit.
 
 pub mod check;
 pub mod evidence;

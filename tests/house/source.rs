@@ -109,7 +109,7 @@ impl Source {
         found
     }
 
-    /// The module in which a path's item is declared, as far as re-exports tell. What a room passes on from another is its own.
+    /// The module in which a path's item is declared, as far as re-exports tell. What a top module passes on from another is its own.
     fn declaring_module(&self, path: &[String]) -> ModulePath {
         let mut path = path.to_vec();
         let mut visited = BTreeSet::new();
@@ -298,7 +298,7 @@ fn module_path(file: &str) -> ModulePath {
     if matches!(stem, "lib" | "main") { Vec::new() } else { stem.split('/').map(str::to_owned).collect() }
 }
 
-/// Whether a module is only compiled for tests, which may build whatever their room reads.
+/// Whether a module is only compiled for tests, which may build whatever their module reads.
 fn is_test_support(path: &[String]) -> bool {
     let is_test = |part: &String| matches!(&**part, "sample" | "testing" | "tests");
     path.iter().any(is_test) || path.last().is_some_and(|name| name.ends_with("_test") || name.ends_with("_tests"))

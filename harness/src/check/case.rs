@@ -66,12 +66,12 @@ impl<'a> Case<'a> {
             .collect();
         let several = found.iter().filter(|found| asked(found)).count() > 1;
         found.sort_by(|(_, one, a), (_, other, b)| {
-            let graveness = |finding: &Finding| match finding.status {
+            let severity = |finding: &Finding| match finding.status {
                 Status::Fail => 2,
                 Status::Inconclusive => u8::from(finding.samples > 0),
                 Status::Pass => 0,
             };
-            (graveness(one)).cmp(&graveness(other)).then(a.total_cmp(b)).then(one.samples.cmp(&other.samples))
+            severity(one).cmp(&severity(other)).then(a.total_cmp(b)).then(one.samples.cmp(&other.samples))
         });
         // A load that had nothing to do in the part says nothing about it, unless none had.
         let worst = found.iter().rposition(asked).unwrap_or(0);

@@ -92,7 +92,7 @@ impl SloKind for Failover {
         Some(NeededFault {
             does: FaultScope::TakesNodesAway,
             name: "fault",
-            help: "a master is taken away by `Kill`, `Stop`, `Pause` or `Partition`",
+            help: "a step that takes a master away is needed, such as `Kill` or `Partition`",
         })
     }
 

@@ -42,7 +42,7 @@ impl fmt::Display for LostWrites {
     }
 }
 
-/// So many lost writes are named.
+/// How many lost writes are named.
 const EXAMPLES_MAX: usize = 3;
 
 impl SloKind for LostWrites {
@@ -89,6 +89,10 @@ impl SloKind for LostWrites {
     /// What was lost was lost, whatever the machine took.
     fn explained_by_machine(&self, _: &Case<'_>) -> Option<String> {
         None
+    }
+
+    fn own_assumption(&self) -> Option<&'static str> {
+        Some("for lost writes only: writes were at risk when a fault began")
     }
 
     fn needed_load(&self) -> NeededLoad {

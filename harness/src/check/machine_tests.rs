@@ -39,7 +39,7 @@ fn a_missed_quantile_is_explained_by_what_the_machine_took(
     assert_eq!(explanation.is_some(), explained, "{explanation:?}");
 }
 
-/// So many operations that are meant to start within some milliseconds from 5 s on and all take as long.
+/// This many operations that are meant to start within some milliseconds from 5 s on and all take as long.
 fn stall(count: u64, took_ms: f64) -> Vec<(u64, f64)> {
     (0..count).map(|index| (5_000 + index / 3, took_ms)).collect()
 }
@@ -67,7 +67,7 @@ fn promotions_are_explained_by_what_the_machine_took(
     let mut story = Story::formed();
     story.run(LOAD_STARTS, 9_000);
     if slo.min > 0 {
-        story.fault(3_000, 0, "Kill", "A");
+        story.act(3_000, 0, "Kill", "A");
     } else {
         story.failover(3_000, 0, 2_000);
     }

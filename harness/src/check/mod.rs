@@ -1,6 +1,6 @@
 //! The checks, one a file: each a pure function from evidence and a specification to a finding.
 //!
-//! A kind of SLO is a file with its specification and its [`SloKind`], and its line here.
+//! A kind of SLO is a file with its specification and its `SloKind`, and its line here.
 
 pub(crate) mod case;
 pub(crate) mod finding;

@@ -8,7 +8,7 @@ use super::*;
 use crate::evidence::{LinkChange, Operation, Outcome as Ended, RecordedLoad};
 use crate::vocab::{CutBy, Instant, Link, LinkShape, NodeName, ServerPort};
 
-/// A second load `inside` whose client host goes with whom a test says; its operations are the load 1's.
+/// A second load `inside` whose client host goes with those that a test names; its operations are the load 1's.
 fn with_inside() -> Story {
     let mut story = Story::new();
     story.evidence.plan.loads.push(RecordedLoad { key_prefix: "app:".to_owned(), ..load("inside") });
@@ -81,23 +81,23 @@ fn an_isolated_master_is_replaced_and_comes_back() {
 )]
 #[case::its_client_port_is_closed(&|s: &mut Story| s.isolate_port(3_000, 0, "x", &["A"], ServerPort::Clients), &[])]
 #[case::killed_inside(
-    &|s: &mut Story| { s.isolate(3_000, 0, "x", &["A"]); s.fault(3_500, 1, "Kill", "A"); s.heal(4_000, 2, "x"); },
+    &|s: &mut Story| { s.isolate(3_000, 0, "x", &["A"]); s.act(3_500, 1, "Kill", "A"); s.heal(4_000, 2, "x"); },
     &[("A", "Partition", 3_000, None)]
 )]
 #[case::killed_inside_and_started_after_the_heal(
     &|s: &mut Story| {
         s.isolate(3_000, 0, "x", &["A"]);
-        s.fault(3_500, 1, "Kill", "A");
+        s.act(3_500, 1, "Kill", "A");
         s.heal(4_000, 2, "x");
-        s.fault(4_500, 3, "Start", "A");
+        s.act(4_500, 3, "Start", "A");
     },
     &[("A", "Partition", 3_000, Some(4_500))]
 )]
 #[case::killed_and_started_inside(
     &|s: &mut Story| {
         s.isolate(3_000, 0, "x", &["A"]);
-        s.fault(3_500, 1, "Kill", "A");
-        s.fault(4_000, 2, "Start", "A");
+        s.act(3_500, 1, "Kill", "A");
+        s.act(4_000, 2, "Start", "A");
         s.heal(4_500, 3, "x");
     },
     &[("A", "Partition", 3_000, Some(4_500))]
@@ -105,17 +105,17 @@ fn an_isolated_master_is_replaced_and_comes_back() {
 #[case::healed_while_paused(
     &|s: &mut Story| {
         s.isolate(3_000, 0, "x", &["A"]);
-        s.fault(3_200, 1, "Pause", "A");
+        s.act(3_200, 1, "Pause", "A");
         s.heal(3_400, 2, "x");
-        s.fault(3_600, 3, "Resume", "A");
+        s.act(3_600, 3, "Resume", "A");
     },
     &[("A", "Partition", 3_000, Some(3_600))]
 )]
 #[case::cut_off_while_paused(
     &|s: &mut Story| {
-        s.fault(3_000, 0, "Pause", "A");
+        s.act(3_000, 0, "Pause", "A");
         s.isolate(3_200, 1, "x", &["A"]);
-        s.fault(3_400, 2, "Resume", "A");
+        s.act(3_400, 2, "Resume", "A");
         s.heal(3_600, 3, "x");
     },
     &[("A", "Pause", 3_000, Some(3_600))]
@@ -149,25 +149,25 @@ fn an_isolated_master_is_replaced_and_comes_back() {
     },
     &[("A", "Partition", 3_000, Some(4_500))]
 )]
-#[case::asleep(&|s: &mut Story| s.fault(3_000, 0, "Sleep", "A"), &[("A", "Sleep", 3_000, Some(4_500))])]
+#[case::asleep(&|s: &mut Story| s.act(3_000, 0, "Sleep", "A"), &[("A", "Sleep", 3_000, Some(4_500))])]
 #[case::killed_while_asleep(
-    &|s: &mut Story| { s.fault(3_000, 0, "Sleep", "A"); s.fault(4_000, 1, "Kill", "A"); },
+    &|s: &mut Story| { s.act(3_000, 0, "Sleep", "A"); s.act(4_000, 1, "Kill", "A"); },
     &[("A", "Sleep", 3_000, None)]
 )]
 #[case::killed_while_asleep_and_started(
-    &|s: &mut Story| { s.fault(3_000, 0, "Sleep", "A"); s.fault(4_000, 1, "Kill", "A"); s.fault(6_000, 2, "Start", "A"); },
+    &|s: &mut Story| { s.act(3_000, 0, "Sleep", "A"); s.act(4_000, 1, "Kill", "A"); s.act(6_000, 2, "Start", "A"); },
     &[("A", "Sleep", 3_000, Some(6_000))]
 )]
 #[case::asleep_for_longer(
-    &|s: &mut Story| { s.fault(3_000, 0, "Sleep", "A"); s.fault(4_000, 1, "Sleep", "A"); },
+    &|s: &mut Story| { s.act(3_000, 0, "Sleep", "A"); s.act(4_000, 1, "Sleep", "A"); },
     &[("A", "Sleep", 3_000, Some(5_500))]
 )]
 #[case::asleep_twice(
-    &|s: &mut Story| { s.fault(3_000, 0, "Sleep", "A"); s.fault(5_000, 1, "Sleep", "A"); },
+    &|s: &mut Story| { s.act(3_000, 0, "Sleep", "A"); s.act(5_000, 1, "Sleep", "A"); },
     &[("A", "Sleep", 3_000, Some(4_500)), ("A", "Sleep", 5_000, Some(6_500))]
 )]
 #[case::cut_off_while_asleep(
-    &|s: &mut Story| { s.fault(3_000, 0, "Sleep", "A"); s.isolate(4_000, 1, "x", &["A"]); s.heal(6_000, 2, "x"); },
+    &|s: &mut Story| { s.act(3_000, 0, "Sleep", "A"); s.isolate(4_000, 1, "x", &["A"]); s.heal(6_000, 2, "x"); },
     &[("A", "Sleep", 3_000, Some(6_000))]
 )]
 #[case::a_replica_is_cut_off(&|s: &mut Story| s.isolate(3_000, 0, "x", &["A1"]), &[])]
@@ -183,12 +183,12 @@ fn an_isolated_master_is_replaced_and_comes_back() {
 #[case::healed_before_the_majority_is_back(
     &|s: &mut Story| {
         s.isolate(3_000, 0, "x", &["A"]);
-        s.fault(3_100, 1, "Pause", "B");
-        s.fault(3_100, 1, "Pause", "C");
+        s.act(3_100, 1, "Pause", "B");
+        s.act(3_100, 1, "Pause", "C");
         s.heal(3_400, 2, "x");
-        s.fault(3_600, 3, "Resume", "B");
-        s.fault(3_700, 4, "Resume", "C");
-        s.fault(5_000, 5, "Kill", "A");
+        s.act(3_600, 3, "Resume", "B");
+        s.act(3_700, 4, "Resume", "C");
+        s.act(5_000, 5, "Kill", "A");
     },
     &[
         ("A", "Partition", 3_000, Some(3_600)),
@@ -337,7 +337,7 @@ fn each_master_without_a_majority_must_have_been_asked() {
     assert!(finding.note.starts_with(note), "{}", finding.note);
 }
 
-/// 2.4 s instead of 2 s; A waited for so much of each tenth of a second.
+/// 2.4 s instead of 2 s; A waited for that much of each tenth of a second.
 #[rstest]
 #[case(20.0, true)]
 #[case(10.0, false)]

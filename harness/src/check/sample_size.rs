@@ -34,7 +34,7 @@ const NONE_BY_CHANCE: f64 = 3.0;
 /// Shares below this are claims of "never".
 const NEVER: f64 = 0.01;
 
-/// A rate needs so many operations.
+/// A rate needs this many operations.
 pub(super) const FOR_RATE: u64 = 100;
 
 /// How many times a quantile needs.
@@ -45,7 +45,7 @@ pub(super) fn for_quantile(quantile: Percent) -> u64 {
     at_least(BEYOND_QUANTILE / (1.0 - quantile.fraction()))
 }
 
-/// Whether so many times over the limit of a quantile are too many, though there are too few in all to pass it. One over a maximum
+/// Whether this many times over the limit of a quantile are too many, though there are too few in all to pass it. One over a maximum
 /// is; of another quantile it takes more than a [`HANDFUL`].
 pub(super) fn refutes_quantile(quantile: Percent, over: u64, samples: u64) -> bool {
     let beyond = 1.0 - quantile.fraction();
@@ -57,7 +57,7 @@ pub(super) fn for_share(max: Percent) -> u64 {
     at_least(NONE_BY_CHANCE / max.fraction().max(NEVER))
 }
 
-/// Whether more than `max` of all fail, though only `failed` of `samples` did: so many would be an unlikely chance otherwise.
+/// Whether more than `max` of all fail, though only `failed` of `samples` did: otherwise that many would be unlikely.
 pub(super) fn refutes_share(max: Percent, failed: u64, samples: u64) -> bool {
     failed > 0 && at_most(failed - 1, max.fraction() * samples as f64) >= 1.0 - CHANCE
 }

@@ -7,7 +7,7 @@ use super::*;
 use crate::evidence::Outcome as Ended;
 use crate::vocab::Percent;
 
-/// So few operations, so many of which fail; what of `error rate <= max`.
+/// How many operations there are, how many of them fail, and what becomes of `error rate <= max`.
 #[rstest]
 #[case::five_say_nothing(5, 0, 1.0, Status::Inconclusive)]
 #[case::nearly_enough(299, 0, 0.0, Status::Inconclusive)]
@@ -29,7 +29,7 @@ fn a_share_needs_samples(#[case] operations: u64, #[case] errors: u64, #[case] m
     assert_eq!(finding.note.contains("operations are needed"), status == Status::Inconclusive, "{}", finding.note);
 }
 
-/// So many operations in a second; what of `throughput >= min`.
+/// How many operations there are in a second, and what becomes of `throughput >= min`.
 #[rstest]
 #[case::too_few(99, 50.0, Status::Inconclusive)]
 #[case::enough(100, 50.0, Status::Pass)]

@@ -28,7 +28,7 @@ pub(crate) fn bound_reached(case: &Case<'_>, index: usize, load: &RecordedLoad) 
     moments.into_iter().enumerate().filter_map(|(shard, moments)| Some((shard, full(moments, workers)?))).collect()
 }
 
-/// From the first to the last moment at which so many workers were busy. A moment is a start (true) or an end.
+/// From the first to the last moment at which this many workers were busy. A moment is a start (true) or an end.
 fn full(mut moments: Vec<(Instant, bool)>, workers: usize) -> Option<Window> {
     // At the same moment an end goes before a start: who takes over is not one more.
     moments.sort_unstable();

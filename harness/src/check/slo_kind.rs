@@ -57,6 +57,11 @@ pub(crate) trait SloKind: fmt::Display {
         false
     }
 
+    /// What it alone needs to be true once a fault has happened, in words.
+    fn own_assumption(&self) -> Option<&'static str> {
+        None
+    }
+
     /// How many operations a second it claims, if it does.
     fn claimed_rate(&self) -> Option<f64> {
         None
@@ -125,6 +130,6 @@ impl NeededFault {
     pub(super) const ANY: Self = Self {
         does: FaultScope::Any,
         name: "fault",
-        help: "a fault is `Kill`, `Stop`, `Pause`, `Partition` or `Shape`",
+        help: "a fault is a step that harms nodes or links, such as `Kill` or `Partition`",
     };
 }

@@ -28,8 +28,8 @@ pub(super) fn takedowns(evidence: &Evidence) -> Vec<Takedown> {
 
 /// Something that may take a node down or bring it back.
 enum Change<'a> {
-    Fault {
-        name: &'a str,
+    Node {
+        action: &'a str,
         effect: &'a Effect,
         node: &'a NodeName,
     },
@@ -41,10 +41,10 @@ enum Change<'a> {
 /// What an event says, and when that began.
 fn changes_of(event: &EventKind) -> Vec<(Instant, Change<'_>)> {
     match event {
-        EventKind::Fault { fault, effect, node, began, .. } => {
-            let fault = (*began, Change::Fault { name: fault, effect, node });
+        EventKind::ActedOnNode { action, effect, node, began, .. } => {
+            let acted = (*began, Change::Node { action, effect, node });
             let silent = effect.silent_for_ms.map(|ms| (silent_until(*began, ms), Change::AnswersAgain(node)));
-            std::iter::once(fault).chain(silent).collect()
+            std::iter::once(acted).chain(silent).collect()
         }
         EventKind::Network(change) => vec![(change.began, Change::Network(change))],
         _ => Vec::new(),
@@ -71,13 +71,13 @@ struct TakedownTracker<'a> {
 impl<'a> TakedownTracker<'a> {
     fn apply(&mut self, at: Instant, change: &Change<'a>) {
         match change {
-            Change::Fault { name, effect, node } => self.fault(at, name, effect, node),
+            Change::Node { action, effect, node } => self.node(at, action, effect, node),
             Change::Network(change) => self.network(change),
             Change::AnswersAgain(node) => self.answers_again(at, node),
         }
     }
 
-    fn fault(&mut self, began: Instant, name: &str, effect: &Effect, node: &'a NodeName) {
+    fn node(&mut self, began: Instant, action: &str, effect: &Effect, node: &'a NodeName) {
         let was_serving = self.is_serving(node);
         match effect.process {
             Some(NodeStatus::Running) => {
@@ -99,7 +99,7 @@ impl<'a> TakedownTracker<'a> {
         match (was_serving, self.is_serving(node)) {
             // Killing a node that is paused or cut off already interrupts nobody a second time.
             (true, false) if !self.cut.contains(node) => {
-                let cause = TakedownCause::Fault { name: name.to_owned(), silences: effect.silences() };
+                let cause = TakedownCause::Fault { name: action.to_owned(), silences: effect.silences() };
                 self.takedown(node, cause, began);
             }
             (false, true) if !self.cut.contains(node) => self.returned(node, began),

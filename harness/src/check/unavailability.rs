@@ -1,6 +1,6 @@
 //! How long any part of the key space was not served.
 //!
-//! In a partition the cluster owes service to whoever reaches a majority of the masters. Operations of a client host that did not,
+//! In a partition the cluster owes service to all who reach a majority of the masters. Operations of a client host that did not,
 //! at any moment of theirs, are left out: that they waited is what the scenario asked for, and what a master without a majority
 //! acknowledged to them is no service. Where nobody else asked meanwhile, nothing can be said.
 
@@ -103,7 +103,7 @@ impl SloKind for Unavailability {
     }
 }
 
-/// So many gaps are explained in words.
+/// How many gaps are explained in words.
 const EXPLANATIONS_MAX: usize = 3;
 
 /// A shard in words, and the operations on it.

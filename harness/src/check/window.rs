@@ -230,13 +230,15 @@ pub(crate) fn load_window(evidence: &Evidence, name: &str, whole: Window) -> Win
     }
 }
 
-/// Every fault's step and beginning, in order of the latter.
+/// The step and the beginning of everything that a window begins with, in order of the latter: faults and their ends. A step that
+/// leaves its node as it was begins none; the plan does not count it as a fault either.
 fn fault_moments(evidence: &Evidence) -> Vec<(Option<usize>, Instant)> {
     let mut moments: Vec<_> = evidence
         .events
         .iter()
         .filter_map(|event| match event.kind {
-            EventKind::Fault { step, began, .. } | EventKind::Network(NetworkChange { step, began, .. }) => {
+            EventKind::ActedOnNode { effect, .. } if effect.is_none() => None,
+            EventKind::ActedOnNode { step, began, .. } | EventKind::Network(NetworkChange { step, began, .. }) => {
                 Some((step, began))
             }
             _ => None,

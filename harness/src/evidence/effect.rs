@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::NodeStatus;
 
-/// What a step does to the nodes that it acts on. Whoever wants to know what happened reads this, never the kind's name.
+/// What a step does to the nodes that it acts on. What happened is read from this, never from the kind's name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Effect {
@@ -43,7 +43,7 @@ pub enum MembershipEffect {
     /// It stays what it was.
     #[default]
     Kept,
-    /// The node will wake up as nobody whom the others know.
+    /// The node will wake up as one that the others do not know.
     Lost,
     /// The others know it from then on.
     Gained,
@@ -68,6 +68,11 @@ impl Effect {
         membership: MembershipEffect::Kept,
         harms: false,
     };
+
+    /// Whether it leaves the node as it was, as far as the kind of step tells: a command, or room freed on a disk.
+    pub fn is_none(&self) -> bool {
+        *self == Self::NONE
+    }
 
     /// Whether the node cannot serve from this moment on: its process ends or stands still.
     pub fn takes_down(&self) -> bool {

@@ -88,13 +88,13 @@ pub enum EventKind {
         /// The last lines of its log.
         log: String,
     },
-    /// A fault (or its opposite, a heal) was applied to a node.
-    Fault {
-        /// The step that asked for it; none when the harness healed at the end.
+    /// A step acted on a node, or the harness undid at the end what a step had done to it.
+    ActedOnNode {
+        /// The step; none when the harness undid what lasted.
         step: Option<usize>,
-        /// The name of its kind, such as `Kill`: for people. What it does is its effect.
-        fault: String,
-        /// What it does to the node.
+        /// The name of the step's kind, such as `Kill`: for people. What it does is its effect.
+        action: String,
+        /// What that does to the node.
         #[serde(default)]
         effect: Effect,
         /// The node.

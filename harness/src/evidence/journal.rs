@@ -1,4 +1,4 @@
-//! The run's one clock, and the one way for every room to say what happened.
+//! The run's one clock, and the one way for every module to say what happened.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -87,7 +87,7 @@ fn unix_us(time: SystemTime) -> i64 {
     i64::try_from(since_1970.as_micros()).unwrap_or(i64::MAX)
 }
 
-/// So many microseconds before `now`: nothing that was read lies in the future, or before the run.
+/// This many microseconds before `now`: nothing that was read lies in the future, or before the run.
 fn ago(now: Instant, microseconds: i64) -> Instant {
     let nanos = u64::try_from(microseconds).unwrap_or(0).saturating_mul(1_000);
     Instant(now.0.saturating_sub(nanos))
@@ -99,7 +99,7 @@ pub trait Recorder: Send {
     fn record(&mut self, event: &Event);
 }
 
-/// Where every room says what happened. Copies write to the same place.
+/// Where every module says what happened. Copies write to the same place.
 #[derive(Clone)]
 pub struct Journal {
     clock: Clock,
@@ -183,7 +183,7 @@ mod tests {
 
     use super::*;
 
-    /// The wall clock moved by so much at 5 s; a log line was written at 6 s and read 8 ms later.
+    /// The wall clock moved by this much at 5 s; a log line was written at 6 s and read 8 ms later.
     #[rstest]
     #[case::steady(0)]
     #[case::set_forward(3_600_000)]

@@ -11,7 +11,7 @@ use crate::vocab::{Instant, NodeName};
 pub struct MachineSample {
     /// When the stretch began.
     pub from: Instant,
-    /// How late a timer of the harness was at most. Whoever only sleeps is woken early by the scheduler: others waited longer.
+    /// How late a timer of the harness was at most. A thread that only sleeps is woken early by the scheduler: others waited longer.
     pub timer_late_nanos: u64,
     /// How long our own threads were ready to run and had no processor; none where the kernel does not tell.
     pub waits: Option<Waits>,

@@ -42,7 +42,7 @@ pub struct RecordedNode {
     pub address: Address,
     /// The role it starts in.
     pub role: Role,
-    /// Whom it replicates at the start.
+    /// The node that it replicates at the start.
     pub master: Option<NodeName>,
     /// What it owns at the start; empty for a replica.
     pub owns: Ownership,
@@ -69,7 +69,7 @@ pub struct RecordedLoad {
     pub key_prefix: String,
     /// The highest key's number; the lowest is 1.
     pub keys: u32,
-    /// So many starts that are due may wait; an open loop forgets those beyond.
+    /// How many starts that are due may wait; an open loop forgets those beyond.
     pub waiting_max: u64,
     /// How long its clients use what they know of who owns what, before they look again.
     pub map_refresh: Duration,

@@ -1,6 +1,6 @@
 //! The seal: what every file of the evidence was when the run had ended, so that what is judged is what the run left.
 //!
-//! It is made of checksums and is no signature: it tells damage, mix-ups and edits; whoever edits and seals anew is not kept
+//! It is made of checksums and is no signature: it tells damage, mix-ups and edits; an edit that is sealed anew is not kept
 //! out.
 
 use std::collections::BTreeMap;
@@ -227,7 +227,7 @@ impl Pieces {
         (rest.unwrap_or(buffer.len()), rest.is_some())
     }
 
-    /// Where a piece of a file of so many bytes is.
+    /// Where a piece of a file of this many bytes is.
     fn place(self, index: usize, bytes: u64) -> String {
         let index = index as u64;
         match self {
@@ -240,7 +240,7 @@ impl Pieces {
         }
     }
 
-    /// What so many bytes in so many pieces are.
+    /// This many bytes in that many pieces, in words.
     fn count(self, bytes: u64, pieces: usize) -> String {
         match self {
             Self::Lines => format!("line {pieces}"),

@@ -11,7 +11,7 @@ use crate::vocab::{Address, Duration, NodeName, Ownership, Role};
 /// What three masters own.
 const SHARES: [&str; 3] = ["0-5460", "5461-10922", "10923-16383"];
 
-/// Three masters with so many replicas each, node timeout 1000; nothing is asked of them yet.
+/// Three masters with this many replicas each, node timeout 1000; nothing is asked of them yet.
 pub(crate) fn plan(name: &str, about: &str, replicas: usize) -> RecordedPlan {
     let mut nodes = Vec::new();
     for (index, shard) in (0..=replicas).flat_map(|index| (0..3).map(move |shard| (index, shard))) {
@@ -70,16 +70,18 @@ pub(crate) fn slo(specification: impl serde::Serialize) -> RecordedSlo {
     RecordedSlo { location: Location { line: 40, column: 9 }, specification }
 }
 
-/// What faults of that name do.
-pub(crate) fn effect(fault: &str) -> Effect {
-    match fault {
+/// What steps of that name do to a node.
+pub(crate) fn effect(step: &str) -> Effect {
+    match step {
         "Kill" | "Stop" => Effect::fault(NodeStatus::Down),
         "Pause" => Effect::fault(NodeStatus::Paused),
         "Sleep" => Effect { silent_for_ms: Some(SLEEP_MS), harms: true, ..Effect::NONE },
         "Resume" | "Start" => Effect::brings_back(),
         "Wipe" => Effect { data: DataEffect::Emptied, membership: MembershipEffect::Lost, harms: true, ..Effect::NONE },
+        "FillDisk" => Effect { harms: true, ..Effect::NONE },
+        "FreeDisk" | "Command" => Effect::NONE,
         "Join" => Effect { membership: MembershipEffect::Gained, ..Effect::NONE },
-        other => panic!("no fault is called {other}"),
+        other => panic!("no step is called {other}"),
     }
 }
 
@@ -121,7 +123,7 @@ pub(crate) fn until(condition: &str, names: &[&str]) -> RecordedStep {
     RecordedStep { waits: true, names: node_names(names), ..step("Until", format!("Until {condition}")) }
 }
 
-fn fault(kind: &str, node: &str) -> RecordedStep {
+fn act(kind: &str, node: &str) -> RecordedStep {
     RecordedStep {
         effect: Some(effect(kind)),
         acts: true,
@@ -131,7 +133,7 @@ fn fault(kind: &str, node: &str) -> RecordedStep {
 }
 
 pub(crate) fn kill(node: &str) -> RecordedStep {
-    RecordedStep { text: format!("Kill {node} (SIGKILL)"), ..fault("Kill", node) }
+    RecordedStep { text: format!("Kill {node} (SIGKILL)"), ..act("Kill", node) }
 }
 
 /// Kills nodes that are chosen when the step begins.
@@ -141,16 +143,16 @@ pub(crate) fn kill_selected(selector: &str) -> RecordedStep {
 
 pub(crate) fn start(node: &str) -> RecordedStep {
     let demand = RecordedDemand { text: "answer".to_owned(), within_ms: 20_000 };
-    RecordedStep { demand: Some(demand), ..fault("Start", node) }
+    RecordedStep { demand: Some(demand), ..act("Start", node) }
 }
 
 pub(crate) fn wipe(node: &str) -> RecordedStep {
-    fault("Wipe", node)
+    act("Wipe", node)
 }
 
 pub(crate) fn join(node: &str, replica_of: &str) -> RecordedStep {
     let text = format!("Join {node} as a replica of {replica_of}");
-    RecordedStep { text: text.clone(), heading: text, names: node_names(&[node, replica_of]), ..fault("Join", node) }
+    RecordedStep { text: text.clone(), heading: text, names: node_names(&[node, replica_of]), ..act("Join", node) }
 }
 
 /// Cuts links, which are told in these words and name these nodes.

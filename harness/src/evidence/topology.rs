@@ -51,7 +51,7 @@ pub enum ClusterState {
 pub struct Member {
     /// Its role.
     pub role: Role,
-    /// Whom it replicates; none for a master.
+    /// The node that it replicates; none for a master.
     pub master: Option<NodeName>,
     /// What it owns.
     pub owns: Ownership,
@@ -107,7 +107,7 @@ pub struct Topology {
 pub struct Place {
     /// Its role.
     pub role: Role,
-    /// Whom it replicates; none for a master.
+    /// The node that it replicates; none for a master.
     pub master: Option<NodeName>,
     /// What it owns.
     pub owns: Ownership,

@@ -129,7 +129,7 @@ impl Connection {
 }
 
 impl Drop for Connection {
-    /// Whoever gives up on a reply resets the connection: an orderly close would leave it to the kernel to deliver the
+    /// A client that gives up on a reply resets the connection: an orderly close would leave it to the kernel to deliver the
     /// request, and a cut that is healed seconds later would let it take effect after all that the client did since.
     fn drop(&mut self) {
         if self.owed > 0 {

@@ -82,7 +82,7 @@ pub enum Pace {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub enum Keys {
-    /// So many keys, each as likely.
+    /// This many keys, all equally likely.
     Uniform(u32),
 }
 

@@ -17,7 +17,7 @@ pub struct LoadTask {
     pub host: ClientHost,
     /// What is deployed on the nodes.
     pub deployment: Deployment,
-    /// Every node of the plan by its index, whom a client may ask who owns what.
+    /// Every node of the plan by its index: a client may ask any of them who owns what.
     pub seeds: Vec<(u16, Address)>,
     /// What each shard is made of: what one master owns at the start.
     pub shards: Vec<Ownership>,

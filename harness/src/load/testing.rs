@@ -1,4 +1,4 @@
-//! What the room's own tests share: loads from text, a scripted server, a real server, a journal that nobody reads.
+//! What the module's own tests share: loads from text, a scripted server, a real server, a journal that nobody reads.
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddrV4};
@@ -38,7 +38,7 @@ pub(crate) fn task(load: Load, nodes: &[Address]) -> LoadTask {
     LoadTask { index: 0, load, host: ClientHost::this(), deployment: CLUSTER, seeds, shards: Vec::new(), seed: 1 }
 }
 
-/// An operation that took so many milliseconds.
+/// An operation that took this many milliseconds.
 pub(crate) fn operation(millis: u64, outcome: Outcome) -> Operation {
     Operation {
         load: 0,

@@ -92,7 +92,7 @@ pub(crate) struct WorkerPool<W> {
 }
 
 impl<W> WorkerPool<W> {
-    /// A pool of at most `workers_max` workers on each shard, for a load with so many keys.
+    /// A pool of at most `workers_max` workers on each shard, for a load with this many keys.
     pub(crate) fn new(shards: usize, workers_max: u16, keys: u32) -> Self {
         let shard = || ShardQueue { free: VecDeque::new(), made: 0, waiting: VecDeque::new() };
         Self {

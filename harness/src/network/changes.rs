@@ -45,7 +45,7 @@ pub(super) struct LinkChanges {
     rules: Rules,
     sockets: Sockets,
     prober: Arc<Prober>,
-    /// The shaping device, once a shape has needed it. Whoever changes links holds this lock.
+    /// The shaping device, once a shape has needed it. To change links is to hold this lock.
     turn: tokio::sync::Mutex<Option<ShapeDevice>>,
 }
 

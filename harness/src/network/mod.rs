@@ -3,7 +3,7 @@
 //!
 //! It is made as clouds make private networks: every host has an interface with an address of its own (/32), and what it
 //! sends goes to the router. So what passes between two hosts passes the router's routing rules, one direction at a
-//! time; that is where the state of a directed link belongs. Links that nobody cuts or shapes have [`direct_links`] past
+//! time; that is where the state of a directed link belongs. Links that nobody cuts or shapes have `direct_links` past
 //! the router.
 
 mod changes;
@@ -132,7 +132,7 @@ impl Network {
         self.changes.names()
     }
 
-    /// Who can reach whom. A cut counts from the moment its last rule is in place until its last rule is gone.
+    /// Which hosts reach each other. A cut counts from the moment its last rule is in place until its last rule is gone.
     pub(crate) fn reach(&self) -> watch::Receiver<Reach> {
         self.changes.reach()
     }

@@ -2,7 +2,7 @@
 //!
 //! A new connection fails on the sender's unreachable route. An open one does not: TCP treats an unreachable host as a
 //! temporary condition and keeps retrying silently (RFC 1122, 4.2.3.9). On request, as `ss --kill` makes it, the kernel
-//! ends a host's sockets, and whoever uses one gets `ECONNABORTED`. The reset that the kernel then sends is lost in the
+//! ends a host's sockets, and those who use one get `ECONNABORTED`. The reset that the kernel then sends is lost in the
 //! cut, so the other host learns nothing; its sockets end only if its own direction is rejected as well.
 //!
 //! The messages are defined in `linux/netlink.h`, `linux/sock_diag.h` and `linux/inet_diag.h`; they are in the

@@ -26,7 +26,7 @@ struct State {
     reach: watch::Receiver<Reach>,
     /// The status last taken from `status`, and when. Questions from before that are stale.
     known: BTreeMap<NodeName, NodeStatus>,
-    /// Who can reach whom, as last taken from `reach`.
+    /// Which nodes reach each other, as last taken from `reach`.
     links: Reach,
     changed: Instant,
     /// The nodes that run, by `known`.

@@ -3,7 +3,6 @@
 use std::fmt::{self, Write as _};
 use std::time::Duration;
 
-use crate::check::Slo;
 use crate::load::{Load, Op, Pace};
 use crate::step::links::Hosts;
 use crate::step::{Healing, LinkDisturbance};
@@ -164,12 +163,13 @@ fn assumptions(plan: &Plan) -> Vec<String> {
             assumptions.push(format!("every start of load {}, {per_second} a second, is accounted for", load.name));
         }
     }
-    if plan.steps.iter().any(|planned| planned.step.is_fault()) {
-        assumptions.push("every fault really happened".to_owned());
+    if plan.steps.iter().any(|planned| planned.step.kind().acts()) {
+        assumptions.push("every step left its proof".to_owned());
         assumptions.extend(proofs(plan));
-        if plan.slos.iter().any(|planned| matches!(planned.slo, Slo::LostWrites(_))) {
-            assumptions.push("for lost writes only: writes were at risk when it did".to_owned());
-        }
+    }
+    if plan.steps.iter().any(|planned| planned.step.is_fault()) {
+        assumptions
+            .extend(plan.slos.iter().filter_map(|planned| planned.slo.kind().own_assumption()).map(str::to_owned));
     }
     assumptions
         .push("neither the machine nor a late client may have taken as much time as a limit was missed by".to_owned());
@@ -213,7 +213,7 @@ fn links_in_words(plan: &Plan, disturbance: LinkDisturbance<'_>) -> String {
             format!("{} {one}, each one direction: {}", chosen.links.len(), chosen.text)
         }
         None if links.is_drawn() => "its links are drawn from the seed when it begins".to_owned(),
-        None => "its links follow from whom it chooses when it begins".to_owned(),
+        None => "its links follow from the nodes that it chooses when it begins".to_owned(),
     }
 }
 

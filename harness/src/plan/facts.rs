@@ -11,7 +11,8 @@ use crate::validate::{Checker, LoadFacts, Sound, StepFacts, TopologyFacts};
 
 /// A checker that knows the scenario.
 pub(super) fn checker<'a>(scenario: &'a Scenario, read: &'a Read<'_, Scenario>) -> Checker<'a> {
-    let Deployment::Cluster(Cluster { masters, replicas }) = scenario.topology;
+    let deployment = scenario.topology;
+    let Deployment::Cluster(Cluster { masters, replicas }) = deployment;
     let mut sound = Sound {
         topology: is_sound(read, "topology"),
         load: is_sound(read, "load"),
@@ -25,7 +26,8 @@ pub(super) fn checker<'a>(scenario: &'a Scenario, read: &'a Read<'_, Scenario>) 
     let steps = flatten(&scenario.timeline, read.tree.root().field("timeline"), STEPS_MAX);
     let steps = steps.into_iter().map(step_facts).collect();
     let broken = read.problems.iter().map(|problem| &problem.span).chain(&read.damaged).cloned().collect();
-    Checker::new(read.tree.root(), (topology, loads, steps), sound, broken)
+    let reserved = Box::new(move |directive: &str| deployment.system().reserved(directive));
+    Checker::new(read.tree.root(), (topology, loads, steps), sound, reserved, broken)
 }
 
 fn load_facts(load: &Load) -> LoadFacts {

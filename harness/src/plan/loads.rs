@@ -166,7 +166,7 @@ impl Checker<'_> {
             let problem = Problem::new(at.field("replicas").head(), "waiting for no replica waits for nothing");
             self.report(problem.help("ask for at least 1, or leave `wait` out"));
         } else if self.sound.topology && wait.replicas > replicas {
-            let message = "no master has so many replicas to wait for";
+            let message = "no master has that many replicas to wait for";
             let problem = Problem::new(at.field("replicas").head(), message);
             let topology = self.root.field("topology").field("replicas").head();
             self.report(problem.also(topology, format!("each master has {replicas}")));

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::scenario::{MASTERS_MAX, NODES_MAX, Scenario};
-use crate::system::System;
-use crate::text::{Cursor, Problem, plain_letters};
+use crate::text::{Cursor, Problem};
 use crate::validate::{Checker, TopologyFacts};
 
 use super::nodes::specs;
@@ -40,14 +39,13 @@ impl Checker<'_> {
         let server = &scenario.server;
         let at = self.root.field("server");
         self.check_binary(server.binary.as_deref(), at);
-        let system = scenario.topology.system();
-        self.check_config(system, &server.config, at.field("config"));
+        self.check_config(&server.config, at.field("config"));
         self.check_keys(at.field("nodes"));
         for (name, node) in &server.nodes {
             self.known(name, at.field("nodes").key(name.as_str()));
             let own = at.field("nodes").entry(name.as_str());
             self.check_binary(node.binary.as_deref(), own);
-            self.check_config(system, &node.config, own.field("config"));
+            self.check_config(&node.config, own.field("config"));
         }
         self.warn_of_evictions(scenario);
         if server.storage.is_some_and(|storage| storage.bytes < STORAGE_MIN_BYTES) {
@@ -72,7 +70,7 @@ impl Checker<'_> {
             if policy.starts_with("allkeys-") && limit.contains(|c: char| matches!(c, '1'..='9')) {
                 let problem =
                     Problem::warning(place(POLICY).head(), format!("`{policy}` evicts keys that were written"));
-                let problem = problem.also(place(LIMIT).head(), "once so much is stored");
+                let problem = problem.also(place(LIMIT).head(), "once this much is stored");
                 let problem = problem.help("an evicted write cannot be told from a lost one: `LostWrites` counts both");
                 self.report(problem.help("take `noeviction`, or a `volatile-` policy: the loads' keys never expire"));
             }
@@ -86,39 +84,18 @@ impl Checker<'_> {
         }
     }
 
-    fn check_config(&mut self, system: &dyn System, config: &BTreeMap<String, String>, at: Cursor<'_>) {
+    fn check_config(&mut self, config: &BTreeMap<String, String>, at: Cursor<'_>) {
         if at.is_exact() {
             self.check_keys(at);
         }
         for (directive, value) in config {
-            if let Some(problem) = directive_problem(system, directive, at.key(directive)) {
+            if let Some(problem) = self.directive_problem(directive, at.key(directive)) {
                 self.report(problem);
             } else if let Some(problem) = value_problem(directive, value, at.entry(directive)) {
                 self.report(problem);
             }
         }
     }
-}
-
-fn directive_problem(system: &dyn System, directive: &str, at: Cursor<'_>) -> Option<Problem> {
-    let lowercase = directive.to_lowercase();
-    if directive.is_empty() {
-        return Some(Problem::new(at.head(), "a directive's name is empty"));
-    }
-    if directive.contains(|c: char| c.is_whitespace() || c.is_control()) {
-        let problem = Problem::new(at.head(), format!("`{}` is not a directive's name", directive.escape_debug()));
-        return Some(problem.help("write the name as the key and its arguments as the value: `\"save\": \"60 1\"`"));
-    }
-    if let Some((plain, odd)) = plain_letters(directive) {
-        let message = format!("no directive has the character U+{:04X} in its name", u32::from(odd));
-        return Some(Problem::new(at.head(), message).help(format!("write `{plain}`")));
-    }
-    if let Some(why) = system.reserved(directive) {
-        let problem = Problem::new(at.head(), format!("`{directive}` is the harness' own"));
-        return Some(problem.label(why).help("leave it out"));
-    }
-    let problem = || Problem::new(at.head(), format!("`{directive}` is not written in small letters"));
-    (lowercase != directive).then(|| problem().help(format!("write `{lowercase}`")))
 }
 
 fn value_problem(directive: &str, value: &str, at: Cursor<'_>) -> Option<Problem> {

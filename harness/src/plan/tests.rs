@@ -15,7 +15,7 @@ fn fixtures(kind: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/scenarios").join(kind)
 }
 
-/// The scenarios of a directory, under the path that messages shall show.
+/// The scenarios of a directory, under the path that messages are to show.
 fn scenarios(kind: &str) -> Vec<(PathBuf, String)> {
     let mut files: Vec<_> = fs::read_dir(fixtures(kind)).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.retain(|path| path.extension().is_some_and(|extension| extension == "ron"));

@@ -1,6 +1,6 @@
 //! What people and machines are shown: the run as it happens, the verdict, the topology's snapshot, reports.
 //!
-//! The only room that prints (`screen`); the rest of it makes text. It knows evidence and verdict and nothing of
+//! The only module that prints (`screen`); the rest of it makes text. It knows evidence and verdict and nothing of
 //! the lab, so a finished run can be shown again from its directory.
 
 mod doctor;

@@ -9,7 +9,7 @@ use crate::verdict::RunOutcome;
 /// How wide lines are where nothing says it.
 pub(super) const WIDTH: usize = 110;
 
-/// Below this, lines are broken by whoever shows them.
+/// Below this, lines are broken by what shows them.
 const NARROWEST: usize = 40;
 
 pub(super) const PLAIN: Style = Style::new();

@@ -1,8 +1,8 @@
 //! The port to whatever provides a run's hosts and processes. Each implementation has a directory below this one; all
-//! other rooms use the trait [`Provider`].
+//! other modules use the trait [`Provider`].
 //!
 //! A provider knows hosts, links, processes, files and logs. What the processes are, which files they need and what
-//! they say to each other is for the room `system` to know.
+//! they say to each other is for the module `system` to know.
 
 mod error;
 mod namespaces;
@@ -130,7 +130,7 @@ pub trait Provider: Send + Sync {
     /// The names of the cuts and shapes in force, oldest first.
     fn link_changes_in_force(&self) -> Vec<String>;
 
-    /// Who can reach whom.
+    /// Which hosts reach each other.
     fn reach(&self) -> watch::Receiver<Reach>;
 
     /// Kills every process, waits at most 5 s until all are gone, and removes the data directories.

@@ -247,9 +247,9 @@ async fn heal(
     for (index, node) in acted.iter().rev() {
         let Some(planned) = plan.steps.get(*index) else { continue };
         if let Some(Undone { name, effect, applied }) = planned.step.kind().undo(servers, node).await? {
-            journal.record(EventKind::Fault {
+            journal.record(EventKind::ActedOnNode {
                 step: None,
-                fault: name.to_owned(),
+                action: name.to_owned(),
                 effect,
                 node: node.clone(),
                 began: applied.began,

@@ -45,7 +45,7 @@ impl fmt::Display for Command {
 }
 
 impl NodeStep for Command {
-    const VERB: Verb = Verb { name: "Command", present: "command", past: "given a command" };
+    const VERB: Verb = Verb { present: "command", past: "given a command" };
     const REQUIRES: &'static [NodeStatus] = &[NodeStatus::Running];
 
     fn target(&self) -> Target {

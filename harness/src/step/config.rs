@@ -51,7 +51,7 @@ impl fmt::Display for Config {
 }
 
 impl NodeStep for Config {
-    const VERB: Verb = Verb { name: "Config", present: "configure", past: "configured" };
+    const VERB: Verb = Verb { present: "configure", past: "configured" };
     const REQUIRES: &'static [NodeStatus] = &[NodeStatus::Running];
 
     fn target(&self) -> Target {
@@ -78,9 +78,8 @@ impl NodeStep for Config {
             checker.report(problem.help("write directives with their new values: `set: {\"maxmemory\": \"64mb\"}`"));
         }
         for directive in self.set.keys() {
-            if directive.is_empty() || directive.contains(|c: char| c.is_whitespace() || c.is_control()) {
-                let message = format!("`{}` is not a directive's name", directive.escape_debug());
-                checker.report(Problem::new(set.key(directive).head(), message));
+            if let Some(problem) = checker.directive_problem(directive, set.key(directive)) {
+                checker.report(problem);
             }
         }
     }

@@ -8,7 +8,6 @@ use super::stage::Stage;
 use crate::evidence::{EventKind, Journal, LinkChange, LinksText, NetworkChange};
 use crate::network::{ChangedLinks, Treatment};
 use crate::provider::Provider;
-
 use crate::text::{Cursor, Problem};
 use crate::validate::{Checker, Foreseen};
 

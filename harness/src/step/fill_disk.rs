@@ -7,10 +7,12 @@ use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use serde::Deserialize;
 
+use super::free_disk::FreeDisk;
 use super::node_step::{Applied, NodeStep, Undone};
 use super::target::Target;
 use crate::evidence::{Effect, NodeStatus};
 use crate::system::{Servers, SystemError};
+use crate::text::Named;
 use crate::validate::Verb;
 use crate::vocab::NodeName;
 
@@ -30,7 +32,7 @@ impl fmt::Display for FillDisk {
 }
 
 impl NodeStep for FillDisk {
-    const VERB: Verb = Verb { name: "FillDisk", present: "fill the disk of", past: "left without disk space" };
+    const VERB: Verb = Verb { present: "fill the disk of", past: "left without disk space" };
     const REQUIRES: &'static [NodeStatus] = &[NodeStatus::Running, NodeStatus::Paused, NodeStatus::Down];
 
     fn target(&self) -> Target {
@@ -69,7 +71,7 @@ impl NodeStep for FillDisk {
             }
             let left = provider.space_left(node)?;
             let applied = Applied { began, proof: (left > 0).then(|| format!("{left} bytes are left on its disk")) };
-            Ok(Some(Undone { name: "FreeDisk", effect: Effect::NONE, applied }))
+            Ok(Some(Undone { name: FreeDisk::NAME, effect: Effect::NONE, applied }))
         }
         .boxed_local()
     }

@@ -30,7 +30,7 @@ impl fmt::Display for FreeDisk {
 }
 
 impl NodeStep for FreeDisk {
-    const VERB: Verb = Verb { name: "FreeDisk", present: "free the disk of", past: "given back its disk space" };
+    const VERB: Verb = Verb { present: "free the disk of", past: "given back its disk space" };
     const REQUIRES: &'static [NodeStatus] = &[NodeStatus::Running, NodeStatus::Paused, NodeStatus::Down];
 
     fn target(&self) -> Target {

@@ -1,4 +1,4 @@
-//! Partitions and shapes end.
+//! Partitions, cuts of ports and shapes end.
 
 use std::fmt;
 
@@ -13,7 +13,7 @@ use crate::text::{Cursor, Problem, suggest};
 use crate::validate::{Checker, Foreseen};
 use crate::vocab::NodeName;
 
-/// ends all partitions and shapes; `Heal(name: "west")` ends the one of that name
+/// ends all partitions, cuts of ports and shapes; `Heal(name: "west")` ends the one of that name
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Documented)]
 #[serde(deny_unknown_fields)]
 pub struct Heal {

@@ -49,7 +49,7 @@ impl fmt::Display for Join {
 }
 
 impl NodeStep for Join {
-    const VERB: Verb = Verb { name: "Join", present: "join", past: "joined" };
+    const VERB: Verb = Verb { present: "join", past: "joined" };
     const REQUIRES: &'static [NodeStatus] = &[NodeStatus::Running];
 
     fn target(&self) -> Target {

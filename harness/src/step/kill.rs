@@ -13,7 +13,6 @@ use super::node_step::{Applied, NodeStep, PROOF_BOUND};
 use super::target::Target;
 use crate::evidence::{Effect, ExitCause, NodeStatus};
 use crate::system::{Servers, SystemError};
-
 use crate::validate::Verb;
 use crate::vocab::NodeName;
 
@@ -33,7 +32,7 @@ impl fmt::Display for Kill {
 }
 
 impl NodeStep for Kill {
-    const VERB: Verb = Verb { name: "Kill", present: "kill", past: "killed" };
+    const VERB: Verb = Verb { present: "kill", past: "killed" };
     const REQUIRES: &'static [NodeStatus] = &[NodeStatus::Running, NodeStatus::Paused];
 
     fn target(&self) -> Target {

@@ -20,7 +20,6 @@ use futures_util::future::LocalBoxFuture;
 
 use crate::evidence::Effect;
 use crate::system::{NodeSpec, Servers, SystemError};
-
 use crate::text::{Cursor, kinds};
 use crate::validate::{Checker, Foreseen};
 use crate::vocab::{NodeName, ServerPort};

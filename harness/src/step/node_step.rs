@@ -14,8 +14,7 @@ use super::target::Target;
 use crate::evidence::{Effect, EventKind, NodeStatus};
 use crate::provider::{Provider, ProviderError};
 use crate::system::{NodeSpec, NotDone, Servers, SystemError};
-
-use crate::text::{Cursor, Problem};
+use crate::text::{Cursor, Named, Problem};
 use crate::validate::{Action, Checker, Foreseen, Verb};
 use crate::vocab::{self, Instant, NodeName};
 
@@ -25,8 +24,8 @@ const PROOF_POLL: Duration = Duration::from_millis(1);
 pub(super) const PROOF_BOUND: Duration = Duration::from_secs(5);
 
 /// A step that does something to nodes.
-pub trait NodeStep: fmt::Display + Sync {
-    /// What it is called.
+pub trait NodeStep: Named + fmt::Display + Sync {
+    /// What it does to a node, as messages have it.
     const VERB: Verb;
 
     /// The statuses one of which a node must have for it to be done.
@@ -45,7 +44,7 @@ pub trait NodeStep: fmt::Display + Sync {
 
     /// What it does, without how: `Kill A`.
     fn heading(&self) -> String {
-        format!("{} {}", Self::VERB.name, self.target())
+        format!("{} {}", Self::NAME, self.target())
     }
 
     /// The other nodes that it names.
@@ -77,7 +76,7 @@ pub trait NodeStep: fmt::Display + Sync {
 
     /// What it does, in general terms.
     fn action(&self) -> Action {
-        Action { verb: Self::VERB, requires: Self::REQUIRES, effect: self.effect() }
+        Action { name: Self::NAME, verb: Self::VERB, requires: Self::REQUIRES, effect: self.effect() }
     }
 }
 
@@ -179,15 +178,15 @@ impl<S: NodeStep> StepKind for S {
 
 /// Does a step to all nodes that it means, at the same time.
 async fn act<S: NodeStep>(stage: &mut Stage<'_>, index: usize, step: &S) -> Result<StepEnd, Abort> {
-    let nodes = stage.chosen(index, S::VERB.name, &step.target()).await?;
+    let nodes = stage.chosen(index, S::NAME, &step.target()).await?;
     stage.acted.extend(nodes.iter().map(|node| (index, node.clone())));
     let applied = join_all(nodes.iter().map(|node| step.apply_to(stage.servers, node))).await;
     let mut outcome = Ok(StepEnd::Done);
     for (node, applied) in nodes.iter().zip(applied) {
         match applied {
-            Ok(Applied { began, proof }) => stage.journal.record(EventKind::Fault {
+            Ok(Applied { began, proof }) => stage.journal.record(EventKind::ActedOnNode {
                 step: Some(index),
-                fault: S::VERB.name.to_owned(),
+                action: S::NAME.to_owned(),
                 effect: step.action().effect,
                 node: node.clone(),
                 began,

@@ -13,7 +13,7 @@ use super::resume::{Resume, resume};
 use super::target::Target;
 use crate::evidence::{Effect, NodeStatus};
 use crate::system::{Servers, SystemError};
-
+use crate::text::Named;
 use crate::validate::Verb;
 use crate::vocab::NodeName;
 
@@ -33,7 +33,7 @@ impl fmt::Display for Pause {
 }
 
 impl NodeStep for Pause {
-    const VERB: Verb = Verb { name: "Pause", present: "pause", past: "paused" };
+    const VERB: Verb = Verb { present: "pause", past: "paused" };
     const REQUIRES: &'static [NodeStatus] = &[NodeStatus::Running];
 
     fn target(&self) -> Target {
@@ -66,7 +66,7 @@ impl NodeStep for Pause {
                 return Ok(None);
             }
             let applied = resume(servers, node).await?;
-            Ok(Some(Undone { name: Resume::VERB.name, effect: Effect::brings_back(), applied }))
+            Ok(Some(Undone { name: Resume::NAME, effect: Effect::brings_back(), applied }))
         }
         .boxed_local()
     }

@@ -12,7 +12,6 @@ use super::node_step::{Applied, NodeStep, proof_of_state};
 use super::target::Target;
 use crate::evidence::{Effect, NodeStatus};
 use crate::system::{Servers, SystemError};
-
 use crate::validate::Verb;
 use crate::vocab::NodeName;
 
@@ -32,7 +31,7 @@ impl fmt::Display for Resume {
 }
 
 impl NodeStep for Resume {
-    const VERB: Verb = Verb { name: "Resume", present: "resume", past: "resumed" };
+    const VERB: Verb = Verb { present: "resume", past: "resumed" };
     const REQUIRES: &'static [NodeStatus] = &[NodeStatus::Paused];
 
     fn target(&self) -> Target {

@@ -31,7 +31,7 @@ pub struct Sleep {
     pub r#for: Duration,
 }
 
-/// A server that sleeps is asked for so long, and must not answer.
+/// For how long a server that sleeps is asked, and must not answer.
 const SILENCE: Duration = Duration::from_millis(50);
 
 impl Sleep {
@@ -45,7 +45,7 @@ impl fmt::Display for Sleep {
 }
 
 impl NodeStep for Sleep {
-    const VERB: Verb = Verb { name: "Sleep", present: "put to sleep", past: "put to sleep" };
+    const VERB: Verb = Verb { present: "put to sleep", past: "put to sleep" };
     const REQUIRES: &'static [NodeStatus] = &[NodeStatus::Running];
 
     fn target(&self) -> Target {

@@ -46,7 +46,7 @@ impl fmt::Display for Start {
 }
 
 impl NodeStep for Start {
-    const VERB: Verb = Verb { name: "Start", present: "start", past: "started" };
+    const VERB: Verb = Verb { present: "start", past: "started" };
     const REQUIRES: &'static [NodeStatus] = &[NodeStatus::Down];
 
     fn target(&self) -> Target {

@@ -54,7 +54,7 @@ impl fmt::Display for Stop {
 }
 
 impl NodeStep for Stop {
-    const VERB: Verb = Verb { name: "Stop", present: "stop", past: "stopped" };
+    const VERB: Verb = Verb { present: "stop", past: "stopped" };
     const REQUIRES: &'static [NodeStatus] = &[NodeStatus::Running];
 
     fn target(&self) -> Target {

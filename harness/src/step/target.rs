@@ -59,11 +59,11 @@ impl Target {
 
     /// Also that its selector does not mean nodes of the wrong status only.
     pub(super) fn check(&self, checker: &mut Checker<'_>, action: Action, at: Cursor<'_>) {
-        self.check_written(checker, action.verb.name, "RandomMaster", at);
+        self.check_written(checker, action.name, "RandomMaster", at);
         let (None, Some(selector)) = (&self.node, &self.select) else { return };
         let Some(means) = selector.kind().means().filter(|means| !action.requires.contains(means)) else { return };
         let (needs, gets) = (nodes_in(action.requires), nodes_in(&[means]));
-        let message = format!("`{}` needs {needs}, and this chooses {gets}", action.verb.name);
+        let message = format!("`{}` needs {needs}, and this chooses {gets}", action.name);
         let problem = Problem::new(at.field("select").head(), message);
         checker.report(match action.requires {
             [NodeStatus::Paused] => problem.help("write `select: Paused`"),

@@ -11,7 +11,6 @@ use super::node_step::{Applied, NodeStep};
 use super::target::Target;
 use crate::evidence::{DataEffect, Effect, MembershipEffect, NodeStatus};
 use crate::system::{Servers, SystemError};
-
 use crate::validate::Verb;
 use crate::vocab::NodeName;
 
@@ -31,7 +30,7 @@ impl fmt::Display for Wipe {
 }
 
 impl NodeStep for Wipe {
-    const VERB: Verb = Verb { name: "Wipe", present: "wipe", past: "wiped" };
+    const VERB: Verb = Verb { present: "wipe", past: "wiped" };
     const REQUIRES: &'static [NodeStatus] = &[NodeStatus::Down];
 
     fn target(&self) -> Target {

@@ -23,13 +23,13 @@ pub struct RunOptions {
     /// Scenario files, or directories of them.
     #[arg(required = true)]
     files: Vec<PathBuf>,
-    /// Run each scenario so many times.
+    /// Run each scenario this many times.
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     times: u32,
     /// Where run directories are made.
     #[arg(long, default_value = "target/scenarios", value_name = "DIR")]
     out: PathBuf,
-    /// Keep so many earlier runs of each scenario that did not pass; of those that did, the last. What this command runs is
+    /// Keep this many earlier runs of each scenario that did not pass; of those that did, the last. What this command runs is
     /// kept until the next time.
     #[arg(long, default_value_t = KEPT_RUNS, value_name = "N")]
     keep: usize,
@@ -126,7 +126,7 @@ fn run_one(
     }
 }
 
-/// Who has the machine, for whoever waits for it.
+/// Who has the machine, for those who wait for it.
 pub(super) fn waiting(holders: &[LockHolder]) -> String {
     let who: Vec<_> = holders.iter().map(ToString::to_string).collect();
     match who.len() {

@@ -63,7 +63,7 @@ impl Loaded {
 fn read_text(path: &Path, style: Style) -> Result<String, String> {
     let cannot = |why: &dyn fmt::Display| format!("error: cannot read {}: {why}\n", path.display());
     let mut bytes = Vec::new();
-    // Whoever opens a pipe waits for its other end.
+    // To open a pipe is to wait for its other end.
     if !fs::metadata(path).map_err(|error| cannot(&error))?.is_file() {
         return Err(cannot(&"it is no regular file"));
     }

@@ -24,7 +24,7 @@ pub(super) fn remove_earlier(scenario: &Path, others: usize) -> usize {
     surplus.filter(|run| !run.lives() && fs::remove_dir_all(&run.path).is_ok()).count()
 }
 
-/// What is said of so many removed runs; nothing of none.
+/// What is said of this many removed runs; nothing if there are none.
 pub(super) fn removed_in_words(removed: usize, others: usize) -> String {
     match removed {
         0 => String::new(),

@@ -1,41 +1,31 @@
 //! Commands to a run's servers, as an administrator gives them.
 
 use std::fmt::Write as _;
+use std::net::SocketAddrV4;
 use std::time::Duration;
 
 use redis::{AsyncConnectionConfig, Client, RedisError, Value};
+use tokio::time::timeout;
 
 use super::{Servers, SystemError};
 use crate::vocab::NodeName;
 
-/// How long a server may take to accept a connection.
-const CONNECT_BOUND: Duration = Duration::from_secs(2);
-
-/// How long a server may take to reply to a command.
+/// How long a server may take to reply to a command, the connection and the client's greeting included.
 pub const REPLY_BOUND: Duration = Duration::from_secs(5);
 
 impl Servers {
     /// Gives a node a command on a connection of its own, from the router; the reply as text.
     ///
-    /// Of a list the text has a line for each element, of an error its code and its words. A server that does not reply has not
-    /// done as it was told.
+    /// Of a list the text has a line for each element, of an error its code and its words. A server that does not reply within
+    /// [`REPLY_BOUND`] has not done as it was told.
     pub async fn command(&self, node: &NodeName, arguments: &[&str]) -> Result<String, SystemError> {
         let address = self.spec(node)?.address.0;
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(CONNECT_BOUND))
-            .set_response_timeout(Some(REPLY_BOUND));
-        let asking = async {
-            let client = Client::open((address.ip().to_string(), address.port()))?;
-            let mut connection = client.get_multiplexed_async_connection_with_config(&config).await?;
-            let (name, arguments) = arguments.split_first().unwrap_or((&"", &[]));
-            redis::cmd(name).arg(arguments).query_async::<Value>(&mut connection).await
-        };
-        match asking.await {
-            Ok(value) => Ok(text_of(&value)),
-            Err(error) => match error_reply(&error) {
-                Some(text) => Ok(text),
-                None => Err(self.not_done(node, format!("did not reply to `{}`: {error}", arguments.join(" ")), None)),
-            },
+        let unanswered =
+            |why: &str, within| self.not_done(node, format!("did not reply to `{}`{why}", arguments.join(" ")), within);
+        match timeout(REPLY_BOUND, ask(address, arguments)).await {
+            Ok(Ok(value)) => Ok(text_of(&value)),
+            Ok(Err(error)) => error_reply(&error).ok_or_else(|| unanswered(&format!(": {error}"), None)),
+            Err(_) => Err(unanswered(&format!(" within {} s", REPLY_BOUND.as_secs()), Some(REPLY_BOUND))),
         }
     }
 
@@ -53,6 +43,16 @@ impl Servers {
         let command = arguments.join(" ");
         Err(self.not_done(node, format!("replied `{reply}` to `{command}` and not `{expected}`"), None))
     }
+}
+
+/// Gives a server a command. It may take any time: the kernel accepts a connection for a server that stands still, so the
+/// caller sets one bound for the connection, the greeting and the reply.
+async fn ask(address: SocketAddrV4, arguments: &[&str]) -> Result<Value, RedisError> {
+    let config = AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
+    let client = Client::open((address.ip().to_string(), address.port()))?;
+    let mut connection = client.get_multiplexed_async_connection_with_config(&config).await?;
+    let (name, arguments) = arguments.split_first().unwrap_or((&"", &[]));
+    redis::cmd(name).arg(arguments).query_async(&mut connection).await
 }
 
 /// An error that the server itself sent, in its words.
@@ -90,9 +90,37 @@ fn write_text(text: &mut String, value: &Value) {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use rstest::rstest;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
 
     use super::*;
+
+    /// Longer than what the client's library waits for by itself.
+    const PATIENCE: Duration = Duration::from_millis(1_200);
+
+    /// A stopped process' kernel still accepts, so a connection alone is no answer; and a server may stop at any point.
+    #[rstest]
+    #[case::silent_from_the_start(b"")]
+    #[case::silent_after_the_greeting(b"+OK\r\n+OK\r\n")]
+    #[tokio::test]
+    async fn only_who_asks_ends_the_wait_for_a_silent_server(#[case] greeting: &[u8]) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = SocketAddrV4::new(Ipv4Addr::LOCALHOST, listener.local_addr().unwrap().port());
+        let silent = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut buffer = [0; 1024];
+            assert!(stream.read(&mut buffer).await.unwrap() > 0);
+            stream.write_all(greeting).await.unwrap();
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            asked = timeout(PATIENCE, ask(address, &["PING"])) => assert!(asked.is_err(), "{asked:?}"),
+            () = silent => {}
+        }
+    }
 
     #[rstest]
     #[case::status(Value::Okay, "OK")]

@@ -84,7 +84,7 @@ pub trait System: fmt::Debug + Send + Sync {
     /// the line is about something else.
     fn data_too_old(&self, says: &LogEvent) -> Option<bool>;
 
-    /// Whether the running nodes agree with each other, with what really runs, and with who can reach whom.
+    /// Whether the running nodes agree with each other, with what really runs, and with which nodes reach each other.
     fn settle(
         &self,
         status: &BTreeMap<NodeName, NodeStatus>,

@@ -20,11 +20,11 @@ pub enum Reply<'a> {
     Error(&'a [u8]),
     /// `:number`
     Integer(i64),
-    /// `$length` and so many bytes
+    /// `$length` and that many bytes
     Bulk(&'a [u8]),
     /// `$-1` or `*-1`
     Nil,
-    /// `*count` and so many replies
+    /// `*count` and that many replies
     Array(Vec<Self>),
 }
 

@@ -101,8 +101,9 @@ impl Servers {
         self.ids.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A server did not do as it was told; `within` is the time that it had, if it needed any.
-    pub(super) fn not_done(&self, node: &NodeName, reason: String, within: Option<Duration>) -> SystemError {
+    /// A server did not do as it was told: `reason` goes on after its name. `within` is the time that it had; none if more of it
+    /// would not have helped.
+    pub fn not_done(&self, node: &NodeName, reason: String, within: Option<Duration>) -> SystemError {
         let log = last_log_lines(&*self.provider, node, LOG_LINES);
         NotDone { node: node.clone(), reason, within, log }.into()
     }

@@ -15,7 +15,7 @@ pub struct NodeSpec {
     pub address: Address,
     /// The role it starts in.
     pub role: Role,
-    /// Whom it replicates at the start.
+    /// The node that it replicates at the start.
     pub master: Option<NodeName>,
     /// The slots it owns at the start; empty for a replica.
     pub owns: Ownership,

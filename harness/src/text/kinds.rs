@@ -40,6 +40,10 @@ macro_rules! kinds {
         #[serde(deny_unknown_fields)]
         pub enum $Kinds { $($variants)* }
 
+        $(impl $crate::text::Named for $module::$Kind {
+            const NAME: &'static str = stringify!($Kind);
+        })*
+
         impl $Kinds {
             /// The words of the kinds.
             pub const WORDS: &'static [$crate::text::Word] = &[$($crate::text::Word {
@@ -65,6 +69,12 @@ macro_rules! kinds {
             }
         }
     };
+}
+
+/// A kind, which has a name.
+pub trait Named {
+    /// As it is written: `Kill`.
+    const NAME: &'static str;
 }
 
 pub(crate) use kinds;

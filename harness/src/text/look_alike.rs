@@ -126,7 +126,7 @@ impl Reader<'_> {
         self.met.push((kind, open.start..close.end));
     }
 
-    /// Puts `meant` and blanks in a span's place: what stands after it shall stand where it stood.
+    /// Puts `meant` and blanks in a span's place: what stands after it keeps its place.
     fn replace(&mut self, kind: Kind, span: &Span, meant: &str) {
         self.bytes[span.clone()].fill(b' ');
         self.bytes[span.end - meant.len()..span.end].copy_from_slice(meant.as_bytes());

@@ -17,6 +17,7 @@ mod source;
 mod span;
 mod vocabulary;
 
+pub use kinds::Named;
 pub(crate) use kinds::kinds;
 pub use look_alike::plain_letters;
 pub use nearest::{nearest, suggest};

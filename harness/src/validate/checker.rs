@@ -71,6 +71,9 @@ pub struct Sound {
     pub slos: bool,
 }
 
+/// Says why a scenario must not set a directive, if it must not.
+pub type Reserved = Box<dyn Fn(&str) -> Option<&'static str>>;
+
 /// The semantic checks' common ground.
 pub struct Checker<'a> {
     /// The file's outermost value.
@@ -83,6 +86,8 @@ pub struct Checker<'a> {
     pub steps: Vec<StepFacts<'a>>,
     /// What is as written.
     pub sound: Sound,
+    /// The directives that the system has for itself.
+    pub(super) reserved: Reserved,
     /// Where the file is not as it was meant.
     broken: Vec<Span>,
     problems: Vec<Problem>,
@@ -94,9 +99,10 @@ impl<'a> Checker<'a> {
         root: Cursor<'a>,
         (topology, loads, steps): (TopologyFacts, Vec<LoadFacts>, Vec<StepFacts<'a>>),
         sound: Sound,
+        reserved: Reserved,
         broken: Vec<Span>,
     ) -> Self {
-        Self { root, topology, loads, steps, sound, broken, problems: Vec::new() }
+        Self { root, topology, loads, steps, sound, reserved, broken, problems: Vec::new() }
     }
 
     /// Whether a value is as written, with all that is in it: what it lacks it was meant to lack.

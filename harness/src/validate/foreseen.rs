@@ -7,21 +7,21 @@ use crate::evidence::{Effect, MembershipEffect, NodeStatus};
 use crate::text::Cursor;
 use crate::vocab::NodeName;
 
-/// What a step that acts on nodes is called.
+/// What a step does to a node, as a part of sentences.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Verb {
-    /// The step's name: `Kill`.
-    pub name: &'static str,
-    /// What it does: `kill`.
+    /// What stands between "cannot" and the node's name: `kill`, `fill the disk of`.
     pub present: &'static str,
-    /// What was done: `killed`.
+    /// What stands after the node's name and "was": `killed`, `left without disk space`.
     pub past: &'static str,
 }
 
 /// What a step does to nodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Action {
-    /// What it is called.
+    /// The step's name: `Kill`.
+    pub name: &'static str,
+    /// The same in sentences.
     pub verb: Verb,
     /// The statuses one of which a node must have.
     pub requires: &'static [NodeStatus],

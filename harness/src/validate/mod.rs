@@ -2,10 +2,11 @@
 //! of each node at a point of the timeline without running it, and the problems that were found.
 
 mod checker;
+mod directive;
 mod foreseen;
 mod history;
 mod status;
 
-pub use checker::{Checker, LoadFacts, PlannedNode, Sound, StepFacts, TopologyFacts};
+pub use checker::{Checker, LoadFacts, PlannedNode, Reserved, Sound, StepFacts, TopologyFacts};
 pub use foreseen::{Action, DisturbanceNames, Foreseen, NodeState, Verb};
 pub use status::{nodes_in, status_word};

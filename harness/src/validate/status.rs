@@ -10,10 +10,9 @@ impl Checker<'_> {
     /// That a node has a status in which this can be done to it.
     pub fn check_status(&mut self, foreseen: &Foreseen<'_>, action: Action, node: &NodeName, at: Cursor<'_>) {
         let Some(status) = foreseen.status(node).filter(|status| !action.requires.contains(status)) else { return };
-        let verb = action.verb;
-        let message = format!("cannot {} `{node}`: it {}", verb.present, self.history(foreseen, node));
+        let message = format!("cannot {} `{node}`: it {}", action.verb.present, self.history(foreseen, node));
         let problem =
-            Problem::new(at.head(), message).label(format!("`{}` needs {}", verb.name, node_in(action.requires)));
+            Problem::new(at.head(), message).label(format!("`{}` needs {}", action.name, node_in(action.requires)));
         let problem = self.with_cause(problem, foreseen, node);
         self.report(match (action.requires, status) {
             ([NodeStatus::Paused], NodeStatus::Down) => problem.help("`Start` starts a node that is down"),

@@ -23,7 +23,7 @@ pub(super) fn all(case: &Case<'_>) -> Vec<Assumption> {
     let carried_through = complete.holds;
     let mut assumptions = vec![complete, healthy_at_start(case)];
     assumptions.extend(case.plan.loads.iter().enumerate().map(|(index, load)| load_ran(case, index, load)));
-    assumptions.push(faults_happened(case));
+    assumptions.push(steps_proved(case));
     assumptions.extend(triggers::in_time(case));
     assumptions.push(timeline_done(case));
     // A run that broke off has no end at which it could have settled.
@@ -121,16 +121,16 @@ fn load_ran(case: &Case<'_>, index: usize, load: &RecordedLoad) -> Assumption {
     }
 }
 
-fn faults_happened(case: &Case<'_>) -> Assumption {
+fn steps_proved(case: &Case<'_>) -> Assumption {
     let mut proofs = BTreeMap::<usize, Vec<Option<String>>>::new();
     for event in &case.evidence.events {
-        if let EventKind::Fault { step: Some(step), fault, node, proof, .. } = &event.kind {
-            proofs.entry(*step).or_default().push(proof.is_none().then(|| format!("nothing proves {fault} {node}")));
+        if let EventKind::ActedOnNode { step: Some(step), action, node, proof, .. } = &event.kind {
+            proofs.entry(*step).or_default().push(proof.is_none().then(|| format!("nothing proves {action} {node}")));
         }
         if let EventKind::Network(change @ NetworkChange { step: Some(step), .. }) = &event.kind {
-            let proved = change.proof.is_some() && !change.links.is_empty();
+            let is_proved = change.proof.is_some() && !change.links.is_empty();
             let wrong = || format!("nothing proves {}{}", network_in_words(change), why(change));
-            proofs.entry(*step).or_default().push((!proved).then(wrong));
+            proofs.entry(*step).or_default().push((!is_proved).then(wrong));
         }
     }
     let reached = |index: usize| {
@@ -147,9 +147,9 @@ fn faults_happened(case: &Case<'_>) -> Assumption {
             Some(wrong) => wrong.iter().flatten().next().cloned(),
         }
     });
-    let happened: usize = proofs.values().map(Vec::len).sum();
-    let detail = wrong.clone().unwrap_or_else(|| format!("{happened} proved"));
-    assume("every fault really happened", wrong.is_none(), detail)
+    let proved: usize = proofs.values().map(Vec::len).sum();
+    let detail = wrong.clone().unwrap_or_else(|| format!("{proved} proved"));
+    assume("every step left its proof", wrong.is_none(), detail)
 }
 
 /// `the cut of 6 links (partition-1)`.
@@ -215,10 +215,12 @@ fn settled_for_final_read(case: &Case<'_>) -> Assumption {
     }
 }
 
-/// What the harness itself healed at the end, if nothing proves it. Steps are judged by [`faults_happened`].
+/// What the harness itself healed at the end, if nothing proves it. Steps are judged by [`steps_proved`].
 fn unproved_healing(what: &EventKind) -> Option<String> {
     match what {
-        EventKind::Fault { step: None, fault, node, proof: None, .. } => Some(format!("{fault} {node} at the end")),
+        EventKind::ActedOnNode { step: None, action, node, proof: None, .. } => {
+            Some(format!("{action} {node} at the end"))
+        }
         EventKind::Network(change @ NetworkChange { step: None, proof: None, .. }) => {
             Some(format!("{} at the end{}", network_in_words(change), why(change)))
         }

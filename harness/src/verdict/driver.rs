@@ -46,7 +46,7 @@ pub(super) fn offered(
     assume(assumed, true, finding::note(details))
 }
 
-/// A driver may be late by so many nanoseconds before it is said to have stood still: little where times are judged. Where none
+/// How many nanoseconds a driver may be late before it is said to have stood still: little where times are judged. Where none
 /// is, scenarios share the machine, and what they claim does not depend on when exactly an operation started.
 fn late_max(case: &Case<'_>) -> u64 {
     let is_timed = |slo: &RecordedSlo| Slo::recorded(slo).is_ok_and(|slo| slo.is_timed());

@@ -68,7 +68,7 @@ fn change_network(story: &mut Story, change: impl Fn(&mut crate::evidence::Netwo
     }
 }
 
-/// `lost writes 2 to 4`: so many are lost.
+/// `lost writes 2 to 4`: how many are lost.
 #[rstest]
 #[case::too_few(1, RunOutcome::Inconclusive, "the danger did not arise: at least 2 writes should have been lost")]
 #[case::least(2, RunOutcome::Pass, "")]
@@ -148,13 +148,13 @@ fn a_resume_at_the_end_needs_proof() {
     let mut story = cut_off(false);
     story.slo(Slo::LostWrites(LostWrites { max: 0, min: 0 }));
     story.end(9_000);
-    let (began, fault) = (Instant::from_millis(9_002), "Resume");
+    let (began, action) = (Instant::from_millis(9_002), "Resume");
     story.event(
         9_003,
-        EventKind::Fault {
+        EventKind::ActedOnNode {
             step: None,
-            fault: fault.to_owned(),
-            effect: effect(fault),
+            action: action.to_owned(),
+            effect: effect(action),
             node: "B1".into(),
             began,
             proof: None,
@@ -198,7 +198,7 @@ fn phases_are_those_of_the_majority() {
 #[case("Pause", "the client's timeout 500ms, retry_wait 10ms and its next look at the map <= 50ms")]
 fn a_silent_master_holds_its_clients(#[case] fault: &str, #[case] bound: &str) {
     let mut story = Story::formed();
-    story.fault(3_000, 0, fault, "A");
+    story.act(3_000, 0, fault, "A");
     story.log(4_970, "A1", LogEvent::ElectionWon);
     story.end(9_000);
     let phases = &verdict(&story).failovers[0].phases;

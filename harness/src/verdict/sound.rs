@@ -71,7 +71,7 @@ fn wrong_time(at: Instant, end: Instant) -> Option<String> {
 
 fn began(what: &EventKind) -> Option<Instant> {
     match what {
-        EventKind::Fault { began, .. } => Some(*began),
+        EventKind::ActedOnNode { began, .. } => Some(*began),
         EventKind::Network(NetworkChange { began, done, .. }) => Some(*began.max(done)),
         EventKind::Machine(sample) => Some(sample.from),
         _ => None,
@@ -86,7 +86,7 @@ fn wrong_step(plan: &RecordedPlan, what: &EventKind) -> Option<String> {
         | EventKind::StepFailed { step, .. }
         | EventKind::Triggered { step, .. }
         | EventKind::UntilMetLate { step, .. } => Some(*step),
-        EventKind::Fault { step, .. } | EventKind::Network(NetworkChange { step, .. }) => *step,
+        EventKind::ActedOnNode { step, .. } | EventKind::Network(NetworkChange { step, .. }) => *step,
         _ => None,
     }?;
     (step >= plan.steps.len()).then(|| format!("the timeline has no step {step}"))

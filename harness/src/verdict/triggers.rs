@@ -28,7 +28,7 @@ pub(super) fn in_time(case: &Case<'_>) -> Option<Assumption> {
 fn began(case: &Case<'_>, wanted: usize) -> Option<Instant> {
     let events = &case.evidence.events;
     let acted = events.iter().filter_map(|event| match &event.kind {
-        EventKind::Fault { step: Some(step), began, .. } if *step == wanted => Some(*began),
+        EventKind::ActedOnNode { step: Some(step), began, .. } if *step == wanted => Some(*began),
         EventKind::Network(NetworkChange { step: Some(step), began, .. }) if *step == wanted => Some(*began),
         _ => None,
     });

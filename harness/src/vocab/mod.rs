@@ -1,4 +1,4 @@
-//! The words every room shares: names, addresses, ownership, roles, instants, and what machines lack. No I/O.
+//! The words that every module shares: names, addresses, ownership, roles, instants, and what machines lack. No I/O.
 
 mod duration;
 mod host;

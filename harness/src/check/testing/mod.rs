@@ -69,16 +69,16 @@ impl Story {
     }
 
     /// A step of the timeline that acted on a node and is done.
-    pub(crate) fn fault(&mut self, ms: u64, step: usize, fault: &str, node: &str) {
-        self.event(ms, EventKind::StepStarted { step, text: fault.to_string() });
+    pub(crate) fn act(&mut self, ms: u64, step: usize, action: &str, node: &str) {
+        self.event(ms, EventKind::StepStarted { step, text: action.to_string() });
         let proof = Some("wait status".to_owned());
         let began = Instant::from_millis(ms);
         self.event(
             ms + 1,
-            EventKind::Fault {
+            EventKind::ActedOnNode {
                 step: Some(step),
-                fault: fault.to_owned(),
-                effect: effect(fault),
+                action: action.to_owned(),
+                effect: effect(action),
                 node: node.into(),
                 began,
                 proof,
@@ -106,7 +106,7 @@ impl Story {
         self.event(ms + 2, EventKind::Log(record));
     }
 
-    /// What the machine took in each tenth of a second that ends at so many milliseconds, from the load's start on.
+    /// What the machine took in each tenth of a second that ends at that many milliseconds, from the load's start on.
     pub(crate) fn machine(&mut self, until: u64, took: impl Fn(u64) -> MachineSample) {
         for end in (LOAD_STARTS / 100 + 1..=until / 100).map(|tenth| tenth * 100) {
             let from = Instant::from_millis(end - 100);
@@ -154,7 +154,7 @@ impl Story {
 
     /// `A` is killed, flagged, replaced by `A1`, and all agree: the outage lasts as long as said.
     pub(crate) fn failover(&mut self, ms: u64, step: usize, took: u64) {
-        self.fault(ms, step, "Kill", "A");
+        self.act(ms, step, "Kill", "A");
         self.unsettled(ms + 15);
         self.health("A", Health::Fail);
         self.view(ms + took / 2, &["B", "C"]);
@@ -299,12 +299,12 @@ fn info(plan: &RecordedPlan) -> RunInfo {
     }
 }
 
-/// Timers were late by so many milliseconds, and nobody is known to have waited.
+/// Timers were late by this many milliseconds, and nobody is known to have waited.
 pub(crate) fn late(milliseconds: f64) -> MachineSample {
     MachineSample { timer_late_nanos: nanos(milliseconds), ..MachineSample::default() }
 }
 
-/// Timers were 0.1 ms late; clients and the observer waited so long for a processor, and each of these servers.
+/// Timers were 0.1 ms late; clients and the observer waited this long for a processor, and each of these servers.
 pub(crate) fn waited(harness_ms: f64, servers: &[(&str, f64)]) -> MachineSample {
     let servers_nanos = servers.iter().map(|(node, ms)| ((*node).into(), nanos(*ms))).collect();
     MachineSample {
@@ -313,13 +313,13 @@ pub(crate) fn waited(harness_ms: f64, servers: &[(&str, f64)]) -> MachineSample 
     }
 }
 
-/// So many milliseconds, in nanoseconds.
+/// This many milliseconds, in nanoseconds.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a test's own figures")]
 pub(crate) fn nanos(milliseconds: f64) -> u64 {
     (milliseconds * 1e6) as u64
 }
 
-/// A duration of so many milliseconds.
+/// A duration of this many milliseconds.
 pub(crate) fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
 }

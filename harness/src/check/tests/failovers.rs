@@ -39,12 +39,12 @@ fn failover(#[case] max: u64, #[case] status: Status) {
 #[case::promoted_too_late(&|story: &mut Story| { story.hand_over("A", "A1"); story.view(6_500, &["B"]); }, Status::Fail)]
 #[case::promoted_by_its_log(&|story: &mut Story| story.log(4_000, "A1", LogEvent::ElectionWon), Status::Inconclusive)]
 #[case::another_shard_won(&|story: &mut Story| story.log(4_000, "B1", LogEvent::ElectionWon), Status::Fail)]
-#[case::came_back_in_time(&|story: &mut Story| story.fault(3_300, 1, "Resume", "A"), Status::Inconclusive)]
-#[case::came_back_too_late(&|story: &mut Story| story.fault(6_300, 1, "Resume", "A"), Status::Fail)]
+#[case::came_back_in_time(&|story: &mut Story| story.act(3_300, 1, "Resume", "A"), Status::Inconclusive)]
+#[case::came_back_too_late(&|story: &mut Story| story.act(6_300, 1, "Resume", "A"), Status::Fail)]
 fn a_failover_without_a_write(#[case] follows: &dyn Fn(&mut Story), #[case] status: Status) {
     let mut story = Story::formed();
     story.run(LOAD_STARTS, 3_000);
-    story.fault(3_000, 0, "Pause", "A");
+    story.act(3_000, 0, "Pause", "A");
     follows(&mut story);
     story.end(7_000);
     let finding = story.judge(Slo::Failover(Failover { max: ms(3_000) }));
@@ -58,15 +58,15 @@ fn a_second_failover_starts_from_the_roles_of_then() {
     let write = |story: &mut Story, at, node| story.write(at, key, |write| write.node = Some(node));
     story.failover(3_000, 0, 2_000);
     write(&mut story, 5_100, 3);
-    story.fault(6_000, 1, "Start", "A");
+    story.act(6_000, 1, "Start", "A");
     story.health("A", crate::evidence::Health::Ok);
     story.view(6_500, &["A", "A1", "B", "C"]);
     write(&mut story, 7_999, 3);
-    story.fault(8_000, 2, "Kill", "A1");
+    story.act(8_000, 2, "Kill", "A1");
     story.hand_over("A1", "A");
     story.view(10_500, &["A", "B", "C"]);
     write(&mut story, 10_600, 0);
-    story.fault(12_000, 3, "Kill", "B1");
+    story.act(12_000, 3, "Kill", "B1");
     story.end(13_000);
     let finding = story.judge(Slo::Failover(Failover { max: ms(3_000) }));
     assert_eq!((finding.status, finding.samples), (Status::Pass, 2), "{}", finding.note);
@@ -76,8 +76,8 @@ fn a_second_failover_starts_from_the_roles_of_then() {
 #[test]
 fn killing_a_paused_master_is_one_takedown() {
     let mut story = Story::formed();
-    story.fault(3_000, 0, "Pause", "A");
-    story.fault(3_500, 1, "Kill", "A");
+    story.act(3_000, 0, "Pause", "A");
+    story.act(3_500, 1, "Kill", "A");
     story.end(7_000);
     assert_eq!(story.case().takedowns.len(), 1);
     assert_eq!(story.case().takedowns[0].began, Instant::from_millis(3_000));
@@ -88,7 +88,7 @@ fn a_late_view_of_the_owner_before_is_no_promotion() {
     let mut story = Story::formed();
     story.hand_over("A", "A1");
     story.view(3_000, &["A1", "B"]);
-    story.fault(4_000, 0, "Kill", "A1");
+    story.act(4_000, 0, "Kill", "A1");
     let late = TopologyRecord { at: Instant::from_millis(4_010), ..story.evidence.topology[2].clone() };
     story.evidence.topology.push(late);
     story.end(8_000);
@@ -100,8 +100,8 @@ fn a_late_view_of_the_owner_before_is_no_promotion() {
 #[test]
 fn what_follows_the_next_takedown_belongs_to_that() {
     let mut story = Story::formed();
-    story.fault(3_000, 0, "Pause", "A");
-    story.fault(3_300, 1, "Resume", "A");
+    story.act(3_000, 0, "Pause", "A");
+    story.act(3_300, 1, "Resume", "A");
     story.failover(5_000, 2, 2_000);
     let key = story.key_of("A");
     story.write(7_100, key, |write| write.node = Some(3));

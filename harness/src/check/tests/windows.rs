@@ -93,7 +93,7 @@ fn starts_that_nobody_got_to_are_shared_among_the_parts(
     #[case] measured: &str,
 ) {
     let mut story = left_behind();
-    story.fault(4_000, 0, "Kill", "A");
+    story.act(4_000, 0, "Kill", "A");
     story.unsettled(4_010);
     story.end(5_000);
     let finding = story.judge(Slo::Latency(Latency { quantile: percent(100.0), max: ms(10), during }));
@@ -106,7 +106,7 @@ fn an_open_loop_is_back_when_each_shard_is() {
     let mut story = Story::formed();
     story.evidence.plan.loads[0].per_second = Some(1_000);
     story.run(LOAD_STARTS, 3_000);
-    story.fault(3_000, 0, "Wipe", "A1");
+    story.act(3_000, 0, "Wipe", "A1");
     story.write(3_001, story.key_of("A"), |write| write.worker = 77);
     story.run(3_010, 6_000);
     story.end(6_000);
@@ -129,7 +129,7 @@ fn an_open_loop_is_back_when_each_shard_is() {
 #[case::never_settles(&[(3_015, false)], 7_999)]
 fn a_fault_window_outlasts_the_unrest(#[case] flips: &[(u64, bool)], #[case] end: u64) {
     let mut story = Story::formed();
-    story.fault(3_000, 0, "Kill", "A1");
+    story.act(3_000, 0, "Kill", "A1");
     for (at, settled) in flips {
         if *settled { story.settled(*at) } else { story.unsettled(*at) }
     }
@@ -143,7 +143,7 @@ fn a_fault_window_outlasts_the_unrest(#[case] flips: &[(u64, bool)], #[case] end
 fn agreeing_that_a_shard_is_down_ends_no_fault() {
     let mut story = Story::formed();
     story.run(LOAD_STARTS, 8_000);
-    story.fault(3_000, 0, "Kill", "A");
+    story.act(3_000, 0, "Kill", "A");
     story.unsettled(3_015);
     story.health("A", crate::evidence::Health::Fail);
     story.view(4_200, &["B", "C"]);
@@ -152,19 +152,51 @@ fn agreeing_that_a_shard_is_down_ends_no_fault() {
     assert_eq!(story.case().windows.faults[0].end, story.case().windows.whole.end);
 }
 
+/// The fault windows in milliseconds.
+fn windows_ms(story: &Story) -> Vec<(u64, u64)> {
+    story.case().windows.faults.iter().map(|w| (w.start.0 / 1_000_000, w.end.0 / 1_000_000)).collect()
+}
+
 #[test]
 fn windows_of_neighbouring_faults_merge() {
     let mut story = Story::formed();
     story.run(LOAD_STARTS, 8_000);
-    story.fault(3_000, 0, "Pause", "A");
+    story.act(3_000, 0, "Pause", "A");
     story.unsettled(3_015);
-    story.fault(3_200, 1, "Resume", "A");
+    story.act(3_200, 1, "Resume", "A");
     story.settled(3_230);
-    story.fault(5_000, 2, "Wipe", "A");
+    story.act(5_000, 2, "Wipe", "A");
     story.end(8_000);
-    let windows: Vec<_> =
-        story.case().windows.faults.iter().map(|w| (w.start.0 / 1_000_000, w.end.0 / 1_000_000)).collect();
-    assert_eq!(windows, [(3_000, 3_232), (5_000, 5_002)]);
+    assert_eq!(windows_ms(&story), [(3_000, 3_232), (5_000, 5_002)]);
+}
+
+/// A step that leaves its node as it was is nothing that an SLO about faults could be about, and ends no fault of another step.
+#[rstest]
+#[case::command("Command", &[])]
+#[case::disk_freed("FreeDisk", &[])]
+#[case::started("Start", &[(3_000, 3_002)])]
+#[case::resumed("Resume", &[(3_000, 3_002)])]
+#[case::joined("Join", &[(3_000, 3_002)])]
+#[case::disk_filled("FillDisk", &[(3_000, 3_002)])]
+fn only_what_changes_a_node_opens_a_fault_window(#[case] step: &str, #[case] expected: &[(u64, u64)]) {
+    let mut story = Story::formed();
+    story.run(LOAD_STARTS, 8_000);
+    story.act(3_000, 0, step, "A");
+    story.end(8_000);
+    assert_eq!(windows_ms(&story), expected);
+}
+
+/// `A` is killed at 3000 ms, which is noticed at 3500 ms, after a command to another node.
+#[test]
+fn a_command_takes_no_unrest_from_the_fault_before_it() {
+    let mut story = Story::formed();
+    story.run(LOAD_STARTS, 8_000);
+    story.act(3_000, 0, "Kill", "A");
+    story.act(3_200, 1, "Command", "B");
+    story.unsettled(3_500);
+    story.settled(5_000);
+    story.end(8_000);
+    assert_eq!(windows_ms(&story), [(3_000, 5_002)]);
 }
 
 /// After the calm at 4000 ms, what the first worker does at 4001 ms; when the window ends.
@@ -176,7 +208,7 @@ fn windows_of_neighbouring_faults_merge() {
 #[case::was_meant_to_start_before(&|op: &mut Operation| op.intended = Instant::from_millis(3_999), 5_001)]
 fn a_client_is_back_when_nothing_delays_it(#[case] first: &dyn Fn(&mut Operation), #[case] end: u64) {
     let mut story = Story::formed();
-    story.fault(3_000, 0, "Kill", "A1");
+    story.act(3_000, 0, "Kill", "A1");
     story.unsettled(3_015);
     story.settled(4_000);
     story.write(4_001, 1, |operation| first(operation));
@@ -190,7 +222,7 @@ fn a_client_that_never_comes_back_keeps_the_window_open() {
     let mut story = Story::formed();
     story.write(2_000, 1, |_| {});
     story.write(2_000, 2, |_| {});
-    story.fault(3_000, 0, "Wipe", "A1");
+    story.act(3_000, 0, "Wipe", "A1");
     story.write(3_100, 1, |_| {});
     story.end(6_000);
     assert_eq!(story.case().windows.faults[0].end, story.case().windows.whole.end);

@@ -148,7 +148,7 @@ async fn moved_is_followed_at_once_and_remembered() {
     let (owner, moved) = (b.address, format!("-MOVED {slot} {}", b.address));
     let a = a.serve(owner, move |_, nth| if nth == 0 { say(&moved) } else { panic!("asked again") });
     let b = b.serve(owner, |_, _| say("+OK"));
-    // Without having asked, the client believes in whom it happens to ask first.
+    // Without having asked, the client believes the node that it happens to ask first.
     let operations = perform_as(RESTLESS, false, &[a, b], &[SET, SET]).await;
     let seen: Vec<_> = operations.iter().map(|op| (op.outcome, op.attempts, op.error, op.node)).collect();
     assert_eq!(seen[0], (Outcome::Ok, 2, Some(ErrorKind::Moved), Some(1)));

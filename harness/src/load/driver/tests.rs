@@ -166,7 +166,7 @@ async fn dropped_loads_end_by_themselves() {
     assert!(ended.expect("the thread ends").is_err());
 }
 
-/// What an open loop of two shards leaves when the first never answers: so many workers on each, so many keys.
+/// What an open loop of two shards leaves when the first never answers: how many workers each has, and how many keys there are.
 /// When it was stopped, too.
 async fn half_dead(workers: u16, keys: u32) -> (Vec<Operation>, LoadTotals, Instant) {
     let [dead, healthy] = [Fake::bind().await, Fake::bind().await];

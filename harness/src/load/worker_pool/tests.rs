@@ -4,7 +4,7 @@ use crate::load::keys::KeySpace;
 use crate::load::testing::load;
 use crate::system::cluster::share;
 
-/// A start that is due at so many nanoseconds: a write of the key, or a read.
+/// A start that is due at this many nanoseconds: a write of the key, or a read.
 fn start(at: u64, key: u32, writes: bool) -> DueEntry {
     let mix = if writes { r#"Set(value: "16B")"# } else { "Get()" };
     let load = load("app", &format!("mix: [{mix}], keys: Uniform(1), pace: Open(per_second: 1)"));

@@ -83,7 +83,9 @@ fn quantiles(nanos: &mut [u64]) -> Option<[f64; 3]> {
 /// The last, because the servers also agree for a moment that the node has failed before they have dealt with it.
 pub(super) fn fault_windows(evidence: &Evidence) -> Vec<(Instant, Instant)> {
     let fault = |what: &EventKind| match what {
-        EventKind::Fault { effect, began, .. } => Some((*began, effect.takes_down())),
+        // A command in the middle of a failover does not end its band.
+        EventKind::ActedOnNode { effect, .. } if effect.is_none() => None,
+        EventKind::ActedOnNode { effect, began, .. } => Some((*began, effect.takes_down())),
         EventKind::Network(change) => Some((change.began, disturbs(change))),
         _ => None,
     };
@@ -103,8 +105,8 @@ pub(super) fn fault_windows(evidence: &Evidence) -> Vec<(Instant, Instant)> {
 /// The faults, the heals and the promotions.
 pub(super) fn marks(evidence: &Evidence) -> Vec<Mark> {
     let mark = |what: &EventKind| match what {
-        EventKind::Fault { fault, effect, node, began, .. } => {
-            Some(Mark { at: *began, text: format!("{fault} {node}"), fault: effect.harms })
+        EventKind::ActedOnNode { action, effect, node, began, .. } => {
+            Some(Mark { at: *began, text: format!("{action} {node}"), fault: effect.harms })
         }
         EventKind::Network(change) => {
             let what = if disturbs(change) { "" } else { "heal " };
@@ -128,7 +130,7 @@ fn disturbs(change: &NetworkChange) -> bool {
 mod tests {
     use super::super::super::sample;
     use super::*;
-    use crate::evidence::{ErrorKind, Operation};
+    use crate::evidence::{Effect, ErrorKind, Event, Operation};
 
     #[test]
     fn the_history_falls_into_bins() {
@@ -178,6 +180,18 @@ mod tests {
         let evidence = sample::master_kill();
         let windows = fault_windows(&evidence);
         assert_eq!(windows, [(Instant::from_millis(4_200), Instant::from_millis(5_790))]);
+    }
+
+    #[test]
+    fn a_command_ends_no_window() {
+        let mut evidence = sample::master_kill();
+        let windows = fault_windows(&evidence);
+        let began = Instant::from_millis(4_500);
+        let at = evidence.events.partition_point(|event| event.at <= began);
+        let (action, node) = ("Command".to_owned(), "B".into());
+        let kind = EventKind::ActedOnNode { step: None, action, effect: Effect::NONE, node, began, proof: None };
+        evidence.events.insert(at, Event { at: began, kind });
+        assert_eq!(fault_windows(&evidence), windows);
     }
 
     #[test]

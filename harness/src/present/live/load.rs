@@ -8,7 +8,7 @@ use super::{Line, ProgressLines};
 use crate::evidence::{ErrorKind, Event, EventKind, LoadTotals, Progress};
 use crate::vocab::Instant;
 
-/// After a failover thousands of operations are slow at once: so many of a second are shown, the rest are counted.
+/// After a failover thousands of operations are slow at once: this many in a second are shown, the rest are counted.
 const SLOW_SHOWN: u64 = 3;
 
 /// Intervals are gathered until they make a second; a timer's lateness must not make two seconds of them.

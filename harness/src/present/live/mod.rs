@@ -145,8 +145,8 @@ impl LiveView {
             EventKind::StepFailed { step, node, reason, .. } => {
                 vec![Line::new(at, &step_name(step + 1, self.steps.len()), BAD, format!("NOT DONE: {node} {reason}"))]
             }
-            EventKind::Fault { fault, effect, node, began, proof, .. } => {
-                self.fault((fault, effect), node, *began, proof.as_deref())
+            EventKind::ActedOnNode { action, effect, node, began, proof, .. } => {
+                self.acted((action, effect), node, *began, proof.as_deref())
             }
             EventKind::Network(change) => self.network(change),
             // While the cluster forms, every node reports what every new cluster reports.
@@ -225,20 +225,23 @@ impl LiveView {
         vec![Line::new(at, &step_name(step + 1, self.steps.len()), GOOD, text)]
     }
 
-    fn fault(
+    fn acted(
         &mut self,
-        (fault, effect): (&str, &Effect),
+        (action, effect): (&str, &Effect),
         node: &NodeName,
         began: Instant,
         proof: Option<&str>,
     ) -> Vec<Line> {
-        self.last_fault = Some(began);
+        // A command in the middle of a failover does not begin to count anew.
+        if !effect.is_none() || self.last_fault.is_none() {
+            self.last_fault = Some(began);
+        }
         if effect.takes_down() {
             self.log.forget(node);
         }
         let (style, proof) = match proof {
-            Some(proof) => (NEWS, format!("{fault}: {proof}")),
-            None => (DOUBT, format!("{fault}: NO PROOF that it happened")),
+            Some(proof) => (NEWS, format!("{action}: {proof}")),
+            None => (DOUBT, format!("{action}: NO PROOF that it happened")),
         };
         vec![Line::new(began, node, style, proof)]
     }

@@ -85,7 +85,7 @@ fn what_goes_wrong_stands_out() {
 fn a_fault_without_proof_is_doubted() {
     let mut evidence = master_kill();
     for event in &mut evidence.events {
-        if let EventKind::Fault { proof, .. } = &mut event.kind {
+        if let EventKind::ActedOnNode { proof, .. } = &mut event.kind {
             *proof = None;
         }
     }

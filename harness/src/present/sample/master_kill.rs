@@ -41,7 +41,7 @@ pub(in crate::present) fn master_kill() -> Evidence {
 
 fn first_half(story: &mut Story) {
     let a = || name("A");
-    story.fault(4_200, 1, "Kill", "A");
+    story.act(4_200, 1, "Kill", "A");
     story.at(4_250, EventKind::Unsettled { reason: "B has not noticed that A is gone".to_owned() });
     story.log(5_210, "C", LogEvent::PossiblyFailing { about: a() });
     story.log(5_230, "B", LogEvent::PossiblyFailing { about: a() });
@@ -67,7 +67,7 @@ fn first_half(story: &mut Story) {
 }
 
 fn second_half(story: &mut Story) {
-    story.fault(8_200, 4, "Start", "A");
+    story.act(8_200, 4, "Start", "A");
     story.at(8_201, EventKind::NodeStarted { node: name("A"), pid: 31, address: story.plan.nodes[0].address });
     story.at(8_300, EventKind::Unsettled { reason: "B holds A for failed".to_owned() });
     story.log(8_320, "A", LogEvent::Demoted { master: name("A1") });

@@ -1,4 +1,4 @@
-//! Evidence made by hand for this room's tests: a cluster whose nodes say what a story makes them say.
+//! Evidence made by hand for this module's tests: a cluster whose nodes say what a story makes them say.
 
 mod master_kill;
 mod verdict;
@@ -40,7 +40,7 @@ fn plan(replicas: usize, steps: Vec<RecordedStep>) -> RecordedPlan {
 }
 
 impl Story {
-    /// Three masters with so many replicas each, started and formed at two seconds.
+    /// Three masters with this many replicas each, started and formed at two seconds.
     pub(super) fn formed(replicas: usize, timeline: Vec<RecordedStep>) -> Self {
         let plan = plan(replicas, timeline);
         let member = |node: &RecordedNode| Member {
@@ -104,9 +104,9 @@ impl Story {
         self.at(ms + 3, EventKind::Log(LogRecord { node: name(node), logged: Instant::from_millis(ms), says }));
     }
 
-    /// A fault of a step, or one that the harness healed at the end.
-    pub(super) fn fault(&mut self, ms: u64, step: impl Into<Option<usize>>, fault: &str, node: &str) {
-        let (node, effect) = (name(node), effect(fault));
+    /// A step acted on a node, or the harness did at the end.
+    pub(super) fn act(&mut self, ms: u64, step: impl Into<Option<usize>>, action: &str, node: &str) {
+        let (node, effect) = (name(node), effect(action));
         if let Some(status) = effect.process {
             self.down.retain(|other| *other != node);
             if status != NodeStatus::Running {
@@ -117,7 +117,14 @@ impl Story {
         let proof = Some(if effect.harms { "wait status: signal 9".to_owned() } else { "pid 31".to_owned() });
         self.at(
             ms + 2,
-            EventKind::Fault { step: step.into(), fault: fault.to_owned(), effect, node: node.clone(), began, proof },
+            EventKind::ActedOnNode {
+                step: step.into(),
+                action: action.to_owned(),
+                effect,
+                node: node.clone(),
+                began,
+                proof,
+            },
         );
         if effect.process == Some(NodeStatus::Down) {
             self.at(ms + 2, EventKind::NodeExited { node: node.clone(), cause: ExitCause::Signal(9), expected: true });

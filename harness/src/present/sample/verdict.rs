@@ -58,7 +58,7 @@ fn assumptions() -> Vec<Assumption> {
     };
     vec![
         assumption("the baseline was healthy", true, "settled and everything served from 2.000 s to the first fault"),
-        assumption("every fault really happened", true, "Kill A: wait status: signal 9; Start A: pid 31"),
+        assumption("every step left its proof", true, "Kill A: wait status: signal 9; Start A: pid 31"),
         assumption(
             "the load kept its rate",
             false,

@@ -20,7 +20,7 @@ use crate::vocab::NodeName;
 
 const WIDTH: usize = 100;
 
-/// The snapshot of a run: a section when the cluster had formed, one for each step with faults, one at the end.
+/// The snapshot of a run: a section when the cluster had formed, one for each step that acted, one at the end.
 ///
 /// A section lists each node whose place changed between the last topology that had settled before the step and the
 /// last that settled after it. See the module `naming` for runs that can legally end in several ways.
@@ -48,7 +48,7 @@ struct Writer<'a> {
     /// Whether some election could have been won by another.
     drawn: bool,
     before: Option<&'a Agreement>,
-    /// The first step with faults since `before`.
+    /// The first step that acted since `before`.
     since: Option<usize>,
 }
 
@@ -95,7 +95,7 @@ impl<'a> Writer<'a> {
 
     /// The step's own words, with the nodes behind them where it chose them itself.
     fn heading(&self, segment: &Segment) -> String {
-        let mut nodes: Vec<&NodeName> = segment.faults.iter().map(|(_, node)| node).collect();
+        let mut nodes: Vec<&NodeName> = segment.actions.iter().map(|(_, node)| node).collect();
         nodes.sort_by(|one, other| {
             self.naming.rank(self.naming.shown(one)).cmp(&self.naming.rank(self.naming.shown(other)))
         });
@@ -118,9 +118,9 @@ impl<'a> Writer<'a> {
     }
 
     fn healed(&self, segment: &Segment, nodes: &[&NodeName]) -> String {
-        let kinds: BTreeSet<_> = segment.faults.iter().map(|(kind, _)| kind).collect();
+        let kinds: BTreeSet<_> = segment.actions.iter().map(|(kind, _)| kind).collect();
         let healed = kinds.into_iter().map(|kind| {
-            let healed = nodes.iter().filter(|node| segment.faults.contains(&(kind.clone(), (**node).clone())));
+            let healed = nodes.iter().filter(|node| segment.actions.contains(&(kind.clone(), (**node).clone())));
             format!("{kind} {}", list(healed.map(|node| self.naming.shown(node))))
         });
         let links = segment.network.iter().map(|change| format!("`{}`", change.name));

@@ -2,7 +2,7 @@
 //!
 //! When a master with several good replicas fails, any of them may win the election. The replicas are alike, so a
 //! run in which A2 wins is a run in which A1 wins with the two names exchanged. The snapshot exchanges them: **the winner
-//! is called by the first of the candidates' names, and whoever had that name gets the winner's**, from there on.
+//! is called by the first of the candidates' names, and the node that had that name gets the winner's**, from there on.
 //!
 //! Names are left as they are where the candidates are not alike: the scenario gives them different directives or
 //! binaries, or a later step names one of them or cuts links by the nodes' places in the plan (`Halves`, `Ring`).

@@ -1,26 +1,26 @@
-//! The run divided at its faults, and the topology each part settled on, as the observer recorded it.
+//! The run divided at the steps that acted, and the topology each part settled on, as the observer recorded it.
 
 use std::collections::BTreeMap;
 
 use crate::evidence::{Agreement, Effect, Event, EventKind, Evidence, LinkChange, NetworkChange, NodeStatus, Side};
 use crate::vocab::{Instant, NodeName};
 
-/// A part of the run: from a step's faults to the next step's, or to the end.
+/// A part of the run: from what a step did to what the next one did, or to the end.
 #[derive(Debug)]
 pub(super) struct Segment {
-    /// The step that asked for the faults; none for formation and for what the harness healed at the end.
+    /// The step; none for formation and for what the harness undid at the end.
     pub(super) step: Option<usize>,
     /// What was done to which nodes, by the names of the kinds; empty for formation.
-    pub(super) faults: Vec<(String, NodeName)>,
+    pub(super) actions: Vec<(String, NodeName)>,
     /// What was done to links.
     pub(super) network: Vec<NetworkChange>,
-    /// The last on which all running nodes agreed, if they ever did after the faults.
+    /// The last on which all running nodes agreed, if they ever did after it.
     pub(super) settled: Option<Agreement>,
 }
 
 impl Segment {
     fn new(step: Option<usize>) -> Self {
-        Self { step, faults: Vec::new(), network: Vec::new(), settled: None }
+        Self { step, actions: Vec::new(), network: Vec::new(), settled: None }
     }
 }
 
@@ -55,7 +55,7 @@ enum Rank {
 
 enum Change<'a> {
     Segment(usize),
-    Fault(&'a Effect, &'a NodeName),
+    Node(&'a Effect, &'a NodeName),
     Network(&'a NetworkChange),
     Started(&'a NodeName),
     Exited { node: &'a NodeName, expected: bool },
@@ -63,7 +63,7 @@ enum Change<'a> {
     Unsettled,
 }
 
-/// Faults of one step stand together in the events, whatever their number.
+/// What one step did stands together in the events, whatever their number.
 fn divide(evidence: &Evidence) -> (Vec<Segment>, Vec<Moment<'_>>) {
     let mut segments = vec![Segment::new(None)];
     let mut starts: Vec<Instant> = vec![Instant::default()];
@@ -79,10 +79,10 @@ fn divide(evidence: &Evidence) -> (Vec<Segment>, Vec<Moment<'_>>) {
                 add(*at, Rank::Settlement, Change::Settled { asked: *asked, agreement });
             }
             EventKind::Unsettled { .. } => add(*at, Rank::Settlement, Change::Unsettled),
-            // A node is down from the moment the fault began: its exit is recorded later.
-            EventKind::Fault { step, fault, effect, node, began, .. } => {
-                add(*began, Rank::Process, Change::Fault(effect, node));
-                segment_of(*step, *began, &mut segments, &mut starts).faults.push((fault.clone(), node.clone()));
+            // A node is down from the moment the step acted: its exit is recorded later.
+            EventKind::ActedOnNode { step, action, effect, node, began, .. } => {
+                add(*began, Rank::Process, Change::Node(effect, node));
+                segment_of(*step, *began, &mut segments, &mut starts).actions.push((action.clone(), node.clone()));
             }
             EventKind::Network(change) => {
                 add(change.began, Rank::Process, Change::Network(change));
@@ -99,7 +99,7 @@ fn divide(evidence: &Evidence) -> (Vec<Segment>, Vec<Moment<'_>>) {
     (segments, moments)
 }
 
-/// The segment of a step's faults, which is made by the first of them.
+/// The segment of a step, which is made by the first thing that it did.
 fn segment_of<'s>(
     step: Option<usize>,
     began: Instant,
@@ -140,7 +140,7 @@ impl Replay {
             }
             Change::Settled { .. } => {}
             Change::Unsettled => self.in_force = None,
-            Change::Fault(effect, node) => {
+            Change::Node(effect, node) => {
                 if let Some(status) = effect.process {
                     self.learn(at, node, status);
                 }

@@ -73,7 +73,7 @@ fn the_pace_of_views_and_of_agreements_does_not_matter() {
 #[test]
 fn an_agreement_from_before_a_fault_is_none_after_it() {
     let mut story = Story::formed(1, vec![kill("A"), run("100ms")]);
-    story.fault(3_000, 0, "Kill", "A");
+    story.act(3_000, 0, "Kill", "A");
     let mut evidence = story.end(60_000);
     let agreement = evidence.events.iter().find(|event| matches!(event.kind, EventKind::Settled { .. })).cloned();
     let late = Instant::from_millis(3_001);
@@ -86,12 +86,12 @@ fn an_agreement_from_before_a_fault_is_none_after_it() {
 fn two_failovers_in_a_row() {
     let timeline = vec![kill("A"), run("5s"), kill_selected("the master of slot 16383"), run("5s")];
     let mut story = Story::formed(1, timeline);
-    story.fault(3_000, 0, "Kill", "A");
+    story.act(3_000, 0, "Kill", "A");
     story.failed("A");
     story.promote("A1", "A");
     story.everyone_sees(5_000);
     story.settled(5_000);
-    story.fault(8_000, 2, "Kill", "C");
+    story.act(8_000, 2, "Kill", "C");
     story.failed("C");
     story.everyone_sees(9_200);
     story.settled(9_200);
@@ -111,11 +111,11 @@ fn two_failovers_in_a_row() {
 #[test]
 fn a_replicas_death_changes_only_its_health() {
     let mut story = Story::formed(1, vec![kill("B1"), run("5s")]);
-    story.fault(3_000, 0, "Kill", "B1");
+    story.act(3_000, 0, "Kill", "B1");
     story.failed("B1");
     story.everyone_sees(5_000);
     story.settled(5_000);
-    story.fault(7_000, None, "Start", "B1");
+    story.act(7_000, None, "Start", "B1");
     story.member("B1", |member| member.health = Health::Ok);
     story.everyone_sees(8_000);
     story.settled(8_000);
@@ -128,8 +128,8 @@ fn a_replicas_death_changes_only_its_health() {
 #[test]
 fn a_segment_that_did_not_settle_says_so() {
     let mut story = Story::formed(1, vec![kill("A"), start("A"), run("1s")]);
-    story.fault(3_000, 0, "Kill", "A");
-    story.fault(3_300, 1, "Start", "A");
+    story.act(3_000, 0, "Kill", "A");
+    story.act(3_300, 1, "Start", "A");
     story.everyone_sees(3_600);
     story.settled(3_600);
     let text = snapshot_of(story);
@@ -140,7 +140,7 @@ fn a_segment_that_did_not_settle_says_so() {
 #[test]
 fn a_run_that_ends_unsettled_claims_no_end() {
     let mut story = Story::formed(1, vec![kill("A"), run("100ms")]);
-    story.fault(3_000, 0, "Kill", "A");
+    story.act(3_000, 0, "Kill", "A");
     let text = snapshot_of(story);
     assert_eq!(section(&text, "Kill A"), "Kill A\n  (the cluster did not settle before the end)");
     assert!(text.ends_with("\nend\n  (the cluster had not settled)\n"), "{text}");
@@ -166,16 +166,16 @@ fn drawn(winner: &str, second: &str, later: RecordedStep) -> String {
         later,
     ];
     let mut story = Story::formed(2, timeline);
-    story.fault(3_000, 0, "Kill", "A");
+    story.act(3_000, 0, "Kill", "A");
     story.failed("A");
     story.promote(winner, "A");
     story.everyone_sees(5_000);
     story.settled(5_000);
-    story.fault(7_000, 2, "Start", "A");
+    story.act(7_000, 2, "Start", "A");
     story.rejoin("A", winner);
     story.everyone_sees(8_000);
     story.settled(8_000);
-    story.fault(10_000, 4, "Kill", winner);
+    story.act(10_000, 4, "Kill", winner);
     story.failed(winner);
     story.promote(second, winner);
     story.everyone_sees(12_000);
@@ -216,12 +216,12 @@ fn an_election_that_a_later_step_tells_apart_keeps_its_names() {
 #[test]
 fn a_wiped_node_leaves_and_comes_back() {
     let mut story = Story::formed(1, vec![kill("A"), wipe("A"), join("A", "A1")]);
-    story.fault(3_000, 0, "Kill", "A");
+    story.act(3_000, 0, "Kill", "A");
     story.failed("A");
     story.promote("A1", "A");
     story.everyone_sees(5_000);
     story.settled(5_000);
-    story.fault(7_000, 1, "Wipe", "A");
+    story.act(7_000, 1, "Wipe", "A");
     story.forget("A");
     story.everyone_sees(7_500);
     story.settled(7_500);

@@ -22,7 +22,7 @@ const LOAD: &str = "load-";
 /// Servers that waited less are left out, so that a hundred idle ones do not need an entry each.
 const WORTH_NOTING_NANOS: u64 = 100_000;
 
-/// A server's threads come and go; they are listed again every so many readings.
+/// A server's threads come and go; they are listed again after this many readings.
 const READINGS_PER_LISTING: u32 = 10;
 
 /// Reads from /proc how long the threads of the loads, of the observer and of every server have waited for a processor.

@@ -43,4 +43,8 @@ impl ConditionKind for Down {
             })
         })
     }
+
+    fn names(&self) -> Vec<NodeName> {
+        Vec::new()
+    }
 }

@@ -13,7 +13,7 @@ use crate::observe::Observation;
 use crate::step::Stage;
 use crate::text::{Cursor, Problem, suggest};
 use crate::validate::Checker;
-use crate::vocab::Instant;
+use crate::vocab::{Instant, NodeName};
 
 /// a load with a limited number of operations has done them all
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Documented)]
@@ -71,5 +71,9 @@ impl ConditionKind for Finished {
             }
         }
         .boxed_local()
+    }
+
+    fn names(&self) -> Vec<NodeName> {
+        Vec::new()
     }
 }

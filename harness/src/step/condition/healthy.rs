@@ -55,6 +55,10 @@ impl ConditionKind for Healthy {
             topology.outage.as_ref().map(|_| format!("not every key is served: {}", listed(topology)))
         })
     }
+
+    fn names(&self) -> Vec<NodeName> {
+        Vec::new()
+    }
 }
 
 fn listed(topology: &Topology) -> String {

@@ -44,9 +44,7 @@ pub trait ConditionKind: fmt::Display + Sync {
     fn unmet(&self, seen: &Observation) -> Option<String>;
 
     /// The nodes that it names.
-    fn names(&self) -> Vec<NodeName> {
-        Vec::new()
-    }
+    fn names(&self) -> Vec<NodeName>;
 
     /// Waits until it holds, at most `within`; the error is why it did not.
     ///

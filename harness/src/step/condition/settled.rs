@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::{ConditionKind, agreed};
 use crate::observe::Observation;
+use crate::vocab::NodeName;
 
 /// the cluster has settled, whatever it is like
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Documented)]
@@ -25,5 +26,9 @@ impl fmt::Display for Settled {
 impl ConditionKind for Settled {
     fn unmet(&self, seen: &Observation) -> Option<String> {
         agreed(seen, |_| None)
+    }
+
+    fn names(&self) -> Vec<NodeName> {
+        Vec::new()
     }
 }

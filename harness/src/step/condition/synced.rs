@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::ConditionKind;
 use crate::observe::Observation;
+use crate::vocab::NodeName;
 
 /// every running replica has applied all that its master had written when it was asked; under load this is never true for long
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Documented)]
@@ -25,5 +26,9 @@ impl fmt::Display for Synced {
 impl ConditionKind for Synced {
     fn unmet(&self, seen: &Observation) -> Option<String> {
         seen.synced.clone().err()
+    }
+
+    fn names(&self) -> Vec<NodeName> {
+        Vec::new()
     }
 }

@@ -20,7 +20,7 @@ fn chosen_links(links: &Links, chosen: &str) -> ChosenLinks {
     links.kind().choose(hosts, &chosen, &mut ChaCha8Rng::seed_from_u64(7))
 }
 
-/// Whom a host still hears, of whom it is heard too.
+/// The hosts that a host still hears and that hear it.
 fn sees(chosen: &ChosenLinks, host: &str) -> String {
     let all = names("A B C A1 B1 C1 inside outside");
     let cut = |from: &HostName, to: &HostName| chosen.links.contains(&Link::new(from.clone(), to.clone()));

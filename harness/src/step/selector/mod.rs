@@ -31,7 +31,7 @@ pub trait SelectorKind: fmt::Display + Sync {
     /// The nodes that it means, in the order of their names; none is an error of the scenario, which the caller reports.
     fn choose(&self, among: Candidates<'_>, random: &mut ChaCha8Rng) -> Vec<NodeName>;
 
-    /// The status of a process that alone decides whom it means; none if it asks the topology.
+    /// The status of a process that alone decides which nodes it means; none if it asks the topology.
     fn by_status(&self) -> Option<NodeStatus> {
         None
     }
@@ -45,7 +45,7 @@ pub trait SelectorKind: fmt::Display + Sync {
     fn check_anybody(&self, _: &mut Checker<'_>, _: &Foreseen<'_>, _: Cursor<'_>) {}
 }
 
-/// Whom a selector chooses from.
+/// What a selector chooses from.
 #[derive(Clone, Copy, Debug)]
 pub struct Candidates<'a> {
     /// What all nodes agree on; none for a selector that goes by the status alone.

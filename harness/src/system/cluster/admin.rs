@@ -48,7 +48,7 @@ impl<'a> Admin<'a> {
         self.cluster(&["MYID"]).await.map(NodeId)
     }
 
-    /// Everybody whom the server knows.
+    /// Every node that the server knows.
     pub(super) async fn peers(&self) -> Result<Vec<Peer>, SystemError> {
         Ok(self.cluster(&["NODES"]).await?.lines().filter_map(Peer::read).collect())
     }
@@ -65,7 +65,7 @@ pub(super) struct Peer {
     /// Its address, without port; empty when it is not known.
     pub(super) ip: String,
     pub(super) handshake: bool,
-    /// Whom it replicates.
+    /// The node that it replicates.
     pub(super) master: Option<NodeId>,
 }
 

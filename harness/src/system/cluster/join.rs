@@ -9,7 +9,7 @@ use crate::evidence::NodeStatus;
 use crate::system::{NodeSpec, Servers, SystemError};
 use crate::vocab::{NodeId, NodeName};
 
-/// How often the nodes are asked whom they know.
+/// How often the nodes are asked which nodes they know.
 const JOIN_POLL: Duration = Duration::from_millis(25);
 
 struct Newcomer<'a> {
@@ -118,7 +118,7 @@ impl<'a> Newcomer<'a> {
         }
         if !self.replicates(&own) {
             self.admin.cluster(&["REPLICATE", &self.master.0]).await?;
-            return Ok(Err("it has just been told whom to replicate".to_owned()));
+            return Ok(Err("it has just been told which node to replicate".to_owned()));
         }
         if let Some((other, _)) = views.iter().find(|(_, view)| !self.replicates(view)) {
             return Ok(Err(format!("{} does not know it as a replica", other.name())));

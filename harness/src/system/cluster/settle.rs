@@ -8,7 +8,7 @@ use crate::evidence::{
 };
 use crate::vocab::{HostName, NodeName, Role};
 
-/// Compares the views of the running nodes with each other and with what really runs and who can reach whom.
+/// Compares the views of the running nodes with each other and with what really runs and which nodes reach each other.
 ///
 /// Two nodes are connected when packets of the cluster bus pass both ways between them: everything on it is TCP. Only
 /// replicas follow their masters by way of the client port. Settled means:
@@ -60,7 +60,7 @@ impl<'a> Scene<'a> {
         for &(node, view) in &seen {
             self.check_members(node, view, &seen)?;
         }
-        // Without a cut, whoever agrees with the first agrees with everybody.
+        // Without a cut, a node that agrees with the first agrees with all.
         let compared = if self.reach.is_whole() { 1 } else { seen.len() };
         for (index, &one) in seen.iter().enumerate().take(compared) {
             for &other in seen[index + 1..].iter().filter(|other| self.connected(one.0, other.0)) {
@@ -98,7 +98,7 @@ impl<'a> Scene<'a> {
         is_majority(owners(view).filter(|owner| self.reaches(node, owner)).count(), view)
     }
 
-    /// Whether somebody whom `viewer` hears (or itself) has the reports of a majority that misses `node`: then a FAIL was
+    /// Whether a node that `viewer` hears, or itself, has the reports of a majority that misses `node`: then a FAIL was
     /// broadcast. Reports are not passed on, so each must come from a master that the reporter hears itself; one without slots
     /// may report, too.
     fn can_be_failed(self, viewer: &NodeName, view: &'a NodeView, node: &NodeName, seen: &[Seen<'a>]) -> bool {
@@ -139,7 +139,7 @@ impl<'a> Scene<'a> {
         Ok(())
     }
 
-    /// Connected nodes agree on everybody whom both of them reach, or neither: the others say their roles and epochs themselves,
+    /// Connected nodes agree on all that both of them reach, or neither: the others say their roles and epochs themselves,
     /// and only to those who hear them.
     fn check_agreement(self, one: Seen<'_>, other: Seen<'_>) -> Result<(), String> {
         let disagree = |what: String| Err(format!("{} and {} disagree: {what}", one.0, other.0));
@@ -244,12 +244,12 @@ impl<'a> Scene<'a> {
 }
 
 /// The masters that own slots, as this view has it. Also the former identity of a wiped node that nobody replaced: it counts
-/// among those of whom a majority is needed.
+/// among those of which a majority is needed.
 fn owners(view: &NodeView) -> impl Iterator<Item = &NodeName> {
     view.members.iter().filter(|(_, member)| !member.owns.is_empty()).map(|(node, _)| node)
 }
 
-/// Whether so many of the masters are a majority.
+/// Whether this many of the masters are a majority.
 fn is_majority(count: usize, view: &NodeView) -> bool {
     count * 2 > owners(view).count()
 }
@@ -281,7 +281,7 @@ pub(super) fn in_words(member: &Member) -> String {
     format!("{} (epoch {})", place(member), member.version)
 }
 
-/// Whether owners of so many slots each own all of them together.
+/// Whether owners of this many slots each own all of them together.
 fn is_covered(owned: impl Iterator<Item = usize>) -> bool {
     owned.sum::<usize>() == usize::from(SLOT_COUNT)
 }

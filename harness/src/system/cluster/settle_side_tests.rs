@@ -7,7 +7,7 @@ use super::tests::Cluster;
 use super::*;
 use crate::vocab::Ownership;
 
-/// So many masters, each with a replica, all as it should be.
+/// This many masters, each with a replica, all as it should be.
 fn cluster(masters: usize) -> Cluster {
     let member = |index: usize, master: bool| Member {
         role: if master { Role::Master } else { Role::Replica },
@@ -41,7 +41,7 @@ fn words(text: &str) -> Vec<&str> {
     text.split_whitespace().collect()
 }
 
-/// Each suspects all whom it does not reach; a replica out of its master's reach is not linked.
+/// Each suspects all that it does not reach; a replica out of its master's reach is not linked.
 fn all_suspect(cluster: &mut Cluster) {
     let nodes: Vec<_> = cluster.views.keys().cloned().collect();
     for viewer in &nodes {

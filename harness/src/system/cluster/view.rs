@@ -170,7 +170,7 @@ mod tests {
             assert_eq!(
                 others.members[&NodeName::new("C1")].role,
                 Role::Master,
-                "it was not told whom to replicate yet"
+                "it was not told which node to replicate yet"
             );
             let stale = NodeName::new(format!("?{}", &former.0[..8]));
             assert_eq!(others.members[&stale].master, Some(NodeName::new("C")));

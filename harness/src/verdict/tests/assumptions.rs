@@ -9,7 +9,7 @@ use super::*;
 #[case::aborted(&|story: &mut Story| story.event(9_100, EventKind::Aborted { reason: "no disk".to_owned() }), "no disk")]
 #[case::interrupted(&|story: &mut Story| story.event(9_100, EventKind::Interrupted), "interrupted")]
 #[case::no_proof(&no_proof, "nothing proves Kill A")]
-#[case::no_fault(&|story: &mut Story| without(story, |what| matches!(what, EventKind::Fault { .. })), "acted on nothing")]
+#[case::no_fault(&|story: &mut Story| without(story, |what| matches!(what, EventKind::ActedOnNode { .. })), "acted on nothing")]
 #[case::step_not_done(&|story: &mut Story| without(story, |what| matches!(what, EventKind::StepEnded { step: 1 })), "was not done")]
 #[case::no_operations(&|story: &mut Story| story.evidence.history.clear(), "it did no operation")]
 #[case::history_has_a_hole(&|story: &mut Story| story.evidence.history.truncate(5_000), "the history holds")]

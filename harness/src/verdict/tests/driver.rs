@@ -112,7 +112,7 @@ fn a_load_that_forgot_starts_did_not_do_its_work() {
 fn a_late_driver_is_seen_without_a_steady_part() {
     let mut story = paced(&|due, free| (free.max(due) + 6, 0));
     story.end(9_000);
-    story.fault(LOAD_STARTS, 0, "Kill", "A1");
+    story.act(LOAD_STARTS, 0, "Kill", "A1");
     story.unsettled(LOAD_STARTS + 1);
     let verdict = verdict(&story);
     let load = &verdict.assumptions[2];

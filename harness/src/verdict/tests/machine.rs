@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Timers were late by so much in each tenth of a second; `p99 <= max`.
+/// Timers were late by this much in each tenth of a second; `p99 <= max`.
 #[rstest]
 #[case::quick_machine(19.0, 10, RunOutcome::Pass, true)]
 #[case::starved_and_kept_all_the_same(340.0, 10, RunOutcome::Pass, true)]
@@ -23,7 +23,7 @@ fn a_starved_machine_spoils_only_what_was_missed(
     assert_eq!(verdict.because.contains("340 ms late"), !holds, "{}", verdict.because);
 }
 
-/// While the failover lasts (3000 to 5041 ms), these wait for so many milliseconds in each tenth of a second.
+/// While the failover lasts (3000 to 5041 ms), these wait for this many milliseconds in each tenth of a second.
 fn in_the_failover(end: u64, clients_ms: f64, servers: &[(&str, f64)]) -> MachineSample {
     if (3_100..=5_100).contains(&end) { waited(clients_ms, servers) } else { waited(0.0, &[]) }
 }

@@ -106,7 +106,7 @@ fn without(story: &mut Story, unwanted: fn(&EventKind) -> bool) {
 
 fn no_proof(story: &mut Story) {
     for event in &mut story.evidence.events {
-        if let EventKind::Fault { proof, .. } = &mut event.kind {
+        if let EventKind::ActedOnNode { proof, .. } = &mut event.kind {
             *proof = None;
         }
     }
@@ -167,7 +167,7 @@ fn a_quiet_network_needs_writes_before_the_fault() {
 #[test]
 fn a_killed_replica_is_no_failover() {
     let mut story = Story::formed();
-    story.fault(3_000, 0, "Kill", "A1");
+    story.act(3_000, 0, "Kill", "A1");
     story.end(4_000);
     assert_eq!(verdict(&story).failovers, []);
 }

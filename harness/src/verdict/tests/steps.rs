@@ -30,7 +30,7 @@ fn a_crash_outweighs_broken_assumptions(#[case] breaks: &dyn Fn(&mut Story)) {
     assert_eq!(verdict.because, because);
 }
 
-/// `Until` waited for 5 s in vain and was met so much later, if at all; clients, observer and B waited so long in each tenth of a
+/// `Until` waited for 5 s in vain and was met this much later, if at all; clients, observer and B waited that long in each tenth of a
 /// second.
 #[rstest]
 #[case::never_met(None, 40.0, RunOutcome::Fail)]
@@ -112,7 +112,7 @@ fn what_a_server_did_not_do_outweighs_broken_assumptions() {
     assert_eq!(verdict(&story).outcome, RunOutcome::Fail);
 }
 
-/// The machine lost so much in each second; one that ended needed no time for that.
+/// The machine lost this much in each second; one that ended needed no time for that.
 #[rstest]
 #[case::quick_machine(Some(2_000), 40.0, RunOutcome::Fail)]
 #[case::busy_machine(Some(2_000), 400.0, RunOutcome::Fail)]
