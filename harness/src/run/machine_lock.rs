@@ -165,7 +165,12 @@ pub fn lock_machine(
             (waiting.lock("redis-harness.lock", File::lock_shared)?, waiting.lock_quarters(count)?)
         }
     };
-    Ok(MachineLock { _holder: leave_holder(&LockHolder::of(scenario)).ok(), _quarters: quarters, _machine: machine, share })
+    Ok(MachineLock {
+        _holder: leave_holder(&LockHolder::of(scenario)).ok(),
+        _quarters: quarters,
+        _machine: machine,
+        share,
+    })
 }
 
 struct Waiting<'a, F> {
@@ -292,7 +297,12 @@ mod tests {
 
     /// What a run with these loads and SLOs needs on this many nodes.
     #[rstest]
-    #[case::no_time("Open(per_second: 10)", "Promotions(max: 0), LostWrites(max: 0), ErrorRate(max: 0)", 1, Quarters(2))]
+    #[case::no_time(
+        "Open(per_second: 10)",
+        "Promotions(max: 0), LostWrites(max: 0), ErrorRate(max: 0)",
+        1,
+        Quarters(2)
+    )]
     #[case::more_nodes("Open(per_second: 10)", "Promotions(max: 0)", 2, Quarters(3))]
     #[case::failover("Open(per_second: 10)", "Failover(max: \"3s\")", 1, Quarters(2))]
     #[case::a_second("Open(per_second: 10)", "Unavailability(max: \"1s\")", 1, Quarters(2))]

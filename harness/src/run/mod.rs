@@ -14,4 +14,4 @@ mod request;
 pub use cancel::Cancel;
 pub use inside::enter_if_lab;
 pub use launch::{Launch, RunError, launch};
-pub use machine_lock::{LockHolder, MachineLock, MachineLockError, MachineShare, quarters, lock_machine};
+pub use machine_lock::{LockHolder, MachineLock, MachineLockError, MachineShare, lock_machine, quarters};
