@@ -13,8 +13,9 @@ mod worker;
 use std::io::{self, PipeReader, PipeWriter, Write};
 use std::net::Ipv4Addr;
 use std::sync::mpsc::{self, SyncSender};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use nix::errno::Errno;
 
@@ -30,6 +31,30 @@ pub use tun::{SHAPING_DEVICE, SHAPING_TABLE};
 
 /// The thread's name, as tools show it.
 pub(crate) const THREAD: &str = "lab-shaping";
+
+/// How long to wait for packets to leave the device: the thread has a priority, and takes some ten microseconds.
+const RELEASE_BOUND: Duration = Duration::from_millis(100);
+
+/// How many changes of links the shaping thread has carried out.
+#[derive(Debug, Default)]
+struct Changes {
+    done: Mutex<u64>,
+    more: Condvar,
+}
+
+impl Changes {
+    /// Adds what the thread has done.
+    fn add(&self, count: u64) {
+        *self.done.lock().unwrap_or_else(PoisonError::into_inner) += count;
+        self.more.notify_all();
+    }
+
+    /// Waits until this many were done, or for a bounded time: the thread may be gone.
+    fn wait_for(&self, count: u64) {
+        let done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ = self.more.wait_timeout_while(done, RELEASE_BOUND, |done| *done < count);
+    }
+}
 
 /// Why packets cannot be shaped.
 #[derive(Debug, thiserror::Error)]
@@ -62,6 +87,9 @@ impl ShapingError {
 #[derive(Debug)]
 pub struct Shaper {
     links: Arc<Mutex<ShapedLinks>>,
+    /// How many changes the thread was told of.
+    ordered: Mutex<u64>,
+    changes: Arc<Changes>,
     /// Why the thread has stopped shaping, if it has.
     failure: Arc<OnceLock<String>>,
     /// Wakes the thread; closing it ends the thread. `None` only while the shaper is being dropped.
@@ -80,16 +108,18 @@ impl Shaper {
         let (orders, running) = io::pipe().map_err(failed("make a pipe"))?;
         let (sender, made) = mpsc::sync_channel(1);
         let failure = Arc::new(OnceLock::new());
-        let (shared, told) = (Arc::clone(&links), Arc::clone(&failure));
+        let changes = Arc::new(Changes::default());
+        let (shared, told, carried_out) = (Arc::clone(&links), Arc::clone(&failure), Arc::clone(&changes));
         let work = move || {
-            if let Err(error) = shape(&shared, &orders, &sender) {
+            if let Err(error) = shape(&shared, &orders, &carried_out, &sender) {
                 // It cannot be set already: this is the only place that sets it.
                 let _ = told.set(format!("packets are shaped no more: {error}"));
             }
         };
         let thread = thread::Builder::new().name(THREAD.to_owned()).spawn(work);
         let thread = thread.map_err(failed("start the shaping thread"))?;
-        let shaper = Self { links, failure, running: Some(running), thread: Some(thread) };
+        let shaper =
+            Self { links, ordered: Mutex::new(0), changes, failure, running: Some(running), thread: Some(thread) };
         made.recv().unwrap_or(Err(NetworkError::Panicked.into()))?;
         Ok(shaper)
     }
@@ -101,11 +131,12 @@ impl Shaper {
         self.wake();
     }
 
-    /// Removes a link's shape; returns what it did. Waiting packets arrive at once, in order; any that still enter the
-    /// device follow them without delay.
+    /// Removes a link's shape; returns what it did. Waiting packets have left the device when this returns, in order, so that
+    /// none that takes another way from then on overtakes them; any that still enter it follow them without delay.
     pub fn clear(&self, from: Ipv4Addr, to: Ipv4Addr) -> LinkCounters {
         let did = self.links().clear((from, to));
-        self.wake();
+        let ordered = self.wake();
+        self.changes.wait_for(ordered);
         did
     }
 
@@ -114,12 +145,14 @@ impl Shaper {
         self.failure.get().map(String::as_str)
     }
 
-    /// Makes the thread notice at once that links have changed.
-    fn wake(&self) {
+    /// Makes the thread notice at once that links have changed. Returns how many changes it was told of.
+    fn wake(&self) -> u64 {
+        let mut ordered = self.ordered.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(mut running) = self.running.as_ref() {
             // If the thread is gone, there is nothing to wake.
-            let _ = running.write(&[0]);
+            *ordered += u64::from(running.write(&[0]).is_ok());
         }
+        *ordered
     }
 
     /// What a link has done since its shape was set; all zero if it has none.
@@ -139,6 +172,7 @@ impl Shaper {
 fn shape(
     links: &Mutex<ShapedLinks>,
     orders: &PipeReader,
+    changes: &Changes,
     made: &SyncSender<Result<(), ShapingError>>,
 ) -> io::Result<()> {
     let (device, outcome) = match TunDevice::make() {
@@ -147,7 +181,7 @@ fn shape(
     };
     // The creator is waiting for it.
     let _ = made.send(outcome);
-    device.map_or(Ok(()), |device| worker::work(&device, links, orders))
+    device.map_or(Ok(()), |device| worker::work(&device, links, orders, changes))
 }
 
 impl Drop for Shaper {

@@ -11,6 +11,7 @@ use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::time::TimeSpec;
 use nix::time::{ClockId, clock_gettime};
 
+use super::Changes;
 use super::queue::Queue;
 use super::scheduling::request_low_latency;
 use super::shaped_links::ShapedLinks;
@@ -20,8 +21,13 @@ use super::tun::TunDevice;
 const BATCH: usize = 64;
 
 /// Runs until the other end of `orders` is closed or the device fails. Each byte in `orders` says that links have
-/// changed.
-pub(super) fn work(device: &TunDevice, links: &Mutex<ShapedLinks>, orders: &PipeReader) -> io::Result<()> {
+/// changed, and counts in `changes` when what had to leave the device has left it.
+pub(super) fn work(
+    device: &TunDevice,
+    links: &Mutex<ShapedLinks>,
+    orders: &PipeReader,
+    changes: &Changes,
+) -> io::Result<()> {
     request_low_latency();
     let mut queue = Queue::default();
     loop {
@@ -31,10 +37,16 @@ pub(super) fn work(device: &TunDevice, links: &Mutex<ShapedLinks>, orders: &Pipe
         if !wait(device, orders, timeout)? {
             continue;
         }
-        if is_over(orders)? {
+        let count = read(orders)?;
+        if count == 0 {
             return Ok(());
         }
-        links.lock().unwrap_or_else(PoisonError::into_inner).make_due(now()?, &mut queue);
+        let now = now()?;
+        links.lock().unwrap_or_else(PoisonError::into_inner).make_due(now, &mut queue);
+        while queue.next_due().is_some_and(|due| due <= now) {
+            release(device, &mut queue)?;
+        }
+        changes.add(count);
     }
 }
 
@@ -79,10 +91,10 @@ fn wait(device: &TunDevice, orders: &PipeReader, timeout: Option<Duration>) -> i
     }
 }
 
-/// Reads pending orders, of which there is at least one; returns whether the other end is closed instead.
-fn is_over(mut orders: &PipeReader) -> io::Result<bool> {
-    // Enough for one change of links; any rest is read as another order.
-    Ok(orders.read(&mut [0; 64])? == 0)
+/// Reads pending orders; returns how many, or zero if the other end is closed.
+fn read(mut orders: &PipeReader) -> io::Result<u64> {
+    // Any rest is read the next time.
+    Ok(orders.read(&mut [0; 64])? as u64)
 }
 
 /// The time left until `due`: zero if it is past, `None` if nothing is due.
