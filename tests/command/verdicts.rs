@@ -69,7 +69,8 @@ fn quiet() {
     let lines: Vec<_> = passed.stdout.lines().collect();
     let line = "PASS  command/healthy: Every assumption held and all 2 checks were met.";
     assert_eq!(lines, [line, line, "", "2 runs: 2 pass, 0 fail, 0 inconclusive"], "{passed}");
-    let failed = run("impossible").with(1).says("FAIL  command/impossible: Not met: promotions 1, ").says("limit 1, ");
+    let failed =
+        run("nobody_promoted").with(1).says("FAIL  command/nobody_promoted: Not met: promotions 1, ").says("limit 1, ");
     let paths = failed.stdout.lines().filter(|line| Path::new(line.trim()).join("report.json").is_file());
     assert_eq!(paths.count(), 2, "{failed}");
     assert!(!failed.stdout.contains("Assumptions") && !failed.stdout.contains("no server ended"), "{failed}");
