@@ -44,8 +44,8 @@ fn main() -> ExitCode {
     let everywhere = everywhere.iter().map(|trial| (trial, false));
     // The longest first, and last those whose runs must have the machine alone.
     let in_clusters = [
-        verdicts::LONG_TRIALS,
         lying::TRIALS,
+        verdicts::LONG_TRIALS,
         topology::TRIALS,
         interrupted::TRIALS,
         sealed::TRIALS,

@@ -99,6 +99,15 @@ impl<'a> Machine<'a> {
         self.explain_by(samples.iter().map(|(_, sample)| sample.sight_delay_nanos()).sum(), stretch, excess)
     }
 
+    /// The same for what one server was told to do. However often the observer waited
+    /// meanwhile, it saw what was done later by at most one of its waits.
+    pub(crate) fn explain_told(&self, node: &NodeName, stretch: Window, excess: u64) -> Option<String> {
+        let samples = &self.samples[self.touched(stretch)];
+        let servers = samples.iter().map(|(_, sample)| sample.server_delay_nanos(node)).sum::<u64>();
+        let observer = samples.iter().filter_map(|(_, sample)| sample.waits.as_ref().map(|waits| waits.observer_nanos));
+        self.explain_by(servers.saturating_add(observer.max().unwrap_or(0)), stretch, excess)
+    }
+
     fn explain_by(&self, lost: u64, stretch: Window, excess: u64) -> Option<String> {
         (lost >= excess && lost > 0).then(|| {
             let (lost, excess) = (finding::time(lost), finding::time(excess));

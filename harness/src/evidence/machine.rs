@@ -44,6 +44,13 @@ impl Waits {
         self.servers_nanos.iter().map(|(node, nanos)| (node, *nanos)).max_by_key(|(_, nanos)| *nanos)
     }
 
+    /// This server, and whichever other it may have waited for, one after the other.
+    fn server_and_another(&self, node: &NodeName) -> u64 {
+        let own = self.servers_nanos.get(node).copied().unwrap_or(0);
+        let others = self.servers_nanos.iter().filter(|(other, _)| *other != node);
+        own.saturating_add(others.map(|(_, nanos)| *nanos).max().unwrap_or(0))
+    }
+
     /// The two servers that waited longest, one after the other.
     fn two_servers(&self) -> u64 {
         let mut servers: Vec<_> = self.servers_nanos.values().copied().collect();
@@ -62,6 +69,11 @@ impl MachineSample {
     /// The most that the machine can have delayed in this stretch what the cluster does by itself and the harness sees.
     pub fn sight_delay_nanos(&self) -> u64 {
         self.delay(|waits| waits.observer_nanos.saturating_add(waits.two_servers()))
+    }
+
+    /// The most that the machine can have delayed in this stretch what a server does because it was told to.
+    pub fn server_delay_nanos(&self, node: &NodeName) -> u64 {
+        self.delay(|waits| waits.server_and_another(node))
     }
 
     /// The most that the machine can have kept a single server from answering its peers in this stretch.
@@ -89,5 +101,18 @@ mod tests {
         let sample = MachineSample { waits: Some(waits), stolen_nanos: u64::MAX, ..MachineSample::default() };
         let delays = [sample.operation_delay_nanos(), sample.sight_delay_nanos(), sample.stall_nanos()];
         assert_eq!(delays, [u64::MAX; 3]);
+        assert_eq!(sample.server_delay_nanos(&"A".into()), u64::MAX);
+    }
+
+    /// What a server does as told can have waited for that server and for one other, whichever waited longest.
+    #[rstest::rstest]
+    #[case::the_longest("A", 30 + 5)]
+    #[case::another("B", 5 + 30)]
+    #[case::one_that_did_not_wait("D", 30)]
+    fn a_told_server_waits_for_itself_and_another(#[case] node: &str, #[case] expected: u64) {
+        let servers_nanos = [("A", 30), ("B", 5), ("C", 2)].map(|(node, nanos)| (node.into(), nanos)).into();
+        let waits = Waits { clients_nanos: 100, observer_nanos: 100, servers_nanos };
+        let sample = MachineSample { waits: Some(waits), ..MachineSample::default() };
+        assert_eq!(sample.server_delay_nanos(&node.into()), expected);
     }
 }

@@ -21,6 +21,9 @@ use crate::plan::Plan;
 /// quarter to a third of a processor on average, so half of the machine is left for their peaks.
 const NODES_PER_QUARTER: usize = 3;
 
+/// Where a server must do as told sooner than this, one more quarter is set aside, so that its bound is about the server.
+const SOON: Duration = Duration::from_secs(5);
+
 /// How much of the machine a run needs. The smallest share is the least.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum MachineShare {
@@ -32,7 +35,8 @@ pub enum MachineShare {
 
 impl MachineShare {
     /// What the scenario needs: the whole machine if any SLO is about a throughput or a time shorter than a second, or if
-    /// a load is in a closed loop; half of a processor for every six nodes otherwise.
+    /// a load is in a closed loop; half of a processor for every six nodes otherwise, and a quarter more if a server must do as
+    /// told within less than five seconds.
     ///
     /// Company can only make times longer, so it never lets a run pass that would fail alone. A miss is judged by what the
     /// machine took meanwhile (`check::machine`), so company alone never makes one fail, either. That goes for SLOs, `Until`
@@ -42,7 +46,10 @@ impl MachineShare {
         if closed_loop || plan.slos.iter().any(|planned| planned.slo.needs_idle_machine()) {
             return Self::Whole;
         }
-        Self::Quarters(plan.nodes.len().div_ceil(NODES_PER_QUARTER))
+        let quarters = plan.nodes.len().div_ceil(NODES_PER_QUARTER);
+        let demands = plan.steps.iter().filter_map(|planned| plan.demand(&planned.step));
+        let soon = demands.into_iter().any(|demand| demand.within < SOON);
+        Self::Quarters(quarters + usize::from(soon))
     }
 }
 

@@ -124,12 +124,6 @@ pub(super) fn every_until_was_met(case: &Case<'_>) -> Option<Finding> {
     })
 }
 
-/// Why servers that took too long to do as told are not blamed, if they are not. How much too long it would have taken is not
-/// known, but the bounds are many times what a server needs: it is the machine's doing only if that took half of the time.
-fn wait_explained_by_machine(case: &Case<'_>, waited: Window) -> Option<String> {
-    case.machine.explain_observed(waited, waited.nanos() / 2)
-}
-
 /// Why a missed `Until` is not blamed on the servers, if it is not: it was met after its bound, by no more than the machine may
 /// have taken before. The run watches on for that long; what is not met by then is the servers' doing.
 pub(super) fn until_explained_by_machine(case: &Case<'_>) -> Option<String> {
@@ -149,11 +143,14 @@ pub(super) fn until_explained_by_machine(case: &Case<'_>) -> Option<String> {
 }
 
 /// Why servers that did not do as told are not blamed, if none is. One that failed whatever the time has no such explanation.
+/// How much too long one that was late would have taken is not known, but the bounds are many times what a server needs: it is
+/// the machine's doing only if that took half of the time.
 pub(super) fn failed_step_explained_by_machine(case: &Case<'_>) -> Option<String> {
     let explanations = case.evidence.events.iter().filter_map(|event| match event.kind {
-        EventKind::StepFailed { within_ms, .. } => Some(within_ms.and_then(|within_ms| {
+        EventKind::StepFailed { within_ms, ref node, .. } => Some(within_ms.and_then(|within_ms| {
             let start = Instant(event.at.0.saturating_sub(within_ms.saturating_mul(1_000_000)));
-            wait_explained_by_machine(case, Window { start, end: event.at })
+            let waited = Window { start, end: event.at };
+            case.machine.explain_told(node, waited, waited.nanos() / 2)
         })),
         _ => None,
     });
