@@ -70,6 +70,15 @@ fn trials() -> Vec<Trial> {
         trial("a_machine_without_namespaces_is_told", || {
             tells("no-namespaces", &["cannot create a user namespace", "sysctl -w user.max_user_namespaces="])
         }),
+        trial("a_cut_of_one_direction_leaves_the_other", || finish("links one-way", Some(0)).map(drop)),
+        trial("healing_one_cut_leaves_the_others", || finish("links overlap", Some(0)).map(drop)),
+        trial("a_cut_of_one_port_leaves_the_others", || finish("links port", Some(0)).map(drop)),
+        trial("cuts_of_ports_and_of_links_end_by_themselves", || finish("links port-overlap", Some(0)).map(drop)),
+        trial("a_cut_of_a_port_that_leaks_is_not_proven", || finish("links port-unproven", Some(0)).map(drop)),
+        trial("a_cut_that_leaks_is_not_proven", || finish("links unproven", Some(0)).map(drop)),
+        trial("the_proof_of_a_shape_says_what_it_did", || finish("shapes told", Some(0)).map(report)),
+        trial("a_shape_that_is_passed_by_is_not_proven", || finish("shapes passed-by", Some(0)).map(report)),
+        trial("a_shape_whose_device_is_gone_is_not_proven", || finish("shapes gone", Some(0)).map(report)),
         trial("mistakes_about_links_are_told", || finish("links mistakes", Some(0)).map(drop)),
         no_tun(),
         trial("a_thread_that_cannot_leave_a_host_ends_the_lab", stranded),
@@ -84,22 +93,13 @@ fn trials() -> Vec<Trial> {
 fn timed_trials() -> Vec<Trial> {
     vec![
         timed("thirty_nodes_rise", || finish("form 15", Some(0)).map(report)),
-        timed("a_cut_of_one_direction_leaves_the_other", || finish("links one-way", Some(0)).map(drop)),
         timed("an_established_connection_falls_silent", || finish("links established", Some(0)).map(report)),
         timed("a_rejected_connection_fails_at_once", || finish("links reject", Some(0)).map(drop)),
         timed("open_connections_end_when_their_links_reject", || finish("links reject-open", Some(0)).map(report)),
-        timed("healing_one_cut_leaves_the_others", || finish("links overlap", Some(0)).map(drop)),
-        timed("a_cut_of_one_port_leaves_the_others", || finish("links port", Some(0)).map(drop)),
-        timed("cuts_of_ports_and_of_links_end_by_themselves", || finish("links port-overlap", Some(0)).map(drop)),
-        timed("a_cut_of_a_port_that_leaks_is_not_proven", || finish("links port-unproven", Some(0)).map(drop)),
-        timed("a_cut_that_leaks_is_not_proven", || finish("links unproven", Some(0)).map(drop)),
         timed("thirty_hosts_are_cut_in_halves", || finish("links halves", Some(0)).map(report)),
-        timed("the_proof_of_a_shape_says_what_it_did", || finish("shapes told", Some(0)).map(report)),
         timed("a_cut_of_a_flooded_rate_is_proven_at_once", || finish("shapes flooded", Some(0)).map(report)),
         timed("what_waits_arrives_when_its_shape_ends", || finish("shapes released", Some(0)).map(report)),
-        timed("a_shape_that_is_passed_by_is_not_proven", || finish("shapes passed-by", Some(0)).map(report)),
         timed("a_shape_that_misses_packets_is_not_proven", || finish("shapes full", Some(0)).map(report)),
-        timed("a_shape_whose_device_is_gone_is_not_proven", || finish("shapes gone", Some(0)).map(report)),
     ]
 }
 
