@@ -55,8 +55,8 @@ fn good() {
 }
 
 fn nowhere() {
-    let meant = at_top("fixtures/scenarios/command/healthy.ron");
-    ask(&["check", &meant.replace("healthy", "heathly")]).with(3).complains("did you mean").complains("healthy.ron");
+    let listed = at_top("fixtures/scenarios/command/healthy.ron");
+    ask(&["check", &listed.replace("healthy", "heathly")]).with(3).complains("did you mean").complains("healthy.ron");
     let links = tempfile::tempdir().expect("a directory");
     let link = links.path().join("moved.ron");
     symlink("/no/such/scenario.ron", &link).expect("a link");

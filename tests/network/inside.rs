@@ -230,7 +230,7 @@ async fn stream(wire: &Wire) -> Outcome {
     say(&format!("{} bytes came in {:.0?}: {counters:?}", came.len(), begin.elapsed()));
     expect(came == sent, || "other bytes came".to_owned())?;
     let did_all =
-        [counters.lost, counters.duplicated, counters.reordered, counters.corrupted].iter().all(|did| *did > 0);
+        [counters.lost, counters.duplicated, counters.reordered, counters.corrupted].iter().all(|count| *count > 0);
     expect(did_all && counters.seen > 5_000_000 / 1_500, || "not all of it was done".to_owned())
 }
 

@@ -82,8 +82,8 @@ impl SloKind for Latency {
             }
             quantile if quantile <= 1.0 => {
                 let message = format!("a quantile is a percentage: `{quantile}` would be {quantile} %");
-                let meant = (quantile * 1e8).round() / 1e6;
-                Some(WrongNumber::new("quantile", message, format!("did you mean `{meant}`?")))
+                let percentage = (quantile * 1e8).round() / 1e6;
+                Some(WrongNumber::new("quantile", message, format!("did you mean `{percentage}`?")))
             }
             _ => None,
         };

@@ -28,7 +28,7 @@ const PIPELINE: usize = 256;
 const PIPELINE_BYTES: usize = 4 * 1024 * 1024;
 
 /// How long the replies to a pipeline may take; then its node is asked again.
-const PATIENCE: Duration = Duration::from_secs(1);
+const ANSWER_BOUND: Duration = Duration::from_secs(1);
 
 /// How long to wait before unreadable keys are tried again.
 const RETRY_WAIT: Duration = Duration::from_millis(20);
@@ -154,7 +154,7 @@ impl KeyReader<'_> {
         for node in self.routes.known_mut().ask_order(None) {
             let Some(address) = self.routes.known().address(node) else { continue };
             let question = self.routes.question();
-            let told = ask(self.host, address, question, PATIENCE, |reply| self.routes.learn(address, reply)).await;
+            let told = ask(self.host, address, question, ANSWER_BOUND, |reply| self.routes.learn(address, reply)).await;
             if told.is_ok() {
                 return;
             }
@@ -240,7 +240,7 @@ impl KeyReader<'_> {
     }
 
     fn soon(&self) -> std::time::Instant {
-        (std::time::Instant::now() + PATIENCE).min(self.deadline)
+        (std::time::Instant::now() + ANSWER_BOUND).min(self.deadline)
     }
 }
 

@@ -24,7 +24,7 @@ const NO_LINK: &str = "it is about no link";
 const ALL_CUT: &str = "every link of it is cut";
 const NO_DEVICE: &str = "no device shapes its links";
 
-/// What the kernel did.
+/// What the kernel outcome.
 struct Changed {
     /// The instant just before the first request to the kernel.
     began: Instant,
@@ -180,17 +180,17 @@ impl LinkChanges {
         let links = self.links(&directions);
         self.publish(name, change, &links, (began, done));
         let after = self.prober.prove(what.probes(&directions, &new)).await;
-        let proof = before.and_then(|(before, did)| {
+        let proof = before.and_then(|(before, outcome)| {
             after.map(|after| match what {
                 Treatment::Cut(_) => proof::healed_cut(before, after),
                 Treatment::CutPort(port) => proof::healed_port(port, before, after),
-                Treatment::Shape(_) => proof::healed_shape(before, &did, after),
+                Treatment::Shape(_) => proof::healed_shape(before, &outcome, after),
             })
         });
         Ok(ChangedLinks { links, was: what, began, done, proof })
     }
 
-    /// Proves that a shape still works just before it ends, and reads what it did.
+    /// Proves that a shape still works just before it ends, and reads what it outcome.
     async fn see_done(
         &self,
         device: Option<&mut ShapeDevice>,
@@ -205,8 +205,8 @@ impl LinkChanges {
         // Even without a proof, because the name may be used again.
         let unread = device.end(name).await;
         let seen = seen?;
-        let did = ShapeOutcome { counters: device.counters(&own), unread: unread? };
-        Ok((seen, did.told(&shape)?))
+        let outcome = ShapeOutcome { counters: device.counters(&own), unread: unread? };
+        Ok((seen, outcome.told(&shape)?))
     }
 
     /// Applies the transitions.
@@ -223,7 +223,7 @@ impl LinkChanges {
         if device.is_none() && !reshaped.is_empty() {
             *device = Some(ShapeDevice::start(self.seed)?);
         }
-        // Recorded even if the kernel then refuses a part of it: healing must find what the kernel did accept.
+        // Recorded even if the kernel then refuses a part of it: healing must find what the kernel outcome accept.
         *self.states() = states.clone();
         let began = self.clock.now();
         // Before the rules change, so that waiting packets arrive ahead of those that no longer enter the device.

@@ -29,7 +29,7 @@ pub const PROBE_PORT: u16 = 9;
 
 /// How long probes are repeated on a link that must let one pass, in addition to the link's own delay. A link that
 /// loses 9 of 10 packets lets at least one of these 50 probes pass in 199 of 200 cases.
-const PATIENCE: Duration = Duration::from_secs(2);
+const PROBE_BOUND: Duration = Duration::from_secs(2);
 const REPEAT_AFTER: Duration = Duration::from_millis(40);
 
 /// The way that a probe takes: from which port of which host to which port of which other one.
@@ -186,7 +186,7 @@ impl Prober {
     }
 
     fn look(&self, expected: &[Expected]) -> Result<Proven, String> {
-        if let Some(slow) = expected.iter().find(|link| link.delay > PATIENCE) {
+        if let Some(slow) = expected.iter().find(|link| link.delay > PROBE_BOUND) {
             return Err(format!("{} delays packets for longer than a probe is waited for", slow.path));
         }
         let of_ports = self.open_ports(expected).map_err(|error| error.to_string())?;
@@ -249,7 +249,7 @@ impl Round<'_> {
         let mut repeat = begin;
         while !missing.is_empty() {
             let now = Instant::now();
-            if now >= begin + PATIENCE + delay {
+            if now >= begin + PROBE_BOUND + delay {
                 return Err(format!("no probe arrives on {}", listed(missing.iter())));
             }
             if now >= repeat {

@@ -72,13 +72,13 @@ pub(super) fn shaped(seen: Proven) -> String {
 }
 
 /// The proof that a shape ended: that it worked until then, what it did, and that it is over.
-pub(super) fn healed_shape(before: Proven, did: &str, after: Proven) -> String {
+pub(super) fn healed_shape(before: Proven, outcome: &str, after: Proven) -> String {
     let until = match before.passed {
         0 => String::new(),
         passed => format!("{} took {} just before the end; ", probes(passed), times(before)),
     };
     let still = if after.vanished == 0 { String::new() } else { format!("; {} cut by others", links(after.vanished)) };
-    format!("{until}{did}; {} passed after it{still}", probes(after.passed))
+    format!("{until}{outcome}; {} passed after it{still}", probes(after.passed))
 }
 
 /// `40.1 to 40.6 ms`.

@@ -6,11 +6,11 @@ mod execute;
 mod exit;
 mod files;
 mod keep;
+mod launch_queue;
 #[cfg(test)]
 mod seal_tests;
 mod servers;
 mod trials;
-mod turns;
 
 pub use commands::{RunOptions, check, explain, judge, judge_again, list, run};
 pub use doctor::doctor;

@@ -12,8 +12,8 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use super::commands::{report_to_github, waiting};
 use super::execute::{RunSettings, execute};
 use super::keep::{KEPT_RUNS, remove_earlier, removed_in_words};
+use super::launch_queue::LaunchQueue;
 use super::servers::{ServerAnswer, ServerCache};
-use super::turns::Turns;
 use super::{Loaded, files};
 use crate::plan::Plan;
 use crate::present::{self, LiveView, Look, ProgressLines, UpdatePolicy};
@@ -51,9 +51,9 @@ pub fn main(family: &str) -> ExitCode {
     }
     let watch = arguments.nocapture;
     let removed = Arc::new(AtomicUsize::new(0));
-    let turns = Arc::new(Turns::default());
+    let queue = Arc::new(LaunchQueue::default());
     let trials = candidates.into_iter().enumerate().map(|(place, candidate)| {
-        let family = Family { watch, removed: Arc::clone(&removed), turns: Arc::clone(&turns) };
+        let family = Family { watch, removed: Arc::clone(&removed), queue: Arc::clone(&queue) };
         candidate.trial(required, place, family)
     });
     let conclusion = libtest_mimic::run(&arguments, trials.collect());
@@ -67,7 +67,7 @@ struct Family {
     watch: bool,
     /// How many earlier runs were removed.
     removed: Arc<AtomicUsize>,
-    turns: Arc<Turns>,
+    queue: Arc<LaunchQueue>,
 }
 
 /// A scenario that is to be a trial.
@@ -157,9 +157,9 @@ fn attempt(loaded: &Loaded, place: usize, family: &Family) -> Result<(), Failed>
         }
     };
     let share = MachineShare::of(plan);
-    let turn = family.turns.wait(place);
+    let permit = family.queue.wait(place);
     let machine_lock = lock_machine(&plan.name, share, &cancel, on_wait).map_err(|error| error.to_string())?;
-    drop(turn);
+    drop(permit);
     let update = UpdatePolicy::from_environment(false).map_err(|error| error.to_string())?;
     let settings = RunSettings { out: out_directory(&loaded.path), update };
     let mut view = LiveView::new(&loaded.plan.record(), ProgressLines::Trouble, Look::plain());

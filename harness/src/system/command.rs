@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     /// Longer than what the client's library waits for by itself.
-    const PATIENCE: Duration = Duration::from_millis(1_200);
+    const BOUND: Duration = Duration::from_millis(1_200);
 
     /// A stopped process' kernel still accepts, so a connection alone is no answer; and a server may stop at any point.
     #[rstest]
@@ -117,7 +117,7 @@ mod tests {
             std::future::pending::<()>().await;
         };
         tokio::select! {
-            asked = timeout(PATIENCE, ask(address, &["PING"])) => assert!(asked.is_err(), "{asked:?}"),
+            asked = timeout(BOUND, ask(address, &["PING"])) => assert!(asked.is_err(), "{asked:?}"),
             () = silent => {}
         }
     }

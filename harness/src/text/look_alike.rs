@@ -76,10 +76,10 @@ impl Reader<'_> {
                     self.replace(Kind::Invisible, &span, "");
                 } else if is_blank(c) {
                     self.replace(Kind::Blank, &span, "");
-                } else if let Some(meant) = meant(c) {
+                } else if let Some(plain) = plain(c) {
                     // Two words that a dash joins are none that a scenario knows.
-                    self.readable &= meant != "-" || !self.is_inside_a_word(&span);
-                    self.replace(Kind::Punctuation, &span, meant);
+                    self.readable &= plain != "-" || !self.is_inside_a_word(&span);
+                    self.replace(Kind::Punctuation, &span, plain);
                 }
             }
         }
@@ -126,10 +126,10 @@ impl Reader<'_> {
         self.met.push((kind, open.start..close.end));
     }
 
-    /// Puts `meant` and blanks in a span's place: what stands after it keeps its place.
-    fn replace(&mut self, kind: Kind, span: &Span, meant: &str) {
+    /// Puts `plain` and blanks in a span's place: what stands after it keeps its place.
+    fn replace(&mut self, kind: Kind, span: &Span, plain: &str) {
         self.bytes[span.clone()].fill(b' ');
-        self.bytes[span.end - meant.len()..span.end].copy_from_slice(meant.as_bytes());
+        self.bytes[span.end - plain.len()..span.end].copy_from_slice(plain.as_bytes());
         self.met.push((kind, span.clone()));
     }
 
@@ -158,8 +158,8 @@ impl Reader<'_> {
             }
             Kind::Invisible => (format!("an invisible character ({}) stands here", code(c)), "delete it".to_owned()),
             Kind::Punctuation => {
-                let meant = meant(c).unwrap_or(" ");
-                (format!("`{c}` ({}) is not the `{meant}` that it looks like", code(c)), format!("write `{meant}`"))
+                let plain = plain(c).unwrap_or(" ");
+                (format!("`{c}` ({}) is not the `{plain}` that it looks like", code(c)), format!("write `{plain}`"))
             }
             Kind::Comment => {
                 let mark = if c == '#' { "#" } else { "--" };
@@ -188,7 +188,7 @@ fn is_invisible(c: char) -> bool {
 }
 
 /// The character of RON's that another one looks like.
-fn meant(c: char) -> Option<&'static str> {
+fn plain(c: char) -> Option<&'static str> {
     Some(match c {
         '（' | '﹙' => "(",
         '）' | '﹚' => ")",
@@ -207,9 +207,9 @@ fn meant(c: char) -> Option<&'static str> {
 
 /// A name as it was meant, if it has characters that only look like those of names; and the first of them.
 pub fn plain_letters(name: &str) -> Option<(String, char)> {
-    let odd = name.chars().find(|c| is_invisible(*c) || is_blank(*c) || meant(*c).is_some())?;
-    let plain = name.chars().filter(|c| !is_invisible(*c)).map(|c| match meant(c) {
-        Some(meant) => meant.to_owned(),
+    let odd = name.chars().find(|c| is_invisible(*c) || is_blank(*c) || plain(*c).is_some())?;
+    let plain = name.chars().filter(|c| !is_invisible(*c)).map(|c| match plain(c) {
+        Some(plain) => plain.to_owned(),
         None if is_blank(c) => String::new(),
         None => c.to_string(),
     });

@@ -89,7 +89,7 @@ fn an_inconclusive_run_is_not_compared(#[case] breaks: impl Fn(&mut Story)) {
 #[case(TopologyState::NotRecorded, RunOutcome::Inconclusive)]
 #[case(TopologyState::Recorded, RunOutcome::Inconclusive)]
 #[case(TopologyState::AsRecorded, RunOutcome::Pass)]
-fn a_machine_that_stood_still_excuses_what_is_new(#[case] state: TopologyState, #[case] outcome: RunOutcome) {
+fn a_machine_that_stood_still_explains_what_is_new(#[case] state: TopologyState, #[case] outcome: RunOutcome) {
     let mut story = healthy();
     let late = |end| if end == 2_500 { 600_000_000 } else { 0 };
     story.machine(3_000, |end| MachineSample { timer_late_nanos: late(end), ..MachineSample::default() });

@@ -199,7 +199,7 @@ fn a_command_takes_no_unrest_from_the_fault_before_it() {
     assert_eq!(windows_ms(&story), [(3_000, 5_002)]);
 }
 
-/// After the calm at 4000 ms, what the first worker does at 4001 ms; when the window ends.
+/// After the quiet at 4000 ms, what the first worker does at 4001 ms; when the window ends.
 #[rstest]
 #[case::on_pace(&|_: &mut Operation| {}, 4_002)]
 #[case::needs_a_retry(&|op: &mut Operation| op.attempts = 2, 5_001)]

@@ -49,7 +49,7 @@ fn a_shard_that_is_full_keeps_no_other_waiting() {
     assert_eq!(pool.assign(1, healthy), Assignment::New((healthy, at(30))));
 }
 
-/// A driver that comes late to a start is not excused by a worker that was free all the time.
+/// A driver that comes late to a start is not made good by a worker that was free all the time.
 #[test]
 fn a_start_is_ready_since_a_worker_was_free() {
     let mut pool = pool(2);

@@ -134,10 +134,10 @@ impl Shaper {
     /// Removes a link's shape; returns what it did. Waiting packets have left the device when this returns, in order, so that
     /// none that takes another way from then on overtakes them; any that still enter it follow them without delay.
     pub fn clear(&self, from: Ipv4Addr, to: Ipv4Addr) -> LinkCounters {
-        let did = self.links().clear((from, to));
+        let counters = self.links().clear((from, to));
         let ordered = self.wake();
         self.changes.wait_for(ordered);
-        did
+        counters
     }
 
     /// Why nothing is shaped any more, if the device has failed.

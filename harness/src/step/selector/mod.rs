@@ -62,8 +62,8 @@ impl<'a> Candidates<'a> {
     /// The nodes that run and are held for alive, and of whose places this is true.
     fn running(self, holds: impl Fn(&Place) -> bool) -> Vec<NodeName> {
         let runs = |node| self.status.get(node) == Some(&NodeStatus::Running);
-        let meant = self.places().filter(|(node, place)| runs(*node) && !place.failed && holds(place));
-        meant.map(|(node, _)| node.clone()).collect()
+        let chosen = self.places().filter(|(node, place)| runs(*node) && !place.failed && holds(place));
+        chosen.map(|(node, _)| node.clone()).collect()
     }
 
     fn running_masters(self) -> Vec<NodeName> {

@@ -58,8 +58,8 @@ impl<'de> MapAccess<'de> for Fields<'_> {
         };
         self.next += 1;
         self.current.set(index);
-        let meant = self.from.repairs.fields.get(&(self.id, index)).map(String::as_str);
-        let Some(name) = meant.or_else(|| item.name.as_ref().map(|name| self.from.tree.identifier(name))) else {
+        let repaired = self.from.repairs.fields.get(&(self.id, index)).map(String::as_str);
+        let Some(name) = repaired.or_else(|| item.name.as_ref().map(|name| self.from.tree.identifier(name))) else {
             return Err(DecodeError::new(place, DecodeErrorKind::Unnamed(self.valid)));
         };
         seed.deserialize(StrDeserializer::<DecodeError>::new(name)).map(Some).map_err(|error| error.at(place))

@@ -5,7 +5,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 /// Lets trials ask for the machine one after the other, the foremost first.
 #[derive(Debug, Default)]
-pub(super) struct Turns {
+pub(super) struct LaunchQueue {
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -18,18 +18,18 @@ struct State {
 
 /// The right to ask for the machine. Dropping it passes it on.
 #[derive(Debug)]
-pub(super) struct Turn<'a>(&'a Turns);
+pub(super) struct Permit<'a>(&'a LaunchQueue);
 
-impl Turns {
-    /// Waits until nobody has the turn and no trial with a lower `place` waits for it.
-    pub(super) fn wait(&self, place: usize) -> Turn<'_> {
+impl LaunchQueue {
+    /// Waits until nobody has the permit and no trial with a lower `place` waits for it.
+    pub(super) fn wait(&self, place: usize) -> Permit<'_> {
         let mut state = self.state();
         state.waiting.insert(place);
         let not_yet = |state: &mut State| state.is_taken || state.waiting.first() != Some(&place);
         let mut state = self.changed.wait_while(state, not_yet).unwrap_or_else(PoisonError::into_inner);
         state.waiting.remove(&place);
         state.is_taken = true;
-        Turn(self)
+        Permit(self)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -37,7 +37,7 @@ impl Turns {
     }
 }
 
-impl Drop for Turn<'_> {
+impl Drop for Permit<'_> {
     fn drop(&mut self) {
         self.0.state().is_taken = false;
         self.0.changed.notify_all();
@@ -52,23 +52,23 @@ mod tests {
 
     use super::*;
 
-    /// Those that came while another one had the turn get it in the order of their places.
+    /// Those that came while another one had the permit get it in the order of their places.
     #[test]
     fn the_foremost_goes_first() {
-        let turns = Turns::default();
+        let queue = LaunchQueue::default();
         let (sender, order) = mpsc::channel();
         thread::scope(|scope| {
-            let first = turns.wait(9);
+            let first = queue.wait(9);
             for place in [3, 1, 2] {
-                let (turns, sender) = (&turns, sender.clone());
+                let (queue, sender) = (&queue, sender.clone());
                 scope.spawn(move || {
-                    let _turn = turns.wait(place);
+                    let _permit = queue.wait(place);
                     sender.send(place).expect("somebody listens");
                 });
             }
             let deadline = Instant::now() + Duration::from_secs(20);
-            while turns.state().waiting.len() < 3 {
-                assert!(Instant::now() < deadline, "only {:?} wait", turns.state());
+            while queue.state().waiting.len() < 3 {
+                assert!(Instant::now() < deadline, "only {:?} wait", queue.state());
                 thread::yield_now();
             }
             drop(first);
