@@ -1,6 +1,6 @@
 //! Characters that look like RON's and are others: typographic quotes, no-break spaces, comments of another language.
 //!
-//! Each kind is reported once, and read as what it was meant to be, so that the rest of the file is judged as meant.
+//! Each kind is reported once, and read as what it was intended to be, so that the rest of the file is judged as intended.
 
 use super::lex::Lexer;
 use super::problem::Problem;
@@ -76,10 +76,10 @@ impl Reader<'_> {
                     self.replace(Kind::Invisible, &span, "");
                 } else if is_blank(c) {
                     self.replace(Kind::Blank, &span, "");
-                } else if let Some(plain) = plain(c) {
+                } else if let Some(intended) = intended(c) {
                     // Two words that a dash joins are none that a scenario knows.
-                    self.readable &= plain != "-" || !self.is_inside_a_word(&span);
-                    self.replace(Kind::Punctuation, &span, plain);
+                    self.readable &= intended != "-" || !self.is_inside_a_word(&span);
+                    self.replace(Kind::Punctuation, &span, intended);
                 }
             }
         }
@@ -126,10 +126,10 @@ impl Reader<'_> {
         self.met.push((kind, open.start..close.end));
     }
 
-    /// Puts `plain` and blanks in a span's place: what stands after it keeps its place.
-    fn replace(&mut self, kind: Kind, span: &Span, plain: &str) {
+    /// Puts `intended` and blanks in a span's place: what stands after it keeps its place.
+    fn replace(&mut self, kind: Kind, span: &Span, intended: &str) {
         self.bytes[span.clone()].fill(b' ');
-        self.bytes[span.end - plain.len()..span.end].copy_from_slice(plain.as_bytes());
+        self.bytes[span.end - intended.len()..span.end].copy_from_slice(intended.as_bytes());
         self.met.push((kind, span.clone()));
     }
 
@@ -158,8 +158,11 @@ impl Reader<'_> {
             }
             Kind::Invisible => (format!("an invisible character ({}) stands here", code(c)), "delete it".to_owned()),
             Kind::Punctuation => {
-                let plain = plain(c).unwrap_or(" ");
-                (format!("`{c}` ({}) is not the `{plain}` that it looks like", code(c)), format!("write `{plain}`"))
+                let intended = intended(c).unwrap_or(" ");
+                (
+                    format!("`{c}` ({}) is not the `{intended}` that it looks like", code(c)),
+                    format!("write `{intended}`"),
+                )
             }
             Kind::Comment => {
                 let mark = if c == '#' { "#" } else { "--" };
@@ -188,7 +191,7 @@ fn is_invisible(c: char) -> bool {
 }
 
 /// The character of RON's that another one looks like.
-fn plain(c: char) -> Option<&'static str> {
+fn intended(c: char) -> Option<&'static str> {
     Some(match c {
         '（' | '﹙' => "(",
         '）' | '﹚' => ")",
@@ -205,11 +208,11 @@ fn plain(c: char) -> Option<&'static str> {
     })
 }
 
-/// A name as it was meant, if it has characters that only look like those of names; and the first of them.
+/// A name as it was intended, if it has characters that only look like those of names; and the first of them.
 pub fn plain_letters(name: &str) -> Option<(String, char)> {
-    let odd = name.chars().find(|c| is_invisible(*c) || is_blank(*c) || plain(*c).is_some())?;
-    let plain = name.chars().filter(|c| !is_invisible(*c)).map(|c| match plain(c) {
-        Some(plain) => plain.to_owned(),
+    let odd = name.chars().find(|c| is_invisible(*c) || is_blank(*c) || intended(*c).is_some())?;
+    let plain = name.chars().filter(|c| !is_invisible(*c)).map(|c| match intended(c) {
+        Some(intended) => intended.to_owned(),
         None if is_blank(c) => String::new(),
         None => c.to_string(),
     });
