@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 use super::commands::{report_to_github, waiting};
-use super::execute::{RunSettings, execute};
+use super::execute::{Executed, RunSettings, execute};
 use super::keep::{KEPT_RUNS, remove_earlier, removed_in_words};
 use super::launch_queue::LaunchQueue;
 use super::servers::{ServerAnswer, ServerCache};
@@ -25,7 +25,8 @@ use crate::verdict::RunOutcome;
 /// The `main` of a test target with `harness = false`: a trial for each file in `scenarios/<family>`.
 ///
 /// Names, filters, `--list`, `--exact` and `--ignored` work as in any Rust test. A scenario that this machine cannot run
-/// is ignored with the reason; with `REQUIRE_ALL=1` it fails.
+/// is ignored with the reason; with `REQUIRE_ALL=1` it fails. One that is inconclusive because the machine was too busy, and for
+/// no other reason, is run again up to `RERUN_INCONCLUSIVE` times (none if not said), and each time that is told.
 pub fn main(family: &str) -> ExitCode {
     run::enter_if_lab();
     let mut arguments = Arguments::from_args();
@@ -143,12 +144,33 @@ fn incapacity(plan: &Plan) -> Option<String> {
     binaries.into_iter().find_map(|binary| ServerBinary::find(binary).err()).map(|error| error.to_string())
 }
 
+/// How often a scenario is run again at most when the machine was too busy for an answer.
+fn reruns() -> Result<u32, String> {
+    let Some(value) = std::env::var_os("RERUN_INCONCLUSIVE") else { return Ok(0) };
+    let number = value.to_str().and_then(|value| value.parse().ok());
+    number.ok_or_else(|| format!("RERUN_INCONCLUSIVE must be a number such as 2, not {}", value.display()))
+}
+
+/// Runs the scenario until it has an answer: the first, unless nothing but the machine was in its way.
 fn attempt(loaded: &Loaded, place: usize, family: &Family) -> Result<(), Failed> {
     match ServerCache::default().ask(loaded) {
         ServerAnswer::Refused(problems) => return Err(problems.to_string().into()),
         ServerAnswer::Unusable(why) => return Err(why.into()),
         ServerAnswer::Accepted | ServerAnswer::Unknown(_) => {}
     }
+    let reruns = reruns()?;
+    for rerun in 1..=reruns {
+        let executed = run_once(loaded, place, family)?;
+        if !executed.verdict.is_spoiled_by_machine() {
+            return conclude(executed, loaded);
+        }
+        let (name, because) = (&loaded.plan.name, &executed.verdict.because);
+        present::print_error(&format!("{name} is run again ({rerun} of at most {reruns} times): {because}\n"));
+    }
+    conclude(run_once(loaded, place, family)?, loaded)
+}
+
+fn run_once(loaded: &Loaded, place: usize, family: &Family) -> Result<Executed, Failed> {
     let (plan, cancel) = (&loaded.plan, Cancel::default());
     // That trials wait for each other is how the family runs.
     let on_wait = |holders: &[LockHolder]| {
@@ -170,7 +192,10 @@ fn attempt(loaded: &Loaded, place: usize, family: &Family) -> Result<(), Failed>
     });
     let earlier = remove_earlier(&settings.out.join(&loaded.plan.name), KEPT_RUNS);
     family.removed.fetch_add(earlier, Ordering::Relaxed);
-    let executed = executed.map_err(|error| error.to_string())?;
+    Ok(executed.map_err(|error| error.to_string())?)
+}
+
+fn conclude(executed: Executed, loaded: &Loaded) -> Result<(), Failed> {
     report_to_github(&executed, loaded);
     let unwritten = executed.unwritten.map(|error| format!("error: {error}\n")).unwrap_or_default();
     if executed.verdict.outcome == RunOutcome::Pass && unwritten.is_empty() {

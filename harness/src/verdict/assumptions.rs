@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::types::{Assumption, assume};
+use super::types::{Assumption, MACHINE_KEPT_UP, assume};
 use super::{driver, implicit, triggers};
 use crate::check::{Case, finding};
 use crate::evidence::{EventKind, LinkChange, NetworkChange, RecordedLoad};
@@ -231,12 +231,15 @@ fn unproved_healing(what: &EventKind) -> Option<String> {
 /// A starved machine can only make times worse: it spoils a limit that was missed, never one that was kept. `explained` are
 /// the checks that were missed and are not blamed on the servers.
 pub(super) fn machine_kept_up(case: &Case<'_>, explained: &[String]) -> Assumption {
-    let assumed = "the machine spoiled no timing";
     let why = if explained.is_empty() {
         String::new()
     } else {
         format!("it may be why this was missed: {}", explained.join(", "))
     };
     let figures = case.machine.figures(case.windows.whole);
-    assume(assumed, explained.is_empty(), finding::note([figures, why, case.machine.wall_clock().unwrap_or_default()]))
+    assume(
+        MACHINE_KEPT_UP,
+        explained.is_empty(),
+        finding::note([figures, why, case.machine.wall_clock().unwrap_or_default()]),
+    )
 }

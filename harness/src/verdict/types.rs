@@ -7,6 +7,9 @@ use crate::check::{Finding, RunOutcome};
 use crate::evidence::{FailoverPhase, LoadTotals};
 use crate::vocab::{Instant, NodeName};
 
+/// That what was missed was not the machine's doing.
+pub(super) const MACHINE_KEPT_UP: &str = "the machine spoiled no timing";
+
 /// What the run makes of its evidence.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Verdict {
@@ -32,6 +35,14 @@ pub struct Verdict {
 }
 
 impl Verdict {
+    /// Whether nothing but a machine that others kept busy stands between the run and an answer: another run may have one.
+    pub fn is_spoiled_by_machine(&self) -> bool {
+        let mut broken = self.assumptions.iter().filter(|assumption| !assumption.holds);
+        self.outcome == RunOutcome::Inconclusive
+            && broken.next().is_some_and(|assumption| assumption.assumed == MACHINE_KEPT_UP)
+            && broken.next().is_none()
+    }
+
     /// What the topology's comparison counts for; none if it was not made.
     pub fn topology_finding(&self) -> Option<&Finding> {
         let check = self.topology.check();

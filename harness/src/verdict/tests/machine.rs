@@ -20,7 +20,20 @@ fn a_starved_machine_spoils_only_what_was_missed(
     let verdict = verdict(&story);
     assert_eq!(verdict.outcome, outcome, "{}", verdict.because);
     assert_eq!(verdict.assumptions.last().unwrap().holds, holds);
+    assert_eq!(verdict.is_spoiled_by_machine(), !holds);
     assert_eq!(verdict.because.contains("340 ms late"), !holds, "{}", verdict.because);
+}
+
+/// Where something else is amiss, too, another run would not help.
+#[test]
+fn a_run_that_broke_off_on_a_starved_machine_is_not_the_machines_doing_alone() {
+    let mut story = good();
+    story.slo(p99(0));
+    story.machine(9_000, |_| late(340.0));
+    story.unsettled(9_010);
+    let verdict = verdict(&story);
+    assert_eq!(verdict.outcome, RunOutcome::Inconclusive, "{}", verdict.because);
+    assert!(!verdict.is_spoiled_by_machine(), "{verdict:#?}");
 }
 
 /// While the failover lasts (3000 to 5041 ms), these wait for this many milliseconds in each tenth of a second.
