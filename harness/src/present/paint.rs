@@ -78,12 +78,12 @@ const HANGING: usize = 4;
 /// Names, and beside each a text; below each other, and the texts wrapped if there is a width.
 pub fn list(rows: &[(&str, &str)], width: Option<usize>) -> String {
     let column = rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or_default() + 2;
-    let columns = width.map(|width| width.max(NARROWEST).saturating_sub(column));
+    let text_width = width.map(|width| width.max(NARROWEST).saturating_sub(column));
     let mut lines = String::new();
     for (name, text) in rows {
-        let text = match columns {
+        let text = match text_width {
             None => vec![(*text).to_owned()],
-            Some(columns) => wrap(text, columns.max(LEAST_TEXT)),
+            Some(text_width) => wrap(text, text_width.max(LEAST_TEXT)),
         };
         for (index, part) in text.iter().enumerate() {
             let name = if index == 0 { name } else { "" };

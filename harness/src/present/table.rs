@@ -106,8 +106,8 @@ impl Table {
                 longest_word(cell)
             }
         });
-        let columns = width.saturating_sub(INDENT + GAP * widths.len().saturating_sub(1));
-        while widths.iter().sum::<usize>() > columns {
+        let available = width.saturating_sub(INDENT + GAP * widths.len().saturating_sub(1));
+        while widths.iter().sum::<usize>() > available {
             let narrowable =
                 widths.iter_mut().zip(&least).filter(|(width, least)| **width > (**least).min(LONGEST_WORD));
             *narrowable.max()?.0 -= 1;

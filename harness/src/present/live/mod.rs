@@ -105,10 +105,10 @@ impl LiveView {
         let columns = format!("{seconds}  {since:>9}");
         let width = self.who_width;
         let indent = columns.len() + 2 + width + 2;
-        let columns = self.look.width.saturating_sub(indent).max(LEAST_TEXT);
+        let text_width = self.look.width.saturating_sub(indent).max(LEAST_TEXT);
         // What fits keeps its own columns.
-        let fits = line.text.chars().count() <= columns;
-        let parts = if fits { vec![line.text.clone()] } else { wrap(&line.text, columns) };
+        let fits = line.text.chars().count() <= text_width;
+        let parts = if fits { vec![line.text.clone()] } else { wrap(&line.text, text_width) };
         let lines = parts.into_iter().enumerate().map(|(index, part)| {
             let part = self.look.style(line.style, part);
             let lead = format!("{}  {:<width$}  ", self.look.style(DIM, &columns), line.who);
