@@ -99,8 +99,8 @@ impl<'a> Machine<'a> {
         self.explain_by(samples.iter().map(|(_, sample)| sample.sight_delay_nanos()).sum(), stretch, excess)
     }
 
-    /// The same for what one server was told to do. However often the observer waited
-    /// meanwhile, it saw what was done later by at most one of its waits.
+    /// The same for what one server was told to do. However often the observer waited meanwhile, it saw what was done later by at
+    /// most one of its waits.
     pub(crate) fn explain_told(&self, node: &NodeName, stretch: Window, excess: u64) -> Option<String> {
         let samples = &self.samples[self.touched(stretch)];
         let servers = samples.iter().map(|(_, sample)| sample.server_delay_nanos(node)).sum::<u64>();

@@ -24,7 +24,7 @@ const NO_LINK: &str = "it is about no link";
 const ALL_CUT: &str = "every link of it is cut";
 const NO_DEVICE: &str = "no device shapes its links";
 
-/// What the kernel outcome.
+/// What the kernel did.
 struct Changed {
     /// The instant just before the first request to the kernel.
     began: Instant,
@@ -190,7 +190,7 @@ impl LinkChanges {
         Ok(ChangedLinks { links, was: what, began, done, proof })
     }
 
-    /// Proves that a shape still works just before it ends, and reads what it outcome.
+    /// Proves that a shape still works just before it ends, and reads what it did.
     async fn see_done(
         &self,
         device: Option<&mut ShapeDevice>,
@@ -223,7 +223,7 @@ impl LinkChanges {
         if device.is_none() && !reshaped.is_empty() {
             *device = Some(ShapeDevice::start(self.seed)?);
         }
-        // Recorded even if the kernel then refuses a part of it: healing must find what the kernel outcome accept.
+        // Recorded even if the kernel then refuses a part of it: healing must find what the kernel did accept.
         *self.states() = states.clone();
         let began = self.clock.now();
         // Before the rules change, so that waiting packets arrive ahead of those that no longer enter the device.
