@@ -47,8 +47,8 @@ impl MachineShare {
             return Self::Whole;
         }
         let quarters = plan.nodes.len().div_ceil(NODES_PER_QUARTER);
-        let demands = plan.steps.iter().filter_map(|planned| plan.demand(&planned.step));
-        let soon = demands.into_iter().any(|demand| demand.within < SOON);
+        let mut demands = plan.steps.iter().filter_map(|planned| plan.demand(&planned.step));
+        let soon = demands.any(|demand| demand.within < SOON);
         Self::Quarters(quarters + usize::from(soon))
     }
 }
@@ -329,6 +329,20 @@ mod tests {
             "(about: \"x\", topology: Cluster(masters: 3, replicas: {replicas}), \
              load: [(name: \"app\", mix: [Set(value: \"16B\")], keys: Uniform(10), pace: {pace})], \
              timeline: [Kill(node: \"A\"), Until(condition: Promoted(\"A1\"), within: \"5s\")], slos: [{slos}])"
+        );
+        let plan = crate::plan::plan(Path::new("family/x.ron"), &text).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(MachineShare::of(&plan), share);
+    }
+
+    /// A server that must start again, and how soon.
+    #[rstest]
+    #[case::in_time("", Quarters(2))]
+    #[case::not_soon(", within: \"5s\"", Quarters(2))]
+    #[case::soon(", within: \"4999ms\"", Quarters(3))]
+    fn a_server_that_must_hurry_gets_more(#[case] within: &str, #[case] share: MachineShare) {
+        let text = format!(
+            "(about: \"x\", topology: Cluster(masters: 3, replicas: 1), \
+             timeline: [Kill(node: \"A\"), Start(node: \"A\"{within})])"
         );
         let plan = crate::plan::plan(Path::new("family/x.ron"), &text).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(MachineShare::of(&plan), share);

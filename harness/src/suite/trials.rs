@@ -159,15 +159,16 @@ fn attempt(loaded: &Loaded, place: usize, family: &Family) -> Result<(), Failed>
         ServerAnswer::Accepted | ServerAnswer::Unknown(_) => {}
     }
     let reruns = reruns()?;
+    let mut executed = run_once(loaded, place, family)?;
     for rerun in 1..=reruns {
-        let executed = run_once(loaded, place, family)?;
         if !executed.verdict.is_spoiled_by_machine() {
-            return conclude(executed, loaded);
+            break;
         }
         let (name, because) = (&loaded.plan.name, &executed.verdict.because);
         present::print_error(&format!("{name} is run again ({rerun} of at most {reruns} times): {because}\n"));
+        executed = run_once(loaded, place, family)?;
     }
-    conclude(run_once(loaded, place, family)?, loaded)
+    conclude(executed, loaded)
 }
 
 fn run_once(loaded: &Loaded, place: usize, family: &Family) -> Result<Executed, Failed> {

@@ -32,7 +32,8 @@ pub use tun::{SHAPING_DEVICE, SHAPING_TABLE};
 /// The thread's name, as tools show it.
 pub(crate) const THREAD: &str = "lab-shaping";
 
-/// How long to wait for packets to leave the device: the thread has a priority, and takes some ten microseconds.
+/// How long to wait for packets to leave the device. The thread has a priority and takes some ten microseconds; on a machine that
+/// keeps it waiting for longer, what is sent next may overtake them.
 const RELEASE_BOUND: Duration = Duration::from_millis(100);
 
 /// How many changes of links the shaping thread has carried out.
@@ -45,11 +46,17 @@ struct Changes {
 impl Changes {
     /// Adds what the thread has done.
     fn add(&self, count: u64) {
-        *self.done.lock().unwrap_or_else(PoisonError::into_inner) += count;
+        let mut done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
+        *done = done.saturating_add(count);
         self.more.notify_all();
     }
 
-    /// Waits until this many were done, or for a bounded time: the thread may be gone.
+    /// The thread does no more: nobody is to wait for it.
+    fn end(&self) {
+        self.add(u64::MAX);
+    }
+
+    /// Waits until this many were done, for [`RELEASE_BOUND`] at most.
     fn wait_for(&self, count: u64) {
         let done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
         let _ = self.more.wait_timeout_while(done, RELEASE_BOUND, |done| *done < count);
@@ -115,6 +122,7 @@ impl Shaper {
                 // It cannot be set already: this is the only place that sets it.
                 let _ = told.set(format!("packets are shaped no more: {error}"));
             }
+            carried_out.end();
         };
         let thread = thread::Builder::new().name(THREAD.to_owned()).spawn(work);
         let thread = thread.map_err(failed("start the shaping thread"))?;

@@ -129,6 +129,20 @@ fn a_server_that_was_too_late_is_explained_by_half_of_its_time(
     assert_eq!(verdict.outcome, outcome, "{}", verdict.because);
 }
 
+/// What these servers waited in each tenth of a second. Only A was told to do anything.
+#[rstest]
+#[case::two_others(&[("B", 40.0), ("C", 40.0)], RunOutcome::Fail)]
+#[case::the_server_and_another(&[("A", 20.0), ("B", 40.0), ("C", 40.0)], RunOutcome::Inconclusive)]
+fn a_server_that_was_too_late_is_not_explained_by_what_others_waited(
+    #[case] servers: &[(&str, f64)],
+    #[case] outcome: RunOutcome,
+) {
+    let mut story = failed_start(Some(2_000));
+    story.machine(9_000, |_| waited(0.0, servers));
+    let verdict = verdict(&story);
+    assert_eq!(verdict.outcome, outcome, "{}", verdict.because);
+}
+
 #[test]
 fn what_the_harness_could_not_do_is_no_servers_failing() {
     let mut story = good();
