@@ -66,7 +66,7 @@ fn start(lie: &str, cluster: &str, steps: &str, deadline: &str) -> Lying {
     {cluster}
     load: [(name: "app", pace: Open(per_second: 100), mix: [Set(value: "16B")], keys: Uniform(100),
         client: (deadline: "{deadline}"))],
-    timeline: [Run(for: "1s"), {before}
+    timeline: [Run(for: "300ms"), {before}
         {last}
     ],
     slos: [LostWrites(max: 1000)])

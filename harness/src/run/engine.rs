@@ -39,6 +39,10 @@ const FORMATION_BOUND: Duration = Duration::from_secs(30);
 /// Reading everything back takes as long as the keys are many; this is the most that a run waits.
 const FINAL_READ_BOUND: Duration = Duration::from_secs(30);
 
+/// The same after a step that a server failed to do: the verdict is certain, and who waits for it is not kept waiting for what may
+/// never come.
+const FAILED_BOUND: Duration = Duration::from_secs(5);
+
 /// A wait that is longer than this is told to who watches.
 const WAIT_TOLD: Duration = Duration::from_secs(1);
 
@@ -111,13 +115,14 @@ async fn with_cluster(
         return Err(abort);
     }
     let Some(done) = done else { return Ok(()) };
+    let within = |bound: Duration| if matches!(end, TimelineEnd::Failed) { bound.min(FAILED_BOUND) } else { bound };
     let last = async {
-        let settled = heal(plan, servers, &acted, observer.observation(), journal).await?;
+        heal(plan, servers, &acted, journal).await?;
+        let settled = settled(observer.observation(), journal, within(settle_bound(plan))).await;
         journal.record(EventKind::FinalReadStarted);
-        let (host, seeds) = (ClientHost::this(), seeds(plan));
-        let reading =
-            final_read(&done, plan.deployment.system(), &host, &seeds, settled.as_ref(), journal, FINAL_READ_BOUND);
-        telling(journal, FINAL_READ_BOUND, || "every key to be read".to_owned(), reading).await?;
+        let (host, seeds, bound) = (ClientHost::this(), seeds(plan), within(FINAL_READ_BOUND));
+        let reading = final_read(&done, plan.deployment.system(), &host, &seeds, settled.as_ref(), journal, bound);
+        telling(journal, bound, || "every key to be read".to_owned(), reading).await?;
         Ok(())
     };
     tokio::select! {
@@ -131,8 +136,10 @@ async fn with_cluster(
 
 /// How the timeline ended.
 enum TimelineEnd {
-    /// As far as it goes: all was done, or a step failed and the evidence is good.
+    /// All was done.
     Reached,
+    /// A server failed to do a step, and the evidence is good.
+    Failed,
     /// The run could not go on.
     Aborted(Abort),
     /// The user interrupted it.
@@ -176,7 +183,7 @@ async fn steps(plan: &Plan, stage: &mut Stage<'_>) -> TimelineEnd {
         stage.journal.record(EventKind::StepStarted { step: index, text: planned.step.to_string() });
         match planned.step.kind().perform(stage, index).await {
             Ok(StepEnd::Done) => stage.journal.record(EventKind::StepEnded { step: index }),
-            Ok(StepEnd::Failed) => break,
+            Ok(StepEnd::Failed) => return TimelineEnd::Failed,
             Err(abort) => return TimelineEnd::Aborted(abort),
         }
     }
@@ -232,17 +239,8 @@ fn not_formed(plan: &Plan, provider: &dyn Provider, last_state: &str) -> String 
     text
 }
 
-/// Undoes what steps did and what still lasts, the latest first, and waits for the cluster to settle, so that the final read means something; on what
-/// it settled, if it did.
-///
-/// That it settled is an assumption of the verdict, read from the journal: here nothing is decided.
-async fn heal(
-    plan: &Plan,
-    servers: &Servers,
-    acted: &[Acted],
-    observation: watch::Receiver<Observation>,
-    journal: &Journal,
-) -> Result<Option<Topology>, Abort> {
+/// Undoes what steps did and what still lasts, the latest first.
+async fn heal(plan: &Plan, servers: &Servers, acted: &[Acted], journal: &Journal) -> Result<(), Abort> {
     step::heal(servers.provider(), journal, None, None).await?;
     for (index, node) in acted.iter().rev() {
         let Some(planned) = plan.steps.get(*index) else { continue };
@@ -257,12 +255,22 @@ async fn heal(
             });
         }
     }
-    Ok(settled(plan, observation, journal).await)
+    Ok(())
 }
 
-/// What the cluster settles on, if it does in time.
-async fn settled(plan: &Plan, mut observation: watch::Receiver<Observation>, journal: &Journal) -> Option<Topology> {
-    let bound = Duration::from_millis(plan.node_timeout_ms() * 4) + Duration::from_secs(10);
+/// How long the cluster may take to settle.
+fn settle_bound(plan: &Plan) -> Duration {
+    Duration::from_millis(plan.node_timeout_ms() * 4) + Duration::from_secs(10)
+}
+
+/// What the cluster settles on, so that the final read means something; none if it does not in time.
+///
+/// That it settled is an assumption of the verdict, read from the journal: here nothing is decided.
+async fn settled(
+    mut observation: watch::Receiver<Observation>,
+    journal: &Journal,
+    bound: Duration,
+) -> Option<Topology> {
     let unsettled = |observation: &Observation| match &observation.settlement {
         Settlement::Settled(_) => None,
         Settlement::Unsettled(reason) => Some(reason.clone()),
