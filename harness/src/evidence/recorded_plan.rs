@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::Effect;
-use crate::vocab::{Address, Duration, HostName, NodeName, Ownership, Role};
+use crate::vocab::{Address, Arrivals, Duration, HostName, NodeName, Ownership, Role};
 
 /// `plan.json`. Judging and showing a run read this, never the scenario file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -61,8 +61,10 @@ pub struct RecordedLoad {
     pub name: String,
     /// The host that its connections come from.
     pub host: HostName,
-    /// How many mix entries a second an open loop is due to start; none for a closed loop.
-    pub per_second: Option<u32>,
+    /// When an open loop's starts are due; none for a closed loop.
+    pub arrivals: Option<Arrivals>,
+    /// How many mix entries it does before it is finished; none if it goes on to the end of the timeline.
+    pub operations: Option<u64>,
     /// How many workers may be busy: in an open loop for each shard, else in all.
     pub workers: u16,
     /// What stands before a key's number.
@@ -177,6 +179,6 @@ impl RecordedLoad {
 
     /// Whether each operation starts when the one before has ended.
     pub fn is_closed(&self) -> bool {
-        self.per_second.is_none()
+        self.arrivals.is_none()
     }
 }

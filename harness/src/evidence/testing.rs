@@ -46,7 +46,8 @@ pub(crate) fn load(name: &str) -> RecordedLoad {
     RecordedLoad {
         name: name.to_owned(),
         host: name.into(),
-        per_second: None,
+        arrivals: None,
+        operations: None,
         workers: 2,
         key_prefix: format!("{name}:"),
         keys: 100,

@@ -32,6 +32,12 @@ async fn work(shared: Rc<Shared>, number: u16, stop: StopSignal) -> bool {
         }
         let Some(choice) = draw.choice(&shared.load.mix) else { return true };
         worker.entry(&choice, None).await;
+        if let Some(think) = shared.load.think {
+            tokio::select! {
+                () = tokio::time::sleep(think.0) => {}
+                () = stop.given() => {}
+            }
+        }
     }
     true
 }

@@ -1,11 +1,11 @@
 //! The random choices of a load or of one of its workers: the same seed makes the same choices.
 
 use rand::SeedableRng;
-use rand::rand_core::Rng;
 use rand_chacha::ChaCha8Rng;
 
 use super::Op;
-use super::keys::KeySpace;
+use super::key_space::KeySpace;
+use super::keys::{KeyChooser, below};
 use super::op::MixCommand;
 use crate::evidence::{LoadIndex, Value};
 
@@ -38,6 +38,10 @@ impl Choice {
 pub(crate) struct RandomChoices {
     random: ChaCha8Rng,
     keys: KeySpace,
+    /// Chooses among all keys.
+    any: Box<dyn KeyChooser>,
+    /// Chooses among those that this worker writes.
+    own: Box<dyn KeyChooser>,
     load: LoadIndex,
     worker: u16,
     values: u64,
@@ -51,7 +55,8 @@ impl RandomChoices {
         key[..8].copy_from_slice(&seed.to_le_bytes());
         key[8..10].copy_from_slice(&load.to_le_bytes());
         key[10..12].copy_from_slice(&worker.to_le_bytes());
-        Self { random: ChaCha8Rng::from_seed(key), keys, load, worker, values: 0 }
+        let [any, own] = keys.choosers(worker);
+        Self { random: ChaCha8Rng::from_seed(key), keys, any, own, load, worker, values: 0 }
     }
 
     /// What comes next: an entry of the mix, by weight, and what it is to do. None when every weight is zero.
@@ -64,7 +69,7 @@ impl RandomChoices {
 
     fn entry(&mut self, mix: &[Op]) -> Option<usize> {
         let total: u64 = mix.iter().map(|op| u64::from(op.weight())).sum();
-        let mut at = self.below(total);
+        let mut at = below(total, &mut self.random);
         mix.iter().position(|op| {
             let weight = u64::from(op.weight());
             let chosen = at < weight;
@@ -75,15 +80,12 @@ impl RandomChoices {
 
     /// Any key.
     fn any_key(&mut self) -> u32 {
-        let count = self.keys.count();
-        1 + self.below_u32(count)
+        1 + self.any.choose(&mut self.random)
     }
 
     /// A key that this worker writes.
     fn own_key(&mut self) -> u32 {
-        let share = self.keys.share(self.worker);
-        let nth = self.below_u32(share);
-        self.keys.of_share(self.worker, nth)
+        self.keys.of_share(self.worker, self.own.choose(&mut self.random))
     }
 
     /// The id of the next value: each is unique in the run.
@@ -91,15 +93,6 @@ impl RandomChoices {
         let id = Value::id(self.load, self.worker, self.values);
         self.values += 1;
         id
-    }
-
-    fn below_u32(&mut self, bound: u32) -> u32 {
-        u32::try_from(self.below(u64::from(bound))).unwrap_or(0)
-    }
-
-    /// A number below `bound`, or 0. The bias of the multiplication is below `bound` in 2^64.
-    fn below(&mut self, bound: u64) -> u64 {
-        u64::try_from((u128::from(self.random.next_u64()) * u128::from(bound)) >> 64).unwrap_or(0)
     }
 }
 

@@ -12,13 +12,13 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::LocalSet;
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::keys::{KeySet, KeySpace};
+use super::key_space::{KeySet, KeySpace};
 use super::recorder::{HistoryRecorder, Outbox};
 use super::shared::{Shared, value_bytes_max};
 use super::value::ID_BYTES;
 use super::worker::StopSignal;
 use super::worker_pool::Shards;
-use super::{LoadError, LoadTask, Op, Pace, closed, open};
+use super::{LoadError, LoadTask, Op, closed, open};
 use crate::evidence::{Clock, EventKind, Journal, LoadIndex, LoadTotals, MIX_ENTRIES_MAX, NO_WORKER};
 use crate::vocab::Instant;
 
@@ -117,8 +117,8 @@ impl RunningLoads {
 /// Refuses what would divide by zero, repeat values or never do anything.
 fn check(task: &LoadTask) -> Result<(), LoadError> {
     let load = &task.load;
-    let shares_keys = load.pace == Pace::Closed && load.mix.iter().any(Op::writes);
-    let workers = usize::from(load.workers()) * if load.pace == Pace::Closed { 1 } else { task.shards.len() + 1 };
+    let shares_keys = load.pace.is_closed() && load.mix.iter().any(Op::writes);
+    let workers = usize::from(load.workers()) * if load.pace.is_closed() { 1 } else { task.shards.len() + 1 };
     let reason = if task.index > LoadIndex::from(u8::MAX) {
         "there are more than 256 loads"
     } else if load.workers() == 0 {
@@ -135,7 +135,7 @@ fn check(task: &LoadTask) -> Result<(), LoadError> {
         "its mix has more than 65535 entries"
     } else if load.mix.iter().filter_map(Op::value_bytes).any(|bytes| bytes < ID_BYTES as u64) {
         "a value is smaller than the 16 bytes of its id"
-    } else if load.pace == (Pace::Open { per_second: 0 }) {
+    } else if load.pace.arrivals().is_some_and(|arrivals| arrivals.due_nanos(0).is_none()) {
         "its rate is zero"
     } else {
         return Ok(());
@@ -205,9 +205,9 @@ async fn drive(shared: &Rc<Shared>, stop: &StopSignal) -> Result<bool, LoadError
     // The first operations should not pay for learning who owns what; workers cope when nobody tells.
     let _ = tokio::time::timeout(shared.load.client.timeout.0, shared.ask_around(None)).await;
     let work = async {
-        match shared.load.pace {
-            Pace::Closed => closed::run(shared, stop).await,
-            Pace::Open { per_second } => open::run(shared, per_second, stop).await,
+        match shared.load.pace.arrivals() {
+            None => closed::run(shared, stop).await,
+            Some(arrivals) => open::run(shared, arrivals, stop).await,
         }
     };
     let mut work = pin!(work);

@@ -294,7 +294,7 @@ mod tests {
 
     use super::*;
     use crate::evidence::{ClusterState, Event, HistoryReader, LoadTotals, Place};
-    use crate::load::keys::{KeySet, KeySpace};
+    use crate::load::key_space::{KeySet, KeySpace};
     use crate::load::testing::{Act, CLUSTER, Fake, journal, load};
     use crate::load::worker_pool::Shards;
     use crate::system::cluster::{SLOT_COUNT, share, slot_of_key, topology};

@@ -11,17 +11,17 @@ use tokio::task::{JoinSet, yield_now};
 
 use super::LoadError;
 use super::draw::RandomChoices;
-use super::pacing::{Due, PreciseTimer, Schedule};
+use super::pacing::{Due, PreciseTimer};
 use super::shared::Shared;
 use super::worker::{StopSignal, Worker};
 use super::worker_pool::{Assignment, DueEntry, ReadyEntry, WAITING_MAX, WorkerPool};
-use crate::vocab::{Instant, Position};
+use crate::vocab::{Arrivals, Instant, Position};
 
 /// Starts that are handed out in one go when the schedule is behind: then the workers have their turn.
 const BURST: u64 = 64;
 
 /// Runs the load until it is done or stopped. Returns whether it is done.
-pub(crate) async fn run(shared: &Rc<Shared>, per_second: u32, stop: &StopSignal) -> Result<bool, LoadError> {
+pub(crate) async fn run(shared: &Rc<Shared>, arrivals: Arrivals, stop: &StopSignal) -> Result<bool, LoadError> {
     let open = Rc::new(OpenLoop {
         pool: RefCell::new(WorkerPool::new(shared.shards.count(), shared.load.workers(), shared.keys.count())),
         shared: Rc::clone(shared),
@@ -34,7 +34,7 @@ pub(crate) async fn run(shared: &Rc<Shared>, per_second: u32, stop: &StopSignal)
         key: RefCell::new(Vec::new()),
     });
     let mut workers = JoinSet::new();
-    let paced = open.pace(per_second, &mut workers).await;
+    let paced = open.pace(arrivals, &mut workers).await;
     open.close();
     while let Some(ended) = workers.join_next().await {
         ended.map_err(|_| LoadError::BrokeDown { load: shared.load.name.clone() })?;
@@ -68,10 +68,10 @@ struct WorkerInbox {
 
 impl OpenLoop {
     /// Hands out every start when it is due. Returns whether all of them ended: not when the load was stopped before.
-    async fn pace(self: &Rc<Self>, per_second: u32, workers: &mut JoinSet<()>) -> io::Result<bool> {
+    async fn pace(self: &Rc<Self>, arrivals: Arrivals, workers: &mut JoinSet<()>) -> io::Result<bool> {
         let clock = self.shared.clock;
         let alarm = PreciseTimer::new(clock)?;
-        let mut starts = starts(&self.shared, Schedule { origin: clock.now(), per_second }).peekable();
+        let mut starts = starts(&self.shared, arrivals, clock.now()).peekable();
         let mut behind = 0;
         while let Some(&start) = starts.peek() {
             if clock.now() < start.intended {
@@ -195,10 +195,11 @@ impl OpenLoop {
 }
 
 /// Everything that the load starts: the same for the same seed, whatever the servers do.
-fn starts(shared: &Rc<Shared>, schedule: Schedule) -> impl Iterator<Item = DueEntry> + use<> {
+fn starts(shared: &Rc<Shared>, arrivals: Arrivals, origin: Instant) -> impl Iterator<Item = DueEntry> + use<> {
     let shared = Rc::clone(shared);
     let mut draw = RandomChoices::new(shared.seed, shared.index, 0, shared.keys.clone());
     (0..shared.load.operations.unwrap_or(u64::MAX)).map_while(move |nth| {
-        Some(DueEntry { intended: schedule.intended(nth), choice: draw.choice(&shared.load.mix)? })
+        let intended = origin.plus_nanos(arrivals.due_nanos(nth)?);
+        Some(DueEntry { intended, choice: draw.choice(&shared.load.mix)? })
     })
 }

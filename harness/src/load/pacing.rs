@@ -1,4 +1,4 @@
-//! When operations start: the schedule of an open loop, and an alarm that is exact enough for it.
+//! When operations start, and an alarm that is exact enough for a schedule.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
@@ -20,23 +20,6 @@ pub(crate) struct Due {
     pub(crate) intended: Instant,
     /// When nothing but the driver kept it from starting any more; not before `intended`.
     pub(crate) ready: Instant,
-}
-
-/// The schedule of an open loop: evenly spaced starts.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Schedule {
-    /// When the first start is due.
-    pub(crate) origin: Instant,
-    /// Starts a second, at least 1.
-    pub(crate) per_second: u32,
-}
-
-impl Schedule {
-    /// When the `nth` start (from 0) is due. Exact: no error adds up.
-    pub(crate) fn intended(&self, nth: u64) -> Instant {
-        let nanos = u128::from(nth) * 1_000_000_000 / u128::from(self.per_second);
-        self.origin.plus_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
-    }
 }
 
 /// Wakes a task at an instant, some ten microseconds late at most. Tokio's timers count in milliseconds, which would
@@ -85,23 +68,7 @@ impl PreciseTimer {
 
 #[cfg(test)]
 mod tests {
-    use rstest::rstest;
-
     use super::*;
-
-    fn schedule(per_second: u32) -> Schedule {
-        Schedule { origin: Instant(1_000), per_second }
-    }
-
-    #[rstest]
-    #[case(1_000, 0, 1_000)]
-    #[case(1_000, 1, 1_001_000)]
-    #[case(1_000, 1_003, 1_003_001_000)]
-    #[case::a_third_does_not_drift(3, 3_000_000_000, 1_000_000_000_000_001_000)]
-    #[case::never_overflows(1, u64::MAX, u64::MAX)]
-    fn starts_are_evenly_spaced(#[case] per_second: u32, #[case] nth: u64, #[case] nanos: u64) {
-        assert_eq!(schedule(per_second).intended(nth), Instant(nanos));
-    }
 
     #[tokio::test]
     async fn an_alarm_is_never_early_and_works_again() {

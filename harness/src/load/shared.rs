@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use super::counters::LoadCounters;
-use super::keys::{KeySet, KeySpace};
+use super::key_space::{KeySet, KeySpace};
 use super::op::error_kind;
 use super::recorder::Outbox;
 use super::resp::Reply;

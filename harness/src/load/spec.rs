@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 
-use super::Op;
+use super::{Keys, Op, Pace};
 use crate::vocab::{Duration, HostName};
 
 /// A group of workers that do operations on one key space from one client host.
@@ -24,6 +24,9 @@ pub struct Load {
     /// open one for each shard. See [`Self::workers`].
     #[serde(default)]
     pub workers: Option<u16>,
+    /// How long each worker of a closed loop waits after an operation before it begins the next; no time if not said.
+    #[serde(default)]
+    pub think: Option<Duration>,
     /// The operations and how often each is chosen.
     pub mix: Vec<Op>,
     /// The keys they work on. No two writes of one key are under way together, so that its history has one order.
@@ -52,46 +55,12 @@ impl Load {
     /// open one on each shard, 32 if it does not say. A shard is the slots that one master owns at the start: operations that
     /// wait for it must not keep those on others waiting.
     pub fn workers(&self) -> u16 {
-        self.workers.unwrap_or(match self.pace {
-            Pace::Closed => 4,
-            Pace::Open { .. } => 32,
-        })
+        self.workers.unwrap_or(if self.pace.is_closed() { 4 } else { 32 })
     }
 
     /// What stands before its key numbers: `<name>:` if the scenario does not say.
     pub fn key_prefix(&self) -> Cow<'_, str> {
         self.prefix.as_deref().map_or_else(|| format!("{}:", self.name).into(), Cow::Borrowed)
-    }
-}
-
-/// When operations start.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub enum Pace {
-    /// On a schedule, whether or not earlier ones have ended; latency counts from the scheduled start.
-    Open {
-        /// Mix entries a second that are started, of the whole load.
-        per_second: u32,
-    },
-    /// Each worker starts the next operation when the last has ended.
-    #[default]
-    Closed,
-}
-
-/// A key space.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub enum Keys {
-    /// This many keys, all equally likely.
-    Uniform(u32),
-}
-
-impl Keys {
-    /// How many keys there are.
-    pub const fn count(self) -> u32 {
-        match self {
-            Self::Uniform(count) => count,
-        }
     }
 }
 

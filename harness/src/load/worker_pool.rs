@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::draw::Choice;
-use super::keys::WriteLocks;
+use super::key_space::WriteLocks;
 use crate::vocab::{Instant, Ownership, Position};
 
 /// How many starts of a load may wait. A load that is further behind than this would never catch up.

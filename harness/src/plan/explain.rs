@@ -3,7 +3,7 @@
 use std::fmt::{self, Write as _};
 use std::time::Duration;
 
-use crate::load::{Load, Op, Pace};
+use crate::load::{Load, Op};
 use crate::step::links::Hosts;
 use crate::step::{Healing, LinkDisturbance};
 use crate::vocab::{HostName, NodeName, Role};
@@ -117,24 +117,23 @@ fn write_loads(text: &mut String, plan: &Plan) -> fmt::Result {
 /// A load in a sentence.
 fn sentence(load: &Load) -> String {
     let workers = counted(load.workers().into(), "worker");
-    let pace = match load.pace {
-        Pace::Open { per_second } => {
-            format!("{per_second} operations a second on a schedule, at most {workers} busy with a shard")
-        }
-        Pace::Closed => format!("{workers}, each starting an operation when its last has ended"),
+    let pace = match (load.pace.is_closed(), load.think) {
+        (false, _) => format!("{}, at most {workers} busy with a shard", load.pace),
+        (true, None) => format!("{workers}, {}", load.pace),
+        (true, Some(think)) => format!("{workers}, {} and {think} have passed", load.pace),
     };
     let total: u64 = load.mix.iter().map(|op| u64::from(op.weight())).sum();
     let share = |op: &Op| 100.0 * f64::from(op.weight()) / total.max(1) as f64;
     let mix: Vec<_> = load.mix.iter().map(|op| format!("{:.0} % {op}", share(op))).collect();
     let prefix = load.key_prefix();
-    let keys = load.keys.count();
+    let (count, keys) = (load.keys.count(), &load.keys);
     let end = match load.operations {
         Some(operations) => format!("{operations} operations in all"),
         None => "to the end of the timeline".to_owned(),
     };
     let client = load.client;
     format!(
-        "{pace}: {}; on the keys {prefix}1 to {prefix}{keys}; {end}; an attempt times out after {}, an operation after {}",
+        "{pace}: {}; on the keys {prefix}1 to {prefix}{count}{keys}; {end}; an attempt times out after {}, an operation after {}",
         mix.join(", "),
         client.timeout,
         client.deadline
@@ -159,8 +158,8 @@ fn write_slos(text: &mut String, plan: &Plan) -> fmt::Result {
 fn assumptions(plan: &Plan) -> Vec<String> {
     let mut assumptions = vec!["the cluster was healthy before the first step".to_owned()];
     for load in &plan.loads {
-        if let Pace::Open { per_second } = load.pace {
-            assumptions.push(format!("every start of load {}, {per_second} a second, is accounted for", load.name));
+        if let Some(arrivals) = load.pace.arrivals() {
+            assumptions.push(format!("every start of load {}, {arrivals}, is accounted for", load.name));
         }
     }
     if plan.steps.iter().any(|planned| planned.step.kind().acts()) {

@@ -2,7 +2,7 @@
 
 use super::nodes::members;
 use super::timeline::STEPS_MAX;
-use crate::load::{Load, Op, Pace};
+use crate::load::{Load, Op};
 use crate::scenario::{MASTERS_MAX, NODES_MAX, Scenario};
 use crate::step::{FlatStep, flatten};
 use crate::system::{Cluster, Deployment};
@@ -37,10 +37,7 @@ fn load_facts(load: &Load) -> LoadFacts {
         host: load.host(),
         is_limited: load.operations.is_some(),
         writes: load.mix.iter().any(Op::writes),
-        per_second_max: match load.pace {
-            Pace::Open { per_second } => Some(u64::from(per_second) * u64::from(most)),
-            Pace::Closed => None,
-        },
+        per_second_max: load.pace.arrivals().map(|arrivals| arrivals.per_second_max().saturating_mul(u64::from(most))),
     }
 }
 

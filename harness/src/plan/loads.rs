@@ -1,8 +1,8 @@
 //! What is wrong with the loads.
 
 use crate::load::op::Wait;
-use crate::load::{Load, Op, Pace};
-use crate::scenario::{KEYS_MAX, PER_SECOND_MAX, WORKERS_MAX, WORKERS_OF_ALL_SHARDS_MAX};
+use crate::load::{Load, Op};
+use crate::scenario::{KEYS_MAX, WORKERS_MAX, WORKERS_OF_ALL_SHARDS_MAX};
 use crate::text::{Cursor, Problem, suggest};
 use crate::validate::Checker;
 use crate::vocab::{Duration, HostName, Size};
@@ -92,7 +92,7 @@ impl Checker<'_> {
         if !(1..=WORKERS_MAX).contains(&workers) {
             let message = format!("a load has 1 to {WORKERS_MAX} workers, not {workers}");
             self.report(Problem::new(at.field("workers").head(), message));
-        } else if load.pace != Pace::Closed && u32::from(workers) * u32::from(masters) > WORKERS_OF_ALL_SHARDS_MAX {
+        } else if !load.pace.is_closed() && u32::from(workers) * u32::from(masters) > WORKERS_OF_ALL_SHARDS_MAX {
             let message = format!("{workers} workers for each of {masters} shards are too many");
             let problem = Problem::new(at.field("workers").head(), message);
             self.report(
@@ -106,24 +106,31 @@ impl Checker<'_> {
             let problem = Problem::new(at.field("keys").head(), format!("{keys} keys are too many"));
             let why = "every key that was written is read back at the end";
             self.report(problem.help(format!("a load has at most {KEYS_MAX} keys: {why}")));
-        } else if load.pace == Pace::Closed && load.mix.iter().any(Op::writes) && keys < u32::from(workers) {
+        } else if load.pace.is_closed() && load.mix.iter().any(Op::writes) && keys < u32::from(workers) {
             let message = format!("{keys} keys are too few for {workers} workers");
             let problem = Problem::new(at.field("keys").head(), message);
             self.report(problem.help("in a closed loop each worker writes keys of its own"));
         }
-        if let Pace::Open { per_second } = load.pace {
-            let at = at.field("pace").field("per_second");
-            if per_second == 0 {
-                let problem = Problem::new(at.head(), "no operation would ever start");
-                self.report(problem.help("an open load needs a rate of at least 1 operation a second"));
-            } else if per_second > PER_SECOND_MAX {
-                let problem = Problem::new(at.head(), format!("{per_second} operations a second are too many"));
-                self.report(problem.help(format!("an open load has a rate of at most {PER_SECOND_MAX} a second")));
-            }
-        }
+        let pace = load.pace.kind().problems(at.field("pace"));
+        let keys = load.keys.kind().problems(at.field("keys"));
+        pace.into_iter().chain(keys).for_each(|problem| self.report(problem));
+        self.check_think(load, at.field("think"));
         if load.operations == Some(0) {
             let problem = Problem::new(at.field("operations").head(), "a load with no operations does nothing");
             self.report(problem.help("leave `operations` out for a load that goes on to the timeline's end"));
+        }
+    }
+
+    fn check_think(&mut self, load: &Load, at: Cursor<'_>) {
+        let Some(think) = load.think else { return };
+        if !load.pace.is_closed() {
+            let problem = Problem::new(at.head(), "nobody thinks between the operations of a schedule");
+            self.report(
+                problem.help("leave `think` out, or write `pace: Closed`, in which each worker waits for its replies"),
+            );
+        } else if think == Duration::default() {
+            let problem = Problem::new(at.head(), "this takes no time at all");
+            self.report(problem.help("leave `think` out for workers that go on at once"));
         }
     }
 

@@ -4,7 +4,7 @@ use super::types::{Plan, PlannedStep};
 use crate::evidence::{
     RecordedDemand, RecordedLoad, RecordedNode, RecordedOperation, RecordedPlan, RecordedSlo, RecordedStep,
 };
-use crate::load::{Load, MAP_REFRESH, Op, Pace, WAITING_MAX};
+use crate::load::{Load, MAP_REFRESH, Op, WAITING_MAX};
 use crate::system::NodeSpec;
 
 impl Plan {
@@ -73,10 +73,8 @@ fn load(load: &Load) -> RecordedLoad {
     RecordedLoad {
         name: load.name.clone(),
         host: load.host(),
-        per_second: match load.pace {
-            Pace::Open { per_second } => Some(per_second),
-            Pace::Closed => None,
-        },
+        arrivals: load.pace.arrivals(),
+        operations: load.operations,
         workers: load.workers(),
         key_prefix: load.key_prefix().into_owned(),
         keys: load.keys.count(),

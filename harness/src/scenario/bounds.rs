@@ -10,5 +10,3 @@ pub const WORKERS_MAX: u16 = 1_000;
 pub const WORKERS_OF_ALL_SHARDS_MAX: u32 = 10_000;
 /// The most keys of a load. Each key that is written is read back at the end of the run.
 pub const KEYS_MAX: u32 = 10_000_000;
-/// The most operations a second of an open load: far more than one machine can start.
-pub const PER_SECOND_MAX: u32 = 1_000_000;

@@ -1,8 +1,9 @@
 //! What the scenario language says about its own words.
 
-use super::bounds::{KEYS_MAX, MASTERS_MAX, NODES_MAX, PER_SECOND_MAX, WORKERS_MAX};
+use super::bounds::{KEYS_MAX, MASTERS_MAX, NODES_MAX, WORKERS_MAX};
 use crate::check::Slo;
-use crate::load::Op;
+use crate::load::pace::PER_SECOND_MAX;
+use crate::load::{Keys, Op, Pace};
 use crate::step::condition::Condition;
 use crate::step::{Links, Selector, Step, Trigger};
 use crate::system::WrittenPosition;
@@ -70,8 +71,22 @@ const KINDS: &[WordKind] = &[
         words: Op::WORDS,
     },
     kind("Deployment", "topology", "a topology"),
-    kind("Pace", "pace", "a pace"),
-    kind("Keys", "key space", "a key space"),
+    WordKind {
+        type_name: "Pace",
+        noun: "pace",
+        a_noun: "a pace",
+        meaning: "when operations start",
+        home: Some("a pace is a load's: `pace: {}`"),
+        words: Pace::WORDS,
+    },
+    WordKind {
+        type_name: "Keys",
+        noun: "key space",
+        a_noun: "a key space",
+        meaning: "which keys",
+        home: Some("a key space is a load's: `keys: {}`"),
+        words: Keys::WORDS,
+    },
     kind("During", "part of the run", "a part of the run"),
     kind("CutBy", "way to cut", "a way to cut"),
     kind("ServerPort", "port", "a port"),
@@ -85,7 +100,7 @@ const fn kind(type_name: &'static str, noun: &'static str, a_noun: &'static str)
 /// The fields of the scenario itself, of its server, of a load and of a load's client.
 const SCENARIO: &[&str] = &["about", "topology", "server", "load", "timeline", "slos", "snapshot", "seed"];
 const SERVER: &[&str] = &["binary", "config", "nodes", "storage"];
-const LOAD: &[&str] = &["pace", "workers", "mix", "keys", "prefix", "operations", "client"];
+const LOAD: &[&str] = &["pace", "workers", "think", "mix", "keys", "prefix", "operations", "client"];
 const CLIENT: &[&str] = &["timeout", "deadline", "retry_wait"];
 
 /// Where a field belongs that is valid, but not among these.
@@ -128,14 +143,14 @@ impl Vocabulary for ScenarioVocabulary {
 
     fn range(&self, owner: &str, field: &str) -> Option<String> {
         let most = match (owner, field) {
-            ("Uniform", _) => KEYS_MAX,
+            ("Uniform" | "Sequential", _) | (_, "keys") => KEYS_MAX,
             (_, "masters") => MASTERS_MAX.into(),
             ("Cluster", "replicas") => {
                 return Some(format!("a whole number from 0 to {}", NODES_MAX - 1));
             }
             (_, "replicas") => return Some("a whole number from 1 to the replicas that a master has".to_owned()),
             (_, "workers") => WORKERS_MAX.into(),
-            (_, "per_second") => PER_SECOND_MAX,
+            (_, "per_second" | "to" | "starts") => PER_SECOND_MAX,
             (_, WrittenPosition::FIELD) => return Some(WrittenPosition::RANGE.to_owned()),
             (_, "weight" | "operations") => return Some("a whole number, 1 or more".to_owned()),
             _ => return None,
@@ -224,5 +239,7 @@ mod tests {
         assert_examples("Trigger", Trigger::WORDS, Trigger::name);
         assert_examples("Slo", Slo::WORDS, Slo::name);
         assert_examples("Op", Op::WORDS, Op::name);
+        assert_examples("Pace", Pace::WORDS, Pace::name);
+        assert_examples("Keys", Keys::WORDS, Keys::name);
     }
 }

@@ -115,9 +115,9 @@ fn load_ran(case: &Case<'_>, index: usize, load: &RecordedLoad) -> Assumption {
     if counted != done {
         return assume(assumed, false, format!("it counted {counted} operations and the history holds {done}"));
     }
-    match load.per_second {
+    match &load.arrivals {
         None => assume(assumed, true, operations),
-        Some(per_second) => driver::offered(case, index, load, per_second, totals, assumed),
+        Some(arrivals) => driver::offered(case, (index, load), arrivals, totals, assumed),
     }
 }
 

@@ -6,7 +6,7 @@ use crate::check::schedule::{bound_reached, scheduled};
 use crate::check::window::Window;
 use crate::check::{Case, During, Slo, finding};
 use crate::evidence::{LoadTotals, Operation, RecordedLoad, RecordedSlo};
-use crate::vocab::Instant;
+use crate::vocab::{Arrivals, Instant};
 
 /// The share of its schedule that an open load must account for: begun, or known to have never been.
 const ACCOUNTED_MIN: f64 = 0.99;
@@ -15,24 +15,23 @@ const ACCOUNTED_MIN: f64 = 0.99;
 /// which count what was never begun. A driver that was late itself spoils only what was missed by no more (`check::machine`).
 pub(super) fn offered(
     case: &Case<'_>,
-    index: usize,
-    load: &RecordedLoad,
-    per_second: u32,
+    (index, load): (usize, &RecordedLoad),
+    arrivals: &Arrivals,
     totals: &LoadTotals,
     assumed: String,
 ) -> Assumption {
     let starts = starts(case, index);
-    if let Some(hole) = hole(load, &starts, per_second, totals) {
+    if let Some(hole) = hole(load, &starts, arrivals, totals) {
         return assume(assumed, false, hole);
     }
     let begun = || starts.iter().filter(|start| !start.never_begun());
     let (part, late_nanos) = lateness(case, begun().copied().collect());
-    let span = span(&starts, per_second);
+    let span = span(&starts);
     let late_max = late_max(case);
     let waits = begun().map(|start| Window { start: start.ready, end: start.started });
     let stood_still = covered(waits, late_max) as f64 / (span.nanos() as f64).max(1.0);
     let detail = format!(
-        "{per_second}/s demanded for {} s: {} of {} due starts begun; 99 % of its own starts ({part}) at most {} late",
+        "{arrivals} demanded for {} s: {} of {} due starts begun; 99 % of its own starts ({part}) at most {} late",
         finding::decimals(span.nanos() as f64 / 1e9),
         begun().count(),
         starts.len(),
@@ -67,7 +66,7 @@ fn starts<'a>(case: &'a Case<'a>, index: usize) -> Vec<&'a Operation> {
 }
 
 /// Which starts of the schedule are not in the history, if some are not.
-fn hole(load: &RecordedLoad, starts: &[&Operation], per_second: u32, totals: &LoadTotals) -> Option<String> {
+fn hole(load: &RecordedLoad, starts: &[&Operation], arrivals: &Arrivals, totals: &LoadTotals) -> Option<String> {
     if totals.dropped > 0 {
         return Some(format!(
             "it forgot {}: more than {} waited",
@@ -75,7 +74,9 @@ fn hole(load: &RecordedLoad, starts: &[&Operation], per_second: u32, totals: &Lo
             load.waiting_max
         ));
     }
-    let due = (span(starts, per_second).nanos() as f64 / 1e9 * f64::from(per_second)).round();
+    // Where the load began is known by its first start.
+    let last = span(starts).nanos().saturating_add(arrivals.due_nanos(0).unwrap_or(0));
+    let due = arrivals.due_by(last).min(load.operations.unwrap_or(u64::MAX)) as f64;
     let share = starts.len() as f64 / due.max(1.0);
     // One more or less is the rounding's doing.
     (share < ACCOUNTED_MIN && due - starts.len() as f64 > 1.0)
@@ -99,14 +100,10 @@ fn percent(share: f64) -> String {
     format!("{} %", finding::decimals((share * 1_000.0).round() / 10.0))
 }
 
-/// From the first start to where the one after the last would be.
-fn span(starts: &[&Operation], per_second: u32) -> Window {
+/// From the moment that the first start was due at to that of the last.
+fn span(starts: &[&Operation]) -> Window {
     let intended = || starts.iter().map(|start| start.intended);
-    let last = intended().max().unwrap_or_default();
-    Window {
-        start: intended().min().unwrap_or_default(),
-        end: last.plus_nanos(1_000_000_000 / u64::from(per_second.max(1))),
-    }
+    Window { start: intended().min().unwrap_or_default(), end: intended().max().unwrap_or_default() }
 }
 
 fn reached_in_words(case: &Case<'_>, index: usize, load: &RecordedLoad) -> String {

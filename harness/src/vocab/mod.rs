@@ -1,5 +1,6 @@
 //! The words that every module shares: names, addresses, ownership, roles, instants, and what machines lack. No I/O.
 
+mod arrivals;
 mod duration;
 mod host;
 mod link;
@@ -11,6 +12,7 @@ mod server_version;
 mod shape;
 mod with_unit;
 
+pub use arrivals::{Arrivals, RateStage};
 pub use duration::{Duration, Instant};
 pub use host::{Address, BUS_PORT_OFFSET, NodeId, NodeName, SERVER_PORT, ServerPort, shard_letters};
 pub use link::{CutBy, HostName, Link};

@@ -17,7 +17,7 @@ fn starts_that_nobody_got_to_did_not_end_ok() {
 #[test]
 fn a_shard_is_down_by_what_waited_for_it() {
     let mut story = Story::formed();
-    story.evidence.plan.loads[0].per_second = Some(1_000);
+    story.evidence.plan.loads[0].arrivals = Some(Arrivals::constant(1_000));
     story.run(LOAD_STARTS, 3_000);
     story.never_begun(3_000, story.key_of("B"), 5_000);
     story.end(5_000);

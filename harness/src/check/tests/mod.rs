@@ -10,7 +10,7 @@ use rstest::rstest;
 use super::testing::{LOAD_STARTS, Story, ms};
 use super::*;
 use crate::evidence::{LogEvent, Operation, OperationEffect, OperationSource, Outcome as Ended, TopologyRecord};
-use crate::vocab::{Instant, Percent};
+use crate::vocab::{Arrivals, Instant, Percent};
 
 fn percent(value: f64) -> Percent {
     Percent::try_from(value).unwrap()
@@ -33,7 +33,7 @@ fn failover_story() -> Story {
 /// An open loop of 1000 a second that was stopped at 5000 ms: nobody had begun what was due from 3000 ms on.
 fn left_behind() -> Story {
     let mut story = Story::formed();
-    story.evidence.plan.loads[0].per_second = Some(1_000);
+    story.evidence.plan.loads[0].arrivals = Some(Arrivals::constant(1_000));
     story.run(LOAD_STARTS, 3_000);
     for due in 3_000..5_000 {
         story.never_begun(due, 1, 5_000);

@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn the_second_command_of_an_entry_is_not_scheduled() {
     let mut story = Story::formed();
-    story.evidence.plan.loads[0].per_second = Some(1_000);
+    story.evidence.plan.loads[0].arrivals = Some(Arrivals::constant(1_000));
     story.evidence.plan.loads[0].mix[0].commands = ["SET", "GET"].map(str::to_owned).to_vec();
     let second = |read: &mut Operation| {
         (read.source, read.effect) = (OperationSource::Mix { entry: 0, command: 1 }, OperationEffect::Reads);
@@ -32,7 +32,7 @@ fn the_second_command_of_an_entry_is_not_scheduled() {
 #[case::now_and_again(&[(1_000, 1_000, 1_100), (1_000, 1_000, 1_100), (1_020, 1_100, 1_200), (1_500, 1_500, 1_700), (1_600, 1_600, 1_650)], Some((1_000, 1_650)))]
 fn a_bound_that_was_reached_is_told(#[case] operations: &[(u64, u64, u64)], #[case] expected: Option<(u64, u64)>) {
     let mut story = Story::formed();
-    story.evidence.plan.loads[0].per_second = Some(1_000);
+    story.evidence.plan.loads[0].arrivals = Some(Arrivals::constant(1_000));
     let key = story.key_of("A");
     for (intended, started, ended) in operations {
         story.write(*intended, key, |write| {

@@ -104,7 +104,7 @@ fn starts_that_nobody_got_to_are_shared_among_the_parts(
 #[test]
 fn an_open_loop_is_back_when_each_shard_is() {
     let mut story = Story::formed();
-    story.evidence.plan.loads[0].per_second = Some(1_000);
+    story.evidence.plan.loads[0].arrivals = Some(Arrivals::constant(1_000));
     story.run(LOAD_STARTS, 3_000);
     story.act(3_000, 0, "Wipe", "A1");
     story.write(3_001, story.key_of("A"), |write| write.worker = 77);

@@ -110,6 +110,31 @@ async fn await_progress(directory: &RunDirectory, like: impl Fn(&Progress) -> bo
     }
 }
 
+/// A worker that thinks is no quicker than it thinks, and a stop does not wait for its thought.
+#[tokio::test]
+async fn workers_think_between_operations() {
+    let redis = Redis::start().await;
+    let (_temporary, directory, journal) = journal();
+    let thinking = |name: &str, think: &str, operations: u64| {
+        let fields =
+            format!("mix: [Get()], keys: Uniform(9), workers: 2, think: \"{think}\", operations: {operations}");
+        LoadTask { index: u16::from(name == "slow"), ..task(load(name, &fields), &[redis.address]) }
+    };
+    let tasks = vec![thinking("quick", "20ms", 20), thinking("slow", "1h", 20)];
+    let running = RunningLoads::start(tasks, journal.clone(), directory.history()).unwrap();
+    finish(&running, "quick").await;
+    let stopping = StdInstant::now();
+    running.stop().await.unwrap();
+    assert!(stopping.elapsed() < Duration::from_secs(5));
+    let history = history(&directory);
+    let of = |load: u16| history.iter().filter(move |op| op.load == load);
+    assert_eq!((of(0).count(), of(1).count()), (20, 2));
+    for worker in [0, 1] {
+        let starts: Vec<_> = of(0).filter(|op| op.worker == worker).map(|op| op.started).collect();
+        assert!(starts.windows(2).all(|pair| pair[1].nanos_since(pair[0]) >= 20_000_000), "{starts:?}");
+    }
+}
+
 #[rstest]
 #[case::killed(true)]
 #[case::paused(false)]

@@ -1,6 +1,6 @@
 use super::*;
 use crate::load::draw::RandomChoices;
-use crate::load::keys::KeySpace;
+use crate::load::key_space::KeySpace;
 use crate::load::testing::load;
 use crate::system::cluster::share;
 

@@ -13,7 +13,7 @@ use super::*;
 #[case::step_not_done(&|story: &mut Story| without(story, |what| matches!(what, EventKind::StepEnded { step: 1 })), "was not done")]
 #[case::no_operations(&|story: &mut Story| story.evidence.history.clear(), "it did no operation")]
 #[case::history_has_a_hole(&|story: &mut Story| story.evidence.history.truncate(5_000), "the history holds")]
-#[case::rate_not_kept(&|story: &mut Story| story.evidence.plan.loads[0].per_second = Some(5_000), "accounts for 14.9 % of the starts")]
+#[case::rate_not_kept(&|story: &mut Story| story.evidence.plan.loads[0].arrivals = Some(Arrivals::constant(5_000)), "accounts for 14.9 % of the starts")]
 #[case::no_final_read(&|story: &mut Story| without(story, |what| matches!(what, EventKind::FinalRead { .. })), "no final read")]
 #[case::unsettled_at_the_end(&|story: &mut Story| { let last = story.evidence.events.len() - 2; story.evidence.events.insert(last, unsettled(8_999)); }, "B lags")]
 fn a_broken_assumption_is_inconclusive(#[case] breaks: &dyn Fn(&mut Story), #[case] because: &str) {

@@ -6,7 +6,7 @@ use super::*;
 /// from a moment on, began, and how long it took; all in milliseconds.
 fn paced(start: &dyn Fn(u64, u64) -> (u64, u64)) -> Story {
     let mut story = Story::formed();
-    story.evidence.plan.loads[0].per_second = Some(1_000);
+    story.evidence.plan.loads[0].arrivals = Some(Arrivals::constant(1_000));
     story.slo(p99(10));
     let mut free = [0; 2];
     for due in LOAD_STARTS..3_000 {

@@ -13,7 +13,7 @@ use crate::check::testing::{LOAD_STARTS, Story, late, ms, waited};
 use crate::check::{During, ErrorRate, Failover, Latency, LostWrites, Slo, Throughput, Unavailability};
 use crate::evidence::testing::{kill, run, start, until};
 use crate::evidence::{EventKind, ExitCause, FailoverPhase, LogEvent, MachineSample};
-use crate::vocab::{Instant, Percent};
+use crate::vocab::{Arrivals, Instant, Percent};
 
 fn p99(max: u64) -> Slo {
     Slo::Latency(Latency { quantile: Percent::try_from(99.0).unwrap(), max: ms(max), during: During::Steady })

@@ -2,28 +2,34 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use super::keys::KeyChooser;
 use super::resp::push_decimal;
-use super::{Load, Pace};
+use super::{Keys, Load};
 
 /// The keys of a load. Numbers begin at 1. Writers without a lock have a share of the keys each: of `n` writers the `w`-th writes
 /// the keys `k` with `(k - 1) % n == w`.
 #[derive(Clone, Debug)]
 pub(crate) struct KeySpace {
     prefix: Vec<u8>,
-    count: u32,
+    keys: Keys,
     writers: u16,
 }
 
 impl KeySpace {
     /// The key space of a load. It must have a key and a worker. The workers of an open loop lock each key instead.
     pub(crate) fn of(load: &Load) -> Self {
-        let writers = if load.pace == Pace::Closed { load.workers() } else { 1 };
-        Self { prefix: load.key_prefix().into_owned().into_bytes(), count: load.keys.count(), writers }
+        let writers = if load.pace.is_closed() { load.workers() } else { 1 };
+        Self { prefix: load.key_prefix().into_owned().into_bytes(), keys: load.keys.clone(), writers }
     }
 
     /// How many keys there are.
     pub(crate) fn count(&self) -> u32 {
-        self.count
+        self.keys.count()
+    }
+
+    /// What chooses among all keys, and among those that `writer` writes.
+    pub(crate) fn choosers(&self, writer: u16) -> [Box<dyn KeyChooser>; 2] {
+        [self.count(), self.share(writer)].map(|among| self.keys.kind().chooser(among))
     }
 
     /// Replaces `out` by the text of the key `number`.
@@ -35,7 +41,7 @@ impl KeySpace {
 
     /// How many keys `writer` writes.
     pub(crate) fn share(&self, writer: u16) -> u32 {
-        let (count, writers, writer) = (self.count, u32::from(self.writers), u32::from(writer));
+        let (count, writers, writer) = (self.count(), u32::from(self.writers), u32::from(writer));
         count / writers + u32::from(writer < count % writers)
     }
 
@@ -141,9 +147,10 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+    use crate::load::keys::Uniform;
 
     fn space(count: u32, writers: u16) -> KeySpace {
-        KeySpace { prefix: b"app:".to_vec(), count, writers }
+        KeySpace { prefix: b"app:".to_vec(), keys: Keys::Uniform(Uniform(count)), writers }
     }
 
     #[rstest]
