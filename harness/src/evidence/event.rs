@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{Agreement, Effect, ErrorKind, LogRecord, MachineSample, NetworkChange};
-use crate::vocab::{Address, Instant, NodeName};
+use crate::vocab::{Address, Arrivals, Instant, NodeName};
 
 /// One line of `events.jsonl`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -126,6 +126,15 @@ pub enum EventKind {
     LoadStarted {
         /// The load's name.
         load: String,
+    },
+    /// A load on a schedule went on at another pace.
+    PaceChanged {
+        /// The load's name.
+        load: String,
+        /// What the arrivals count from.
+        from: Instant,
+        /// When starts are due since.
+        arrivals: Arrivals,
     },
     /// A load reports on the last interval.
     Progress(Progress),

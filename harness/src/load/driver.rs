@@ -1,6 +1,6 @@
 //! The driver: starts every load on a thread of its own, and stops them.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::pin::pin;
 use std::rc::Rc;
@@ -13,14 +13,14 @@ use tokio::task::LocalSet;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::key_space::{KeySet, KeySpace};
+use super::orders::{HeardOrders, Orders};
 use super::recorder::{HistoryRecorder, Outbox};
 use super::shared::{Shared, value_bytes_max};
 use super::value::ID_BYTES;
-use super::worker::StopSignal;
 use super::worker_pool::Shards;
 use super::{LoadError, LoadTask, Op, closed, open};
 use crate::evidence::{Clock, EventKind, Journal, LoadIndex, LoadTotals, MIX_ENTRIES_MAX, NO_WORKER};
-use crate::vocab::Instant;
+use crate::vocab::Arrivals;
 
 /// How often a load reports.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
@@ -34,14 +34,26 @@ pub struct RunningLoads {
     recorder: HistoryRecorder,
     history: PathBuf,
     clock: Clock,
-    stop: watch::Sender<Option<Instant>>,
-    finished: watch::Receiver<BTreeSet<String>>,
+    ended: watch::Receiver<LoadEnds>,
 }
 
 struct RunningLoad {
     name: String,
     stops_within: Duration,
+    orders: Orders,
     done: oneshot::Receiver<Result<LoadDone, LoadError>>,
+}
+
+/// How each load ended that did.
+type LoadEnds = BTreeMap<String, LoadEnd>;
+
+/// How a load ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LoadEnd {
+    /// It did all its `operations`.
+    Finished,
+    /// It was stopped before.
+    Stopped,
 }
 
 /// Loads that have ended, and whose history is on disk.
@@ -79,16 +91,50 @@ impl RunningLoads {
         }
         let clock = journal.clock();
         let recorder = HistoryRecorder::start(&history, journal)?;
-        let (stop, stop_signal) = StopSignal::new();
-        let (tell_finished, finished) = watch::channel(BTreeSet::new());
-        let start = |task| start(task, clock, recorder.outbox(), stop_signal.clone(), tell_finished.clone());
+        let (tell_ended, ended) = watch::channel(LoadEnds::new());
+        let start = |task| start(task, clock, recorder.outbox(), tell_ended.clone());
         let loads = tasks.into_iter().map(start).collect::<Result<_, _>>()?;
-        Ok(Self { loads, recorder, history, clock, stop, finished })
+        Ok(Self { loads, recorder, history, clock, ended })
     }
 
-    /// The names of the loads that have done all their `operations`, to wait for changes of.
-    pub fn watch_finished(&self) -> watch::Receiver<BTreeSet<String>> {
-        self.finished.clone()
+    /// How each load ended that did, to wait for changes of.
+    pub fn watch_ended(&self) -> watch::Receiver<BTreeMap<String, LoadEnd>> {
+        self.ended.clone()
+    }
+
+    /// Has a load begin that waits for it.
+    pub fn begin(&self, load: &str) -> Result<(), LoadError> {
+        self.running(load)?.orders.begin();
+        Ok(())
+    }
+
+    /// Has a load go on at another pace: what was due before is started before. Errors if it has ended, or cannot follow.
+    pub async fn change_pace(&self, load: &str, arrivals: Arrivals) -> Result<(), LoadError> {
+        let running = self.running(load)?;
+        let failed = |reason| LoadError::NotRunning { load: load.to_owned(), reason };
+        match tokio::time::timeout(STOP_MARGIN, running.orders.change_pace(arrivals)).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(failed("had ended before its pace could be changed")),
+            Err(_) => Err(failed("was so far behind its schedule that its pace could not be changed")),
+        }
+    }
+
+    /// Stops one load, as [`Self::stop`] stops them all, and waits until it has ended.
+    pub async fn stop_one(&self, load: &str) -> Result<(), LoadError> {
+        let running = self.running(load)?;
+        running.orders.stop(self.clock.now());
+        let mut ended = self.watch_ended();
+        let waiting = ended.wait_for(|ended| ended.contains_key(load));
+        match tokio::time::timeout(running.stops_within, waiting).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(_)) => Err(LoadError::BrokeDown { load: load.to_owned() }),
+            Err(_) => Err(LoadError::Stuck { load: load.to_owned() }),
+        }
+    }
+
+    fn running(&self, load: &str) -> Result<&RunningLoad, LoadError> {
+        let unknown = || LoadError::NotRunning { load: load.to_owned(), reason: "does not exist" };
+        self.loads.iter().find(|running| running.name == load).ok_or_else(unknown)
     }
 
     /// Begins nothing that was not due before, lets what is under way end, and closes the history. What was due and has no
@@ -97,7 +143,8 @@ impl RunningLoads {
     ///
     /// An error means that the history has a hole and must not be judged.
     pub async fn stop(self) -> Result<LoadsDone, LoadError> {
-        self.stop.send_replace(Some(self.clock.now()));
+        let now = self.clock.now();
+        self.loads.iter().for_each(|load| load.orders.stop(now));
         let mut ended = Vec::with_capacity(self.loads.len());
         for load in self.loads {
             let outcome = tokio::time::timeout(load.stops_within, load.done).await;
@@ -147,8 +194,7 @@ fn start(
     task: LoadTask,
     clock: Clock,
     outbox: Outbox,
-    stop: StopSignal,
-    finished: watch::Sender<BTreeSet<String>>,
+    ended: watch::Sender<LoadEnds>,
 ) -> Result<RunningLoad, LoadError> {
     let (index, name) = (task.index, task.load.name.clone());
     let client = task.load.client;
@@ -156,12 +202,13 @@ fn start(
     let resources = |source| LoadError::Resources { load: name.clone(), source };
     let runtime = Builder::new_current_thread().enable_all().build().map_err(resources)?;
     let (tell, done) = oneshot::channel();
+    let (orders, heard) = Orders::new(task.waits);
     let body = move || {
         // Nobody listens any more when the loads were dropped instead of stopped.
-        let _ = tell.send(run(&runtime, task, clock, outbox, &stop, &finished));
+        let _ = tell.send(run(&runtime, task, clock, outbox, heard, &ended));
     };
     thread::Builder::new().name(format!("load-{index}")).spawn(body).map_err(resources)?;
-    Ok(RunningLoad { name, stops_within, done })
+    Ok(RunningLoad { name, stops_within, orders, done })
 }
 
 /// Runs a load to its end on this thread.
@@ -170,21 +217,23 @@ fn run(
     task: LoadTask,
     clock: Clock,
     outbox: Outbox,
-    stop: &StopSignal,
-    finished: &watch::Sender<BTreeSet<String>>,
+    mut orders: HeardOrders,
+    ended: &watch::Sender<LoadEnds>,
 ) -> Result<LoadDone, LoadError> {
+    let begins = runtime.block_on(orders.begins());
     let shared = Shared::new(task, clock, outbox);
     let name = shared.load.name.clone();
-    let outcome = LocalSet::new().block_on(runtime, drive(&shared, stop));
+    let outcome = if begins { LocalSet::new().block_on(runtime, drive(&shared, orders)) } else { Ok(false) };
     for event in shared.counters.borrow_mut().end_interval(clock.now()) {
         shared.outbox.borrow_mut().event(event);
     }
     let totals = shared.counters.borrow().totals().clone();
     shared.outbox.borrow_mut().event(EventKind::LoadEnded { load: name.clone(), totals: totals.clone() });
     shared.outbox.borrow_mut().flush();
-    if outcome? {
-        finished.send_if_modified(|finished| finished.insert(name.clone()));
-    }
+    let end = if outcome? { LoadEnd::Finished } else { LoadEnd::Stopped };
+    ended.send_modify(|ended| {
+        ended.insert(name.clone(), end);
+    });
     if shared.outbox.borrow().overrun() {
         return Err(LoadError::Overrun { load: name });
     }
@@ -200,14 +249,14 @@ fn run(
 }
 
 /// Runs the loop and reports every second. Returns whether the load did all that it was to do.
-async fn drive(shared: &Rc<Shared>, stop: &StopSignal) -> Result<bool, LoadError> {
+async fn drive(shared: &Rc<Shared>, mut orders: HeardOrders) -> Result<bool, LoadError> {
     shared.outbox.borrow_mut().event(EventKind::LoadStarted { load: shared.load.name.clone() });
     // The first operations should not pay for learning who owns what; workers cope when nobody tells.
     let _ = tokio::time::timeout(shared.load.client.timeout.0, shared.ask_around(None)).await;
     let work = async {
         match shared.load.pace.arrivals() {
-            None => closed::run(shared, stop).await,
-            Some(arrivals) => open::run(shared, arrivals, stop).await,
+            None => closed::run(shared, &orders.stop).await,
+            Some(arrivals) => open::run(shared, arrivals, &mut orders).await,
         }
     };
     let mut work = pin!(work);

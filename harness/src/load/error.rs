@@ -36,6 +36,14 @@ pub enum LoadError {
         /// The load's name.
         load: String,
     },
+    /// A load is told something while it does not run.
+    #[error("the load `{load}` {reason}")]
+    NotRunning {
+        /// The load's name.
+        load: String,
+        /// Why it cannot do as it is told.
+        reason: &'static str,
+    },
     /// A load did not end within its deadline and a margin.
     #[error("the load `{load}` did not stop: this is a defect of the harness, or the machine is starved")]
     Stuck {

@@ -18,6 +18,7 @@ pub mod keys;
 mod measure;
 pub mod op;
 mod open;
+mod orders;
 pub mod pace;
 mod pacing;
 mod recorder;
@@ -33,12 +34,12 @@ mod worker_pool;
 
 use crate::system::resp;
 
-pub use driver::{LoadDone, LoadsDone, RunningLoads};
+pub use driver::{LoadDone, LoadEnd, LoadsDone, RunningLoads};
 pub use error::LoadError;
 pub use final_read::final_read;
 pub use keys::Keys;
 pub use op::Op;
-pub use pace::Pace;
+pub use pace::LoadPace;
 pub use shared::MAP_REFRESH;
 pub use spec::{Client, Load};
 pub use task::LoadTask;

@@ -10,22 +10,24 @@ use tokio::sync::Notify;
 use tokio::task::{JoinSet, yield_now};
 
 use super::LoadError;
-use super::draw::RandomChoices;
+use super::draw::{Choice, RandomChoices};
+use super::orders::{HeardOrders, PaceChange};
 use super::pacing::{Due, PreciseTimer};
 use super::shared::Shared;
 use super::worker::{StopSignal, Worker};
 use super::worker_pool::{Assignment, DueEntry, ReadyEntry, WAITING_MAX, WorkerPool};
+use crate::evidence::EventKind;
 use crate::vocab::{Arrivals, Instant, Position};
 
 /// Starts that are handed out in one go when the schedule is behind: then the workers have their turn.
 const BURST: u64 = 64;
 
 /// Runs the load until it is done or stopped. Returns whether it is done.
-pub(crate) async fn run(shared: &Rc<Shared>, arrivals: Arrivals, stop: &StopSignal) -> Result<bool, LoadError> {
+pub(crate) async fn run(shared: &Rc<Shared>, arrivals: Arrivals, orders: &mut HeardOrders) -> Result<bool, LoadError> {
     let open = Rc::new(OpenLoop {
         pool: RefCell::new(WorkerPool::new(shared.shards.count(), shared.load.workers(), shared.keys.count())),
         shared: Rc::clone(shared),
-        stop: stop.clone(),
+        stop: orders.stop.clone(),
         workers_made: Cell::new(0),
         under_way: Cell::new(0),
         all_offered: Cell::new(false),
@@ -34,7 +36,7 @@ pub(crate) async fn run(shared: &Rc<Shared>, arrivals: Arrivals, stop: &StopSign
         key: RefCell::new(Vec::new()),
     });
     let mut workers = JoinSet::new();
-    let paced = open.pace(arrivals, &mut workers).await;
+    let paced = open.pace(arrivals, orders, &mut workers).await;
     open.close();
     while let Some(ended) = workers.join_next().await {
         ended.map_err(|_| LoadError::BrokeDown { load: shared.load.name.clone() })?;
@@ -68,28 +70,35 @@ struct WorkerInbox {
 
 impl OpenLoop {
     /// Hands out every start when it is due. Returns whether all of them ended: not when the load was stopped before.
-    async fn pace(self: &Rc<Self>, arrivals: Arrivals, workers: &mut JoinSet<()>) -> io::Result<bool> {
+    async fn pace(
+        self: &Rc<Self>,
+        arrivals: Arrivals,
+        orders: &mut HeardOrders,
+        workers: &mut JoinSet<()>,
+    ) -> io::Result<bool> {
         let clock = self.shared.clock;
         let alarm = PreciseTimer::new(clock)?;
-        let mut starts = starts(&self.shared, arrivals, clock.now()).peekable();
+        let mut starts = Schedule::new(&self.shared, arrivals);
         let mut behind = 0;
-        while let Some(&start) = starts.peek() {
-            if clock.now() < start.intended {
-                tokio::select! {
-                    waited = alarm.wait_until(start.intended) => waited?,
-                    () = self.stop.given() => {}
+        while !starts.is_exhausted() && !self.stop.is_given() {
+            let next = starts.peek();
+            if let Some(start) = next.filter(|start| start.intended <= clock.now()) {
+                if behind == BURST {
+                    yield_now().await;
+                    behind = 0;
                 }
-                behind = 0;
-            } else if behind == BURST {
-                yield_now().await;
-                behind = 0;
+                self.offer(start, workers);
+                starts.advance();
+                behind += 1;
+                continue;
             }
-            if self.stop.is_given() {
-                break;
+            behind = 0;
+            let at = next.map_or(Instant(u64::MAX), |start| start.intended);
+            tokio::select! {
+                waited = alarm.wait_until(at), if next.is_some() => waited?,
+                Some(change) = orders.pace.recv() => starts.change(change),
+                () = self.stop.given() => {}
             }
-            self.offer(start, workers);
-            starts.next();
-            behind += 1;
         }
         self.all_offered.set(true);
         while self.under_way.get() > 0 && !self.stop.is_given() {
@@ -98,7 +107,7 @@ impl OpenLoop {
                 () = self.stop.given() => {}
             }
         }
-        let all_ended = starts.peek().is_none() && self.under_way.get() == 0;
+        let all_ended = starts.is_exhausted() && self.under_way.get() == 0;
         self.wind_up(starts, workers).await;
         Ok(all_ended)
     }
@@ -195,11 +204,78 @@ impl OpenLoop {
 }
 
 /// Everything that the load starts: the same for the same seed, whatever the servers do.
-fn starts(shared: &Rc<Shared>, arrivals: Arrivals, origin: Instant) -> impl Iterator<Item = DueEntry> + use<> {
-    let shared = Rc::clone(shared);
-    let mut draw = RandomChoices::new(shared.seed, shared.index, 0, shared.keys.clone());
-    (0..shared.load.operations.unwrap_or(u64::MAX)).map_while(move |nth| {
-        let intended = origin.plus_nanos(arrivals.due_nanos(nth)?);
-        Some(DueEntry { intended, choice: draw.choice(&shared.load.mix)? })
-    })
+struct Schedule {
+    shared: Rc<Shared>,
+    draw: RandomChoices,
+    arrivals: Arrivals,
+    /// When the pace began.
+    origin: Instant,
+    /// How many starts were taken at this pace.
+    taken: u64,
+    /// How many are left in all.
+    left: u64,
+    /// What the next one is to do, once anybody asked.
+    choice: Option<Choice>,
+}
+
+impl Schedule {
+    fn new(shared: &Rc<Shared>, arrivals: Arrivals) -> Self {
+        Self {
+            draw: RandomChoices::new(shared.seed, shared.index, 0, shared.keys.clone()),
+            arrivals,
+            origin: shared.clock.now(),
+            taken: 0,
+            left: shared.load.operations.unwrap_or(u64::MAX),
+            choice: None,
+            shared: Rc::clone(shared),
+        }
+    }
+
+    /// Whether there is nothing left to start, at whatever pace.
+    fn is_exhausted(&self) -> bool {
+        self.left == 0
+    }
+
+    /// The next start; none if none is due at this pace.
+    fn peek(&mut self) -> Option<DueEntry> {
+        let intended = self.origin.plus_nanos(self.arrivals.due_nanos(self.taken).filter(|_| self.left > 0)?);
+        let choice = match self.choice {
+            Some(choice) => choice,
+            None => self.draw.choice(&self.shared.load.mix)?,
+        };
+        self.choice = Some(choice);
+        Some(DueEntry { intended, choice })
+    }
+
+    /// Goes on to the start after the next one.
+    fn advance(&mut self) {
+        self.choice = None;
+        self.taken += 1;
+        self.left -= 1;
+    }
+
+    /// Goes on at another pace.
+    fn change(&mut self, change: PaceChange) {
+        let PaceChange { arrivals, applied } = change;
+        // What became due just now is the first start at the new pace.
+        let (now, next) = (self.shared.clock.now(), self.peek());
+        self.origin = next.map_or(now, |start| start.intended.min(now));
+        self.taken = 0;
+        let load = self.shared.load.name.clone();
+        let event = EventKind::PaceChanged { load, from: self.origin, arrivals: arrivals.clone() };
+        self.shared.outbox.borrow_mut().event(event);
+        self.arrivals = arrivals;
+        // Who changed it may have given up.
+        let _ = applied.send(());
+    }
+}
+
+impl Iterator for Schedule {
+    type Item = DueEntry;
+
+    fn next(&mut self) -> Option<DueEntry> {
+        let next = self.peek()?;
+        self.advance();
+        Some(next)
+    }
 }

@@ -42,7 +42,7 @@ pub(crate) struct Shared {
 impl Shared {
     /// What the workers of the task share.
     pub(crate) fn new(task: LoadTask, clock: Clock, outbox: Outbox) -> Rc<Self> {
-        let LoadTask { index, load, host, deployment, seeds, shards, seed } = task;
+        let LoadTask { index, load, host, deployment, seeds, shards, seed, waits: _ } = task;
         let keys = KeySpace::of(&load);
         Rc::new(Self {
             index,

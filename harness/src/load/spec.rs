@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 
-use super::{Keys, Op, Pace};
+use super::{Keys, LoadPace, Op};
 use crate::vocab::{Duration, HostName};
 
 /// A group of workers that do operations on one key space from one client host.
@@ -19,7 +19,7 @@ pub struct Load {
     pub from: Option<HostName>,
     /// When operations start.
     #[serde(default)]
-    pub pace: Pace,
+    pub pace: LoadPace,
     /// How many workers may do operations at the same time, each with connections of its own: in a closed loop in all, in an
     /// open one for each shard. See [`Self::workers`].
     #[serde(default)]

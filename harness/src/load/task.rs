@@ -23,4 +23,6 @@ pub struct LoadTask {
     pub shards: Vec<Ownership>,
     /// The run's seed.
     pub seed: u64,
+    /// Whether it begins when it is told to; else it begins at once.
+    pub waits: bool,
 }

@@ -35,7 +35,8 @@ pub(crate) const CLUSTER: Deployment = Deployment::Cluster(Cluster { masters: 1,
 /// The task of a load that knows these nodes.
 pub(crate) fn task(load: Load, nodes: &[Address]) -> LoadTask {
     let seeds = (0..).zip(nodes.iter().copied()).collect();
-    LoadTask { index: 0, load, host: ClientHost::this(), deployment: CLUSTER, seeds, shards: Vec::new(), seed: 1 }
+    let host = ClientHost::this();
+    LoadTask { index: 0, load, host, deployment: CLUSTER, seeds, shards: Vec::new(), seed: 1, waits: false }
 }
 
 /// An operation that took this many milliseconds.

@@ -109,14 +109,15 @@ fn write_loads(text: &mut String, plan: &Plan) -> fmt::Result {
         let ip = client.or_else(node).map_or_else(String::new, |ip| format!(", {ip}"));
         let whose =
             if client.is_some() { format!("the client host {host}") } else { format!("the host of node {host}") };
-        writeln!(text, "  {} (on {whose}{ip}): {}", load.name, sentence(load))?;
+        writeln!(text, "  {} (on {whose}{ip}): {}", load.name, sentence(plan, load))?;
     }
     Ok(())
 }
 
 /// A load in a sentence.
-fn sentence(load: &Load) -> String {
+fn sentence(plan: &Plan, load: &Load) -> String {
     let workers = counted(load.workers().into(), "worker");
+    let begins = if plan.begins_later(load) { "when a step starts it, " } else { "" };
     let pace = match (load.pace.is_closed(), load.think) {
         (false, _) => format!("{}, at most {workers} busy with a shard", load.pace),
         (true, None) => format!("{workers}, {}", load.pace),
@@ -133,7 +134,7 @@ fn sentence(load: &Load) -> String {
     };
     let client = load.client;
     format!(
-        "{pace}: {}; on the keys {prefix}1 to {prefix}{count}{keys}; {end}; an attempt times out after {}, an operation after {}",
+        "{begins}{pace}: {}; on the keys {prefix}1 to {prefix}{count}{keys}; {end}; an attempt times out after {}, an operation after {}",
         mix.join(", "),
         client.timeout,
         client.deadline

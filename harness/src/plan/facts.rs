@@ -2,7 +2,7 @@
 
 use super::nodes::members;
 use super::timeline::STEPS_MAX;
-use crate::load::{Load, Op};
+use crate::load::{Load, LoadPace, Op};
 use crate::scenario::{MASTERS_MAX, NODES_MAX, Scenario};
 use crate::step::{FlatStep, flatten};
 use crate::system::{Cluster, Deployment};
@@ -22,22 +22,27 @@ pub(super) fn checker<'a>(scenario: &'a Scenario, read: &'a Read<'_, Scenario>) 
     sound.topology &= within_bounds(scenario.topology);
     let members = if sound.topology { members(scenario.topology) } else { Vec::new() };
     let topology = TopologyFacts { members, masters, replicas };
-    let loads = scenario.load.iter().map(load_facts).collect();
     let steps = flatten(&scenario.timeline, read.tree.root().field("timeline"), STEPS_MAX);
+    let loads = scenario.load.iter().map(|load| load_facts(load, &steps)).collect();
     let steps = steps.into_iter().map(step_facts).collect();
     let broken = read.problems.iter().map(|problem| &problem.span).chain(&read.damaged).cloned().collect();
     let reserved = Box::new(move |directive: &str| deployment.system().reserved(directive));
     Checker::new(read.tree.root(), (topology, loads, steps), sound, reserved, broken)
 }
 
-fn load_facts(load: &Load) -> LoadFacts {
+fn load_facts(load: &Load, steps: &[FlatStep<'_, '_>]) -> LoadFacts {
     let most = load.mix.iter().map(Op::operations).max().unwrap_or_default();
+    let per_second_max = |pace: &LoadPace| Some(pace.arrivals()?.per_second_max().saturating_mul(u64::from(most)));
+    let later = steps.iter().filter_map(|flat| flat.step.kind().paces());
+    let later = later.filter(|(name, _)| *name == load.name).filter_map(|(_, pace)| per_second_max(pace)).max();
     LoadFacts {
         name: load.name.clone(),
         host: load.host(),
         is_limited: load.operations.is_some(),
         writes: load.mix.iter().any(Op::writes),
-        per_second_max: load.pace.arrivals().map(|arrivals| arrivals.per_second_max().saturating_mul(u64::from(most))),
+        waits: steps.iter().any(|flat| flat.step.kind().begins_load() == Some(&load.name)),
+        // Of a closed loop nobody knows, whatever a step says.
+        per_second_max: per_second_max(&load.pace).map(|at_first| at_first.max(later.unwrap_or(0))),
     }
 }
 

@@ -69,6 +69,11 @@ impl Plan {
         self.nodes.iter().find(|node| node.name == *name)
     }
 
+    /// Whether a load waits until a step begins it.
+    pub fn begins_later(&self, load: &Load) -> bool {
+        self.steps.iter().any(|planned| planned.step.kind().begins_load() == Some(&load.name))
+    }
+
     /// The masters that own slots at the start. The slots of one are a shard, whoever owns them later.
     pub fn shards(&self) -> impl Iterator<Item = &NodeSpec> {
         self.nodes.iter().filter(|node| !node.owns.is_empty())

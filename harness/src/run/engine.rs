@@ -337,6 +337,7 @@ fn tasks(plan: &Plan, provider: &dyn Provider) -> Result<Vec<LoadTask>, Abort> {
             seeds: seeds(plan),
             shards: plan.shards().map(|master| master.owns.clone()).collect(),
             seed: plan.seed,
+            waits: plan.begins_later(load),
         })
     };
     plan.loads.iter().enumerate().map(task).collect()

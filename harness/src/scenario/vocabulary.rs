@@ -3,7 +3,7 @@
 use super::bounds::{KEYS_MAX, MASTERS_MAX, NODES_MAX, WORKERS_MAX};
 use crate::check::Slo;
 use crate::load::pace::PER_SECOND_MAX;
-use crate::load::{Keys, Op, Pace};
+use crate::load::{Keys, LoadPace, Op};
 use crate::step::condition::Condition;
 use crate::step::{Links, Selector, Step, Trigger};
 use crate::system::WrittenPosition;
@@ -72,12 +72,12 @@ const KINDS: &[WordKind] = &[
     },
     kind("Deployment", "topology", "a topology"),
     WordKind {
-        type_name: "Pace",
+        type_name: "LoadPace",
         noun: "pace",
         a_noun: "a pace",
         meaning: "when operations start",
         home: Some("a pace is a load's: `pace: {}`"),
-        words: Pace::WORDS,
+        words: LoadPace::WORDS,
     },
     WordKind {
         type_name: "Keys",
@@ -239,7 +239,7 @@ mod tests {
         assert_examples("Trigger", Trigger::WORDS, Trigger::name);
         assert_examples("Slo", Slo::WORDS, Slo::name);
         assert_examples("Op", Op::WORDS, Op::name);
-        assert_examples("Pace", Pace::WORDS, Pace::name);
+        assert_examples("LoadPace", LoadPace::WORDS, LoadPace::name);
         assert_examples("Keys", Keys::WORDS, Keys::name);
     }
 }

@@ -19,6 +19,7 @@ use std::time::Duration;
 use futures_util::future::LocalBoxFuture;
 
 use crate::evidence::Effect;
+use crate::load::LoadPace;
 use crate::system::{NodeSpec, Servers, SystemError};
 use crate::text::{Cursor, kinds};
 use crate::validate::{Checker, Foreseen};
@@ -57,6 +58,9 @@ kinds! {
         sleep::Sleep,
         fill_disk::FillDisk,
         free_disk::FreeDisk,
+        start_load::StartLoad,
+        stop_load::StopLoad,
+        pace::Pace,
         repeat::Repeat,
         when::When,
     }
@@ -82,6 +86,16 @@ pub trait StepKind: fmt::Display + Sync {
 
     /// The partition or shape that it ends, or all of them.
     fn healing(&self) -> Option<Healing<'_>> {
+        None
+    }
+
+    /// The load that begins with it.
+    fn begins_load(&self) -> Option<&str> {
+        None
+    }
+
+    /// The load that goes on at another pace, and at which.
+    fn paces(&self) -> Option<(&str, &LoadPace)> {
         None
     }
 

@@ -36,6 +36,8 @@ pub struct LoadFacts {
     pub host: HostName,
     /// Whether it ends by itself, after a number of operations.
     pub is_limited: bool,
+    /// Whether a step begins it; else it begins with the timeline.
+    pub waits: bool,
     /// Whether it writes.
     pub writes: bool,
     /// How many operations a second it asks for at most; none if for as many as it gets.

@@ -59,6 +59,17 @@ pub struct Foreseen<'a> {
     pub healed: Vec<(String, Cursor<'a>)>,
     /// Whether any node may belong to another shard than at the start.
     pub moved: bool,
+    /// The loads that steps began or stopped.
+    pub loads: BTreeMap<String, LoadState<'a>>,
+}
+
+/// What a step did to a load.
+#[derive(Clone, Copy, Debug)]
+pub enum LoadState<'a> {
+    /// The step at this place began it.
+    Begun(Cursor<'a>),
+    /// The step at this place stopped it.
+    Ended(Cursor<'a>),
 }
 
 /// Names partitions and shapes in the order of the timeline.

@@ -5,8 +5,9 @@ mod checker;
 mod directive;
 mod foreseen;
 mod history;
+mod loads;
 mod status;
 
 pub use checker::{Checker, LoadFacts, PlannedNode, Reserved, Sound, StepFacts, TopologyFacts};
-pub use foreseen::{Action, DisturbanceNames, Foreseen, NodeState, Verb};
+pub use foreseen::{Action, DisturbanceNames, Foreseen, LoadState, NodeState, Verb};
 pub use status::{nodes_in, status_word};

@@ -5,7 +5,7 @@ use crate::check::samples::quantile;
 use crate::check::schedule::{bound_reached, scheduled};
 use crate::check::window::Window;
 use crate::check::{Case, During, Slo, finding};
-use crate::evidence::{LoadTotals, Operation, RecordedLoad, RecordedSlo};
+use crate::evidence::{EventKind, LoadTotals, Operation, RecordedLoad, RecordedSlo};
 use crate::vocab::{Arrivals, Instant};
 
 /// The share of its schedule that an open load must account for: begun, or known to have never been.
@@ -21,7 +21,8 @@ pub(super) fn offered(
     assumed: String,
 ) -> Assumption {
     let starts = starts(case, index);
-    if let Some(hole) = hole(load, &starts, arrivals, totals) {
+    let paces = paces(case, load, arrivals, &starts);
+    if let Some(hole) = hole(load, &starts, &paces, totals) {
         return assume(assumed, false, hole);
     }
     let begun = || starts.iter().filter(|start| !start.never_begun());
@@ -31,7 +32,8 @@ pub(super) fn offered(
     let waits = begun().map(|start| Window { start: start.ready, end: start.started });
     let stood_still = covered(waits, late_max) as f64 / (span.nanos() as f64).max(1.0);
     let detail = format!(
-        "{arrivals} demanded for {} s: {} of {} due starts begun; 99 % of its own starts ({part}) at most {} late",
+        "{} demanded for {} s: {} of {} due starts begun; 99 % of its own starts ({part}) at most {} late",
+        paces.iter().map(|pace| pace.arrivals.to_string()).collect::<Vec<_>>().join(", later "),
         finding::decimals(span.nanos() as f64 / 1e9),
         begun().count(),
         starts.len(),
@@ -66,7 +68,7 @@ fn starts<'a>(case: &'a Case<'a>, index: usize) -> Vec<&'a Operation> {
 }
 
 /// Which starts of the schedule are not in the history, if some are not.
-fn hole(load: &RecordedLoad, starts: &[&Operation], arrivals: &Arrivals, totals: &LoadTotals) -> Option<String> {
+fn hole(load: &RecordedLoad, starts: &[&Operation], paces: &[PaceUsed<'_>], totals: &LoadTotals) -> Option<String> {
     if totals.dropped > 0 {
         return Some(format!(
             "it forgot {}: more than {} waited",
@@ -74,13 +76,46 @@ fn hole(load: &RecordedLoad, starts: &[&Operation], arrivals: &Arrivals, totals:
             load.waiting_max
         ));
     }
-    // Where the load began is known by its first start.
-    let last = span(starts).nanos().saturating_add(arrivals.due_nanos(0).unwrap_or(0));
-    let due = arrivals.due_by(last).min(load.operations.unwrap_or(u64::MAX)) as f64;
+    let due = paces.iter().map(PaceUsed::due).fold(0, u64::saturating_add);
+    let due = due.min(load.operations.unwrap_or(u64::MAX)) as f64;
     let share = starts.len() as f64 / due.max(1.0);
-    // One more or less is the rounding's doing.
-    (share < ACCOUNTED_MIN && due - starts.len() as f64 > 1.0)
+    // One more or less for each pace is the rounding's doing.
+    (share < ACCOUNTED_MIN && due - starts.len() as f64 > paces.len() as f64)
         .then(|| format!("it accounts for {} of the starts that its schedule called for", percent(share)))
+}
+
+/// A pace, and the time that the load kept to it.
+struct PaceUsed<'a> {
+    arrivals: &'a Arrivals,
+    /// From what the arrivals count from to the last start that was due at it, or to the next pace.
+    during: Window,
+}
+
+impl PaceUsed<'_> {
+    /// How many starts were due meanwhile.
+    fn due(&self) -> u64 {
+        self.arrivals.due_by(self.during.nanos())
+    }
+}
+
+/// The paces of a load, one after the other.
+fn paces<'a>(case: &'a Case<'_>, load: &RecordedLoad, first: &'a Arrivals, starts: &[&Operation]) -> Vec<PaceUsed<'a>> {
+    let Window { start, end } = span(starts);
+    // Where the load began is known by its first start.
+    let began = Instant(start.0.saturating_sub(first.due_nanos(0).unwrap_or(0)));
+    let changes = case.evidence.events.iter().filter_map(|event| match &event.kind {
+        EventKind::PaceChanged { load: name, from, arrivals } if *name == load.name => Some((*from, arrivals)),
+        _ => None,
+    });
+    let mut paces = vec![PaceUsed { arrivals: first, during: Window { start: began, end } }];
+    for (from, arrivals) in changes.filter(|(from, _)| *from <= end) {
+        if let Some(before) = paces.last_mut() {
+            // What is due at the moment of a change is due at the new pace.
+            before.during.end = Instant(from.0.saturating_sub(1)).max(before.during.start);
+        }
+        paces.push(PaceUsed { arrivals, during: Window { start: from, end } });
+    }
+    paces
 }
 
 /// How much time the stretches that are longer than `least` cover together.

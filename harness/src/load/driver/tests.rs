@@ -10,6 +10,7 @@ use crate::load::final_read;
 use crate::load::testing::{Act, CLUSTER, Fake, Redis, journal, load, task};
 use crate::network::ClientHost;
 use crate::system::cluster::{share, slot_of_key};
+use crate::vocab::{Arrivals, Instant};
 
 const MIX: &str = r#"mix: [Set(value: "32B"), Get(), SetThenGet(value: "16B")], keys: Uniform(50)"#;
 
@@ -24,10 +25,9 @@ fn events(directory: &RunDirectory) -> Vec<EventKind> {
 }
 
 async fn finish(running: &RunningLoads, load: &str) {
-    let mut finished = running.watch_finished();
-    let waiting = finished.wait_for(|finished| finished.contains(load));
+    let mut ended = running.watch_ended();
+    let waiting = ended.wait_for(|ended| ended.get(load) == Some(&LoadEnd::Finished));
     tokio::time::timeout(Duration::from_secs(20), waiting).await.expect("the load finishes").unwrap();
-    assert!(running.watch_finished().borrow().contains(load));
 }
 
 #[tokio::test]
@@ -38,7 +38,6 @@ async fn loads_run_to_their_end_and_are_read_back() {
     let closed = load("closed", &format!("{MIX}, workers: 4, operations: 900"));
     let tasks = vec![task(open, &[redis.address]), LoadTask { index: 1, ..task(closed, &[redis.address]) }];
     let running = RunningLoads::start(tasks, journal.clone(), directory.history()).unwrap();
-    assert!(!running.watch_finished().borrow().contains("nobody"));
     finish(&running, "open").await;
     finish(&running, "closed").await;
     let done = running.stop().await.unwrap();
@@ -135,6 +134,47 @@ async fn workers_think_between_operations() {
     }
 }
 
+/// One load waits until it is told to begin, another is stopped before; the first goes on at another pace.
+#[tokio::test]
+async fn loads_do_as_they_are_told_under_way() {
+    let redis = Redis::start().await;
+    let (_temporary, directory, journal) = journal();
+    let fields = format!("{MIX}, pace: Open(per_second: 1000)");
+    let tasks = ["early", "late"].map(|name| {
+        let waits = name == "late";
+        LoadTask { index: u16::from(waits), waits, ..task(load(name, &fields), &[redis.address]) }
+    });
+    let running = RunningLoads::start(tasks.to_vec(), journal.clone(), directory.history()).unwrap();
+    await_progress(&directory, |progress| progress.load == "early" && progress.ok > 0).await;
+    running.stop_one("early").await.unwrap();
+    let (stopped, told) = (journal.clock().now(), events(&directory));
+    assert!(!told.contains(&EventKind::LoadStarted { load: "late".to_owned() }));
+    running.begin("late").unwrap();
+    await_progress(&directory, |progress| progress.load == "late" && progress.ok > 0).await;
+    running.change_pace("late", Arrivals::constant(4_000)).await.unwrap();
+    let refused = running.change_pace("early", Arrivals::constant(1)).await.unwrap_err().to_string();
+    assert_eq!(refused, "the load `early` had ended before its pace could be changed");
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    running.stop().await.unwrap();
+
+    let history = history(&directory);
+    let of = |load: u16| history.iter().filter(move |op| op.load == load && op.starts_entry());
+    assert!(of(0).all(|op| op.ended <= stopped) && of(1).all(|op| op.intended >= stopped));
+    let changed = events(&directory).into_iter().find_map(|event| match event {
+        EventKind::PaceChanged { from, .. } => Some(from),
+        _ => None,
+    });
+    let changed = changed.expect("it is told");
+    // Every start is due where its pace says, the first after the change included.
+    for (per_second, from) in [(1_000, of(1).map(|op| op.intended).min().unwrap()), (4_000, changed)] {
+        let until = if from == changed { Instant(u64::MAX) } else { changed };
+        let mut due: Vec<_> = of(1).map(|op| op.intended).filter(|due| (from..until).contains(due)).collect();
+        due.sort_unstable();
+        let expected = (0..).map(|nth: u64| from.plus_nanos(nth * 1_000_000_000 / per_second));
+        assert!(due.len() > 100 && due.iter().copied().eq(expected.take(due.len())), "{} at {per_second}/s", due.len());
+    }
+}
+
 #[rstest]
 #[case::killed(true)]
 #[case::paused(false)]
@@ -184,10 +224,10 @@ async fn dropped_loads_end_by_themselves() {
     let client = r#"client: (deadline: "50ms")"#;
     let load = load("app", &format!("{MIX}, {client}"));
     let running = RunningLoads::start(vec![task(load, &[nobody])], journal, directory.history()).unwrap();
-    let mut finished = running.watch_finished();
+    let mut ended = running.watch_ended();
     drop(running);
     // The load's thread holds the sender: its end is the thread's end.
-    let ended = tokio::time::timeout(Duration::from_secs(5), finished.wait_for(|_| false)).await;
+    let ended = tokio::time::timeout(Duration::from_secs(5), ended.wait_for(|_| false)).await;
     assert!(ended.expect("the thread ends").is_err());
 }
 

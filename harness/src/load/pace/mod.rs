@@ -8,7 +8,7 @@ use crate::vocab::Arrivals;
 kinds! {
     /// When a load starts its operations.
     #[derive(Eq)]
-    pub enum Pace: PaceKind {
+    pub enum LoadPace: PaceKind {
         open::Open,
         ramp::Ramp,
         stages::Stages,
@@ -29,7 +29,7 @@ pub trait PaceKind: fmt::Display {
     fn problems(&self, at: Cursor<'_>) -> Vec<Problem>;
 }
 
-impl Pace {
+impl LoadPace {
     /// When starts are due; none for a closed loop.
     pub fn arrivals(&self) -> Option<Arrivals> {
         self.kind().arrivals()
@@ -42,7 +42,7 @@ impl Pace {
 }
 
 #[expect(clippy::derivable_impls, reason = "the macro writes the variants")]
-impl Default for Pace {
+impl Default for LoadPace {
     fn default() -> Self {
         Self::Closed
     }

@@ -16,7 +16,7 @@ pub struct Ramp {
     /// Mix entries a second at the beginning; 0 if not said.
     #[serde(default)]
     pub from: u32,
-    /// Mix entries a second at the end, and from then on. At 0 the load is finished.
+    /// Mix entries a second at the end, and from then on. At 0 nothing more is started.
     pub to: u32,
     /// How long the change takes.
     pub over: Duration,

@@ -64,6 +64,9 @@ impl LoadLines {
         let at = event.at;
         match &event.kind {
             EventKind::LoadStarted { load } => vec![Line::new(at, load, BOLD, "load started")],
+            EventKind::PaceChanged { load, arrivals, .. } => {
+                vec![Line::new(at, load, BOLD, format!("goes on at {arrivals}"))]
+            }
             EventKind::Progress(progress) => self.progress(at, progress).into_iter().collect(),
             EventKind::SlowOperation { load, operation, took_ms, attempts } => {
                 self.slow(at, load, operation, *took_ms, *attempts).into_iter().collect()

@@ -183,6 +183,7 @@ impl LiveView {
             }
             EventKind::Interrupted => vec![Line::new(at, "", BAD, "INTERRUPTED: ending the run")],
             EventKind::LoadStarted { .. }
+            | EventKind::PaceChanged { .. }
             | EventKind::Progress(_)
             | EventKind::SlowOperation { .. }
             | EventKind::LoadEnded { .. } => self.load.lines(event),

@@ -9,10 +9,11 @@ use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 
 use super::ConditionKind;
+use crate::load::LoadEnd;
 use crate::observe::Observation;
 use crate::step::Stage;
-use crate::text::{Cursor, Problem, suggest};
-use crate::validate::Checker;
+use crate::text::{Cursor, Problem};
+use crate::validate::{Checker, Foreseen};
 use crate::vocab::{Instant, NodeName};
 
 /// a load with a limited number of operations has done them all
@@ -33,21 +34,19 @@ impl fmt::Display for Finished {
 impl ConditionKind for Finished {
     fn check(&self, checker: &mut Checker<'_>, at: Cursor<'_>) {
         let (name, at) = (&self.0, at.index(0));
-        if !checker.sound.load {
-            return;
-        }
-        let Some(index) = checker.loads.iter().position(|load| load.name == *name) else {
-            let help = suggest(name, "loads", checker.loads.iter().map(|load| load.name.as_str()));
-            let problem = Problem::new(at.head(), format!("unknown load `{name}`"));
-            return checker.report(help.into_iter().fold(problem, Problem::help));
-        };
-        if !checker.loads[index].is_limited {
+        let Some(load) = checker.known_load(name, at) else { return };
+        if !load.is_limited {
+            let index = checker.loads.iter().position(|load| load.name == *name).unwrap_or_default();
             let load = checker.root.field("load").index(index).field("name").head();
             let problem = Problem::new(at.head(), format!("the load `{name}` never finishes"))
                 .also(load, "it has no `operations`, so it goes on to the timeline's end")
                 .help("limit it: `operations: 100_000`");
             checker.report(problem);
         }
+    }
+
+    fn check_reachable(&self, checker: &mut Checker<'_>, foreseen: &Foreseen<'_>, at: Cursor<'_>) {
+        checker.check_load_runs(&self.0, foreseen, at.index(0));
     }
 
     /// Nothing that the observer sees says it.
@@ -62,11 +61,12 @@ impl ConditionKind for Finished {
         within: std::time::Duration,
     ) -> LocalBoxFuture<'a, Result<(), String>> {
         let name = &self.0;
-        let mut finished = stage.loads.watch_finished();
+        let mut ended = stage.loads.watch_ended();
         async move {
-            match tokio::time::timeout(within, finished.wait_for(|finished| finished.contains(name))).await {
-                Ok(Ok(_)) => Ok(()),
-                Ok(Err(_)) => Err(format!("load `{name}` ended before it had done its operations")),
+            let end = tokio::time::timeout(within, ended.wait_for(|ended| ended.contains_key(name))).await;
+            match end.map(|ended| ended.map(|ended| ended.get(name).copied())) {
+                Ok(Ok(Some(LoadEnd::Finished))) => Ok(()),
+                Ok(_) => Err(format!("load `{name}` ended before it had done its operations")),
                 Err(_) => Err(format!("load `{name}` still runs")),
             }
         }
