@@ -136,6 +136,17 @@ pub enum EventKind {
         /// When starts are due since.
         arrivals: Arrivals,
     },
+    /// A worker of a load did nothing more after an operation that was not ok.
+    GaveUp {
+        /// The load's name.
+        load: String,
+        /// The operation, such as `SET app:7`.
+        operation: String,
+        /// What its last attempt ended with.
+        error: Option<ErrorKind>,
+        /// How many attempts it had.
+        attempts: u16,
+    },
     /// A load reports on the last interval.
     Progress(Progress),
     /// An operation took longer than the load's `slow` threshold.

@@ -73,15 +73,15 @@ pub struct RecordedLoad {
     pub keys: u32,
     /// How many starts that are due may wait; an open loop forgets those beyond.
     pub waiting_max: u64,
-    /// How long its clients use what they know of who owns what, before they look again.
-    pub map_refresh: Duration,
+    /// How long its clients use what they know of who owns what, once in doubt, before they look again; none if they never do.
+    pub map_refresh: Option<Duration>,
     /// The entries of its mix.
     pub mix: Vec<RecordedOperation>,
     /// How long an attempt waits for a connection or a reply.
     pub timeout: Duration,
     /// How long an operation is retried.
     pub deadline: Duration,
-    /// How long a client waits before it tries again.
+    /// How long a client waits at most before it tries again.
     pub retry_wait: Duration,
 }
 

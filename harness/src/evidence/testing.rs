@@ -52,7 +52,7 @@ pub(crate) fn load(name: &str) -> RecordedLoad {
         key_prefix: format!("{name}:"),
         keys: 100,
         waiting_max: 1_000_000,
-        map_refresh: Duration::from_millis(50),
+        map_refresh: Some(Duration::from_millis(50)),
         mix: vec![RecordedOperation {
             text: "SET of 16 B".to_owned(),
             commands: vec!["SET".to_owned()],

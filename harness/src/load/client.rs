@@ -2,17 +2,17 @@
 
 use std::rc::Rc;
 
+use rand_chacha::ChaCha8Rng;
+
 use super::connection::{Connection, DeadlineTimer};
+use super::draw::{Purpose, random_of};
 use super::op::{AttemptOutcome, MixCommand};
 use super::pacing::Due;
 use super::resp::{Reply, push_command};
 use super::shared::Shared;
 use crate::evidence::{ErrorKind, Operation, Outcome};
 use crate::system::NodeIndex;
-use crate::vocab::{Instant, Position};
-
-/// Redirections that are followed at once, one after the other; then the client waits first, as after an error.
-const REDIRECTIONS_MAX: u32 = 5;
+use crate::vocab::{Duration, Instant, Position};
 
 /// A client with a connection of its own to each node it needs. It does one operation at a time.
 pub(crate) struct RetryingClient {
@@ -20,6 +20,8 @@ pub(crate) struct RetryingClient {
     worker: u16,
     connections: Vec<Option<Connection>>,
     timer: DeadlineTimer,
+    /// Where the chance of its waits comes from.
+    random: ChaCha8Rng,
     key: Vec<u8>,
     request: Vec<u8>,
 }
@@ -46,7 +48,8 @@ impl RetryingClient {
     /// The client of a worker; it connects when it has something to send.
     pub(crate) fn new(shared: Rc<Shared>, worker: u16) -> Self {
         let (connections, timer, key, request) = (Vec::new(), DeadlineTimer::new(), Vec::new(), Vec::new());
-        Self { shared, worker, connections, timer, key, request }
+        let random = random_of(shared.seed, shared.index, worker, Purpose::Waits);
+        Self { shared, worker, connections, timer, random, key, request }
     }
 
     /// Does the command and says how it ended, at the load's deadline at the latest. `due` is when it should have started;
@@ -58,7 +61,8 @@ impl RetryingClient {
         let deadline = started.plus_nanos(self.shared.load.client.deadline.as_nanos());
         let due = due.unwrap_or(Due { intended: started, ready: started });
         let mut operation = self.operation(command, position, due, started);
-        let (mut route, mut redirections, mut now) = (Route::Owner, 0, started);
+        let client = self.shared.load.client;
+        let (mut route, mut redirections, mut tried, mut now) = (Route::Owner, 0, 0, started);
         while now < deadline {
             let attempt = self.attempt(command, position, route, now, deadline).await;
             now = self.shared.clock.now();
@@ -66,12 +70,13 @@ impl RetryingClient {
             if operation.outcome == Outcome::Ok {
                 break;
             }
-            let next = self.learn(position, &attempt).filter(|_| redirections < REDIRECTIONS_MAX);
+            let next = self.learn(position, &attempt).filter(|_| redirections < client.redirects);
             route = next.unwrap_or(Route::Owner);
             redirections = if next.is_some() { redirections + 1 } else { 0 };
             if next.is_none() {
-                let retry = now.plus_nanos(self.shared.load.client.retry_wait.as_nanos());
-                if retry >= deadline {
+                let retry = now.plus_nanos(Duration(client.wait(tried, &mut self.random)).as_nanos());
+                tried += 1;
+                if retry >= deadline || client.attempts.is_some_and(|most| tried >= most) {
                     break;
                 }
                 tokio::time::sleep_until(self.shared.clock.std_instant(retry).into()).await;
@@ -202,6 +207,10 @@ impl RetryingClient {
         let node = attempt.node;
         match attempt.answer {
             AttemptOutcome::Acknowledged(_) => None,
+            AttemptOutcome::Elsewhere(..) if self.shared.load.client.redirects == 0 => {
+                self.refresh(self.shared.load.client.refresh_on_moved, None);
+                None
+            }
             AttemptOutcome::Elsewhere(kind, redirect) => {
                 let mut routes = self.shared.routes.borrow_mut();
                 let address = redirect.address(routes.known().address(node?)?);
@@ -210,7 +219,7 @@ impl RetryingClient {
                 }
                 let owner = routes.moved(redirect.position, address)?;
                 drop(routes);
-                self.shared.refresh(Some(owner));
+                self.refresh(self.shared.load.client.refresh_on_moved, Some(owner));
                 // A server that speaks of other keys than this one would send the client round in circles.
                 (redirect.position == position).then_some(Route::Owner)
             }
@@ -219,10 +228,16 @@ impl RetryingClient {
                     if let Some(node) = node {
                         self.shared.routes.borrow_mut().known_mut().set_suspect(node, true);
                     }
-                    self.shared.refresh(None);
+                    self.refresh(self.shared.load.client.refresh_on_error, None);
                 }
                 None
             }
+        }
+    }
+
+    fn refresh(&self, does: bool, first: Option<NodeIndex>) {
+        if does {
+            self.shared.refresh(first);
         }
     }
 }

@@ -5,33 +5,46 @@ use std::rc::Rc;
 use tokio::task::JoinSet;
 
 use super::draw::RandomChoices;
+use super::end::LoadEnd;
 use super::shared::Shared;
 use super::worker::{StopSignal, Worker};
 use super::{Load, LoadError};
+use crate::evidence::Outcome;
 
-/// Runs the load until it is done or stopped. Returns whether it is done.
-pub(crate) async fn run(shared: &Rc<Shared>, stop: &StopSignal) -> Result<bool, LoadError> {
+/// Runs the load until it is done or stopped, or all its workers have given up.
+pub(crate) async fn run(shared: &Rc<Shared>, stop: &StopSignal) -> Result<LoadEnd, LoadError> {
     let mut workers = JoinSet::new();
     for number in 0..shared.load.workers() {
         workers.spawn_local(work(Rc::clone(shared), number, stop.clone()));
     }
-    let mut all_done = true;
+    let mut ends = Vec::new();
     while let Some(ended) = workers.join_next().await {
-        all_done &= ended.map_err(|_| LoadError::BrokeDown { load: shared.load.name.clone() })?;
+        ends.push(ended.map_err(|_| LoadError::BrokeDown { load: shared.load.name.clone() })?);
     }
-    Ok(all_done)
+    let all = |end: LoadEnd| ends.iter().all(|other| *other == end);
+    Ok(if all(LoadEnd::Finished) {
+        LoadEnd::Finished
+    } else if all(LoadEnd::GaveUp) {
+        LoadEnd::GaveUp
+    } else {
+        LoadEnd::Stopped
+    })
 }
 
-/// Does a worker's share of the load. Returns whether it is done: not when it was stopped.
-async fn work(shared: Rc<Shared>, number: u16, stop: StopSignal) -> bool {
+/// Does a worker's share of the load. Returns how that ended.
+async fn work(shared: Rc<Shared>, number: u16, stop: StopSignal) -> LoadEnd {
     let mut draw = RandomChoices::new(shared.seed, shared.index, number, shared.keys.clone());
     let mut worker = Worker::new(Rc::clone(&shared), number, stop.clone());
     for _ in 0..share(&shared.load, number) {
         if stop.is_given() {
-            return false;
+            return LoadEnd::Stopped;
         }
-        let Some(choice) = draw.choice(&shared.load.mix) else { return true };
-        worker.entry(&choice, None).await;
+        let Some(choice) = draw.choice(&shared.load.mix) else { break };
+        let last = worker.entry(&choice, None).await;
+        if let Some(failed) = last.filter(|last| shared.load.client.gives_up && last.outcome != Outcome::Ok) {
+            shared.gave_up(&failed);
+            return LoadEnd::GaveUp;
+        }
         if let Some(think) = shared.load.think {
             tokio::select! {
                 () = tokio::time::sleep(think.0) => {}
@@ -39,7 +52,7 @@ async fn work(shared: Rc<Shared>, number: u16, stop: StopSignal) -> bool {
             }
         }
     }
-    true
+    LoadEnd::Finished
 }
 
 /// How many mix entries the worker does: the load's operations are divided evenly, so that the same seed does the same.

@@ -50,13 +50,9 @@ pub(crate) struct RandomChoices {
 impl RandomChoices {
     /// The choices of `worker` of `load` in a run with this seed.
     pub(crate) fn new(seed: u64, load: LoadIndex, worker: u16, keys: KeySpace) -> Self {
-        // The generator's whole key, not a sum: no two workers of any two runs can share a stream by accident.
-        let mut key = [0; 32];
-        key[..8].copy_from_slice(&seed.to_le_bytes());
-        key[8..10].copy_from_slice(&load.to_le_bytes());
-        key[10..12].copy_from_slice(&worker.to_le_bytes());
+        let random = random_of(seed, load, worker, Purpose::Choices);
         let [any, own] = keys.choosers(worker);
-        Self { random: ChaCha8Rng::from_seed(key), keys, any, own, load, worker, values: 0 }
+        Self { random, keys, any, own, load, worker, values: 0 }
     }
 
     /// What comes next: an entry of the mix, by weight, and what it is to do. None when every weight is zero.
@@ -94,6 +90,26 @@ impl RandomChoices {
         self.values += 1;
         id
     }
+}
+
+/// What random numbers are for: what is drawn for the one changes nothing for the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// What a load does.
+    Choices,
+    /// How long its clients wait.
+    Waits,
+}
+
+/// The random numbers of a worker. They come from the generator's whole key, not from a sum: no two workers of any two runs can
+/// share a stream by accident.
+pub(crate) fn random_of(seed: u64, load: LoadIndex, worker: u16, purpose: Purpose) -> ChaCha8Rng {
+    let mut key = [0; 32];
+    key[..8].copy_from_slice(&seed.to_le_bytes());
+    key[8..10].copy_from_slice(&load.to_le_bytes());
+    key[10..12].copy_from_slice(&worker.to_le_bytes());
+    key[12] = u8::from(purpose == Purpose::Waits);
+    ChaCha8Rng::from_seed(key)
 }
 
 #[cfg(test)]

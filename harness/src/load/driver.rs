@@ -10,8 +10,9 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{oneshot, watch};
 use tokio::task::LocalSet;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
+use super::end::LoadEnd;
 use super::key_space::{KeySet, KeySpace};
 use super::orders::{HeardOrders, Orders};
 use super::recorder::{HistoryRecorder, Outbox};
@@ -46,15 +47,6 @@ struct RunningLoad {
 
 /// How each load ended that did.
 type LoadEnds = BTreeMap<String, LoadEnd>;
-
-/// How a load ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LoadEnd {
-    /// It did all its `operations`.
-    Finished,
-    /// It was stopped before.
-    Stopped,
-}
 
 /// Loads that have ended, and whose history is on disk.
 #[derive(Debug)]
@@ -97,9 +89,15 @@ impl RunningLoads {
         Ok(Self { loads, recorder, history, clock, ended })
     }
 
-    /// How each load ended that did, to wait for changes of.
-    pub fn watch_ended(&self) -> watch::Receiver<BTreeMap<String, LoadEnd>> {
-        self.ended.clone()
+    /// How a load ended; none if it does not within that time.
+    pub async fn end_of(&self, load: &str, within: Duration) -> Option<LoadEnd> {
+        let mut ended = self.ended.clone();
+        let end = tokio::time::timeout(within, ended.wait_for(|ended| ended.contains_key(load))).await.ok()?;
+        match end {
+            Ok(ended) => ended.get(load).copied(),
+            // A load that broke down tells nothing. Why is for the end of the run to say.
+            Err(_) => Some(LoadEnd::Stopped),
+        }
     }
 
     /// Has a load begin that waits for it.
@@ -123,13 +121,8 @@ impl RunningLoads {
     pub async fn stop_one(&self, load: &str) -> Result<(), LoadError> {
         let running = self.running(load)?;
         running.orders.stop(self.clock.now());
-        let mut ended = self.watch_ended();
-        let waiting = ended.wait_for(|ended| ended.contains_key(load));
-        match tokio::time::timeout(running.stops_within, waiting).await {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(_)) => Err(LoadError::BrokeDown { load: load.to_owned() }),
-            Err(_) => Err(LoadError::Stuck { load: load.to_owned() }),
-        }
+        let end = self.end_of(load, running.stops_within).await;
+        end.map(drop).ok_or_else(|| LoadError::Stuck { load: load.to_owned() })
     }
 
     fn running(&self, load: &str) -> Result<&RunningLoad, LoadError> {
@@ -223,14 +216,14 @@ fn run(
     let begins = runtime.block_on(orders.begins());
     let shared = Shared::new(task, clock, outbox);
     let name = shared.load.name.clone();
-    let outcome = if begins { LocalSet::new().block_on(runtime, drive(&shared, orders)) } else { Ok(false) };
+    let outcome = if begins { LocalSet::new().block_on(runtime, drive(&shared, orders)) } else { Ok(LoadEnd::Stopped) };
     for event in shared.counters.borrow_mut().end_interval(clock.now()) {
         shared.outbox.borrow_mut().event(event);
     }
     let totals = shared.counters.borrow().totals().clone();
     shared.outbox.borrow_mut().event(EventKind::LoadEnded { load: name.clone(), totals: totals.clone() });
     shared.outbox.borrow_mut().flush();
-    let end = if outcome? { LoadEnd::Finished } else { LoadEnd::Stopped };
+    let end = outcome?;
     ended.send_modify(|ended| {
         ended.insert(name.clone(), end);
     });
@@ -248,8 +241,8 @@ fn run(
     })
 }
 
-/// Runs the loop and reports every second. Returns whether the load did all that it was to do.
-async fn drive(shared: &Rc<Shared>, mut orders: HeardOrders) -> Result<bool, LoadError> {
+/// Runs the loop, reports every second and asks who owns what as often as the client does of its own accord.
+async fn drive(shared: &Rc<Shared>, mut orders: HeardOrders) -> Result<LoadEnd, LoadError> {
     shared.outbox.borrow_mut().event(EventKind::LoadStarted { load: shared.load.name.clone() });
     // The first operations should not pay for learning who owns what; workers cope when nobody tells.
     let _ = tokio::time::timeout(shared.load.client.timeout.0, shared.ask_around(None)).await;
@@ -260,15 +253,23 @@ async fn drive(shared: &Rc<Shared>, mut orders: HeardOrders) -> Result<bool, Loa
         }
     };
     let mut work = pin!(work);
-    let mut progress = interval(PROGRESS_INTERVAL);
-    progress.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    progress.tick().await;
+    let mut progress = interval_from_now(PROGRESS_INTERVAL);
+    let refreshes = shared.load.client.refresh_every;
+    let mut refresh = interval_from_now(refreshes.map_or(PROGRESS_INTERVAL, |every| every.0));
     loop {
         tokio::select! {
             ended = &mut work => return ended,
             _ = progress.tick() => report(shared),
+            _ = refresh.tick(), if refreshes.is_some() => shared.refresh(None),
         }
     }
+}
+
+/// Ticks for the first time when so much has passed.
+fn interval_from_now(period: Duration) -> Interval {
+    let mut interval = interval_at(Instant::now() + period, period);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    interval
 }
 
 fn report(shared: &Shared) {

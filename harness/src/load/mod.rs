@@ -4,12 +4,14 @@
 //! loop has workers for each shard, so that a shard that is down delays no other. All that ends goes to the recorder's thread,
 //! the only one that writes to disk.
 
+mod behaviour;
 mod client;
 mod closed;
 mod connection;
 mod counters;
 mod draw;
 mod driver;
+mod end;
 mod error;
 mod final_read;
 mod key_space;
@@ -34,13 +36,15 @@ mod worker_pool;
 
 use crate::system::resp;
 
-pub use driver::{LoadDone, LoadEnd, LoadsDone, RunningLoads};
+pub use behaviour::{Client, Refresh, preset};
+pub use driver::{LoadDone, LoadsDone, RunningLoads};
+pub use end::LoadEnd;
 pub use error::LoadError;
 pub use final_read::final_read;
 pub use keys::Keys;
 pub use op::Op;
 pub use pace::LoadPace;
 pub use shared::MAP_REFRESH;
-pub use spec::{Client, Load};
+pub use spec::Load;
 pub use task::LoadTask;
 pub(crate) use worker_pool::WAITING_MAX;

@@ -11,6 +11,7 @@ use tokio::task::{JoinSet, yield_now};
 
 use super::LoadError;
 use super::draw::{Choice, RandomChoices};
+use super::end::LoadEnd;
 use super::orders::{HeardOrders, PaceChange};
 use super::pacing::{Due, PreciseTimer};
 use super::shared::Shared;
@@ -23,7 +24,11 @@ use crate::vocab::{Arrivals, Instant, Position};
 const BURST: u64 = 64;
 
 /// Runs the load until it is done or stopped. Returns whether it is done.
-pub(crate) async fn run(shared: &Rc<Shared>, arrivals: Arrivals, orders: &mut HeardOrders) -> Result<bool, LoadError> {
+pub(crate) async fn run(
+    shared: &Rc<Shared>,
+    arrivals: Arrivals,
+    orders: &mut HeardOrders,
+) -> Result<LoadEnd, LoadError> {
     let open = Rc::new(OpenLoop {
         pool: RefCell::new(WorkerPool::new(shared.shards.count(), shared.load.workers(), shared.keys.count())),
         shared: Rc::clone(shared),
@@ -41,7 +46,8 @@ pub(crate) async fn run(shared: &Rc<Shared>, arrivals: Arrivals, orders: &mut He
     while let Some(ended) = workers.join_next().await {
         ended.map_err(|_| LoadError::BrokeDown { load: shared.load.name.clone() })?;
     }
-    paced.map_err(|source| LoadError::Resources { load: shared.load.name.clone(), source })
+    let end = |all_ended: bool| if all_ended { LoadEnd::Finished } else { LoadEnd::Stopped };
+    paced.map(end).map_err(|source| LoadError::Resources { load: shared.load.name.clone(), source })
 }
 
 struct OpenLoop {
@@ -169,7 +175,8 @@ impl OpenLoop {
         let inbox = Rc::new(WorkerInbox::default());
         let mut task = Some(first);
         while let Some((start, ready)) = task {
-            let ended = worker.entry(&start.choice, Some(Due { intended: start.intended, ready })).await;
+            let last = worker.entry(&start.choice, Some(Due { intended: start.intended, ready })).await;
+            let ended = last.map_or_else(|| self.shared.clock.now(), |operation| operation.ended);
             task = self.next(shard, &start, ended);
             if task.is_none() && !self.closing.get() {
                 self.pool.borrow_mut().add_free(shard, Rc::clone(&inbox), ended);

@@ -11,7 +11,7 @@ use super::resp::Reply;
 use super::routing::ask;
 use super::worker_pool::Shards;
 use super::{Load, LoadTask, Op};
-use crate::evidence::{Clock, ErrorKind, LoadIndex, Operation, OperationSource};
+use crate::evidence::{Clock, ErrorKind, EventKind, LoadIndex, Operation, OperationSource};
 use crate::network::ClientHost;
 use crate::system::{Deployment, Discovery, NodeIndex};
 use crate::vocab::{Duration, Instant};
@@ -69,6 +69,14 @@ impl Shared {
         if let Some(slow) = self.counters.borrow_mut().count(&operation, || self.name(&operation)) {
             self.outbox.borrow_mut().event(slow);
         }
+    }
+
+    /// Tells that a worker does nothing more after an operation that was not ok.
+    pub(crate) fn gave_up(&self, failed: &Operation) {
+        let load = self.load.name.clone();
+        let event =
+            EventKind::GaveUp { load, operation: self.name(failed), error: failed.error, attempts: failed.attempts };
+        self.outbox.borrow_mut().event(event);
     }
 
     /// What people call an operation, such as `GET app:7`.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 
-use super::{Keys, LoadPace, Op};
+use super::{Client, Keys, LoadPace, Op};
 use crate::vocab::{Duration, HostName};
 
 /// A group of workers that do operations on one key space from one client host.
@@ -61,27 +61,5 @@ impl Load {
     /// What stands before its key numbers: `<name>:` if the scenario does not say.
     pub fn key_prefix(&self) -> Cow<'_, str> {
         self.prefix.as_deref().map_or_else(|| format!("{}:", self.name).into(), Cow::Borrowed)
-    }
-}
-
-/// How a client behaves when something goes wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Client {
-    /// How long an attempt waits for a connection or a reply.
-    pub timeout: Duration,
-    /// How long an operation is retried before its outcome is final, counted from its first attempt.
-    pub deadline: Duration,
-    /// How long a client waits before it tries again.
-    pub retry_wait: Duration,
-}
-
-impl Default for Client {
-    fn default() -> Self {
-        Self {
-            timeout: Duration::from_millis(500),
-            deadline: Duration::from_millis(10_000),
-            retry_wait: Duration::from_millis(10),
-        }
     }
 }

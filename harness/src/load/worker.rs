@@ -8,6 +8,7 @@ use super::client::RetryingClient;
 use super::draw::Choice;
 use super::pacing::Due;
 use super::shared::Shared;
+use crate::evidence::{Operation, Outcome};
 use crate::vocab::Instant;
 
 /// Tells the workers to begin no more operations, and the moment from which they should not.
@@ -51,22 +52,21 @@ impl Worker {
         Self { client: RetryingClient::new(Rc::clone(&shared), number), shared, stop }
     }
 
-    /// Does an entry of the mix. The second command of an entry is meant to start when the first has ended. Returns when the
-    /// last one ended.
-    pub(crate) async fn entry(&mut self, choice: &Choice, mut due: Option<Due>) -> Instant {
-        let mut ended = Instant::default();
+    /// Does an entry of the mix. The second command of an entry is meant to start when the first has ended. Returns the last one.
+    pub(crate) async fn entry(&mut self, choice: &Choice, mut due: Option<Due>) -> Option<Operation> {
+        let mut last = None;
         for command in choice.commands(&self.shared.load.mix) {
             if command.writes() {
                 self.shared.written.borrow_mut().insert(command.key);
             }
             let operation = self.client.perform(&command, due.take()).await;
-            ended = operation.ended;
+            last = Some(operation);
             self.shared.ended(operation);
-            if self.stop.is_given() {
+            if self.stop.is_given() || (operation.outcome != Outcome::Ok && self.shared.load.client.gives_up) {
                 break;
             }
         }
-        ended
+        last
     }
 }
 

@@ -132,12 +132,10 @@ fn sentence(plan: &Plan, load: &Load) -> String {
         Some(operations) => format!("{operations} operations in all"),
         None => "to the end of the timeline".to_owned(),
     };
-    let client = load.client;
     format!(
-        "{begins}{pace}: {}; on the keys {prefix}1 to {prefix}{count}{keys}; {end}; an attempt times out after {}, an operation after {}",
+        "{begins}{pace}: {}; on the keys {prefix}1 to {prefix}{count}{keys}; {end}; {}",
         mix.join(", "),
-        client.timeout,
-        client.deadline
+        load.client
     )
 }
 

@@ -197,6 +197,21 @@ impl Checker<'_> {
             );
             self.report(Problem::new(place.head(), message).help("a deadline holds at least one whole attempt"));
         }
+        if client.attempts == Some(0) {
+            let problem = Problem::new(at.field("attempts").head(), "an operation without an attempt does nothing");
+            self.report(problem.help("write at least 1, or leave `attempts` out for as many as the deadline allows"));
+        }
+        if client.refresh_every == Some(Duration::default()) {
+            self.report(Problem::new(at.field("refresh_every").head(), "nobody can ask all the time"));
+        }
+        if client.gives_up && !load.pace.is_closed() {
+            let field = if at.field("gives_up").is_exact() { at.field("gives_up") } else { at.field("preset") };
+            let problem = Problem::new(field.head(), "on a schedule nobody gives up: what is due is started");
+            self.report(
+                problem
+                    .help("write `pace: Closed`, in which each worker is a program of its own, or `gives_up: false`"),
+            );
+        }
     }
 
     /// Two loads whose keys coincide. A key with two writers has no one order of writes, and losses could not be proven.

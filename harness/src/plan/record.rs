@@ -79,11 +79,11 @@ fn load(load: &Load) -> RecordedLoad {
         key_prefix: load.key_prefix().into_owned(),
         keys: load.keys.count(),
         waiting_max: WAITING_MAX as u64,
-        map_refresh: MAP_REFRESH,
+        map_refresh: Some(MAP_REFRESH).filter(|_| load.client.refresh_on_error).or(load.client.refresh_every),
         mix: load.mix.iter().map(entry).collect(),
         timeout: load.client.timeout,
         deadline: load.client.deadline,
-        retry_wait: load.client.retry_wait,
+        retry_wait: load.client.retry_wait_max,
     }
 }
 

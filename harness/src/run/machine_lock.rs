@@ -34,14 +34,14 @@ pub enum MachineShare {
 
 impl MachineShare {
     /// What the scenario needs: the whole machine if any SLO is about a throughput or a time shorter than a second, or if
-    /// a load is in a closed loop; half of a processor for every six nodes otherwise, and a quarter more if a server must do as
+    /// a load is in a closed loop and never thinks; half of a processor for every six nodes otherwise, and a quarter more if a server must do as
     /// told within less than five seconds.
     ///
     /// Company can only make times longer, so it never lets a run pass that would fail alone. A miss is judged by what the
     /// machine took meanwhile (`check::machine`), so company alone never makes one fail, either. That goes for SLOs, `Until`
     /// and `Promotions` alike.
     pub fn of(plan: &Plan) -> Self {
-        let closed_loop = plan.loads.iter().any(|load| load.pace.is_closed());
+        let closed_loop = plan.loads.iter().any(|load| load.pace.is_closed() && load.think.is_none());
         if closed_loop || plan.slos.iter().any(|planned| planned.slo.needs_idle_machine()) {
             return Self::Whole;
         }

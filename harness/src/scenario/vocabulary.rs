@@ -3,6 +3,7 @@
 use super::bounds::{KEYS_MAX, MASTERS_MAX, NODES_MAX, WORKERS_MAX};
 use crate::check::Slo;
 use crate::load::pace::PER_SECOND_MAX;
+use crate::load::preset::Preset;
 use crate::load::{Keys, LoadPace, Op};
 use crate::step::condition::Condition;
 use crate::step::{Links, Selector, Step, Trigger};
@@ -87,6 +88,15 @@ const KINDS: &[WordKind] = &[
         home: Some("a key space is a load's: `keys: {}`"),
         words: Keys::WORDS,
     },
+    WordKind {
+        type_name: "Preset",
+        noun: "preset",
+        a_noun: "a preset",
+        meaning: "how it behaves",
+        home: Some("a preset is a client's: `client: (preset: {})`"),
+        words: Preset::WORDS,
+    },
+    kind("Refresh", "reason to ask who owns what", "a reason to ask who owns what"),
     kind("During", "part of the run", "a part of the run"),
     kind("CutBy", "way to cut", "a way to cut"),
     kind("ServerPort", "port", "a port"),
@@ -101,7 +111,8 @@ const fn kind(type_name: &'static str, noun: &'static str, a_noun: &'static str)
 const SCENARIO: &[&str] = &["about", "topology", "server", "load", "timeline", "slos", "snapshot", "seed"];
 const SERVER: &[&str] = &["binary", "config", "nodes", "storage"];
 const LOAD: &[&str] = &["pace", "workers", "think", "mix", "keys", "prefix", "operations", "client"];
-const CLIENT: &[&str] = &["timeout", "deadline", "retry_wait"];
+const CLIENT: &[&str] =
+    &["preset", "timeout", "deadline", "attempts", "redirects", "retry_wait", "retry_wait_max", "gives_up"];
 
 /// Where a field belongs that is valid, but not among these.
 fn field_home(found: &str, valid: &[&str]) -> Option<String> {
@@ -152,7 +163,7 @@ impl Vocabulary for ScenarioVocabulary {
             (_, "workers") => WORKERS_MAX.into(),
             (_, "per_second" | "to" | "starts") => PER_SECOND_MAX,
             (_, WrittenPosition::FIELD) => return Some(WrittenPosition::RANGE.to_owned()),
-            (_, "weight" | "operations") => return Some("a whole number, 1 or more".to_owned()),
+            (_, "weight" | "operations" | "attempts") => return Some("a whole number, 1 or more".to_owned()),
             _ => return None,
         };
         Some(format!("a whole number from 1 to {most}"))
@@ -241,5 +252,6 @@ mod tests {
         assert_examples("Op", Op::WORDS, Op::name);
         assert_examples("LoadPace", LoadPace::WORDS, LoadPace::name);
         assert_examples("Keys", Keys::WORDS, Keys::name);
+        assert_examples("Preset", Preset::WORDS, Preset::name);
     }
 }

@@ -29,6 +29,7 @@ pub struct TopologyFacts {
 
 /// What is known of a load.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "what each says has nothing to do with the others")]
 pub struct LoadFacts {
     /// Its name.
     pub name: String,
@@ -36,6 +37,8 @@ pub struct LoadFacts {
     pub host: HostName,
     /// Whether it ends by itself, after a number of operations.
     pub is_limited: bool,
+    /// Whether its workers do nothing more after an operation that is not ok.
+    pub gives_up: bool,
     /// Whether a step begins it; else it begins with the timeline.
     pub waits: bool,
     /// Whether it writes.

@@ -3,7 +3,7 @@
 use super::types::{FailoverReport, PhaseTime};
 use crate::check::Case;
 use crate::check::takedown::{Promotion, Takedown, TakedownCause};
-use crate::evidence::{EventKind, FailoverPhase, Health, LogEvent, LogRecord};
+use crate::evidence::{EventKind, FailoverPhase, Health, LogEvent, LogRecord, RecordedLoad};
 use crate::vocab::{Instant, NodeName};
 
 /// One report for each time a master that owned a shard was taken down.
@@ -162,9 +162,13 @@ impl Reporter<'_> {
         let loads = self.case.plan.loads.iter().enumerate();
         // Without a first write any of them might have been the one.
         let clients = loads.filter(|(index, _)| first.is_none_or(|first| first == *index)).map(|(_, load)| load);
-        let slowest = clients.map(|load| (load.timeout, load.retry_wait, load.map_refresh)).max();
-        let Some((timeout, retry, refresh)) = slowest else { return String::new() };
-        let look = format!("its next look at the map <= {refresh}");
+        let slowest =
+            clients.max_by_key(|load| (load.map_refresh.is_none(), load.timeout, load.retry_wait, load.map_refresh));
+        let Some(RecordedLoad { timeout, retry_wait: retry, map_refresh, .. }) = slowest else { return String::new() };
+        let look = match map_refresh {
+            Some(refresh) => format!("its next look at the map <= {refresh}"),
+            None => "that it never looks at the map again".to_owned(),
+        };
         match self.takedown.cause {
             TakedownCause::Fault { silences: false, .. } => format!("the client's retry_wait {retry} and {look}"),
             TakedownCause::Fault { silences: true, .. } | TakedownCause::Partition => {

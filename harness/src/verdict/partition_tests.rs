@@ -7,7 +7,7 @@ use crate::check::testing::{LOAD_STARTS, Story, load, ms};
 use crate::check::{LostWrites, MinorityWrites, Slo};
 use crate::evidence::testing::{effect, heal, partition};
 use crate::evidence::{EventKind, FailoverPhase, LogEvent, RecordedLoad, Value};
-use crate::vocab::{Instant, NodeName};
+use crate::vocab::{Duration, Instant, NodeName};
 
 /// A is cut off from 3000 to 7000 ms; with it the client `inside`, which writes to A's shard until A refuses at 4400 ms. A1 takes
 /// over. What A acknowledged alone is lost.
@@ -193,11 +193,13 @@ fn phases_are_those_of_the_majority() {
 }
 
 #[rstest]
-#[case("Kill", "the client's retry_wait 10ms and its next look at the map <= 50ms")]
-#[case("Sleep", "the client's timeout 500ms, retry_wait 10ms and its next look at the map <= 50ms")]
-#[case("Pause", "the client's timeout 500ms, retry_wait 10ms and its next look at the map <= 50ms")]
-fn a_silent_master_holds_its_clients(#[case] fault: &str, #[case] bound: &str) {
+#[case("Kill", Some(50), "the client's retry_wait 10ms and its next look at the map <= 50ms")]
+#[case("Kill", None, "the client's retry_wait 10ms and that it never looks at the map again")]
+#[case("Sleep", Some(50), "the client's timeout 500ms, retry_wait 10ms and its next look at the map <= 50ms")]
+#[case("Pause", Some(50), "the client's timeout 500ms, retry_wait 10ms and its next look at the map <= 50ms")]
+fn a_silent_master_holds_its_clients(#[case] fault: &str, #[case] refresh_ms: Option<u64>, #[case] bound: &str) {
     let mut story = Story::formed();
+    story.evidence.plan.loads[0].map_refresh = refresh_ms.map(Duration::from_millis);
     story.act(3_000, 0, fault, "A");
     story.log(4_970, "A1", LogEvent::ElectionWon);
     story.end(9_000);

@@ -58,6 +58,11 @@ impl<'de> Deserialize<'de> for Size {
 pub struct Percent(f64);
 
 impl Percent {
+    /// Half of it.
+    pub const HALF: Self = Self(50.0);
+    /// All of it.
+    pub const ALL: Self = Self(100.0);
+
     /// The value, 0 to 100.
     pub fn value(self) -> f64 {
         self.0

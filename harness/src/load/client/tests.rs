@@ -141,6 +141,23 @@ async fn nobody_listens() {
     assert_eq!((operation.outcome, operation.error), (Outcome::Fail, Some(ErrorKind::NoRoute)));
 }
 
+/// What a client is declared to do, it does: how often it tries, follows, and asks who owns what.
+#[rstest]
+#[case::tries("attempts: 3", "-CLUSTERDOWN no", 3)]
+#[case::follows_within_a_try("attempts: 2, redirects: 4", "-MOVED", 2 * 5)]
+#[case::follows_nobody("attempts: 3, redirects: 0", "-MOVED", 3)]
+#[case::has_time_for_one("deadline: \"1s\", retry_wait: \"2s\"", "-CLUSTERDOWN no", 1)]
+#[tokio::test]
+async fn a_client_does_as_declared(#[case] client: &str, #[case] reply: &str, #[case] attempts: u16) {
+    let fake = Fake::bind().await;
+    let owner = fake.address;
+    let reply = if reply == "-MOVED" { format!("-MOVED {} {owner}", slot_of_key(b"k1")) } else { reply.to_owned() };
+    let address = fake.serve(owner, move |_, _| say(&reply));
+    let load = format!(r#"mix: [Get()], keys: Uniform(9), workers: 1, prefix: "k", client: ({client})"#);
+    let operation = perform_as(&load, true, &[address], &[SET]).await[0];
+    assert_eq!((operation.outcome, operation.attempts), (Outcome::Fail, attempts));
+}
+
 #[tokio::test]
 async fn moved_is_followed_at_once_and_remembered() {
     let (a, b) = (Fake::bind().await, Fake::bind().await);

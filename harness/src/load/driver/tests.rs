@@ -5,7 +5,7 @@ use nix::sys::signal::{Signal, kill};
 use rstest::rstest;
 
 use super::*;
-use crate::evidence::{Event, HistoryReader, Operation, Outcome, Progress, RunDirectory, Value};
+use crate::evidence::{ErrorKind, Event, HistoryReader, Operation, Outcome, Progress, RunDirectory, Value};
 use crate::load::final_read;
 use crate::load::testing::{Act, CLUSTER, Fake, Redis, journal, load, task};
 use crate::network::ClientHost;
@@ -25,9 +25,7 @@ fn events(directory: &RunDirectory) -> Vec<EventKind> {
 }
 
 async fn finish(running: &RunningLoads, load: &str) {
-    let mut ended = running.watch_ended();
-    let waiting = ended.wait_for(|ended| ended.get(load) == Some(&LoadEnd::Finished));
-    tokio::time::timeout(Duration::from_secs(20), waiting).await.expect("the load finishes").unwrap();
+    assert_eq!(running.end_of(load, Duration::from_secs(20)).await, Some(LoadEnd::Finished));
 }
 
 #[tokio::test]
@@ -175,6 +173,29 @@ async fn loads_do_as_they_are_told_under_way() {
     }
 }
 
+/// A worker that gives up is told of and does nothing more; when all have, the load has ended.
+#[tokio::test]
+async fn who_gives_up_does_nothing_more() {
+    let (_temporary, directory, journal) = journal();
+    let fake = Fake::bind().await;
+    let address = fake.address;
+    let address = fake.serve(address, |_, nth| Act::Say(if nth < 40 { "$-1\r\n" } else { "-OOM no\r\n" }.to_owned()));
+    let load = load("app", "mix: [Get()], keys: Uniform(9), workers: 3, client: (preset: Naive)");
+    let running = RunningLoads::start(vec![task(load, &[address])], journal.clone(), directory.history()).unwrap();
+    assert_eq!(running.end_of("app", Duration::from_secs(20)).await, Some(LoadEnd::GaveUp));
+    running.stop().await.unwrap();
+    let history = history(&directory);
+    for worker in 0..3 {
+        let outcomes: Vec<_> = history.iter().filter(|op| op.worker == worker).map(|op| op.outcome).collect();
+        let (last, before) = outcomes.split_last().unwrap();
+        assert!(*last == Outcome::Fail && before.iter().all(|outcome| *outcome == Outcome::Ok), "{outcomes:?}");
+    }
+    let gave_up = events(&directory)
+        .into_iter()
+        .filter(|event| matches!(event, EventKind::GaveUp { error: Some(ErrorKind::OutOfMemory), attempts: 1, .. }));
+    assert_eq!(gave_up.count(), 3);
+}
+
 #[rstest]
 #[case::killed(true)]
 #[case::paused(false)]
@@ -224,7 +245,7 @@ async fn dropped_loads_end_by_themselves() {
     let client = r#"client: (deadline: "50ms")"#;
     let load = load("app", &format!("{MIX}, {client}"));
     let running = RunningLoads::start(vec![task(load, &[nobody])], journal, directory.history()).unwrap();
-    let mut ended = running.watch_ended();
+    let mut ended = running.ended.clone();
     drop(running);
     // The load's thread holds the sender: its end is the thread's end.
     let ended = tokio::time::timeout(Duration::from_secs(5), ended.wait_for(|_| false)).await;

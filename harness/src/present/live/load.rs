@@ -64,6 +64,11 @@ impl LoadLines {
         let at = event.at;
         match &event.kind {
             EventKind::LoadStarted { load } => vec![Line::new(at, load, BOLD, "load started")],
+            EventKind::GaveUp { load, operation, error, attempts } => {
+                let error = error.map_or("no error", |kind| error_in_words(kind).0);
+                let text = format!("a worker gave up: {operation} ended with {error} after {attempts} attempts");
+                vec![Line::new(at, load, DOUBT, text)]
+            }
             EventKind::PaceChanged { load, arrivals, .. } => {
                 vec![Line::new(at, load, BOLD, format!("goes on at {arrivals}"))]
             }

@@ -184,6 +184,7 @@ impl LiveView {
             EventKind::Interrupted => vec![Line::new(at, "", BAD, "INTERRUPTED: ending the run")],
             EventKind::LoadStarted { .. }
             | EventKind::PaceChanged { .. }
+            | EventKind::GaveUp { .. }
             | EventKind::Progress(_)
             | EventKind::SlowOperation { .. }
             | EventKind::LoadEnded { .. } => self.load.lines(event),

@@ -61,13 +61,11 @@ impl ConditionKind for Finished {
         within: std::time::Duration,
     ) -> LocalBoxFuture<'a, Result<(), String>> {
         let name = &self.0;
-        let mut ended = stage.loads.watch_ended();
         async move {
-            let end = tokio::time::timeout(within, ended.wait_for(|ended| ended.contains_key(name))).await;
-            match end.map(|ended| ended.map(|ended| ended.get(name).copied())) {
-                Ok(Ok(Some(LoadEnd::Finished))) => Ok(()),
-                Ok(_) => Err(format!("load `{name}` ended before it had done its operations")),
-                Err(_) => Err(format!("load `{name}` still runs")),
+            match stage.loads.end_of(name, within).await {
+                Some(LoadEnd::Finished) => Ok(()),
+                Some(_) => Err(format!("load `{name}` ended before it had done its operations")),
+                None => Err(format!("load `{name}` still runs")),
             }
         }
         .boxed_local()

@@ -29,6 +29,7 @@ kinds! {
         refuses::Refuses,
         synced::Synced as unit,
         finished::Finished,
+        gave_up::GaveUp,
     }
 }
 

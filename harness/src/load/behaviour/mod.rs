@@ -1,0 +1,206 @@
+//! How a client behaves when something goes wrong: declared by the scenario, or as a client library does.
+
+pub mod preset;
+
+use std::fmt;
+use std::time::Duration as StdDuration;
+
+use rand_chacha::ChaCha8Rng;
+use serde::Deserialize;
+
+use self::preset::Preset;
+use super::keys::below;
+use crate::vocab::{Duration, Percent};
+
+/// How a client behaves when something goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(from = "WrittenClient")]
+pub struct Client {
+    /// The client library whose defaults it has, if it has any's.
+    pub preset: Option<Preset>,
+    /// How long an attempt waits for a connection or a reply.
+    pub timeout: Duration,
+    /// How long an operation is retried before its outcome is final, counted from its first attempt.
+    pub deadline: Duration,
+    /// How many attempts an operation has at most, those not counted after which a redirection was followed; as many as the
+    /// deadline allows if none.
+    pub attempts: Option<u32>,
+    /// How many redirections in a row are followed at once; then the client waits first, as after an error. At 0 none is followed
+    /// at all.
+    pub redirects: u32,
+    /// How long a client waits before it tries again for the first time.
+    pub retry_wait: Duration,
+    /// What the waits of an operation grow to, each twice the one before.
+    pub retry_wait_max: Duration,
+    /// How much of each wait is left to chance.
+    pub jitter: Percent,
+    /// Whether a redirection, and an error that casts doubt on the node, make it ask who owns what.
+    pub refresh_on_moved: bool,
+    /// The same of an error that casts doubt on the node.
+    pub refresh_on_error: bool,
+    /// How often it asks who owns what of its own accord; never if none.
+    pub refresh_every: Option<Duration>,
+    /// Whether a worker does nothing more after its first operation that is not ok, as a program does that an uncaught error ends.
+    pub gives_up: bool,
+}
+
+/// What makes a client ask who owns what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub enum Refresh {
+    /// A `MOVED` redirection.
+    Moved,
+    /// An error that casts doubt on the node that was asked: it refuses, is silent, or says that it cannot serve.
+    Error,
+}
+
+/// A client as a scenario writes it: what it does not say is as in the preset.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename = "Client", deny_unknown_fields, default)]
+struct WrittenClient {
+    preset: Option<Preset>,
+    timeout: Option<Duration>,
+    deadline: Option<Duration>,
+    attempts: Option<u32>,
+    redirects: Option<u32>,
+    retry_wait: Option<Duration>,
+    retry_wait_max: Option<Duration>,
+    jitter: Option<Percent>,
+    refresh_on: Option<Vec<Refresh>>,
+    refresh_every: Option<Duration>,
+    gives_up: Option<bool>,
+}
+
+impl From<WrittenClient> for Client {
+    fn from(written: WrittenClient) -> Self {
+        let preset = written.preset;
+        let like = preset.map_or_else(Self::default, Preset::client);
+        let on = |reason, otherwise| written.refresh_on.as_ref().map_or(otherwise, |on| on.contains(&reason));
+        let retry_wait = written.retry_wait.unwrap_or(like.retry_wait);
+        Self {
+            preset,
+            timeout: written.timeout.unwrap_or(like.timeout),
+            deadline: written.deadline.unwrap_or(like.deadline),
+            attempts: written.attempts.or(like.attempts),
+            redirects: written.redirects.unwrap_or(like.redirects),
+            retry_wait,
+            retry_wait_max: written.retry_wait_max.unwrap_or(like.retry_wait_max).max(retry_wait),
+            jitter: written.jitter.unwrap_or(like.jitter),
+            refresh_on_moved: on(Refresh::Moved, like.refresh_on_moved),
+            refresh_on_error: on(Refresh::Error, like.refresh_on_error),
+            refresh_every: written.refresh_every.or(like.refresh_every),
+            gives_up: written.gives_up.unwrap_or(like.gives_up),
+        }
+    }
+}
+
+impl Default for Client {
+    fn default() -> Self {
+        Self {
+            preset: None,
+            timeout: Duration::from_millis(500),
+            deadline: Duration::from_millis(10_000),
+            attempts: None,
+            redirects: 5,
+            retry_wait: Duration::from_millis(10),
+            retry_wait_max: Duration::from_millis(10),
+            jitter: Percent::default(),
+            refresh_on_moved: true,
+            refresh_on_error: true,
+            refresh_every: None,
+            gives_up: false,
+        }
+    }
+}
+
+impl Client {
+    /// How long it waits before the `nth` retry (from 0) of an operation.
+    pub(crate) fn wait(&self, nth: u32, random: &mut ChaCha8Rng) -> StdDuration {
+        let doubled = self.retry_wait.0.saturating_mul(1_u32.checked_shl(nth).unwrap_or(u32::MAX));
+        let wait = doubled.min(self.retry_wait_max.0);
+        // Between nothing of the part that is left to chance and all of it, in thousandths.
+        let chance = below(1_001, random) as f64 / 1e3;
+        wait.mul_f64(1.0 - self.jitter.fraction() * chance)
+    }
+}
+
+impl fmt::Display for Client {
+    /// `an attempt times out after 500ms, an operation after 10s`, and what is not as if nothing had been said.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let usual = Self::default();
+        if let Some(preset) = &self.preset {
+            write!(f, "{preset}: ")?;
+        }
+        write!(f, "an attempt times out after {}, an operation after {}", self.timeout, self.deadline)?;
+        if let Some(attempts) = self.attempts {
+            write!(f, " or {attempts} attempts")?;
+        }
+        if self.gives_up {
+            f.write_str(", and its worker gives up")?;
+        }
+        if self.redirects != usual.redirects {
+            write!(f, "; follows {} redirections in a row", self.redirects)?;
+        }
+        if (self.retry_wait, self.retry_wait_max) != (usual.retry_wait, usual.retry_wait_max) {
+            write!(f, "; waits {} before it tries again", self.retry_wait)?;
+            if self.retry_wait_max > self.retry_wait {
+                write!(f, ", then twice as long each time up to {}", self.retry_wait_max)?;
+            }
+        }
+        if self.jitter > Percent::default() {
+            write!(f, ", {} % of it by chance", self.jitter.value())?;
+        }
+        let on = [(self.refresh_on_moved, "MOVED"), (self.refresh_on_error, "an error")];
+        let on: Vec<_> = on.iter().filter(|(asks, _)| *asks).map(|(_, word)| *word).collect();
+        match self.refresh_every {
+            Some(every) if on.is_empty() => write!(f, "; asks who owns what every {every}"),
+            Some(every) => write!(f, "; asks who owns what every {every} and after {}", on.join(" or ")),
+            None if on.is_empty() => f.write_str("; never asks again who owns what"),
+            None if on.len() == 1 => write!(f, "; asks who owns what after {} only", on.join("")),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+    use rstest::rstest;
+
+    use super::*;
+    use crate::load::testing::load;
+
+    fn client(fields: &str) -> Client {
+        load("app", &format!("mix: [Get()], keys: Uniform(1), client: ({fields})")).client
+    }
+
+    #[rstest]
+    #[case::usual("", [10, 10, 10])]
+    #[case::constant("retry_wait: \"50ms\"", [50, 50, 50])]
+    #[case::growing("retry_wait: \"8ms\", retry_wait_max: \"20ms\"", [8, 16, 20])]
+    #[case::a_bound_below_the_first("retry_wait: \"50ms\", retry_wait_max: \"20ms\"", [50, 50, 50])]
+    fn waits_grow(#[case] fields: &str, #[case] millis: [u64; 3]) {
+        let mut random = ChaCha8Rng::seed_from_u64(1);
+        let waits = [0, 1, 2].map(|nth| client(fields).wait(nth, &mut random));
+        assert_eq!(waits, millis.map(StdDuration::from_millis));
+        let last = client(fields).wait(u32::MAX, &mut random);
+        assert_eq!(last, StdDuration::from_millis(millis[2]));
+    }
+
+    #[test]
+    fn a_part_of_each_wait_is_left_to_chance() {
+        let client = client("retry_wait: \"100ms\", jitter: 50");
+        let mut random = ChaCha8Rng::seed_from_u64(1);
+        let waits: Vec<_> = (0..1_000).map(|_| client.wait(0, &mut random).as_millis()).collect();
+        assert!(waits.iter().all(|wait| (50..=100).contains(wait)));
+        assert!(waits.iter().any(|wait| *wait < 55) && waits.iter().any(|wait| *wait > 95));
+    }
+
+    #[test]
+    fn what_is_said_goes_before_the_preset() {
+        let [as_it_is, hurried] = ["preset: Naive", "preset: Naive, attempts: 9, refresh_on: [Moved]"].map(client);
+        let expected = Client { attempts: Some(9), refresh_on_moved: true, refresh_on_error: false, ..as_it_is };
+        assert_eq!(hurried, expected);
+        assert_ne!(hurried, as_it_is);
+    }
+}

@@ -1,0 +1,39 @@
+//! Lettuce, `RedisClusterClient`, version 6.
+
+use std::fmt;
+
+use documented::Documented;
+
+use super::PresetKind;
+use crate::load::behaviour::Client;
+use crate::vocab::Duration;
+
+/// goes on for 60 s, connecting again after waits that grow to 30 s, and never asks again who owns what. Not modelled: that `CLUSTERDOWN` is final
+#[derive(Documented)]
+pub(super) struct Lettuce;
+
+impl Lettuce {
+    pub(super) const EXAMPLE: &str = "Lettuce";
+}
+
+impl fmt::Display for Lettuce {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("as Lettuce 6")
+    }
+}
+
+/// redis/lettuce, `RedisURI.DEFAULT_TIMEOUT` 60 s, `ClusterClientOptions.DEFAULT_MAX_REDIRECTS` 5, `Delay.exponential` for
+/// connections (1 ms doubled to 30 s); `ClusterTopologyRefreshOptions`: neither periodic nor adaptive before version 7.
+impl PresetKind for Lettuce {
+    fn client(&self) -> Client {
+        Client {
+            timeout: Duration::from_millis(60_000),
+            deadline: Duration::from_millis(60_000),
+            retry_wait: Duration::from_millis(1),
+            retry_wait_max: Duration::from_millis(30_000),
+            refresh_on_moved: false,
+            refresh_on_error: false,
+            ..Client::default()
+        }
+    }
+}

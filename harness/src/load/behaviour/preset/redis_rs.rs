@@ -1,0 +1,41 @@
+//! redis-rs, its cluster client, version 1.
+
+use std::fmt;
+
+use documented::Documented;
+
+use super::PresetKind;
+use crate::load::behaviour::Client;
+use crate::vocab::{Duration, Percent};
+
+/// 17 attempts with waits from 1.28 s on, which double and are half left to chance. Not modelled: no wait after a connection that broke
+#[derive(Documented)]
+pub(super) struct RedisRs;
+
+impl RedisRs {
+    pub(super) const EXAMPLE: &str = "RedisRs";
+}
+
+impl fmt::Display for RedisRs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("as redis-rs 1")
+    }
+}
+
+/// redis-rs/redis-rs 1.8, `cluster_handling/client.rs`: `DEFAULT_RETRIES` 16, `MIN_RETRY_WAIT` 1280 ms, `MAX_RETRY_WAIT` 655,360 ms, no
+/// response timeout; the map is asked for anew after `MOVED`.
+impl PresetKind for RedisRs {
+    fn client(&self) -> Client {
+        Client {
+            timeout: Duration::from_millis(60_000),
+            deadline: Duration::from_millis(60_000),
+            attempts: Some(17),
+            redirects: 16,
+            retry_wait: Duration::from_millis(1_280),
+            retry_wait_max: Duration::from_millis(655_360),
+            jitter: Percent::HALF,
+            refresh_on_error: false,
+            ..Client::default()
+        }
+    }
+}

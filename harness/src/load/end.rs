@@ -1,0 +1,12 @@
+//! How loads end.
+
+/// How a load ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LoadEnd {
+    /// It did all its `operations`.
+    Finished,
+    /// All its workers gave up.
+    GaveUp,
+    /// It was stopped before.
+    Stopped,
+}
