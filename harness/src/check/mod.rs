@@ -44,6 +44,7 @@ kinds! {
         failover::Failover,
         latency::Latency,
         throughput::Throughput,
+        capacity::Capacity,
         error_rate::ErrorRate,
         lost_writes::LostWrites,
         minority_writes::MinorityWrites,

@@ -101,6 +101,8 @@ pub(crate) enum NeededLoad {
     Any,
     /// One that writes.
     Writing,
+    /// One whose rate goes from stage to stage.
+    InStages,
 }
 
 /// The fault that an SLO needs.

@@ -64,14 +64,19 @@ impl Checker<'_> {
 
     /// An SLO about operations that nobody does.
     fn check_load(&mut self, slo: &dyn SloKind, at: Cursor<'_>) {
-        let message = match slo.needed_load() {
+        const WRITE: &str = "add a load that writes: `mix: [Set(value: \"16B\"), Get()]`";
+        const CLIMB: &str = "give a load a pace that climbs, such as `Staircase`";
+        let in_stages = self.loads.iter().any(|load| load.has_stages);
+        let (message, help) = match slo.needed_load() {
             NeededLoad::None => return,
-            _ if self.sound.load && self.loads.is_empty() => "this cannot be judged without a load",
-            NeededLoad::Writing if !self.writes() => "this cannot be judged: no load writes",
+            _ if self.sound.load && self.loads.is_empty() => ("this cannot be judged without a load", WRITE),
+            NeededLoad::Writing if !self.writes() => ("this cannot be judged: no load writes", WRITE),
+            NeededLoad::InStages if self.sound.load && !in_stages => {
+                ("this cannot be judged: no load goes from one rate to another", CLIMB)
+            }
             _ => return,
         };
-        let problem = Problem::new(at.head(), message);
-        self.report(problem.help("add a load that writes: `mix: [Set(value: \"16B\"), Get()]`"));
+        self.report(Problem::new(at.head(), message).help(help));
     }
 
     /// A rate above what open loops ask for. A closed one asks for as much as it gets.

@@ -37,6 +37,8 @@ pub struct LoadFacts {
     pub host: HostName,
     /// Whether it ends by itself, after a number of operations.
     pub is_limited: bool,
+    /// Whether its rate goes from stage to stage.
+    pub has_stages: bool,
     /// Whether its workers do nothing more after an operation that is not ok.
     pub gives_up: bool,
     /// Whether a step begins it; else it begins with the timeline.

@@ -94,6 +94,11 @@ impl Arrivals {
         }
     }
 
+    /// Whether the rate goes from one stage to another.
+    pub fn has_stages(&self) -> bool {
+        matches!(self, Self::Rates(stages) if stages.len() > 1)
+    }
+
     /// The most starts that are due in any second.
     pub fn per_second_max(&self) -> u64 {
         match self {

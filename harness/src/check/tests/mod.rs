@@ -1,5 +1,6 @@
 //! Checks of hand-made runs.
 
+mod capacity;
 mod failovers;
 mod limits;
 mod schedule;
@@ -10,7 +11,7 @@ use rstest::rstest;
 use super::testing::{LOAD_STARTS, Story, ms};
 use super::*;
 use crate::evidence::{LogEvent, Operation, OperationEffect, OperationSource, Outcome as Ended, TopologyRecord};
-use crate::vocab::{Arrivals, Instant, Percent};
+use crate::vocab::{Arrivals, Instant, Percent, RateStage};
 
 fn percent(value: f64) -> Percent {
     Percent::try_from(value).unwrap()

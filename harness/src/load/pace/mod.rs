@@ -12,6 +12,7 @@ kinds! {
         open::Open,
         ramp::Ramp,
         stages::Stages,
+        staircase::Staircase,
         bursts::Bursts,
         closed::Closed as unit,
     }

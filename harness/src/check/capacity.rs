@@ -1,0 +1,175 @@
+//! How much load the servers carry before operations take too long.
+
+use std::fmt;
+
+use documented::Documented;
+use serde::{Deserialize, Serialize};
+
+use super::case::Case;
+use super::finding::{self, Finding, Status};
+use super::slo_kind::{NeededLoad, SloKind, WrongNumber};
+use super::window::Window;
+use super::{sample_size, samples};
+use crate::evidence::{Operation, Outcome};
+use crate::vocab::{Arrivals, Duration, Instant, Percent, RateStage};
+
+/// the highest rate of a load in stages before one at which operations took longer than that, or did not end ok
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, Documented)]
+#[serde(deny_unknown_fields)]
+pub struct Capacity {
+    /// The quantile of the latency, in percent.
+    pub quantile: Percent,
+    /// The longest that it may be.
+    pub max: Duration,
+    /// The lowest capacity, in mix entries a second.
+    pub min: u32,
+}
+
+/// One stage of a load, and what became of the operations that were due in it.
+struct Stage {
+    per_second: u32,
+    window: Window,
+    /// How many operations were due in it.
+    samples: u64,
+    /// The quantile of their latency; the longest possible if so many did not end ok; none if there were none.
+    nanos: Option<u64>,
+}
+
+impl Capacity {
+    pub(super) const EXAMPLE: &str = r#"Capacity(quantile: 99, max: "10ms", min: 2_000)"#;
+
+    /// The stages of a load, in order; none of a load that has not at least two.
+    fn stages(&self, case: &Case<'_>, load: usize) -> Vec<Stage> {
+        let arrivals = case.plan.loads.get(load).and_then(|load| load.arrivals.as_ref());
+        let Some(Arrivals::Rates(rates)) = arrivals.filter(|arrivals| arrivals.has_stages()) else { return Vec::new() };
+        let starts: Vec<_> = case.operations_of(load).filter(|operation| operation.starts_entry()).collect();
+        let due = || starts.iter().map(|start| start.intended);
+        let (Some(first), Some(last)) = (due().min(), due().max()) else { return Vec::new() };
+        // Where the load began is known by its first start.
+        let mut from =
+            Instant(first.0.saturating_sub(arrivals.and_then(|arrivals| arrivals.due_nanos(0)).unwrap_or(0)));
+        let mut stages = Vec::new();
+        for (index, RateStage { to, lasts, .. }) in rates.iter().enumerate() {
+            let is_last = index + 1 == rates.len();
+            let end = if is_last { last.plus_nanos(1) } else { from.plus_nanos(lasts.as_nanos()) };
+            stages.push(self.stage(*to, Window { start: from, end }, &starts));
+            from = end;
+        }
+        stages
+    }
+
+    fn stage(&self, per_second: u32, window: Window, starts: &[&Operation]) -> Stage {
+        let due_here = starts.iter().filter(|start| window.contains(start.intended));
+        let nanos = |start: &&Operation| if start.outcome == Outcome::Ok { start.latency_nanos() } else { u64::MAX };
+        let mut times: Vec<_> = due_here.map(nanos).collect();
+        let samples = times.len() as u64;
+        Stage { per_second, window, samples, nanos: samples::quantile(&mut times, self.quantile.fraction()) }
+    }
+
+    fn is_too_slow(&self, stage: &Stage) -> bool {
+        stage.nanos.is_some_and(|nanos| nanos > self.max.as_nanos())
+    }
+
+    fn judge_load(&self, case: &Case<'_>, load: usize) -> (Finding, f64) {
+        let limit = format!("{}/s", self.min);
+        let stages = self.stages(case, load);
+        // A pause says nothing, and neither does a stage that the run did not reach.
+        let reached: Vec<_> = stages.iter().filter(|stage| stage.samples > 0).collect();
+        if reached.is_empty() {
+            return (Finding::nothing(self, limit, "no load has stages"), 0.0);
+        }
+        let needed = sample_size::for_quantile(self.quantile);
+        let broke = reached.iter().position(|stage| self.is_too_slow(stage));
+        let carried = &reached[..broke.unwrap_or(reached.len())];
+        let capacity = carried.iter().map(|stage| stage.per_second).max().unwrap_or(0);
+        // The stage that proves the claim must have samples enough, or the one that refutes it.
+        let is_met = capacity >= self.min;
+        let proof = if is_met {
+            carried.iter().filter(|stage| stage.per_second >= self.min).map(|stage| stage.samples).max()
+        } else {
+            broke.map(|broke| reached[broke].samples)
+        };
+        let is_proven = proof.is_some_and(|samples| samples >= needed);
+        let note = match broke.map(|broke| reached[broke]) {
+            Some(Stage { per_second, nanos: Some(u64::MAX), .. }) => {
+                format!("at {per_second}/s too many operations did not end ok")
+            }
+            Some(stage) => {
+                let nanos = finding::time(stage.nanos.unwrap_or_default());
+                format!("at {}/s p{} was {nanos}", stage.per_second, self.quantile.value())
+            }
+            None => "no stage was too much: the load did not reach the servers' capacity".to_owned(),
+        };
+        let doubt = format!("{needed} operations are needed in a stage for this quantile");
+        let finding = Finding {
+            status: if is_proven { finding::met(is_met) } else { Status::Inconclusive },
+            measured: format!("{}{capacity}/s", if broke.is_some() { "" } else { ">= " }),
+            samples: reached.iter().map(|stage| stage.samples).sum(),
+            note: finding::note([note, if is_proven { String::new() } else { doubt }]),
+            ..Finding::nothing(self, limit, "")
+        };
+        (finding, -f64::from(capacity))
+    }
+}
+
+impl fmt::Display for Capacity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "capacity at p{} <= {} >= {}/s", self.quantile.value(), self.max, self.min)
+    }
+}
+
+impl SloKind for Capacity {
+    /// It holds for each load in stages by itself.
+    fn judge(&self, case: &Case<'_>) -> Finding {
+        case.each_load(|load| self.judge_load(case, load))
+    }
+
+    /// A miss is explained if the machine may have taken, in the stage that was too much, as long as its quantile is over the limit.
+    fn explained_by_machine(&self, case: &Case<'_>) -> Option<String> {
+        let missed = (0..case.plan.loads.len()).filter(|load| self.judge_load(case, *load).0.status == Status::Fail);
+        let explanations: Option<Vec<_>> = missed
+            .map(|load| {
+                let stages = self.stages(case, load);
+                let broke = stages.iter().find(|stage| self.is_too_slow(stage))?;
+                let excess = broke.nanos?.saturating_sub(self.max.as_nanos());
+                case.machine.explain(broke.window, excess)
+            })
+            .collect();
+        explanations.map(finding::note).filter(|note| !note.is_empty())
+    }
+
+    fn is_timed(&self) -> bool {
+        true
+    }
+
+    fn needs_idle_machine(&self) -> bool {
+        true
+    }
+
+    fn needed_load(&self) -> NeededLoad {
+        NeededLoad::InStages
+    }
+
+    fn wrong_numbers(&self) -> Vec<WrongNumber> {
+        let max = (self.max == Duration::default()).then(|| {
+            let help = "write the longest it may take, such as `max: \"10ms\"`";
+            WrongNumber::new("max", "no operation takes no time at all", help)
+        });
+        let quantile = (self.quantile.value() <= 1.0).then(|| {
+            let help = "write a percentage such as 50, 99 or 99.9; 100 is the slowest operation";
+            WrongNumber::new("quantile", "a quantile is a percentage above 1", help)
+        });
+        let min = (self.min == 0).then(|| {
+            WrongNumber::new("min", "every server carries that much", "write operations a second, such as `min: 1000`")
+        });
+        max.into_iter().chain(quantile).chain(min).collect()
+    }
+
+    fn variant(&self) -> u64 {
+        self.quantile.value().to_bits()
+    }
+
+    fn claimed_rate(&self) -> Option<f64> {
+        Some(self.min.into())
+    }
+}
