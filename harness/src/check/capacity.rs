@@ -7,10 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use super::case::Case;
 use super::finding::{self, Finding, Status};
+use super::latency::explain_excess;
 use super::slo_kind::{NeededLoad, SloKind, WrongNumber};
 use super::window::Window;
 use super::{sample_size, samples};
-use crate::evidence::{Operation, Outcome};
+use crate::evidence::{EventKind, Operation, Outcome};
 use crate::vocab::{Arrivals, Duration, Instant, Percent, RateStage};
 
 /// the highest rate of a load in stages before one at which operations took longer than that, or did not end ok
@@ -26,10 +27,11 @@ pub struct Capacity {
 }
 
 /// One stage of a load, and what became of the operations that were due in it.
-struct Stage {
+struct Stage<'a> {
     per_second: u32,
-    window: Window,
-    /// How many operations were due in it.
+    /// The operations that were due in it, and how long each took; for ever if it did not end ok.
+    operations: Vec<(&'a Operation, u64)>,
+    /// How many they are.
     samples: u64,
     /// The quantile of their latency; the longest possible if so many did not end ok; none if there were none.
     nanos: Option<u64>,
@@ -39,11 +41,18 @@ impl Capacity {
     pub(super) const EXAMPLE: &str = r#"Capacity(quantile: 99, max: "10ms", min: 2_000)"#;
 
     /// The stages of a load, in order; none of a load that has not at least two.
-    fn stages(&self, case: &Case<'_>, load: usize) -> Vec<Stage> {
+    fn stages<'a>(&self, case: &Case<'a>, load: usize) -> Vec<Stage<'a>> {
         let arrivals = case.plan.loads.get(load).and_then(|load| load.arrivals.as_ref());
         let Some(Arrivals::Rates(rates)) = arrivals.filter(|arrivals| arrivals.has_stages()) else { return Vec::new() };
-        let starts: Vec<_> = case.operations_of(load).filter(|operation| operation.starts_entry()).collect();
-        let due = || starts.iter().map(|start| start.intended);
+        let name = case.plan.loads.get(load).map(|load| &load.name);
+        // A step that changes the pace ends the stages.
+        let changed = case.evidence.events.iter().find_map(|event| match &event.kind {
+            EventKind::PaceChanged { load, from, .. } if Some(load) == name => Some(*from),
+            _ => None,
+        });
+        let until = changed.unwrap_or(Instant(u64::MAX));
+        let operations: Vec<_> = case.operations_of(load).filter(|operation| operation.intended < until).collect();
+        let due = || operations.iter().map(|operation| operation.intended);
         let (Some(first), Some(last)) = (due().min(), due().max()) else { return Vec::new() };
         // Where the load began is known by its first start.
         let mut from =
@@ -52,21 +61,22 @@ impl Capacity {
         for (index, RateStage { to, lasts, .. }) in rates.iter().enumerate() {
             let is_last = index + 1 == rates.len();
             let end = if is_last { last.plus_nanos(1) } else { from.plus_nanos(lasts.as_nanos()) };
-            stages.push(self.stage(*to, Window { start: from, end }, &starts));
+            stages.push(self.stage(*to, Window { start: from, end }, &operations));
             from = end;
         }
         stages
     }
 
-    fn stage(&self, per_second: u32, window: Window, starts: &[&Operation]) -> Stage {
-        let due_here = starts.iter().filter(|start| window.contains(start.intended));
-        let nanos = |start: &&Operation| if start.outcome == Outcome::Ok { start.latency_nanos() } else { u64::MAX };
-        let mut times: Vec<_> = due_here.map(nanos).collect();
+    fn stage<'a>(&self, per_second: u32, window: Window, operations: &[&'a Operation]) -> Stage<'a> {
+        let due_here = operations.iter().copied().filter(|operation| window.contains(operation.intended));
+        let nanos = |due: &'a Operation| if due.outcome == Outcome::Ok { due.latency_nanos() } else { u64::MAX };
+        let operations: Vec<_> = due_here.map(|operation| (operation, nanos(operation))).collect();
+        let mut times: Vec<_> = operations.iter().map(|(_, nanos)| *nanos).collect();
         let samples = times.len() as u64;
-        Stage { per_second, window, samples, nanos: samples::quantile(&mut times, self.quantile.fraction()) }
+        Stage { per_second, samples, nanos: samples::quantile(&mut times, self.quantile.fraction()), operations }
     }
 
-    fn is_too_slow(&self, stage: &Stage) -> bool {
+    fn is_too_slow(&self, stage: &Stage<'_>) -> bool {
         stage.nanos.is_some_and(|nanos| nanos > self.max.as_nanos())
     }
 
@@ -76,20 +86,20 @@ impl Capacity {
         // A pause says nothing, and neither does a stage that the run did not reach.
         let reached: Vec<_> = stages.iter().filter(|stage| stage.samples > 0).collect();
         if reached.is_empty() {
-            return (Finding::nothing(self, limit, "no load has stages"), 0.0);
+            return (Finding::nothing(self, limit, "no load in stages did anything"), 0.0);
         }
         let needed = sample_size::for_quantile(self.quantile);
         let broke = reached.iter().position(|stage| self.is_too_slow(stage));
         let carried = &reached[..broke.unwrap_or(reached.len())];
-        let capacity = carried.iter().map(|stage| stage.per_second).max().unwrap_or(0);
         // The stage that proves the claim must have samples enough, or the one that refutes it.
-        let is_met = capacity >= self.min;
-        let proof = if is_met {
-            carried.iter().filter(|stage| stage.per_second >= self.min).map(|stage| stage.samples).max()
-        } else {
-            broke.map(|broke| reached[broke].samples)
+        let highest = |samples_min: u64| {
+            let carried = carried.iter().filter(|stage| stage.samples >= samples_min);
+            carried.map(|stage| stage.per_second).max().unwrap_or(0)
         };
-        let is_proven = proof.is_some_and(|samples| samples >= needed);
+        let is_met = highest(needed) >= self.min;
+        let capacity = if is_met { highest(needed) } else { highest(0) };
+        let is_refuted = capacity < self.min && broke.is_some_and(|broke| reached[broke].samples >= needed);
+        let is_proven = is_met || is_refuted;
         let note = match broke.map(|broke| reached[broke]) {
             Some(Stage { per_second, nanos: Some(u64::MAX), .. }) => {
                 format!("at {per_second}/s too many operations did not end ok")
@@ -124,15 +134,14 @@ impl SloKind for Capacity {
         case.each_load(|load| self.judge_load(case, load))
     }
 
-    /// A miss is explained if the machine may have taken, in the stage that was too much, as long as its quantile is over the limit.
+    /// A miss is explained as that of a latency is, by the operations of the stage that was too much.
     fn explained_by_machine(&self, case: &Case<'_>) -> Option<String> {
         let missed = (0..case.plan.loads.len()).filter(|load| self.judge_load(case, *load).0.status == Status::Fail);
         let explanations: Option<Vec<_>> = missed
             .map(|load| {
                 let stages = self.stages(case, load);
-                let broke = stages.iter().find(|stage| self.is_too_slow(stage))?;
-                let excess = broke.nanos?.saturating_sub(self.max.as_nanos());
-                case.machine.explain(broke.window, excess)
+                let broke = stages.into_iter().find(|stage| self.is_too_slow(stage))?;
+                explain_excess(case, self.quantile, self.max, &broke.operations)
             })
             .collect();
         explanations.map(finding::note).filter(|note| !note.is_empty())

@@ -141,33 +141,8 @@ impl Latency {
     }
 
     fn explained_for_load(&self, case: &Case<'_>, load: usize) -> Option<String> {
-        let max = self.max.as_nanos();
-        let samples = self.operations(case, load).count() as u64;
-        let allowed = samples - samples::rank(samples, self.quantile.fraction())?;
-        let over = self.operations(case, load).filter(|(_, nanos)| *nanos > max).count() as u64;
-        let mut explained: Vec<_> = self
-            .operations(case, load)
-            .filter_map(|(operation, nanos)| {
-                let excess = nanos.checked_sub(max).filter(|excess| *excess > 0)?;
-                let window = Window { start: operation.intended, end: operation.intended.plus_nanos(nanos) };
-                let window = case.machine.with_backlog(window);
-                (case.machine.lost_in(window) >= excess).then_some((excess, window))
-            })
-            .collect();
-        let (found, wanted) = (explained.len(), usize::try_from(over.saturating_sub(allowed)).ok()?);
-        if wanted == 0 || found < wanted {
-            return None;
-        }
-        explained.sort_unstable_by_key(|(excess, _)| *excess);
-        explained.truncate(wanted);
-        let lost = case.machine.lost_in_any(explained.iter().map(|(_, window)| *window));
-        let around = explained.iter().map(|(_, window)| *window).reduce(Window::hull)?;
-        (lost >= one_after_the_other(&mut explained)).then(|| {
-            let (lost, figures) = (finding::time(lost), case.machine.figures(around));
-            format!(
-                "the machine may have taken {lost} around {found} of the {over} operations over the limit: {figures}"
-            )
-        })
+        let operations: Vec<_> = self.operations(case, load).collect();
+        explain_excess(case, self.quantile, self.max, &operations)
     }
 
     /// Every operation of a load that adds to the latencies of the part, and what it adds.
@@ -184,6 +159,40 @@ impl Latency {
         "closed loop: latency counts from the first attempt's start and an outage counts once for each worker"
             .to_owned()
     }
+}
+
+/// Why a quantile of these operations, with the time that each took, is over its limit, if the machine may have made it so. The
+/// rule is that of [`Latency`].
+pub(super) fn explain_excess(
+    case: &Case<'_>,
+    quantile: Percent,
+    max: Duration,
+    operations: &[(&Operation, u64)],
+) -> Option<String> {
+    let (max, samples) = (max.as_nanos(), operations.len() as u64);
+    let allowed = samples - samples::rank(samples, quantile.fraction())?;
+    let over = operations.iter().filter(|(_, nanos)| *nanos > max).count() as u64;
+    let mut explained: Vec<_> = operations
+        .iter()
+        .filter_map(|(operation, nanos)| {
+            let excess = nanos.checked_sub(max).filter(|excess| *excess > 0)?;
+            let window = Window { start: operation.intended, end: operation.intended.plus_nanos(*nanos) };
+            let window = case.machine.with_backlog(window);
+            (case.machine.lost_in(window) >= excess).then_some((excess, window))
+        })
+        .collect();
+    let (found, wanted) = (explained.len(), usize::try_from(over.saturating_sub(allowed)).ok()?);
+    if wanted == 0 || found < wanted {
+        return None;
+    }
+    explained.sort_unstable_by_key(|(excess, _)| *excess);
+    explained.truncate(wanted);
+    let lost = case.machine.lost_in_any(explained.iter().map(|(_, window)| *window));
+    let around = explained.iter().map(|(_, window)| *window).reduce(Window::hull)?;
+    (lost >= one_after_the_other(&mut explained)).then(|| {
+        let (lost, figures) = (finding::time(lost), case.machine.figures(around));
+        format!("the machine may have taken {lost} around {found} of the {over} operations over the limit: {figures}")
+    })
 }
 
 /// The least that operations can have been delayed by in all, each by its excess: the sum over operations that do not overlap.

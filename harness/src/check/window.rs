@@ -95,14 +95,14 @@ impl Windows {
     ) -> Self {
         let whole = whole(evidence);
         let plan = &evidence.plan;
-        let load_ends: Vec<_> = plan.loads.iter().map(|load| load_window(evidence, &load.name, whole).end).collect();
+        let loads: Vec<_> = plan.loads.iter().map(|load| LoadTimes::of(evidence, &load.name, whole)).collect();
         let faults = fault_moments(evidence);
         let mut windows = Vec::<Window>::new();
         for (index, &(step, began)) in faults.iter().enumerate() {
             // What follows the next step's fault is that fault's doing; the nodes of one step belong together.
             let next = faults[index..].iter().find(|fault| fault.0 != step).map(|fault| fault.1);
             let healthy_again = healthy_after(healthy, began, next, plan.node_timeout_ms);
-            let end = healthy_again.map_or(whole.end, |at| back_on_pace(queues, &load_ends, at));
+            let end = healthy_again.map_or(whole.end, |at| back_on_pace(queues, &loads, at));
             let window = Window { start: began.max(whole.start), end: end.min(whole.end) };
             match windows.last_mut() {
                 _ if window.start >= window.end => {}
@@ -230,9 +230,22 @@ pub(crate) fn load_window(evidence: &Evidence, name: &str, whole: Window) -> Win
     }
 }
 
+/// When a load ran, and whether any of its workers gave up.
+struct LoadTimes {
+    window: Window,
+    gave_up: bool,
+}
+
+impl LoadTimes {
+    fn of(evidence: &Evidence, name: &str, whole: Window) -> Self {
+        let gave_up = |event: &Event| matches!(&event.kind, EventKind::GaveUp { load, .. } if load == name);
+        Self { window: load_window(evidence, name, whole), gave_up: evidence.events.iter().any(gave_up) }
+    }
+}
+
 /// The step and the beginning of everything that a window begins with, in order of the latter: faults and their ends. A step that
 /// leaves its node as it was begins none; the plan does not count it as a fault either.
-fn fault_moments(evidence: &Evidence) -> Vec<(Option<usize>, Instant)> {
+pub(crate) fn fault_moments(evidence: &Evidence) -> Vec<(Option<usize>, Instant)> {
     let mut moments: Vec<_> = evidence
         .events
         .iter()
@@ -265,18 +278,21 @@ fn healthy_after(
 }
 
 /// When every queue has done an operation as if nothing had happened: meant to start after `healthy`, started on time, and
-/// acknowledged at the first attempt. One that never does is away until its load ends. Of an open loop a single worker says
-/// nothing: it may have been made for a backlog, and not be needed any more.
-fn back_on_pace(queues: &BTreeMap<QueueKey, Vec<&Operation>>, load_ends: &[Instant], healthy: Instant) -> Instant {
+/// acknowledged at the first attempt. One that never does is away until its load ends, or until its worker gave up. Of an open loop
+/// a single worker says nothing: it may have been made for a backlog, and not be needed any more. A load that begins later waits
+/// for nothing.
+fn back_on_pace(queues: &BTreeMap<QueueKey, Vec<&Operation>>, loads: &[LoadTimes], healthy: Instant) -> Instant {
     let on_pace = |operation: &&&Operation| {
         operation.intended >= healthy
             && operation.outcome == Outcome::Ok
             && operation.attempts == 1
             && operation.started.nanos_since(operation.intended) <= PACE_NANOS_MAX
     };
-    let back = queues.iter().map(|((load, _), operations)| {
-        let load_end = load_ends.get(usize::from(*load)).copied().unwrap_or_default();
-        operations.iter().find(on_pace).map_or(load_end, |operation| operation.ended)
+    let back = queues.iter().filter_map(|((load, _), operations)| {
+        let load = loads.get(usize::from(*load)).filter(|load| load.window.start <= healthy)?;
+        let gave_up = operations.last().filter(|last| load.gave_up && last.outcome != Outcome::Ok);
+        let back = operations.iter().find(on_pace).or(gave_up);
+        Some(back.map_or(load.window.end, |operation| operation.ended))
     });
     back.max().map_or(healthy, |last| last.max(healthy))
 }

@@ -35,7 +35,13 @@ pub(crate) async fn run(shared: &Rc<Shared>, stop: &StopSignal) -> Result<LoadEn
 async fn work(shared: Rc<Shared>, number: u16, stop: StopSignal) -> LoadEnd {
     let mut draw = RandomChoices::new(shared.seed, shared.index, number, shared.keys.clone());
     let mut worker = Worker::new(Rc::clone(&shared), number, stop.clone());
-    for _ in 0..share(&shared.load, number) {
+    for nth in 0..share(&shared.load, number) {
+        if let Some(think) = shared.load.think.filter(|_| nth > 0) {
+            tokio::select! {
+                () = tokio::time::sleep(think.0) => {}
+                () = stop.given() => {}
+            }
+        }
         if stop.is_given() {
             return LoadEnd::Stopped;
         }
@@ -44,12 +50,6 @@ async fn work(shared: Rc<Shared>, number: u16, stop: StopSignal) -> LoadEnd {
         if let Some(failed) = last.filter(|last| shared.load.client.gives_up && last.outcome != Outcome::Ok) {
             shared.gave_up(&failed);
             return LoadEnd::GaveUp;
-        }
-        if let Some(think) = shared.load.think {
-            tokio::select! {
-                () = tokio::time::sleep(think.0) => {}
-                () = stop.given() => {}
-            }
         }
     }
     LoadEnd::Finished

@@ -26,6 +26,9 @@ use crate::vocab::Arrivals;
 /// How often a load reports.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
 
+/// How long a load waits at most to learn who owns what before it begins.
+const FIRST_LOOK_BOUND: Duration = Duration::from_millis(500);
+
 /// How much longer than its deadline a load may take to end: for a machine that is busy.
 const STOP_MARGIN: Duration = Duration::from_secs(5);
 
@@ -221,12 +224,16 @@ fn run(
         shared.outbox.borrow_mut().event(event);
     }
     let totals = shared.counters.borrow().totals().clone();
-    shared.outbox.borrow_mut().event(EventKind::LoadEnded { load: name.clone(), totals: totals.clone() });
+    if begins {
+        shared.outbox.borrow_mut().event(EventKind::LoadEnded { load: name.clone(), totals: totals.clone() });
+    }
     shared.outbox.borrow_mut().flush();
-    let end = outcome?;
+    // Also of one that broke down: who waits for its end must not wait in vain.
+    let end = outcome.as_ref().copied().unwrap_or(LoadEnd::Stopped);
     ended.send_modify(|ended| {
         ended.insert(name.clone(), end);
     });
+    outcome?;
     if shared.outbox.borrow().overrun() {
         return Err(LoadError::Overrun { load: name });
     }
@@ -245,7 +252,9 @@ fn run(
 async fn drive(shared: &Rc<Shared>, mut orders: HeardOrders) -> Result<LoadEnd, LoadError> {
     shared.outbox.borrow_mut().event(EventKind::LoadStarted { load: shared.load.name.clone() });
     // The first operations should not pay for learning who owns what; workers cope when nobody tells.
-    let _ = tokio::time::timeout(shared.load.client.timeout.0, shared.ask_around(None)).await;
+    // Starts are due from then on, so a silent node must not keep them for as long as a patient client waits.
+    let first_look = shared.load.client.timeout.0.min(FIRST_LOOK_BOUND);
+    let _ = tokio::time::timeout(first_look, shared.ask_around(None)).await;
     let work = async {
         match shared.load.pace.arrivals() {
             None => closed::run(shared, &orders.stop).await,

@@ -7,6 +7,6 @@ pub enum LoadEnd {
     Finished,
     /// All its workers gave up.
     GaveUp,
-    /// It was stopped before.
+    /// It was stopped before, or some of its workers gave up.
     Stopped,
 }

@@ -23,7 +23,7 @@ use crate::vocab::{Arrivals, Instant, Position};
 /// Starts that are handed out in one go when the schedule is behind: then the workers have their turn.
 const BURST: u64 = 64;
 
-/// Runs the load until it is done or stopped. Returns whether it is done.
+/// Runs the load until it is done or stopped.
 pub(crate) async fn run(
     shared: &Rc<Shared>,
     arrivals: Arrivals,
@@ -106,6 +106,9 @@ impl OpenLoop {
                 () = self.stop.given() => {}
             }
         }
+        // Who changes the pace from now on is told that it is too late.
+        orders.pace.close();
+        while orders.pace.try_recv().is_ok() {}
         self.all_offered.set(true);
         while self.under_way.get() > 0 && !self.stop.is_given() {
             tokio::select! {
@@ -120,9 +123,11 @@ impl OpenLoop {
 
     /// Offers what was due when the load was stopped, and has what waits begun if that takes no longer than an attempt may: on a
     /// shard that serves nothing is left by an accident of the last instant. The rest is recorded as never begun.
-    async fn wind_up(self: &Rc<Self>, starts: impl Iterator<Item = DueEntry>, workers: &mut JoinSet<()>) {
+    async fn wind_up(self: &Rc<Self>, starts: Schedule, workers: &mut JoinSet<()>) {
         let clock = self.shared.clock;
-        let stopped = self.stop.since().unwrap_or_else(|| clock.now());
+        // The stop may be heard in the midst of a burst, which belongs together.
+        let begun = starts.last.map_or(Instant::default(), |last| last.plus_nanos(1));
+        let stopped = self.stop.since().unwrap_or_else(|| clock.now()).max(begun);
         let mut due = starts.take_while(|start| start.intended < stopped);
         for start in due.by_ref().take(WAITING_MAX) {
             self.offer(start, workers);
@@ -221,6 +226,8 @@ struct Schedule {
     taken: u64,
     /// How many are left in all.
     left: u64,
+    /// When the last one that was taken was due.
+    last: Option<Instant>,
     /// What the next one is to do, once anybody asked.
     choice: Option<Choice>,
 }
@@ -233,6 +240,7 @@ impl Schedule {
             origin: shared.clock.now(),
             taken: 0,
             left: shared.load.operations.unwrap_or(u64::MAX),
+            last: None,
             choice: None,
             shared: Rc::clone(shared),
         }
@@ -256,6 +264,7 @@ impl Schedule {
 
     /// Goes on to the start after the next one.
     fn advance(&mut self) {
+        self.last = self.peek().map(|start| start.intended);
         self.choice = None;
         self.taken += 1;
         self.left -= 1;

@@ -24,7 +24,7 @@ pub(crate) struct HeardOrders {
 /// Another pace to go on at.
 pub(crate) struct PaceChange {
     pub(crate) arrivals: Arrivals,
-    /// Told when the first start is due at it.
+    /// Told when it is in force.
     pub(crate) applied: oneshot::Sender<()>,
 }
 

@@ -79,7 +79,9 @@ fn load(load: &Load) -> RecordedLoad {
         key_prefix: load.key_prefix().into_owned(),
         keys: load.keys.count(),
         waiting_max: WAITING_MAX as u64,
-        map_refresh: Some(MAP_REFRESH).filter(|_| load.client.refresh_on_error).or(load.client.refresh_every),
+        map_refresh: Some(MAP_REFRESH)
+            .filter(|_| load.client.refresh_on_error)
+            .or(load.client.refresh_every.map(|every| every.max(MAP_REFRESH))),
         mix: load.mix.iter().map(entry).collect(),
         timeout: load.client.timeout,
         deadline: load.client.deadline,

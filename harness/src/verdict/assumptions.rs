@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::types::{Assumption, MACHINE_KEPT_UP, assume};
 use super::{driver, implicit, triggers};
+use crate::check::window::fault_moments;
 use crate::check::{Case, finding};
 use crate::evidence::{EventKind, LinkChange, NetworkChange, RecordedLoad};
 use crate::vocab::Instant;
@@ -75,7 +76,9 @@ pub(super) fn never_formed() -> Assumption {
 const HEALTHY: &str = "the cluster was formed and healthy when the load began";
 
 fn healthy_at_start(case: &Case<'_>) -> Assumption {
-    let at = case.windows.whole.start;
+    // Loads may begin under way, after a fault.
+    let fault = fault_moments(case.evidence).first().map(|(_, began)| *began);
+    let at = fault.map_or(case.windows.whole.start, |fault| fault.min(case.windows.whole.start));
     let formed =
         case.evidence.events.iter().find(|event| matches!(event.kind, EventKind::Formed)).map(|event| event.at);
     match formed {
@@ -100,6 +103,11 @@ fn load_ran(case: &Case<'_>, index: usize, load: &RecordedLoad) -> Assumption {
     let assumed = format!("load {} did its work", load.name);
     let own = || case.client_operations().filter(|operation| usize::from(operation.load) == index);
     let done = own().count() as u64;
+    let began = has(case, |what| matches!(what, EventKind::LoadStarted { load: name } if *name == load.name));
+    let failed = has(case, |what| matches!(what, EventKind::StepFailed { .. } | EventKind::UntilMissed { .. }));
+    if done == 0 && !began && failed {
+        return assume(assumed, true, "a step failed before the one that begins it");
+    }
     if done == 0 {
         return assume(assumed, false, "it did no operation");
     }

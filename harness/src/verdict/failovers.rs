@@ -167,7 +167,7 @@ impl Reporter<'_> {
         let Some(RecordedLoad { timeout, retry_wait: retry, map_refresh, .. }) = slowest else { return String::new() };
         let look = match map_refresh {
             Some(refresh) => format!("its next look at the map <= {refresh}"),
-            None => "that it never looks at the map again".to_owned(),
+            None => "that no error makes it look at the map".to_owned(),
         };
         match self.takedown.cause {
             TakedownCause::Fault { silences: false, .. } => format!("the client's retry_wait {retry} and {look}"),

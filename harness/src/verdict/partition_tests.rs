@@ -194,7 +194,7 @@ fn phases_are_those_of_the_majority() {
 
 #[rstest]
 #[case("Kill", Some(50), "the client's retry_wait 10ms and its next look at the map <= 50ms")]
-#[case("Kill", None, "the client's retry_wait 10ms and that it never looks at the map again")]
+#[case("Kill", None, "the client's retry_wait 10ms and that no error makes it look at the map")]
 #[case("Sleep", Some(50), "the client's timeout 500ms, retry_wait 10ms and its next look at the map <= 50ms")]
 #[case("Pause", Some(50), "the client's timeout 500ms, retry_wait 10ms and its next look at the map <= 50ms")]
 fn a_silent_master_holds_its_clients(#[case] fault: &str, #[case] refresh_ms: Option<u64>, #[case] bound: &str) {

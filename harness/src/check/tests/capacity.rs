@@ -61,5 +61,18 @@ fn a_constant_load_says_nothing() {
     let mut story = failover_story();
     story.evidence.plan.loads[0].arrivals = Some(Arrivals::constant(1_000));
     let finding = story.judge(Slo::Capacity(Capacity { quantile: percent(99.0), max: ms(10), min: 800 }));
-    assert_eq!((finding.status, finding.note.as_str()), (Status::Inconclusive, "no load has stages"));
+    assert_eq!((finding.status, finding.note.as_str()), (Status::Inconclusive, "no load in stages did anything"));
+}
+
+/// What was started at another pace proves nothing of the stages.
+#[test]
+fn a_step_that_changes_the_pace_ends_the_stages() {
+    let mut story = climbing([1, 2, 3], 9_000);
+    let from = Instant::from_millis(LOAD_STARTS + 4_000);
+    story.event(
+        LOAD_STARTS + 4_000,
+        EventKind::PaceChanged { load: "app".to_owned(), from, arrivals: Arrivals::constant(800) },
+    );
+    let finding = story.judge(Slo::Capacity(Capacity { quantile: percent(50.0), max: ms(10), min: 800 }));
+    assert_eq!((finding.status, finding.measured.as_str()), (Status::Inconclusive, ">= 400/s"), "{finding:?}");
 }

@@ -10,7 +10,9 @@ use rstest::rstest;
 
 use super::testing::{LOAD_STARTS, Story, ms};
 use super::*;
-use crate::evidence::{LogEvent, Operation, OperationEffect, OperationSource, Outcome as Ended, TopologyRecord};
+use crate::evidence::{
+    EventKind, LoadTotals, LogEvent, Operation, OperationEffect, OperationSource, Outcome as Ended, TopologyRecord,
+};
 use crate::vocab::{Arrivals, Instant, Percent, RateStage};
 
 fn percent(value: f64) -> Percent {

@@ -14,6 +14,35 @@ fn a_fault_window_lasts_until_clients_are_on_pace() {
     assert!((windows.seconds(During::Steady) - 3.968).abs() < 1e-9);
 }
 
+/// A load that begins later keeps no fault window open, and neither does a worker that gave up.
+#[rstest]
+#[case::begins_later(6_500, false)]
+#[case::gave_up(3_100, true)]
+fn who_does_not_come_back_is_not_waited_for(#[case] at: u64, #[case] gave_up: bool) {
+    let mut story = failover_story();
+    let windows = story.case().windows;
+    story.evidence.plan.loads.push(crate::evidence::testing::load("other"));
+    let load = || "other".to_owned();
+    story.event(if gave_up { LOAD_STARTS } else { at }, EventKind::LoadStarted { load: load() });
+    let [intended, ended] = [at, at + 1].map(Instant::from_millis);
+    let outcome = if gave_up { Ended::Fail } else { Ended::Ok };
+    let operation = Operation {
+        load: 1,
+        intended,
+        ready: intended,
+        started: intended,
+        ended,
+        outcome,
+        ..story.evidence.history[0]
+    };
+    story.evidence.history.push(operation);
+    if gave_up {
+        story.event(at + 1, EventKind::GaveUp { load: load(), operation: String::new(), error: None, attempts: 1 });
+    }
+    story.event(7_000, EventKind::LoadEnded { load: load(), totals: LoadTotals::default() });
+    assert_eq!(story.case().windows.faults, windows.faults);
+}
+
 /// The fault window is 3000 to 5032 ms.
 #[rstest]
 #[case::before(2_000, 2_001, During::Steady)]

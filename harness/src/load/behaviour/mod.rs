@@ -34,7 +34,7 @@ pub struct Client {
     pub retry_wait_max: Duration,
     /// How much of each wait is left to chance.
     pub jitter: Percent,
-    /// Whether a redirection, and an error that casts doubt on the node, make it ask who owns what.
+    /// Whether a redirection makes it ask who owns what.
     pub refresh_on_moved: bool,
     /// The same of an error that casts doubt on the node.
     pub refresh_on_error: bool,

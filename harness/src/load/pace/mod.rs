@@ -38,7 +38,7 @@ impl LoadPace {
 
     /// Whether each worker starts its next operation when its last has ended.
     pub fn is_closed(&self) -> bool {
-        self.arrivals().is_none()
+        matches!(self, Self::Closed)
     }
 }
 

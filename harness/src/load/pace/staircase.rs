@@ -17,7 +17,7 @@ pub struct Staircase {
     pub from: u32,
     /// How many more on each stair.
     pub step: u32,
-    /// The highest that it goes, and stays at.
+    /// The highest that it may go; it stays on its last stair.
     pub to: u32,
     /// How long it stays on a stair.
     pub every: Duration,
@@ -30,7 +30,8 @@ impl Staircase {
     pub(super) const EXAMPLE: &str = r#"Staircase(from: 1000, step: 1000, to: 10_000, every: "2s")"#;
 
     fn rates(&self) -> impl Iterator<Item = u32> {
-        (self.from..=self.to).step_by(self.step.max(1) as usize)
+        // One that is refused for its stairs must not fill the memory first.
+        (self.from..=self.to).step_by(self.step.max(1) as usize).take(STAIRS_MAX as usize + 1)
     }
 }
 

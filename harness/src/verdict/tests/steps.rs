@@ -65,9 +65,13 @@ fn a_missed_until_stands_though_the_cluster_never_settled() {
     assert!(verdict.because.starts_with("Not met: every Until was met, measured 0 of 1"), "{}", verdict.because);
 }
 
-#[test]
-fn a_missed_until_fails_with_its_line() {
+/// A load that a later step was to begin changes nothing about that.
+#[rstest]
+#[case::without(false)]
+#[case::with(true)]
+fn a_missed_until_fails_with_its_line(#[case] late_load: bool) {
     let mut story = good();
+    story.evidence.plan.loads.extend(late_load.then(|| crate::evidence::testing::load("late")));
     story.step(run("1s"));
     without(&mut story, |what| matches!(what, EventKind::StepEnded { step: 1 }));
     story.event(8_030, EventKind::UntilMissed { step: 1, last_state: "A1 is a replica of A".to_owned() });
