@@ -8,10 +8,11 @@ use serde::{Deserialize, Serialize};
 use super::case::Case;
 use super::finding::{self, Finding, Status};
 use super::latency::explain_excess;
+use super::schedule::{began, pace_changes};
 use super::slo_kind::{NeededLoad, SloKind, WrongNumber};
 use super::window::Window;
 use super::{sample_size, samples};
-use crate::evidence::{EventKind, Operation, Outcome};
+use crate::evidence::{Operation, Outcome, RecordedLoad};
 use crate::vocab::{Arrivals, Duration, Instant, Percent, RateStage};
 
 /// the highest rate of a load in stages before one at which operations took longer than that, or did not end ok
@@ -42,21 +43,15 @@ impl Capacity {
 
     /// The stages of a load, in order; none of a load that has not at least two.
     fn stages<'a>(&self, case: &Case<'a>, load: usize) -> Vec<Stage<'a>> {
-        let arrivals = case.plan.loads.get(load).and_then(|load| load.arrivals.as_ref());
-        let Some(Arrivals::Rates(rates)) = arrivals.filter(|arrivals| arrivals.has_stages()) else { return Vec::new() };
-        let name = case.plan.loads.get(load).map(|load| &load.name);
+        let arrivals = |load: &'a RecordedLoad| load.arrivals.as_ref().filter(|arrivals| arrivals.has_stages());
+        let in_stages = case.plan.loads.get(load).and_then(|load| Some((load, arrivals(load)?)));
+        let Some((recorded, arrivals @ Arrivals::Rates(rates))) = in_stages else { return Vec::new() };
         // A step that changes the pace ends the stages.
-        let changed = case.evidence.events.iter().find_map(|event| match &event.kind {
-            EventKind::PaceChanged { load, from, .. } if Some(load) == name => Some(*from),
-            _ => None,
-        });
-        let until = changed.unwrap_or(Instant(u64::MAX));
+        let until = pace_changes(case, &recorded.name).next().map_or(Instant(u64::MAX), |(from, _)| from);
         let operations: Vec<_> = case.operations_of(load).filter(|operation| operation.intended < until).collect();
         let due = || operations.iter().map(|operation| operation.intended);
         let (Some(first), Some(last)) = (due().min(), due().max()) else { return Vec::new() };
-        // Where the load began is known by its first start.
-        let mut from =
-            Instant(first.0.saturating_sub(arrivals.and_then(|arrivals| arrivals.due_nanos(0)).unwrap_or(0)));
+        let mut from = began(arrivals, first);
         let mut stages = Vec::new();
         for (index, RateStage { to, lasts, .. }) in rates.iter().enumerate() {
             let is_last = index + 1 == rates.len();

@@ -2,13 +2,26 @@
 
 use super::case::Case;
 use super::window::Window;
-use crate::evidence::{Operation, RecordedLoad};
-use crate::vocab::Instant;
+use crate::evidence::{EventKind, Operation, RecordedLoad};
+use crate::vocab::{Arrivals, Instant};
 
 /// A worker's operations that the schedule called for. The next command of an entry follows the one before at once, or was left
 /// with it.
 pub(crate) fn scheduled<'a>(operations: &'a [&'a Operation]) -> impl Iterator<Item = &'a Operation> {
     operations.iter().copied().filter(|operation| operation.starts_entry())
+}
+
+/// What a load's own arrivals count from: where it began is known by when its first start was due.
+pub(crate) fn began(arrivals: &Arrivals, first_due: Instant) -> Instant {
+    Instant(first_due.0.saturating_sub(arrivals.due_nanos(0).unwrap_or(0)))
+}
+
+/// The paces that steps made a load go on at, each with what its arrivals count from.
+pub(crate) fn pace_changes<'a>(case: &Case<'a>, load: &str) -> impl Iterator<Item = (Instant, &'a Arrivals)> {
+    case.evidence.events.iter().filter_map(move |event| match &event.kind {
+        EventKind::PaceChanged { load: name, from, arrivals } if name == load => Some((*from, arrivals)),
+        _ => None,
+    })
 }
 
 /// From when to when all workers that a load may have on a shard were busy, for each shard where that was so: what was due

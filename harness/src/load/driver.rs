@@ -103,6 +103,15 @@ impl RunningLoads {
         }
     }
 
+    /// Waits until a load has ended like that; else says how it is after that time.
+    pub async fn await_end(&self, load: &str, wanted: LoadEnd, within: Duration) -> Result<(), String> {
+        match self.end_of(load, within).await {
+            Some(end) if end == wanted => Ok(()),
+            Some(end) => Err(format!("load `{load}` {end}")),
+            None => Err(format!("load `{load}` still runs")),
+        }
+    }
+
     /// Has a load begin that waits for it.
     pub fn begin(&self, load: &str) -> Result<(), LoadError> {
         self.running(load)?.orders.begin();

@@ -2,10 +2,10 @@
 
 use super::types::{Assumption, assume};
 use crate::check::samples::quantile;
-use crate::check::schedule::{bound_reached, scheduled};
+use crate::check::schedule::{began, bound_reached, pace_changes, scheduled};
 use crate::check::window::Window;
 use crate::check::{Case, During, Slo, finding};
-use crate::evidence::{EventKind, LoadTotals, Operation, RecordedLoad, RecordedSlo};
+use crate::evidence::{LoadTotals, Operation, RecordedLoad, RecordedSlo};
 use crate::vocab::{Arrivals, Instant};
 
 /// The share of its schedule that an open load must account for: begun, or known to have never been.
@@ -101,14 +101,8 @@ impl PaceUsed<'_> {
 /// The paces of a load, one after the other.
 fn paces<'a>(case: &'a Case<'_>, load: &RecordedLoad, first: &'a Arrivals, starts: &[&Operation]) -> Vec<PaceUsed<'a>> {
     let Window { start, end } = span(starts);
-    // Where the load began is known by its first start.
-    let began = Instant(start.0.saturating_sub(first.due_nanos(0).unwrap_or(0)));
-    let changes = case.evidence.events.iter().filter_map(|event| match &event.kind {
-        EventKind::PaceChanged { load: name, from, arrivals } if *name == load.name => Some((*from, arrivals)),
-        _ => None,
-    });
-    let mut paces = vec![PaceUsed { arrivals: first, during: Window { start: began, end } }];
-    for (from, arrivals) in changes.filter(|(from, _)| *from <= end) {
+    let mut paces = vec![PaceUsed { arrivals: first, during: Window { start: began(first, start), end } }];
+    for (from, arrivals) in pace_changes(case, &load.name).filter(|(from, _)| *from <= end) {
         if let Some(before) = paces.last_mut() {
             // What is due at the moment of a change is due at the new pace.
             before.during.end = Instant(from.0.saturating_sub(1)).max(before.during.start);

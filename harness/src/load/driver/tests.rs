@@ -152,7 +152,8 @@ async fn loads_do_as_they_are_told_under_way() {
     running.change_pace("late", Arrivals::constant(4_000)).await.unwrap();
     let refused = running.change_pace("early", Arrivals::constant(1)).await.unwrap_err().to_string();
     assert_eq!(refused, "the load `early` had ended before its pace could be changed");
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    // Far more than a second at the old pace has.
+    await_progress(&directory, |progress| progress.load == "late" && progress.ok > 2_500).await;
     running.stop().await.unwrap();
 
     let history = history(&directory);

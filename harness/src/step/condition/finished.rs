@@ -60,15 +60,7 @@ impl ConditionKind for Finished {
         _: Instant,
         within: std::time::Duration,
     ) -> LocalBoxFuture<'a, Result<(), String>> {
-        let name = &self.0;
-        async move {
-            match stage.loads.end_of(name, within).await {
-                Some(LoadEnd::Finished) => Ok(()),
-                Some(_) => Err(format!("load `{name}` ended before it had done its operations")),
-                None => Err(format!("load `{name}` still runs")),
-            }
-        }
-        .boxed_local()
+        stage.loads.await_end(&self.0, LoadEnd::Finished, within).boxed_local()
     }
 
     fn names(&self) -> Vec<NodeName> {

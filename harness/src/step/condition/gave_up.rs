@@ -54,15 +54,7 @@ impl ConditionKind for GaveUp {
         _: Instant,
         within: std::time::Duration,
     ) -> LocalBoxFuture<'a, Result<(), String>> {
-        let name = &self.0;
-        async move {
-            match stage.loads.end_of(name, within).await {
-                Some(LoadEnd::GaveUp) => Ok(()),
-                Some(_) => Err(format!("load `{name}` ended and had not given up")),
-                None => Err(format!("load `{name}` goes on")),
-            }
-        }
-        .boxed_local()
+        stage.loads.await_end(&self.0, LoadEnd::GaveUp, within).boxed_local()
     }
 
     fn names(&self) -> Vec<NodeName> {
