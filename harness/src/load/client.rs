@@ -1,4 +1,4 @@
-//! A client that retries: it takes one command to an outcome, over as many attempts, nodes and connections as that needs.
+//! A client that retries: it takes commands to their outcomes, over as many attempts, nodes and connections as that needs.
 
 use std::rc::Rc;
 
@@ -14,7 +14,7 @@ use crate::evidence::{ErrorKind, Operation, Outcome};
 use crate::system::NodeIndex;
 use crate::vocab::{Duration, Instant, Position};
 
-/// A client with a connection of its own to each node it needs. It does one operation at a time.
+/// A client with a connection of its own to each node it needs. It takes one batch of commands at a time to their outcomes.
 pub(crate) struct RetryingClient {
     shared: Rc<Shared>,
     worker: u16,
@@ -24,6 +24,41 @@ pub(crate) struct RetryingClient {
     random: ChaCha8Rng,
     key: Vec<u8>,
     request: Vec<u8>,
+    /// The batch that is under way, in its order.
+    batch: Vec<UnderWay>,
+    /// Which of them take part in the current attempt.
+    sent: Vec<Sent>,
+}
+
+/// A command, and when it should have started; none: when it does.
+pub(crate) type BatchCommand<'a> = (MixCommand<'a>, Option<Due>);
+
+/// A command of the batch on its way to its outcome.
+struct UnderWay {
+    /// As it will be recorded if no attempt succeeds from now on.
+    operation: Operation,
+    position: Position,
+    route: Route,
+    /// How many redirections it has followed in a row.
+    redirections: u32,
+    /// How many attempts failed, those not counted after which a redirection was followed.
+    tried: u32,
+    /// When it is attempted next; none when its outcome is final.
+    next: Option<Instant>,
+}
+
+/// A command that takes part in an attempt.
+struct Sent {
+    /// Its place in the batch.
+    at: usize,
+    /// Whether `ASKING` stands before it.
+    asking: bool,
+    /// Where it begins in the request.
+    offset: usize,
+    /// What its replies say.
+    answer: AttemptOutcome,
+    /// When the last of its replies came that did.
+    replied: Option<Instant>,
 }
 
 /// Where an attempt goes.
@@ -35,96 +70,120 @@ enum Route {
     Asking(NodeIndex),
 }
 
-/// What came of one attempt.
-struct Attempt {
-    answer: AttemptOutcome,
-    /// The node that was asked; none when the client knew none.
-    node: Option<NodeIndex>,
-    /// Whether that node replied at all.
-    replied: bool,
-}
+/// The node that an attempt goes to; none if the client knows none for it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Destination(Option<NodeIndex>);
 
 impl RetryingClient {
     /// The client of a worker; it connects when it has something to send.
     pub(crate) fn new(shared: Rc<Shared>, worker: u16) -> Self {
         let (connections, timer, key, request) = (Vec::new(), DeadlineTimer::new(), Vec::new(), Vec::new());
         let random = random_of(shared.seed, shared.index, worker, Purpose::Waits);
-        Self { shared, worker, connections, timer, random, key, request }
+        let (batch, sent) = (Vec::new(), Vec::new());
+        Self { shared, worker, connections, timer, random, key, request, batch, sent }
     }
 
-    /// Does the command and says how it ended, at the load's deadline at the latest. `due` is when it should have started;
-    /// none: now.
-    pub(crate) async fn perform(&mut self, command: &MixCommand<'_>, due: Option<Due>) -> Operation {
-        self.shared.keys.text(command.key, &mut self.key);
-        let position = self.shared.deployment.system().position_of(&self.key);
+    /// Does the commands and says how each ended, at the load's deadline at the latest. Those that go to the same node travel
+    /// together, so no two of a batch may write the same key. Which of them need another attempt are tried again together.
+    pub(crate) async fn perform(&mut self, commands: &[BatchCommand<'_>]) -> impl Iterator<Item = Operation> {
         let started = self.shared.clock.now();
         let deadline = started.plus_nanos(self.shared.load.client.deadline.as_nanos());
-        let due = due.unwrap_or(Due { intended: started, ready: started });
-        let mut operation = self.operation(command, position, due, started);
-        let client = self.shared.load.client;
-        let (mut route, mut redirections, mut tried, mut now) = (Route::Owner, 0, 0, started);
-        while now < deadline {
-            let attempt = self.attempt(command, position, route, now, deadline).await;
-            now = self.shared.clock.now();
-            self.note(&attempt, &mut operation);
-            if operation.outcome == Outcome::Ok {
-                break;
-            }
-            let next = self.learn(position, &attempt).filter(|_| redirections < client.redirects);
-            route = next.unwrap_or(Route::Owner);
-            redirections = if next.is_some() { redirections + 1 } else { 0 };
-            if next.is_none() {
-                let retry = now.plus_nanos(Duration(client.wait(tried, &mut self.random)).as_nanos());
-                tried += 1;
-                if retry >= deadline || client.attempts.is_some_and(|most| tried >= most) {
-                    break;
-                }
-                tokio::time::sleep_until(self.shared.clock.std_instant(retry).into()).await;
+        self.begin(commands, started, deadline);
+        let mut now = started;
+        while let Some(next) = self.batch.iter().filter_map(|command| command.next).min() {
+            if next > now {
+                tokio::time::sleep_until(self.shared.clock.std_instant(next).into()).await;
                 now = self.shared.clock.now();
             }
+            while let Some(Destination(node)) = self.choose(now) {
+                self.attempt(commands, node, now, deadline).await;
+                self.learn(node, deadline);
+                if self.batch.iter().any(|command| command.next.is_some()) {
+                    now = self.shared.clock.now();
+                    self.end_at(deadline, now);
+                }
+            }
         }
-        operation.ended = now;
-        operation
+        self.batch.iter().map(|command| command.operation)
     }
 
-    /// The operation before its first attempt: as it will be recorded when no attempt succeeds.
-    fn operation(&self, command: &MixCommand<'_>, position: Position, due: Due, started: Instant) -> Operation {
-        let shard = self.shared.shards.planned(position);
-        Operation { worker: self.worker, error: None, ..command.not_started(self.shared.index, shard, due, started) }
+    /// Attempts nothing more once the deadline has passed: another node of the batch may have taken all the time.
+    fn end_at(&mut self, deadline: Instant, now: Instant) {
+        for command in self.batch.iter_mut().filter(|command| now >= deadline && command.next.is_some()) {
+            command.next = None;
+            command.operation.ended = now;
+        }
     }
 
+    /// Puts the batch together: each command as it will be recorded when no attempt succeeds.
+    fn begin(&mut self, commands: &[BatchCommand<'_>], started: Instant, deadline: Instant) {
+        self.batch.clear();
+        for (command, due) in commands {
+            let position = command.place;
+            let shard = self.shared.shards.planned(position);
+            let due = due.unwrap_or(Due { intended: started, ready: started });
+            let not_started = command.not_started(self.shared.index, shard, due, started);
+            let operation = Operation { worker: self.worker, error: None, ..not_started };
+            let next = Some(started).filter(|_| started < deadline);
+            self.batch.push(UnderWay { operation, position, route: Route::Owner, redirections: 0, tried: 0, next });
+        }
+    }
+
+    /// Chooses what is attempted next: all that is due and goes to the same node. None if nothing is due.
+    fn choose(&mut self, now: Instant) -> Option<Destination> {
+        let mut routes = self.shared.routes.borrow_mut();
+        let mut chosen = None;
+        self.sent.clear();
+        let due = |command: &UnderWay| command.next.is_some_and(|next| next <= now);
+        for (at, command) in self.batch.iter_mut().enumerate().filter(|(_, command)| due(command)) {
+            let (node, asking) = match command.route {
+                Route::Owner => (routes.target(command.position), false),
+                Route::Asking(node) => (Some(node), true),
+            };
+            if *chosen.get_or_insert(Destination(node)) == Destination(node) {
+                if command.operation.attempts == 0 {
+                    command.operation.started = now;
+                }
+                self.sent.push(Sent { at, asking, offset: 0, answer: MixCommand::UNANSWERED, replied: None });
+            }
+        }
+        chosen
+    }
+
+    /// Sends what was chosen to that node, and takes what it says.
     async fn attempt(
         &mut self,
-        command: &MixCommand<'_>,
-        position: Position,
-        route: Route,
+        commands: &[BatchCommand<'_>],
+        node: Option<NodeIndex>,
         now: Instant,
         deadline: Instant,
-    ) -> Attempt {
-        let (node, asking) = match route {
-            Route::Owner => (self.shared.routes.borrow_mut().target(position), false),
-            Route::Asking(node) => (Some(node), true),
-        };
-        let Some(node) = node else {
-            return Attempt { answer: AttemptOutcome::NotExecuted(ErrorKind::NoRoute), node: None, replied: false };
-        };
-        let timeout = self.shared.load.client.timeout.as_nanos();
-        let timeout = timeout.saturating_add(command.server_waits().as_nanos());
+    ) {
+        let Some(node) = node else { return self.not_executed(ErrorKind::NoRoute) };
+        self.encode(commands);
+        let server_waits = self.sent.iter().map(|sent| commands[sent.at].0.server_waits().as_nanos()).sum();
+        let timeout = self.shared.load.client.timeout.as_nanos().saturating_add(server_waits);
         let until = self.shared.clock.std_instant(now.plus_nanos(timeout).min(deadline));
-        self.encode(command, asking);
-        let (answer, replied) = match self.connect(node, until).await {
-            Ok(()) => self.exchange(command, node, asking, until).await,
-            Err(kind) => (AttemptOutcome::NotExecuted(kind), false),
-        };
-        Attempt { answer, node: Some(node), replied }
+        match self.connect(node, until).await {
+            Ok(()) => self.exchange(commands, node, until).await,
+            Err(kind) => self.not_executed(kind),
+        }
     }
 
-    fn encode(&mut self, command: &MixCommand<'_>, asking: bool) {
+    fn not_executed(&mut self, kind: ErrorKind) {
+        self.sent.iter_mut().for_each(|sent| sent.answer = AttemptOutcome::NotExecuted(kind));
+    }
+
+    fn encode(&mut self, commands: &[BatchCommand<'_>]) {
         self.request.clear();
-        if asking {
-            push_command(&mut self.request, &[b"ASKING"]);
+        for sent in &mut self.sent {
+            sent.offset = self.request.len();
+            if sent.asking {
+                push_command(&mut self.request, &[b"ASKING"]);
+            }
+            let command = &commands[sent.at].0;
+            self.shared.keys.text(command.key, &mut self.key);
+            command.encode(&mut self.request, &self.key);
         }
-        command.encode(&mut self.request, &self.key);
     }
 
     /// Makes sure that there is a usable connection to the node. Nothing is sent: failing is surely not executing.
@@ -144,68 +203,103 @@ impl RetryingClient {
         Ok(())
     }
 
-    /// Sends the request and says what came of it, and whether the node replied at all.
-    async fn exchange(
-        &mut self,
-        command: &MixCommand<'_>,
-        node: NodeIndex,
-        asking: bool,
-        until: std::time::Instant,
-    ) -> (AttemptOutcome, bool) {
-        let place = &mut self.connections[usize::from(node)];
-        let Some(connection) = place else { return (AttemptOutcome::NotExecuted(ErrorKind::NotConnected), false) };
-        let (mut answer, mut replied, before) = (MixCommand::UNANSWERED, false, usize::from(asking));
-        let exchange = connection.exchange(&self.request, before + command.replies(), |position, reply| {
-            replied = true;
-            if let Reply::Error(text) = reply {
-                self.shared.error_replied(text);
-            }
-            if let Some(position) = position.checked_sub(before) {
-                answer = command.classify(position, reply, answer);
-            }
-        });
-        let exchanged = self.timer.until(until, exchange).await.unwrap_or(Err(ErrorKind::TimedOut));
-        if let Err(kind) = exchanged {
-            answer = answer.cut_short(kind, connection.handed_over());
-        }
-        // A reply that is still owed, or one to something else, would be taken for the next command's.
-        if exchanged.is_err() || answer == MixCommand::UNANSWERED {
-            *place = None;
-        }
-        (answer, replied)
-    }
-
-    /// Adds an attempt to the operation. A write that may have happened stays unknown unless a later attempt succeeds; a read
-    /// without an answer changed nothing.
-    fn note(&self, attempt: &Attempt, operation: &mut Operation) {
-        operation.attempts = operation.attempts.saturating_add(1);
-        if let (Some(node), true) = (attempt.node, attempt.replied) {
-            let mut routes = self.shared.routes.borrow_mut();
-            operation.node = routes.known().plan_index(node);
-            routes.known_mut().set_suspect(node, false);
-        }
-        let kind = match attempt.answer {
-            AttemptOutcome::Acknowledged(value) => {
-                (operation.value, operation.outcome) = (value, Outcome::Ok);
+    /// Sends the request and takes its replies.
+    async fn exchange(&mut self, commands: &[BatchCommand<'_>], node: NodeIndex, until: std::time::Instant) {
+        let Self { shared, connections, timer, request, sent, .. } = self;
+        let place = &mut connections[usize::from(node)];
+        let Some(connection) = place else { return self.not_executed(ErrorKind::NotConnected) };
+        let replies = |sent: &Sent| usize::from(sent.asking) + commands[sent.at].0.replies();
+        let owed = sent.iter().map(replies).sum();
+        // Which command the next reply is for, and how many of its replies have come.
+        let (mut current, mut nth, mut misfit) = (0, 0_usize, false);
+        let on_reply = |_, reply: &Reply<'_>| {
+            if misfit {
                 return;
             }
-            AttemptOutcome::NotExecuted(kind) | AttemptOutcome::Elsewhere(kind, _) => kind,
-            AttemptOutcome::Unknown(kind) => {
-                operation.unknown_attempts = operation.unknown_attempts.saturating_add(1);
-                if operation.writes() {
-                    operation.outcome = Outcome::Unknown;
-                }
-                kind
+            let sent = &mut sent[current];
+            if let Reply::Error(text) = reply {
+                shared.error_replied(text);
+            }
+            let command = &commands[sent.at].0;
+            if let Some(position) = nth.checked_sub(usize::from(sent.asking)) {
+                sent.answer = command.classify(position, reply, sent.answer);
+                misfit = sent.answer == MixCommand::UNANSWERED;
+            }
+            sent.replied = Some(shared.clock.now());
+            nth += 1;
+            if nth == usize::from(sent.asking) + command.replies() && !misfit {
+                (current, nth) = (current + 1, 0);
             }
         };
-        operation.error = Some(kind);
-        self.shared.attempt_failed(kind);
+        let exchanged = timer.until(until, connection.exchange(request, owed, on_reply)).await;
+        let ended = match exchanged.unwrap_or(Err(ErrorKind::TimedOut)) {
+            Ok(()) if misfit => Err(ErrorKind::Protocol),
+            ended => ended,
+        };
+        if let Err(kind) = ended {
+            let handed_over = connection.handed_over_bytes();
+            for sent in sent.iter_mut().skip(current) {
+                sent.answer = sent.answer.cut_short(kind, sent.offset < handed_over);
+            }
+            // A reply that is still owed, or one to something else, would be taken for the next command's.
+            *place = None;
+        }
     }
 
-    /// Takes from an attempt what it tells about the cluster. Returns where to go on at once, if somewhere.
-    fn learn(&self, position: Position, attempt: &Attempt) -> Option<Route> {
-        let node = attempt.node;
-        match attempt.answer {
+    /// Takes from the attempt what it says about the commands and about the cluster, and decides what becomes of those that did
+    /// not end ok.
+    fn learn(&mut self, node: Option<NodeIndex>, deadline: Instant) {
+        let sent = std::mem::take(&mut self.sent);
+        let plan_index = node.filter(|_| sent.iter().any(|sent| sent.replied.is_some())).and_then(|node| {
+            let mut routes = self.shared.routes.borrow_mut();
+            routes.known_mut().set_suspect(node, false);
+            routes.known().plan_index(node)
+        });
+        let mut failed = false;
+        for sent in &sent {
+            let command = &mut self.batch[sent.at];
+            command.operation.node = sent.replied.and(plan_index).or(command.operation.node);
+            command.next = None;
+            if let Some(kind) = note(sent, &mut command.operation) {
+                failed = true;
+                self.shared.attempt_failed(kind);
+            }
+        }
+        if failed {
+            self.retry(&sent, node, deadline);
+        }
+        self.sent = sent;
+    }
+
+    /// Decides when and where those that did not end ok are attempted again.
+    fn retry(&mut self, sent: &[Sent], node: Option<NodeIndex>, deadline: Instant) {
+        let (now, client) = (self.shared.clock.now(), self.shared.load.client);
+        let tried = sent.iter().map(|sent| self.batch[sent.at].tried).max().unwrap_or(0);
+        let retry = now.plus_nanos(Duration(client.wait(tried, &mut self.random)).as_nanos());
+        for Sent { at, answer, .. } in sent {
+            let failed = self.batch[*at].operation.outcome != Outcome::Ok;
+            if !failed {
+                continue;
+            }
+            let redirected = self.redirect(self.batch[*at].position, node, *answer);
+            let command = &mut self.batch[*at];
+            command.operation.ended = now;
+            let redirected = redirected.filter(|_| command.redirections < client.redirects);
+            command.route = redirected.unwrap_or(Route::Owner);
+            command.next = if redirected.is_some() {
+                command.redirections += 1;
+                Some(now)
+            } else {
+                (command.redirections, command.tried) = (0, command.tried + 1);
+                Some(retry).filter(|_| client.attempts.is_none_or(|most| command.tried < most))
+            };
+            command.next = command.next.filter(|at| *at < deadline);
+        }
+    }
+
+    /// Takes from an answer what it tells about the cluster. Returns where to go on at once, if somewhere.
+    fn redirect(&self, position: Position, node: Option<NodeIndex>, answer: AttemptOutcome) -> Option<Route> {
+        match answer {
             AttemptOutcome::Acknowledged(_) => None,
             AttemptOutcome::Elsewhere(..) if self.shared.load.client.redirects == 0 => {
                 self.refresh(self.shared.load.client.refresh_on_moved, None);
@@ -240,6 +334,30 @@ impl RetryingClient {
             self.shared.refresh(first);
         }
     }
+}
+
+/// Adds an attempt to the operation. Returns why it did not end ok, if it did not.
+///
+/// A write that may have happened stays unknown unless a later attempt succeeds; a read without an answer changed nothing.
+fn note(sent: &Sent, operation: &mut Operation) -> Option<ErrorKind> {
+    operation.attempts = operation.attempts.saturating_add(1);
+    let kind = match sent.answer {
+        AttemptOutcome::Acknowledged(value) => {
+            (operation.value, operation.outcome) = (value, Outcome::Ok);
+            operation.ended = sent.replied.unwrap_or(operation.ended);
+            return None;
+        }
+        AttemptOutcome::NotExecuted(kind) | AttemptOutcome::Elsewhere(kind, _) => kind,
+        AttemptOutcome::Unknown(kind) => {
+            operation.unknown_attempts = operation.unknown_attempts.saturating_add(1);
+            if operation.writes() {
+                operation.outcome = Outcome::Unknown;
+            }
+            kind
+        }
+    };
+    operation.error = Some(kind);
+    Some(kind)
 }
 
 /// Whether an error suggests that another node may serve, or know who does.

@@ -1,15 +1,15 @@
-//! A closed loop: each worker begins the next entry of the mix when the last has ended.
+//! A closed loop: each worker begins the next entry of the mix, or pipeline of them, when the last has ended.
 
 use std::rc::Rc;
 
 use tokio::task::JoinSet;
 
-use super::draw::RandomChoices;
+use super::draw::{Choice, RandomChoices};
 use super::end::LoadEnd;
+use super::pipeline::Pipeline;
 use super::shared::Shared;
-use super::worker::{StopSignal, Worker};
+use super::worker::{Start, StopSignal, Worker};
 use super::{Load, LoadError};
-use crate::evidence::Outcome;
 
 /// Runs the load until it is done or stopped, or all its workers have given up.
 pub(crate) async fn run(shared: &Rc<Shared>, stop: &StopSignal) -> Result<LoadEnd, LoadError> {
@@ -33,10 +33,11 @@ pub(crate) async fn run(shared: &Rc<Shared>, stop: &StopSignal) -> Result<LoadEn
 
 /// Does a worker's share of the load. Returns how that ended.
 async fn work(shared: Rc<Shared>, number: u16, stop: StopSignal) -> LoadEnd {
-    let mut draw = RandomChoices::new(shared.seed, shared.index, number, shared.keys.clone());
+    let mut entries = Entries::new(&shared, number);
     let mut worker = Worker::new(Rc::clone(&shared), number, stop.clone());
-    for nth in 0..share(&shared.load, number) {
-        if let Some(think) = shared.load.think.filter(|_| nth > 0) {
+    let mut starts = Vec::new();
+    while let Some(batch) = entries.next_batch(&shared) {
+        if let Some(think) = shared.load.think.filter(|_| !starts.is_empty()) {
             tokio::select! {
                 () = tokio::time::sleep(think.0) => {}
                 () = stop.given() => {}
@@ -45,14 +46,43 @@ async fn work(shared: Rc<Shared>, number: u16, stop: StopSignal) -> LoadEnd {
         if stop.is_given() {
             return LoadEnd::Stopped;
         }
-        let Some(choice) = draw.choice(&shared.load.mix) else { break };
-        let last = worker.entry(&choice, None).await;
-        if let Some(failed) = last.filter(|last| shared.load.client.gives_up && last.outcome != Outcome::Ok) {
+        starts.clear();
+        starts.extend(batch.into_iter().map(|choice| Start { choice, due: None }));
+        let done = worker.entries(&starts).await;
+        if let Some(failed) = done.failed.filter(|_| shared.load.client.gives_up) {
             shared.gave_up(&failed);
             return LoadEnd::GaveUp;
         }
     }
     LoadEnd::Finished
+}
+
+/// What a worker does, in batches.
+struct Entries {
+    draw: RandomChoices,
+    pipeline: Pipeline,
+    /// How many are yet to be drawn.
+    left: u64,
+}
+
+impl Entries {
+    fn new(shared: &Shared, worker: u16) -> Self {
+        let draw = RandomChoices::new(shared.seed, shared.index, worker, shared.keys.clone(), shared.deployment);
+        let pipeline = Pipeline::new(shared.load.pipeline(), shared.shards.count());
+        Self { draw, pipeline, left: share(&shared.load, worker) }
+    }
+
+    fn next_batch(&mut self, shared: &Shared) -> Option<Vec<Choice>> {
+        while self.left > 0 {
+            self.left -= 1;
+            let choice = self.draw.choice(&shared.load.mix)?;
+            let full = self.pipeline.add(shared.shards.of(choice.position), choice);
+            if full.is_some() {
+                return full;
+            }
+        }
+        self.pipeline.rest()
+    }
 }
 
 /// How many mix entries the worker does: the load's operations are divided evenly, so that the same seed does the same.

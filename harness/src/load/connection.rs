@@ -26,8 +26,8 @@ pub(crate) struct Connection {
     /// Where the bytes that came in end.
     filled: usize,
     input_bytes_max: usize,
-    /// Whether the last exchange handed the socket a byte of its request.
-    handed_over: bool,
+    /// How many bytes of its request the last exchange handed to the socket.
+    handed_over_bytes: usize,
     /// How many replies of the last exchange are still to come.
     owed: usize,
 }
@@ -43,7 +43,7 @@ impl Connection {
         stream.set_nodelay(true).map_err(|_| ErrorKind::NotConnected)?;
         let input_bytes_max = value_bytes_max.saturating_add(INPUT_BYTES_SPARE);
         let input = vec![0; INPUT_BYTES_MIN];
-        Ok(Self { stream, input, filled: 0, input_bytes_max, handed_over: false, owed: 0 })
+        Ok(Self { stream, input, filled: 0, input_bytes_max, handed_over_bytes: 0, owed: 0 })
     }
 
     /// Whether the connection can take a request: no reply is owed, nothing came unasked, it is not known to be closed.
@@ -54,9 +54,9 @@ impl Connection {
         self.owed == 0 && self.filled == 0 && unasked.is_err_and(|error| error.kind() == IoErrorKind::WouldBlock)
     }
 
-    /// Whether a byte of the last request may have reached the server.
-    pub(crate) fn handed_over(&self) -> bool {
-        self.handed_over
+    /// How many bytes of the last request may have reached the server.
+    pub(crate) fn handed_over_bytes(&self) -> usize {
+        self.handed_over_bytes
     }
 
     /// Sends the request and gives its replies to `on_reply` as they come in. After an error, or when it is dropped
@@ -67,7 +67,7 @@ impl Connection {
         replies: usize,
         mut on_reply: impl FnMut(usize, &Reply<'_>),
     ) -> Result<(), ErrorKind> {
-        self.handed_over = false;
+        self.handed_over_bytes = 0;
         self.owed = replies;
         self.send(request).await?;
         let mut parsed = 0;
@@ -95,7 +95,7 @@ impl Connection {
         while !request.is_empty() {
             match self.stream.try_write(request) {
                 Ok(written) => {
-                    self.handed_over |= written > 0;
+                    self.handed_over_bytes += written;
                     request = &request[written..];
                 }
                 Err(error) if error.kind() == IoErrorKind::WouldBlock => {

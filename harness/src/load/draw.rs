@@ -8,6 +8,8 @@ use super::key_space::KeySpace;
 use super::keys::{KeyChooser, below};
 use super::op::MixCommand;
 use crate::evidence::{LoadIndex, Value};
+use crate::system::Deployment;
+use crate::vocab::Position;
 
 /// What an entry of the mix is to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,11 +18,25 @@ pub(crate) struct Choice {
     entry: u16,
     /// The key.
     pub(crate) key: u32,
+    /// Where the key lies.
+    pub(crate) position: Position,
     /// The id of the value that is written, if the entry writes.
     value: Option<u64>,
 }
 
 impl Choice {
+    /// A read of the key, by the mix's first entry.
+    #[cfg(test)]
+    pub(crate) fn read(key: u32) -> Self {
+        Self { entry: 0, key, position: Position(0), value: None }
+    }
+
+    /// A write of the key, by the mix's first entry.
+    #[cfg(test)]
+    pub(crate) fn write(key: u32, value: u64) -> Self {
+        Self { entry: 0, key, position: Position(0), value: Some(value) }
+    }
+
     /// The key that is written, if one is.
     pub(crate) fn written_key(&self) -> Option<u32> {
         self.value.map(|_| self.key)
@@ -28,9 +44,9 @@ impl Choice {
 
     /// Its commands, in order: each is one operation of the history.
     pub(crate) fn commands<'a>(&self, mix: &'a [Op]) -> impl Iterator<Item = MixCommand<'a>> + use<'a> {
-        let Self { entry, key, value } = *self;
+        let Self { entry, key, position, value } = *self;
         let op = mix.get(usize::from(entry));
-        op.into_iter().flat_map(move |op| MixCommand::of_entry(op, entry, key, value.unwrap_or_default()))
+        op.into_iter().flat_map(move |op| MixCommand::of_entry(op, entry, (key, position), value.unwrap_or_default()))
     }
 }
 
@@ -45,14 +61,16 @@ pub(crate) struct RandomChoices {
     load: LoadIndex,
     worker: u16,
     values: u64,
+    deployment: Deployment,
+    key: Vec<u8>,
 }
 
 impl RandomChoices {
     /// The choices of `worker` of `load` in a run with this seed.
-    pub(crate) fn new(seed: u64, load: LoadIndex, worker: u16, keys: KeySpace) -> Self {
+    pub(crate) fn new(seed: u64, load: LoadIndex, worker: u16, keys: KeySpace, deployment: Deployment) -> Self {
         let random = random_of(seed, load, worker, Purpose::Choices);
         let [any, own] = keys.choosers(worker);
-        Self { random, keys, any, own, load, worker, values: 0 }
+        Self { random, keys, any, own, load, worker, values: 0, deployment, key: Vec::new() }
     }
 
     /// What comes next: an entry of the mix, by weight, and what it is to do. None when every weight is zero.
@@ -60,7 +78,9 @@ impl RandomChoices {
         let entry = self.entry(mix)?;
         let writes = mix[entry].writes();
         let key = if writes { self.own_key() } else { self.any_key() };
-        Some(Choice { entry: u16::try_from(entry).ok()?, key, value: writes.then(|| self.value()) })
+        self.keys.text(key, &mut self.key);
+        let position = self.deployment.system().position_of(&self.key);
+        Some(Choice { entry: u16::try_from(entry).ok()?, key, position, value: writes.then(|| self.value()) })
     }
 
     fn entry(&mut self, mix: &[Op]) -> Option<usize> {
@@ -115,11 +135,11 @@ pub(crate) fn random_of(seed: u64, load: LoadIndex, worker: u16, purpose: Purpos
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::load::testing::load;
+    use crate::load::testing::{CLUSTER, load};
 
     fn choices(seed: u64, load_index: u16, worker: u16) -> Vec<(u64, u32, u32)> {
         let keys = KeySpace::of(&load("app", "mix: [Get()], keys: Uniform(1000), workers: 4"));
-        let mut draw = RandomChoices::new(seed, load_index, worker, keys);
+        let mut draw = RandomChoices::new(seed, load_index, worker, keys, CLUSTER);
         (0..50).map(|_| (draw.value(), draw.own_key(), draw.any_key())).collect()
     }
 
@@ -142,7 +162,7 @@ mod tests {
     #[test]
     fn entries_are_chosen_by_weight() {
         let load = load("app", r#"mix: [Get(weight: 3), Set(value: "16B"), Get(weight: 0)], keys: Uniform(10)"#);
-        let mut draw = RandomChoices::new(1, 0, 0, KeySpace::of(&load));
+        let mut draw = RandomChoices::new(1, 0, 0, KeySpace::of(&load), CLUSTER);
         let writes = (0..4_000).filter(|_| draw.choice(&load.mix).unwrap().written_key().is_some()).count();
         assert!((900..1_100).contains(&writes), "{writes} of 4000 instead of about 1000");
     }

@@ -38,9 +38,11 @@ fn late(operations: &[Operation], quantiles: &[usize]) -> Vec<f64> {
 }
 
 /// What `redis-benchmark` reports: operations a second and its median in milliseconds.
-fn benchmark(redis: &Redis, test: &str) -> (f64, f64) {
+fn benchmark(redis: &Redis, test: &str, clients: &str, pipeline: &str) -> (f64, f64) {
     let port = redis.address.0.port().to_string();
-    let arguments = ["-p", &port, "-c", "4", "-P", "1", "-n", "150000", "-d", "16", "-r", "10000", "-t", test, "--csv"];
+    let count = if pipeline == "1" { "200000" } else { "2000000" };
+    let arguments =
+        ["-p", &port, "-c", clients, "-P", pipeline, "-n", count, "-d", "16", "-r", "10000", "-t", test, "--csv"];
     let output = Command::new("redis-benchmark").args(arguments).output().unwrap();
     let csv = String::from_utf8(output.stdout).unwrap();
     let fields: Vec<f64> =
@@ -55,17 +57,19 @@ async fn against_redis_benchmark() {
     let redis = Redis::start().await;
     for _ in 0..ROUNDS {
         for (test, mix) in [("set", r#"Set(value: "16B")"#), ("get", "Get()")] {
-            let (their_rate, their_p50) = benchmark(&redis, test);
-            let closed = load("app", &format!("mix: [{mix}], keys: Uniform(10000), workers: 4"));
-            let (rate, latency) = figures(&run(&redis, closed).await, &[500, 990]);
-            println!(
-                "{test} closed: {rate:.0}/s p50 {:.3} ms p99 {:.3} ms; redis-benchmark: {their_rate:.0}/s p50 \
-                 {their_p50:.3} ms; rate {:.2} of its, p50 {:.2} of its",
-                latency[0],
-                latency[1],
-                rate / their_rate,
-                latency[0] / their_p50
-            );
+            for pipeline in ["1", "16"] {
+                let (their_rate, their_p50) = benchmark(&redis, test, "50", pipeline);
+                let fields = format!("mix: [{mix}], keys: Uniform(100000), workers: 50, pipeline: {pipeline}");
+                let (rate, latency) = figures(&run(&redis, load("app", &fields)).await, &[500, 990]);
+                println!(
+                    "{test} pipeline {pipeline}: {rate:.0}/s p50 {:.3} ms p99 {:.3} ms; redis-benchmark: \
+                     {their_rate:.0}/s p50 {their_p50:.3} ms; rate {:.2} of its, p50 {:.2} of its",
+                    latency[0],
+                    latency[1],
+                    rate / their_rate,
+                    latency[0] / their_p50
+                );
+            }
         }
         let open = r#"mix: [Set(value: "16B"), Get()], keys: Uniform(10000), workers: 4, pace: Open(per_second: 2000)"#;
         let operations = run(&redis, load("app", open)).await;

@@ -15,10 +15,10 @@ use super::end::LoadEnd;
 use super::orders::{HeardOrders, PaceChange};
 use super::pacing::{Due, PreciseTimer};
 use super::shared::Shared;
-use super::worker::{StopSignal, Worker};
+use super::worker::{Start, StopSignal, Worker};
 use super::worker_pool::{Assignment, DueEntry, ReadyEntry, WAITING_MAX, WorkerPool};
 use crate::evidence::EventKind;
-use crate::vocab::{Arrivals, Instant, Position};
+use crate::vocab::{Arrivals, Instant};
 
 /// Starts that are handed out in one go when the schedule is behind: then the workers have their turn.
 const BURST: u64 = 64;
@@ -38,7 +38,6 @@ pub(crate) async fn run(
         all_offered: Cell::new(false),
         ended: Notify::new(),
         closing: Cell::new(false),
-        key: RefCell::new(Vec::new()),
     });
     let mut workers = JoinSet::new();
     let paced = open.pace(arrivals, orders, &mut workers).await;
@@ -63,8 +62,6 @@ struct OpenLoop {
     ended: Notify,
     /// Whether nothing is begun any more.
     closing: Cell<bool>,
-    /// Where a key's text is put together.
-    key: RefCell<Vec<u8>>,
 }
 
 /// Where a free worker is handed its next entry.
@@ -144,7 +141,7 @@ impl OpenLoop {
         let left = self.pool.borrow_mut().take_waiting();
         let now = clock.now();
         for start in left.iter().filter(|start| start.intended < stopped) {
-            let shard = self.shared.shards.planned(self.position_of(start));
+            let shard = self.shared.shards.planned(start.choice.position);
             for command in start.choice.commands(&self.shared.load.mix) {
                 let due = Due { intended: start.intended, ready: now };
                 self.shared.ended(command.not_started(self.shared.index, shard, due, now));
@@ -153,7 +150,7 @@ impl OpenLoop {
     }
 
     fn offer(self: &Rc<Self>, start: DueEntry, workers: &mut JoinSet<()>) {
-        let shard = self.shared.shards.of(self.position_of(&start));
+        let shard = self.shared.shards.of(start.choice.position);
         self.under_way.update(|under_way| under_way + 1);
         let assignment = self.pool.borrow_mut().assign(shard, start);
         match assignment {
@@ -178,22 +175,28 @@ impl OpenLoop {
     async fn work(self: Rc<Self>, shard: usize, number: u16, first: ReadyEntry) {
         let mut worker = Worker::new(Rc::clone(&self.shared), number, self.stop.clone());
         let inbox = Rc::new(WorkerInbox::default());
-        let mut task = Some(first);
-        while let Some((start, ready)) = task {
-            let last = worker.entry(&start.choice, Some(Due { intended: start.intended, ready })).await;
-            let ended = last.map_or_else(|| self.shared.clock.now(), |operation| operation.ended);
-            task = self.next(shard, &start, ended);
-            if task.is_none() && !self.closing.get() {
+        let mut tasks = vec![first];
+        while !tasks.is_empty() {
+            let start = |&(start, ready): &ReadyEntry| {
+                let due = Due { intended: start.intended, ready };
+                Start { choice: start.choice, due: Some(due) }
+            };
+            let ended = worker.entries(&tasks.iter().map(start).collect::<Vec<_>>()).await.ended;
+            tasks = self.next(shard, &tasks, ended);
+            if tasks.is_empty() && !self.closing.get() {
                 self.pool.borrow_mut().add_free(shard, Rc::clone(&inbox), ended);
                 inbox.filled.notified().await;
-                task = inbox.task.take();
+                tasks.extend(inbox.task.take());
             }
         }
     }
 
-    fn next(&self, shard: usize, done: &DueEntry, ended: Instant) -> Option<ReadyEntry> {
-        self.under_way.update(|under_way| under_way - 1);
-        let next = if self.closing.get() { None } else { self.pool.borrow_mut().next(shard, done, ended) };
+    fn next(&self, shard: usize, done: &[ReadyEntry], ended: Instant) -> Vec<ReadyEntry> {
+        self.under_way.update(|under_way| under_way - done.len() as u64);
+        let done: Vec<_> = done.iter().map(|(start, _)| *start).collect();
+        let at_most = self.shared.load.pipeline().into();
+        let next =
+            if self.closing.get() { Vec::new() } else { self.pool.borrow_mut().next(shard, &done, ended, at_most) };
         if self.all_offered.get() {
             self.ended.notify_one();
         }
@@ -206,12 +209,6 @@ impl OpenLoop {
         for inbox in self.pool.borrow_mut().take_free() {
             inbox.filled.notify_one();
         }
-    }
-
-    fn position_of(&self, start: &DueEntry) -> Position {
-        let mut key = self.key.borrow_mut();
-        self.shared.keys.text(start.choice.key, &mut key);
-        self.shared.deployment.system().position_of(&key)
     }
 }
 
@@ -235,7 +232,7 @@ struct Schedule {
 impl Schedule {
     fn new(shared: &Rc<Shared>, arrivals: Arrivals) -> Self {
         Self {
-            draw: RandomChoices::new(shared.seed, shared.index, 0, shared.keys.clone()),
+            draw: RandomChoices::new(shared.seed, shared.index, 0, shared.keys.clone(), shared.deployment),
             arrivals,
             origin: shared.clock.now(),
             taken: 0,

@@ -24,6 +24,11 @@ pub struct Load {
     /// open one for each shard. See [`Self::workers`].
     #[serde(default)]
     pub workers: Option<u16>,
+    /// How many entries of the mix a worker does at the same time: it writes the commands that go to one shard in one go, and
+    /// waits for all their replies. A closed loop waits until it has so many for a shard; an open one sends together what has
+    /// waited for the worker. One after the other if not said.
+    #[serde(default)]
+    pub pipeline: Option<u16>,
     /// How long each worker of a closed loop waits after an operation before it begins the next; no time if not said.
     #[serde(default)]
     pub think: Option<Duration>,
@@ -56,6 +61,11 @@ impl Load {
     /// wait for it must not keep those on others waiting.
     pub fn workers(&self) -> u16 {
         self.workers.unwrap_or(if self.pace.is_closed() { 4 } else { 32 })
+    }
+
+    /// How many entries of the mix a worker does at the same time at most.
+    pub fn pipeline(&self) -> u16 {
+        self.pipeline.unwrap_or(1)
     }
 
     /// What stands before its key numbers: `<name>:` if the scenario does not say.

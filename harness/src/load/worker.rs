@@ -39,7 +39,23 @@ impl StopSignal {
     }
 }
 
-/// A worker of a load: a client that does one entry of the mix after the other.
+/// An entry of the mix to do, and when it should have started; none: when it does.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Start {
+    pub(crate) choice: Choice,
+    pub(crate) due: Option<Due>,
+}
+
+/// What came of entries that were done at the same time.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct EntriesDone {
+    /// When the last of them ended.
+    pub(crate) ended: Instant,
+    /// The first operation that was not ok, if any was not.
+    pub(crate) failed: Option<Operation>,
+}
+
+/// A worker of a load: a client that does entries of the mix, one batch after the other.
 pub(crate) struct Worker {
     shared: Rc<Shared>,
     client: RetryingClient,
@@ -52,21 +68,32 @@ impl Worker {
         Self { client: RetryingClient::new(Rc::clone(&shared), number), shared, stop }
     }
 
-    /// Does an entry of the mix. The second command of an entry is meant to start when the first has ended. Returns the last one.
-    pub(crate) async fn entry(&mut self, choice: &Choice, mut due: Option<Due>) -> Option<Operation> {
-        let mut last = None;
-        for command in choice.commands(&self.shared.load.mix) {
-            if command.writes() {
+    /// Does entries of the mix at the same time: the first commands of all, then the second of those that have one, which is meant
+    /// to start when the first have ended. No two may write the same key.
+    pub(crate) async fn entries(&mut self, starts: &[Start]) -> EntriesDone {
+        let mut done = EntriesDone::default();
+        for nth in 0.. {
+            let command = |start: &Start| {
+                let due = start.due.filter(|_| nth == 0);
+                Some((start.choice.commands(&self.shared.load.mix).nth(nth)?, due))
+            };
+            let batch: Vec<_> = starts.iter().filter_map(command).collect();
+            if batch.is_empty() {
+                break;
+            }
+            for (command, _) in batch.iter().filter(|(command, _)| command.writes()) {
                 self.shared.written.borrow_mut().insert(command.key);
             }
-            let operation = self.client.perform(&command, due.take()).await;
-            last = Some(operation);
-            self.shared.ended(operation);
-            if self.stop.is_given() || (operation.outcome != Outcome::Ok && self.shared.load.client.gives_up) {
+            for operation in self.client.perform(&batch).await {
+                done.ended = done.ended.max(operation.ended);
+                done.failed = done.failed.or(Some(operation).filter(|operation| operation.outcome != Outcome::Ok));
+                self.shared.ended(operation);
+            }
+            if self.stop.is_given() || (done.failed.is_some() && self.shared.load.client.gives_up) {
                 break;
             }
         }
-        last
+        done
     }
 }
 

@@ -130,12 +130,19 @@ impl<W> WorkerPool<W> {
         }
     }
 
-    /// What a worker starts next after it has done an entry: the next write of the same key, else what has waited longest.
-    pub(crate) fn next(&mut self, shard: usize, done: &DueEntry, ended: Instant) -> Option<ReadyEntry> {
-        let next_writer = done.choice.written_key().and_then(|key| self.locks.unlock(key));
-        let next = next_writer.or_else(|| self.longest_waiting(shard))?;
-        self.waiting -= 1;
-        Some((next, ended.max(next.intended)))
+    /// What a worker starts next after it has done entries, at most so many: the next writes of the same keys, then what has waited
+    /// longest. No two write the same key.
+    pub(crate) fn next(&mut self, shard: usize, done: &[DueEntry], ended: Instant, at_most: usize) -> Vec<ReadyEntry> {
+        let mut next = Vec::new();
+        for done in done {
+            next.extend(done.choice.written_key().and_then(|key| self.locks.unlock(key)));
+        }
+        while next.len() < at_most {
+            let Some(start) = self.longest_waiting(shard) else { break };
+            next.push(start);
+        }
+        self.waiting -= next.len();
+        next.into_iter().map(|start| (start, ended.max(start.intended))).collect()
     }
 
     fn longest_waiting(&mut self, shard: usize) -> Option<DueEntry> {

@@ -123,6 +123,8 @@ fn sentence(plan: &Plan, load: &Load) -> String {
         (true, None) => format!("{workers}, {}", load.pace),
         (true, Some(think)) => format!("{workers}, {} and {think} have passed", load.pace),
     };
+    let pipeline = load.pipeline();
+    let pipeline = if pipeline > 1 { format!(", up to {pipeline} commands together") } else { String::new() };
     let total: u64 = load.mix.iter().map(|op| u64::from(op.weight())).sum();
     let share = |op: &Op| 100.0 * f64::from(op.weight()) / total.max(1) as f64;
     let mix: Vec<_> = load.mix.iter().map(|op| format!("{:.0} % {op}", share(op))).collect();
@@ -133,7 +135,7 @@ fn sentence(plan: &Plan, load: &Load) -> String {
         None => "to the end of the timeline".to_owned(),
     };
     format!(
-        "{begins}{pace}: {}; on the keys {prefix}1 to {prefix}{count}{keys}; {end}; {}",
+        "{begins}{pace}{pipeline}: {}; on the keys {prefix}1 to {prefix}{count}{keys}; {end}; {}",
         mix.join(", "),
         load.client
     )

@@ -2,7 +2,7 @@
 
 use crate::load::op::Wait;
 use crate::load::{Load, Op};
-use crate::scenario::{KEYS_MAX, WORKERS_MAX, WORKERS_OF_ALL_SHARDS_MAX};
+use crate::scenario::{KEYS_MAX, PIPELINE_MAX, WORKERS_MAX, WORKERS_OF_ALL_SHARDS_MAX};
 use crate::text::{Cursor, Problem, suggest};
 use crate::validate::Checker;
 use crate::vocab::{Duration, HostName, Size};
@@ -99,17 +99,26 @@ impl Checker<'_> {
                 problem.help(format!("an open load has at most {WORKERS_OF_ALL_SHARDS_MAX} on all shards together")),
             );
         }
+        let pipeline = load.pipeline();
+        if !(1..=PIPELINE_MAX).contains(&pipeline) {
+            let message = format!("a worker sends 1 to {PIPELINE_MAX} commands together, not {pipeline}");
+            let problem = Problem::new(at.field("pipeline").head(), message);
+            self.report(problem.help("leave `pipeline` out for one command after the other"));
+        }
         let keys = load.keys.count();
+        let keys_written = u32::from(workers) * u32::from(pipeline.min(PIPELINE_MAX));
         if keys == 0 {
             self.report(Problem::new(at.field("keys").head(), "a load needs at least one key"));
         } else if keys > KEYS_MAX {
             let problem = Problem::new(at.field("keys").head(), format!("{keys} keys are too many"));
             let why = "every key that was written is read back at the end";
             self.report(problem.help(format!("a load has at most {KEYS_MAX} keys: {why}")));
-        } else if load.pace.is_closed() && load.mix.iter().any(Op::writes) && keys < u32::from(workers) {
-            let message = format!("{keys} keys are too few for {workers} workers");
+        } else if load.pace.is_closed() && load.mix.iter().any(Op::writes) && keys < keys_written {
+            let each = if pipeline > 1 { format!(" with a pipeline of {pipeline} each") } else { String::new() };
+            let message = format!("{keys} keys are too few for {workers} workers{each}");
             let problem = Problem::new(at.field("keys").head(), message);
-            self.report(problem.help("in a closed loop each worker writes keys of its own"));
+            let why = if pipeline > 1 { ", and a pipeline writes each key once" } else { "" };
+            self.report(problem.help(format!("in a closed loop each worker writes keys of its own{why}")));
         }
         let pace = load.pace.kind().problems(at.field("pace"));
         let keys = load.keys.kind().problems(at.field("keys"));

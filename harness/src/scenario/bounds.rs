@@ -10,3 +10,5 @@ pub const WORKERS_MAX: u16 = 1_000;
 pub const WORKERS_OF_ALL_SHARDS_MAX: u32 = 10_000;
 /// The most keys of a load. Each key that is written is read back at the end of the run.
 pub const KEYS_MAX: u32 = 10_000_000;
+/// The most entries of a mix that a worker sends together.
+pub const PIPELINE_MAX: u16 = 1_000;

@@ -1,6 +1,6 @@
 //! What the scenario language says about its own words.
 
-use super::bounds::{KEYS_MAX, MASTERS_MAX, NODES_MAX, WORKERS_MAX};
+use super::bounds::{KEYS_MAX, MASTERS_MAX, NODES_MAX, PIPELINE_MAX, WORKERS_MAX};
 use crate::check::Slo;
 use crate::load::pace::PER_SECOND_MAX;
 use crate::load::preset::Preset;
@@ -110,7 +110,7 @@ const fn kind(type_name: &'static str, noun: &'static str, a_noun: &'static str)
 /// The fields of the scenario itself, of its server, of a load and of a load's client.
 const SCENARIO: &[&str] = &["about", "topology", "server", "load", "timeline", "slos", "snapshot", "seed"];
 const SERVER: &[&str] = &["binary", "config", "nodes", "storage"];
-const LOAD: &[&str] = &["pace", "workers", "think", "mix", "keys", "prefix", "operations", "client"];
+const LOAD: &[&str] = &["pace", "workers", "pipeline", "think", "mix", "keys", "prefix", "operations", "client"];
 const CLIENT: &[&str] =
     &["preset", "timeout", "deadline", "attempts", "redirects", "retry_wait", "retry_wait_max", "gives_up"];
 
@@ -161,6 +161,7 @@ impl Vocabulary for ScenarioVocabulary {
             }
             (_, "replicas") => return Some("a whole number from 1 to the replicas that a master has".to_owned()),
             (_, "workers") => WORKERS_MAX.into(),
+            (_, "pipeline") => PIPELINE_MAX.into(),
             (_, "per_second" | "to" | "starts") => PER_SECOND_MAX,
             (_, WrittenPosition::FIELD) => return Some(WrittenPosition::RANGE.to_owned()),
             (_, "weight" | "operations" | "attempts") => return Some("a whole number, 1 or more".to_owned()),

@@ -34,6 +34,19 @@ async fn perform(nodes: &[Address], entries: &[Op]) -> Vec<Operation> {
 
 /// As [`perform`], for a client of one's own, which may not have `asked` who owns what.
 async fn perform_as(client: &str, asked: bool, nodes: &[Address], entries: &[Op]) -> Vec<Operation> {
+    let commands: Vec<_> =
+        entries.iter().flat_map(|op| MixCommand::of_entry(op, 0, (1, slot_of_key(b"k1")), 0xAB)).collect();
+    let batches: Vec<_> = commands.iter().map(std::slice::from_ref).collect();
+    perform_batches(client, asked, nodes, &batches).await
+}
+
+/// Does the commands of each batch together.
+async fn perform_batches(
+    client: &str,
+    asked: bool,
+    nodes: &[Address],
+    batches: &[&[MixCommand<'_>]],
+) -> Vec<Operation> {
     let (_temporary, directory, journal) = journal();
     let recorder = HistoryRecorder::start(&directory.history(), journal.clone()).unwrap();
     let shared = Shared::new(task(load("app", client), nodes), journal.clock(), recorder.outbox());
@@ -44,8 +57,9 @@ async fn perform_as(client: &str, asked: bool, nodes: &[Address], entries: &[Op]
         }
         let mut client = RetryingClient::new(Rc::clone(&shared), 0);
         let mut operations = Vec::new();
-        for command in entries.iter().flat_map(|op| MixCommand::of_entry(op, 0, 1, 0xAB)) {
-            operations.push(client.perform(&command, None).await);
+        for batch in batches {
+            let batch: Vec<_> = batch.iter().map(|command| (*command, None)).collect();
+            operations.extend(client.perform(&batch).await);
         }
         operations
     });
@@ -218,12 +232,12 @@ async fn a_connection_that_was_closed_while_idle_costs_no_attempt() {
     let tasks = LocalSet::new();
     let doing = tasks.run_until(async {
         let mut client = RetryingClient::new(shared, 0);
-        let write = MixCommand::of_entry(&SET, 0, 1, 0xAB).next().unwrap();
-        client.perform(&write, None).await;
+        let write = MixCommand::of_entry(&SET, 0, (1, slot_of_key(b"k1")), 0xAB).next().unwrap();
+        drop(client.perform(&[(write, None)]).await);
         while client.connections[0].as_ref().unwrap().is_usable() {
             tokio::task::yield_now().await;
         }
-        client.perform(&write, None).await
+        client.perform(&[(write, None)]).await.next().unwrap()
     });
     let operation = tokio::time::timeout(Duration::from_secs(5), doing).await.unwrap();
     assert_eq!((operation.outcome, operation.attempts, operation.error), (Outcome::Ok, 1, None));
@@ -250,4 +264,50 @@ async fn a_write_with_wait_needs_both_replies(
     let client = if outcome == Outcome::Ok { PATIENT } else { HASTY };
     let operation = perform_as(client, true, &[server(script).await], &[write]).await[0];
     assert_eq!((operation.outcome, operation.error), (outcome, error));
+}
+
+/// Writes of k1, k2 and k3 that travel together; what the server does about k2 at first, and how often each is attempted then.
+#[rstest]
+#[case::all_well(say("+OK"), [1, 1, 1])]
+#[case::one_is_refused(say("-TRYAGAIN no"), [1, 2, 1])]
+#[case::it_breaks_off(Act::SayAndClose(String::new()), [1, 2, 2])]
+#[case::it_breaks_off_within_a_reply(Act::SayAndClose("+O".to_owned()), [1, 2, 2])]
+// What follows a reply to something else may be one to something else, too.
+#[case::one_is_out_of_place(say(":1"), [1, 2, 2])]
+#[tokio::test]
+async fn of_a_pipeline_only_what_failed_is_tried_again(#[case] first: Act, #[case] attempts: [u16; 3]) {
+    let tried = std::sync::atomic::AtomicBool::new(false);
+    let address = server(move |command, _| match command.split(' ').nth(1) {
+        Some("k2") if !tried.swap(true, std::sync::atomic::Ordering::Relaxed) => first.clone(),
+        _ => say("+OK"),
+    });
+    let command = |key: u32| {
+        let place = slot_of_key(format!("k{key}").as_bytes());
+        MixCommand::of_entry(&SET, 0, (key, place), key.into()).next().unwrap()
+    };
+    let operations = perform_batches(PATIENT, true, &[address.await], &[&[1, 2, 3].map(command)]).await;
+    let done: Vec<_> = operations.iter().map(|done| (done.key, done.value, done.outcome, done.attempts)).collect();
+    let expected = [1, 2, 3].map(|key: u32| (key, Value::Written(key.into()), Outcome::Ok, attempts[key as usize - 1]));
+    assert_eq!(done, expected);
+    let unknown: Vec<_> = operations.iter().map(|done| done.unknown_attempts > 0).collect();
+    assert_eq!(unknown, [false, attempts[2] == 2, attempts[2] == 2], "what came without a reply may have happened");
+}
+
+/// Each half of the batch goes to the node that owns it.
+#[tokio::test]
+async fn a_pipeline_is_divided_where_its_keys_lie() {
+    let (a, b) = (Fake::bind().await, Fake::bind().await);
+    let owners = [a.address, b.address];
+    let [a, b] = [a, b].map(|fake| fake.serve_for(&owners, |_, _| say("+OK")));
+    let commands: Vec<_> = (1..=8)
+        .map(|key: u32| {
+            let place = slot_of_key(format!("k{key}").as_bytes());
+            MixCommand::of_entry(&SET, 0, (key, place), key.into()).next().unwrap()
+        })
+        .collect();
+    let operations = perform_batches(PATIENT, true, &[a, b], &[&commands]).await;
+    for (operation, command) in operations.iter().zip(&commands) {
+        let owner = u16::from(command.place.0 >= 8_192);
+        assert_eq!((operation.outcome, operation.attempts, operation.node), (Outcome::Ok, 1, Some(owner)));
+    }
 }

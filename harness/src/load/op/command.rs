@@ -4,7 +4,7 @@ use super::{AttemptOutcome, CommandKind, Op};
 use crate::evidence::{ErrorKind, LoadIndex, NO_WORKER, Operation, OperationEffect, OperationSource, Outcome, Value};
 use crate::load::pacing::Due;
 use crate::load::resp::Reply;
-use crate::vocab::{Duration, Instant};
+use crate::vocab::{Duration, Instant, Position};
 
 /// A command that is about to be sent. It is sent unchanged by every attempt.
 #[derive(Clone, Copy, Debug)]
@@ -17,15 +17,22 @@ pub(crate) struct MixCommand<'a> {
     kind: CommandKind,
     /// The key's number.
     pub(crate) key: u32,
+    /// Where the key lies.
+    pub(crate) place: Position,
     /// The id of the value, if it writes one.
     id: u64,
 }
 
 impl<'a> MixCommand<'a> {
-    /// The commands of the entry of a mix for a key, in order. What they write has this id.
-    pub(crate) fn of_entry(op: &'a Op, entry: u16, key: u32, id: u64) -> impl Iterator<Item = Self> {
+    /// The commands of the entry of a mix for a key that lies there, in order. What they write has this id.
+    pub(crate) fn of_entry(
+        op: &'a Op,
+        entry: u16,
+        (key, place): (u32, Position),
+        id: u64,
+    ) -> impl Iterator<Item = Self> {
         let kinds = (0..).zip(op.kind().commands());
-        kinds.map(move |(position, &kind)| Self { op, entry, position, kind, key, id })
+        kinds.map(move |(position, &kind)| Self { op, entry, position, kind, key, place, id })
     }
 
     /// Whether it changes its key.
@@ -127,7 +134,7 @@ mod tests {
     )]
     fn commands_are_encoded(#[case] op: Op, #[case] bytes: &str) {
         let mut out = Vec::new();
-        MixCommand::of_entry(&op, 0, 1, 0xAB).for_each(|command| command.encode(&mut out, b"k:1"));
+        MixCommand::of_entry(&op, 0, (1, Position(0)), 0xAB).for_each(|command| command.encode(&mut out, b"k:1"));
         assert_eq!(String::from_utf8(out).unwrap(), bytes);
     }
 
@@ -156,7 +163,7 @@ mod tests {
     #[case::odd_wait(set(Some(WAIT)), "+OK\r\n+OK\r\n", AttemptOutcome::Unknown(ErrorKind::Protocol))]
     #[case::wait_unanswered(set(Some(WAIT)), "+OK\r\n", WRITTEN)]
     fn replies_are_classified(#[case] op: Op, #[case] bytes: &str, #[case] answer: AttemptOutcome) {
-        let command = MixCommand::of_entry(&op, 0, 1, 0xAB).last().unwrap();
+        let command = MixCommand::of_entry(&op, 0, (1, Position(0)), 0xAB).last().unwrap();
         let (mut rest, mut got) = (bytes.as_bytes(), MixCommand::UNANSWERED);
         for nth in 0..command.replies() {
             let Some((reply, used)) = Reply::parse(rest).unwrap() else { break };
