@@ -39,6 +39,8 @@ enum Command {
         /// The scenario file.
         file: PathBuf,
     },
+    /// Measure what loads do on a fresh cluster, without faults.
+    Bench(suite::BenchOptions),
     /// Judge a finished run again from its directory.
     Judge {
         /// The run's directory, as a run prints it.
@@ -60,6 +62,7 @@ fn main() -> ExitCode {
         Command::Check { files } => suite::check(&files),
         Command::List { files } => suite::list(&files),
         Command::Explain { file } => suite::explain(&file),
+        Command::Bench(options) => suite::bench(&options),
         Command::Judge { directory } => suite::judge(&directory),
         Command::Doctor => suite::doctor(),
     };

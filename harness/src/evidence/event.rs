@@ -88,6 +88,19 @@ pub enum EventKind {
         /// The last lines of its log.
         log: String,
     },
+    /// A program that a step ran on a host has ended.
+    ProgramEnded {
+        /// The step's position in the timeline, from 0.
+        step: usize,
+        /// How it ended.
+        cause: ExitCause,
+        /// How long it ran, in milliseconds.
+        took_ms: f64,
+        /// The processor time that it took, in milliseconds: its own and that of the children that it waited for.
+        cpu_ms: f64,
+        /// The end of what it printed.
+        printed: String,
+    },
     /// A step acted on a node, or the harness undid at the end what a step had done to it.
     ActedOnNode {
         /// The step; none when the harness undid what lasted.
@@ -260,6 +273,10 @@ pub struct LoadTotals {
     /// Starts of an open loop that are not in the history, because more of them waited than a load remembers.
     #[serde(default)]
     pub dropped: u64,
+    /// Processor time of the harness in the lab from the load's start to its end, in nanoseconds: that of other loads and of the
+    /// observer too.
+    #[serde(default)]
+    pub cpu_nanos: u64,
 }
 
 impl LoadTotals {

@@ -8,7 +8,7 @@ use super::draw::{Choice, RandomChoices};
 use super::end::LoadEnd;
 use super::pipeline::Pipeline;
 use super::shared::Shared;
-use super::worker::{Start, StopSignal, Worker};
+use super::worker::{EntryStart, StopSignal, Worker};
 use super::{Load, LoadError};
 
 /// Runs the load until it is done or stopped, or all its workers have given up.
@@ -46,8 +46,9 @@ async fn work(shared: Rc<Shared>, number: u16, stop: StopSignal) -> LoadEnd {
         if stop.is_given() {
             return LoadEnd::Stopped;
         }
+        tokio::task::yield_now().await;
         starts.clear();
-        starts.extend(batch.into_iter().map(|choice| Start { choice, due: None }));
+        starts.extend(batch.into_iter().map(|choice| EntryStart { choice, due: None }));
         let done = worker.entries(&starts).await;
         if let Some(failed) = done.failed.filter(|_| shared.load.client.gives_up) {
             shared.gave_up(&failed);

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::thread;
 use std::time::Duration;
 
+use nix::time::{ClockId, clock_gettime};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{oneshot, watch};
 use tokio::task::LocalSet;
@@ -226,13 +227,15 @@ fn run(
     ended: &watch::Sender<LoadEnds>,
 ) -> Result<LoadDone, LoadError> {
     let begins = runtime.block_on(orders.begins());
+    let cpu_before = cpu_of_process();
     let shared = Shared::new(task, clock, outbox);
     let name = shared.load.name.clone();
     let outcome = if begins { LocalSet::new().block_on(runtime, drive(&shared, orders)) } else { Ok(LoadEnd::Stopped) };
     for event in shared.counters.borrow_mut().end_interval(clock.now()) {
         shared.outbox.borrow_mut().event(event);
     }
-    let totals = shared.counters.borrow().totals().clone();
+    let mut totals = shared.counters.borrow().totals().clone();
+    totals.cpu_nanos = cpu_of_process().saturating_sub(cpu_before).as_nanos().try_into().unwrap_or(u64::MAX);
     if begins {
         shared.outbox.borrow_mut().event(EventKind::LoadEnded { load: name.clone(), totals: totals.clone() });
     }
@@ -255,6 +258,11 @@ fn run(
         written: shared.written.borrow().clone(),
         value_bytes_max: value_bytes_max(&shared.load),
     })
+}
+
+/// The processor time that this process has taken.
+fn cpu_of_process() -> Duration {
+    clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID).map_or(Duration::ZERO, Duration::from)
 }
 
 /// Runs the loop, reports every second and asks who owns what as often as the client does of its own accord.

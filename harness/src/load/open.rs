@@ -15,7 +15,7 @@ use super::end::LoadEnd;
 use super::orders::{HeardOrders, PaceChange};
 use super::pacing::{Due, PreciseTimer};
 use super::shared::Shared;
-use super::worker::{Start, StopSignal, Worker};
+use super::worker::{EntryStart, StopSignal, Worker};
 use super::worker_pool::{Assignment, DueEntry, ReadyEntry, WAITING_MAX, WorkerPool};
 use crate::evidence::EventKind;
 use crate::vocab::{Arrivals, Instant};
@@ -179,7 +179,7 @@ impl OpenLoop {
         while !tasks.is_empty() {
             let start = |&(start, ready): &ReadyEntry| {
                 let due = Due { intended: start.intended, ready };
-                Start { choice: start.choice, due: Some(due) }
+                EntryStart { choice: start.choice, due: Some(due) }
             };
             let ended = worker.entries(&tasks.iter().map(start).collect::<Vec<_>>()).await.ended;
             tasks = self.next(shard, &tasks, ended);

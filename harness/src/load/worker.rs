@@ -41,7 +41,7 @@ impl StopSignal {
 
 /// An entry of the mix to do, and when it should have started; none: when it does.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Start {
+pub(crate) struct EntryStart {
     pub(crate) choice: Choice,
     pub(crate) due: Option<Due>,
 }
@@ -70,10 +70,10 @@ impl Worker {
 
     /// Does entries of the mix at the same time: the first commands of all, then the second of those that have one, which is meant
     /// to start when the first have ended. No two may write the same key.
-    pub(crate) async fn entries(&mut self, starts: &[Start]) -> EntriesDone {
+    pub(crate) async fn entries(&mut self, starts: &[EntryStart]) -> EntriesDone {
         let mut done = EntriesDone::default();
         for nth in 0.. {
-            let command = |start: &Start| {
+            let command = |start: &EntryStart| {
                 let due = start.due.filter(|_| nth == 0);
                 Some((start.choice.commands(&self.shared.load.mix).nth(nth)?, due))
             };

@@ -223,16 +223,16 @@ impl Checker<'_> {
         }
     }
 
-    /// Two loads whose keys coincide. A key with two writers has no one order of writes, and losses could not be proven.
+    /// Two loads that write the same keys. A key with two writers has no one order of writes, and losses could not be proven.
     fn check_prefixes(&mut self, all: &[Load]) {
         for (index, load) in all.iter().enumerate() {
             let overlapping = all[..index].iter().position(|other| {
-                let write = [load, other].iter().any(|load| load.mix.iter().any(Op::writes));
+                let write = [load, other].iter().all(|load| load.mix.iter().any(Op::writes));
                 write && load.name != other.name && keys_coincide(&load.key_prefix(), &other.key_prefix())
             });
             if let Some(first) = overlapping {
                 let loads = self.root.field("load");
-                let message = format!("the loads `{}` and `{}` work on the same keys", all[first].name, load.name);
+                let message = format!("the loads `{}` and `{}` write the same keys", all[first].name, load.name);
                 let problem = Problem::new(loads.index(index).field("prefix").head(), message)
                     .also(
                         loads.index(first).field("prefix").head(),

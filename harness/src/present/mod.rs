@@ -3,6 +3,7 @@
 //! The only module that prints (`screen`); the rest of it makes text. It knows evidence and verdict and nothing of
 //! the lab, so a finished run can be shown again from its directory.
 
+mod bench;
 mod doctor;
 mod github;
 mod html;
@@ -17,6 +18,7 @@ mod words;
 #[cfg(test)]
 mod sample;
 
+pub use bench::{BenchFigures, BenchRow, render_bench};
 pub use doctor::render_doctor;
 pub use github::{annotations, step_summary};
 pub use html::{report_html, report_html_without_evidence};

@@ -8,7 +8,7 @@ use nix::sys::signal::Signal;
 use super::ServerError;
 use crate::evidence::NodeStatus;
 use crate::network::LinksError;
-use crate::vocab::{NodeName, Size};
+use crate::vocab::{HostName, NodeName, Size};
 
 /// What went wrong with hosts or processes. The machine, the harness or the scenario is to blame, never a server.
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +64,16 @@ pub enum ProviderError {
         node: NodeName,
         /// The binary.
         binary: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A program could not be run on a host.
+    #[error("cannot run `{program}` on {host}: {source}")]
+    Program {
+        /// The program.
+        program: String,
+        /// The host.
+        host: HostName,
         /// Why.
         source: io::Error,
     },

@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use nix::sys::signal::Signal;
@@ -97,6 +98,14 @@ pub trait Provider: Send + Sync {
     /// A reader of how long the processes and the harness waited for a processor.
     fn wait_reader(&self) -> Box<dyn WaitReader>;
 
+    /// Runs a program on a host to its end, without standard input, and with each node's address in its environment: for A
+    /// `A`, which is host and port, `A_HOST` and `A_PORT`. One that is dropped before is killed.
+    fn run_program<'a>(
+        &'a self,
+        host: &'a HostName,
+        command: &'a [String],
+    ) -> BoxFuture<'a, Result<ProgramEnd, ProviderError>>;
+
     /// Cuts links until `name` is healed. A probe passes each link before the change, unless it is cut already, and
     /// none passes after it.
     fn cut<'a>(
@@ -135,6 +144,17 @@ pub trait Provider: Send + Sync {
 
     /// Kills every process, waits at most 5 s until all are gone, and removes the data directories.
     fn shutdown(&self) -> BoxFuture<'_, ()>;
+}
+
+/// How a program ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProgramEnd {
+    /// How.
+    pub cause: ExitCause,
+    /// The processor time that it took.
+    pub cpu: Duration,
+    /// The end of what it printed, at most 64 KiB.
+    pub printed: String,
 }
 
 /// Reads how long the threads of the loads, of the observer and of every server have waited for a processor.

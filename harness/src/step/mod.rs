@@ -55,6 +55,7 @@ kinds! {
         until::Until,
         config::Config,
         command::Command,
+        program::Program,
         sleep::Sleep,
         fill_disk::FillDisk,
         free_disk::FreeDisk,

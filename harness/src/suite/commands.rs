@@ -192,7 +192,7 @@ impl std::fmt::Display for Tally {
 }
 
 /// The first Ctrl-C (or SIGTERM) ends runs early with their evidence, the second ends the process, and its labs with it.
-fn cancel_on_signals(cancel: Cancel) -> nix::Result<()> {
+pub(super) fn cancel_on_signals(cancel: Cancel) -> nix::Result<()> {
     let signals: SigSet = [Signal::SIGINT, Signal::SIGTERM].into_iter().collect();
     // Blocked here, before any other thread exists, so that only the waiting thread gets them. Children start unblocked.
     signals.thread_block()?;

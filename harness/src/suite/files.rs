@@ -26,9 +26,13 @@ pub struct Loaded {
 impl Loaded {
     /// Reads and plans a file. The error is for people: every mistake, with its place.
     pub fn read(path: &Path, style: Style) -> Result<Self, String> {
-        let text = read_text(path, style)?;
-        match plan::plan(path, &text) {
-            Ok(plan) => Ok(Self { path: path.to_owned(), text, plan }),
+        Self::of(path.to_owned(), read_text(path, style)?, style)
+    }
+
+    /// Plans a text as if a file held it. The error is for people: every mistake, with its place.
+    pub fn of(path: PathBuf, text: String, style: Style) -> Result<Self, String> {
+        match plan::plan(&path, &text) {
+            Ok(plan) => Ok(Self { path, text, plan }),
             Err(problems) => Err(problems.render(style)),
         }
     }

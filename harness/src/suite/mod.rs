@@ -1,5 +1,6 @@
 //! Where everything comes together: scenario files in, verdicts out; as a command and as tests.
 
+mod bench;
 mod commands;
 mod doctor;
 mod execute;
@@ -12,6 +13,7 @@ mod seal_tests;
 mod servers;
 mod trials;
 
+pub use bench::{BenchOptions, bench};
 pub use commands::{RunOptions, check, explain, judge, judge_again, list, run};
 pub use doctor::doctor;
 pub use execute::{ExecuteError, Executed, RunSettings, execute};

@@ -85,6 +85,7 @@ fn wrong_step(plan: &RecordedPlan, what: &EventKind) -> Option<String> {
         | EventKind::UntilMissed { step, .. }
         | EventKind::StepFailed { step, .. }
         | EventKind::Triggered { step, .. }
+        | EventKind::ProgramEnded { step, .. }
         | EventKind::UntilMetLate { step, .. } => Some(*step),
         EventKind::ActedOnNode { step, .. } | EventKind::Network(NetworkChange { step, .. }) => *step,
         _ => None,

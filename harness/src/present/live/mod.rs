@@ -145,6 +145,10 @@ impl LiveView {
             EventKind::StepFailed { step, node, reason, .. } => {
                 vec![Line::new(at, &step_name(step + 1, self.steps.len()), BAD, format!("NOT DONE: {node} {reason}"))]
             }
+            EventKind::ProgramEnded { step, cause, cpu_ms, .. } => {
+                let text = format!("ended with {cause}, after {} of processor time", millis(*cpu_ms));
+                vec![Line::new(at, &step_name(step + 1, self.steps.len()), PLAIN, text)]
+            }
             EventKind::ActedOnNode { action, effect, node, began, proof, .. } => {
                 self.acted((action, effect), node, *began, proof.as_deref())
             }

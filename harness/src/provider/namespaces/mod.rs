@@ -10,6 +10,7 @@ mod disk;
 mod missing;
 mod probe;
 mod process;
+mod program;
 mod provider;
 mod readings;
 mod reaper;

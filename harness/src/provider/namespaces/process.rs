@@ -105,7 +105,7 @@ impl NodeProcess {
             self.set_status(NodeStatus::Running);
         };
         let node = Arc::clone(self);
-        let on_exit = Box::new(move |cause| {
+        let on_exit = Box::new(move |cause, _| {
             node.record_exit(cause);
             sender.send_replace(Some(cause));
         });

@@ -18,10 +18,11 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::process::{NodeProcess, StatusSender};
+use super::program;
 use super::waits::ProcWaitReader;
 use crate::evidence::{Clock, ExitCause, Journal, NodeStatus, Reach, RunDirectory};
 use crate::network::{ChangedLinks, ClientHost, Network, NewHost};
-use crate::provider::{ClientSpec, Provider, ProviderError, ServerBinary, ServerSpec, WaitReader, file};
+use crate::provider::{ClientSpec, ProgramEnd, Provider, ProviderError, ServerBinary, ServerSpec, WaitReader, file};
 use crate::vocab::{CutBy, HostName, Instant, Link, LinkShape, NodeName, ServerPort, Size};
 
 /// How long killed servers may take to disappear.
@@ -158,6 +159,15 @@ impl Provider for NamespaceProvider {
 
     fn wait_reader(&self) -> Box<dyn WaitReader> {
         Box::new(ProcWaitReader::new(self.nodes.values().cloned().collect()))
+    }
+
+    fn run_program<'a>(
+        &'a self,
+        host: &'a HostName,
+        command: &'a [String],
+    ) -> BoxFuture<'a, Result<ProgramEnd, ProviderError>> {
+        let addresses = self.nodes.values().map(|node| (&node.spec.node, node.spec.address)).collect();
+        async move { program::run((host, self.network.namespace(host)?), command, addresses).await }.boxed()
     }
 
     fn cut<'a>(

@@ -10,17 +10,20 @@ use std::io;
 use std::process::Command;
 use std::sync::{Condvar, Mutex, MutexGuard, Once, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use nix::errno::Errno;
+use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::signal::{Signal, kill};
+use nix::sys::time::TimeValLike;
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::Pid;
 
 use super::sandbox::pid_of;
 use crate::evidence::ExitCause;
 
-/// Called when a child has ended.
-type OnExit = Box<dyn FnOnce(ExitCause) + Send>;
+/// Called when a child has ended, with the processor time that it took.
+type OnExit = Box<dyn FnOnce(ExitCause, Duration) + Send>;
 
 /// The children started by [`spawn`] that have not been reaped.
 static CHILDREN: Mutex<BTreeMap<i32, OnExit>> = Mutex::new(BTreeMap::new());
@@ -67,8 +70,11 @@ fn reap_forever() {
 fn reap(ended: &WaitStatus) {
     let Some(pid) = ended.pid() else { return };
     let mut children = children();
+    // What the children that were reaped have taken grows by what this one took: nobody else reaps.
+    let before = cpu_of_reaped();
     // If this fails, the child is gone too: its program could not be executed, and `spawn` reaped it.
     let status = waitpid(pid, Some(WaitPidFlag::WNOHANG));
+    let cpu = cpu_of_reaped().saturating_sub(before);
     let on_exit = children.remove(&pid.as_raw());
     drop(children);
     let cause = match status {
@@ -77,8 +83,17 @@ fn reap(ended: &WaitStatus) {
         _ => return,
     };
     if let Some(on_exit) = on_exit {
-        on_exit(cause);
+        on_exit(cause, cpu);
     }
+}
+
+/// The processor time of all children that were reaped.
+fn cpu_of_reaped() -> Duration {
+    let Ok(usage) = getrusage(UsageWho::RUSAGE_CHILDREN) else { return Duration::ZERO };
+    [usage.user_time(), usage.system_time()]
+        .iter()
+        .map(|time| Duration::from_micros(time.num_microseconds().try_into().unwrap_or(0)))
+        .sum()
 }
 
 /// Whether /proc belongs to this process's PID namespace, so that it shows children by the ids known here.

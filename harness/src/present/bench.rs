@@ -1,0 +1,138 @@
+//! The table of a benchmark.
+
+use std::fmt::Write;
+
+use super::paint::{Look, PLAIN, fit};
+use super::table::Table;
+use super::words::count;
+
+/// What a load did in a round of a benchmark, or another program beside it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct BenchFigures {
+    /// Operations that ended ok, a second.
+    pub per_second: f64,
+    /// The median of their latency.
+    pub p50_ms: f64,
+    /// The 99th percentile of it.
+    pub p99_ms: f64,
+    /// Processor time of the client for an operation, in microseconds.
+    pub cpu_us: f64,
+}
+
+/// A load of a benchmark.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BenchRow {
+    /// Its name.
+    pub load: String,
+    /// How many workers it has.
+    pub workers: u16,
+    /// How many commands each sends together.
+    pub pipeline: u16,
+    /// What it did in each round.
+    pub ours: Vec<BenchFigures>,
+    /// What the other program did in each round; empty if there is none, or none that can do the same.
+    pub theirs: Vec<BenchFigures>,
+}
+
+/// The table: the medians of all rounds, and the other program's beside them.
+pub fn render_bench(rows: &[BenchRow], rival: Option<&str>, remarks: &[String], look: Look) -> String {
+    let mut titles = vec!["load", ">workers", ">pipeline", ">operations/s", ">p50 ms", ">p99 ms", ">CPU us/op"];
+    if rival.is_some() {
+        titles.extend([">its operations/s", ">its p99 ms", ">its CPU us/op", ">rate ratio", ">CPU ratio"]);
+    }
+    let mut table = Table::new(&titles);
+    for row in rows {
+        let cells = cells(row, rival.is_some());
+        table.row(cells.into_iter().map(|cell| (cell, PLAIN)));
+    }
+    let rounds = rows.first().map_or(0, |row| row.ours.len());
+    let of = if rounds == 1 { "One round".to_owned() } else { format!("Medians of {rounds} rounds, each") };
+    let mut text = format!("\n{of} on a fresh cluster.");
+    if let Some(rival) = rival {
+        let _ = write!(
+            text,
+            " By turns on the same cluster: {rival} (\"its\"). A ratio is the median of each round's, ours to its: the rate's is \
+             better above 1, that of the client's processor time below."
+        );
+    }
+    text += "\nThe client's processor time is all that the harness takes meanwhile: recording and observing too.\n\n";
+    let remarks = remarks.join("\n");
+    fit(&text, look) + &table.render(look) + &fit(&remarks, look)
+}
+
+fn cells(row: &BenchRow, has_rival: bool) -> Vec<String> {
+    let of = |figures: &[BenchFigures], figure: fn(&BenchFigures) -> f64| median(figures.iter().map(figure));
+    let rate = |figures: &[BenchFigures]| of(figures, |figures| figures.per_second).map_or_else(dash, whole);
+    let p99 = |figures: &[BenchFigures]| of(figures, |figures| figures.p99_ms).map_or_else(dash, hundredths);
+    let cpu = |figures: &[BenchFigures]| of(figures, |figures| figures.cpu_us).map_or_else(dash, hundredths);
+    let p50 = of(&row.ours, |figures| figures.p50_ms).map_or_else(dash, hundredths);
+    let mut cells = vec![row.load.clone(), row.workers.to_string(), row.pipeline.to_string()];
+    cells.extend([rate(&row.ours), p50, p99(&row.ours), cpu(&row.ours)]);
+    if has_rival {
+        let ratio = |figure: fn(&BenchFigures) -> f64| {
+            let ratios = row.ours.iter().zip(&row.theirs).map(|(ours, theirs)| figure(ours) / figure(theirs));
+            median(ratios).map_or_else(dash, hundredths)
+        };
+        cells.extend([rate(&row.theirs), p99(&row.theirs), cpu(&row.theirs)]);
+        cells.extend([ratio(|figures| figures.per_second), ratio(|figures| figures.cpu_us)]);
+    }
+    cells
+}
+
+fn median(figures: impl Iterator<Item = f64>) -> Option<f64> {
+    let mut figures: Vec<_> = figures.collect();
+    figures.sort_unstable_by(f64::total_cmp);
+    let upper = *figures.get(figures.len() / 2)?;
+    let lower = figures[(figures.len() - 1) / 2];
+    Some(f64::midpoint(lower, upper))
+}
+
+fn dash() -> String {
+    "-".to_owned()
+}
+
+fn whole(figure: f64) -> String {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate, which a cast also bounds")]
+    count(figure.round() as u64)
+}
+
+fn hundredths(figure: f64) -> String {
+    format!("{figure:.2}")
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::none(&[], None)]
+    #[case::one(&[3.0], Some(3.0))]
+    #[case::odd(&[9.0, 1.0, 5.0], Some(5.0))]
+    #[case::even(&[4.0, 1.0, 9.0, 2.0], Some(3.0))]
+    fn the_median_is_the_middle(#[case] figures: &[f64], #[case] expected: Option<f64>) {
+        assert_eq!(median(figures.iter().copied()), expected);
+    }
+
+    #[test]
+    fn a_benchmark_is_a_table() {
+        let figures = |per_second: f64, cpu_us| BenchFigures { per_second, p50_ms: 0.5, p99_ms: 1.25, cpu_us };
+        let row =
+            |load: &str, ours, theirs| BenchRow { load: load.to_owned(), workers: 50, pipeline: 16, ours, theirs };
+        let rows = [
+            row("set", vec![figures(90_000.0, 9.0), figures(110_000.0, 10.0)], vec![figures(100_000.0, 10.0); 2]),
+            row("mixed", vec![figures(50_000.0, 12.0); 2], Vec::new()),
+        ];
+        let remarks = ["round 2: the machine was busy".to_owned()];
+        let look = Look::new(false, 140);
+        let table = render_bench(&rows, Some("redis-benchmark"), &remarks, look);
+        let lines: Vec<_> = table.lines().rev().collect();
+        let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!(lines[0], "round 2: the machine was busy");
+        assert_eq!(words(lines[1]), "mixed 50 16 50,000 0.50 1.25 12.00 - - - - -");
+        assert_eq!(words(lines[2]), "set 50 16 100,000 0.50 1.25 9.50 100,000 1.25 10.00 1.00 0.95");
+        let table = render_bench(&rows, None, &[], look);
+        assert_eq!(table.lines().last().map(words).unwrap(), "mixed 50 16 50,000 0.50 1.25 12.00");
+    }
+}

@@ -1,0 +1,98 @@
+//! Programs of the scenario's own that run on a host.
+
+use std::fs::File;
+use std::io::{self, PipeReader, Read};
+use std::os::fd::AsFd;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use nix::sched::{CloneFlags, setns};
+use nix::sys::signal::Signal;
+use nix::unistd::Pid;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use super::reaper;
+use crate::provider::{ProgramEnd, ProviderError};
+use crate::vocab::{Address, HostName, NodeName};
+
+/// How much of what a program prints is kept.
+const PRINTED_BYTES: usize = 64 * 1_024;
+
+/// How long the rest of what it printed may take to be read. It may have left a child behind that has its output.
+const READ_BOUND: Duration = Duration::from_secs(1);
+
+/// Kills the program when it is dropped; one that has ended is not hit.
+struct KilledOnDrop(Pid);
+
+impl Drop for KilledOnDrop {
+    fn drop(&mut self) {
+        let _ = reaper::signal(self.0, Signal::SIGKILL);
+    }
+}
+
+/// See [`crate::provider::Provider::run_program`]. The namespace is that of the host.
+pub(super) async fn run(
+    (host, namespace): (&HostName, File),
+    command: &[String],
+    addresses: Vec<(&NodeName, Address)>,
+) -> Result<ProgramEnd, ProviderError> {
+    let program = command.first().cloned().unwrap_or_default();
+    let failed = |source| ProviderError::Program { program: program.clone(), host: host.clone(), source };
+    let (output, ended, _killed) = start(namespace, command, addresses).map_err(failed)?;
+    let printed = read_end(output).map_err(failed)?;
+    let (cause, cpu) = ended.await.map_err(|_| failed(io::Error::other("nobody knows how it ended")))?;
+    let printed = timeout(READ_BOUND, printed).await.ok().and_then(Result::ok).unwrap_or_default();
+    Ok(ProgramEnd { cause, cpu, printed: String::from_utf8_lossy(&printed).into_owned() })
+}
+
+type Ended = oneshot::Receiver<(crate::evidence::ExitCause, Duration)>;
+
+fn start(
+    namespace: File,
+    command: &[String],
+    addresses: Vec<(&NodeName, Address)>,
+) -> io::Result<(PipeReader, Ended, KilledOnDrop)> {
+    let (output, input) = io::pipe()?;
+    let (program, arguments) = command.split_first().ok_or(io::ErrorKind::InvalidInput)?;
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(Stdio::null()).stdout(input.try_clone()?).stderr(input);
+    for (node, address) in addresses {
+        command.env(node.as_str(), address.to_string());
+        command.env(format!("{node}_HOST"), address.ip().to_string());
+        command.env(format!("{node}_PORT"), address.0.port().to_string());
+    }
+    #[expect(unsafe_code, reason = "a process can only be put on a host by itself, before it becomes the program")]
+    // SAFETY: between fork and exec the closure makes one system call (setns), which is async-signal-safe, and neither
+    // allocates nor locks.
+    unsafe {
+        command.pre_exec(move || Ok(setns(namespace.as_fd(), CloneFlags::CLONE_NEWNET)?));
+    }
+    let (tell, ended) = oneshot::channel();
+    // Nobody listens any more when the program was dropped, and killed with it.
+    let on_exit = Box::new(move |cause, cpu| {
+        let _ = tell.send((cause, cpu));
+    });
+    let pid = reaper::spawn(&mut command, |_| {}, on_exit)?;
+    Ok((output, ended, KilledOnDrop(pid)))
+}
+
+/// Reads everything on a thread of its own, so that the program never waits for a reader, and keeps the end.
+fn read_end(mut output: PipeReader) -> io::Result<oneshot::Receiver<Vec<u8>>> {
+    let (tell, printed) = oneshot::channel();
+    let read = move || {
+        let (mut kept, mut buffer) = (Vec::new(), [0; 8 * 1_024]);
+        while let Ok(read @ 1..) = output.read(&mut buffer) {
+            kept.extend_from_slice(&buffer[..read]);
+            if kept.len() > 2 * PRINTED_BYTES {
+                kept.drain(..kept.len() - PRINTED_BYTES);
+            }
+        }
+        kept.drain(..kept.len().saturating_sub(PRINTED_BYTES));
+        let _ = tell.send(kept);
+    };
+    thread::Builder::new().name("program".to_owned()).spawn(read)?;
+    Ok(printed)
+}
