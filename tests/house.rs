@@ -33,7 +33,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("run", &["plan", "network", "provider", "system", "step", "load", "observe", "evidence", "vocab"]),
     ("verdict", &["check", "evidence", "vocab"]),
     ("present", &["evidence", "verdict", "vocab"]),
-    ("suite", &["plan", "text", "scenario", "load", "run", "provider", "system", "evidence", "verdict", "present", "vocab"]),
+    (
+        "suite",
+        &["plan", "text", "scenario", "load", "run", "provider", "system", "evidence", "verdict", "present", "vocab"],
+    ),
 ];
 
 /// The modules that know what a Redis Cluster is and where its hosts are; for all others there are shards and hosts.

@@ -94,6 +94,7 @@ impl RetryingClient {
             if next > now {
                 tokio::time::sleep_until(self.shared.clock.std_instant(next).into()).await;
                 now = self.shared.clock.now();
+                self.end_at(deadline, now);
             }
             while let Some(Destination(node)) = self.choose(now) {
                 self.attempt(commands, node, now, deadline).await;
@@ -107,7 +108,7 @@ impl RetryingClient {
         self.batch.iter().map(|command| command.operation)
     }
 
-    /// Attempts nothing more once the deadline has passed: another node of the batch may have taken all the time.
+    /// Attempts nothing more once the deadline has passed: timers come late, and another node of the batch may have taken its time.
     fn end_at(&mut self, deadline: Instant, now: Instant) {
         for command in self.batch.iter_mut().filter(|command| now >= deadline && command.next.is_some()) {
             command.next = None;

@@ -6,34 +6,42 @@ use tokio::task::JoinSet;
 
 use super::draw::{Choice, RandomChoices};
 use super::end::LoadEnd;
+use super::key_space::ShardKeys;
 use super::pipeline::Pipeline;
 use super::shared::Shared;
 use super::worker::{EntryStart, StopSignal, Worker};
 use super::{Load, LoadError};
 
-/// Runs the load until it is done or stopped, or all its workers have given up.
+/// Runs a thread's workers until they are done or stopped, or all have given up.
 pub(crate) async fn run(shared: &Rc<Shared>, stop: &StopSignal) -> Result<LoadEnd, LoadError> {
     let mut workers = JoinSet::new();
-    for number in 0..shared.load.workers() {
-        workers.spawn_local(work(Rc::clone(shared), number, stop.clone()));
+    let by_shard = shared.load.per_shard.then(|| by_shard(shared));
+    for number in shared.part.workers(shared.load.workers()) {
+        let shard = by_shard.as_ref().map(|by_shard| {
+            let too_few = || LoadError::Meaningless {
+                load: shared.load.name.clone(),
+                reason: "a shard has fewer keys than workers",
+            };
+            ShardKeys::of(by_shard, shared.load.workers(), number).ok_or_else(too_few)
+        });
+        let entries = Entries::new(shared, number, shard.transpose()?);
+        workers.spawn_local(work(Rc::clone(shared), number, entries, stop.clone()));
     }
     let mut ends = Vec::new();
     while let Some(ended) = workers.join_next().await {
         ends.push(ended.map_err(|_| LoadError::BrokeDown { load: shared.load.name.clone() })?);
     }
-    let all = |end: LoadEnd| ends.iter().all(|other| *other == end);
-    Ok(if all(LoadEnd::Finished) {
-        LoadEnd::Finished
-    } else if all(LoadEnd::GaveUp) {
-        LoadEnd::GaveUp
-    } else {
-        LoadEnd::Stopped
-    })
+    Ok(LoadEnd::of_all(&ends))
+}
+
+/// The keys of each shard.
+fn by_shard(shared: &Shared) -> Vec<Rc<[u32]>> {
+    let system = shared.deployment.system();
+    shared.keys.by_shard(shared.shards.count(), |key| shared.shards.of(system.position_of(key)))
 }
 
 /// Does a worker's share of the load. Returns how that ended.
-async fn work(shared: Rc<Shared>, number: u16, stop: StopSignal) -> LoadEnd {
-    let mut entries = Entries::new(&shared, number);
+async fn work(shared: Rc<Shared>, number: u16, mut entries: Entries, stop: StopSignal) -> LoadEnd {
     let mut worker = Worker::new(Rc::clone(&shared), number, stop.clone());
     let mut starts = Vec::new();
     while let Some(batch) = entries.next_batch(&shared) {
@@ -67,8 +75,9 @@ struct Entries {
 }
 
 impl Entries {
-    fn new(shared: &Shared, worker: u16) -> Self {
-        let draw = RandomChoices::new(shared.seed, shared.index, worker, shared.keys.clone(), shared.deployment);
+    fn new(shared: &Shared, worker: u16, shard: Option<ShardKeys>) -> Self {
+        let whose = (shared.seed, shared.index, worker);
+        let draw = RandomChoices::new(whose, shared.keys.clone(), shard, shared.deployment);
         let pipeline = Pipeline::new(shared.load.pipeline(), shared.shards.count());
         Self { draw, pipeline, left: share(&shared.load, worker) }
     }

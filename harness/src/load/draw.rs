@@ -4,7 +4,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use super::Op;
-use super::key_space::KeySpace;
+use super::key_space::{KeySpace, ShardKeys};
 use super::keys::{KeyChooser, below};
 use super::op::MixCommand;
 use crate::evidence::{LoadIndex, Value};
@@ -54,6 +54,8 @@ impl Choice {
 pub(crate) struct RandomChoices {
     random: ChaCha8Rng,
     keys: KeySpace,
+    /// The keys that the worker keeps to; none if to no shard's.
+    shard: Option<ShardKeys>,
     /// Chooses among all keys.
     any: Box<dyn KeyChooser>,
     /// Chooses among those that this worker writes.
@@ -66,11 +68,21 @@ pub(crate) struct RandomChoices {
 }
 
 impl RandomChoices {
-    /// The choices of `worker` of `load` in a run with this seed.
-    pub(crate) fn new(seed: u64, load: LoadIndex, worker: u16, keys: KeySpace, deployment: Deployment) -> Self {
+    /// The choices of `worker` of `load` in a run with this seed, if it keeps to `shard` among that shard's keys.
+    pub(crate) fn new(
+        (seed, load, worker): (u64, LoadIndex, u16),
+        keys: KeySpace,
+        shard: Option<ShardKeys>,
+        deployment: Deployment,
+    ) -> Self {
         let random = random_of(seed, load, worker, Purpose::Choices);
-        let [any, own] = keys.choosers(worker);
-        Self { random, keys, any, own, load, worker, values: 0, deployment, key: Vec::new() }
+        let [any, own] = match &shard {
+            Some(shard) => {
+                [shard.any.len(), shard.own.len()].map(|count| keys.chooser(count.try_into().unwrap_or(u32::MAX)))
+            }
+            None => [keys.count(), keys.share(worker)].map(|count| keys.chooser(count)),
+        };
+        Self { random, keys, shard, any, own, load, worker, values: 0, deployment, key: Vec::new() }
     }
 
     /// What comes next: an entry of the mix, by weight, and what it is to do. None when every weight is zero.
@@ -96,12 +108,14 @@ impl RandomChoices {
 
     /// Any key.
     fn any_key(&mut self) -> u32 {
-        1 + self.any.choose(&mut self.random)
+        let nth = self.any.choose(&mut self.random);
+        self.shard.as_ref().map_or(1 + nth, |shard| shard.any[nth as usize])
     }
 
     /// A key that this worker writes.
     fn own_key(&mut self) -> u32 {
-        self.keys.of_share(self.worker, self.own.choose(&mut self.random))
+        let nth = self.own.choose(&mut self.random);
+        self.shard.as_ref().map_or_else(|| self.keys.of_share(self.worker, nth), |shard| shard.own[nth as usize])
     }
 
     /// The id of the next value: each is unique in the run.
@@ -139,7 +153,7 @@ mod tests {
 
     fn choices(seed: u64, load_index: u16, worker: u16) -> Vec<(u64, u32, u32)> {
         let keys = KeySpace::of(&load("app", "mix: [Get()], keys: Uniform(1000), workers: 4"));
-        let mut draw = RandomChoices::new(seed, load_index, worker, keys, CLUSTER);
+        let mut draw = RandomChoices::new((seed, load_index, worker), keys, None, CLUSTER);
         (0..50).map(|_| (draw.value(), draw.own_key(), draw.any_key())).collect()
     }
 
@@ -162,7 +176,7 @@ mod tests {
     #[test]
     fn entries_are_chosen_by_weight() {
         let load = load("app", r#"mix: [Get(weight: 3), Set(value: "16B"), Get(weight: 0)], keys: Uniform(10)"#);
-        let mut draw = RandomChoices::new(1, 0, 0, KeySpace::of(&load), CLUSTER);
+        let mut draw = RandomChoices::new((1, 0, 0), KeySpace::of(&load), None, CLUSTER);
         let writes = (0..4_000).filter(|_| draw.choice(&load.mix).unwrap().written_key().is_some()).count();
         assert!((900..1_100).contains(&writes), "{writes} of 4000 instead of about 1000");
     }

@@ -1,13 +1,13 @@
-//! The driver: starts every load on a thread of its own, and stops them.
+//! The driver: starts every load on threads of its own, and stops them.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::pin::pin;
 use std::rc::Rc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use nix::time::{ClockId, clock_gettime};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{oneshot, watch};
 use tokio::task::LocalSet;
@@ -16,6 +16,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use super::end::LoadEnd;
 use super::key_space::{KeySet, KeySpace};
 use super::orders::{HeardOrders, Orders};
+use super::parts::{Part, PartEnd, Parts};
 use super::recorder::{HistoryRecorder, Outbox};
 use super::shared::{Shared, value_bytes_max};
 use super::value::ID_BYTES;
@@ -77,7 +78,7 @@ pub struct LoadDone {
 }
 
 impl RunningLoads {
-    /// Starts every load on an OS thread of its own, with a runtime of its own, so that neither the observer nor another
+    /// Starts every load on OS threads of its own, each with a runtime of its own, so that neither the observer nor another
     /// load disturbs it. The history is created at `history`.
     ///
     /// Each load journals `LoadStarted`, `Progress` every second, `SlowOperation` and `LoadEnded`.
@@ -88,7 +89,7 @@ impl RunningLoads {
         let clock = journal.clock();
         let recorder = HistoryRecorder::start(&history, journal)?;
         let (tell_ended, ended) = watch::channel(LoadEnds::new());
-        let start = |task| start(task, clock, recorder.outbox(), tell_ended.clone());
+        let start = |task| start(task, clock, || recorder.outbox(), tell_ended.clone());
         let loads = tasks.into_iter().map(start).collect::<Result<_, _>>()?;
         Ok(Self { loads, recorder, history, clock, ended })
     }
@@ -199,75 +200,87 @@ fn check(task: &LoadTask) -> Result<(), LoadError> {
 fn start(
     task: LoadTask,
     clock: Clock,
-    outbox: Outbox,
+    outbox: impl Fn() -> Outbox,
     ended: watch::Sender<LoadEnds>,
 ) -> Result<RunningLoad, LoadError> {
     let (index, name) = (task.index, task.load.name.clone());
     let client = task.load.client;
     let stops_within = client.deadline.0 + client.timeout.0 + STOP_MARGIN;
     let resources = |source| LoadError::Resources { load: name.clone(), source };
-    let runtime = Builder::new_current_thread().enable_all().build().map_err(resources)?;
     let (tell, done) = oneshot::channel();
+    let tell = Arc::new(Mutex::new(Some(tell)));
     let (orders, heard) = Orders::new(task.waits);
-    let body = move || {
-        // Nobody listens any more when the loads were dropped instead of stopped.
-        let _ = tell.send(run(&runtime, task, clock, outbox, heard, &ended));
-    };
-    thread::Builder::new().name(format!("load-{index}")).spawn(body).map_err(resources)?;
+    let others: Vec<_> = (1..task.load.threads()).map(|_| heard.also()).collect();
+    for (part, heard) in Parts::of(task.load.threads()).into_iter().zip(std::iter::once(heard).chain(others)) {
+        let runtime = Builder::new_current_thread().enable_all().build().map_err(resources)?;
+        // The readers of waits for a processor know the threads by this.
+        let thread_name =
+            if part.is_first() { format!("load-{index}") } else { format!("load-{index}.{}", part.number) };
+        let (task, outbox, ended, tell) = (task.clone(), outbox(), ended.clone(), Arc::clone(&tell));
+        let body = move || {
+            let Some(done) = run(&runtime, task, part, clock, outbox, heard, &ended) else { return };
+            let tell = tell.lock().unwrap_or_else(PoisonError::into_inner).take();
+            // Nobody listens any more when the loads were dropped instead of stopped.
+            let _ = tell.map(|tell| tell.send(done));
+        };
+        thread::Builder::new().name(thread_name).spawn(body).map_err(resources)?;
+    }
     Ok(RunningLoad { name, stops_within, orders, done })
 }
 
-/// Runs a load to its end on this thread.
+/// Runs a part of a load to its end on this thread. Returns what came of the load if no other part is left.
 fn run(
     runtime: &Runtime,
     task: LoadTask,
+    part: Part,
     clock: Clock,
     outbox: Outbox,
     mut orders: HeardOrders,
     ended: &watch::Sender<LoadEnds>,
-) -> Result<LoadDone, LoadError> {
+) -> Option<Result<LoadDone, LoadError>> {
     let begins = runtime.block_on(orders.begins());
-    let cpu_before = cpu_of_process();
-    let shared = Shared::new(task, clock, outbox);
-    let name = shared.load.name.clone();
+    let shared = Shared::new(task, part, clock, outbox);
     let outcome = if begins { LocalSet::new().block_on(runtime, drive(&shared, orders)) } else { Ok(LoadEnd::Stopped) };
-    for event in shared.counters.borrow_mut().end_interval(clock.now()) {
+    shared.outbox.borrow_mut().flush();
+    let parts = &shared.part.parts;
+    let (written, overrun) = (shared.written.borrow().clone(), shared.outbox.borrow().overrun());
+    let all = parts.end(PartEnd { outcome, written, overrun })?;
+    for event in shared.counters().end_interval(clock.now()) {
         shared.outbox.borrow_mut().event(event);
     }
-    let mut totals = shared.counters.borrow().totals().clone();
-    totals.cpu_nanos = cpu_of_process().saturating_sub(cpu_before).as_nanos().try_into().unwrap_or(u64::MAX);
+    let (name, totals) = (shared.load.name.clone(), parts.totals(&shared.load, clock));
     if begins {
         shared.outbox.borrow_mut().event(EventKind::LoadEnded { load: name.clone(), totals: totals.clone() });
     }
-    shared.outbox.borrow_mut().flush();
     // Also of one that broke down: who waits for its end must not wait in vain.
-    let end = outcome.as_ref().copied().unwrap_or(LoadEnd::Stopped);
+    let end = all.outcome.as_ref().copied().unwrap_or(LoadEnd::Stopped);
     ended.send_modify(|ended| {
         ended.insert(name.clone(), end);
     });
-    outcome?;
-    if shared.outbox.borrow().overrun() {
-        return Err(LoadError::Overrun { load: name });
-    }
-    Ok(LoadDone {
-        name,
-        totals,
-        index: shared.index,
-        keys: shared.keys.clone(),
-        shards: shared.shards.clone(),
-        written: shared.written.borrow().clone(),
-        value_bytes_max: value_bytes_max(&shared.load),
-    })
-}
-
-/// The processor time that this process has taken.
-fn cpu_of_process() -> Duration {
-    clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID).map_or(Duration::ZERO, Duration::from)
+    let overrun = all.overrun || shared.outbox.borrow().overrun();
+    Some(all.outcome.and_then(|_| {
+        if overrun {
+            return Err(LoadError::Overrun { load: name.clone() });
+        }
+        Ok(LoadDone {
+            name,
+            totals,
+            index: shared.index,
+            keys: shared.keys.clone(),
+            shards: shared.shards.clone(),
+            written: all.written,
+            value_bytes_max: value_bytes_max(&shared.load),
+        })
+    }))
 }
 
 /// Runs the loop, reports every second and asks who owns what as often as the client does of its own accord.
 async fn drive(shared: &Rc<Shared>, mut orders: HeardOrders) -> Result<LoadEnd, LoadError> {
-    shared.outbox.borrow_mut().event(EventKind::LoadStarted { load: shared.load.name.clone() });
+    // From here on its counts go into intervals.
+    drop(shared.counters());
+    if shared.part.is_first() {
+        shared.outbox.borrow_mut().event(EventKind::LoadStarted { load: shared.load.name.clone() });
+    }
     // The first operations should not pay for learning who owns what; workers cope when nobody tells.
     // Starts are due from then on, so a silent node must not keep them for as long as a patient client waits.
     let first_look = shared.load.client.timeout.0.min(FIRST_LOOK_BOUND);
@@ -299,11 +312,12 @@ fn interval_from_now(period: Duration) -> Interval {
 }
 
 fn report(shared: &Shared) {
-    let events = shared.counters.borrow_mut().end_interval(shared.clock.now());
     let mut outbox = shared.outbox.borrow_mut();
     outbox.flush();
-    for event in events {
-        outbox.event(event);
+    if shared.part.is_first() {
+        for event in shared.counters().end_interval(shared.clock.now()) {
+            outbox.event(event);
+        }
     }
 }
 

@@ -13,6 +13,14 @@ pub enum LoadEnd {
     Stopped,
 }
 
+impl LoadEnd {
+    /// How a load ended whose parts ended like this.
+    pub(crate) fn of_all(ends: &[Self]) -> Self {
+        let all = |end: Self| ends.iter().all(|other| *other == end);
+        [Self::Finished, Self::GaveUp].into_iter().find(|end| all(*end)).unwrap_or(Self::Stopped)
+    }
+}
+
 impl fmt::Display for LoadEnd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -1,6 +1,7 @@
 //! Key spaces: what a key is called, who writes it, and which keys were written.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
 
 use super::keys::KeyChooser;
 use super::resp::push_decimal;
@@ -27,9 +28,19 @@ impl KeySpace {
         self.keys.count()
     }
 
-    /// What chooses among all keys, and among those that `writer` writes.
-    pub(crate) fn choosers(&self, writer: u16) -> [Box<dyn KeyChooser>; 2] {
-        [self.count(), self.share(writer)].map(|among| self.keys.kind().chooser(among))
+    /// What chooses among so many keys.
+    pub(crate) fn chooser(&self, among: u32) -> Box<dyn KeyChooser> {
+        self.keys.kind().chooser(among)
+    }
+
+    /// The keys of each shard of so many, by the shard that `shard_of` says a key's text is in.
+    pub(crate) fn by_shard(&self, shards: usize, shard_of: impl Fn(&[u8]) -> usize) -> Vec<Rc<[u32]>> {
+        let (mut by_shard, mut text) = (vec![Vec::new(); shards], Vec::new());
+        for number in 1..=self.count() {
+            self.text(number, &mut text);
+            by_shard[shard_of(&text)].push(number);
+        }
+        by_shard.into_iter().map(Rc::from).collect()
     }
 
     /// Replaces `out` by the text of the key `number`.
@@ -48,6 +59,29 @@ impl KeySpace {
     /// The `nth` (from 0) of the keys that `writer` writes.
     pub(crate) fn of_share(&self, writer: u16, nth: u32) -> u32 {
         u32::from(writer) + 1 + nth * u32::from(self.writers)
+    }
+}
+
+/// The keys of a worker that keeps to one shard.
+#[derive(Clone, Debug)]
+pub(crate) struct ShardKeys {
+    /// All keys of the shard.
+    pub(crate) any: Rc<[u32]>,
+    /// Those that this worker writes.
+    pub(crate) own: Vec<u32>,
+}
+
+impl ShardKeys {
+    /// The keys of a worker if the workers are divided over the shards that have keys, and each shard's keys over its workers.
+    /// None if there is not one for each.
+    pub(crate) fn of(by_shard: &[Rc<[u32]>], workers: u16, worker: u16) -> Option<Self> {
+        let shards: Vec<_> = by_shard.iter().filter(|keys| !keys.is_empty()).collect();
+        let (workers, worker) = (usize::from(workers), usize::from(worker));
+        let shard = worker % shards.len().max(1);
+        let any = Rc::clone(shards.get(shard)?);
+        let sharing = (shard..workers).step_by(shards.len()).count();
+        let own: Vec<_> = any.iter().copied().skip(worker / shards.len()).step_by(sharing).collect();
+        (!own.is_empty()).then_some(Self { any, own })
     }
 }
 
@@ -80,6 +114,11 @@ impl KeySet {
         if let Some((word, bit)) = self.bit(number) {
             *word &= !bit;
         }
+    }
+
+    /// Adds all of another set of the same key space.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.0.iter_mut().zip(&other.0).for_each(|(word, other)| *word |= other);
     }
 
     fn bit(&mut self, number: u32) -> Option<(&mut u64, u64)> {
@@ -164,6 +203,25 @@ mod tests {
             assert_eq!(&share, expected, "writer {writer}");
             assert!(share.iter().all(|key| (key - 1) % u32::from(writers) == u32::from(writer)));
         }
+    }
+
+    /// Of ten keys, the odd ones lie in the second of three shards, the even ones in the third.
+    #[rstest]
+    #[case::one_each(2, &[vec![1, 3, 5, 7, 9], vec![2, 4, 6, 8, 10]])]
+    #[case::uneven(3, &[vec![1, 5, 9], vec![2, 4, 6, 8, 10], vec![3, 7]])]
+    #[case::fewer_than_shards(1, &[vec![1, 3, 5, 7, 9]])]
+    fn who_keeps_to_a_shard_writes_a_part_of_its_keys(#[case] workers: u16, #[case] own: &[Vec<u32>]) {
+        let odd = |text: &[u8]| if text.last().unwrap() % 2 == 1 { 1 } else { 2 };
+        let by_shard = space(10, 1).by_shard(3, odd);
+        let keys: Vec<_> = (0..workers).map(|worker| ShardKeys::of(&by_shard, workers, worker).unwrap()).collect();
+        assert_eq!(keys.iter().map(|keys| keys.own.clone()).collect::<Vec<_>>(), own);
+        assert_eq!(*keys[0].any, [1, 3, 5, 7, 9]);
+    }
+
+    #[test]
+    fn a_shard_with_too_few_keys_for_its_workers_has_none_for_some() {
+        let by_shard = space(2, 1).by_shard(2, |_| 1);
+        assert!(ShardKeys::of(&by_shard, 2, 1).is_some() && ShardKeys::of(&by_shard, 3, 2).is_none());
     }
 
     #[test]

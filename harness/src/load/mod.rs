@@ -23,6 +23,7 @@ mod open;
 mod orders;
 pub mod pace;
 mod pacing;
+mod parts;
 mod pipeline;
 mod recorder;
 mod routing;

@@ -129,7 +129,7 @@ impl OpenLoop {
         for start in due.by_ref().take(WAITING_MAX) {
             self.offer(start, workers);
         }
-        self.shared.counters.borrow_mut().dropped(due.count() as u64);
+        self.shared.counters().dropped(due.count() as u64);
         let mut grace = pin!(tokio::time::sleep(self.shared.load.client.timeout.0));
         while self.pool.borrow().waiting() > 0 {
             tokio::select! {
@@ -166,7 +166,7 @@ impl OpenLoop {
             Assignment::Waits => {}
             Assignment::Dropped => {
                 self.under_way.update(|under_way| under_way - 1);
-                self.shared.counters.borrow_mut().dropped(1);
+                self.shared.counters().dropped(1);
             }
         }
     }
@@ -232,7 +232,7 @@ struct Schedule {
 impl Schedule {
     fn new(shared: &Rc<Shared>, arrivals: Arrivals) -> Self {
         Self {
-            draw: RandomChoices::new(shared.seed, shared.index, 0, shared.keys.clone(), shared.deployment),
+            draw: RandomChoices::new((shared.seed, shared.index, 0), shared.keys.clone(), None, shared.deployment),
             arrivals,
             origin: shared.clock.now(),
             taken: 0,

@@ -55,6 +55,11 @@ impl Orders {
 }
 
 impl HeardOrders {
+    /// The same orders for one more thread of the load. Paces are heard by the first alone.
+    pub(crate) fn also(&self) -> Self {
+        Self { begin: self.begin.clone(), pace: mpsc::unbounded_channel().1, stop: self.stop.clone() }
+    }
+
     /// Waits until it is to begin; whether it is: not if it is told to stop before.
     pub(crate) async fn begins(&mut self) -> bool {
         tokio::select! {

@@ -46,7 +46,8 @@ impl Gathered {
     }
 
     fn take(&mut self) -> Vec<Choice> {
-        let batch = std::mem::take(&mut self.ready);
+        let size = self.ready.len();
+        let batch = std::mem::replace(&mut self.ready, Vec::with_capacity(size));
         for choice in std::mem::take(&mut self.behind) {
             self.add(choice);
         }

@@ -1,11 +1,13 @@
-//! What the workers of one load share. They live on one thread.
+//! What the workers of one load share that live on the same thread.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::sync::MutexGuard;
 
 use super::counters::LoadCounters;
 use super::key_space::{KeySet, KeySpace};
 use super::op::error_kind;
+use super::parts::Part;
 use super::recorder::Outbox;
 use super::resp::Reply;
 use super::routing::ask;
@@ -19,7 +21,7 @@ use crate::vocab::{Duration, Instant};
 /// A client asks who owns what at most this often, so that a failing cluster is not asked to death.
 pub const MAP_REFRESH: Duration = Duration::from_millis(50);
 
-/// What the workers of one load share.
+/// What the workers of one load share that live on the same thread.
 pub(crate) struct Shared {
     pub(crate) load: Load,
     pub(crate) index: LoadIndex,
@@ -33,7 +35,7 @@ pub(crate) struct Shared {
     pub(crate) deployment: Deployment,
     pub(crate) routes: RefCell<Box<dyn Discovery>>,
     pub(crate) written: RefCell<KeySet>,
-    pub(crate) counters: RefCell<LoadCounters>,
+    pub(crate) part: Part,
     pub(crate) outbox: RefCell<Outbox>,
     refreshing: Cell<bool>,
     refreshed: Cell<Option<Instant>>,
@@ -41,7 +43,7 @@ pub(crate) struct Shared {
 
 impl Shared {
     /// What the workers of the task share.
-    pub(crate) fn new(task: LoadTask, clock: Clock, outbox: Outbox) -> Rc<Self> {
+    pub(crate) fn new(task: LoadTask, part: Part, clock: Clock, outbox: Outbox) -> Rc<Self> {
         let LoadTask { index, load, host, deployment, seeds, shards, seed, waits: _ } = task;
         let keys = KeySpace::of(&load);
         Rc::new(Self {
@@ -54,7 +56,7 @@ impl Shared {
             deployment,
             routes: RefCell::new(deployment.system().discovery(&seeds)),
             written: RefCell::new(KeySet::none_of(keys.count())),
-            counters: RefCell::new(LoadCounters::new(&load, clock.now())),
+            part,
             outbox: RefCell::new(outbox),
             refreshing: Cell::new(false),
             refreshed: Cell::new(None),
@@ -66,7 +68,7 @@ impl Shared {
     /// Takes an operation that ended into the history and the counts.
     pub(crate) fn ended(&self, operation: Operation) {
         self.outbox.borrow_mut().push(operation);
-        if let Some(slow) = self.counters.borrow_mut().count(&operation, || self.name(&operation)) {
+        if let Some(slow) = self.counters().count(&operation, || self.name(&operation)) {
             self.outbox.borrow_mut().event(slow);
         }
     }
@@ -89,9 +91,14 @@ impl Shared {
         format!("{name} {}", String::from_utf8_lossy(&key))
     }
 
+    /// What the load counts, on whatever thread.
+    pub(crate) fn counters(&self) -> MutexGuard<'_, LoadCounters> {
+        self.part.parts.counters(&self.load, self.clock)
+    }
+
     /// Counts an attempt that did not end ok.
     pub(crate) fn attempt_failed(&self, kind: ErrorKind) {
-        self.counters.borrow_mut().attempt_failed(kind);
+        self.counters().attempt_failed(kind);
     }
 
     /// Keeps what an error reply says, if it is the first of its kind.
@@ -99,7 +106,7 @@ impl Shared {
         let kind = error_kind(text);
         // These say where to go, not what is wrong.
         if !matches!(kind, ErrorKind::Moved | ErrorKind::Ask) {
-            self.counters.borrow_mut().error_replied(kind, text);
+            self.counters().error_replied(kind, text);
         }
     }
 

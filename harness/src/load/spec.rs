@@ -24,6 +24,13 @@ pub struct Load {
     /// open one for each shard. See [`Self::workers`].
     #[serde(default)]
     pub workers: Option<u16>,
+    /// How many threads of the harness the workers of a closed loop are divided over, each with a map of who owns what of its
+    /// own; one if not said.
+    #[serde(default)]
+    pub threads: Option<u16>,
+    /// Whether each worker of a closed loop keeps to the keys of one shard, and so to one connection.
+    #[serde(default)]
+    pub per_shard: bool,
     /// How many entries of the mix a worker does at the same time: it writes the commands that go to one shard in one go, and
     /// waits for all their replies. A closed loop waits until it has so many for a shard; an open one sends together what has
     /// waited for the worker. One after the other if not said.
@@ -61,6 +68,11 @@ impl Load {
     /// wait for it must not keep those on others waiting.
     pub fn workers(&self) -> u16 {
         self.workers.unwrap_or(if self.pace.is_closed() { 4 } else { 32 })
+    }
+
+    /// How many threads its workers are divided over.
+    pub fn threads(&self) -> u16 {
+        self.threads.unwrap_or(1)
     }
 
     /// How many entries of the mix a worker does at the same time at most.

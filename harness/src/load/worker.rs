@@ -77,7 +77,8 @@ impl Worker {
                 let due = start.due.filter(|_| nth == 0);
                 Some((start.choice.commands(&self.shared.load.mix).nth(nth)?, due))
             };
-            let batch: Vec<_> = starts.iter().filter_map(command).collect();
+            let mut batch = Vec::with_capacity(starts.len());
+            batch.extend(starts.iter().filter_map(command));
             if batch.is_empty() {
                 break;
             }

@@ -117,6 +117,8 @@ fn write_loads(text: &mut String, plan: &Plan) -> fmt::Result {
 /// A load in a sentence.
 fn sentence(plan: &Plan, load: &Load) -> String {
     let workers = counted(load.workers().into(), "worker");
+    let threads = load.threads();
+    let workers = if threads > 1 { format!("{workers} on {threads} threads") } else { workers };
     let begins = if plan.begins_later(load) { "when a step starts it, " } else { "" };
     let pace = match (load.pace.is_closed(), load.think) {
         (false, _) => format!("{}, at most {workers} busy with a shard", load.pace),
@@ -125,6 +127,7 @@ fn sentence(plan: &Plan, load: &Load) -> String {
     };
     let pipeline = load.pipeline();
     let pipeline = if pipeline > 1 { format!(", up to {pipeline} commands together") } else { String::new() };
+    let pipeline = if load.per_shard { format!("{pipeline}, each on one shard") } else { pipeline };
     let total: u64 = load.mix.iter().map(|op| u64::from(op.weight())).sum();
     let share = |op: &Op| 100.0 * f64::from(op.weight()) / total.max(1) as f64;
     let mix: Vec<_> = load.mix.iter().map(|op| format!("{:.0} % {op}", share(op))).collect();

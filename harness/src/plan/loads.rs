@@ -105,6 +105,19 @@ impl Checker<'_> {
             let problem = Problem::new(at.field("pipeline").head(), message);
             self.report(problem.help("leave `pipeline` out for one command after the other"));
         }
+        let threads = load.threads();
+        if !load.pace.is_closed() && load.threads.is_some() {
+            let problem = Problem::new(at.field("threads").head(), "a schedule is kept by one thread");
+            self.report(problem.help("leave `threads` out, or write `pace: Closed`, whose workers can be divided"));
+        } else if !(1..=workers.max(1)).contains(&threads) {
+            let message = format!("{workers} workers cannot be divided over {threads} threads");
+            let problem = Problem::new(at.field("threads").head(), message);
+            self.report(problem.help("each thread has one worker at least"));
+        }
+        if load.per_shard && !load.pace.is_closed() {
+            let problem = Problem::new(at.field("per_shard").head(), "on a schedule every worker keeps to one shard");
+            self.report(problem.help("leave `per_shard` out"));
+        }
         let keys = load.keys.count();
         let keys_written = u32::from(workers) * u32::from(pipeline.min(PIPELINE_MAX));
         if keys == 0 {

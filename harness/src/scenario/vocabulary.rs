@@ -110,7 +110,8 @@ const fn kind(type_name: &'static str, noun: &'static str, a_noun: &'static str)
 /// The fields of the scenario itself, of its server, of a load and of a load's client.
 const SCENARIO: &[&str] = &["about", "topology", "server", "load", "timeline", "slos", "snapshot", "seed"];
 const SERVER: &[&str] = &["binary", "config", "nodes", "storage"];
-const LOAD: &[&str] = &["pace", "workers", "pipeline", "think", "mix", "keys", "prefix", "operations", "client"];
+const LOAD: &[&str] =
+    &["pace", "workers", "threads", "per_shard", "pipeline", "think", "mix", "keys", "prefix", "operations", "client"];
 const CLIENT: &[&str] =
     &["preset", "timeout", "deadline", "attempts", "redirects", "retry_wait", "retry_wait_max", "gives_up"];
 
@@ -160,7 +161,7 @@ impl Vocabulary for ScenarioVocabulary {
                 return Some(format!("a whole number from 0 to {}", NODES_MAX - 1));
             }
             (_, "replicas") => return Some("a whole number from 1 to the replicas that a master has".to_owned()),
-            (_, "workers") => WORKERS_MAX.into(),
+            (_, "workers" | "threads") => WORKERS_MAX.into(),
             (_, "pipeline") => PIPELINE_MAX.into(),
             (_, "per_second" | "to" | "starts") => PER_SECOND_MAX,
             (_, WrittenPosition::FIELD) => return Some(WrittenPosition::RANGE.to_owned()),

@@ -7,6 +7,7 @@ use super::*;
 use crate::evidence::Value;
 use crate::load::Op;
 use crate::load::op::{Get, Set, Wait};
+use crate::load::parts::Part;
 use crate::load::recorder::HistoryRecorder;
 use crate::load::testing::{Act, Fake, journal, load, task};
 use crate::system::cluster::slot_of_key;
@@ -49,7 +50,7 @@ async fn perform_batches(
 ) -> Vec<Operation> {
     let (_temporary, directory, journal) = journal();
     let recorder = HistoryRecorder::start(&directory.history(), journal.clone()).unwrap();
-    let shared = Shared::new(task(load("app", client), nodes), journal.clock(), recorder.outbox());
+    let shared = Shared::new(task(load("app", client), nodes), Part::whole(), journal.clock(), recorder.outbox());
     let tasks = LocalSet::new();
     let operations = tasks.run_until(async {
         if asked {
@@ -64,7 +65,7 @@ async fn perform_batches(
         operations
     });
     let operations = operations.await;
-    let failures: u64 = shared.counters.borrow().totals().attempt_errors.values().sum();
+    let failures: u64 = shared.counters().totals().attempt_errors.values().sum();
     let attempts: u64 = operations.iter().map(|operation| u64::from(operation.attempts)).sum();
     let ok = operations.iter().filter(|operation| operation.outcome == Outcome::Ok).count() as u64;
     assert_eq!(failures + ok, attempts, "each attempt is counted once");
@@ -228,7 +229,7 @@ async fn a_connection_that_was_closed_while_idle_costs_no_attempt() {
     let address = server(|_, _| Act::SayAndClose("+OK\r\n".to_owned())).await;
     let (_temporary, directory, journal) = journal();
     let recorder = HistoryRecorder::start(&directory.history(), journal.clone()).unwrap();
-    let shared = Shared::new(task(load("app", PATIENT), &[address]), journal.clock(), recorder.outbox());
+    let shared = Shared::new(task(load("app", PATIENT), &[address]), Part::whole(), journal.clock(), recorder.outbox());
     let tasks = LocalSet::new();
     let doing = tasks.run_until(async {
         let mut client = RetryingClient::new(shared, 0);

@@ -1,0 +1,120 @@
+//! The threads of a load, and what they have in common.
+
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use nix::time::{ClockId, clock_gettime};
+
+use super::counters::LoadCounters;
+use super::end::LoadEnd;
+use super::key_space::KeySet;
+use super::{Load, LoadError};
+use crate::evidence::{Clock, LoadTotals};
+
+/// One thread of a load.
+#[derive(Clone)]
+pub(crate) struct Part {
+    /// Which of them, from 0.
+    pub(crate) number: u16,
+    /// What it has in common with the others.
+    pub(crate) parts: Arc<Parts>,
+}
+
+/// What the threads of a load have in common.
+pub(crate) struct Parts {
+    count: u16,
+    begun: OnceLock<Begun>,
+    ended: Mutex<Vec<PartEnd>>,
+}
+
+/// What there is since the first of them began.
+struct Begun {
+    counters: Mutex<LoadCounters>,
+    /// The processor time that the process had taken.
+    cpu: Duration,
+}
+
+/// What a thread of a load leaves, or all of them.
+pub(crate) struct PartEnd {
+    pub(crate) outcome: Result<LoadEnd, LoadError>,
+    /// Every key that was attempted to be written.
+    pub(crate) written: KeySet,
+    /// Whether something could not be recorded.
+    pub(crate) overrun: bool,
+}
+
+impl Parts {
+    /// The threads of a load: at least one.
+    pub(crate) fn of(count: u16) -> Vec<Part> {
+        let parts = Arc::new(Self { count, begun: OnceLock::new(), ended: Mutex::default() });
+        (0..count).map(|number| Part { number, parts: Arc::clone(&parts) }).collect()
+    }
+
+    /// What they count, from the first call on.
+    pub(crate) fn counters(&self, load: &Load, clock: Clock) -> MutexGuard<'_, LoadCounters> {
+        let begun = self.begun.get_or_init(|| Begun {
+            counters: Mutex::new(LoadCounters::new(load, clock.now())),
+            cpu: cpu_of_process(),
+        });
+        begun.counters.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Everything that they counted.
+    pub(crate) fn totals(&self, load: &Load, clock: Clock) -> LoadTotals {
+        let mut totals = self.counters(load, clock).totals().clone();
+        let cpu = self.begun.get().map_or(Duration::ZERO, |begun| cpu_of_process().saturating_sub(begun.cpu));
+        totals.cpu_nanos = cpu.as_nanos().try_into().unwrap_or(u64::MAX);
+        totals
+    }
+
+    /// Takes what a thread leaves. Returns what all of them leave if it was the last.
+    pub(crate) fn end(&self, part: PartEnd) -> Option<PartEnd> {
+        let mut written = part.written.clone();
+        let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        ended.push(part);
+        if ended.len() < usize::from(self.count) {
+            return None;
+        }
+        ended.iter().for_each(|end| written.add(&end.written));
+        let overrun = ended.iter().any(|end| end.overrun);
+        let outcomes: Result<Vec<_>, _> = ended.drain(..).map(|end| end.outcome).collect();
+        Some(PartEnd { outcome: outcomes.map(|ends| LoadEnd::of_all(&ends)), written, overrun })
+    }
+}
+
+impl Part {
+    /// The only thread of a load.
+    #[cfg(test)]
+    pub(crate) fn whole() -> Self {
+        Parts::of(1).remove(0)
+    }
+
+    /// Whether it is the one that tells of all.
+    pub(crate) fn is_first(&self) -> bool {
+        self.number == 0
+    }
+
+    /// Its share of so many workers, by their numbers.
+    pub(crate) fn workers(&self, all: u16) -> impl Iterator<Item = u16> + use<> {
+        (self.number..all).step_by(self.parts.count.into())
+    }
+}
+
+/// The processor time that this process has taken.
+fn cpu_of_process() -> Duration {
+    clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID).map_or(Duration::ZERO, Duration::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_worker_lives_on_one_thread() {
+        let workers = |threads: u16, workers: u16| -> Vec<Vec<u16>> {
+            Parts::of(threads).iter().map(|part| part.workers(workers).collect()).collect()
+        };
+        assert_eq!(workers(1, 3), [vec![0, 1, 2]]);
+        assert_eq!(workers(3, 7), [vec![0, 3, 6], vec![1, 4], vec![2, 5]]);
+    }
+}
