@@ -17,6 +17,7 @@ mod recorded_plan;
 mod recorded_snapshot;
 mod run_directory;
 mod run_info;
+mod sample;
 mod seal;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -41,5 +42,6 @@ pub use recorded_plan::{
 pub use recorded_snapshot::{News, RecordedSnapshot};
 pub use run_directory::RunDirectory;
 pub use run_info::{RunInfo, ServerInfo};
+pub use sample::{Figure, Figures, ResourceSample, SampleWriter};
 pub use seal::seal;
 pub use topology::{ClusterState, Health, Member, NodeStatus, NodeView, Place, Topology, TopologyRecord};

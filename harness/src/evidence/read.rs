@@ -5,8 +5,10 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use super::{
-    Event, HistoryReader, Operation, RecordedPlan, RecordedSnapshot, RunDirectory, RunInfo, TopologyRecord, seal,
+    Event, EventKind, HistoryReader, Operation, RecordedPlan, RecordedSnapshot, ResourceSample, RunDirectory, RunInfo,
+    TopologyRecord, seal,
 };
+use crate::vocab::Instant;
 
 /// No line of evidence is longer: the links of a partition of a hundred nodes are about 1 MB.
 const LINE_BYTES_MAX: u64 = 16 << 20;
@@ -24,6 +26,8 @@ pub struct Evidence {
     pub events: Vec<Event>,
     /// Every change of a node's view, in order.
     pub topology: Vec<TopologyRecord>,
+    /// What the servers and the machine used, in order; empty if nothing was sampled.
+    pub samples: Vec<ResourceSample>,
     /// Every operation, in the order of its end on its worker.
     pub history: Vec<Operation>,
 }
@@ -80,8 +84,17 @@ impl Evidence {
             snapshot: directory.snapshot().exists().then(|| read_json(&directory.snapshot())).transpose()?,
             events: read_lines(&directory.events())?,
             topology: read_lines(&directory.topology())?,
+            samples: if directory.samples().exists() { read_lines(&directory.samples())? } else { Vec::new() },
             history,
         })
+    }
+}
+
+impl Evidence {
+    /// Whether the harness had not begun to read every key back, which is the last thing that a run does.
+    pub fn is_before_final_read(&self, at: Instant) -> bool {
+        let began = self.events.iter().find(|event| matches!(event.kind, EventKind::FinalReadStarted));
+        began.is_none_or(|began| at < began.at)
     }
 }
 

@@ -77,6 +77,7 @@ fn evidence(directory: &RunDirectory) -> io::Result<BTreeMap<String, PathBuf>> {
         directory.info(),
         directory.events(),
         directory.topology(),
+        directory.samples(),
         directory.history(),
         directory.lab_log(),
         directory.nodes(),

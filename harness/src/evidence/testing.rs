@@ -1,12 +1,13 @@
 //! Recorded plans made by hand, for the tests of everything that reads evidence.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use super::{
-    DataEffect, Effect, Location, MembershipEffect, NodeStatus, RecordedDemand, RecordedLoad, RecordedNode,
-    RecordedOperation, RecordedPlan, RecordedSlo, RecordedStep,
+    DataEffect, Effect, Figure, Figures, Location, MembershipEffect, NodeStatus, RecordedDemand, RecordedLoad,
+    RecordedNode, RecordedOperation, RecordedPlan, RecordedSlo, RecordedStep, ResourceSample,
 };
-use crate::vocab::{Address, Duration, NodeName, Ownership, Role};
+use crate::vocab::{Address, Duration, Instant, NodeName, Ownership, Role};
 
 /// What three masters own.
 const SHARES: [&str; 3] = ["0-5460", "5461-10922", "10923-16383"];
@@ -173,4 +174,57 @@ pub(crate) fn heal() -> RecordedStep {
 
 fn node_names(names: &[&str]) -> Vec<NodeName> {
     names.iter().map(|name| NodeName::from(*name)).collect()
+}
+
+/// What a server used in these milliseconds, once a second: so many commands a second, in each of which it receives 100 bytes, sends
+/// 200 and uses 0.2 ms of a processor.
+pub(crate) fn server_samples(node: &str, process: f64, ms: Range<u64>, per_second: f64) -> Vec<ResourceSample> {
+    let sample = |at: u64| {
+        let commands = per_second * (at - ms.start) as f64 / 1e3;
+        let figures = [
+            (Figure::ProcessId, process),
+            (Figure::MemoryUsedBytes, 2_000_000.0 + 16.0 * commands),
+            (Figure::Clients, 5.0),
+            (Figure::Commands, commands),
+            (Figure::NetworkInBytes, 100.0 * commands),
+            (Figure::NetworkOutBytes, 200.0 * commands),
+            (Figure::CpuUserMs, 0.05 * commands),
+            (Figure::CpuSystemMs, 0.15 * commands),
+        ];
+        resource_sample(at, Some(node.into()), &figures)
+    };
+    ms.clone().step_by(1_000).map(sample).collect()
+}
+
+/// What a machine of two processors that were busy for a quarter used in these milliseconds, once a second.
+pub(crate) fn machine_samples(ms: Range<u64>) -> Vec<ResourceSample> {
+    let sample = |at: u64| {
+        let figures = [
+            (Figure::CpuUserMs, 0.3 * at as f64),
+            (Figure::CpuSystemMs, 0.2 * at as f64),
+            (Figure::CpuIdleMs, 1.5 * at as f64),
+            (Figure::CpuStolenMs, 0.0),
+            (Figure::MemoryAvailableBytes, 8e9),
+            (Figure::CpuPressureSomeMs, 0.02 * at as f64),
+            (Figure::NetworkInBytes, 900.0 * at as f64),
+        ];
+        resource_sample(at, None, &figures)
+    };
+    ms.step_by(1_000).map(sample).collect()
+}
+
+/// The samples with one more figure.
+pub(crate) fn with(mut samples: Vec<ResourceSample>, figure: Figure, number: f64) -> Vec<ResourceSample> {
+    for sample in &mut samples {
+        sample.figures.set(figure, number);
+    }
+    samples
+}
+
+fn resource_sample(at: u64, node: Option<NodeName>, figures: &[(Figure, f64)]) -> ResourceSample {
+    let mut all = Figures::default();
+    for (figure, number) in figures {
+        all.set(*figure, *number);
+    }
+    ResourceSample { at: Instant::from_millis(at), node, figures: all }
 }

@@ -81,6 +81,11 @@ impl Network {
         self.hosts.get(name).ok_or_else(|| LinksError::NoSuchHost(name.clone()))
     }
 
+    /// Every host but the router.
+    pub(crate) fn hosts(&self) -> impl Iterator<Item = &ClientHost> {
+        self.hosts.values()
+    }
+
     /// Opens the network namespace of a host.
     pub(crate) fn namespace(&self, name: &HostName) -> Result<File, LinksError> {
         let opened = self.host(name)?.namespace();

@@ -1,14 +1,17 @@
 //! Watches every node's view of the system and its log, and says what changed.
 //!
 //! Everything here only looks. For each node one task asks for its view and another reads its log; what they find goes to the
-//! collector, which judges it, writes it to the journal and shows the present state as an [`Observation`].
+//! collector, which judges it, writes it to the journal and shows the present state as an [`Observation`]. Beside them, the
+//! [`Sampler`] asks every node once a second how it fares.
 
 mod collector;
 mod follow;
 mod observation;
 mod poll;
+mod questions;
 #[cfg(test)]
 mod real_server_test;
+mod sampler;
 mod synced;
 
 use std::collections::BTreeMap;
@@ -19,6 +22,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 pub use observation::Observation;
+pub use sampler::{ReadMachine, Sampler};
 
 use crate::evidence::{Journal, NodeStatus, Reach};
 use crate::system::{Deployment, Names};

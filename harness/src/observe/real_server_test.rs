@@ -11,9 +11,10 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tokio::sync::watch;
 
-use super::{Observation, Observed, Observer};
+use super::{Observation, Observed, Observer, Sampler};
 use crate::evidence::{
-    Clock, Event, EventKind, Journal, LogEvent, NodeStatus, Recorder, RunDirectory, Settlement, TopologyRecord,
+    Clock, Event, EventKind, Figure, Figures, Journal, LogEvent, NodeStatus, Recorder, ResourceSample, RunDirectory,
+    SampleWriter, Settlement, TopologyRecord,
 };
 use crate::system::{Cluster, Deployment};
 use crate::vocab::{Address, BUS_PORT_OFFSET, NodeId, NodeName};
@@ -139,6 +140,43 @@ async fn follows_a_server_through_pause_and_death() {
     observer.stop().await;
     assert!(journal.take_error().is_none());
     check_evidence(&run, &events.0.lock().unwrap());
+}
+
+/// B takes connections and never answers, nothing listens at the address of C, and D does not run: A is sampled all the same.
+#[test]
+fn a_server_is_sampled_whatever_becomes_of_others() {
+    let directory = tempfile::tempdir().unwrap();
+    let port = free_port();
+    let mut server = Server::start(directory.path(), port);
+    let silent = TcpListener::bind(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let ports = [port, silent.local_addr().unwrap().port(), 1, port];
+    let names = ["A", "B", "C", "D"].map(NodeName::new);
+    let addresses = ports.map(|port| Address(SocketAddrV4::new(Ipv4Addr::LOCALHOST, port)));
+    let status = |node: &NodeName| if node.as_str() == "D" { NodeStatus::Paused } else { NodeStatus::Running };
+    let (_status, statuses) = watch::channel(names.iter().map(|node| (node.clone(), status(node))).collect());
+    let run = RunDirectory::new(directory.path());
+    let sampler = Sampler::start(
+        names.into_iter().zip(addresses).collect(),
+        statuses,
+        Deployment::Cluster(Cluster { masters: 4, replicas: 0 }),
+        Box::new(Figures::default),
+        SampleWriter::create(&run, Clock::new()).unwrap(),
+    );
+    std::thread::sleep(Duration::from_millis(3_500));
+    let stopping = std::time::Instant::now();
+    drop(sampler.unwrap());
+    assert!(stopping.elapsed() < Duration::from_secs(2), "it took {:?}", stopping.elapsed());
+    server.kill();
+
+    let text = std::fs::read_to_string(run.samples()).unwrap();
+    let recorded: Vec<ResourceSample> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let of_a: Vec<_> = recorded.iter().filter(|sample| sample.node == Some(NodeName::new("A"))).collect();
+    let of_machine = recorded.iter().filter(|sample| sample.node.is_none()).count();
+    assert!(of_a.len() >= 2 && of_machine >= 3, "{recorded:?}");
+    assert_eq!(of_a.len() + of_machine, recorded.len(), "{recorded:?}");
+    let last = of_a.last().unwrap();
+    let pid = f64::from(server.0.id());
+    assert_eq!((last.figure(Figure::ProcessId), last.figure(Figure::Keys)), (Some(pid), Some(0.0)));
 }
 
 fn check_evidence(run: &RunDirectory, events: &[EventKind]) {

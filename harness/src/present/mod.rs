@@ -10,6 +10,7 @@ mod html;
 mod live;
 mod paint;
 mod screen;
+mod servers;
 mod snapshot;
 mod table;
 mod terminal;

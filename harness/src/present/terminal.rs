@@ -4,10 +4,13 @@ use std::fmt::Write;
 use std::path::Path;
 
 use super::paint::{BAD, BOLD, DIM, DOUBT, GOOD, Look, PLAIN, outcome_style, wrap};
+use super::servers;
 use super::table::Table;
 use super::words::{count, error_in_words, millis, outcomes, rate};
 use crate::evidence::FailoverPhase;
-use crate::verdict::{Assumption, FailoverReport, Finding, LoadSummary, RunOutcome, TopologyComparison, Verdict};
+use crate::verdict::{
+    Assumption, FailoverReport, Finding, LoadSummary, RunOutcome, ServerSummary, TopologyComparison, Verdict,
+};
 use crate::vocab::Instant;
 
 /// The verdict as text; `directory` is where the evidence is.
@@ -23,6 +26,7 @@ pub fn render_verdict(verdict: &Verdict, directory: &Path, look: Look) -> String
     for load in &verdict.loads {
         report.load(load);
     }
+    report.servers(&verdict.servers);
     report.settings(&verdict.settings);
     report.section("Evidence");
     report.line(PLAIN, &format!("  {}", directory.display()));
@@ -216,6 +220,13 @@ impl Report {
         self.table(&table);
     }
 
+    fn servers(&mut self, servers: &[ServerSummary]) {
+        if !servers.is_empty() {
+            self.section(&servers::title(servers));
+            self.table(&servers::table(servers));
+        }
+    }
+
     fn settings(&mut self, settings: &[String]) {
         if settings.is_empty() {
             return;
@@ -310,6 +321,13 @@ mod tests {
         let row = text.lines().position(|line| line.starts_with("  -  ") && line.contains(words));
         let note = row.and_then(|row| text.lines().nth(row + 1));
         assert_eq!(note.map(str::trim), Some("for a reason"), "{text}");
+    }
+
+    #[test]
+    fn a_run_that_was_not_sampled_has_no_table_of_servers() {
+        assert!(rendered(&sample::verdict(), Look::plain()).contains("\nServers: "));
+        let verdict = Verdict { servers: Vec::new(), ..sample::verdict() };
+        assert!(!rendered(&verdict, Look::plain()).contains("\nServers: "));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Figures and error kinds in words.
 
 use crate::evidence::{ErrorKind, LoadTotals};
+use crate::vocab::Size;
 
 /// A count with a comma between thousands: `18,000`.
 pub(super) fn count(number: u64) -> String {
@@ -33,6 +34,21 @@ pub(super) fn millis(milliseconds: f64) -> String {
 /// A rate: `1,998/s`.
 pub(super) fn rate(per_second: f64) -> String {
     if per_second < 10.0 { format!("{per_second:.1}/s") } else { format!("{}/s", count(whole(per_second))) }
+}
+
+/// A count that is a figure: `18,000`.
+pub(super) fn count_of(number: f64) -> String {
+    count(whole(number))
+}
+
+/// A size: `1.5 MiB`.
+pub(super) fn bytes(number: f64) -> String {
+    Size { bytes: whole(number) }.to_string()
+}
+
+/// A share: `9.4 %`.
+pub(super) fn percent(number: f64) -> String {
+    format!("{number:.1} %")
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rounded figure for people")]

@@ -6,6 +6,7 @@
 
 mod error;
 mod namespaces;
+mod pressure;
 mod server;
 mod spec;
 
@@ -19,7 +20,7 @@ use futures_util::future::BoxFuture;
 use nix::sys::signal::Signal;
 use tokio::sync::watch;
 
-use crate::evidence::{ExitCause, Journal, NodeStatus, Reach, RunDirectory, Waits};
+use crate::evidence::{ExitCause, Figures, Journal, NodeStatus, Reach, RunDirectory, Waits};
 use crate::network::{ChangedLinks, ClientHost};
 use crate::vocab::{CutBy, HostName, Instant, Link, LinkShape, Missing, NodeName, ServerPort, Size};
 
@@ -27,6 +28,7 @@ pub use crate::network::host_address;
 pub use error::ProviderError;
 pub(crate) use error::file;
 pub use namespaces::{Sandbox, SandboxError, Stopper, audit, cancelled, enter_if_asked};
+pub use pressure::pressure_nanos;
 pub(crate) use server::{BoundedChild, run_bounded};
 pub use server::{SERVER_VARIABLE, ServerBinary, ServerError, named_server};
 pub use spec::{ClientSpec, ServerSpec};
@@ -98,6 +100,9 @@ pub trait Provider: Send + Sync {
     /// A reader of how long the processes and the harness waited for a processor.
     fn wait_reader(&self) -> Box<dyn WaitReader>;
 
+    /// A reader of what the whole machine uses and has left, and of what the hosts send to each other.
+    fn usage_reader(&self) -> Box<dyn UsageReader>;
+
     /// Runs a program on a host to its end, without standard input, and with each node's address in its environment: for A
     /// `A`, which is host and port, `A_HOST` and `A_PORT`. One that is dropped before is killed.
     fn run_program<'a>(
@@ -161,6 +166,12 @@ pub struct ProgramEnd {
 pub trait WaitReader: Send {
     /// The waits since the last reading, without threads that did not exist then. `None` where they cannot be known.
     fn read(&mut self) -> Option<Waits>;
+}
+
+/// Reads what the whole machine uses.
+pub trait UsageReader: Send {
+    /// The figures now. What this machine does not tell is left out.
+    fn read(&mut self) -> Figures;
 }
 
 /// Makes the hosts and the data directories of a run, and starts no process.

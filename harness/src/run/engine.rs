@@ -10,11 +10,12 @@ use tokio::sync::watch;
 use super::machine::MachineWatch;
 use super::request::Request;
 use crate::evidence::{
-    Clock, EventKind, HistoryWriter, Journal, NodeStatus, RunDirectory, RunInfo, ServerInfo, Settlement, Topology,
+    Clock, EventKind, HistoryWriter, Journal, NodeStatus, RunDirectory, RunInfo, SampleWriter, ServerInfo, Settlement,
+    Topology,
 };
 use crate::load::{Load, LoadTask, LoadsDone, RunningLoads, final_read};
 use crate::network::ClientHost;
-use crate::observe::{Observation, Observed, Observer};
+use crate::observe::{Observation, Observed, Observer, Sampler};
 use crate::plan::Plan;
 use crate::provider::{self, Provider};
 use crate::step::condition::Condition;
@@ -85,10 +86,21 @@ async fn attempt(
         journal.clone(),
         view_interval(plan.nodes.len()),
     );
+    let sampler = sample(plan, directory, journal, &*provider)?;
     let outcome = with_cluster(plan, directory, journal, cancel, &servers, &observer).await;
+    drop(sampler);
     observer.stop().await;
     provider.shutdown().await;
     outcome
+}
+
+/// Samples what the servers and the machine use, until the sampler is dropped.
+fn sample(plan: &Plan, directory: &RunDirectory, journal: &Journal, provider: &dyn Provider) -> Result<Sampler, Abort> {
+    let nodes = plan.nodes.iter().map(|node| (node.name.clone(), node.address)).collect();
+    let mut usage = provider.usage_reader();
+    let read_machine = Box::new(move || usage.read());
+    let samples = SampleWriter::create(directory, journal.clock())?;
+    Ok(Sampler::start(nodes, provider.status(), plan.deployment, read_machine, samples)?)
 }
 
 async fn with_cluster(

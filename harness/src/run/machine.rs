@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::machine_lock;
 use crate::evidence::{EventKind, Journal, MachineSample};
-use crate::provider::WaitReader;
+use crate::provider::{WaitReader, pressure_nanos};
 use crate::vocab;
 
 const TICK: Duration = Duration::from_millis(5);
@@ -119,13 +119,11 @@ fn sleep_through(stopped: &AtomicBool) -> Duration {
     late
 }
 
-/// The `total` of `some avg10=0.00 avg60=0.00 avg300=0.00 total=1234`, in nanoseconds; the file says microseconds.
+/// For how long somebody has waited for a processor since the machine was booted, in nanoseconds.
 fn pressed(file: &File) -> Option<u64> {
     let mut text = [0; 256];
     let length = file.read_at(&mut text, 0).ok()?;
-    let line = std::str::from_utf8(&text[..length]).ok()?.lines().find(|line| line.starts_with("some "))?;
-    let total: u64 = line.rsplit_once("total=")?.1.parse().ok()?;
-    Some(total.saturating_mul(1_000))
+    pressure_nanos(std::str::from_utf8(&text[..length]).ok()?, "some")
 }
 
 /// What was stolen from each processor since the machine booted, in nanoseconds: the eighth number of its line.

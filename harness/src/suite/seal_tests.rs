@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use super::judge_again;
 use crate::check::testing::{LOAD_STARTS, Story, late, ms};
 use crate::check::{During, Failover, Latency, LostWrites, Slo};
-use crate::evidence::testing::{kill, until};
+use crate::evidence::testing::{kill, machine_samples, server_samples, until};
 use crate::evidence::{EventKind, HistoryWriter, LogEvent, RunDirectory, seal};
 use crate::verdict::{RunOutcome, Verdict};
 use crate::vocab::{Instant, Percent};
@@ -41,6 +41,7 @@ fn story() -> Story {
     story.run(3_040, 4_600);
     story.machine(4_600, |_| late(0.1));
     story.end(4_610);
+    story.evidence.samples = [server_samples("A", 2.0, 100..2_500, 500.0), machine_samples(100..4_600)].concat();
     for read in story.evidence.history.iter_mut().filter(|operation| operation.is_final_read()) {
         [read.intended, read.ready, read.started, read.ended] = [4_640, 4_640, 4_640, 4_650].map(Instant::from_millis);
     }
@@ -61,6 +62,7 @@ fn run() -> TempDir {
     fs::write(directory.info(), serde_json::to_string_pretty(&evidence.info).unwrap()).unwrap();
     fs::write(directory.events(), lines(&evidence.events)).unwrap();
     fs::write(directory.topology(), lines(&evidence.topology)).unwrap();
+    fs::write(directory.samples(), lines(&evidence.samples)).unwrap();
     let mut history = HistoryWriter::new(BufWriter::new(fs::File::create(directory.history()).unwrap())).unwrap();
     evidence.history.iter().for_each(|operation| history.write(operation).unwrap());
     history.flush().unwrap();
@@ -74,12 +76,13 @@ fn run() -> TempDir {
     temporary
 }
 
-const FILES: [&str; 11] = [
+const FILES: [&str; 12] = [
     "scenario.ron",
     "plan.json",
     "run.json",
     "events.jsonl",
     "topology.jsonl",
+    "samples.jsonl",
     "history.bin",
     "nodes/A/redis.conf",
     "nodes/A/redis.log",
@@ -255,7 +258,7 @@ proptest! {
     /// Somebody who seals what he altered may get any verdict, but no crash and no endless judge.
     #[test]
     fn judging_what_was_sealed_anew_has_an_end(
-        damages in proptest::collection::vec((proptest::sample::select(&FILES[..6]), damage()), 1..3),
+        damages in proptest::collection::vec((proptest::sample::select(&FILES[..7]), damage()), 1..3),
     ) {
         let directory = run();
         for (file, damage) in damages {

@@ -38,7 +38,7 @@ pub use servers::{Servers, server_specs};
 pub use spec::NodeSpec;
 pub use start::ANSWER_BOUND;
 
-use crate::evidence::{FailoverPhase, LogEvent, NodeStatus, NodeView, Reach, Settlement};
+use crate::evidence::{FailoverPhase, Figures, LogEvent, NodeStatus, NodeView, Reach, Settlement};
 use crate::vocab::{Address, NodeName, Position, ServerVersion};
 
 /// What is deployed on the hosts.
@@ -75,6 +75,12 @@ pub trait System: fmt::Debug + Send + Sync {
 
     /// Reads what `node` answers to [`System::questions`].
     fn report_reader(&self, node: &NodeName) -> Box<dyn ReportReader>;
+
+    /// The commands that ask a node how it fares, in one round trip; [`System::resource_figures`] reads the answers.
+    fn resource_questions(&self) -> &'static [&'static [&'static str]];
+
+    /// Reads what a node answers to [`System::resource_questions`], in their order.
+    fn resource_figures(&self, answers: &[Cow<'_, str>]) -> Figures;
 
     /// What a line of a server's log says, and when it was written in microseconds since 1970 UTC; none if it says nothing of
     /// interest.

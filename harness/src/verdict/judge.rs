@@ -2,7 +2,7 @@
 
 use super::topology::{AS_RECORDED, TopologyComparison, TopologyState};
 use super::types::{Assumption, Verdict, assume};
-use super::{assumptions, failovers, implicit, summary};
+use super::{assumptions, failovers, implicit, servers, summary};
 use crate::check::{Case, Finding, RunOutcome, Slo, Status, finding};
 use crate::evidence::{Evidence, RecordedPlan, RecordedSlo};
 
@@ -34,6 +34,7 @@ pub fn judge(evidence: &Evidence, topology: TopologyComparison) -> Verdict {
         topology,
         failovers: failovers::reports(&case),
         loads: summary::loads(&case),
+        servers: servers::servers(evidence),
         settings: summary::settings(evidence),
     }
 }
@@ -78,6 +79,7 @@ fn only(scenario: &str, because: String, broken: Assumption, topology: TopologyC
         topology,
         failovers: Vec::new(),
         loads: Vec::new(),
+        servers: Vec::new(),
         settings: Vec::new(),
     }
 }

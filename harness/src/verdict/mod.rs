@@ -8,6 +8,7 @@ mod judge;
 mod latency_log;
 #[cfg(test)]
 mod partition_tests;
+mod servers;
 mod sound;
 mod summary;
 #[cfg(test)]
@@ -23,4 +24,4 @@ pub use judge::{distrust, judge};
 pub use latency_log::latency_log;
 pub use sound::{Unsound, sound};
 pub use topology::{TopologyComparison, TopologyState};
-pub use types::{Assumption, FailoverReport, LatencySummary, LoadSummary, PhaseTime, Verdict};
+pub use types::{Assumption, FailoverReport, LatencySummary, LoadSummary, PhaseTime, ServerSummary, Verdict};

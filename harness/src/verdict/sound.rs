@@ -2,7 +2,7 @@
 //! moment lies beyond the longest run, no index beyond the plan.
 
 use crate::check::Slo;
-use crate::evidence::{EventKind, Evidence, NetworkChange, Operation, OperationSource, RecordedPlan};
+use crate::evidence::{EventKind, Evidence, NetworkChange, Operation, OperationSource, RecordedPlan, ResourceSample};
 use crate::vocab::Instant;
 
 /// No run lasts longer than this: 60 days, twice the longest wait that a scenario can ask for.
@@ -34,6 +34,10 @@ pub fn sound(evidence: &Evidence) -> Result<(), Unsound> {
     }
     for (index, record) in evidence.topology.iter().enumerate() {
         unless(wrong_time(record.at, longest), "topology.jsonl", "line", index)?;
+    }
+    for (index, sample) in evidence.samples.iter().enumerate() {
+        let why = wrong_time(sample.at, longest).or_else(|| wrong_sample(plan, sample));
+        unless(why, "samples.jsonl", "line", index)?;
     }
     // What a run that broke off did not wait for may have ended after its last event.
     let broke_off = |what: &EventKind| matches!(what, EventKind::Interrupted | EventKind::Aborted { .. });
@@ -93,6 +97,12 @@ fn wrong_step(plan: &RecordedPlan, what: &EventKind) -> Option<String> {
     (step >= plan.steps.len()).then(|| format!("the timeline has no step {step}"))
 }
 
+fn wrong_sample(plan: &RecordedPlan, sample: &ResourceSample) -> Option<String> {
+    let unknown = sample.node.as_ref().filter(|name| plan.nodes.iter().all(|node| node.name != **name));
+    let unknown = unknown.map(|name| format!("there is no node {name}"));
+    unknown.or_else(|| sample.figures.implausible().map(|figure| format!("{figure:?} cannot be that")))
+}
+
 fn wrong_index(plan: &RecordedPlan, shards: usize, operation: &Operation) -> Option<String> {
     let Some(load) = plan.loads.get(usize::from(operation.load)) else {
         return Some(format!("there is no load {}", operation.load));
@@ -119,8 +129,8 @@ mod tests {
 
     use super::*;
     use crate::check::testing::{LOAD_STARTS, Story};
-    use crate::evidence::Event;
     use crate::evidence::testing::run;
+    use crate::evidence::{Event, Figures};
 
     /// A load that ran for a second.
     fn story() -> Story {
@@ -130,7 +140,17 @@ mod tests {
         story.run(LOAD_STARTS, 2_000);
         story.event(2_010, EventKind::StepEnded { step: 0 });
         story.event(2_060, EventKind::Ended);
+        story.evidence.samples.push(sample("A"));
         story
+    }
+
+    fn sample(node: &str) -> ResourceSample {
+        ResourceSample { at: Instant::from_millis(1_500), node: Some(node.into()), figures: Figures::default() }
+    }
+
+    /// Figures as somebody may write them into the file.
+    fn figures(text: &str) -> Figures {
+        serde_json::from_str(text).unwrap()
     }
 
     fn at_the_end_of_time(event: &mut Event) {
@@ -148,6 +168,16 @@ mod tests {
     #[case::no_step(&|s: &mut Story| s.event(2_000, EventKind::StepEnded { step: 1 }), Some("the timeline has no step 1"))]
     #[case::late_event(&|s: &mut Story| s.evidence.events.last_mut().into_iter().for_each(at_the_end_of_time), Some("events.jsonl: line 12: "))]
     #[case::late_view(&|s: &mut Story| s.evidence.topology[3].at = Instant(u64::MAX), Some("topology.jsonl: line 4: "))]
+    #[case::late_sample(&|s: &mut Story| s.evidence.samples[0].at = Instant(u64::MAX), Some("samples.jsonl: line 1: "))]
+    #[case::sample_of_nobody(&|s: &mut Story| s.evidence.samples.push(sample("Z")), Some("samples.jsonl: line 2: "))]
+    #[case::negative_figure(
+        &|s: &mut Story| s.evidence.samples[0].figures = figures(r#"{"keys":-1.0}"#),
+        Some("Keys cannot be that")
+    )]
+    #[case::huge_figure(
+        &|s: &mut Story| s.evidence.samples[0].figures = figures(r#"{"clients":1e300}"#),
+        Some("Clients cannot be that")
+    )]
     fn what_no_run_records_is_named(#[case] change: &dyn Fn(&mut Story), #[case] expected: Option<&str>) {
         let mut story = story();
         change(&mut story);

@@ -30,6 +30,9 @@ pub struct Verdict {
     pub failovers: Vec<FailoverReport>,
     /// What each load did.
     pub loads: Vec<LoadSummary>,
+    /// What each server used; empty if nothing was sampled.
+    #[serde(default)]
+    pub servers: Vec<ServerSummary>,
     /// The settings that bound the result, such as `cluster-node-timeout 1000` and `cluster-require-full-coverage yes`.
     pub settings: Vec<String>,
 }
@@ -141,4 +144,27 @@ pub struct LatencySummary {
     pub p999_ms: f64,
     /// The maximum.
     pub max_ms: f64,
+}
+
+/// What a server used from the formation to the end of the timeline. A figure that its version does not tell is none.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ServerSummary {
+    /// The node.
+    pub node: NodeName,
+    /// The most that it had allocated, in bytes.
+    pub peak_memory_bytes: Option<f64>,
+    /// The most connections, with two of the harness's own.
+    pub peak_clients: Option<f64>,
+    /// The most commands between two samples, a second; without those that the harness asks.
+    pub peak_commands_per_second: Option<f64>,
+    /// The most processor time between two samples, in percent of one processor.
+    pub peak_cpu_percent: Option<f64>,
+    /// What it received in all, in bytes.
+    pub network_in_bytes: Option<f64>,
+    /// What it sent in all, in bytes; with its answers to the harness.
+    pub network_out_bytes: Option<f64>,
+    /// Keys that it removed because of `maxmemory`.
+    pub keys_evicted: Option<f64>,
+    /// Connections that it rejected because of `maxclients`.
+    pub connections_rejected: Option<f64>,
 }

@@ -241,12 +241,12 @@ fn level(panel: Panel, fraction: f64, label: &str) -> Markup {
     }
 }
 
-fn points(places: impl Iterator<Item = (f64, f64)>) -> String {
+pub(super) fn points(places: impl Iterator<Item = (f64, f64)>) -> String {
     places.map(|(x, y)| format!("{},{}", px(x), px(y))).collect::<Vec<_>>().join(" ")
 }
 
 /// A coordinate: tenths of a unit are finer than the eye.
-fn px(number: f64) -> String {
+pub(super) fn px(number: f64) -> String {
     trim((number * 10.0).round() / 10.0)
 }
 

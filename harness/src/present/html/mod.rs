@@ -1,6 +1,7 @@
 //! The verdict and the run as one HTML file that needs nothing else.
 
 mod chart;
+mod resources;
 mod series;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
@@ -23,6 +24,7 @@ pub fn report_html(evidence: &Evidence, verdict: &Verdict) -> String {
         (run_over_time(evidence))
         @for failover in &verdict.failovers { (failover_section(failover)) }
         @for load in &verdict.loads { (load_section(load)) }
+        (resources::resources(evidence, &fault_windows(evidence)))
         (assumptions(verdict))
         (nodes(evidence))
         (settings(evidence, verdict))

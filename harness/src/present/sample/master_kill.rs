@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use super::verdict::totals;
 use super::{Story, name};
-use crate::evidence::testing::{kill, run, start, until};
+use crate::evidence::testing::{kill, machine_samples, run, server_samples, start, until};
 use crate::evidence::{
     ErrorKind, EventKind, Evidence, LogEvent, NO_WORKER, Operation, OperationEffect, OperationSource, Outcome,
-    Progress, Value,
+    Progress, ResourceSample, Value,
 };
 use crate::vocab::Instant;
 
@@ -36,7 +36,18 @@ pub(in crate::present) fn master_kill() -> Evidence {
     story.events.sort_by_key(|event| event.at);
     let mut evidence = story.end(12_300);
     evidence.history = history();
+    evidence.samples = samples();
     evidence
+}
+
+/// What A used until it died and after it came back, and what B and the machine did.
+fn samples() -> Vec<ResourceSample> {
+    let servers = [
+        server_samples("A", 10.0, 300..4_200, 667.0),
+        server_samples("A", 31.0, 8_300..12_300, 40.0),
+        server_samples("B", 11.0, 500..12_300, 667.0),
+    ];
+    [servers.concat(), machine_samples(300..12_300)].concat()
 }
 
 fn first_half(story: &mut Story) {

@@ -6,7 +6,7 @@ mod verdict;
 use std::collections::BTreeMap;
 
 pub(super) use self::master_kill::master_kill;
-pub(super) use self::verdict::{differs, verdict};
+pub(super) use self::verdict::{differs, server, verdict};
 use crate::evidence::testing::{self, effect};
 use crate::evidence::{
     Agreement, ClusterState, Event, EventKind, Evidence, ExitCause, Health, LinkChange, LinksText, LogEvent, LogRecord,
@@ -270,6 +270,7 @@ impl Story {
             snapshot: None,
             events: self.events,
             topology: self.topology,
+            samples: vec![],
             history: vec![],
         }
     }

@@ -6,8 +6,8 @@ use super::name;
 use crate::evidence::{ErrorKind, FailoverPhase, LoadTotals};
 use crate::verdict::RunOutcome::{Fail, Pass};
 use crate::verdict::{
-    Assumption, FailoverReport, Finding, LatencySummary, LoadSummary, PhaseTime, TopologyComparison, TopologyState,
-    Verdict,
+    Assumption, FailoverReport, Finding, LatencySummary, LoadSummary, PhaseTime, ServerSummary, TopologyComparison,
+    TopologyState, Verdict,
 };
 use crate::vocab::Instant;
 
@@ -22,6 +22,7 @@ pub(in crate::present) fn verdict() -> Verdict {
         topology: TopologyComparison::none(TopologyState::NotKept, "the scenario says snapshot: false"),
         failovers: vec![failover()],
         loads: vec![load()],
+        servers: ["A", "A1", "B"].map(server).to_vec(),
         settings: vec!["cluster-node-timeout 1000".to_owned(), "cluster-require-full-coverage yes".to_owned()],
     }
 }
@@ -118,6 +119,22 @@ fn failover() -> FailoverReport {
             phase(FailoverPhase::FirstAcceptedWrite, Some(5_742), "history", "the client's retry_wait 10ms"),
             phase(FailoverPhase::AllAgree, Some(5_790), "all views", "gossip"),
         ],
+    }
+}
+
+/// A server; B has something that is worth a remark.
+pub(in crate::present) fn server(node: &str) -> ServerSummary {
+    let of_b = |number: f64| Some(if node == "B" { number } else { 0.0 });
+    ServerSummary {
+        node: name(node),
+        peak_memory_bytes: Some(2_412_544.0),
+        peak_clients: Some(6.0),
+        peak_commands_per_second: (node != "A1").then_some(1_334.6),
+        peak_cpu_percent: Some(11.94),
+        network_in_bytes: Some(861_200.0),
+        network_out_bytes: Some(3_204_512.0),
+        keys_evicted: of_b(1_240.0),
+        connections_rejected: of_b(3.0),
     }
 }
 

@@ -18,6 +18,7 @@ mod reexec;
 mod sandbox;
 mod tried;
 mod tun_probe;
+mod usage;
 mod user;
 mod waits;
 

@@ -19,10 +19,13 @@ use tokio::time::timeout;
 
 use super::process::{NodeProcess, StatusSender};
 use super::program;
+use super::usage::ProcUsageReader;
 use super::waits::ProcWaitReader;
 use crate::evidence::{Clock, ExitCause, Journal, NodeStatus, Reach, RunDirectory};
 use crate::network::{ChangedLinks, ClientHost, Network, NewHost};
-use crate::provider::{ClientSpec, ProgramEnd, Provider, ProviderError, ServerBinary, ServerSpec, WaitReader, file};
+use crate::provider::{
+    ClientSpec, ProgramEnd, Provider, ProviderError, ServerBinary, ServerSpec, UsageReader, WaitReader, file,
+};
 use crate::vocab::{CutBy, HostName, Instant, Link, LinkShape, NodeName, ServerPort, Size};
 
 /// How long killed servers may take to disappear.
@@ -159,6 +162,10 @@ impl Provider for NamespaceProvider {
 
     fn wait_reader(&self) -> Box<dyn WaitReader> {
         Box::new(ProcWaitReader::new(self.nodes.values().cloned().collect()))
+    }
+
+    fn usage_reader(&self) -> Box<dyn UsageReader> {
+        Box::new(ProcUsageReader::new(self.network.hosts()))
     }
 
     fn run_program<'a>(

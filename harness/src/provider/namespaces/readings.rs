@@ -127,7 +127,7 @@ fn governors() -> ReadSetting<BTreeSet<String>> {
 }
 
 /// Reads `/proc/meminfo`, whose lines are `MemTotal:  16318736 kB`.
-fn memory(lines: &str) -> ReadSetting<Memory> {
+pub(super) fn memory(lines: &str) -> ReadSetting<Memory> {
     let bytes = |name: &str| {
         let line = lines.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
         let kibibytes = line.and_then(|rest| rest.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok());

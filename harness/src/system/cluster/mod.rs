@@ -4,6 +4,7 @@ mod admin;
 mod config;
 mod discovery;
 mod failover;
+mod info;
 mod join;
 mod log;
 mod members;
@@ -15,6 +16,7 @@ mod testing;
 mod view;
 mod written_position;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
@@ -36,7 +38,7 @@ pub(super) use config::line;
 pub use discovery::read_redirect;
 
 use super::{Discovery, Names, NodeSpec, ReportReader, Servers, System, SystemError};
-use crate::evidence::{FailoverPhase, LogEvent, NodeStatus, NodeView, Reach, Settlement};
+use crate::evidence::{FailoverPhase, Figures, LogEvent, NodeStatus, NodeView, Reach, Settlement};
 use crate::vocab::{Address, NodeName, Position, ServerVersion};
 use discovery::SlotMap;
 use view::ClusterReader;
@@ -92,6 +94,15 @@ impl System for Cluster {
 
     fn report_reader(&self, node: &NodeName) -> Box<dyn ReportReader> {
         Box::new(ClusterReader::new(node.clone()))
+    }
+
+    fn resource_questions(&self) -> &'static [&'static [&'static str]] {
+        info::QUESTIONS
+    }
+
+    fn resource_figures(&self, answers: &[Cow<'_, str>]) -> Figures {
+        let answer = |index: usize| answers.get(index).map_or("", Cow::as_ref);
+        info::figures(answer(0), answer(1))
     }
 
     fn log_line(&self, line: &[u8], names: &Names) -> Option<(i64, LogEvent)> {
