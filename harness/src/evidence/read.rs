@@ -91,10 +91,11 @@ impl Evidence {
 }
 
 impl Evidence {
-    /// Whether the harness had not begun to read every key back, which is the last thing that a run does.
-    pub fn is_before_final_read(&self, at: Instant) -> bool {
+    /// The samples from before the harness began to read every key back, which is the last thing that a run does.
+    pub fn samples_before_final_read(&self) -> Vec<&ResourceSample> {
         let began = self.events.iter().find(|event| matches!(event.kind, EventKind::FinalReadStarted));
-        began.is_none_or(|began| at < began.at)
+        let end = began.map_or(Instant(u64::MAX), |began| began.at);
+        self.samples.iter().filter(|sample| sample.at < end).collect()
     }
 }
 

@@ -176,6 +176,19 @@ fn the_run_is_a_pass() {
 }
 
 #[test]
+fn a_run_that_was_not_sampled_is_judged_alike() {
+    let directory = run();
+    let sampled = judge(directory.path()).unwrap();
+    let report = || fs::read_to_string(directory.path().join("report.html")).unwrap();
+    assert!(sampled.servers.len() == 1 && report().contains("Servers and machine"), "{sampled:?}");
+    fs::remove_file(directory.path().join("samples.jsonl")).unwrap();
+    seal(&RunDirectory::new(directory.path())).unwrap();
+    let verdict = judge(directory.path()).unwrap();
+    assert_eq!(verdict, Verdict { servers: Vec::new(), ..sampled });
+    assert!(!report().contains("Servers and machine"));
+}
+
+#[test]
 fn every_difference_is_in_the_verdict_and_in_its_reports() {
     let directory = run();
     judge(directory.path()).unwrap();

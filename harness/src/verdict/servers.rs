@@ -1,5 +1,7 @@
 //! What each server used.
 
+use std::collections::BTreeMap;
+
 use super::types::ServerSummary;
 use crate::evidence::{EventKind, Evidence, Figure, RecordedNode, ResourceSample};
 
@@ -9,12 +11,11 @@ use crate::evidence::{EventKind, Evidence, Figure, RecordedNode, ResourceSample}
 pub(super) fn servers(evidence: &Evidence) -> Vec<ServerSummary> {
     let formed = evidence.events.iter().find(|event| matches!(event.kind, EventKind::Formed)).map(|event| event.at);
     let Some(formed) = formed else { return Vec::new() };
-    let during = |sample: &&ResourceSample| sample.at >= formed && evidence.is_before_final_read(sample.at);
-    let of_node = |node: &RecordedNode| {
-        let own = evidence.samples.iter().filter(|sample| sample.node.as_ref() == Some(&node.name));
-        let own: Vec<_> = own.filter(during).collect();
-        (!own.is_empty()).then(|| summary(node, &own))
-    };
+    let mut of_nodes = BTreeMap::<_, Vec<_>>::new();
+    for sample in evidence.samples_before_final_read().into_iter().filter(|sample| sample.at >= formed) {
+        of_nodes.entry(sample.node.as_ref()).or_default().push(sample);
+    }
+    let of_node = |node: &RecordedNode| of_nodes.get(&Some(&node.name)).map(|own| summary(node, own));
     evidence.plan.nodes.iter().filter_map(of_node).collect()
 }
 

@@ -1,11 +1,13 @@
 //! What the servers and the machine used over time: a table of small charts.
 
+use std::collections::BTreeMap;
+
 use maud::{Markup, html};
 
 use super::super::words::{bytes, count_of, percent, rate};
 use super::chart::{points, px};
 use crate::evidence::{Evidence, Figure, ResourceSample};
-use crate::vocab::Instant;
+use crate::vocab::{Instant, NodeName};
 
 const WIDTH: f64 = 150.0;
 const HEIGHT: f64 = 40.0;
@@ -80,14 +82,16 @@ fn pressure_percent(sample: &ResourceSample, before: Option<&ResourceSample>, fi
 ///
 /// It ends where the harness begins to read every key back, which would dwarf the rest.
 pub(super) fn resources(evidence: &Evidence, windows: &[(Instant, Instant)]) -> Markup {
-    let samples = || evidence.samples.iter().filter(|sample| evidence.is_before_final_read(sample.at));
-    let times = || samples().map(|sample| sample.at);
+    let mut of = BTreeMap::<Option<&NodeName>, Vec<&ResourceSample>>::new();
+    for sample in evidence.samples_before_final_read() {
+        of.entry(sample.node.as_ref()).or_default().push(sample);
+    }
+    let times = || of.values().flatten().map(|sample| sample.at);
     let (Some(start), Some(end)) = (times().min(), times().max()) else { return html! {} };
     let stretch = Stretch { start, end, windows };
+    let machine = of.remove(&None).unwrap_or_default();
     let nodes = evidence.plan.nodes.iter().map(|node| &node.name);
-    let of_node = |node| samples().filter(|sample| sample.node.as_ref() == Some(node)).collect();
-    let servers: Vec<_> = nodes.map(|node| (node.as_str(), of_node(node))).collect();
-    let machine: Vec<_> = samples().filter(|sample| sample.node.is_none()).collect();
+    let servers: Vec<_> = nodes.map(|node| (node.as_str(), of.remove(&Some(node)).unwrap_or_default())).collect();
     html! {
         section {
             h2 { "Servers and machine, second by second" }
