@@ -156,7 +156,7 @@ impl Latency {
         if self.quantile.value() < 99.0 || !case.all_closed() {
             return String::new();
         }
-        "closed loop: latency counts from the first attempt's start and an outage counts once for each worker"
+        "closed loop: latency counts from when a worker sent it, and an outage counts once for each command under way"
             .to_owned()
     }
 }

@@ -136,15 +136,12 @@ impl RetryingClient {
         let mut chosen = None;
         self.sent.clear();
         let due = |command: &UnderWay| command.next.is_some_and(|next| next <= now);
-        for (at, command) in self.batch.iter_mut().enumerate().filter(|(_, command)| due(command)) {
+        for (at, command) in self.batch.iter().enumerate().filter(|(_, command)| due(command)) {
             let (node, asking) = match command.route {
                 Route::Owner => (routes.target(command.position), false),
                 Route::Asking(node) => (Some(node), true),
             };
             if *chosen.get_or_insert(Destination(node)) == Destination(node) {
-                if command.operation.attempts == 0 {
-                    command.operation.started = now;
-                }
                 self.sent.push(Sent { at, asking, offset: 0, answer: MixCommand::UNANSWERED, replied: None });
             }
         }

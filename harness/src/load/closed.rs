@@ -17,14 +17,13 @@ pub(crate) async fn run(shared: &Rc<Shared>, stop: &StopSignal) -> Result<LoadEn
     let mut workers = JoinSet::new();
     let by_shard = shared.load.per_shard.then(|| by_shard(shared));
     for number in shared.part.workers(shared.load.workers()) {
-        let shard = by_shard.as_ref().map(|by_shard| {
-            let too_few = || LoadError::Meaningless {
+        let keeps_to = by_shard.as_ref().map(|by_shard| {
+            ShardKeys::of(by_shard, shared.load.workers(), number).ok_or_else(|| LoadError::Meaningless {
                 load: shared.load.name.clone(),
                 reason: "a shard has fewer keys than workers",
-            };
-            ShardKeys::of(by_shard, shared.load.workers(), number).ok_or_else(too_few)
+            })
         });
-        let entries = Entries::new(shared, number, shard.transpose()?);
+        let entries = Entries::new(shared, number, keeps_to.transpose()?);
         workers.spawn_local(work(Rc::clone(shared), number, entries, stop.clone()));
     }
     let mut ends = Vec::new();
@@ -75,9 +74,9 @@ struct Entries {
 }
 
 impl Entries {
-    fn new(shared: &Shared, worker: u16, shard: Option<ShardKeys>) -> Self {
+    fn new(shared: &Shared, worker: u16, keeps_to: Option<ShardKeys>) -> Self {
         let whose = (shared.seed, shared.index, worker);
-        let draw = RandomChoices::new(whose, shared.keys.clone(), shard, shared.deployment);
+        let draw = RandomChoices::new(whose, shared.keys.clone(), keeps_to, shared.deployment);
         let pipeline = Pipeline::new(shared.load.pipeline(), shared.shards.count());
         Self { draw, pipeline, left: share(&shared.load, worker) }
     }

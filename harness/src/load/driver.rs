@@ -82,15 +82,15 @@ impl RunningLoads {
     /// load disturbs it. The history is created at `history`.
     ///
     /// Each load journals `LoadStarted`, `Progress` every second, `SlowOperation` and `LoadEnded`.
-    pub fn start(tasks: Vec<LoadTask>, journal: Journal, history: PathBuf) -> Result<Self, LoadError> {
-        for task in &tasks {
+    pub fn start(tasks: &[LoadTask], journal: Journal, history: PathBuf) -> Result<Self, LoadError> {
+        for task in tasks {
             check(task)?;
         }
         let clock = journal.clock();
         let recorder = HistoryRecorder::start(&history, journal)?;
         let (tell_ended, ended) = watch::channel(LoadEnds::new());
-        let start = |task| start(task, clock, || recorder.outbox(), tell_ended.clone());
-        let loads = tasks.into_iter().map(start).collect::<Result<_, _>>()?;
+        let start = |task| start(task, clock, || recorder.outbox(), &tell_ended);
+        let loads = tasks.iter().map(start).collect::<Result<_, _>>()?;
         Ok(Self { loads, recorder, history, clock, ended })
     }
 
@@ -198,10 +198,10 @@ fn check(task: &LoadTask) -> Result<(), LoadError> {
 }
 
 fn start(
-    task: LoadTask,
+    task: &LoadTask,
     clock: Clock,
     outbox: impl Fn() -> Outbox,
-    ended: watch::Sender<LoadEnds>,
+    ended: &watch::Sender<LoadEnds>,
 ) -> Result<RunningLoad, LoadError> {
     let (index, name) = (task.index, task.load.name.clone());
     let client = task.load.client;
@@ -219,9 +219,10 @@ fn start(
         let (task, outbox, ended, tell) = (task.clone(), outbox(), ended.clone(), Arc::clone(&tell));
         let body = move || {
             let Some(done) = run(&runtime, task, part, clock, outbox, heard, &ended) else { return };
-            let tell = tell.lock().unwrap_or_else(PoisonError::into_inner).take();
-            // Nobody listens any more when the loads were dropped instead of stopped.
-            let _ = tell.map(|tell| tell.send(done));
+            if let Some(tell) = tell.lock().unwrap_or_else(PoisonError::into_inner).take() {
+                // Nobody listens any more when the loads were dropped instead of stopped.
+                let _ = tell.send(done);
+            }
         };
         thread::Builder::new().name(thread_name).spawn(body).map_err(resources)?;
     }

@@ -13,7 +13,7 @@ const ROUNDS: usize = 3;
 /// Runs the load for three seconds and returns its operations.
 async fn run(redis: &Redis, load: Load) -> Vec<Operation> {
     let (_temporary, directory, journal) = journal();
-    let running = RunningLoads::start(vec![task(load, &[redis.address])], journal, directory.history()).unwrap();
+    let running = RunningLoads::start(&[task(load, &[redis.address])], journal, directory.history()).unwrap();
     tokio::time::sleep(Duration::from_secs(3)).await;
     running.stop().await.unwrap();
     let file = std::fs::File::open(directory.history()).unwrap();

@@ -120,7 +120,7 @@ async fn with_cluster(
     }
     journal.record(EventKind::Formed);
     let machine = MachineWatch::start(journal.clone(), servers.provider().wait_reader())?;
-    let loads = RunningLoads::start(tasks(plan, servers.provider())?, journal.clone(), directory.history())?;
+    let loads = RunningLoads::start(&tasks(plan, servers.provider())?, journal.clone(), directory.history())?;
     let (end, acted) = walk(plan, servers, observer, &loads, journal, &machine, &mut cancel).await;
     let done = stop(plan, loads, journal, &mut cancel, matches!(end, TimelineEnd::Interrupted)).await?;
     if let TimelineEnd::Aborted(abort) = end {

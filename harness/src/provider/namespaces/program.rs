@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use nix::sched::{CloneFlags, setns};
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -24,12 +24,12 @@ const PRINTED_BYTES: usize = 64 * 1_024;
 /// How long the rest of what it printed may take to be read. It may have left a child behind that has its output.
 const READ_BOUND: Duration = Duration::from_secs(1);
 
-/// Kills the program when it is dropped; one that has ended is not hit.
+/// Kills the program and what it started when it is dropped: it leads a process group, which exists as long as any of them does.
 struct KilledOnDrop(Pid);
 
 impl Drop for KilledOnDrop {
     fn drop(&mut self) {
-        let _ = reaper::signal(self.0, Signal::SIGKILL);
+        let _ = killpg(self.0, Signal::SIGKILL);
     }
 }
 
@@ -58,7 +58,7 @@ fn start(
     let (output, input) = io::pipe()?;
     let (program, arguments) = command.split_first().ok_or(io::ErrorKind::InvalidInput)?;
     let mut command = Command::new(program);
-    command.args(arguments).stdin(Stdio::null()).stdout(input.try_clone()?).stderr(input);
+    command.args(arguments).process_group(0).stdin(Stdio::null()).stdout(input.try_clone()?).stderr(input);
     for (node, address) in addresses {
         command.env(node.as_str(), address.to_string());
         command.env(format!("{node}_HOST"), address.ip().to_string());
