@@ -141,9 +141,9 @@ fn cut_off<'t>(case: &'t Case<'_>) -> impl Iterator<Item = CutOff<'t>> {
         let ends: Vec<_> = case.acknowledged_after(takedown).map(|write| write.ended).collect();
         let last = ends.iter().max().copied().unwrap_or(takedown.began);
         // A client that waits while the links are healed and is then served at the first attempt was not refused; neither was
-        // an operation that was never begun.
+        // an operation that nobody was asked to do.
         let refused = |write: &Operation| {
-            write.ended > last && !write.never_begun() && (write.outcome != Outcome::Ok || write.attempts > 1)
+            write.ended > last && write.attempts > 0 && (write.outcome != Outcome::Ok || write.attempts > 1)
         };
         CutOff {
             takedown,

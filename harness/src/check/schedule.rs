@@ -1,5 +1,7 @@
 //! What an open load was due to start, and whether its workers were enough for it.
 
+use std::collections::BTreeMap;
+
 use super::case::Case;
 use super::window::Window;
 use crate::evidence::{EventKind, Operation, RecordedLoad};
@@ -34,22 +36,27 @@ pub(crate) fn bound_reached(case: &Case<'_>, index: usize, load: &RecordedLoad) 
     let mut moments = vec![Vec::new(); case.plan.shards().count()];
     for operation in own().filter(|operation| !operation.never_begun()) {
         if let Some(moments) = operation.shard.and_then(|shard| moments.get_mut(usize::from(shard))) {
-            moments.extend([(operation.ended, false), (operation.started, true)]);
+            moments.extend([(operation.ended, false, operation.worker), (operation.started, true, operation.worker)]);
         }
     }
     let workers = usize::from(load.workers);
     moments.into_iter().enumerate().filter_map(|(shard, moments)| Some((shard, full(moments, workers)?))).collect()
 }
 
-/// From the first to the last moment at which this many workers were busy. A moment is a start (true) or an end.
-fn full(mut moments: Vec<(Instant, bool)>, workers: usize) -> Option<Window> {
+/// From the first to the last moment at which this many workers were busy. A moment is a start (true) or an end of one of a
+/// worker's operations, of which a pipeline has several under way.
+fn full(mut moments: Vec<(Instant, bool, u16)>, workers: usize) -> Option<Window> {
     // At the same moment an end goes before a start: who takes over is not one more.
     moments.sort_unstable();
-    let (mut busy, mut window) = (0_usize, None::<Window>);
-    for (at, starts) in moments {
-        let was_full = busy == workers;
-        busy = if starts { busy + 1 } else { busy.saturating_sub(1) };
-        if was_full || busy == workers {
+    let (mut busy, mut window) = (BTreeMap::<u16, usize>::new(), None::<Window>);
+    for (at, starts, worker) in moments {
+        let was_full = busy.len() == workers;
+        let under_way = busy.entry(worker).or_default();
+        *under_way = if starts { *under_way + 1 } else { under_way.saturating_sub(1) };
+        if *under_way == 0 {
+            busy.remove(&worker);
+        }
+        if was_full || busy.len() == workers {
             window = Some(Window { start: window.map_or(at, |window| window.start), end: at });
         }
     }

@@ -290,7 +290,8 @@ fn back_on_pace(queues: &BTreeMap<QueueKey, Vec<&Operation>>, loads: &[LoadTimes
     };
     let back = queues.iter().filter_map(|((load, _), operations)| {
         let load = loads.get(usize::from(*load)).filter(|load| load.window.start <= healthy)?;
-        let gave_up = operations.last().filter(|last| load.gave_up && last.outcome != Outcome::Ok);
+        // The others of its last pipeline may have been acknowledged.
+        let gave_up = operations.iter().rfind(|operation| load.gave_up && operation.outcome != Outcome::Ok);
         let back = operations.iter().find(on_pace).or(gave_up);
         Some(back.map_or(load.window.end, |operation| operation.ended))
     });

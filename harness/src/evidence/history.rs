@@ -128,7 +128,7 @@ impl OperationRecord {
     }
 }
 
-/// Writes `history.bin`: [`HISTORY_MAGIC`], then one record an operation in the order they ended on each worker.
+/// Writes `history.bin`: [`HISTORY_MAGIC`], then one record an operation in the order in which each worker was done with it; those of a pipeline in its order.
 #[derive(Debug)]
 pub struct HistoryWriter<W: Write>(W);
 

@@ -10,20 +10,15 @@ use super::key_space::ShardKeys;
 use super::pipeline::Pipeline;
 use super::shared::Shared;
 use super::worker::{EntryStart, StopSignal, Worker};
-use super::{Load, LoadError};
+use super::{Load, LoadError, Op};
 
 /// Runs a thread's workers until they are done or stopped, or all have given up.
 pub(crate) async fn run(shared: &Rc<Shared>, stop: &StopSignal) -> Result<LoadEnd, LoadError> {
     let mut workers = JoinSet::new();
-    let by_shard = shared.load.per_shard.then(|| by_shard(shared));
+    let mut keeps_to = if shared.load.per_shard { shard_keys(shared)? } else { Vec::new() };
     for number in shared.part.workers(shared.load.workers()) {
-        let keeps_to = by_shard.as_ref().map(|by_shard| {
-            ShardKeys::of(by_shard, shared.load.workers(), number).ok_or_else(|| LoadError::Meaningless {
-                load: shared.load.name.clone(),
-                reason: "a shard has fewer keys than workers",
-            })
-        });
-        let entries = Entries::new(shared, number, keeps_to.transpose()?);
+        let keeps_to = keeps_to.get_mut(usize::from(number)).map(std::mem::take);
+        let entries = Entries::new(shared, number, keeps_to);
         workers.spawn_local(work(Rc::clone(shared), number, entries, stop.clone()));
     }
     let mut ends = Vec::new();
@@ -33,10 +28,16 @@ pub(crate) async fn run(shared: &Rc<Shared>, stop: &StopSignal) -> Result<LoadEn
     Ok(LoadEnd::of_all(&ends))
 }
 
-/// The keys of each shard.
-fn by_shard(shared: &Shared) -> Vec<Rc<[u32]>> {
+/// The keys of every worker that keeps to one shard. An error, the same on every thread, if a writer has none.
+fn shard_keys(shared: &Shared) -> Result<Vec<ShardKeys>, LoadError> {
     let system = shared.deployment.system();
-    shared.keys.by_shard(shared.shards.count(), |key| shared.shards.of(system.position_of(key)))
+    let by_shard = shared.keys.by_shard(shared.shards.count(), |key| shared.shards.of(system.position_of(key)));
+    let keys = ShardKeys::of(&by_shard, shared.load.workers());
+    if shared.load.mix.iter().any(Op::writes) && keys.iter().any(|keys| keys.own.is_empty()) {
+        let reason = "a shard has fewer keys than workers that keep to it and write";
+        return Err(LoadError::Meaningless { load: shared.load.name.clone(), reason });
+    }
+    Ok(keys)
 }
 
 /// Does a worker's share of the load. Returns how that ended.
@@ -53,6 +54,7 @@ async fn work(shared: Rc<Shared>, number: u16, mut entries: Entries, stop: StopS
         if stop.is_given() {
             return LoadEnd::Stopped;
         }
+        // What other workers' servers have replied is read before more is sent: servers find more to do each time they wake.
         tokio::task::yield_now().await;
         starts.clear();
         starts.extend(batch.into_iter().map(|choice| EntryStart { choice, due: None }));

@@ -94,6 +94,11 @@ impl LoadCounters {
         self.totals.dropped += starts;
     }
 
+    /// Whether the interval is long enough to be ended by whichever thread of the load comes first.
+    pub(crate) fn is_due(&self, now: Instant, interval: std::time::Duration) -> bool {
+        now.nanos_since(self.interval.began) >= crate::vocab::Duration(interval / 2).as_nanos()
+    }
+
     /// Ends the interval. Returns its figures, and how many slow operations were not reported one by one.
     pub(crate) fn end_interval(&mut self, now: Instant) -> Vec<EventKind> {
         let interval = std::mem::replace(&mut self.interval, Interval::new(now));

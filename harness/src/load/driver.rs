@@ -315,10 +315,9 @@ fn interval_from_now(period: Duration) -> Interval {
 fn report(shared: &Shared) {
     let mut outbox = shared.outbox.borrow_mut();
     outbox.flush();
-    if shared.part.is_first() {
-        for event in shared.counters().end_interval(shared.clock.now()) {
-            outbox.event(event);
-        }
+    let (now, mut counters) = (shared.clock.now(), shared.counters());
+    if counters.is_due(now, PROGRESS_INTERVAL) {
+        counters.end_interval(now).into_iter().for_each(|event| outbox.event(event));
     }
 }
 

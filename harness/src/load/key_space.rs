@@ -63,7 +63,7 @@ impl KeySpace {
 }
 
 /// The keys of a worker that keeps to one shard.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct ShardKeys {
     /// All keys of the shard.
     pub(crate) any: Rc<[u32]>,
@@ -72,16 +72,18 @@ pub(crate) struct ShardKeys {
 }
 
 impl ShardKeys {
-    /// The keys of a worker if the workers are divided over the shards that have keys, and each shard's keys over its workers.
-    /// None if there is not one for each.
-    pub(crate) fn of(by_shard: &[Rc<[u32]>], workers: u16, worker: u16) -> Option<Self> {
+    /// The keys of each of so many workers: these are divided over the shards that have keys, and each shard's keys over its
+    /// workers. There is at least one key.
+    pub(crate) fn of(by_shard: &[Rc<[u32]>], workers: u16) -> Vec<Self> {
         let shards: Vec<_> = by_shard.iter().filter(|keys| !keys.is_empty()).collect();
-        let (workers, worker) = (usize::from(workers), usize::from(worker));
-        let shard = worker % shards.len().max(1);
-        let any = Rc::clone(shards.get(shard)?);
-        let sharing = (shard..workers).step_by(shards.len()).count();
-        let own: Vec<_> = any.iter().copied().skip(worker / shards.len()).step_by(sharing).collect();
-        (!own.is_empty()).then_some(Self { any, own })
+        let workers = usize::from(workers);
+        let of_worker = |worker: usize| {
+            let shard = worker % shards.len();
+            let sharing = (shard..workers).step_by(shards.len()).count();
+            let own = shards[shard].iter().copied().skip(worker / shards.len()).step_by(sharing).collect();
+            Self { any: Rc::clone(shards[shard]), own }
+        };
+        (0..workers).map(of_worker).collect()
     }
 }
 
@@ -213,7 +215,7 @@ mod tests {
     fn who_keeps_to_a_shard_writes_a_part_of_its_keys(#[case] workers: u16, #[case] own: &[Vec<u32>]) {
         let odd = |text: &[u8]| if text.last().unwrap() % 2 == 1 { 1 } else { 2 };
         let by_shard = space(10, 1).by_shard(3, odd);
-        let keys: Vec<_> = (0..workers).map(|worker| ShardKeys::of(&by_shard, workers, worker).unwrap()).collect();
+        let keys = ShardKeys::of(&by_shard, workers);
         assert_eq!(keys.iter().map(|keys| keys.own.clone()).collect::<Vec<_>>(), own);
         assert_eq!(*keys[0].any, [1, 3, 5, 7, 9]);
     }
@@ -221,7 +223,8 @@ mod tests {
     #[test]
     fn a_shard_with_too_few_keys_for_its_workers_has_none_for_some() {
         let by_shard = space(2, 1).by_shard(2, |_| 1);
-        assert!(ShardKeys::of(&by_shard, 2, 1).is_some() && ShardKeys::of(&by_shard, 3, 2).is_none());
+        let own = |workers| ShardKeys::of(&by_shard, workers).iter().map(|keys| keys.own.len()).collect::<Vec<_>>();
+        assert_eq!((own(2), own(3)), (vec![1, 1], vec![1, 1, 0]));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The clients: pacing, routing, operations, and the record of every outcome.
 //!
-//! Each load has a thread of its own with its workers. A worker has its own connections and does one operation at a time. An open
-//! loop has workers for each shard, so that a shard that is down delays no other. All that ends goes to the recorder's thread,
+//! Each load has threads of its own with its workers, one if it does not say. A worker has its own connections and does one batch
+//! of operations at a time: a pipeline, or a single one. An open loop has workers for each shard, so that a shard that is down delays no other. All that ends goes to the recorder's thread,
 //! the only one that writes to disk.
 
 mod behaviour;
@@ -16,8 +16,6 @@ mod error;
 mod final_read;
 mod key_space;
 pub mod keys;
-#[cfg(test)]
-mod measure;
 pub mod op;
 mod open;
 mod orders;

@@ -63,6 +63,8 @@ impl HeardOrders {
     /// Waits until it is to begin; whether it is: not if it is told to stop before.
     pub(crate) async fn begins(&mut self) -> bool {
         tokio::select! {
+            // Whoever hears of both has heard the same, on whatever thread.
+            biased;
             begins = self.begin.wait_for(|begins| *begins) => begins.is_ok(),
             () = self.stop.given() => false,
         }

@@ -36,7 +36,7 @@ pub struct Load {
     /// waited for the worker. One after the other if not said.
     #[serde(default)]
     pub pipeline: Option<u16>,
-    /// How long each worker of a closed loop waits after an operation before it begins the next; no time if not said.
+    /// How long each worker of a closed loop waits after an operation, or a pipeline of them, before it begins the next; no time if not said.
     #[serde(default)]
     pub think: Option<Duration>,
     /// The operations and how often each is chosen.

@@ -162,21 +162,37 @@ fn a_server_is_sampled_whatever_becomes_of_others() {
         Box::new(Figures::default),
         SampleWriter::create(&run, Clock::new()).unwrap(),
     );
-    std::thread::sleep(Duration::from_millis(3_500));
+    let count = |recorded: &[ResourceSample], node: Option<&NodeName>| {
+        recorded.iter().filter(|sample| sample.node.as_ref() == node).count()
+    };
+    let (a, deadline) = (NodeName::new("A"), std::time::Instant::now() + Duration::from_secs(20));
+    loop {
+        let recorded = samples(&run);
+        if count(&recorded, Some(&a)) >= 2 && count(&recorded, None) >= 3 {
+            break;
+        }
+        assert!(std::time::Instant::now() < deadline, "{recorded:?}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
     let stopping = std::time::Instant::now();
     drop(sampler.unwrap());
     assert!(stopping.elapsed() < Duration::from_secs(2), "it took {:?}", stopping.elapsed());
     server.kill();
 
-    let text = std::fs::read_to_string(run.samples()).unwrap();
-    let recorded: Vec<ResourceSample> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let of_a: Vec<_> = recorded.iter().filter(|sample| sample.node == Some(NodeName::new("A"))).collect();
-    let of_machine = recorded.iter().filter(|sample| sample.node.is_none()).count();
-    assert!(of_a.len() >= 2 && of_machine >= 3, "{recorded:?}");
+    let recorded = samples(&run);
+    let of_a: Vec<_> = recorded.iter().filter(|sample| sample.node.as_ref() == Some(&a)).collect();
+    let of_machine = count(&recorded, None);
     assert_eq!(of_a.len() + of_machine, recorded.len(), "{recorded:?}");
     let last = of_a.last().unwrap();
     let pid = f64::from(server.0.id());
     assert_eq!((last.figure(Figure::ProcessId), last.figure(Figure::Keys)), (Some(pid), Some(0.0)));
+}
+
+/// The samples whose lines are complete.
+fn samples(run: &RunDirectory) -> Vec<ResourceSample> {
+    let text = std::fs::read_to_string(run.samples()).unwrap_or_default();
+    let whole = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+    whole.map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 fn check_evidence(run: &RunDirectory, events: &[EventKind]) {

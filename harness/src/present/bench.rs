@@ -28,10 +28,8 @@ pub struct BenchRow {
     pub workers: u16,
     /// How many commands each sends together.
     pub pipeline: u16,
-    /// What it did in each round.
-    pub ours: Vec<BenchFigures>,
-    /// What the other program did in each round; empty if there is none, or none that can do the same.
-    pub theirs: Vec<BenchFigures>,
+    /// What it did in each round, and the other program beside it; none if there is none, or none that can do the same.
+    pub rounds: Vec<(BenchFigures, Option<BenchFigures>)>,
 }
 
 /// The table: the medians of all rounds, and the other program's beside them.
@@ -45,7 +43,7 @@ pub fn render_bench(rows: &[BenchRow], rival: Option<&str>, remarks: &[String], 
         let cells = cells(row, rival.is_some());
         table.row(cells.into_iter().map(|cell| (cell, PLAIN)));
     }
-    let rounds = rows.first().map_or(0, |row| row.ours.len());
+    let rounds = rows.first().map_or(0, |row| row.rounds.len());
     let of = if rounds == 1 { "One round".to_owned() } else { format!("Medians of {rounds} rounds, each") };
     let mut text = format!("\n{of} on a fresh cluster.");
     if let Some(rival) = rival {
@@ -61,20 +59,22 @@ pub fn render_bench(rows: &[BenchRow], rival: Option<&str>, remarks: &[String], 
 }
 
 fn cells(row: &BenchRow, has_rival: bool) -> Vec<String> {
-    let of = |figures: &[BenchFigures], figure: fn(&BenchFigures) -> f64| median(figures.iter().map(figure));
-    let rate = |figures: &[BenchFigures]| of(figures, |figures| figures.per_second).map_or_else(dash, whole);
-    let p99 = |figures: &[BenchFigures]| of(figures, |figures| figures.p99_ms).map_or_else(dash, hundredths);
-    let cpu = |figures: &[BenchFigures]| of(figures, |figures| figures.cpu_us).map_or_else(dash, hundredths);
-    let p50 = of(&row.ours, |figures| figures.p50_ms).map_or_else(dash, hundredths);
+    type Figure = fn(&BenchFigures) -> f64;
+    let ours = |figure: Figure| median(row.rounds.iter().map(|(ours, _)| figure(ours)));
+    let theirs = |figure: Figure| median(row.rounds.iter().filter_map(|(_, theirs)| theirs.as_ref().map(figure)));
+    let ratio = |figure: Figure| {
+        let both = row.rounds.iter().filter_map(|(ours, theirs)| Some((ours, theirs.as_ref()?)));
+        median(both.map(|(ours, theirs)| figure(ours) / figure(theirs)))
+    };
+    let rate: Figure = |figures| figures.per_second;
+    let [p50, p99, cpu]: [Figure; 3] = [|figures| figures.p50_ms, |figures| figures.p99_ms, |figures| figures.cpu_us];
     let mut cells = vec![row.load.clone(), row.workers.to_string(), row.pipeline.to_string()];
-    cells.extend([rate(&row.ours), p50, p99(&row.ours), cpu(&row.ours)]);
+    cells.extend([or_dash(ours(rate), whole)]);
+    cells.extend([p50, p99, cpu].map(|figure| or_dash(ours(figure), hundredths)));
     if has_rival {
-        let ratio = |figure: fn(&BenchFigures) -> f64| {
-            let ratios = row.ours.iter().zip(&row.theirs).map(|(ours, theirs)| figure(ours) / figure(theirs));
-            median(ratios).map_or_else(dash, hundredths)
-        };
-        cells.extend([rate(&row.theirs), p99(&row.theirs), cpu(&row.theirs)]);
-        cells.extend([ratio(|figures| figures.per_second), ratio(|figures| figures.cpu_us)]);
+        cells.extend([or_dash(theirs(rate), whole)]);
+        cells.extend([p99, cpu].map(|figure| or_dash(theirs(figure), hundredths)));
+        cells.extend([rate, cpu].map(|figure| or_dash(ratio(figure), hundredths)));
     }
     cells
 }
@@ -87,8 +87,8 @@ fn median(figures: impl Iterator<Item = f64>) -> Option<f64> {
     Some(f64::midpoint(lower, upper))
 }
 
-fn dash() -> String {
-    "-".to_owned()
+fn or_dash(figure: Option<f64>, text: fn(f64) -> String) -> String {
+    figure.map_or_else(|| "-".to_owned(), text)
 }
 
 fn whole(figure: f64) -> String {
@@ -118,11 +118,19 @@ mod tests {
     #[test]
     fn a_benchmark_is_a_table() {
         let figures = |per_second: f64, cpu_us| BenchFigures { per_second, p50_ms: 0.5, p99_ms: 1.25, cpu_us };
-        let row =
-            |load: &str, ours, theirs| BenchRow { load: load.to_owned(), workers: 50, pipeline: 16, ours, theirs };
+        let row = |load: &str, rounds| BenchRow { load: load.to_owned(), workers: 50, pipeline: 16, rounds };
+        let theirs = figures(100_000.0, 10.0);
         let rows = [
-            row("set", vec![figures(90_000.0, 9.0), figures(110_000.0, 10.0)], vec![figures(100_000.0, 10.0); 2]),
-            row("mixed", vec![figures(50_000.0, 12.0); 2], Vec::new()),
+            // A round in which the other program said nothing has no ratio.
+            row(
+                "set",
+                vec![
+                    (figures(90_000.0, 9.0), Some(theirs)),
+                    (figures(500_000.0, 90.0), None),
+                    (figures(110_000.0, 10.0), Some(theirs)),
+                ],
+            ),
+            row("mixed", vec![(figures(50_000.0, 12.0), None); 3]),
         ];
         let remarks = ["round 2: the machine was busy".to_owned()];
         let look = Look::new(false, 140);
@@ -131,7 +139,7 @@ mod tests {
         let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
         assert_eq!(lines[0], "round 2: the machine was busy");
         assert_eq!(words(lines[1]), "mixed 50 16 50,000 0.50 1.25 12.00 - - - - -");
-        assert_eq!(words(lines[2]), "set 50 16 100,000 0.50 1.25 9.50 100,000 1.25 10.00 1.00 0.95");
+        assert_eq!(words(lines[2]), "set 50 16 110,000 0.50 1.25 10.00 100,000 1.25 10.00 1.00 0.95");
         let table = render_bench(&rows, None, &[], look);
         assert_eq!(table.lines().last().map(words).unwrap(), "mixed 50 16 50,000 0.50 1.25 12.00");
     }

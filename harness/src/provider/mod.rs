@@ -103,12 +103,13 @@ pub trait Provider: Send + Sync {
     /// A reader of what the whole machine uses and has left, and of what the hosts send to each other.
     fn usage_reader(&self) -> Box<dyn UsageReader>;
 
-    /// Runs a program on a host to its end, without standard input, and with each node's address in its environment: for A
+    /// Runs a program on a host to its end, or until that time has passed and it is killed; without standard input, and with each node's address in its environment: for A
     /// `A`, which is host and port, `A_HOST` and `A_PORT`. One that is dropped before is killed.
     fn run_program<'a>(
         &'a self,
         host: &'a HostName,
         command: &'a [String],
+        within: Duration,
     ) -> BoxFuture<'a, Result<ProgramEnd, ProviderError>>;
 
     /// Cuts links until `name` is healed. A probe passes each link before the change, unless it is cut already, and
@@ -156,6 +157,8 @@ pub trait Provider: Send + Sync {
 pub struct ProgramEnd {
     /// How.
     pub cause: ExitCause,
+    /// Whether it ended by itself, before it had to be killed.
+    pub in_time: bool,
     /// The processor time that it took.
     pub cpu: Duration,
     /// The end of what it printed, at most 64 KiB.

@@ -37,25 +37,20 @@ impl Program {
     async fn wait(&self, stage: &mut Stage<'_>, step: usize) -> Result<StepEnd, Abort> {
         let clock = stage.journal.clock();
         let began = clock.now();
-        let running = stage.servers.provider().run_program(&self.from, &self.run);
-        let Ok(ended) = tokio::time::timeout(self.within.0, running).await else {
-            return Ok(failed(stage, step, format!("it still ran after {}", self.within)));
-        };
-        let ended = ended?;
+        let ended = stage.servers.provider().run_program(&self.from, &self.run, self.within.0).await?;
         let (took_ms, cpu_ms) = (clock.now().millis_since(began), ended.cpu.as_secs_f64() * 1e3);
         let last_lines = last_lines(&ended.printed);
         let event = EventKind::ProgramEnded { step, cause: ended.cause, took_ms, cpu_ms, printed: ended.printed };
         stage.journal.record(event);
-        Ok(match ended.cause {
-            ExitCause::Code(0) => StepEnd::Done,
-            cause => failed(stage, step, format!("it ended with {cause}; the last that it printed:\n{last_lines}")),
-        })
+        let how = match ended.cause {
+            ExitCause::Code(0) if ended.in_time => return Ok(StepEnd::Done),
+            cause if ended.in_time => format!("it ended with {cause}"),
+            _ => format!("it still ran after {}", self.within),
+        };
+        let last_state = format!("{how}; the last that it printed:\n{last_lines}");
+        stage.journal.record(EventKind::UntilMissed { step, last_state });
+        Ok(StepEnd::Failed)
     }
-}
-
-fn failed(stage: &Stage<'_>, step: usize, last_state: String) -> StepEnd {
-    stage.journal.record(EventKind::UntilMissed { step, last_state });
-    StepEnd::Failed
 }
 
 fn last_lines(printed: &str) -> String {

@@ -24,23 +24,39 @@ fn the_second_command_of_an_entry_is_not_scheduled() {
     assert_eq!(starts, 501);
 }
 
-/// Two workers a shard; operations on A's shard as (intended, started, ended).
+/// Two workers a shard, who take turns; operations on A's shard as (intended, started, ended).
 #[rstest]
 #[case::never(&[(1_000, 1_000, 1_100), (1_010, 1_010, 1_100), (1_200, 1_200, 1_300)], None)]
 #[case::somebody_waited(&[(1_000, 1_000, 1_100), (1_010, 1_010, 1_200), (1_050, 1_100, 1_150)], Some((1_010, 1_150)))]
 #[case::waited_for_a_turn_only(&[(1_000, 1_000, 1_100), (1_010, 1_100, 1_200)], None)]
 #[case::now_and_again(&[(1_000, 1_000, 1_100), (1_000, 1_000, 1_100), (1_020, 1_100, 1_200), (1_500, 1_500, 1_700), (1_600, 1_600, 1_650)], Some((1_000, 1_650)))]
 fn a_bound_that_was_reached_is_told(#[case] operations: &[(u64, u64, u64)], #[case] expected: Option<(u64, u64)>) {
+    assert_eq!(bound_reached(operations, 2), expected);
+}
+
+/// What one worker has under way in a pipeline keeps no other busy.
+#[test]
+fn a_pipeline_keeps_one_worker_busy() {
+    let operations = [(1_000, 1_000, 1_100), (1_010, 1_010, 1_200), (1_050, 1_100, 1_150)];
+    assert_eq!(bound_reached(&operations, 1), None);
+}
+
+/// When both workers that a shard may have were busy, if so many do the operations by turns.
+fn bound_reached(operations: &[(u64, u64, u64)], workers: u16) -> Option<(u64, u64)> {
     let mut story = Story::formed();
     story.evidence.plan.loads[0].arrivals = Some(Arrivals::constant(1_000));
     let key = story.key_of("A");
-    for (intended, started, ended) in operations {
+    for ((intended, started, ended), worker) in operations.iter().zip((0..workers).cycle()) {
         story.write(*intended, key, |write| {
+            write.worker = worker;
             (write.ready, write.started) = (Instant::from_millis(*started), Instant::from_millis(*started));
             write.ended = Instant::from_millis(*ended);
         });
     }
     let reached = crate::check::schedule::bound_reached(&story.case(), 0, &story.evidence.plan.loads[0]);
-    let window = |(start, end)| Window { start: Instant::from_millis(start), end: Instant::from_millis(end) };
-    assert_eq!(reached, expected.map(|at| (0, window(at))).into_iter().collect::<Vec<_>>());
+    let millis = |at: Instant| at.0 / 1_000_000;
+    reached.first().map(|(shard, window)| {
+        assert_eq!((reached.len(), *shard), (1, 0), "only A's shard");
+        (millis(window.start), millis(window.end))
+    })
 }

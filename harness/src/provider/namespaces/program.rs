@@ -5,6 +5,7 @@ use std::io::{self, PipeReader, Read};
 use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -21,7 +22,7 @@ use crate::vocab::{Address, HostName, NodeName};
 /// How much of what a program prints is kept.
 const PRINTED_BYTES: usize = 64 * 1_024;
 
-/// How long the rest of what it printed may take to be read. It may have left a child behind that has its output.
+/// How long the rest of what it printed may take to be read: what left its group may still have its output.
 const READ_BOUND: Duration = Duration::from_secs(1);
 
 /// Kills the program and what it started when it is dropped: it leads a process group, which exists as long as any of them does.
@@ -38,14 +39,25 @@ pub(super) async fn run(
     (host, namespace): (&HostName, File),
     command: &[String],
     addresses: Vec<(&NodeName, Address)>,
+    within: Duration,
 ) -> Result<ProgramEnd, ProviderError> {
     let program = command.first().cloned().unwrap_or_default();
     let failed = |source| ProviderError::Program { program: program.clone(), host: host.clone(), source };
-    let (output, ended, _killed) = start(namespace, command, addresses).map_err(failed)?;
-    let printed = read_end(output).map_err(failed)?;
-    let (cause, cpu) = ended.await.map_err(|_| failed(io::Error::other("nobody knows how it ended")))?;
-    let printed = timeout(READ_BOUND, printed).await.ok().and_then(Result::ok).unwrap_or_default();
-    Ok(ProgramEnd { cause, cpu, printed: String::from_utf8_lossy(&printed).into_owned() })
+    let (output, mut ended, program) = start(namespace, command, addresses).map_err(failed)?;
+    let printed = Arc::new(Mutex::new(Vec::new()));
+    let all_read = read(output, Arc::clone(&printed)).map_err(failed)?;
+    let in_time = timeout(within, &mut ended).await;
+    // With what it may have left behind.
+    drop(program);
+    let (cause, cpu) = match &in_time {
+        Ok(ended) => ended.clone(),
+        Err(_) => ended.await,
+    }
+    .map_err(|_| failed(io::Error::other("nobody knows how it ended")))?;
+    let _ = timeout(READ_BOUND, all_read).await;
+    let printed = printed.lock().unwrap_or_else(PoisonError::into_inner);
+    let printed = &printed[printed.len().saturating_sub(PRINTED_BYTES)..];
+    Ok(ProgramEnd { cause, in_time: in_time.is_ok(), cpu, printed: String::from_utf8_lossy(printed).into_owned() })
 }
 
 type Ended = oneshot::Receiver<(crate::evidence::ExitCause, Duration)>;
@@ -79,20 +91,20 @@ fn start(
     Ok((output, ended, KilledOnDrop(pid)))
 }
 
-/// Reads everything on a thread of its own, so that the program never waits for a reader, and keeps the end.
-fn read_end(mut output: PipeReader) -> io::Result<oneshot::Receiver<Vec<u8>>> {
-    let (tell, printed) = oneshot::channel();
-    let read = move || {
-        let (mut kept, mut buffer) = (Vec::new(), [0; 8 * 1_024]);
+/// Reads everything on a thread of its own, so that the program never waits for a reader, and keeps the end of it. What is
+/// returned is dropped when all is read.
+fn read(mut output: PipeReader, kept: Arc<Mutex<Vec<u8>>>) -> io::Result<oneshot::Receiver<()>> {
+    let (reading, all_read) = oneshot::channel::<()>();
+    let body = move || {
+        let _reading = reading;
+        let mut buffer = [0; 8 * 1_024];
         while let Ok(read @ 1..) = output.read(&mut buffer) {
+            let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
             kept.extend_from_slice(&buffer[..read]);
-            if kept.len() > 2 * PRINTED_BYTES {
-                kept.drain(..kept.len() - PRINTED_BYTES);
-            }
+            let surplus = kept.len().saturating_sub(2 * PRINTED_BYTES);
+            kept.drain(..surplus);
         }
-        kept.drain(..kept.len().saturating_sub(PRINTED_BYTES));
-        let _ = tell.send(kept);
     };
-    thread::Builder::new().name("program".to_owned()).spawn(read)?;
-    Ok(printed)
+    thread::Builder::new().name("program".to_owned()).spawn(body)?;
+    Ok(all_read)
 }

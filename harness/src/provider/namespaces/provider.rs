@@ -172,9 +172,10 @@ impl Provider for NamespaceProvider {
         &'a self,
         host: &'a HostName,
         command: &'a [String],
+        within: Duration,
     ) -> BoxFuture<'a, Result<ProgramEnd, ProviderError>> {
         let addresses = self.nodes.values().map(|node| (&node.spec.node, node.spec.address)).collect();
-        async move { program::run((host, self.network.namespace(host)?), command, addresses).await }.boxed()
+        async move { program::run((host, self.network.namespace(host)?), command, addresses, within).await }.boxed()
     }
 
     fn cut<'a>(

@@ -5,11 +5,12 @@ mod round;
 
 use std::path::PathBuf;
 
-use self::rival::Rival;
+use self::rival::{Rival, RivalCommand};
 use self::round::Round;
 use super::commands::{cancel_on_signals, waiting};
 use super::{Exit, Loaded};
 use crate::evidence::{Event, EventKind};
+use crate::load::Load;
 use crate::present::{self, BenchFigures, BenchRow, UpdatePolicy};
 use crate::run::{Cancel, LockHolder, MachineShare, lock_machine};
 use crate::text::Style;
@@ -61,8 +62,8 @@ pub fn bench(options: &BenchOptions) -> Exit {
 struct Bench<'a> {
     scenario: Loaded,
     options: &'a BenchOptions,
-    /// What was measured of each load so far, and of the rival beside it.
-    measured: Vec<(Vec<BenchFigures>, Vec<BenchFigures>)>,
+    /// What was measured so far.
+    rows: Vec<BenchRow>,
     /// What is to be said about single rounds.
     remarks: Vec<String>,
 }
@@ -73,8 +74,14 @@ impl<'a> Bench<'a> {
             return Err(format!("{} has no load to measure", scenario.path.display()));
         }
         options.against.map_or(Ok(()), Rival::is_there)?;
-        let measured = vec![(Vec::new(), Vec::new()); scenario.plan.loads.len()];
-        Ok(Self { scenario, options, measured, remarks: Vec::new() })
+        let row = |load: &Load| BenchRow {
+            load: load.name.clone(),
+            workers: load.workers(),
+            pipeline: load.pipeline(),
+            rounds: Vec::new(),
+        };
+        let rows = scenario.plan.loads.iter().map(row).collect();
+        Ok(Self { scenario, options, rows, remarks: Vec::new() })
     }
 
     fn run(mut self) -> Exit {
@@ -87,7 +94,7 @@ impl<'a> Bench<'a> {
         for number in 0..self.options.rounds {
             present::print_error(&format!("round {} of {}\n", number + 1, self.options.rounds));
             match self.round(number, &cancel) {
-                Ok(executed) => end = end.max(self.take(number, &executed)),
+                Ok(exit) => end = end.max(exit),
                 Err((why, exit)) => {
                     present::print_error(&why);
                     end = end.max(exit);
@@ -98,13 +105,16 @@ impl<'a> Bench<'a> {
                 return Exit::Interrupted;
             }
         }
-        present::print(&self.table());
+        let rival = self.options.against.map(|rival| rival.to_string());
+        let look = present::output_look();
+        present::print(&present::render_bench(&self.rows, rival.as_deref(), &self.remarks, look));
         end
     }
 
-    /// Runs a round. The error says why there is none.
-    fn round(&mut self, number: u32, cancel: &Cancel) -> Result<Verdict, (String, Exit)> {
-        let round = Round { number, scenario: &self.scenario, options: self.options };
+    /// Runs a round and takes its figures. The error says why there is none.
+    fn round(&mut self, number: u32, cancel: &Cancel) -> Result<Exit, (String, Exit)> {
+        let rivals: Vec<_> = self.scenario.plan.loads.iter().map(|load| self.rival(load)).collect();
+        let round = Round { number, scenario: &self.scenario, rivals: &rivals, r#for: self.options.r#for };
         let loaded = round.scenario().map_err(|why| (why, Exit::Usage))?;
         let name = &loaded.plan.name;
         let failed = |error: &dyn std::fmt::Display, exit| (format!("error: {name}: {error}\n"), exit);
@@ -113,53 +123,52 @@ impl<'a> Bench<'a> {
         let machine_lock = lock_machine(name, MachineShare::of(&loaded.plan), cancel, on_wait)
             .map_err(|error| failed(&error, if cancel.is_cancelled() { Exit::Interrupted } else { Exit::Internal }))?;
         let settings = RunSettings { out: self.options.out.clone(), update: UpdatePolicy::No };
-        let mut rivals = Vec::new();
-        let mut on_event = |event: &Event| {
-            if let EventKind::ProgramEnded { cpu_ms, printed, .. } = &event.kind {
-                rivals.push((*cpu_ms, printed.clone()));
-            }
+        let (mut printed, mut steps_done) = (Vec::new(), 0);
+        let mut on_event = |event: &Event| match &event.kind {
+            EventKind::ProgramEnded { cpu_ms, printed: text, .. } => printed.push((*cpu_ms, text.clone())),
+            EventKind::StepEnded { .. } => steps_done += 1,
+            _ => {}
         };
         let executed = execute(&loaded, &settings, &machine_lock, cancel, &mut on_event);
         let Executed { verdict, directory, .. } = executed.map_err(|error| failed(&error, Exit::Internal))?;
         if verdict.outcome == RunOutcome::Fail {
             present::print(&present::render_brief(&verdict, directory.path(), present::output_look()));
         }
-        let mut rivals = rivals.iter();
-        for (load, (_, theirs)) in self.scenario.plan.loads.iter().zip(&mut self.measured) {
-            let Some(operations) = round.rivalled(load) else { continue };
-            let figures = rivals.next().and_then(|(cpu_ms, printed)| rival::figures(printed, *cpu_ms, operations));
-            theirs.extend(figures);
+        // What was done in a round that broke off is no figure of anything.
+        if steps_done == loaded.plan.steps.len() {
+            self.take(&verdict, &rivals, &printed);
         }
-        Ok(verdict)
+        let broken = verdict.assumptions.iter().any(|assumption| !assumption.holds);
+        // That nothing was claimed is no remark: a benchmark claims nothing.
+        let exit = match verdict.outcome {
+            RunOutcome::Fail => Exit::Fail,
+            _ if broken => Exit::Inconclusive,
+            _ => return Ok(Exit::Pass),
+        };
+        self.remarks.push(format!("round {}: {}", number + 1, verdict.because));
+        Ok(exit)
     }
 
-    /// Takes what the loads did in a round.
-    fn take(&mut self, number: u32, verdict: &Verdict) -> Exit {
-        for (summary, (ours, _)) in verdict.loads.iter().zip(&mut self.measured) {
-            let latency = summary.latency.first();
-            ours.push(BenchFigures {
+    /// What is measured beside a load, if anything is that can do the same.
+    fn rival(&self, load: &Load) -> Option<RivalCommand> {
+        self.options.against?.command(&self.scenario.plan, load)
+    }
+
+    /// Takes the figures of a round in which everything was done: what each rival printed, and its processor time, in their order.
+    fn take(&mut self, verdict: &Verdict, rivals: &[Option<RivalCommand>], printed: &[(f64, String)]) {
+        let mut printed = printed.iter();
+        for ((row, summary), rival) in self.rows.iter_mut().zip(&verdict.loads).zip(rivals) {
+            let said = rival.as_ref().and_then(|rival| Some((rival, printed.next()?)));
+            let theirs = said.and_then(|(rival, (cpu_ms, text))| rival::figures(text, *cpu_ms, rival.operations));
+            // Without an operation there is nothing to show.
+            let Some(latency) = summary.latency.first() else { continue };
+            let ours = BenchFigures {
                 per_second: summary.ok_per_second,
-                p50_ms: latency.map_or(0.0, |latency| latency.p50_ms),
-                p99_ms: latency.map_or(0.0, |latency| latency.p99_ms),
+                p50_ms: latency.p50_ms,
+                p99_ms: latency.p99_ms,
                 cpu_us: summary.totals.cpu_nanos as f64 / 1e3 / summary.totals.ok.max(1) as f64,
-            });
+            };
+            row.rounds.push((ours, theirs));
         }
-        if verdict.outcome != RunOutcome::Pass {
-            self.remarks.push(format!("round {}: {}", number + 1, verdict.because));
-        }
-        if verdict.outcome == RunOutcome::Fail { Exit::Fail } else { Exit::Pass }
-    }
-
-    fn table(self) -> String {
-        let rows = self.scenario.plan.loads.iter().zip(self.measured).map(|(load, (ours, theirs))| BenchRow {
-            load: load.name.clone(),
-            workers: load.workers(),
-            pipeline: load.pipeline(),
-            ours,
-            theirs,
-        });
-        let rows: Vec<_> = rows.filter(|row| !row.ours.is_empty()).collect();
-        let rival = self.options.against.as_ref().map(ToString::to_string);
-        present::render_bench(&rows, rival.as_deref(), &self.remarks, present::output_look())
     }
 }

@@ -14,6 +14,17 @@ pub(super) enum Rival {
     ValkeyBenchmark,
 }
 
+/// How many operations it does beside a load that has no number of them, for each command of a pipeline up to eight.
+const OPERATIONS: u64 = 200_000;
+
+/// What it is told to do.
+pub(super) struct RivalCommand {
+    /// The program and its arguments.
+    pub(super) arguments: Vec<String>,
+    /// How many operations that is.
+    pub(super) operations: u64,
+}
+
 impl fmt::Display for Rival {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -31,7 +42,7 @@ impl Rival {
     }
 
     /// Its command for what that load does; none if it cannot do that.
-    pub(super) fn command(self, plan: &Plan, load: &Load, operations: u64) -> Option<Vec<String>> {
+    pub(super) fn command(self, plan: &Plan, load: &Load) -> Option<RivalCommand> {
         let (test, bytes) = match &load.mix[..] {
             [Op::Get(_)] => ("get", 16),
             [Op::Set(set)] if set.wait.is_none() => ("set", set.value.bytes),
@@ -44,7 +55,8 @@ impl Rival {
         let address = plan.nodes.first()?.address;
         let [ip, port] = [address.ip().to_string(), address.0.port().to_string()];
         let [workers, pipeline] = [load.workers().to_string(), load.pipeline().to_string()];
-        let [operations, keys, bytes] = [operations.to_string(), load.keys.count().to_string(), bytes.to_string()];
+        let operations = load.operations.unwrap_or(OPERATIONS * u64::from(load.pipeline()).min(8));
+        let [count, keys, bytes] = [operations.to_string(), load.keys.count().to_string(), bytes.to_string()];
         let program = self.to_string();
         let arguments = [
             &program,
@@ -58,7 +70,7 @@ impl Rival {
             "-P",
             &pipeline,
             "-n",
-            &operations,
+            &count,
             "-r",
             &keys,
             "-d",
@@ -67,7 +79,8 @@ impl Rival {
             test,
             "--csv",
         ];
-        Some(arguments.iter().map(|argument| (*argument).to_owned()).collect())
+        let arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();
+        Some(RivalCommand { arguments, operations })
     }
 }
 

@@ -3,11 +3,12 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use super::BenchOptions;
+use super::rival::RivalCommand;
 use crate::load::Load;
 use crate::scenario::{Scenario, ScenarioVocabulary};
 use crate::suite::Loaded;
 use crate::text::{Style, read};
+use crate::vocab::Duration;
 
 /// The longest that anything of a round may take.
 const WITHIN: &str = "10m";
@@ -18,7 +19,10 @@ pub(super) struct Round<'a> {
     pub(super) number: u32,
     /// What is measured.
     pub(super) scenario: &'a Loaded,
-    pub(super) options: &'a BenchOptions,
+    /// What is measured beside each load, if anything is.
+    pub(super) rivals: &'a [Option<RivalCommand>],
+    /// How long a load runs that has no number of operations.
+    pub(super) r#for: Duration,
 }
 
 impl Round<'_> {
@@ -26,13 +30,6 @@ impl Round<'_> {
     pub(super) fn scenario(&self) -> Result<Loaded, String> {
         let name = Path::new("bench").join(self.scenario.path.file_name().unwrap_or_default());
         Loaded::of(name, self.text(), Style::PLAIN)
-    }
-
-    /// How many operations the rival does beside that load; none if it is not measured, or cannot do what the load does.
-    pub(super) fn rivalled(&self, load: &Load) -> Option<u64> {
-        let rival = self.options.against.as_ref()?;
-        let operations = load.operations.unwrap_or(200_000 * u64::from(load.pipeline()).min(8));
-        rival.command(&self.scenario.plan, load, operations).map(|_| operations)
     }
 
     fn text(&self) -> String {
@@ -48,25 +45,23 @@ impl Round<'_> {
                 let _ = writeln!(scenario, "    {field}: {part},");
             }
         }
-        let steps: String = self.scenario.plan.loads.iter().flat_map(|load| self.steps(load)).collect();
+        let loads = self.scenario.plan.loads.iter().zip(self.rivals);
+        let steps: String = loads.flat_map(|(load, rival)| self.steps(load, rival.as_ref())).collect();
         let seed = self.number + 1;
         scenario + &format!("    timeline: [\n{steps}    ],\n    snapshot: false,\n    seed: {seed},\n)\n")
     }
 
-    fn steps(&self, load: &Load) -> Vec<String> {
+    fn steps(&self, load: &Load, rival: Option<&RivalCommand>) -> Vec<String> {
         let name = &load.name;
         let end = match load.operations {
             Some(_) => format!("Until(condition: Finished({name:?}), within: {WITHIN:?})"),
-            None => format!("Run(for: \"{}\"),\n        StopLoad({name:?})", self.options.r#for),
+            None => format!("Run(for: \"{}\"),\n        StopLoad({name:?})", self.r#for),
         };
         let mut steps = vec![format!("        StartLoad({name:?}),\n        {end},\n")];
-        let rival = self.rivalled(load).zip(self.options.against.as_ref());
-        if let Some(command) =
-            rival.and_then(|(operations, rival)| rival.command(&self.scenario.plan, load, operations))
-        {
+        if let Some(RivalCommand { arguments, .. }) = rival {
             let host = load.host();
             let program =
-                format!("        Program(from: {:?}, run: {command:?}, within: {WITHIN:?}),\n", host.as_str());
+                format!("        Program(from: {:?}, run: {arguments:?}, within: {WITHIN:?}),\n", host.as_str());
             steps.insert(usize::from(self.number.is_multiple_of(2)), program);
         }
         steps
