@@ -1,8 +1,9 @@
 //! How many acknowledged writes are gone at the end.
 //!
-//! Lost is what neither the final read nor a later write of the same key accounts for. That is the least that was lost: a write that
-//! was gone and whose key was then written again is not counted. Reads in between could tell of some of those, but a stale master
-//! may have answered them, so they are no proof. A load that writes every key once loses nothing that is not counted.
+//! Lost is what neither the final read nor a later write of the same key accounts for. Where a key's value is replaced, that is the
+//! least that was lost: a write that was gone and whose key was then written again is not counted. Reads in between could tell of
+//! some of those, but a stale master may have answered them, so they are no proof. What is counted or added to (`INCR`, `RPUSH`,
+//! `SADD`, ..) is counted in full, and so is a load that writes every key once.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,11 +12,12 @@ use documented::Documented;
 use serde::{Deserialize, Serialize};
 
 use super::case::Case;
+use super::fate::{Key, Unexplained};
 use super::finding::{self, Finding, Status};
 use super::risk;
 use super::slo_kind::{NeededLoad, SloKind, WrongNumber};
 use super::takedown::{Takedown, TakedownCause};
-use crate::evidence::{EventKind, Operation, Outcome, RecordedLoad, Value};
+use crate::evidence::{DataType, EventKind, Operation, OperationEffect, Outcome, RecordedLoad, Value};
 
 /// acknowledged writes that are gone: every key is read back at the end from the master that owns it. With `min: 1` a run that lost fewer is inconclusive: the danger that it is about did not arise
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Documented)]
@@ -57,13 +59,13 @@ impl SloKind for LostWrites {
         for key in keys.values() {
             tally.add(case, key);
         }
-        if tally.acknowledged == 0 && tally.phantoms.is_empty() {
+        if tally.acknowledged == 0 && tally.unexplained.is_empty() {
             return Finding::nothing(self, limit, "no write was acknowledged");
         }
         let risk = risk::of(case);
         let is_safe = tally.lost == 0 && risk.as_ref().is_some_and(|risk| !risk.arose);
         let status = match () {
-            () if !tally.phantoms.is_empty() || tally.lost > self.max => Status::Fail,
+            () if !tally.unexplained.is_empty() || tally.lost > self.max => Status::Fail,
             () if tally.lost < self.min || tally.unread_keys > 0 || tally.lost + tally.possibly_lost > self.max => {
                 Status::Inconclusive
             }
@@ -126,30 +128,23 @@ fn unserved<'a>(case: &Case<'a>) -> Option<&'a str> {
 /// What a reader must not take for the whole loss, where there was one or a partition made one likely.
 fn overwritten(case: &Case<'_>, tally: &Tally) -> String {
     let replaced = |takedown: &Takedown| takedown.cause == TakedownCause::Partition && takedown.promotion.is_some();
-    if tally.lost == 0 && !case.takedowns.iter().any(replaced) {
+    if !tally.replaced || tally.lost == 0 && !case.takedowns.iter().any(replaced) {
         return String::new();
     }
     "what was lost and then written again is not counted".to_owned()
 }
 
-/// What the history says about one key.
-#[derive(Default)]
-struct Key<'a> {
-    /// Every write that was begun, in the order in which they were.
-    writes: Vec<&'a Operation>,
-    /// The last final read that got an answer.
-    survivor: Option<&'a Operation>,
-}
+/// A key: its load, what it holds, its number. A plan whose loads could write the same key is refused, so these are different keys.
+type KeyId = (u16, DataType, u32);
 
-/// By load and key number. A plan whose loads could write the same key is refused, so these are different keys.
-fn keys<'a>(case: &Case<'a>) -> BTreeMap<(u16, u32), Key<'a>> {
+fn keys<'a>(case: &Case<'a>) -> BTreeMap<KeyId, Key<'a>> {
     let mut keys = BTreeMap::<_, Key<'a>>::new();
     for operation in &case.evidence.history {
-        let key = (operation.load, operation.key);
+        let id = (operation.load, operation.data, operation.key);
         if operation.writes() && !operation.never_begun() {
-            keys.entry(key).or_default().writes.push(operation);
+            keys.entry(id).or_default().writes.push(operation);
         } else if operation.is_final_read() && operation.outcome == Outcome::Ok {
-            keys.entry(key).or_default().survivor = Some(operation);
+            keys.entry(id).or_default().survivors.push(operation);
         }
     }
     for key in keys.values_mut() {
@@ -159,58 +154,14 @@ fn keys<'a>(case: &Case<'a>) -> BTreeMap<(u16, u32), Key<'a>> {
 }
 
 /// Why some key's writes have no order, if that is so: the judgement rests on it.
-fn writes_overlap(case: &Case<'_>, keys: &BTreeMap<(u16, u32), Key<'_>>) -> Option<String> {
-    let mut pairs = keys.values().flat_map(|key| key.writes.windows(2));
-    let overlapping = pairs.find(|pair| pair[1].started < pair[0].ended)?;
-    let (key, at) = (case.key_text(overlapping[1]), overlapping[1].started);
+fn writes_overlap(case: &Case<'_>, keys: &BTreeMap<KeyId, Key<'_>>) -> Option<String> {
+    let overlapping = keys.values().find_map(|key| {
+        let mut in_turn = key.writes.iter().filter(|write| write.effect.takes_turns());
+        let mut before = in_turn.next()?;
+        in_turn.find(|write| write.started < std::mem::replace(&mut before, write).ended)
+    })?;
+    let (key, at) = (case.key_text(overlapping), overlapping.started);
     Some(format!("two writes of {key} were under way together at {at}: its writes have no order"))
-}
-
-/// What became of a key's acknowledged writes.
-#[derive(Debug, PartialEq, Eq)]
-enum Fate {
-    /// The survivor is the last acknowledged write or a later one.
-    Kept,
-    /// The acknowledged writes from this position on are surely gone.
-    LostFrom(usize),
-    /// The acknowledged writes from this position on were either lost, or overwritten by the survivor, whose outcome
-    /// the client did not learn and which may have taken effect after them.
-    PossiblyLostFrom(usize),
-    /// The survivor is nothing that was written to this key, or a write that surely was not executed.
-    Phantom,
-    /// Nobody knows what survived.
-    Unread,
-}
-
-impl Key<'_> {
-    fn fate(&self) -> Fate {
-        let Some(survivor) = self.survivor else { return Fate::Unread };
-        let written = match survivor.value {
-            // A write that takes effect late adds a value and never takes one away.
-            Value::Missing => return self.without_newer(Fate::LostFrom(0), 0),
-            Value::Foreign => return Fate::Phantom,
-            written @ Value::Written(_) => written,
-        };
-        let Some(position) = self.writes.iter().position(|write| write.value == written) else {
-            return Fate::Phantom;
-        };
-        let write = self.writes[position];
-        let newer = position + 1;
-        match write.outcome {
-            Outcome::Fail if write.unknown_attempts == 0 => Fate::Phantom,
-            Outcome::Ok if write.unknown_attempts == 0 => self.without_newer(Fate::LostFrom(newer), newer),
-            _ => self.without_newer(Fate::PossiblyLostFrom(newer), newer),
-        }
-    }
-
-    /// `fate`, unless no write from this position on was acknowledged.
-    fn without_newer(&self, fate: Fate, position: usize) -> Fate {
-        if self.acknowledged_from(position).next().is_some() { fate } else { Fate::Kept }
-    }
-
-    fn acknowledged_from(&self, position: usize) -> impl Iterator<Item = &Operation> {
-        self.writes[position..].iter().copied().filter(|write| write.outcome == Outcome::Ok)
-    }
 }
 
 /// All keys' fates added up.
@@ -222,36 +173,59 @@ struct Tally {
     lost_keys: u64,
     possibly_lost: u64,
     unread_keys: u64,
+    /// Whether a key's value is replaced.
+    replaced: bool,
     examples: Vec<String>,
-    phantoms: Vec<String>,
+    /// How many keys hold what no write explains, and the first of them.
+    unexplained: BTreeMap<Unexplained, (u64, String)>,
 }
 
 impl Tally {
     fn add(&mut self, case: &Case<'_>, key: &Key<'_>) {
-        let acknowledged = key.acknowledged_from(0).count() as u64;
+        let acknowledged = key.acknowledged().count() as u64;
         self.acknowledged += acknowledged;
         self.keys += u64::from(acknowledged > 0);
-        match key.fate() {
-            Fate::Kept => {}
-            Fate::LostFrom(position) => {
-                self.lost_keys += 1;
-                for write in key.acknowledged_from(position) {
-                    self.lost += 1;
-                    self.name(case, write);
-                }
-            }
-            Fate::PossiblyLostFrom(position) => self.possibly_lost += key.acknowledged_from(position).count() as u64,
-            Fate::Unread => self.unread_keys += u64::from(acknowledged > 0),
-            Fate::Phantom => self.phantoms.extend(key.survivor.map(|read| case.key_text(read))),
+        self.replaced |= key.is_replaced();
+        let Some(fate) = key.fate(case) else {
+            self.unread_keys += u64::from(acknowledged > 0);
+            return;
+        };
+        self.lost += fate.lost;
+        self.lost_keys += u64::from(fate.lost > 0);
+        self.possibly_lost += fate.possibly_lost;
+        fate.lost_writes.iter().for_each(|write| self.name(case, write));
+        let Some(survivor) = key.survivors.last() else { return };
+        if fate.lost > 0 && fate.lost_writes.is_empty() {
+            let text = format!(
+                "{} has {}, {acknowledged} were acknowledged",
+                case.key_text(survivor),
+                value_text(case, survivor)
+            );
+            self.example(text);
+        }
+        if let Some(unexplained) = fate.unexplained {
+            self.unexplained.entry(unexplained).or_insert_with(|| (0, case.key_text(survivor))).0 += 1;
+        }
+    }
+
+    fn example(&mut self, text: String) {
+        if self.examples.len() < EXAMPLES_MAX {
+            self.examples.push(text);
         }
     }
 
     fn name(&mut self, case: &Case<'_>, write: &Operation) {
-        if self.examples.len() < EXAMPLES_MAX {
-            let node = case.node_name(write.node).map_or_else(|| "an unknown node".to_owned(), ToString::to_string);
-            let (key, value) = (case.key_text(write), value_text(case, write));
-            self.examples.push(format!("{key} = {value}, acknowledged at {} by {node}", write.ended));
-        }
+        let node = case.node_name(write.node).map_or_else(|| "an unknown node".to_owned(), ToString::to_string);
+        let (key, value) = (case.key_text(write), value_text(case, write));
+        let text = match write.effect {
+            OperationEffect::Removes => format!("{key} removed"),
+            OperationEffect::Inserts => format!("{key} with {value}"),
+            OperationEffect::Takes => format!("{value} taken from {key}"),
+            OperationEffect::Replaces | OperationEffect::Increments | OperationEffect::Reads => {
+                format!("{key} = {value}")
+            }
+        };
+        self.example(format!("{text}, acknowledged at {} by {node}", write.ended));
     }
 
     fn measured(&self) -> String {
@@ -265,7 +239,9 @@ impl Tally {
         let unless_zero = |number: u64, text: String| if number == 0 { String::new() } else { text };
         let unread = finding::count(self.unread_keys, "key");
         let why = unserved.map(|why| format!(": {why}")).unwrap_or_default();
-        let phantom = self.phantoms.first().cloned().unwrap_or_default();
+        let unexplained = self.unexplained.iter().map(|(what, (keys, first))| {
+            format!("{} with {}, first {first}", finding::count(*keys, "key"), what.text())
+        });
         finding::note([
             unless_zero(
                 self.lost,
@@ -273,15 +249,9 @@ impl Tally {
             ),
             unless_zero(
                 self.possibly_lost,
-                format!("{} may have been overwritten by a late write of unknown outcome", self.possibly_lost),
+                format!("of {} nobody can tell, for attempts of unknown outcome", self.possibly_lost),
             ),
-            unless_zero(
-                self.phantoms.len() as u64,
-                format!(
-                    "{} with a value that was never written to it, first {phantom}",
-                    finding::count(self.phantoms.len() as u64, "key")
-                ),
-            ),
+            finding::note(unexplained),
             unless_zero(
                 self.unread_keys,
                 format!("{unread} with acknowledged writes could not be read at the end{why}"),
@@ -296,12 +266,12 @@ fn value_text(case: &Case<'_>, write: &Operation) -> String {
     let load = case.plan.loads.get(usize::from(write.load));
     let is_closed = load.is_some_and(RecordedLoad::is_closed);
     match write.value {
-        Value::Written(id) if is_closed => {
-            format!("worker {}'s value {}", (id >> 40) & 0xFFFF, id & 0xFF_FFFF_FFFF)
-        }
-        Value::Written(id) => format!("value {}", id & 0xFF_FFFF_FFFF),
+        Value::Written(id) if is_closed => format!("worker {}'s value {}", (id >> 40) & 0xFFFF, Value::count(id)),
+        Value::Written(id) => format!("value {}", Value::count(id)),
         Value::Missing => "nothing".to_owned(),
         Value::Foreign => "a foreign value".to_owned(),
+        Value::Number(number) => number.to_string(),
+        Value::Torn => "values that were not written together".to_owned(),
     }
 }
 

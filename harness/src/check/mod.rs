@@ -3,6 +3,7 @@
 //! A kind of SLO is a file with its specification and its `SloKind`, and its line here.
 
 pub(crate) mod case;
+mod fate;
 pub(crate) mod finding;
 mod healthy;
 pub(crate) mod machine;
@@ -49,6 +50,7 @@ kinds! {
         lost_writes::LostWrites,
         minority_writes::MinorityWrites,
         promotions::Promotions,
+        torn_reads::TornReads,
         unavailability::Unavailability,
     }
 }

@@ -101,6 +101,8 @@ pub(crate) enum NeededLoad {
     Any,
     /// One that writes.
     Writing,
+    /// One that writes several keys together.
+    WritingGroups,
     /// One whose rate goes from stage to stage.
     InStages,
 }

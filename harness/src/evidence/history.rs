@@ -5,6 +5,7 @@ use std::io::{self, Read, Write};
 use zerocopy::little_endian::{U16, U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
+use super::DataType;
 use super::operation::{ErrorKind, Operation, OperationEffect, OperationSource, Outcome, Value};
 use crate::vocab::Instant;
 
@@ -27,14 +28,14 @@ struct OperationRecord {
     load: U16,
     worker: U16,
     key: U32,
-    /// The id of a value that was written.
+    /// The id of a value that was written, or a number.
     value_id: U64,
     intended: U64,
     ready: U64,
     started: U64,
     ended: U64,
     effect: u8,
-    /// 0: missing, 1: written, 2: foreign.
+    /// 0: missing, 1: written, 2: foreign, 3: a number, 4: torn.
     value: u8,
     outcome: u8,
     /// [`NO_ERROR`] for none.
@@ -48,7 +49,7 @@ struct OperationRecord {
     /// [`NO_INDEX`] for the final read.
     entry: U16,
     command: u8,
-    reserved: u8,
+    data: u8,
 }
 
 const _: () = assert!(RECORD_BYTES == 64, "histories of this version have records of 64 bytes");
@@ -59,6 +60,8 @@ impl From<&Operation> for OperationRecord {
             Value::Missing => (0, 0),
             Value::Written(id) => (1, id),
             Value::Foreign => (2, 0),
+            Value::Number(number) => (3, number),
+            Value::Torn => (4, 0),
         };
         let (entry, command) = match operation.source {
             OperationSource::Mix { entry, command } => (entry, command),
@@ -83,7 +86,7 @@ impl From<&Operation> for OperationRecord {
             shard: operation.shard.unwrap_or(NO_INDEX).into(),
             entry: entry.into(),
             command,
-            reserved: 0,
+            data: operation.data as u8,
         }
     }
 }
@@ -101,12 +104,15 @@ impl OperationRecord {
                 (entry, command) => OperationSource::Mix { entry, command },
             },
             effect: *OperationEffect::ALL.get(usize::from(self.effect))?,
+            data: *DataType::ALL.get(usize::from(self.data))?,
             key: self.key.get(),
             shard: index(self.shard),
             value: match self.value {
                 0 => Value::Missing,
                 1 => Value::Written(self.value_id.get()),
                 2 => Value::Foreign,
+                3 => Value::Number(self.value_id.get()),
+                4 => Value::Torn,
                 _ => return None,
             },
             intended: Instant(self.intended.get()),
@@ -208,7 +214,13 @@ mod tests {
     }
 
     fn any_operation() -> impl Strategy<Value = Operation> {
-        let value = prop_oneof![Just(Value::Missing), any::<u64>().prop_map(Value::Written), Just(Value::Foreign)];
+        let value = prop_oneof![
+            Just(Value::Missing),
+            any::<u64>().prop_map(Value::Written),
+            Just(Value::Foreign),
+            any::<u64>().prop_map(Value::Number),
+            Just(Value::Torn),
+        ];
         let source = prop_oneof![
             (0..u16::MAX, any::<u8>()).prop_map(|(entry, command)| OperationSource::Mix { entry, command }),
             Just(OperationSource::FinalRead),
@@ -217,16 +229,18 @@ mod tests {
         let outcome = proptest::sample::select(vec![Outcome::Ok, Outcome::Fail, Outcome::Unknown]);
         let error = proptest::option::of(proptest::sample::select(&ErrorKind::ALL[..]));
         let index = || proptest::option::of(0..u16::MAX);
+        let data = proptest::sample::select(&DataType::ALL[..]);
         let numbers = (any::<[u16; 4]>(), any::<u32>(), value, times());
-        (numbers, (source, effect, outcome, error), index(), index()).prop_map(
+        (numbers, (source, effect, data, outcome, error), index(), index()).prop_map(
             |(([load, worker, attempts, unknown_attempts], key, value, at), what, node, shard)| {
-                let (source, effect, outcome, error) = what;
+                let (source, effect, data, outcome, error) = what;
                 let effect = if source == OperationSource::FinalRead { OperationEffect::Reads } else { effect };
                 Operation {
                     load,
                     worker,
                     source,
                     effect,
+                    data,
                     key,
                     shard,
                     value,
@@ -251,6 +265,7 @@ mod tests {
             worker: 0,
             source: OperationSource::Mix { entry: 0, command: 0 },
             effect: OperationEffect::Reads,
+            data: DataType::Value,
             key: 1,
             shard: None,
             value: Value::Missing,
@@ -290,10 +305,11 @@ mod tests {
 
     /// Each byte of a record that holds a code, at a value that has no meaning.
     #[rstest]
-    #[case::effect(48, 2)]
-    #[case::value(49, 3)]
+    #[case::effect(48, 6)]
+    #[case::value(49, 5)]
     #[case::outcome(50, 3)]
-    #[case::error(51, 20)]
+    #[case::error(51, 22)]
+    #[case::data_type(63, 9)]
     fn a_code_without_a_meaning_is_refused(#[case] at: usize, #[case] code: u8) {
         let mut bytes = written(&operation([1, 2, 3, 4]));
         bytes[HISTORY_MAGIC.len() + at] = code;
@@ -303,7 +319,7 @@ mod tests {
 
     #[test]
     fn a_final_read_only_reads() {
-        let effect = OperationEffect::WritesUnique;
+        let effect = OperationEffect::Replaces;
         let write = Operation { source: OperationSource::FinalRead, effect, ..operation([1, 2, 3, 4]) };
         assert!(HistoryReader::new(&written(&write)[..]).unwrap().read_all().is_err());
         let read = Operation { source: OperationSource::FinalRead, ..operation([1, 2, 3, 4]) };
@@ -312,10 +328,19 @@ mod tests {
 
     /// Histories hold them by number.
     #[rstest]
-    #[case(OperationEffect::WritesUnique, 0)]
+    #[case(OperationEffect::Replaces, 0)]
     #[case(OperationEffect::Reads, 1)]
+    #[case(OperationEffect::Takes, 5)]
     fn an_effect_keeps_its_code(#[case] effect: OperationEffect, #[case] code: usize) {
         assert_eq!((effect as usize, OperationEffect::ALL[code]), (code, effect));
+    }
+
+    #[test]
+    fn a_data_type_keeps_its_code() {
+        for (code, data) in DataType::ALL.iter().enumerate() {
+            assert_eq!(*data as usize, code);
+        }
+        assert_eq!((DataType::ALL[0], DataType::ALL[8]), (DataType::Value, DataType::Scattered));
     }
 
     /// Histories hold them by number.
@@ -324,6 +349,7 @@ mod tests {
     #[case(ErrorKind::Protocol, 17)]
     #[case(ErrorKind::Unreachable, 18)]
     #[case(ErrorKind::NotStarted, 19)]
+    #[case(ErrorKind::Conflict, 21)]
     fn an_error_keeps_its_code(#[case] error: ErrorKind, #[case] code: usize) {
         assert_eq!((error as usize, ErrorKind::ALL[code]), (code, error));
     }

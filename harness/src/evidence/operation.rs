@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::DataType;
 use crate::vocab::Instant;
 
 /// The worker of an operation that no worker began: the final read, which the harness itself does, and what of a schedule was
@@ -27,11 +28,13 @@ pub struct Operation {
     pub source: OperationSource,
     /// What it does to the key.
     pub effect: OperationEffect,
-    /// The key's number within the load's key space.
+    /// What the key holds.
+    pub data: DataType,
+    /// The key's number among the load's keys of this type.
     pub key: u32,
     /// The shard that the key belonged to at the start, by its position among the plan's shards; none if no node owned it.
     pub shard: Option<u16>,
-    /// What was written, or what was read.
+    /// What was written, or what was read. Of what an increment made of a counter: what it replied.
     pub value: Value,
     /// When it should have started: the schedule of an open loop, or when a closed loop was free.
     pub intended: Instant,
@@ -72,15 +75,45 @@ pub enum OperationSource {
 /// What an operation does to its key: all that a check needs to know of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum OperationEffect {
-    /// Replaces the key's value by one that nothing else writes.
-    WritesUnique,
-    /// Reads the key's value.
+    /// Replaces what the key holds by a value that nothing else writes.
+    Replaces,
+    /// Reads what the key holds.
     Reads,
+    /// Removes the key.
+    Removes,
+    /// Adds one to the number that the key holds.
+    Increments,
+    /// Adds an element, that nothing else adds, to what the key holds; at the end where there is an order.
+    Inserts,
+    /// Takes the first element, and so removes it. The value is the element.
+    Takes,
 }
 
 impl OperationEffect {
     /// By their codes in a history: new ones go to the end, so that old histories still read.
-    pub(super) const ALL: [Self; 2] = [Self::WritesUnique, Self::Reads];
+    pub(super) const ALL: [Self; 6] =
+        [Self::Replaces, Self::Reads, Self::Removes, Self::Increments, Self::Inserts, Self::Takes];
+
+    /// Whether it changes what the key holds.
+    pub const fn writes(self) -> bool {
+        !matches!(self, Self::Reads)
+    }
+
+    /// Whether no two such operations of a key may be under way together, so that they have one order. Takers wait for others'
+    /// elements, and do not exclude those who insert them.
+    pub const fn takes_turns(self) -> bool {
+        self.writes() && !matches!(self, Self::Takes)
+    }
+
+    /// Whether doing it twice leaves what doing it once does.
+    pub const fn repeats_well(self) -> bool {
+        matches!(self, Self::Reads | Self::Replaces | Self::Removes)
+    }
+
+    /// Whether it writes a value of its own.
+    pub const fn is_unique(self) -> bool {
+        matches!(self, Self::Replaces | Self::Inserts)
+    }
 }
 
 /// A value in the history. Written values are unique: the id names the load, the worker and the worker's count.
@@ -92,12 +125,21 @@ pub enum Value {
     Written(u64),
     /// A value that no load of this run can have written.
     Foreign,
+    /// What a counter holds, or how many elements were read.
+    Number(u64),
+    /// Keys that are only written together hold what was not written together.
+    Torn,
 }
 
 impl Value {
     /// The unique id of the `count`-th value (from 0) that `worker` of `load` writes.
     pub const fn id(load: LoadIndex, worker: u16, count: u64) -> u64 {
         ((load as u64) << 56) | ((worker as u64) << 40) | (count & 0xFF_FFFF_FFFF)
+    }
+
+    /// Which of its worker's values an id is, from 0.
+    pub const fn count(id: u64) -> u64 {
+        id & 0xFF_FFFF_FFFF
     }
 }
 
@@ -157,11 +199,15 @@ pub enum ErrorKind {
     Unreachable,
     /// It was due, and still waited for a worker or for another write of its key when the load was stopped.
     NotStarted,
+    /// `-CROSSSLOT`: its keys do not lie together.
+    KeysApart,
+    /// A transaction was not executed, since a key that it watched had changed.
+    Conflict,
 }
 
 impl ErrorKind {
     /// By their codes in a history: new ones go to the end, so that old histories still read.
-    pub(super) const ALL: [Self; 20] = [
+    pub(super) const ALL: [Self; 22] = [
         Self::Moved,
         Self::Ask,
         Self::ClusterDown,
@@ -182,15 +228,27 @@ impl ErrorKind {
         Self::Protocol,
         Self::Unreachable,
         Self::NotStarted,
+        Self::KeysApart,
+        Self::Conflict,
     ];
 }
 
 impl Operation {
     /// Whether it changes the key.
     pub fn writes(&self) -> bool {
-        match self.effect {
-            OperationEffect::WritesUnique => true,
-            OperationEffect::Reads => false,
+        self.effect.writes()
+    }
+
+    /// Whether it is a take that found nothing.
+    pub fn took_nothing(&self) -> bool {
+        self.effect == OperationEffect::Takes && self.outcome == Outcome::Ok && self.value == Value::Missing
+    }
+
+    /// The position of its entry in the load's mix; none for a final read.
+    pub fn entry(&self) -> Option<u16> {
+        match self.source {
+            OperationSource::Mix { entry, .. } => Some(entry),
+            OperationSource::FinalRead => None,
         }
     }
 

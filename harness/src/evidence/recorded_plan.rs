@@ -96,6 +96,8 @@ pub struct RecordedOperation {
     pub writes: bool,
     /// Whether a write waits for replicas before it counts as acknowledged.
     pub waits_for_replicas: bool,
+    /// How long servers remember what it writes; none if for ever.
+    pub expires: Option<Duration>,
 }
 
 /// A step of the timeline.

@@ -59,6 +59,7 @@ pub(crate) fn load(name: &str) -> RecordedLoad {
             commands: vec!["SET".to_owned()],
             writes: true,
             waits_for_replicas: false,
+            expires: None,
         }],
         timeout: Duration::from_millis(500),
         deadline: Duration::from_millis(10_000),

@@ -10,7 +10,7 @@ use super::op::{AttemptOutcome, MixCommand};
 use super::pacing::Due;
 use super::resp::{Reply, push_command};
 use super::shared::Shared;
-use crate::evidence::{ErrorKind, Operation, Outcome};
+use crate::evidence::{ErrorKind, Operation, OperationEffect, Outcome};
 use crate::system::NodeIndex;
 use crate::vocab::{Duration, Instant, Position};
 
@@ -179,7 +179,7 @@ impl RetryingClient {
                 push_command(&mut self.request, &[b"ASKING"]);
             }
             let command = &commands[sent.at].0;
-            self.shared.keys.text(command.key, &mut self.key);
+            self.shared.keys.text(command.data, command.key, &mut self.key);
             command.encode(&mut self.request, &self.key);
         }
     }
@@ -289,7 +289,10 @@ impl RetryingClient {
                 Some(now)
             } else {
                 (command.redirections, command.tried) = (0, command.tried + 1);
-                Some(retry).filter(|_| client.attempts.is_none_or(|most| command.tried < most))
+                Some(retry).filter(|_| {
+                    client.attempts.is_none_or(|most| command.tried < most)
+                        && !is_final(*answer, command.operation.effect)
+                })
             };
             command.next = command.next.filter(|at| *at < deadline);
         }
@@ -363,8 +366,25 @@ fn doubts_the_node(kind: ErrorKind) -> bool {
     use ErrorKind as Kind;
     !matches!(
         kind,
-        Kind::Ask | Kind::TryAgain | Kind::OutOfMemory | Kind::NoReplicas | Kind::OtherReply | Kind::WaitShort
+        Kind::Ask
+            | Kind::TryAgain
+            | Kind::OutOfMemory
+            | Kind::NoReplicas
+            | Kind::OtherReply
+            | Kind::WaitShort
+            | Kind::KeysApart
+            | Kind::Conflict
     )
+}
+
+/// Whether there is no other attempt: it would end as this one, or is for the application to decide, or would do again what was
+/// surely done.
+fn is_final(answer: AttemptOutcome, effect: OperationEffect) -> bool {
+    match answer {
+        AttemptOutcome::NotExecuted(ErrorKind::KeysApart | ErrorKind::Conflict) => true,
+        AttemptOutcome::Unknown(ErrorKind::WaitShort) => !effect.repeats_well(),
+        _ => false,
+    }
 }
 
 #[cfg(test)]

@@ -31,9 +31,10 @@ pub(crate) async fn run(shared: &Rc<Shared>, stop: &StopSignal) -> Result<LoadEn
 /// The keys of every worker that keeps to one shard. An error, the same on every thread, if a writer has none.
 fn shard_keys(shared: &Shared) -> Result<Vec<ShardKeys>, LoadError> {
     let system = shared.deployment.system();
-    let by_shard = shared.keys.by_shard(shared.shards.count(), |key| shared.shards.of(system.position_of(key)));
+    let data = shared.load.mix.first().map(|op| op.kind().data()).unwrap_or_default();
+    let by_shard = shared.keys.by_shard(data, shared.shards.count(), |key| shared.shards.of(system.position_of(key)));
     let keys = ShardKeys::of(&by_shard, shared.load.workers());
-    if shared.load.mix.iter().any(Op::writes) && keys.iter().any(|keys| keys.own.is_empty()) {
+    if shared.load.mix.iter().any(Op::takes_turns) && keys.iter().any(|keys| keys.own.is_empty()) {
         let reason = "a shard has fewer keys than workers that keep to it and write";
         return Err(LoadError::Meaningless { load: shared.load.name.clone(), reason });
     }

@@ -20,7 +20,7 @@ pub(crate) struct Choice {
     pub(crate) key: u32,
     /// Where the key lies.
     pub(crate) position: Position,
-    /// The id of the value that is written, if the entry writes.
+    /// The id of the value that is written, if no two of the entry may be under way on one key.
     value: Option<u64>,
 }
 
@@ -37,7 +37,7 @@ impl Choice {
         Self { entry: 0, key, position: Position(0), value: Some(value) }
     }
 
-    /// The key that is written, if one is.
+    /// The key that nobody else may write meanwhile, if there is one.
     pub(crate) fn written_key(&self) -> Option<u32> {
         self.value.map(|_| self.key)
     }
@@ -88,11 +88,12 @@ impl RandomChoices {
     /// What comes next: an entry of the mix, by weight, and what it is to do. None when every weight is zero.
     pub(crate) fn choice(&mut self, mix: &[Op]) -> Option<Choice> {
         let entry = self.entry(mix)?;
-        let writes = mix[entry].writes();
-        let key = if writes { self.own_key() } else { self.any_key() };
-        self.keys.text(key, &mut self.key);
+        let op = &mix[entry];
+        let takes_turns = op.takes_turns();
+        let key = if takes_turns { self.own_key() } else { self.any_key() };
+        self.keys.text(op.kind().data(), key, &mut self.key);
         let position = self.deployment.system().position_of(&self.key);
-        Some(Choice { entry: u16::try_from(entry).ok()?, key, position, value: writes.then(|| self.value()) })
+        Some(Choice { entry: u16::try_from(entry).ok()?, key, position, value: takes_turns.then(|| self.value()) })
     }
 
     fn entry(&mut self, mix: &[Op]) -> Option<usize> {

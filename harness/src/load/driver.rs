@@ -14,7 +14,7 @@ use tokio::task::LocalSet;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
 use super::end::LoadEnd;
-use super::key_space::{KeySet, KeySpace};
+use super::key_space::{KeySpace, WrittenKeys};
 use super::orders::{HeardOrders, Orders};
 use super::parts::{Part, PartEnd, Parts};
 use super::recorder::{HistoryRecorder, Outbox};
@@ -73,7 +73,9 @@ pub struct LoadDone {
     pub(crate) keys: KeySpace,
     pub(crate) shards: Shards,
     /// Every key it attempted to write.
-    pub(crate) written: KeySet,
+    pub(crate) written: WrittenKeys,
+    /// How many keys a group of them has.
+    pub(crate) group_keys: u16,
     pub(crate) value_bytes_max: usize,
 }
 
@@ -171,7 +173,7 @@ impl RunningLoads {
 /// Refuses what would divide by zero, repeat values or never do anything.
 fn check(task: &LoadTask) -> Result<(), LoadError> {
     let load = &task.load;
-    let shares_keys = load.pace.is_closed() && load.mix.iter().any(Op::writes);
+    let shares_keys = load.pace.is_closed() && load.mix.iter().any(Op::takes_turns);
     let workers = usize::from(load.workers()) * if load.pace.is_closed() { 1 } else { task.shards.len() + 1 };
     let reason = if task.index > LoadIndex::from(u8::MAX) {
         "there are more than 256 loads"
@@ -270,6 +272,7 @@ fn run(
             keys: shared.keys.clone(),
             shards: shared.shards.clone(),
             written: all.written,
+            group_keys: shared.load.mix.iter().find_map(|op| op.kind().keys()).unwrap_or(0),
             value_bytes_max: value_bytes_max(&shared.load),
         })
     }))

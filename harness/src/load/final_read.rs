@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
-use super::LoadError;
 use super::connection::{Connection, DeadlineTimer};
 use super::driver::{LoadDone, LoadsDone};
-use super::op::{AttemptOutcome, classify_get, encode_get};
-use super::resp::push_command;
+use super::op::AttemptOutcome;
+use super::resp::{Reply, push_command};
 use super::routing::ask;
+use super::{LoadError, contents};
 use crate::evidence::{
     Clock, ErrorKind, EventKind, HistoryWriter, Journal, NO_WORKER, Operation, OperationEffect, OperationSource,
     Outcome, Topology, Value,
@@ -37,6 +37,10 @@ const RETRY_WAIT: Duration = Duration::from_millis(20);
 struct KeyRead {
     operation: Operation,
     key: Vec<u8>,
+    /// How many keys it stands for, if it is a group.
+    group_keys: u16,
+    /// What it holds, once it was read.
+    values: Vec<Value>,
     position: Position,
     /// The node that `-ASK` named.
     asking: Option<NodeIndex>,
@@ -47,7 +51,8 @@ struct KeyRead {
 }
 
 /// Reads back every key that a load attempted to write, from the master that owns it, for `within` at most; to be done
-/// when every fault is healed. Adds a `FinalRead` operation for each to the history, and journals how many there were.
+/// when every fault is healed. Adds a `FinalRead` operation for each to the history, or one for each of its elements in their order,
+/// and journals how many keys there were.
 ///
 /// A key that could not be read is no error: it is in the history as failed. Where the cluster has settled on a topology in which
 /// nobody serves it, one attempt is enough: nothing will change that.
@@ -83,7 +88,7 @@ fn told(readings: &[KeyRead], settled: Option<&Topology>) -> EventKind {
     let (mut unserved, mut errors) = (None, BTreeMap::new());
     let unread = readings.iter().filter(|reading| reading.operation.outcome != Outcome::Ok);
     for reading in unread.clone() {
-        if reading.done {
+        if reading.done && settled.is_some_and(|topology| !topology.serves(reading.position)) {
             unserved = settled.and_then(|topology| topology.outage.clone());
         } else if let Some(kind) = reading.operation.error {
             *errors.entry(kind).or_default() += 1;
@@ -93,15 +98,16 @@ fn told(readings: &[KeyRead], settled: Option<&Topology>) -> EventKind {
 }
 
 fn written_keys<'a>(system: &'a dyn System, load: &'a LoadDone, now: Instant) -> impl Iterator<Item = KeyRead> + 'a {
-    load.written.iter().map(move |number| {
+    load.written.iter().map(move |(data, number)| {
         let mut key = Vec::new();
-        load.keys.text(number, &mut key);
+        load.keys.text(data, number, &mut key);
         let position = system.position_of(&key);
         let operation = Operation {
             load: load.index,
             worker: NO_WORKER,
             source: OperationSource::FinalRead,
             effect: OperationEffect::Reads,
+            data,
             key: number,
             shard: load.shards.planned(position),
             value: Value::Missing,
@@ -115,7 +121,8 @@ fn written_keys<'a>(system: &'a dyn System, load: &'a LoadDone, now: Instant) ->
             unknown_attempts: 0,
             node: None,
         };
-        KeyRead { operation, position, key, asking: None, answer: None, done: false }
+        let (group_keys, values) = (load.group_keys, Vec::new());
+        KeyRead { operation, position, key, group_keys, values, asking: None, answer: None, done: false }
     })
 }
 
@@ -202,13 +209,13 @@ impl KeyReader<'_> {
                 push_command(&mut request, &[b"ASKING"]);
                 owners.push(None);
             }
-            encode_get(&mut request, &reading.key);
+            contents::encode(reading.operation.data, reading.group_keys, &mut request, &reading.key);
             owners.push(Some(position));
         }
         connection
             .exchange(&request, owners.len(), |position, reply| {
                 if let Some(Some(owner)) = owners.get(position) {
-                    readings[*owner].answered(classify_get(reply), node, self.clock.now());
+                    readings[*owner].answered(reply, node, self.clock.now());
                 }
             })
             .await
@@ -231,6 +238,8 @@ impl KeyReader<'_> {
                         let _ = self.routes.moved(redirect.position, address);
                     }
                 }
+                // The keys of a group will not come together.
+                Some(AttemptOutcome::NotExecuted(ErrorKind::KeysApart)) => reading.done = true,
                 Some(AttemptOutcome::NotExecuted(_) | AttemptOutcome::Unknown(_)) | None => {
                     reading.done = self.settled.is_some_and(|topology| !topology.serves(reading.position));
                 }
@@ -253,7 +262,14 @@ impl KeyRead {
         self.answer = None;
     }
 
-    fn answered(&mut self, answer: AttemptOutcome, node: Option<u16>, now: Instant) {
+    fn answered(&mut self, reply: &Reply<'_>, node: Option<u16>, now: Instant) {
+        let answer = contents::read(self.operation.data, reply).map_or_else(
+            |refusal| refusal,
+            |values| {
+                self.values = values;
+                AttemptOutcome::Acknowledged(self.values.first().copied().unwrap_or(Value::Missing))
+            },
+        );
         self.answer = Some(answer);
         self.operation.node = node;
         self.operation.ended = now;
@@ -282,6 +298,9 @@ fn append(history: &std::path::Path, readings: &mut [KeyRead], now: Instant) -> 
             reading.operation.ended = now;
         }
         history.write(&reading.operation)?;
+        for value in reading.values.iter().skip(1) {
+            history.write(&Operation { value: *value, ..reading.operation })?;
+        }
     }
     Ok(history.flush()?)
 }
@@ -293,8 +312,8 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::evidence::{ClusterState, Event, HistoryReader, LoadTotals, Place};
-    use crate::load::key_space::{KeySet, KeySpace};
+    use crate::evidence::{ClusterState, DataType, Event, HistoryReader, LoadTotals, Place};
+    use crate::load::key_space::{KeySpace, WrittenKeys};
     use crate::load::testing::{Act, CLUSTER, Fake, journal, load};
     use crate::load::worker_pool::Shards;
     use crate::system::cluster::{SLOT_COUNT, share, slot_of_key, topology};
@@ -302,6 +321,7 @@ mod tests {
 
     /// Reads back the keys k1 to k4; their history, what was told, and how long it took.
     async fn read(
+        data: DataType,
         seeds: &[(u16, Address)],
         settled: Option<&Topology>,
         within: Duration,
@@ -309,8 +329,8 @@ mod tests {
         let (_temporary, directory, journal) = journal();
         HistoryWriter::new(File::create(directory.history()).unwrap()).unwrap();
         let load = load("app", r#"mix: [Get()], keys: Uniform(4), prefix: "k""#);
-        let mut written = KeySet::none_of(4);
-        (1..=4).for_each(|key| assert!(written.insert(key)));
+        let mut written = WrittenKeys::none_of(4);
+        (1..=4).for_each(|key| written.insert(data, key));
         let (name, keys) = (load.name.clone(), KeySpace::of(&load));
         let load = LoadDone {
             name,
@@ -319,6 +339,7 @@ mod tests {
             keys,
             shards: Shards::new(&[share(0, 1)]),
             written,
+            group_keys: 0,
             value_bytes_max: 16,
         };
         let done = LoadsDone { history: directory.history(), loads: vec![load] };
@@ -363,13 +384,31 @@ mod tests {
         ];
         let nodes = nodes.into_iter().map(|(name, place)| (name.into(), place)).collect();
         let topology = topology(ClusterState::Ok, nodes);
-        let (history, told, took) = read(&[(0, a), (1, b)], settled.then_some(&topology), within).await;
+        let (history, told, took) =
+            read(DataType::Value, &[(0, a), (1, b)], settled.then_some(&topology), within).await;
         let EventKind::FinalRead { keys: 4, unreadable: 2, unserved, errors } = told else { panic!("{told:?}") };
         assert_eq!((unserved.as_deref(), errors.values().sum()), (why, by_error));
         assert!(took < Duration::from_secs(10), "it took {took:?}");
         let outcomes: Vec<_> = history.iter().map(|op| op.outcome).collect();
         assert_eq!(outcomes, [Outcome::Fail, Outcome::Fail, Outcome::Ok, Outcome::Ok]);
         assert!(history.iter().all(|op| op.is_final_read() && op.shard == Some(0)));
+    }
+
+    #[tokio::test]
+    async fn every_element_is_recorded_in_its_order() {
+        let a = Fake::bind().await;
+        let owner = a.address;
+        let elements = ["b", "a"].map(|digit| format!("$16\r\n000000000000000{digit}\r\n")).concat();
+        let a = a.serve(owner, move |command, _| match command {
+            "LRANGE klist:1 0 -1" => Act::Say(format!("*2\r\n{elements}")),
+            _ => Act::Say("*0\r\n".to_owned()),
+        });
+        let (history, told, _) = read(DataType::List, &[(0, a)], None, Duration::from_secs(5)).await;
+        let read: Vec<_> = history.iter().map(|op| (op.key, op.value)).collect();
+        let missing = |key| (key, Value::Missing);
+        assert_eq!(read, [(1, Value::Written(0xB)), (1, Value::Written(0xA)), missing(2), missing(3), missing(4)]);
+        assert!(history.iter().all(|op| op.outcome == Outcome::Ok && op.data == DataType::List));
+        assert!(matches!(told, EventKind::FinalRead { keys: 4, unreadable: 0, .. }), "{told:?}");
     }
 
     #[tokio::test]
@@ -389,7 +428,7 @@ mod tests {
             "ASKING" => Act::Say("+OK\r\n".to_owned()),
             _ => Act::Say("$16\r\n000000000000000b\r\n".to_owned()),
         });
-        let history = read(&[(0, a), (1, b)], None, Duration::from_secs(5)).await.0;
+        let history = read(DataType::Value, &[(0, a), (1, b)], None, Duration::from_secs(5)).await.0;
         let read: Vec<_> = history.iter().map(|op| (op.key, op.value, op.node)).collect();
         assert_eq!(
             read,

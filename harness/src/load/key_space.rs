@@ -6,6 +6,7 @@ use std::rc::Rc;
 use super::keys::KeyChooser;
 use super::resp::push_decimal;
 use super::{Keys, Load};
+use crate::evidence::DataType;
 
 /// The keys of a load. Numbers begin at 1. Writers without a lock have a share of the keys each: of `n` writers the `w`-th writes
 /// the keys `k` with `(k - 1) % n == w`.
@@ -33,21 +34,24 @@ impl KeySpace {
         self.keys.kind().chooser(among)
     }
 
-    /// The keys of each shard of so many, by the shard that `shard_of` says a key's text is in.
-    pub(crate) fn by_shard(&self, shards: usize, shard_of: impl Fn(&[u8]) -> usize) -> Vec<Rc<[u32]>> {
+    /// The keys of that type of each shard of so many, by the shard that `shard_of` says a key's text is in.
+    pub(crate) fn by_shard(&self, data: DataType, shards: usize, shard_of: impl Fn(&[u8]) -> usize) -> Vec<Rc<[u32]>> {
         let (mut by_shard, mut text) = (vec![Vec::new(); shards], Vec::new());
         for number in 1..=self.count() {
-            self.text(number, &mut text);
+            self.text(data, number, &mut text);
             by_shard[shard_of(&text)].push(number);
         }
         by_shard.into_iter().map(Rc::from).collect()
     }
 
-    /// Replaces `out` by the text of the key `number`.
-    pub(crate) fn text(&self, number: u32, out: &mut Vec<u8>) {
+    /// Replaces `out` by the text of the key `number` of those that hold such data.
+    pub(crate) fn text(&self, data: DataType, number: u32, out: &mut Vec<u8>) {
+        let (before, behind) = data.affixes();
         out.clear();
         out.extend_from_slice(&self.prefix);
+        out.extend_from_slice(before.as_bytes());
         push_decimal(out, u64::from(number));
+        out.extend_from_slice(behind.as_bytes());
     }
 
     /// How many keys `writer` writes.
@@ -136,6 +140,40 @@ impl KeySet {
     }
 }
 
+/// A set of keys of each type of data in one key space.
+#[derive(Clone, Debug)]
+pub(crate) struct WrittenKeys {
+    count: u32,
+    by_type: [Option<KeySet>; DataType::ALL.len()],
+}
+
+impl WrittenKeys {
+    /// No key of `count` of each type.
+    pub(crate) fn none_of(count: u32) -> Self {
+        Self { count, by_type: [const { None }; DataType::ALL.len()] }
+    }
+
+    /// Adds the key `number` (from 1) of those that hold such data.
+    pub(crate) fn insert(&mut self, data: DataType, number: u32) {
+        self.by_type[data as usize].get_or_insert_with(|| KeySet::none_of(self.count)).insert(number);
+    }
+
+    /// Adds all that the other one holds.
+    pub(crate) fn add(&mut self, other: &Self) {
+        for (mine, theirs) in self.by_type.iter_mut().zip(&other.by_type) {
+            if let Some(theirs) = theirs {
+                mine.get_or_insert_with(|| KeySet::none_of(self.count)).add(theirs);
+            }
+        }
+    }
+
+    /// All keys in it, by type and in order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (DataType, u32)> {
+        let types = DataType::ALL.into_iter().zip(&self.by_type);
+        types.flat_map(|(data, keys)| keys.iter().flat_map(KeySet::iter).map(move |key| (data, key)))
+    }
+}
+
 /// A write lock for each key: no two writes of a key are under way together, so that its history has one order.
 #[derive(Debug)]
 pub(crate) struct WriteLocks<W> {
@@ -214,7 +252,7 @@ mod tests {
     #[case::fewer_than_shards(1, &[vec![1, 3, 5, 7, 9]])]
     fn who_keeps_to_a_shard_writes_a_part_of_its_keys(#[case] workers: u16, #[case] own: &[Vec<u32>]) {
         let odd = |text: &[u8]| if text.last().unwrap() % 2 == 1 { 1 } else { 2 };
-        let by_shard = space(10, 1).by_shard(3, odd);
+        let by_shard = space(10, 1).by_shard(DataType::Value, 3, odd);
         let keys = ShardKeys::of(&by_shard, workers);
         assert_eq!(keys.iter().map(|keys| keys.own.clone()).collect::<Vec<_>>(), own);
         assert_eq!(*keys[0].any, [1, 3, 5, 7, 9]);
@@ -222,7 +260,7 @@ mod tests {
 
     #[test]
     fn a_shard_with_too_few_keys_for_its_workers_has_none_for_some() {
-        let by_shard = space(2, 1).by_shard(2, |_| 1);
+        let by_shard = space(2, 1).by_shard(DataType::Value, 2, |_| 1);
         let own = |workers| ShardKeys::of(&by_shard, workers).iter().map(|keys| keys.own.len()).collect::<Vec<_>>();
         assert_eq!((own(2), own(3)), (vec![1, 1], vec![1, 1, 0]));
     }
@@ -241,11 +279,25 @@ mod tests {
         assert!(locks.try_lock(8));
     }
 
-    #[test]
-    fn a_key_is_its_prefix_and_its_number() {
+    #[rstest]
+    #[case(DataType::Value, "app:10")]
+    #[case(DataType::SortedSet, "app:zset:10")]
+    #[case(DataType::Group, "app:{10}")]
+    fn a_key_is_its_prefix_its_type_and_its_number(#[case] data: DataType, #[case] expected: &str) {
         let mut text = b"old".to_vec();
-        space(10, 1).text(10, &mut text);
-        assert_eq!(text, b"app:10");
+        space(10, 1).text(data, 10, &mut text);
+        assert_eq!(text, expected.as_bytes());
+    }
+
+    #[test]
+    fn written_keys_are_told_apart_by_what_they_hold() {
+        let [mut keys, mut others] = [10, 10].map(WrittenKeys::none_of);
+        keys.insert(DataType::List, 7);
+        keys.insert(DataType::Value, 9);
+        others.insert(DataType::List, 3);
+        keys.add(&others);
+        let all: Vec<_> = keys.iter().collect();
+        assert_eq!(all, [(DataType::Value, 9), (DataType::List, 3), (DataType::List, 7)]);
     }
 
     #[test]

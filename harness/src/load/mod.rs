@@ -8,6 +8,7 @@ mod behaviour;
 mod client;
 mod closed;
 mod connection;
+mod contents;
 mod counters;
 mod draw;
 mod driver;

@@ -7,7 +7,7 @@ use nix::time::{ClockId, clock_gettime};
 
 use super::counters::LoadCounters;
 use super::end::LoadEnd;
-use super::key_space::KeySet;
+use super::key_space::WrittenKeys;
 use super::{Load, LoadError};
 use crate::evidence::{Clock, LoadTotals};
 
@@ -38,7 +38,7 @@ struct Begun {
 pub(crate) struct PartEnd {
     pub(crate) outcome: Result<LoadEnd, LoadError>,
     /// Every key that was attempted to be written.
-    pub(crate) written: KeySet,
+    pub(crate) written: WrittenKeys,
     /// Whether something could not be recorded.
     pub(crate) overrun: bool,
 }

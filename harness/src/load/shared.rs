@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::MutexGuard;
 
 use super::counters::LoadCounters;
-use super::key_space::{KeySet, KeySpace};
+use super::key_space::{KeySpace, WrittenKeys};
 use super::op::error_kind;
 use super::parts::Part;
 use super::recorder::Outbox;
@@ -13,7 +13,7 @@ use super::resp::Reply;
 use super::routing::ask;
 use super::worker_pool::Shards;
 use super::{Load, LoadTask, Op};
-use crate::evidence::{Clock, ErrorKind, EventKind, LoadIndex, Operation, OperationSource};
+use crate::evidence::{Clock, DataType, ErrorKind, EventKind, LoadIndex, Operation, OperationSource};
 use crate::network::ClientHost;
 use crate::system::{Deployment, Discovery, NodeIndex};
 use crate::vocab::{Duration, Instant};
@@ -34,7 +34,7 @@ pub(crate) struct Shared {
     pub(crate) value_bytes_max: usize,
     pub(crate) deployment: Deployment,
     pub(crate) routes: RefCell<Box<dyn Discovery>>,
-    pub(crate) written: RefCell<KeySet>,
+    pub(crate) written: RefCell<WrittenKeys>,
     pub(crate) part: Part,
     pub(crate) outbox: RefCell<Outbox>,
     refreshing: Cell<bool>,
@@ -55,7 +55,7 @@ impl Shared {
             value_bytes_max: value_bytes_max(&load),
             deployment,
             routes: RefCell::new(deployment.system().discovery(&seeds)),
-            written: RefCell::new(KeySet::none_of(keys.count())),
+            written: RefCell::new(WrittenKeys::none_of(keys.count())),
             part,
             outbox: RefCell::new(outbox),
             refreshing: Cell::new(false),
@@ -84,10 +84,10 @@ impl Shared {
     /// What people call an operation, such as `GET app:7`.
     fn name(&self, operation: &Operation) -> String {
         let OperationSource::Mix { entry, command } = operation.source else { return String::new() };
-        let commands = self.load.mix.get(usize::from(entry)).map(|op| op.kind().commands()).unwrap_or_default();
-        let name = commands.get(usize::from(command)).map_or("?", |kind| kind.name);
+        let op = self.load.mix.get(usize::from(entry));
+        let name = op.map(|op| op.command_name(command.into())).unwrap_or_default();
         let mut key = Vec::new();
-        self.keys.text(operation.key, &mut key);
+        self.keys.text(operation.data, operation.key, &mut key);
         format!("{name} {}", String::from_utf8_lossy(&key))
     }
 
@@ -140,9 +140,11 @@ impl Shared {
     }
 }
 
-/// The size of the largest value that the load writes; one that only reads may read what others write.
+/// The size of the largest value that the load may read. One that only reads may read what others write; what is made of many
+/// elements grows.
 pub(crate) fn value_bytes_max(load: &Load) -> usize {
-    const READ_ONLY: u64 = 16 * 1024 * 1024;
-    let largest = load.mix.iter().filter_map(Op::value_bytes).max();
-    usize::try_from(largest.unwrap_or(READ_ONLY)).unwrap_or(usize::MAX)
+    const LARGE: u64 = 64 * 1024 * 1024;
+    let grows = load.mix.iter().any(|op| op.kind().data() != DataType::Value);
+    let largest = load.mix.iter().filter_map(Op::value_bytes).max().filter(|_| !grows);
+    usize::try_from(largest.unwrap_or(LARGE)).unwrap_or(usize::MAX)
 }

@@ -15,7 +15,8 @@ use super::connection::Connection;
 use super::resp::{Reply, push_command};
 use super::{Load, LoadTask};
 use crate::evidence::{
-    Clock, Event, Journal, Operation, OperationEffect, OperationSource, Outcome, Recorder, RunDirectory, Value,
+    Clock, DataType, Event, Journal, Operation, OperationEffect, OperationSource, Outcome, Recorder, RunDirectory,
+    Value,
 };
 use crate::network::ClientHost;
 use crate::system::{Cluster, Deployment};
@@ -46,6 +47,7 @@ pub(crate) fn operation(millis: u64, outcome: Outcome) -> Operation {
         worker: 0,
         source: OperationSource::Mix { entry: 0, command: 0 },
         effect: OperationEffect::Reads,
+        data: DataType::Value,
         key: 7,
         shard: None,
         value: Value::Missing,

@@ -1,19 +1,41 @@
 //! Values on the wire: a unique id in 16 hexadecimal digits, padded to the size the scenario asks for.
 
+use super::resp::{push_bulk, push_bulk_head, push_decimal};
 use crate::evidence::Value;
+use crate::vocab::Size;
 
 /// The bytes that the id takes: no value can be smaller.
 pub(crate) const ID_BYTES: usize = 16;
 
 const PADDING: u8 = b'x';
 
-/// Adds the value with that id, `size` bytes long and at least [`ID_BYTES`].
-pub(crate) fn push_value(out: &mut Vec<u8>, id: u64, size: usize) {
-    let end = out.len() + size.max(ID_BYTES);
+/// Adds the value with that id as an argument, at least [`ID_BYTES`] long.
+pub(crate) fn push_value(out: &mut Vec<u8>, id: u64, size: Size) {
+    let size = usize::try_from(size.bytes).unwrap_or(usize::MAX).max(ID_BYTES);
+    push_bulk_head(out, size);
+    let end = out.len() + size;
     for shift in (0..ID_BYTES).rev() {
         out.push(b"0123456789abcdef"[usize::try_from((id >> (shift * 4)) & 0xF).unwrap_or(0)]);
     }
     out.resize(end, PADDING);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Adds the id alone as an argument.
+pub(crate) fn push_id(out: &mut Vec<u8>, id: u64) {
+    push_value(out, id, Size { bytes: ID_BYTES as u64 });
+}
+
+/// Adds a number as an argument.
+pub(crate) fn push_number(out: &mut Vec<u8>, number: u64) {
+    let mut digits = Vec::with_capacity(20);
+    push_decimal(&mut digits, number);
+    push_bulk(out, &digits);
+}
+
+/// What a counter that was read holds.
+pub(crate) fn read_number(bytes: &[u8]) -> Value {
+    std::str::from_utf8(bytes).ok().and_then(|digits| digits.parse().ok()).map_or(Value::Foreign, Value::Number)
 }
 
 /// What a value that was read tells: its id, or that no load wrote it.
@@ -40,6 +62,16 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+    use crate::load::resp::Reply;
+
+    #[rstest]
+    #[case("17", Value::Number(17))]
+    #[case("-1", Value::Foreign)]
+    #[case("", Value::Foreign)]
+    #[case("1.5", Value::Foreign)]
+    fn a_counter_is_a_number(#[case] text: &str, #[case] value: Value) {
+        assert_eq!(read_number(text.as_bytes()), value);
+    }
 
     #[rstest]
     #[case(b"")]
@@ -54,10 +86,12 @@ mod tests {
     proptest! {
         #[test]
         fn a_value_reads_back(id in any::<u64>(), size in 16_usize..100) {
-            let mut out = b"before".to_vec();
-            push_value(&mut out, id, size);
-            prop_assert_eq!(out.len(), 6 + size);
-            prop_assert_eq!(read_value(&out[6..]), Value::Written(id));
+            let mut out = Vec::new();
+            push_value(&mut out, id, Size { bytes: size as u64 });
+            let (reply, used) = Reply::parse(&out).unwrap().unwrap();
+            prop_assert_eq!(used, out.len());
+            let Reply::Bulk(value) = reply else { panic!("{reply:?}") };
+            prop_assert_eq!((value.len(), read_value(value)), (size, Value::Written(id)));
         }
     }
 }

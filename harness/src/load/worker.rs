@@ -83,7 +83,7 @@ impl Worker {
                 break;
             }
             for (command, _) in batch.iter().filter(|(command, _)| command.writes()) {
-                self.shared.written.borrow_mut().insert(command.key);
+                self.shared.written.borrow_mut().insert(command.data, command.key);
             }
             for operation in self.client.perform(&batch).await {
                 done.ended = done.ended.max(operation.ended);

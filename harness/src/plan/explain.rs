@@ -130,7 +130,7 @@ fn sentence(plan: &Plan, load: &Load) -> String {
     let pipeline = if load.per_shard { format!("{pipeline}, each on one shard") } else { pipeline };
     let total: u64 = load.mix.iter().map(|op| u64::from(op.weight())).sum();
     let share = |op: &Op| 100.0 * f64::from(op.weight()) / total.max(1) as f64;
-    let mix: Vec<_> = load.mix.iter().map(|op| format!("{:.0} % {op}", share(op))).collect();
+    let mix: Vec<_> = load.mix.iter().map(|op| format!("{:.0} % {}", share(op), op.text())).collect();
     let prefix = load.key_prefix();
     let (count, keys) = (load.keys.count(), &load.keys);
     let end = match load.operations {

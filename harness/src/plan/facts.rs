@@ -40,6 +40,7 @@ fn load_facts(load: &Load, steps: &[FlatStep<'_, '_>]) -> LoadFacts {
         host: load.host(),
         is_limited: load.operations.is_some(),
         writes: load.mix.iter().any(Op::writes),
+        writes_groups: load.mix.iter().any(|op| op.writes() && op.kind().keys().is_some()),
         has_stages: load.pace.arrivals().is_some_and(|arrivals| arrivals.has_stages()),
         gives_up: load.client.gives_up,
         waits: steps.iter().any(|flat| flat.step.kind().begins_load() == Some(&load.name)),

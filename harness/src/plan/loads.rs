@@ -1,5 +1,8 @@
 //! What is wrong with the loads.
 
+use std::collections::BTreeSet;
+
+use crate::evidence::DataType;
 use crate::load::op::Wait;
 use crate::load::{Load, Op};
 use crate::scenario::{KEYS_MAX, PIPELINE_MAX, WORKERS_MAX, WORKERS_OF_ALL_SHARDS_MAX};
@@ -118,6 +121,11 @@ impl Checker<'_> {
             let problem = Problem::new(at.field("per_shard").head(), "on a schedule every worker keeps to one shard");
             self.report(problem.help("leave `per_shard` out"));
         }
+        let mut types = load.mix.iter().map(|op| op.kind().data());
+        if load.per_shard && types.next().is_some_and(|first| types.any(|other| other != first)) {
+            let problem = Problem::new(at.field("per_shard").head(), "keys of several types lie in different shards");
+            self.report(problem.help("leave `per_shard` out, or give each type of key a load of its own"));
+        }
         let keys = load.keys.count();
         let keys_written = u32::from(workers) * u32::from(pipeline.min(PIPELINE_MAX));
         if keys == 0 {
@@ -126,7 +134,7 @@ impl Checker<'_> {
             let problem = Problem::new(at.field("keys").head(), format!("{keys} keys are too many"));
             let why = "every key that was written is read back at the end";
             self.report(problem.help(format!("a load has at most {KEYS_MAX} keys: {why}")));
-        } else if load.pace.is_closed() && load.mix.iter().any(Op::writes) && keys < keys_written {
+        } else if load.pace.is_closed() && load.mix.iter().any(Op::takes_turns) && keys < keys_written {
             let each = if pipeline > 1 { format!(" with a pipeline of {pipeline} each") } else { String::new() };
             let message = format!("{keys} keys are too few for {workers} workers{each}");
             let problem = Problem::new(at.field("keys").head(), message);
@@ -177,6 +185,21 @@ impl Checker<'_> {
             if let Some(wait) = op.kind().wait() {
                 self.check_wait(wait, mix.index(index).field("wait"));
             }
+            op.kind().problems(mix.index(index)).into_iter().for_each(|problem| self.report(problem));
+        }
+        self.check_groups(load, mix);
+    }
+
+    /// All that work on groups of keys work on the same ones.
+    fn check_groups(&mut self, load: &Load, mix: Cursor<'_>) {
+        let mut groups = load.mix.iter().enumerate().filter_map(|(index, op)| Some((index, op.kind().keys()?)));
+        let Some((first, keys)) = groups.next() else { return };
+        for (index, others) in groups.filter(|(_, others)| *others != keys) {
+            let message = format!("groups of {others} keys and of {keys} keys in one load");
+            let problem = Problem::new(mix.index(index).field("keys").head(), message)
+                .also(mix.index(first).field("keys").head(), format!("these have {keys}"))
+                .help("what is written together is read together: write the same number of `keys`");
+            self.report(problem);
         }
     }
 
@@ -190,19 +213,13 @@ impl Checker<'_> {
     }
 
     fn check_wait(&mut self, wait: Wait, at: Cursor<'_>) {
+        wait.problems(at).into_iter().for_each(|problem| self.report(problem));
         let replicas = self.topology.replicas;
-        if wait.replicas == 0 {
-            let problem = Problem::new(at.field("replicas").head(), "waiting for no replica waits for nothing");
-            self.report(problem.help("ask for at least 1, or leave `wait` out"));
-        } else if self.sound.topology && wait.replicas > replicas {
+        if self.sound.topology && wait.replicas > replicas {
             let message = "no master has that many replicas to wait for";
             let problem = Problem::new(at.field("replicas").head(), message);
             let topology = self.root.field("topology").field("replicas").head();
             self.report(problem.also(topology, format!("each master has {replicas}")));
-        }
-        if wait.timeout == Duration::default() {
-            let problem = Problem::new(at.field("timeout").head(), "a `WAIT` with the timeout 0 waits for ever");
-            self.report(problem.help("write a time, such as `timeout: \"100ms\"`"));
         }
     }
 
@@ -239,10 +256,8 @@ impl Checker<'_> {
     /// Two loads that write the same keys. A key with two writers has no one order of writes, and losses could not be proven.
     fn check_prefixes(&mut self, all: &[Load]) {
         for (index, load) in all.iter().enumerate() {
-            let overlapping = all[..index].iter().position(|other| {
-                let write = [load, other].iter().all(|load| load.mix.iter().any(Op::writes));
-                write && load.name != other.name && keys_coincide(&load.key_prefix(), &other.key_prefix())
-            });
+            let overlapping =
+                all[..index].iter().position(|other| load.name != other.name && write_the_same(load, other));
             if let Some(first) = overlapping {
                 let loads = self.root.field("load");
                 let message = format!("the loads `{}` and `{}` write the same keys", all[first].name, load.name);
@@ -256,6 +271,24 @@ impl Checker<'_> {
             }
         }
     }
+}
+
+/// Whether two loads can write the same key.
+fn write_the_same(one: &Load, other: &Load) -> bool {
+    let written = |load: &Load| -> BTreeSet<DataType> {
+        load.mix.iter().filter(|op| op.writes()).map(|op| op.kind().data()).collect()
+    };
+    let texts = |load: &Load| {
+        let text = |data: DataType| {
+            let (before, behind) = data.affixes();
+            (format!("{}{before}", load.key_prefix()), behind)
+        };
+        written(load).into_iter().map(text).collect::<Vec<_>>()
+    };
+    let others = texts(other);
+    texts(one).iter().any(|(prefix, behind)| {
+        others.iter().any(|(other, other_behind)| behind == other_behind && keys_coincide(prefix, other))
+    })
 }
 
 /// Whether a number behind one prefix can make the same key as a number behind the other: `k` + `12` is `k1` + `2`.

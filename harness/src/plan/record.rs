@@ -91,9 +91,10 @@ fn load(load: &Load) -> RecordedLoad {
 
 fn entry(op: &Op) -> RecordedOperation {
     RecordedOperation {
-        text: op.to_string(),
-        commands: op.kind().commands().iter().map(|command| command.name.to_owned()).collect(),
+        text: op.text(),
+        commands: (0..op.kind().commands().len()).map(|command| op.command_name(command)).collect(),
         writes: op.writes(),
+        expires: op.kind().expires(),
         waits_for_replicas: op.kind().wait().is_some(),
     }
 }

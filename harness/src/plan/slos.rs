@@ -65,12 +65,16 @@ impl Checker<'_> {
     /// An SLO about operations that nobody does.
     fn check_load(&mut self, slo: &dyn SloKind, at: Cursor<'_>) {
         const WRITE: &str = "add a load that writes: `mix: [Set(value: \"16B\"), Get()]`";
+        const GROUPS: &str = "add operations that do: `mix: [Transaction(keys: 3, value: \"16B\"), Mget(keys: 3)]`";
         const CLIMB: &str = "give a load a pace that climbs, such as `Staircase`";
         let in_stages = self.loads.iter().any(|load| load.has_stages);
         let (message, help) = match slo.needed_load() {
             NeededLoad::None => return,
             _ if self.sound.load && self.loads.is_empty() => ("this cannot be judged without a load", WRITE),
             NeededLoad::Writing if !self.writes() => ("this cannot be judged: no load writes", WRITE),
+            NeededLoad::WritingGroups if self.sound.load && !self.loads.iter().any(|load| load.writes_groups) => {
+                ("this cannot be judged: no load writes several keys together", GROUPS)
+            }
             NeededLoad::InStages if self.sound.load && !in_stages => {
                 ("this cannot be judged: no load goes from one rate to another", CLIMB)
             }

@@ -100,6 +100,10 @@ pub(super) fn error_in_words(kind: ErrorKind) -> (&'static str, &'static str) {
         ErrorKind::Unreachable => {
             ("unreachable", "the network said at once that nobody can be reached: a rejected link")
         }
+        ErrorKind::KeysApart => {
+            ("CROSSSLOT", "the keys of one command do not lie together: give them a hash tag in common")
+        }
+        ErrorKind::Conflict => ("conflict", "EXEC did nothing, since a watched key had changed"),
         ErrorKind::NotStarted => ("never begun", "due, but still waiting when the load was stopped"),
     }
 }

@@ -39,6 +39,8 @@ pub struct LoadFacts {
     pub is_limited: bool,
     /// Whether its rate goes from stage to stage.
     pub has_stages: bool,
+    /// Whether it writes several keys together.
+    pub writes_groups: bool,
     /// Whether its workers do nothing more after an operation that is not ok.
     pub gives_up: bool,
     /// Whether a step begins it; else it begins with the timeline.

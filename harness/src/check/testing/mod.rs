@@ -8,7 +8,7 @@ use super::case::Case;
 use super::{Finding, Slo};
 use crate::evidence::testing::{effect, plan, slo, timeline};
 use crate::evidence::{
-    Agreement, ClusterState, ErrorKind, Event, EventKind, Evidence, Health, LoadTotals, LogEvent, LogRecord,
+    Agreement, ClusterState, DataType, ErrorKind, Event, EventKind, Evidence, Health, LoadTotals, LogEvent, LogRecord,
     MachineSample, Member, NO_WORKER, NodeView, Operation, OperationEffect, OperationSource, Outcome, RecordedNode,
     RecordedPlan, RecordedStep, RunInfo, ServerInfo, Side, TopologyRecord, Value, Waits,
 };
@@ -190,7 +190,8 @@ impl Story {
             load: 0,
             worker,
             source: OperationSource::Mix { entry: 0, command: 0 },
-            effect: OperationEffect::WritesUnique,
+            effect: OperationEffect::Replaces,
+            data: DataType::Value,
             key,
             shard: Some(shard),
             value: Value::Written(Value::id(0, worker, self.count)),

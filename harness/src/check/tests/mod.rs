@@ -4,6 +4,7 @@ mod capacity;
 mod failovers;
 mod limits;
 mod schedule;
+mod torn_reads;
 mod windows;
 
 use rstest::rstest;

@@ -1,7 +1,51 @@
 //! What came of an attempt, as its replies say.
 
 use crate::evidence::{ErrorKind, Value};
+use crate::load::resp::Reply;
 use crate::system::{Redirect, read_redirect};
+
+/// A reply to an attempt, and what is known when it comes.
+#[derive(Clone, Copy, Debug)]
+pub struct Answer<'a> {
+    /// The position of its command in [`OpKind::commands`](super::OpKind::commands).
+    pub command: usize,
+    /// Which of the command's replies it is, from 0.
+    pub nth: usize,
+    /// The reply.
+    pub reply: &'a Reply<'a>,
+    /// The value that the command writes; missing if none.
+    pub written: Value,
+    /// What was known before it.
+    pub before: AttemptOutcome,
+}
+
+impl Answer<'_> {
+    /// Acknowledged with the value that `value_of` finds in the reply; nobody knows what happened if it finds none.
+    pub(super) fn acknowledges(&self, value_of: impl FnOnce(&Reply<'_>) -> Option<Value>) -> AttemptOutcome {
+        match self.reply {
+            Reply::Error(text) => error_outcome(text),
+            reply => value_of(reply).map_or(AttemptOutcome::Unknown(ErrorKind::Protocol), AttemptOutcome::Acknowledged),
+        }
+    }
+
+    /// Acknowledges what was written if the reply is a number, as those are that say how many elements there are now.
+    pub(super) fn counts(&self) -> AttemptOutcome {
+        self.acknowledges(|reply| matches!(reply, Reply::Integer(_)).then_some(self.written))
+    }
+
+    /// Acknowledges what was written if the reply is `OK`.
+    pub(super) fn is_ok(&self) -> AttemptOutcome {
+        self.acknowledges(|reply| (*reply == Reply::Simple(b"OK")).then_some(self.written))
+    }
+
+    /// How many elements were read, each of so many replies in an array.
+    pub(super) fn elements(&self, replies_each: usize) -> AttemptOutcome {
+        self.acknowledges(|reply| match reply {
+            Reply::Array(replies) => Some(Value::Number((replies.len() / replies_each) as u64)),
+            _ => None,
+        })
+    }
+}
 
 /// What the replies to one attempt say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,10 +72,10 @@ impl AttemptOutcome {
     }
 }
 
-/// What an error reply to a single-key command says.
+/// What an error reply to a command says.
 ///
-/// The servers check everything that can fail before they execute `SET` or `GET`, so an error reply means that nothing
-/// was executed, also one that the harness has no name for (`MISCONF`, `WRONGTYPE`, `NOAUTH`, ...).
+/// The servers check everything that can fail before they execute a command of a mix, so an error reply means that nothing
+/// was executed, also one that the harness has no name for (`MISCONF`, `WRONGTYPE`, `NOAUTH`, ...). Scripts are an exception.
 pub(crate) fn error_outcome(text: &[u8]) -> AttemptOutcome {
     let kind = error_kind(text);
     match (kind, read_redirect(text)) {
@@ -42,6 +86,8 @@ pub(crate) fn error_outcome(text: &[u8]) -> AttemptOutcome {
 
 /// The kind of an error reply, by its first word.
 pub(crate) fn error_kind(text: &[u8]) -> ErrorKind {
+    // `EXEC` says in the same reply why it did nothing (`execCommandAbort` in Redis' multi.c).
+    let text = text.strip_prefix(b"EXECABORT Transaction discarded because of: ").unwrap_or(text);
     match text.split(|&byte| byte == b' ').next().unwrap_or_default() {
         b"MOVED" => ErrorKind::Moved,
         b"ASK" => ErrorKind::Ask,
@@ -52,6 +98,7 @@ pub(crate) fn error_kind(text: &[u8]) -> ErrorKind {
         b"MASTERDOWN" => ErrorKind::MasterDown,
         b"OOM" => ErrorKind::OutOfMemory,
         b"NOREPLICAS" => ErrorKind::NoReplicas,
+        b"CROSSSLOT" => ErrorKind::KeysApart,
         _ => ErrorKind::OtherReply,
     }
 }
@@ -72,6 +119,9 @@ mod tests {
     #[case("MASTERDOWN Link with MASTER is down", ErrorKind::MasterDown)]
     #[case("OOM command not allowed when used memory > 'maxmemory'.", ErrorKind::OutOfMemory)]
     #[case("NOREPLICAS Not enough good replicas to write.", ErrorKind::NoReplicas)]
+    #[case("CROSSSLOT Keys in request don't hash to the same slot", ErrorKind::KeysApart)]
+    #[case("EXECABORT Transaction discarded because of: READONLY You can't write.", ErrorKind::ReadOnly)]
+    #[case("EXECABORT Transaction discarded because of previous errors.", ErrorKind::OtherReply)]
     #[case("MISCONF Redis is configured to save RDB snapshots", ErrorKind::OtherReply)]
     #[case("MOVEDX 1 10.0.0.1:1", ErrorKind::OtherReply)]
     #[case("", ErrorKind::OtherReply)]

@@ -1,7 +1,7 @@
 //! A command that is about to be sent: one operation of the history.
 
-use super::{AttemptOutcome, CommandKind, Op};
-use crate::evidence::{ErrorKind, LoadIndex, NO_WORKER, Operation, OperationEffect, OperationSource, Outcome, Value};
+use super::{Answer, AttemptOutcome, CommandKind, Op, Wait};
+use crate::evidence::{DataType, ErrorKind, LoadIndex, NO_WORKER, Operation, OperationSource, Outcome, Value};
 use crate::load::pacing::Due;
 use crate::load::resp::Reply;
 use crate::vocab::{Duration, Instant, Position};
@@ -15,6 +15,8 @@ pub(crate) struct MixCommand<'a> {
     /// The command's position in `op`.
     position: u8,
     kind: CommandKind,
+    /// What the key holds.
+    pub(crate) data: DataType,
     /// The key's number.
     pub(crate) key: u32,
     /// Where the key lies.
@@ -32,20 +34,18 @@ impl<'a> MixCommand<'a> {
         id: u64,
     ) -> impl Iterator<Item = Self> {
         let kinds = (0..).zip(op.kind().commands());
-        kinds.map(move |(position, &kind)| Self { op, entry, position, kind, key, place, id })
+        let data = op.kind().data();
+        kinds.map(move |(position, &kind)| Self { op, entry, position, kind, data, key, place, id })
     }
 
     /// Whether it changes its key.
     pub(crate) fn writes(&self) -> bool {
-        self.kind.effect == OperationEffect::WritesUnique
+        self.kind.effect.writes()
     }
 
-    /// What it writes; missing for a read.
+    /// What it writes; missing if nothing of its own.
     fn written(&self) -> Value {
-        match self.kind.effect {
-            OperationEffect::WritesUnique => Value::Written(self.id),
-            OperationEffect::Reads => Value::Missing,
-        }
+        if self.kind.effect.is_unique() { Value::Written(self.id) } else { Value::Missing }
     }
 
     /// The operation on a key of that shard that nobody had begun at a moment.
@@ -55,6 +55,7 @@ impl<'a> MixCommand<'a> {
             worker: NO_WORKER,
             source: OperationSource::Mix { entry: self.entry, command: self.position },
             effect: self.kind.effect,
+            data: self.data,
             key: self.key,
             shard,
             value: self.written(),
@@ -70,19 +71,27 @@ impl<'a> MixCommand<'a> {
         }
     }
 
+    /// What stands behind the command, if it writes and its entry waits.
+    fn wait(&self) -> Option<Wait> {
+        self.op.kind().wait().filter(|_| self.writes())
+    }
+
     /// Adds the command for the key of that text, in one piece.
     pub(crate) fn encode(&self, out: &mut Vec<u8>, key: &[u8]) {
         self.op.kind().encode(self.position.into(), out, key, self.id);
+        if let Some(wait) = self.wait() {
+            wait.encode(out);
+        }
     }
 
     /// How many replies it gets.
     pub(crate) fn replies(&self) -> usize {
-        self.op.kind().replies(self.position.into())
+        self.op.kind().replies(self.position.into()) + usize::from(self.wait().is_some())
     }
 
     /// How much longer than others its replies may take, because the server waits for something.
     pub(crate) fn server_waits(&self) -> Duration {
-        self.op.kind().wait().map_or(Duration::default(), |wait| wait.timeout)
+        self.wait().map_or_else(|| self.op.kind().blocks_for(), |wait| wait.timeout)
     }
 
     /// What an attempt that got no reply says: anything may have happened.
@@ -90,7 +99,11 @@ impl<'a> MixCommand<'a> {
 
     /// What is known after the reply number `nth` (from 0), when `before` was known before it.
     pub(crate) fn classify(&self, nth: usize, reply: &Reply<'_>, before: AttemptOutcome) -> AttemptOutcome {
-        self.op.kind().classify(self.position.into(), nth, reply, self.written(), before)
+        let (kind, command) = (self.op.kind(), self.position.into());
+        match self.wait() {
+            Some(wait) if nth == kind.replies(command) => wait.classify(reply, before),
+            _ => kind.classify(&Answer { command, nth, reply, written: self.written(), before }),
+        }
     }
 }
 
@@ -99,70 +112,149 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::load::op::{Get, Set, SetThenGet, Wait};
-    use crate::vocab::Size;
+    use crate::load::testing::load;
 
-    const VALUE: Size = Size { bytes: 18 };
-    const WAIT: Wait = Wait { replicas: 2, timeout: Duration::from_millis(50) };
-
-    fn set(wait: Option<Wait>) -> Op {
-        Op::Set(Set { weight: 1, value: VALUE, wait })
+    fn op(text: &str) -> Op {
+        load("app", &format!("mix: [{text}], keys: Uniform(1)")).mix.remove(0)
     }
 
-    fn get() -> Op {
-        Op::Get(Get { weight: 1 })
-    }
+    const SET: &str = r#"Set(value: "18B")"#;
+    const SET_AND_WAIT: &str = r#"Set(value: "18B", wait: (replicas: 2, timeout: "50ms"))"#;
+    const INCR_AND_WAITAOF: &str = r#"Incr(wait: (replicas: 2, local: 1, timeout: "50ms"))"#;
+    const PAIR: &str = r#"SetThenGet(value: "18B")"#;
+    const MSET: &str = r#"Mset(keys: 2, value: "16B")"#;
+    const TRANSACTION: &str = r#"Transaction(keys: 2, value: "16B")"#;
+    const WATCHED: &str = r#"Transaction(keys: 2, value: "16B", watch: true)"#;
 
-    fn set_then_get() -> Op {
-        Op::SetThenGet(SetThenGet { weight: 1, value: VALUE })
+    /// As words, without the lengths that the wire needs.
+    fn words(bytes: &[u8]) -> String {
+        let (mut rest, mut words) = (bytes, Vec::new());
+        while let Some((Reply::Array(arguments), used)) = Reply::parse(rest).unwrap() {
+            let text = |argument: &Reply<'_>| match argument {
+                Reply::Bulk(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+                other => format!("{other:?}"),
+            };
+            words.push(arguments.iter().map(text).collect::<Vec<_>>().join(" "));
+            rest = &rest[used..];
+        }
+        assert!(rest.is_empty(), "{rest:?}");
+        words.join("; ")
     }
 
     #[rstest]
-    #[case(get(), "*2\r\n$3\r\nGET\r\n$3\r\nk:1\r\n")]
-    #[case(set(None), "*3\r\n$3\r\nSET\r\n$3\r\nk:1\r\n$18\r\n00000000000000abxx\r\n")]
-    #[case(
-        set(Some(WAIT)),
-        "*3\r\n$3\r\nSET\r\n$3\r\nk:1\r\n$18\r\n00000000000000abxx\r\n*3\r\n$4\r\nWAIT\r\n$1\r\n2\r\n$2\r\n50\r\n"
-    )]
+    #[case("Get()", "GET k:1")]
+    #[case(SET, "SET k:1 00000000000000abxx")]
+    #[case(r#"Set(value: "16B", expires: "1500ms")"#, "SET k:1 00000000000000ab PX 1500")]
+    #[case(SET_AND_WAIT, "SET k:1 00000000000000abxx; WAIT 2 50")]
     #[case::no_wait_is_for_ever(
-        set(Some(Wait { replicas: 1, timeout: Duration::from_millis(0) })),
-        "*3\r\n$3\r\nSET\r\n$3\r\nk:1\r\n$18\r\n00000000000000abxx\r\n*3\r\n$4\r\nWAIT\r\n$1\r\n1\r\n$1\r\n1\r\n"
+        r#"Set(value: "16B", wait: (replicas: 1, timeout: "0ms"))"#,
+        "SET k:1 00000000000000ab; WAIT 1 1"
     )]
-    #[case::one_after_the_other(
-        set_then_get(),
-        "*3\r\n$3\r\nSET\r\n$3\r\nk:1\r\n$18\r\n00000000000000abxx\r\n*2\r\n$3\r\nGET\r\n$3\r\nk:1\r\n"
-    )]
-    fn commands_are_encoded(#[case] op: Op, #[case] bytes: &str) {
-        let mut out = Vec::new();
+    #[case::one_after_the_other(PAIR, "SET k:1 00000000000000abxx; GET k:1")]
+    #[case("Del()", "DEL k:1")]
+    #[case("Incr()", "INCR k:1")]
+    #[case(INCR_AND_WAITAOF, "INCR k:1; WAITAOF 1 2 50")]
+    #[case("Append()", "APPEND k:1 00000000000000ab")]
+    #[case(r#"Rpush(value: "17B")"#, "RPUSH k:1 00000000000000abx")]
+    #[case("Lrange(last: 10)", "LRANGE k:1 -10 -1")]
+    #[case(r#"Blpop(timeout: "1050ms")"#, "BLPOP k:1 1.050")]
+    #[case("Sadd()", "SADD k:1 00000000000000ab")]
+    #[case("Smembers()", "SMEMBERS k:1")]
+    #[case(r#"Hset(value: "17B")"#, "HSET k:1 00000000000000ab 00000000000000abx")]
+    #[case("Hgetall()", "HGETALL k:1")]
+    #[case("Zadd()", "ZADD k:1 171 00000000000000ab")]
+    #[case("Zrange(last: 10)", "ZRANGE k:1 -10 -1")]
+    #[case(MSET, "MSET k:1:1 00000000000000ab k:1:2 00000000000000ab")]
+    #[case("Mget(keys: 2)", "MGET k:1:1 k:1:2")]
+    #[case(TRANSACTION, "MULTI; SET k:1:1 00000000000000ab; SET k:1:2 00000000000000ab; EXEC")]
+    #[case(WATCHED, "WATCH k:1:1 k:1:2; MULTI; SET k:1:1 00000000000000ab; SET k:1:2 00000000000000ab; EXEC")]
+    #[case(r#"Eval(value: "16B")"#, r#"EVAL return redis.call("SET", KEYS[1], ARGV[1]) 1 k:1 00000000000000ab"#)]
+    #[case(r#"Fcall(value: "16B", function: "put")"#, "FCALL put 1 k:1 00000000000000ab")]
+    #[case("Scan(count: 10)", "SCAN 0 COUNT 10")]
+    fn commands_are_encoded(#[case] text: &str, #[case] expected: &str) {
+        let (op, mut out) = (op(text), Vec::new());
         MixCommand::of_entry(&op, 0, (1, Position(0)), 0xAB).for_each(|command| command.encode(&mut out, b"k:1"));
-        assert_eq!(String::from_utf8(out).unwrap(), bytes);
+        assert_eq!(words(&out), expected);
     }
 
     const WRITTEN: AttemptOutcome = AttemptOutcome::Acknowledged(Value::Written(0xAB));
+    const fn read(number: u64) -> AttemptOutcome {
+        AttemptOutcome::Acknowledged(Value::Number(number))
+    }
+    const MISSING: AttemptOutcome = AttemptOutcome::Acknowledged(Value::Missing);
+    const FOREIGN: AttemptOutcome = AttemptOutcome::Acknowledged(Value::Foreign);
+    const TORN: AttemptOutcome = AttemptOutcome::Acknowledged(Value::Torn);
+    const MISFIT: AttemptOutcome = AttemptOutcome::Unknown(ErrorKind::Protocol);
+    const DOWN: AttemptOutcome = AttemptOutcome::NotExecuted(ErrorKind::ClusterDown);
+
+    const ID: &str = "$16\r\n00000000000000ab\r\n";
+    const OTHER: &str = "$16\r\n00000000000000ac\r\n";
 
     /// The last command of the entry.
     #[rstest]
-    #[case::set(set(None), "+OK\r\n", WRITTEN)]
-    #[case::not_the_ok(set(None), "+QUEUED\r\n", AttemptOutcome::Unknown(ErrorKind::Protocol))]
-    #[case::set_is_no_get(set(None), "$-1\r\n", AttemptOutcome::Unknown(ErrorKind::Protocol))]
-    #[case::read_only(set(None), "-READONLY no\r\n", AttemptOutcome::NotExecuted(ErrorKind::ReadOnly))]
-    #[case::missing(get(), "$-1\r\n", AttemptOutcome::Acknowledged(Value::Missing))]
-    #[case::read(get(), "$16\r\n00000000000000ab\r\n", WRITTEN)]
-    #[case::foreign(get(), "$2\r\nhi\r\n", AttemptOutcome::Acknowledged(Value::Foreign))]
-    #[case::get_is_no_set(get(), "+OK\r\n", AttemptOutcome::Unknown(ErrorKind::Protocol))]
-    #[case::wrong_type(get(), "-WRONGTYPE no\r\n", AttemptOutcome::NotExecuted(ErrorKind::OtherReply))]
-    #[case::read_of_a_pair(set_then_get(), "$-1\r\n", AttemptOutcome::Acknowledged(Value::Missing))]
-    #[case::waited(set(Some(WAIT)), "+OK\r\n:2\r\n", WRITTEN)]
-    #[case::short(set(Some(WAIT)), "+OK\r\n:1\r\n", AttemptOutcome::Unknown(ErrorKind::WaitShort))]
-    #[case::unblocked(set(Some(WAIT)), "+OK\r\n-UNBLOCKED gone\r\n", AttemptOutcome::Unknown(ErrorKind::OtherReply))]
-    #[case::wait_of_nothing(
-        set(Some(WAIT)),
-        "-CLUSTERDOWN no\r\n:2\r\n",
-        AttemptOutcome::NotExecuted(ErrorKind::ClusterDown)
+    #[case::set(SET, "+OK\r\n", WRITTEN)]
+    #[case::not_the_ok(SET, "+QUEUED\r\n", MISFIT)]
+    #[case::set_is_no_get(SET, "$-1\r\n", MISFIT)]
+    #[case::read_only(SET, "-READONLY no\r\n", AttemptOutcome::NotExecuted(ErrorKind::ReadOnly))]
+    #[case::missing("Get()", "$-1\r\n", MISSING)]
+    #[case::read("Get()", ID, WRITTEN)]
+    #[case::foreign("Get()", "$2\r\nhi\r\n", FOREIGN)]
+    #[case::get_is_no_set("Get()", "+OK\r\n", MISFIT)]
+    #[case::wrong_type("Get()", "-WRONGTYPE no\r\n", AttemptOutcome::NotExecuted(ErrorKind::OtherReply))]
+    #[case::counter("Get(of: Counter)", "$2\r\n17\r\n", read(17))]
+    #[case::no_counter("Get(of: Counter)", "$2\r\nhi\r\n", FOREIGN)]
+    #[case::log("Get(of: Log)", "$32\r\n00000000000000ab00000000000000ac\r\n", read(2))]
+    #[case::read_of_a_pair(PAIR, "$-1\r\n", MISSING)]
+    #[case::waited(SET_AND_WAIT, "+OK\r\n:2\r\n", WRITTEN)]
+    #[case::short(SET_AND_WAIT, "+OK\r\n:1\r\n", AttemptOutcome::Unknown(ErrorKind::WaitShort))]
+    #[case::unblocked(SET_AND_WAIT, "+OK\r\n-UNBLOCKED gone\r\n", AttemptOutcome::Unknown(ErrorKind::OtherReply))]
+    #[case::wait_of_nothing(SET_AND_WAIT, "-CLUSTERDOWN no\r\n:2\r\n", DOWN)]
+    #[case::odd_wait(SET_AND_WAIT, "+OK\r\n+OK\r\n", MISFIT)]
+    #[case::wait_unanswered(SET_AND_WAIT, "+OK\r\n", WRITTEN)]
+    #[case::on_disks(INCR_AND_WAITAOF, ":7\r\n*2\r\n:1\r\n:2\r\n", read(7))]
+    #[case::not_on_its_own(INCR_AND_WAITAOF, ":7\r\n*2\r\n:0\r\n:2\r\n", AttemptOutcome::Unknown(ErrorKind::WaitShort))]
+    #[case::not_on_others(INCR_AND_WAITAOF, ":7\r\n*2\r\n:1\r\n:1\r\n", AttemptOutcome::Unknown(ErrorKind::WaitShort))]
+    #[case::no_waitaof(INCR_AND_WAITAOF, ":7\r\n-ERR unknown\r\n", AttemptOutcome::Unknown(ErrorKind::OtherReply))]
+    #[case::removed("Del()", ":1\r\n", MISSING)]
+    #[case::nothing_to_remove("Del()", ":0\r\n", MISSING)]
+    #[case::counted("Incr()", ":3\r\n", read(3))]
+    #[case::appended("Append()", ":32\r\n", WRITTEN)]
+    #[case::pushed(r#"Rpush(value: "16B")"#, ":2\r\n", WRITTEN)]
+    #[case::range("Lrange(last: 3)", "*2\r\n+a\r\n+b\r\n", read(2))]
+    #[case::popped(r#"Blpop(timeout: "1s")"#, "*2\r\n$3\r\nk:1\r\n$16\r\n00000000000000ab\r\n", WRITTEN)]
+    #[case::nothing_to_pop(r#"Blpop(timeout: "1s")"#, "*-1\r\n", MISSING)]
+    #[case::fields("Hgetall()", "*4\r\n+a\r\n+b\r\n+c\r\n+d\r\n", read(2))]
+    #[case::all_the_same("Mget(keys: 2)", &format!("*2\r\n{ID}{ID}"), WRITTEN)]
+    #[case::all_missing("Mget(keys: 2)", "*2\r\n$-1\r\n$-1\r\n", MISSING)]
+    #[case::not_the_same("Mget(keys: 2)", &format!("*2\r\n{ID}{OTHER}"), TORN)]
+    #[case::one_missing("Mget(keys: 2)", &format!("*2\r\n$-1\r\n{OTHER}"), TORN)]
+    #[case::across_slots(MSET, "-CROSSSLOT Keys\r\n", AttemptOutcome::NotExecuted(ErrorKind::KeysApart))]
+    #[case::transaction(TRANSACTION, "+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n+OK\r\n+OK\r\n", WRITTEN)]
+    #[case::refused_in_the_queue(TRANSACTION, "+OK\r\n-CLUSTERDOWN no\r\n+QUEUED\r\n-EXECABORT x\r\n", DOWN)]
+    #[case::refused_at_the_end(
+        TRANSACTION,
+        "+OK\r\n+QUEUED\r\n+QUEUED\r\n-EXECABORT Transaction discarded because of: CLUSTERDOWN no\r\n",
+        DOWN
     )]
-    #[case::odd_wait(set(Some(WAIT)), "+OK\r\n+OK\r\n", AttemptOutcome::Unknown(ErrorKind::Protocol))]
-    #[case::wait_unanswered(set(Some(WAIT)), "+OK\r\n", WRITTEN)]
-    fn replies_are_classified(#[case] op: Op, #[case] bytes: &str, #[case] answer: AttemptOutcome) {
+    #[case::no_transaction(TRANSACTION, "-LOADING no\r\n+OK\r\n", MISFIT)]
+    #[case::half_of_it(TRANSACTION, "+OK\r\n+QUEUED\r\n+QUEUED\r\n*1\r\n+OK\r\n", MISFIT)]
+    #[case::unwatched(TRANSACTION, "+OK\r\n+QUEUED\r\n+QUEUED\r\n*-1\r\n", MISFIT)]
+    #[case::watched(
+        WATCHED,
+        "+OK\r\n+OK\r\n+QUEUED\r\n+QUEUED\r\n*-1\r\n",
+        AttemptOutcome::NotExecuted(ErrorKind::Conflict)
+    )]
+    #[case::broken_off(TRANSACTION, "+OK\r\n+QUEUED\r\n", AttemptOutcome::Unknown(ErrorKind::Closed))]
+    #[case::script(r#"Eval(value: "16B")"#, "+OK\r\n", WRITTEN)]
+    #[case::script_down(r#"Eval(value: "16B")"#, "-CLUSTERDOWN no\r\n", DOWN)]
+    #[case::script_failed(
+        r#"Eval(value: "16B")"#,
+        "-OOM command not allowed\r\n",
+        AttemptOutcome::Unknown(ErrorKind::OutOfMemory)
+    )]
+    #[case::scanned("Scan(count: 10)", "*2\r\n$1\r\n0\r\n*1\r\n$1\r\na\r\n", read(1))]
+    fn replies_are_classified(#[case] text: &str, #[case] bytes: &str, #[case] expected: AttemptOutcome) {
+        let op = op(text);
         let command = MixCommand::of_entry(&op, 0, (1, Position(0)), 0xAB).last().unwrap();
         let (mut rest, mut got) = (bytes.as_bytes(), MixCommand::UNANSWERED);
         for nth in 0..command.replies() {
@@ -170,6 +262,6 @@ mod tests {
             got = command.classify(nth, &reply, got);
             rest = &rest[used..];
         }
-        assert_eq!(got, answer);
+        assert_eq!(got, expected);
     }
 }

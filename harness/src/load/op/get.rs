@@ -5,18 +5,34 @@ use std::fmt;
 use documented::Documented;
 use serde::Deserialize;
 
-use super::{AttemptOutcome, CommandKind, OpKind, error_outcome};
-use crate::evidence::{ErrorKind, OperationEffect, Value};
+use super::{Answer, AttemptOutcome, CommandKind, OpKind};
+use crate::evidence::{DataType, OperationEffect, Value};
 use crate::load::resp::{Reply, push_command};
-use crate::load::value::read_value;
+use crate::load::value::{ID_BYTES, read_number, read_value};
 
-/// reads a key
+/// reads a key; `of: Counter` one that `Incr` counts with, `of: Log` one that `Append` appends to
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Documented)]
 #[serde(deny_unknown_fields)]
 pub struct Get {
     /// How often it is chosen, relative to the mix's other entries.
     #[serde(default = "super::one")]
     pub weight: u32,
+    /// What the key holds.
+    #[serde(default)]
+    pub of: Text,
+}
+
+/// What a string may hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub enum Text {
+    /// What `Set` wrote.
+    #[default]
+    Value,
+    /// A number that is incremented.
+    Counter,
+    /// What was appended.
+    Log,
 }
 
 /// `GET`.
@@ -28,7 +44,11 @@ impl Get {
 
 impl fmt::Display for Get {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("GET")
+        f.write_str(match self.of {
+            Text::Value => "GET",
+            Text::Counter => "GET of a counter",
+            Text::Log => "GET of a log",
+        })
     }
 }
 
@@ -41,26 +61,39 @@ impl OpKind for Get {
         &[READ]
     }
 
+    fn data(&self) -> DataType {
+        match self.of {
+            Text::Value => DataType::Value,
+            Text::Counter => DataType::Counter,
+            Text::Log => DataType::Log,
+        }
+    }
+
     fn encode(&self, _: usize, out: &mut Vec<u8>, key: &[u8], _: u64) {
-        encode(out, key);
+        push_command(out, &[b"GET", key]);
     }
 
-    fn classify(&self, _: usize, _: usize, reply: &Reply<'_>, _: Value, _: AttemptOutcome) -> AttemptOutcome {
-        classify(reply)
+    fn classify(&self, answer: &Answer<'_>) -> AttemptOutcome {
+        match self.of {
+            Text::Value => classify(answer),
+            Text::Counter => answer.acknowledges(|reply| text(reply, read_number)),
+            Text::Log => {
+                answer.acknowledges(|reply| text(reply, |bytes| Value::Number((bytes.len() / ID_BYTES) as u64)))
+            }
+        }
     }
 }
 
-/// Adds the command to a request.
-pub(crate) fn encode(out: &mut Vec<u8>, key: &[u8]) {
-    push_command(out, &[b"GET", key]);
+/// What the reply to a read of a value says.
+pub(super) fn classify(answer: &Answer<'_>) -> AttemptOutcome {
+    answer.acknowledges(|reply| text(reply, read_value))
 }
 
-/// What the reply says.
-pub(crate) fn classify(reply: &Reply<'_>) -> AttemptOutcome {
+/// What a string that was read tells, missing if there is none; nothing if the reply is no string.
+pub(crate) fn text(reply: &Reply<'_>, read: impl FnOnce(&[u8]) -> Value) -> Option<Value> {
     match reply {
-        Reply::Bulk(bytes) => AttemptOutcome::Acknowledged(read_value(bytes)),
-        Reply::Nil => AttemptOutcome::Acknowledged(Value::Missing),
-        Reply::Error(text) => error_outcome(text),
-        _ => AttemptOutcome::Unknown(ErrorKind::Protocol),
+        Reply::Bulk(bytes) => Some(read(bytes)),
+        Reply::Nil => Some(Value::Missing),
+        _ => None,
     }
 }

@@ -2,17 +2,22 @@
 
 mod answer;
 mod command;
+mod group;
+mod script;
+mod wait;
 
 use std::fmt;
 
-use crate::evidence::{OperationEffect, Value};
-use crate::load::resp::Reply;
-use crate::text::kinds;
-use crate::vocab::Size;
+use crate::evidence::{DataType, OperationEffect};
+use crate::text::{Cursor, Problem, kinds};
+use crate::vocab::{Duration, Size};
 
-pub use answer::AttemptOutcome;
+pub use answer::{Answer, AttemptOutcome};
 pub(crate) use answer::{error_kind, error_outcome};
 pub(crate) use command::MixCommand;
+#[cfg(test)]
+pub(crate) use get::Text;
+pub use wait::Wait;
 
 kinds! {
     /// One entry of a mix.
@@ -21,11 +26,30 @@ kinds! {
         get::Get,
         set::Set,
         set_then_get::SetThenGet,
+        del::Del,
+        incr::Incr,
+        append::Append,
+        rpush::Rpush,
+        lrange::Lrange,
+        blpop::Blpop,
+        sadd::Sadd,
+        smembers::Smembers,
+        hset::Hset,
+        hgetall::Hgetall,
+        zadd::Zadd,
+        zrange::Zrange,
+        mset::Mset,
+        mget::Mget,
+        transaction::Transaction,
+        eval::Eval,
+        fcall::Fcall,
+        scan::Scan,
     }
 }
 
-pub(crate) use get::{classify as classify_get, encode as encode_get};
-pub use set::Wait;
+pub(crate) use get::text;
+pub(crate) use group::read as read_group;
+pub(crate) use mget::encode as encode_mget;
 
 /// What an entry of a mix says and does. It is displayed as the plan explains it, such as `SET of 16 B`.
 pub trait OpKind: fmt::Display {
@@ -35,8 +59,23 @@ pub trait OpKind: fmt::Display {
     /// The commands that it is made of, in order: each is one operation of the history. At least one, at most 256.
     fn commands(&self) -> &'static [CommandKind];
 
-    /// The size of the values that it writes; none if it writes none.
+    /// What its key holds.
+    fn data(&self) -> DataType {
+        DataType::Value
+    }
+
+    /// Of how many keys a group of them has, if it works on a group.
+    fn keys(&self) -> Option<u16> {
+        None
+    }
+
+    /// The size of the values that it writes; none if it writes none, or none of a size that a scenario chooses.
     fn value(&self) -> Option<Size> {
+        None
+    }
+
+    /// How long the server remembers what it writes; none if for ever.
+    fn expires(&self) -> Option<Duration> {
         None
     }
 
@@ -45,24 +84,26 @@ pub trait OpKind: fmt::Display {
         None
     }
 
-    /// Adds the command at `position` in [`Self::commands`] to a request, with the key and the value's id.
-    fn encode(&self, position: usize, out: &mut Vec<u8>, key: &[u8], id: u64);
+    /// How long the server may keep the reply back, waiting for something.
+    fn blocks_for(&self) -> Duration {
+        Duration::default()
+    }
 
-    /// How many replies the command at `position` gets.
-    fn replies(&self, _position: usize) -> usize {
+    /// What is wrong with its own arguments, beside the value and the wait.
+    fn problems(&self, _at: Cursor<'_>) -> Vec<Problem> {
+        Vec::new()
+    }
+
+    /// Adds the command at that position in [`Self::commands`] to a request, with the key and the value's id.
+    fn encode(&self, command: usize, out: &mut Vec<u8>, key: &[u8], id: u64);
+
+    /// How many replies the command at that position gets.
+    fn replies(&self, _command: usize) -> usize {
         1
     }
 
-    /// What is known of the command at `position` after the reply number `nth` (from 0), when `before` was known before it.
-    /// `written` is the value that the command writes.
-    fn classify(
-        &self,
-        position: usize,
-        nth: usize,
-        reply: &Reply<'_>,
-        written: Value,
-        before: AttemptOutcome,
-    ) -> AttemptOutcome;
+    /// What is known after a reply.
+    fn classify(&self, answer: &Answer<'_>) -> AttemptOutcome;
 }
 
 /// What is known of a command before it is sent.
@@ -87,13 +128,50 @@ impl Op {
 
     /// Whether the entry writes.
     pub fn writes(&self) -> bool {
-        self.kind().commands().iter().any(|command| command.effect == OperationEffect::WritesUnique)
+        self.has(OperationEffect::writes)
+    }
+
+    /// Whether no two of the entry may be under way on one key.
+    pub fn takes_turns(&self) -> bool {
+        self.has(OperationEffect::takes_turns)
+    }
+
+    /// The entry in words, such as `SET of 16 B with WAIT 1 for 200ms`.
+    pub fn text(&self) -> String {
+        let kind = self.kind();
+        kind.wait().map_or_else(|| kind.to_string(), |wait| format!("{kind} with {wait}"))
+    }
+
+    /// What people call the command at that position, such as `SET+WAIT`.
+    pub fn command_name(&self, command: usize) -> String {
+        let kind = self.kind();
+        let Some(CommandKind { name, effect }) = kind.commands().get(command) else { return "?".to_owned() };
+        match kind.wait().filter(|_| effect.writes()) {
+            Some(wait) => format!("{name}+{}", wait.name()),
+            None => (*name).to_owned(),
+        }
     }
 
     /// The size of the values that the entry writes, in bytes, if it writes any.
     pub(crate) fn value_bytes(&self) -> Option<u64> {
         self.kind().value().map(|value| value.bytes)
     }
+
+    fn has(&self, what: impl Fn(OperationEffect) -> bool) -> bool {
+        self.kind().commands().iter().any(|command| what(command.effect))
+    }
+}
+
+/// How many elements may be read at once.
+const LAST_MAX: u32 = 10_000;
+
+/// What is wrong with reading the last so many elements.
+fn last_problems(last: u32, at: Cursor<'_>) -> Vec<Problem> {
+    if (1..=LAST_MAX).contains(&last) {
+        return Vec::new();
+    }
+    let message = format!("1 to {LAST_MAX} elements are read at once, not {last}");
+    vec![Problem::new(at.field("last").head(), message)]
 }
 
 fn one() -> u32 {
@@ -112,7 +190,8 @@ mod tests {
             let commands = mix[0].kind().commands();
             assert_eq!((mix.len(), mix[0].weight()), (1, 1), "{example}");
             assert!((1..=256).contains(&commands.len()), "{example}");
-            assert_eq!(mix[0].value_bytes().is_some(), mix[0].writes(), "{example}");
+            let unique = commands.iter().any(|command| command.effect.is_unique());
+            assert!(unique || mix[0].value_bytes().is_none(), "{example} writes no value of a size");
         }
     }
 }

@@ -1,17 +1,18 @@
-//! `SET key value`, and `WAIT` behind it.
+//! `SET key value`, with an expiry if wanted.
 
 use std::fmt;
 
 use documented::Documented;
 use serde::Deserialize;
 
-use super::{AttemptOutcome, CommandKind, OpKind, error_kind, error_outcome};
-use crate::evidence::{ErrorKind, OperationEffect, Value};
-use crate::load::resp::{Reply, push_array, push_bulk, push_bulk_head, push_command, push_decimal};
-use crate::load::value::{ID_BYTES, push_value};
+use super::{Answer, AttemptOutcome, CommandKind, OpKind, Wait};
+use crate::evidence::OperationEffect;
+use crate::load::resp::{push_array, push_bulk};
+use crate::load::value::{push_number, push_value};
+use crate::text::{Cursor, Problem};
 use crate::vocab::{Duration, Size};
 
-/// writes a value of that size, at least 16 bytes, to a key; with `wait: (replicas: 1, timeout: "200ms")` a `WAIT` stands behind the write
+/// writes a value of that size, at least 16 bytes, to a key; with `expires: "5s"` for that long; with `wait: (replicas: 1, timeout: "200ms")` a `WAIT` stands behind the write
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Documented)]
 #[serde(deny_unknown_fields)]
 pub struct Set {
@@ -20,26 +21,16 @@ pub struct Set {
     pub weight: u32,
     /// The value's size, at least 16 bytes: they hold the value's unique id.
     pub value: Size,
+    /// When the server forgets the value; never if not said.
+    #[serde(default)]
+    pub expires: Option<Duration>,
     /// Ask for replicas before the write counts as acknowledged.
     #[serde(default)]
     pub wait: Option<Wait>,
 }
 
-/// `WAIT replicas timeout` behind a write, on the same connection. A short count leaves the write's outcome unknown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Wait {
-    /// How many replicas must have acknowledged.
-    pub replicas: u16,
-    /// How long to wait for them.
-    pub timeout: Duration,
-}
-
 /// `SET`.
-pub(super) const WRITE: CommandKind = CommandKind { name: "SET", effect: OperationEffect::WritesUnique };
-
-/// `SET`, then `WAIT`.
-const WRITE_AND_WAIT: CommandKind = CommandKind { name: "SET+WAIT", effect: OperationEffect::WritesUnique };
+pub(super) const WRITE: CommandKind = CommandKind { name: "SET", effect: OperationEffect::Replaces };
 
 impl Set {
     pub(super) const EXAMPLE: &str = r#"Set(value: "16B")"#;
@@ -48,7 +39,7 @@ impl Set {
 impl fmt::Display for Set {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SET of {}", self.value)?;
-        self.wait.map_or(Ok(()), |wait| write!(f, " with WAIT {} for {}", wait.replicas, wait.timeout))
+        self.expires.map_or(Ok(()), |expires| write!(f, " for {expires}"))
     }
 }
 
@@ -58,83 +49,47 @@ impl OpKind for Set {
     }
 
     fn commands(&self) -> &'static [CommandKind] {
-        if self.wait.is_some() { &[WRITE_AND_WAIT] } else { &[WRITE] }
+        &[WRITE]
     }
 
     fn value(&self) -> Option<Size> {
         Some(self.value)
     }
 
+    fn expires(&self) -> Option<Duration> {
+        self.expires
+    }
+
     fn wait(&self) -> Option<Wait> {
         self.wait
     }
 
+    fn problems(&self, at: Cursor<'_>) -> Vec<Problem> {
+        let at_once = self.expires.filter(|expires| expires.as_nanos() < 1_000_000).map(|_| {
+            let problem =
+                Problem::new(at.field("expires").head(), "a value that expires at once is not there to be read");
+            problem.help("write at least \"1ms\", or leave `expires` out for a value that stays")
+        });
+        at_once.into_iter().collect()
+    }
+
     fn encode(&self, _: usize, out: &mut Vec<u8>, key: &[u8], id: u64) {
-        encode(out, key, id, self.value);
-        if let Some(wait) = self.wait {
-            encode_wait(out, wait);
+        push_array(out, if self.expires.is_some() { 5 } else { 3 });
+        push_set(out, key, id, self.value);
+        if let Some(expires) = self.expires {
+            push_bulk(out, b"PX");
+            push_number(out, expires.as_nanos() / 1_000_000);
         }
     }
 
-    fn replies(&self, _: usize) -> usize {
-        1 + usize::from(self.wait.is_some())
-    }
-
-    fn classify(
-        &self,
-        _: usize,
-        nth: usize,
-        reply: &Reply<'_>,
-        written: Value,
-        before: AttemptOutcome,
-    ) -> AttemptOutcome {
-        match (nth, self.wait) {
-            (0, _) => classify(reply, written),
-            (_, Some(wait)) => classify_wait(reply, wait, before),
-            (_, None) => before,
-        }
+    fn classify(&self, answer: &Answer<'_>) -> AttemptOutcome {
+        answer.is_ok()
     }
 }
 
-/// Adds the write to a request.
-pub(super) fn encode(out: &mut Vec<u8>, key: &[u8], id: u64, size: Size) {
-    let size = usize::try_from(size.bytes).unwrap_or(usize::MAX);
-    push_array(out, 3);
+/// Adds the first three arguments of the write to a request.
+pub(super) fn push_set(out: &mut Vec<u8>, key: &[u8], id: u64, size: Size) {
     push_bulk(out, b"SET");
     push_bulk(out, key);
-    push_bulk_head(out, size.max(ID_BYTES));
     push_value(out, id, size);
-    out.extend_from_slice(b"\r\n");
-}
-
-/// Adds the `WAIT` to a request.
-fn encode_wait(out: &mut Vec<u8>, wait: Wait) {
-    let (mut replicas, mut timeout_ms) = (Vec::new(), Vec::new());
-    push_decimal(&mut replicas, u64::from(wait.replicas));
-    // Zero would mean for ever.
-    push_decimal(&mut timeout_ms, (wait.timeout.as_nanos() / 1_000_000).max(1));
-    push_command(out, &[b"WAIT", &replicas, &timeout_ms]);
-}
-
-/// What the reply to the write says.
-pub(super) fn classify(reply: &Reply<'_>, written: Value) -> AttemptOutcome {
-    match reply {
-        Reply::Simple(b"OK") => AttemptOutcome::Acknowledged(written),
-        Reply::Error(text) => error_outcome(text),
-        _ => AttemptOutcome::Unknown(ErrorKind::Protocol),
-    }
-}
-
-/// What the reply to the `WAIT` makes of the answer to the write.
-///
-/// A write that was executed stays executed, whatever `WAIT` says. But then nobody knows whether a failover keeps it.
-fn classify_wait(reply: &Reply<'_>, wait: Wait, write: AttemptOutcome) -> AttemptOutcome {
-    let AttemptOutcome::Acknowledged(_) = write else { return write };
-    match reply {
-        Reply::Integer(count) if *count >= i64::from(wait.replicas) => write,
-        Reply::Integer(_) => AttemptOutcome::Unknown(ErrorKind::WaitShort),
-        // Such as UNBLOCKED, when the master was demoted while it waited.
-        Reply::Error(text) => AttemptOutcome::Unknown(error_kind(text)),
-        _ => AttemptOutcome::Unknown(ErrorKind::Protocol),
-    }
 }

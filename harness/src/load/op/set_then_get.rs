@@ -5,9 +5,8 @@ use std::fmt;
 use documented::Documented;
 use serde::Deserialize;
 
-use super::{AttemptOutcome, CommandKind, OpKind, get, set};
-use crate::evidence::Value;
-use crate::load::resp::Reply;
+use super::{Answer, AttemptOutcome, CommandKind, OpKind, get, set};
+use crate::load::resp::{push_array, push_command};
 use crate::vocab::Size;
 
 /// writes a value to a key, then reads that key: two operations
@@ -44,24 +43,16 @@ impl OpKind for SetThenGet {
         Some(self.value)
     }
 
-    fn encode(&self, position: usize, out: &mut Vec<u8>, key: &[u8], id: u64) {
-        match position {
-            0 => set::encode(out, key, id, self.value),
-            _ => get::encode(out, key),
+    fn encode(&self, command: usize, out: &mut Vec<u8>, key: &[u8], id: u64) {
+        if command == 0 {
+            push_array(out, 3);
+            set::push_set(out, key, id, self.value);
+        } else {
+            push_command(out, &[b"GET", key]);
         }
     }
 
-    fn classify(
-        &self,
-        position: usize,
-        _: usize,
-        reply: &Reply<'_>,
-        written: Value,
-        _: AttemptOutcome,
-    ) -> AttemptOutcome {
-        match position {
-            0 => set::classify(reply, written),
-            _ => get::classify(reply),
-        }
+    fn classify(&self, answer: &Answer<'_>) -> AttemptOutcome {
+        if answer.command == 0 { answer.is_ok() } else { get::classify(answer) }
     }
 }

@@ -6,8 +6,8 @@ use super::verdict::totals;
 use super::{Story, name};
 use crate::evidence::testing::{kill, machine_samples, run, server_samples, start, until};
 use crate::evidence::{
-    ErrorKind, EventKind, Evidence, LogEvent, NO_WORKER, Operation, OperationEffect, OperationSource, Outcome,
-    Progress, ResourceSample, Value,
+    DataType, ErrorKind, EventKind, Evidence, LogEvent, NO_WORKER, Operation, OperationEffect, OperationSource,
+    Outcome, Progress, ResourceSample, Value,
 };
 use crate::vocab::Instant;
 
@@ -133,7 +133,8 @@ fn history() -> Vec<Operation> {
             load: 0,
             worker: u16::try_from(index % 4).unwrap(),
             source: OperationSource::Mix { entry: u16::try_from(index % 2).unwrap(), command: 0 },
-            effect: if index.is_multiple_of(2) { OperationEffect::WritesUnique } else { OperationEffect::Reads },
+            effect: if index.is_multiple_of(2) { OperationEffect::Replaces } else { OperationEffect::Reads },
+            data: DataType::Value,
             shard: Some(u16::try_from(index % 3).unwrap()),
             key: u32::try_from(index % 10_000).unwrap(),
             value: Value::Written(index),

@@ -1,0 +1,180 @@
+use rstest::rstest;
+
+use super::*;
+use crate::evidence::{OperationEffect, OperationSource, Value};
+use crate::vocab::Instant;
+
+/// One key's history in words. A write is its effect and its outcome, with `?` for each attempt of unknown outcome before that: `+1`
+/// is an increment that replied 1, `+?` one of unknown outcome, `+1?` one that replied after such an attempt; `a` inserts the
+/// element a, `-a` takes it, `-` takes nothing, `-?` takes what nobody knows; `x` removes. `!` stands behind what surely was not
+/// executed.
+fn writes(data: DataType, words: &str) -> Vec<Operation> {
+    let write = |(at, word): (u64, &str)| {
+        let unknown = word.matches('?').count();
+        let bare = word.trim_end_matches(['?', '!']);
+        let (effect, value) = match bare.split_at(bare.len().min(1)) {
+            ("+", "") => (OperationEffect::Increments, Value::Missing),
+            ("+", number) => (OperationEffect::Increments, Value::Number(number.parse().unwrap())),
+            ("-", "") => (OperationEffect::Takes, Value::Missing),
+            ("-", element) => (OperationEffect::Takes, element_of(element)),
+            ("x", "") => (OperationEffect::Removes, Value::Missing),
+            (element, _) if data.is_collection() => (OperationEffect::Inserts, element_of(element)),
+            (value, _) => (OperationEffect::Replaces, element_of(value)),
+        };
+        let learned = match effect {
+            OperationEffect::Increments | OperationEffect::Takes => value != Value::Missing || unknown == 0,
+            // Of these `a??` was acknowledged after one such attempt.
+            _ => unknown != 1,
+        };
+        let outcome = match word.ends_with('!') {
+            true => Outcome::Fail,
+            false if learned => Outcome::Ok,
+            false => Outcome::Unknown,
+        };
+        let unknown_attempts = u16::try_from(unknown.min(1)).unwrap();
+        Operation { effect, data, value, outcome, unknown_attempts, ..operation(100 * at) }
+    };
+    (0..).zip(words.split_whitespace()).map(write).collect()
+}
+
+/// A write of a millisecond that began then.
+fn operation(ms: u64) -> Operation {
+    let (began, ended) = (Instant::from_millis(ms), Instant::from_millis(ms + 1));
+    Operation {
+        load: 0,
+        worker: 0,
+        source: OperationSource::Mix { entry: 0, command: 0 },
+        effect: OperationEffect::Replaces,
+        data: DataType::Value,
+        key: 1,
+        shard: None,
+        value: Value::Missing,
+        intended: began,
+        ready: began,
+        started: began,
+        ended,
+        outcome: Outcome::Ok,
+        error: None,
+        attempts: 1,
+        unknown_attempts: 0,
+        node: None,
+    }
+}
+
+fn element_of(letter: &str) -> Value {
+    Value::Written(letter.as_bytes()[0].into())
+}
+
+/// What was read in the end: elements, a number, `foreign`, `torn`, or nothing for a key that does not exist.
+fn survivors(data: DataType, words: &str) -> Vec<Operation> {
+    let read = |value| {
+        let (source, effect) = (OperationSource::FinalRead, OperationEffect::Reads);
+        Operation { source, effect, data, value, ..operation(1_000_000) }
+    };
+    let value = |word: &str| match word {
+        "foreign" => Value::Foreign,
+        "torn" => Value::Torn,
+        word => word.parse().map_or_else(|_| element_of(word), Value::Number),
+    };
+    let mut read: Vec<_> =
+        if words.is_empty() { vec![read(Value::Missing)] } else { words.split(' ').map(value).map(read).collect() };
+    for read in &mut read {
+        read.ended = read.started;
+    }
+    read
+}
+
+/// How many writes are surely lost and how many possibly, and what is unexplained.
+fn fate(data: DataType, wrote: &str, left: &str) -> (u64, u64, Option<Unexplained>) {
+    let (writes, survivors) = (writes(data, wrote), survivors(data, left));
+    let (writes, survivors): (Vec<_>, Vec<_>) = (writes.iter().collect(), survivors.iter().collect());
+    let fate = match data {
+        DataType::Counter => counter::fate(&writes, survivors[0]),
+        DataType::Value => register::fate(&writes, survivors[0], |_| None),
+        _ => collection::fate(&writes, &survivors),
+    };
+    (fate.lost, fate.possibly_lost, fate.unexplained)
+}
+
+#[rstest]
+#[case::all_there("+1 +2 +3", "3", (0, 0, None))]
+#[case::the_last_is_gone("+1 +2 +3", "2", (1, 0, None))]
+#[case::the_key_is_gone("+1 +2", "", (2, 0, None))]
+#[case::a_loss_that_was_counted_over("+1 +2 +3 +2 +3", "3", (2, 0, None))]
+#[case::an_unknown_one_counted("+1 +? +3", "3", (0, 0, None))]
+#[case::an_unknown_one_may_hide_a_loss("+1 +? +2", "2", (0, 1, None))]
+#[case::an_unknown_one_came_late("+1 +? +2", "3", (0, 0, None))]
+#[case::repeated_and_counted_twice("+1 +3?", "3", (0, 0, None))]
+#[case::what_is_gone_may_have_been_the_unknown_one("+1 +? +3", "2", (0, 1, None))]
+#[case::more_than_was_attempted("+1 +2", "3", (0, 0, Some(Unexplained::Surplus)))]
+#[case::counted_twice_though_acknowledged_once("+1 +3", "3", (0, 0, Some(Unexplained::Surplus)))]
+#[case::no_number("+1", "foreign", (0, 0, Some(Unexplained::Phantom)))]
+#[case::not_executed("+1 +!", "1", (0, 0, None))]
+fn increments_are_accounted_for(
+    #[case] wrote: &str,
+    #[case] left: &str,
+    #[case] expected: (u64, u64, Option<Unexplained>),
+) {
+    assert_eq!(fate(DataType::Counter, wrote, left), expected);
+}
+
+#[rstest]
+#[case::all_there("a b c", "a b c", (0, 0, None))]
+#[case::the_last_is_gone("a b c", "a b", (1, 0, None))]
+#[case::one_between_is_gone("a b c", "a c", (1, 0, None))]
+#[case::the_key_is_gone("a b", "", (2, 0, None))]
+#[case::unknown_and_there("a b?", "a b", (0, 0, None))]
+#[case::unknown_and_not_there("a b?", "a", (0, 0, None))]
+#[case::repeated_and_twice_there("a b??", "a b b", (0, 0, None))]
+#[case::unknown_came_late("a? b", "b a", (0, 0, None))]
+#[case::twice_without_cause("a b", "a b b", (0, 0, Some(Unexplained::Duplicate)))]
+#[case::disorder("a b", "b a", (0, 0, Some(Unexplained::Disorder)))]
+#[case::not_executed_and_there("a b!", "a b", (0, 0, Some(Unexplained::Phantom)))]
+#[case::nobody_added_it("a", "a z", (0, 0, Some(Unexplained::Phantom)))]
+#[case::taken("a b -a", "b", (0, 0, None))]
+#[case::nothing_taken("- a", "a", (0, 0, None))]
+#[case::taken_and_there_again("a b -a", "a b", (1, 0, None))]
+#[case::taken_twice("a -a -a", "", (1, 0, None))]
+#[case::repeated_and_taken_twice("a?? -a -a", "", (0, 0, None))]
+#[case::may_have_been_taken("a b -?", "b", (0, 1, None))]
+#[case::not_all_can_have_been_taken("a b -?", "", (1, 1, None))]
+#[case::taken_before_anyone_added_it("-z", "", (0, 0, Some(Unexplained::Phantom)))]
+fn elements_are_accounted_for(
+    #[case] wrote: &str,
+    #[case] left: &str,
+    #[case] expected: (u64, u64, Option<Unexplained>),
+) {
+    assert_eq!(fate(DataType::List, wrote, left), expected);
+}
+
+#[test]
+fn a_set_has_no_order() {
+    assert_eq!(fate(DataType::Set, "a b c", "c a"), (1, 0, None));
+}
+
+#[rstest]
+#[case::removed("a x", "", (0, 0, None))]
+#[case::a_removal_is_lost("a x", "a", (1, 0, None))]
+#[case::written_after_the_removal("a x b", "b", (0, 0, None))]
+#[case::lost_after_the_removal("a x b", "", (1, 0, None))]
+#[case::maybe_removed("a x?", "", (0, 0, None))]
+#[case::maybe_removed_late("a x? b", "", (0, 1, None))]
+#[case::not_removed("a x!", "", (1, 0, None))]
+#[case::torn("a", "torn", (0, 0, Some(Unexplained::Torn)))]
+fn removals_are_accounted_for(
+    #[case] wrote: &str,
+    #[case] left: &str,
+    #[case] expected: (u64, u64, Option<Unexplained>),
+) {
+    assert_eq!(fate(DataType::Value, wrote, left), expected);
+}
+
+/// The write began at 0 ms, and was read at 1,000 s.
+#[rstest]
+#[case::forgotten(Some(1_000_000_000_000), 0)]
+#[case::before_its_time(Some(1_000_000_000_001), 1)]
+#[case::never_to_be_forgotten(None, 1)]
+fn what_expires_is_not_lost(#[case] expires: Option<u64>, #[case] lost: u64) {
+    let (write, read) = (writes(DataType::Value, "a"), survivors(DataType::Value, ""));
+    assert_eq!(register::fate(&[&write[0]], &read[0], |_| expires).lost, lost);
+}

@@ -1,0 +1,70 @@
+//! What a key holds, and what it is called.
+
+/// What a key holds. A load has as many keys of each type as it says, and they are different keys.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum DataType {
+    /// A string that is replaced as a whole.
+    #[default]
+    Value,
+    /// A string that is a number and is incremented.
+    Counter,
+    /// A string that grows by what is appended.
+    Log,
+    /// A list that grows at its end and is taken from at its beginning.
+    List,
+    /// A set.
+    Set,
+    /// A hash: the names of its fields are the elements.
+    Hash,
+    /// A sorted set.
+    SortedSet,
+    /// Several strings that are only written together: by one command or in one transaction. Their keys share a hash tag.
+    Group,
+    /// The same without a hash tag, so that the keys lie wherever each belongs.
+    Scattered,
+}
+
+impl DataType {
+    /// All of them, by their codes in a history: new ones go to the end, so that old histories still read.
+    pub const ALL: [Self; 9] = [
+        Self::Value,
+        Self::Counter,
+        Self::Log,
+        Self::List,
+        Self::Set,
+        Self::Hash,
+        Self::SortedSet,
+        Self::Group,
+        Self::Scattered,
+    ];
+
+    /// What stands before and behind a key's number, after the load's prefix. The keys of a group go on with `:1`, `:2`, ...
+    pub const fn affixes(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Value => ("", ""),
+            Self::Counter => ("counter:", ""),
+            Self::Log => ("log:", ""),
+            Self::List => ("list:", ""),
+            Self::Set => ("set:", ""),
+            Self::Hash => ("hash:", ""),
+            Self::SortedSet => ("zset:", ""),
+            Self::Group => ("{", "}"),
+            Self::Scattered => ("scattered:", ""),
+        }
+    }
+
+    /// Whether it is several keys that are only written together.
+    pub const fn is_group(self) -> bool {
+        matches!(self, Self::Group | Self::Scattered)
+    }
+
+    /// Whether it is made of elements, which are inserted one by one.
+    pub const fn is_collection(self) -> bool {
+        matches!(self, Self::Log | Self::List | Self::Set | Self::Hash | Self::SortedSet)
+    }
+
+    /// Whether its elements are in the order in which they were inserted.
+    pub const fn is_ordered(self) -> bool {
+        matches!(self, Self::Log | Self::List)
+    }
+}

@@ -1,0 +1,28 @@
+//! What the replies to scripts and functions say.
+
+use super::{Answer, AttemptOutcome};
+use crate::evidence::ErrorKind;
+
+/// What the reply to a script says that writes: any that is no error acknowledges.
+///
+/// An error may come from within, after a part was executed. Only what the server says before it begins means that nothing was
+/// (`getNodeByQuery` in cluster.c, `evalGenericCommand` in eval.c).
+pub(super) fn classify(answer: &Answer<'_>) -> AttemptOutcome {
+    match answer.acknowledges(|_| Some(answer.written)) {
+        AttemptOutcome::NotExecuted(kind) if !says_before(kind) => AttemptOutcome::Unknown(kind),
+        outcome => outcome,
+    }
+}
+
+fn says_before(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::Moved
+            | ErrorKind::Ask
+            | ErrorKind::ClusterDown
+            | ErrorKind::TryAgain
+            | ErrorKind::KeysApart
+            | ErrorKind::Loading
+            | ErrorKind::MasterDown
+    )
+}

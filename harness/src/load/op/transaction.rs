@@ -1,0 +1,130 @@
+//! `MULTI`, a `SET` of several keys, `EXEC`.
+
+use std::fmt;
+
+use documented::Documented;
+use serde::Deserialize;
+
+use super::{Answer, AttemptOutcome, CommandKind, OpKind, Wait, error_outcome, group};
+use crate::evidence::{DataType, ErrorKind, OperationEffect};
+use crate::load::resp::{Reply, push_array, push_bulk, push_command};
+use crate::load::value::push_value;
+use crate::text::{Cursor, Problem};
+use crate::vocab::Size;
+
+/// writes one value to so many keys, which share a hash tag, in a transaction (`MULTI`, `SET` of each, `EXEC`); with `watch: true` a `WATCH` of them stands before it
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Documented)]
+#[serde(deny_unknown_fields)]
+pub struct Transaction {
+    /// How often it is chosen, relative to the mix's other entries.
+    #[serde(default = "super::one")]
+    pub weight: u32,
+    /// How many keys are written together.
+    pub keys: u16,
+    /// The value's size, at least 16 bytes: they hold the value's unique id.
+    pub value: Size,
+    /// Whether the transaction is to fail if a key changes before it is executed.
+    #[serde(default)]
+    pub watch: bool,
+    /// Ask for replicas before the write counts as acknowledged.
+    #[serde(default)]
+    pub wait: Option<Wait>,
+}
+
+impl Transaction {
+    pub(super) const EXAMPLE: &str = r#"Transaction(keys: 3, value: "16B")"#;
+
+    /// How many replies come before those to the writes: to `WATCH` and `MULTI`.
+    fn replies_before(&self) -> usize {
+        1 + usize::from(self.watch)
+    }
+}
+
+impl fmt::Display for Transaction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let watch = if self.watch { "WATCH, " } else { "" };
+        write!(f, "{watch}MULTI, SET of {} to {} keys, EXEC", self.value, self.keys)
+    }
+}
+
+impl OpKind for Transaction {
+    fn weight(&self) -> u32 {
+        self.weight
+    }
+
+    fn commands(&self) -> &'static [CommandKind] {
+        &[CommandKind { name: "MULTI", effect: OperationEffect::Replaces }]
+    }
+
+    fn data(&self) -> DataType {
+        DataType::Group
+    }
+
+    fn keys(&self) -> Option<u16> {
+        Some(self.keys)
+    }
+
+    fn value(&self) -> Option<Size> {
+        Some(self.value)
+    }
+
+    fn wait(&self) -> Option<Wait> {
+        self.wait
+    }
+
+    fn problems(&self, at: Cursor<'_>) -> Vec<Problem> {
+        group::problems(self.keys, at)
+    }
+
+    fn encode(&self, _: usize, out: &mut Vec<u8>, key: &[u8], id: u64) {
+        if self.watch {
+            push_array(out, 1 + usize::from(self.keys));
+            push_bulk(out, b"WATCH");
+            (1..=self.keys).for_each(|member| group::push_key(out, key, member));
+        }
+        push_command(out, &[b"MULTI"]);
+        for member in 1..=self.keys {
+            push_array(out, 3);
+            push_bulk(out, b"SET");
+            group::push_key(out, key, member);
+            push_value(out, id, self.value);
+        }
+        push_command(out, &[b"EXEC"]);
+    }
+
+    fn replies(&self, _: usize) -> usize {
+        self.replies_before() + usize::from(self.keys) + 1
+    }
+
+    /// The first refusal says why the transaction was not executed; `EXEC` says whether it was.
+    fn classify(&self, answer: &Answer<'_>) -> AttemptOutcome {
+        let refused = matches!(answer.before, AttemptOutcome::NotExecuted(_) | AttemptOutcome::Elsewhere(..));
+        let is_exec = answer.nth + 1 == self.replies(0);
+        match answer.reply {
+            // After a refusal `EXEC` answers EXECABORT, and `WATCH` had no writes behind it yet.
+            Reply::Error(_) if refused => answer.before,
+            Reply::Error(text) => error_outcome(text),
+            Reply::Nil if is_exec && self.watch => AttemptOutcome::NotExecuted(ErrorKind::Conflict),
+            Reply::Array(replies) if is_exec && !refused && self.all_written(replies) => {
+                AttemptOutcome::Acknowledged(answer.written)
+            }
+            Reply::Simple(b"OK") if answer.nth < self.replies_before() => not_yet(answer.before, refused),
+            Reply::Simple(b"QUEUED") if answer.nth >= self.replies_before() && !is_exec => {
+                not_yet(answer.before, refused)
+            }
+            // Among others: a write that was executed by itself, since `MULTI` had been refused.
+            _ => AttemptOutcome::Unknown(ErrorKind::Protocol),
+        }
+    }
+}
+
+impl Transaction {
+    fn all_written(&self, replies: &[Reply<'_>]) -> bool {
+        replies.len() == usize::from(self.keys) && replies.iter().all(|reply| *reply == Reply::Simple(b"OK"))
+    }
+}
+
+/// What is known when another command is queued: nothing was executed, unless a reply before made that uncertain.
+fn not_yet(before: AttemptOutcome, refused: bool) -> AttemptOutcome {
+    if refused { before } else { AttemptOutcome::Unknown(ErrorKind::Closed) }
+}
