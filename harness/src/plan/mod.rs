@@ -69,7 +69,8 @@ fn build(path: &Path, text: &str, scenario: &Scenario, root: Cursor<'_>, warning
     };
     let steps = types::planned(&flatten(&scenario.timeline, root.field("timeline"), STEPS_MAX), &mut location);
     let slos = scenario.slos.iter().enumerate();
-    let slos = slos.map(|(index, slo)| PlannedSlo { slo: *slo, location: location(root.field("slos").index(index)) });
+    let slos =
+        slos.map(|(index, slo)| PlannedSlo { slo: slo.clone(), location: location(root.field("slos").index(index)) });
     let slos = slos.collect();
     Plan {
         name: name_of(path),
