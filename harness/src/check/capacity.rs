@@ -13,7 +13,7 @@ use super::slo_kind::{ClaimedRate, NeededLoad, SloKind, WrongNumber, of_load};
 use super::window::Window;
 use super::{sample_size, samples};
 use crate::evidence::{Operation, Outcome, RecordedLoad};
-use crate::vocab::{Arrivals, Duration, Instant, Percent, RateStage};
+use crate::vocab::{Arrivals, Duration, Instant, Percent, RateStage, StairLimit};
 
 /// the highest rate of a load in stages before one at which operations took longer than that, or did not end ok; for each load in stages by itself, or with `load: "app"` for that one
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented)]
@@ -74,8 +74,11 @@ impl Capacity {
         Stage { per_second, samples, nanos: samples::quantile(&mut times, self.quantile.fraction()), operations }
     }
 
+    /// By the rule that a load goes by which ends with the first stair that is too high.
     fn is_too_slow(&self, stage: &Stage<'_>) -> bool {
-        stage.nanos.is_some_and(|nanos| nanos > self.max.as_nanos())
+        let limit = StairLimit { quantile: self.quantile, max: self.max };
+        let is_good = |(operation, nanos): &&(&Operation, u64)| limit.is_good(operation.outcome == Outcome::Ok, *nanos);
+        !limit.holds(stage.samples, stage.operations.iter().filter(is_good).count() as u64)
     }
 
     fn judge_load(&self, case: &Case<'_>, load: usize) -> (Finding, f64) {

@@ -178,7 +178,7 @@ pub(super) fn explain_excess(
     operations: &[(&Operation, u64)],
 ) -> Option<String> {
     let (max, samples) = (max.as_nanos(), operations.len() as u64);
-    let allowed = samples - samples::rank(samples, quantile.fraction())?;
+    let allowed = samples - quantile.rank(samples)?;
     let over = operations.iter().filter(|(_, nanos)| *nanos > max).count() as u64;
     let mut explained: Vec<_> = operations
         .iter()

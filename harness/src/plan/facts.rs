@@ -39,7 +39,7 @@ fn load_facts(load: &Load, steps: &[FlatStep<'_, '_>]) -> LoadFacts {
     LoadFacts {
         name: load.name.clone(),
         host: load.host(),
-        is_limited: load.operations.is_some(),
+        is_limited: load.operations.is_some() || load.pace.ends(),
         writes: load.mix.iter().any(Op::writes),
         stages_max: load.pace.arrivals().filter(Arrivals::has_stages).map(|arrivals| arrivals.per_second_max()),
         gives_up: load.client.gives_up,

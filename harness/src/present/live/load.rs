@@ -89,6 +89,9 @@ impl LoadLines {
             EventKind::PaceChanged { load, arrivals, .. } => {
                 vec![Line::new(at, load, BOLD, format!("goes on at {arrivals}"))]
             }
+            EventKind::ClimbEnded { load, carried, broke_at } => {
+                vec![Line::new(at, load, BOLD, climbed(*carried, *broke_at))]
+            }
             EventKind::Progress(progress) => self.progress(at, progress, step).into_iter().collect(),
             EventKind::SlowOperation { load, operation, took_ms, attempts } => {
                 self.slow(at, load, operation, *took_ms, *attempts).into_iter().collect()
@@ -206,6 +209,17 @@ impl Interval {
         let rate = format!("{} ok", rate(self.counts.ok as f64 / self.seconds));
         let figures: Vec<_> = [Some(rate), latency, not_ok].into_iter().flatten().collect();
         format!("last {:.0} s: {}", self.seconds, figures.join(", "))
+    }
+}
+
+/// How a staircase ended: `carried 4,000/s; 5,000/s was too much`.
+fn climbed(carried: Option<u32>, broke_at: Option<u32>) -> String {
+    let rate = |per_second: u32| format!("{}/s", count(per_second.into()));
+    match (carried, broke_at) {
+        (Some(carried), Some(broke_at)) => format!("carried {}; {} was too much", rate(carried), rate(broke_at)),
+        (Some(carried), None) => format!("carried {}, its last stair: nothing was too much", rate(carried)),
+        (None, Some(broke_at)) => format!("its first stair of {} was too much", rate(broke_at)),
+        (None, None) => "climbed nothing".to_owned(),
     }
 }
 

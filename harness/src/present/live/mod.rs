@@ -192,6 +192,7 @@ impl LiveView {
             EventKind::Interrupted => vec![Line::new(at, "", BAD, "INTERRUPTED: ending the run")],
             EventKind::LoadStarted { .. }
             | EventKind::PaceChanged { .. }
+            | EventKind::ClimbEnded { .. }
             | EventKind::GaveUp { .. }
             | EventKind::Progress(_)
             | EventKind::SlowOperation { .. }

@@ -3,7 +3,7 @@
 mod rival;
 mod round;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use self::rival::{Rival, RivalCommand};
 use self::round::Round;
@@ -47,7 +47,7 @@ pub fn bench(options: &BenchOptions) -> Exit {
     let style = Style { colour: present::errors_have_colour(), ..Style::PLAIN };
     let read = match &options.file {
         Some(file) => Loaded::read(file, style),
-        None => Loaded::of(PathBuf::from("bench/default.ron"), DEFAULT.to_owned(), style),
+        None => Loaded::of(PathBuf::from("bench/default.ron"), Path::new(""), DEFAULT.to_owned(), style),
     };
     let measured = read.and_then(|loaded| Bench::new(loaded, options).map_err(|why| format!("error: {why}\n")));
     match measured {
