@@ -166,6 +166,7 @@ impl<'a> Bench<'a> {
                 per_second: summary.ok_per_second,
                 p50_ms: latency.p50_ms,
                 p99_ms: latency.p99_ms,
+                late_p99_us: summary.starts_late.as_ref().map(|late| late.p99_ms * 1e3),
                 cpu_us: summary.totals.cpu_nanos as f64 / 1e3 / summary.totals.ok.max(1) as f64,
             };
             row.rounds.push((ours, theirs));

@@ -178,11 +178,14 @@ fn a_killed_replica_is_no_failover() {
 }
 
 /// The second and the largest latency in milliseconds of each interval of a latency log.
+/// The intervals of all operations, without those of some.
 fn intervals(log: &[u8]) -> Vec<(u64, f64)> {
     use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
     IntervalLogIterator::new(log)
         .filter_map(|entry| match entry.unwrap() {
-            LogEntry::Interval(interval) => Some((interval.start_timestamp().as_secs(), interval.max())),
+            LogEntry::Interval(interval) if interval.tag().is_none() => {
+                Some((interval.start_timestamp().as_secs(), interval.max()))
+            }
             _ => None,
         })
         .collect()
