@@ -164,7 +164,7 @@ fn read_only() {
     let ended =
         judge_read_only(copy.path()).with(0).says("PASS command/no_writes_lost").complains("; the verdict stands");
     assert!(!copy.path().join("report.json").exists(), "{ended}");
-    for report in ["report.json (", "report.html (", "latency.hlog ("] {
+    for report in ["report.json (", "report.html (", "latency.hlog (", "series.csv ("] {
         assert!(ended.stderr.contains(report), "{ended}");
     }
     assert_eq!(ended.stderr.lines().count(), 1, "{ended}");

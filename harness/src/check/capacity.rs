@@ -9,14 +9,14 @@ use super::case::Case;
 use super::finding::{self, Finding, Status};
 use super::latency::explain_excess;
 use super::schedule::{began, pace_changes};
-use super::slo_kind::{NeededLoad, SloKind, WrongNumber};
+use super::slo_kind::{ClaimedRate, NeededLoad, SloKind, WrongNumber, of_load};
 use super::window::Window;
 use super::{sample_size, samples};
 use crate::evidence::{Operation, Outcome, RecordedLoad};
-use crate::vocab::{Arrivals, Duration, Instant, Percent, RateStage};
+use crate::vocab::{Arrivals, Duration, Instant, Percent, RateStage, StairLimit};
 
-/// the highest rate of a load in stages before one at which operations took longer than that, or did not end ok
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, Documented)]
+/// the highest rate of a load in stages before one at which operations took longer than that, or did not end ok; for each load in stages by itself, or with `load: "app"` for that one
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented)]
 #[serde(deny_unknown_fields)]
 pub struct Capacity {
     /// The quantile of the latency, in percent.
@@ -25,6 +25,9 @@ pub struct Capacity {
     pub max: Duration,
     /// The lowest capacity, in mix entries a second.
     pub min: u32,
+    /// The load that it is about; every load in stages by itself if not said.
+    #[serde(default)]
+    pub load: Option<String>,
 }
 
 /// One stage of a load, and what became of the operations that were due in it.
@@ -71,8 +74,11 @@ impl Capacity {
         Stage { per_second, samples, nanos: samples::quantile(&mut times, self.quantile.fraction()), operations }
     }
 
+    /// By the rule that a load goes by which ends with the first stair that is too high.
     fn is_too_slow(&self, stage: &Stage<'_>) -> bool {
-        stage.nanos.is_some_and(|nanos| nanos > self.max.as_nanos())
+        let limit = StairLimit { quantile: self.quantile, max: self.max };
+        let is_good = |(operation, nanos): &&(&Operation, u64)| limit.is_good(operation.outcome == Outcome::Ok, *nanos);
+        !limit.holds(stage.samples, stage.operations.iter().filter(is_good).count() as u64)
     }
 
     fn judge_load(&self, case: &Case<'_>, load: usize) -> (Finding, f64) {
@@ -119,19 +125,21 @@ impl Capacity {
 
 impl fmt::Display for Capacity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "capacity at p{} <= {} >= {}/s", self.quantile.value(), self.max, self.min)
+        let of_load = of_load(self.load());
+        write!(f, "capacity{of_load} at p{} <= {} >= {}/s", self.quantile.value(), self.max, self.min)
     }
 }
 
 impl SloKind for Capacity {
     /// It holds for each load in stages by itself.
     fn judge(&self, case: &Case<'_>) -> Finding {
-        case.each_load(|load| self.judge_load(case, load))
+        case.each_load(self.load(), |load| self.judge_load(case, load))
     }
 
     /// A miss is explained as that of a latency is, by the operations of the stage that was too much.
     fn explained_by_machine(&self, case: &Case<'_>) -> Option<String> {
-        let missed = (0..case.plan.loads.len()).filter(|load| self.judge_load(case, *load).0.status == Status::Fail);
+        let missed =
+            case.loads(self.load()).into_iter().filter(|load| self.judge_load(case, *load).0.status == Status::Fail);
         let explanations: Option<Vec<_>> = missed
             .map(|load| {
                 let stages = self.stages(case, load);
@@ -173,7 +181,11 @@ impl SloKind for Capacity {
         self.quantile.value().to_bits()
     }
 
-    fn claimed_rate(&self) -> Option<f64> {
-        Some(self.min.into())
+    fn claimed_rate(&self) -> Option<ClaimedRate> {
+        Some(ClaimedRate::OfStages(self.min))
+    }
+
+    fn load(&self) -> Option<&str> {
+        self.load.as_deref()
     }
 }

@@ -54,11 +54,29 @@ impl<'a> Case<'a> {
         self.client_operations().filter(move |operation| usize::from(operation.load) == load)
     }
 
-    /// What must hold for each load by itself, so that a busy one hides nothing of another: the worst finding on any, with the
-    /// load's name where there are several. `judge` also says how bad it is, to compare findings of the same status.
-    pub(crate) fn each_load(&self, judge: impl Fn(usize) -> (Finding, f64)) -> Finding {
+    /// The positions of the loads that an SLO is about: of the one that it names, or of all.
+    pub(crate) fn loads(&self, named: Option<&str>) -> Vec<usize> {
+        let loads = self.plan.loads.iter().enumerate();
+        loads.filter(|(_, load)| named.is_none_or(|name| load.name == name)).map(|(index, _)| index).collect()
+    }
+
+    /// The operations of these loads.
+    pub(crate) fn operations_of_loads(&self, named: Option<&str>) -> impl Iterator<Item = &'a Operation> {
+        let loads = named.map(|_| self.loads(named));
+        let is_theirs = move |load| loads.as_ref().is_none_or(|loads| loads.contains(&usize::from(load)));
+        self.client_operations().filter(move |operation| is_theirs(operation.load))
+    }
+
+    /// What must hold for each of these loads by itself, so that a busy one hides nothing of another: the worst finding on any,
+    /// with the load's name where there are several. `judge` also says how bad it is, to compare findings of the same status.
+    pub(crate) fn each_load(&self, named: Option<&str>, judge: impl Fn(usize) -> (Finding, f64)) -> Finding {
         let asked = |(_, finding, _): &(usize, Finding, f64)| finding.samples > 0;
-        let mut found: Vec<_> = (0..self.plan.loads.len().max(1))
+        let loads = self.loads(named);
+        // Without a load there is one that did nothing.
+        let none = if loads.is_empty() { Some(self.plan.loads.len()) } else { None };
+        let mut found: Vec<_> = loads
+            .into_iter()
+            .chain(none)
             .map(|load| {
                 let (finding, measure) = judge(load);
                 (load, finding, measure)
@@ -137,9 +155,9 @@ impl<'a> Case<'a> {
         self.workers.iter().filter(move |((load, _), _)| usize::from(*load) == index).map(|(_, operations)| operations)
     }
 
-    /// Whether no load has a schedule, so that an operation that was late in starting is not seen to be late.
-    pub(crate) fn all_closed(&self) -> bool {
-        self.plan.loads.iter().all(RecordedLoad::is_closed)
+    /// Whether none of these loads has a schedule, so that an operation that was late in starting is not seen to be late.
+    pub(crate) fn all_closed(&self, named: Option<&str>) -> bool {
+        self.loads(named).into_iter().filter_map(|load| self.plan.loads.get(load)).all(RecordedLoad::is_closed)
     }
 }
 

@@ -9,12 +9,12 @@ use super::During;
 use super::case::Case;
 use super::finding::{self, Finding, Status};
 use super::sample_size;
-use super::slo_kind::SloKind;
+use super::slo_kind::{SloKind, of_load};
 use crate::evidence::{Operation, Outcome};
 use crate::vocab::Percent;
 
-/// percent of the operations that were due and did not end ok, after their retries; those that never began are among them; for each load by itself
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, Documented)]
+/// percent of the operations that were due and did not end ok, after their retries; those that never began are among them; for each load by itself, or with `load: "app"` for that one
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented)]
 #[serde(deny_unknown_fields)]
 pub struct ErrorRate {
     /// The highest share, in percent.
@@ -22,6 +22,9 @@ pub struct ErrorRate {
     /// The part of the run it is about. An operation that a fault window has any time of belongs to `Fault`.
     #[serde(default)]
     pub during: During,
+    /// The load that it is about; every load by itself if not said.
+    #[serde(default)]
+    pub load: Option<String>,
 }
 
 impl ErrorRate {
@@ -30,20 +33,20 @@ impl ErrorRate {
 
 impl fmt::Display for ErrorRate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "error rate {} <= {}", self.during, self.max)
+        write!(f, "error rate {}{} <= {}", self.during, of_load(self.load()), self.max)
     }
 }
 
 impl SloKind for ErrorRate {
     /// It holds for each load by itself.
     fn judge(&self, case: &Case<'_>) -> Finding {
-        case.each_load(|load| self.judge_load(case, load))
+        case.each_load(self.load(), |load| self.judge_load(case, load))
     }
 
     /// What was never begun is not blamed on the servers if the clients stood still by themselves for half of the time.
     fn explained_by_machine(&self, case: &Case<'_>) -> Option<String> {
         let begun = |operation: &&Operation| !operation.never_begun();
-        let refused = (0..case.plan.loads.len()).any(|load| {
+        let refused = case.loads(self.load()).into_iter().any(|load| {
             let (mut samples, mut failed) = (0_u64, 0_u64);
             for operation in case.operations_of(load).filter(begun).filter(|operation| self.counts(case, operation)) {
                 samples += 1;
@@ -57,6 +60,10 @@ impl SloKind for ErrorRate {
 
     fn during(&self) -> Option<During> {
         Some(self.during)
+    }
+
+    fn load(&self) -> Option<&str> {
+        self.load.as_deref()
     }
 }
 

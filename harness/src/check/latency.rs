@@ -8,14 +8,14 @@ use serde::{Deserialize, Serialize};
 use super::During;
 use super::case::Case;
 use super::finding::{self, Finding, Status};
-use super::slo_kind::{IDLE_MACHINE_BELOW, SloKind, WrongNumber};
+use super::slo_kind::{IDLE_MACHINE_BELOW, SloKind, WrongNumber, of_load};
 use super::window::Window;
 use super::{sample_size, samples};
 use crate::evidence::{Operation, Outcome};
 use crate::vocab::{Duration, Instant, Percent};
 
-/// from the moment an operation was due to its end, whatever its outcome; for each load by itself
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, Documented)]
+/// from the moment an operation was due to its end, whatever its outcome; for each load by itself, or with `load: "app"` for that one
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented)]
 #[serde(deny_unknown_fields)]
 pub struct Latency {
     /// The quantile in percent, such as 50, 99 or 99.9; 100 is the maximum.
@@ -26,6 +26,9 @@ pub struct Latency {
     /// before the fault, the time until then counts in `Steady`.
     #[serde(default)]
     pub during: During,
+    /// The load that it is about; every load by itself if not said.
+    #[serde(default)]
+    pub load: Option<String>,
 }
 
 impl Latency {
@@ -34,14 +37,14 @@ impl Latency {
 
 impl fmt::Display for Latency {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "p{} {} <= {}", self.quantile.value(), self.during, self.max)
+        write!(f, "p{} {}{} <= {}", self.quantile.value(), self.during, of_load(self.load()), self.max)
     }
 }
 
 impl SloKind for Latency {
     /// It holds for each load by itself.
     fn judge(&self, case: &Case<'_>) -> Finding {
-        case.each_load(|load| self.judge_load(case, load))
+        case.each_load(self.load(), |load| self.judge_load(case, load))
     }
 
     /// A miss is explained if the machine may have made it, by this rule:
@@ -53,7 +56,8 @@ impl SloKind for Latency {
     ///    operations that overlap, or are of one backlog, may have waited for the same thing, but those that came one after the
     ///    other waited each for itself. So the small waits of every machine explain a few operations and never a slow server.
     fn explained_by_machine(&self, case: &Case<'_>) -> Option<String> {
-        let missed = (0..case.plan.loads.len()).filter(|load| self.judge_load(case, *load).0.status == Status::Fail);
+        let missed =
+            case.loads(self.load()).into_iter().filter(|load| self.judge_load(case, *load).0.status == Status::Fail);
         let explanations: Option<Vec<_>> = missed.map(|load| self.explained_for_load(case, load)).collect();
         explanations.map(finding::note).filter(|note| !note.is_empty())
     }
@@ -68,6 +72,10 @@ impl SloKind for Latency {
 
     fn during(&self) -> Option<During> {
         Some(self.during)
+    }
+
+    fn load(&self) -> Option<&str> {
+        self.load.as_deref()
     }
 
     fn wrong_numbers(&self) -> Vec<WrongNumber> {
@@ -153,7 +161,7 @@ impl Latency {
 
     /// What a closed loop hides from a high quantile (coordinated omission).
     fn omission(&self, case: &Case<'_>) -> String {
-        if self.quantile.value() < 99.0 || !case.all_closed() {
+        if self.quantile.value() < 99.0 || !case.all_closed(self.load()) {
             return String::new();
         }
         "closed loop: latency counts from when a worker sent it, and an outage counts once for each command under way"
@@ -170,7 +178,7 @@ pub(super) fn explain_excess(
     operations: &[(&Operation, u64)],
 ) -> Option<String> {
     let (max, samples) = (max.as_nanos(), operations.len() as u64);
-    let allowed = samples - samples::rank(samples, quantile.fraction())?;
+    let allowed = samples - quantile.rank(samples)?;
     let over = operations.iter().filter(|(_, nanos)| *nanos > max).count() as u64;
     let mut explained: Vec<_> = operations
         .iter()

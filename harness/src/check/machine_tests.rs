@@ -33,8 +33,13 @@ fn a_missed_quantile_is_explained_by_what_the_machine_took(
     }
     story.end(12_000);
     story.machine(12_000, took);
-    let slo = Slo::Latency(Latency { quantile: Percent::try_from(99.0).unwrap(), max: ms(10), during: During::Whole });
-    assert_eq!(story.judge(slo).status, Status::Fail);
+    let slo = Slo::Latency(Latency {
+        quantile: Percent::try_from(99.0).unwrap(),
+        max: ms(10),
+        during: During::Whole,
+        load: None,
+    });
+    assert_eq!(story.judge(&slo).status, Status::Fail);
     let explanation = slo.kind().explained_by_machine(&story.case());
     assert_eq!(explanation.is_some(), explained, "{explanation:?}");
 }
@@ -74,7 +79,7 @@ fn promotions_are_explained_by_what_the_machine_took(
     story.end(9_000);
     story.machine(9_000, took);
     let slo = Slo::Promotions(slo);
-    assert_eq!(story.judge(slo).status, Status::Fail);
+    assert_eq!(story.judge(&slo).status, Status::Fail);
     let explanation = slo.kind().explained_by_machine(&story.case());
     assert_eq!(explanation.is_some(), explained, "{explanation:?}");
 }

@@ -35,12 +35,12 @@ use crate::text::kinds;
 
 pub(crate) use case::Case;
 pub use finding::{Finding, RunOutcome, Status};
-pub(crate) use slo_kind::{FaultScope, NeededLoad, SloKind};
+pub(crate) use slo_kind::{ClaimedRate, FaultScope, NeededLoad, SloKind};
 pub use window::{During, Window, Windows};
 
 kinds! {
     /// What must hold.
-    #[derive(Copy, Serialize)]
+    #[derive(Serialize)]
     pub enum Slo: pub(crate) SloKind {
         failover::Failover,
         latency::Latency,

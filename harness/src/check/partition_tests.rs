@@ -231,7 +231,7 @@ fn a_cut_shorter_than_the_node_timeout_claims_nothing() {
     let failover = story.judge(Slo::Failover(Failover { max: ms(3_000) }));
     assert_eq!((failover.status, failover.measured.as_str()), (Status::Inconclusive, "-"));
     assert_eq!(failover.note, "nobody took over from A in the 400 ms before it came back");
-    let gap = story.judge(Slo::Unavailability(Unavailability { max: ms(1_000) }));
+    let gap = story.judge(Slo::Unavailability(Unavailability { max: ms(1_000), load: None }));
     assert_eq!((gap.status, gap.measured.as_str()), (Status::Pass, "519 ms"), "{}", gap.note);
 }
 
@@ -379,7 +379,7 @@ fn unavailability_is_that_of_the_majority(
         });
     }
     story.end(9_000);
-    let finding = story.judge(Slo::Unavailability(Unavailability { max: ms(2_000) }));
+    let finding = story.judge(Slo::Unavailability(Unavailability { max: ms(2_000), load: None }));
     assert_eq!((finding.status, finding.measured.as_str()), (status, measured), "{}", finding.note);
     let left_out = operations.iter().any(|operation| operation.0 == "inside");
     assert_eq!(finding.note.contains("without 1 operation of clients cut off"), left_out, "{}", finding.note);

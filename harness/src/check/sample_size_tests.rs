@@ -23,8 +23,11 @@ fn a_share_needs_samples(#[case] operations: u64, #[case] errors: u64, #[case] m
         story.write(at, 1, |write| write.outcome = if fails { Ended::Fail } else { Ended::Ok });
     }
     story.end(2_000);
-    let finding =
-        story.judge(Slo::ErrorRate(ErrorRate { max: Percent::try_from(max).unwrap(), during: During::Whole }));
+    let finding = story.judge(Slo::ErrorRate(ErrorRate {
+        max: Percent::try_from(max).unwrap(),
+        during: During::Whole,
+        load: None,
+    }));
     assert_eq!(finding.status, status, "{finding:?}");
     assert_eq!(finding.note.contains("operations are needed"), status == Status::Inconclusive, "{}", finding.note);
 }
@@ -41,6 +44,6 @@ fn a_rate_needs_samples(#[case] operations: u64, #[case] min: f64, #[case] statu
         story.write(LOAD_STARTS + at * 1_000 / operations, 1, |_| {});
     }
     story.end(2_000);
-    let finding = story.judge(Slo::Throughput(Throughput { min, during: During::Whole }));
+    let finding = story.judge(Slo::Throughput(Throughput { min, during: During::Whole, load: None }));
     assert_eq!(finding.status, status, "{finding:?}");
 }

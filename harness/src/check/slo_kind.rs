@@ -32,6 +32,11 @@ pub(crate) trait SloKind: fmt::Display {
         None
     }
 
+    /// The load that it alone is about, if it names one.
+    fn load(&self) -> Option<&str> {
+        None
+    }
+
     /// What else distinguishes it from an SLO of the same kind about the same part, as a number.
     fn variant(&self) -> u64 {
         0
@@ -62,8 +67,8 @@ pub(crate) trait SloKind: fmt::Display {
         None
     }
 
-    /// How many operations a second it claims, if it does.
-    fn claimed_rate(&self) -> Option<f64> {
+    /// The rate that loads must ask for if it is to be met, if there is one.
+    fn claimed_rate(&self) -> Option<ClaimedRate> {
         None
     }
 }
@@ -90,6 +95,20 @@ impl WrongNumber {
     pub(super) fn new(field: &'static str, message: impl Into<String>, help: impl Into<String>) -> Self {
         Self { field, message: message.into(), help: Some(help.into()), is_relative: false }
     }
+}
+
+/// A rate that an SLO claims, of the loads that it is about.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum ClaimedRate {
+    /// So many operations a second, of all of them together.
+    Together(f64),
+    /// So many mix entries a second, on the highest stage of each that has stages.
+    OfStages(u32),
+}
+
+/// ` of app` where an SLO is about that load; nothing where it is about all.
+pub(super) fn of_load(load: Option<&str>) -> String {
+    load.map_or_else(String::new, |load| format!(" of {load}"))
 }
 
 /// The load that an SLO needs.

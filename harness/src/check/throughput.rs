@@ -9,11 +9,12 @@ use super::During;
 use super::case::Case;
 use super::finding::{self, Finding, Status};
 use super::sample_size;
-use super::slo_kind::{SloKind, WrongNumber};
+use super::slo_kind::{ClaimedRate, SloKind, WrongNumber, of_load};
+use super::window::load_window;
 use crate::evidence::{Operation, Outcome};
 
-/// operations that ended ok, a second
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, Documented)]
+/// operations that ended ok, a second; of all loads together, or with `load: "app"` of that one while it ran
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented)]
 #[serde(deny_unknown_fields)]
 pub struct Throughput {
     /// The lowest rate, in operations a second.
@@ -21,6 +22,9 @@ pub struct Throughput {
     /// The part of the run it is about.
     #[serde(default)]
     pub during: During,
+    /// The load that it is about; every load together if not said.
+    #[serde(default)]
+    pub load: Option<String>,
 }
 
 impl Throughput {
@@ -29,7 +33,7 @@ impl Throughput {
 
 impl fmt::Display for Throughput {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "throughput {} >= {}/s", self.during, self.min)
+        write!(f, "throughput {}{} >= {}/s", self.during, of_load(self.load()), self.min)
     }
 }
 
@@ -39,12 +43,12 @@ impl SloKind for Throughput {
     fn judge(&self, case: &Case<'_>) -> Finding {
         let limit = format!("{}/s", finding::decimals(self.min));
         let (mut ok, mut samples) = (0_u64, 0);
-        for operation in case.client_operations() {
+        for operation in case.operations_of_loads(self.load()) {
             let ended_here = case.windows.contains(self.during, operation.ended);
             ok += u64::from(ended_here && operation.outcome == Outcome::Ok);
             samples += u64::from(ended_here || case.windows.contains(self.during, operation.intended));
         }
-        let seconds = case.windows.seconds(self.during);
+        let seconds = self.seconds(case);
         if samples == 0 || seconds <= 0.0 {
             return Finding::nothing(self, limit, format!("no operation was done in the {} part", self.during));
         }
@@ -68,9 +72,9 @@ impl SloKind for Throughput {
     /// had at the lowest rate.
     fn explained_by_machine(&self, case: &Case<'_>) -> Option<String> {
         let ended_here = |operation: &&Operation| case.windows.contains(self.during, operation.ended);
-        let ok =
-            case.client_operations().filter(ended_here).filter(|operation| operation.outcome == Outcome::Ok).count();
-        let missing_s = case.windows.seconds(self.during) - ok as f64 / self.min;
+        let ended_here = case.operations_of_loads(self.load()).filter(ended_here);
+        let ok = ended_here.filter(|operation| operation.outcome == Outcome::Ok).count();
+        let missing_s = self.seconds(case) - ok as f64 / self.min;
         let lost = case.machine.lost_in_any(case.windows.stretches(self.during));
         (lost > 0 && lost as f64 / 1e9 >= missing_s).then(|| {
             let (lost, missing) = (finding::time(lost), finding::decimals(missing_s));
@@ -91,13 +95,26 @@ impl SloKind for Throughput {
         Some(self.during)
     }
 
+    fn load(&self) -> Option<&str> {
+        self.load.as_deref()
+    }
+
     fn wrong_numbers(&self) -> Vec<WrongNumber> {
         let help = "write the lowest rate in operations a second, such as `min: 1000`";
         let wrong = || WrongNumber::new("min", format!("`{}` is not a rate", self.min), help);
         (!self.min.is_finite() || self.min < 0.0).then(wrong).into_iter().collect()
     }
 
-    fn claimed_rate(&self) -> Option<f64> {
-        self.min.is_finite().then_some(self.min)
+    fn claimed_rate(&self) -> Option<ClaimedRate> {
+        self.min.is_finite().then_some(ClaimedRate::Together(self.min))
+    }
+}
+
+impl Throughput {
+    /// How much of the part there is: of a load, what lies between its start and its end.
+    fn seconds(&self, case: &Case<'_>) -> f64 {
+        let whole = case.windows.whole;
+        let frame = self.load().map_or(whole, |load| load_window(case.evidence, load, whole));
+        case.windows.seconds_within(self.during, frame)
     }
 }

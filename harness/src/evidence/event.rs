@@ -149,6 +149,15 @@ pub enum EventKind {
         /// When starts are due since.
         arrivals: Arrivals,
     },
+    /// A staircase that goes on until a stair is too high came to its end, and the load with it.
+    ClimbEnded {
+        /// The load's name.
+        load: String,
+        /// The rate of the highest stair that held, in mix entries a second; none if not even the first did.
+        carried: Option<u32>,
+        /// The rate of the stair that did not hold; none if all did.
+        broke_at: Option<u32>,
+    },
     /// A worker of a load did nothing more after an operation that was not ok.
     GaveUp {
         /// The load's name.

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::Effect;
+use super::{Effect, OperationSource};
 use crate::vocab::{Address, Arrivals, Duration, HostName, NodeName, Ownership, Role};
 
 /// `plan.json`. Judging and showing a run read this, never the scenario file.
@@ -174,6 +174,13 @@ impl RecordedPlan {
 }
 
 impl RecordedLoad {
+    /// What people call the command that an operation was; empty for what is none of this load's.
+    pub fn command(&self, source: OperationSource) -> &str {
+        let OperationSource::Mix { entry, command } = source else { return "" };
+        let entry = self.mix.get(usize::from(entry));
+        entry.and_then(|entry| entry.commands.get(usize::from(command))).map_or("", String::as_str)
+    }
+
     /// Whether an entry of its mix writes.
     pub fn writes(&self) -> bool {
         self.mix.iter().any(|entry| entry.writes)

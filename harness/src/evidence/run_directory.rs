@@ -66,6 +66,11 @@ impl RunDirectory {
         self.0.join("latency.hlog")
     }
 
+    /// What each load did in every 100 ms, as a table.
+    pub fn series(&self) -> PathBuf {
+        self.0.join("series.csv")
+    }
+
     /// The verdict.
     pub fn report(&self) -> PathBuf {
         self.0.join("report.json")

@@ -6,6 +6,7 @@
 
 mod behaviour;
 mod client;
+mod climb;
 mod closed;
 mod connection;
 mod contents;
@@ -45,6 +46,7 @@ pub use final_read::final_read;
 pub use keys::Keys;
 pub use op::Op;
 pub use pace::LoadPace;
+pub(crate) use pace::trace_arrivals;
 pub use shared::MAP_REFRESH;
 pub use spec::Load;
 pub use task::LoadTask;

@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 use tokio::task::{JoinSet, yield_now};
 
 use super::LoadError;
+use super::climb::{Climb, ClimbEnd};
 use super::draw::{Choice, RandomChoices};
 use super::end::LoadEnd;
 use super::orders::{HeardOrders, PaceChange};
@@ -85,6 +86,10 @@ impl OpenLoop {
         let mut behind = 0;
         while !starts.is_exhausted() && !self.stop.is_given() {
             let next = starts.peek();
+            if self.has_climbed(next.map(|start| start.intended)) {
+                starts.end();
+                break;
+            }
             if let Some(start) = next.filter(|start| start.intended <= clock.now()) {
                 if behind == BURST {
                     yield_now().await;
@@ -96,9 +101,10 @@ impl OpenLoop {
                 continue;
             }
             behind = 0;
-            let at = next.map_or(Instant(u64::MAX), |start| start.intended);
+            let judgement = self.shared.climb.borrow().as_ref().and_then(Climb::next_judgement);
+            let wakes = next.map(|start| start.intended).into_iter().chain(judgement).min();
             tokio::select! {
-                waited = alarm.wait_until(at), if next.is_some() => waited?,
+                waited = alarm.wait_until(wakes.unwrap_or_default()), if wakes.is_some() => waited?,
                 Some(change) = orders.pace.recv() => starts.change(change),
                 () = self.stop.given() => {}
             }
@@ -149,7 +155,20 @@ impl OpenLoop {
         }
     }
 
+    /// Whether a staircase is at its end, by what has become of its stairs; `next` is when the next start is due.
+    fn has_climbed(&self, next: Option<Instant>) -> bool {
+        let judge = |climb: &mut Climb| climb.judge(self.shared.clock.now(), next);
+        let Some(end) = self.shared.climb.borrow_mut().as_mut().and_then(judge) else { return false };
+        let ClimbEnd { carried, broke_at } = end;
+        let event = EventKind::ClimbEnded { load: self.shared.load.name.clone(), carried, broke_at };
+        self.shared.outbox.borrow_mut().event(event);
+        true
+    }
+
     fn offer(self: &Rc<Self>, start: DueEntry, workers: &mut JoinSet<()>) {
+        if let Some(climb) = self.shared.climb.borrow_mut().as_mut() {
+            climb.due(start.intended);
+        }
         let shard = self.shared.shards.of(start.choice.position);
         self.under_way.update(|under_way| under_way + 1);
         let assignment = self.pool.borrow_mut().assign(shard, start);
@@ -231,10 +250,13 @@ struct Schedule {
 
 impl Schedule {
     fn new(shared: &Rc<Shared>, arrivals: Arrivals) -> Self {
+        let origin = shared.clock.now();
+        let limit = shared.load.pace.kind().limit();
+        *shared.climb.borrow_mut() = limit.map(|limit| Climb::new(limit, &arrivals, origin));
         Self {
             draw: RandomChoices::new((shared.seed, shared.index, 0), shared.keys.clone(), None, shared.deployment),
             arrivals,
-            origin: shared.clock.now(),
+            origin,
             taken: 0,
             left: shared.load.operations.unwrap_or(u64::MAX),
             last: None,
@@ -243,9 +265,9 @@ impl Schedule {
         }
     }
 
-    /// Whether there is nothing left to start, at whatever pace.
+    /// Whether there is nothing left to start: all operations are, or the last of a trace is.
     fn is_exhausted(&self) -> bool {
-        self.left == 0
+        self.left == 0 || self.arrivals.count().is_some_and(|count| self.taken >= count)
     }
 
     /// The next start; none if none is due at this pace.
@@ -267,9 +289,16 @@ impl Schedule {
         self.left -= 1;
     }
 
+    /// Starts nothing more.
+    fn end(&mut self) {
+        self.left = 0;
+    }
+
     /// Goes on at another pace.
     fn change(&mut self, change: PaceChange) {
         let PaceChange { arrivals, applied } = change;
+        // Its stairs are at an end.
+        *self.shared.climb.borrow_mut() = None;
         // What became due just now is the first start at the new pace.
         let (now, next) = (self.shared.clock.now(), self.peek());
         self.origin = next.map_or(now, |start| start.intended.min(now));

@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::MutexGuard;
 
+use super::climb::Climb;
 use super::counters::LoadCounters;
 use super::key_space::{KeySpace, WrittenKeys};
 use super::op::error_kind;
@@ -37,6 +38,8 @@ pub(crate) struct Shared {
     pub(crate) written: RefCell<WrittenKeys>,
     pub(crate) part: Part,
     pub(crate) outbox: RefCell<Outbox>,
+    /// The staircase that ends with the first stair that is too high, while it is climbed.
+    pub(crate) climb: RefCell<Option<Climb>>,
     refreshing: Cell<bool>,
     refreshed: Cell<Option<Instant>>,
 }
@@ -58,6 +61,7 @@ impl Shared {
             written: RefCell::new(WrittenKeys::none_of(keys.count())),
             part,
             outbox: RefCell::new(outbox),
+            climb: RefCell::new(None),
             refreshing: Cell::new(false),
             refreshed: Cell::new(None),
             keys,
@@ -68,6 +72,9 @@ impl Shared {
     /// Takes an operation that ended into the history and the counts.
     pub(crate) fn ended(&self, operation: Operation) {
         self.outbox.borrow_mut().push(operation);
+        if let Some(climb) = self.climb.borrow_mut().as_mut() {
+            climb.ended(&operation);
+        }
         if let Some(slow) = self.counters().count(&operation, || self.name(&operation)) {
             self.outbox.borrow_mut().event(slow);
         }

@@ -8,6 +8,7 @@ use crate::step::{FlatStep, flatten};
 use crate::system::{Cluster, Deployment};
 use crate::text::{Problem, Read};
 use crate::validate::{Checker, LoadFacts, Sound, StepFacts, TopologyFacts};
+use crate::vocab::Arrivals;
 
 /// A checker that knows the scenario.
 pub(super) fn checker<'a>(scenario: &'a Scenario, read: &'a Read<'_, Scenario>) -> Checker<'a> {
@@ -38,10 +39,10 @@ fn load_facts(load: &Load, steps: &[FlatStep<'_, '_>]) -> LoadFacts {
     LoadFacts {
         name: load.name.clone(),
         host: load.host(),
-        is_limited: load.operations.is_some(),
+        is_limited: load.operations.is_some() || load.pace.ends(),
         writes: load.mix.iter().any(Op::writes),
         writes_groups: load.mix.iter().any(|op| op.writes() && op.kind().keys().is_some()),
-        has_stages: load.pace.arrivals().is_some_and(|arrivals| arrivals.has_stages()),
+        stages_max: load.pace.arrivals().filter(Arrivals::has_stages).map(|arrivals| arrivals.per_second_max()),
         gives_up: load.client.gives_up,
         waits: steps.iter().any(|flat| flat.step.kind().begins_load() == Some(&load.name)),
         // Of a closed loop nobody knows, whatever a step says.

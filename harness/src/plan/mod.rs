@@ -8,11 +8,13 @@ mod record;
 mod server;
 mod slos;
 mod timeline;
+mod traces;
 mod types;
 
 use std::path::Path;
 
 pub use explain::explain;
+pub use traces::Traces;
 pub use types::{Plan, PlannedSlo, PlannedStep};
 
 use crate::evidence::Location;
@@ -27,17 +29,28 @@ use timeline::STEPS_MAX;
 const STORAGE_DEFAULT: Size = Size { bytes: 256 << 20 };
 
 /// The plan of the scenario file at `path`, which holds `text`; or everything that is wrong with it. Reads nothing from
-/// the disk and never panics.
+/// the disk but the traces that loads name, and never panics.
 pub fn plan(path: &Path, text: &str) -> Result<Plan, Problems> {
-    let read = read::<Scenario>(text, &ScenarioVocabulary);
+    plan_with(path, text, Traces::Beside(path.parent().unwrap_or(Path::new(""))))
+}
+
+/// The same with traces from elsewhere.
+pub fn plan_with(path: &Path, text: &str, traces: Traces<'_>) -> Result<Plan, Problems> {
+    let mut read = read::<Scenario>(text, &ScenarioVocabulary);
+    let loads = read.content.as_mut().map(|scenario| scenario.load.as_mut_slice()).unwrap_or_default();
+    let (unreadable, wrong_traces) = traces.read_all(path, loads, read.tree.root().field("load"));
     // At the same place a look-alike comes first: the other may follow from it.
     let mut problems = [read.look_alikes.as_slice(), &read.problems].concat();
     match &read.content {
-        Some(scenario) => problems.extend(semantic_problems(scenario, &read)),
+        Some(scenario) => {
+            problems.extend(semantic_problems(scenario, &read));
+            problems.extend(unreadable);
+        }
         None if problems.is_empty() => problems.push(Problem::new(0..0, "this is not a scenario")),
         None => {}
     }
-    let problems = Problems::new(path.display().to_string(), text, problems).with_paths(&read.tree);
+    let problems =
+        Problems::new(path.display().to_string(), text, problems).with_paths(&read.tree).with_files(wrong_traces);
     match &read.content {
         Some(scenario) if !problems.has_errors() => Ok(build(path, text, scenario, read.tree.root(), problems)),
         _ => Err(problems),
@@ -69,7 +82,8 @@ fn build(path: &Path, text: &str, scenario: &Scenario, root: Cursor<'_>, warning
     };
     let steps = types::planned(&flatten(&scenario.timeline, root.field("timeline"), STEPS_MAX), &mut location);
     let slos = scenario.slos.iter().enumerate();
-    let slos = slos.map(|(index, slo)| PlannedSlo { slo: *slo, location: location(root.field("slos").index(index)) });
+    let slos =
+        slos.map(|(index, slo)| PlannedSlo { slo: slo.clone(), location: location(root.field("slos").index(index)) });
     let slos = slos.collect();
     Plan {
         name: name_of(path),

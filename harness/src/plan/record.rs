@@ -22,7 +22,7 @@ impl Plan {
                 .iter()
                 .map(|planned| RecordedSlo {
                     location: planned.location,
-                    specification: serde_json::to_value(planned.slo).unwrap_or_default(),
+                    specification: serde_json::to_value(&planned.slo).unwrap_or_default(),
                 })
                 .collect(),
             snapshot: self.snapshot,

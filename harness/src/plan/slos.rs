@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::mem::{Discriminant, discriminant};
 
-use crate::check::{During, FaultScope, NeededLoad, Slo, SloKind};
+use crate::check::{ClaimedRate, During, FaultScope, NeededLoad, Slo, SloKind};
 use crate::text::{Cursor, Problem};
-use crate::validate::{Checker, StepFacts};
+use crate::validate::{Checker, LoadFacts, StepFacts};
 use crate::vocab::HostName;
 
 /// The fewest masters of which a majority is left when one is cut off.
@@ -18,8 +18,10 @@ impl Checker<'_> {
             let at = self.root.field("slos").index(index);
             let slo = slo.kind();
             self.check_numbers(slo, at);
-            self.check_load(slo, at);
-            self.check_demand(slo, at);
+            if let Some(loads) = self.loads_meant(slo, at) {
+                self.check_load(slo, &loads, at);
+                self.check_demand(slo, &loads, at);
+            }
             self.check_fault(slo, at);
             if slo.needs_failover() {
                 self.check_failover(at);
@@ -62,38 +64,77 @@ impl Checker<'_> {
         }
     }
 
+    /// The loads that an SLO is about; none if it names one that nobody knows.
+    fn loads_meant(&mut self, slo: &dyn SloKind, at: Cursor<'_>) -> Option<Vec<LoadFacts>> {
+        match slo.load() {
+            Some(name) => self.known_load(name, at.field("load")).map(|load| vec![load]),
+            None => Some(self.loads.clone()),
+        }
+    }
+
     /// An SLO about operations that nobody does.
-    fn check_load(&mut self, slo: &dyn SloKind, at: Cursor<'_>) {
+    fn check_load(&mut self, slo: &dyn SloKind, loads: &[LoadFacts], at: Cursor<'_>) {
         const WRITE: &str = "add a load that writes: `mix: [Set(value: \"16B\"), Get()]`";
         const GROUPS: &str = "add operations that do: `mix: [Transaction(keys: 3, value: \"16B\"), Mget(keys: 3)]`";
         const CLIMB: &str = "give a load a pace that climbs, such as `Staircase`";
-        let in_stages = self.loads.iter().any(|load| load.has_stages);
+        let in_stages = loads.iter().any(|load| load.stages_max.is_some());
         let (message, help) = match slo.needed_load() {
             NeededLoad::None => return,
-            _ if self.sound.load && self.loads.is_empty() => ("this cannot be judged without a load", WRITE),
-            NeededLoad::Writing if !self.writes() => ("this cannot be judged: no load writes", WRITE),
-            NeededLoad::WritingGroups if self.sound.load && !self.loads.iter().any(|load| load.writes_groups) => {
-                ("this cannot be judged: no load writes several keys together", GROUPS)
+            _ if self.sound.load && loads.is_empty() => ("this cannot be judged without a load".to_owned(), WRITE),
+            NeededLoad::Writing if !self.writes() => ("this cannot be judged: no load writes".to_owned(), WRITE),
+            NeededLoad::WritingGroups if self.sound.load && !loads.iter().any(|load| load.writes_groups) => {
+                ("this cannot be judged: no load writes several keys together".to_owned(), GROUPS)
             }
             NeededLoad::InStages if self.sound.load && !in_stages => {
-                ("this cannot be judged: no load goes from one rate to another", CLIMB)
+                let who = slo.load().map_or_else(|| "no load goes".to_owned(), |load| format!("`{load}` does not go"));
+                (format!("this cannot be judged: {who} from one rate to another"), CLIMB)
             }
             _ => return,
         };
         self.report(Problem::new(at.head(), message).help(help));
     }
 
-    /// A rate above what open loops ask for. A closed one asks for as much as it gets.
-    fn check_demand(&mut self, slo: &dyn SloKind, at: Cursor<'_>) {
-        let Some(claimed) = slo.claimed_rate() else { return };
-        let demand: Option<u64> = self.loads.iter().map(|load| load.per_second_max).sum();
-        let Some(demand) = demand.filter(|demand| self.sound.load && *demand > 0) else { return };
-        if claimed > demand as f64 {
-            let message =
-                format!("no load asks for that much: the loads demand at most {demand} operations a second together");
-            let problem = Problem::new(at.field("min").head(), message);
-            self.report(problem.help("a rate that is reached lies a little below what the loads demand"));
+    /// A rate above what the loads ask for.
+    fn check_demand(&mut self, slo: &dyn SloKind, loads: &[LoadFacts], at: Cursor<'_>) {
+        if !self.sound.load {
+            return;
         }
+        match slo.claimed_rate() {
+            Some(ClaimedRate::Together(claimed)) => self.check_demand_together(claimed, slo.load(), loads, at),
+            Some(ClaimedRate::OfStages(claimed)) => self.check_demand_of_stages(claimed, loads, at),
+            None => {}
+        }
+    }
+
+    /// A closed loop asks for as much as it gets.
+    fn check_demand_together(&mut self, claimed: f64, named: Option<&str>, loads: &[LoadFacts], at: Cursor<'_>) {
+        let demand: Option<u64> = loads.iter().map(|load| load.per_second_max).sum();
+        let Some(demand) = demand.filter(|demand| *demand > 0 && claimed > *demand as f64) else { return };
+        let message = match named {
+            Some(name) => {
+                format!("`{name}` does not ask for that much: it demands at most {demand} operations a second")
+            }
+            None => {
+                format!("no load asks for that much: the loads demand at most {demand} operations a second together")
+            }
+        };
+        let problem = Problem::new(at.field("min").head(), message);
+        self.report(problem.help("a rate that is reached lies a little below what the loads demand"));
+    }
+
+    /// Each load in stages is judged by itself, so each must get so far.
+    fn check_demand_of_stages(&mut self, claimed: u32, loads: &[LoadFacts], at: Cursor<'_>) {
+        let in_stages = || loads.iter().filter_map(|load| Some((&load.name, load.stages_max?)));
+        let Some((name, highest)) = in_stages().find(|(_, highest)| u64::from(claimed) > *highest) else { return };
+        let message =
+            format!("the stages of `{name}` do not get so far: the highest has {highest} operations a second");
+        let problem = Problem::new(at.field("min").head(), message);
+        self.report(match in_stages().find(|(_, highest)| u64::from(claimed) <= *highest) {
+            Some((other, _)) => {
+                problem.help(format!("every load in stages must carry it; `load: \"{other}\"` is about that one alone"))
+            }
+            None => problem.help("let the load climb higher, or claim less"),
+        });
     }
 
     /// An SLO about a fault that does not happen.
@@ -137,9 +178,9 @@ impl Checker<'_> {
     }
 }
 
-/// What an SLO is about: its kind, the part of the run, and what else it distinguishes.
-fn subject(slo: &Slo) -> (Discriminant<Slo>, Option<During>, u64) {
-    (discriminant(slo), slo.kind().during(), slo.kind().variant())
+/// What an SLO is about: its kind, the part of the run, the load that it names, and what else it distinguishes.
+fn subject(slo: &Slo) -> (Discriminant<Slo>, Option<During>, Option<&str>, u64) {
+    (discriminant(slo), slo.kind().during(), slo.kind().load(), slo.kind().variant())
 }
 
 /// Whether a step does what an SLO needs.

@@ -37,7 +37,7 @@ fn broken_scenarios_are_explained() {
     let files = scenarios("broken");
     assert!(files.len() >= 14, "the broken fixtures are there");
     for (path, text) in files {
-        let problems = plan(&path, &text).unwrap_err();
+        let problems = plan_with(&path, &text, Traces::Beside(&fixtures("broken"))).unwrap_err();
         let name = path.file_stem().unwrap().to_string_lossy().into_owned();
         snapshots(fixtures("broken/snapshots")).bind(|| insta::assert_snapshot!(name, problems.render(Style::PLAIN)));
     }
@@ -46,7 +46,8 @@ fn broken_scenarios_are_explained() {
 #[test]
 fn what_is_doubtful_is_warned_of() {
     for (path, text) in scenarios("warned") {
-        let plan = plan(&path, &text).unwrap_or_else(|problems| panic!("{problems}"));
+        let plan = plan_with(&path, &text, Traces::Beside(&fixtures("warned")))
+            .unwrap_or_else(|problems| panic!("{problems}"));
         let name = path.file_stem().unwrap().to_string_lossy().into_owned();
         let shown = plan.warnings.render(Style::PLAIN);
         snapshots(fixtures("warned/snapshots")).bind(|| insta::assert_snapshot!(name, shown));
@@ -56,7 +57,8 @@ fn what_is_doubtful_is_warned_of() {
 #[test]
 fn good_scenarios_are_explained() {
     for (path, text) in scenarios("good") {
-        let plan = plan(&path, &text).unwrap_or_else(|problems| panic!("{problems}"));
+        let plan =
+            plan_with(&path, &text, Traces::Beside(&fixtures("good"))).unwrap_or_else(|problems| panic!("{problems}"));
         let name = path.file_stem().unwrap().to_string_lossy().into_owned();
         snapshots(fixtures("good/snapshots")).bind(|| insta::assert_snapshot!(name, explain(&plan)));
     }

@@ -55,7 +55,7 @@ pub struct PlannedStep {
 }
 
 /// An SLO with its place in the file.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct PlannedSlo {
     /// The SLO.
     pub slo: Slo,

@@ -15,6 +15,8 @@ pub struct BenchFigures {
     pub p50_ms: f64,
     /// The 99th percentile of it.
     pub p99_ms: f64,
+    /// The 99th percentile of how late a start of its schedule was begun, in microseconds; none for a closed loop.
+    pub late_p99_us: Option<f64>,
     /// Processor time of the client for an operation, in microseconds.
     pub cpu_us: f64,
 }
@@ -35,12 +37,16 @@ pub struct BenchRow {
 /// The table: the medians of all rounds, and the other program's beside them.
 pub fn render_bench(rows: &[BenchRow], rival: Option<&str>, remarks: &[String], look: Look) -> String {
     let mut titles = vec!["load", ">workers", ">pipeline", ">operations/s", ">p50 ms", ">p99 ms", ">CPU us/op"];
+    let has_schedule = rows.iter().any(BenchRow::has_schedule);
+    if has_schedule {
+        titles.push(">p99 late us");
+    }
     if rival.is_some() {
         titles.extend([">its operations/s", ">its p99 ms", ">its CPU us/op", ">rate ratio", ">CPU ratio"]);
     }
     let mut table = Table::new(&titles);
     for row in rows {
-        let cells = cells(row, rival.is_some());
+        let cells = cells(row, has_schedule, rival.is_some());
         table.row(cells.into_iter().map(|cell| (cell, PLAIN)));
     }
     let rounds = rows.first().map_or(0, |row| row.rounds.len());
@@ -54,11 +60,21 @@ pub fn render_bench(rows: &[BenchRow], rival: Option<&str>, remarks: &[String], 
         );
     }
     text += "\nThe client's processor time is all that the harness takes meanwhile: recording and observing too.\n\n";
+    if has_schedule {
+        text.pop();
+        text += "A schedule is late by the time from when a start was due to when it was begun.\n\n";
+    }
     let remarks = remarks.join("\n");
     fit(&text, look) + &table.render(look) + &fit(&remarks, look)
 }
 
-fn cells(row: &BenchRow, has_rival: bool) -> Vec<String> {
+impl BenchRow {
+    fn has_schedule(&self) -> bool {
+        self.rounds.iter().any(|(ours, _)| ours.late_p99_us.is_some())
+    }
+}
+
+fn cells(row: &BenchRow, has_schedule: bool, has_rival: bool) -> Vec<String> {
     type Figure = fn(&BenchFigures) -> f64;
     let ours = |figure: Figure| median(row.rounds.iter().map(|(ours, _)| figure(ours)));
     let theirs = |figure: Figure| median(row.rounds.iter().filter_map(|(_, theirs)| theirs.as_ref().map(figure)));
@@ -71,6 +87,9 @@ fn cells(row: &BenchRow, has_rival: bool) -> Vec<String> {
     let mut cells = vec![row.load.clone(), row.workers.to_string(), row.pipeline.to_string()];
     cells.extend([or_dash(ours(rate), whole)]);
     cells.extend([p50, p99, cpu].map(|figure| or_dash(ours(figure), hundredths)));
+    if has_schedule {
+        cells.push(or_dash(median(row.rounds.iter().filter_map(|(ours, _)| ours.late_p99_us)), whole));
+    }
     if has_rival {
         cells.extend([or_dash(theirs(rate), whole)]);
         cells.extend([p99, cpu].map(|figure| or_dash(theirs(figure), hundredths)));
@@ -117,7 +136,8 @@ mod tests {
 
     #[test]
     fn a_benchmark_is_a_table() {
-        let figures = |per_second: f64, cpu_us| BenchFigures { per_second, p50_ms: 0.5, p99_ms: 1.25, cpu_us };
+        let figures =
+            |per_second: f64, cpu_us| BenchFigures { per_second, p50_ms: 0.5, p99_ms: 1.25, late_p99_us: None, cpu_us };
         let row = |load: &str, rounds| BenchRow { load: load.to_owned(), workers: 50, pipeline: 16, rounds };
         let theirs = figures(100_000.0, 10.0);
         let rows = [
@@ -142,5 +162,10 @@ mod tests {
         assert_eq!(words(lines[2]), "set 50 16 110,000 0.50 1.25 10.00 100,000 1.25 10.00 1.00 0.95");
         let table = render_bench(&rows, None, &[], look);
         assert_eq!(table.lines().last().map(words).unwrap(), "mixed 50 16 50,000 0.50 1.25 12.00");
+        let on_schedule = BenchFigures { late_p99_us: Some(61.4), ..figures(20_000.0, 12.0) };
+        let rows = [rows[1].clone(), row("paced", vec![(on_schedule, None)])];
+        let table = render_bench(&rows, None, &[], look);
+        assert_eq!(table.lines().last().map(words).unwrap(), "paced 50 16 20,000 0.50 1.25 12.00 61");
+        assert!(table.lines().any(|line| words(line) == "mixed 50 16 50,000 0.50 1.25 12.00 -"), "{table}");
     }
 }

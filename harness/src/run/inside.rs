@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use super::engine;
 use super::request::Request;
-use crate::evidence::{Clock, Event, EventKind, Journal, Recorder, RunDirectory};
-use crate::plan;
+use crate::evidence::{Clock, Event, EventKind, Journal, RecordedPlan, Recorder, RunDirectory};
+use crate::plan::{self, Traces};
 use crate::provider;
 
 /// Call this first in `main` of every binary that runs scenarios: a binary re-executes itself as its lab.
@@ -33,7 +33,9 @@ fn attempt(request: &str) -> Result<(), Box<dyn std::error::Error>> {
     let request: Request = serde_json::from_str(request)?;
     let directory = RunDirectory::new(request.directory.clone());
     let text = std::fs::read_to_string(directory.scenario())?;
-    let plan = plan::plan(std::path::Path::new(&request.path), &text).map_err(|problems| problems.to_string())?;
+    let recorded: RecordedPlan = serde_json::from_slice(&std::fs::read(directory.plan())?)?;
+    let plan = plan::plan_with(std::path::Path::new(&request.path), &text, Traces::Recorded(&recorded))
+        .map_err(|problems| problems.to_string())?;
     let (live, live_end) = LiveStream::start()?;
     let journal = Journal::create(&directory, Clock::new(), Box::new(live))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

@@ -40,6 +40,11 @@ impl StepKind for Pace {
             let problem = Problem::new(to.head(), "a load on a schedule cannot become a closed loop");
             checker.report(problem.help("write another load that is `Closed`, and begin it with `StartLoad`"));
         }
+        if self.to.ends() {
+            let problem =
+                Problem::new(to.head(), "a load cannot go on at a pace that ends: such a pace is a load's own");
+            checker.report(problem.help("write another load with this pace, and begin it with `StartLoad`"));
+        }
         self.to.kind().problems(to).into_iter().for_each(|problem| checker.report(problem));
         if checker.known_load(&self.load, load).is_some_and(|known| known.per_second_max.is_none()) {
             let message = format!("the load `{}` is a closed loop, which has no schedule to change", self.load);

@@ -103,7 +103,7 @@ fn run_one(
         }
     };
     let look = present::output_look();
-    let progress = if present::is_watched() { ProgressLines::EverySecond } else { ProgressLines::Trouble };
+    let progress = if present::is_watched() { ProgressLines::EverySecond } else { ProgressLines::EveryFiveSeconds };
     let mut view = LiveView::new(&scenario.plan.record(), progress, look);
     let mut show = |event: &Event| {
         let lines = view.show(event);

@@ -99,7 +99,11 @@ pub(super) fn judge_evidence(directory: &RunDirectory, evidence: &Evidence) -> R
     verdict::sound(evidence)?;
     let verdict = verdict::judge(evidence, present::compare_topology(evidence));
     let page = present::report_html(evidence, &verdict);
-    write_reports(directory, &verdict, page, Some(verdict::latency_log(evidence)));
+    let series = [
+        (directory.latency(), verdict::latency_log(evidence)),
+        (directory.series(), Ok(verdict::series_csv(evidence).into_bytes())),
+    ];
+    write_reports(directory, &verdict, page, series.into());
     Ok(verdict)
 }
 
@@ -107,22 +111,24 @@ pub(super) fn judge_evidence(directory: &RunDirectory, evidence: &Evidence) -> R
 pub(super) fn distrust(directory: &RunDirectory, differences: &[String]) -> Verdict {
     let scenario = directory.told("scenario").unwrap_or_else(|| directory.path().display().to_string());
     let verdict = verdict::distrust(&scenario, differences);
-    write_reports(directory, &verdict, present::report_html_without_evidence(&verdict), None);
+    write_reports(directory, &verdict, present::report_html_without_evidence(&verdict), Vec::new());
     verdict
 }
 
+/// A file, and what it is to hold.
+type Report = (PathBuf, io::Result<Vec<u8>>);
+
 /// Writes the reports, the verdict first. A disk that is full or may not be written takes nothing from the verdict: it is told.
-fn write_reports(directory: &RunDirectory, verdict: &Verdict, page: String, latency: Option<io::Result<Vec<u8>>>) {
+fn write_reports(directory: &RunDirectory, verdict: &Verdict, page: String, series: Vec<Report>) {
     let reports = [
-        (directory.report(), Some(serde_json::to_vec_pretty(verdict).map_err(io::Error::from))),
-        (directory.report_html(), Some(Ok(page.into_bytes()))),
-        (directory.latency(), latency),
+        (directory.report(), serde_json::to_vec_pretty(verdict).map_err(io::Error::from)),
+        (directory.report_html(), Ok(page.into_bytes())),
     ];
-    let write = |(path, bytes): (PathBuf, Option<io::Result<Vec<u8>>>)| {
-        let error = bytes?.and_then(|bytes| fs::write(&path, bytes)).err()?;
+    let write = |(path, bytes): Report| {
+        let error = bytes.and_then(|bytes| fs::write(&path, bytes)).err()?;
         Some(format!("{} ({error})", path.file_name().unwrap_or_default().display()))
     };
-    let unwritten: Vec<_> = reports.into_iter().filter_map(write).collect();
+    let unwritten: Vec<_> = reports.into_iter().chain(series).filter_map(write).collect();
     if !unwritten.is_empty() {
         tell_unwritten(directory, &unwritten.join(", "));
     }

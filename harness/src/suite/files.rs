@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::string::FromUtf8Error;
 use std::{fmt, fs};
 
-use crate::plan::{self, Plan};
+use crate::plan::{self, Plan, Traces};
 use crate::text::{Problem, Problems, Style};
 
 /// The most that a scenario file holds: ten times what the longest timeline takes.
@@ -26,12 +26,14 @@ pub struct Loaded {
 impl Loaded {
     /// Reads and plans a file. The error is for people: every mistake, with its place.
     pub fn read(path: &Path, style: Style) -> Result<Self, String> {
-        Self::of(path.to_owned(), read_text(path, style)?, style)
+        let beside = path.parent().unwrap_or(Path::new(""));
+        Self::of(path.to_owned(), beside, read_text(path, style)?, style)
     }
 
-    /// Plans a text as if a file held it. The error is for people: every mistake, with its place.
-    pub fn of(path: PathBuf, text: String, style: Style) -> Result<Self, String> {
-        match plan::plan(&path, &text) {
+    /// Plans a text as if a file held it that names traces in the directory `beside`. The error is for people: every mistake, with
+    /// its place.
+    pub fn of(path: PathBuf, beside: &Path, text: String, style: Style) -> Result<Self, String> {
+        match plan::plan_with(&path, &text, Traces::Beside(beside)) {
             Ok(plan) => Ok(Self { path, text, plan }),
             Err(problems) => Err(problems.render(style)),
         }

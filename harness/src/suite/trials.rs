@@ -185,7 +185,7 @@ fn run_once(loaded: &Loaded, place: usize, family: &Family) -> Result<Executed, 
     drop(permit);
     let update = UpdatePolicy::from_environment(false).map_err(|error| error.to_string())?;
     let settings = RunSettings { out: out_directory(&loaded.path), update };
-    let mut view = LiveView::new(&loaded.plan.record(), ProgressLines::Trouble, Look::plain());
+    let mut view = LiveView::new(&loaded.plan.record(), ProgressLines::EveryFiveSeconds, Look::plain());
     let executed = execute(loaded, &settings, &machine_lock, &cancel, &mut |event| {
         if family.watch {
             present::print(&view.show(event));

@@ -104,6 +104,8 @@ pub struct Problems {
     path: String,
     text: String,
     list: Vec<Problem>,
+    /// What is wrong in files that this one names.
+    files: Vec<Problems>,
 }
 
 impl Problems {
@@ -117,7 +119,14 @@ impl Problems {
         }
         list.sort_by_key(|problem| (problem.span.start, problem.span.end));
         list.dedup();
-        Self { path: path.into(), text: text.to_owned(), list }
+        Self { path: path.into(), text: text.to_owned(), list, files: Vec::new() }
+    }
+
+    /// The same, and what is wrong in other files that this one names.
+    #[must_use]
+    pub fn with_files(mut self, files: Vec<Problems>) -> Self {
+        self.files.extend(files);
+        self
     }
 
     /// The same, each with the path of its value.
@@ -131,12 +140,12 @@ impl Problems {
 
     /// Whether any of them is an error.
     pub fn has_errors(&self) -> bool {
-        self.count(Severity::Error) > 0
+        self.count(Severity::Error) > 0 || self.files.iter().any(Self::has_errors)
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.list.is_empty()
+        self.list.is_empty() && self.files.iter().all(Self::is_empty)
     }
 
     /// The problems.
@@ -149,8 +158,13 @@ impl Problems {
         line_and_column(&self.text, problem.span.start)
     }
 
-    /// The problems as a compiler shows them, and a last line that counts them.
+    /// The problems as a compiler shows them, and a last line that counts them, for each file.
     pub fn render(&self, style: Style) -> String {
+        let own = if self.list.is_empty() { String::new() } else { self.render_own(style) };
+        own + &self.files.iter().map(|file| file.render(style)).collect::<Vec<_>>().join("\n")
+    }
+
+    fn render_own(&self, style: Style) -> String {
         let renderer = if style.colour { Renderer::styled() } else { Renderer::plain() };
         let renderer = renderer.term_width(style.columns.saturating_sub(GUTTER).max(EXCERPT_MIN));
         let mut text = String::new();

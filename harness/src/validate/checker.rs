@@ -37,10 +37,10 @@ pub struct LoadFacts {
     pub host: HostName,
     /// Whether it ends by itself, after a number of operations.
     pub is_limited: bool,
-    /// Whether its rate goes from stage to stage.
-    pub has_stages: bool,
     /// Whether it writes several keys together.
     pub writes_groups: bool,
+    /// The mix entries a second of its highest stage; none if its rate does not go from stage to stage.
+    pub stages_max: Option<u64>,
     /// Whether its workers do nothing more after an operation that is not ok.
     pub gives_up: bool,
     /// Whether a step begins it; else it begins with the timeline.

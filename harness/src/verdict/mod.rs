@@ -13,6 +13,7 @@ mod sound;
 mod summary;
 #[cfg(test)]
 mod tests;
+mod time_series;
 mod topology;
 #[cfg(test)]
 mod topology_tests;
@@ -23,5 +24,8 @@ pub use crate::check::{Finding, RunOutcome, Status};
 pub use judge::{distrust, judge};
 pub use latency_log::latency_log;
 pub use sound::{Unsound, sound};
+pub use time_series::{Bin, TimeSeries, series_csv};
 pub use topology::{TopologyComparison, TopologyState};
-pub use types::{Assumption, FailoverReport, LatencySummary, LoadSummary, PhaseTime, ServerSummary, Verdict};
+pub use types::{
+    Assumption, FailoverReport, LatencySummary, LoadSummary, OperationsSummary, PhaseTime, ServerSummary, Verdict,
+};

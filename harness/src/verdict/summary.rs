@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::types::{LatencySummary, LoadSummary};
+use super::types::{LatencySummary, LoadSummary, OperationsSummary};
 use crate::check::samples::quantile;
 use crate::check::window::load_window;
 use crate::check::{Case, During};
@@ -22,7 +22,9 @@ fn summary(case: &Case<'_>, index: usize, load: &RecordedLoad) -> LoadSummary {
     let totals = totals(case.evidence, load).unwrap_or_else(|| recount(&own));
     let ok_per_second = if seconds > 0.0 { totals.ok as f64 / seconds } else { 0.0 };
     let demanded = own.len() as u64;
-    LoadSummary { load: load.name.clone(), seconds, demanded, totals, ok_per_second, latency: latencies(case, &own) }
+    let (starts_late, latency) = (starts_late(load, &own), latencies(case, &own));
+    let (name, operations) = (load.name.clone(), operations(case, load, &own));
+    LoadSummary { load: name, seconds, demanded, totals, ok_per_second, operations, starts_late, latency }
 }
 
 fn totals(evidence: &Evidence, load: &RecordedLoad) -> Option<LoadTotals> {
@@ -64,6 +66,37 @@ fn latencies(case: &Case<'_>, operations: &[&Operation]) -> Vec<LatencySummary> 
     // Without a fault the steady part is the whole.
     let parts = if case.windows.faults.is_empty() { vec![] } else { vec![During::Steady, During::Fault] };
     whole.into_iter().chain(served).chain(parts.into_iter().filter_map(of_part)).collect()
+}
+
+/// A load's operations by command, shard, part of the run and outcome.
+fn operations(case: &Case<'_>, load: &RecordedLoad, operations: &[&Operation]) -> Vec<OperationsSummary> {
+    let mut alike = BTreeMap::<_, Vec<u64>>::new();
+    for operation in operations {
+        let part = match case.windows.has(During::Fault, operation) {
+            _ if case.windows.faults.is_empty() => During::Whole,
+            true => During::Fault,
+            false => During::Steady,
+        };
+        let key = (load.command(operation.source), operation.shard, part, operation.outcome);
+        alike.entry(key).or_default().push(operation.latency_nanos());
+    }
+    let shards: Vec<_> = case.plan.shards().map(|owner| &owner.name).collect();
+    let rows = alike.into_iter().filter_map(|((command, shard, part, outcome), nanos)| {
+        Some(OperationsSummary {
+            command: command.to_owned(),
+            shard: shard.and_then(|shard| shards.get(usize::from(shard))).map(|name| (*name).clone()),
+            outcome,
+            latency: figures(part.to_string(), nanos.into_iter())?,
+        })
+    });
+    rows.collect()
+}
+
+/// How late a load was with what its schedule called for and it began.
+fn starts_late(load: &RecordedLoad, operations: &[&Operation]) -> Option<LatencySummary> {
+    let begun = operations.iter().filter(|operation| operation.starts_entry() && !operation.never_begun());
+    let late = begun.map(|operation| operation.started.nanos_since(operation.intended));
+    if load.is_closed() { None } else { figures("from due to begun".to_owned(), late) }
 }
 
 fn differ(one: &LatencySummary, other: &LatencySummary) -> bool {

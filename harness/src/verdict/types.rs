@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::topology::TopologyComparison;
 use crate::check::{Finding, RunOutcome};
-use crate::evidence::{FailoverPhase, LoadTotals};
+use crate::evidence::{FailoverPhase, LoadTotals, Outcome};
 use crate::vocab::{Instant, NodeName};
 
 /// That what was missed was not the machine's doing.
@@ -105,6 +105,19 @@ pub struct PhaseTime {
     pub bound_by: String,
 }
 
+/// Operations of a load that have command, shard, part of the run and outcome in common.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OperationsSummary {
+    /// What people call the command, such as `SET`.
+    pub command: String,
+    /// The master that owned the shard at the start; none if nobody did.
+    pub shard: Option<NodeName>,
+    /// How they ended.
+    pub outcome: Outcome,
+    /// How many they are, and how long they took.
+    pub latency: LatencySummary,
+}
+
 /// What a load did.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LoadSummary {
@@ -119,6 +132,12 @@ pub struct LoadSummary {
     pub totals: LoadTotals,
     /// Operations that ended ok, a second.
     pub ok_per_second: f64,
+    /// The same by command, shard, part of the run and outcome.
+    #[serde(default)]
+    pub operations: Vec<OperationsSummary>,
+    /// From when the starts of a schedule were due to when they were begun, whatever kept them; none for a closed loop.
+    #[serde(default)]
+    pub starts_late: Option<LatencySummary>,
     /// Latencies of all operations, whatever became of them, from the intended start: one for each part of the run that has
     /// any, `whole` first.
     pub latency: Vec<LatencySummary>,

@@ -4,9 +4,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::Duration;
+use super::{ArrivalTrace, Duration};
 
-/// When the starts of an open loop are due, counted from its first moment. It goes on for as long as anyone asks.
+/// When the starts of an open loop are due, counted from its first moment. All but a trace go on for as long as anyone asks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Arrivals {
     /// Stages one after the other. The rate that the last one ends at goes on; if that is 0, nothing more is due.
@@ -18,6 +18,8 @@ pub enum Arrivals {
         /// How long from one burst to the next.
         every: Duration,
     },
+    /// At recorded times, and never after the last.
+    Trace(ArrivalTrace),
 }
 
 /// A rate that changes evenly, or stays.
@@ -73,6 +75,7 @@ impl Arrivals {
                 (nth / u64::from((*starts).max(1))).checked_mul(every.as_nanos()).or(Some(u64::MAX))
             }
             Self::Rates(stages) => due_at_rates(stages, u128::from(nth) * PARTS),
+            Self::Trace(trace) => trace.nanos.get(usize::try_from(nth).ok()?).copied(),
         }
     }
 
@@ -80,6 +83,7 @@ impl Arrivals {
     pub fn due_by(&self, nanos: u64) -> u64 {
         match self {
             Self::Bursts { starts, every } => (nanos / every.as_nanos().max(1) + 1).saturating_mul(u64::from(*starts)),
+            Self::Trace(trace) => trace.due_by(nanos),
             Self::Rates(_) if self.due_nanos(0).is_none_or(|first| first > nanos) => 0,
             Self::Rates(stages) => {
                 let (mut parts, mut left) = (0, nanos);
@@ -91,6 +95,14 @@ impl Arrivals {
                 parts += 2 * u128::from(last_rate(stages)) * u128::from(left);
                 u64::try_from(parts / PARTS + 1).unwrap_or(u64::MAX)
             }
+        }
+    }
+
+    /// How many starts there are in all; none if there is no end of them.
+    pub fn count(&self) -> Option<u64> {
+        match self {
+            Self::Trace(trace) => Some(trace.nanos.len() as u64),
+            Self::Rates(_) | Self::Bursts { .. } => None,
         }
     }
 
@@ -107,6 +119,7 @@ impl Arrivals {
                 bursts.saturating_mul(u64::from(*starts))
             }
             Self::Rates(stages) => stages.iter().map(|stage| stage.from.max(stage.to)).max().unwrap_or(0).into(),
+            Self::Trace(trace) => trace.per_second_max(),
         }
     }
 }
@@ -134,6 +147,7 @@ impl fmt::Display for Arrivals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Bursts { starts, every } => write!(f, "{starts} at once every {every}"),
+            Self::Trace(trace) => trace.fmt(f),
             Self::Rates(stages) => {
                 for (index, RateStage { from, to, lasts }) in stages.iter().enumerate() {
                     match (from == to, index + 1 == stages.len()) {
@@ -164,6 +178,11 @@ mod tests {
         Arrivals::Bursts { starts, every: Duration::from_millis(millis) }
     }
 
+    fn trace(millis: &[u64]) -> Arrivals {
+        let nanos = millis.iter().map(|ms| ms * 1_000_000).collect();
+        Arrivals::Trace(ArrivalTrace { file: "arrivals.csv".to_owned(), nanos })
+    }
+
     #[rstest]
     #[case::at_once(Arrivals::constant(1_000), 0, Some(0))]
     #[case::evenly_spaced(Arrivals::constant(1_000), 1_003, Some(1_003_000_000))]
@@ -182,6 +201,8 @@ mod tests {
     #[case::a_pause_first(stages(&[(0, 0, 500), (10, 10, 0)]), 0, Some(500_000_000))]
     #[case::first_burst(bursts(20, 500), 19, Some(0))]
     #[case::third_burst(bursts(20, 500), 40, Some(1_000_000_000))]
+    #[case::recorded(trace(&[100, 250, 250]), 2, Some(250_000_000))]
+    #[case::after_the_last(trace(&[100, 250, 250]), 3, None)]
     fn starts_are_due(#[case] arrivals: Arrivals, #[case] nth: u64, #[case] nanos: Option<u64>) {
         assert_eq!(arrivals.due_nanos(nth), nanos);
     }
@@ -194,6 +215,9 @@ mod tests {
     #[case(stages(&[(0, 200, 2_000)]), 3_000_000_000, 401)]
     #[case(stages(&[(0, 0, 500), (10, 10, 0)]), 499_999_999, 0)]
     #[case(bursts(20, 500), 1_499_999_999, 60)]
+    #[case(trace(&[100, 250, 250]), 99_999_999, 0)]
+    #[case(trace(&[100, 250, 250]), 250_000_000, 3)]
+    #[case(trace(&[100, 250, 250]), u64::MAX, 3)]
     fn starts_are_counted(#[case] arrivals: Arrivals, #[case] nanos: u64, #[case] due: u64) {
         assert_eq!(arrivals.due_by(nanos), due);
     }
@@ -203,6 +227,7 @@ mod tests {
     #[case(stages(&[(100, 2_000, 5_000)]), "100/s to 2000/s in 5s, then 2000/s", 2_000)]
     #[case(stages(&[(500, 500, 2_000), (10, 10, 0)]), "500/s for 2s, then 10/s", 500)]
     #[case(bursts(200, 400), "200 at once every 400ms", 600)]
+    #[case(trace(&[100, 250, 1_250]), "3 starts of arrivals.csv in 1.250 s", 2)]
     fn arrivals_in_words(#[case] arrivals: Arrivals, #[case] words: &str, #[case] per_second_max: u64) {
         assert_eq!((arrivals.to_string().as_str(), arrivals.per_second_max()), (words, per_second_max));
     }
@@ -221,6 +246,18 @@ mod tests {
                 prop_assert!(counted.abs_diff(nth + 1) <= 1, "{counted} by {due}, the moment of start {nth}");
                 let next = arrivals.due_nanos(nth + 1);
                 prop_assert!(next.is_none_or(|next| next >= due), "{next:?} after {due}");
+            }
+        }
+
+        /// Of a trace there is no rounding.
+        #[test]
+        fn a_trace_is_counted_as_it_is_started(mut millis in prop::collection::vec(0_u64..500, 1..200)) {
+            millis.sort_unstable();
+            let arrivals = trace(&millis);
+            let due: Vec<_> = (0..).map_while(|nth| arrivals.due_nanos(nth)).collect();
+            prop_assert_eq!(due.len(), millis.len());
+            for (nth, at) in due.iter().enumerate() {
+                prop_assert_eq!(arrivals.due_by(*at), due.iter().filter(|due| *due <= at).count() as u64, "start {}", nth);
             }
         }
     }

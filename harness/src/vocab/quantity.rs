@@ -72,6 +72,20 @@ impl Percent {
     pub fn fraction(self) -> f64 {
         self.0 / 100.0
     }
+
+    /// Which of `count` sorted samples is the quantile of this percentage, from 1 (nearest rank); none without samples.
+    pub fn rank(self, count: u64) -> Option<u64> {
+        rank(count, self.fraction())
+    }
+}
+
+/// Which of `count` sorted samples is the quantile, from 1: the smallest that at least that share of them does not exceed; none
+/// without samples.
+pub fn rank(count: u64, fraction: f64) -> Option<u64> {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and the number of samples")]
+    // 99.9 % of 1000 is 999.0000000000001 in binary fractions.
+    let rank = (fraction * count as f64 - 1e-6).ceil().max(1.0) as u64;
+    (count > 0).then_some(rank.min(count))
 }
 
 impl TryFrom<f64> for Percent {

@@ -2,6 +2,7 @@
 
 mod network;
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 
 use super::case::Case;
@@ -262,8 +263,8 @@ impl Story {
         Case::new(&self.evidence)
     }
 
-    pub(crate) fn judge(&self, slo: Slo) -> Finding {
-        slo.kind().judge(&self.case())
+    pub(crate) fn judge(&self, slo: impl Borrow<Slo>) -> Finding {
+        slo.borrow().kind().judge(&self.case())
     }
 }
 

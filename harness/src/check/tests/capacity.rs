@@ -37,8 +37,12 @@ fn capacity(
     #[case] measured: &str,
     #[case] note: &str,
 ) {
-    let finding =
-        climbing(took, until_ms).judge(Slo::Capacity(Capacity { quantile: percent(quantile), max: ms(10), min }));
+    let finding = climbing(took, until_ms).judge(Slo::Capacity(Capacity {
+        quantile: percent(quantile),
+        max: ms(10),
+        min,
+        load: None,
+    }));
     assert_eq!((finding.status, finding.measured.as_str()), (status, measured), "{finding:?}");
     assert!(finding.note.contains(note), "{}", finding.note);
 }
@@ -51,7 +55,7 @@ fn operations_that_fail_are_too_slow() {
             write.outcome = Ended::Fail;
         }
     }
-    let finding = story.judge(Slo::Capacity(Capacity { quantile: percent(99.0), max: ms(10), min: 800 }));
+    let finding = story.judge(Slo::Capacity(Capacity { quantile: percent(99.0), max: ms(10), min: 800, load: None }));
     assert_eq!((finding.status, finding.measured.as_str()), (Status::Fail, "400/s"), "{finding:?}");
     assert!(finding.note.contains("at 800/s too many operations did not end ok"), "{}", finding.note);
 }
@@ -60,7 +64,7 @@ fn operations_that_fail_are_too_slow() {
 fn a_constant_load_says_nothing() {
     let mut story = failover_story();
     story.evidence.plan.loads[0].arrivals = Some(Arrivals::constant(1_000));
-    let finding = story.judge(Slo::Capacity(Capacity { quantile: percent(99.0), max: ms(10), min: 800 }));
+    let finding = story.judge(Slo::Capacity(Capacity { quantile: percent(99.0), max: ms(10), min: 800, load: None }));
     assert_eq!((finding.status, finding.note.as_str()), (Status::Inconclusive, "no load in stages did anything"));
 }
 
@@ -73,6 +77,6 @@ fn a_step_that_changes_the_pace_ends_the_stages() {
         LOAD_STARTS + 4_000,
         EventKind::PaceChanged { load: "app".to_owned(), from, arrivals: Arrivals::constant(800) },
     );
-    let finding = story.judge(Slo::Capacity(Capacity { quantile: percent(50.0), max: ms(10), min: 800 }));
+    let finding = story.judge(Slo::Capacity(Capacity { quantile: percent(50.0), max: ms(10), min: 800, load: None }));
     assert_eq!((finding.status, finding.measured.as_str()), (Status::Inconclusive, ">= 400/s"), "{finding:?}");
 }

@@ -7,7 +7,7 @@ use super::*;
 fn starts_that_nobody_got_to_did_not_end_ok() {
     let mut story = left_behind();
     story.end(5_000);
-    let finding = story.judge(Slo::ErrorRate(ErrorRate { max: percent(1.0), during: During::Whole }));
+    let finding = story.judge(Slo::ErrorRate(ErrorRate { max: percent(1.0), during: During::Whole, load: None }));
     assert_eq!((finding.status, finding.samples, finding.measured.as_str()), (Status::Fail, 4_000, "50 %"));
     let note = "2000 surely not executed (2000 of them due and never begun), 0 unknown";
     assert_eq!(finding.note, note);
@@ -21,7 +21,7 @@ fn a_shard_is_down_by_what_waited_for_it() {
     story.run(LOAD_STARTS, 3_000);
     story.never_begun(3_000, story.key_of("B"), 5_000);
     story.end(5_000);
-    let finding = story.judge(Slo::Unavailability(Unavailability { max: ms(1_000) }));
+    let finding = story.judge(Slo::Unavailability(Unavailability { max: ms(1_000), load: None }));
     assert_eq!((finding.status, finding.measured.as_str()), (Status::Fail, "2 s"));
     assert_eq!(finding.note, "B's shard 5461-10922, from 3.000 s to 5.000 s");
 }
@@ -33,7 +33,7 @@ fn a_shard_is_down_by_what_waited_for_it() {
 #[case::too_strict(50.0, 0, During::Whole, Status::Fail)]
 #[case::one_over_a_maximum_refutes_it(100.0, 100, During::Fault, Status::Fail)]
 fn latency(#[case] quantile: f64, #[case] max: u64, #[case] during: During, #[case] status: Status) {
-    let slo = Slo::Latency(Latency { quantile: percent(quantile), max: ms(max), during });
+    let slo = Slo::Latency(Latency { quantile: percent(quantile), max: ms(max), during, load: None });
     let finding = failover_story().judge(slo);
     assert_eq!(finding.status, status, "{finding:?}");
 }
@@ -48,7 +48,7 @@ fn a_quantile_needs_samples(#[case] quantile: f64, #[case] too_few: u64, #[case]
         let mut story = Story::formed();
         story.run(LOAD_STARTS, LOAD_STARTS + samples);
         story.end(LOAD_STARTS + 20_000);
-        let slo = Slo::Latency(Latency { quantile: percent(quantile), max: ms(10), during: During::Whole });
+        let slo = Slo::Latency(Latency { quantile: percent(quantile), max: ms(10), during: During::Whole, load: None });
         let finding = story.judge(slo);
         assert_eq!((finding.status, finding.samples), (status, samples), "{}", finding.note);
     }
@@ -64,7 +64,7 @@ fn slow_operations_that_fail_are_slow() {
         });
     }
     story.end(13_000);
-    let slo = Slo::Latency(Latency { quantile: percent(99.0), max: ms(10), during: During::Whole });
+    let slo = Slo::Latency(Latency { quantile: percent(99.0), max: ms(10), during: During::Whole, load: None });
     let finding = story.judge(slo);
     assert_eq!((finding.status, finding.measured.as_str()), (Status::Fail, "10 s"), "{}", finding.note);
 }
@@ -73,7 +73,7 @@ fn slow_operations_that_fail_are_slow() {
 fn starts_that_nobody_got_to_are_slow() {
     let mut story = left_behind();
     story.end(5_000);
-    let slo = Slo::Latency(Latency { quantile: percent(99.0), max: ms(10), during: During::Whole });
+    let slo = Slo::Latency(Latency { quantile: percent(99.0), max: ms(10), during: During::Whole, load: None });
     let finding = story.judge(slo);
     assert_eq!((finding.status, finding.measured.as_str()), (Status::Fail, "1.96 s"), "{}", finding.note);
     assert!(finding.note.contains("2000 of them were never begun"), "{}", finding.note);
@@ -85,14 +85,14 @@ fn starts_that_nobody_got_to_are_slow() {
 #[case::steady(During::Steady, 990.0, Status::Pass)]
 #[case::outage(During::Fault, 10.0, Status::Fail)]
 fn throughput(#[case] during: During, #[case] min: f64, #[case] status: Status) {
-    let finding = failover_story().judge(Slo::Throughput(Throughput { min, during }));
+    let finding = failover_story().judge(Slo::Throughput(Throughput { min, during, load: None }));
     assert_eq!(finding.status, status, "{finding:?}");
 }
 
 #[rstest]
-#[case(Slo::Throughput(Throughput { min: 0.0, during: During::Fault }))]
-#[case(Slo::ErrorRate(ErrorRate { max: Percent::try_from(100.0).unwrap(), during: During::Fault }))]
-#[case(Slo::Latency(Latency { quantile: Percent::try_from(0.0).unwrap(), max: ms(9_000), during: During::Fault }))]
+#[case(Slo::Throughput(Throughput { min: 0.0, during: During::Fault, load: None }))]
+#[case(Slo::ErrorRate(ErrorRate { max: Percent::try_from(100.0).unwrap(), during: During::Fault, load: None }))]
+#[case(Slo::Latency(Latency { quantile: Percent::try_from(0.0).unwrap(), max: ms(9_000), during: During::Fault, load: None }))]
 #[case(Slo::Failover(Failover { max: ms(9_000) }))]
 fn without_samples_nothing_passes(#[case] slo: Slo) {
     let mut story = Story::formed();
@@ -113,7 +113,7 @@ fn error_rate(#[case] errors: u64, #[case] max: f64, #[case] status: Status) {
         story.write(at, 1, |write| write.outcome = if at % 2 == 0 { Ended::Fail } else { Ended::Unknown });
     }
     story.end(2_000);
-    let finding = story.judge(Slo::ErrorRate(ErrorRate { max: percent(max), during: During::Whole }));
+    let finding = story.judge(Slo::ErrorRate(ErrorRate { max: percent(max), during: During::Whole, load: None }));
     assert_eq!((finding.status, finding.samples), (status, 1_000), "{finding:?}");
 }
 
@@ -145,6 +145,6 @@ fn unavailability(
         });
     }
     story.end(10_000);
-    let finding = story.judge(Slo::Unavailability(Unavailability { max: ms(max) }));
+    let finding = story.judge(Slo::Unavailability(Unavailability { max: ms(max), load: None }));
     assert_eq!((finding.status, finding.measured.as_str()), (status, measured), "{}", finding.note);
 }

@@ -106,7 +106,7 @@ fn a_fault_hides_no_stall_before_it() {
     }
     story.run(3_060, 5_000);
     story.end(5_000);
-    let p99 = |during| Slo::Latency(Latency { quantile: percent(99.0), max: ms(10), during });
+    let p99 = |during| Slo::Latency(Latency { quantile: percent(99.0), max: ms(10), during, load: None });
     let finding = story.judge(p99(During::Steady));
     assert_eq!((finding.status, finding.measured.as_str()), (Status::Fail, "466 ms"), "{}", finding.note);
 }
@@ -125,7 +125,7 @@ fn starts_that_nobody_got_to_are_shared_among_the_parts(
     story.act(4_000, 0, "Kill", "A");
     story.unsettled(4_010);
     story.end(5_000);
-    let finding = story.judge(Slo::Latency(Latency { quantile: percent(100.0), max: ms(10), during }));
+    let finding = story.judge(Slo::Latency(Latency { quantile: percent(100.0), max: ms(10), during, load: None }));
     assert_eq!((finding.samples, finding.measured.as_str()), (samples, measured), "{}", finding.note);
 }
 

@@ -133,6 +133,29 @@ async fn workers_think_between_operations() {
     }
 }
 
+/// Two stairs are answered at once, all behind them late.
+#[tokio::test]
+async fn a_staircase_ends_with_the_first_stair_that_is_too_high() {
+    let fake = Fake::bind().await;
+    let address = fake.address;
+    let answer = |_: &str, nth: usize| match nth {
+        0..180 => Act::Say("$-1\r\n".to_owned()),
+        _ => Act::Late(Duration::from_millis(400), "$-1\r\n".to_owned()),
+    };
+    fake.serve(address, answer);
+    let (_temporary, directory, journal) = journal();
+    let pace = r#"Staircase(from: 200, step: 200, to: 2000, every: "300ms", until: (quantile: 80, max: "150ms"))"#;
+    let load = load("app", &format!("mix: [Get()], keys: Uniform(9), pace: {pace}"));
+    let running = RunningLoads::start(&[task(load, &[address])], journal.clone(), directory.history()).unwrap();
+    finish(&running, "app").await;
+    running.stop().await.unwrap();
+    let ended = EventKind::ClimbEnded { load: "app".to_owned(), carried: Some(400), broke_at: Some(600) };
+    assert!(events(&directory).contains(&ended), "{:?}", events(&directory));
+    // 60, 120 and 180 on the stairs, and what was due until the third could be judged.
+    let starts = history(&directory).len();
+    assert!((360..600).contains(&starts), "{starts}");
+}
+
 /// One load waits until it is told to begin, another is stopped before; the first goes on at another pace.
 #[tokio::test]
 async fn loads_do_as_they_are_told_under_way() {

@@ -1,9 +1,13 @@
 //! Paces: when a load starts its operations, one a file. The list below is the only one that names them.
 
+mod trace_file;
+
 use std::fmt;
 
+pub(crate) use trace_file::arrivals as trace_arrivals;
+
 use crate::text::{Cursor, Problem, kinds};
-use crate::vocab::Arrivals;
+use crate::vocab::{Arrivals, StairLimit};
 
 kinds! {
     /// When a load starts its operations.
@@ -14,6 +18,7 @@ kinds! {
         stages::Stages,
         staircase::Staircase,
         bursts::Bursts,
+        trace::Trace,
         closed::Closed as unit,
     }
 }
@@ -26,6 +31,16 @@ pub trait PaceKind: fmt::Display {
     /// When starts are due; none if each worker starts its next operation when its last has ended.
     fn arrivals(&self) -> Option<Arrivals>;
 
+    /// Whether it comes to an end by itself, with which its load is done.
+    fn ends(&self) -> bool {
+        false
+    }
+
+    /// What a stair must keep to for its staircase to go on; none if it goes on anyhow.
+    fn limit(&self) -> Option<StairLimit> {
+        None
+    }
+
     /// What is wrong with it, at the place where it is written.
     fn problems(&self, at: Cursor<'_>) -> Vec<Problem>;
 }
@@ -34,6 +49,19 @@ impl LoadPace {
     /// When starts are due; none for a closed loop.
     pub fn arrivals(&self) -> Option<Arrivals> {
         self.kind().arrivals()
+    }
+
+    /// The trace that it follows, if it follows one.
+    pub fn trace_mut(&mut self) -> Option<&mut Trace> {
+        match self {
+            Self::Trace(trace) => Some(trace),
+            _ => None,
+        }
+    }
+
+    /// Whether it comes to an end by itself, with which its load is done.
+    pub fn ends(&self) -> bool {
+        self.kind().ends()
     }
 
     /// Whether each worker starts its next operation when its last has ended.

@@ -7,9 +7,9 @@ use serde::Deserialize;
 
 use super::{PaceKind, excessive, idle, no_time};
 use crate::text::{Cursor, Problem};
-use crate::vocab::{Arrivals, Duration, RateStage};
+use crate::vocab::{Arrivals, Duration, RateStage, StairLimit};
 
-/// starts operations at a rate that rises stair by stair, each as long as the last; the SLO `Capacity` says which stair is too high
+/// starts operations at a rate that rises stair by stair, each as long as the last; the SLO `Capacity` says which stair is too high. With `until: (quantile: 99, max: "10ms")` the load is done with the first that is
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Documented)]
 #[serde(deny_unknown_fields)]
 pub struct Staircase {
@@ -17,10 +17,14 @@ pub struct Staircase {
     pub from: u32,
     /// How many more on each stair.
     pub step: u32,
-    /// The highest that it may go; it stays on its last stair.
+    /// The highest that it may go.
     pub to: u32,
     /// How long it stays on a stair.
     pub every: Duration,
+    /// What the operations of a stair must keep to for the next one to be climbed. The load is done with the first stair that does
+    /// not hold, or with the last. Goes on whatever happens, and stays on its last stair, if not said.
+    #[serde(default)]
+    pub until: Option<StairLimit>,
 }
 
 /// More stairs than anybody reads the figures of.
@@ -37,15 +41,29 @@ impl Staircase {
 
 impl fmt::Display for Staircase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { from, step, to, every } = self;
-        write!(f, "from {from} to {to} operations a second, {step} more every {every}, on a schedule")
+        let Self { from, step, to, every, until: _ } = self;
+        write!(f, "from {from} to {to} operations a second, {step} more every {every}")?;
+        if let Some(StairLimit { quantile, max }) = self.until {
+            write!(f, " until p{} exceeds {max}", quantile.value())?;
+        }
+        f.write_str(", on a schedule")
     }
 }
 
 impl PaceKind for Staircase {
     fn arrivals(&self) -> Option<Arrivals> {
         let stair = |rate| RateStage { from: rate, to: rate, lasts: self.every };
-        Some(Arrivals::Rates(self.rates().map(stair).collect()))
+        // Where it ends, nothing is due any more.
+        let end = self.until.map(|_| RateStage { from: 0, to: 0, lasts: Duration::default() });
+        Some(Arrivals::Rates(self.rates().map(stair).chain(end).collect()))
+    }
+
+    fn ends(&self) -> bool {
+        self.until.is_some()
+    }
+
+    fn limit(&self) -> Option<StairLimit> {
+        self.until
     }
 
     fn problems(&self, at: Cursor<'_>) -> Vec<Problem> {
@@ -59,6 +77,15 @@ impl PaceKind for Staircase {
         };
         let rates = idle(self.to == 0, at.field("to")).or_else(|| excessive(self.to.into(), at.field("to")));
         let no_time = no_time(self.every == Duration::default(), at.field("every"));
-        problem.into_iter().chain(rates).chain(no_time).collect()
+        let limit = self.until.map(|until| wrong_limit(until, at.field("until"))).unwrap_or_default();
+        problem.into_iter().chain(rates).chain(no_time).chain(limit).collect()
     }
+}
+
+fn wrong_limit(limit: StairLimit, at: Cursor<'_>) -> Vec<Problem> {
+    let quantile = (limit.quantile.value() <= 1.0).then(|| {
+        let problem = Problem::new(at.field("quantile").head(), "a quantile is a percentage above 1");
+        problem.help("write such as 50, 99 or 99.9; 100 is the slowest operation")
+    });
+    quantile.into_iter().chain(no_time(limit.max == Duration::default(), at.field("max"))).collect()
 }

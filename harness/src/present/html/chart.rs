@@ -3,8 +3,8 @@
 use maud::{Markup, html};
 
 use super::super::words::{count, millis, rate};
-use super::series::{Bin, Mark, Series};
-use crate::verdict::FailoverReport;
+use super::series::Mark;
+use crate::verdict::{Bin, FailoverReport, TimeSeries};
 use crate::vocab::Instant;
 
 const WIDTH: f64 = 1000.0;
@@ -32,7 +32,7 @@ impl Panel {
 }
 
 /// Throughput and latency over the run, with the faults.
-pub(super) fn run_chart(series: &Series, windows: &[(Instant, Instant)], marks: &[Mark]) -> Markup {
+pub(super) fn run_chart(series: &TimeSeries, windows: &[(Instant, Instant)], marks: &[Mark]) -> Markup {
     let chart = Chart { series };
     html! {
         svg viewBox=(format!("0 0 {WIDTH} {}", BOTTOM + 34.0)) role="img" aria-label="Throughput and latency over the run" {
@@ -50,7 +50,7 @@ pub(super) fn run_chart(series: &Series, windows: &[(Instant, Instant)], marks: 
 }
 
 struct Chart<'a> {
-    series: &'a Series,
+    series: &'a TimeSeries,
 }
 
 impl Chart<'_> {
@@ -60,7 +60,7 @@ impl Chart<'_> {
     }
 
     fn bin_start(&self, index: usize) -> Instant {
-        self.series.start.plus_nanos(self.series.bin_nanos * index as u64)
+        self.series.start_of(index)
     }
 
     fn bin_middle(&self, index: usize) -> f64 {
@@ -104,10 +104,15 @@ impl Chart<'_> {
                 && per_second(bin.ok) > top * 1.001 {
                 text.tick x=(px(self.bin_middle(index) + 5.0)) y=(px(THROUGHPUT.top + 10.0)) { "↑ " (rate(per_second(bin.ok))) }
             }
-            @for (index, bin) in self.series.bins.iter().enumerate().filter(|(_, bin)| bin.not_ok > 0) {
-                @let y = THROUGHPUT.y(per_second(bin.not_ok) / top).min(THROUGHPUT.y(0.0) - 2.0);
+            @for (index, bin) in self.series.bins.iter().enumerate().filter(|(_, bin)| bin.not_ok() > 0) {
+                @let y = THROUGHPUT.y(per_second(bin.not_ok()) / top).min(THROUGHPUT.y(0.0) - 2.0);
+                @let unknown = (THROUGHPUT.y(0.0) - y) * (bin.unknown as f64 / bin.not_ok() as f64);
                 rect.bad x=(px(self.x(self.bin_start(index)))) y=(px(y)) width=(px(width.max(1.5)))
                     height=(px(THROUGHPUT.y(0.0) - y)) {}
+                @if unknown > 0.0 {
+                    rect.unknown x=(px(self.x(self.bin_start(index)))) y=(px(THROUGHPUT.y(0.0) - unknown))
+                        width=(px(width.max(1.5))) height=(px(unknown)) {}
+                }
             }
         }
     }
@@ -181,7 +186,7 @@ impl Chart<'_> {
                 @let at = self.bin_start(index);
                 rect.reading x=(px(self.x(at))) y=(px(TOP)) width=(px(width)) height=(px(BOTTOM - TOP)) {
                     title {
-                        (at) "\n" (rate(bin.ok as f64 / self.series.bin_seconds())) " ok, " (count(bin.not_ok)) " that were due did not end ok"
+                        (at) "\n" (rate(bin.ok as f64 / self.series.bin_seconds())) " ok, " (count(bin.fail)) " that were due failed, " (count(bin.unknown)) " are unknown"
                         @if let Some([p50, p99, max]) = bin.latency_ms {
                             "\np50 " (millis(p50)) "\np99 " (millis(p99)) "\nmax " (millis(max))
                         }
@@ -227,7 +232,7 @@ pub(super) fn failover_chart(failover: &FailoverReport) -> Markup {
 /// The most operations of a bin that the scale must show. An open loop catches up after an outage in one burst; on a scale
 /// of its own the rest of the run would be a flat line, so it is cut off at its figure.
 fn throughput_shown(bins: &[Bin]) -> u64 {
-    let mut counts: Vec<_> = bins.iter().map(|bin| bin.ok.max(bin.not_ok)).filter(|count| *count > 0).collect();
+    let mut counts: Vec<_> = bins.iter().map(|bin| bin.ok.max(bin.not_ok())).filter(|count| *count > 0).collect();
     counts.sort_unstable();
     let median = counts.get(counts.len() / 2).copied().unwrap_or(0);
     counts.last().copied().unwrap_or(0).min(median * 3)

@@ -6,11 +6,11 @@ mod series;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use self::series::{Series, fault_windows, marks};
+use self::series::{fault_windows, marks, series};
 use super::snapshot::last_settled;
 use super::terminal::{end_of, place, since_fault};
 use super::words::{count, error_in_words, millis, outcomes, rate};
-use crate::evidence::Evidence;
+use crate::evidence::{Evidence, Outcome};
 use crate::verdict::{FailoverReport, LoadSummary, RunOutcome, Verdict};
 
 const STYLE: &str = include_str!("style.css");
@@ -124,9 +124,9 @@ fn run_over_time(evidence: &Evidence) -> Markup {
     html! {
         section {
             h2 { "The run" }
-            @if let Some(series) = Series::of(evidence) {
+            @if let Some(series) = series(evidence) {
                 p.legend {
-                    span.key.ok { "ended ok" } span.key.bad { "due then, and did not end ok" } span.key.p50 { "p50" }
+                    span.key.ok { "ended ok" } span.key.bad { "due then, and failed" } span.key.unknown { "due then, and unknown" } span.key.p50 { "p50" }
                     span.key.p99 { "p99" } span.key.max { "max" } span.key.window { "fault to settled" }
                     span.dim { (format!("bins of {} ms, time on the run's clock", series.bin_nanos / 1_000_000)) }
                 }
@@ -179,7 +179,7 @@ fn load_section(load: &LoadSummary) -> Markup {
                     th.n { "p99.9" } th.n { "max" }
                 } }
                 tbody {
-                    @for part in &load.latency {
+                    @for part in load.latency.iter().chain(&load.starts_late) {
                         tr {
                             td { (part.part) }
                             td.n.dim { (count(part.samples)) }
@@ -191,7 +191,43 @@ fn load_section(load: &LoadSummary) -> Markup {
                 }
             }
             @if !load.totals.attempt_errors.is_empty() { (attempt_errors(load)) }
+            @if !load.operations.is_empty() { (operations(load)) }
         }
+    }
+}
+
+/// By command, shard, part of the run and outcome.
+fn operations(load: &LoadSummary) -> Markup {
+    html! {
+        details {
+            summary { "by command, shard, part and outcome" }
+            table {
+                thead { tr {
+                    th { "command" } th { "shard" } th { "part" } th { "outcome" } th.n { "operations" } th.n { "p50" }
+                    th.n { "p99" } th.n { "max" }
+                } }
+                tbody {
+                    @for row in &load.operations {
+                        tr {
+                            td { code { (row.command) } }
+                            td { @match &row.shard { Some(master) => { (master) "'s" }, None => "of nobody" } }
+                            td { (row.latency.part) }
+                            td { (outcome_in_words(row.outcome)) }
+                            td.n { (count(row.latency.samples)) }
+                            @for ms in [row.latency.p50_ms, row.latency.p99_ms, row.latency.max_ms] { td.n { (millis(ms)) } }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn outcome_in_words(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Ok => "ok",
+        Outcome::Fail => "fail: surely not executed",
+        Outcome::Unknown => "unknown: may have been executed",
     }
 }
 

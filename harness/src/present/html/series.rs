@@ -1,32 +1,8 @@
-//! The history in bins of time, and the windows in which a fault was felt: what the chart is drawn from.
+//! The windows in which a fault was felt, and the moments that charts mark.
 
-use crate::evidence::{EventKind, Evidence, LinkChange, LogEvent, NetworkChange, Outcome};
+use crate::evidence::{EventKind, Evidence, LinkChange, LogEvent, NetworkChange};
+use crate::verdict::TimeSeries;
 use crate::vocab::Instant;
-
-/// The finest bins; a long run gets wider ones, so that a bin stays as wide as a pixel or two.
-const BIN_NANOS_MIN: u64 = 100_000_000;
-const BINS_MAX: u64 = 600;
-
-/// What the clients saw over time.
-pub(super) struct Series {
-    /// Where the first bin begins.
-    pub(super) start: Instant,
-    /// The width of a bin.
-    pub(super) bin_nanos: u64,
-    /// The bins, without gaps.
-    pub(super) bins: Vec<Bin>,
-}
-
-/// One interval.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Bin {
-    /// Operations that ended ok in it.
-    pub(super) ok: u64,
-    /// Operations that were meant to start in it and did not end ok: given up, or never begun.
-    pub(super) not_ok: u64,
-    /// Latencies of all operations that were meant to start in it: median, 99th percentile, maximum.
-    pub(super) latency_ms: Option<[f64; 3]>,
-}
 
 /// A moment that the chart marks.
 pub(super) struct Mark {
@@ -36,46 +12,10 @@ pub(super) struct Mark {
     pub(super) fault: bool,
 }
 
-impl Series {
-    /// None when no load did anything.
-    pub(super) fn of(evidence: &Evidence) -> Option<Self> {
-        let operations = || evidence.history.iter().filter(|operation| !operation.is_final_read());
-        let start = operations().map(|operation| operation.intended.0).min()? / BIN_NANOS_MIN * BIN_NANOS_MIN;
-        let end = operations().map(|operation| operation.ended.0).max()?;
-        let bin_nanos = BIN_NANOS_MIN * (end - start).div_ceil(BIN_NANOS_MIN * BINS_MAX).max(1);
-        let index = |at: Instant| usize::try_from((at.0.saturating_sub(start)) / bin_nanos).unwrap_or(usize::MAX);
-        let mut bins = vec![Bin::default(); index(Instant(end)) + 1];
-        let mut latencies = vec![Vec::new(); bins.len()];
-        for operation in operations() {
-            latencies[index(operation.intended)].push(operation.latency_nanos());
-            if operation.outcome == Outcome::Ok {
-                bins[index(operation.ended)].ok += 1;
-            } else {
-                bins[index(operation.intended)].not_ok += 1;
-            }
-        }
-        for (bin, latencies) in bins.iter_mut().zip(&mut latencies) {
-            bin.latency_ms = quantiles(latencies);
-        }
-        Some(Self { start: Instant(start), bin_nanos, bins })
-    }
-
-    /// Where the last bin ends.
-    pub(super) fn end(&self) -> Instant {
-        self.start.plus_nanos(self.bin_nanos * self.bins.len() as u64)
-    }
-
-    /// The length of a bin in seconds.
-    pub(super) fn bin_seconds(&self) -> f64 {
-        self.bin_nanos as f64 / 1e9
-    }
-}
-
-fn quantiles(nanos: &mut [u64]) -> Option<[f64; 3]> {
-    nanos.sort_unstable();
-    let last = nanos.len().checked_sub(1)?;
-    let at = |percent: usize| nanos[(nanos.len() * percent).div_ceil(100).saturating_sub(1).min(last)] as f64 / 1e6;
-    Some([at(50), at(99), at(100)])
+/// What the chart is drawn from: bins as wide as a pixel or two; none when no load did anything.
+pub(super) fn series(evidence: &Evidence) -> Option<TimeSeries> {
+    const BINS_MAX: u64 = 600;
+    TimeSeries::of(&evidence.history.iter(), BINS_MAX)
 }
 
 /// From each fault that takes a node down to the last time the cluster settled before the next fault or heal.
@@ -130,17 +70,17 @@ fn disturbs(change: &NetworkChange) -> bool {
 mod tests {
     use super::super::super::sample;
     use super::*;
-    use crate::evidence::{Effect, ErrorKind, Event, Operation};
+    use crate::evidence::{Effect, ErrorKind, Event, Operation, Outcome};
 
     #[test]
     fn the_history_falls_into_bins() {
         let evidence = sample::master_kill();
-        let series = Series::of(&evidence).unwrap();
+        let shown = series(&evidence).unwrap();
         let of_loads = |operation: &&Operation| !operation.is_final_read();
         let ended = evidence.history.iter().filter(of_loads).count() as u64;
-        assert_eq!(series.bins.iter().map(|bin| bin.ok + bin.not_ok).sum::<u64>(), ended);
-        assert_eq!(series.bin_nanos, BIN_NANOS_MIN);
-        assert!(series.end() > series.start);
+        assert_eq!(shown.bins.iter().map(|bin| bin.ok + bin.not_ok()).sum::<u64>(), ended);
+        assert_eq!(shown.bin_nanos, 100_000_000);
+        assert!(shown.end() > shown.start);
     }
 
     /// Nothing ends in an outage; what was due in it is seen where it was due.
@@ -152,11 +92,11 @@ mod tests {
             (operation.outcome, operation.error) = (Outcome::Fail, Some(ErrorKind::NotStarted));
             operation.ended = Instant::from_millis(12_000);
         }
-        let series = Series::of(&evidence).unwrap();
-        let bin = |at: Instant| &series.bins[usize::try_from(at.nanos_since(series.start) / series.bin_nanos).unwrap()];
-        assert_eq!(bin(from).not_ok, 200);
+        let shown = series(&evidence).unwrap();
+        let bin = |at: Instant| &shown.bins[usize::try_from(at.nanos_since(shown.start) / shown.bin_nanos).unwrap()];
+        assert_eq!(bin(from).not_ok(), 200);
         assert!((bin(from).latency_ms.unwrap()[2] - 7_000.0).abs() < 1e-9);
-        assert_eq!(bin(Instant::from_millis(11_999)).not_ok, 0);
+        assert_eq!(bin(Instant::from_millis(11_999)).not_ok(), 0);
     }
 
     #[test]
@@ -164,15 +104,15 @@ mod tests {
         let mut evidence = sample::master_kill();
         evidence.history[0].intended = Instant(0);
         evidence.history[0].ended = Instant::from_millis(3_600_000);
-        let series = Series::of(&evidence).unwrap();
-        assert!(series.bins.len() as u64 <= BINS_MAX + 1);
+        let shown = series(&evidence).unwrap();
+        assert!(shown.bins.len() as u64 <= 601);
     }
 
     #[test]
     fn no_load_no_chart() {
         let mut evidence = sample::master_kill();
         evidence.history.clear();
-        assert!(Series::of(&evidence).is_none());
+        assert!(series(&evidence).is_none());
     }
 
     #[test]
@@ -192,11 +132,5 @@ mod tests {
         let kind = EventKind::ActedOnNode { step: None, action, effect: Effect::NONE, node, began, proof: None };
         evidence.events.insert(at, Event { at: began, kind });
         assert_eq!(fault_windows(&evidence), windows);
-    }
-
-    #[test]
-    fn quantiles_of_few_samples_are_samples() {
-        assert_eq!(quantiles(&mut [3_000_000, 1_000_000]), Some([1.0, 3.0, 3.0]));
-        assert_eq!(quantiles(&mut []), None);
     }
 }

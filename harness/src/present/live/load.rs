@@ -11,23 +11,36 @@ use crate::vocab::Instant;
 /// After a failover thousands of operations are slow at once: this many in a second are shown, the rest are counted.
 const SLOW_SHOWN: u64 = 3;
 
-/// Intervals are gathered until they make a second; a timer's lateness must not make two seconds of them.
-const GATHERED_S: f64 = 0.95;
-
 /// Remembers what each load reported since its last line.
 #[derive(Debug)]
 pub(super) struct LoadLines {
     progress: ProgressLines,
-    gathered: BTreeMap<String, Gathered>,
+    running: BTreeMap<String, Running>,
     slow: BTreeMap<String, Slow>,
 }
 
-#[derive(Debug, Default)]
-struct Gathered {
-    seconds: f64,
+/// A load that runs.
+#[derive(Debug)]
+struct Running {
+    since: Instant,
+    /// Everything before the interval.
+    before: Counts,
+    interval: Interval,
+}
+
+/// How many operations ended how.
+#[derive(Clone, Copy, Debug, Default)]
+struct Counts {
     ok: u64,
     fail: u64,
     unknown: u64,
+}
+
+/// What was reported since the last line.
+#[derive(Debug, Default)]
+struct Interval {
+    seconds: f64,
+    counts: Counts,
     p50_ms: Option<f64>,
     p99_ms: Option<f64>,
 }
@@ -42,7 +55,7 @@ struct Slow {
 
 impl LoadLines {
     pub(super) fn new(progress: ProgressLines) -> Self {
-        Self { progress, gathered: BTreeMap::new(), slow: BTreeMap::new() }
+        Self { progress, running: BTreeMap::new(), slow: BTreeMap::new() }
     }
 
     /// What must be said before `event`: how many slow operations were not shown.
@@ -60,10 +73,14 @@ impl LoadLines {
             .collect()
     }
 
-    pub(super) fn lines(&mut self, event: &Event) -> Vec<Line> {
+    /// The lines of a load's event; `step` is what the timeline is doing.
+    pub(super) fn lines(&mut self, event: &Event, step: &str) -> Vec<Line> {
         let at = event.at;
         match &event.kind {
-            EventKind::LoadStarted { load } => vec![Line::new(at, load, BOLD, "load started")],
+            EventKind::LoadStarted { load } => {
+                self.running.insert(load.clone(), Running::since(at));
+                vec![Line::new(at, load, BOLD, "load started")]
+            }
             EventKind::GaveUp { load, operation, error, attempts } => {
                 let error = error.map_or("no error", |kind| error_in_words(kind).0);
                 let text = format!("a worker gave up: {operation} ended with {error} after {attempts} attempts");
@@ -72,30 +89,37 @@ impl LoadLines {
             EventKind::PaceChanged { load, arrivals, .. } => {
                 vec![Line::new(at, load, BOLD, format!("goes on at {arrivals}"))]
             }
-            EventKind::Progress(progress) => self.progress(at, progress).into_iter().collect(),
+            EventKind::ClimbEnded { load, carried, broke_at } => {
+                vec![Line::new(at, load, BOLD, climbed(*carried, *broke_at))]
+            }
+            EventKind::Progress(progress) => self.progress(at, progress, step).into_iter().collect(),
             EventKind::SlowOperation { load, operation, took_ms, attempts } => {
                 self.slow(at, load, operation, *took_ms, *attempts).into_iter().collect()
             }
             EventKind::LoadEnded { load, totals } => {
-                self.gathered.remove(load);
+                self.running.remove(load);
                 ended(at, load, totals)
             }
             _ => Vec::new(),
         }
     }
 
-    fn progress(&mut self, at: Instant, progress: &Progress) -> Option<Line> {
-        let gathered = self.gathered.entry(progress.load.clone()).or_default();
-        gathered.add(progress);
-        if gathered.seconds < GATHERED_S {
+    fn progress(&mut self, at: Instant, progress: &Progress, step: &str) -> Option<Line> {
+        let running = self.running.entry(progress.load.clone()).or_insert_with(|| Running::since(at));
+        running.interval.add(progress);
+        if running.interval.seconds < self.progress.least_seconds() {
             return None;
         }
-        let gathered = self.gathered.remove(&progress.load)?;
-        let trouble = gathered.fail + gathered.unknown > 0 || gathered.ok == 0;
-        if self.progress == ProgressLines::Trouble && !trouble {
-            return None;
-        }
-        Some(Line::new(at, &progress.load, if trouble { DOUBT } else { DIM }, gathered.in_words()))
+        let interval = std::mem::take(&mut running.interval);
+        running.before.add(interval.counts);
+        let text = match self.progress {
+            ProgressLines::EverySecond => interval.in_words(),
+            ProgressLines::EveryFiveSeconds => {
+                let seconds = at.millis_since(running.since) / 1e3;
+                format!("{seconds:.0} s: {}; {}; {step}", running.before.in_words(), interval.in_a_sentence())
+            }
+        };
+        Some(Line::new(at, &progress.load, if interval.is_trouble() { DOUBT } else { DIM }, text))
     }
 
     fn slow(&mut self, at: Instant, load: &str, operation: &str, took_ms: f64, attempts: u32) -> Option<Line> {
@@ -110,7 +134,37 @@ impl LoadLines {
     }
 }
 
-impl Gathered {
+impl ProgressLines {
+    /// How much time a line is about at least: a timer's lateness must not make it a second more.
+    fn least_seconds(self) -> f64 {
+        match self {
+            Self::EverySecond => 0.95,
+            Self::EveryFiveSeconds => 4.75,
+        }
+    }
+}
+
+impl Running {
+    fn since(since: Instant) -> Self {
+        Self { since, before: Counts::default(), interval: Interval::default() }
+    }
+}
+
+impl Counts {
+    fn add(&mut self, other: Self) {
+        self.ok += other.ok;
+        self.fail += other.fail;
+        self.unknown += other.unknown;
+    }
+
+    /// `9,940 ok, 8 fail, 2 unknown`.
+    fn in_words(self) -> String {
+        let [ok, fail, unknown] = [self.ok, self.fail, self.unknown].map(count);
+        format!("{ok} ok, {fail} fail, {unknown} unknown")
+    }
+}
+
+impl Interval {
     /// Quantiles of several intervals cannot be added up; the worst is shown.
     fn add(&mut self, progress: &Progress) {
         let worst = |one: Option<f64>, other: Option<f64>| match (one, other) {
@@ -118,26 +172,54 @@ impl Gathered {
             (one, other) => one.or(other),
         };
         self.seconds += progress.interval_s;
-        self.ok += progress.ok;
-        self.fail += progress.fail;
-        self.unknown += progress.unknown;
+        self.counts.add(Counts { ok: progress.ok, fail: progress.fail, unknown: progress.unknown });
         self.p50_ms = worst(self.p50_ms, progress.p50_ms);
         self.p99_ms = worst(self.p99_ms, progress.p99_ms);
     }
 
+    /// Whether something did not end ok, or nothing ended at all.
+    fn is_trouble(&self) -> bool {
+        let Counts { ok, fail, unknown } = self.counts;
+        fail + unknown > 0 || ok == 0
+    }
+
+    fn not_ok(&self) -> String {
+        match self.counts {
+            Counts { fail: 0, unknown: 0, .. } => String::new(),
+            Counts { fail, unknown, .. } => format!("{} fail, {} unknown", count(fail), count(unknown)),
+        }
+    }
+
     fn in_words(&self) -> String {
         let quantile = |ms: Option<f64>| ms.map_or_else(|| "-".to_owned(), millis);
-        let not_ok = if self.fail + self.unknown == 0 {
-            String::new()
-        } else {
-            format!("  {} fail, {} unknown", count(self.fail), count(self.unknown))
-        };
-        format!(
-            "{:>8} ok  p50 {:>9}  p99 {:>9}{not_ok}",
-            rate(self.ok as f64 / self.seconds),
+        let text = format!(
+            "{:>8} ok  p50 {:>9}  p99 {:>9}  {}",
+            rate(self.counts.ok as f64 / self.seconds),
             quantile(self.p50_ms),
-            quantile(self.p99_ms)
-        )
+            quantile(self.p99_ms),
+            self.not_ok()
+        );
+        text.trim_end().to_owned()
+    }
+
+    /// `last 5 s: 2,000/s ok, p99 <= 0.42 ms, 8 fail, 2 unknown`. The quantile of all is at most the worst of its seconds.
+    fn in_a_sentence(&self) -> String {
+        let latency = self.p99_ms.map(|ms| format!("p99 <= {}", millis(ms)));
+        let not_ok = Some(self.not_ok()).filter(|words| !words.is_empty());
+        let rate = format!("{} ok", rate(self.counts.ok as f64 / self.seconds));
+        let figures: Vec<_> = [Some(rate), latency, not_ok].into_iter().flatten().collect();
+        format!("last {:.0} s: {}", self.seconds, figures.join(", "))
+    }
+}
+
+/// How a staircase ended: `carried 4,000/s; 5,000/s was too much`.
+fn climbed(carried: Option<u32>, broke_at: Option<u32>) -> String {
+    let rate = |per_second: u32| format!("{}/s", count(per_second.into()));
+    match (carried, broke_at) {
+        (Some(carried), Some(broke_at)) => format!("carried {}; {} was too much", rate(carried), rate(broke_at)),
+        (Some(carried), None) => format!("carried {}, its last stair: nothing was too much", rate(carried)),
+        (None, Some(broke_at)) => format!("its first stair of {} was too much", rate(broke_at)),
+        (None, None) => "climbed nothing".to_owned(),
     }
 }
 

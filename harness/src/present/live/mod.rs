@@ -28,10 +28,10 @@ const LEAST_TEXT: usize = 20;
 /// When the loads' regular reports are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProgressLines {
-    /// Every second: for a terminal.
+    /// Every second, the figures of that second: for a terminal.
     EverySecond,
-    /// Only a second with operations that did not end ok, or with none at all: for a log file.
-    Trouble,
+    /// Every 5 s, with everything so far and the step at hand, since nobody sees the lines before it: for a log file.
+    EveryFiveSeconds,
 }
 
 /// Turns events into lines, one event at a time.
@@ -44,6 +44,8 @@ pub struct LiveView {
     formed: bool,
     first_start: Option<Instant>,
     last_fault: Option<Instant>,
+    /// The step that began last.
+    step: Option<usize>,
     /// Steps that wait for something: when they began.
     waiting: BTreeMap<usize, Instant>,
     took_ms_max: f64,
@@ -83,6 +85,7 @@ impl LiveView {
             formed: false,
             first_start: None,
             last_fault: None,
+            step: None,
             waiting: BTreeMap::new(),
             took_ms_max: TOOK_MS_SHOWN,
             log: LogLines::default(),
@@ -130,6 +133,7 @@ impl LiveView {
                 vec![Line::new(at, "", GOOD, text)]
             }
             EventKind::StepStarted { step, text } => {
+                self.step = Some(*step);
                 // Only a wait has an end worth a line; other steps are over when the next begins.
                 if self.steps.get(*step).is_some_and(|planned| planned.waits) {
                     self.waiting.insert(*step, at);
@@ -188,10 +192,11 @@ impl LiveView {
             EventKind::Interrupted => vec![Line::new(at, "", BAD, "INTERRUPTED: ending the run")],
             EventKind::LoadStarted { .. }
             | EventKind::PaceChanged { .. }
+            | EventKind::ClimbEnded { .. }
             | EventKind::GaveUp { .. }
             | EventKind::Progress(_)
             | EventKind::SlowOperation { .. }
-            | EventKind::LoadEnded { .. } => self.load.lines(event),
+            | EventKind::LoadEnded { .. } => self.load.lines(event, &step_at_hand(self.step, &self.steps)),
             EventKind::Log(_)
             | EventKind::Settled { .. }
             | EventKind::Unsettled { .. }
@@ -285,6 +290,12 @@ fn exited(at: Instant, node: &NodeName, cause: ExitCause, expected: bool) -> Vec
         return Vec::new();
     }
     vec![Line::new(at, node, BAD, format!("THE SERVER ENDED BY ITSELF: {cause}"))]
+}
+
+/// `3/7 Until A1 is promoted`: what the timeline is doing.
+fn step_at_hand(step: Option<usize>, steps: &[RecordedStep]) -> String {
+    let step = step.and_then(|step| Some((step_name(step + 1, steps.len()), steps.get(step)?)));
+    step.map_or_else(|| "before the first step".to_owned(), |(name, step)| format!("{name} {}", step.heading))
 }
 
 /// `2/7`.

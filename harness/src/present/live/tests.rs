@@ -35,12 +35,18 @@ fn lines_fit_the_terminal() {
     assert_eq!(words(&narrow), words(&wide));
 }
 
+/// A log has a line of each load every 5 s: what there was so far, what there was lately, and the step at hand.
 #[test]
-fn a_log_file_hears_of_progress_only_in_trouble() {
+fn a_log_file_hears_of_progress_every_five_seconds() {
     let evidence = master_kill();
-    let text = shown(&evidence, ProgressLines::Trouble, false);
-    assert_eq!(text.matches(" p99 ").count(), 1, "{text}");
-    assert!(text.contains("0 fail, 2 unknown"), "{text}");
+    let text = shown_on(&evidence, ProgressLines::EveryFiveSeconds, Look::new(false, 250));
+    let lines = text.lines().filter_map(|line| line.split_once("app  ")).map(|(_, line)| line);
+    let lines: Vec<_> = lines.filter(|line| line.contains("; last 5 s: ")).collect();
+    let expected = [
+        "5 s: 9,335 ok, 0 fail, 2 unknown; last 5 s: 1,867/s ok, p99 <= 1,488 ms, 0 fail, 2 unknown; 4/7 Run for 2s",
+        "10 s: 19,335 ok, 0 fail, 2 unknown; last 5 s: 2,000/s ok, p99 <= 0.64 ms; 7/7 Run for 2s",
+    ];
+    assert_eq!(lines, expected, "{text}");
 }
 
 #[test]
@@ -66,7 +72,7 @@ fn what_goes_wrong_stands_out() {
     story.at(3_200, EventKind::Aborted { reason: "B is gone".to_owned() });
     story.at(3_300, EventKind::Interrupted);
     let evidence = story.end(4_000);
-    let text = shown(&evidence, ProgressLines::Trouble, false);
+    let text = shown(&evidence, ProgressLines::EveryFiveSeconds, false);
     let all = [
         "ENDED BY ITSELF: signal 11",
         "NOT MET in time: B does not",
@@ -89,7 +95,7 @@ fn a_fault_without_proof_is_doubted() {
             *proof = None;
         }
     }
-    assert!(shown(&evidence, ProgressLines::Trouble, false).contains("NO PROOF"));
+    assert!(shown(&evidence, ProgressLines::EveryFiveSeconds, false).contains("NO PROOF"));
 }
 
 /// A partition's lines say who is on which side, and what was healed.
@@ -99,7 +105,7 @@ fn a_partition_is_told_in_words() {
     story.isolate(3_000, 0, &["A"]);
     story.heal(4_000, 1);
     let mut evidence = story.end(60_000);
-    let text = shown(&evidence, ProgressLines::Trouble, false);
+    let text = shown(&evidence, ProgressLines::EveryFiveSeconds, false);
     for expected in ["cut: A | B C A1 B1 C1: 10 links cut (drop): 10 probes", "cut: 10 links healed: 10 probes"] {
         assert!(text.contains(expected), "{expected}:\n{text}");
     }
@@ -108,6 +114,6 @@ fn a_partition_is_told_in_words() {
             (change.proof, change.doubt) = (None, Some("a probe passed on A -> B".to_owned()));
         }
     }
-    let text = shown_on(&evidence, ProgressLines::Trouble, Look::new(false, 200));
+    let text = shown_on(&evidence, ProgressLines::EveryFiveSeconds, Look::new(false, 200));
     assert_eq!(text.matches("NO PROOF that it happened: a probe passed on A -> B").count(), 2, "{text}");
 }

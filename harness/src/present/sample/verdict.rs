@@ -155,6 +155,8 @@ fn load() -> LoadSummary {
         demanded: totals().demanded(),
         totals: totals(),
         ok_per_second: 1_999.8,
+        operations: Vec::new(),
+        starts_late: None,
         latency: vec![
             part("whole", 19_998, [39.1, 0.31, 0.52, 1_310.0, 1_533.0, 1_542.2]),
             part("whole, from the first attempt", 19_998, [39.0, 0.30, 0.51, 1_309.0, 1_533.0, 1_542.1]),

@@ -3,7 +3,7 @@
 mod rival;
 mod round;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use self::rival::{Rival, RivalCommand};
 use self::round::Round;
@@ -47,7 +47,7 @@ pub fn bench(options: &BenchOptions) -> Exit {
     let style = Style { colour: present::errors_have_colour(), ..Style::PLAIN };
     let read = match &options.file {
         Some(file) => Loaded::read(file, style),
-        None => Loaded::of(PathBuf::from("bench/default.ron"), DEFAULT.to_owned(), style),
+        None => Loaded::of(PathBuf::from("bench/default.ron"), Path::new(""), DEFAULT.to_owned(), style),
     };
     let measured = read.and_then(|loaded| Bench::new(loaded, options).map_err(|why| format!("error: {why}\n")));
     match measured {
@@ -166,6 +166,7 @@ impl<'a> Bench<'a> {
                 per_second: summary.ok_per_second,
                 p50_ms: latency.p50_ms,
                 p99_ms: latency.p99_ms,
+                late_p99_us: summary.starts_late.as_ref().map(|late| late.p99_ms * 1e3),
                 cpu_us: summary.totals.cpu_nanos as f64 / 1e3 / summary.totals.ok.max(1) as f64,
             };
             row.rounds.push((ours, theirs));

@@ -91,7 +91,7 @@ pub(super) fn figures(printed: &str, cpu_ms: f64, operations: u64) -> Option<Ben
     let number = |field: &str| field.trim_matches('"').parse::<f64>().ok();
     let fields: Vec<_> = printed.lines().last()?.split(',').skip(1).map(number).collect::<Option<_>>()?;
     let [per_second, _average, _least, p50_ms, _p95, p99_ms, ..] = fields[..] else { return None };
-    Some(BenchFigures { per_second, p50_ms, p99_ms, cpu_us: cpu_ms * 1e3 / operations as f64 })
+    Some(BenchFigures { per_second, p50_ms, p99_ms, late_p99_us: None, cpu_us: cpu_ms * 1e3 / operations as f64 })
 }
 
 #[cfg(test)]

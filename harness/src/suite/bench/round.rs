@@ -29,7 +29,8 @@ impl Round<'_> {
     /// The scenario of the round: each load alone, and the rival beside it, by turns before it and after it.
     pub(super) fn scenario(&self) -> Result<Loaded, String> {
         let name = Path::new("bench").join(self.scenario.path.file_name().unwrap_or_default());
-        Loaded::of(name, self.text(), Style::PLAIN)
+        let beside = self.scenario.path.parent().unwrap_or(Path::new(""));
+        Loaded::of(name, beside, self.text(), Style::PLAIN)
     }
 
     fn text(&self) -> String {

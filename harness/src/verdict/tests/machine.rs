@@ -64,7 +64,7 @@ fn a_miss_is_explained_by_what_explains_it(
     });
     story.end(9_000);
     story.evidence.plan.slos.clear();
-    story.slo(slo);
+    story.slo(slo.clone());
     story.machine(9_000, took);
     let verdict = verdict(&story);
     assert_eq!(verdict.outcome, outcome, "{verdict:#?}");
@@ -97,11 +97,11 @@ fn failover_within(max: u64) -> Slo {
 }
 
 fn unavailable_for(max: u64) -> Slo {
-    Slo::Unavailability(Unavailability { max: ms(max) })
+    Slo::Unavailability(Unavailability { max: ms(max), load: None })
 }
 
 fn throughput(min: f64) -> Slo {
-    Slo::Throughput(Throughput { min, during: During::Steady })
+    Slo::Throughput(Throughput { min, during: During::Steady, load: None })
 }
 
 #[test]

@@ -16,11 +16,16 @@ use crate::evidence::{EventKind, ExitCause, FailoverPhase, LogEvent, MachineSamp
 use crate::vocab::{Arrivals, Instant, Percent};
 
 fn p99(max: u64) -> Slo {
-    Slo::Latency(Latency { quantile: Percent::try_from(99.0).unwrap(), max: ms(max), during: During::Steady })
+    Slo::Latency(Latency {
+        quantile: Percent::try_from(99.0).unwrap(),
+        max: ms(max),
+        during: During::Steady,
+        load: None,
+    })
 }
 
 fn no_errors() -> Slo {
-    Slo::ErrorRate(ErrorRate { max: Percent::default(), during: During::Whole })
+    Slo::ErrorRate(ErrorRate { max: Percent::default(), during: During::Whole, load: None })
 }
 
 /// `A` is killed under load and `A1` takes over; every SLO is met and every step done.
@@ -130,7 +135,7 @@ fn a_scenario_that_claims_nothing_passes_nothing() {
 fn an_slo_that_cannot_be_told_makes_the_run_inconclusive() {
     let mut story = good();
     let p999 = Percent::try_from(99.99).unwrap();
-    story.slo(Slo::Latency(Latency { quantile: p999, max: ms(10), during: During::Whole }));
+    story.slo(Slo::Latency(Latency { quantile: p999, max: ms(10), during: During::Whole, load: None }));
     let verdict = verdict(&story);
     assert_eq!(verdict.outcome, RunOutcome::Inconclusive);
     assert!(verdict.because.contains("105131 operations are needed"), "{}", verdict.because);
@@ -139,9 +144,9 @@ fn an_slo_that_cannot_be_told_makes_the_run_inconclusive() {
 #[test]
 fn every_miss_is_counted() {
     let mut story = good();
-    story.slo(Slo::Throughput(Throughput { min: 1e6, during: During::Whole }));
+    story.slo(Slo::Throughput(Throughput { min: 1e6, during: During::Whole, load: None }));
     story.slo(p99(0));
-    story.slo(Slo::ErrorRate(ErrorRate { max: Percent::try_from(0.0).unwrap(), during: During::Whole }));
+    story.slo(Slo::ErrorRate(ErrorRate { max: Percent::try_from(0.0).unwrap(), during: During::Whole, load: None }));
     let verdict = verdict(&story);
     assert_eq!(verdict.outcome, RunOutcome::Fail);
     assert!(verdict.because.ends_with("and 1 more."), "{}", verdict.because);
@@ -173,11 +178,14 @@ fn a_killed_replica_is_no_failover() {
 }
 
 /// The second and the largest latency in milliseconds of each interval of a latency log.
+/// The intervals of all operations, without those of some.
 fn intervals(log: &[u8]) -> Vec<(u64, f64)> {
     use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
     IntervalLogIterator::new(log)
         .filter_map(|entry| match entry.unwrap() {
-            LogEntry::Interval(interval) => Some((interval.start_timestamp().as_secs(), interval.max())),
+            LogEntry::Interval(interval) if interval.tag().is_none() => {
+                Some((interval.start_timestamp().as_secs(), interval.max()))
+            }
             _ => None,
         })
         .collect()

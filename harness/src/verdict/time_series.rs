@@ -1,0 +1,148 @@
+//! What clients saw over time, in bins.
+
+use std::fmt::Write;
+
+use crate::evidence::{Evidence, Operation, Outcome};
+use crate::vocab::{Instant, Percent};
+
+/// The width of a bin of `series.csv`, and the least of any chart's.
+const BIN_NANOS: u64 = 100_000_000;
+
+/// What clients saw over time.
+#[derive(Clone, Debug)]
+pub struct TimeSeries {
+    /// Where the first bin begins.
+    pub start: Instant,
+    /// The width of a bin.
+    pub bin_nanos: u64,
+    /// The bins, without gaps.
+    pub bins: Vec<Bin>,
+}
+
+/// One interval. What ended ok counts where it ended, all else where it was due: nothing ends in an outage.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Bin {
+    /// Operations that were due in it.
+    pub due: u64,
+    /// Operations that ended ok in it.
+    pub ok: u64,
+    /// Operations that were due in it and surely not executed, those that were never begun among them.
+    pub fail: u64,
+    /// Operations that were due in it and may have been executed.
+    pub unknown: u64,
+    /// Latencies in milliseconds of all operations that were due in it: median, 99th percentile, maximum.
+    pub latency_ms: Option<[f64; 3]>,
+}
+
+impl Bin {
+    /// Operations that were due in it and did not end ok.
+    pub fn not_ok(&self) -> u64 {
+        self.fail + self.unknown
+    }
+}
+
+impl TimeSeries {
+    /// The operations of clients in bins of 100 ms, or in wider ones where there would be more than `bins_max`; none without an
+    /// operation.
+    pub fn of<'a>(operations: &(impl Iterator<Item = &'a Operation> + Clone), bins_max: u64) -> Option<Self> {
+        let operations = || operations.clone().filter(|operation| !operation.is_final_read());
+        let start = operations().map(|operation| operation.intended.0).min()? / BIN_NANOS * BIN_NANOS;
+        let end = operations().map(|operation| operation.ended.0).max()?;
+        let bin_nanos = BIN_NANOS * (end - start).div_ceil(BIN_NANOS.saturating_mul(bins_max)).max(1);
+        let index = |at: Instant| usize::try_from((at.0.saturating_sub(start)) / bin_nanos).unwrap_or(usize::MAX);
+        let mut bins = vec![Bin::default(); index(Instant(end)) + 1];
+        let mut latencies = vec![Vec::new(); bins.len()];
+        for operation in operations() {
+            let (due, ended) = (index(operation.intended), index(operation.ended));
+            latencies[due].push(operation.latency_nanos());
+            bins[due].due += 1;
+            match operation.outcome {
+                Outcome::Ok => bins[ended].ok += 1,
+                Outcome::Fail => bins[due].fail += 1,
+                Outcome::Unknown => bins[due].unknown += 1,
+            }
+        }
+        for (bin, latencies) in bins.iter_mut().zip(&mut latencies) {
+            bin.latency_ms = quantiles(latencies);
+        }
+        Some(Self { start: Instant(start), bin_nanos, bins })
+    }
+
+    /// Where the last bin ends.
+    pub fn end(&self) -> Instant {
+        self.start_of(self.bins.len())
+    }
+
+    /// Where a bin begins.
+    pub fn start_of(&self, bin: usize) -> Instant {
+        self.start.plus_nanos(self.bin_nanos * bin as u64)
+    }
+
+    /// The length of a bin in seconds.
+    pub fn bin_seconds(&self) -> f64 {
+        self.bin_nanos as f64 / 1e9
+    }
+}
+
+fn quantiles(nanos: &mut [u64]) -> Option<[f64; 3]> {
+    nanos.sort_unstable();
+    let at = |percent: f64| {
+        let rank = Percent::try_from(percent).ok()?.rank(nanos.len() as u64)?;
+        Some(*nanos.get(usize::try_from(rank - 1).ok()?)? as f64 / 1e6)
+    };
+    Some([at(50.0)?, at(99.0)?, at(100.0)?])
+}
+
+/// The content of `series.csv`: a line for each load and each 100 ms from its first operation to its last.
+pub fn series_csv(evidence: &Evidence) -> String {
+    let mut text = "seconds,load,due,ok,fail,unknown,p50_ms,p99_ms,max_ms\n".to_owned();
+    for (index, load) in evidence.plan.loads.iter().enumerate() {
+        let own = evidence.history.iter().filter(|operation| usize::from(operation.load) == index);
+        let Some(series) = TimeSeries::of(&own, u64::MAX) else { continue };
+        for (number, bin) in series.bins.iter().enumerate() {
+            let seconds = series.start_of(number).0 as f64 / 1e9;
+            let Bin { due, ok, fail, unknown, latency_ms } = bin;
+            let latency =
+                latency_ms.map_or_else(|| ",,".to_owned(), |[p50, p99, max]| format!("{p50:.3},{p99:.3},{max:.3}"));
+            // Writing into a string cannot fail.
+            let _ = writeln!(text, "{seconds:.1},{},{due},{ok},{fail},{unknown},{latency}", load.name);
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::testing::{LOAD_STARTS, Story};
+    use crate::evidence::testing::load;
+
+    #[test]
+    fn quantiles_of_few_samples_are_samples() {
+        assert_eq!(quantiles(&mut [3_000_000, 1_000_000]), Some([1.0, 3.0, 3.0]));
+        assert_eq!(quantiles(&mut []), None);
+    }
+
+    /// Two loads; an operation of the second takes 250 ms, and one may have been executed.
+    #[test]
+    fn a_table_has_a_line_for_each_load_and_tenth_of_a_second() {
+        let mut story = Story::formed();
+        story.evidence.plan.loads.push(load("other"));
+        story.run(LOAD_STARTS, LOAD_STARTS + 200);
+        story.write(LOAD_STARTS + 50, 1, |write| {
+            (write.load, write.ended) = (1, Instant::from_millis(LOAD_STARTS + 300));
+        });
+        story.write(LOAD_STARTS + 60, 2, |write| (write.load, write.outcome) = (1, Outcome::Unknown));
+        let lines = [
+            "seconds,load,due,ok,fail,unknown,p50_ms,p99_ms,max_ms",
+            "1.0,app,100,99,0,0,1.000,1.000,1.000",
+            "1.1,app,100,100,0,0,1.000,1.000,1.000",
+            "1.2,app,0,1,0,0,,,",
+            "1.0,other,2,0,0,1,1.000,250.000,250.000",
+            "1.1,other,0,0,0,0,,,",
+            "1.2,other,0,0,0,0,,,",
+            "1.3,other,0,1,0,0,,,",
+        ];
+        assert_eq!(series_csv(&story.evidence).lines().collect::<Vec<_>>(), lines);
+    }
+}
