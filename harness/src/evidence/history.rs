@@ -293,7 +293,7 @@ mod tests {
     #[case::effect(48, 2)]
     #[case::value(49, 3)]
     #[case::outcome(50, 3)]
-    #[case::error(51, 20)]
+    #[case::error(51, 250)]
     fn a_code_without_a_meaning_is_refused(#[case] at: usize, #[case] code: u8) {
         let mut bytes = written(&operation([1, 2, 3, 4]));
         bytes[HISTORY_MAGIC.len() + at] = code;
@@ -324,6 +324,7 @@ mod tests {
     #[case(ErrorKind::Protocol, 17)]
     #[case(ErrorKind::Unreachable, 18)]
     #[case(ErrorKind::NotStarted, 19)]
+    #[case(ErrorKind::MaxClients, 20)]
     fn an_error_keeps_its_code(#[case] error: ErrorKind, #[case] code: usize) {
         assert_eq!((error as usize, ErrorKind::ALL[code]), (code, error));
     }

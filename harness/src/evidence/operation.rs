@@ -157,11 +157,13 @@ pub enum ErrorKind {
     Unreachable,
     /// It was due, and still waited for a worker or for another write of its key when the load was stopped.
     NotStarted,
+    /// The server has as many connections as it may have (`maxclients`), and closed this one at once.
+    MaxClients,
 }
 
 impl ErrorKind {
     /// By their codes in a history: new ones go to the end, so that old histories still read.
-    pub(super) const ALL: [Self; 20] = [
+    pub(super) const ALL: [Self; 21] = [
         Self::Moved,
         Self::Ask,
         Self::ClusterDown,
@@ -182,6 +184,7 @@ impl ErrorKind {
         Self::Protocol,
         Self::Unreachable,
         Self::NotStarted,
+        Self::MaxClients,
     ];
 }
 

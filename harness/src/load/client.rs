@@ -191,13 +191,12 @@ impl RetryingClient {
             self.connections.resize_with(at + 1, || None);
         }
         let connection = &mut self.connections[at];
-        if connection.as_ref().is_some_and(Connection::is_usable) {
+        if connection.as_mut().is_some_and(Connection::is_usable) {
             return Ok(());
         }
         *connection = None;
         let address = self.shared.routes.borrow().known().address(node).ok_or(ErrorKind::NoRoute)?;
-        let opening = Connection::open(&self.shared.host, address, self.shared.value_bytes_max);
-        *connection = Some(self.timer.until(until, opening).await.unwrap_or(Err(ErrorKind::NotConnected))?);
+        *connection = Some(self.shared.dialer.open(address, &mut self.timer, until).await?);
         Ok(())
     }
 

@@ -245,11 +245,13 @@ fn run(
     shared.outbox.borrow_mut().flush();
     let parts = &shared.part.parts;
     let (written, overrun) = (shared.written.borrow().clone(), shared.outbox.borrow().overrun());
-    let all = parts.end(PartEnd { outcome, written, overrun })?;
+    let connections = shared.dialer.totals();
+    let all = parts.end(PartEnd { outcome, written, overrun, connections })?;
     for event in shared.counters().end_interval(clock.now()) {
         shared.outbox.borrow_mut().event(event);
     }
-    let (name, totals) = (shared.load.name.clone(), parts.totals(&shared.load, clock));
+    let name = shared.load.name.clone();
+    let totals = LoadTotals { connections: all.connections, ..parts.totals(&shared.load, clock) };
     if begins {
         shared.outbox.borrow_mut().event(EventKind::LoadEnded { load: name.clone(), totals: totals.clone() });
     }

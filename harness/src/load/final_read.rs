@@ -9,6 +9,7 @@ use futures_util::future::join_all;
 
 use super::LoadError;
 use super::connection::{Connection, DeadlineTimer};
+use super::dialer::Dialer;
 use super::driver::{LoadDone, LoadsDone};
 use super::op::{AttemptOutcome, classify_get, encode_get};
 use super::resp::push_command;
@@ -62,13 +63,14 @@ pub async fn final_read(
 ) -> Result<(), LoadError> {
     let clock = journal.clock();
     let deadline = std::time::Instant::now() + within;
+    let value_bytes_max = done.loads.iter().map(|load| load.value_bytes_max).max().unwrap_or(0);
     let mut reader = KeyReader {
-        host,
+        dialer: Dialer::new(host.clone(), value_bytes_max),
         clock,
         deadline,
         settled,
         routes: system.discovery(seeds),
-        value_bytes_max: done.loads.iter().map(|load| load.value_bytes_max).max().unwrap_or(0),
+        value_bytes_max,
     };
     let mut readings: Vec<_> = done.loads.iter().flat_map(|load| written_keys(system, load, clock.now())).collect();
     // The runtime's timer is the bound: whatever a server does, this ends.
@@ -120,7 +122,7 @@ fn written_keys<'a>(system: &'a dyn System, load: &'a LoadDone, now: Instant) ->
 }
 
 struct KeyReader<'a> {
-    host: &'a ClientHost,
+    dialer: Dialer,
     clock: Clock,
     deadline: std::time::Instant,
     /// The topology that nothing will change any more, if there is one.
@@ -154,7 +156,8 @@ impl KeyReader<'_> {
         for node in self.routes.known_mut().ask_order(None) {
             let Some(address) = self.routes.known().address(node) else { continue };
             let question = self.routes.question();
-            let told = ask(self.host, address, question, ANSWER_BOUND, |reply| self.routes.learn(address, reply)).await;
+            let told =
+                ask(&self.dialer, address, question, ANSWER_BOUND, |reply| self.routes.learn(address, reply)).await;
             if told.is_ok() {
                 return;
             }
@@ -171,9 +174,7 @@ impl KeyReader<'_> {
             return readings.iter_mut().for_each(|reading| reading.failed(ErrorKind::NoRoute));
         };
         let mut timer = DeadlineTimer::new();
-        let opening = Connection::open(self.host, address, self.value_bytes_max);
-        let opened = timer.until(self.soon(), opening).await.unwrap_or(Err(ErrorKind::NotConnected));
-        let mut connection = match opened {
+        let mut connection = match self.dialer.open(address, &mut timer, self.soon()).await {
             Ok(connection) => connection,
             Err(kind) => return readings.iter_mut().for_each(|reading| reading.failed(kind)),
         };

@@ -221,6 +221,13 @@ async fn a_stop_is_bounded_when_the_server_is_gone(#[case] killed: bool) {
     assert!(took < Duration::from_secs(3), "it took {took:?}");
     let totals = &done.loads[0].totals;
     assert!(totals.ok > 0 && totals.not_started > 500, "{totals:?}");
+    let connections = &totals.connections;
+    let broke = |kinds: &BTreeMap<ErrorKind, u64>, kind| kinds.get(&kind).is_some_and(|number| *number > 0);
+    let lost = connections.lost.values().sum::<u64>();
+    assert_eq!((lost > 0, broke(&connections.refused, ErrorKind::Refused)), (killed, killed), "{connections:?}");
+    assert_eq!(connections.given_up > 0, !killed, "{connections:?}");
+    assert!(connections.opened >= lost + connections.given_up, "{connections:?}");
+    assert!(connections.bytes_sent > connections.bytes_received && connections.bytes_received > 0, "{connections:?}");
     let history = history(&directory);
     assert_eq!(history.len() as u64, totals.demanded());
     assert!(history.iter().all(|op| op.service_nanos() < 2_000_000_000));
@@ -237,6 +244,24 @@ async fn a_stop_is_bounded_when_the_server_is_gone(#[case] killed: bool) {
     let told = events(&directory);
     let Some(EventKind::FinalRead { keys, unreadable, .. }) = told.last() else { panic!("no final read") };
     assert!(*keys > 0 && keys == unreadable);
+}
+
+/// A server with too many clients says so and closes the connection: nothing was executed, whatever was sent.
+#[tokio::test]
+async fn who_is_one_too_many_learns_it() {
+    let redis = Redis::start().await;
+    redis.say(&[b"CONFIG", b"SET", b"maxclients", b"4"], "OK").await;
+    let (_temporary, directory, journal) = journal();
+    let fields = format!("{MIX}, workers: 8, pipeline: 4");
+    let running =
+        RunningLoads::start(&[task(load("app", &fields), &[redis.address])], journal, directory.history()).unwrap();
+    await_progress(&directory, |progress| progress.ok > 0).await;
+    let totals = running.stop().await.unwrap().loads.remove(0).totals;
+    assert!(totals.connections.refused[&ErrorKind::MaxClients] > 0 && totals.connections.opened > 0, "{totals:?}");
+    assert_eq!((totals.connections.lost.len(), totals.connections.given_up), (0, 0), "{totals:?}");
+    assert!(totals.error_replies[&ErrorKind::MaxClients].starts_with("ERR max number of clients"), "{totals:?}");
+    assert_eq!(totals.attempt_errors.keys().collect::<Vec<_>>(), [&ErrorKind::MaxClients], "{totals:?}");
+    assert_eq!(totals.unknown, 0, "{totals:?}");
 }
 
 #[tokio::test]

@@ -52,6 +52,7 @@ pub(crate) fn error_kind(text: &[u8]) -> ErrorKind {
         b"MASTERDOWN" => ErrorKind::MasterDown,
         b"OOM" => ErrorKind::OutOfMemory,
         b"NOREPLICAS" => ErrorKind::NoReplicas,
+        _ if text.starts_with(b"ERR max number of clients") => ErrorKind::MaxClients,
         _ => ErrorKind::OtherReply,
     }
 }
@@ -73,6 +74,9 @@ mod tests {
     #[case("OOM command not allowed when used memory > 'maxmemory'.", ErrorKind::OutOfMemory)]
     #[case("NOREPLICAS Not enough good replicas to write.", ErrorKind::NoReplicas)]
     #[case("MISCONF Redis is configured to save RDB snapshots", ErrorKind::OtherReply)]
+    #[case("ERR max number of clients reached", ErrorKind::MaxClients)]
+    #[case("ERR max number of clients + cluster connections reached", ErrorKind::MaxClients)]
+    #[case("ERR syntax error", ErrorKind::OtherReply)]
     #[case("MOVEDX 1 10.0.0.1:1", ErrorKind::OtherReply)]
     #[case("", ErrorKind::OtherReply)]
     #[case::not_a_slot("MOVED 16384 10.0.0.1:6379", ErrorKind::Moved)]
