@@ -325,6 +325,7 @@ mod tests {
     #[case(ErrorKind::Unreachable, 18)]
     #[case(ErrorKind::NotStarted, 19)]
     #[case(ErrorKind::MaxClients, 20)]
+    #[case(ErrorKind::NoPermission, 23)]
     fn an_error_keeps_its_code(#[case] error: ErrorKind, #[case] code: usize) {
         assert_eq!((error as usize, ErrorKind::ALL[code]), (code, error));
     }

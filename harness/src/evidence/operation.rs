@@ -159,11 +159,17 @@ pub enum ErrorKind {
     NotStarted,
     /// The server has as many connections as it may have (`maxclients`), and closed this one at once.
     MaxClients,
+    /// `-WRONGPASS`: the server knows no such user, or another password.
+    WrongPassword,
+    /// `-NOAUTH`: the server wants to know first who it is.
+    NotAuthenticated,
+    /// `-NOPERM`: the user may not do that.
+    NoPermission,
 }
 
 impl ErrorKind {
     /// By their codes in a history: new ones go to the end, so that old histories still read.
-    pub(super) const ALL: [Self; 21] = [
+    pub(super) const ALL: [Self; 24] = [
         Self::Moved,
         Self::Ask,
         Self::ClusterDown,
@@ -185,6 +191,9 @@ impl ErrorKind {
         Self::Unreachable,
         Self::NotStarted,
         Self::MaxClients,
+        Self::WrongPassword,
+        Self::NotAuthenticated,
+        Self::NoPermission,
     ];
 }
 

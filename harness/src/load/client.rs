@@ -270,7 +270,8 @@ impl RetryingClient {
 
     /// Decides when and where those that did not end ok are attempted again.
     fn retry(&mut self, sent: &[Sent], node: Option<NodeIndex>, deadline: Instant) {
-        let (now, client) = (self.shared.clock.now(), self.shared.load.client);
+        let shared = Rc::clone(&self.shared);
+        let (now, client) = (shared.clock.now(), &shared.load.client);
         let tried = sent.iter().map(|sent| self.batch[sent.at].tried).max().unwrap_or(0);
         let retry = now.plus_nanos(Duration(client.wait(tried, &mut self.random)).as_nanos());
         for Sent { at, answer, .. } in sent {
@@ -362,7 +363,15 @@ fn doubts_the_node(kind: ErrorKind) -> bool {
     use ErrorKind as Kind;
     !matches!(
         kind,
-        Kind::Ask | Kind::TryAgain | Kind::OutOfMemory | Kind::NoReplicas | Kind::OtherReply | Kind::WaitShort
+        Kind::Ask
+            | Kind::TryAgain
+            | Kind::OutOfMemory
+            | Kind::NoReplicas
+            | Kind::OtherReply
+            | Kind::WaitShort
+            | Kind::WrongPassword
+            | Kind::NotAuthenticated
+            | Kind::NoPermission
     )
 }
 

@@ -91,6 +91,8 @@ impl Connection {
         let mut parsed = 0;
         while self.owed > 0 {
             match Reply::parse(&self.input[parsed..self.filled]) {
+                // Nobody waits for it.
+                Ok(Some((Reply::Push(_), used))) => parsed += used,
                 Ok(Some((reply, used))) => {
                     let first = std::mem::replace(&mut self.state, ConnectionState::Open) == ConnectionState::Fresh;
                     let refused = first && is_refusal(&reply);

@@ -11,6 +11,7 @@ use super::LoadError;
 use super::connection::{Connection, DeadlineTimer};
 use super::dialer::Dialer;
 use super::driver::{LoadDone, LoadsDone};
+use super::hello::Hello;
 use super::op::{AttemptOutcome, classify_get, encode_get};
 use super::resp::push_command;
 use super::routing::ask;
@@ -19,7 +20,7 @@ use crate::evidence::{
     Outcome, Topology, Value,
 };
 use crate::network::ClientHost;
-use crate::system::{Discovery, NodeIndex, System};
+use crate::system::{Access, Discovery, NodeIndex, System};
 use crate::vocab::{Address, Instant, Position};
 
 /// Reads that are on their way to a node at the same time, when values are small.
@@ -55,7 +56,7 @@ struct KeyRead {
 pub async fn final_read(
     done: &LoadsDone,
     system: &dyn System,
-    host: &ClientHost,
+    access: &Access,
     seeds: &[(u16, Address)],
     settled: Option<&Topology>,
     journal: &Journal,
@@ -65,7 +66,7 @@ pub async fn final_read(
     let deadline = std::time::Instant::now() + within;
     let value_bytes_max = done.loads.iter().map(|load| load.value_bytes_max).max().unwrap_or(0);
     let mut reader = KeyReader {
-        dialer: Dialer::new(host.clone(), value_bytes_max),
+        dialer: Dialer::new(ClientHost::this(), Hello::of_harness(access), value_bytes_max),
         clock,
         deadline,
         settled,
@@ -324,7 +325,7 @@ mod tests {
         };
         let done = LoadsDone { history: directory.history(), loads: vec![load] };
         let began = std::time::Instant::now();
-        final_read(&done, CLUSTER.system(), &ClientHost::this(), seeds, settled, &journal, within).await.unwrap();
+        final_read(&done, CLUSTER.system(), &Access::default(), seeds, settled, &journal, within).await.unwrap();
         let took = began.elapsed();
         let file = File::open(directory.history()).unwrap();
         let history = HistoryReader::new(BufReader::new(file)).unwrap().read_all().unwrap();

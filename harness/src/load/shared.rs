@@ -6,6 +6,7 @@ use std::sync::MutexGuard;
 
 use super::counters::LoadCounters;
 use super::dialer::Dialer;
+use super::hello::Hello;
 use super::key_space::{KeySet, KeySpace};
 use super::op::error_kind;
 use super::parts::Part;
@@ -49,7 +50,7 @@ impl Shared {
             seed,
             clock,
             shards: Shards::new(&shards),
-            dialer: Dialer::new(host, value_bytes_max(&load)),
+            dialer: Dialer::new(host, Hello::of_client(&load.client), value_bytes_max(&load)),
             deployment,
             routes: RefCell::new(deployment.system().discovery(&seeds)),
             written: RefCell::new(KeySet::none_of(keys.count())),

@@ -13,6 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::connection::DeadlineTimer;
 use super::dialer::Dialer;
+use super::hello::Hello;
 use super::resp::{Reply, push_command};
 use super::{Load, LoadTask};
 use crate::evidence::{
@@ -219,7 +220,7 @@ impl Redis {
         push_command(&mut request, command);
         loop {
             let mut said = String::new();
-            let dialer = Dialer::new(ClientHost::this(), 0);
+            let dialer = Dialer::new(ClientHost::this(), Hello::default(), 0);
             if let Ok(mut connection) = dialer.open(self.address, &mut DeadlineTimer::new(), deadline).await {
                 let heard = connection.exchange(&request, 1, |_, reply| match reply {
                     Reply::Simple(text) | Reply::Error(text) | Reply::Bulk(text) => {

@@ -118,6 +118,9 @@ pub(super) fn error_in_words(kind: ErrorKind) -> (&'static str, &'static str) {
             ("unreachable", "the network said at once that nobody can be reached: a rejected link")
         }
         ErrorKind::NotStarted => ("never begun", "due, but still waiting when the load was stopped"),
+        ErrorKind::WrongPassword => ("WRONGPASS", "the server knows no such user, or another password"),
+        ErrorKind::NotAuthenticated => ("NOAUTH", "the server wants a password, and the client said none"),
+        ErrorKind::NoPermission => ("NOPERM", "the user may not use this command or key"),
         ErrorKind::MaxClients => ("max clients", "the server has as many connections as its maxclients allows"),
     }
 }
