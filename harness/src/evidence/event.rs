@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Agreement, Effect, ErrorKind, LogRecord, MachineSample, NetworkChange};
+use super::{Agreement, ConnectionTotals, Effect, ErrorKind, LogRecord, MachineSample, NetworkChange};
 use crate::vocab::{Address, Arrivals, Instant, NodeName};
 
 /// One line of `events.jsonl`.
@@ -286,6 +286,9 @@ pub struct LoadTotals {
     /// observer too.
     #[serde(default)]
     pub cpu_nanos: u64,
+    /// What became of its connections.
+    #[serde(default)]
+    pub connections: ConnectionTotals,
 }
 
 impl LoadTotals {

@@ -308,7 +308,7 @@ mod tests {
     #[case::effect(48, 6)]
     #[case::value(49, 5)]
     #[case::outcome(50, 3)]
-    #[case::error(51, 22)]
+    #[case::error(51, 250)]
     #[case::data_type(63, 9)]
     fn a_code_without_a_meaning_is_refused(#[case] at: usize, #[case] code: u8) {
         let mut bytes = written(&operation([1, 2, 3, 4]));
@@ -350,6 +350,8 @@ mod tests {
     #[case(ErrorKind::Unreachable, 18)]
     #[case(ErrorKind::NotStarted, 19)]
     #[case(ErrorKind::Conflict, 21)]
+    #[case(ErrorKind::MaxClients, 22)]
+    #[case(ErrorKind::NoPermission, 25)]
     fn an_error_keeps_its_code(#[case] error: ErrorKind, #[case] code: usize) {
         assert_eq!((error as usize, ErrorKind::ALL[code]), (code, error));
     }

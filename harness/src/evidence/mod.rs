@@ -3,6 +3,7 @@
 //! Everything here is written while the run goes on and read back to judge it; nothing here decides.
 
 mod agreement;
+mod connection_totals;
 mod data_type;
 mod effect;
 mod event;
@@ -25,6 +26,7 @@ pub(crate) mod testing;
 mod topology;
 
 pub use agreement::{Agreement, Settlement, Side};
+pub use connection_totals::ConnectionTotals;
 pub use data_type::DataType;
 pub use effect::{DataEffect, Effect, MembershipEffect};
 pub use event::{Event, EventKind, ExitCause, LoadTotals, Progress};

@@ -203,11 +203,19 @@ pub enum ErrorKind {
     KeysApart,
     /// A transaction was not executed, since a key that it watched had changed.
     Conflict,
+    /// The server has as many connections as it may have (`maxclients`), and closed this one at once.
+    MaxClients,
+    /// `-WRONGPASS`: the server knows no such user, or another password.
+    WrongPassword,
+    /// `-NOAUTH`: the server wants to know first who it is.
+    NotAuthenticated,
+    /// `-NOPERM`: the user may not do that.
+    NoPermission,
 }
 
 impl ErrorKind {
     /// By their codes in a history: new ones go to the end, so that old histories still read.
-    pub(super) const ALL: [Self; 22] = [
+    pub(super) const ALL: [Self; 26] = [
         Self::Moved,
         Self::Ask,
         Self::ClusterDown,
@@ -230,6 +238,10 @@ impl ErrorKind {
         Self::NotStarted,
         Self::KeysApart,
         Self::Conflict,
+        Self::MaxClients,
+        Self::WrongPassword,
+        Self::NotAuthenticated,
+        Self::NoPermission,
     ];
 }
 

@@ -191,13 +191,12 @@ impl RetryingClient {
             self.connections.resize_with(at + 1, || None);
         }
         let connection = &mut self.connections[at];
-        if connection.as_ref().is_some_and(Connection::is_usable) {
+        if connection.as_mut().is_some_and(Connection::is_usable) {
             return Ok(());
         }
         *connection = None;
         let address = self.shared.routes.borrow().known().address(node).ok_or(ErrorKind::NoRoute)?;
-        let opening = Connection::open(&self.shared.host, address, self.shared.value_bytes_max);
-        *connection = Some(self.timer.until(until, opening).await.unwrap_or(Err(ErrorKind::NotConnected))?);
+        *connection = Some(self.shared.dialer.open(address, &mut self.timer, until).await?);
         Ok(())
     }
 
@@ -271,7 +270,8 @@ impl RetryingClient {
 
     /// Decides when and where those that did not end ok are attempted again.
     fn retry(&mut self, sent: &[Sent], node: Option<NodeIndex>, deadline: Instant) {
-        let (now, client) = (self.shared.clock.now(), self.shared.load.client);
+        let shared = Rc::clone(&self.shared);
+        let (now, client) = (shared.clock.now(), &shared.load.client);
         let tried = sent.iter().map(|sent| self.batch[sent.at].tried).max().unwrap_or(0);
         let retry = now.plus_nanos(Duration(client.wait(tried, &mut self.random)).as_nanos());
         for Sent { at, answer, .. } in sent {
@@ -374,6 +374,9 @@ fn doubts_the_node(kind: ErrorKind) -> bool {
             | Kind::WaitShort
             | Kind::KeysApart
             | Kind::Conflict
+            | Kind::WrongPassword
+            | Kind::NotAuthenticated
+            | Kind::NoPermission
     )
 }
 

@@ -3,16 +3,17 @@
 use std::future::{Future, poll_fn};
 use std::io::{self, ErrorKind as IoErrorKind};
 use std::pin::{Pin, pin};
+use std::rc::Rc;
 use std::task::Poll;
 
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::time::{Instant as TokioInstant, Sleep, sleep_until};
 
+use super::connection_counts::ConnectionCounts;
+use super::op::error_kind;
 use super::resp::Reply;
 use crate::evidence::ErrorKind;
-use crate::network::ClientHost;
-use crate::vocab::Address;
 
 const INPUT_BYTES_MIN: usize = 4 * 1024;
 
@@ -30,28 +31,44 @@ pub(crate) struct Connection {
     handed_over_bytes: usize,
     /// How many replies of the last exchange are still to come.
     owed: usize,
+    state: ConnectionState,
+    counts: Rc<ConnectionCounts>,
+}
+
+/// What is known of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ConnectionState {
+    /// The kernel has accepted it for the server, which has said nothing yet.
+    Fresh,
+    /// The server speaks.
+    Open,
+    /// The server or the network has ended it.
+    Ended,
 }
 
 impl Connection {
-    /// Connects. Values that are read may be as large as `value_bytes_max`.
-    ///
-    /// Unbounded in time: the caller limits it.
-    pub(crate) async fn open(host: &ClientHost, address: Address, value_bytes_max: usize) -> Result<Self, ErrorKind> {
-        let socket = host.tcp_socket().map_err(|_| ErrorKind::NotConnected)?;
-        let stream = socket.connect(address.0.into()).await.map_err(|error| not_opened(&error))?;
-        // Without it a request that follows another one quickly may wait for the other's acknowledgement.
-        stream.set_nodelay(true).map_err(|_| ErrorKind::NotConnected)?;
+    /// The connection of a stream. Values that are read may be as large as `value_bytes_max`.
+    pub(super) fn new(stream: TcpStream, value_bytes_max: usize, counts: Rc<ConnectionCounts>) -> Self {
         let input_bytes_max = value_bytes_max.saturating_add(INPUT_BYTES_SPARE);
         let input = vec![0; INPUT_BYTES_MIN];
-        Ok(Self { stream, input, filled: 0, input_bytes_max, handed_over_bytes: 0, owed: 0 })
+        let (filled, handed_over_bytes, owed, state) = (0, 0, 0, ConnectionState::Fresh);
+        Self { stream, input, filled, input_bytes_max, handed_over_bytes, owed, state, counts }
     }
 
     /// Whether the connection can take a request: no reply is owed, nothing came unasked, it is not known to be closed.
     ///
     /// A server that died while the connection was idle is noticed here, before a request is wasted on it.
-    pub(crate) fn is_usable(&self) -> bool {
-        let unasked = self.stream.try_read(&mut [0; 1]);
-        self.owed == 0 && self.filled == 0 && unasked.is_err_and(|error| error.kind() == IoErrorKind::WouldBlock)
+    pub(crate) fn is_usable(&mut self) -> bool {
+        if self.state == ConnectionState::Ended {
+            return false;
+        }
+        match self.stream.try_read(&mut [0; 1]) {
+            Ok(0) => self.ended(ErrorKind::Closed),
+            Err(error) if error.kind() == IoErrorKind::WouldBlock => return self.owed == 0 && self.filled == 0,
+            Err(error) => self.ended(broken(&error)),
+            Ok(_) => {}
+        }
+        false
     }
 
     /// How many bytes of the last request may have reached the server.
@@ -69,12 +86,20 @@ impl Connection {
     ) -> Result<(), ErrorKind> {
         self.handed_over_bytes = 0;
         self.owed = replies;
-        self.send(request).await?;
+        // A server that refuses a connection says why before it closes it, whether or not it has read anything.
+        let sent = self.send(request).await;
         let mut parsed = 0;
         while self.owed > 0 {
             match Reply::parse(&self.input[parsed..self.filled]) {
+                // Nobody waits for it.
+                Ok(Some((Reply::Push(_), used))) => parsed += used,
                 Ok(Some((reply, used))) => {
+                    let first = std::mem::replace(&mut self.state, ConnectionState::Open) == ConnectionState::Fresh;
+                    let refused = first && is_refusal(&reply);
                     on_reply(replies - self.owed, &reply);
+                    if refused {
+                        return Err(self.refused(ErrorKind::MaxClients));
+                    }
                     self.owed -= 1;
                     parsed += used;
                 }
@@ -82,7 +107,8 @@ impl Connection {
                     self.input.copy_within(parsed..self.filled, 0);
                     self.filled -= parsed;
                     parsed = 0;
-                    self.receive().await?;
+                    let received = self.receive().await;
+                    sent.and(received).inspect_err(|kind| self.ended(*kind))?;
                 }
                 Err(_) => return Err(ErrorKind::Protocol),
             }
@@ -91,11 +117,28 @@ impl Connection {
         Ok(())
     }
 
+    /// The server did not take it after all, so nothing that was sent is executed.
+    fn refused(&mut self, kind: ErrorKind) -> ErrorKind {
+        self.state = ConnectionState::Ended;
+        self.handed_over_bytes = 0;
+        self.counts.refused_after_all(kind);
+        kind
+    }
+
+    fn ended(&mut self, kind: ErrorKind) {
+        // What was received was no whole reply, or more than a reply may be: the client is who ends it.
+        if kind != ErrorKind::Protocol {
+            self.state = ConnectionState::Ended;
+            self.counts.lost(kind);
+        }
+    }
+
     async fn send(&mut self, mut request: &[u8]) -> Result<(), ErrorKind> {
         while !request.is_empty() {
             match self.stream.try_write(request) {
                 Ok(written) => {
                     self.handed_over_bytes += written;
+                    self.counts.sent(written);
                     request = &request[written..];
                 }
                 Err(error) if error.kind() == IoErrorKind::WouldBlock => {
@@ -121,6 +164,7 @@ impl Connection {
             Ok(0) => Err(ErrorKind::Closed),
             Ok(read) => {
                 self.filled += read;
+                self.counts.received(read);
                 Ok(())
             }
             Err(error) => Err(broken(&error)),
@@ -134,19 +178,16 @@ impl Drop for Connection {
     fn drop(&mut self) {
         if self.owed > 0 {
             let _ = self.stream.set_zero_linger();
+            if self.state != ConnectionState::Ended {
+                self.counts.given_up();
+            }
         }
     }
 }
 
-fn not_opened(error: &io::Error) -> ErrorKind {
-    match error.kind() {
-        IoErrorKind::ConnectionRefused => ErrorKind::Refused,
-        // The last one: its link is rejected while it waits for an answer.
-        IoErrorKind::HostUnreachable | IoErrorKind::NetworkUnreachable | IoErrorKind::ConnectionAborted => {
-            ErrorKind::Unreachable
-        }
-        _ => ErrorKind::NotConnected,
-    }
+/// Whether a server says that it takes no more connections (Redis `networking.c`, `acceptCommonHandler`).
+fn is_refusal(reply: &Reply<'_>) -> bool {
+    matches!(reply, Reply::Error(text) if error_kind(text) == ErrorKind::MaxClients)
 }
 
 /// What ended a connection that was open. When its link is rejected, that is `ECONNABORTED`: a reset like others.
@@ -191,16 +232,6 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-
-    #[rstest]
-    #[case::the_server_is_gone(Errno::ECONNREFUSED, ErrorKind::Refused)]
-    #[case::its_link_is_rejected(Errno::EHOSTUNREACH, ErrorKind::Unreachable)]
-    #[case::no_network_leads_there(Errno::ENETUNREACH, ErrorKind::Unreachable)]
-    #[case::its_link_is_rejected_meanwhile(Errno::ECONNABORTED, ErrorKind::Unreachable)]
-    #[case::no_port_is_left(Errno::EADDRNOTAVAIL, ErrorKind::NotConnected)]
-    fn why_a_connection_is_not_opened(#[case] said: Errno, #[case] kind: ErrorKind) {
-        assert_eq!(not_opened(&said.into()), kind);
-    }
 
     #[rstest]
     #[case::the_server_died(Errno::ECONNRESET, ErrorKind::Reset)]

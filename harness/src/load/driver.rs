@@ -206,7 +206,7 @@ fn start(
     ended: &watch::Sender<LoadEnds>,
 ) -> Result<RunningLoad, LoadError> {
     let (index, name) = (task.index, task.load.name.clone());
-    let client = task.load.client;
+    let client = &task.load.client;
     let stops_within = client.deadline.0 + client.timeout.0 + STOP_MARGIN;
     let resources = |source| LoadError::Resources { load: name.clone(), source };
     let (tell, done) = oneshot::channel();
@@ -247,11 +247,16 @@ fn run(
     shared.outbox.borrow_mut().flush();
     let parts = &shared.part.parts;
     let (written, overrun) = (shared.written.borrow().clone(), shared.outbox.borrow().overrun());
-    let all = parts.end(PartEnd { outcome, written, overrun })?;
+    let connections = shared.dialer.totals();
+    for (kind, text) in shared.dialer.refusals() {
+        shared.counters().error_replied(kind, &text);
+    }
+    let all = parts.end(PartEnd { outcome, written, overrun, connections })?;
     for event in shared.counters().end_interval(clock.now()) {
         shared.outbox.borrow_mut().event(event);
     }
-    let (name, totals) = (shared.load.name.clone(), parts.totals(&shared.load, clock));
+    let name = shared.load.name.clone();
+    let totals = LoadTotals { connections: all.connections, ..parts.totals(&shared.load, clock) };
     if begins {
         shared.outbox.borrow_mut().event(EventKind::LoadEnded { load: name.clone(), totals: totals.clone() });
     }

@@ -8,7 +8,9 @@ use std::time::Duration;
 use futures_util::future::join_all;
 
 use super::connection::{Connection, DeadlineTimer};
+use super::dialer::Dialer;
 use super::driver::{LoadDone, LoadsDone};
+use super::hello::Hello;
 use super::op::AttemptOutcome;
 use super::resp::{Reply, push_command};
 use super::routing::ask;
@@ -18,7 +20,7 @@ use crate::evidence::{
     Outcome, Topology, Value,
 };
 use crate::network::ClientHost;
-use crate::system::{Discovery, NodeIndex, System};
+use crate::system::{Access, Discovery, NodeIndex, System};
 use crate::vocab::{Address, Instant, Position};
 
 /// Reads that are on their way to a node at the same time, when values are small.
@@ -59,7 +61,7 @@ struct KeyRead {
 pub async fn final_read(
     done: &LoadsDone,
     system: &dyn System,
-    host: &ClientHost,
+    access: &Access,
     seeds: &[(u16, Address)],
     settled: Option<&Topology>,
     journal: &Journal,
@@ -67,13 +69,14 @@ pub async fn final_read(
 ) -> Result<(), LoadError> {
     let clock = journal.clock();
     let deadline = std::time::Instant::now() + within;
+    let value_bytes_max = done.loads.iter().map(|load| load.value_bytes_max).max().unwrap_or(0);
     let mut reader = KeyReader {
-        host,
+        dialer: Dialer::new(ClientHost::this(), Hello::of_harness(access), value_bytes_max),
         clock,
         deadline,
         settled,
         routes: system.discovery(seeds),
-        value_bytes_max: done.loads.iter().map(|load| load.value_bytes_max).max().unwrap_or(0),
+        value_bytes_max,
     };
     let mut readings: Vec<_> = done.loads.iter().flat_map(|load| written_keys(system, load, clock.now())).collect();
     // The runtime's timer is the bound: whatever a server does, this ends.
@@ -127,7 +130,7 @@ fn written_keys<'a>(system: &'a dyn System, load: &'a LoadDone, now: Instant) ->
 }
 
 struct KeyReader<'a> {
-    host: &'a ClientHost,
+    dialer: Dialer,
     clock: Clock,
     deadline: std::time::Instant,
     /// The topology that nothing will change any more, if there is one.
@@ -161,7 +164,8 @@ impl KeyReader<'_> {
         for node in self.routes.known_mut().ask_order(None) {
             let Some(address) = self.routes.known().address(node) else { continue };
             let question = self.routes.question();
-            let told = ask(self.host, address, question, ANSWER_BOUND, |reply| self.routes.learn(address, reply)).await;
+            let told =
+                ask(&self.dialer, address, question, ANSWER_BOUND, |reply| self.routes.learn(address, reply)).await;
             if told.is_ok() {
                 return;
             }
@@ -178,9 +182,7 @@ impl KeyReader<'_> {
             return readings.iter_mut().for_each(|reading| reading.failed(ErrorKind::NoRoute));
         };
         let mut timer = DeadlineTimer::new();
-        let opening = Connection::open(self.host, address, self.value_bytes_max);
-        let opened = timer.until(self.soon(), opening).await.unwrap_or(Err(ErrorKind::NotConnected));
-        let mut connection = match opened {
+        let mut connection = match self.dialer.open(address, &mut timer, self.soon()).await {
             Ok(connection) => connection,
             Err(kind) => return readings.iter_mut().for_each(|reading| reading.failed(kind)),
         };
@@ -344,7 +346,7 @@ mod tests {
         };
         let done = LoadsDone { history: directory.history(), loads: vec![load] };
         let began = std::time::Instant::now();
-        final_read(&done, CLUSTER.system(), &ClientHost::this(), seeds, settled, &journal, within).await.unwrap();
+        final_read(&done, CLUSTER.system(), &Access::default(), seeds, settled, &journal, within).await.unwrap();
         let took = began.elapsed();
         let file = File::open(directory.history()).unwrap();
         let history = HistoryReader::new(BufReader::new(file)).unwrap().read_all().unwrap();

@@ -9,13 +9,16 @@ mod client;
 mod climb;
 mod closed;
 mod connection;
+mod connection_counts;
 mod contents;
 mod counters;
+mod dialer;
 mod draw;
 mod driver;
 mod end;
 mod error;
 mod final_read;
+mod hello;
 mod key_space;
 pub mod keys;
 pub mod op;
@@ -38,7 +41,7 @@ mod worker_pool;
 
 use crate::system::resp;
 
-pub use behaviour::{Client, Refresh, preset};
+pub use behaviour::{Client, Protocol, Refresh, preset};
 pub use driver::{LoadDone, LoadsDone, RunningLoads};
 pub use end::LoadEnd;
 pub use error::LoadError;

@@ -9,7 +9,7 @@ use super::counters::LoadCounters;
 use super::end::LoadEnd;
 use super::key_space::WrittenKeys;
 use super::{Load, LoadError};
-use crate::evidence::{Clock, LoadTotals};
+use crate::evidence::{Clock, ConnectionTotals, LoadTotals};
 
 /// One thread of a load.
 #[derive(Clone)]
@@ -41,6 +41,8 @@ pub(crate) struct PartEnd {
     pub(crate) written: WrittenKeys,
     /// Whether something could not be recorded.
     pub(crate) overrun: bool,
+    /// What became of its connections.
+    pub(crate) connections: ConnectionTotals,
 }
 
 impl Parts {
@@ -69,16 +71,19 @@ impl Parts {
 
     /// Takes what a thread leaves. Returns what all of them leave if it was the last.
     pub(crate) fn end(&self, part: PartEnd) -> Option<PartEnd> {
-        let mut written = part.written.clone();
+        let (mut written, mut connections) = (part.written.clone(), ConnectionTotals::default());
         let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
         ended.push(part);
         if ended.len() < usize::from(self.count) {
             return None;
         }
-        ended.iter().for_each(|end| written.add(&end.written));
+        for end in ended.iter() {
+            written.add(&end.written);
+            connections.add(&end.connections);
+        }
         let overrun = ended.iter().any(|end| end.overrun);
         let outcomes: Result<Vec<_>, _> = ended.drain(..).map(|end| end.outcome).collect();
-        Some(PartEnd { outcome: outcomes.map(|ends| LoadEnd::of_all(&ends)), written, overrun })
+        Some(PartEnd { outcome: outcomes.map(|ends| LoadEnd::of_all(&ends)), written, overrun, connections })
     }
 }
 

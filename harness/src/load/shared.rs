@@ -6,6 +6,8 @@ use std::sync::MutexGuard;
 
 use super::climb::Climb;
 use super::counters::LoadCounters;
+use super::dialer::Dialer;
+use super::hello::Hello;
 use super::key_space::{KeySpace, WrittenKeys};
 use super::op::error_kind;
 use super::parts::Part;
@@ -15,7 +17,6 @@ use super::routing::ask;
 use super::worker_pool::Shards;
 use super::{Load, LoadTask, Op};
 use crate::evidence::{Clock, DataType, ErrorKind, EventKind, LoadIndex, Operation, OperationSource};
-use crate::network::ClientHost;
 use crate::system::{Deployment, Discovery, NodeIndex};
 use crate::vocab::{Duration, Instant};
 
@@ -28,11 +29,9 @@ pub(crate) struct Shared {
     pub(crate) index: LoadIndex,
     pub(crate) seed: u64,
     pub(crate) clock: Clock,
-    pub(crate) host: ClientHost,
+    pub(crate) dialer: Dialer,
     pub(crate) keys: KeySpace,
     pub(crate) shards: Shards,
-    /// The size of the largest value that may be read, in bytes.
-    pub(crate) value_bytes_max: usize,
     pub(crate) deployment: Deployment,
     pub(crate) routes: RefCell<Box<dyn Discovery>>,
     pub(crate) written: RefCell<WrittenKeys>,
@@ -53,9 +52,8 @@ impl Shared {
             index,
             seed,
             clock,
-            host,
             shards: Shards::new(&shards),
-            value_bytes_max: value_bytes_max(&load),
+            dialer: Dialer::new(host, Hello::of_client(&load.client), value_bytes_max(&load)),
             deployment,
             routes: RefCell::new(deployment.system().discovery(&seeds)),
             written: RefCell::new(WrittenKeys::none_of(keys.count())),
@@ -137,7 +135,7 @@ impl Shared {
             let Some(address) = self.routes.borrow().known().address(node) else { continue };
             let question = self.routes.borrow().question();
             let learn = |reply: &Reply<'_>| self.routes.borrow_mut().learn(address, reply);
-            let told = ask(&self.host, address, question, self.load.client.timeout.0, learn).await.is_ok();
+            let told = ask(&self.dialer, address, question, self.load.client.timeout.0, learn).await.is_ok();
             self.routes.borrow_mut().known_mut().set_suspect(node, !told);
             if told {
                 break;

@@ -11,7 +11,9 @@ use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::connection::Connection;
+use super::connection::DeadlineTimer;
+use super::dialer::Dialer;
+use super::hello::Hello;
 use super::resp::{Reply, push_command};
 use super::{Load, LoadTask};
 use crate::evidence::{
@@ -220,7 +222,8 @@ impl Redis {
         push_command(&mut request, command);
         loop {
             let mut said = String::new();
-            if let Ok(mut connection) = Connection::open(&ClientHost::this(), self.address, 0).await {
+            let dialer = Dialer::new(ClientHost::this(), Hello::default(), 0);
+            if let Ok(mut connection) = dialer.open(self.address, &mut DeadlineTimer::new(), deadline).await {
                 let heard = connection.exchange(&request, 1, |_, reply| match reply {
                     Reply::Simple(text) | Reply::Error(text) | Reply::Bulk(text) => {
                         said = String::from_utf8_lossy(text).into_owned();

@@ -25,7 +25,7 @@ pub use observation::Observation;
 pub use sampler::{ReadMachine, Sampler};
 
 use crate::evidence::{Journal, NodeStatus, Reach};
-use crate::system::{Deployment, Names};
+use crate::system::{Access, Deployment, Names};
 use crate::vocab::{Address, NodeId, NodeName};
 use collector::Collector;
 
@@ -61,7 +61,7 @@ impl Observer {
         nodes: Vec<Observed>,
         status: watch::Receiver<BTreeMap<NodeName, NodeStatus>>,
         reach: watch::Receiver<Reach>,
-        deployment: Deployment,
+        (deployment, access): (Deployment, Access),
         journal: Journal,
         interval: std::time::Duration,
     ) -> Self {
@@ -73,7 +73,8 @@ impl Observer {
         let count = nodes.len();
         let (mut pollers, mut followers) = (JoinSet::new(), JoinSet::new());
         for (index, observed) in nodes.into_iter().enumerate() {
-            let poller = poll::Poller::new(observed.node.clone(), observed.address, Arc::clone(&collector));
+            let poller =
+                poll::Poller::new(observed.node.clone(), observed.address, access.clone(), Arc::clone(&collector));
             // Spread over the interval, so that the answers do not all come at once.
             let first = interval.mul_f64(index as f64 / count as f64);
             pollers.spawn(poller.run(status.clone(), first, interval));

@@ -10,7 +10,7 @@ use tokio::time::MissedTickBehavior;
 use super::collector::Collector;
 use super::questions::{Answers, Questions};
 use crate::evidence::{NodeStatus, Reach};
-use crate::system::{NodeReport, ReportReader};
+use crate::system::{Access, NodeReport, ReportReader};
 use crate::vocab::{Address, NodeName};
 
 /// No interval is finer: a timer of the runtime has a resolution of a millisecond.
@@ -45,9 +45,9 @@ pub(super) struct Poller {
 }
 
 impl Poller {
-    pub(super) fn new(node: NodeName, address: Address, collector: Arc<Collector>) -> Self {
+    pub(super) fn new(node: NodeName, address: Address, access: Access, collector: Arc<Collector>) -> Self {
         let system = collector.system();
-        let questions = Questions::new(address, system.questions());
+        let questions = Questions::new(address, access, system.questions());
         let reader = system.report_reader(&node);
         Self { node, collector, questions, reader }
     }

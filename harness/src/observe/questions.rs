@@ -4,9 +4,9 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::io::tcp::TcpSettings;
-use redis::{AsyncConnectionConfig, Client, ConnectionAddr, IntoConnectionInfo, Pipeline, RedisError, Value};
+use redis::{AsyncConnectionConfig, Pipeline, RedisError, Value};
 
+use crate::system::Access;
 use crate::vocab::Address;
 
 /// How long a connection may take. A host of the lab answers within a millisecond or is cut off.
@@ -18,20 +18,21 @@ const RESPONSE_TIMEOUT: Duration = Duration::from_millis(500);
 /// The same questions for one server, again and again.
 pub(super) struct Questions {
     address: Address,
+    access: Access,
     commands: Pipeline,
     connection: Option<MultiplexedConnection>,
 }
 
 impl Questions {
     /// These commands for the server at `address`; nothing is asked yet.
-    pub(super) fn new(address: Address, commands: &[&[&str]]) -> Self {
+    pub(super) fn new(address: Address, access: Access, commands: &[&[&str]]) -> Self {
         let mut pipeline = redis::pipe();
         for words in commands {
             let mut command = redis::Cmd::new();
             command.arg(*words);
             pipeline.add_command(command);
         }
-        Self { address, commands: pipeline, connection: None }
+        Self { address, access, commands: pipeline, connection: None }
     }
 
     /// Asks all of them in one round trip; why there is no answer to each, if so. Nothing is tried twice.
@@ -48,7 +49,7 @@ impl Questions {
         let words = |error: RedisError| error.to_string();
         let connection = match &mut self.connection {
             Some(connection) => connection,
-            none => none.insert(connect(self.address).await.map_err(words)?),
+            none => none.insert(connect(&self.access, self.address).await.map_err(words)?),
         };
         let replies: Vec<Value> = self.commands.query_async(connection).await.map_err(words)?;
         let asked = self.commands.len();
@@ -61,14 +62,11 @@ impl Questions {
     }
 }
 
-async fn connect(address: Address) -> Result<MultiplexedConnection, RedisError> {
-    let endpoint = ConnectionAddr::Tcp(address.ip().to_string(), address.0.port()).into_connection_info()?;
-    let redis = endpoint.redis_settings().clone().set_skip_set_lib_name();
-    let endpoint = endpoint.set_tcp_settings(TcpSettings::default().set_nodelay(true)).set_redis_settings(redis);
+async fn connect(access: &Access, address: Address) -> Result<MultiplexedConnection, RedisError> {
     let timeouts = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(CONNECT_TIMEOUT))
         .set_response_timeout(Some(RESPONSE_TIMEOUT));
-    Client::open(endpoint)?.get_multiplexed_async_connection_with_config(&timeouts).await
+    access.connect(address, &timeouts).await
 }
 
 /// What a server answered, question by question.

@@ -16,7 +16,7 @@ use crate::evidence::{
     Clock, Event, EventKind, Figure, Figures, Journal, LogEvent, NodeStatus, Recorder, ResourceSample, RunDirectory,
     SampleWriter, Settlement, TopologyRecord,
 };
-use crate::system::{Cluster, Deployment};
+use crate::system::{Access, Cluster, Deployment};
 use crate::vocab::{Address, BUS_PORT_OFFSET, NodeId, NodeName};
 
 /// A server of the test's own; it ends with the value, on every way out of the test.
@@ -106,7 +106,7 @@ async fn follows_a_server_through_pause_and_death() {
         vec![watched],
         statuses,
         watch::channel(crate::evidence::Reach::default()).1,
-        Deployment::Cluster(Cluster { masters: 1, replicas: 0 }),
+        (Deployment::Cluster(Cluster { masters: 1, replicas: 0 }), Access::default()),
         journal.clone(),
         Duration::from_millis(5),
     );
@@ -158,7 +158,7 @@ fn a_server_is_sampled_whatever_becomes_of_others() {
     let sampler = Sampler::start(
         names.into_iter().zip(addresses).collect(),
         statuses,
-        Deployment::Cluster(Cluster { masters: 4, replicas: 0 }),
+        (Deployment::Cluster(Cluster { masters: 4, replicas: 0 }), Access::default()),
         Box::new(Figures::default),
         SampleWriter::create(&run, Clock::new()).unwrap(),
     );

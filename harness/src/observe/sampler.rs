@@ -12,7 +12,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, timeout};
 
 use super::questions::Questions;
 use crate::evidence::{Figures, NodeStatus, SampleWriter};
-use crate::system::{Deployment, System};
+use crate::system::{Access, Deployment, System};
 use crate::vocab::{Address, NodeName};
 
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -40,14 +40,14 @@ impl Sampler {
     pub fn start(
         nodes: Vec<(NodeName, Address)>,
         status: watch::Receiver<BTreeMap<NodeName, NodeStatus>>,
-        deployment: Deployment,
+        (deployment, access): (Deployment, Access),
         read_machine: ReadMachine,
         samples: SampleWriter,
     ) -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (stop, stopped) = oneshot::channel();
         let thread = thread::Builder::new().name("sampler".to_owned()).spawn(move || {
-            let sampling = sample_all(&nodes, &status, deployment.system(), read_machine, samples);
+            let sampling = sample_all(&nodes, &status, deployment.system(), &access, read_machine, samples);
             let ended = runtime.block_on(async {
                 tokio::select! {
                     ended = sampling => ended,
@@ -78,6 +78,7 @@ async fn sample_all(
     nodes: &[(NodeName, Address)],
     status: &watch::Receiver<BTreeMap<NodeName, NodeStatus>>,
     system: &dyn System,
+    access: &Access,
     read_machine: ReadMachine,
     samples: SampleWriter,
 ) -> io::Result<()> {
@@ -86,7 +87,8 @@ async fn sample_all(
     let nodes_asked = nodes.iter().enumerate().map(|(index, (node, address))| {
         // Spread over the interval, so that the answers do not all come at once.
         let first = began + INTERVAL.mul_f64(index as f64 / nodes.len() as f64);
-        sample_node(node, Questions::new(*address, system.resource_questions()), status, system, first, &samples)
+        let questions = Questions::new(*address, access.clone(), system.resource_questions());
+        sample_node(node, questions, status, system, first, &samples)
     });
     tokio::try_join!(try_join_all(nodes_asked), sample_machine(read_machine, began, &samples))?;
     Ok(())

@@ -225,7 +225,7 @@ impl Checker<'_> {
 
     fn check_client(&mut self, load: &Load, at: Cursor<'_>) {
         let at = at.field("client");
-        let client = load.client;
+        let client = &load.client;
         if client.timeout == Duration::default() {
             self.report(Problem::new(at.field("timeout").head(), "every attempt would time out at once"));
         } else if client.timeout > client.deadline {
@@ -242,6 +242,12 @@ impl Checker<'_> {
         }
         if client.refresh_every == Some(Duration::default()) {
             self.report(Problem::new(at.field("refresh_every").head(), "nobody can ask all the time"));
+        }
+        if client.user.is_some() && client.password.is_none() {
+            let problem = Problem::new(at.field("user").head(), "a user proves who it is by a password");
+            self.report(
+                problem.help("add `password: \"...\"`, or leave `user` out for a client that says nothing of itself"),
+            );
         }
         if client.gives_up && !load.pace.is_closed() {
             let field = if at.field("gives_up").is_exact() { at.field("gives_up") } else { at.field("preset") };

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::paint::{BAD, BOLD, DIM, DOUBT, GOOD, Look, PLAIN, outcome_style, wrap};
 use super::servers;
 use super::table::Table;
-use super::words::{count, error_in_words, millis, outcomes, rate};
+use super::words::{connections, count, error_in_words, millis, outcomes, rate};
 use crate::evidence::FailoverPhase;
 use crate::verdict::{
     Assumption, FailoverReport, Finding, LoadSummary, RunOutcome, ServerSummary, TopologyComparison, Verdict,
@@ -206,6 +206,7 @@ impl Report {
         if !load.latency.is_empty() {
             self.table(&table);
         }
+        self.beside(PLAIN, "  connections", DIM, &connections(&load.totals.connections));
         if load.totals.attempt_errors.is_empty() {
             return;
         }

@@ -1,6 +1,8 @@
 //! Figures and error kinds in words.
 
-use crate::evidence::{ErrorKind, LoadTotals};
+use std::collections::BTreeMap;
+
+use crate::evidence::{ConnectionTotals, ErrorKind, LoadTotals};
 use crate::vocab::Size;
 
 /// A count with a comma between thousands: `18,000`.
@@ -74,6 +76,21 @@ pub(super) fn outcomes(totals: &LoadTotals) -> String {
     format!("{demanded} demanded, {ok} ok, {fail} fail, {unknown} unknown{never_begun}{dropped}")
 }
 
+/// `96 opened, 2 lost (1 closed, 1 reset), 30 refused (30 max clients); 1.5 MiB sent, 900 KiB received`.
+pub(super) fn connections(totals: &ConnectionTotals) -> String {
+    let ConnectionTotals { opened, refused, lost, given_up, bytes_sent, bytes_received } = totals;
+    let by_kind = |kinds: &BTreeMap<ErrorKind, u64>, what: &str| {
+        let each: Vec<_> =
+            kinds.iter().map(|(kind, number)| format!("{} {}", count(*number), error_in_words(*kind).0)).collect();
+        let all = count(kinds.values().sum());
+        if each.is_empty() { String::new() } else { format!(", {all} {what} ({})", each.join(", ")) }
+    };
+    let given_up = if *given_up > 0 { format!(", {} given up", count(*given_up)) } else { String::new() };
+    let [sent, received] = [bytes_sent, bytes_received].map(|number| Size { bytes: *number }.to_string());
+    let (lost, refused) = (by_kind(lost, "lost"), by_kind(refused, "refused"));
+    format!("{} opened{lost}{given_up}{refused}; {sent} sent, {received} received", count(*opened))
+}
+
 /// The short name of an error and what it means to a client.
 pub(super) fn error_in_words(kind: ErrorKind) -> (&'static str, &'static str) {
     match kind {
@@ -105,6 +122,10 @@ pub(super) fn error_in_words(kind: ErrorKind) -> (&'static str, &'static str) {
         }
         ErrorKind::Conflict => ("conflict", "EXEC did nothing, since a watched key had changed"),
         ErrorKind::NotStarted => ("never begun", "due, but still waiting when the load was stopped"),
+        ErrorKind::WrongPassword => ("WRONGPASS", "the server knows no such user, or another password"),
+        ErrorKind::NotAuthenticated => ("NOAUTH", "the server wants a password, and the client said none"),
+        ErrorKind::NoPermission => ("NOPERM", "the user may not use this command or key"),
+        ErrorKind::MaxClients => ("max clients", "the server has as many connections as its maxclients allows"),
     }
 }
 
@@ -129,6 +150,17 @@ mod tests {
     fn what_was_not_done_is_told(#[case] not_started: u64, #[case] dropped: u64, #[case] text: &str) {
         let totals = LoadTotals { ok: 1_000, fail: 1, unknown: 2, not_started, dropped, ..LoadTotals::default() };
         assert_eq!(outcomes(&totals), text);
+    }
+
+    #[test]
+    fn what_became_of_connections_is_told() {
+        let mut totals = ConnectionTotals { opened: 1_200, bytes_sent: 3 << 20, ..ConnectionTotals::default() };
+        assert_eq!(connections(&totals), "1,200 opened; 3.0 MiB sent, 0 B received");
+        totals.lost = BTreeMap::from([(ErrorKind::Closed, 2), (ErrorKind::Reset, 1)]);
+        totals.refused = BTreeMap::from([(ErrorKind::MaxClients, 9)]);
+        totals.given_up = 4;
+        let told = "1,200 opened, 3 lost (2 closed, 1 reset), 4 given up, 9 refused (9 max clients); 3.0 MiB sent, 0 B received";
+        assert_eq!(connections(&totals), told);
     }
 
     #[rstest]

@@ -14,7 +14,6 @@ use crate::evidence::{
     Topology,
 };
 use crate::load::{Load, LoadTask, LoadsDone, RunningLoads, final_read};
-use crate::network::ClientHost;
 use crate::observe::{Observation, Observed, Observer, Sampler};
 use crate::plan::Plan;
 use crate::provider::{self, Provider};
@@ -82,11 +81,11 @@ async fn attempt(
         observed(plan, directory),
         provider.status(),
         provider.reach(),
-        plan.deployment,
+        (plan.deployment, servers.access().clone()),
         journal.clone(),
         view_interval(plan.nodes.len()),
     );
-    let sampler = sample(plan, directory, journal, &*provider)?;
+    let sampler = sample(plan, directory, journal, &servers)?;
     let outcome = with_cluster(plan, directory, journal, cancel, &servers, &observer).await;
     drop(sampler);
     observer.stop().await;
@@ -95,12 +94,13 @@ async fn attempt(
 }
 
 /// Samples what the servers and the machine use, until the sampler is dropped.
-fn sample(plan: &Plan, directory: &RunDirectory, journal: &Journal, provider: &dyn Provider) -> Result<Sampler, Abort> {
+fn sample(plan: &Plan, directory: &RunDirectory, journal: &Journal, servers: &Servers) -> Result<Sampler, Abort> {
+    let provider = servers.provider();
     let nodes = plan.nodes.iter().map(|node| (node.name.clone(), node.address)).collect();
     let mut usage = provider.usage_reader();
     let read_machine = Box::new(move || usage.read());
     let samples = SampleWriter::create(directory, journal.clock())?;
-    Ok(Sampler::start(nodes, provider.status(), plan.deployment, read_machine, samples)?)
+    Ok(Sampler::start(nodes, provider.status(), (plan.deployment, servers.access().clone()), read_machine, samples)?)
 }
 
 async fn with_cluster(
@@ -132,8 +132,8 @@ async fn with_cluster(
         heal(plan, servers, &acted, journal).await?;
         let settled = settled(observer.observation(), journal, within(settle_bound(plan))).await;
         journal.record(EventKind::FinalReadStarted);
-        let (host, seeds, bound) = (ClientHost::this(), seeds(plan), within(FINAL_READ_BOUND));
-        let reading = final_read(&done, plan.deployment.system(), &host, &seeds, settled.as_ref(), journal, bound);
+        let (access, seeds, bound) = (servers.access(), seeds(plan), within(FINAL_READ_BOUND));
+        let reading = final_read(&done, plan.deployment.system(), access, &seeds, settled.as_ref(), journal, bound);
         telling(journal, bound, || "every key to be read".to_owned(), reading).await?;
         Ok(())
     };

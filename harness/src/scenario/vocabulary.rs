@@ -112,8 +112,18 @@ const SCENARIO: &[&str] = &["about", "topology", "server", "load", "timeline", "
 const SERVER: &[&str] = &["binary", "config", "nodes", "storage"];
 const LOAD: &[&str] =
     &["pace", "workers", "threads", "per_shard", "pipeline", "think", "mix", "keys", "prefix", "operations", "client"];
-const CLIENT: &[&str] =
-    &["preset", "timeout", "deadline", "attempts", "redirects", "retry_wait", "retry_wait_max", "gives_up"];
+const CLIENT: &[&str] = &[
+    "preset",
+    "timeout",
+    "deadline",
+    "attempts",
+    "redirects",
+    "retry_wait",
+    "retry_wait_max",
+    "gives_up",
+    "resp",
+    "password",
+];
 
 /// Where a field belongs that is valid, but not among these.
 fn field_home(found: &str, valid: &[&str]) -> Option<String> {

@@ -1,14 +1,13 @@
 //! Commands to a run's servers, as an administrator gives them.
 
 use std::fmt::Write as _;
-use std::net::SocketAddrV4;
 use std::time::Duration;
 
-use redis::{AsyncConnectionConfig, Client, RedisError, Value};
+use redis::{AsyncConnectionConfig, RedisError, Value};
 use tokio::time::timeout;
 
-use super::{Servers, SystemError};
-use crate::vocab::NodeName;
+use super::{Access, Servers, SystemError};
+use crate::vocab::{Address, NodeName};
 
 /// How long a server may take to reply to a command, the connection and the client's greeting included.
 pub const REPLY_BOUND: Duration = Duration::from_secs(5);
@@ -19,10 +18,10 @@ impl Servers {
     /// Of a list the text has a line for each element, of an error its code and its words. A server that does not reply within
     /// [`REPLY_BOUND`] has not done as it was told.
     pub async fn command(&self, node: &NodeName, arguments: &[&str]) -> Result<String, SystemError> {
-        let address = self.spec(node)?.address.0;
+        let address = self.spec(node)?.address;
         let unanswered =
             |why: &str, within| self.not_done(node, format!("did not reply to `{}`{why}", arguments.join(" ")), within);
-        match timeout(REPLY_BOUND, ask(address, arguments)).await {
+        match timeout(REPLY_BOUND, ask(self.access(), address, arguments)).await {
             Ok(Ok(value)) => Ok(text_of(&value)),
             Ok(Err(error)) => error_reply(&error).ok_or_else(|| unanswered(&format!(": {error}"), None)),
             Err(_) => Err(unanswered(&format!(" within {} s", REPLY_BOUND.as_secs()), Some(REPLY_BOUND))),
@@ -47,10 +46,9 @@ impl Servers {
 
 /// Gives a server a command. It may take any time: the kernel accepts a connection for a server that stands still, so the
 /// caller sets one bound for the connection, the greeting and the reply.
-async fn ask(address: SocketAddrV4, arguments: &[&str]) -> Result<Value, RedisError> {
-    let config = AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
-    let client = Client::open((address.ip().to_string(), address.port()))?;
-    let mut connection = client.get_multiplexed_async_connection_with_config(&config).await?;
+async fn ask(access: &Access, address: Address, arguments: &[&str]) -> Result<Value, RedisError> {
+    let timeouts = AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
+    let mut connection = access.connect(address, &timeouts).await?;
     let (name, arguments) = arguments.split_first().unwrap_or((&"", &[]));
     redis::cmd(name).arg(arguments).query_async(&mut connection).await
 }
@@ -90,7 +88,7 @@ fn write_text(text: &mut String, value: &Value) {
 
 #[cfg(test)]
 mod tests {
-    use std::net::Ipv4Addr;
+    use std::net::{Ipv4Addr, SocketAddrV4};
 
     use rstest::rstest;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -104,11 +102,12 @@ mod tests {
     /// A stopped process' kernel still accepts, so a connection alone is no answer; and a server may stop at any point.
     #[rstest]
     #[case::silent_from_the_start(b"")]
-    #[case::silent_after_the_greeting(b"+OK\r\n+OK\r\n")]
+    #[case::silent_after_the_greeting(b"+OK\r\n")]
     #[tokio::test]
     async fn only_who_asks_ends_the_wait_for_a_silent_server(#[case] greeting: &[u8]) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = SocketAddrV4::new(Ipv4Addr::LOCALHOST, listener.local_addr().unwrap().port());
+        let address = Address(SocketAddrV4::new(Ipv4Addr::LOCALHOST, listener.local_addr().unwrap().port()));
+        let access = Access::of_lab();
         let silent = async {
             let (mut stream, _) = listener.accept().await.unwrap();
             let mut buffer = [0; 1024];
@@ -117,7 +116,7 @@ mod tests {
             std::future::pending::<()>().await;
         };
         tokio::select! {
-            asked = timeout(BOUND, ask(address, &["PING"])) => assert!(asked.is_err(), "{asked:?}"),
+            asked = timeout(BOUND, ask(&access, address, &["PING"])) => assert!(asked.is_err(), "{asked:?}"),
             () = silent => {}
         }
     }

@@ -3,6 +3,7 @@
 //! The rest of the harness speaks of nodes, shards and views; what a shard is made of, which commands tell a node's view, when the
 //! views agree and how clients find a shard's owner is known to the system alone. Today there is one: [`cluster`].
 
+mod access;
 pub mod cluster;
 mod command;
 mod directives;
@@ -25,6 +26,7 @@ use std::time::Duration;
 use futures_util::future::LocalBoxFuture;
 use serde::Deserialize;
 
+pub use access::{Access, Credentials};
 pub(crate) use cluster::written_position_example;
 pub use cluster::{Cluster, WrittenPosition, read_redirect};
 pub use command::REPLY_BOUND;
@@ -50,7 +52,15 @@ pub trait System: fmt::Debug + Send + Sync {
     fn reserved(&self, directive: &str) -> Option<&'static str>;
 
     /// The configuration file of `node` for a server of this version, whose data lies in `data` and whose log is written to `log`.
-    fn configuration(&self, node: &NodeSpec, version: ServerVersion, data: &Path, log: &Path) -> String;
+    /// It lets the harness in, and the other servers.
+    fn configuration(
+        &self,
+        node: &NodeSpec,
+        version: ServerVersion,
+        data: &Path,
+        log: &Path,
+        access: &Access,
+    ) -> String;
 
     /// The files that a server of this version finds in its data directory when it starts: their names and what they hold.
     fn data_files(&self, nodes: &[NodeSpec], node: &NodeSpec, version: ServerVersion) -> Vec<(&'static str, String)>;

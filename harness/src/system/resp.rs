@@ -1,4 +1,4 @@
-//! The wire format: an encoder for commands and a parser for replies (RESP2), made for the hot path.
+//! The wire format: an encoder for commands and a parser for replies (RESP2 and RESP3), made for the hot path.
 //!
 //! The parser borrows from the connection's buffer, allocates for arrays only, and treats every byte as hostile.
 
@@ -11,21 +11,23 @@ const ARRAY_ELEMENTS_MAX: usize = 1 << 20;
 /// How deep arrays may lie in arrays; `CLUSTER SLOTS` needs four.
 const DEPTH_MAX: u8 = 8;
 
-/// One reply.
+/// One reply. What only RESP3 has is read as what RESP2 has for the same, so nobody else needs to know which of them is spoken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply<'a> {
     /// `+text`
     Simple(&'a [u8]),
-    /// `-text`
+    /// `-text`, `!length` and that many bytes
     Error(&'a [u8]),
-    /// `:number`
+    /// `:number`, `#t` and `#f` as 1 and 0
     Integer(i64),
-    /// `$length` and that many bytes
+    /// `$length` and that many bytes, `=length` without what they are, `,number` and `(number`
     Bulk(&'a [u8]),
-    /// `$-1` or `*-1`
+    /// `$-1`, `*-1` or `_`
     Nil,
-    /// `*count` and that many replies
+    /// `*count` or `~count` and that many replies, `%count` and twice as many
     Array(Vec<Self>),
+    /// `>count` and that many replies: nobody asked for it
+    Push(Vec<Self>),
 }
 
 /// The bytes are no reply, or one that is larger than anything a server should send.
@@ -44,7 +46,7 @@ type Parsed<'a> = Result<Option<(Reply<'a>, usize)>, NotResp>;
 fn parse(bytes: &[u8], depth: u8) -> Parsed<'_> {
     let Some((&kind, rest)) = bytes.split_first() else { return Ok(None) };
     // Checked before the line is complete: garbage must not look like a slow reply.
-    if !b"+-:$*".contains(&kind) {
+    if !b"+-:$*_#,(=!~%>".contains(&kind) {
         return Err(NotResp);
     }
     let Some(line) = line(rest)? else { return Ok(None) };
@@ -53,8 +55,14 @@ fn parse(bytes: &[u8], depth: u8) -> Parsed<'_> {
         b'+' => Ok(Some((Reply::Simple(line), used))),
         b'-' => Ok(Some((Reply::Error(line), used))),
         b':' => Ok(Some((Reply::Integer(integer(line)?), used))),
+        b'_' if line.is_empty() => Ok(Some((Reply::Nil, used))),
+        b'#' if matches!(line, b"t" | b"f") => Ok(Some((Reply::Integer(i64::from(line == b"t")), used))),
+        b'_' | b'#' => Err(NotResp),
+        b',' | b'(' => Ok(Some((Reply::Bulk(line), used))),
         b'$' => bulk(bytes, line, used),
-        _ => array(bytes, line, used, depth),
+        b'=' => verbatim(bytes, line, used),
+        b'!' => error(bytes, line, used),
+        _ => array(bytes, kind, line, used, depth),
     }
 }
 
@@ -69,8 +77,26 @@ fn bulk<'a>(bytes: &'a [u8], line: &[u8], used: usize) -> Parsed<'a> {
     }
 }
 
-fn array<'a>(bytes: &'a [u8], line: &[u8], mut used: usize, depth: u8) -> Parsed<'a> {
+/// Text behind three letters that say what it is, and a colon.
+fn verbatim<'a>(bytes: &'a [u8], line: &[u8], used: usize) -> Parsed<'a> {
+    match bulk(bytes, line, used)? {
+        Some((Reply::Bulk(text), used)) => Ok(Some((Reply::Bulk(text.get(4..).ok_or(NotResp)?), used))),
+        Some(_) => Err(NotResp),
+        None => Ok(None),
+    }
+}
+
+fn error<'a>(bytes: &'a [u8], line: &[u8], used: usize) -> Parsed<'a> {
+    match bulk(bytes, line, used)? {
+        Some((Reply::Bulk(text), used)) => Ok(Some((Reply::Error(text), used))),
+        Some(_) => Err(NotResp),
+        None => Ok(None),
+    }
+}
+
+fn array<'a>(bytes: &'a [u8], kind: u8, line: &[u8], mut used: usize, depth: u8) -> Parsed<'a> {
     let Some(count) = length(line)? else { return Ok(Some((Reply::Nil, used))) };
+    let count = if kind == b'%' { count.saturating_mul(2) } else { count };
     if depth == 0 || count > ARRAY_ELEMENTS_MAX {
         return Err(NotResp);
     }
@@ -81,7 +107,7 @@ fn array<'a>(bytes: &'a [u8], line: &[u8], mut used: usize, depth: u8) -> Parsed
         elements.push(element);
         used += length;
     }
-    Ok(Some((Reply::Array(elements), used)))
+    Ok(Some((if kind == b'>' { Reply::Push(elements) } else { Reply::Array(elements) }, used)))
 }
 
 fn line(bytes: &[u8]) -> Result<Option<&[u8]>, NotResp> {
@@ -181,6 +207,16 @@ mod tests {
     #[case(b"*-1\r\n", Reply::Nil)]
     #[case(b"*0\r\n", Reply::Array(vec![]))]
     #[case(b"*2\r\n:1\r\n*1\r\n+a\r\n", Reply::Array(vec![Reply::Integer(1), Reply::Array(vec![Reply::Simple(b"a")])]))]
+    #[case::resp3_nothing(b"_\r\n", Reply::Nil)]
+    #[case::resp3_yes(b"#t\r\n", Reply::Integer(1))]
+    #[case::resp3_no(b"#f\r\n", Reply::Integer(0))]
+    #[case::resp3_double(b",-1.5e3\r\n", Reply::Bulk(b"-1.5e3"))]
+    #[case::resp3_big_number(b"(12345678901234567890\r\n", Reply::Bulk(b"12345678901234567890"))]
+    #[case::resp3_verbatim(b"=6\r\ntxt:hi\r\n", Reply::Bulk(b"hi"))]
+    #[case::resp3_error(b"!6\r\nERR no\r\n", Reply::Error(b"ERR no"))]
+    #[case::resp3_set(b"~1\r\n+a\r\n", Reply::Array(vec![Reply::Simple(b"a")]))]
+    #[case::resp3_map(b"%1\r\n+a\r\n:1\r\n", Reply::Array(vec![Reply::Simple(b"a"), Reply::Integer(1)]))]
+    #[case::resp3_push(b">1\r\n+a\r\n", Reply::Push(vec![Reply::Simple(b"a")]))]
     fn a_reply_parses_and_every_prefix_is_incomplete(#[case] bytes: &[u8], #[case] reply: Reply<'_>) {
         let more = [bytes, b"+next\r\n"].concat();
         assert_eq!(Reply::parse(&more), Ok(Some((reply, bytes.len()))));
@@ -191,7 +227,11 @@ mod tests {
 
     #[rstest]
     #[case::no_type(b"HTTP/1.1 400 Bad Request\r\n")]
-    #[case::type_of_resp3(b"%1\r\n")]
+    #[case::an_attribute(b"|1\r\n")]
+    #[case::neither_true_nor_false(b"#x\r\n")]
+    #[case::more_than_nothing(b"_x\r\n")]
+    #[case::no_room_for_what_it_is(b"=3\r\ntxt\r\n")]
+    #[case::streamed(b"$?\r\n")]
     #[case::lone_return(b"+OK\rx")]
     #[case::no_number(b":\r\n")]
     #[case::letters(b":1a\r\n")]
@@ -226,7 +266,7 @@ mod tests {
         }
 
         #[test]
-        fn hostile_bytes_of_resp_never_panic(bytes in "[-+:$*0-9\r\n]{0,60}") {
+        fn hostile_bytes_of_resp_never_panic(bytes in "[-+:$*_#,(=!~%>0-9\r\n]{0,60}") {
             if let Ok(Some((_, used))) = Reply::parse(bytes.as_bytes()) {
                 prop_assert!(used <= bytes.len());
             }

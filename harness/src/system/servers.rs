@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::{Deployment, NodeSpec, NotDone, SystemError, last_log_lines};
+use super::{Access, Deployment, NodeSpec, NotDone, SystemError, last_log_lines};
 use crate::evidence::{ExitCause, NodeStatus, RunDirectory, ServerInfo};
 use crate::provider::{Provider, ProviderError, ServerSpec, file};
 use crate::vocab::{NodeId, NodeName};
@@ -31,6 +31,7 @@ pub struct Servers {
     pub(super) directory: RunDirectory,
     /// The ids by which the nodes know each other.
     ids: Mutex<BTreeMap<NodeName, NodeId>>,
+    access: Access,
 }
 
 impl Servers {
@@ -41,7 +42,7 @@ impl Servers {
         nodes: &[NodeSpec],
         directory: &RunDirectory,
     ) -> Result<Self, SystemError> {
-        let system = deployment.system();
+        let (system, access) = (deployment.system(), Access::of_lab());
         for node in nodes {
             let name = &node.name;
             let version = provider.binary(name)?.version;
@@ -49,11 +50,18 @@ impl Servers {
                 provider.write_data(name, path, &text)?;
             }
             let config = directory.node_config(name);
-            let text = system.configuration(node, version, &provider.data_directory(name)?, &directory.node_log(name));
+            let (data, log) = (provider.data_directory(name)?, directory.node_log(name));
+            let text = system.configuration(node, version, &data, &log, &access);
             fs::write(&config, text).map_err(file("write", config))?;
         }
         let ids = nodes.iter().map(|node| (node.name.clone(), node.id.clone())).collect();
-        Ok(Self { deployment, provider, nodes: nodes.to_vec(), directory: directory.clone(), ids: Mutex::new(ids) })
+        let (nodes, directory, ids) = (nodes.to_vec(), directory.clone(), Mutex::new(ids));
+        Ok(Self { deployment, provider, nodes, directory, ids, access })
+    }
+
+    /// How the harness itself reaches them.
+    pub fn access(&self) -> &Access {
+        &self.access
     }
 
     /// What the servers run on.

@@ -1,15 +1,12 @@
 //! Starting a server and waiting until it answers.
 
-use std::io;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-use tokio::net::TcpStream;
+use redis::{AsyncConnectionConfig, RedisError, Value};
 use tokio::time::sleep;
 
-use super::Servers;
-use crate::system::{NodeSpec, SystemError};
+use crate::system::{Access, NodeSpec, Servers, SystemError};
 use crate::vocab::{Address, NodeName};
 
 /// How long a server may take until it answers. It takes 10 ms on an idle machine, and one that reads its files says so.
@@ -39,7 +36,7 @@ async fn start(servers: &Servers, node: &NodeSpec, within: Duration) -> Result<(
     let mut is_loading = false;
     let answering = async {
         loop {
-            match answer(node.address).await {
+            match answer(servers.access(), node.address).await {
                 Ok(Answer::Ready) => break,
                 Ok(Answer::Loading) => is_loading = true,
                 Err(_) => {}
@@ -71,13 +68,13 @@ enum Answer {
 
 /// Asks for any answer at all. A connection alone proves little: the kernel accepts it before the server has opened
 /// its files, which may yet fail.
-async fn answer(address: Address) -> io::Result<Answer> {
-    let mut stream = BufReader::new(TcpStream::connect(address.0).await?);
-    stream.write_all(b"PING\r\n").await?;
-    let mut line = String::new();
-    match stream.read_line(&mut line).await? {
-        0 => Err(io::ErrorKind::UnexpectedEof.into()),
-        _ if line.starts_with("-LOADING") => Ok(Answer::Loading),
+async fn answer(access: &Access, address: Address) -> Result<Answer, RedisError> {
+    let timeouts = AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
+    let mut connection = access.connect(address, &timeouts).await?;
+    let answer: Result<Value, RedisError> = redis::cmd("PING").query_async(&mut connection).await;
+    match answer {
+        Err(error) if error.code() == Some("LOADING") => Ok(Answer::Loading),
+        Err(error) if error.code().is_none() => Err(error),
         _ => Ok(Answer::Ready),
     }
 }

@@ -12,8 +12,8 @@ use self::preset::Preset;
 use super::keys::below;
 use crate::vocab::{Duration, Percent};
 
-/// How a client behaves when something goes wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+/// How a client connects, and how it behaves when something goes wrong.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(from = "WrittenClient")]
 pub struct Client {
     /// The client library whose defaults it has, if it has any's.
@@ -42,6 +42,35 @@ pub struct Client {
     pub refresh_every: Option<Duration>,
     /// Whether a worker does nothing more after its first operation that is not ok, as a program does that an uncaught error ends.
     pub gives_up: bool,
+    /// How servers are to answer it.
+    pub resp: Protocol,
+    /// The user that it is to the servers; the default user if none.
+    pub user: Option<String>,
+    /// What it proves that by, on each new connection; it says nothing of itself if none.
+    pub password: Option<String>,
+}
+
+/// A version of the protocol, which a client may ask for (`HELLO`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "u8")]
+pub enum Protocol {
+    /// RESP2, which servers speak unless they are asked for another.
+    #[default]
+    Resp2,
+    /// RESP3.
+    Resp3,
+}
+
+impl TryFrom<u8> for Protocol {
+    type Error = String;
+
+    fn try_from(version: u8) -> Result<Self, String> {
+        match version {
+            2 => Ok(Self::Resp2),
+            3 => Ok(Self::Resp3),
+            _ => Err(format!("there is no RESP{version}: servers speak 2 and 3")),
+        }
+    }
 }
 
 /// What makes a client ask who owns what.
@@ -69,6 +98,9 @@ struct WrittenClient {
     refresh_on: Option<Vec<Refresh>>,
     refresh_every: Option<Duration>,
     gives_up: Option<bool>,
+    resp: Option<Protocol>,
+    user: Option<String>,
+    password: Option<String>,
 }
 
 impl From<WrittenClient> for Client {
@@ -90,6 +122,9 @@ impl From<WrittenClient> for Client {
             refresh_on_error: on(Refresh::Error, like.refresh_on_error),
             refresh_every: written.refresh_every.or(like.refresh_every),
             gives_up: written.gives_up.unwrap_or(like.gives_up),
+            resp: written.resp.unwrap_or(like.resp),
+            user: written.user,
+            password: written.password,
         }
     }
 }
@@ -109,6 +144,9 @@ impl Default for Client {
             refresh_on_error: true,
             refresh_every: None,
             gives_up: false,
+            resp: Protocol::Resp2,
+            user: None,
+            password: None,
         }
     }
 }
@@ -153,11 +191,19 @@ impl fmt::Display for Client {
         let on = [(self.refresh_on_moved, "MOVED"), (self.refresh_on_error, "an error")];
         let on: Vec<_> = on.iter().filter(|(asks, _)| *asks).map(|(_, word)| *word).collect();
         match self.refresh_every {
-            Some(every) if on.is_empty() => write!(f, "; asks who owns what every {every}"),
-            Some(every) => write!(f, "; asks who owns what every {every} and after {}", on.join(" or ")),
-            None if on.is_empty() => f.write_str("; never asks again who owns what"),
-            None if on.len() == 1 => write!(f, "; asks who owns what after {} only", on.join("")),
-            None => Ok(()),
+            Some(every) if on.is_empty() => write!(f, "; asks who owns what every {every}")?,
+            Some(every) => write!(f, "; asks who owns what every {every} and after {}", on.join(" or "))?,
+            None if on.is_empty() => f.write_str("; never asks again who owns what")?,
+            None if on.len() == 1 => write!(f, "; asks who owns what after {} only", on.join(""))?,
+            None => {}
+        }
+        if self.resp == Protocol::Resp3 {
+            f.write_str("; speaks RESP3")?;
+        }
+        match (&self.user, &self.password) {
+            (Some(user), _) => write!(f, "; is the user `{user}`"),
+            (None, Some(_)) => f.write_str("; is the default user, with a password"),
+            (None, None) => Ok(()),
         }
     }
 }
@@ -199,7 +245,8 @@ mod tests {
     #[test]
     fn what_is_said_goes_before_the_preset() {
         let [as_it_is, hurried] = ["preset: Naive", "preset: Naive, attempts: 9, refresh_on: [Moved]"].map(client);
-        let expected = Client { attempts: Some(9), refresh_on_moved: true, refresh_on_error: false, ..as_it_is };
+        let expected =
+            Client { attempts: Some(9), refresh_on_moved: true, refresh_on_error: false, ..as_it_is.clone() };
         assert_eq!(hurried, expected);
         assert_ne!(hurried, as_it_is);
     }

@@ -8,7 +8,7 @@ use super::*;
 use crate::evidence::{ErrorKind, Event, HistoryReader, Operation, Outcome, Progress, RunDirectory, Value};
 use crate::load::final_read;
 use crate::load::testing::{Act, CLUSTER, Fake, Redis, journal, load, task};
-use crate::network::ClientHost;
+use crate::system::Access;
 use crate::system::cluster::{share, slot_of_key};
 use crate::vocab::{Arrivals, Instant};
 
@@ -40,7 +40,7 @@ async fn loads_run_to_their_end_and_are_read_back() {
     finish(&running, "closed").await;
     let done = running.stop().await.unwrap();
     let seeds = [(0, redis.address)];
-    final_read(&done, CLUSTER.system(), &ClientHost::this(), &seeds, None, &journal, Duration::from_secs(5))
+    final_read(&done, CLUSTER.system(), &Access::default(), &seeds, None, &journal, Duration::from_secs(5))
         .await
         .unwrap();
 
@@ -244,6 +244,13 @@ async fn a_stop_is_bounded_when_the_server_is_gone(#[case] killed: bool) {
     assert!(took < Duration::from_secs(3), "it took {took:?}");
     let totals = &done.loads[0].totals;
     assert!(totals.ok > 0 && totals.not_started > 500, "{totals:?}");
+    let connections = &totals.connections;
+    let broke = |kinds: &BTreeMap<ErrorKind, u64>, kind| kinds.get(&kind).is_some_and(|number| *number > 0);
+    let lost = connections.lost.values().sum::<u64>();
+    assert_eq!((lost > 0, broke(&connections.refused, ErrorKind::Refused)), (killed, killed), "{connections:?}");
+    assert_eq!(connections.given_up > 0, !killed, "{connections:?}");
+    assert!(connections.opened >= lost + connections.given_up, "{connections:?}");
+    assert!(connections.bytes_sent > connections.bytes_received && connections.bytes_received > 0, "{connections:?}");
     let history = history(&directory);
     assert_eq!(history.len() as u64, totals.demanded());
     assert!(history.iter().all(|op| op.service_nanos() < 2_000_000_000));
@@ -253,13 +260,62 @@ async fn a_stop_is_bounded_when_the_server_is_gone(#[case] killed: bool) {
 
     let reading = StdInstant::now();
     let seeds = [(0, redis.address)];
-    final_read(&done, CLUSTER.system(), &ClientHost::this(), &seeds, None, &journal, Duration::from_millis(500))
+    final_read(&done, CLUSTER.system(), &Access::default(), &seeds, None, &journal, Duration::from_millis(500))
         .await
         .unwrap();
     assert!(reading.elapsed() < Duration::from_secs(3));
     let told = events(&directory);
     let Some(EventKind::FinalRead { keys, unreadable, .. }) = told.last() else { panic!("no final read") };
     assert!(*keys > 0 && keys == unreadable);
+}
+
+/// A server with too many clients says so and closes the connection: nothing was executed, whatever was sent.
+#[tokio::test]
+async fn who_is_one_too_many_learns_it() {
+    let redis = Redis::start().await;
+    redis.say(&[b"CONFIG", b"SET", b"maxclients", b"4"], "OK").await;
+    let (_temporary, directory, journal) = journal();
+    let fields = format!("{MIX}, workers: 8, pipeline: 4");
+    let running =
+        RunningLoads::start(&[task(load("app", &fields), &[redis.address])], journal, directory.history()).unwrap();
+    await_progress(&directory, |progress| progress.ok > 0).await;
+    let totals = running.stop().await.unwrap().loads.remove(0).totals;
+    assert!(totals.connections.refused[&ErrorKind::MaxClients] > 0 && totals.connections.opened > 0, "{totals:?}");
+    assert_eq!((totals.connections.lost.len(), totals.connections.given_up), (0, 0), "{totals:?}");
+    assert!(totals.error_replies[&ErrorKind::MaxClients].starts_with("ERR max number of clients"), "{totals:?}");
+    assert_eq!(totals.attempt_errors.keys().collect::<Vec<_>>(), [&ErrorKind::MaxClients], "{totals:?}");
+    assert_eq!(totals.unknown, 0, "{totals:?}");
+}
+
+/// On a server with a user and a closed default user.
+#[rstest]
+#[case::in_resp2("user: \"app\", password: \"s3\"", None)]
+#[case::in_resp3("resp: 3, user: \"app\", password: \"s3\"", None)]
+#[case::nobody("", Some((ErrorKind::NotAuthenticated, "NOAUTH")))]
+#[case::nobody_in_resp3("resp: 3", Some((ErrorKind::NotAuthenticated, "NOAUTH")))]
+#[case::another_password("user: \"app\", password: \"s4\"", Some((ErrorKind::WrongPassword, "WRONGPASS")))]
+#[case::a_password_for_nobody("password: \"s3\"", Some((ErrorKind::WrongPassword, "WRONGPASS")))]
+#[tokio::test]
+async fn servers_let_in_whom_they_know(#[case] client: &str, #[case] refused: Option<(ErrorKind, &str)>) {
+    let redis = Redis::start().await;
+    redis.say(&[b"ACL", b"SETUSER", b"app", b"on", b">s3", b"~*", b"+@all"], "OK").await;
+    redis.say(&[b"ACL", b"SETUSER", b"default", b"off"], "OK").await;
+    let (_temporary, directory, journal) = journal();
+    let fields = format!("{MIX}, workers: 2, operations: 20, client: (attempts: 2, {client})");
+    let running =
+        RunningLoads::start(&[task(load("app", &fields), &[redis.address])], journal, directory.history()).unwrap();
+    finish(&running, "app").await;
+    let totals = running.stop().await.unwrap().loads.remove(0).totals;
+    assert_eq!(
+        (totals.ok > 0, totals.fail > 0, totals.unknown),
+        (refused.is_none(), refused.is_some(), 0),
+        "{totals:?}"
+    );
+    let Some((kind, words)) = refused else { return };
+    assert_eq!(totals.attempt_errors.keys().collect::<Vec<_>>(), [&kind], "{totals:?}");
+    assert!(totals.error_replies[&kind].starts_with(words), "{totals:?}");
+    let greets = !client.is_empty();
+    assert_eq!(totals.connections.refused.contains_key(&kind), greets, "{totals:?}");
 }
 
 #[tokio::test]

@@ -75,7 +75,7 @@ impl AttemptOutcome {
 /// What an error reply to a command says.
 ///
 /// The servers check everything that can fail before they execute a command of a mix, so an error reply means that nothing
-/// was executed, also one that the harness has no name for (`MISCONF`, `WRONGTYPE`, `NOAUTH`, ...). Scripts are an exception.
+/// was executed, also one that the harness has no name for (`MISCONF`, `WRONGTYPE`, ...). Scripts are an exception.
 pub(crate) fn error_outcome(text: &[u8]) -> AttemptOutcome {
     let kind = error_kind(text);
     match (kind, read_redirect(text)) {
@@ -99,6 +99,10 @@ pub(crate) fn error_kind(text: &[u8]) -> ErrorKind {
         b"OOM" => ErrorKind::OutOfMemory,
         b"NOREPLICAS" => ErrorKind::NoReplicas,
         b"CROSSSLOT" => ErrorKind::KeysApart,
+        b"WRONGPASS" => ErrorKind::WrongPassword,
+        b"NOAUTH" => ErrorKind::NotAuthenticated,
+        b"NOPERM" => ErrorKind::NoPermission,
+        _ if text.starts_with(b"ERR max number of clients") => ErrorKind::MaxClients,
         _ => ErrorKind::OtherReply,
     }
 }
@@ -123,6 +127,12 @@ mod tests {
     #[case("EXECABORT Transaction discarded because of: READONLY You can't write.", ErrorKind::ReadOnly)]
     #[case("EXECABORT Transaction discarded because of previous errors.", ErrorKind::OtherReply)]
     #[case("MISCONF Redis is configured to save RDB snapshots", ErrorKind::OtherReply)]
+    #[case("ERR max number of clients reached", ErrorKind::MaxClients)]
+    #[case("ERR max number of clients + cluster connections reached", ErrorKind::MaxClients)]
+    #[case("ERR syntax error", ErrorKind::OtherReply)]
+    #[case("WRONGPASS invalid username-password pair or user is disabled.", ErrorKind::WrongPassword)]
+    #[case("NOAUTH Authentication required.", ErrorKind::NotAuthenticated)]
+    #[case("NOPERM this user has no permissions to access one of the keys", ErrorKind::NoPermission)]
     #[case("MOVEDX 1 10.0.0.1:1", ErrorKind::OtherReply)]
     #[case("", ErrorKind::OtherReply)]
     #[case::not_a_slot("MOVED 16384 10.0.0.1:6379", ErrorKind::Moved)]

@@ -79,7 +79,10 @@ impl Rival {
             test,
             "--csv",
         ];
-        let arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();
+        let password = load.client.password.iter().flat_map(|password| ["-a", password]);
+        let user = load.client.user.iter().flat_map(|user| ["--user", user]);
+        let arguments = arguments.into_iter().chain(user).chain(password);
+        let arguments = arguments.map(str::to_owned).collect();
         Some(RivalCommand { arguments, operations })
     }
 }

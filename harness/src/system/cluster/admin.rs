@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, RedisError};
+use redis::{AsyncConnectionConfig, RedisError};
 
-use crate::system::{NodeSpec, SystemError};
+use crate::system::{Access, NodeSpec, SystemError};
 use crate::vocab::{NodeId, NodeName};
 
 /// How long a server may take to accept a connection or to answer a command.
@@ -18,16 +18,12 @@ pub(super) struct Admin<'a> {
 }
 
 impl<'a> Admin<'a> {
-    pub(super) async fn connect(node: &'a NodeSpec) -> Result<Self, SystemError> {
-        let address = node.address.0;
+    pub(super) async fn connect(node: &'a NodeSpec, access: &Access) -> Result<Self, SystemError> {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(ANSWER_BOUND))
             .set_response_timeout(Some(ANSWER_BOUND));
-        let connect = async {
-            let client = Client::open((address.ip().to_string(), address.port()))?;
-            client.get_multiplexed_async_connection_with_config(&config).await
-        };
-        let connection = connect.await.map_err(|error| failed(node, "connect", &error))?;
+        let connection = access.connect(node.address, &config).await;
+        let connection = connection.map_err(|error| failed(node, "connect", &error))?;
         Ok(Self { node, connection })
     }
 

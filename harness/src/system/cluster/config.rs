@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use crate::system::NodeSpec;
+use crate::system::{Access, Credentials, NodeSpec};
 use crate::vocab::{Address, BUS_PORT_OFFSET, NodeName, Product, Role, ServerVersion};
 
 /// Directives that a scenario must not set, and why. A name that ends in `*` stands for all that begin so.
@@ -30,9 +30,7 @@ const RESERVED: &[(&str, &str)] = &[
     ("cluster-announce-*", "a node's address is its host's"),
     ("replicaof", "a node's role is the topology's, or that of `Join`"),
     ("slaveof", "a node's role is the topology's, or that of `Join`"),
-    ("requirepass", "the harness does not authenticate itself yet"),
-    ("user", "the harness does not authenticate itself yet"),
-    ("aclfile", "the harness does not authenticate itself yet"),
+    ("aclfile", "the harness' own user is in the configuration, and servers take users from one place: use `user`"),
     ("rename-command", "the harness needs CLUSTER, INFO and CONFIG by their names"),
 ];
 
@@ -56,7 +54,7 @@ pub(super) fn reserved(directive: &str) -> Option<&'static str> {
 }
 
 /// The configuration file of `node` for a server of this version, whose data lies in `data` and whose log is written to `log`.
-pub(super) fn redis_conf(node: &NodeSpec, version: ServerVersion, data: &Path, log: &Path) -> String {
+pub(super) fn redis_conf(node: &NodeSpec, version: ServerVersion, data: &Path, log: &Path, access: &Access) -> String {
     let mut text = format!("# {}, written by redis-harness.\n", node.name);
     let mut say = |directive: &str, value: &str| {
         let _ = writeln!(text, "{directive} {value}");
@@ -76,6 +74,15 @@ pub(super) fn redis_conf(node: &NodeSpec, version: ServerVersion, data: &Path, l
     for (directive, value) in DEFAULTS.iter().copied().chain(debug) {
         if !written(directive) {
             say(directive, &argument(value));
+        }
+    }
+    if let Some(Credentials { user, password }) = &access.credentials {
+        say("user", &format!("{user} on >{password} ~* &* +@all"));
+        // Replicas too are clients, of a master that may know no default user.
+        for (directive, value) in [("masteruser", user), ("masterauth", password)] {
+            if !written(directive) {
+                say(directive, value);
+            }
         }
     }
     for (directive, value) in &node.config {
@@ -194,11 +201,13 @@ mod tests {
     fn a_configuration_is_complete() {
         let node = node("A", 2, None, &[("cluster-node-timeout", "1000"), ("AppendOnly", "yes")]);
         let version = "Redis server v=7.0.15 sha=0".parse().unwrap();
-        let text = redis_conf(&node, version, Path::new("/data/A"), Path::new("/runs/a \"b\"/redis.log"));
+        let text =
+            redis_conf(&node, version, Path::new("/data/A"), Path::new("/runs/a \"b\"/redis.log"), &Access::of_lab());
         let expected = "# A, written by redis-harness.\nport 6379\nbind 10.128.0.2\nprotected-mode no\ndaemonize no\n\
              dir \"/data/A\"\nlogfile \"/runs/a \\\"b\\\"/redis.log\"\nloglevel verbose\ncluster-enabled yes\n\
              cluster-config-file nodes.conf\nsave \"\"\nrepl-diskless-sync-delay 0\n\
-             cluster-allow-replica-migration no\nenable-debug-command yes\nAppendOnly yes\ncluster-node-timeout 1000\n";
+             cluster-allow-replica-migration no\nenable-debug-command yes\nuser redis-harness on >redis-harness ~* &* +@all\n\
+             masteruser redis-harness\nmasterauth redis-harness\nAppendOnly yes\ncluster-node-timeout 1000\n";
         assert_eq!(text, expected);
     }
 

@@ -83,14 +83,14 @@ impl<'a> Newcomer<'a> {
         let is_running = |name: &NodeName| status.get(name) == Some(&NodeStatus::Running);
         let is_other = |other: &&NodeSpec| other.name != node.name && is_running(&other.name);
         for other in servers.nodes.iter().filter(is_other) {
-            let admin = Admin::connect(other).await?;
+            let admin = Admin::connect(other, servers.access()).await?;
             let id = admin.id().await?;
             others.push((admin, id));
         }
-        let admin = Admin::connect(node).await?;
+        let admin = Admin::connect(node, servers.access()).await?;
         let id = admin.id().await?;
         let address = master.address.0;
-        let (replica_of, master) = (&master.name, Admin::connect(master).await?.id().await?);
+        let (replica_of, master) = (&master.name, Admin::connect(master, servers.access()).await?.id().await?);
         admin.cluster(&["MEET", &address.ip().to_string(), &address.port().to_string()]).await?;
         let former = servers.ids().get(&node.name).cloned().unwrap_or_else(|| node.id.clone());
         Ok(Self { servers, node, admin, id, former, replica_of, master, others })

@@ -37,7 +37,7 @@ pub(crate) use written_position::written_position_example;
 pub(super) use config::line;
 pub use discovery::read_redirect;
 
-use super::{Discovery, Names, NodeSpec, ReportReader, Servers, System, SystemError};
+use super::{Access, Discovery, Names, NodeSpec, ReportReader, Servers, System, SystemError};
 use crate::evidence::{FailoverPhase, Figures, LogEvent, NodeStatus, NodeView, Reach, Settlement};
 use crate::vocab::{Address, NodeName, Position, ServerVersion};
 use discovery::SlotMap;
@@ -62,8 +62,15 @@ impl System for Cluster {
         config::reserved(directive)
     }
 
-    fn configuration(&self, node: &NodeSpec, version: ServerVersion, data: &Path, log: &Path) -> String {
-        config::redis_conf(node, version, data, log)
+    fn configuration(
+        &self,
+        node: &NodeSpec,
+        version: ServerVersion,
+        data: &Path,
+        log: &Path,
+        access: &Access,
+    ) -> String {
+        config::redis_conf(node, version, data, log, access)
     }
 
     fn data_files(&self, nodes: &[NodeSpec], node: &NodeSpec, version: ServerVersion) -> Vec<(&'static str, String)> {

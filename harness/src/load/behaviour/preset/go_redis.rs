@@ -5,7 +5,7 @@ use std::fmt;
 use documented::Documented;
 
 use super::PresetKind;
-use crate::load::behaviour::Client;
+use crate::load::behaviour::{Client, Protocol};
 use crate::vocab::{Duration, Percent};
 
 /// 4 attempts of at most 3 s, with waits that double from 8 to 512 ms and are half left to chance; asks who owns what after `MOVED` and every 10 s
@@ -36,6 +36,7 @@ impl PresetKind for GoRedis {
             jitter: Percent::HALF,
             refresh_on_error: false,
             refresh_every: Some(Duration::from_millis(10_000)),
+            resp: Protocol::Resp3,
             ..Client::default()
         }
     }

@@ -5,7 +5,7 @@ use std::fmt;
 use documented::Documented;
 
 use super::PresetKind;
-use crate::load::behaviour::Client;
+use crate::load::behaviour::{Client, Protocol};
 use crate::vocab::Duration;
 
 /// goes on for 60 s, connecting again after waits that grow to 30 s, and never asks again who owns what. Not modelled: that `CLUSTERDOWN` is final
@@ -33,6 +33,7 @@ impl PresetKind for Lettuce {
             retry_wait_max: Duration::from_millis(30_000),
             refresh_on_moved: false,
             refresh_on_error: false,
+            resp: Protocol::Resp3,
             ..Client::default()
         }
     }

@@ -1,0 +1,115 @@
+//! How the clients of a load connect, and what becomes of their connections.
+
+use std::collections::BTreeMap;
+use std::io::{self, ErrorKind as IoErrorKind};
+use std::rc::Rc;
+use std::time::Instant;
+
+use super::connection::{Connection, DeadlineTimer};
+use super::connection_counts::ConnectionCounts;
+use super::hello::Hello;
+use super::op::error_kind;
+use super::resp::Reply;
+use crate::evidence::{ConnectionTotals, ErrorKind};
+use crate::network::ClientHost;
+use crate::vocab::Address;
+
+/// How clients on one thread connect.
+pub(crate) struct Dialer {
+    host: ClientHost,
+    value_bytes_max: usize,
+    hello: Hello,
+    counts: Rc<ConnectionCounts>,
+}
+
+impl Dialer {
+    /// Connects from this host, and says hello. Values that are read may be as large as `value_bytes_max`.
+    pub(crate) fn new(host: ClientHost, hello: Hello, value_bytes_max: usize) -> Self {
+        Self { host, value_bytes_max, hello, counts: Rc::default() }
+    }
+
+    /// Connects to a server, until that moment at the latest.
+    pub(crate) async fn open(
+        &self,
+        address: Address,
+        timer: &mut DeadlineTimer,
+        until: Instant,
+    ) -> Result<Connection, ErrorKind> {
+        let connected = timer.until(until, self.connect(address)).await.unwrap_or(Err(ErrorKind::NotConnected));
+        self.counts.opened(connected.as_ref().err().copied());
+        let mut connection = connected?;
+        if self.hello.replies > 0 {
+            self.greet(&mut connection, timer, until).await?;
+        }
+        Ok(connection)
+    }
+
+    /// Says what is to be said first. A client whom the server wants nothing to do with was refused.
+    async fn greet(
+        &self,
+        connection: &mut Connection,
+        timer: &mut DeadlineTimer,
+        until: Instant,
+    ) -> Result<(), ErrorKind> {
+        let mut refusal = None;
+        let greeting = connection.exchange(&self.hello.request, self.hello.replies, |_, reply| {
+            if let Reply::Error(text) = reply {
+                refusal.get_or_insert_with(|| (error_kind(text), text.to_vec()));
+            }
+        });
+        let greeted = timer.until(until, greeting).await.unwrap_or(Err(ErrorKind::NotConnected));
+        let Some((kind, text)) = refusal else { return greeted };
+        self.counts.error_replied(kind, &text);
+        if kind != ErrorKind::MaxClients {
+            self.counts.refused_after_all(kind);
+        }
+        Err(kind)
+    }
+
+    async fn connect(&self, address: Address) -> Result<Connection, ErrorKind> {
+        let socket = self.host.tcp_socket().map_err(|_| ErrorKind::NotConnected)?;
+        let stream = socket.connect(address.0.into()).await.map_err(|error| not_opened(&error))?;
+        // Without it a request that follows another one quickly may wait for the other's acknowledgement.
+        stream.set_nodelay(true).map_err(|_| ErrorKind::NotConnected)?;
+        Ok(Connection::new(stream, self.value_bytes_max, Rc::clone(&self.counts)))
+    }
+
+    /// What servers said to clients that they refused: the first words of each kind.
+    pub(crate) fn refusals(&self) -> BTreeMap<ErrorKind, Vec<u8>> {
+        self.counts.refusals()
+    }
+
+    /// What became of the connections so far.
+    pub(crate) fn totals(&self) -> ConnectionTotals {
+        self.counts.totals()
+    }
+}
+
+fn not_opened(error: &io::Error) -> ErrorKind {
+    match error.kind() {
+        IoErrorKind::ConnectionRefused => ErrorKind::Refused,
+        // The last one: its link is rejected while it waits for an answer.
+        IoErrorKind::HostUnreachable | IoErrorKind::NetworkUnreachable | IoErrorKind::ConnectionAborted => {
+            ErrorKind::Unreachable
+        }
+        _ => ErrorKind::NotConnected,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use nix::errno::Errno;
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::the_server_is_gone(Errno::ECONNREFUSED, ErrorKind::Refused)]
+    #[case::its_link_is_rejected(Errno::EHOSTUNREACH, ErrorKind::Unreachable)]
+    #[case::no_network_leads_there(Errno::ENETUNREACH, ErrorKind::Unreachable)]
+    #[case::its_link_is_rejected_meanwhile(Errno::ECONNABORTED, ErrorKind::Unreachable)]
+    #[case::no_port_is_left(Errno::EADDRNOTAVAIL, ErrorKind::NotConnected)]
+    fn why_a_connection_is_not_opened(#[case] said: Errno, #[case] kind: ErrorKind) {
+        assert_eq!(not_opened(&said.into()), kind);
+    }
+}

@@ -1,0 +1,67 @@
+//! What a client says on each new connection before anything else.
+
+use super::resp::push_command;
+use super::{Client, Protocol};
+use crate::system::{Access, Credentials};
+
+/// The user that a server takes a client for which says a password alone (Redis `acl.c`).
+const DEFAULT_USER: &str = "default";
+
+/// What a client says on each new connection before anything else: who it is, and how it wants to be answered.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Hello {
+    /// The commands.
+    pub(crate) request: Vec<u8>,
+    /// How many replies they get.
+    pub(crate) replies: usize,
+}
+
+impl Hello {
+    /// What a load's client says.
+    pub(crate) fn of_client(client: &Client) -> Self {
+        let user = client.user.as_deref().unwrap_or(DEFAULT_USER);
+        match (client.resp, &client.password) {
+            (Protocol::Resp2, None) => Self::default(),
+            (Protocol::Resp2, Some(password)) => Self::saying(&["AUTH", user, password]),
+            (Protocol::Resp3, None) => Self::saying(&["HELLO", "3"]),
+            (Protocol::Resp3, Some(password)) => Self::saying(&["HELLO", "3", "AUTH", user, password]),
+        }
+    }
+
+    /// What the harness itself says.
+    pub(crate) fn of_harness(access: &Access) -> Self {
+        let credentials = access.credentials.as_ref();
+        credentials.map_or_else(Self::default, |Credentials { user, password }| Self::saying(&["AUTH", user, password]))
+    }
+
+    fn saying(command: &[&str]) -> Self {
+        let words: Vec<_> = command.iter().map(|word| word.as_bytes()).collect();
+        let mut request = Vec::new();
+        push_command(&mut request, &words);
+        Self { request, replies: 1 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::load::testing::load;
+
+    #[rstest]
+    #[case::nothing_to_say("", "")]
+    #[case::a_password("password: \"s\"", "*3\r\n$4\r\nAUTH\r\n$7\r\ndefault\r\n$1\r\ns\r\n")]
+    #[case::a_user("user: \"app\", password: \"s\"", "*3\r\n$4\r\nAUTH\r\n$3\r\napp\r\n$1\r\ns\r\n")]
+    #[case::resp3("resp: 3", "*2\r\n$5\r\nHELLO\r\n$1\r\n3\r\n")]
+    #[case::all(
+        "resp: 3, user: \"app\", password: \"s\"",
+        "*5\r\n$5\r\nHELLO\r\n$1\r\n3\r\n$4\r\nAUTH\r\n$3\r\napp\r\n$1\r\ns\r\n"
+    )]
+    fn a_client_says_what_it_was_told(#[case] fields: &str, #[case] expected: &str) {
+        let load = load("app", &format!("mix: [Get()], keys: Uniform(1), client: ({fields})"));
+        let Hello { request, replies } = Hello::of_client(&load.client);
+        assert_eq!(String::from_utf8(request).unwrap(), expected);
+        assert_eq!(replies, usize::from(!expected.is_empty()));
+    }
+}
