@@ -157,10 +157,10 @@ impl Counts {
         self.unknown += other.unknown;
     }
 
-    /// `9,940 ok, 8 fail, 2 unknown`.
+    /// `9,940 ok, 8 fail`, or `9,940 ok, 8 fail, 2 unknown`.
     fn in_words(self) -> String {
-        let [ok, fail, unknown] = [self.ok, self.fail, self.unknown].map(count);
-        format!("{ok} ok, {fail} fail, {unknown} unknown")
+        let unknown = if self.unknown > 0 { format!(", {} unknown", count(self.unknown)) } else { String::new() };
+        format!("{} ok, {} fail{unknown}", count(self.ok), count(self.fail))
     }
 }
 
