@@ -123,10 +123,10 @@ fn unserved<'a>(case: &Case<'a>) -> Option<&'a str> {
     })
 }
 
-/// What a reader must not take for the whole loss, where there was one or a partition made one likely.
+/// What a reader must not take for the whole loss, where there was one or a partition made one likely, and keys were written again.
 fn overwritten(case: &Case<'_>, tally: &Tally) -> String {
     let replaced = |takedown: &Takedown| takedown.cause == TakedownCause::Partition && takedown.promotion.is_some();
-    if tally.lost == 0 && !case.takedowns.iter().any(replaced) {
+    if !tally.rewritten || tally.lost == 0 && !case.takedowns.iter().any(replaced) {
         return String::new();
     }
     "what was lost and then written again is not counted".to_owned()
@@ -218,6 +218,8 @@ impl Key<'_> {
 struct Tally {
     acknowledged: u64,
     keys: u64,
+    /// Whether any key was written more than once.
+    rewritten: bool,
     lost: u64,
     lost_keys: u64,
     possibly_lost: u64,
@@ -231,6 +233,7 @@ impl Tally {
         let acknowledged = key.acknowledged_from(0).count() as u64;
         self.acknowledged += acknowledged;
         self.keys += u64::from(acknowledged > 0);
+        self.rewritten |= key.writes.len() > 1;
         match key.fate() {
             Fate::Kept => {}
             Fate::LostFrom(position) => {

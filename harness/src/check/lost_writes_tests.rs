@@ -83,6 +83,14 @@ fn a_loss_is_named() {
     assert_eq!(finding.samples, 2);
 }
 
+#[rstest]
+#[case::written_again("ok ok", "1", true)]
+#[case::written_once("ok", "missing", false)]
+fn only_what_is_written_again_can_hide_a_loss(#[case] writes: &str, #[case] survivor: &str, #[case] said: bool) {
+    let finding = story(writes, survivor).judge(Slo::LostWrites(LostWrites { max: 0, min: 0 }));
+    assert_eq!((finding.status, finding.note.contains("is not counted")), (Status::Fail, said), "{}", finding.note);
+}
+
 #[test]
 fn a_proven_loss_outweighs_an_unreadable_key() {
     let mut story = story("ok ok", "1");

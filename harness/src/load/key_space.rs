@@ -28,6 +28,11 @@ impl KeySpace {
         self.keys.count()
     }
 
+    /// Whether no key is written twice.
+    pub(crate) fn writes_once(&self) -> bool {
+        self.keys.writes_once()
+    }
+
     /// What chooses among so many keys.
     pub(crate) fn chooser(&self, among: u32) -> Box<dyn KeyChooser> {
         self.keys.kind().chooser(among)

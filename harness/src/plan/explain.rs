@@ -135,6 +135,7 @@ fn sentence(plan: &Plan, load: &Load) -> String {
     let (count, keys) = (load.keys.count(), &load.keys);
     let end = match load.operations {
         Some(operations) => format!("{operations} operations in all"),
+        None if load.keys.writes_once() => "until each key is written, or to the end of the timeline".to_owned(),
         None => "to the end of the timeline".to_owned(),
     };
     format!(

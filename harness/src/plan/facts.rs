@@ -38,7 +38,7 @@ fn load_facts(load: &Load, steps: &[FlatStep<'_, '_>]) -> LoadFacts {
     LoadFacts {
         name: load.name.clone(),
         host: load.host(),
-        is_limited: load.operations.is_some(),
+        is_limited: load.operations.is_some() || load.keys.writes_once(),
         writes: load.mix.iter().any(Op::writes),
         has_stages: load.pace.arrivals().is_some_and(|arrivals| arrivals.has_stages()),
         gives_up: load.client.gives_up,

@@ -133,9 +133,8 @@ impl Checker<'_> {
             let why = if pipeline > 1 { ", and a pipeline writes each key once" } else { "" };
             self.report(problem.help(format!("in a closed loop each worker writes keys of its own{why}")));
         }
-        let pace = load.pace.kind().problems(at.field("pace"));
-        let keys = load.keys.kind().problems(at.field("keys"));
-        pace.into_iter().chain(keys).for_each(|problem| self.report(problem));
+        load.pace.kind().problems(at.field("pace")).into_iter().for_each(|problem| self.report(problem));
+        self.check_key_space(load, at);
         self.check_think(load, at.field("think"));
         if load.operations == Some(0) {
             let problem = Problem::new(at.field("operations").head(), "a load with no operations does nothing");

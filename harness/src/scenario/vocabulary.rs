@@ -155,7 +155,7 @@ impl Vocabulary for ScenarioVocabulary {
 
     fn range(&self, owner: &str, field: &str) -> Option<String> {
         let most = match (owner, field) {
-            ("Uniform" | "Sequential", _) | (_, "keys") => KEYS_MAX,
+            ("Uniform" | "Sequential" | "WriteOnce", _) | (_, "keys") => KEYS_MAX,
             (_, "masters") => MASTERS_MAX.into(),
             ("Cluster", "replicas") => {
                 return Some(format!("a whole number from 0 to {}", NODES_MAX - 1));
