@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::case::Case;
 use super::finding::{self, Finding, Status};
+use super::preload;
 use super::risk;
 use super::slo_kind::{NeededLoad, SloKind, WrongNumber};
 use super::takedown::{Takedown, TakedownCause};
@@ -57,6 +58,7 @@ impl SloKind for LostWrites {
         for key in keys.values() {
             tally.add(case, key);
         }
+        tally.add_untouched(case);
         if tally.acknowledged == 0 && tally.phantoms.is_empty() {
             return Finding::nothing(self, limit, "no write was acknowledged");
         }
@@ -142,9 +144,9 @@ struct Key<'a> {
 }
 
 /// By load and key number. A plan whose loads could write the same key is refused, so these are different keys.
-fn keys<'a>(case: &Case<'a>) -> BTreeMap<(u16, u32), Key<'a>> {
+fn keys<'a>(case: &'a Case<'_>) -> BTreeMap<(u16, u32), Key<'a>> {
     let mut keys = BTreeMap::<_, Key<'a>>::new();
-    for operation in &case.evidence.history {
+    for operation in case.preloads.iter().chain(&case.evidence.history) {
         let key = (operation.load, operation.key);
         if operation.writes() && !operation.never_begun() {
             keys.entry(key).or_default().writes.push(operation);
@@ -249,8 +251,20 @@ impl Tally {
         }
     }
 
+    /// What was preloaded, and nobody wrote again.
+    fn add_untouched(&mut self, case: &Case<'_>) {
+        let untouched = preload::untouched(case.evidence, case.preloads.len());
+        self.acknowledged += untouched.keys;
+        self.keys += untouched.keys;
+        self.unread_keys += untouched.unread;
+    }
+
     fn name(&mut self, case: &Case<'_>, write: &Operation) {
         if self.examples.len() < EXAMPLES_MAX {
+            if matches!(write.value, Value::Written(id) if Value::is_preloaded(id)) {
+                self.examples.push(format!("{}, which was preloaded", case.key_text(write)));
+                return;
+            }
             let node = case.node_name(write.node).map_or_else(|| "an unknown node".to_owned(), ToString::to_string);
             let (key, value) = (case.key_text(write), value_text(case, write));
             self.examples.push(format!("{key} = {value}, acknowledged at {} by {node}", write.ended));

@@ -84,7 +84,21 @@ impl RandomChoices {
             }
             None => [keys.count(), keys.share(worker)].map(|count| keys.chooser(count)),
         };
-        Self { random, keys, shard, any, own, chosen: 0, load, worker, values: 0, deployment, key: Vec::new() }
+        let mut draw =
+            Self { random, keys, shard, any, own, chosen: 0, load, worker, values: 0, deployment, key: Vec::new() };
+        draw.skip_preloaded();
+        draw
+    }
+
+    /// Of keys that are written once, those that were preloaded are written.
+    fn skip_preloaded(&mut self) {
+        let own = self.shard.as_ref().map_or_else(|| self.keys.share(self.worker) as usize, |shard| shard.own.len());
+        while self.keys.writes_once()
+            && (self.chosen as usize) < own
+            && self.nth_own(self.chosen) <= self.keys.preloaded()
+        {
+            let _ = self.own_key();
+        }
     }
 
     /// What comes next: an entry of the mix, by weight, and what it is to do. None when every weight is zero, or no key is left to
@@ -205,6 +219,15 @@ mod tests {
         assert_eq!(written, [4, 8]);
         assert!(reads > 0);
         assert_eq!(draw.choice(&[load.mix[1].clone()]), None, "no key is left");
+    }
+
+    #[test]
+    fn what_is_preloaded_is_read_and_not_written_again() {
+        let load = load("app", r#"mix: [Get(), Set(value: "16B")], keys: WriteOnce(11), workers: 4, preload: 7"#);
+        let mut draw = RandomChoices::new((1, 0, 0), KeySpace::of(&load), None, CLUSTER);
+        let choices: Vec<_> = std::iter::from_fn(|| draw.choice(&load.mix)).collect();
+        assert_eq!(choices.iter().filter_map(Choice::written_key).collect::<Vec<_>>(), [9]);
+        assert!(choices.iter().all(|choice| [1, 5, 9].contains(&choice.key)));
     }
 
     #[test]

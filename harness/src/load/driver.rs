@@ -74,6 +74,8 @@ pub struct LoadDone {
     pub(crate) shards: Shards,
     /// Every key it attempted to write.
     pub(crate) written: KeySet,
+    /// How many keys, from the first on, were written before it began.
+    pub(crate) preloaded: u32,
     pub(crate) value_bytes_max: usize,
 }
 
@@ -187,7 +189,7 @@ fn check(task: &LoadTask) -> Result<(), LoadError> {
         "its mix has nothing to choose from"
     } else if load.mix.len() > MIX_ENTRIES_MAX {
         "its mix has more than 65535 entries"
-    } else if load.mix.iter().filter_map(Op::value_bytes).any(|bytes| bytes < ID_BYTES as u64) {
+    } else if load.mix.iter().filter_map(|op| op.kind().value()).any(|size| size.bytes_min() < ID_BYTES as u64) {
         "a value is smaller than the 16 bytes of its id"
     } else if load.pace.arrivals().is_some_and(|arrivals| arrivals.due_nanos(0).is_none()) {
         "its rate is zero"
@@ -270,6 +272,7 @@ fn run(
             keys: shared.keys.clone(),
             shards: shared.shards.clone(),
             written: all.written,
+            preloaded: shared.load.preload(),
             value_bytes_max: value_bytes_max(&shared.load),
         })
     }))

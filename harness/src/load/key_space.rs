@@ -14,13 +14,19 @@ pub(crate) struct KeySpace {
     prefix: Vec<u8>,
     keys: Keys,
     writers: u16,
+    preloaded: u32,
 }
 
 impl KeySpace {
     /// The key space of a load. It must have a key and a worker. The workers of an open loop lock each key instead.
     pub(crate) fn of(load: &Load) -> Self {
         let writers = if load.pace.is_closed() { load.workers() } else { 1 };
-        Self { prefix: load.key_prefix().into_owned().into_bytes(), keys: load.keys.clone(), writers }
+        Self {
+            prefix: load.key_prefix().into_owned().into_bytes(),
+            keys: load.keys.clone(),
+            writers,
+            preloaded: load.preload(),
+        }
     }
 
     /// How many keys there are.
@@ -31,6 +37,11 @@ impl KeySpace {
     /// Whether no key is written twice.
     pub(crate) fn writes_once(&self) -> bool {
         self.keys.writes_once()
+    }
+
+    /// How many keys, from the first on, are written before the load begins.
+    pub(crate) fn preloaded(&self) -> u32 {
+        self.preloaded
     }
 
     /// What chooses among so many keys.
@@ -196,7 +207,7 @@ mod tests {
     use crate::load::keys::Uniform;
 
     fn space(count: u32, writers: u16) -> KeySpace {
-        KeySpace { prefix: b"app:".to_vec(), keys: Keys::Uniform(Uniform(count)), writers }
+        KeySpace { prefix: b"app:".to_vec(), keys: Keys::Uniform(Uniform(count)), writers, preloaded: 0 }
     }
 
     #[rstest]

@@ -23,6 +23,7 @@ pub mod pace;
 mod pacing;
 mod parts;
 mod pipeline;
+mod preload;
 mod recorder;
 mod routing;
 mod shared;
@@ -31,6 +32,7 @@ mod task;
 #[cfg(test)]
 mod testing;
 mod value;
+mod value_size;
 mod worker;
 mod worker_pool;
 
@@ -44,7 +46,9 @@ pub use final_read::final_read;
 pub use keys::Keys;
 pub use op::Op;
 pub use pace::LoadPace;
+pub use preload::preload;
 pub use shared::MAP_REFRESH;
 pub use spec::Load;
 pub use task::LoadTask;
+pub use value_size::{SizeRange, ValueSize, WeightedSize};
 pub(crate) use worker_pool::WAITING_MAX;

@@ -12,7 +12,7 @@ use super::recorder::Outbox;
 use super::resp::Reply;
 use super::routing::ask;
 use super::worker_pool::Shards;
-use super::{Load, LoadTask, Op};
+use super::{Load, LoadTask, Op, ValueSize};
 use crate::evidence::{Clock, ErrorKind, EventKind, LoadIndex, Operation, OperationSource};
 use crate::network::ClientHost;
 use crate::system::{Deployment, Discovery, NodeIndex};
@@ -143,6 +143,7 @@ impl Shared {
 /// The size of the largest value that the load writes; one that only reads may read what others write.
 pub(crate) fn value_bytes_max(load: &Load) -> usize {
     const READ_ONLY: u64 = 16 * 1024 * 1024;
-    let largest = load.mix.iter().filter_map(Op::value_bytes).max();
+    let preloaded = load.preload_value.as_ref().map(ValueSize::bytes_max);
+    let largest = load.mix.iter().filter_map(Op::value_bytes_max).chain(preloaded).max();
     usize::try_from(largest.unwrap_or(READ_ONLY)).unwrap_or(usize::MAX)
 }

@@ -5,12 +5,7 @@ use crate::load::{Load, Op};
 use crate::scenario::{KEYS_MAX, PIPELINE_MAX, WORKERS_MAX, WORKERS_OF_ALL_SHARDS_MAX};
 use crate::text::{Cursor, Problem, suggest};
 use crate::validate::Checker;
-use crate::vocab::{Duration, HostName, Size};
-
-/// The least a value can be: its unique id.
-const VALUE_MIN_BYTES: u64 = 16;
-/// The most a value can be. The servers' limit is 512 MiB; a load of such values would measure the machine's memory.
-const VALUE_MAX_BYTES: u64 = 1 << 20;
+use crate::vocab::{Duration, HostName};
 
 impl Checker<'_> {
     /// Every load, and every pair of loads.
@@ -171,20 +166,11 @@ impl Checker<'_> {
                 self.report(problem.help("leave the operation out, or give it a weight of at least 1"));
             }
             if let Some(value) = op.kind().value() {
-                self.check_value(value, mix.index(index));
+                self.check_value(value, mix.index(index).field("value"));
             }
             if let Some(wait) = op.kind().wait() {
                 self.check_wait(wait, mix.index(index).field("wait"));
             }
-        }
-    }
-
-    fn check_value(&mut self, value: Size, at: Cursor<'_>) {
-        let problem = Problem::new(at.field("value").head(), format!("a value cannot be of {} bytes", value.bytes));
-        if value.bytes < VALUE_MIN_BYTES {
-            self.report(problem.help("a value is at least 16B: they hold its unique id"));
-        } else if value.bytes > VALUE_MAX_BYTES {
-            self.report(problem.help("a value is at most 1MiB"));
         }
     }
 
@@ -239,7 +225,7 @@ impl Checker<'_> {
     fn check_prefixes(&mut self, all: &[Load]) {
         for (index, load) in all.iter().enumerate() {
             let overlapping = all[..index].iter().position(|other| {
-                let write = [load, other].iter().all(|load| load.mix.iter().any(Op::writes));
+                let write = [load, other].iter().all(|load| load.preload.is_some() || load.mix.iter().any(Op::writes));
                 write && load.name != other.name && keys_coincide(&load.key_prefix(), &other.key_prefix())
             });
             if let Some(first) = overlapping {

@@ -58,9 +58,14 @@ impl Keys {
     }
 }
 
-/// A number below `bound`, or 0. The bias of the multiplication is below `bound` in 2^64.
+/// A number below `bound`, or 0.
 pub(crate) fn below(bound: u64, random: &mut ChaCha8Rng) -> u64 {
-    u64::try_from((u128::from(random.next_u64()) * u128::from(bound)) >> 64).unwrap_or(0)
+    scaled(random.next_u64(), bound)
+}
+
+/// A random number of 64 bits as one below `bound`, or 0. The bias of the multiplication is below `bound` in 2^64.
+pub(super) fn scaled(random: u64, bound: u64) -> u64 {
+    u64::try_from((u128::from(random) * u128::from(bound)) >> 64).unwrap_or(0)
 }
 
 /// A key below `bound`, or 0.

@@ -99,10 +99,11 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+    use crate::load::ValueSize;
     use crate::load::op::{Get, Set, SetThenGet, Wait};
     use crate::vocab::Size;
 
-    const VALUE: Size = Size { bytes: 18 };
+    const VALUE: ValueSize = ValueSize::Fixed(Size { bytes: 18 });
     const WAIT: Wait = Wait { replicas: 2, timeout: Duration::from_millis(50) };
 
     fn set(wait: Option<Wait>) -> Op {

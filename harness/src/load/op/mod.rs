@@ -6,9 +6,9 @@ mod command;
 use std::fmt;
 
 use crate::evidence::{OperationEffect, Value};
+use crate::load::ValueSize;
 use crate::load::resp::Reply;
 use crate::text::kinds;
-use crate::vocab::Size;
 
 pub use answer::AttemptOutcome;
 pub(crate) use answer::{error_kind, error_outcome};
@@ -26,6 +26,7 @@ kinds! {
 
 pub(crate) use get::{classify as classify_get, encode as encode_get};
 pub use set::Wait;
+pub(crate) use set::{classify as classify_set, encode as encode_set};
 
 /// What an entry of a mix says and does. It is displayed as the plan explains it, such as `SET of 16 B`.
 pub trait OpKind: fmt::Display {
@@ -36,7 +37,7 @@ pub trait OpKind: fmt::Display {
     fn commands(&self) -> &'static [CommandKind];
 
     /// The size of the values that it writes; none if it writes none.
-    fn value(&self) -> Option<Size> {
+    fn value(&self) -> Option<&ValueSize> {
         None
     }
 
@@ -90,9 +91,9 @@ impl Op {
         self.kind().commands().iter().any(|command| command.effect == OperationEffect::WritesUnique)
     }
 
-    /// The size of the values that the entry writes, in bytes, if it writes any.
-    pub(crate) fn value_bytes(&self) -> Option<u64> {
-        self.kind().value().map(|value| value.bytes)
+    /// The size of the largest value that the entry writes, in bytes, if it writes any.
+    pub(crate) fn value_bytes_max(&self) -> Option<u64> {
+        self.kind().value().map(ValueSize::bytes_max)
     }
 }
 
@@ -112,7 +113,7 @@ mod tests {
             let commands = mix[0].kind().commands();
             assert_eq!((mix.len(), mix[0].weight()), (1, 1), "{example}");
             assert!((1..=256).contains(&commands.len()), "{example}");
-            assert_eq!(mix[0].value_bytes().is_some(), mix[0].writes(), "{example}");
+            assert_eq!(mix[0].value_bytes_max().is_some(), mix[0].writes(), "{example}");
         }
     }
 }

@@ -7,19 +7,20 @@ use serde::Deserialize;
 
 use super::{AttemptOutcome, CommandKind, OpKind, error_kind, error_outcome};
 use crate::evidence::{ErrorKind, OperationEffect, Value};
+use crate::load::ValueSize;
 use crate::load::resp::{Reply, push_array, push_bulk, push_bulk_head, push_command, push_decimal};
 use crate::load::value::{ID_BYTES, push_value};
-use crate::vocab::{Duration, Size};
+use crate::vocab::Duration;
 
-/// writes a value of that size, at least 16 bytes, to a key; with `wait: (replicas: 1, timeout: "200ms")` a `WAIT` stands behind the write
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Documented)]
+/// writes a value of that size, at least 16 bytes, to a key; of a range with `value: (from: "16B", to: "1KiB")`, of several sizes with `value: [(weight: 9, size: "64B"), (size: "10KiB")]`; with `wait: (replicas: 1, timeout: "200ms")` a `WAIT` stands behind the write
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Documented)]
 #[serde(deny_unknown_fields)]
 pub struct Set {
     /// How often it is chosen, relative to the mix's other entries.
     #[serde(default = "super::one")]
     pub weight: u32,
     /// The value's size, at least 16 bytes: they hold the value's unique id.
-    pub value: Size,
+    pub value: ValueSize,
     /// Ask for replicas before the write counts as acknowledged.
     #[serde(default)]
     pub wait: Option<Wait>,
@@ -61,8 +62,8 @@ impl OpKind for Set {
         if self.wait.is_some() { &[WRITE_AND_WAIT] } else { &[WRITE] }
     }
 
-    fn value(&self) -> Option<Size> {
-        Some(self.value)
+    fn value(&self) -> Option<&ValueSize> {
+        Some(&self.value)
     }
 
     fn wait(&self) -> Option<Wait> {
@@ -70,7 +71,7 @@ impl OpKind for Set {
     }
 
     fn encode(&self, _: usize, out: &mut Vec<u8>, key: &[u8], id: u64) {
-        encode(out, key, id, self.value);
+        encode(out, key, id, &self.value);
         if let Some(wait) = self.wait {
             encode_wait(out, wait);
         }
@@ -97,8 +98,8 @@ impl OpKind for Set {
 }
 
 /// Adds the write to a request.
-pub(super) fn encode(out: &mut Vec<u8>, key: &[u8], id: u64, size: Size) {
-    let size = usize::try_from(size.bytes).unwrap_or(usize::MAX);
+pub(crate) fn encode(out: &mut Vec<u8>, key: &[u8], id: u64, size: &ValueSize) {
+    let size = usize::try_from(size.of(id)).unwrap_or(usize::MAX);
     push_array(out, 3);
     push_bulk(out, b"SET");
     push_bulk(out, key);
@@ -117,7 +118,7 @@ fn encode_wait(out: &mut Vec<u8>, wait: Wait) {
 }
 
 /// What the reply to the write says.
-pub(super) fn classify(reply: &Reply<'_>, written: Value) -> AttemptOutcome {
+pub(crate) fn classify(reply: &Reply<'_>, written: Value) -> AttemptOutcome {
     match reply {
         Reply::Simple(b"OK") => AttemptOutcome::Acknowledged(written),
         Reply::Error(text) => error_outcome(text),

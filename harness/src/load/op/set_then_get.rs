@@ -7,18 +7,18 @@ use serde::Deserialize;
 
 use super::{AttemptOutcome, CommandKind, OpKind, get, set};
 use crate::evidence::Value;
+use crate::load::ValueSize;
 use crate::load::resp::Reply;
-use crate::vocab::Size;
 
 /// writes a value to a key, then reads that key: two operations
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Documented)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Documented)]
 #[serde(deny_unknown_fields)]
 pub struct SetThenGet {
     /// How often it is chosen, relative to the mix's other entries.
     #[serde(default = "super::one")]
     pub weight: u32,
     /// The value's size, at least 16 bytes: they hold the value's unique id.
-    pub value: Size,
+    pub value: ValueSize,
 }
 
 impl SetThenGet {
@@ -40,13 +40,13 @@ impl OpKind for SetThenGet {
         &[set::WRITE, get::READ]
     }
 
-    fn value(&self) -> Option<Size> {
-        Some(self.value)
+    fn value(&self) -> Option<&ValueSize> {
+        Some(&self.value)
     }
 
     fn encode(&self, position: usize, out: &mut Vec<u8>, key: &[u8], id: u64) {
         match position {
-            0 => set::encode(out, key, id, self.value),
+            0 => set::encode(out, key, id, &self.value),
             _ => get::encode(out, key),
         }
     }

@@ -187,6 +187,7 @@ impl LiveView {
             }
             EventKind::Interrupted => vec![Line::new(at, "", BAD, "INTERRUPTED: ending the run")],
             EventKind::LoadStarted { .. }
+            | EventKind::Preloaded { .. }
             | EventKind::PaceChanged { .. }
             | EventKind::GaveUp { .. }
             | EventKind::Progress(_)
@@ -196,6 +197,7 @@ impl LiveView {
             | EventKind::Settled { .. }
             | EventKind::Unsettled { .. }
             | EventKind::FinalReadStarted
+            | EventKind::PreloadFound { .. }
             | EventKind::Ended => Vec::new(),
         }
     }
