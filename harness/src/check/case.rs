@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::finding::{self, Finding, Status};
 use super::healthy::HealthyTimes;
 use super::machine::Machine;
+use super::preload;
 use super::reach::Reaches;
 use super::successor;
 use super::takedown::Takedown;
@@ -28,6 +29,8 @@ pub(crate) struct Case<'a> {
     pub(crate) takedowns: Vec<Takedown>,
     /// Which hosts could reach each other.
     pub(crate) reaches: Reaches,
+    /// The preload's write of each key that the history tells anything of.
+    pub(crate) preloads: Vec<Operation>,
     /// Each worker's operations, in the order it did them.
     pub(crate) workers: BTreeMap<WorkerKey, Vec<&'a Operation>>,
 }
@@ -41,7 +44,17 @@ impl<'a> Case<'a> {
         let windows = Windows::of(evidence, &healthy, &by_queue(evidence));
         let takedowns = successor::find(evidence);
         let (machine, reaches) = (Machine::of(evidence), Reaches::of(evidence));
-        Self { plan, evidence, healthy, machine, windows, takedowns, reaches, workers }
+        Self {
+            plan,
+            evidence,
+            healthy,
+            machine,
+            windows,
+            takedowns,
+            reaches,
+            preloads: preload::writes(evidence),
+            workers,
+        }
     }
 
     /// The clients' operations; the harness' own final read is none of them.

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::case::Case;
 use super::fate::{Key, Unexplained};
 use super::finding::{self, Finding, Status};
+use super::preload;
 use super::risk;
 use super::slo_kind::{NeededLoad, SloKind, WrongNumber};
 use super::takedown::{Takedown, TakedownCause};
@@ -59,6 +60,7 @@ impl SloKind for LostWrites {
         for key in keys.values() {
             tally.add(case, key);
         }
+        tally.add_untouched(case);
         if tally.acknowledged == 0 && tally.unexplained.is_empty() {
             return Finding::nothing(self, limit, "no write was acknowledged");
         }
@@ -125,10 +127,10 @@ fn unserved<'a>(case: &Case<'a>) -> Option<&'a str> {
     })
 }
 
-/// What a reader must not take for the whole loss, where there was one or a partition made one likely.
+/// What a reader must not take for the whole loss, where there was one or a partition made one likely, and keys were written again.
 fn overwritten(case: &Case<'_>, tally: &Tally) -> String {
     let replaced = |takedown: &Takedown| takedown.cause == TakedownCause::Partition && takedown.promotion.is_some();
-    if !tally.replaced || tally.lost == 0 && !case.takedowns.iter().any(replaced) {
+    if !tally.rewritten || tally.lost == 0 && !case.takedowns.iter().any(replaced) {
         return String::new();
     }
     "what was lost and then written again is not counted".to_owned()
@@ -137,9 +139,9 @@ fn overwritten(case: &Case<'_>, tally: &Tally) -> String {
 /// A key: its load, what it holds, its number. A plan whose loads could write the same key is refused, so these are different keys.
 type KeyId = (u16, DataType, u32);
 
-fn keys<'a>(case: &Case<'a>) -> BTreeMap<KeyId, Key<'a>> {
+fn keys<'a>(case: &'a Case<'_>) -> BTreeMap<KeyId, Key<'a>> {
     let mut keys = BTreeMap::<_, Key<'a>>::new();
-    for operation in &case.evidence.history {
+    for operation in case.preloads.iter().chain(&case.evidence.history) {
         let id = (operation.load, operation.data, operation.key);
         if operation.writes() && !operation.never_begun() {
             keys.entry(id).or_default().writes.push(operation);
@@ -169,12 +171,12 @@ fn writes_overlap(case: &Case<'_>, keys: &BTreeMap<KeyId, Key<'_>>) -> Option<St
 struct Tally {
     acknowledged: u64,
     keys: u64,
+    /// Whether the value of any key was replaced.
+    rewritten: bool,
     lost: u64,
     lost_keys: u64,
     possibly_lost: u64,
     unread_keys: u64,
-    /// Whether a key's value is replaced.
-    replaced: bool,
     examples: Vec<String>,
     /// How many keys hold what no write explains, and the first of them.
     unexplained: BTreeMap<Unexplained, (u64, String)>,
@@ -185,7 +187,7 @@ impl Tally {
         let acknowledged = key.acknowledged().count() as u64;
         self.acknowledged += acknowledged;
         self.keys += u64::from(acknowledged > 0);
-        self.replaced |= key.is_replaced();
+        self.rewritten |= key.is_rewritten();
         let Some(fate) = key.fate(case) else {
             self.unread_keys += u64::from(acknowledged > 0);
             return;
@@ -214,7 +216,18 @@ impl Tally {
         }
     }
 
+    /// What was preloaded, and nobody wrote again.
+    fn add_untouched(&mut self, case: &Case<'_>) {
+        let untouched = preload::untouched(case.evidence, case.preloads.len());
+        self.acknowledged += untouched.keys;
+        self.keys += untouched.keys;
+        self.unread_keys += untouched.unread;
+    }
+
     fn name(&mut self, case: &Case<'_>, write: &Operation) {
+        if matches!(write.value, Value::Written(id) if Value::is_preloaded(id)) {
+            return self.example(format!("{}, which was preloaded", case.key_text(write)));
+        }
         let node = case.node_name(write.node).map_or_else(|| "an unknown node".to_owned(), ToString::to_string);
         let (key, value) = (case.key_text(write), value_text(case, write));
         let text = match write.effect {

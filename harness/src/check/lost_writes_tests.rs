@@ -83,6 +83,47 @@ fn a_loss_is_named() {
     assert_eq!(finding.samples, 2);
 }
 
+#[rstest]
+#[case::written_again("ok ok", "1", true)]
+#[case::written_once("ok", "missing", false)]
+fn only_what_is_written_again_can_hide_a_loss(#[case] writes: &str, #[case] survivor: &str, #[case] said: bool) {
+    let finding = story(writes, survivor).judge(Slo::LostWrites(LostWrites { max: 0, min: 0 }));
+    assert_eq!((finding.status, finding.note.contains("is not counted")), (Status::Fail, said), "{}", finding.note);
+}
+
+/// Ten keys were preloaded, of which the final read found so many as they were; one was written again, or not.
+#[rstest]
+#[case::all_are_there("", None, 10, Status::Pass, "0")]
+#[case::one_is_gone("", Some("missing"), 9, Status::Fail, "1")]
+#[case::one_was_replaced("ok", Some("written"), 9, Status::Pass, "0")]
+#[case::what_replaced_it_is_gone("ok", Some("preloaded"), 9, Status::Fail, "1")]
+#[case::both_are_gone("ok", Some("missing"), 9, Status::Fail, "2")]
+#[case::it_was_never_replaced("fail", Some("preloaded"), 9, Status::Pass, "0")]
+#[case::some_were_not_read("", None, 7, Status::Inconclusive, "0")]
+fn what_is_preloaded_is_accounted_for(
+    #[case] writes: &str,
+    #[case] survivor: Option<&str>,
+    #[case] found: u64,
+    #[case] status: Status,
+    #[case] measured: &str,
+) {
+    let mut story = story(writes, "unread");
+    let load = || "app".to_owned();
+    story.event(LOAD_STARTS - 10, EventKind::Preloaded { load: load(), keys: 10, took_nanos: 1 });
+    story.event(LOAD_STARTS + 900, EventKind::PreloadFound { load: load(), keys: found });
+    let value = |survivor| match survivor {
+        "written" => story.evidence.history[0].value,
+        "preloaded" => Value::Written(Value::preloaded(0, KEY)),
+        _ => Value::Missing,
+    };
+    if let Some(value) = survivor.map(value) {
+        story.final_read(KEY, value, Outcome::Ok);
+    }
+    let finding = story.judge(Slo::LostWrites(LostWrites { max: 0, min: 0 }));
+    assert_eq!((finding.status, finding.measured.as_str()), (status, measured), "{}", finding.note);
+    assert_eq!(finding.note.contains("app:7, which was preloaded"), survivor == Some("missing"), "{}", finding.note);
+}
+
 #[test]
 fn a_proven_loss_outweighs_an_unreadable_key() {
     let mut story = story("ok ok", "1");

@@ -11,6 +11,7 @@ pub(crate) mod machine;
 mod machine_tests;
 #[cfg(test)]
 mod partition_tests;
+pub(crate) mod preload;
 pub(crate) mod reach;
 mod risk;
 mod sample_size;

@@ -135,6 +135,15 @@ pub enum EventKind {
         /// The first reason found.
         reason: String,
     },
+    /// Keys were written before the timeline began, and acknowledged, each with the value that `Value::preloaded` names.
+    Preloaded {
+        /// The name of the load that they are of.
+        load: String,
+        /// How many, from the first key on.
+        keys: u32,
+        /// How long that took.
+        took_nanos: u64,
+    },
     /// A load began.
     LoadStarted {
         /// The load's name.
@@ -198,6 +207,14 @@ pub enum EventKind {
     },
     /// The harness begins to read every key back.
     FinalReadStarted,
+    /// How many keys of a load the final read found as they were preloaded, and nobody wrote again. The history has no record of
+    /// them.
+    PreloadFound {
+        /// The load's name.
+        load: String,
+        /// How many.
+        keys: u64,
+    },
     /// Every key that was written has been read back from the master that owns it.
     FinalRead {
         /// How many keys were read.

@@ -141,6 +141,17 @@ impl Value {
     pub const fn count(id: u64) -> u64 {
         id & 0xFF_FFFF_FFFF
     }
+
+    /// The unique id of the value that is written to a key before its load begins. It follows from the key, so nobody has to
+    /// remember it.
+    pub const fn preloaded(load: LoadIndex, key: u32) -> u64 {
+        Self::id(load, NO_WORKER, key as u64)
+    }
+
+    /// Whether it is the id of a value that was preloaded.
+    pub const fn is_preloaded(id: u64) -> bool {
+        (id >> 40) & 0xFFFF == NO_WORKER as u64
+    }
 }
 
 /// How an operation ended.

@@ -71,6 +71,8 @@ pub struct RecordedLoad {
     pub key_prefix: String,
     /// The highest key's number; the lowest is 1.
     pub keys: u32,
+    /// How many keys, from the first on, are written before the timeline begins.
+    pub preloaded: u32,
     /// How many starts that are due may wait; an open loop forgets those beyond.
     pub waiting_max: u64,
     /// How long its clients use what they know of who owns what, once in doubt, before they look again; none if they never do.

@@ -52,6 +52,7 @@ pub(crate) fn load(name: &str) -> RecordedLoad {
         workers: 2,
         key_prefix: format!("{name}:"),
         keys: 100,
+        preloaded: 0,
         waiting_max: 1_000_000,
         map_refresh: Some(Duration::from_millis(50)),
         mix: vec![RecordedOperation {

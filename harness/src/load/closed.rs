@@ -87,7 +87,11 @@ impl Entries {
     fn next_batch(&mut self, shared: &Shared) -> Option<Vec<Choice>> {
         while self.left > 0 {
             self.left -= 1;
-            let choice = self.draw.choice(&shared.load.mix)?;
+            let Some(choice) = self.draw.choice(&shared.load.mix) else {
+                // No key is left to write.
+                self.left = 0;
+                break;
+            };
             let full = self.pipeline.add(shared.shards.of(choice.position), choice);
             if full.is_some() {
                 return full;

@@ -5,7 +5,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::Op;
 use super::key_space::{KeySpace, ShardKeys};
-use super::keys::{KeyChooser, below};
+use super::keys::{KeyChooser, below, key_below};
 use super::op::MixCommand;
 use crate::evidence::{LoadIndex, Value};
 use crate::system::Deployment;
@@ -60,6 +60,8 @@ pub(crate) struct RandomChoices {
     any: Box<dyn KeyChooser>,
     /// Chooses among those that this worker writes.
     own: Box<dyn KeyChooser>,
+    /// How many of the worker's own keys were chosen for a write, where each is written once.
+    chosen: u32,
     load: LoadIndex,
     worker: u16,
     values: u64,
@@ -82,15 +84,34 @@ impl RandomChoices {
             }
             None => [keys.count(), keys.share(worker)].map(|count| keys.chooser(count)),
         };
-        Self { random, keys, shard, any, own, load, worker, values: 0, deployment, key: Vec::new() }
+        let mut draw =
+            Self { random, keys, shard, any, own, chosen: 0, load, worker, values: 0, deployment, key: Vec::new() };
+        draw.skip_preloaded();
+        draw
     }
 
-    /// What comes next: an entry of the mix, by weight, and what it is to do. None when every weight is zero.
+    /// Of keys that are written once, those that were preloaded are written.
+    fn skip_preloaded(&mut self) {
+        let own = self.shard.as_ref().map_or_else(|| self.keys.share(self.worker) as usize, |shard| shard.own.len());
+        while self.keys.writes_once()
+            && (self.chosen as usize) < own
+            && self.nth_own(self.chosen) <= self.keys.preloaded()
+        {
+            let _ = self.own_key();
+        }
+    }
+
+    /// What comes next: an entry of the mix, by weight, and what it is to do. None when every weight is zero, or no key is left to
+    /// write.
     pub(crate) fn choice(&mut self, mix: &[Op]) -> Option<Choice> {
-        let entry = self.entry(mix)?;
+        let mut entry = self.entry(mix)?;
+        if self.keys.writes_once() && self.chosen == 0 {
+            // Nothing was written yet that could be read.
+            entry = mix.iter().position(|op| op.takes_turns() && op.weight() > 0)?;
+        }
         let op = &mix[entry];
         let takes_turns = op.takes_turns();
-        let key = if takes_turns { self.own_key() } else { self.any_key() };
+        let key = if takes_turns { self.own_key()? } else { self.any_key()? };
         self.keys.text(op.kind().data(), key, &mut self.key);
         let position = self.deployment.system().position_of(&self.key);
         Some(Choice { entry: u16::try_from(entry).ok()?, key, position, value: takes_turns.then(|| self.value()) })
@@ -107,15 +128,24 @@ impl RandomChoices {
         })
     }
 
-    /// Any key.
-    fn any_key(&mut self) -> u32 {
-        let nth = self.any.choose(&mut self.random);
-        self.shard.as_ref().map_or(1 + nth, |shard| shard.any[nth as usize])
+    /// Any key; where each is written once, one of the worker's that was chosen for a write.
+    fn any_key(&mut self) -> Option<u32> {
+        if self.keys.writes_once() {
+            let nth = key_below(self.chosen, &mut self.random);
+            return Some(self.nth_own(nth));
+        }
+        let nth = self.any.choose(&mut self.random)?;
+        Some(self.shard.as_ref().map_or(1 + nth, |shard| shard.any[nth as usize]))
     }
 
-    /// A key that this worker writes.
-    fn own_key(&mut self) -> u32 {
-        let nth = self.own.choose(&mut self.random);
+    /// A key that this worker writes; none if none is left.
+    fn own_key(&mut self) -> Option<u32> {
+        let nth = self.own.choose(&mut self.random)?;
+        self.chosen = self.chosen.max(nth + 1);
+        Some(self.nth_own(nth))
+    }
+
+    fn nth_own(&self, nth: u32) -> u32 {
         self.shard.as_ref().map_or_else(|| self.keys.of_share(self.worker, nth), |shard| shard.own[nth as usize])
     }
 
@@ -155,7 +185,7 @@ mod tests {
     fn choices(seed: u64, load_index: u16, worker: u16) -> Vec<(u64, u32, u32)> {
         let keys = KeySpace::of(&load("app", "mix: [Get()], keys: Uniform(1000), workers: 4"));
         let mut draw = RandomChoices::new((seed, load_index, worker), keys, None, CLUSTER);
-        (0..50).map(|_| (draw.value(), draw.own_key(), draw.any_key())).collect()
+        (0..50).map(|_| (draw.value(), draw.own_key().unwrap(), draw.any_key().unwrap())).collect()
     }
 
     #[test]
@@ -172,6 +202,33 @@ mod tests {
             assert_eq!((own - 1) % 4, 2);
             assert!((1..=1000).contains(&own) && (1..=1000).contains(&any));
         }
+    }
+
+    /// Of eleven keys four workers write three each, the last of them two.
+    #[test]
+    fn a_key_that_is_written_once_is_read_afterwards() {
+        let load = load("app", r#"mix: [Get(), Set(value: "16B")], keys: WriteOnce(11), workers: 4"#);
+        let mut draw = RandomChoices::new((1, 0, 3), KeySpace::of(&load), None, CLUSTER);
+        let (mut written, mut reads) = (Vec::new(), 0);
+        while let Some(choice) = draw.choice(&load.mix) {
+            match choice.written_key() {
+                Some(key) => written.push(key),
+                None => assert!(written.contains(&choice.key)),
+            }
+            reads += u32::from(choice.written_key().is_none());
+        }
+        assert_eq!(written, [4, 8]);
+        assert!(reads > 0);
+        assert_eq!(draw.choice(&[load.mix[1].clone()]), None, "no key is left");
+    }
+
+    #[test]
+    fn what_is_preloaded_is_read_and_not_written_again() {
+        let load = load("app", r#"mix: [Get(), Set(value: "16B")], keys: WriteOnce(11), workers: 4, preload: 7"#);
+        let mut draw = RandomChoices::new((1, 0, 0), KeySpace::of(&load), None, CLUSTER);
+        let choices: Vec<_> = std::iter::from_fn(|| draw.choice(&load.mix)).collect();
+        assert_eq!(choices.iter().filter_map(Choice::written_key).collect::<Vec<_>>(), [9]);
+        assert!(choices.iter().all(|choice| [1, 5, 9].contains(&choice.key)));
     }
 
     #[test]

@@ -76,6 +76,8 @@ pub struct LoadDone {
     pub(crate) written: WrittenKeys,
     /// How many keys a group of them has.
     pub(crate) group_keys: u16,
+    /// How many keys, from the first on, were written before it began.
+    pub(crate) preloaded: u32,
     pub(crate) value_bytes_max: usize,
 }
 
@@ -189,7 +191,7 @@ fn check(task: &LoadTask) -> Result<(), LoadError> {
         "its mix has nothing to choose from"
     } else if load.mix.len() > MIX_ENTRIES_MAX {
         "its mix has more than 65535 entries"
-    } else if load.mix.iter().filter_map(Op::value_bytes).any(|bytes| bytes < ID_BYTES as u64) {
+    } else if load.mix.iter().filter_map(|op| op.kind().value()).any(|size| size.bytes_min() < ID_BYTES as u64) {
         "a value is smaller than the 16 bytes of its id"
     } else if load.pace.arrivals().is_some_and(|arrivals| arrivals.due_nanos(0).is_none()) {
         "its rate is zero"
@@ -278,6 +280,7 @@ fn run(
             shards: shared.shards.clone(),
             written: all.written,
             group_keys: shared.load.mix.iter().find_map(|op| op.kind().keys()).unwrap_or(0),
+            preloaded: shared.load.preload(),
             value_bytes_max: value_bytes_max(&shared.load),
         })
     }))

@@ -5,7 +5,7 @@ use std::fmt;
 /// How a load ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LoadEnd {
-    /// It did all its `operations`.
+    /// It did all its `operations`, or had no key left to write.
     Finished,
     /// All its workers gave up.
     GaveUp,

@@ -21,6 +21,14 @@ pub enum LoadError {
         /// Why.
         source: io::Error,
     },
+    /// Not every key could be written before the timeline began.
+    #[error("the keys of load `{load}` could not be preloaded: {reason}")]
+    NotPreloaded {
+        /// The load's name.
+        load: String,
+        /// What a node did instead.
+        reason: String,
+    },
     /// The history could not be written: nothing can be judged from it.
     #[error("the history of operations could not be written: {0}")]
     History(#[from] io::Error),

@@ -16,8 +16,8 @@ use super::resp::{Reply, push_command};
 use super::routing::ask;
 use super::{LoadError, contents};
 use crate::evidence::{
-    Clock, ErrorKind, EventKind, HistoryWriter, Journal, NO_WORKER, Operation, OperationEffect, OperationSource,
-    Outcome, Topology, Value,
+    Clock, DataType, ErrorKind, EventKind, HistoryWriter, Journal, LoadIndex, NO_WORKER, Operation, OperationEffect,
+    OperationSource, Outcome, Topology, Value,
 };
 use crate::network::ClientHost;
 use crate::system::{Access, Discovery, NodeIndex, System};
@@ -25,6 +25,9 @@ use crate::vocab::{Address, Instant, Position};
 
 /// Reads that are on their way to a node at the same time, when values are small.
 const PIPELINE: usize = 256;
+
+/// Keys that are read before the next ones are prepared, so that millions of them do not take the machine's memory.
+const KEYS_AT_A_TIME: usize = 250_000;
 
 /// Values that are on their way from a node at the same time, in bytes.
 const PIPELINE_BYTES: usize = 4 * 1024 * 1024;
@@ -38,6 +41,8 @@ const RETRY_WAIT: Duration = Duration::from_millis(20);
 /// A key that is read.
 struct KeyRead {
     operation: Operation,
+    /// What was preloaded, where nobody wrote the key again: then all is said of it if this is found.
+    preloaded: Option<Value>,
     key: Vec<u8>,
     /// How many keys it stands for, if it is a group.
     group_keys: u16,
@@ -52,9 +57,9 @@ struct KeyRead {
     done: bool,
 }
 
-/// Reads back every key that a load attempted to write, from the master that owns it, for `within` at most; to be done
-/// when every fault is healed. Adds a `FinalRead` operation for each to the history, or one for each of its elements in their order,
-/// and journals how many keys there were.
+/// Reads back every key that a load attempted to write or that was preloaded, from the master that owns it, for `within` at most; to be done
+/// when every fault is healed. Adds a `FinalRead` operation for each to the history, or one for each of its elements in
+/// their order, but for those that were found as they were preloaded, and journals how many there were.
 ///
 /// A key that could not be read is no error: it is in the history as failed. Where the cluster has settled on a topology in which
 /// nobody serves it, one attempt is enough: nothing will change that.
@@ -78,30 +83,67 @@ pub async fn final_read(
         routes: system.discovery(seeds),
         value_bytes_max,
     };
-    let mut readings: Vec<_> = done.loads.iter().flat_map(|load| written_keys(system, load, clock.now())).collect();
-    // The runtime's timer is the bound: whatever a server does, this ends.
-    let _ = tokio::time::timeout_at(deadline.into(), reader.read_all(&mut readings)).await;
-    append(&done.history, &mut readings, clock.now())?;
-    journal.record(told(&readings, settled));
+    let mut keys = done.loads.iter().flat_map(|load| keys_to_read(system, load, clock.now()));
+    let mut told = Told::default();
+    loop {
+        let mut readings: Vec<_> = keys.by_ref().take(KEYS_AT_A_TIME).collect();
+        if readings.is_empty() {
+            break;
+        }
+        // The runtime's timer is the bound: whatever a server does, this ends.
+        let _ = tokio::time::timeout_at(deadline.into(), reader.read_all(&mut readings)).await;
+        told.add(&readings, settled);
+        readings.retain(|reading| !reading.is_as_preloaded());
+        append(&done.history, &mut readings, clock.now())?;
+    }
+    told.journal(done, journal);
     Ok(())
 }
 
-/// How many keys could not be read, and why.
-fn told(readings: &[KeyRead], settled: Option<&Topology>) -> EventKind {
-    let (mut unserved, mut errors) = (None, BTreeMap::new());
-    let unread = readings.iter().filter(|reading| reading.operation.outcome != Outcome::Ok);
-    for reading in unread.clone() {
-        if reading.done && settled.is_some_and(|topology| !topology.serves(reading.position)) {
-            unserved = settled.and_then(|topology| topology.outage.clone());
-        } else if let Some(kind) = reading.operation.error {
-            *errors.entry(kind).or_default() += 1;
-        }
-    }
-    EventKind::FinalRead { keys: readings.len() as u64, unreadable: unread.count() as u64, unserved, errors }
+/// What is told of the keys that were read.
+#[derive(Default)]
+struct Told {
+    keys: u64,
+    unreadable: u64,
+    unserved: Option<String>,
+    errors: BTreeMap<ErrorKind, u64>,
+    /// How many keys of each load were found as they were preloaded.
+    as_preloaded: BTreeMap<LoadIndex, u64>,
 }
 
-fn written_keys<'a>(system: &'a dyn System, load: &'a LoadDone, now: Instant) -> impl Iterator<Item = KeyRead> + 'a {
-    load.written.iter().map(move |(data, number)| {
+impl Told {
+    /// How many keys could not be read, and why; how many were as they were preloaded.
+    fn add(&mut self, readings: &[KeyRead], settled: Option<&Topology>) {
+        self.keys += readings.len() as u64;
+        for reading in readings.iter().filter(|reading| reading.is_as_preloaded()) {
+            *self.as_preloaded.entry(reading.operation.load).or_default() += 1;
+        }
+        for reading in readings.iter().filter(|reading| reading.operation.outcome != Outcome::Ok) {
+            self.unreadable += 1;
+            if reading.done && settled.is_some_and(|topology| !topology.serves(reading.position)) {
+                self.unserved = settled.and_then(|topology| topology.outage.clone());
+            } else if let Some(kind) = reading.operation.error {
+                *self.errors.entry(kind).or_default() += 1;
+            }
+        }
+    }
+
+    fn journal(self, done: &LoadsDone, journal: &Journal) {
+        for load in &done.loads {
+            if let Some(&keys) = self.as_preloaded.get(&load.index) {
+                journal.record(EventKind::PreloadFound { load: load.name.clone(), keys });
+            }
+        }
+        let Self { keys, unreadable, unserved, errors, .. } = self;
+        journal.record(EventKind::FinalRead { keys, unreadable, unserved, errors });
+    }
+}
+
+fn keys_to_read<'a>(system: &'a dyn System, load: &'a LoadDone, now: Instant) -> impl Iterator<Item = KeyRead> + 'a {
+    let untouched = (1..=load.preloaded).filter(|number| !load.written.contains(DataType::Value, *number));
+    let untouched = untouched.map(|number| (DataType::Value, number, true));
+    let written = load.written.iter().map(|(data, number)| (data, number, false));
+    written.chain(untouched).map(move |(data, number, untouched)| {
         let mut key = Vec::new();
         load.keys.text(data, number, &mut key);
         let position = system.position_of(&key);
@@ -125,7 +167,8 @@ fn written_keys<'a>(system: &'a dyn System, load: &'a LoadDone, now: Instant) ->
             node: None,
         };
         let (group_keys, values) = (load.group_keys, Vec::new());
-        KeyRead { operation, position, key, group_keys, values, asking: None, answer: None, done: false }
+        let preloaded = untouched.then(|| Value::Written(Value::preloaded(load.index, number)));
+        KeyRead { operation, preloaded, position, key, group_keys, values, asking: None, answer: None, done: false }
     })
 }
 
@@ -256,6 +299,11 @@ impl KeyReader<'_> {
 }
 
 impl KeyRead {
+    /// Whether the key holds what was preloaded, and nobody wrote it again.
+    fn is_as_preloaded(&self) -> bool {
+        self.operation.outcome == Outcome::Ok && self.preloaded == Some(self.operation.value)
+    }
+
     fn begun(&mut self, now: Instant) {
         if self.operation.attempts == 0 {
             self.operation.started = now;
@@ -342,6 +390,7 @@ mod tests {
             shards: Shards::new(&[share(0, 1)]),
             written,
             group_keys: 0,
+            preloaded: 0,
             value_bytes_max: 16,
         };
         let done = LoadsDone { history: directory.history(), loads: vec![load] };

@@ -15,18 +15,34 @@ pub(crate) struct KeySpace {
     prefix: Vec<u8>,
     keys: Keys,
     writers: u16,
+    preloaded: u32,
 }
 
 impl KeySpace {
     /// The key space of a load. It must have a key and a worker. The workers of an open loop lock each key instead.
     pub(crate) fn of(load: &Load) -> Self {
         let writers = if load.pace.is_closed() { load.workers() } else { 1 };
-        Self { prefix: load.key_prefix().into_owned().into_bytes(), keys: load.keys.clone(), writers }
+        Self {
+            prefix: load.key_prefix().into_owned().into_bytes(),
+            keys: load.keys.clone(),
+            writers,
+            preloaded: load.preload(),
+        }
     }
 
     /// How many keys there are.
     pub(crate) fn count(&self) -> u32 {
         self.keys.count()
+    }
+
+    /// Whether no key is written twice.
+    pub(crate) fn writes_once(&self) -> bool {
+        self.keys.writes_once()
+    }
+
+    /// How many keys, from the first on, are written before the load begins.
+    pub(crate) fn preloaded(&self) -> u32 {
+        self.preloaded
     }
 
     /// What chooses among so many keys.
@@ -158,6 +174,11 @@ impl WrittenKeys {
         self.by_type[data as usize].get_or_insert_with(|| KeySet::none_of(self.count)).insert(number);
     }
 
+    /// Whether it holds that key.
+    pub(crate) fn contains(&self, data: DataType, number: u32) -> bool {
+        self.by_type[data as usize].as_ref().is_some_and(|keys| keys.contains(number))
+    }
+
     /// Adds all that the other one holds.
     pub(crate) fn add(&mut self, other: &Self) {
         for (mine, theirs) in self.by_type.iter_mut().zip(&other.by_type) {
@@ -229,7 +250,7 @@ mod tests {
     use crate::load::keys::Uniform;
 
     fn space(count: u32, writers: u16) -> KeySpace {
-        KeySpace { prefix: b"app:".to_vec(), keys: Keys::Uniform(Uniform(count)), writers }
+        KeySpace { prefix: b"app:".to_vec(), keys: Keys::Uniform(Uniform(count)), writers, preloaded: 0 }
     }
 
     #[rstest]

@@ -28,6 +28,7 @@ pub mod pace;
 mod pacing;
 mod parts;
 mod pipeline;
+mod preload;
 mod recorder;
 mod routing;
 mod shared;
@@ -36,6 +37,7 @@ mod task;
 #[cfg(test)]
 mod testing;
 mod value;
+mod value_size;
 mod worker;
 mod worker_pool;
 
@@ -50,7 +52,9 @@ pub use keys::Keys;
 pub use op::Op;
 pub use pace::LoadPace;
 pub(crate) use pace::trace_arrivals;
+pub use preload::preload;
 pub use shared::MAP_REFRESH;
 pub use spec::Load;
 pub use task::LoadTask;
+pub use value_size::{SizeRange, ValueSize, WeightedSize};
 pub(crate) use worker_pool::WAITING_MAX;

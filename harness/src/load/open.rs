@@ -84,8 +84,11 @@ impl OpenLoop {
         let alarm = PreciseTimer::new(clock)?;
         let mut starts = Schedule::new(&self.shared, arrivals);
         let mut behind = 0;
-        while !starts.is_exhausted() && !self.stop.is_given() {
+        while !self.stop.is_given() {
             let next = starts.peek();
+            if starts.is_exhausted() {
+                break;
+            }
             if self.has_climbed(next.map(|start| start.intended)) {
                 starts.end();
                 break;
@@ -273,9 +276,10 @@ impl Schedule {
     /// The next start; none if none is due at this pace.
     fn peek(&mut self) -> Option<DueEntry> {
         let intended = self.origin.plus_nanos(self.arrivals.due_nanos(self.taken).filter(|_| self.left > 0)?);
-        let choice = match self.choice {
-            Some(choice) => choice,
-            None => self.draw.choice(&self.shared.load.mix)?,
+        let Some(choice) = self.choice.or_else(|| self.draw.choice(&self.shared.load.mix)) else {
+            // No key is left to write.
+            self.left = 0;
+            return None;
         };
         self.choice = Some(choice);
         Some(DueEntry { intended, choice })

@@ -15,7 +15,7 @@ use super::recorder::Outbox;
 use super::resp::Reply;
 use super::routing::ask;
 use super::worker_pool::Shards;
-use super::{Load, LoadTask, Op};
+use super::{Load, LoadTask, Op, ValueSize};
 use crate::evidence::{Clock, DataType, ErrorKind, EventKind, LoadIndex, Operation, OperationSource};
 use crate::system::{Deployment, Discovery, NodeIndex};
 use crate::vocab::{Duration, Instant};
@@ -150,6 +150,7 @@ impl Shared {
 pub(crate) fn value_bytes_max(load: &Load) -> usize {
     const LARGE: u64 = 64 * 1024 * 1024;
     let grows = load.mix.iter().any(|op| op.kind().data() != DataType::Value);
-    let largest = load.mix.iter().filter_map(Op::value_bytes).max().filter(|_| !grows);
+    let preloaded = load.preload_value.as_ref().map(ValueSize::bytes_max);
+    let largest = load.mix.iter().filter_map(Op::value_bytes_max).chain(preloaded).max().filter(|_| !grows);
     usize::try_from(largest.unwrap_or(LARGE)).unwrap_or(usize::MAX)
 }

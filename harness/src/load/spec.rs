@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 
-use super::{Client, Keys, LoadPace, Op};
-use crate::vocab::{Duration, HostName};
+use super::{Client, Keys, LoadPace, Op, ValueSize};
+use crate::vocab::{Duration, HostName, Size};
 
 /// A group of workers that do operations on one key space from one client host.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -46,6 +46,12 @@ pub struct Load {
     /// What stands before a key's number; `<name>:` if not said. Numbers begin at 1.
     #[serde(default)]
     pub prefix: Option<String>,
+    /// How many keys, from the first on, are written before the timeline begins.
+    #[serde(default)]
+    pub preload: Option<u32>,
+    /// The size of the values that are preloaded. See [`Self::preload_value`].
+    #[serde(default)]
+    pub preload_value: Option<ValueSize>,
     /// How many mix entries the load does before it is finished; without it, it goes on to the end of the timeline.
     #[serde(default)]
     pub operations: Option<u64>,
@@ -78,6 +84,18 @@ impl Load {
     /// How many entries of the mix a worker does at the same time at most.
     pub fn pipeline(&self) -> u16 {
         self.pipeline.unwrap_or(1)
+    }
+
+    /// How many keys, from the first on, are written before the timeline begins.
+    pub fn preload(&self) -> u32 {
+        self.preload.unwrap_or(0)
+    }
+
+    /// The size of the values that are preloaded: that of the mix's first operation that writes any, if the scenario does not say;
+    /// 16 bytes if none does.
+    pub fn preload_value(&self) -> ValueSize {
+        let of_mix = || self.mix.iter().find_map(|op| op.kind().value());
+        self.preload_value.as_ref().or_else(of_mix).cloned().unwrap_or(ValueSize::Fixed(Size { bytes: 16 }))
     }
 
     /// What stands before its key numbers: `<name>:` if the scenario does not say.

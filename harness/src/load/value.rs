@@ -2,7 +2,6 @@
 
 use super::resp::{push_bulk, push_bulk_head, push_decimal};
 use crate::evidence::Value;
-use crate::vocab::Size;
 
 /// The bytes that the id takes: no value can be smaller.
 pub(crate) const ID_BYTES: usize = 16;
@@ -10,8 +9,8 @@ pub(crate) const ID_BYTES: usize = 16;
 const PADDING: u8 = b'x';
 
 /// Adds the value with that id as an argument, at least [`ID_BYTES`] long.
-pub(crate) fn push_value(out: &mut Vec<u8>, id: u64, size: Size) {
-    let size = usize::try_from(size.bytes).unwrap_or(usize::MAX).max(ID_BYTES);
+pub(crate) fn push_value(out: &mut Vec<u8>, id: u64, bytes: u64) {
+    let size = usize::try_from(bytes).unwrap_or(usize::MAX).max(ID_BYTES);
     push_bulk_head(out, size);
     let end = out.len() + size;
     for shift in (0..ID_BYTES).rev() {
@@ -23,7 +22,7 @@ pub(crate) fn push_value(out: &mut Vec<u8>, id: u64, size: Size) {
 
 /// Adds the id alone as an argument.
 pub(crate) fn push_id(out: &mut Vec<u8>, id: u64) {
-    push_value(out, id, Size { bytes: ID_BYTES as u64 });
+    push_value(out, id, ID_BYTES as u64);
 }
 
 /// Adds a number as an argument.
@@ -87,7 +86,7 @@ mod tests {
         #[test]
         fn a_value_reads_back(id in any::<u64>(), size in 16_usize..100) {
             let mut out = Vec::new();
-            push_value(&mut out, id, Size { bytes: size as u64 });
+            push_value(&mut out, id, size as u64);
             let (reply, used) = Reply::parse(&out).unwrap().unwrap();
             prop_assert_eq!(used, out.len());
             let Reply::Bulk(value) = reply else { panic!("{reply:?}") };

@@ -133,13 +133,20 @@ fn sentence(plan: &Plan, load: &Load) -> String {
     let mix: Vec<_> = load.mix.iter().map(|op| format!("{:.0} % {}", share(op), op.text())).collect();
     let prefix = load.key_prefix();
     let (count, keys) = (load.keys.count(), &load.keys);
+    let preload = match load.preload() {
+        0 => String::new(),
+        keys => {
+            format!(", the first {keys} of them written with {} each before the timeline begins", load.preload_value())
+        }
+    };
     let end = match load.operations {
         Some(operations) => format!("{operations} operations in all"),
         None if load.pace.ends() => "to the end of its pace".to_owned(),
+        None if load.keys.writes_once() => "until each key is written, or to the end of the timeline".to_owned(),
         None => "to the end of the timeline".to_owned(),
     };
     format!(
-        "{begins}{pace}{pipeline}: {}; on the keys {prefix}1 to {prefix}{count}{keys}; {end}; {}",
+        "{begins}{pace}{pipeline}: {}; on the keys {prefix}1 to {prefix}{count}{keys}{preload}; {end}; {}",
         mix.join(", "),
         load.client
     )

@@ -8,12 +8,7 @@ use crate::load::{Load, Op};
 use crate::scenario::{KEYS_MAX, PIPELINE_MAX, WORKERS_MAX, WORKERS_OF_ALL_SHARDS_MAX};
 use crate::text::{Cursor, Problem, suggest};
 use crate::validate::Checker;
-use crate::vocab::{Duration, HostName, Size};
-
-/// The least a value can be: its unique id.
-const VALUE_MIN_BYTES: u64 = 16;
-/// The most a value can be. The servers' limit is 512 MiB; a load of such values would measure the machine's memory.
-const VALUE_MAX_BYTES: u64 = 1 << 20;
+use crate::vocab::{Duration, HostName};
 
 impl Checker<'_> {
     /// Every load, and every pair of loads.
@@ -141,9 +136,8 @@ impl Checker<'_> {
             let why = if pipeline > 1 { ", and a pipeline writes each key once" } else { "" };
             self.report(problem.help(format!("in a closed loop each worker writes keys of its own{why}")));
         }
-        let pace = load.pace.kind().problems(at.field("pace"));
-        let keys = load.keys.kind().problems(at.field("keys"));
-        pace.into_iter().chain(keys).for_each(|problem| self.report(problem));
+        load.pace.kind().problems(at.field("pace")).into_iter().for_each(|problem| self.report(problem));
+        self.check_key_space(load, at);
         self.check_think(load, at.field("think"));
         if load.operations == Some(0) {
             let problem = Problem::new(at.field("operations").head(), "a load with no operations does nothing");
@@ -180,7 +174,7 @@ impl Checker<'_> {
                 self.report(problem.help("leave the operation out, or give it a weight of at least 1"));
             }
             if let Some(value) = op.kind().value() {
-                self.check_value(value, mix.index(index));
+                self.check_value(value, mix.index(index).field("value"));
             }
             if let Some(wait) = op.kind().wait() {
                 self.check_wait(wait, mix.index(index).field("wait"));
@@ -200,15 +194,6 @@ impl Checker<'_> {
                 .also(mix.index(first).field("keys").head(), format!("these have {keys}"))
                 .help("what is written together is read together: write the same number of `keys`");
             self.report(problem);
-        }
-    }
-
-    fn check_value(&mut self, value: Size, at: Cursor<'_>) {
-        let problem = Problem::new(at.field("value").head(), format!("a value cannot be of {} bytes", value.bytes));
-        if value.bytes < VALUE_MIN_BYTES {
-            self.report(problem.help("a value is at least 16B: they hold its unique id"));
-        } else if value.bytes > VALUE_MAX_BYTES {
-            self.report(problem.help("a value is at most 1MiB"));
         }
     }
 
@@ -282,7 +267,8 @@ impl Checker<'_> {
 /// Whether two loads can write the same key.
 fn write_the_same(one: &Load, other: &Load) -> bool {
     let written = |load: &Load| -> BTreeSet<DataType> {
-        load.mix.iter().filter(|op| op.writes()).map(|op| op.kind().data()).collect()
+        let preloaded = load.preload.map(|_| DataType::Value);
+        load.mix.iter().filter(|op| op.writes()).map(|op| op.kind().data()).chain(preloaded).collect()
     };
     let texts = |load: &Load| {
         let text = |data: DataType| {

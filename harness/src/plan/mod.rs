@@ -2,6 +2,7 @@
 
 mod explain;
 mod facts;
+mod keys;
 mod loads;
 mod nodes;
 mod record;

@@ -78,6 +78,7 @@ fn load(load: &Load) -> RecordedLoad {
         workers: load.workers(),
         key_prefix: load.key_prefix().into_owned(),
         keys: load.keys.count(),
+        preloaded: load.preload(),
         waiting_max: WAITING_MAX as u64,
         map_refresh: Some(MAP_REFRESH)
             .filter(|_| load.client.refresh_on_error)

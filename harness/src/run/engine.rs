@@ -13,13 +13,13 @@ use crate::evidence::{
     Clock, EventKind, HistoryWriter, Journal, NodeStatus, RunDirectory, RunInfo, SampleWriter, ServerInfo, Settlement,
     Topology,
 };
-use crate::load::{Load, LoadTask, LoadsDone, RunningLoads, final_read};
+use crate::load::{Load, LoadTask, LoadsDone, RunningLoads, final_read, preload};
 use crate::observe::{Observation, Observed, Observer, Sampler};
 use crate::plan::Plan;
 use crate::provider::{self, Provider};
 use crate::step::condition::Condition;
 use crate::step::{self, Abort, Acted, Stage, StepEnd, Undone, wait_for};
-use crate::system::{self, Servers, last_log_lines};
+use crate::system::{self, Access, Servers, last_log_lines};
 use crate::vocab::{Address, Instant};
 
 /// How much of a server's log an error shows.
@@ -111,16 +111,21 @@ async fn with_cluster(
     servers: &Servers,
     observer: &Observer,
 ) -> Result<(), Abort> {
+    let tasks = tasks(plan, servers.provider())?;
+    let ready = async {
+        form(plan, servers, observer.observation()).await?;
+        journal.record(EventKind::Formed);
+        fill(plan, &tasks, servers.access(), observer.observation(), journal).await
+    };
     tokio::select! {
-        formed = form(plan, servers, observer.observation()) => formed?,
+        ready = ready => ready?,
         () = cancelled(&mut cancel) => {
             journal.record(EventKind::Interrupted);
             return Ok(());
         }
     }
-    journal.record(EventKind::Formed);
     let machine = MachineWatch::start(journal.clone(), servers.provider().wait_reader())?;
-    let loads = RunningLoads::start(&tasks(plan, servers.provider())?, journal.clone(), directory.history())?;
+    let loads = RunningLoads::start(&tasks, journal.clone(), directory.history())?;
     let (end, acted) = walk(plan, servers, observer, &loads, journal, &machine, &mut cancel).await;
     let done = stop(plan, loads, journal, &mut cancel, matches!(end, TimelineEnd::Interrupted)).await?;
     if let TimelineEnd::Aborted(abort) = end {
@@ -132,7 +137,7 @@ async fn with_cluster(
         heal(plan, servers, &acted, journal).await?;
         let settled = settled(observer.observation(), journal, within(settle_bound(plan))).await;
         journal.record(EventKind::FinalReadStarted);
-        let (access, seeds, bound) = (servers.access(), seeds(plan), within(FINAL_READ_BOUND));
+        let (access, seeds, bound) = (servers.access(), seeds(plan), within(FINAL_READ_BOUND + plan.preload_bound()));
         let reading = final_read(&done, plan.deployment.system(), access, &seeds, settled.as_ref(), journal, bound);
         telling(journal, bound, || "every key to be read".to_owned(), reading).await?;
         Ok(())
@@ -240,6 +245,28 @@ async fn form(plan: &Plan, servers: &Servers, mut observation: watch::Receiver<O
             Err(Abort(format!("{node} ended while the cluster formed. Its last log lines:\n{lines}")))
         }
     }
+}
+
+/// Writes what loads are to find, and waits until every replica has it: no fault may cost what was there before the first step.
+async fn fill(
+    plan: &Plan,
+    tasks: &[LoadTask],
+    access: &Access,
+    mut observation: watch::Receiver<Observation>,
+    journal: &Journal,
+) -> Result<(), Abort> {
+    let bound = plan.preload_bound();
+    if bound.is_zero() {
+        return Ok(());
+    }
+    let late = |what: &str| Abort(format!("{what} within {} s", bound.as_secs()));
+    let preloading = tokio::time::timeout(bound, preload(tasks, access, journal));
+    let preloaded = telling(journal, bound, || "keys to be preloaded".to_owned(), preloading).await;
+    preloaded.map_err(|_| late("the keys were not preloaded"))??;
+    let unmet = |seen: &Observation| Condition::Synced.kind().unmet(seen);
+    let synced = wait_for(&mut observation, journal.clock().now(), bound, unmet);
+    let synced = telling(journal, bound, || "replicas to have what was preloaded".to_owned(), synced).await;
+    synced.map_err(|last_state| late(&format!("not every replica had what was preloaded ({last_state})")))
 }
 
 fn not_formed(plan: &Plan, provider: &dyn Provider, last_state: &str) -> String {

@@ -110,8 +110,20 @@ const fn kind(type_name: &'static str, noun: &'static str, a_noun: &'static str)
 /// The fields of the scenario itself, of its server, of a load and of a load's client.
 const SCENARIO: &[&str] = &["about", "topology", "server", "load", "timeline", "slos", "snapshot", "seed"];
 const SERVER: &[&str] = &["binary", "config", "nodes", "storage"];
-const LOAD: &[&str] =
-    &["pace", "workers", "threads", "per_shard", "pipeline", "think", "mix", "keys", "prefix", "operations", "client"];
+const LOAD: &[&str] = &[
+    "pace",
+    "workers",
+    "threads",
+    "per_shard",
+    "pipeline",
+    "think",
+    "mix",
+    "keys",
+    "prefix",
+    "preload",
+    "operations",
+    "client",
+];
 const CLIENT: &[&str] = &[
     "preset",
     "timeout",
@@ -165,7 +177,7 @@ impl Vocabulary for ScenarioVocabulary {
 
     fn range(&self, owner: &str, field: &str) -> Option<String> {
         let most = match (owner, field) {
-            ("Uniform" | "Sequential", _) | (_, "keys") => KEYS_MAX,
+            ("Uniform" | "Sequential" | "WriteOnce", _) | (_, "keys" | "preload") => KEYS_MAX,
             (_, "masters") => MASTERS_MAX.into(),
             ("Cluster", "replicas") => {
                 return Some(format!("a whole number from 0 to {}", NODES_MAX - 1));

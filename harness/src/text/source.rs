@@ -94,7 +94,8 @@ impl<'de> Deserializer<'de> for Source<'_> {
     scalar!(deserialize_str, visit_string, String, TEXT);
     scalar!(deserialize_string, visit_string, String, TEXT);
 
-    /// Durations and sizes ask for anything, so that a number without its unit gets an answer of its own.
+    /// Durations and sizes ask for anything, so that a number without its unit gets an answer of its own; what may be a size or
+    /// several of them does, too.
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
         if self.placeholder() {
             return Placeholder.deserialize_any(visitor);
@@ -105,6 +106,8 @@ impl<'de> Deserializer<'de> for Source<'_> {
         }
         let answer = match &from.tree.value(id).shape {
             Syntax::Text => visitor.visit_string(from.scalar(id, TEXT)?),
+            Syntax::Paren(_) => read_fields(from, id, &[], visitor),
+            Syntax::List(values) => visitor.visit_seq(Elements::new(from, values)),
             Syntax::Number => match from.scalar::<u64>(id, "a number") {
                 Ok(number) => visitor.visit_u64(number),
                 Err(_) => match from.scalar::<f64>(id, "a number") {

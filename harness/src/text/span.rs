@@ -202,6 +202,11 @@ impl<'t> Cursor<'t> {
         self.tree.head(self.id)
     }
 
+    /// The name before the value's parentheses, if one is written.
+    pub fn name(self) -> Option<&'t str> {
+        self.value().name.as_ref().map(|name| self.tree.identifier(name))
+    }
+
     /// The name of a field, if it is written.
     pub fn field_name(self, name: &str) -> Option<Span> {
         self.find(name).and_then(|item| item.name.clone())

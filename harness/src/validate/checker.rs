@@ -35,7 +35,7 @@ pub struct LoadFacts {
     pub name: String,
     /// The host that its connections come from.
     pub host: HostName,
-    /// Whether it ends by itself, after a number of operations.
+    /// Whether it ends by itself, after a number of operations or when no key is left.
     pub is_limited: bool,
     /// Whether it writes several keys together.
     pub writes_groups: bool,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::types::{Assumption, MACHINE_KEPT_UP, assume};
 use super::{driver, implicit, triggers};
+use crate::check::preload::{self, Preload};
 use crate::check::window::fault_moments;
 use crate::check::{Case, finding};
 use crate::evidence::{EventKind, LinkChange, NetworkChange, RecordedLoad};
@@ -100,6 +101,21 @@ fn healthy_about(case: &Case<'_>, at: Instant) -> bool {
 }
 
 fn load_ran(case: &Case<'_>, index: usize, load: &RecordedLoad) -> Assumption {
+    let Assumption { assumed, holds, detail } = load_worked(case, index, load);
+    if load.preloaded == 0 {
+        return assume(assumed, holds, detail);
+    }
+    match preload::of(case.evidence, &load.name).filter(|preload| preload.keys == load.preloaded) {
+        None => assume(assumed, false, "its keys were not preloaded"),
+        Some(Preload { keys, took_nanos, .. }) => {
+            let preloaded =
+                format!("{} preloaded in {}", finding::count(keys.into(), "key"), finding::time(took_nanos));
+            assume(assumed, holds, finding::note([detail, preloaded]))
+        }
+    }
+}
+
+fn load_worked(case: &Case<'_>, index: usize, load: &RecordedLoad) -> Assumption {
     let assumed = format!("load {} did its work", load.name);
     let own = || case.client_operations().filter(|operation| usize::from(operation.load) == index);
     let done = own().count() as u64;

@@ -67,9 +67,9 @@ impl Unexplained {
 }
 
 impl<'a> Key<'a> {
-    /// Whether its value is replaced, so that what was lost may be hidden by what was written then.
-    pub(super) fn is_replaced(&self) -> bool {
-        self.writes.iter().any(|write| write.effect == OperationEffect::Replaces)
+    /// Whether its value was replaced, so that what was lost may be hidden by what was written then.
+    pub(super) fn is_rewritten(&self) -> bool {
+        self.writes.len() > 1 && self.writes.iter().any(|write| write.effect == OperationEffect::Replaces)
     }
 
     /// What became of its acknowledged writes; none if nobody knows what survived.

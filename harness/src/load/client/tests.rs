@@ -5,11 +5,11 @@ use tokio::task::LocalSet;
 
 use super::*;
 use crate::evidence::Value;
-use crate::load::Op;
 use crate::load::op::{Get, Set, Text, Wait};
 use crate::load::parts::Part;
 use crate::load::recorder::HistoryRecorder;
 use crate::load::testing::{Act, Fake, journal, load, task};
+use crate::load::{Op, ValueSize};
 use crate::system::cluster::slot_of_key;
 use crate::vocab::{Address, Size};
 
@@ -25,7 +25,7 @@ const PATIENT: &str = r#"mix: [Get()], keys: Uniform(9), workers: 1, prefix: "k"
 const RESTLESS: &str = r#"mix: [Get()], keys: Uniform(9), workers: 1, prefix: "k",
     client: (timeout: "5s", deadline: "5s", retry_wait: "6s")"#;
 
-const SET: Op = Op::Set(Set { weight: 1, value: Size { bytes: 16 }, expires: None, wait: None });
+const SET: Op = Op::Set(Set { weight: 1, value: ValueSize::Fixed(Size { bytes: 16 }), expires: None, wait: None });
 const GET: Op = Op::Get(Get { weight: 1, of: Text::Value });
 
 /// Does the entries one after the other, on the key k1, as one worker of a client that knows these nodes and who owns what.
@@ -261,7 +261,8 @@ async fn a_write_with_wait_needs_both_replies(
         _ => Act::Silence,
     };
     let wait = Wait { replicas: 1, local: None, timeout: crate::vocab::Duration::from_millis(20) };
-    let write = Op::Set(Set { weight: 1, value: Size { bytes: 16 }, expires: None, wait: Some(wait) });
+    let write =
+        Op::Set(Set { weight: 1, value: ValueSize::Fixed(Size { bytes: 16 }), expires: None, wait: Some(wait) });
     let client = if outcome == Outcome::Ok { PATIENT } else { HASTY };
     let operation = perform_as(client, true, &[server(script).await], &[write]).await[0];
     assert_eq!((operation.outcome, operation.error), (outcome, error));

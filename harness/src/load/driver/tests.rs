@@ -98,6 +98,28 @@ async fn the_same_seed_writes_the_same() {
     assert!(written.iter().all(|other| *other == written[0]));
 }
 
+/// Each key is written once, its reads find what is there, and the load is done when none is left.
+#[rstest]
+#[case::closed("workers: 3, threads: 2")]
+#[case::closed_in_pipelines("workers: 3, pipeline: 8, per_shard: true")]
+#[case::on_a_schedule("pace: Open(per_second: 5000)")]
+#[tokio::test]
+async fn keys_that_are_written_once_run_out(#[case] fields: &str) {
+    let redis = Redis::start().await;
+    let (_temporary, directory, journal) = journal();
+    let fields = format!("mix: [Set(value: \"16B\"), Get()], keys: WriteOnce(500), {fields}");
+    let running =
+        RunningLoads::start(&[task(load("app", &fields), &[redis.address])], journal, directory.history()).unwrap();
+    finish(&running, "app").await;
+    running.stop().await.unwrap();
+    let history = history(&directory);
+    let mut written: Vec<_> = history.iter().filter(|op| op.writes()).map(|op| op.key).collect();
+    written.sort_unstable();
+    assert_eq!(written, (1..=500).collect::<Vec<_>>());
+    let found = |op: &&Operation| !op.writes() && op.value != Value::Missing;
+    assert!(history.iter().filter(found).count() > 100, "reads find what was written before");
+}
+
 /// Waits until the load reports an interval of that kind.
 async fn await_progress(directory: &RunDirectory, like: impl Fn(&Progress) -> bool) {
     let wanted = |what: &EventKind| matches!(what, EventKind::Progress(progress) if like(progress));

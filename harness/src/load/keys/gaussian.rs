@@ -57,13 +57,13 @@ struct AroundTheMiddle {
 }
 
 impl KeyChooser for AroundTheMiddle {
-    fn choose(&mut self, random: &mut ChaCha8Rng) -> u32 {
+    fn choose(&mut self, random: &mut ChaCha8Rng) -> Option<u32> {
         // What lies outside is drawn again. At the largest deviation, which is all keys, four in ten lie inside.
         loop {
             let normal: f64 = StandardNormal.sample(random);
             let fraction = 0.5 + normal * self.deviation;
             if (0.0..1.0).contains(&fraction) {
-                return nearest(fraction, self.among);
+                return Some(nearest(fraction, self.among));
             }
         }
     }

@@ -61,12 +61,12 @@ struct HotAndCold {
 }
 
 impl KeyChooser for HotAndCold {
-    fn choose(&mut self, random: &mut ChaCha8Rng) -> u32 {
+    fn choose(&mut self, random: &mut ChaCha8Rng) -> Option<u32> {
         let is_hot = f64::from(key_below(u32::MAX, random)) < self.fraction * f64::from(u32::MAX);
-        if is_hot || self.hot == self.among {
+        Some(if is_hot || self.hot == self.among {
             key_below(self.hot, random)
         } else {
             self.hot + key_below(self.among - self.hot, random)
-        }
+        })
     }
 }

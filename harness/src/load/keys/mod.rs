@@ -16,6 +16,7 @@ kinds! {
         gaussian::Gaussian,
         hot_spot::HotSpot,
         sequential::Sequential,
+        write_once::WriteOnce,
     }
 }
 
@@ -29,14 +30,20 @@ pub trait KeysKind: fmt::Display {
         Vec::new()
     }
 
+    /// Whether no key is written twice. Its reads take keys that were chosen before for a write.
+    fn writes_once(&self) -> bool {
+        false
+    }
+
     /// What chooses among `among` keys, at least 1: all of them, or those that one worker writes.
     fn chooser(&self, among: u32) -> Box<dyn KeyChooser>;
 }
 
 /// Chooses keys, one after the other.
 pub trait KeyChooser {
-    /// The next key, counted from 0 and below what it was made for. The same random numbers give the same keys.
-    fn choose(&mut self, random: &mut ChaCha8Rng) -> u32;
+    /// The next key, counted from 0 and below what it was made for; none if none is left. The same random numbers give the same
+    /// keys.
+    fn choose(&mut self, random: &mut ChaCha8Rng) -> Option<u32>;
 }
 
 impl Keys {
@@ -44,15 +51,25 @@ impl Keys {
     pub fn count(&self) -> u32 {
         self.kind().count()
     }
+
+    /// Whether no key is written twice.
+    pub fn writes_once(&self) -> bool {
+        self.kind().writes_once()
+    }
 }
 
-/// A number below `bound`, or 0. The bias of the multiplication is below `bound` in 2^64.
+/// A number below `bound`, or 0.
 pub(crate) fn below(bound: u64, random: &mut ChaCha8Rng) -> u64 {
-    u64::try_from((u128::from(random.next_u64()) * u128::from(bound)) >> 64).unwrap_or(0)
+    scaled(random.next_u64(), bound)
+}
+
+/// A random number of 64 bits as one below `bound`, or 0. The bias of the multiplication is below `bound` in 2^64.
+pub(super) fn scaled(random: u64, bound: u64) -> u64 {
+    u64::try_from((u128::from(random) * u128::from(bound)) >> 64).unwrap_or(0)
 }
 
 /// A key below `bound`, or 0.
-fn key_below(bound: u32, random: &mut ChaCha8Rng) -> u32 {
+pub(super) fn key_below(bound: u32, random: &mut ChaCha8Rng) -> u32 {
     u32::try_from(below(bound.into(), random)).unwrap_or(0)
 }
 
@@ -79,7 +96,7 @@ mod tests {
         let mut chooser = keys(written).kind().chooser(100);
         let mut random = ChaCha8Rng::seed_from_u64(seed);
         let mut counts = vec![0; 100];
-        (0..100_000).for_each(|_| counts[chooser.choose(&mut random) as usize] += 1);
+        (0..100_000).for_each(|_| counts[chooser.choose(&mut random).unwrap() as usize] += 1);
         counts
     }
 
@@ -108,7 +125,14 @@ mod tests {
         for word in Keys::WORDS {
             let mut chooser = keys(word.example).kind().chooser(among);
             let mut random = ChaCha8Rng::seed_from_u64(1);
-            assert!((0..1_000).all(|_| chooser.choose(&mut random) < among), "{}", word.name);
+            assert!((0..1_000).all(|_| chooser.choose(&mut random).is_none_or(|key| key < among)), "{}", word.name);
         }
+    }
+
+    #[test]
+    fn a_key_that_is_written_once_is_chosen_once() {
+        let mut chooser = keys("WriteOnce(3)").kind().chooser(3);
+        let mut random = ChaCha8Rng::seed_from_u64(1);
+        assert_eq!([(); 5].map(|()| chooser.choose(&mut random)), [Some(0), Some(1), Some(2), None, None]);
     }
 }

@@ -39,9 +39,9 @@ struct InOrder {
 }
 
 impl KeyChooser for InOrder {
-    fn choose(&mut self, _: &mut ChaCha8Rng) -> u32 {
+    fn choose(&mut self, _: &mut ChaCha8Rng) -> Option<u32> {
         let chosen = self.next;
         self.next = (chosen + 1) % self.among.max(1);
-        chosen
+        Some(chosen)
     }
 }

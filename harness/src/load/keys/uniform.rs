@@ -38,7 +38,7 @@ struct Alike {
 }
 
 impl KeyChooser for Alike {
-    fn choose(&mut self, random: &mut ChaCha8Rng) -> u32 {
-        key_below(self.among, random)
+    fn choose(&mut self, random: &mut ChaCha8Rng) -> Option<u32> {
+        Some(key_below(self.among, random))
     }
 }

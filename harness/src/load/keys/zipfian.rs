@@ -64,10 +64,10 @@ struct Ranks {
 }
 
 impl KeyChooser for Ranks {
-    fn choose(&mut self, random: &mut ChaCha8Rng) -> u32 {
+    fn choose(&mut self, random: &mut ChaCha8Rng) -> Option<u32> {
         let rank = self.zipf.map_or(1.0, |zipf| zipf.sample(random));
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 1 and the number of keys")]
         let rank = rank as u32;
-        rank.saturating_sub(1).min(self.last)
+        Some(rank.saturating_sub(1).min(self.last))
     }
 }

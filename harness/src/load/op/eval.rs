@@ -7,9 +7,9 @@ use serde::Deserialize;
 
 use super::{Answer, AttemptOutcome, CommandKind, OpKind, Wait, script};
 use crate::evidence::OperationEffect;
+use crate::load::ValueSize;
 use crate::load::resp::{push_array, push_bulk};
 use crate::load::value::push_value;
-use crate::vocab::Size;
 
 /// writes a value with a script, `return redis.call("SET", KEYS[1], ARGV[1])` if `script` is not said: whatever else one does, it must leave `ARGV[1]` under `KEYS[1]`
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Documented)]
@@ -19,7 +19,7 @@ pub struct Eval {
     #[serde(default = "super::one")]
     pub weight: u32,
     /// The value's size, at least 16 bytes: they hold the value's unique id.
-    pub value: Size,
+    pub value: ValueSize,
     /// The script.
     #[serde(default = "set_script")]
     pub script: String,
@@ -47,8 +47,8 @@ impl OpKind for Eval {
         &[CommandKind { name: "EVAL", effect: OperationEffect::Replaces }]
     }
 
-    fn value(&self) -> Option<Size> {
-        Some(self.value)
+    fn value(&self) -> Option<&ValueSize> {
+        Some(&self.value)
     }
 
     fn wait(&self) -> Option<Wait> {
@@ -61,7 +61,7 @@ impl OpKind for Eval {
         push_bulk(out, self.script.as_bytes());
         push_bulk(out, b"1");
         push_bulk(out, key);
-        push_value(out, id, self.value);
+        push_value(out, id, self.value.of(id));
     }
 
     fn classify(&self, answer: &Answer<'_>) -> AttemptOutcome {

@@ -7,9 +7,9 @@ use serde::Deserialize;
 
 use super::{Answer, AttemptOutcome, CommandKind, OpKind, Wait, script};
 use crate::evidence::OperationEffect;
+use crate::load::ValueSize;
 use crate::load::resp::{push_array, push_bulk};
 use crate::load::value::push_value;
-use crate::vocab::Size;
 
 /// writes a value with a function of the server (Redis and Valkey since 7.0), which must leave its argument under its key; a step `Command` can load it (`FUNCTION LOAD`)
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Documented)]
@@ -19,7 +19,7 @@ pub struct Fcall {
     #[serde(default = "super::one")]
     pub weight: u32,
     /// The value's size, at least 16 bytes: they hold the value's unique id.
-    pub value: Size,
+    pub value: ValueSize,
     /// The function's name.
     pub function: String,
     /// Ask for replicas before the write counts as acknowledged.
@@ -46,8 +46,8 @@ impl OpKind for Fcall {
         &[CommandKind { name: "FCALL", effect: OperationEffect::Replaces }]
     }
 
-    fn value(&self) -> Option<Size> {
-        Some(self.value)
+    fn value(&self) -> Option<&ValueSize> {
+        Some(&self.value)
     }
 
     fn wait(&self) -> Option<Wait> {
@@ -60,7 +60,7 @@ impl OpKind for Fcall {
         push_bulk(out, self.function.as_bytes());
         push_bulk(out, b"1");
         push_bulk(out, key);
-        push_value(out, id, self.value);
+        push_value(out, id, self.value.of(id));
     }
 
     fn classify(&self, answer: &Answer<'_>) -> AttemptOutcome {

@@ -9,8 +9,9 @@ mod wait;
 use std::fmt;
 
 use crate::evidence::{DataType, OperationEffect};
+use crate::load::ValueSize;
 use crate::text::{Cursor, Problem, kinds};
-use crate::vocab::{Duration, Size};
+use crate::vocab::Duration;
 
 pub use answer::{Answer, AttemptOutcome};
 pub(crate) use answer::{error_kind, error_outcome};
@@ -70,7 +71,7 @@ pub trait OpKind: fmt::Display {
     }
 
     /// The size of the values that it writes; none if it writes none, or none of a size that a scenario chooses.
-    fn value(&self) -> Option<Size> {
+    fn value(&self) -> Option<&ValueSize> {
         None
     }
 
@@ -152,9 +153,9 @@ impl Op {
         }
     }
 
-    /// The size of the values that the entry writes, in bytes, if it writes any.
-    pub(crate) fn value_bytes(&self) -> Option<u64> {
-        self.kind().value().map(|value| value.bytes)
+    /// The size of the largest value that the entry writes, in bytes, if it writes any.
+    pub(crate) fn value_bytes_max(&self) -> Option<u64> {
+        self.kind().value().map(ValueSize::bytes_max)
     }
 
     fn has(&self, what: impl Fn(OperationEffect) -> bool) -> bool {
@@ -191,7 +192,7 @@ mod tests {
             assert_eq!((mix.len(), mix[0].weight()), (1, 1), "{example}");
             assert!((1..=256).contains(&commands.len()), "{example}");
             let unique = commands.iter().any(|command| command.effect.is_unique());
-            assert!(unique || mix[0].value_bytes().is_none(), "{example} writes no value of a size");
+            assert!(unique || mix[0].value_bytes_max().is_none(), "{example} writes no value of a size");
         }
     }
 }

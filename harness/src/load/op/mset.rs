@@ -7,13 +7,13 @@ use serde::Deserialize;
 
 use super::{Answer, AttemptOutcome, CommandKind, OpKind, Wait, group};
 use crate::evidence::{DataType, OperationEffect};
+use crate::load::ValueSize;
 use crate::load::resp::{push_array, push_bulk};
 use crate::load::value::push_value;
 use crate::text::{Cursor, Problem};
-use crate::vocab::Size;
 
 /// writes one value to so many keys at once, which share a hash tag; with `hash_tag: false` they share none, and a cluster answers `CROSSSLOT`
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Documented)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Documented)]
 #[serde(deny_unknown_fields)]
 pub struct Mset {
     /// How often it is chosen, relative to the mix's other entries.
@@ -22,7 +22,7 @@ pub struct Mset {
     /// How many keys are written at once.
     pub keys: u16,
     /// The value's size, at least 16 bytes: they hold the value's unique id.
-    pub value: Size,
+    pub value: ValueSize,
     /// Whether the keys have a hash tag in common.
     #[serde(default = "super::group::hash_tag")]
     pub hash_tag: bool,
@@ -59,8 +59,8 @@ impl OpKind for Mset {
         Some(self.keys)
     }
 
-    fn value(&self) -> Option<Size> {
-        Some(self.value)
+    fn value(&self) -> Option<&ValueSize> {
+        Some(&self.value)
     }
 
     fn wait(&self) -> Option<Wait> {
@@ -76,7 +76,7 @@ impl OpKind for Mset {
         push_bulk(out, b"MSET");
         for member in 1..=self.keys {
             group::push_key(out, key, member);
-            push_value(out, id, self.value);
+            push_value(out, id, self.value.of(id));
         }
     }
 

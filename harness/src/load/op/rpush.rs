@@ -7,19 +7,19 @@ use serde::Deserialize;
 
 use super::{Answer, AttemptOutcome, CommandKind, OpKind, Wait};
 use crate::evidence::{DataType, OperationEffect};
+use crate::load::ValueSize;
 use crate::load::resp::{push_array, push_bulk};
 use crate::load::value::push_value;
-use crate::vocab::Size;
 
 /// adds an element of that size to the end of a list
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Documented)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Documented)]
 #[serde(deny_unknown_fields)]
 pub struct Rpush {
     /// How often it is chosen, relative to the mix's other entries.
     #[serde(default = "super::one")]
     pub weight: u32,
     /// The size of what is added, at least 16 bytes: they hold its unique id.
-    pub value: Size,
+    pub value: ValueSize,
     /// Ask for replicas before it counts as acknowledged.
     #[serde(default)]
     pub wait: Option<Wait>,
@@ -48,8 +48,8 @@ impl OpKind for Rpush {
         DataType::List
     }
 
-    fn value(&self) -> Option<Size> {
-        Some(self.value)
+    fn value(&self) -> Option<&ValueSize> {
+        Some(&self.value)
     }
 
     fn wait(&self) -> Option<Wait> {
@@ -60,7 +60,7 @@ impl OpKind for Rpush {
         push_array(out, 3);
         push_bulk(out, b"RPUSH");
         push_bulk(out, key);
-        push_value(out, id, self.value);
+        push_value(out, id, self.value.of(id));
     }
 
     fn classify(&self, answer: &Answer<'_>) -> AttemptOutcome {

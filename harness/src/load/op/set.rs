@@ -7,20 +7,21 @@ use serde::Deserialize;
 
 use super::{Answer, AttemptOutcome, CommandKind, OpKind, Wait};
 use crate::evidence::OperationEffect;
+use crate::load::ValueSize;
 use crate::load::resp::{push_array, push_bulk};
 use crate::load::value::{push_number, push_value};
 use crate::text::{Cursor, Problem};
-use crate::vocab::{Duration, Size};
+use crate::vocab::Duration;
 
-/// writes a value of that size, at least 16 bytes, to a key; with `expires: "5s"` for that long; with `wait: (replicas: 1, timeout: "200ms")` a `WAIT` stands behind the write
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Documented)]
+/// writes a value of that size, at least 16 bytes, to a key; of a range with `value: (from: "16B", to: "1KiB")`, of several sizes with `value: [(weight: 9, size: "64B"), (size: "10KiB")]`; with `expires: "5s"` for that long; with `wait: (replicas: 1, timeout: "200ms")` a `WAIT` stands behind the write
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Documented)]
 #[serde(deny_unknown_fields)]
 pub struct Set {
     /// How often it is chosen, relative to the mix's other entries.
     #[serde(default = "super::one")]
     pub weight: u32,
     /// The value's size, at least 16 bytes: they hold the value's unique id.
-    pub value: Size,
+    pub value: ValueSize,
     /// When the server forgets the value; never if not said.
     #[serde(default)]
     pub expires: Option<Duration>,
@@ -52,8 +53,8 @@ impl OpKind for Set {
         &[WRITE]
     }
 
-    fn value(&self) -> Option<Size> {
-        Some(self.value)
+    fn value(&self) -> Option<&ValueSize> {
+        Some(&self.value)
     }
 
     fn expires(&self) -> Option<Duration> {
@@ -75,7 +76,7 @@ impl OpKind for Set {
 
     fn encode(&self, _: usize, out: &mut Vec<u8>, key: &[u8], id: u64) {
         push_array(out, if self.expires.is_some() { 5 } else { 3 });
-        push_set(out, key, id, self.value);
+        push_set(out, key, id, &self.value);
         if let Some(expires) = self.expires {
             push_bulk(out, b"PX");
             push_number(out, expires.as_nanos() / 1_000_000);
@@ -88,8 +89,8 @@ impl OpKind for Set {
 }
 
 /// Adds the first three arguments of the write to a request.
-pub(super) fn push_set(out: &mut Vec<u8>, key: &[u8], id: u64, size: Size) {
+pub(super) fn push_set(out: &mut Vec<u8>, key: &[u8], id: u64, size: &ValueSize) {
     push_bulk(out, b"SET");
     push_bulk(out, key);
-    push_value(out, id, size);
+    push_value(out, id, size.of(id));
 }

@@ -6,18 +6,18 @@ use documented::Documented;
 use serde::Deserialize;
 
 use super::{Answer, AttemptOutcome, CommandKind, OpKind, get, set};
+use crate::load::ValueSize;
 use crate::load::resp::{push_array, push_command};
-use crate::vocab::Size;
 
 /// writes a value to a key, then reads that key: two operations
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Documented)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Documented)]
 #[serde(deny_unknown_fields)]
 pub struct SetThenGet {
     /// How often it is chosen, relative to the mix's other entries.
     #[serde(default = "super::one")]
     pub weight: u32,
     /// The value's size, at least 16 bytes: they hold the value's unique id.
-    pub value: Size,
+    pub value: ValueSize,
 }
 
 impl SetThenGet {
@@ -39,14 +39,14 @@ impl OpKind for SetThenGet {
         &[set::WRITE, get::READ]
     }
 
-    fn value(&self) -> Option<Size> {
-        Some(self.value)
+    fn value(&self) -> Option<&ValueSize> {
+        Some(&self.value)
     }
 
     fn encode(&self, command: usize, out: &mut Vec<u8>, key: &[u8], id: u64) {
         if command == 0 {
             push_array(out, 3);
-            set::push_set(out, key, id, self.value);
+            set::push_set(out, key, id, &self.value);
         } else {
             push_command(out, &[b"GET", key]);
         }

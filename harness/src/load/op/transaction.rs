@@ -7,13 +7,13 @@ use serde::Deserialize;
 
 use super::{Answer, AttemptOutcome, CommandKind, OpKind, Wait, error_outcome, group};
 use crate::evidence::{DataType, ErrorKind, OperationEffect};
+use crate::load::ValueSize;
 use crate::load::resp::{Reply, push_array, push_bulk, push_command};
 use crate::load::value::push_value;
 use crate::text::{Cursor, Problem};
-use crate::vocab::Size;
 
 /// writes one value to so many keys, which share a hash tag, in a transaction (`MULTI`, `SET` of each, `EXEC`); with `watch: true` a `WATCH` of them stands before it
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Documented)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Documented)]
 #[serde(deny_unknown_fields)]
 pub struct Transaction {
     /// How often it is chosen, relative to the mix's other entries.
@@ -22,7 +22,7 @@ pub struct Transaction {
     /// How many keys are written together.
     pub keys: u16,
     /// The value's size, at least 16 bytes: they hold the value's unique id.
-    pub value: Size,
+    pub value: ValueSize,
     /// Whether the transaction is to fail if a key changes before it is executed.
     #[serde(default)]
     pub watch: bool,
@@ -64,8 +64,8 @@ impl OpKind for Transaction {
         Some(self.keys)
     }
 
-    fn value(&self) -> Option<Size> {
-        Some(self.value)
+    fn value(&self) -> Option<&ValueSize> {
+        Some(&self.value)
     }
 
     fn wait(&self) -> Option<Wait> {
@@ -87,7 +87,7 @@ impl OpKind for Transaction {
             push_array(out, 3);
             push_bulk(out, b"SET");
             group::push_key(out, key, member);
-            push_value(out, id, self.value);
+            push_value(out, id, self.value.of(id));
         }
         push_command(out, &[b"EXEC"]);
     }

@@ -81,6 +81,13 @@ impl LoadLines {
                 self.running.insert(load.clone(), Running::since(at));
                 vec![Line::new(at, load, BOLD, "load started")]
             }
+            EventKind::Preloaded { load, keys, took_nanos } => {
+                let took_ms = *took_nanos as f64 / 1e6;
+                let per_second = f64::from(*keys) * 1e3 / took_ms.max(1.0);
+                let text =
+                    format!("{} keys preloaded in {}, {}", count((*keys).into()), millis(took_ms), rate(per_second));
+                vec![Line::new(at, load, BOLD, text)]
+            }
             EventKind::GaveUp { load, operation, error, attempts } => {
                 let error = error.map_or("no error", |kind| error_in_words(kind).0);
                 let text = format!("a worker gave up: {operation} ended with {error} after {attempts} attempts");

@@ -191,6 +191,7 @@ impl LiveView {
             }
             EventKind::Interrupted => vec![Line::new(at, "", BAD, "INTERRUPTED: ending the run")],
             EventKind::LoadStarted { .. }
+            | EventKind::Preloaded { .. }
             | EventKind::PaceChanged { .. }
             | EventKind::ClimbEnded { .. }
             | EventKind::GaveUp { .. }
@@ -201,6 +202,7 @@ impl LiveView {
             | EventKind::Settled { .. }
             | EventKind::Unsettled { .. }
             | EventKind::FinalReadStarted
+            | EventKind::PreloadFound { .. }
             | EventKind::Ended => Vec::new(),
         }
     }

@@ -16,7 +16,7 @@ use crate::text::{Cursor, Problem};
 use crate::validate::{Checker, Foreseen};
 use crate::vocab::{Instant, NodeName};
 
-/// a load with a limited number of operations, or with a pace that ends, has done them all
+/// a load with a limited number of operations, or with a pace that ends, has done them all, or has no key left that it may write
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Documented)]
 #[serde(transparent)]
 pub struct Finished(pub String);

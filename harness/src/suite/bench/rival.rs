@@ -45,7 +45,7 @@ impl Rival {
     pub(super) fn command(self, plan: &Plan, load: &Load) -> Option<RivalCommand> {
         let (test, bytes) = match &load.mix[..] {
             [Op::Get(_)] => ("get", 16),
-            [Op::Set(set)] if set.wait.is_none() => ("set", set.value.bytes),
+            [Op::Set(set)] if set.wait.is_none() => ("set", set.value.fixed()?.bytes),
             _ => return None,
         };
         let Keys::Uniform(_) = load.keys else { return None };
