@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -62,9 +63,13 @@ impl Recorder for Events {
 }
 
 /// A port that is free, and whose bus port is free, below the range that the system gives to connections.
+///
+/// The tests of a process run side by side, so each looks from another one on: two that found the same would both take it.
 fn free_port() -> u16 {
+    static LOOKED: AtomicU16 = AtomicU16::new(0);
     let free = |port| TcpListener::bind(SocketAddrV4::new(Ipv4Addr::LOCALHOST, port)).is_ok();
-    let start = 12_000 + u16::try_from(std::process::id() % 8_000).unwrap();
+    let of_process = u16::try_from(std::process::id() % 8_000).unwrap();
+    let start = 12_000 + (of_process + 1_000 * LOOKED.fetch_add(1, Ordering::Relaxed)) % 8_000;
     (start..22_000).find(|port| free(*port) && free(port + BUS_PORT_OFFSET)).unwrap()
 }
 
