@@ -60,6 +60,7 @@ pub(crate) fn load(name: &str) -> RecordedLoad {
             writes: true,
             waits_for_replicas: false,
         }],
+        idle: 0,
         timeout: Duration::from_millis(500),
         deadline: Duration::from_millis(10_000),
         retry_wait: Duration::from_millis(10),

@@ -9,7 +9,9 @@ mod client;
 mod closed;
 mod connection;
 mod connection_counts;
+mod connections;
 mod counters;
+mod crowd;
 mod dialer;
 mod draw;
 mod driver;
@@ -40,6 +42,7 @@ mod worker_pool;
 use crate::system::resp;
 
 pub use behaviour::{Client, Protocol, Refresh, preset};
+pub use connections::Connections;
 pub use driver::{LoadDone, LoadsDone, RunningLoads};
 pub use end::LoadEnd;
 pub use error::LoadError;

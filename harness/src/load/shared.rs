@@ -15,7 +15,7 @@ use super::resp::Reply;
 use super::routing::ask;
 use super::worker_pool::Shards;
 use super::{Load, LoadTask, Op};
-use crate::evidence::{Clock, ErrorKind, EventKind, LoadIndex, Operation, OperationSource};
+use crate::evidence::{Clock, ErrorKind, EventKind, IdleTotals, LoadIndex, Operation, OperationSource};
 use crate::system::{Deployment, Discovery, NodeIndex};
 use crate::vocab::{Duration, Instant};
 
@@ -36,6 +36,8 @@ pub(crate) struct Shared {
     pub(crate) written: RefCell<KeySet>,
     pub(crate) part: Part,
     pub(crate) outbox: RefCell<Outbox>,
+    /// What became of the load's idle connections, once it has ended.
+    pub(crate) idle: RefCell<Option<IdleTotals>>,
     refreshing: Cell<bool>,
     refreshed: Cell<Option<Instant>>,
 }
@@ -56,6 +58,7 @@ impl Shared {
             written: RefCell::new(KeySet::none_of(keys.count())),
             part,
             outbox: RefCell::new(outbox),
+            idle: RefCell::default(),
             refreshing: Cell::new(false),
             refreshed: Cell::new(None),
             keys,

@@ -42,6 +42,7 @@ fn load_facts(load: &Load, steps: &[FlatStep<'_, '_>]) -> LoadFacts {
         writes: load.mix.iter().any(Op::writes),
         has_stages: load.pace.arrivals().is_some_and(|arrivals| arrivals.has_stages()),
         gives_up: load.client.gives_up,
+        idle: load.idle.unwrap_or(0),
         waits: steps.iter().any(|flat| flat.step.kind().begins_load() == Some(&load.name)),
         // Of a closed loop nobody knows, whatever a step says.
         per_second_max: per_second_max(&load.pace).map(|at_first| at_first.max(later.unwrap_or(0))),

@@ -97,6 +97,8 @@ const KINDS: &[WordKind] = &[
         words: Preset::WORDS,
     },
     kind("Refresh", "reason to ask who owns what", "a reason to ask who owns what"),
+    kind("ReadsFrom", "choice of nodes to read from", "a choice of nodes to read from"),
+    kind("Connections", "way to connect", "a way to connect"),
     kind("During", "part of the run", "a part of the run"),
     kind("CutBy", "way to cut", "a way to cut"),
     kind("ServerPort", "port", "a port"),
@@ -110,8 +112,21 @@ const fn kind(type_name: &'static str, noun: &'static str, a_noun: &'static str)
 /// The fields of the scenario itself, of its server, of a load and of a load's client.
 const SCENARIO: &[&str] = &["about", "topology", "server", "load", "timeline", "slos", "snapshot", "seed"];
 const SERVER: &[&str] = &["binary", "config", "nodes", "storage"];
-const LOAD: &[&str] =
-    &["pace", "workers", "threads", "per_shard", "pipeline", "think", "mix", "keys", "prefix", "operations", "client"];
+const LOAD: &[&str] = &[
+    "pace",
+    "workers",
+    "threads",
+    "per_shard",
+    "pipeline",
+    "think",
+    "idle",
+    "connections",
+    "mix",
+    "keys",
+    "prefix",
+    "operations",
+    "client",
+];
 const CLIENT: &[&str] = &[
     "preset",
     "timeout",
@@ -123,6 +138,7 @@ const CLIENT: &[&str] = &[
     "gives_up",
     "resp",
     "password",
+    "reads_from",
 ];
 
 /// Where a field belongs that is valid, but not among these.

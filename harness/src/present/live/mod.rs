@@ -189,6 +189,7 @@ impl LiveView {
             EventKind::LoadStarted { .. }
             | EventKind::PaceChanged { .. }
             | EventKind::GaveUp { .. }
+            | EventKind::IdleConnections { .. }
             | EventKind::Progress(_)
             | EventKind::SlowOperation { .. }
             | EventKind::LoadEnded { .. } => self.load.lines(event),
