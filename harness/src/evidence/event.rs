@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Agreement, ConnectionTotals, Effect, ErrorKind, LogRecord, MachineSample, NetworkChange};
+use super::{Agreement, ConnectionTotals, Effect, ErrorKind, IdleTotals, LogRecord, MachineSample, NetworkChange};
 use crate::vocab::{Address, Arrivals, Instant, NodeName};
 
 /// One line of `events.jsonl`.
@@ -191,6 +191,15 @@ pub enum EventKind {
         /// How many attempts it took.
         attempts: u32,
     },
+    /// How many of a load's idle connections are open: told when all are, when some are missing, and every second while they are.
+    IdleConnections {
+        /// The load's name.
+        load: String,
+        /// How many are open.
+        open: u32,
+        /// How many there should be.
+        wanted: u32,
+    },
     /// A load ended.
     LoadEnded {
         /// The load's name.
@@ -306,6 +315,9 @@ pub struct LoadTotals {
     /// What became of its connections.
     #[serde(default)]
     pub connections: ConnectionTotals,
+    /// What became of its idle connections; none if it has none.
+    #[serde(default)]
+    pub idle: Option<IdleTotals>,
 }
 
 impl LoadTotals {

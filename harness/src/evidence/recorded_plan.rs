@@ -79,6 +79,9 @@ pub struct RecordedLoad {
     pub map_refresh: Option<Duration>,
     /// The entries of its mix.
     pub mix: Vec<RecordedOperation>,
+    /// How many idle connections it has.
+    #[serde(default)]
+    pub idle: u32,
     /// How long an attempt waits for a connection or a reply.
     pub timeout: Duration,
     /// How long an operation is retried.

@@ -62,6 +62,7 @@ pub(crate) fn load(name: &str) -> RecordedLoad {
             waits_for_replicas: false,
             expires: None,
         }],
+        idle: 0,
         timeout: Duration::from_millis(500),
         deadline: Duration::from_millis(10_000),
         retry_wait: Duration::from_millis(10),

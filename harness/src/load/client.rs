@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use rand_chacha::ChaCha8Rng;
 
+use super::Connections;
 use super::connection::{Connection, DeadlineTimer};
 use super::draw::{Purpose, random_of};
 use super::op::{AttemptOutcome, MixCommand};
@@ -11,7 +12,7 @@ use super::pacing::Due;
 use super::resp::{Reply, push_command};
 use super::shared::Shared;
 use crate::evidence::{ErrorKind, Operation, OperationEffect, Outcome};
-use crate::system::NodeIndex;
+use crate::system::{NodeIndex, ReadsFrom};
 use crate::vocab::{Duration, Instant, Position};
 
 /// A client with a connection of its own to each node it needs. It takes one batch of commands at a time to their outcomes.
@@ -66,6 +67,8 @@ struct Sent {
 enum Route {
     /// To the node that owns the key, as far as the client knows.
     Owner,
+    /// To a node that serves reads of the key, as the client prefers.
+    Reader,
     /// To the node that `-ASK` named, with `ASKING` before it.
     Asking(NodeIndex),
 }
@@ -105,6 +108,9 @@ impl RetryingClient {
                 }
             }
         }
+        if self.shared.load.connections == Connections::PerOperation {
+            self.connections.clear();
+        }
         self.batch.iter().map(|command| command.operation)
     }
 
@@ -126,8 +132,15 @@ impl RetryingClient {
             let not_started = command.not_started(self.shared.index, shard, due, started);
             let operation = Operation { worker: self.worker, error: None, ..not_started };
             let next = Some(started).filter(|_| started < deadline);
-            self.batch.push(UnderWay { operation, position, route: Route::Owner, redirections: 0, tried: 0, next });
+            let route = self.first_route(operation.writes());
+            self.batch.push(UnderWay { operation, position, route, redirections: 0, tried: 0, next });
         }
+    }
+
+    /// Where an operation goes as long as no server said anything else.
+    fn first_route(&self, writes: bool) -> Route {
+        let only_masters = writes || self.shared.load.client.reads_from == ReadsFrom::Master;
+        if only_masters { Route::Owner } else { Route::Reader }
     }
 
     /// Chooses what is attempted next: all that is due and goes to the same node. None if nothing is due.
@@ -139,6 +152,7 @@ impl RetryingClient {
         for (at, command) in self.batch.iter().enumerate().filter(|(_, command)| due(command)) {
             let (node, asking) = match command.route {
                 Route::Owner => (routes.target(command.position), false),
+                Route::Reader => (routes.reader(command.position, self.shared.load.client.reads_from), false),
                 Route::Asking(node) => (Some(node), true),
             };
             if *chosen.get_or_insert(Destination(node)) == Destination(node) {
@@ -280,10 +294,11 @@ impl RetryingClient {
                 continue;
             }
             let redirected = self.redirect(self.batch[*at].position, node, *answer);
+            let first_route = self.first_route(self.batch[*at].operation.writes());
             let command = &mut self.batch[*at];
             command.operation.ended = now;
             let redirected = redirected.filter(|_| command.redirections < client.redirects);
-            command.route = redirected.unwrap_or(Route::Owner);
+            command.route = redirected.unwrap_or(first_route);
             command.next = if redirected.is_some() {
                 command.redirections += 1;
                 Some(now)

@@ -71,6 +71,15 @@ impl Connection {
         false
     }
 
+    /// Waits until it cannot be used any more, while nothing is asked.
+    pub(crate) async fn end_of_idle(&mut self) {
+        while self.is_usable() {
+            if self.stream.readable().await.is_err() {
+                return;
+            }
+        }
+    }
+
     /// How many bytes of the last request may have reached the server.
     pub(crate) fn handed_over_bytes(&self) -> usize {
         self.handed_over_bytes

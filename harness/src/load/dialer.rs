@@ -28,6 +28,12 @@ impl Dialer {
         Self { host, value_bytes_max, hello, counts: Rc::default() }
     }
 
+    /// Connects likewise, to say something else first. Both count together.
+    pub(crate) fn saying(&self, hello: Hello) -> Self {
+        let (host, counts) = (self.host.clone(), Rc::clone(&self.counts));
+        Self { host, value_bytes_max: self.value_bytes_max, hello, counts }
+    }
+
     /// Connects to a server, until that moment at the latest.
     pub(crate) async fn open(
         &self,

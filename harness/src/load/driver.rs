@@ -13,6 +13,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::LocalSet;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
+use super::crowd::{Crowd, IdleSeen};
 use super::end::LoadEnd;
 use super::key_space::{KeySpace, WrittenKeys};
 use super::orders::{HeardOrders, Orders};
@@ -23,13 +24,16 @@ use super::value::ID_BYTES;
 use super::worker_pool::Shards;
 use super::{LoadError, LoadTask, Op, closed, open};
 use crate::evidence::{Clock, EventKind, Journal, LoadIndex, LoadTotals, MIX_ENTRIES_MAX, NO_WORKER};
-use crate::vocab::Arrivals;
+use crate::vocab::{self, Arrivals};
 
 /// How often a load reports.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How long a load waits at most to learn who owns what before it begins.
 const FIRST_LOOK_BOUND: Duration = Duration::from_millis(500);
+
+/// By then a load has noticed which of its idle connections are closed: those of a process that is gone are closed by its kernel.
+const LOSS_NOTICED: Duration = Duration::from_millis(50);
 
 /// How much longer than its deadline a load may take to end: for a machine that is busy.
 const STOP_MARGIN: Duration = Duration::from_secs(5);
@@ -46,6 +50,8 @@ pub struct RunningLoads {
 struct RunningLoad {
     name: String,
     stops_within: Duration,
+    /// How many idle connections it is to have.
+    idle: u32,
     orders: Orders,
     done: oneshot::Receiver<Result<LoadDone, LoadError>>,
 }
@@ -118,6 +124,27 @@ impl RunningLoads {
         }
     }
 
+    /// Waits until so many idle connections of a load are open, as seen a while after `since`; else says how many are after that
+    /// time.
+    pub async fn await_connected(
+        &self,
+        load: &str,
+        count: u32,
+        since: vocab::Instant,
+        within: Duration,
+    ) -> Result<(), String> {
+        let running = self.running(load).map_err(|error| error.to_string())?;
+        let mut seen = running.orders.idle();
+        let noticed = since.plus_nanos(vocab::Duration(LOSS_NOTICED).as_nanos());
+        let enough = |seen: &IdleSeen| seen.at >= noticed && seen.open >= count;
+        let met = tokio::time::timeout(within, seen.wait_for(enough)).await.is_ok_and(|seen| seen.is_ok());
+        if met {
+            return Ok(());
+        }
+        let open = seen.borrow().open;
+        Err(format!("{open} of {} idle connections of load `{load}` are open", running.idle))
+    }
+
     /// Has a load begin that waits for it.
     pub fn begin(&self, load: &str) -> Result<(), LoadError> {
         self.running(load)?.orders.begin();
@@ -141,6 +168,12 @@ impl RunningLoads {
         running.orders.stop(self.clock.now());
         let end = self.end_of(load, running.stops_within).await;
         end.map(drop).ok_or_else(|| LoadError::Stuck { load: load.to_owned() })
+    }
+
+    /// Now, on the run's clock.
+    #[cfg(test)]
+    pub(crate) fn now(&self) -> vocab::Instant {
+        self.clock.now()
     }
 
     fn running(&self, load: &str) -> Result<&RunningLoad, LoadError> {
@@ -183,6 +216,8 @@ fn check(task: &LoadTask) -> Result<(), LoadError> {
         "it has no workers"
     } else if workers >= usize::from(NO_WORKER) {
         "it has more than 65534 workers"
+    } else if load.is_idle() {
+        return Ok(());
     } else if load.keys.count() == 0 {
         "it has no keys"
     } else if shares_keys && load.keys.count() < u32::from(load.workers()) {
@@ -230,7 +265,7 @@ fn start(
         };
         thread::Builder::new().name(thread_name).spawn(body).map_err(resources)?;
     }
-    Ok(RunningLoad { name, stops_within, orders, done })
+    Ok(RunningLoad { name, stops_within, idle: task.load.idle.unwrap_or(0), orders, done })
 }
 
 /// Runs a part of a load to its end on this thread. Returns what came of the load if no other part is left.
@@ -253,12 +288,13 @@ fn run(
     for (kind, text) in shared.dialer.refusals() {
         shared.counters().error_replied(kind, &text);
     }
-    let all = parts.end(PartEnd { outcome, written, overrun, connections })?;
+    let idle = shared.idle.take();
+    let all = parts.end(PartEnd { outcome, written, overrun, connections, idle })?;
     for event in shared.counters().end_interval(clock.now()) {
         shared.outbox.borrow_mut().event(event);
     }
     let name = shared.load.name.clone();
-    let totals = LoadTotals { connections: all.connections, ..parts.totals(&shared.load, clock) };
+    let totals = LoadTotals { connections: all.connections, idle: all.idle, ..parts.totals(&shared.load, clock) };
     if begins {
         shared.outbox.borrow_mut().event(EventKind::LoadEnded { load: name.clone(), totals: totals.clone() });
     }
@@ -297,7 +333,13 @@ async fn drive(shared: &Rc<Shared>, mut orders: HeardOrders) -> Result<LoadEnd, 
     // Starts are due from then on, so a silent node must not keep them for as long as a patient client waits.
     let first_look = shared.load.client.timeout.0.min(FIRST_LOOK_BOUND);
     let _ = tokio::time::timeout(first_look, shared.ask_around(None)).await;
+    let crowd = shared.load.idle.filter(|_| shared.part.is_first());
+    let crowd = crowd.map(|size| Crowd::open(shared, size, orders.idle.clone()));
     let work = async {
+        if shared.load.is_idle() {
+            orders.stop.given().await;
+            return Ok(LoadEnd::Stopped);
+        }
         match shared.load.pace.arrivals() {
             None => closed::run(shared, &orders.stop).await,
             Some(arrivals) => open::run(shared, arrivals, &mut orders).await,
@@ -309,7 +351,10 @@ async fn drive(shared: &Rc<Shared>, mut orders: HeardOrders) -> Result<LoadEnd, 
     let mut refresh = interval_from_now(refreshes.map_or(PROGRESS_INTERVAL, |every| every.0));
     loop {
         tokio::select! {
-            ended = &mut work => return ended,
+            ended = &mut work => {
+                shared.idle.replace(crowd.as_ref().map(Crowd::totals));
+                return ended;
+            }
             _ = progress.tick() => report(shared),
             _ = refresh.tick(), if refreshes.is_some() => shared.refresh(None),
         }

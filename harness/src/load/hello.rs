@@ -2,7 +2,7 @@
 
 use super::resp::push_command;
 use super::{Client, Protocol};
-use crate::system::{Access, Credentials};
+use crate::system::{Access, Credentials, ReadsFrom};
 
 /// The user that a server takes a client for which says a password alone (Redis `acl.c`).
 const DEFAULT_USER: &str = "default";
@@ -20,12 +20,19 @@ impl Hello {
     /// What a load's client says.
     pub(crate) fn of_client(client: &Client) -> Self {
         let user = client.user.as_deref().unwrap_or(DEFAULT_USER);
-        match (client.resp, &client.password) {
+        let greeting = match (client.resp, &client.password) {
             (Protocol::Resp2, None) => Self::default(),
             (Protocol::Resp2, Some(password)) => Self::saying(&["AUTH", user, password]),
             (Protocol::Resp3, None) => Self::saying(&["HELLO", "3"]),
             (Protocol::Resp3, Some(password)) => Self::saying(&["HELLO", "3", "AUTH", user, password]),
-        }
+        };
+        // A replica serves no reads to who did not say that old values will do.
+        if client.reads_from == ReadsFrom::Master { greeting } else { greeting.then(&["READONLY"]) }
+    }
+
+    /// The same, and behind it a `PING`: whoever answers it serves this client.
+    pub(crate) fn then_ping(self) -> Self {
+        self.then(&["PING"])
     }
 
     /// What the harness itself says.
@@ -35,10 +42,14 @@ impl Hello {
     }
 
     fn saying(command: &[&str]) -> Self {
+        Self::default().then(command)
+    }
+
+    fn then(mut self, command: &[&str]) -> Self {
         let words: Vec<_> = command.iter().map(|word| word.as_bytes()).collect();
-        let mut request = Vec::new();
-        push_command(&mut request, &words);
-        Self { request, replies: 1 }
+        push_command(&mut self.request, &words);
+        self.replies += 1;
+        self
     }
 }
 
@@ -53,6 +64,11 @@ mod tests {
     #[case::nothing_to_say("", "")]
     #[case::a_password("password: \"s\"", "*3\r\n$4\r\nAUTH\r\n$7\r\ndefault\r\n$1\r\ns\r\n")]
     #[case::a_user("user: \"app\", password: \"s\"", "*3\r\n$4\r\nAUTH\r\n$3\r\napp\r\n$1\r\ns\r\n")]
+    #[case::reads_from_replicas("reads_from: Any", "*1\r\n$8\r\nREADONLY\r\n")]
+    #[case::a_password_and_replicas(
+        "password: \"s\", reads_from: Replica",
+        "*3\r\n$4\r\nAUTH\r\n$7\r\ndefault\r\n$1\r\ns\r\n*1\r\n$8\r\nREADONLY\r\n"
+    )]
     #[case::resp3("resp: 3", "*2\r\n$5\r\nHELLO\r\n$1\r\n3\r\n")]
     #[case::all(
         "resp: 3, user: \"app\", password: \"s\"",
@@ -62,6 +78,6 @@ mod tests {
         let load = load("app", &format!("mix: [Get()], keys: Uniform(1), client: ({fields})"));
         let Hello { request, replies } = Hello::of_client(&load.client);
         assert_eq!(String::from_utf8(request).unwrap(), expected);
-        assert_eq!(replies, usize::from(!expected.is_empty()));
+        assert_eq!(replies, expected.matches('*').count());
     }
 }

@@ -10,8 +10,10 @@ mod climb;
 mod closed;
 mod connection;
 mod connection_counts;
+mod connections;
 mod contents;
 mod counters;
+mod crowd;
 mod dialer;
 mod draw;
 mod driver;
@@ -44,6 +46,7 @@ mod worker_pool;
 use crate::system::resp;
 
 pub use behaviour::{Client, Protocol, Refresh, preset};
+pub use connections::Connections;
 pub use driver::{LoadDone, LoadsDone, RunningLoads};
 pub use end::LoadEnd;
 pub use error::LoadError;

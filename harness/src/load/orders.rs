@@ -2,6 +2,7 @@
 
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::crowd::IdleSeen;
 use super::worker::StopSignal;
 use crate::vocab::{Arrivals, Instant};
 
@@ -10,6 +11,7 @@ pub(crate) struct Orders {
     begin: watch::Sender<bool>,
     pace: mpsc::UnboundedSender<PaceChange>,
     stop: watch::Sender<Option<Instant>>,
+    idle: watch::Receiver<IdleSeen>,
 }
 
 /// How a load hears of its orders.
@@ -19,6 +21,8 @@ pub(crate) struct HeardOrders {
     pub(crate) pace: mpsc::UnboundedReceiver<PaceChange>,
     /// When to stop.
     pub(crate) stop: StopSignal,
+    /// Where it says how many of its idle connections are open.
+    pub(crate) idle: watch::Sender<IdleSeen>,
 }
 
 /// Another pace to go on at.
@@ -34,7 +38,9 @@ impl Orders {
         let (begin, begin_heard) = watch::channel(!waits);
         let (pace, pace_heard) = mpsc::unbounded_channel();
         let (stop, stop_heard) = StopSignal::new();
-        (Self { begin, pace, stop }, HeardOrders { begin: begin_heard, pace: pace_heard, stop: stop_heard })
+        let (idle_told, idle) = watch::channel(IdleSeen::default());
+        let heard = HeardOrders { begin: begin_heard, pace: pace_heard, stop: stop_heard, idle: idle_told };
+        (Self { begin, pace, stop, idle }, heard)
     }
 
     /// Tells it to begin.
@@ -47,6 +53,11 @@ impl Orders {
         self.stop.send_if_modified(|since| since.replace(since.unwrap_or(at)).is_none());
     }
 
+    /// How many of its idle connections are open.
+    pub(crate) fn idle(&self) -> watch::Receiver<IdleSeen> {
+        self.idle.clone()
+    }
+
     /// Tells it to go on at another pace. Whether it did: not if it has ended.
     pub(crate) async fn change_pace(&self, arrivals: Arrivals) -> bool {
         let (applied, answer) = oneshot::channel();
@@ -57,7 +68,8 @@ impl Orders {
 impl HeardOrders {
     /// The same orders for one more thread of the load. Paces are heard by the first alone.
     pub(crate) fn also(&self) -> Self {
-        Self { begin: self.begin.clone(), pace: mpsc::unbounded_channel().1, stop: self.stop.clone() }
+        let (begin, stop, idle) = (self.begin.clone(), self.stop.clone(), self.idle.clone());
+        Self { begin, pace: mpsc::unbounded_channel().1, stop, idle }
     }
 
     /// Waits until it is to begin; whether it is: not if it is told to stop before.

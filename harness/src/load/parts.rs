@@ -9,7 +9,7 @@ use super::counters::LoadCounters;
 use super::end::LoadEnd;
 use super::key_space::WrittenKeys;
 use super::{Load, LoadError};
-use crate::evidence::{Clock, ConnectionTotals, LoadTotals};
+use crate::evidence::{Clock, ConnectionTotals, IdleTotals, LoadTotals};
 
 /// One thread of a load.
 #[derive(Clone)]
@@ -43,6 +43,8 @@ pub(crate) struct PartEnd {
     pub(crate) overrun: bool,
     /// What became of its connections.
     pub(crate) connections: ConnectionTotals,
+    /// What became of its idle connections, if it has any.
+    pub(crate) idle: Option<IdleTotals>,
 }
 
 impl Parts {
@@ -82,8 +84,9 @@ impl Parts {
             connections.add(&end.connections);
         }
         let overrun = ended.iter().any(|end| end.overrun);
+        let idle = ended.iter().find_map(|end| end.idle.clone());
         let outcomes: Result<Vec<_>, _> = ended.drain(..).map(|end| end.outcome).collect();
-        Some(PartEnd { outcome: outcomes.map(|ends| LoadEnd::of_all(&ends)), written, overrun, connections })
+        Some(PartEnd { outcome: outcomes.map(|ends| LoadEnd::of_all(&ends)), written, overrun, connections, idle })
     }
 }
 

@@ -16,7 +16,7 @@ use super::resp::Reply;
 use super::routing::ask;
 use super::worker_pool::Shards;
 use super::{Load, LoadTask, Op, ValueSize};
-use crate::evidence::{Clock, DataType, ErrorKind, EventKind, LoadIndex, Operation, OperationSource};
+use crate::evidence::{Clock, DataType, ErrorKind, EventKind, IdleTotals, LoadIndex, Operation, OperationSource};
 use crate::system::{Deployment, Discovery, NodeIndex};
 use crate::vocab::{Duration, Instant};
 
@@ -39,6 +39,8 @@ pub(crate) struct Shared {
     pub(crate) outbox: RefCell<Outbox>,
     /// The staircase that ends with the first stair that is too high, while it is climbed.
     pub(crate) climb: RefCell<Option<Climb>>,
+    /// What became of the load's idle connections, once it has ended.
+    pub(crate) idle: RefCell<Option<IdleTotals>>,
     refreshing: Cell<bool>,
     refreshed: Cell<Option<Instant>>,
 }
@@ -60,6 +62,7 @@ impl Shared {
             part,
             outbox: RefCell::new(outbox),
             climb: RefCell::new(None),
+            idle: RefCell::default(),
             refreshing: Cell::new(false),
             refreshed: Cell::new(None),
             keys,

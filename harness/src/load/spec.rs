@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 
-use super::{Client, Keys, LoadPace, Op, ValueSize};
+use super::keys::Uniform;
+use super::{Client, Connections, Keys, LoadPace, Op, ValueSize};
 use crate::vocab::{Duration, HostName, Size};
 
 /// A group of workers that do operations on one key space from one client host.
@@ -39,9 +40,17 @@ pub struct Load {
     /// How long each worker of a closed loop waits after an operation, or a pipeline of them, before it begins the next; no time if not said.
     #[serde(default)]
     pub think: Option<Duration>,
-    /// The operations and how often each is chosen.
+    /// How many connections it holds open beside those of its workers, which ask nothing and come back when they are lost.
+    #[serde(default)]
+    pub idle: Option<u32>,
+    /// How its workers share connections.
+    #[serde(default)]
+    pub connections: Connections,
+    /// The operations and how often each is chosen; none for a load of idle connections alone.
+    #[serde(default)]
     pub mix: Vec<Op>,
     /// The keys they work on. No two writes of one key are under way together, so that its history has one order.
+    #[serde(default = "no_keys")]
     pub keys: Keys,
     /// What stands before a key's number; `<name>:` if not said. Numbers begin at 1.
     #[serde(default)]
@@ -63,6 +72,11 @@ pub struct Load {
     pub slow: Option<Duration>,
 }
 
+/// Those of a load that does no operations.
+fn no_keys() -> Keys {
+    Keys::Uniform(Uniform(0))
+}
+
 impl Load {
     /// The host that its connections come from.
     pub fn host(&self) -> HostName {
@@ -74,6 +88,11 @@ impl Load {
     /// wait for it must not keep those on others waiting.
     pub fn workers(&self) -> u16 {
         self.workers.unwrap_or(if self.pace.is_closed() { 4 } else { 32 })
+    }
+
+    /// Whether it is nothing but idle connections.
+    pub fn is_idle(&self) -> bool {
+        self.idle.is_some() && self.mix.is_empty()
     }
 
     /// How many threads its workers are divided over.

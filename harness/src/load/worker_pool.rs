@@ -30,6 +30,13 @@ impl Shards {
         Self { by_position, count: sets.len() + 1 }
     }
 
+    /// The first position of each, in their order, without those that nobody owned.
+    pub(crate) fn first_positions(&self) -> Vec<Position> {
+        let first = |shard| self.by_position.iter().position(|owner| usize::from(*owner) == shard);
+        let positions = (1..self.count).filter_map(first).filter_map(|position| u16::try_from(position).ok());
+        positions.map(Position).collect()
+    }
+
     /// How many there are.
     pub(crate) fn count(&self) -> usize {
         self.count

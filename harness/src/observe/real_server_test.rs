@@ -62,13 +62,14 @@ impl Recorder for Events {
     }
 }
 
-/// A port that is free, and whose bus port is free, below the range that the system gives to connections. Each test has its own:
-/// a port that one has found stays free until its server is up.
+/// A port that is free, and whose bus port is free, below the range that the system gives to connections.
+///
+/// The tests of a process run side by side, so each looks from another one on: two that found the same would both take it.
 fn free_port() -> u16 {
-    static FOUND: AtomicU16 = AtomicU16::new(0);
+    static LOOKED: AtomicU16 = AtomicU16::new(0);
     let free = |port| TcpListener::bind(SocketAddrV4::new(Ipv4Addr::LOCALHOST, port)).is_ok();
-    let start =
-        12_000 + u16::try_from(std::process::id() % 8_000).unwrap() + 100 * FOUND.fetch_add(1, Ordering::Relaxed);
+    let of_process = u16::try_from(std::process::id() % 8_000).unwrap();
+    let start = 12_000 + (of_process + 1_000 * LOOKED.fetch_add(1, Ordering::Relaxed)) % 8_000;
     (start..22_000).find(|port| free(*port) && free(port + BUS_PORT_OFFSET)).unwrap()
 }
 

@@ -116,10 +116,14 @@ fn write_loads(text: &mut String, plan: &Plan) -> fmt::Result {
 
 /// A load in a sentence.
 fn sentence(plan: &Plan, load: &Load) -> String {
+    let begins = if plan.begins_later(load) { "when a step starts it, " } else { "" };
+    let idle = load.idle.map(|idle| format!("{idle} idle connections that come back when they are lost"));
+    if let Some(idle) = idle.as_ref().filter(|_| load.is_idle()) {
+        return format!("{begins}{idle}; {}", load.client);
+    }
     let workers = counted(load.workers().into(), "worker");
     let threads = load.threads();
     let workers = if threads > 1 { format!("{workers} on {threads} threads") } else { workers };
-    let begins = if plan.begins_later(load) { "when a step starts it, " } else { "" };
     let pace = match (load.pace.is_closed(), load.think) {
         (false, _) => format!("{}, at most {workers} busy with a shard", load.pace),
         (true, None) => format!("{workers}, {}", load.pace),
@@ -146,10 +150,11 @@ fn sentence(plan: &Plan, load: &Load) -> String {
         None => "to the end of the timeline".to_owned(),
     };
     format!(
-        "{begins}{pace}{pipeline}: {}; on the keys {prefix}1 to {prefix}{count}{keys}{preload}; {end}; {}",
+        "{begins}{pace}{pipeline}{}: {}; on the keys {prefix}1 to {prefix}{count}{keys}{preload}; {end}; {}",
+        load.connections,
         mix.join(", "),
         load.client
-    )
+    ) + &idle.map(|idle| format!("; beside that {idle}")).unwrap_or_default()
 }
 
 fn write_slos(text: &mut String, plan: &Plan) -> fmt::Result {

@@ -44,6 +44,7 @@ fn load_facts(load: &Load, steps: &[FlatStep<'_, '_>]) -> LoadFacts {
         writes_groups: load.mix.iter().any(|op| op.writes() && op.kind().keys().is_some()),
         stages_max: load.pace.arrivals().filter(Arrivals::has_stages).map(|arrivals| arrivals.per_second_max()),
         gives_up: load.client.gives_up,
+        idle: load.idle.unwrap_or(0),
         waits: steps.iter().any(|flat| flat.step.kind().begins_load() == Some(&load.name)),
         // Of a closed loop nobody knows, whatever a step says.
         per_second_max: per_second_max(&load.pace).map(|at_first| at_first.max(later.unwrap_or(0))),

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use crate::evidence::DataType;
 use crate::load::op::Wait;
 use crate::load::{Load, Op};
-use crate::scenario::{KEYS_MAX, PIPELINE_MAX, WORKERS_MAX, WORKERS_OF_ALL_SHARDS_MAX};
+use crate::scenario::{IDLE_MAX, KEYS_MAX, PIPELINE_MAX, WORKERS_MAX, WORKERS_OF_ALL_SHARDS_MAX};
+use crate::system::ReadsFrom;
 use crate::text::{Cursor, Problem, suggest};
 use crate::validate::Checker;
 use crate::vocab::{Duration, HostName};
@@ -123,7 +124,9 @@ impl Checker<'_> {
         }
         let keys = load.keys.count();
         let keys_written = u32::from(workers) * u32::from(pipeline.min(PIPELINE_MAX));
-        if keys == 0 {
+        if load.is_idle() {
+            self.check_only_idle(load, at);
+        } else if keys == 0 {
             self.report(Problem::new(at.field("keys").head(), "a load needs at least one key"));
         } else if keys > KEYS_MAX {
             let problem = Problem::new(at.field("keys").head(), format!("{keys} keys are too many"));
@@ -138,10 +141,39 @@ impl Checker<'_> {
         }
         load.pace.kind().problems(at.field("pace")).into_iter().for_each(|problem| self.report(problem));
         self.check_key_space(load, at);
+        self.check_idle(load, at);
         self.check_think(load, at.field("think"));
         if load.operations == Some(0) {
             let problem = Problem::new(at.field("operations").head(), "a load with no operations does nothing");
             self.report(problem.help("leave `operations` out for a load that goes on to the timeline's end"));
+        }
+    }
+
+    /// What a load that only has idle connections says in vain.
+    fn check_only_idle(&mut self, load: &Load, at: Cursor<'_>) {
+        let said = [
+            ("pace", !load.pace.is_closed()),
+            ("workers", load.workers.is_some()),
+            ("threads", load.threads.is_some()),
+            ("pipeline", load.pipeline.is_some()),
+            ("think", load.think.is_some()),
+            ("per_shard", load.per_shard),
+            ("operations", load.operations.is_some()),
+            ("keys", load.keys.count() > 0),
+        ];
+        for (field, _) in said.into_iter().filter(|(_, said)| *said) {
+            let problem = Problem::new(at.field(field).head(), "a load of idle connections does no operations");
+            self.report(problem.help(format!("leave `{field}` out, or add a `mix`")));
+        }
+    }
+
+    fn check_idle(&mut self, load: &Load, at: Cursor<'_>) {
+        let Some(idle) = load.idle else { return };
+        if !(1..=IDLE_MAX).contains(&idle) {
+            let message = format!("a load has 1 to {IDLE_MAX} idle connections, not {idle}");
+            let problem = Problem::new(at.field("idle").head(), message);
+            let ports = "a host has about 28000 ports for the connections to one node: take several loads";
+            self.report(problem.help(if idle == 0 { "leave `idle` out" } else { ports }));
         }
     }
 
@@ -160,9 +192,13 @@ impl Checker<'_> {
 
     fn check_mix(&mut self, load: &Load, at: Cursor<'_>) {
         let mix = at.field("mix");
+        if load.is_idle() {
+            return;
+        }
         if load.mix.is_empty() {
             let problem = Problem::new(mix.head(), "the mix is empty: the load has nothing to do");
-            self.report(problem.help("write what it does: `mix: [Set(value: \"16B\"), Get()]`"));
+            let problem = problem.help("write what it does: `mix: [Set(value: \"16B\"), Get()]`");
+            self.report(problem.help("or, if all it has is connections, how many: `idle: 5_000`"));
         } else if load.mix.iter().all(|op| op.weight() == 0) {
             self.report(Problem::new(mix.head(), "every weight is 0: no operation would ever be chosen"));
         }
@@ -227,6 +263,11 @@ impl Checker<'_> {
         }
         if client.refresh_every == Some(Duration::default()) {
             self.report(Problem::new(at.field("refresh_every").head(), "nobody can ask all the time"));
+        }
+        if client.reads_from != ReadsFrom::Master && self.sound.topology && self.topology.replicas == 0 {
+            let topology = self.root.field("topology").field("replicas").head();
+            let problem = Problem::new(at.field("reads_from").head(), "no master has a replica to read from");
+            self.report(problem.also(topology, "none"));
         }
         if client.user.is_some() && client.password.is_none() {
             let problem = Problem::new(at.field("user").head(), "a user proves who it is by a password");

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::check::Slo;
 use crate::evidence::Location;
 use crate::load::Load;
-use crate::provider::ClientSpec;
+use crate::provider::{ClientSpec, Need};
 use crate::step::{Demand, FlatStep, Step};
 use crate::system::{Deployment, NodeSpec};
 use crate::text::{Cursor, Problems};
@@ -14,6 +14,8 @@ use crate::vocab::{HostName, NodeName, Size};
 
 /// The longest that preloading a few keys may take. Many have 10,000 keys or 10 MB a second: a tenth of what was measured.
 const PRELOAD_BOUND: Duration = Duration::from_secs(20);
+/// Files that the harness opens in a lab beside idle connections: those of workers, the observer's, namespaces.
+const OTHER_FILES: u64 = 2_000;
 
 /// A scenario without a semantic error. Making one starts nothing and asks nothing of the machine.
 #[derive(Clone, Debug, PartialEq)]
@@ -88,9 +90,14 @@ impl Plan {
         nodes.chain(self.clients.iter().map(|client| client.name.clone()))
     }
 
-    /// Whether a step shapes links, which takes a device that not every machine opens to everybody.
-    pub fn needs_shaping(&self) -> bool {
-        self.steps.iter().filter_map(|planned| planned.step.kind().disturbance()).any(|disturbance| !disturbance.cuts)
+    /// What it needs of the machine beside a lab.
+    pub fn needs(&self) -> Vec<Need> {
+        let mut disturbances = self.steps.iter().filter_map(|planned| planned.step.kind().disturbance());
+        // A device that not every machine opens to everybody.
+        let shaping = disturbances.any(|disturbance| !disturbance.cuts).then_some(Need::Shaping);
+        let idle: u64 = self.loads.iter().filter_map(|load| load.idle).map(u64::from).sum();
+        let files = (idle > 0).then_some(Need::OpenFiles(idle + OTHER_FILES));
+        shaping.into_iter().chain(files).collect()
     }
 
     /// The longest `cluster-node-timeout` of any node in milliseconds: the slowest to suspect decides how long the

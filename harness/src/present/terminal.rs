@@ -6,7 +6,7 @@ use std::path::Path;
 use super::paint::{BAD, BOLD, DIM, DOUBT, GOOD, Look, PLAIN, outcome_style, wrap};
 use super::servers;
 use super::table::Table;
-use super::words::{connections, count, error_in_words, millis, outcomes, rate};
+use super::words::{connections, count, error_in_words, idle, millis, outcomes, rate};
 use crate::evidence::FailoverPhase;
 use crate::verdict::{
     Assumption, FailoverReport, Finding, LoadSummary, RunOutcome, ServerSummary, TopologyComparison, Verdict,
@@ -205,6 +205,9 @@ impl Report {
         }
         if !load.latency.is_empty() {
             self.table(&table);
+        }
+        if let Some(totals) = &load.totals.idle {
+            self.beside(PLAIN, "  idle       ", DIM, &idle(totals));
         }
         self.beside(PLAIN, "  connections", DIM, &connections(&load.totals.connections));
         if load.totals.attempt_errors.is_empty() {

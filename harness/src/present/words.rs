@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::evidence::{ConnectionTotals, ErrorKind, LoadTotals};
+use crate::evidence::{ConnectionTotals, ErrorKind, IdleTotals, LoadTotals};
 use crate::vocab::Size;
+
+/// Times in which idle connections were missing that are told one by one.
+const IDLE_OUTAGES_SHOWN: usize = 3;
 
 /// A count with a comma between thousands: `18,000`.
 pub(super) fn count(number: u64) -> String {
@@ -91,6 +94,29 @@ pub(super) fn connections(totals: &ConnectionTotals) -> String {
     format!("{} opened{lost}{given_up}{refused}; {sent} sent, {received} received", count(*opened))
 }
 
+/// `5,000 idle connections, all open after 812 ms; 1 time some were missing, at worst 3,334 open, all back after 3,210 ms`.
+pub(super) fn idle(totals: &IdleTotals) -> String {
+    let IdleTotals { wanted, open, began, complete, outages } = totals;
+    let Some(complete) = complete else {
+        return format!(
+            "{} wanted, never all open; {} open at the end",
+            count((*wanted).into()),
+            count((*open).into())
+        );
+    };
+    let missing = outages.iter().map(|outage| {
+        let lasted = outage.ended.map_or("never all back".to_owned(), |ended| {
+            format!("all back after {}", millis(ended.millis_since(outage.began)))
+        });
+        format!("; at worst {} open, {lasted}", count(outage.least.into()))
+    });
+    // More of them would be no sentence any more.
+    let more = outages.len().saturating_sub(IDLE_OUTAGES_SHOWN);
+    let more = if more > 0 { format!("; {} more such times", count(more as u64)) } else { String::new() };
+    let missing: String = missing.take(IDLE_OUTAGES_SHOWN).collect();
+    format!("{}, all open after {}{missing}{more}", count((*wanted).into()), millis(complete.millis_since(*began)))
+}
+
 /// The short name of an error and what it means to a client.
 pub(super) fn error_in_words(kind: ErrorKind) -> (&'static str, &'static str) {
     match kind {
@@ -150,6 +176,24 @@ mod tests {
     fn what_was_not_done_is_told(#[case] not_started: u64, #[case] dropped: u64, #[case] text: &str) {
         let totals = LoadTotals { ok: 1_000, fail: 1, unknown: 2, not_started, dropped, ..LoadTotals::default() };
         assert_eq!(outcomes(&totals), text);
+    }
+
+    #[test]
+    fn what_became_of_idle_connections_is_told() {
+        use crate::vocab::Instant;
+        let mut totals = IdleTotals::new(2, Instant::from_millis(100));
+        assert_eq!(idle(&totals), "2 wanted, never all open; 0 open at the end");
+        for at in [150, 300] {
+            totals.opened(Instant::from_millis(at));
+        }
+        assert_eq!(idle(&totals), "2, all open after 200 ms");
+        for at in [400, 600, 800, 1_000] {
+            totals.lost(Instant::from_millis(at));
+            totals.opened(Instant::from_millis(at + 100));
+        }
+        totals.lost(Instant::from_millis(2_000));
+        let each = "; at worst 1 open, all back after 100 ms".repeat(3);
+        assert_eq!(idle(&totals), format!("2, all open after 200 ms{each}; 2 more such times"));
     }
 
     #[test]

@@ -201,6 +201,8 @@ pub enum Need {
     Hosts,
     /// To delay, limit, lose and damage packets.
     Shaping,
+    /// To have so many files open in one process, such as connections.
+    OpenFiles(u64),
 }
 
 /// Whether this machine can do what is needed, found out by trying it once (about 30 ms); the answer is kept.
@@ -211,5 +213,6 @@ pub fn check(need: Need) -> Result<(), Missing> {
     match need {
         Need::Hosts => namespaces::probe(),
         Need::Shaping => namespaces::probe_shaping(),
+        Need::OpenFiles(files) => namespaces::probe_open_files(files),
     }
 }

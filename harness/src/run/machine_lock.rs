@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 
 use super::cancel::Cancel;
+use crate::load::Load;
 use crate::plan::Plan;
 
 /// How many nodes, with their observer and a load in an open loop, a quarter of a processor is set aside for. Six of them use a
@@ -41,7 +42,8 @@ impl MachineShare {
     /// machine took meanwhile (`check::machine`), so company alone never makes one fail, either. That goes for SLOs, `Until`
     /// and `Promotions` alike.
     pub fn of(plan: &Plan) -> Self {
-        let closed_loop = plan.loads.iter().any(|load| load.pace.is_closed() && load.think.is_none());
+        let restless = |load: &Load| load.pace.is_closed() && load.think.is_none() && !load.is_idle();
+        let closed_loop = plan.loads.iter().any(restless);
         if closed_loop || plan.slos.iter().any(|planned| planned.slo.needs_idle_machine()) {
             return Self::Whole;
         }

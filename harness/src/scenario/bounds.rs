@@ -8,6 +8,8 @@ pub const MASTERS_MAX: u16 = 100;
 pub const WORKERS_MAX: u16 = 1_000;
 /// The most workers of an open load on all shards together: each has a connection at least.
 pub const WORKERS_OF_ALL_SHARDS_MAX: u32 = 10_000;
+/// The most idle connections of a load: they come from one host.
+pub const IDLE_MAX: u32 = 20_000;
 /// The most keys of a load. Each key that is written is read back at the end of the run.
 pub const KEYS_MAX: u32 = 10_000_000;
 /// The most entries of a mix that a worker sends together.

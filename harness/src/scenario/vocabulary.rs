@@ -97,6 +97,8 @@ const KINDS: &[WordKind] = &[
         words: Preset::WORDS,
     },
     kind("Refresh", "reason to ask who owns what", "a reason to ask who owns what"),
+    kind("ReadsFrom", "choice of nodes to read from", "a choice of nodes to read from"),
+    kind("Connections", "way to connect", "a way to connect"),
     kind("During", "part of the run", "a part of the run"),
     kind("CutBy", "way to cut", "a way to cut"),
     kind("ServerPort", "port", "a port"),
@@ -117,6 +119,8 @@ const LOAD: &[&str] = &[
     "per_shard",
     "pipeline",
     "think",
+    "idle",
+    "connections",
     "mix",
     "keys",
     "prefix",
@@ -135,6 +139,7 @@ const CLIENT: &[&str] = &[
     "gives_up",
     "resp",
     "password",
+    "reads_from",
 ];
 
 /// Where a field belongs that is valid, but not among these.

@@ -8,7 +8,7 @@ use super::Loaded;
 use crate::evidence::{Event, Evidence, EvidenceError, RunDirectory};
 use crate::plan::Plan;
 use crate::present::{self, SnapshotError, UpdatePolicy};
-use crate::provider::{self, Need, SandboxError};
+use crate::provider::{self, SandboxError};
 use crate::run::{Cancel, Launch, MachineLock, RunError, launch};
 use crate::verdict::{self, Unsound, Verdict};
 
@@ -58,8 +58,8 @@ impl ExecuteError {
 
 /// Whether this machine has what a plan needs beside a lab.
 pub(super) fn require(plan: &Plan) -> Result<(), ExecuteError> {
-    if plan.needs_shaping() {
-        provider::check(Need::Shaping).map_err(|missing| RunError::from(SandboxError::from(missing)))?;
+    for need in plan.needs() {
+        provider::check(need).map_err(|missing| RunError::from(SandboxError::from(missing)))?;
     }
     Ok(())
 }

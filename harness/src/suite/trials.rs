@@ -134,9 +134,7 @@ fn incapacity(plan: &Plan) -> Option<String> {
     if let Err(missing) = provider::check(Need::Hosts) {
         return Some(missing.to_string());
     }
-    if plan.needs_shaping()
-        && let Err(missing) = provider::check(Need::Shaping)
-    {
+    if let Some(missing) = plan.needs().into_iter().find_map(|need| provider::check(need).err()) {
         return Some(missing.to_string());
     }
     // Most scenarios name no binary: the same one is meant by all nodes.

@@ -2,6 +2,8 @@
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 
+use serde::Deserialize;
+
 use super::resp::Reply;
 use crate::vocab::{Address, Position};
 
@@ -10,6 +12,19 @@ const NODES_MAX: usize = 1_024;
 
 /// A node's position in [`KnownNodes`].
 pub type NodeIndex = u16;
+
+/// Which nodes a client reads from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub enum ReadsFrom {
+    /// The masters: what is read was written last.
+    #[default]
+    Master,
+    /// Replicas as long as one serves, which may be behind their master; else the master.
+    Replica,
+    /// Masters and replicas alike.
+    Any,
+}
 
 /// What a client knows of who serves which shard, and how it learns more.
 pub trait Discovery {
@@ -22,6 +37,10 @@ pub trait Discovery {
     /// The node that serves keys at this position or, when nobody is known to, any node: it will know, or say why not. None when no
     /// node is known at all.
     fn target(&mut self, position: Position) -> Option<NodeIndex>;
+
+    /// The node that a read of keys at this position goes to next: those that may serve it take turns, without those that failed
+    /// last. As [`Discovery::target`] if there is none.
+    fn reader(&mut self, position: Position, from: ReadsFrom) -> Option<NodeIndex>;
 
     /// The command that asks a node who serves what.
     fn question(&self) -> &'static [&'static [u8]];
@@ -72,6 +91,11 @@ impl KnownNodes {
         if let Some(node) = self.nodes.get_mut(usize::from(node)) {
             node.suspect = suspect;
         }
+    }
+
+    /// Whether the node failed last, or said that it cannot serve.
+    pub fn is_suspect(&self, node: NodeIndex) -> bool {
+        self.nodes.get(usize::from(node)).is_some_and(|node| node.suspect)
     }
 
     /// The node at the address; it is added when it is new. None when there are too many.

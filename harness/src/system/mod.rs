@@ -31,7 +31,7 @@ pub(crate) use cluster::written_position_example;
 pub use cluster::{Cluster, WrittenPosition, read_redirect};
 pub use command::REPLY_BOUND;
 pub use directives::{DirectivesError, Refusal, known_directives, refused_directives};
-pub use discovery::{Discovery, KnownNodes, NodeIndex, Redirect};
+pub use discovery::{Discovery, KnownNodes, NodeIndex, ReadsFrom, Redirect};
 pub use error::{NotDone, SystemError};
 pub use log_lines::last_log_lines;
 pub use names::{Names, unknown_node};

@@ -47,6 +47,8 @@ pub struct LoadFacts {
     pub waits: bool,
     /// Whether it writes.
     pub writes: bool,
+    /// How many idle connections it has.
+    pub idle: u32,
     /// How many operations a second it asks for at most; none if for as many as it gets.
     pub per_second_max: Option<u64>,
 }

@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use self::preset::Preset;
 use super::keys::below;
+use crate::system::ReadsFrom;
 use crate::vocab::{Duration, Percent};
 
 /// How a client connects, and how it behaves when something goes wrong.
@@ -48,6 +49,8 @@ pub struct Client {
     pub user: Option<String>,
     /// What it proves that by, on each new connection; it says nothing of itself if none.
     pub password: Option<String>,
+    /// Which nodes operations that only read are sent to.
+    pub reads_from: ReadsFrom,
 }
 
 /// A version of the protocol, which a client may ask for (`HELLO`).
@@ -101,6 +104,7 @@ struct WrittenClient {
     resp: Option<Protocol>,
     user: Option<String>,
     password: Option<String>,
+    reads_from: Option<ReadsFrom>,
 }
 
 impl From<WrittenClient> for Client {
@@ -125,6 +129,7 @@ impl From<WrittenClient> for Client {
             resp: written.resp.unwrap_or(like.resp),
             user: written.user,
             password: written.password,
+            reads_from: written.reads_from.unwrap_or(like.reads_from),
         }
     }
 }
@@ -147,6 +152,7 @@ impl Default for Client {
             resp: Protocol::Resp2,
             user: None,
             password: None,
+            reads_from: ReadsFrom::Master,
         }
     }
 }
@@ -199,6 +205,11 @@ impl fmt::Display for Client {
         }
         if self.resp == Protocol::Resp3 {
             f.write_str("; speaks RESP3")?;
+        }
+        match self.reads_from {
+            ReadsFrom::Master => {}
+            ReadsFrom::Replica => f.write_str("; reads from replicas")?,
+            ReadsFrom::Any => f.write_str("; reads from masters and replicas")?,
         }
         match (&self.user, &self.password) {
             (Some(user), _) => write!(f, "; is the user `{user}`"),

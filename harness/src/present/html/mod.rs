@@ -9,7 +9,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use self::series::{fault_windows, marks, series};
 use super::snapshot::last_settled;
 use super::terminal::{end_of, place, since_fault};
-use super::words::{connections, count, error_in_words, millis, outcomes, rate};
+use super::words::{connections, count, error_in_words, idle, millis, outcomes, rate};
 use crate::evidence::{Evidence, Outcome};
 use crate::verdict::{FailoverReport, LoadSummary, RunOutcome, Verdict};
 
@@ -190,6 +190,7 @@ fn load_section(load: &LoadSummary) -> Markup {
                     }
                 }
             }
+            @if let Some(totals) = &load.totals.idle { p { "Idle connections: " (idle(totals)) } }
             p.dim { "Connections: " (connections(&load.totals.connections)) }
             @if !load.totals.attempt_errors.is_empty() { (attempt_errors(load)) }
             @if !load.operations.is_empty() { (operations(load)) }

@@ -93,6 +93,11 @@ impl LoadLines {
                 let text = format!("a worker gave up: {operation} ended with {error} after {attempts} attempts");
                 vec![Line::new(at, load, DOUBT, text)]
             }
+            EventKind::IdleConnections { load, open, wanted } => {
+                let [open, all] = [*open, *wanted].map(|number| count(number.into()));
+                let style = if open == all { BOLD } else { DOUBT };
+                vec![Line::new(at, load, style, format!("{open} of {all} idle connections are open"))]
+            }
             EventKind::PaceChanged { load, arrivals, .. } => {
                 vec![Line::new(at, load, BOLD, format!("goes on at {arrivals}"))]
             }

@@ -195,6 +195,7 @@ impl LiveView {
             | EventKind::PaceChanged { .. }
             | EventKind::ClimbEnded { .. }
             | EventKind::GaveUp { .. }
+            | EventKind::IdleConnections { .. }
             | EventKind::Progress(_)
             | EventKind::SlowOperation { .. }
             | EventKind::LoadEnded { .. } => self.load.lines(event, &step_at_hand(self.step, &self.steps)),

@@ -23,7 +23,7 @@ mod user;
 mod waits;
 
 pub use audit::audit;
-pub(super) use probe::{probe, probe_shaping};
+pub(super) use probe::{probe, probe_open_files, probe_shaping};
 pub(super) use provider::NamespaceProvider;
 pub use reexec::cancelled;
 pub use sandbox::{Sandbox, SandboxError, Stopper, enter_if_asked};

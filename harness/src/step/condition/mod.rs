@@ -30,6 +30,7 @@ kinds! {
         synced::Synced as unit,
         finished::Finished,
         gave_up::GaveUp,
+        connected::Connected,
     }
 }
 

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 
 use super::slot::{SLOT_COUNT, slot};
 use crate::system::resp::Reply;
-use crate::system::{Discovery, KnownNodes, NodeIndex, Redirect};
+use crate::system::{Discovery, KnownNodes, NodeIndex, ReadsFrom, Redirect};
 use crate::vocab::{Address, OwnedRange, Position};
 
 const NOBODY: u16 = u16::MAX;
@@ -14,19 +14,27 @@ const NOBODY: u16 = u16::MAX;
 pub(super) struct SlotMap {
     known: KnownNodes,
     owners: Vec<NodeIndex>,
+    /// The ranges that a server told of, each with its replicas.
+    replicas: Vec<(OwnedRange, Vec<NodeIndex>)>,
+    /// How many reads were sent to one of several nodes.
+    turns: usize,
 }
 
 impl SlotMap {
     /// Knows these nodes, by their index in the plan, but not who owns what.
     pub(super) fn new(seeds: &[(u16, Address)]) -> Self {
-        Self { known: KnownNodes::new(seeds), owners: vec![NOBODY; usize::from(SLOT_COUNT)] }
+        let owners = vec![NOBODY; usize::from(SLOT_COUNT)];
+        Self { known: KnownNodes::new(seeds), owners, replicas: Vec::new(), turns: 0 }
     }
 
     /// A server told who owns what: nothing else is owned.
-    fn adopt(&mut self, owned: impl Iterator<Item = (OwnedRange, Address)>) {
+    fn adopt(&mut self, owned: impl Iterator<Item = (OwnedRange, Address, Vec<Address>)>) {
         self.owners.fill(NOBODY);
-        for (range, address) in owned {
+        self.replicas.clear();
+        for (range, address, replicas) in owned {
             let Some(node) = self.known.node_at(address) else { continue };
+            let replicas = replicas.into_iter().filter_map(|address| self.known.node_at(address)).collect();
+            self.replicas.push((range, replicas));
             if let Some(owners) = self.owners.get_mut(usize::from(range.first)..=usize::from(range.last)) {
                 owners.fill(node);
             }
@@ -50,6 +58,18 @@ impl Discovery for SlotMap {
         }
     }
 
+    fn reader(&mut self, position: Position, from: ReadsFrom) -> Option<NodeIndex> {
+        let owner = self.target(position);
+        let holds = |range: &OwnedRange| (range.first..=range.last).contains(&position.0);
+        let replicas = self.replicas.iter().find(|(range, _)| holds(range)).map(|(_, replicas)| &replicas[..]);
+        let replicas = replicas.filter(|_| from != ReadsFrom::Master).unwrap_or_default();
+        let also_owner = owner.filter(|_| from == ReadsFrom::Any);
+        let serves = |node: &NodeIndex| !self.known.is_suspect(*node);
+        let readers: Vec<_> = replicas.iter().copied().chain(also_owner).filter(serves).collect();
+        self.turns = self.turns.wrapping_add(1);
+        readers.get(self.turns % readers.len().max(1)).copied().or(owner)
+    }
+
     fn question(&self) -> &'static [&'static [u8]] {
         &[b"CLUSTER", b"SLOTS"]
     }
@@ -71,18 +91,24 @@ impl Discovery for SlotMap {
     }
 }
 
-fn read_range(range: &Reply<'_>, asked: Address) -> Option<(OwnedRange, Address)> {
+fn read_range(range: &Reply<'_>, asked: Address) -> Option<(OwnedRange, Address, Vec<Address>)> {
     let Reply::Array(range) = range else { return None };
-    let [Reply::Integer(first), Reply::Integer(last), Reply::Array(master), ..] = &range[..] else { return None };
-    let [ip, Reply::Integer(port), ..] = &master[..] else { return None };
+    let [Reply::Integer(first), Reply::Integer(last), master, replicas @ ..] = &range[..] else { return None };
+    let (first, last) = (slot(*first)?.0, slot(*last)?.0);
+    let replicas = replicas.iter().filter_map(|replica| read_node(replica, asked)).collect();
+    let read = (OwnedRange { first, last }, read_node(master, asked)?, replicas);
+    (first <= last).then_some(read)
+}
+
+fn read_node(node: &Reply<'_>, asked: Address) -> Option<Address> {
+    let Reply::Array(node) = node else { return None };
+    let [ip, Reply::Integer(port), ..] = &node[..] else { return None };
     let ip: Ipv4Addr = match ip {
         Reply::Bulk(b"") | Reply::Nil => asked.ip(),
         Reply::Bulk(ip) => std::str::from_utf8(ip).ok()?.parse().ok()?,
         _ => return None,
     };
-    let (first, last) = (slot(*first)?.0, slot(*last)?.0);
-    let address = Address(SocketAddrV4::new(ip, u16::try_from(*port).ok()?));
-    (first <= last).then_some((OwnedRange { first, last }, address))
+    Some(Address(SocketAddrV4::new(ip, u16::try_from(*port).ok()?)))
 }
 
 /// Reads `MOVED 3999 10.128.0.3:6379` or `ASK ...`; none for any other error reply.
@@ -124,12 +150,44 @@ mod tests {
         assert_eq!(target(5), ("10.128.0.3:6379".to_owned(), Some(1)));
         assert_eq!(target(6), ("10.128.0.2:7000".to_owned(), None));
         assert!(!map.learn(address(2), &Reply::Error(b"LOADING")));
+        let replica = map.reader(Position(5), ReadsFrom::Replica).unwrap();
+        assert_eq!(map.known().address(replica), Some(address(4)));
+    }
+
+    /// Three reads of a slot whose master is the node 0 and whose replicas are 1 and 2; of one that has no replica; and of one that
+    /// nobody owns.
+    #[rstest]
+    #[case::masters(ReadsFrom::Master, &[], [0, 0, 0])]
+    #[case::replicas(ReadsFrom::Replica, &[], [2, 1, 2])]
+    #[case::the_replica_that_serves(ReadsFrom::Replica, &[2], [1, 1, 1])]
+    #[case::no_replica_serves(ReadsFrom::Replica, &[1, 2], [0, 0, 0])]
+    #[case::any(ReadsFrom::Any, &[], [2, 0, 1])]
+    #[case::any_that_serves(ReadsFrom::Any, &[0], [2, 1, 2])]
+    #[case::nobody_serves(ReadsFrom::Any, &[0, 1, 2], [0, 0, 0])]
+    fn who_may_serve_a_read_takes_turns(
+        #[case] from: ReadsFrom,
+        #[case] suspects: &[NodeIndex],
+        #[case] expected: [NodeIndex; 3],
+    ) {
+        let mut map = SlotMap::new(&[(0, address(2)), (1, address(3)), (2, address(4))]);
+        let replicas = vec![address(3), address(4)];
+        let ranges = [
+            (OwnedRange { first: 0, last: 9 }, address(2), replicas),
+            (OwnedRange { first: 10, last: 10 }, address(2), Vec::new()),
+        ];
+        map.adopt(ranges.into_iter());
+        for node in suspects {
+            map.known.set_suspect(*node, true);
+        }
+        assert_eq!([7; 3].map(|slot| map.reader(Position(slot), from)), expected.map(Some));
+        assert_eq!(map.reader(Position(10), from), Some(0));
+        assert!(map.reader(Position(11), from).is_some());
     }
 
     #[test]
     fn a_redirection_changes_one_slot() {
         let mut map = SlotMap::new(&[(0, address(2)), (1, address(3))]);
-        map.adopt([(OwnedRange { first: 0, last: 16_383 }, address(2))].into_iter());
+        map.adopt([(OwnedRange { first: 0, last: 16_383 }, address(2), Vec::new())].into_iter());
         assert_eq!(map.moved(Position(7), address(3)), Some(1));
         assert_eq!([6, 7, 8].map(|slot| map.target(Position(slot))), [Some(0), Some(1), Some(0)]);
         assert_eq!(map.moved(Position(8), address(9)), Some(2));
