@@ -33,8 +33,10 @@ pub(crate) fn of(evidence: &Evidence, name: &str) -> Option<Preload> {
 pub(super) fn writes(evidence: &Evidence) -> Vec<Operation> {
     let preloads: Vec<_> = evidence.plan.loads.iter().map(|load| of(evidence, &load.name)).collect();
     let preload = |load: LoadIndex| preloads.get(usize::from(load)).copied().flatten();
-    let tells =
-        |operation: &&Operation| operation.data == DataType::Value && (operation.writes() || operation.is_final_read());
+    let tells = |operation: &&Operation| {
+        operation.data == DataType::Value
+            && (operation.is_final_read() || operation.writes() && !operation.never_begun())
+    };
     let touched = evidence.history.iter().filter(tells).map(|operation| (operation.load, operation.key));
     let touched: BTreeSet<_> = touched.collect();
     let preloaded = |(load, key)| Some(write(load, key, preload(load).filter(|preload| key <= preload.keys)?.done));

@@ -42,7 +42,9 @@ fn at_risk(case: &Case<'_>, takedown: &Takedown) -> (bool, String) {
     });
     let acknowledged = |wanted: &dyn Fn(&Operation) -> bool| {
         let before = case.client_operations().filter(|operation| operation.ended <= takedown.began);
-        before.filter(|write| write.writes() && write.outcome == Outcome::Ok && wanted(write)).count() as u64
+        before
+            .filter(|write| write.writes() && write.outcome == Outcome::Ok && !write.took_nothing() && wanted(write))
+            .count() as u64
     };
     let failed = &takedown.failed;
     if running {

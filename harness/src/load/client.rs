@@ -400,7 +400,8 @@ fn doubts_the_node(kind: ErrorKind) -> bool {
 fn is_final(answer: AttemptOutcome, effect: OperationEffect) -> bool {
     match answer {
         AttemptOutcome::NotExecuted(ErrorKind::KeysApart | ErrorKind::Conflict) => true,
-        AttemptOutcome::Unknown(ErrorKind::WaitShort) => !effect.repeats_well(),
+        // The reply to what stands behind the write; to the write itself it would be a refusal.
+        AttemptOutcome::Unknown(ErrorKind::WaitShort | ErrorKind::OtherReply) => !effect.repeats_well(),
         _ => false,
     }
 }

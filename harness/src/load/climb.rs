@@ -39,8 +39,8 @@ impl Climb {
             end = end.plus_nanos(stage.lasts.as_nanos());
             Stair { per_second: stage.to, end, due: 0, good: 0 }
         };
-        // The last stage is the end of the staircase, at which nothing is due.
-        let stairs = stages.iter().filter(|stage| stage.to > 0).map(stair).collect();
+        // Nothing is due at the end of the staircase, which is the last stage, and on a stair of no rate.
+        let stairs = stages.iter().map(stair).filter(|stair| stair.per_second > 0).collect();
         Self { limit, stairs, judged: 0 }
     }
 
@@ -103,6 +103,15 @@ mod tests {
         let arrivals = Arrivals::Rates([100, 200, 300, 0].map(stair).to_vec());
         let limit = StairLimit { quantile: Percent::try_from(90.0).unwrap(), max: Duration::from_millis(10) };
         Climb::new(limit, &arrivals, Instant::from_millis(1_000))
+    }
+
+    #[test]
+    fn a_stair_of_no_rate_takes_its_time() {
+        let stair = |rate| RateStage { from: rate, to: rate, lasts: Duration::from_millis(1_000) };
+        let arrivals = Arrivals::Rates([0, 100, 0].map(stair).to_vec());
+        let limit = StairLimit { quantile: Percent::try_from(90.0).unwrap(), max: Duration::from_millis(10) };
+        let climb = Climb::new(limit, &arrivals, Instant::from_millis(1_000));
+        assert_eq!(climb.next_judgement(), Some(Instant::from_millis(3_010)));
     }
 
     /// Twenty operations on a stair, of which so many take 11 ms, or fail.

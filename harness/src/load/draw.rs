@@ -20,33 +20,41 @@ pub(crate) struct Choice {
     pub(crate) key: u32,
     /// Where the key lies.
     pub(crate) position: Position,
-    /// The id of the value that is written, if no two of the entry may be under way on one key.
-    value: Option<u64>,
+    /// The key among those of all types, if no two of the entry may be under way on it.
+    lock: Option<u32>,
+    /// The id of the value that is written; 0 if none is.
+    value: u64,
 }
 
 impl Choice {
     /// A read of the key, by the mix's first entry.
     #[cfg(test)]
     pub(crate) fn read(key: u32) -> Self {
-        Self { entry: 0, key, position: Position(0), value: None }
+        Self { entry: 0, key, position: Position(0), lock: None, value: 0 }
     }
 
     /// A write of the key, by the mix's first entry.
     #[cfg(test)]
     pub(crate) fn write(key: u32, value: u64) -> Self {
-        Self { entry: 0, key, position: Position(0), value: Some(value) }
+        Self { entry: 0, key, position: Position(0), lock: Some(key), value }
     }
 
-    /// The key that nobody else may write meanwhile, if there is one.
+    /// Has it work on another key instead.
+    #[cfg(test)]
+    pub(crate) fn take(&mut self, key: u32) {
+        (self.key, self.lock) = (key, self.lock.map(|_| key));
+    }
+
+    /// The key that nobody else may write meanwhile, if there is one: its number among the keys of all types of data.
     pub(crate) fn written_key(&self) -> Option<u32> {
-        self.value.map(|_| self.key)
+        self.lock
     }
 
     /// Its commands, in order: each is one operation of the history.
     pub(crate) fn commands<'a>(&self, mix: &'a [Op]) -> impl Iterator<Item = MixCommand<'a>> + use<'a> {
-        let Self { entry, key, position, value } = *self;
+        let Self { entry, key, position, value, .. } = *self;
         let op = mix.get(usize::from(entry));
-        op.into_iter().flat_map(move |op| MixCommand::of_entry(op, entry, (key, position), value.unwrap_or_default()))
+        op.into_iter().flat_map(move |op| MixCommand::of_entry(op, entry, (key, position), value))
     }
 }
 
@@ -114,7 +122,9 @@ impl RandomChoices {
         let key = if takes_turns { self.own_key()? } else { self.any_key()? };
         self.keys.text(op.kind().data(), key, &mut self.key);
         let position = self.deployment.system().position_of(&self.key);
-        Some(Choice { entry: u16::try_from(entry).ok()?, key, position, value: takes_turns.then(|| self.value()) })
+        let lock = takes_turns.then(|| self.keys.number_of_all(op.kind().data(), key));
+        let value = if takes_turns { self.value() } else { 0 };
+        Some(Choice { entry: u16::try_from(entry).ok()?, key, position, lock, value })
     }
 
     fn entry(&mut self, mix: &[Op]) -> Option<usize> {

@@ -70,6 +70,16 @@ impl KeySpace {
         out.extend_from_slice(behind.as_bytes());
     }
 
+    /// The number of a key among the keys of all types, from 1.
+    pub(crate) fn number_of_all(&self, data: DataType, number: u32) -> u32 {
+        data as u32 * self.count() + number
+    }
+
+    /// How many keys there are of all types together.
+    pub(crate) fn count_of_all(&self) -> u32 {
+        self.number_of_all(DataType::Scattered, self.count())
+    }
+
     /// How many keys `writer` writes.
     pub(crate) fn share(&self, writer: u16) -> u32 {
         let (count, writers, writer) = (self.count(), u32::from(self.writers), u32::from(writer));
@@ -308,6 +318,14 @@ mod tests {
         let mut text = b"old".to_vec();
         space(10, 1).text(data, 10, &mut text);
         assert_eq!(text, expected.as_bytes());
+    }
+
+    #[test]
+    fn keys_of_different_types_have_numbers_of_their_own() {
+        let keys = space(10, 1);
+        let numbers = DataType::ALL.map(|data| [1, 10].map(|key| keys.number_of_all(data, key)));
+        assert!(numbers.concat().is_sorted_by(|one, next| one < next));
+        assert_eq!(numbers.concat().last(), Some(&keys.count_of_all()));
     }
 
     #[test]

@@ -94,7 +94,7 @@ impl Checker<'_> {
     /// Keys that are written once: somebody must write them, and no more often than there are keys.
     fn check_write_once(&mut self, load: &Load, at: Cursor<'_>) {
         let keys = load.keys.count().saturating_sub(load.preload());
-        if !load.mix.iter().any(Op::writes) {
+        if !load.mix.iter().any(Op::takes_turns) {
             let problem = Problem::new(at.field("keys").head(), "nothing in the mix writes these keys");
             self.report(
                 problem.help("add a `Set(..)` to the mix, or take `Uniform`, whose keys may be another load's"),

@@ -40,10 +40,12 @@ pub(super) fn fate<'a>(writes: &[&'a Operation], survivors: &[&Operation]) -> Fa
         element.add_to(&mut fate);
     }
     // Of the elements that are missing, a take without a reply may have taken any.
-    let maybe_taken = unknown_takes.min(fate.lost);
-    fate.lost -= maybe_taken;
+    let missing: Vec<_> =
+        elements.values().filter(|element| element.is_missing()).map(|element| element.write).collect();
+    let maybe_taken = unknown_takes.min(missing.len() as u64);
     fate.possibly_lost += maybe_taken;
-    fate.lost_writes.truncate(usize::try_from(fate.lost).unwrap_or(usize::MAX));
+    fate.lost += missing.len() as u64 - maybe_taken;
+    fate.lost_writes.extend(missing.into_iter().skip(usize::try_from(maybe_taken).unwrap_or(usize::MAX)));
     fate
 }
 
@@ -82,9 +84,11 @@ impl<'a> Element<'a> {
             let again = self.found + takes - self.added_at_most();
             fate.lost += again;
             fate.lost_writes.extend(self.takes.iter().take(usize::try_from(again).unwrap_or(usize::MAX)));
-        } else if acknowledged(self.write) && self.found + takes == 0 {
-            fate.lost += 1;
-            fate.lost_writes.push(self.write);
         }
+    }
+
+    /// Whether it was acknowledged, and nobody has it.
+    fn is_missing(&self) -> bool {
+        acknowledged(self.write) && self.found == 0 && self.takes.is_empty()
     }
 }

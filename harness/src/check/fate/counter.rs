@@ -46,6 +46,10 @@ struct Count {
 impl Count {
     fn found(&mut self, number: u64) {
         if let Some(more) = number.checked_sub(self.now) {
+            // What had gone may be there again, when its node is master once more.
+            let back = more.saturating_sub(self.unknown).min(self.lost);
+            self.lost -= back;
+            let more = more - back;
             self.surplus |= more > self.unknown;
             self.unknown = self.unknown.saturating_sub(more);
             self.unknown_counted += more;

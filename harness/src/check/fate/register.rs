@@ -18,7 +18,9 @@ pub(super) fn fate<'a>(
                 // A write that takes effect late adds a value and never takes one away.
                 return lost_from(writes, 0, true);
             };
-            position
+            // An earlier one may have come late, and have taken away what was written since.
+            let sure = !writes.iter().any(|write| gone(&write) && write.unknown_attempts > 0);
+            return lost_from(writes, position + 1, sure);
         }
         written @ Value::Written(_) => {
             let position = writes.iter().position(|write| write.value == written && may_have_happened(write));

@@ -106,6 +106,7 @@ fn fate(data: DataType, wrote: &str, left: &str) -> (u64, u64, Option<Unexplaine
 #[case::an_unknown_one_came_late("+1 +? +2", "3", (0, 0, None))]
 #[case::repeated_and_counted_twice("+1 +3?", "3", (0, 0, None))]
 #[case::what_is_gone_may_have_been_the_unknown_one("+1 +? +3", "2", (0, 1, None))]
+#[case::what_had_gone_came_back("+1 +2 +3 +2 +4", "4", (1, 0, None))]
 #[case::more_than_was_attempted("+1 +2", "3", (0, 0, Some(Unexplained::Surplus)))]
 #[case::counted_twice_though_acknowledged_once("+1 +3", "3", (0, 0, Some(Unexplained::Surplus)))]
 #[case::no_number("+1", "foreign", (0, 0, Some(Unexplained::Phantom)))]
@@ -138,6 +139,7 @@ fn increments_are_accounted_for(
 #[case::repeated_and_taken_twice("a?? -a -a", "", (0, 0, None))]
 #[case::may_have_been_taken("a b -?", "b", (0, 1, None))]
 #[case::not_all_can_have_been_taken("a b -?", "", (1, 1, None))]
+#[case::there_again_whatever_else_may_have_been_taken("a b -a -?", "a b", (1, 0, None))]
 #[case::taken_before_anyone_added_it("-z", "", (0, 0, Some(Unexplained::Phantom)))]
 fn elements_are_accounted_for(
     #[case] wrote: &str,
@@ -159,6 +161,7 @@ fn a_set_has_no_order() {
 #[case::lost_after_the_removal("a x b", "", (1, 0, None))]
 #[case::maybe_removed("a x?", "", (0, 0, None))]
 #[case::maybe_removed_late("a x? b", "", (0, 1, None))]
+#[case::an_earlier_removal_may_have_come_late("a x? b x c", "", (0, 1, None))]
 #[case::not_removed("a x!", "", (1, 0, None))]
 #[case::torn("a", "torn", (0, 0, Some(Unexplained::Torn)))]
 fn removals_are_accounted_for(

@@ -164,15 +164,14 @@ impl Op {
 }
 
 /// How many elements may be read at once.
-const LAST_MAX: u32 = 10_000;
+const MANY_MAX: u32 = 10_000;
 
-/// What is wrong with reading the last so many elements.
-fn last_problems(last: u32, at: Cursor<'_>) -> Vec<Problem> {
-    if (1..=LAST_MAX).contains(&last) {
+/// What is wrong with so many elements, or what else it is that `what` says.
+fn many_problems(many: u32, what: &str, at: Cursor<'_>) -> Vec<Problem> {
+    if (1..=MANY_MAX).contains(&many) {
         return Vec::new();
     }
-    let message = format!("1 to {LAST_MAX} elements are read at once, not {last}");
-    vec![Problem::new(at.field("last").head(), message)]
+    vec![Problem::new(at.head(), format!("1 to {MANY_MAX} {what} at once, not {many}"))]
 }
 
 fn one() -> u32 {

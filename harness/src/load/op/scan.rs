@@ -41,9 +41,7 @@ impl OpKind for Scan {
     }
 
     fn problems(&self, at: Cursor<'_>) -> Vec<Problem> {
-        let none =
-            (self.count == 0).then(|| Problem::new(at.field("count").head(), "a scan of 0 keys looks at nothing"));
-        none.into_iter().collect()
+        super::many_problems(self.count, "keys are looked at", at.field("count"))
     }
 
     fn encode(&self, _: usize, out: &mut Vec<u8>, _: &[u8], _: u64) {

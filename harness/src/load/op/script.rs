@@ -24,5 +24,8 @@ fn says_before(kind: ErrorKind) -> bool {
             | ErrorKind::KeysApart
             | ErrorKind::Loading
             | ErrorKind::MasterDown
+            | ErrorKind::NotAuthenticated
+            | ErrorKind::WrongPassword
+            | ErrorKind::MaxClients
     )
 }

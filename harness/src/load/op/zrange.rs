@@ -45,7 +45,7 @@ impl OpKind for Zrange {
     }
 
     fn problems(&self, at: Cursor<'_>) -> Vec<Problem> {
-        super::last_problems(self.last, at)
+        super::many_problems(self.last, "elements are read", at.field("last"))
     }
 
     fn encode(&self, _: usize, out: &mut Vec<u8>, key: &[u8], _: u64) {

@@ -9,6 +9,9 @@ use crate::vocab::{Address, OwnedRange, Position};
 
 const NOBODY: u16 = u16::MAX;
 
+/// Of so many reads one may go to a node that failed last.
+const TURNS_TO_TRY_AGAIN: usize = 64;
+
 /// The nodes that a client knows, and which of them owns which slot.
 #[derive(Clone, Debug)]
 pub(super) struct SlotMap {
@@ -64,9 +67,11 @@ impl Discovery for SlotMap {
         let replicas = self.replicas.iter().find(|(range, _)| holds(range)).map(|(_, replicas)| &replicas[..]);
         let replicas = replicas.filter(|_| from != ReadsFrom::Master).unwrap_or_default();
         let also_owner = owner.filter(|_| from == ReadsFrom::Any);
-        let serves = |node: &NodeIndex| !self.known.is_suspect(*node);
-        let readers: Vec<_> = replicas.iter().copied().chain(also_owner).filter(serves).collect();
         self.turns = self.turns.wrapping_add(1);
+        // Now and then one that failed is tried again: nobody else tells that it is back.
+        let tries_all = self.turns.is_multiple_of(TURNS_TO_TRY_AGAIN);
+        let serves = |node: &NodeIndex| tries_all || !self.known.is_suspect(*node);
+        let readers: Vec<_> = replicas.iter().copied().chain(also_owner).filter(serves).collect();
         readers.get(self.turns % readers.len().max(1)).copied().or(owner)
     }
 
