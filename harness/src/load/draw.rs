@@ -95,7 +95,7 @@ impl RandomChoices {
         let own = self.shard.as_ref().map_or_else(|| self.keys.share(self.worker) as usize, |shard| shard.own.len());
         while self.keys.writes_once()
             && (self.chosen as usize) < own
-            && self.nth_own(self.chosen) <= self.keys.preloaded()
+            && self.keys.is_preloaded(self.nth_own(self.chosen))
         {
             let _ = self.own_key();
         }
@@ -135,7 +135,7 @@ impl RandomChoices {
             return Some(self.nth_own(nth));
         }
         let nth = self.any.choose(&mut self.random)?;
-        Some(self.shard.as_ref().map_or(1 + nth, |shard| shard.any[nth as usize]))
+        Some(self.shard.as_ref().map_or_else(|| self.keys.number(nth), |shard| shard.any[nth as usize]))
     }
 
     /// A key that this worker writes; none if none is left.
@@ -183,7 +183,7 @@ mod tests {
     use crate::load::testing::{CLUSTER, load};
 
     fn choices(seed: u64, load_index: u16, worker: u16) -> Vec<(u64, u32, u32)> {
-        let keys = KeySpace::of(&load("app", "mix: [Get()], keys: Uniform(1000), workers: 4"));
+        let keys = KeySpace::of(&load("app", "mix: [Get()], keys: Uniform(1000), workers: 4"), CLUSTER);
         let mut draw = RandomChoices::new((seed, load_index, worker), keys, None, CLUSTER);
         (0..50).map(|_| (draw.value(), draw.own_key().unwrap(), draw.any_key().unwrap())).collect()
     }
@@ -208,7 +208,7 @@ mod tests {
     #[test]
     fn a_key_that_is_written_once_is_read_afterwards() {
         let load = load("app", r#"mix: [Get(), Set(value: "16B")], keys: WriteOnce(11), workers: 4"#);
-        let mut draw = RandomChoices::new((1, 0, 3), KeySpace::of(&load), None, CLUSTER);
+        let mut draw = RandomChoices::new((1, 0, 3), KeySpace::of(&load, CLUSTER), None, CLUSTER);
         let (mut written, mut reads) = (Vec::new(), 0);
         while let Some(choice) = draw.choice(&load.mix) {
             match choice.written_key() {
@@ -225,7 +225,7 @@ mod tests {
     #[test]
     fn what_is_preloaded_is_read_and_not_written_again() {
         let load = load("app", r#"mix: [Get(), Set(value: "16B")], keys: WriteOnce(11), workers: 4, preload: 7"#);
-        let mut draw = RandomChoices::new((1, 0, 0), KeySpace::of(&load), None, CLUSTER);
+        let mut draw = RandomChoices::new((1, 0, 0), KeySpace::of(&load, CLUSTER), None, CLUSTER);
         let choices: Vec<_> = std::iter::from_fn(|| draw.choice(&load.mix)).collect();
         assert_eq!(choices.iter().filter_map(Choice::written_key).collect::<Vec<_>>(), [9]);
         assert!(choices.iter().all(|choice| [1, 5, 9].contains(&choice.key)));
@@ -234,7 +234,7 @@ mod tests {
     #[test]
     fn entries_are_chosen_by_weight() {
         let load = load("app", r#"mix: [Get(weight: 3), Set(value: "16B"), Get(weight: 0)], keys: Uniform(10)"#);
-        let mut draw = RandomChoices::new((1, 0, 0), KeySpace::of(&load), None, CLUSTER);
+        let mut draw = RandomChoices::new((1, 0, 0), KeySpace::of(&load, CLUSTER), None, CLUSTER);
         let writes = (0..4_000).filter(|_| draw.choice(&load.mix).unwrap().written_key().is_some()).count();
         assert!((900..1_100).contains(&writes), "{writes} of 4000 instead of about 1000");
     }
