@@ -155,10 +155,7 @@ impl<'a> Case<'a> {
     /// The key as it is in the server, such as `app:17`.
     pub(crate) fn key_text(&self, operation: &Operation) -> String {
         match self.plan.loads.get(usize::from(operation.load)) {
-            Some(load) => {
-                let (before, behind) = operation.data.affixes();
-                format!("{}{before}{}{behind}", load.key_prefix, operation.key)
-            }
+            Some(load) => load.key_names.text(operation.data, operation.key),
             None => operation.key.to_string(),
         }
     }

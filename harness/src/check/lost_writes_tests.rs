@@ -109,7 +109,7 @@ fn what_is_preloaded_is_accounted_for(
 ) {
     let mut story = story(writes, "unread");
     let load = || "app".to_owned();
-    story.event(LOAD_STARTS - 10, EventKind::Preloaded { load: load(), keys: 10, took_nanos: 1 });
+    story.event(LOAD_STARTS - 10, EventKind::Preloaded { load: load(), keys: 10, last: 10, took_nanos: 1 });
     story.event(LOAD_STARTS + 900, EventKind::PreloadFound { load: load(), keys: found });
     let value = |survivor| match survivor {
         "written" => story.evidence.history[0].value,

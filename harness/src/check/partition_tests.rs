@@ -3,7 +3,7 @@
 use rstest::rstest;
 
 use super::takedown::{Takedown, TakedownCause};
-use super::testing::{LOAD_STARTS, Story, load, ms, waited};
+use super::testing::{LOAD_STARTS, Story, key_names, load, ms, waited};
 use super::*;
 use crate::evidence::{LinkChange, Operation, Outcome as Ended, RecordedLoad};
 use crate::vocab::{CutBy, Instant, Link, LinkShape, NodeName, ServerPort};
@@ -11,7 +11,7 @@ use crate::vocab::{CutBy, Instant, Link, LinkShape, NodeName, ServerPort};
 /// A second load `inside` whose client host goes with those that a test names; its operations are the load 1's.
 fn with_inside() -> Story {
     let mut story = Story::new();
-    story.evidence.plan.loads.push(RecordedLoad { key_prefix: "app:".to_owned(), ..load("inside") });
+    story.evidence.plan.loads.push(RecordedLoad { key_names: key_names("app:"), ..load("inside") });
     let plan = story.evidence.plan.clone();
     let mut story = Story::formed();
     story.evidence.plan = plan;

@@ -13,6 +13,8 @@ use crate::vocab::Instant;
 pub(crate) struct Preload {
     /// How many keys were written, from the first on.
     pub(crate) keys: u32,
+    /// The number of the last one.
+    last: u32,
     /// How long that took.
     pub(crate) took_nanos: u64,
     /// When all of them were acknowledged.
@@ -22,8 +24,8 @@ pub(crate) struct Preload {
 /// What was preloaded for the load of that name, if anything was.
 pub(crate) fn of(evidence: &Evidence, name: &str) -> Option<Preload> {
     evidence.events.iter().find_map(|event| match &event.kind {
-        EventKind::Preloaded { load, keys, took_nanos } if load == name => {
-            Some(Preload { keys: *keys, took_nanos: *took_nanos, done: event.at })
+        EventKind::Preloaded { load, keys, last, took_nanos } if load == name => {
+            Some(Preload { keys: *keys, last: *last, took_nanos: *took_nanos, done: event.at })
         }
         _ => None,
     })
@@ -39,7 +41,7 @@ pub(super) fn writes(evidence: &Evidence) -> Vec<Operation> {
     };
     let touched = evidence.history.iter().filter(tells).map(|operation| (operation.load, operation.key));
     let touched: BTreeSet<_> = touched.collect();
-    let preloaded = |(load, key)| Some(write(load, key, preload(load).filter(|preload| key <= preload.keys)?.done));
+    let preloaded = |(load, key)| Some(write(load, key, preload(load).filter(|preload| key <= preload.last)?.done));
     touched.into_iter().filter_map(preloaded).collect()
 }
 

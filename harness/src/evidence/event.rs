@@ -141,6 +141,8 @@ pub enum EventKind {
         load: String,
         /// How many, from the first key on.
         keys: u32,
+        /// The number of the last one.
+        last: u32,
         /// How long that took.
         took_nanos: u64,
     },

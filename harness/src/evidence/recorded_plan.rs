@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Effect, OperationSource};
+use super::{Effect, KeyNames, OperationSource};
 use crate::vocab::{Address, Arrivals, Duration, HostName, NodeName, Ownership, Role};
 
 /// `plan.json`. Judging and showing a run read this, never the scenario file.
@@ -67,8 +67,8 @@ pub struct RecordedLoad {
     pub operations: Option<u64>,
     /// How many workers may be busy: in an open loop for each shard, else in all.
     pub workers: u16,
-    /// What stands before a key's number.
-    pub key_prefix: String,
+    /// What its keys are called.
+    pub key_names: KeyNames,
     /// The highest key's number; the lowest is 1.
     pub keys: u32,
     /// How many keys, from the first on, are written before the timeline begins.

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::{
-    DataEffect, Effect, Figure, Figures, Location, MembershipEffect, NodeStatus, RecordedDemand, RecordedLoad,
-    RecordedNode, RecordedOperation, RecordedPlan, RecordedSlo, RecordedStep, ResourceSample,
+    DataEffect, Effect, Figure, Figures, KeyNames, Location, MembershipEffect, NodeStatus, RecordedDemand,
+    RecordedLoad, RecordedNode, RecordedOperation, RecordedPlan, RecordedSlo, RecordedStep, ResourceSample,
 };
 use crate::vocab::{Address, Duration, Instant, NodeName, Ownership, Role};
 
@@ -50,7 +50,7 @@ pub(crate) fn load(name: &str) -> RecordedLoad {
         arrivals: None,
         operations: None,
         workers: 2,
-        key_prefix: format!("{name}:"),
+        key_names: key_names(&format!("{name}:")),
         keys: 100,
         preloaded: 0,
         waiting_max: 1_000_000,
@@ -67,6 +67,11 @@ pub(crate) fn load(name: &str) -> RecordedLoad {
         deadline: Duration::from_millis(10_000),
         retry_wait: Duration::from_millis(10),
     }
+}
+
+/// Keys with that prefix.
+pub(crate) fn key_names(prefix: &str) -> KeyNames {
+    KeyNames { prefix: prefix.to_owned(), ..KeyNames::default() }
 }
 
 /// An SLO at a place of its own.

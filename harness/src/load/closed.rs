@@ -6,16 +6,24 @@ use tokio::task::JoinSet;
 
 use super::draw::{Choice, RandomChoices};
 use super::end::LoadEnd;
-use super::key_space::ShardKeys;
+use super::key_space::{KeySpace, ShardKeys};
 use super::pipeline::Pipeline;
 use super::shared::Shared;
 use super::worker::{EntryStart, StopSignal, Worker};
+use super::worker_pool::Shards;
 use super::{Load, LoadError, Op};
+use crate::system::Deployment;
 
 /// Runs a thread's workers until they are done or stopped, or all have given up.
 pub(crate) async fn run(shared: &Rc<Shared>, stop: &StopSignal) -> Result<LoadEnd, LoadError> {
     let mut workers = JoinSet::new();
-    let mut keeps_to = if shared.load.per_shard { shard_keys(shared)? } else { Vec::new() };
+    let reason = "a shard has fewer keys than workers that keep to it and write";
+    let meaningless = || LoadError::Meaningless { load: shared.load.name.clone(), reason };
+    let mut keeps_to = if shared.load.per_shard {
+        shard_keys(&shared.load, &shared.keys, &shared.shards, shared.deployment).ok_or_else(meaningless)?
+    } else {
+        Vec::new()
+    };
     for number in shared.part.workers(shared.load.workers()) {
         let keeps_to = keeps_to.get_mut(usize::from(number)).map(std::mem::take);
         let entries = Entries::new(shared, number, keeps_to);
@@ -28,17 +36,19 @@ pub(crate) async fn run(shared: &Rc<Shared>, stop: &StopSignal) -> Result<LoadEn
     Ok(LoadEnd::of_all(&ends))
 }
 
-/// The keys of every worker that keeps to one shard. An error, the same on every thread, if a writer has none.
-fn shard_keys(shared: &Shared) -> Result<Vec<ShardKeys>, LoadError> {
-    let system = shared.deployment.system();
-    let data = shared.load.mix.first().map(|op| op.kind().data()).unwrap_or_default();
-    let by_shard = shared.keys.by_shard(data, shared.shards.count(), |key| shared.shards.of(system.position_of(key)));
-    let keys = ShardKeys::of(&by_shard, shared.load.workers());
-    if shared.load.mix.iter().any(Op::takes_turns) && keys.iter().any(|keys| keys.own.is_empty()) {
-        let reason = "a shard has fewer keys than workers that keep to it and write";
-        return Err(LoadError::Meaningless { load: shared.load.name.clone(), reason });
-    }
-    Ok(keys)
+/// The keys of each worker of a load that keeps to one shard; none if a writer would have none.
+pub(crate) fn shard_keys(
+    load: &Load,
+    keys: &KeySpace,
+    shards: &Shards,
+    deployment: Deployment,
+) -> Option<Vec<ShardKeys>> {
+    let system = deployment.system();
+    let data = load.mix.first().map(|op| op.kind().data()).unwrap_or_default();
+    let by_shard = keys.by_shard(data, shards.count(), |key| shards.of(system.position_of(key)));
+    let of_workers = ShardKeys::of(&by_shard, load.workers());
+    let lacks = load.mix.iter().any(Op::takes_turns) && of_workers.iter().any(|keys| keys.own.is_empty());
+    (!lacks).then_some(of_workers)
 }
 
 /// Does a worker's share of the load. Returns how that ended.

@@ -4,7 +4,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use super::Op;
-use super::key_space::{KeySpace, ShardKeys};
+use super::key_space::{KeySpace, LockedKey, ShardKeys};
 use super::keys::{KeyChooser, below, key_below};
 use super::op::MixCommand;
 use crate::evidence::{LoadIndex, Value};
@@ -20,8 +20,8 @@ pub(crate) struct Choice {
     pub(crate) key: u32,
     /// Where the key lies.
     pub(crate) position: Position,
-    /// The key among those of all types, if no two of the entry may be under way on it.
-    lock: Option<u32>,
+    /// The key, if no two of the entry may be under way on it.
+    lock: Option<LockedKey>,
     /// The id of the value that is written; 0 if none is.
     value: u64,
 }
@@ -36,17 +36,17 @@ impl Choice {
     /// A write of the key, by the mix's first entry.
     #[cfg(test)]
     pub(crate) fn write(key: u32, value: u64) -> Self {
-        Self { entry: 0, key, position: Position(0), lock: Some(key), value }
+        Self { entry: 0, key, position: Position(0), lock: Some((crate::evidence::DataType::Value, key)), value }
     }
 
     /// Has it work on another key instead.
     #[cfg(test)]
     pub(crate) fn take(&mut self, key: u32) {
-        (self.key, self.lock) = (key, self.lock.map(|_| key));
+        (self.key, self.lock) = (key, self.lock.map(|(data, _)| (data, key)));
     }
 
-    /// The key that nobody else may write meanwhile, if there is one: its number among the keys of all types of data.
-    pub(crate) fn written_key(&self) -> Option<u32> {
+    /// The key that nobody else may write meanwhile, if there is one.
+    pub(crate) fn written_key(&self) -> Option<LockedKey> {
         self.lock
     }
 
@@ -103,7 +103,7 @@ impl RandomChoices {
         let own = self.shard.as_ref().map_or_else(|| self.keys.share(self.worker) as usize, |shard| shard.own.len());
         while self.keys.writes_once()
             && (self.chosen as usize) < own
-            && self.nth_own(self.chosen) <= self.keys.preloaded()
+            && self.keys.is_preloaded(self.nth_own(self.chosen))
         {
             let _ = self.own_key();
         }
@@ -122,7 +122,7 @@ impl RandomChoices {
         let key = if takes_turns { self.own_key()? } else { self.any_key()? };
         self.keys.text(op.kind().data(), key, &mut self.key);
         let position = self.deployment.system().position_of(&self.key);
-        let lock = takes_turns.then(|| self.keys.number_of_all(op.kind().data(), key));
+        let lock = takes_turns.then(|| (op.kind().data(), key));
         let value = if takes_turns { self.value() } else { 0 };
         Some(Choice { entry: u16::try_from(entry).ok()?, key, position, lock, value })
     }
@@ -145,7 +145,7 @@ impl RandomChoices {
             return Some(self.nth_own(nth));
         }
         let nth = self.any.choose(&mut self.random)?;
-        Some(self.shard.as_ref().map_or(1 + nth, |shard| shard.any[nth as usize]))
+        Some(self.shard.as_ref().map_or_else(|| self.keys.number(nth), |shard| shard.any[nth as usize]))
     }
 
     /// A key that this worker writes; none if none is left.
@@ -193,7 +193,7 @@ mod tests {
     use crate::load::testing::{CLUSTER, load};
 
     fn choices(seed: u64, load_index: u16, worker: u16) -> Vec<(u64, u32, u32)> {
-        let keys = KeySpace::of(&load("app", "mix: [Get()], keys: Uniform(1000), workers: 4"));
+        let keys = KeySpace::of(&load("app", "mix: [Get()], keys: Uniform(1000), workers: 4"), CLUSTER);
         let mut draw = RandomChoices::new((seed, load_index, worker), keys, None, CLUSTER);
         (0..50).map(|_| (draw.value(), draw.own_key().unwrap(), draw.any_key().unwrap())).collect()
     }
@@ -218,11 +218,11 @@ mod tests {
     #[test]
     fn a_key_that_is_written_once_is_read_afterwards() {
         let load = load("app", r#"mix: [Get(), Set(value: "16B")], keys: WriteOnce(11), workers: 4"#);
-        let mut draw = RandomChoices::new((1, 0, 3), KeySpace::of(&load), None, CLUSTER);
+        let mut draw = RandomChoices::new((1, 0, 3), KeySpace::of(&load, CLUSTER), None, CLUSTER);
         let (mut written, mut reads) = (Vec::new(), 0);
         while let Some(choice) = draw.choice(&load.mix) {
             match choice.written_key() {
-                Some(key) => written.push(key),
+                Some((_, key)) => written.push(key),
                 None => assert!(written.contains(&choice.key)),
             }
             reads += u32::from(choice.written_key().is_none());
@@ -235,16 +235,19 @@ mod tests {
     #[test]
     fn what_is_preloaded_is_read_and_not_written_again() {
         let load = load("app", r#"mix: [Get(), Set(value: "16B")], keys: WriteOnce(11), workers: 4, preload: 7"#);
-        let mut draw = RandomChoices::new((1, 0, 0), KeySpace::of(&load), None, CLUSTER);
+        let mut draw = RandomChoices::new((1, 0, 0), KeySpace::of(&load, CLUSTER), None, CLUSTER);
         let choices: Vec<_> = std::iter::from_fn(|| draw.choice(&load.mix)).collect();
-        assert_eq!(choices.iter().filter_map(Choice::written_key).collect::<Vec<_>>(), [9]);
+        assert_eq!(
+            choices.iter().filter_map(Choice::written_key).collect::<Vec<_>>(),
+            [(crate::evidence::DataType::Value, 9)]
+        );
         assert!(choices.iter().all(|choice| [1, 5, 9].contains(&choice.key)));
     }
 
     #[test]
     fn entries_are_chosen_by_weight() {
         let load = load("app", r#"mix: [Get(weight: 3), Set(value: "16B"), Get(weight: 0)], keys: Uniform(10)"#);
-        let mut draw = RandomChoices::new((1, 0, 0), KeySpace::of(&load), None, CLUSTER);
+        let mut draw = RandomChoices::new((1, 0, 0), KeySpace::of(&load, CLUSTER), None, CLUSTER);
         let writes = (0..4_000).filter(|_| draw.choice(&load.mix).unwrap().written_key().is_some()).count();
         assert!((900..1_100).contains(&writes), "{writes} of 4000 instead of about 1000");
     }

@@ -19,7 +19,7 @@ use super::key_space::{KeySpace, WrittenKeys};
 use super::orders::{HeardOrders, Orders};
 use super::parts::{Part, PartEnd, Parts};
 use super::recorder::{HistoryRecorder, Outbox};
-use super::shared::{Shared, value_bytes_max};
+use super::shared::{Shared, value_bytes_max, written_bytes_max};
 use super::value::ID_BYTES;
 use super::worker_pool::Shards;
 use super::{LoadError, LoadTask, Op, closed, open};
@@ -82,8 +82,9 @@ pub struct LoadDone {
     pub(crate) written: WrittenKeys,
     /// How many keys a group of them has.
     pub(crate) group_keys: u16,
-    /// How many keys, from the first on, were written before it began.
-    pub(crate) preloaded: u32,
+    /// The size of the largest value that was written to them.
+    pub(crate) written_bytes_max: usize,
+    /// The size of the largest value that may be read.
     pub(crate) value_bytes_max: usize,
 }
 
@@ -316,7 +317,7 @@ fn run(
             shards: shared.shards.clone(),
             written: all.written,
             group_keys: shared.load.mix.iter().find_map(|op| op.kind().keys()).unwrap_or(0),
-            preloaded: shared.load.preload(),
+            written_bytes_max: written_bytes_max(&shared.load).unwrap_or(0),
             value_bytes_max: value_bytes_max(&shared.load),
         })
     }))

@@ -32,6 +32,9 @@ const KEYS_AT_A_TIME: usize = 250_000;
 /// Values that are on their way from a node at the same time, in bytes.
 const PIPELINE_BYTES: usize = 4 * 1024 * 1024;
 
+/// Collections that are on their way from a node at the same time: nobody knows how large they have become.
+const PIPELINED_COLLECTIONS: usize = 16;
+
 /// How long the replies to a pipeline may take; then its node is asked again.
 const ANSWER_BOUND: Duration = Duration::from_secs(1);
 
@@ -46,6 +49,8 @@ struct KeyRead {
     key: Vec<u8>,
     /// How many keys it stands for, if it is a group.
     group_keys: u16,
+    /// How much of what may be on its way from a node at the same time is kept for its values, in bytes.
+    bytes: usize,
     /// What it holds, once it was read.
     values: Vec<Value>,
     position: Position,
@@ -81,7 +86,6 @@ pub async fn final_read(
         deadline,
         settled,
         routes: system.discovery(seeds),
-        value_bytes_max,
     };
     let mut keys = done.loads.iter().flat_map(|load| keys_to_read(system, load, clock.now()));
     let mut told = Told::default();
@@ -140,7 +144,7 @@ impl Told {
 }
 
 fn keys_to_read<'a>(system: &'a dyn System, load: &'a LoadDone, now: Instant) -> impl Iterator<Item = KeyRead> + 'a {
-    let untouched = (1..=load.preloaded).filter(|number| !load.written.contains(DataType::Value, *number));
+    let untouched = load.keys.preloaded().filter(|number| !load.written.contains(DataType::Value, *number));
     let untouched = untouched.map(|number| (DataType::Value, number, true));
     let written = load.written.iter().map(|(data, number)| (data, number, false));
     written.chain(untouched).map(move |(data, number, untouched)| {
@@ -168,8 +172,28 @@ fn keys_to_read<'a>(system: &'a dyn System, load: &'a LoadDone, now: Instant) ->
         };
         let (group_keys, values) = (load.group_keys, Vec::new());
         let preloaded = untouched.then(|| Value::Written(Value::preloaded(load.index, number)));
-        KeyRead { operation, preloaded, position, key, group_keys, values, asking: None, answer: None, done: false }
+        let bytes = bytes_kept(load, data);
+        let (asking, answer, done) = (None, None, false);
+        KeyRead { operation, preloaded, key, group_keys, bytes, values, position, asking, answer, done }
     })
+}
+
+/// How much of `PIPELINE_BYTES` a key of that type takes.
+fn bytes_kept(load: &LoadDone, data: DataType) -> usize {
+    if data.is_collection() {
+        return PIPELINE_BYTES / PIPELINED_COLLECTIONS;
+    }
+    let values = if data.is_group() { load.group_keys.into() } else { 1 };
+    load.written_bytes_max.saturating_mul(values)
+}
+
+/// How many of the keys that take so many bytes each are read together.
+fn pipelined(bytes: impl Iterator<Item = usize>) -> usize {
+    let sums = bytes.take(PIPELINE).scan(0_usize, |sum, bytes| {
+        *sum = sum.saturating_add(bytes);
+        Some(*sum)
+    });
+    sums.take_while(|sum| *sum <= PIPELINE_BYTES).count().max(1)
 }
 
 struct KeyReader<'a> {
@@ -179,7 +203,6 @@ struct KeyReader<'a> {
     /// The topology that nothing will change any more, if there is one.
     settled: Option<&'a Topology>,
     routes: Box<dyn Discovery>,
-    value_bytes_max: usize,
 }
 
 impl KeyReader<'_> {
@@ -229,9 +252,12 @@ impl KeyReader<'_> {
             Ok(connection) => connection,
             Err(kind) => return readings.iter_mut().for_each(|reading| reading.failed(kind)),
         };
-        let pipeline = (PIPELINE_BYTES / self.value_bytes_max.max(1)).clamp(1, PIPELINE);
         let plan_index = self.routes.known().plan_index(node);
-        for readings in readings.chunks_mut(pipeline) {
+        let mut rest = &mut readings[..];
+        while !rest.is_empty() {
+            let together = pipelined(rest.iter().map(|reading| reading.bytes));
+            let readings;
+            (readings, rest) = std::mem::take(&mut rest).split_at_mut(together);
             let reading = self.read_chunk(&mut connection, plan_index, readings);
             let outcome = timer.until(self.soon(), reading).await.unwrap_or(Err(ErrorKind::TimedOut));
             if let Err(kind) = outcome {
@@ -380,8 +406,8 @@ mod tests {
         HistoryWriter::new(File::create(directory.history()).unwrap()).unwrap();
         let load = load("app", r#"mix: [Get()], keys: Uniform(4), prefix: "k""#);
         let mut written = WrittenKeys::none_of(4);
-        (1..=4).for_each(|key| written.insert(data, key));
-        let (name, keys) = (load.name.clone(), KeySpace::of(&load));
+        (1..=4).for_each(|key| assert!(written.insert(data, key)));
+        let (name, keys) = (load.name.clone(), KeySpace::of(&load, CLUSTER));
         let load = LoadDone {
             name,
             totals: LoadTotals::default(),
@@ -390,7 +416,7 @@ mod tests {
             shards: Shards::new(&[share(0, 1)]),
             written,
             group_keys: 0,
-            preloaded: 0,
+            written_bytes_max: 16,
             value_bytes_max: 16,
         };
         let done = LoadsDone { history: directory.history(), loads: vec![load] };
@@ -402,6 +428,26 @@ mod tests {
         let told = std::fs::read_to_string(directory.events()).unwrap();
         let told: Event = serde_json::from_str(told.lines().last().unwrap()).unwrap();
         (history, told.kind, took)
+    }
+
+    #[rstest]
+    #[case::small_values(1_000, 16, 256)]
+    #[case::the_last_of_them(3, 16, 3)]
+    #[case::large_values(1_000, 1 << 20, 4)]
+    #[case::larger_than_all_that_fits(1_000, 64 << 20, 1)]
+    #[case::collections(1_000, PIPELINE_BYTES / PIPELINED_COLLECTIONS, 16)]
+    fn as_many_are_read_together_as_their_values_allow(
+        #[case] keys: usize,
+        #[case] bytes: usize,
+        #[case] expected: usize,
+    ) {
+        assert_eq!(pipelined(std::iter::repeat_n(bytes, keys)), expected);
+    }
+
+    #[test]
+    fn small_values_are_not_read_one_by_one_beside_large_ones() {
+        let bytes = [16; 10].into_iter().chain([PIPELINE_BYTES, 16]);
+        assert_eq!(pipelined(bytes), 10);
     }
 
     /// B owns the slots of k1 and k2, which nobody listens for; A says that it owns them, and serves the others.

@@ -2,37 +2,76 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use super::keys::KeyChooser;
-use super::resp::push_decimal;
 use super::{Keys, Load};
-use crate::evidence::DataType;
+use crate::evidence::{DataType, KeyNames};
+use crate::system::Deployment;
+
+/// Of so many numbers at least one is looked for that makes a key lie where the load's keys do: no master has a smaller share.
+const NUMBERS_TRIED: u32 = 1_000;
+
+/// Of so many tags one is looked for that makes keys lie at one position.
+const TAGS_TRIED: u32 = 1_000_000;
 
 /// The keys of a load. Numbers begin at 1. Writers without a lock have a share of the keys each: of `n` writers the `w`-th writes
-/// the keys `k` with `(k - 1) % n == w`.
+/// the `nth` key if `nth % n == w`.
 #[derive(Clone, Debug)]
 pub(crate) struct KeySpace {
-    prefix: Vec<u8>,
+    names: KeyNames,
     keys: Keys,
     writers: u16,
     preloaded: u32,
+    /// The numbers of the keys, in order, where only those are taken that lie somewhere; else all from 1 on.
+    numbers: Option<Arc<[u32]>>,
 }
 
 impl KeySpace {
     /// The key space of a load. It must have a key and a worker. The workers of an open loop lock each key instead.
-    pub(crate) fn of(load: &Load) -> Self {
+    pub(crate) fn of(load: &Load, deployment: Deployment) -> Self {
         let writers = if load.pace.is_closed() { load.workers() } else { 1 };
-        Self {
-            prefix: load.key_prefix().into_owned().into_bytes(),
-            keys: load.keys.clone(),
-            writers,
-            preloaded: load.preload(),
+        // Where keys of several types are kept to a place, they have hash tags, and it does not matter which one is asked for.
+        let (names, data) = (load.key_names(), load.data_types().first().copied().unwrap_or_default());
+        let all = Self { names, keys: load.keys.clone(), writers, preloaded: load.preload(), numbers: None };
+        let Some(place) = &load.only else { return all };
+        let system = deployment.system();
+        let owns = place.owns(&system.nodes());
+        let lies_there = |names: &KeyNames, number| {
+            let mut key = Vec::new();
+            names.push(data, number, &mut key);
+            owns.contains(system.position_of(&key))
+        };
+        if place.shard().is_none() {
+            // Of all keys too few lie at one position. A tag makes any key lie there.
+            let tagged = |first_tag| KeyNames { first_tag, ..all.names.clone() };
+            let names = (1..=TAGS_TRIED).map(tagged).find(|names| lies_there(names, 1));
+            return Self { names: names.unwrap_or_else(|| all.names.clone()), ..all };
         }
+        let count = load.keys.count();
+        let there = (1..=count.saturating_mul(NUMBERS_TRIED)).filter(|number| lies_there(&all.names, *number));
+        Self { numbers: Some(there.take(count as usize).collect()), ..all }
     }
 
     /// How many keys there are.
     pub(crate) fn count(&self) -> u32 {
-        self.keys.count()
+        let found = self.numbers.as_ref().map(|numbers| u32::try_from(numbers.len()).unwrap_or(u32::MAX));
+        found.unwrap_or_else(|| self.keys.count())
+    }
+
+    /// The number of the `nth` key, from 0.
+    pub(crate) fn number(&self, nth: u32) -> u32 {
+        self.numbers.as_ref().map_or(1 + nth, |numbers| numbers[nth as usize])
+    }
+
+    /// The highest number of a key.
+    pub(crate) fn highest(&self) -> u32 {
+        self.count().checked_sub(1).map_or(0, |last| self.number(last))
+    }
+
+    /// What the keys are called.
+    pub(crate) fn names(&self) -> &KeyNames {
+        &self.names
     }
 
     /// Whether no key is written twice.
@@ -40,9 +79,14 @@ impl KeySpace {
         self.keys.writes_once()
     }
 
-    /// How many keys, from the first on, are written before the load begins.
-    pub(crate) fn preloaded(&self) -> u32 {
-        self.preloaded
+    /// The keys that are written before the load begins.
+    pub(crate) fn preloaded(&self) -> impl DoubleEndedIterator<Item = u32> + use<'_> {
+        (0..self.preloaded.min(self.count())).map(|nth| self.number(nth))
+    }
+
+    /// Whether a key is written before the load begins.
+    pub(crate) fn is_preloaded(&self, number: u32) -> bool {
+        self.preloaded().next_back().is_some_and(|last| number <= last)
     }
 
     /// What chooses among so many keys.
@@ -53,7 +97,7 @@ impl KeySpace {
     /// The keys of that type of each shard of so many, by the shard that `shard_of` says a key's text is in.
     pub(crate) fn by_shard(&self, data: DataType, shards: usize, shard_of: impl Fn(&[u8]) -> usize) -> Vec<Rc<[u32]>> {
         let (mut by_shard, mut text) = (vec![Vec::new(); shards], Vec::new());
-        for number in 1..=self.count() {
+        for number in (0..self.count()).map(|nth| self.number(nth)) {
             self.text(data, number, &mut text);
             by_shard[shard_of(&text)].push(number);
         }
@@ -62,22 +106,8 @@ impl KeySpace {
 
     /// Replaces `out` by the text of the key `number` of those that hold such data.
     pub(crate) fn text(&self, data: DataType, number: u32, out: &mut Vec<u8>) {
-        let (before, behind) = data.affixes();
         out.clear();
-        out.extend_from_slice(&self.prefix);
-        out.extend_from_slice(before.as_bytes());
-        push_decimal(out, u64::from(number));
-        out.extend_from_slice(behind.as_bytes());
-    }
-
-    /// The number of a key among the keys of all types, from 1.
-    pub(crate) fn number_of_all(&self, data: DataType, number: u32) -> u32 {
-        data as u32 * self.count() + number
-    }
-
-    /// How many keys there are of all types together.
-    pub(crate) fn count_of_all(&self) -> u32 {
-        self.number_of_all(DataType::Scattered, self.count())
+        self.names.push(data, number, out);
     }
 
     /// How many keys `writer` writes.
@@ -88,7 +118,7 @@ impl KeySpace {
 
     /// The `nth` (from 0) of the keys that `writer` writes.
     pub(crate) fn of_share(&self, writer: u16, nth: u32) -> u32 {
-        u32::from(writer) + 1 + nth * u32::from(self.writers)
+        self.number(u32::from(writer) + nth * u32::from(self.writers))
     }
 }
 
@@ -179,9 +209,16 @@ impl WrittenKeys {
         Self { count, by_type: [const { None }; DataType::ALL.len()] }
     }
 
-    /// Adds the key `number` (from 1) of those that hold such data.
-    pub(crate) fn insert(&mut self, data: DataType, number: u32) {
-        self.by_type[data as usize].get_or_insert_with(|| KeySet::none_of(self.count)).insert(number);
+    /// Adds the key `number` (from 1) of those that hold such data. Whether it was not in there.
+    pub(crate) fn insert(&mut self, data: DataType, number: u32) -> bool {
+        self.by_type[data as usize].get_or_insert_with(|| KeySet::none_of(self.count)).insert(number)
+    }
+
+    /// Takes that key away.
+    pub(crate) fn remove(&mut self, data: DataType, number: u32) {
+        if let Some(keys) = &mut self.by_type[data as usize] {
+            keys.remove(number);
+        }
     }
 
     /// Whether it holds that key.
@@ -205,41 +242,44 @@ impl WrittenKeys {
     }
 }
 
+/// A key that is locked: what it holds, and its number.
+pub(crate) type LockedKey = (DataType, u32);
+
 /// A write lock for each key: no two writes of a key are under way together, so that its history has one order.
 #[derive(Debug)]
 pub(crate) struct WriteLocks<W> {
-    held: KeySet,
+    held: WrittenKeys,
     /// The writers that wait for each key's lock, first come first served. Sorted by key, so that the same seed leaves them in the
     /// same order.
-    waiting: BTreeMap<u32, VecDeque<W>>,
+    waiting: BTreeMap<LockedKey, VecDeque<W>>,
 }
 
 impl<W> WriteLocks<W> {
     /// Locks for `count` keys, none of them held.
     pub(crate) fn new(count: u32) -> Self {
-        Self { held: KeySet::none_of(count), waiting: BTreeMap::new() }
+        Self { held: WrittenKeys::none_of(count), waiting: BTreeMap::new() }
     }
 
     /// Whether somebody is writing the key.
-    pub(crate) fn is_held(&self, key: u32) -> bool {
-        self.held.contains(key)
+    pub(crate) fn is_held(&self, key: LockedKey) -> bool {
+        self.held.contains(key.0, key.1)
     }
 
     /// Takes the key's lock. Returns false if somebody else holds it.
-    pub(crate) fn try_lock(&mut self, key: u32) -> bool {
-        self.held.insert(key)
+    pub(crate) fn try_lock(&mut self, key: LockedKey) -> bool {
+        self.held.insert(key.0, key.1)
     }
 
     /// Queues a writer for the lock of a key that somebody else is writing.
-    pub(crate) fn enqueue(&mut self, key: u32, writer: W) {
+    pub(crate) fn enqueue(&mut self, key: LockedKey, writer: W) {
         self.waiting.entry(key).or_default().push_back(writer);
     }
 
     /// Hands the key's lock to the writer that has waited longest, or releases it if none waits.
-    pub(crate) fn unlock(&mut self, key: u32) -> Option<W> {
+    pub(crate) fn unlock(&mut self, key: LockedKey) -> Option<W> {
         let next = self.waiting.get_mut(&key).and_then(VecDeque::pop_front);
         match next {
-            None => self.held.remove(key),
+            None => self.held.remove(key.0, key.1),
             Some(_) if self.waiting.get(&key).is_some_and(VecDeque::is_empty) => drop(self.waiting.remove(&key)),
             Some(_) => {}
         }
@@ -258,9 +298,18 @@ mod tests {
 
     use super::*;
     use crate::load::keys::Uniform;
+    use crate::load::testing::load;
+    use crate::system::Cluster;
+    use crate::system::cluster::slot_of_key;
 
     fn space(count: u32, writers: u16) -> KeySpace {
-        KeySpace { prefix: b"app:".to_vec(), keys: Keys::Uniform(Uniform(count)), writers, preloaded: 0 }
+        KeySpace {
+            names: KeyNames { prefix: "app:".to_owned(), ..KeyNames::default() },
+            keys: Keys::Uniform(Uniform(count)),
+            writers,
+            preloaded: 0,
+            numbers: None,
+        }
     }
 
     #[rstest]
@@ -299,15 +348,31 @@ mod tests {
     #[test]
     fn writers_of_a_key_lock_it_in_order() {
         let mut locks = WriteLocks::new(10);
-        assert!(locks.try_lock(7) && locks.try_lock(8) && !locks.try_lock(7) && !locks.try_lock(8));
+        assert!(
+            locks.try_lock((DataType::Value, 7))
+                && locks.try_lock((DataType::Value, 8))
+                && !locks.try_lock((DataType::Value, 7))
+                && !locks.try_lock((DataType::Value, 8))
+        );
         for (key, writer) in [(7, 'c'), (7, 'd'), (8, 'e')] {
-            locks.enqueue(key, writer);
+            locks.enqueue((DataType::Value, key), writer);
         }
-        assert_eq!([locks.unlock(7), locks.unlock(7), locks.unlock(7)], [Some('c'), Some('d'), None]);
-        assert!(!locks.is_held(7) && locks.is_held(8) && locks.try_lock(7));
+        assert_eq!(
+            [
+                locks.unlock((DataType::Value, 7)),
+                locks.unlock((DataType::Value, 7)),
+                locks.unlock((DataType::Value, 7))
+            ],
+            [Some('c'), Some('d'), None]
+        );
+        assert!(
+            !locks.is_held((DataType::Value, 7))
+                && locks.is_held((DataType::Value, 8))
+                && locks.try_lock((DataType::Value, 7))
+        );
         assert_eq!(locks.take_waiting().collect::<Vec<_>>(), ['e']);
-        assert_eq!([locks.unlock(7), locks.unlock(8)], [None, None]);
-        assert!(locks.try_lock(8));
+        assert_eq!([locks.unlock((DataType::Value, 7)), locks.unlock((DataType::Value, 8))], [None, None]);
+        assert!(locks.try_lock((DataType::Value, 8)));
     }
 
     #[rstest]
@@ -318,14 +383,6 @@ mod tests {
         let mut text = b"old".to_vec();
         space(10, 1).text(data, 10, &mut text);
         assert_eq!(text, expected.as_bytes());
-    }
-
-    #[test]
-    fn keys_of_different_types_have_numbers_of_their_own() {
-        let keys = space(10, 1);
-        let numbers = DataType::ALL.map(|data| [1, 10].map(|key| keys.number_of_all(data, key)));
-        assert!(numbers.concat().is_sorted_by(|one, next| one < next));
-        assert_eq!(numbers.concat().last(), Some(&keys.count_of_all()));
     }
 
     #[test]
@@ -346,5 +403,36 @@ mod tests {
             keys.insert(key);
         }
         assert_eq!(keys.iter().collect::<Vec<_>>(), [1, 64, 65, 130, 131]);
+    }
+
+    /// The keys of a load of three masters, as they are called.
+    fn keys_of(fields: &str) -> Vec<String> {
+        let deployment = Deployment::Cluster(Cluster { masters: 3, replicas: 0 });
+        let load = load("app", fields);
+        let (space, types) = (KeySpace::of(&load, deployment), load.data_types());
+        let numbers: Vec<_> = (0..space.count()).map(|nth| space.number(nth)).collect();
+        types.iter().flat_map(|data| numbers.iter().map(|number| space.names().text(*data, *number))).collect()
+    }
+
+    /// Where they lie is what `redis-cli CLUSTER KEYSLOT` says: of A 0 to 5460, of B up to 10922.
+    #[rstest]
+    #[case::all("mix: [Get()], keys: Uniform(3)", &["app:1", "app:2", "app:3"])]
+    #[case::as_long("mix: [Get()], keys: Uniform(2), prefix: \"k\", digits: 7", &["k0000001", "k0000002"])]
+    #[case::tagged("mix: [Get()], keys: Uniform(3), hash_tags: 2", &["{app:1}:1", "{app:2}:2", "{app:1}:3"])]
+    #[case::of_two_types("mix: [Get(), Incr()], keys: Uniform(1), hash_tags: 1", &["{app:1}:1", "{app:1}:counter:1"])]
+    fn keys_are_called_as_said(#[case] fields: &str, #[case] expected: &[&str]) {
+        assert_eq!(keys_of(fields), expected);
+    }
+
+    #[rstest]
+    #[case::a_shard("mix: [Get()], keys: Uniform(100), only: Shard(\"B\")", 5_461..=10_922)]
+    #[case::a_shard_of_counters("mix: [Incr()], keys: Uniform(100), only: Shard(\"B\")", 5_461..=10_922)]
+    #[case::a_shard_of_groups("mix: [Mget(keys: 2)], keys: Uniform(100), only: Shard(\"B\")", 5_461..=10_922)]
+    #[case::a_shard_of_tags("mix: [Get(), Incr()], keys: Uniform(50), hash_tags: 20, only: Shard(\"C\")", 10_923..=16_383)]
+    #[case::one_position("mix: [Get(), Incr()], keys: Uniform(50), only: Slot(4711)", 4_711..=4_711)]
+    fn keys_lie_where_they_are_kept(#[case] fields: &str, #[case] positions: std::ops::RangeInclusive<u16>) {
+        let keys = keys_of(fields);
+        assert_eq!(keys.iter().collect::<std::collections::BTreeSet<_>>().len(), 100);
+        assert!(keys.iter().all(|key| positions.contains(&slot_of_key(key.as_bytes()).0)), "{keys:?}");
     }
 }

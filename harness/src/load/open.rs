@@ -31,7 +31,7 @@ pub(crate) async fn run(
     orders: &mut HeardOrders,
 ) -> Result<LoadEnd, LoadError> {
     let open = Rc::new(OpenLoop {
-        pool: RefCell::new(WorkerPool::new(shared.shards.count(), shared.load.workers(), shared.keys.count_of_all())),
+        pool: RefCell::new(WorkerPool::new(shared.shards.count(), shared.load.workers(), shared.keys.highest())),
         shared: Rc::clone(shared),
         stop: orders.stop.clone(),
         workers_made: Cell::new(0),

@@ -65,7 +65,8 @@ mod tests {
         let choice = |key| if key == 0 { Choice::read(9) } else { Choice::write(key, 1) };
         let mut batches: Vec<_> = added.iter().filter_map(|&(shard, key)| pipeline.add(shard, choice(key))).collect();
         batches.extend(std::iter::from_fn(|| pipeline.rest()));
-        let keys = |batch: &Vec<Choice>| batch.iter().map(|choice| choice.written_key().unwrap_or(0)).collect();
+        let keys =
+            |batch: &Vec<Choice>| batch.iter().map(|choice| choice.written_key().map_or(0, |(_, key)| key)).collect();
         batches.iter().map(keys).collect()
     }
 

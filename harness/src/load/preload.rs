@@ -43,20 +43,25 @@ pub async fn preload(tasks: &[LoadTask], access: &Access, journal: &Journal) -> 
             let runtime = Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
             runtime.block_on(fill(&own, &access))
         });
-        filling.await.map_err(|error| failed(error.to_string()))?.map_err(failed)?;
-        journal.record(EventKind::Preloaded { load: name, keys, took_nanos: journal.clock().now().nanos_since(began) });
+        let last = filling.await.map_err(|error| failed(error.to_string()))?.map_err(failed)?;
+        journal.record(EventKind::Preloaded {
+            load: name,
+            keys,
+            last,
+            took_nanos: journal.clock().now().nanos_since(began),
+        });
     }
     Ok(())
 }
 
-/// Writes every key, to all nodes at the same time. The error is why not, for people.
-async fn fill(task: &LoadTask, access: &Access) -> Result<(), String> {
+/// Writes every key, to all nodes at the same time. Returns the last one's number. The error is why not, for people.
+async fn fill(task: &LoadTask, access: &Access) -> Result<u32, String> {
     let dialer = Dialer::new(ClientHost::this(), Hello::of_harness(access), 0);
     let mut routes = task.deployment.system().discovery(&task.seeds);
     learn_owners(&dialer, &mut *routes).await?;
-    let keys = KeySpace::of(&task.load);
+    let keys = KeySpace::of(&task.load, task.deployment);
     let (mut by_node, mut text) = (BTreeMap::<Option<NodeIndex>, Vec<u32>>::new(), Vec::new());
-    for number in 1..=task.load.preload() {
+    for number in keys.preloaded() {
         keys.text(DataType::Value, number, &mut text);
         by_node.entry(routes.target(task.deployment.system().position_of(&text))).or_default().push(number);
     }
@@ -66,7 +71,8 @@ async fn fill(task: &LoadTask, access: &Access) -> Result<(), String> {
         let address = node.and_then(|node| routes.known().address(node)).ok_or("some keys have no owner")?;
         writer.write(address, numbers).await.map_err(|reason| format!("{address} {reason}"))
     });
-    join_all(by_node).await.into_iter().collect()
+    join_all(by_node).await.into_iter().collect::<Result<(), _>>()?;
+    Ok(keys.preloaded().next_back().unwrap_or(0))
 }
 
 async fn learn_owners(dialer: &Dialer, routes: &mut dyn Discovery) -> Result<(), String> {
@@ -176,7 +182,9 @@ mod tests {
         assert_eq!(keys, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 3000]);
         assert_eq!(history.last().unwrap().value, Value::Missing);
         let told = told(&directory);
-        assert!(matches!(&told[0], EventKind::Preloaded { load, keys: 3000, took_nanos: 1.. } if load == "app"));
+        assert!(
+            matches!(&told[0], EventKind::Preloaded { load, keys: 3000, last: 3000, took_nanos: 1.. } if load == "app")
+        );
         assert!(told.contains(&EventKind::PreloadFound { load: "app".to_owned(), keys: 2989 }));
         assert!(matches!(told.last(), Some(EventKind::FinalRead { keys: 3000, unreadable: 0, .. })));
     }

@@ -15,7 +15,7 @@ use super::recorder::Outbox;
 use super::resp::Reply;
 use super::routing::ask;
 use super::worker_pool::Shards;
-use super::{Load, LoadTask, Op, ValueSize};
+use super::{Load, LoadTask, Op};
 use crate::evidence::{Clock, DataType, ErrorKind, EventKind, IdleTotals, LoadIndex, Operation, OperationSource};
 use crate::system::{Deployment, Discovery, NodeIndex};
 use crate::vocab::{Duration, Instant};
@@ -49,7 +49,7 @@ impl Shared {
     /// What the workers of the task share.
     pub(crate) fn new(task: LoadTask, part: Part, clock: Clock, outbox: Outbox) -> Rc<Self> {
         let LoadTask { index, load, host, deployment, seeds, shards, seed, waits: _ } = task;
-        let keys = KeySpace::of(&load);
+        let keys = KeySpace::of(&load, deployment);
         Rc::new(Self {
             index,
             seed,
@@ -58,7 +58,7 @@ impl Shared {
             dialer: Dialer::new(host, Hello::of_client(&load.client), value_bytes_max(&load)),
             deployment,
             routes: RefCell::new(deployment.system().discovery(&seeds)),
-            written: RefCell::new(WrittenKeys::none_of(keys.count())),
+            written: RefCell::new(WrittenKeys::none_of(keys.highest())),
             part,
             outbox: RefCell::new(outbox),
             climb: RefCell::new(None),
@@ -151,9 +151,14 @@ impl Shared {
 /// The size of the largest value that the load may read. One that only reads may read what others write; what is made of many
 /// elements grows.
 pub(crate) fn value_bytes_max(load: &Load) -> usize {
-    const LARGE: u64 = 64 * 1024 * 1024;
+    const LARGE: usize = 64 * 1024 * 1024;
     let grows = load.mix.iter().any(|op| op.kind().data() != DataType::Value);
-    let preloaded = load.preload_value.as_ref().map(ValueSize::bytes_max);
-    let largest = load.mix.iter().filter_map(Op::value_bytes_max).chain(preloaded).max().filter(|_| !grows);
-    usize::try_from(largest.unwrap_or(LARGE)).unwrap_or(usize::MAX)
+    written_bytes_max(load).filter(|_| !grows).unwrap_or(LARGE)
+}
+
+/// The size of the largest value that the load writes, or that is preloaded for it; none if there are none.
+pub(crate) fn written_bytes_max(load: &Load) -> Option<usize> {
+    let preloaded = (load.preload() > 0).then(|| load.preload_value().bytes_max());
+    let largest = load.mix.iter().filter_map(Op::value_bytes_max).chain(preloaded).max();
+    largest.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX))
 }

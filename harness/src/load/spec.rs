@@ -1,11 +1,13 @@
 //! A load as a scenario writes it.
 
-use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
 use super::keys::Uniform;
 use super::{Client, Connections, Keys, LoadPace, Op, ValueSize};
+use crate::evidence::{DataType, KeyNames};
+use crate::system::KeyPlace;
 use crate::vocab::{Duration, HostName, Size};
 
 /// A group of workers that do operations on one key space from one client host.
@@ -55,6 +57,15 @@ pub struct Load {
     /// What stands before a key's number; `<name>:` if not said. Numbers begin at 1.
     #[serde(default)]
     pub prefix: Option<String>,
+    /// How many digits a key's number has at least, filled up with zeros.
+    #[serde(default)]
+    pub digits: Option<u8>,
+    /// How many hash tags the keys are spread over: keys with the same tag lie together.
+    #[serde(default)]
+    pub hash_tags: Option<u32>,
+    /// Where the keys lie; everywhere if not said.
+    #[serde(default)]
+    pub only: Option<KeyPlace>,
     /// How many keys, from the first on, are written before the timeline begins.
     #[serde(default)]
     pub preload: Option<u32>,
@@ -117,8 +128,26 @@ impl Load {
         self.preload_value.as_ref().or_else(of_mix).cloned().unwrap_or(ValueSize::Fixed(Size { bytes: 16 }))
     }
 
-    /// What stands before its key numbers: `<name>:` if the scenario does not say.
-    pub fn key_prefix(&self) -> Cow<'_, str> {
-        self.prefix.as_deref().map_or_else(|| format!("{}:", self.name).into(), Cow::Borrowed)
+    /// What its keys hold.
+    pub fn data_types(&self) -> BTreeSet<DataType> {
+        let preloaded = self.preload.map(|_| DataType::Value);
+        self.mix.iter().map(|op| op.kind().data()).chain(preloaded).collect()
+    }
+
+    /// Its keys' type, if they have one only.
+    pub fn data_type(&self) -> Option<DataType> {
+        let types = self.data_types();
+        types.first().copied().filter(|_| types.len() == 1)
+    }
+
+    /// What its keys are called, but for the number of a hash tag that is looked for.
+    pub fn key_names(&self) -> KeyNames {
+        let one_position = self.only.as_ref().is_some_and(|place| place.shard().is_none());
+        KeyNames {
+            prefix: self.prefix.clone().unwrap_or_else(|| format!("{}:", self.name)),
+            digits: self.digits.unwrap_or(0),
+            hash_tags: self.hash_tags.unwrap_or(one_position.into()),
+            first_tag: 1,
+        }
     }
 }

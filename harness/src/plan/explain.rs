@@ -3,7 +3,7 @@
 use std::fmt::{self, Write as _};
 use std::time::Duration;
 
-use crate::load::{Load, Op};
+use crate::load::{KeySpace, Load, Op};
 use crate::step::links::Hosts;
 use crate::step::{Healing, LinkDisturbance};
 use crate::vocab::{HostName, NodeName, Role};
@@ -135,8 +135,10 @@ fn sentence(plan: &Plan, load: &Load) -> String {
     let total: u64 = load.mix.iter().map(|op| u64::from(op.weight())).sum();
     let share = |op: &Op| 100.0 * f64::from(op.weight()) / total.max(1) as f64;
     let mix: Vec<_> = load.mix.iter().map(|op| format!("{:.0} % {}", share(op), op.text())).collect();
-    let prefix = load.key_prefix();
-    let (count, keys) = (load.keys.count(), &load.keys);
+    let (space, keys) = (KeySpace::of(load, plan.deployment), &load.keys);
+    let data = load.data_type().unwrap_or_default();
+    let [first, last] = [space.number(0), space.highest()].map(|number| space.names().text(data, number));
+    let only = load.only.as_ref().map(|place| format!(", the {} in {place}", load.keys.count())).unwrap_or_default();
     let preload = match load.preload() {
         0 => String::new(),
         keys => {
@@ -150,7 +152,7 @@ fn sentence(plan: &Plan, load: &Load) -> String {
         None => "to the end of the timeline".to_owned(),
     };
     format!(
-        "{begins}{pace}{pipeline}{}: {}; on the keys {prefix}1 to {prefix}{count}{keys}{preload}; {end}; {}",
+        "{begins}{pace}{pipeline}{}: {}; on the keys {first} to {last}{only}{keys}{preload}; {end}; {}",
         load.connections,
         mix.join(", "),
         load.client

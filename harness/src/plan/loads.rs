@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::keys::keys_coincide;
 use crate::evidence::DataType;
 use crate::load::op::Wait;
 use crate::load::{Load, Op};
@@ -292,11 +293,13 @@ impl Checker<'_> {
                 all[..index].iter().position(|other| load.name != other.name && write_the_same(load, other));
             if let Some(first) = overlapping {
                 let loads = self.root.field("load");
+                let names = all[first].key_names();
+                let brace = if names.hash_tags > 0 { "{" } else { "" };
                 let message = format!("the loads `{}` and `{}` write the same keys", all[first].name, load.name);
                 let problem = Problem::new(loads.index(index).field("prefix").head(), message)
                     .also(
                         loads.index(first).field("prefix").head(),
-                        format!("these keys begin with `{}`", all[first].key_prefix()),
+                        format!("these keys begin with `{brace}{}`", names.prefix),
                     )
                     .help("give each load a prefix of its own: the writes of a key have one order only within a load");
                 self.report(problem);
@@ -311,21 +314,6 @@ fn write_the_same(one: &Load, other: &Load) -> bool {
         let preloaded = load.preload.map(|_| DataType::Value);
         load.mix.iter().filter(|op| op.writes()).map(|op| op.kind().data()).chain(preloaded).collect()
     };
-    let texts = |load: &Load| {
-        let text = |data: DataType| {
-            let (before, behind) = data.affixes();
-            (format!("{}{before}", load.key_prefix()), behind)
-        };
-        written(load).into_iter().map(text).collect::<Vec<_>>()
-    };
-    let others = texts(other);
-    texts(one).iter().any(|(prefix, behind)| {
-        others.iter().any(|(other, other_behind)| behind == other_behind && keys_coincide(prefix, other))
-    })
-}
-
-/// Whether a number behind one prefix can make the same key as a number behind the other: `k` + `12` is `k1` + `2`.
-fn keys_coincide(one: &str, other: &str) -> bool {
-    let digits = |rest: &str| rest.bytes().all(|byte| byte.is_ascii_digit()) && !rest.starts_with('0');
-    one.strip_prefix(other).or_else(|| other.strip_prefix(one)).is_some_and(digits)
+    let (names, other_names, others) = (one.key_names(), other.key_names(), written(other));
+    written(one).into_iter().any(|data| others.iter().any(|of| keys_coincide((&names, data), (&other_names, *of))))
 }

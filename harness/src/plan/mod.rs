@@ -64,6 +64,7 @@ fn semantic_problems(scenario: &Scenario, read: &Read<'_, Scenario>) -> Vec<Prob
     checker.check_topology();
     checker.check_server(scenario);
     checker.check_loads(&scenario.load);
+    checker.check_keys_lie(&scenario.load, scenario.topology);
     checker.check_timeline(&scenario.timeline);
     checker.check_slos(&scenario.slos);
     let mut problems = checker.into_problems();

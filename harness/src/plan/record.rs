@@ -4,8 +4,8 @@ use super::types::{Plan, PlannedStep};
 use crate::evidence::{
     RecordedDemand, RecordedLoad, RecordedNode, RecordedOperation, RecordedPlan, RecordedSlo, RecordedStep,
 };
-use crate::load::{Load, MAP_REFRESH, Op, WAITING_MAX};
-use crate::system::NodeSpec;
+use crate::load::{KeySpace, Load, MAP_REFRESH, Op, WAITING_MAX};
+use crate::system::{Deployment, NodeSpec};
 
 impl Plan {
     /// What of it is evidence: everything that judging and showing a run need.
@@ -15,7 +15,7 @@ impl Plan {
             about: self.about.clone(),
             nodes: self.nodes.iter().map(node).collect(),
             node_timeout_ms: self.node_timeout_ms(),
-            loads: self.loads.iter().map(load).collect(),
+            loads: self.loads.iter().map(|one| load(one, self.deployment)).collect(),
             steps: self.steps.iter().map(|planned| self.record_step(planned)).collect(),
             slos: self
                 .slos
@@ -69,15 +69,16 @@ fn node(spec: &NodeSpec) -> RecordedNode {
     }
 }
 
-fn load(load: &Load) -> RecordedLoad {
+fn load(load: &Load, deployment: Deployment) -> RecordedLoad {
+    let keys = KeySpace::of(load, deployment);
     RecordedLoad {
         name: load.name.clone(),
         host: load.host(),
         arrivals: load.pace.arrivals(),
         operations: load.operations,
         workers: load.workers(),
-        key_prefix: load.key_prefix().into_owned(),
-        keys: load.keys.count(),
+        key_names: keys.names().clone(),
+        keys: keys.highest(),
         preloaded: load.preload(),
         waiting_max: WAITING_MAX as u64,
         map_refresh: Some(MAP_REFRESH)

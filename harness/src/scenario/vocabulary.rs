@@ -96,6 +96,7 @@ const KINDS: &[WordKind] = &[
         home: Some("a preset is a client's: `client: (preset: {})`"),
         words: Preset::WORDS,
     },
+    kind("KeyPlace", "place of keys", "a place of keys"),
     kind("Refresh", "reason to ask who owns what", "a reason to ask who owns what"),
     kind("ReadsFrom", "choice of nodes to read from", "a choice of nodes to read from"),
     kind("Connections", "way to connect", "a way to connect"),
@@ -124,6 +125,9 @@ const LOAD: &[&str] = &[
     "mix",
     "keys",
     "prefix",
+    "digits",
+    "hash_tags",
+    "only",
     "preload",
     "operations",
     "client",
@@ -182,7 +186,7 @@ impl Vocabulary for ScenarioVocabulary {
 
     fn range(&self, owner: &str, field: &str) -> Option<String> {
         let most = match (owner, field) {
-            ("Uniform" | "Sequential" | "WriteOnce", _) | (_, "keys" | "preload") => KEYS_MAX,
+            ("Uniform" | "Sequential" | "WriteOnce", _) | (_, "keys" | "preload" | "hash_tags") => KEYS_MAX,
             (_, "masters") => MASTERS_MAX.into(),
             ("Cluster", "replicas") => {
                 return Some(format!("a whole number from 0 to {}", NODES_MAX - 1));

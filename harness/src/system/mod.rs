@@ -28,7 +28,7 @@ use serde::Deserialize;
 
 pub use access::{Access, Credentials};
 pub(crate) use cluster::written_position_example;
-pub use cluster::{Cluster, WrittenPosition, read_redirect};
+pub use cluster::{Cluster, KeyPlace, WrittenPosition, read_redirect};
 pub use command::REPLY_BOUND;
 pub use directives::{DirectivesError, Refusal, known_directives, refused_directives};
 pub use discovery::{Discovery, KnownNodes, NodeIndex, ReadsFrom, Redirect};

@@ -3,7 +3,7 @@
 use rstest::rstest;
 
 use super::*;
-use crate::check::testing::{LOAD_STARTS, Story, load, ms};
+use crate::check::testing::{LOAD_STARTS, Story, key_names, load, ms};
 use crate::check::{LostWrites, MinorityWrites, Slo};
 use crate::evidence::testing::{effect, heal, partition};
 use crate::evidence::{EventKind, FailoverPhase, LogEvent, RecordedLoad, Value};
@@ -17,7 +17,7 @@ fn cut_off(inside: bool) -> Story {
     story.step(heal());
     story.run(LOAD_STARTS, 3_000);
     if inside {
-        story.evidence.plan.loads.push(RecordedLoad { key_prefix: "in:".to_owned(), ..load("inside") });
+        story.evidence.plan.loads.push(RecordedLoad { key_names: key_names("in:"), ..load("inside") });
     }
     story.isolate(3_000, 0, "cut", if inside { &["A", "inside"] } else { &["A"] });
     story.replace_isolated(3_000, 2_000, 1_400);

@@ -16,7 +16,7 @@ use crate::evidence::{
 use crate::system::cluster::{failover_bounds, place, topology};
 use crate::vocab::{Duration, Instant, NodeName, Product, Role, ServerVersion};
 
-pub(crate) use crate::evidence::testing::load;
+pub(crate) use crate::evidence::testing::{key_names, load};
 
 /// When the load begins, in milliseconds.
 pub(crate) const LOAD_STARTS: u64 = 1_000;

@@ -8,7 +8,8 @@ use crate::system::cluster::share;
 fn start(at: u64, key: u32, writes: bool) -> DueEntry {
     let mix = if writes { r#"Set(value: "16B")"# } else { "Get()" };
     let load = load("app", &format!("mix: [{mix}], keys: Uniform(1), pace: Open(per_second: 1)"));
-    let mut choice = RandomChoices::new((1, 0, 0), KeySpace::of(&load), None, CLUSTER).choice(&load.mix).unwrap();
+    let mut choice =
+        RandomChoices::new((1, 0, 0), KeySpace::of(&load, CLUSTER), None, CLUSTER).choice(&load.mix).unwrap();
     choice.take(key);
     DueEntry { intended: Instant(at), choice }
 }

@@ -81,7 +81,7 @@ impl LoadLines {
                 self.running.insert(load.clone(), Running::since(at));
                 vec![Line::new(at, load, BOLD, "load started")]
             }
-            EventKind::Preloaded { load, keys, took_nanos } => {
+            EventKind::Preloaded { load, keys, took_nanos, .. } => {
                 let took_ms = *took_nanos as f64 / 1e6;
                 let per_second = f64::from(*keys) * 1e3 / took_ms.max(1.0);
                 let text =

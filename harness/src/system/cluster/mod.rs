@@ -6,6 +6,7 @@ mod discovery;
 mod failover;
 mod info;
 mod join;
+mod key_place;
 mod log;
 mod members;
 mod nodes;
@@ -26,6 +27,7 @@ use serde::Deserialize;
 
 #[cfg(test)]
 pub(crate) use failover::failover_bounds;
+pub use key_place::KeyPlace;
 #[cfg(test)]
 pub(crate) use settle::{place, settle, topology};
 pub use slot::share;

@@ -24,20 +24,33 @@ impl WrittenPosition {
 
     /// The position in the numbering that ownership is counted in.
     pub const fn position(self) -> Position {
-        Position(self.slot.0)
+        self.slot.position()
     }
 }
 
 impl fmt::Display for WrittenPosition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "slot {}", self.slot.0)
+        write!(f, "slot {}", self.slot)
     }
 }
 
 /// The number of a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "u16")]
-struct SlotNumber(u16);
+pub struct SlotNumber(u16);
+
+impl SlotNumber {
+    /// The position in the numbering that ownership is counted in.
+    pub const fn position(self) -> Position {
+        Position(self.0)
+    }
+}
+
+impl fmt::Display for SlotNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
 
 impl TryFrom<u16> for SlotNumber {
     type Error = String;
