@@ -8,7 +8,6 @@ use serde::Deserialize;
 use super::{Answer, AttemptOutcome, CommandKind, OpKind, Wait, script};
 use crate::evidence::OperationEffect;
 use crate::load::ValueSize;
-use crate::load::resp::{push_array, push_bulk};
 use crate::load::value::push_value;
 
 /// writes a value with a script, `return redis.call("SET", KEYS[1], ARGV[1])` if `script` is not said: whatever else one does, it must leave `ARGV[1]` under `KEYS[1]`
@@ -56,11 +55,7 @@ impl OpKind for Eval {
     }
 
     fn encode(&self, _: usize, out: &mut Vec<u8>, key: &[u8], id: u64) {
-        push_array(out, 5);
-        push_bulk(out, b"EVAL");
-        push_bulk(out, self.script.as_bytes());
-        push_bulk(out, b"1");
-        push_bulk(out, key);
+        script::encode(out, [b"EVAL", self.script.as_bytes()], key);
         push_value(out, id, self.value.of(id));
     }
 

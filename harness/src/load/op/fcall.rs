@@ -8,7 +8,6 @@ use serde::Deserialize;
 use super::{Answer, AttemptOutcome, CommandKind, OpKind, Wait, script};
 use crate::evidence::OperationEffect;
 use crate::load::ValueSize;
-use crate::load::resp::{push_array, push_bulk};
 use crate::load::value::push_value;
 
 /// writes a value with a function of the server (Redis and Valkey since 7.0), which must leave its argument under its key; a step `Command` can load it (`FUNCTION LOAD`)
@@ -55,11 +54,7 @@ impl OpKind for Fcall {
     }
 
     fn encode(&self, _: usize, out: &mut Vec<u8>, key: &[u8], id: u64) {
-        push_array(out, 5);
-        push_bulk(out, b"FCALL");
-        push_bulk(out, self.function.as_bytes());
-        push_bulk(out, b"1");
-        push_bulk(out, key);
+        script::encode(out, [b"FCALL", self.function.as_bytes()], key);
         push_value(out, id, self.value.of(id));
     }
 

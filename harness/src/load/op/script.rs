@@ -1,7 +1,16 @@
-//! What the replies to scripts and functions say.
+//! How scripts and functions are called, and what their replies say.
 
 use super::{Answer, AttemptOutcome};
 use crate::evidence::ErrorKind;
+use crate::load::resp::{push_array, push_bulk};
+
+/// Adds the command, what it runs and the one key to a request; one argument more is the caller's to add.
+pub(super) fn encode(out: &mut Vec<u8>, [command, runs]: [&[u8]; 2], key: &[u8]) {
+    push_array(out, 5);
+    for argument in [command, runs, b"1", key] {
+        push_bulk(out, argument);
+    }
+}
 
 /// What the reply to a script says that writes: any that is no error acknowledges.
 ///
