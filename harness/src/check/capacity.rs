@@ -12,7 +12,7 @@ use super::schedule::{began, pace_changes};
 use super::slo_kind::{ClaimedRate, NeededLoad, SloKind, WrongNumber, of_load};
 use super::window::Window;
 use super::{sample_size, samples};
-use crate::evidence::{Operation, Outcome, RecordedLoad};
+use crate::evidence::{Operation, Outcome};
 use crate::vocab::{Arrivals, Duration, Instant, Percent, RateStage, StairLimit};
 
 /// the highest rate of a load in stages before one at which operations took longer than that, or did not end ok; for each load in stages by itself, or with `load: "app"` for that one
@@ -30,11 +30,14 @@ pub struct Capacity {
     pub load: Option<String>,
 }
 
+/// How long an operation takes that does not end ok.
+const FOR_EVER: u64 = u64::MAX;
+
 /// One stage of a load, and what became of the operations that were due in it.
-struct Stage<'a> {
+struct Stage {
     per_second: u32,
-    /// The operations that were due in it, and how long each took; for ever if it did not end ok.
-    operations: Vec<(&'a Operation, u64)>,
+    /// When each of its operations was due, and how long it took; [`FOR_EVER`] if it did not end ok.
+    operations: Vec<(Instant, u64)>,
     /// How many they are.
     samples: u64,
     /// The quantile of their latency; the longest possible if so many did not end ok; none if there were none.
@@ -45,14 +48,16 @@ impl Capacity {
     pub(super) const EXAMPLE: &str = r#"Capacity(quantile: 99, max: "10ms", min: 2_000)"#;
 
     /// The stages of a load, in order; none of a load that has not at least two.
-    fn stages<'a>(&self, case: &Case<'a>, load: usize) -> Vec<Stage<'a>> {
-        let arrivals = |load: &'a RecordedLoad| load.arrivals.as_ref().filter(|arrivals| arrivals.has_stages());
-        let in_stages = case.plan.loads.get(load).and_then(|load| Some((load, arrivals(load)?)));
+    fn stages(&self, case: &Case<'_>, load: usize) -> Vec<Stage> {
+        let recorded = case.plan.loads.get(load);
+        let in_stages = recorded.and_then(|load| Some((load, load.arrivals.as_ref().filter(|own| own.has_stages())?)));
         let Some((recorded, arrivals @ Arrivals::Rates(rates))) = in_stages else { return Vec::new() };
         // A step that changes the pace ends the stages.
         let until = pace_changes(case, &recorded.name).next().map_or(Instant(u64::MAX), |(from, _)| from);
-        let operations: Vec<_> = case.operations_of(load).filter(|operation| operation.intended < until).collect();
-        let due = || operations.iter().map(|operation| operation.intended);
+        let nanos = |due: &Operation| if due.outcome == Outcome::Ok { due.latency_nanos() } else { FOR_EVER };
+        let due = case.operations_of(load).filter(|operation| operation.intended < until);
+        let operations: Vec<_> = due.map(|operation| (operation.intended, nanos(&operation))).collect();
+        let due = || operations.iter().map(|(due, _)| *due);
         let (Some(first), Some(last)) = (due().min(), due().max()) else { return Vec::new() };
         let mut from = began(arrivals, first);
         let mut stages = Vec::new();
@@ -65,19 +70,17 @@ impl Capacity {
         stages
     }
 
-    fn stage<'a>(&self, per_second: u32, window: Window, operations: &[&'a Operation]) -> Stage<'a> {
-        let due_here = operations.iter().copied().filter(|operation| window.contains(operation.intended));
-        let nanos = |due: &'a Operation| if due.outcome == Outcome::Ok { due.latency_nanos() } else { u64::MAX };
-        let operations: Vec<_> = due_here.map(|operation| (operation, nanos(operation))).collect();
+    fn stage(&self, per_second: u32, window: Window, operations: &[(Instant, u64)]) -> Stage {
+        let operations: Vec<_> = operations.iter().copied().filter(|(due, _)| window.contains(*due)).collect();
         let mut times: Vec<_> = operations.iter().map(|(_, nanos)| *nanos).collect();
         let samples = times.len() as u64;
         Stage { per_second, samples, nanos: samples::quantile(&mut times, self.quantile.fraction()), operations }
     }
 
     /// By the rule that a load goes by which ends with the first stair that is too high.
-    fn is_too_slow(&self, stage: &Stage<'_>) -> bool {
+    fn is_too_slow(&self, stage: &Stage) -> bool {
         let limit = StairLimit { quantile: self.quantile, max: self.max };
-        let is_good = |(operation, nanos): &&(&Operation, u64)| limit.is_good(operation.outcome == Outcome::Ok, *nanos);
+        let is_good = |(_, nanos): &&(Instant, u64)| limit.is_good(*nanos != FOR_EVER, *nanos);
         !limit.holds(stage.samples, stage.operations.iter().filter(is_good).count() as u64)
     }
 
@@ -102,7 +105,7 @@ impl Capacity {
         let is_refuted = capacity < self.min && broke.is_some_and(|broke| reached[broke].samples >= needed);
         let is_proven = is_met || is_refuted;
         let note = match broke.map(|broke| reached[broke]) {
-            Some(Stage { per_second, nanos: Some(u64::MAX), .. }) => {
+            Some(Stage { per_second, nanos: Some(FOR_EVER), .. }) => {
                 format!("at {per_second}/s too many operations did not end ok")
             }
             Some(stage) => {

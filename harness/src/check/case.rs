@@ -1,15 +1,12 @@
 //! Everything a check may look at, worked out once.
 
-use std::collections::BTreeMap;
-
 use super::finding::{self, Finding, Status};
 use super::healthy::HealthyTimes;
 use super::machine::Machine;
-use super::preload;
 use super::reach::Reaches;
 use super::successor;
 use super::takedown::Takedown;
-use super::window::{QueueKey, Windows};
+use super::window::Windows;
 use crate::evidence::{Evidence, Operation, Outcome, RecordedLoad, RecordedPlan};
 use crate::vocab::{HostName, Instant, NodeName};
 
@@ -29,10 +26,6 @@ pub(crate) struct Case<'a> {
     pub(crate) takedowns: Vec<Takedown>,
     /// Which hosts could reach each other.
     pub(crate) reaches: Reaches,
-    /// The preload's write of each key that the history tells anything of.
-    pub(crate) preloads: Vec<Operation>,
-    /// Each worker's operations, in the order it did them.
-    pub(crate) workers: BTreeMap<WorkerKey, Vec<&'a Operation>>,
 }
 
 impl<'a> Case<'a> {
@@ -40,30 +33,19 @@ impl<'a> Case<'a> {
     pub(crate) fn new(evidence: &'a Evidence) -> Self {
         let plan = &evidence.plan;
         let healthy = HealthyTimes::of(evidence);
-        let workers = by_worker(evidence);
-        let windows = Windows::of(evidence, &healthy, &by_queue(evidence));
+        let windows = Windows::of(evidence, &healthy);
         let takedowns = successor::find(evidence);
         let (machine, reaches) = (Machine::of(evidence), Reaches::of(evidence));
-        Self {
-            plan,
-            evidence,
-            healthy,
-            machine,
-            windows,
-            takedowns,
-            reaches,
-            preloads: preload::writes(evidence),
-            workers,
-        }
+        Self { plan, evidence, healthy, machine, windows, takedowns, reaches }
     }
 
     /// The clients' operations; the harness' own final read is none of them.
-    pub(crate) fn client_operations(&self) -> impl Iterator<Item = &'a Operation> {
+    pub(crate) fn client_operations(&self) -> impl Iterator<Item = Operation> + 'a + use<'a> {
         self.evidence.history.iter().filter(|operation| !operation.is_final_read())
     }
 
     /// A load's operations.
-    pub(crate) fn operations_of(&self, load: usize) -> impl Iterator<Item = &'a Operation> {
+    pub(crate) fn operations_of(&self, load: usize) -> impl Iterator<Item = Operation> + 'a + use<'a> {
         self.client_operations().filter(move |operation| usize::from(operation.load) == load)
     }
 
@@ -74,7 +56,7 @@ impl<'a> Case<'a> {
     }
 
     /// The operations of these loads.
-    pub(crate) fn operations_of_loads(&self, named: Option<&str>) -> impl Iterator<Item = &'a Operation> {
+    pub(crate) fn operations_of_loads(&self, named: Option<&str>) -> impl Iterator<Item = Operation> + 'a + use<'a> {
         let loads = named.map(|_| self.loads(named));
         let is_theirs = move |load| loads.as_ref().is_none_or(|loads| loads.contains(&usize::from(load)));
         self.client_operations().filter(move |operation| is_theirs(operation.load))
@@ -129,10 +111,7 @@ impl<'a> Case<'a> {
 
     /// The writes to a failed master's shard by clients that were on its side when they learned the outcome, or still waited,
     /// between the fault and its return.
-    pub(crate) fn writes_on_the_side_of<'t>(
-        &'t self,
-        takedown: &'t Takedown,
-    ) -> impl Iterator<Item = &'a Operation> + 't {
+    pub(crate) fn writes_on_the_side_of<'t>(&'t self, takedown: &'t Takedown) -> impl Iterator<Item = Operation> + 't {
         let end = takedown.end();
         self.client_operations().filter(move |write| {
             write.writes()
@@ -144,7 +123,7 @@ impl<'a> Case<'a> {
     }
 
     /// The writes that a failed master acknowledged between the fault and its return, to clients on its side.
-    pub(crate) fn acknowledged_after<'t>(&'t self, takedown: &'t Takedown) -> impl Iterator<Item = &'a Operation> + 't {
+    pub(crate) fn acknowledged_after<'t>(&'t self, takedown: &'t Takedown) -> impl Iterator<Item = Operation> + 't {
         self.writes_on_the_side_of(takedown).filter(|write| {
             write.outcome == Outcome::Ok
                 && write.ended < takedown.end()
@@ -160,40 +139,10 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// The operations of each worker of a load.
-    pub(crate) fn workers_of(&self, index: usize) -> impl Iterator<Item = &Vec<&'a Operation>> {
-        self.workers.iter().filter(move |((load, _), _)| usize::from(*load) == index).map(|(_, operations)| operations)
-    }
-
     /// Whether none of these loads has a schedule, so that an operation that was late in starting is not seen to be late.
     pub(crate) fn all_closed(&self, named: Option<&str>) -> bool {
         let loads = self.loads(named).into_iter().filter_map(|load| self.plan.loads.get(load));
         // Idle connections start nothing at all.
         loads.filter(|load| !load.mix.is_empty()).all(RecordedLoad::is_closed)
     }
-}
-
-/// A worker: its load's index and its own.
-pub(crate) type WorkerKey = (u16, u16);
-
-/// Each queue's operations, in the order in which they ended.
-fn by_queue(evidence: &Evidence) -> BTreeMap<QueueKey, Vec<&Operation>> {
-    let mut queues: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    for operation in evidence.history.iter().filter(|operation| !operation.is_final_read()) {
-        let load = evidence.plan.loads.get(usize::from(operation.load));
-        let shard = || operation.shard.unwrap_or(u16::MAX);
-        let is_open = load.is_some_and(|load| !load.is_closed());
-        let queue = if is_open { shard() } else { operation.worker };
-        queues.entry((operation.load, queue)).or_default().push(operation);
-    }
-    queues
-}
-
-/// Each worker's operations, in the order it did them.
-fn by_worker(evidence: &Evidence) -> BTreeMap<WorkerKey, Vec<&Operation>> {
-    let mut workers: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    for operation in evidence.history.iter().filter(|operation| !operation.is_final_read()) {
-        workers.entry((operation.load, operation.worker)).or_default().push(operation);
-    }
-    workers
 }

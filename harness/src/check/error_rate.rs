@@ -45,7 +45,7 @@ impl SloKind for ErrorRate {
 
     /// What was never begun is not blamed on the servers if the clients stood still by themselves for half of the time.
     fn explained_by_machine(&self, case: &Case<'_>) -> Option<String> {
-        let begun = |operation: &&Operation| !operation.never_begun();
+        let begun = |operation: &Operation| !operation.never_begun();
         let refused = case.loads(self.load()).into_iter().any(|load| {
             let (mut samples, mut failed) = (0_u64, 0_u64);
             for operation in case.operations_of(load).filter(begun).filter(|operation| self.counts(case, operation)) {

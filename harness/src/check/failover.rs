@@ -150,7 +150,7 @@ impl Failover {
     fn is_unasked(&self, case: &Case<'_>, takedown: &Takedown) -> bool {
         let limit = takedown.began.plus_nanos(self.max.as_nanos());
         let Some(first) = takedown.first_write.filter(|first| first.intended > limit) else { return false };
-        let asks = |write: &&Operation| {
+        let asks = |write: &Operation| {
             write.writes()
                 && write.intended <= limit
                 && write.ended > takedown.began
@@ -174,8 +174,8 @@ fn returned(takedown: &Takedown, end: Instant) -> Option<Instant> {
 fn is_hindered(case: &Case<'_>, takedown: &Takedown) -> bool {
     let promotion = takedown.promotion.as_ref().and_then(|promotion| Some((promotion, promotion.at()?)));
     let (Some((promotion, at)), Some(first)) = (promotion, &takedown.first_write) else { return false };
-    let waits = |write: &&Operation| {
+    let waits = |write: &Operation| {
         write.writes() && write.ended > at && write.intended <= first.ended && takedown.is_about(write)
     };
-    !case.client_operations().filter(waits).any(|write| case.could_ask(write, &promotion.node, at))
+    !case.client_operations().filter(waits).any(|write| case.could_ask(&write, &promotion.node, at))
 }

@@ -149,13 +149,13 @@ impl Latency {
     }
 
     fn explained_for_load(&self, case: &Case<'_>, load: usize) -> Option<String> {
-        let operations: Vec<_> = self.operations(case, load).collect();
+        let operations: Vec<_> = self.operations(case, load).map(|(due, nanos)| (due.intended, nanos)).collect();
         explain_excess(case, self.quantile, self.max, &operations)
     }
 
     /// Every operation of a load that adds to the latencies of the part, and what it adds.
-    fn operations<'a>(&self, case: &Case<'a>, load: usize) -> impl Iterator<Item = (&'a Operation, u64)> {
-        let adds = |operation| Some((operation, case.windows.latency_nanos(self.during, operation)?));
+    fn operations(&self, case: &Case<'_>, load: usize) -> impl Iterator<Item = (Operation, u64)> {
+        let adds = |operation| Some((operation, case.windows.latency_nanos(self.during, &operation)?));
         case.operations_of(load).filter_map(adds)
     }
 
@@ -169,22 +169,22 @@ impl Latency {
     }
 }
 
-/// Why a quantile of these operations, with the time that each took, is over its limit, if the machine may have made it so. The
-/// rule is that of [`Latency`].
+/// Why a quantile of operations is over its limit, if the machine may have made it so: from when each was due, and the time that it
+/// took. The rule is that of [`Latency`].
 pub(super) fn explain_excess(
     case: &Case<'_>,
     quantile: Percent,
     max: Duration,
-    operations: &[(&Operation, u64)],
+    operations: &[(Instant, u64)],
 ) -> Option<String> {
     let (max, samples) = (max.as_nanos(), operations.len() as u64);
     let allowed = samples - quantile.rank(samples)?;
     let over = operations.iter().filter(|(_, nanos)| *nanos > max).count() as u64;
     let mut explained: Vec<_> = operations
         .iter()
-        .filter_map(|(operation, nanos)| {
+        .filter_map(|(due, nanos)| {
             let excess = nanos.checked_sub(max).filter(|excess| *excess > 0)?;
-            let window = Window { start: operation.intended, end: operation.intended.plus_nanos(*nanos) };
+            let window = Window { start: *due, end: due.plus_nanos(*nanos) };
             let window = case.machine.with_backlog(window);
             (case.machine.lost_in(window) >= excess).then_some((excess, window))
         })

@@ -14,11 +14,12 @@ use serde::{Deserialize, Serialize};
 use super::case::Case;
 use super::fate::{Key, Unexplained};
 use super::finding::{self, Finding, Status};
-use super::preload;
+use super::keys;
+use super::preload::{self, Preloads};
 use super::risk;
 use super::slo_kind::{NeededLoad, SloKind, WrongNumber};
 use super::takedown::{Takedown, TakedownCause};
-use crate::evidence::{DataType, EventKind, Operation, OperationEffect, Outcome, RecordedLoad, Value};
+use crate::evidence::{EventKind, Operation, OperationEffect, Outcome, RecordedLoad, Value};
 
 /// acknowledged writes that are gone: every key is read back at the end from the master that owns it. With `min: 1` a run that lost fewer is inconclusive: the danger that it is about did not arise
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Documented)]
@@ -52,15 +53,10 @@ impl SloKind for LostWrites {
     /// No two writes of a key are under way together, so they have one order; the final read says which of them survived.
     fn judge(&self, case: &Case<'_>) -> Finding {
         let limit = if self.min == 0 { self.max.to_string() } else { format!("{} to {}", self.min, self.max) };
-        let keys = keys(case);
-        if let Some(doubt) = writes_overlap(case, &keys) {
-            return Finding::nothing(self, limit, doubt);
-        }
-        let mut tally = Tally::default();
-        for key in keys.values() {
-            tally.add(case, key);
-        }
-        tally.add_untouched(case);
+        let tally = match tally(case) {
+            Ok(tally) => tally,
+            Err(doubt) => return Finding::nothing(self, limit, doubt),
+        };
         if tally.acknowledged == 0 && tally.unexplained.is_empty() {
             return Finding::nothing(self, limit, "no write was acknowledged");
         }
@@ -136,32 +132,33 @@ fn overwritten(case: &Case<'_>, tally: &Tally) -> String {
     "what was lost and then written again is not counted".to_owned()
 }
 
-/// A key: its load, what it holds, its number. A plan whose loads could write the same key is refused, so these are different keys.
-type KeyId = (u16, DataType, u32);
-
-fn keys<'a>(case: &'a Case<'_>) -> BTreeMap<KeyId, Key<'a>> {
-    let mut keys = BTreeMap::<_, Key<'a>>::new();
-    for operation in case.preloads.iter().chain(&case.evidence.history) {
-        let id = (operation.load, operation.data, operation.key);
-        if operation.writes() && !operation.never_begun() {
-            keys.entry(id).or_default().writes.push(operation);
-        } else if operation.is_final_read() && operation.outcome == Outcome::Ok {
-            keys.entry(id).or_default().survivors.push(operation);
+/// Adds up the fates of all keys. The error says why some key's writes have no order: the judgement rests on it.
+fn tally(case: &Case<'_>) -> Result<Tally, String> {
+    let preloads = Preloads::of(case.evidence);
+    let (mut tally, mut touched, mut doubt) = (Tally::default(), 0, None);
+    let (mut writes, mut survivors) = (Vec::new(), Vec::new());
+    let is_read_back = |operation: &Operation| operation.is_final_read() && operation.outcome == Outcome::Ok;
+    keys::for_each_key(case.evidence, preload::tells, |id, operations| {
+        writes.clear();
+        writes.extend(preloads.write(id));
+        touched += writes.len();
+        writes.extend(operations.iter().filter(|operation| operation.writes()));
+        survivors.clear();
+        survivors.extend(operations.iter().filter(|operation| is_read_back(operation)));
+        doubt = doubt.take().or_else(|| writes_overlap(case, &writes));
+        if !writes.is_empty() || !survivors.is_empty() {
+            tally.add(case, &Key { writes: &writes, survivors: &survivors });
         }
-    }
-    for key in keys.values_mut() {
-        key.writes.sort_by_key(|write| (write.started, write.ended));
-    }
-    keys
+    });
+    tally.add_untouched(case, touched);
+    doubt.map_or(Ok(tally), Err)
 }
 
-/// Why some key's writes have no order, if that is so: the judgement rests on it.
-fn writes_overlap(case: &Case<'_>, keys: &BTreeMap<KeyId, Key<'_>>) -> Option<String> {
-    let overlapping = keys.values().find_map(|key| {
-        let mut in_turn = key.writes.iter().filter(|write| write.effect.takes_turns());
-        let mut before = in_turn.next()?;
-        in_turn.find(|write| write.started < std::mem::replace(&mut before, write).ended)
-    })?;
+/// Why a key's writes have no order, if that is so.
+fn writes_overlap(case: &Case<'_>, writes: &[Operation]) -> Option<String> {
+    let mut in_turn = writes.iter().filter(|write| write.effect.takes_turns());
+    let mut before = in_turn.next()?;
+    let overlapping = in_turn.find(|write| write.started < std::mem::replace(&mut before, write).ended)?;
     let (key, at) = (case.key_text(overlapping), overlapping.started);
     Some(format!("two writes of {key} were under way together at {at}: its writes have no order"))
 }
@@ -217,8 +214,8 @@ impl Tally {
     }
 
     /// What was preloaded, and nobody wrote again.
-    fn add_untouched(&mut self, case: &Case<'_>) {
-        let untouched = preload::untouched(case.evidence, case.preloads.len());
+    fn add_untouched(&mut self, case: &Case<'_>, touched: usize) {
+        let untouched = preload::untouched(case.evidence, touched);
         self.acknowledged += untouched.keys;
         self.keys += untouched.keys;
         self.unread_keys += untouched.unread;

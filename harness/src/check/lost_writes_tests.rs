@@ -22,7 +22,7 @@ fn story(writes: &str, survivor: &str) -> Story {
             };
         });
     }
-    let value = |index: usize| story.evidence.history[index - 1].value;
+    let value = |index: usize| story.evidence.history.at(index - 1).value;
     let (value, outcome) = match survivor {
         "missing" => (Value::Missing, Outcome::Ok),
         "foreign" => (Value::Foreign, Outcome::Ok),
@@ -112,7 +112,7 @@ fn what_is_preloaded_is_accounted_for(
     story.event(LOAD_STARTS - 10, EventKind::Preloaded { load: load(), keys: 10, last: 10, took_nanos: 1 });
     story.event(LOAD_STARTS + 900, EventKind::PreloadFound { load: load(), keys: found });
     let value = |survivor| match survivor {
-        "written" => story.evidence.history[0].value,
+        "written" => story.evidence.history.at(0).value,
         "preloaded" => Value::Written(Value::preloaded(0, KEY)),
         _ => Value::Missing,
     };
@@ -134,7 +134,7 @@ fn a_proven_loss_outweighs_an_unreadable_key() {
 #[test]
 fn the_last_answered_final_read_counts() {
     let mut story = story("ok", "unreadable");
-    let value = story.evidence.history[0].value;
+    let value = story.evidence.history.at(0).value;
     story.final_read(KEY, value, Outcome::Ok);
     assert_eq!(story.judge(Slo::LostWrites(LostWrites { max: 0, min: 0 })).status, Status::Pass);
 }
@@ -151,7 +151,7 @@ fn writes_that_overlap_have_no_order(#[case] after_us: u64, #[case] status: Stat
         write.worker += 1;
         (write.started, write.ended) = (started, started.plus_nanos(2_000_000));
     });
-    let value = story.evidence.history[1].value;
+    let value = story.evidence.history.at(1).value;
     story.final_read(KEY, value, Outcome::Ok);
     let finding = story.judge(Slo::LostWrites(LostWrites { max: 0, min: 0 }));
     assert_eq!(finding.status, status, "{}", finding.note);
@@ -161,7 +161,7 @@ fn writes_that_overlap_have_no_order(#[case] after_us: u64, #[case] status: Stat
 fn what_was_never_begun_was_not_written() {
     let mut story = story("ok", "unread");
     story.never_begun(LOAD_STARTS, KEY, LOAD_STARTS + 500);
-    let [written, never] = [0, 1].map(|index| story.evidence.history[index].value);
+    let [written, never] = [0, 1].map(|index| story.evidence.history.at(index).value);
     story.final_read(KEY, written, Outcome::Ok);
     assert_eq!(story.judge(Slo::LostWrites(LostWrites { max: 0, min: 0 })).status, Status::Pass);
     story.final_read(KEY, never, Outcome::Ok);

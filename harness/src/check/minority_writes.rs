@@ -149,7 +149,7 @@ fn cut_off<'t>(case: &'t Case<'_>) -> impl Iterator<Item = CutOff<'t>> {
             takedown,
             writes: ends.len() as u64,
             nanos: last.nanos_since(takedown.began),
-            refused: says_so(case, takedown) || case.writes_on_the_side_of(takedown).any(refused),
+            refused: says_so(case, takedown) || case.writes_on_the_side_of(takedown).any(|write| refused(&write)),
         }
     })
 }

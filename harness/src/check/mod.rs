@@ -2,10 +2,12 @@
 //!
 //! A kind of SLO is a file with its specification and its `SloKind`, and its line here.
 
+mod back_on_pace;
 pub(crate) mod case;
 mod fate;
 pub(crate) mod finding;
 mod healthy;
+mod keys;
 pub(crate) mod machine;
 #[cfg(test)]
 mod machine_tests;

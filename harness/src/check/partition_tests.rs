@@ -302,7 +302,7 @@ fn minority_writes(
     story.heal(8_000, 1, "cut");
     for (is_inside, from, to, attempts, by) in writes {
         inside(&mut story, *from, *to, *attempts, *by);
-        story.evidence.history.last_mut().unwrap().load = u16::from(*is_inside);
+        story.evidence.history.edit(|history| history.last_mut().unwrap().load = u16::from(*is_inside));
     }
     story.end(9_000);
     let finding = story.judge(Slo::MinorityWrites(MinorityWrites { max: ms(2_000) }));

@@ -1,8 +1,7 @@
 //! What was written to keys before the run's clock started. Its values follow from the keys (`Value::preloaded`), so the history has
 //! no record of these writes, nor of a key that nobody wrote again and that was found as it was: millions of them cost nothing.
 
-use std::collections::BTreeSet;
-
+use super::keys::KeyId;
 use crate::evidence::{
     DataType, EventKind, Evidence, LoadIndex, NO_WORKER, Operation, OperationEffect, OperationSource, Outcome, Value,
 };
@@ -31,18 +30,24 @@ pub(crate) fn of(evidence: &Evidence, name: &str) -> Option<Preload> {
     })
 }
 
-/// The preload's write of each key that the history tells anything of, as if it had a record.
-pub(super) fn writes(evidence: &Evidence) -> Vec<Operation> {
-    let preloads: Vec<_> = evidence.plan.loads.iter().map(|load| of(evidence, &load.name)).collect();
-    let preload = |load: LoadIndex| preloads.get(usize::from(load)).copied().flatten();
-    let tells = |operation: &&Operation| {
-        operation.data == DataType::Value
-            && (operation.is_final_read() || operation.writes() && !operation.never_begun())
-    };
-    let touched = evidence.history.iter().filter(tells).map(|operation| (operation.load, operation.key));
-    let touched: BTreeSet<_> = touched.collect();
-    let preloaded = |(load, key)| Some(write(load, key, preload(load).filter(|preload| key <= preload.last)?.done));
-    touched.into_iter().filter_map(preloaded).collect()
+/// The preloads of all loads.
+pub(super) struct Preloads(Vec<Option<Preload>>);
+
+impl Preloads {
+    pub(super) fn of(evidence: &Evidence) -> Self {
+        Self(evidence.plan.loads.iter().map(|load| of(evidence, &load.name)).collect())
+    }
+
+    /// The write of a key that was preloaded, as if it had a record.
+    pub(super) fn write(&self, (load, data, key): KeyId) -> Option<Operation> {
+        let preload = self.0.get(usize::from(load)).copied().flatten()?;
+        (data == DataType::Value && key <= preload.last).then(|| write(load, key, preload.done))
+    }
+}
+
+/// Whether an operation tells what became of its key. Of a preloaded key of which none does, the final read has told.
+pub(super) fn tells(operation: &Operation) -> bool {
+    operation.is_final_read() || operation.writes() && !operation.never_begun()
 }
 
 fn write(load: LoadIndex, key: u32, at: Instant) -> Operation {

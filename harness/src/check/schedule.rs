@@ -4,14 +4,8 @@ use std::collections::BTreeMap;
 
 use super::case::Case;
 use super::window::Window;
-use crate::evidence::{EventKind, Operation, RecordedLoad};
+use crate::evidence::{EventKind, RecordedLoad};
 use crate::vocab::{Arrivals, Instant};
-
-/// A worker's operations that the schedule called for. The next command of an entry follows the one before at once, or was left
-/// with it.
-pub(crate) fn scheduled<'a>(operations: &'a [&'a Operation]) -> impl Iterator<Item = &'a Operation> {
-    operations.iter().copied().filter(|operation| operation.starts_entry())
-}
 
 /// What a load's own arrivals count from: where it began is known by when its first start was due.
 pub(crate) fn began(arrivals: &Arrivals, first_due: Instant) -> Instant {
@@ -29,18 +23,19 @@ pub(crate) fn pace_changes<'a>(case: &Case<'a>, load: &str) -> impl Iterator<Ite
 /// From when to when all workers that a load may have on a shard were busy, for each shard where that was so: what was due
 /// meanwhile had to wait, and that is the bound's doing as well as the servers'.
 pub(crate) fn bound_reached(case: &Case<'_>, index: usize, load: &RecordedLoad) -> Vec<(usize, Window)> {
-    let own = || case.client_operations().filter(move |operation| usize::from(operation.load) == index);
-    if !own().any(|operation| operation.never_begun() || operation.ready > operation.intended) {
+    if !case.operations_of(index).any(|operation| operation.never_begun() || operation.ready > operation.intended) {
         return Vec::new();
     }
-    let mut moments = vec![Vec::new(); case.plan.shards().count()];
-    for operation in own().filter(|operation| !operation.never_begun()) {
-        if let Some(moments) = operation.shard.and_then(|shard| moments.get_mut(usize::from(shard))) {
-            moments.extend([(operation.ended, false, operation.worker), (operation.started, true, operation.worker)]);
-        }
-    }
-    let workers = usize::from(load.workers);
-    moments.into_iter().enumerate().filter_map(|(shard, moments)| Some((shard, full(moments, workers)?))).collect()
+    // One shard after the other: the moments of a long run are large.
+    let full = |shard: usize| {
+        let begun = case.operations_of(index).filter(|operation| !operation.never_begun());
+        let here = begun.filter(|operation| operation.shard.map(usize::from) == Some(shard));
+        let moments = here.flat_map(|operation| {
+            [(operation.ended, false, operation.worker), (operation.started, true, operation.worker)]
+        });
+        full(moments.collect(), usize::from(load.workers))
+    };
+    (0..case.plan.shards().count()).filter_map(|shard| Some((shard, full(shard)?))).collect()
 }
 
 /// From the first to the last moment at which this many workers were busy. A moment is a start (true) or an end of one of a

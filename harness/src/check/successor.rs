@@ -72,5 +72,5 @@ fn first_write(evidence: &Evidence, takedown: &Takedown) -> Option<Operation> {
             && operation.node.is_some_and(|node| Some(usize::from(node)) != failed)
             && takedown.is_about(operation)
     });
-    writes.min_by_key(|write| write.ended).copied()
+    writes.min_by_key(|write| write.ended)
 }

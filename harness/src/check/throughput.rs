@@ -71,7 +71,7 @@ impl SloKind for Throughput {
     /// A miss is explained if the machine may have taken, in that part, as much time as the operations that are missing would have
     /// had at the lowest rate.
     fn explained_by_machine(&self, case: &Case<'_>) -> Option<String> {
-        let ended_here = |operation: &&Operation| case.windows.contains(self.during, operation.ended);
+        let ended_here = |operation: &Operation| case.windows.contains(self.during, operation.ended);
         let ended_here = case.operations_of_loads(self.load()).filter(ended_here);
         let ok = ended_here.filter(|operation| operation.outcome == Outcome::Ok).count();
         let missing_s = self.seconds(case) - ok as f64 / self.min;

@@ -30,7 +30,7 @@ impl fmt::Display for TornReads {
 
 impl SloKind for TornReads {
     fn judge(&self, case: &Case<'_>) -> Finding {
-        let reads = || case.evidence.history.iter().filter(|operation| is_read_of_group(operation));
+        let reads = || case.evidence.history.iter().filter(is_read_of_group);
         let torn = || reads().filter(|read| read.value == Value::Torn);
         let (samples, count) = (reads().count() as u64, torn().count() as u64);
         if samples == 0 {
@@ -38,7 +38,7 @@ impl SloKind for TornReads {
         }
         let first = torn().next().map(|read| {
             let node = case.node_name(read.node).map_or_else(|| "an unknown node".to_owned(), ToString::to_string);
-            format!("first of {} at {} from {node}", case.key_text(read), read.ended)
+            format!("first of {} at {} from {node}", case.key_text(&read), read.ended)
         });
         Finding {
             status: finding::met(count <= self.max),

@@ -41,33 +41,34 @@ impl SloKind for Unavailability {
     /// A shard is what one master owned at the start, whoever owns it later.
     fn judge(&self, case: &Case<'_>) -> Finding {
         let limit = finding::limit(self.max);
-        let (shards, left_out) = by_shard(case, self.load());
-        let samples: usize = shards.iter().map(|(_, operations)| operations.len()).sum();
+        let max = self.max.as_nanos();
+        let (mut samples, mut left_out, mut worst, mut worst_shard, mut widest) = (0, 0, Gap::default(), None, 0);
+        let (mut idle, mut unasked_shard) = (None, None);
+        for shard in shards(case, self.load()) {
+            let gaps = gaps(&shard.asked.moments, max);
+            samples += shard.asked.operations;
+            left_out += shard.left_out.operations;
+            widest = widest.max(gaps.bridged_nanos);
+            unasked_shard = unasked_shard.or_else(|| unasked(case, &shard));
+            if shard.asked.operations == 0 {
+                idle.get_or_insert(shard.text);
+            } else if gaps.longest.nanos() > worst.nanos() {
+                (worst, worst_shard) = (gaps.longest, Some(shard.text));
+            }
+        }
         if samples == 0 {
             return Finding::nothing(self, limit, "no operation was done on any shard");
         }
-        let (mut worst, mut worst_shard, mut widest) = (Gap::default(), String::new(), 0);
-        for (shard, operations) in &shards {
-            let gaps = gaps(operations, self.max.as_nanos());
-            widest = widest.max(gaps.bridged_nanos);
-            if gaps.longest.nanos() > worst.nanos() {
-                (worst, worst_shard) = (gaps.longest, shard.clone());
-            }
-        }
-        let max = self.max.as_nanos();
-        let idle: Vec<_> =
-            shards.iter().filter(|(_, operations)| operations.is_empty()).map(|(shard, _)| shard).collect();
-        let unasked = unasked(case, &shards, &left_out);
         let status = match () {
             () if worst.nanos() > max => Status::Fail,
             // One load may well have no key on a shard; that nobody has is an oversight.
-            () if widest > max || (!idle.is_empty() && self.load.is_none()) || unasked.is_some() => {
+            () if widest > max || (idle.is_some() && self.load.is_none()) || unasked_shard.is_some() => {
                 Status::Inconclusive
             }
             () => Status::Pass,
         };
         let notes = [
-            format!("{worst_shard}, from {} to {}", worst.from, worst.to),
+            format!("{}, from {} to {}", worst_shard.unwrap_or_default(), worst.from, worst.to),
             if widest > worst.nanos() && widest > max {
                 format!(
                     "up to {} if nobody would have been served between operations that failed",
@@ -76,14 +77,14 @@ impl SloKind for Unavailability {
             } else {
                 String::new()
             },
-            idle.first().map_or_else(String::new, |shard| format!("{shard} saw no operation")),
-            left_out_in_words(&left_out),
-            unasked.unwrap_or_default(),
+            idle.map_or_else(String::new, |shard| format!("{shard} saw no operation")),
+            left_out_in_words(left_out),
+            unasked_shard.unwrap_or_default(),
         ];
         Finding {
             status,
             measured: finding::time(worst.nanos()),
-            samples: samples as u64,
+            samples,
             note: finding::note(notes),
             ..Finding::nothing(self, limit, "")
         }
@@ -92,7 +93,7 @@ impl SloKind for Unavailability {
     /// A miss is explained if in every gap over the limit the machine may have taken as much as the gap is too long.
     fn explained_by_machine(&self, case: &Case<'_>) -> Option<String> {
         let max = self.max.as_nanos();
-        let over = by_shard(case, self.load()).0.into_iter().flat_map(|(_, operations)| gaps(&operations, max).over);
+        let over = shards(case, self.load()).flat_map(|shard| gaps(&shard.asked.moments, max).over);
         let explain = |gap: Gap| case.machine.explain(Window { start: gap.from, end: gap.to }, gap.nanos() - max);
         let explanations: Option<Vec<_>> = over.map(explain).collect();
         explanations
@@ -116,23 +117,64 @@ impl SloKind for Unavailability {
 /// How many gaps are explained in words.
 const EXPLANATIONS_MAX: usize = 3;
 
-/// A shard in words, and the operations on it.
-type Shard<'a> = (String, Vec<&'a Operation>);
+/// What was asked of a shard.
+#[derive(Clone, Default)]
+struct Asked {
+    operations: u64,
+    /// When they began to wait and ended; not of those that are left out.
+    moments: Vec<Moment>,
+    /// Whether any was under way in each stretch in which some client was cut off from the majority.
+    in_stretches: Vec<bool>,
+}
 
-/// Every shard with the operations of that load, or of all; and once more with those of clients that did not reach a majority, which are left out.
-fn by_shard<'a>(case: &Case<'a>, load: Option<&str>) -> (Vec<Shard<'a>>, Vec<Shard<'a>>) {
-    let owners = case.plan.shards();
-    let mut shards: Vec<Shard<'_>> =
-        owners.map(|owner| (format!("{}'s shard {}", owner.name, owner.owns), Vec::new())).collect();
-    let mut left_out = shards.clone();
-    let cut_off = cut_off(case);
-    for operation in case.operations_of_loads(load) {
-        let Some(shard) = operation.shard.map(usize::from).filter(|shard| *shard < shards.len()) else { continue };
-        let is_cut_off = cut_off.get(usize::from(operation.load)).is_some_and(|cut_off| touches(cut_off, operation));
-        let shards = if is_cut_off { &mut left_out } else { &mut shards };
-        shards[shard].1.push(operation);
+/// When an operation began to wait, or ended: the moment, whether it is an end, and whether that was ok. At the same moment a start
+/// goes before an end: who begins as another gives up has waited without a pause.
+type Moment = (Instant, bool, bool);
+
+impl Asked {
+    fn add(&mut self, operation: &Operation, stretches: &[Window]) {
+        self.operations += 1;
+        self.in_stretches.resize(stretches.len(), false);
+        for (asked, stretch) in self.in_stretches.iter_mut().zip(stretches) {
+            *asked |= touches(&[*stretch], operation);
+        }
     }
-    (shards, left_out)
+}
+
+/// A shard, and what was asked of it.
+struct Shard {
+    /// It in words.
+    text: String,
+    /// By those whom it owed service.
+    asked: Asked,
+    /// By clients that did not reach a majority, which are left out.
+    left_out: Asked,
+}
+
+/// What was asked of a shard by that load, or by all.
+fn shard(case: &Case<'_>, load: Option<&str>, index: usize, cut_off: &[Vec<Window>]) -> Shard {
+    let stretches: Vec<_> = cut_off.iter().flatten().copied().collect();
+    let owner = case.plan.shards().nth(index).map(|owner| format!("{}'s shard {}", owner.name, owner.owns));
+    let mut shard = Shard { text: owner.unwrap_or_default(), asked: Asked::default(), left_out: Asked::default() };
+    for operation in case.operations_of_loads(load).filter(|operation| operation.shard.map(usize::from) == Some(index))
+    {
+        let is_cut_off = cut_off.get(usize::from(operation.load)).is_some_and(|cut_off| touches(cut_off, &operation));
+        if is_cut_off {
+            shard.left_out.add(&operation, &stretches);
+            continue;
+        }
+        shard.asked.add(&operation, &stretches);
+        let is_ok = operation.outcome == Outcome::Ok;
+        shard.asked.moments.extend([(operation.intended, false, false), (operation.ended, true, is_ok)]);
+    }
+    shard.asked.moments.sort_unstable();
+    shard
+}
+
+/// Every shard, one after the other: the moments of a long run are large.
+fn shards<'a>(case: &'a Case<'_>, load: Option<&'a str>) -> impl Iterator<Item = Shard> + 'a {
+    let cut_off = cut_off(case);
+    (0..case.plan.shards().count()).map(move |index| shard(case, load, index, &cut_off))
 }
 
 /// When the host of each load reached no majority of the masters.
@@ -145,23 +187,18 @@ fn touches(stretches: &[Window], operation: &Operation) -> bool {
     stretches.iter().any(|stretch| operation.intended < stretch.end && stretch.start <= operation.ended)
 }
 
-fn left_out_in_words(left_out: &[Shard<'_>]) -> String {
-    let count: usize = left_out.iter().map(|(_, operations)| operations.len()).sum();
-    let operations = finding::count(count as u64, "operation");
+fn left_out_in_words(count: u64) -> String {
+    let operations = finding::count(count, "operation");
     if count == 0 { String::new() } else { format!("without {operations} of clients cut off from the majority") }
 }
 
-/// A shard that, while some client was cut off, only clients in that position asked for anything.
-fn unasked(case: &Case<'_>, shards: &[Shard<'_>], left_out: &[Shard<'_>]) -> Option<String> {
-    let stretches: Vec<_> = cut_off(case).into_iter().flatten().collect();
-    let found = shards.iter().zip(left_out).find_map(|((shard, operations), (_, left_out))| {
-        let asked = |by: &[&Operation], stretch: Window| by.iter().any(|operation| touches(&[stretch], operation));
-        let unasked = stretches.iter().find(|stretch| asked(left_out, **stretch) && !asked(operations, **stretch));
-        unasked.map(|stretch| (shard, stretch))
-    });
-    found.map(|(shard, stretch)| {
-        format!("from {} on only clients cut off from the majority asked for {shard}", stretch.start)
-    })
+/// The first stretch in which, while some client was cut off, only clients in that position asked a shard for anything.
+fn unasked(case: &Case<'_>, shard: &Shard) -> Option<String> {
+    let of_left_out = shard.left_out.in_stretches.iter().enumerate().filter(|(_, asked)| **asked).map(|(nth, _)| nth);
+    let nth = of_left_out.into_iter().find(|nth| !shard.asked.in_stretches.get(*nth).is_some_and(|asked| *asked))?;
+    let stretch = cut_off(case).into_iter().flatten().nth(nth)?;
+    let Shard { text, .. } = shard;
+    Some(format!("from {} on only clients cut off from the majority asked for {text}", stretch.start))
 }
 
 /// A time in which operations were waiting and none ended ok.
@@ -193,18 +230,10 @@ struct Gaps {
 }
 
 /// Sweeps over the starts and ends of a shard's operations.
-fn gaps(operations: &[&Operation], max: u64) -> Gaps {
-    let mut moments: Vec<_> = operations
-        .iter()
-        // At the same moment a start goes before an end: who begins as another gives up has waited without a pause.
-        .flat_map(|operation| {
-            [(operation.intended, false, false), (operation.ended, true, operation.outcome == Outcome::Ok)]
-        })
-        .collect();
-    moments.sort_unstable();
+fn gaps(moments: &[Moment], max: u64) -> Gaps {
     let (mut waiting, mut since, mut unserved_since) = (0_u64, None, None);
     let (mut longest, mut bridged_nanos, mut over) = (Gap::default(), 0, Vec::new());
-    for (at, is_end, ok) in moments {
+    for &(at, is_end, ok) in moments {
         if !is_end {
             waiting += 1;
             since.get_or_insert(at);

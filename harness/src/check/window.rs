@@ -1,12 +1,12 @@
 //! The parts of a run that an SLO can be about.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::back_on_pace::BackOnPace;
 use super::healthy::HealthyTimes;
-use crate::evidence::{Event, EventKind, Evidence, NetworkChange, Operation, Outcome};
+use crate::evidence::{Event, EventKind, Evidence, NetworkChange, Operation};
 use crate::vocab::Instant;
 
 /// The part of a run that an SLO is about.
@@ -31,9 +31,6 @@ impl fmt::Display for During {
         })
     }
 }
-
-/// An operation that starts later than this after its intended start is not on its client's pace.
-const PACE_NANOS_MAX: u64 = 5_000_000;
 
 /// Two fault windows with less between them are one: the observer looks every 10 ms (20 ms above 12
 /// nodes) and may not have noticed the first.
@@ -73,10 +70,6 @@ impl Window {
     }
 }
 
-/// Operations that wait for each other: the load's index, and in a closed loop a worker, whose operations follow one another; in
-/// an open one a shard, whose workers share what is due.
-pub(crate) type QueueKey = (u16, u16);
-
 /// The parts of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Windows {
@@ -88,21 +81,19 @@ pub struct Windows {
 
 impl Windows {
     /// The parts of the run that left this evidence.
-    pub(crate) fn of(
-        evidence: &Evidence,
-        healthy: &HealthyTimes,
-        queues: &BTreeMap<QueueKey, Vec<&Operation>>,
-    ) -> Self {
+    pub(crate) fn of(evidence: &Evidence, healthy: &HealthyTimes) -> Self {
         let whole = whole(evidence);
-        let plan = &evidence.plan;
-        let loads: Vec<_> = plan.loads.iter().map(|load| LoadTimes::of(evidence, &load.name, whole)).collect();
         let faults = fault_moments(evidence);
-        let mut windows = Vec::<Window>::new();
-        for (index, &(step, began)) in faults.iter().enumerate() {
+        let healthy_again = |(index, &(step, began)): (usize, &(Option<usize>, Instant))| {
             // What follows the next step's fault is that fault's doing; the nodes of one step belong together.
             let next = faults[index..].iter().find(|fault| fault.0 != step).map(|fault| fault.1);
-            let healthy_again = healthy_after(healthy, began, next, plan.node_timeout_ms);
-            let end = healthy_again.map_or(whole.end, |at| back_on_pace(queues, &loads, at));
+            healthy_after(healthy, began, next, evidence.plan.node_timeout_ms)
+        };
+        let healthy_again: Vec<_> = faults.iter().enumerate().map(healthy_again).collect();
+        let back = BackOnPace::of(evidence, whole, healthy_again.iter().copied().flatten().collect());
+        let mut windows = Vec::<Window>::new();
+        for ((_, began), healthy_again) in faults.into_iter().zip(healthy_again) {
+            let end = healthy_again.map_or(whole.end, |at| back.after(at));
             let window = Window { start: began.max(whole.start), end: end.min(whole.end) };
             match windows.last_mut() {
                 _ if window.start >= window.end => {}
@@ -230,19 +221,6 @@ pub(crate) fn load_window(evidence: &Evidence, name: &str, whole: Window) -> Win
     }
 }
 
-/// When a load ran, and whether any of its workers gave up.
-struct LoadTimes {
-    window: Window,
-    gave_up: bool,
-}
-
-impl LoadTimes {
-    fn of(evidence: &Evidence, name: &str, whole: Window) -> Self {
-        let gave_up = |event: &Event| matches!(&event.kind, EventKind::GaveUp { load, .. } if load == name);
-        Self { window: load_window(evidence, name, whole), gave_up: evidence.events.iter().any(gave_up) }
-    }
-}
-
 /// The step and the beginning of everything that a window begins with, in order of the latter: faults and their ends. A step that
 /// leaves its node as it was begins none; the plan does not count it as a fault either.
 pub(crate) fn fault_moments(evidence: &Evidence) -> Vec<(Option<usize>, Instant)> {
@@ -275,25 +253,4 @@ fn healthy_after(
     let grace_ends = began.plus_nanos((2 * node_timeout_ms + 1_000) * 1_000_000);
     let belongs_until = next.map_or(grace_ends, |next| next.min(grace_ends));
     healthy.from(healthy.last_lost_in(began, belongs_until).unwrap_or(began))
-}
-
-/// When every queue has done an operation as if nothing had happened: meant to start after `healthy`, started on time, and
-/// acknowledged at the first attempt. One that never does is away until its load ends, or until its worker gave up. Of an open loop
-/// a single worker says nothing: it may have been made for a backlog, and not be needed any more. A load that begins later waits
-/// for nothing.
-fn back_on_pace(queues: &BTreeMap<QueueKey, Vec<&Operation>>, loads: &[LoadTimes], healthy: Instant) -> Instant {
-    let on_pace = |operation: &&&Operation| {
-        operation.intended >= healthy
-            && operation.outcome == Outcome::Ok
-            && operation.attempts == 1
-            && operation.started.nanos_since(operation.intended) <= PACE_NANOS_MAX
-    };
-    let back = queues.iter().filter_map(|((load, _), operations)| {
-        let load = loads.get(usize::from(*load)).filter(|load| load.window.start <= healthy)?;
-        // The others of its last pipeline may have been acknowledged.
-        let gave_up = operations.iter().rfind(|operation| load.gave_up && operation.outcome != Outcome::Ok);
-        let back = operations.iter().find(on_pace).or(gave_up);
-        Some(back.map_or(load.window.end, |operation| operation.ended))
-    });
-    back.max().map_or(healthy, |last| last.max(healthy))
 }

@@ -33,7 +33,7 @@ pub use data_type::DataType;
 pub use effect::{DataEffect, Effect, MembershipEffect};
 pub use event::{Event, EventKind, ExitCause, LoadTotals, Progress};
 pub use failover_phase::FailoverPhase;
-pub use history::{HISTORY_MAGIC, HistoryReader, HistoryWriter};
+pub use history::{HISTORY_MAGIC, History, HistoryReader, HistoryWriter, Operations};
 pub use idle_totals::{IdleOutage, IdleTotals};
 pub use journal::{Clock, Journal, Recorder};
 pub use key_names::KeyNames;

@@ -5,7 +5,7 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use super::{
-    Event, EventKind, HistoryReader, Operation, RecordedPlan, RecordedSnapshot, ResourceSample, RunDirectory, RunInfo,
+    Event, EventKind, History, HistoryReader, RecordedPlan, RecordedSnapshot, ResourceSample, RunDirectory, RunInfo,
     TopologyRecord, seal,
 };
 use crate::vocab::Instant;
@@ -29,7 +29,7 @@ pub struct Evidence {
     /// What the servers and the machine used, in order; empty if nothing was sampled.
     pub samples: Vec<ResourceSample>,
     /// Every operation, in the order of its end on its worker.
-    pub history: Vec<Operation>,
+    pub history: History,
 }
 
 /// Why a run directory could not be read.

@@ -12,9 +12,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::RunDirectory;
-use super::history::{HISTORY_MAGIC, RECORD_BYTES};
 
-/// No seal is longer: that of ten million operations has about 2 MB.
+/// No seal is longer: that of fifty million operations has about 4 MB.
 const SEAL_BYTES_MAX: u64 = 64 << 20;
 
 /// `seal.json`: its contents, and the checksum of these.
@@ -199,31 +198,25 @@ impl Sealed {
     }
 }
 
-/// What a file's chain has a link for: each line of a text; of a history its head, and each block of records.
+/// What a file's chain has a link for: each line of a text, each block of a history.
 #[derive(Clone, Copy)]
 enum Pieces {
     Lines,
-    Records,
+    Blocks,
 }
 
-const HEAD: u64 = HISTORY_MAGIC.len() as u64;
-const RECORD: u64 = RECORD_BYTES as u64;
-const RECORDS_IN_BLOCK: u64 = 128;
+const BLOCK_BYTES: u64 = 8 << 10;
 
 impl Pieces {
     fn of(name: &str) -> Self {
-        if name == "history.bin" { Self::Records } else { Self::Lines }
+        if name == "history.bin" { Self::Blocks } else { Self::Lines }
     }
 
     /// How much of the buffer, which begins at `at` in the file, belongs to the piece there, and whether the piece ends with it.
     fn take(self, at: u64, buffer: &[u8]) -> (usize, bool) {
         let rest = match self {
             Self::Lines => buffer.iter().position(|byte| *byte == b'\n').map(|newline| newline + 1),
-            Self::Records => {
-                let block = RECORD * RECORDS_IN_BLOCK;
-                let end = at.checked_sub(HEAD).map_or(HEAD, |within| HEAD + (within / block + 1) * block);
-                usize::try_from(end - at).ok().filter(|rest| *rest <= buffer.len())
-            }
+            Self::Blocks => usize::try_from(BLOCK_BYTES - at % BLOCK_BYTES).ok().filter(|rest| *rest <= buffer.len()),
         };
         (rest.unwrap_or(buffer.len()), rest.is_some())
     }
@@ -233,10 +226,8 @@ impl Pieces {
         let index = index as u64;
         match self {
             Self::Lines => format!("at line {}", index + 1),
-            Self::Records if index == 0 => "in its head".to_owned(),
-            Self::Records => {
-                let (first, last) = ((index - 1) * RECORDS_IN_BLOCK + 1, index * RECORDS_IN_BLOCK);
-                format!("between record {first} and {}", last.min((bytes - HEAD) / RECORD))
+            Self::Blocks => {
+                format!("between byte {} and {}", index * BLOCK_BYTES + 1, bytes.min((index + 1) * BLOCK_BYTES))
             }
         }
     }
@@ -245,7 +236,7 @@ impl Pieces {
     fn count(self, bytes: u64, pieces: usize) -> String {
         match self {
             Self::Lines => format!("line {pieces}"),
-            Self::Records => format!("record {}", bytes.saturating_sub(HEAD) / RECORD),
+            Self::Blocks => format!("byte {bytes}"),
         }
     }
 }

@@ -7,14 +7,13 @@ use tempfile::TempDir;
 
 use super::*;
 
-const RECORDS: usize = 3_000;
+const BLOCK: usize = BLOCK_BYTES as usize;
 
-/// A sealed run directory: a history of [`RECORDS`], ten events, a node; none of them means anything.
+/// A sealed run directory: a history of 20 blocks and a half, ten events, a node; none of them means anything.
 fn sealed() -> TempDir {
     let temporary = tempfile::tempdir().unwrap();
     let directory = RunDirectory::new(temporary.path());
-    let records = (0..RECORDS).flat_map(|record| [u8::try_from(record % 251).unwrap(); RECORD_BYTES]);
-    let history: Vec<_> = HISTORY_MAGIC.into_iter().chain(records).collect();
+    let history: Vec<_> = (0..20 * BLOCK + BLOCK / 2).map(|at| u8::try_from(at / 61 % 251).unwrap()).collect();
     fs::write(directory.history(), history).unwrap();
     let events: Vec<_> = (1..=10).map(|line| format!("event {line}\n")).collect();
     fs::write(directory.events(), events.concat()).unwrap();
@@ -47,29 +46,19 @@ fn events(at: &Path, change: impl FnOnce(&mut Vec<&str>)) {
     fs::write(at.join("events.jsonl"), lines.concat()).unwrap();
 }
 
-const fn end_of_record(record: usize) -> usize {
-    HISTORY_MAGIC.len() + record * RECORD_BYTES
-}
-
 #[rstest]
 #[case::nothing(&|_: &Path| (), "")]
 #[case::reports_and_notes(&|at: &Path| for file in ["report.html", "topology.txt", "notes"] { fs::write(at.join(file), "x").unwrap(); }, "")]
-#[case::a_bit(&|at: &Path| history(at, |h| h[end_of_record(1_500)] ^= 16), "history.bin: altered between record 1409 and 1536")]
-#[case::a_bit_at_the_end(&|at: &Path| history(at, |h| *h.last_mut().unwrap() ^= 1), "history.bin: altered between record 2945 and 3000")]
-#[case::the_head(&|at: &Path| history(at, |h| h[7] ^= 2), "history.bin: altered in its head")]
-#[case::whole_blocks_are_left(&|at: &Path| history(at, |h| h.truncate(end_of_record(2_048))), "history.bin: cut after record 2048")]
-#[case::records_are_gone(
-    &|at: &Path| history(at, |h| h.truncate(end_of_record(2_100))),
-    &format!(
-        "history.bin: cut or altered between record 2049 and 2176, {} of {} bytes are left",
-        end_of_record(2_100), end_of_record(3_000)
-    )
+#[case::a_bit(&|at: &Path| history(at, |h| h[11 * BLOCK + 5] ^= 16), "history.bin: altered between byte 90113 and 98304")]
+#[case::a_bit_at_the_end(&|at: &Path| history(at, |h| *h.last_mut().unwrap() ^= 1), "history.bin: altered between byte 163841 and 167936")]
+#[case::the_head(&|at: &Path| history(at, |h| h[7] ^= 2), "history.bin: altered between byte 1 and 8192")]
+#[case::whole_blocks_are_left(&|at: &Path| history(at, |h| h.truncate(16 * BLOCK)), "history.bin: cut after byte 131072")]
+#[case::a_part_of_a_block_is_left(
+    &|at: &Path| history(at, |h| h.truncate(16 * BLOCK + 100)),
+    "history.bin: cut or altered between byte 131073 and 139264, 131172 of 167936 bytes are left"
 )]
-#[case::emptied(&|at: &Path| history(at, Vec::clear), "history.bin: cut after record 0")]
-#[case::a_record_more(
-    &|at: &Path| history(at, |h| h.extend([0; RECORD_BYTES])),
-    &format!("history.bin: {RECORD_BYTES} bytes more than the run wrote")
-)]
+#[case::emptied(&|at: &Path| history(at, Vec::clear), "history.bin: cut after byte 0")]
+#[case::more(&|at: &Path| history(at, |h| h.extend([0; 64])), "history.bin: 64 bytes more than the run wrote")]
 #[case::a_line(&|at: &Path| events(at, |lines| lines[2] = "Event 3\n"), "events.jsonl: altered at line 3")]
 #[case::swapped_lines(&|at: &Path| events(at, |lines| lines.swap(4, 8)), "events.jsonl: altered at line 5")]
 #[case::lines_are_gone(&|at: &Path| events(at, |lines| lines.truncate(7)), "events.jsonl: cut after line 7")]

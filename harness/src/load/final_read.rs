@@ -383,8 +383,6 @@ fn append(history: &std::path::Path, readings: &mut [KeyRead], now: Instant) -> 
 
 #[cfg(test)]
 mod tests {
-    use std::io::BufReader;
-
     use rstest::rstest;
 
     use super::*;
@@ -424,7 +422,7 @@ mod tests {
         final_read(&done, CLUSTER.system(), &Access::default(), seeds, settled, &journal, within).await.unwrap();
         let took = began.elapsed();
         let file = File::open(directory.history()).unwrap();
-        let history = HistoryReader::new(BufReader::new(file)).unwrap().read_all().unwrap();
+        let history = HistoryReader::new(file).unwrap().read_all().unwrap().iter().collect();
         let told = std::fs::read_to_string(directory.events()).unwrap();
         let told: Event = serde_json::from_str(told.lines().last().unwrap()).unwrap();
         (history, told.kind, took)

@@ -146,7 +146,6 @@ fn in_words(reply: &Reply<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use std::fs::File;
-    use std::io::BufReader;
 
     use super::*;
     use crate::evidence::{Event, HistoryReader, Operation, RunDirectory};
@@ -176,8 +175,8 @@ mod tests {
         let (access, seeds) = (Access::default(), [(0, redis.address)]);
         final_read(&done, CLUSTER.system(), &access, &seeds, None, &journal, Duration::from_secs(5)).await.unwrap();
 
-        let history = HistoryReader::new(BufReader::new(File::open(directory.history()).unwrap())).unwrap();
-        let history: Vec<_> = history.read_all().unwrap().into_iter().filter(Operation::is_final_read).collect();
+        let history = HistoryReader::new(File::open(directory.history()).unwrap()).unwrap().read_all().unwrap();
+        let history: Vec<_> = history.iter().filter(Operation::is_final_read).collect();
         let keys: Vec<_> = history.iter().map(|read| read.key).collect();
         assert_eq!(keys, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 3000]);
         assert_eq!(history.last().unwrap().value, Value::Missing);

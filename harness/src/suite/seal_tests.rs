@@ -14,7 +14,7 @@ use super::judge_again;
 use crate::check::testing::{LOAD_STARTS, Story, late, ms};
 use crate::check::{During, Failover, Latency, LostWrites, Slo};
 use crate::evidence::testing::{kill, machine_samples, server_samples, until};
-use crate::evidence::{EventKind, HistoryWriter, LogEvent, RunDirectory, seal};
+use crate::evidence::{EventKind, HistoryReader, HistoryWriter, LogEvent, Operation, RunDirectory, seal};
 use crate::verdict::{RunOutcome, Verdict};
 use crate::vocab::{Instant, Percent};
 
@@ -42,9 +42,12 @@ fn story() -> Story {
     story.machine(4_600, |_| late(0.1));
     story.end(4_610);
     story.evidence.samples = [server_samples("A", 2.0, 100..2_500, 500.0), machine_samples(100..4_600)].concat();
-    for read in story.evidence.history.iter_mut().filter(|operation| operation.is_final_read()) {
-        [read.intended, read.ready, read.started, read.ended] = [4_640, 4_640, 4_640, 4_650].map(Instant::from_millis);
-    }
+    story.evidence.history.edit(|history| {
+        for read in history.iter_mut().filter(|operation| operation.is_final_read()) {
+            [read.intended, read.ready, read.started, read.ended] =
+                [4_640, 4_640, 4_640, 4_650].map(Instant::from_millis);
+        }
+    });
     story
 }
 
@@ -64,7 +67,7 @@ fn run() -> TempDir {
     fs::write(directory.topology(), lines(&evidence.topology)).unwrap();
     fs::write(directory.samples(), lines(&evidence.samples)).unwrap();
     let mut history = HistoryWriter::new(BufWriter::new(fs::File::create(directory.history()).unwrap())).unwrap();
-    evidence.history.iter().for_each(|operation| history.write(operation).unwrap());
+    evidence.history.iter().for_each(|operation| history.write(&operation).unwrap());
     history.flush().unwrap();
     fs::write(directory.lab_log(), "").unwrap();
     for node in ["A", "A1"].map(Into::into) {
@@ -196,11 +199,11 @@ fn every_difference_is_in_the_verdict_and_in_its_reports() {
     fs::write(directory.path().join("history.bin"), "").unwrap();
     let verdict = judge(directory.path()).unwrap();
     assert_eq!((verdict.outcome, verdict.scenario.as_str()), (RunOutcome::Inconclusive, "tests/story"));
-    assert_eq!(verdict.because, "The evidence is not what the run left: history.bin: cut after record 0, and 2 more.");
+    assert_eq!(verdict.because, "The evidence is not what the run left: history.bin: cut after byte 0, and 2 more.");
     assert!(verdict.findings.is_empty() && verdict.loads.is_empty(), "{verdict:?}");
     for report in ["report.json", "report.html"] {
         let report = fs::read_to_string(directory.path().join(report)).unwrap();
-        for part in ["history.bin: cut after record 0", "nodes/A/redis.conf: missing", "nodes/A/redis.log: missing"] {
+        for part in ["history.bin: cut after byte 0", "nodes/A/redis.conf: missing", "nodes/A/redis.log: missing"] {
             let told = &verdict.assumptions[0].detail;
             assert!(told.contains(part) && report.contains(part), "{part} is missing in {told} and {report}");
         }
@@ -214,16 +217,25 @@ fn edit(file: &Path, from: &str, to: &str) {
     fs::write(file, text.replacen(from, to, 1)).unwrap();
 }
 
-/// A byte of the history: the format stands at 7, the end of the first operation from 40 on.
-fn history(at: &Path, byte: usize, value: u8) {
+/// Another version in the history's head.
+fn history_version(at: &Path, version: u8) {
     let mut bytes = fs::read(at.join("history.bin")).unwrap();
-    bytes[byte] = value;
+    bytes[7] = version;
     fs::write(at.join("history.bin"), bytes).unwrap();
 }
 
+fn edit_history(at: &Path, change: impl FnOnce(&mut Vec<Operation>)) {
+    let path = at.join("history.bin");
+    let mut history = HistoryReader::new(fs::File::open(&path).unwrap()).unwrap().read_all().unwrap();
+    history.edit(change);
+    let mut writer = HistoryWriter::new(BufWriter::new(fs::File::create(path).unwrap())).unwrap();
+    history.iter().for_each(|operation| writer.write(&operation).unwrap());
+    writer.flush().unwrap();
+}
+
 #[rstest]
-#[case::another_format(&|at: &Path| history(at, 7, 99), "this is a history of version 99, and this harness reads version ")]
-#[case::endless_operation(&|at: &Path| history(at, 55, 200), "history.bin: record 1: no run of this scenario records this")]
+#[case::another_format(&|at: &Path| history_version(at, 99), "this is a history of version 99, and this harness reads version ")]
+#[case::endless_operation(&|at: &Path| edit_history(at, |h| h[0].ended = Instant(u64::MAX)), "history.bin: record 1: no run of this scenario records this")]
 #[case::endless_line(
     &|at: &Path| fs::write(at.join("events.jsonl"), vec![b'['; 17 << 20]).unwrap(),
     "line 1 is longer than any of a run"

@@ -117,8 +117,7 @@ fn load_ran(case: &Case<'_>, index: usize, load: &RecordedLoad) -> Assumption {
 
 fn load_worked(case: &Case<'_>, index: usize, load: &RecordedLoad) -> Assumption {
     let assumed = format!("load {} did its work", load.name);
-    let own = || case.client_operations().filter(|operation| usize::from(operation.load) == index);
-    let done = own().count() as u64;
+    let done = case.operations_of(index).count() as u64;
     let began = has(case, |what| matches!(what, EventKind::LoadStarted { load: name } if *name == load.name));
     let failed = has(case, |what| matches!(what, EventKind::StepFailed { .. } | EventKind::UntilMissed { .. }));
     if done == 0 && !began && failed {

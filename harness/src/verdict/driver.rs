@@ -2,7 +2,7 @@
 
 use super::types::{Assumption, assume};
 use crate::check::samples::quantile;
-use crate::check::schedule::{began, bound_reached, pace_changes, scheduled};
+use crate::check::schedule::{began, bound_reached, pace_changes};
 use crate::check::window::Window;
 use crate::check::{Case, During, Slo, finding};
 use crate::evidence::{LoadTotals, Operation, RecordedLoad, RecordedSlo};
@@ -20,30 +20,26 @@ pub(super) fn offered(
     totals: &LoadTotals,
     assumed: String,
 ) -> Assumption {
-    let starts = starts(case, index);
-    let paces = paces(case, load, arrivals, &starts);
-    if let Some(hole) = hole(load, &starts, &paces, totals) {
+    let starts = Starts::of(case, index);
+    let paces = paces(case, load, arrivals, starts.span);
+    if let Some(hole) = hole(load, starts.due, &paces, totals) {
         return assume(assumed, false, hole);
     }
-    let begun = || starts.iter().filter(|start| !start.never_begun());
-    let (part, late_nanos) = lateness(case, begun().copied().collect());
-    let span = span(&starts);
-    let late_max = late_max(case);
-    let waits = begun().map(|start| Window { start: start.ready, end: start.started });
-    let stood_still = covered(waits, late_max) as f64 / (span.nanos() as f64).max(1.0);
+    let (part, late_nanos) = lateness(case, index);
+    let stood_still = starts.stood_still_nanos as f64 / (starts.span.nanos() as f64).max(1.0);
     let detail = format!(
         "{} demanded for {} s: {} of {} due starts begun; 99 % of its own starts ({part}) at most {} late",
         paces.iter().map(|pace| pace.arrivals.to_string()).collect::<Vec<_>>().join(", later "),
-        finding::decimals(span.nanos() as f64 / 1e9),
-        begun().count(),
-        starts.len(),
+        finding::decimals(starts.span.nanos() as f64 / 1e9),
+        starts.due - starts.never_begun,
+        starts.due,
         finding::time(late_nanos),
     );
     let stall = match stood_still {
         share if share > 0.0 => format!("it stood still for {} of the time", percent(share)),
         _ => String::new(),
     };
-    let details = [detail, stall, reached_in_words(case, index, load), never_begun_in_words(&starts)];
+    let details = [detail, stall, reached_in_words(case, index, load), never_begun_in_words(starts.never_begun)];
     assume(assumed, true, finding::note(details))
 }
 
@@ -55,20 +51,53 @@ fn late_max(case: &Case<'_>) -> u64 {
 }
 
 /// How late the driver was at most with 99 % of the starts that it made: in the steady part, else in the whole.
-fn lateness(case: &Case<'_>, begun: Vec<&Operation>) -> (During, u64) {
-    let steady: Vec<_> = begun.iter().copied().filter(|start| case.windows.has(During::Steady, start)).collect();
-    let (part, judged) = if steady.is_empty() { (During::Whole, begun) } else { (During::Steady, steady) };
-    let mut late: Vec<_> = judged.iter().map(|start| start.started.nanos_since(start.ready)).collect();
-    (part, quantile(&mut late, 0.99).unwrap_or(0))
+fn lateness(case: &Case<'_>, index: usize) -> (During, u64) {
+    let late_in = |part: During| {
+        let begun = scheduled(case, index).filter(|start| !start.never_begun());
+        let judged = begun.filter(|start| part == During::Whole || case.windows.has(part, start));
+        let mut late: Vec<_> = judged.map(|start| start.started.nanos_since(start.ready)).collect();
+        Some((part, quantile(&mut late, 0.99)?))
+    };
+    late_in(During::Steady).or_else(|| late_in(During::Whole)).unwrap_or((During::Whole, 0))
 }
 
-/// The operations that the load's schedule called for.
-fn starts<'a>(case: &'a Case<'a>, index: usize) -> Vec<&'a Operation> {
-    case.workers_of(index).flat_map(|operations| scheduled(operations)).collect()
+/// The operations that a load's schedule called for. The next command of an entry follows the one before at once, or was left with
+/// it.
+fn scheduled<'a>(case: &Case<'a>, index: usize) -> impl Iterator<Item = Operation> + use<'a> {
+    case.operations_of(index).filter(Operation::starts_entry)
+}
+
+/// What became of the starts that a load's schedule called for.
+struct Starts {
+    due: u64,
+    never_begun: u64,
+    /// From the moment that the first start was due at to that of the last.
+    span: Window,
+    /// How long the driver stood still, with a start to make and a worker for it.
+    stood_still_nanos: u64,
+}
+
+impl Starts {
+    fn of(case: &Case<'_>, index: usize) -> Self {
+        let late_max = late_max(case);
+        let (mut due, mut never_begun, mut span, mut long_waits) = (0, 0, None::<Window>, Vec::new());
+        for start in scheduled(case, index) {
+            due += 1;
+            let own = Window { start: start.intended, end: start.intended };
+            span = Some(span.map_or(own, |span| span.hull(own)));
+            if start.never_begun() {
+                never_begun += 1;
+            } else if start.started.nanos_since(start.ready) > late_max {
+                long_waits.push(Window { start: start.ready, end: start.started });
+            }
+        }
+        let nothing = Window { start: Instant::default(), end: Instant::default() };
+        Self { due, never_begun, span: span.unwrap_or(nothing), stood_still_nanos: covered(long_waits) }
+    }
 }
 
 /// Which starts of the schedule are not in the history, if some are not.
-fn hole(load: &RecordedLoad, starts: &[&Operation], paces: &[PaceUsed<'_>], totals: &LoadTotals) -> Option<String> {
+fn hole(load: &RecordedLoad, starts: u64, paces: &[PaceUsed<'_>], totals: &LoadTotals) -> Option<String> {
     if totals.dropped > 0 {
         return Some(format!(
             "it forgot {}: more than {} waited",
@@ -78,9 +107,9 @@ fn hole(load: &RecordedLoad, starts: &[&Operation], paces: &[PaceUsed<'_>], tota
     }
     let due = paces.iter().map(PaceUsed::due).fold(0, u64::saturating_add);
     let due = due.min(load.operations.unwrap_or(u64::MAX)) as f64;
-    let share = starts.len() as f64 / due.max(1.0);
+    let share = starts as f64 / due.max(1.0);
     // One more or less for each pace is the rounding's doing.
-    (share < ACCOUNTED_MIN && due - starts.len() as f64 > paces.len() as f64)
+    (share < ACCOUNTED_MIN && due - starts as f64 > paces.len() as f64)
         .then(|| format!("it accounts for {} of the starts that its schedule called for", percent(share)))
 }
 
@@ -99,8 +128,8 @@ impl PaceUsed<'_> {
 }
 
 /// The paces of a load, one after the other.
-fn paces<'a>(case: &'a Case<'_>, load: &RecordedLoad, first: &'a Arrivals, starts: &[&Operation]) -> Vec<PaceUsed<'a>> {
-    let Window { start, end } = span(starts);
+fn paces<'a>(case: &'a Case<'_>, load: &RecordedLoad, first: &'a Arrivals, span: Window) -> Vec<PaceUsed<'a>> {
+    let Window { start, end } = span;
     let mut paces = vec![PaceUsed { arrivals: first, during: Window { start: began(first, start), end } }];
     for (from, arrivals) in pace_changes(case, &load.name).filter(|(from, _)| *from <= end) {
         if let Some(before) = paces.last_mut() {
@@ -112,12 +141,11 @@ fn paces<'a>(case: &'a Case<'_>, load: &RecordedLoad, first: &'a Arrivals, start
     paces
 }
 
-/// How much time the stretches that are longer than `least` cover together.
-fn covered(stretches: impl Iterator<Item = Window>, least: u64) -> u64 {
-    let mut long: Vec<_> = stretches.filter(|stretch| stretch.nanos() > least).collect();
-    long.sort_by_key(|stretch| stretch.start);
+/// How much time stretches cover together.
+fn covered(mut stretches: Vec<Window>) -> u64 {
+    stretches.sort_by_key(|stretch| stretch.start);
     let (mut covered, mut until) = (0, Instant::default());
-    for stretch in long {
+    for stretch in stretches {
         covered += stretch.end.nanos_since(stretch.start.max(until));
         until = until.max(stretch.end);
     }
@@ -127,12 +155,6 @@ fn covered(stretches: impl Iterator<Item = Window>, least: u64) -> u64 {
 /// `98.7 %`.
 fn percent(share: f64) -> String {
     format!("{} %", finding::decimals((share * 1_000.0).round() / 10.0))
-}
-
-/// From the moment that the first start was due at to that of the last.
-fn span(starts: &[&Operation]) -> Window {
-    let intended = || starts.iter().map(|start| start.intended);
-    Window { start: intended().min().unwrap_or_default(), end: intended().max().unwrap_or_default() }
 }
 
 fn reached_in_words(case: &Case<'_>, index: usize, load: &RecordedLoad) -> String {
@@ -153,8 +175,8 @@ fn reached_in_words(case: &Case<'_>, index: usize, load: &RecordedLoad) -> Strin
     )
 }
 
-fn never_begun_in_words(starts: &[&Operation]) -> String {
-    match starts.iter().filter(|start| start.never_begun()).count() as u64 {
+fn never_begun_in_words(never_begun: u64) -> String {
+    match never_begun {
         0 => String::new(),
         1 => "1 start was never begun".to_owned(),
         number => format!("{number} starts were never begun"),

@@ -8,7 +8,7 @@ use hdrhistogram::Histogram;
 use hdrhistogram::serialization::V2Serializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, Tag};
 
-use crate::evidence::{Evidence, Operation, Outcome};
+use crate::evidence::{Evidence, LoadIndex, Operation, Outcome};
 
 const SECOND_NANOS: u64 = 1_000_000_000;
 
@@ -26,8 +26,14 @@ const NANOS_IN_MAX: f64 = 1e6;
 /// Behind the histogram of all stand those of the operations that are alike, each with a tag such as `app/SET/ok/A`: load, command,
 /// outcome, and the master that owned the shard at the start.
 pub fn latency_log(evidence: &Evidence) -> io::Result<Vec<u8>> {
-    let mut operations: Vec<_> = evidence.history.iter().filter(|operation| !operation.is_final_read()).collect();
-    operations.sort_by_key(|operation| operation.ended);
+    let mut alike = Alike::new(evidence);
+    let latency = |operation: Operation| {
+        let (second, nanos) = (operation.ended.0 / SECOND_NANOS, operation.latency_nanos());
+        Some(Latency { second, alike: alike.number(&operation)?, nanos })
+    };
+    let operations = evidence.history.iter().filter(|operation| !operation.is_final_read());
+    let mut latencies: Vec<_> = operations.filter_map(latency).collect();
+    latencies.sort_unstable();
     let started = UNIX_EPOCH + Duration::from_micros(evidence.info.started_unix_us.try_into().unwrap_or(0));
     let (mut log, mut serializer) = (Vec::new(), V2Serializer::new());
     let mut writer = IntervalLogWriterBuilder::new()
@@ -35,48 +41,77 @@ pub fn latency_log(evidence: &Evidence) -> io::Result<Vec<u8>> {
         .with_base_time(started)
         .with_max_value_divisor(NANOS_IN_MAX)
         .begin_log_with(&mut log, &mut serializer)?;
-    let second_of = |operation: &Operation| operation.ended.0 / SECOND_NANOS;
-    let seconds =
-        operations.first().map_or(0, |first| second_of(first))..operations.last().map_or(0, |last| second_of(last) + 1);
-    let mut rest = &operations[..];
+    let seconds = latencies.first().map_or(0, |first| first.second)..latencies.last().map_or(0, |last| last.second + 1);
+    let mut rest = &latencies[..];
     for second in seconds {
-        let (now, later) = rest.split_at(rest.partition_point(|operation| second_of(operation) <= second));
+        let (now, later) = rest.split_at(rest.partition_point(|latency| latency.second <= second));
         rest = later;
-        let histogram = histogram_of(now)?;
         let (begins, lasts) = (Duration::from_secs(second), Duration::from_secs(1));
-        writer.write_histogram(&histogram, begins, lasts, None).map_err(other)?;
-        for (tag, operations) in alike(evidence, now) {
-            let histogram = histogram_of(&operations)?;
-            writer.write_histogram(&histogram, begins, lasts, Tag::new(&tag)).map_err(other)?;
+        writer.write_histogram(&histogram_of(now)?, begins, lasts, None).map_err(other)?;
+        let by_tag = now.chunk_by(|one, next| one.alike == next.alike).map(|same| (alike.tag(same[0].alike), same));
+        for (tag, same) in by_tag.collect::<BTreeMap<_, _>>() {
+            writer.write_histogram(&histogram_of(same)?, begins, lasts, Tag::new(&tag)).map_err(other)?;
         }
     }
     Ok(log)
 }
 
-fn histogram_of(operations: &[&Operation]) -> io::Result<Histogram<u64>> {
+/// How long one operation took.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Latency {
+    /// The second of the run's clock in which it ended.
+    second: u64,
+    /// The number of those that it is like.
+    alike: u32,
+    nanos: u64,
+}
+
+fn histogram_of(latencies: &[Latency]) -> io::Result<Histogram<u64>> {
     let mut histogram = Histogram::new_with_bounds(LATENCY_NANOS_MIN, LATENCY_NANOS_MAX, 3).map_err(other)?;
-    for operation in operations {
-        histogram.saturating_record(operation.latency_nanos());
+    for latency in latencies {
+        histogram.saturating_record(latency.nanos);
     }
     Ok(histogram)
 }
 
-/// Operations by what they have in common, as a tag says it.
-fn alike<'a>(evidence: &Evidence, operations: &[&'a Operation]) -> BTreeMap<String, Vec<&'a Operation>> {
-    let shards: Vec<_> = evidence.plan.shards().map(|owner| owner.name.as_str()).collect();
-    let mut alike = BTreeMap::<_, Vec<_>>::new();
-    for operation in operations {
-        let Some(load) = evidence.plan.loads.get(usize::from(operation.load)) else { continue };
-        let shard = operation.shard.and_then(|shard| shards.get(usize::from(shard))).unwrap_or(&"nobody");
-        let outcome = match operation.outcome {
+/// What operations of one tag have in common: load, command, outcome and shard.
+type Common<'a> = (LoadIndex, &'a str, Outcome, Option<u16>);
+
+/// Numbers for what operations have in common.
+struct Alike<'a> {
+    evidence: &'a Evidence,
+    numbers: BTreeMap<Common<'a>, u32>,
+    found: Vec<Common<'a>>,
+}
+
+impl<'a> Alike<'a> {
+    const fn new(evidence: &'a Evidence) -> Self {
+        Self { evidence, numbers: BTreeMap::new(), found: Vec::new() }
+    }
+
+    /// The number of what an operation has in common with others; none of a load that is not in the plan.
+    fn number(&mut self, operation: &Operation) -> Option<u32> {
+        let load = self.evidence.plan.loads.get(usize::from(operation.load))?;
+        let common = (operation.load, load.command(operation.source), operation.outcome, operation.shard);
+        Some(*self.numbers.entry(common).or_insert_with(|| {
+            self.found.push(common);
+            self.found.len() as u32 - 1
+        }))
+    }
+
+    /// The tag of what has that number.
+    fn tag(&self, number: u32) -> String {
+        let (load, command, outcome, shard) = self.found[number as usize];
+        let load = &self.evidence.plan.loads[usize::from(load)].name;
+        let shard = shard.and_then(|shard| self.evidence.plan.shards().nth(usize::from(shard)));
+        let shard = shard.map_or("nobody", |owner| owner.name.as_str());
+        let outcome = match outcome {
             Outcome::Ok => "ok",
             Outcome::Fail => "fail",
             Outcome::Unknown => "unknown",
         };
-        let tag = format!("{}/{}/{outcome}/{shard}", load.name, load.command(operation.source));
-        alike.entry(tag).or_default().push(*operation);
+        format!("{load}/{command}/{outcome}/{shard}")
     }
-    alike
 }
 
 fn other(error: impl std::fmt::Debug) -> io::Error {

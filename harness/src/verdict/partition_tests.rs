@@ -43,7 +43,7 @@ fn with_inside(lost: u32) -> Story {
     for (at, key) in (4_300..).zip(&keys[..lost as usize]) {
         story.write(at, *key, |write| (write.load, write.node) = (1, Some(0)));
         story.final_read(*key, Value::Missing, crate::evidence::Outcome::Ok);
-        story.evidence.history.last_mut().unwrap().load = 1;
+        story.evidence.history.edit(|history| history.last_mut().unwrap().load = 1);
     }
     story.write(4_400, keys[lost as usize], |write| {
         (write.load, write.ended, write.node) = (1, Instant::from_millis(5_400), None);
@@ -93,9 +93,10 @@ fn a_partition_needs_writes_like_a_kill(#[case] writes: bool, #[case] outcome: R
     let mut story = cut_off(false);
     story.slo(Slo::LostWrites(LostWrites { max: 0, min: 0 }));
     story.end(9_000);
-    for operation in story.evidence.history.iter_mut().filter(|_| !writes) {
-        operation.node = operation.node.filter(|node| *node != 0).or(Some(1));
-    }
+    let elsewhere = |operation: &mut crate::evidence::Operation| {
+        operation.node = operation.node.filter(|node| *node != 0).or(Some(1))
+    };
+    story.evidence.history.edit(|history| history.iter_mut().filter(|_| !writes).for_each(elsewhere));
     let verdict = verdict(&story);
     assert_eq!(verdict.outcome, outcome, "{verdict:#?}");
     let note = &finding(&verdict, "lost writes").note;

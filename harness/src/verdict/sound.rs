@@ -44,7 +44,7 @@ pub fn sound(evidence: &Evidence) -> Result<(), Unsound> {
     let end = if evidence.events.iter().any(|event| broke_off(&event.kind)) { longest } else { now };
     let shards = plan.shards().count();
     for (index, operation) in evidence.history.iter().enumerate() {
-        let why = wrong_time(operation.ended, end).or_else(|| wrong_index(plan, shards, operation));
+        let why = wrong_time(operation.ended, end).or_else(|| wrong_index(plan, shards, &operation));
         unless(why, "history.bin", "record", index)?;
     }
     Ok(())
@@ -159,11 +159,11 @@ mod tests {
 
     #[rstest]
     #[case::as_it_was(&|_: &mut Story| (), None)]
-    #[case::ended_late(&|s: &mut Story| s.evidence.history[16].ended = Instant(u64::MAX), Some("history.bin: record 17: "))]
-    #[case::no_load(&|s: &mut Story| s.evidence.history[0].load = 1, Some("there is no load 1"))]
-    #[case::no_key(&|s: &mut Story| s.evidence.history[0].key = 101, Some("load app has no key 101"))]
-    #[case::key_zero(&|s: &mut Story| s.evidence.history[0].key = 0, Some("load app has no key 0"))]
-    #[case::no_node(&|s: &mut Story| s.evidence.history[0].node = Some(6), Some("there is no node 6"))]
+    #[case::ended_late(&|s: &mut Story| s.evidence.history.edit(|h| h[16].ended = Instant(u64::MAX)), Some("history.bin: record 17: "))]
+    #[case::no_load(&|s: &mut Story| s.evidence.history.edit(|h| h[0].load = 1), Some("there is no load 1"))]
+    #[case::no_key(&|s: &mut Story| s.evidence.history.edit(|h| h[0].key = 101), Some("load app has no key 101"))]
+    #[case::key_zero(&|s: &mut Story| s.evidence.history.edit(|h| h[0].key = 0), Some("load app has no key 0"))]
+    #[case::no_node(&|s: &mut Story| s.evidence.history.edit(|h| h[0].node = Some(6)), Some("there is no node 6"))]
     #[case::swapped(&|s: &mut Story| s.evidence.events.swap(0, 10), Some("events.jsonl: line 2: "))]
     #[case::no_step(&|s: &mut Story| s.event(2_000, EventKind::StepEnded { step: 1 }), Some("the timeline has no step 1"))]
     #[case::late_event(&|s: &mut Story| s.evidence.events.last_mut().into_iter().for_each(at_the_end_of_time), Some("events.jsonl: line 12: "))]

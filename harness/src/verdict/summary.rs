@@ -17,13 +17,13 @@ pub(super) fn loads(case: &Case<'_>) -> Vec<LoadSummary> {
 }
 
 fn summary(case: &Case<'_>, index: usize, load: &RecordedLoad) -> LoadSummary {
-    let own: Vec<_> = case.client_operations().filter(|operation| usize::from(operation.load) == index).collect();
+    let own = || case.operations_of(index);
     let seconds = load_window(case.evidence, &load.name, case.windows.whole).nanos() as f64 / 1e9;
-    let totals = totals(case.evidence, load).unwrap_or_else(|| recount(&own));
+    let totals = totals(case.evidence, load).unwrap_or_else(|| recount(own()));
     let ok_per_second = if seconds > 0.0 { totals.ok as f64 / seconds } else { 0.0 };
-    let demanded = own.len() as u64;
-    let (starts_late, latency) = (starts_late(load, &own), latencies(case, &own));
-    let (name, operations) = (load.name.clone(), operations(case, load, &own));
+    let demanded = own().count() as u64;
+    let (starts_late, latency) = (starts_late(load, own()), latencies(case, &own));
+    let (name, operations) = (load.name.clone(), operations(case, load, own()));
     LoadSummary { load: name, seconds, demanded, totals, ok_per_second, operations, starts_late, latency }
 }
 
@@ -35,7 +35,7 @@ fn totals(evidence: &Evidence, load: &RecordedLoad) -> Option<LoadTotals> {
 }
 
 /// The totals of a load that did not get to say them. Of an operation's failed attempts only the last is known.
-fn recount(operations: &[&Operation]) -> LoadTotals {
+fn recount(operations: impl Iterator<Item = Operation>) -> LoadTotals {
     let mut totals = LoadTotals::default();
     for operation in operations {
         match operation.outcome {
@@ -52,13 +52,13 @@ fn recount(operations: &[&Operation]) -> LoadTotals {
 }
 
 /// What the checks count is what is shown: to leave out what did not end ok would make an outage look fast.
-fn latencies(case: &Case<'_>, operations: &[&Operation]) -> Vec<LatencySummary> {
+fn latencies<I: Iterator<Item = Operation>>(case: &Case<'_>, operations: &impl Fn() -> I) -> Vec<LatencySummary> {
     let of_part = |during: During| {
-        let nanos = operations.iter().filter_map(|operation| case.windows.latency_nanos(during, operation));
+        let nanos = operations().filter_map(|operation| case.windows.latency_nanos(during, &operation));
         figures(during.to_string(), nanos)
     };
     let whole = of_part(During::Whole);
-    let begun = operations.iter().filter(|operation| !operation.never_begun());
+    let begun = operations().filter(|operation| !operation.never_begun());
     let in_whole = begun.filter(|operation| case.windows.has(During::Whole, operation));
     let served =
         figures("whole, from the first attempt".to_owned(), in_whole.map(|operation| operation.service_nanos()));
@@ -69,10 +69,14 @@ fn latencies(case: &Case<'_>, operations: &[&Operation]) -> Vec<LatencySummary> 
 }
 
 /// A load's operations by command, shard, part of the run and outcome.
-fn operations(case: &Case<'_>, load: &RecordedLoad, operations: &[&Operation]) -> Vec<OperationsSummary> {
+fn operations(
+    case: &Case<'_>,
+    load: &RecordedLoad,
+    operations: impl Iterator<Item = Operation>,
+) -> Vec<OperationsSummary> {
     let mut alike = BTreeMap::<_, Vec<u64>>::new();
     for operation in operations {
-        let part = match case.windows.has(During::Fault, operation) {
+        let part = match case.windows.has(During::Fault, &operation) {
             _ if case.windows.faults.is_empty() => During::Whole,
             true => During::Fault,
             false => During::Steady,
@@ -93,8 +97,8 @@ fn operations(case: &Case<'_>, load: &RecordedLoad, operations: &[&Operation]) -
 }
 
 /// How late a load was with what its schedule called for and it began.
-fn starts_late(load: &RecordedLoad, operations: &[&Operation]) -> Option<LatencySummary> {
-    let begun = operations.iter().filter(|operation| operation.starts_entry() && !operation.never_begun());
+fn starts_late(load: &RecordedLoad, operations: impl Iterator<Item = Operation>) -> Option<LatencySummary> {
+    let begun = operations.filter(|operation| operation.starts_entry() && !operation.never_begun());
     let late = begun.map(|operation| operation.started.nanos_since(operation.intended));
     if load.is_closed() { None } else { figures("from due to begun".to_owned(), late) }
 }

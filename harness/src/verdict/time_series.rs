@@ -44,7 +44,7 @@ impl Bin {
 impl TimeSeries {
     /// The operations of clients in bins of 100 ms, or in wider ones where there would be more than `bins_max`; none without an
     /// operation.
-    pub fn of<'a>(operations: &(impl Iterator<Item = &'a Operation> + Clone), bins_max: u64) -> Option<Self> {
+    pub fn of(operations: &(impl Iterator<Item = Operation> + Clone), bins_max: u64) -> Option<Self> {
         let operations = || operations.clone().filter(|operation| !operation.is_final_read());
         let start = operations().map(|operation| operation.intended.0).min()? / BIN_NANOS * BIN_NANOS;
         let end = operations().map(|operation| operation.ended.0).max()?;

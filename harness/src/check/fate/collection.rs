@@ -6,10 +6,10 @@ use super::{Fate, Unexplained, acknowledged, may_have_happened};
 use crate::evidence::{Operation, OperationEffect, Outcome, Value};
 
 /// Accounts for every element that was added.
-pub(super) fn fate<'a>(writes: &[&'a Operation], survivors: &[&Operation]) -> Fate<'a> {
+pub(super) fn fate<'a>(writes: &'a [Operation], survivors: &[Operation]) -> Fate<'a> {
     let mut elements = BTreeMap::new();
     let mut unknown_takes = 0;
-    for (nth, &write) in writes.iter().enumerate() {
+    for (nth, write) in writes.iter().enumerate() {
         match write.effect {
             OperationEffect::Inserts => drop(elements.insert(write.value, Element::new(write, nth))),
             OperationEffect::Takes => unknown_takes += u64::from(write.unknown_attempts),

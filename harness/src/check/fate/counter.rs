@@ -5,7 +5,7 @@ use crate::evidence::{Operation, Value};
 
 /// Follows the counter from reply to reply, and to what is left of it. Where it went back, increments were lost; where it went on
 /// by more than one, an attempt of unknown outcome had counted.
-pub(super) fn fate<'a>(writes: &[&'a Operation], survivor: &Operation) -> Fate<'a> {
+pub(super) fn fate<'a>(writes: &'a [Operation], survivor: &Operation) -> Fate<'a> {
     let mut count = Count::default();
     for write in writes {
         count.unknown += u64::from(write.unknown_attempts);

@@ -11,12 +11,11 @@ use crate::evidence::{DataType, Operation, OperationEffect, Outcome};
 use crate::vocab::Duration;
 
 /// What the history says about one key.
-#[derive(Default)]
 pub(super) struct Key<'a> {
     /// Every write that was begun, in the order in which they were.
-    pub(super) writes: Vec<&'a Operation>,
+    pub(super) writes: &'a [Operation],
     /// What the key held at the end: the final reads that got an answer.
-    pub(super) survivors: Vec<&'a Operation>,
+    pub(super) survivors: &'a [Operation],
 }
 
 /// What became of a key's acknowledged writes.
@@ -74,22 +73,22 @@ impl<'a> Key<'a> {
 
     /// What became of its acknowledged writes; none if nobody knows what survived.
     pub(super) fn fate(&self, case: &Case<'_>) -> Option<Fate<'a>> {
-        let last = *self.survivors.last()?;
+        let last = self.survivors.last()?;
         Some(match last.data {
             DataType::Value | DataType::Group | DataType::Scattered => {
                 let expires = |write: &Operation| expires_nanos(case, write);
-                register::fate(&self.writes, last, expires)
+                register::fate(self.writes, last, expires)
             }
-            DataType::Counter => counter::fate(&self.writes, last),
+            DataType::Counter => counter::fate(self.writes, last),
             DataType::Log | DataType::List | DataType::Set | DataType::Hash | DataType::SortedSet => {
-                collection::fate(&self.writes, &self.survivors)
+                collection::fate(self.writes, self.survivors)
             }
         })
     }
 
     /// Its acknowledged writes.
     pub(super) fn acknowledged(&self) -> impl Iterator<Item = &'a Operation> {
-        self.writes.iter().copied().filter(|write| acknowledged(write))
+        self.writes.iter().filter(|write| acknowledged(write))
     }
 }
 

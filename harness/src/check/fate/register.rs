@@ -5,21 +5,21 @@ use crate::evidence::{Operation, OperationEffect, Outcome, Value};
 
 /// The survivor accounts for the write that left it and for all before; of those that could have, the last.
 pub(super) fn fate<'a>(
-    writes: &[&'a Operation],
+    writes: &'a [Operation],
     survivor: &Operation,
     expires_nanos: impl Fn(&Operation) -> Option<u64>,
 ) -> Fate<'a> {
     let position = match survivor.value {
         Value::Missing => {
-            let gone = |write: &&&Operation| {
+            let gone = |write: &Operation| {
                 may_have_happened(write) && (removes(write) || has_expired(write, survivor, &expires_nanos))
             };
-            let Some(position) = writes.iter().rposition(|write| gone(&write)) else {
+            let Some(position) = writes.iter().rposition(gone) else {
                 // A write that takes effect late adds a value and never takes one away.
                 return lost_from(writes, 0, true);
             };
             // An earlier one may have come late, and have taken away what was written since.
-            let sure = !writes.iter().any(|write| gone(&write) && write.unknown_attempts > 0);
+            let sure = !writes.iter().any(|write| gone(write) && write.unknown_attempts > 0);
             return lost_from(writes, position + 1, sure);
         }
         written @ Value::Written(_) => {
@@ -30,13 +30,13 @@ pub(super) fn fate<'a>(
         Value::Foreign | Value::Number(_) => return Fate::unexplained(Unexplained::Phantom),
         Value::Torn => return Fate::unexplained(Unexplained::Torn),
     };
-    let write = writes[position];
+    let write = &writes[position];
     lost_from(writes, position + 1, write.outcome == Outcome::Ok && write.unknown_attempts == 0)
 }
 
 /// The acknowledged writes from this position on are gone: surely, or they were overwritten by one that took effect late.
-fn lost_from<'a>(writes: &[&'a Operation], position: usize, surely: bool) -> Fate<'a> {
-    let lost: Vec<_> = writes[position..].iter().copied().filter(|write| acknowledged(write)).collect();
+fn lost_from<'a>(writes: &'a [Operation], position: usize, surely: bool) -> Fate<'a> {
+    let lost: Vec<_> = writes[position..].iter().filter(|write| acknowledged(write)).collect();
     let count = lost.len() as u64;
     if surely {
         Fate { lost: count, lost_writes: lost, ..Fate::default() }

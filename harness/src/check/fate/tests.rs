@@ -87,10 +87,9 @@ fn survivors(data: DataType, words: &str) -> Vec<Operation> {
 /// How many writes are surely lost and how many possibly, and what is unexplained.
 fn fate(data: DataType, wrote: &str, left: &str) -> (u64, u64, Option<Unexplained>) {
     let (writes, survivors) = (writes(data, wrote), survivors(data, left));
-    let (writes, survivors): (Vec<_>, Vec<_>) = (writes.iter().collect(), survivors.iter().collect());
     let fate = match data {
-        DataType::Counter => counter::fate(&writes, survivors[0]),
-        DataType::Value => register::fate(&writes, survivors[0], |_| None),
+        DataType::Counter => counter::fate(&writes, &survivors[0]),
+        DataType::Value => register::fate(&writes, &survivors[0], |_| None),
         _ => collection::fate(&writes, &survivors),
     };
     (fate.lost, fate.possibly_lost, fate.unexplained)
@@ -179,5 +178,5 @@ fn removals_are_accounted_for(
 #[case::never_to_be_forgotten(None, 1)]
 fn what_expires_is_not_lost(#[case] expires: Option<u64>, #[case] lost: u64) {
     let (write, read) = (writes(DataType::Value, "a"), survivors(DataType::Value, ""));
-    assert_eq!(register::fate(&[&write[0]], &read[0], |_| expires).lost, lost);
+    assert_eq!(register::fate(&write, &read[0], |_| expires).lost, lost);
 }

@@ -36,8 +36,15 @@ impl Story {
         plan.loads.push(load("app"));
         let members = plan.nodes.iter().map(|node| (node.name.clone(), member(node))).collect();
         let info = info(&plan);
-        let evidence =
-            Evidence { info, plan, snapshot: None, events: vec![], topology: vec![], samples: vec![], history: vec![] };
+        let evidence = Evidence {
+            info,
+            plan,
+            snapshot: None,
+            events: vec![],
+            topology: vec![],
+            samples: vec![],
+            history: crate::evidence::History::default(),
+        };
         Self { evidence, members, version: 3, count: 0 }
     }
 
@@ -169,7 +176,7 @@ impl Story {
     pub(crate) fn write(&mut self, ms: u64, key: u32, change: impl FnOnce(&mut Operation)) {
         let mut operation = self.operation(ms, key);
         change(&mut operation);
-        self.evidence.history.push(operation);
+        self.evidence.history.push(&operation);
     }
 
     /// A write that was due, and that nobody had begun when the load was stopped.
@@ -230,7 +237,7 @@ impl Story {
     pub(crate) fn end(&mut self, ms: u64) {
         let mut totals = LoadTotals::default();
         let mut last = BTreeMap::new();
-        for operation in &self.evidence.history {
+        for operation in self.evidence.history.iter() {
             *match operation.outcome {
                 _ if operation.never_begun() => &mut totals.not_started,
                 Outcome::Ok => &mut totals.ok,

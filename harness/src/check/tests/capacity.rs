@@ -50,11 +50,11 @@ fn capacity(
 #[test]
 fn operations_that_fail_are_too_slow() {
     let mut story = climbing([1, 2, 3], 9_000);
-    for write in &mut story.evidence.history {
-        if write.intended >= Instant::from_millis(LOAD_STARTS + 4_000) && write.key % 10 == 0 {
-            write.outcome = Ended::Fail;
-        }
-    }
+    let late = Instant::from_millis(LOAD_STARTS + 4_000);
+    story.evidence.history.edit(|history| {
+        let failed = history.iter_mut().filter(|write| write.intended >= late && write.key % 10 == 0);
+        failed.for_each(|write| write.outcome = Ended::Fail);
+    });
     let finding = story.judge(Slo::Capacity(Capacity { quantile: percent(99.0), max: ms(10), min: 800, load: None }));
     assert_eq!((finding.status, finding.measured.as_str()), (Status::Fail, "400/s"), "{finding:?}");
     assert!(finding.note.contains("at 800/s too many operations did not end ok"), "{}", finding.note);

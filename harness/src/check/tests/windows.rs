@@ -33,9 +33,9 @@ fn who_does_not_come_back_is_not_waited_for(#[case] at: u64, #[case] gave_up: bo
         started: intended,
         ended,
         outcome,
-        ..story.evidence.history[0]
+        ..story.evidence.history.at(0)
     };
-    story.evidence.history.push(operation);
+    story.evidence.history.push(&operation);
     if gave_up {
         story.event(at + 1, EventKind::GaveUp { load: load(), operation: String::new(), error: None, attempts: 1 });
     }
@@ -57,7 +57,7 @@ fn an_operation_belongs_to_a_part(#[case] intended: u64, #[case] ended: u64, #[c
     let operation = Operation {
         intended: Instant::from_millis(intended),
         ended: Instant::from_millis(ended),
-        ..story.evidence.history[0]
+        ..story.evidence.history.at(0)
     };
     let parts = [During::Steady, During::Fault, During::Whole];
     let of: Vec<_> = parts.into_iter().filter(|during| windows.has(*during, &operation)).collect();
@@ -85,7 +85,7 @@ fn a_fault_cuts_what_the_steady_part_has_of_an_operation(
     let story = failover_story();
     let windows = story.case().windows;
     let [intended, started, ended] = [intended, started, ended].map(Instant::from_millis);
-    let operation = Operation { intended, started, ended, ..story.evidence.history[0] };
+    let operation = Operation { intended, started, ended, ..story.evidence.history.at(0) };
     let nanos = [During::Steady, During::Fault, During::Whole].map(|during| windows.latency_nanos(during, &operation));
     assert_eq!(
         nanos.map(|nanos| nanos.map(|nanos| nanos / 1_000_000)),
@@ -142,9 +142,8 @@ fn an_open_loop_is_back_when_each_shard_is() {
     let end = story.case().windows.faults[0].end;
     assert!(end < Instant::from_millis(3_100), "{end}");
     // A shard that is not back does.
-    for operation in &mut story.evidence.history {
-        operation.attempts += u16::from(operation.shard == Some(0));
-    }
+    let again = |operation: &mut Operation| operation.attempts += u16::from(operation.shard == Some(0));
+    story.evidence.history.edit(|history| history.iter_mut().for_each(again));
     assert_eq!(story.case().windows.faults[0].end, story.case().windows.whole.end);
 }
 

@@ -16,7 +16,7 @@ const MIX: &str = r#"mix: [Set(value: "32B"), Get(), SetThenGet(value: "16B")], 
 
 fn history(directory: &RunDirectory) -> Vec<Operation> {
     let file = std::fs::File::open(directory.history()).unwrap();
-    HistoryReader::new(std::io::BufReader::new(file)).unwrap().read_all().unwrap()
+    HistoryReader::new(file).unwrap().read_all().unwrap().iter().collect()
 }
 
 fn events(directory: &RunDirectory) -> Vec<EventKind> {

@@ -351,7 +351,7 @@ mod tests {
     #[test]
     fn a_run_without_load_has_a_report_too() {
         let mut evidence = sample::master_kill();
-        evidence.history.clear();
+        evidence.history = crate::evidence::History::default();
         evidence.topology.clear();
         assert!(report_html(&evidence, &sample::verdict()).contains("No load did any operation"));
     }

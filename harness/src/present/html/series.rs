@@ -76,7 +76,7 @@ mod tests {
     fn the_history_falls_into_bins() {
         let evidence = sample::master_kill();
         let shown = series(&evidence).unwrap();
-        let of_loads = |operation: &&Operation| !operation.is_final_read();
+        let of_loads = |operation: &Operation| !operation.is_final_read();
         let ended = evidence.history.iter().filter(of_loads).count() as u64;
         assert_eq!(shown.bins.iter().map(|bin| bin.ok + bin.not_ok()).sum::<u64>(), ended);
         assert_eq!(shown.bin_nanos, 100_000_000);
@@ -88,10 +88,12 @@ mod tests {
     fn an_outage_is_seen_where_operations_were_due() {
         let mut evidence = sample::master_kill();
         let (from, to) = (Instant::from_millis(5_000), Instant::from_millis(6_000));
-        for operation in evidence.history.iter_mut().filter(|operation| (from..to).contains(&operation.intended)) {
-            (operation.outcome, operation.error) = (Outcome::Fail, Some(ErrorKind::NotStarted));
-            operation.ended = Instant::from_millis(12_000);
-        }
+        evidence.history.edit(|history| {
+            for operation in history.iter_mut().filter(|operation| (from..to).contains(&operation.intended)) {
+                (operation.outcome, operation.error) = (Outcome::Fail, Some(ErrorKind::NotStarted));
+                operation.ended = Instant::from_millis(12_000);
+            }
+        });
         let shown = series(&evidence).unwrap();
         let bin = |at: Instant| &shown.bins[usize::try_from(at.nanos_since(shown.start) / shown.bin_nanos).unwrap()];
         assert_eq!(bin(from).not_ok(), 200);
@@ -102,8 +104,9 @@ mod tests {
     #[test]
     fn a_long_run_gets_wider_bins() {
         let mut evidence = sample::master_kill();
-        evidence.history[0].intended = Instant(0);
-        evidence.history[0].ended = Instant::from_millis(3_600_000);
+        evidence.history.edit(|history| {
+            (history[0].intended, history[0].ended) = (Instant(0), Instant::from_millis(3_600_000));
+        });
         let shown = series(&evidence).unwrap();
         assert!(shown.bins.len() as u64 <= 601);
     }
@@ -111,7 +114,7 @@ mod tests {
     #[test]
     fn no_load_no_chart() {
         let mut evidence = sample::master_kill();
-        evidence.history.clear();
+        evidence.history = crate::evidence::History::default();
         assert!(series(&evidence).is_none());
     }
 

@@ -35,7 +35,7 @@ pub(in crate::present) fn master_kill() -> Evidence {
     load_events(&mut story);
     story.events.sort_by_key(|event| event.at);
     let mut evidence = story.end(12_300);
-    evidence.history = history();
+    evidence.history = history().into_iter().collect();
     evidence.samples = samples();
     evidence
 }

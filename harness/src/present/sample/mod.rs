@@ -271,7 +271,7 @@ impl Story {
             events: self.events,
             topology: self.topology,
             samples: vec![],
-            history: vec![],
+            history: crate::evidence::History::default(),
         }
     }
 }

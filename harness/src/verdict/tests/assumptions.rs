@@ -11,8 +11,8 @@ use super::*;
 #[case::no_proof(&no_proof, "nothing proves Kill A")]
 #[case::no_fault(&|story: &mut Story| without(story, |what| matches!(what, EventKind::ActedOnNode { .. })), "acted on nothing")]
 #[case::step_not_done(&|story: &mut Story| without(story, |what| matches!(what, EventKind::StepEnded { step: 1 })), "was not done")]
-#[case::no_operations(&|story: &mut Story| story.evidence.history.clear(), "it did no operation")]
-#[case::history_has_a_hole(&|story: &mut Story| story.evidence.history.truncate(5_000), "the history holds")]
+#[case::no_operations(&|story: &mut Story| story.evidence.history.edit(Vec::clear), "it did no operation")]
+#[case::history_has_a_hole(&|story: &mut Story| story.evidence.history.edit(|history| history.truncate(5_000)), "the history holds")]
 #[case::rate_not_kept(&|story: &mut Story| story.evidence.plan.loads[0].arrivals = Some(Arrivals::constant(5_000)), "accounts for 14.9 % of the starts")]
 #[case::no_final_read(&|story: &mut Story| without(story, |what| matches!(what, EventKind::FinalRead { .. })), "no final read")]
 #[case::unsettled_at_the_end(&|story: &mut Story| { let last = story.evidence.events.len() - 2; story.evidence.events.insert(last, unsettled(8_999)); }, "B lags")]
@@ -34,7 +34,9 @@ fn a_broken_assumption_is_inconclusive(#[case] breaks: &dyn Fn(&mut Story), #[ca
 #[case::without(false, RunOutcome::Pass)]
 fn a_master_that_acknowledged_nothing_risks_nothing(#[case] claims_writes: bool, #[case] outcome: RunOutcome) {
     let mut story = good();
-    story.evidence.history.iter_mut().filter(|op| op.node == Some(0)).for_each(|op| op.node = Some(1));
+    story.evidence.history.edit(|history| {
+        history.iter_mut().filter(|op| op.node == Some(0)).for_each(|op| op.node = Some(1));
+    });
     story.evidence.plan.slos.retain(|slo| claims_writes || slo.specification.get("LostWrites").is_none());
     let verdict = verdict(&story);
     assert_eq!(verdict.outcome, outcome, "{verdict:#?}");

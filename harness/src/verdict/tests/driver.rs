@@ -58,8 +58,10 @@ fn a_late_driver_spoils_only_what_it_can(
     let mut story = paced(&|due, free: u64| (free.max(due) + if due % one_in == 0 { late_ms } else { 0 }, 0));
     story.evidence.plan.slos.clear();
     story.slo(slo.clone());
-    let failed = story.evidence.history.iter_mut().filter(|_| slo == no_errors()).take(300);
-    failed.for_each(|operation| operation.outcome = crate::evidence::Outcome::Fail);
+    story.evidence.history.edit(|history| {
+        let failed = history.iter_mut().filter(|_| slo == no_errors()).take(300);
+        failed.for_each(|operation| operation.outcome = crate::evidence::Outcome::Fail);
+    });
     story.end(60_000);
     let verdict = verdict(&story);
     assert_eq!(verdict.outcome, outcome, "{}", verdict.because);

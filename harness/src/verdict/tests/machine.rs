@@ -110,7 +110,7 @@ fn a_starved_machine_explains_no_lost_write() {
     story.slo(p99(0));
     story.end(9_000);
     story.machine(9_000, |_| late(340.0));
-    story.evidence.history.iter_mut().rev().take(1).for_each(|read| read.value = crate::evidence::Value::Missing);
+    story.evidence.history.edit(|history| history.last_mut().unwrap().value = crate::evidence::Value::Missing);
     let verdict = verdict(&story);
     assert_eq!(verdict.outcome, RunOutcome::Fail, "{}", verdict.because);
     assert!(verdict.because.starts_with("Not met: lost writes <= 0"), "{}", verdict.because);

@@ -1,0 +1,35 @@
+//! The operations of each key, one key after the other.
+
+use crate::evidence::{DataType, Evidence, LoadIndex, Operation};
+
+/// A key: its load, what it holds, its number. A plan whose loads could write the same key is refused, so these are different keys.
+pub(super) type KeyId = (LoadIndex, DataType, u32);
+
+/// How many operations are held at once: about 250 MB with what sorting them takes. Only those of a single key may be more.
+const HELD_MAX: usize = 2 << 20;
+
+/// Calls `visit` with every key that has such operations, and these: in the order in which they were started, and where several
+/// were started together in that of the history.
+pub(super) fn for_each_key(
+    evidence: &Evidence,
+    wanted: impl Fn(&Operation) -> bool,
+    mut visit: impl FnMut(KeyId, &[Operation]),
+) {
+    let wanted = || evidence.history.iter().filter(&wanted);
+    let parts = wanted().count().div_ceil(HELD_MAX) as u64;
+    for part in 0..parts {
+        let mut held: Vec<_> = wanted().filter(|operation| part_of(operation, parts) == part).collect();
+        held.sort_by_key(|operation| (key(operation), operation.started, operation.ended));
+        held.chunk_by(|one, next| key(one) == key(next)).for_each(|operations| visit(key(&operations[0]), operations));
+    }
+}
+
+fn key(operation: &Operation) -> KeyId {
+    (operation.load, operation.data, operation.key)
+}
+
+/// Which of so many parts the key of an operation is in: about as many keys in each.
+fn part_of(operation: &Operation, parts: u64) -> u64 {
+    // Fibonacci hashing (Knuth, "The Art of Computer Programming", volume 3, section 6.4): neighbours lie far apart.
+    u64::from(operation.key).wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_shr(32) * parts >> 32
+}

@@ -1,0 +1,200 @@
+//! An operation as its bytes lie in `history.bin`.
+//!
+//! A record is ten numbers, of which most are small: a word of 32 bits says how many bytes each has, and these follow, the lowest
+//! byte first. Three bits of the word are a number's length, as a place in [`LENGTHS`]; the first number's are the lowest. The
+//! highest bit says that the record counts its time from the run's beginning, and not from the start of the operation before.
+//!
+//! | number | what it holds, from the lowest bit on |
+//! |---|---|
+//! | 0 | effect (4 bits), type of data (4), kind of value (3), outcome (2), error from 1, or 0 (6), place in the mix's entry (8) |
+//! | 1 | worker (16), load (16) |
+//! | 2 | the mix's entry, from 1; 0 for the final read |
+//! | 3 | node from 1, or 0; shard from 1, or 0; attempts less one; attempts of unknown outcome: the low bytes of all, then the high bytes |
+//! | 4 | key |
+//! | 5 | the value's id, exclusive-or the id of its worker's first; or a number |
+//! | 6 | its start in ns, from that of the operation before: twice the distance, and one more where it lies back |
+//! | 7 | from `ready` to `started`, in ns |
+//! | 8 | from `intended` to `ready`, in ns |
+//! | 9 | from `started` to `ended`, in ns |
+
+use crate::evidence::operation::{ErrorKind, Operation, OperationEffect, OperationSource, Outcome, Value};
+use crate::evidence::{DataType, LoadIndex};
+use crate::vocab::Instant;
+
+/// How many numbers a record has.
+const NUMBERS: usize = 10;
+
+/// How many bytes a number may have.
+const LENGTHS: [u8; 8] = [0, 1, 2, 3, 4, 5, 6, 8];
+
+/// The bytes of the word that says the lengths.
+const WORD_BYTES: usize = 4;
+
+/// The longest record, and the bytes that must follow the last one for it to be read.
+pub(super) const RECORD_BYTES_MAX: usize = WORD_BYTES + 8 * NUMBERS;
+
+/// The bit of the word that says where the record's time counts from.
+const FROM_BEGINNING: u32 = 1 << 31;
+
+/// Writes records, each after the one before.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct RecordWriter {
+    /// When the operation before started; none if nobody knows.
+    before: Option<Instant>,
+}
+
+impl RecordWriter {
+    /// Calls `take` with the operation's record.
+    pub(super) fn write<T>(&mut self, operation: &Operation, take: impl FnOnce(&[u8]) -> T) -> T {
+        let before = self.before.replace(operation.started);
+        let mut bytes = [0; RECORD_BYTES_MAX];
+        let mut word = if before.is_none() { FROM_BEGINNING } else { 0 };
+        let mut end = WORD_BYTES;
+        for (nth, number) in numbers(operation, before.unwrap_or_default()).into_iter().enumerate() {
+            let length = (71 - number.leading_zeros()) / 8;
+            let place = length.min(7);
+            word |= place << (3 * nth);
+            bytes[end..end + 8].copy_from_slice(&number.to_le_bytes());
+            end += usize::from(LENGTHS[place as usize]);
+        }
+        bytes[..WORD_BYTES].copy_from_slice(&word.to_le_bytes());
+        take(&bytes[..end])
+    }
+}
+
+/// Reads records, each after the one before.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RecordReader {
+    /// Where the next record begins.
+    pub(super) at: usize,
+    before: Instant,
+}
+
+impl RecordReader {
+    /// At the first record.
+    pub(super) const BEGIN: Self = Self { at: 0, before: Instant(0) };
+
+    /// The next operation; none where no record is that a load can have written. At least [`RECORD_BYTES_MAX`] bytes must follow
+    /// the last record.
+    pub(super) fn next(&mut self, bytes: &[u8]) -> Option<Operation> {
+        let rest = bytes.get(self.at..)?.first_chunk::<RECORD_BYTES_MAX>()?;
+        let word = u32::from_le_bytes(*rest.first_chunk()?);
+        let mut end = WORD_BYTES;
+        let mut numbers = [0; NUMBERS];
+        for (nth, number) in numbers.iter_mut().enumerate() {
+            let length = usize::from(LENGTHS[(word >> (3 * nth)) as usize & 7]);
+            let eight = u64::from_le_bytes(*rest[end..].first_chunk()?);
+            *number = eight & !(u64::MAX.checked_shl(8 * length as u32).unwrap_or(0));
+            end += length;
+        }
+        let before = if word & FROM_BEGINNING == 0 { self.before } else { Instant::default() };
+        let operation = operation(&numbers, before)?;
+        self.at += end;
+        self.before = operation.started;
+        Some(operation)
+    }
+}
+
+fn numbers(operation: &Operation, before: Instant) -> [u64; NUMBERS] {
+    let (value, id) = match operation.value {
+        Value::Missing => (0, 0),
+        Value::Written(id) => (1, id ^ first_id(operation.load, operation.worker)),
+        Value::Foreign => (2, 0),
+        Value::Number(number) => (3, number),
+        Value::Torn => (4, 0),
+    };
+    let (entry, command) = match operation.source {
+        OperationSource::Mix { entry, command } => (u64::from(entry) + 1, command),
+        OperationSource::FinalRead => (0, 0),
+    };
+    let error = operation.error.map_or(0, |error| error as u64 + 1);
+    let what = operation.effect as u64
+        | (operation.data as u64) << 4
+        | value << 8
+        | (operation.outcome as u64) << 11
+        | error << 13
+        | u64::from(command) << 19;
+    // An index is below the highest number of its type.
+    let index = |index: Option<u16>| index.map_or(0, |index| index.wrapping_add(1));
+    let place =
+        [index(operation.node), index(operation.shard), operation.attempts.wrapping_sub(1), operation.unknown_attempts];
+    let moved = operation.started.0.wrapping_sub(before.0).cast_signed();
+    [
+        what,
+        u64::from(operation.worker) | u64::from(operation.load) << 16,
+        entry,
+        low_bytes_first(place),
+        u64::from(operation.key),
+        id,
+        (moved << 1 ^ moved >> 63).cast_unsigned(),
+        operation.started.nanos_since(operation.ready),
+        operation.ready.nanos_since(operation.intended),
+        operation.ended.nanos_since(operation.started),
+    ]
+}
+
+/// The operation, if it is one that a load can have done.
+fn operation(numbers: &[u64; NUMBERS], before: Instant) -> Option<Operation> {
+    let &[what, who, entry, place, key, id, moved, waited, queued, served] = numbers;
+    let bits = |from: u32, count: u32| (what >> from & !(u64::MAX << count)) as usize;
+    if what >> 27 != 0 {
+        return None;
+    }
+    let command = u8::try_from(bits(19, 8)).ok()?;
+    let (worker, load) = (who as u16, LoadIndex::try_from(who >> 16).ok()?);
+    let [node, shard, attempts, unknown_attempts] = from_low_bytes_first(place);
+    let moved = (moved >> 1).cast_signed() ^ -(moved & 1).cast_signed();
+    let started = before.0.wrapping_add_signed(moved);
+    let ready = started.checked_sub(waited)?;
+    let operation = Operation {
+        load,
+        worker,
+        source: match (u16::try_from(entry).ok()?.checked_sub(1), command) {
+            (Some(entry), command) => OperationSource::Mix { entry, command },
+            (None, 0) => OperationSource::FinalRead,
+            (None, _) => return None,
+        },
+        effect: *OperationEffect::ALL.get(bits(0, 4))?,
+        data: *DataType::ALL.get(bits(4, 4))?,
+        key: u32::try_from(key).ok()?,
+        shard: shard.checked_sub(1),
+        value: match bits(8, 3) {
+            0 => Value::Missing,
+            1 => Value::Written(id ^ first_id(load, worker)),
+            2 => Value::Foreign,
+            3 => Value::Number(id),
+            4 => Value::Torn,
+            _ => return None,
+        },
+        intended: Instant(ready.checked_sub(queued)?),
+        ready: Instant(ready),
+        started: Instant(started),
+        ended: Instant(started.checked_add(served)?),
+        outcome: *[Outcome::Ok, Outcome::Fail, Outcome::Unknown].get(bits(11, 2))?,
+        error: match bits(13, 6).checked_sub(1) {
+            None => None,
+            Some(error) => Some(*ErrorKind::ALL.get(error)?),
+        },
+        attempts: attempts.wrapping_add(1),
+        unknown_attempts,
+        node: node.checked_sub(1),
+    };
+    // Judging takes it for granted.
+    (!(operation.is_final_read() && operation.writes())).then_some(operation)
+}
+
+/// The id of the first value that a worker writes: its others differ from it in their low bits only.
+const fn first_id(load: LoadIndex, worker: u16) -> u64 {
+    Value::id(load, worker, 0)
+}
+
+/// Four numbers in one that is small where they are.
+fn low_bytes_first(numbers: [u16; 4]) -> u64 {
+    let [low, high] = [0, 1].map(|byte| numbers.map(|number| number.to_le_bytes()[byte]));
+    u64::from(u32::from_le_bytes(low)) | u64::from(u32::from_le_bytes(high)) << 32
+}
+
+fn from_low_bytes_first(number: u64) -> [u16; 4] {
+    let bytes = number.to_le_bytes();
+    [0, 1, 2, 3].map(|nth| u16::from_le_bytes([bytes[nth], bytes[nth + 4]]))
+}
