@@ -1,9 +1,15 @@
 //! The operations of each key, one key after the other.
 
-use crate::evidence::{DataType, Evidence, LoadIndex, Operation};
+use crate::evidence::{DataType, Evidence, LoadIndex, Operation, RecordedLoad, RecordedPlan};
 
-/// A key: its load, what it holds, its number. A plan whose loads could write the same key is refused, so these are different keys.
+/// A key: the first load that calls its keys so, what it holds, its number. Of the loads that share keys only one may write.
 pub(super) type KeyId = (LoadIndex, DataType, u32);
+
+/// The first load that calls its keys as each load does.
+pub(super) fn owners(plan: &RecordedPlan) -> Vec<LoadIndex> {
+    let first = |load: &RecordedLoad| plan.loads.iter().position(|other| other.key_names == load.key_names);
+    plan.loads.iter().map(|load| first(load).unwrap_or_default() as LoadIndex).collect()
+}
 
 /// How many operations are held at once: about 250 MB with what sorting them takes. Only those of a single key may be more.
 const HELD_MAX: usize = 2 << 20;
@@ -15,6 +21,9 @@ pub(super) fn for_each_key(
     wanted: impl Fn(&Operation) -> bool,
     mut visit: impl FnMut(KeyId, &[Operation]),
 ) {
+    let owners = owners(&evidence.plan);
+    let owner = |load: LoadIndex| owners.get(usize::from(load)).copied().unwrap_or(load);
+    let key = |operation: &Operation| (owner(operation.load), operation.data, operation.key);
     let wanted = || evidence.history.iter().filter(&wanted);
     let parts = wanted().count().div_ceil(HELD_MAX) as u64;
     for part in 0..parts {
@@ -22,10 +31,6 @@ pub(super) fn for_each_key(
         held.sort_by_key(|operation| (key(operation), operation.started, operation.ended));
         held.chunk_by(|one, next| key(one) == key(next)).for_each(|operations| visit(key(&operations[0]), operations));
     }
-}
-
-fn key(operation: &Operation) -> KeyId {
-    (operation.load, operation.data, operation.key)
 }
 
 /// Which of so many parts the key of an operation is in: about as many keys in each.

@@ -1,9 +1,9 @@
 //! How many acknowledged writes are gone at the end.
 //!
 //! Lost is what neither the final read nor a later write of the same key accounts for. Where a key's value is replaced, that is the
-//! least that was lost: a write that was gone and whose key was then written again is not counted. Reads in between could tell of
-//! some of those, but a stale master may have answered them, so they are no proof. What is counted or added to (`INCR`, `RPUSH`,
-//! `SADD`, ..) is counted in full, and so is a load that writes every key once.
+//! least that was lost: a write that was gone and whose key was then written again is not counted, unless the writes say what they
+//! replaced (`SET .. GET`). Reads in between could tell of some of those, but a stale master may have answered them, so they are no
+//! proof. What is counted or added to (`INCR`, `RPUSH`, `SADD`, ..) is counted in full, and so is a load that writes every key once.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -123,13 +123,19 @@ fn unserved<'a>(case: &Case<'a>) -> Option<&'a str> {
     })
 }
 
-/// What a reader must not take for the whole loss, where there was one or a partition made one likely, and keys were written again.
+/// How much of the whole loss is counted, where writes told what they replaced; else what a reader must not take for the whole, where
+/// there was one or a partition made one likely, and keys were written again.
 fn overwritten(case: &Case<'_>, tally: &Tally) -> String {
     let replaced = |takedown: &Takedown| takedown.cause == TakedownCause::Partition && takedown.promotion.is_some();
-    if !tally.rewritten || tally.lost == 0 && !case.takedowns.iter().any(replaced) {
-        return String::new();
+    match tally.hiding {
+        0 if tally.telling => "every write told what it replaced".to_owned(),
+        hiding if tally.telling => {
+            format!("{} could not tell what was lost before", finding::count(hiding, "write"))
+        }
+        0 => String::new(),
+        _ if tally.lost == 0 && !case.takedowns.iter().any(replaced) => String::new(),
+        _ => "what was lost and then written again is not counted".to_owned(),
     }
-    "what was lost and then written again is not counted".to_owned()
 }
 
 /// Adds up the fates of all keys. The error says why some key's writes have no order: the judgement rests on it.
@@ -168,8 +174,10 @@ fn writes_overlap(case: &Case<'_>, writes: &[Operation]) -> Option<String> {
 struct Tally {
     acknowledged: u64,
     keys: u64,
-    /// Whether the value of any key was replaced.
-    rewritten: bool,
+    /// How many writes replaced a value and do not say which.
+    hiding: u64,
+    /// Whether any write says what it replaced.
+    telling: bool,
     lost: u64,
     lost_keys: u64,
     possibly_lost: u64,
@@ -184,7 +192,8 @@ impl Tally {
         let acknowledged = key.acknowledged().count() as u64;
         self.acknowledged += acknowledged;
         self.keys += u64::from(acknowledged > 0);
-        self.rewritten |= key.is_rewritten();
+        self.hiding += key.hiding_writes().count() as u64;
+        self.telling |= key.writes.iter().any(|write| write.replaced.is_some());
         let Some(fate) = key.fate(case) else {
             self.unread_keys += u64::from(acknowledged > 0);
             return;

@@ -167,3 +167,31 @@ fn what_was_never_begun_was_not_written() {
     story.final_read(KEY, never, Outcome::Ok);
     assert_eq!(story.judge(Slo::LostWrites(LostWrites { max: 0, min: 0 })).status, Status::Fail);
 }
+
+/// Writes that say what they replaced: the number of the write that left it, from 1, or `-` for nothing.
+#[rstest]
+#[case::each_found_the_one_before("- 1 2", "3", "0", "every write told what it replaced")]
+#[case::lost_and_written_again("- 1 1", "3", "1", "every write told what it replaced")]
+#[case::two_lost_and_written_again("- 1 2 1", "4", "2", "every write told what it replaced")]
+#[case::lost_twice("- 1 1 3 3", "5", "2", "every write told what it replaced")]
+#[case::everything_is_gone("- 1 -", "3", "2", "every write told what it replaced")]
+#[case::lost_after_it_was_found("- 1 2 1", "1", "3", "every write told what it replaced")]
+#[case::found_itself("- 1 3", "3", "0", "1 write could not tell what was lost before")]
+fn what_was_lost_and_written_again_is_counted(
+    #[case] replaced: &str,
+    #[case] survivor: &str,
+    #[case] measured: &str,
+    #[case] note: &str,
+) {
+    let told: Vec<_> = replaced.split_whitespace().collect();
+    let mut story = story(&vec!["ok"; told.len()].join(" "), survivor);
+    story.evidence.history.edit(|history| {
+        for nth in 0..told.len() {
+            let left = told[nth].parse::<usize>().map_or(Value::Missing, |left| history[left - 1].value);
+            history[nth].replaced = Some(left);
+        }
+    });
+    let finding = story.judge(Slo::LostWrites(LostWrites { max: 9, min: 0 }));
+    assert_eq!(finding.measured, measured, "{finding:?}");
+    assert!(finding.note.contains(note), "{finding:?}");
+}

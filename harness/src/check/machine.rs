@@ -9,8 +9,8 @@
 
 use super::finding;
 use super::window::Window;
-use crate::evidence::{EventKind, Evidence, MachineSample, Waits};
-use crate::vocab::NodeName;
+use crate::evidence::{EventKind, Evidence, MachineSample, Operation, Waits};
+use crate::vocab::{Instant, NodeName};
 
 /// A wall clock that moved by less than this shifts no time that is read from a log: their stamps are whole milliseconds.
 const WALL_MOVED_US: u64 = 2_000;
@@ -42,10 +42,16 @@ impl<'a> Machine<'a> {
             *lost = lost.saturating_add(sample.operation_delay_nanos());
             Some(*lost)
         }));
-        let begun = || evidence.history.iter().filter(|operation| !operation.never_begun());
-        let stalls = late(begun().map(|operation| Window { start: operation.ready, end: operation.started }));
-        let backlogs = late(begun().map(|operation| Window { start: operation.intended, end: operation.started }));
-        Self { samples, lost_before, stalls, backlogs }
+        let (mut stalls, mut backlogs) = (Vec::new(), Vec::new());
+        let late = |from: Instant, operation: &Operation| {
+            let wait = Window { start: from, end: operation.started };
+            Some(wait).filter(|wait| wait.nanos() > STALL_NANOS_MIN)
+        };
+        for operation in evidence.history.iter().filter(|operation| !operation.never_begun()) {
+            stalls.extend(late(operation.ready, &operation));
+            backlogs.extend(late(operation.intended, &operation));
+        }
+        Self { samples, lost_before, stalls: merged(stalls), backlogs: merged(backlogs) }
     }
 
     /// The most that the machine, or a client that stood still by itself, can have delayed an operation, or one after the other,
@@ -212,11 +218,6 @@ impl<'a> Machine<'a> {
         let end = self.samples.partition_point(|(window, _)| window.start <= stretch.end);
         start..end.max(start)
     }
-}
-
-/// The waits that are long enough to be one, as stretches that lie apart.
-fn late(waits: impl Iterator<Item = Window>) -> Vec<Window> {
-    merged(waits.filter(|wait| wait.nanos() > STALL_NANOS_MIN).collect())
 }
 
 /// The same stretches in order and apart from each other.

@@ -15,6 +15,7 @@ mod machine_tests;
 mod partition_tests;
 pub(crate) mod preload;
 pub(crate) mod reach;
+pub(crate) mod reads;
 mod risk;
 mod sample_size;
 #[cfg(test)]
@@ -51,6 +52,9 @@ kinds! {
         capacity::Capacity,
         error_rate::ErrorRate,
         lost_writes::LostWrites,
+        stale_reads::StaleReads,
+        read_your_writes::ReadYourWrites,
+        monotonic_reads::MonotonicReads,
         minority_writes::MinorityWrites,
         promotions::Promotions,
         torn_reads::TornReads,

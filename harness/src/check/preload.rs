@@ -1,7 +1,7 @@
 //! What was written to keys before the run's clock started. Its values follow from the keys (`Value::preloaded`), so the history has
 //! no record of these writes, nor of a key that nobody wrote again and that was found as it was: millions of them cost nothing.
 
-use super::keys::KeyId;
+use super::keys::{self, KeyId};
 use crate::evidence::{
     DataType, EventKind, Evidence, LoadIndex, NO_WORKER, Operation, OperationEffect, OperationSource, Outcome, Value,
 };
@@ -30,18 +30,20 @@ pub(crate) fn of(evidence: &Evidence, name: &str) -> Option<Preload> {
     })
 }
 
-/// The preloads of all loads.
-pub(super) struct Preloads(Vec<Option<Preload>>);
+/// The preloads of all loads: the first load that calls its keys so, the load, what was preloaded.
+pub(super) struct Preloads(Vec<(LoadIndex, LoadIndex, Preload)>);
 
 impl Preloads {
     pub(super) fn of(evidence: &Evidence) -> Self {
-        Self(evidence.plan.loads.iter().map(|load| of(evidence, &load.name)).collect())
+        let loads = (0..).zip(&evidence.plan.loads).zip(keys::owners(&evidence.plan));
+        Self(loads.filter_map(|((index, load), owner)| Some((owner, index, of(evidence, &load.name)?))).collect())
     }
 
     /// The write of a key that was preloaded, as if it had a record.
-    pub(super) fn write(&self, (load, data, key): KeyId) -> Option<Operation> {
-        let preload = self.0.get(usize::from(load)).copied().flatten()?;
-        (data == DataType::Value && key <= preload.last).then(|| write(load, key, preload.done))
+    pub(super) fn write(&self, (owner, data, key): KeyId) -> Option<Operation> {
+        let has = |(of, _, preload): &&(LoadIndex, LoadIndex, Preload)| *of == owner && key <= preload.last;
+        let (_, load, preload) = self.0.iter().find(has)?;
+        (data == DataType::Value).then(|| write(*load, key, preload.done))
     }
 }
 
@@ -69,6 +71,7 @@ fn write(load: LoadIndex, key: u32, at: Instant) -> Operation {
         error: None,
         attempts: 1,
         unknown_attempts: 0,
+        replaced: None,
         node: None,
     }
 }

@@ -120,6 +120,8 @@ pub(crate) enum NeededLoad {
     Any,
     /// One that writes.
     Writing,
+    /// One that reads values that are written.
+    ReadingWhatIsWritten,
     /// One that writes several keys together.
     WritingGroups,
     /// One whose rate goes from stage to stage.

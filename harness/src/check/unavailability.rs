@@ -93,7 +93,7 @@ impl SloKind for Unavailability {
     /// A miss is explained if in every gap over the limit the machine may have taken as much as the gap is too long.
     fn explained_by_machine(&self, case: &Case<'_>) -> Option<String> {
         let max = self.max.as_nanos();
-        let over = shards(case, self.load()).flat_map(|shard| gaps(&shard.asked.moments, max).over);
+        let over = shards(case, self.load()).into_iter().flat_map(|shard| gaps(&shard.asked.moments, max).over);
         let explain = |gap: Gap| case.machine.explain(Window { start: gap.from, end: gap.to }, gap.nanos() - max);
         let explanations: Option<Vec<_>> = over.map(explain).collect();
         explanations
@@ -127,9 +127,14 @@ struct Asked {
     in_stretches: Vec<bool>,
 }
 
-/// When an operation began to wait, or ended: the moment, whether it is an end, and whether that was ok. At the same moment a start
-/// goes before an end: who begins as another gives up has waited without a pause.
-type Moment = (Instant, bool, bool);
+/// When an operation began to wait, or ended, in one number, so that those of a long run are not too large: the moment in
+/// nanoseconds, then whether it is an end, then whether that was ok. At the same moment a start goes before an end: who begins as
+/// another gives up has waited without a pause.
+type Moment = u64;
+
+fn moment(at: Instant, is_end: bool, is_ok: bool) -> Moment {
+    at.0 << 2 | u64::from(is_end) << 1 | u64::from(is_ok)
+}
 
 impl Asked {
     fn add(&mut self, operation: &Operation, stretches: &[Window]) {
@@ -151,30 +156,25 @@ struct Shard {
     left_out: Asked,
 }
 
-/// What was asked of a shard by that load, or by all.
-fn shard(case: &Case<'_>, load: Option<&str>, index: usize, cut_off: &[Vec<Window>]) -> Shard {
+/// Every shard, with what that load asked of it, or all did.
+fn shards(case: &Case<'_>, load: Option<&str>) -> Vec<Shard> {
+    let cut_off = cut_off(case);
     let stretches: Vec<_> = cut_off.iter().flatten().copied().collect();
-    let owner = case.plan.shards().nth(index).map(|owner| format!("{}'s shard {}", owner.name, owner.owns));
-    let mut shard = Shard { text: owner.unwrap_or_default(), asked: Asked::default(), left_out: Asked::default() };
-    for operation in case.operations_of_loads(load).filter(|operation| operation.shard.map(usize::from) == Some(index))
-    {
-        let is_cut_off = cut_off.get(usize::from(operation.load)).is_some_and(|cut_off| touches(cut_off, &operation));
-        if is_cut_off {
+    let owners = case.plan.shards().map(|owner| format!("{}'s shard {}", owner.name, owner.owns));
+    let mut shards: Vec<_> =
+        owners.map(|text| Shard { text, asked: Asked::default(), left_out: Asked::default() }).collect();
+    for operation in case.operations_of_loads(load) {
+        let Some(shard) = operation.shard.and_then(|shard| shards.get_mut(usize::from(shard))) else { continue };
+        if cut_off.get(usize::from(operation.load)).is_some_and(|cut_off| touches(cut_off, &operation)) {
             shard.left_out.add(&operation, &stretches);
             continue;
         }
         shard.asked.add(&operation, &stretches);
         let is_ok = operation.outcome == Outcome::Ok;
-        shard.asked.moments.extend([(operation.intended, false, false), (operation.ended, true, is_ok)]);
+        shard.asked.moments.extend([moment(operation.intended, false, false), moment(operation.ended, true, is_ok)]);
     }
-    shard.asked.moments.sort_unstable();
-    shard
-}
-
-/// Every shard, one after the other: the moments of a long run are large.
-fn shards<'a>(case: &'a Case<'_>, load: Option<&'a str>) -> impl Iterator<Item = Shard> + 'a {
-    let cut_off = cut_off(case);
-    (0..case.plan.shards().count()).map(move |index| shard(case, load, index, &cut_off))
+    shards.iter_mut().for_each(|shard| shard.asked.moments.sort_unstable());
+    shards
 }
 
 /// When the host of each load reached no majority of the masters.
@@ -233,7 +233,8 @@ struct Gaps {
 fn gaps(moments: &[Moment], max: u64) -> Gaps {
     let (mut waiting, mut since, mut unserved_since) = (0_u64, None, None);
     let (mut longest, mut bridged_nanos, mut over) = (Gap::default(), 0, Vec::new());
-    for &(at, is_end, ok) in moments {
+    for moment in moments {
+        let (at, is_end, ok) = (Instant(moment >> 2), moment & 2 != 0, moment & 1 != 0);
         if !is_end {
             waiting += 1;
             since.get_or_insert(at);

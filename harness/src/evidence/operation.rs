@@ -36,6 +36,8 @@ pub struct Operation {
     pub shard: Option<u16>,
     /// What was written, or what was read. Of what an increment made of a counter: what it replied.
     pub value: Value,
+    /// What the key held just before, if the reply to a write says so (`SET .. GET`).
+    pub replaced: Option<Value>,
     /// When it should have started: the schedule of an open loop, or when a closed loop was free.
     pub intended: Instant,
     /// When its client could have started it, never before `intended`: later if it had to wait for a free worker, or for the
@@ -260,6 +262,12 @@ impl Operation {
     /// Whether it changes the key.
     pub fn writes(&self) -> bool {
         self.effect.writes()
+    }
+
+    /// What the key held just before a write, if its reply says so and it is not the write's own value: a retry finds what an
+    /// attempt without a reply had written, and nobody knows what was there before that.
+    pub fn replaced_other(&self) -> Option<Value> {
+        self.replaced.filter(|replaced| self.outcome == Outcome::Ok && *replaced != self.value)
     }
 
     /// Whether it is a take that found nothing.

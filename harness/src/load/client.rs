@@ -316,7 +316,7 @@ impl RetryingClient {
     /// Takes from an answer what it tells about the cluster. Returns where to go on at once, if somewhere.
     fn redirect(&self, position: Position, node: Option<NodeIndex>, answer: AttemptOutcome) -> Option<Route> {
         match answer {
-            AttemptOutcome::Acknowledged(_) => None,
+            AttemptOutcome::Acknowledged(_) | AttemptOutcome::Replaced(..) => None,
             AttemptOutcome::Elsewhere(..) if self.shared.load.client.redirects == 0 => {
                 self.refresh(self.shared.load.client.refresh_on_moved, None);
                 None
@@ -357,12 +357,14 @@ impl RetryingClient {
 /// A write that may have happened stays unknown unless a later attempt succeeds; a read without an answer changed nothing.
 fn note(sent: &Sent, operation: &mut Operation) -> Option<ErrorKind> {
     operation.attempts = operation.attempts.saturating_add(1);
+    let mut done = |value, replaced| {
+        (operation.value, operation.replaced, operation.outcome) = (value, replaced, Outcome::Ok);
+        operation.ended = sent.replied.unwrap_or(operation.ended);
+        None
+    };
     let kind = match sent.answer {
-        AttemptOutcome::Acknowledged(value) => {
-            (operation.value, operation.outcome) = (value, Outcome::Ok);
-            operation.ended = sent.replied.unwrap_or(operation.ended);
-            return None;
-        }
+        AttemptOutcome::Acknowledged(value) => return done(value, None),
+        AttemptOutcome::Replaced(value, replaced) => return done(value, Some(replaced)),
         AttemptOutcome::NotExecuted(kind) | AttemptOutcome::Elsewhere(kind, _) => kind,
         AttemptOutcome::Unknown(kind) => {
             operation.unknown_attempts = operation.unknown_attempts.saturating_add(1);

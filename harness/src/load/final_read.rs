@@ -168,6 +168,7 @@ fn keys_to_read<'a>(system: &'a dyn System, load: &'a LoadDone, now: Instant) ->
             error: None,
             attempts: 0,
             unknown_attempts: 0,
+            replaced: None,
             node: None,
         };
         let (group_keys, values) = (load.group_keys, Vec::new());
@@ -298,7 +299,9 @@ impl KeyReader<'_> {
         for reading in readings.iter_mut().filter(|reading| !reading.done) {
             reading.asking = None;
             match reading.answer.take() {
-                Some(AttemptOutcome::Acknowledged(_)) => (reading.done, progress) = (true, true),
+                Some(AttemptOutcome::Acknowledged(_) | AttemptOutcome::Replaced(..)) => {
+                    (reading.done, progress) = (true, true)
+                }
                 Some(AttemptOutcome::Elsewhere(kind, redirect)) => {
                     let responder =
                         self.routes.target(reading.position).and_then(|node| self.routes.known().address(node));
@@ -350,7 +353,7 @@ impl KeyRead {
         self.operation.node = node;
         self.operation.ended = now;
         match answer {
-            AttemptOutcome::Acknowledged(value) => {
+            AttemptOutcome::Acknowledged(value) | AttemptOutcome::Replaced(value, _) => {
                 (self.operation.value, self.operation.outcome) = (value, Outcome::Ok);
             }
             AttemptOutcome::NotExecuted(kind) | AttemptOutcome::Elsewhere(kind, _) | AttemptOutcome::Unknown(kind) => {

@@ -61,6 +61,7 @@ pub(crate) fn operation(millis: u64, outcome: Outcome) -> Operation {
         error: None,
         attempts: 1,
         unknown_attempts: 0,
+        replaced: None,
         node: None,
     }
 }

@@ -41,6 +41,7 @@ fn load_facts(load: &Load, steps: &[FlatStep<'_, '_>]) -> LoadFacts {
         host: load.host(),
         is_limited: load.operations.is_some() || load.pace.ends() || load.keys.writes_once(),
         writes: load.mix.iter().any(Op::writes),
+        reads: load.mix.iter().any(Op::reads_values),
         writes_groups: load.mix.iter().any(|op| op.writes() && op.kind().keys().is_some()),
         stages_max: load.pace.arrivals().filter(Arrivals::has_stages).map(|arrivals| arrivals.per_second_max()),
         gives_up: load.client.gives_up,

@@ -75,13 +75,19 @@ impl Checker<'_> {
     /// An SLO about operations that nobody does.
     fn check_load(&mut self, slo: &dyn SloKind, loads: &[LoadFacts], at: Cursor<'_>) {
         const WRITE: &str = "add a load that writes: `mix: [Set(value: \"16B\"), Get()]`";
+        const READ: &str = "add a load that reads what is written: `mix: [Set(value: \"16B\"), Get()]`";
         const GROUPS: &str = "add operations that do: `mix: [Transaction(keys: 3, value: \"16B\"), Mget(keys: 3)]`";
         const CLIMB: &str = "give a load a pace that climbs, such as `Staircase`";
         let in_stages = loads.iter().any(|load| load.stages_max.is_some());
         let (message, help) = match slo.needed_load() {
             NeededLoad::None => return,
             _ if self.sound.load && loads.is_empty() => ("this cannot be judged without a load".to_owned(), WRITE),
-            NeededLoad::Writing if !self.writes() => ("this cannot be judged: no load writes".to_owned(), WRITE),
+            NeededLoad::ReadingWhatIsWritten if self.sound.load && !loads.iter().any(|load| load.reads) => {
+                ("this cannot be judged: no load reads values".to_owned(), READ)
+            }
+            NeededLoad::ReadingWhatIsWritten | NeededLoad::Writing if !self.writes() => {
+                ("this cannot be judged: no load writes".to_owned(), WRITE)
+            }
             NeededLoad::WritingGroups if self.sound.load && !loads.iter().any(|load| load.writes_groups) => {
                 ("this cannot be judged: no load writes several keys together".to_owned(), GROUPS)
             }

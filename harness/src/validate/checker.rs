@@ -37,6 +37,8 @@ pub struct LoadFacts {
     pub host: HostName,
     /// Whether it ends by itself, after a number of operations or when no key is left.
     pub is_limited: bool,
+    /// Whether it reads values.
+    pub reads: bool,
     /// Whether it writes several keys together.
     pub writes_groups: bool,
     /// The mix entries a second of its highest stage; none if its rate does not go from stage to stage.

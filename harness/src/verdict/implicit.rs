@@ -1,5 +1,8 @@
 //! The checks that every run has.
 
+use std::collections::BTreeMap;
+
+use crate::check::reads::{self, Impossible};
 use crate::check::{Case, Finding, Status, Window, finding};
 use crate::evidence::EventKind;
 use crate::vocab::Instant;
@@ -12,6 +15,9 @@ pub(super) const DID_AS_TOLD: &str = "every server did as told";
 
 /// The name of the check that every `Until` was met.
 pub(super) const UNTILS_MET: &str = "every Until was met";
+
+/// The name of the check that what was read can have been written.
+pub(super) const READS_POSSIBLE: &str = "reads of what was not written";
 
 /// No server may end but by a step of the timeline.
 pub(super) fn no_server_ended_by_itself(case: &Case<'_>) -> Finding {
@@ -121,6 +127,30 @@ pub(super) fn every_until_was_met(case: &Case<'_>) -> Option<Finding> {
         line: missed.and_then(|(step, _)| case.plan.steps.get(step)).map(|planned| planned.location.line),
         note,
         ..Finding::nothing(&UNTILS_MET, format!("{} of {}", untils.len(), untils.len()), "")
+    })
+}
+
+/// No read may return what no write of its key can have left; none if no client read a value.
+pub(super) fn every_read_was_possible(case: &Case<'_>) -> Option<Finding> {
+    let (mut samples, mut found) = (0, BTreeMap::<Impossible, (u64, String)>::new());
+    reads::for_each_read(case, |read| {
+        samples += 1;
+        let Some(impossible) = read.impossible else { return };
+        let read = read.read;
+        let node = case.node_name(read.node).map_or_else(|| "an unknown node".to_owned(), ToString::to_string);
+        let first = || (0, format!("{} at {} from {node}", case.key_text(read), read.started));
+        found.entry(impossible).or_insert_with(first).0 += 1;
+    });
+    let count: u64 = found.values().map(|(count, _)| count).sum();
+    let notes = found.iter().map(|(what, (count, first))| {
+        format!("{} of {}, such as {first}", finding::count(*count, "read"), what.text())
+    });
+    (samples > 0).then(|| Finding {
+        status: finding::met(count == 0),
+        measured: count.to_string(),
+        samples,
+        note: finding::note(notes),
+        ..Finding::nothing(&READS_POSSIBLE, "0".to_owned(), "")
     })
 }
 

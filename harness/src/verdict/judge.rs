@@ -100,6 +100,7 @@ fn findings(case: &Case<'_>) -> (Vec<Finding>, Vec<String>) {
     let mut findings: Vec<_> = demanded.into_iter().chain([implicit::no_server_ended_by_itself(case)]).collect();
     let untils = implicit::every_until_was_met(case);
     findings.extend(untils.map(|found| unless_explained(found, &|| implicit::until_explained_by_machine(case))));
+    findings.extend(implicit::every_read_was_possible(case));
     findings.extend(case.plan.slos.iter().map(|recorded| {
         let line = Some(recorded.location.line);
         let Ok(slo) = Slo::recorded(recorded) else { return Finding { line, ..unreadable(recorded) } };
@@ -154,8 +155,11 @@ fn outcome(
 
 /// What a pass must not hide, whatever it is that was asked.
 fn never_begun(case: &Case<'_>) -> String {
-    let never_begun = case.client_operations().filter(|operation| operation.never_begun()).count() as u64;
-    let demanded = case.client_operations().count();
+    let (mut demanded, mut never_begun) = (0_u64, 0_u64);
+    for operation in case.client_operations() {
+        demanded += 1;
+        never_begun += u64::from(operation.never_begun());
+    }
     match never_begun {
         0 => String::new(),
         _ => format!(", but of {demanded} operations that were due {never_begun} were never begun"),

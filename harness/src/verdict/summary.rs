@@ -17,16 +17,84 @@ pub(super) fn loads(case: &Case<'_>) -> Vec<LoadSummary> {
 }
 
 fn summary(case: &Case<'_>, index: usize, load: &RecordedLoad) -> LoadSummary {
-    let own = || case.operations_of(index);
+    let gathered = Gathered::of(case, index, load);
     let seconds = load_window(case.evidence, &load.name, case.windows.whole).nanos() as f64 / 1e9;
-    let totals = totals(case.evidence, load).unwrap_or_else(|| recount(own()));
+    let totals = totals(case.evidence, load).unwrap_or(gathered.totals);
     let ok_per_second = if seconds > 0.0 { totals.ok as f64 / seconds } else { 0.0 };
-    let demanded = own().count() as u64;
-    let (starts_late, latency) = (starts_late(load, own()), latencies(case, &own));
-    let (name, operations) = (load.name.clone(), operations(case, load, own()));
-    LoadSummary { load: name, seconds, demanded, totals, ok_per_second, operations, starts_late, latency }
+    let starts_late = if load.is_closed() { None } else { figures("from due to begun".to_owned(), gathered.late) };
+    LoadSummary {
+        load: load.name.clone(),
+        seconds,
+        demanded: gathered.demanded,
+        totals,
+        ok_per_second,
+        latency: latencies(case, &gathered.alike, &gathered.cut, gathered.service),
+        operations: operations(case, gathered.alike),
+        starts_late,
+    }
 }
 
+/// What operations have in common that have a row of their own: command, shard, part of the run, outcome.
+type Common<'a> = (&'a str, Option<u16>, During, Outcome);
+
+/// What is to be shown of a load, from one look at each of its operations. Times are in nanoseconds.
+#[derive(Default)]
+struct Gathered<'a> {
+    demanded: u64,
+    /// Of an operation's failed attempts only the last is known.
+    totals: LoadTotals,
+    /// How long each took.
+    alike: BTreeMap<Common<'a>, Vec<u64>>,
+    /// What operations that a fault cut add to the steady part.
+    cut: Vec<u64>,
+    /// How long those that were begun took from the first attempt.
+    service: Vec<u64>,
+    /// How late those were begun that the schedule called for.
+    late: Vec<u64>,
+}
+
+impl<'a> Gathered<'a> {
+    fn of(case: &'a Case<'_>, index: usize, load: &'a RecordedLoad) -> Self {
+        let mut gathered = Self::default();
+        let is_whole = case.windows.faults.is_empty();
+        for operation in case.operations_of(index) {
+            gathered.demanded += 1;
+            gathered.count(&operation);
+            let part = match case.windows.has(During::Fault, &operation) {
+                _ if is_whole => During::Whole,
+                true => During::Fault,
+                false => During::Steady,
+            };
+            let common = (load.command(operation.source), operation.shard, part, operation.outcome);
+            gathered.alike.entry(common).or_default().push(operation.latency_nanos());
+            if part == During::Fault {
+                gathered.cut.extend(case.windows.latency_nanos(During::Steady, &operation));
+            }
+            if operation.never_begun() {
+                continue;
+            }
+            gathered.service.push(operation.service_nanos());
+            if operation.starts_entry() && !load.is_closed() {
+                gathered.late.push(operation.started.nanos_since(operation.intended));
+            }
+        }
+        gathered
+    }
+
+    fn count(&mut self, operation: &Operation) {
+        match operation.outcome {
+            _ if operation.never_begun() => self.totals.not_started += 1,
+            Outcome::Ok => self.totals.ok += 1,
+            Outcome::Fail => self.totals.fail += 1,
+            Outcome::Unknown => self.totals.unknown += 1,
+        }
+        if let Some(error) = operation.error.filter(|_| !operation.never_begun()) {
+            *self.totals.attempt_errors.entry(error).or_default() += 1;
+        }
+    }
+}
+
+/// The totals as the load said them; none of one that did not get to say them.
 fn totals(evidence: &Evidence, load: &RecordedLoad) -> Option<LoadTotals> {
     evidence.events.iter().find_map(|event| match &event.kind {
         EventKind::LoadEnded { load: name, totals } if *name == load.name => Some(totals.clone()),
@@ -34,34 +102,20 @@ fn totals(evidence: &Evidence, load: &RecordedLoad) -> Option<LoadTotals> {
     })
 }
 
-/// The totals of a load that did not get to say them. Of an operation's failed attempts only the last is known.
-fn recount(operations: impl Iterator<Item = Operation>) -> LoadTotals {
-    let mut totals = LoadTotals::default();
-    for operation in operations {
-        match operation.outcome {
-            _ if operation.never_begun() => totals.not_started += 1,
-            Outcome::Ok => totals.ok += 1,
-            Outcome::Fail => totals.fail += 1,
-            Outcome::Unknown => totals.unknown += 1,
-        }
-        if let Some(error) = operation.error.filter(|_| !operation.never_begun()) {
-            *totals.attempt_errors.entry(error).or_default() += 1;
-        }
-    }
-    totals
-}
-
 /// What the checks count is what is shown: to leave out what did not end ok would make an outage look fast.
-fn latencies<I: Iterator<Item = Operation>>(case: &Case<'_>, operations: &impl Fn() -> I) -> Vec<LatencySummary> {
+fn latencies(
+    case: &Case<'_>,
+    alike: &BTreeMap<Common<'_>, Vec<u64>>,
+    cut: &[u64],
+    service: Vec<u64>,
+) -> Vec<LatencySummary> {
     let of_part = |during: During| {
-        let nanos = operations().filter_map(|operation| case.windows.latency_nanos(during, &operation));
-        figures(during.to_string(), nanos)
+        let own = alike.iter().filter(|((_, _, part, _), _)| during == During::Whole || *part == during);
+        let cut = if during == During::Steady { cut } else { &[] };
+        figures(during.to_string(), own.flat_map(|(_, nanos)| nanos).chain(cut).copied().collect())
     };
     let whole = of_part(During::Whole);
-    let begun = operations().filter(|operation| !operation.never_begun());
-    let in_whole = begun.filter(|operation| case.windows.has(During::Whole, operation));
-    let served =
-        figures("whole, from the first attempt".to_owned(), in_whole.map(|operation| operation.service_nanos()));
+    let served = figures("whole, from the first attempt".to_owned(), service);
     let served = served.filter(|served| whole.as_ref().is_some_and(|whole| differ(whole, served)));
     // Without a fault the steady part is the whole.
     let parts = if case.windows.faults.is_empty() { vec![] } else { vec![During::Steady, During::Fault] };
@@ -69,38 +123,17 @@ fn latencies<I: Iterator<Item = Operation>>(case: &Case<'_>, operations: &impl F
 }
 
 /// A load's operations by command, shard, part of the run and outcome.
-fn operations(
-    case: &Case<'_>,
-    load: &RecordedLoad,
-    operations: impl Iterator<Item = Operation>,
-) -> Vec<OperationsSummary> {
-    let mut alike = BTreeMap::<_, Vec<u64>>::new();
-    for operation in operations {
-        let part = match case.windows.has(During::Fault, &operation) {
-            _ if case.windows.faults.is_empty() => During::Whole,
-            true => During::Fault,
-            false => During::Steady,
-        };
-        let key = (load.command(operation.source), operation.shard, part, operation.outcome);
-        alike.entry(key).or_default().push(operation.latency_nanos());
-    }
+fn operations(case: &Case<'_>, alike: BTreeMap<Common<'_>, Vec<u64>>) -> Vec<OperationsSummary> {
     let shards: Vec<_> = case.plan.shards().map(|owner| &owner.name).collect();
     let rows = alike.into_iter().filter_map(|((command, shard, part, outcome), nanos)| {
         Some(OperationsSummary {
             command: command.to_owned(),
             shard: shard.and_then(|shard| shards.get(usize::from(shard))).map(|name| (*name).clone()),
             outcome,
-            latency: figures(part.to_string(), nanos.into_iter())?,
+            latency: figures(part.to_string(), nanos)?,
         })
     });
     rows.collect()
-}
-
-/// How late a load was with what its schedule called for and it began.
-fn starts_late(load: &RecordedLoad, operations: impl Iterator<Item = Operation>) -> Option<LatencySummary> {
-    let begun = operations.filter(|operation| operation.starts_entry() && !operation.never_begun());
-    let late = begun.map(|operation| operation.started.nanos_since(operation.intended));
-    if load.is_closed() { None } else { figures("from due to begun".to_owned(), late) }
 }
 
 fn differ(one: &LatencySummary, other: &LatencySummary) -> bool {
@@ -111,8 +144,7 @@ fn differ(one: &LatencySummary, other: &LatencySummary) -> bool {
 }
 
 /// None without operations.
-fn figures(part: String, nanos: impl Iterator<Item = u64>) -> Option<LatencySummary> {
-    let mut nanos: Vec<_> = nanos.collect();
+fn figures(part: String, mut nanos: Vec<u64>) -> Option<LatencySummary> {
     let mut ms = |fraction: f64| quantile(&mut nanos, fraction).map(|nanos| nanos as f64 / 1e6);
     let [median, of_20, of_100, of_1000, max] = [ms(0.5)?, ms(0.95)?, ms(0.99)?, ms(0.999)?, ms(1.0)?];
     let samples = nanos.len() as u64;

@@ -46,9 +46,12 @@ impl TimeSeries {
     /// operation.
     pub fn of(operations: &(impl Iterator<Item = Operation> + Clone), bins_max: u64) -> Option<Self> {
         let operations = || operations.clone().filter(|operation| !operation.is_final_read());
-        let start = operations().map(|operation| operation.intended.0).min()? / BIN_NANOS * BIN_NANOS;
-        let end = operations().map(|operation| operation.ended.0).max()?;
-        let bin_nanos = BIN_NANOS * (end - start).div_ceil(BIN_NANOS.saturating_mul(bins_max)).max(1);
+        let extent = |(start, end): (u64, u64), operation: Operation| {
+            (start.min(operation.intended.0), end.max(operation.ended.0))
+        };
+        let (start, end) = operations().fold((u64::MAX, 0), extent);
+        let start = start / BIN_NANOS * BIN_NANOS;
+        let bin_nanos = BIN_NANOS * end.checked_sub(start)?.div_ceil(BIN_NANOS.saturating_mul(bins_max)).max(1);
         let index = |at: Instant| usize::try_from((at.0.saturating_sub(start)) / bin_nanos).unwrap_or(usize::MAX);
         let mut bins = vec![Bin::default(); index(Instant(end)) + 1];
         let mut latencies = vec![Vec::new(); bins.len()];

@@ -2,7 +2,7 @@
 
 mod collection;
 mod counter;
-mod register;
+pub(super) mod register;
 #[cfg(test)]
 mod tests;
 
@@ -66,9 +66,12 @@ impl Unexplained {
 }
 
 impl<'a> Key<'a> {
-    /// Whether its value was replaced, so that what was lost may be hidden by what was written then.
-    pub(super) fn is_rewritten(&self) -> bool {
-        self.writes.len() > 1 && self.writes.iter().any(|write| write.effect == OperationEffect::Replaces)
+    /// The writes that replaced its value and do not say what: what was lost before them is hidden.
+    pub(super) fn hiding_writes(&self) -> impl Iterator<Item = &'a Operation> {
+        let hides = |write: &&Operation| {
+            write.effect == OperationEffect::Replaces && may_have_happened(write) && write.replaced_other().is_none()
+        };
+        self.writes.iter().skip(1).filter(hides)
     }
 
     /// What became of its acknowledged writes; none if nobody knows what survived.
@@ -93,17 +96,17 @@ impl<'a> Key<'a> {
 }
 
 /// Whether a write was acknowledged. One that found nothing to take wrote nothing.
-fn acknowledged(write: &Operation) -> bool {
+pub(super) fn acknowledged(write: &Operation) -> bool {
     write.outcome == Outcome::Ok && !write.took_nothing()
 }
 
 /// Whether a write may have happened, or may yet.
-fn may_have_happened(write: &Operation) -> bool {
+pub(super) fn may_have_happened(write: &Operation) -> bool {
     write.outcome != Outcome::Fail || write.unknown_attempts > 0
 }
 
 /// How long servers remember what the write wrote, in nanoseconds; none if for ever.
-fn expires_nanos(case: &Case<'_>, write: &Operation) -> Option<u64> {
+pub(super) fn expires_nanos(case: &Case<'_>, write: &Operation) -> Option<u64> {
     let load = case.plan.loads.get(usize::from(write.load))?;
     load.mix.get(usize::from(write.entry()?))?.expires.map(Duration::as_nanos)
 }

@@ -57,6 +57,7 @@ fn operation(ms: u64) -> Operation {
         error: None,
         attempts: 1,
         unknown_attempts: 0,
+        replaced: None,
         node: None,
     }
 }

@@ -211,6 +211,7 @@ impl Story {
             error: None,
             attempts: 1,
             unknown_attempts: 0,
+            replaced: None,
             node: Some(shard),
         }
     }

@@ -4,6 +4,7 @@ mod capacity;
 mod failovers;
 mod limits;
 mod one_load;
+mod reads;
 mod schedule;
 mod torn_reads;
 mod windows;

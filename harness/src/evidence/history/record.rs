@@ -6,12 +6,12 @@
 //!
 //! | number | what it holds, from the lowest bit on |
 //! |---|---|
-//! | 0 | effect (4 bits), type of data (4), kind of value (3), outcome (2), error from 1, or 0 (6), place in the mix's entry (8) |
-//! | 1 | worker (16), load (16) |
-//! | 2 | the mix's entry, from 1; 0 for the final read |
-//! | 3 | node from 1, or 0; shard from 1, or 0; attempts less one; attempts of unknown outcome: the low bytes of all, then the high bytes |
-//! | 4 | key |
-//! | 5 | the value's id, exclusive-or the id of its worker's first; or a number |
+//! | 0 | effect (4 bits), type of data (4), kind of value (3), outcome (2), kind of what was replaced from 1, or 0 (3), error from 1, or 0 (6), place in the mix's entry (8) |
+//! | 1 | worker; the mix's entry from 1, or 0 for the final read; load: the low bytes of all, then the high bytes |
+//! | 2 | node from 1, or 0; shard from 1, or 0; attempts less one; attempts of unknown outcome: likewise |
+//! | 3 | key |
+//! | 4 | the value's id, exclusive-or the id of its worker's first; or a number |
+//! | 5 | likewise of what was replaced |
 //! | 6 | its start in ns, from that of the operation before: twice the distance, and one more where it lies back |
 //! | 7 | from `ready` to `started`, in ns |
 //! | 8 | from `intended` to `ready`, in ns |
@@ -25,7 +25,10 @@ use crate::vocab::Instant;
 const NUMBERS: usize = 10;
 
 /// How many bytes a number may have.
-const LENGTHS: [u8; 8] = [0, 1, 2, 3, 4, 5, 6, 8];
+const LENGTHS: [usize; 8] = [0, 1, 2, 3, 4, 5, 6, 8];
+
+/// The highest number of each length.
+const HIGHEST: [u64; 8] = [0, 0xFF, 0xFFFF, 0xFF_FFFF, 0xFFFF_FFFF, 0xFF_FFFF_FFFF, 0xFFFF_FFFF_FFFF, u64::MAX];
 
 /// The bytes of the word that says the lengths.
 const WORD_BYTES: usize = 4;
@@ -51,11 +54,10 @@ impl RecordWriter {
         let mut word = if before.is_none() { FROM_BEGINNING } else { 0 };
         let mut end = WORD_BYTES;
         for (nth, number) in numbers(operation, before.unwrap_or_default()).into_iter().enumerate() {
-            let length = (71 - number.leading_zeros()) / 8;
-            let place = length.min(7);
+            let place = ((71 - number.leading_zeros()) / 8).min(7);
             word |= place << (3 * nth);
             bytes[end..end + 8].copy_from_slice(&number.to_le_bytes());
-            end += usize::from(LENGTHS[place as usize]);
+            end += LENGTHS[place as usize];
         }
         bytes[..WORD_BYTES].copy_from_slice(&word.to_le_bytes());
         take(&bytes[..end])
@@ -76,16 +78,16 @@ impl RecordReader {
 
     /// The next operation; none where no record is that a load can have written. At least [`RECORD_BYTES_MAX`] bytes must follow
     /// the last record.
+    #[inline]
     pub(super) fn next(&mut self, bytes: &[u8]) -> Option<Operation> {
         let rest = bytes.get(self.at..)?.first_chunk::<RECORD_BYTES_MAX>()?;
         let word = u32::from_le_bytes(*rest.first_chunk()?);
         let mut end = WORD_BYTES;
         let mut numbers = [0; NUMBERS];
         for (nth, number) in numbers.iter_mut().enumerate() {
-            let length = usize::from(LENGTHS[(word >> (3 * nth)) as usize & 7]);
-            let eight = u64::from_le_bytes(*rest[end..].first_chunk()?);
-            *number = eight & !(u64::MAX.checked_shl(8 * length as u32).unwrap_or(0));
-            end += length;
+            let place = (word >> (3 * nth)) as usize & 7;
+            *number = u64::from_le_bytes(*rest[end..].first_chunk()?) & HIGHEST[place];
+            end += LENGTHS[place];
         }
         let before = if word & FROM_BEGINNING == 0 { self.before } else { Instant::default() };
         let operation = operation(&numbers, before)?;
@@ -96,15 +98,14 @@ impl RecordReader {
 }
 
 fn numbers(operation: &Operation, before: Instant) -> [u64; NUMBERS] {
-    let (value, id) = match operation.value {
-        Value::Missing => (0, 0),
-        Value::Written(id) => (1, id ^ first_id(operation.load, operation.worker)),
-        Value::Foreign => (2, 0),
-        Value::Number(number) => (3, number),
-        Value::Torn => (4, 0),
-    };
+    let first = first_id(operation.load, operation.worker);
+    let (value, id) = kind_and_id(operation.value, first);
+    let (replaced, replaced_id) = operation.replaced.map_or((0, 0), |replaced| {
+        let (kind, id) = kind_and_id(replaced, first);
+        (kind + 1, id)
+    });
     let (entry, command) = match operation.source {
-        OperationSource::Mix { entry, command } => (u64::from(entry) + 1, command),
+        OperationSource::Mix { entry, command } => (entry.wrapping_add(1), command),
         OperationSource::FinalRead => (0, 0),
     };
     let error = operation.error.map_or(0, |error| error as u64 + 1);
@@ -112,8 +113,9 @@ fn numbers(operation: &Operation, before: Instant) -> [u64; NUMBERS] {
         | (operation.data as u64) << 4
         | value << 8
         | (operation.outcome as u64) << 11
-        | error << 13
-        | u64::from(command) << 19;
+        | replaced << 13
+        | error << 16
+        | u64::from(command) << 22;
     // An index is below the highest number of its type.
     let index = |index: Option<u16>| index.map_or(0, |index| index.wrapping_add(1));
     let place =
@@ -121,11 +123,11 @@ fn numbers(operation: &Operation, before: Instant) -> [u64; NUMBERS] {
     let moved = operation.started.0.wrapping_sub(before.0).cast_signed();
     [
         what,
-        u64::from(operation.worker) | u64::from(operation.load) << 16,
-        entry,
+        low_bytes_first([operation.worker, entry, operation.load, 0]),
         low_bytes_first(place),
         u64::from(operation.key),
         id,
+        replaced_id,
         (moved << 1 ^ moved >> 63).cast_unsigned(),
         operation.started.nanos_since(operation.ready),
         operation.ready.nanos_since(operation.intended),
@@ -135,13 +137,13 @@ fn numbers(operation: &Operation, before: Instant) -> [u64; NUMBERS] {
 
 /// The operation, if it is one that a load can have done.
 fn operation(numbers: &[u64; NUMBERS], before: Instant) -> Option<Operation> {
-    let &[what, who, entry, place, key, id, moved, waited, queued, served] = numbers;
+    let &[what, who, place, key, id, replaced_id, moved, waited, queued, served] = numbers;
     let bits = |from: u32, count: u32| (what >> from & !(u64::MAX << count)) as usize;
-    if what >> 27 != 0 {
+    let [worker, entry, load, nothing] = from_low_bytes_first(who);
+    if what >> 30 != 0 || nothing != 0 {
         return None;
     }
-    let command = u8::try_from(bits(19, 8)).ok()?;
-    let (worker, load) = (who as u16, LoadIndex::try_from(who >> 16).ok()?);
+    let (command, first) = (u8::try_from(bits(22, 8)).ok()?, first_id(load, worker));
     let [node, shard, attempts, unknown_attempts] = from_low_bytes_first(place);
     let moved = (moved >> 1).cast_signed() ^ -(moved & 1).cast_signed();
     let started = before.0.wrapping_add_signed(moved);
@@ -149,7 +151,7 @@ fn operation(numbers: &[u64; NUMBERS], before: Instant) -> Option<Operation> {
     let operation = Operation {
         load,
         worker,
-        source: match (u16::try_from(entry).ok()?.checked_sub(1), command) {
+        source: match (entry.checked_sub(1), command) {
             (Some(entry), command) => OperationSource::Mix { entry, command },
             (None, 0) => OperationSource::FinalRead,
             (None, _) => return None,
@@ -158,20 +160,17 @@ fn operation(numbers: &[u64; NUMBERS], before: Instant) -> Option<Operation> {
         data: *DataType::ALL.get(bits(4, 4))?,
         key: u32::try_from(key).ok()?,
         shard: shard.checked_sub(1),
-        value: match bits(8, 3) {
-            0 => Value::Missing,
-            1 => Value::Written(id ^ first_id(load, worker)),
-            2 => Value::Foreign,
-            3 => Value::Number(id),
-            4 => Value::Torn,
-            _ => return None,
+        value: value(bits(8, 3), id, first)?,
+        replaced: match bits(13, 3).checked_sub(1) {
+            None => None,
+            Some(kind) => Some(value(kind, replaced_id, first)?),
         },
         intended: Instant(ready.checked_sub(queued)?),
         ready: Instant(ready),
         started: Instant(started),
         ended: Instant(started.checked_add(served)?),
         outcome: *[Outcome::Ok, Outcome::Fail, Outcome::Unknown].get(bits(11, 2))?,
-        error: match bits(13, 6).checked_sub(1) {
+        error: match bits(16, 6).checked_sub(1) {
             None => None,
             Some(error) => Some(*ErrorKind::ALL.get(error)?),
         },
@@ -183,6 +182,28 @@ fn operation(numbers: &[u64; NUMBERS], before: Instant) -> Option<Operation> {
     (!(operation.is_final_read() && operation.writes())).then_some(operation)
 }
 
+/// A value as the number of its kind and its id, or its number.
+const fn kind_and_id(value: Value, first: u64) -> (u64, u64) {
+    match value {
+        Value::Missing => (0, 0),
+        Value::Written(id) => (1, id ^ first),
+        Value::Foreign => (2, 0),
+        Value::Number(number) => (3, number),
+        Value::Torn => (4, 0),
+    }
+}
+
+const fn value(kind: usize, id: u64, first: u64) -> Option<Value> {
+    Some(match kind {
+        0 => Value::Missing,
+        1 => Value::Written(id ^ first),
+        2 => Value::Foreign,
+        3 => Value::Number(id),
+        4 => Value::Torn,
+        _ => return None,
+    })
+}
+
 /// The id of the first value that a worker writes: its others differ from it in their low bits only.
 const fn first_id(load: LoadIndex, worker: u16) -> u64 {
     Value::id(load, worker, 0)
@@ -190,11 +211,11 @@ const fn first_id(load: LoadIndex, worker: u16) -> u64 {
 
 /// Four numbers in one that is small where they are.
 fn low_bytes_first(numbers: [u16; 4]) -> u64 {
-    let [low, high] = [0, 1].map(|byte| numbers.map(|number| number.to_le_bytes()[byte]));
-    u64::from(u32::from_le_bytes(low)) | u64::from(u32::from_le_bytes(high)) << 32
+    let [[a, high_a], [b, high_b], [c, high_c], [d, high_d]] = numbers.map(u16::to_le_bytes);
+    u64::from_le_bytes([a, b, c, d, high_a, high_b, high_c, high_d])
 }
 
 fn from_low_bytes_first(number: u64) -> [u16; 4] {
-    let bytes = number.to_le_bytes();
-    [0, 1, 2, 3].map(|nth| u16::from_le_bytes([bytes[nth], bytes[nth + 4]]))
+    let [a, b, c, d, high @ ..] = number.to_le_bytes();
+    [[a, high[0]], [b, high[1]], [c, high[2]], [d, high[3]]].map(u16::from_le_bytes)
 }

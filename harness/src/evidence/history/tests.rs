@@ -15,13 +15,15 @@ fn times() -> impl Strategy<Value = [u64; 4]> {
 }
 
 fn any_operation() -> impl Strategy<Value = Operation> {
-    let value = prop_oneof![
-        Just(Value::Missing),
-        any::<u64>().prop_map(Value::Written),
-        Just(Value::Foreign),
-        any::<u64>().prop_map(Value::Number),
-        Just(Value::Torn),
-    ];
+    let value = || {
+        prop_oneof![
+            Just(Value::Missing),
+            any::<u64>().prop_map(Value::Written),
+            Just(Value::Foreign),
+            any::<u64>().prop_map(Value::Number),
+            Just(Value::Torn),
+        ]
+    };
     let source = prop_oneof![
         (0..u16::MAX, any::<u8>()).prop_map(|(entry, command)| OperationSource::Mix { entry, command }),
         Just(OperationSource::FinalRead),
@@ -31,9 +33,9 @@ fn any_operation() -> impl Strategy<Value = Operation> {
     let error = proptest::option::of(proptest::sample::select(&ErrorKind::ALL[..]));
     let index = || proptest::option::of(0..u16::MAX);
     let data = proptest::sample::select(&DataType::ALL[..]);
-    let numbers = (any::<[u16; 4]>(), any::<u32>(), value, times());
+    let numbers = (any::<[u16; 4]>(), any::<u32>(), value(), proptest::option::of(value()), times());
     (numbers, (source, effect, data, outcome, error), index(), index()).prop_map(
-        |(([load, worker, attempts, unknown_attempts], key, value, at), what, node, shard)| {
+        |(([load, worker, attempts, unknown_attempts], key, value, replaced, at), what, node, shard)| {
             let (source, effect, data, outcome, error) = what;
             let effect = if source == OperationSource::FinalRead { OperationEffect::Reads } else { effect };
             Operation {
@@ -45,6 +47,7 @@ fn any_operation() -> impl Strategy<Value = Operation> {
                 key,
                 shard,
                 value,
+                replaced,
                 intended: Instant(at[0]),
                 ready: Instant(at[1]),
                 started: Instant(at[2]),
@@ -78,6 +81,7 @@ fn operation(at: [u64; 4]) -> Operation {
         error: None,
         attempts: 1,
         unknown_attempts: 0,
+        replaced: None,
         node: None,
     }
 }
@@ -104,8 +108,9 @@ fn with_code(at: u32, bits: u32, code: u32) -> Vec<u8> {
 #[case::data_type(4, 4, 9, false)]
 #[case::value(8, 3, 5, false)]
 #[case::outcome(11, 2, 3, false)]
-#[case::error(13, 6, 27, false)]
-#[case::more_than_all_codes(27, 1, 1, false)]
+#[case::replaced(13, 3, 6, false)]
+#[case::error(16, 6, 27, false)]
+#[case::more_than_all_codes(30, 1, 1, false)]
 fn a_code_without_a_meaning_is_refused(#[case] at: u32, #[case] bits: u32, #[case] code: u32, #[case] sound: bool) {
     let read = HistoryReader::new(&with_code(at, bits, code)[..]).unwrap().read_all();
     assert_eq!(read.is_ok(), sound, "{read:?}");

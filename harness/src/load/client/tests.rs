@@ -25,7 +25,8 @@ const PATIENT: &str = r#"mix: [Get()], keys: Uniform(9), workers: 1, prefix: "k"
 const RESTLESS: &str = r#"mix: [Get()], keys: Uniform(9), workers: 1, prefix: "k",
     client: (timeout: "5s", deadline: "5s", retry_wait: "6s")"#;
 
-const SET: Op = Op::Set(Set { weight: 1, value: ValueSize::Fixed(Size { bytes: 16 }), expires: None, wait: None });
+const SET: Op =
+    Op::Set(Set { weight: 1, value: ValueSize::Fixed(Size { bytes: 16 }), expires: None, get: false, wait: None });
 const GET: Op = Op::Get(Get { weight: 1, of: Text::Value });
 
 /// Does the entries one after the other, on the key k1, as one worker of a client that knows these nodes and who owns what.
@@ -261,8 +262,13 @@ async fn a_write_with_wait_needs_both_replies(
         _ => Act::Silence,
     };
     let wait = Wait { replicas: 1, local: None, timeout: crate::vocab::Duration::from_millis(20) };
-    let write =
-        Op::Set(Set { weight: 1, value: ValueSize::Fixed(Size { bytes: 16 }), expires: None, wait: Some(wait) });
+    let write = Op::Set(Set {
+        weight: 1,
+        value: ValueSize::Fixed(Size { bytes: 16 }),
+        expires: None,
+        get: false,
+        wait: Some(wait),
+    });
     let client = if outcome == Outcome::Ok { PATIENT } else { HASTY };
     let operation = perform_as(client, true, &[server(script).await], &[write]).await[0];
     assert_eq!((operation.outcome, operation.error), (outcome, error));

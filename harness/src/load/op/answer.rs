@@ -1,5 +1,6 @@
 //! What came of an attempt, as its replies say.
 
+use super::text;
 use crate::evidence::{ErrorKind, Value};
 use crate::load::resp::Reply;
 use crate::system::{Redirect, read_redirect};
@@ -38,6 +39,14 @@ impl Answer<'_> {
         self.acknowledges(|reply| (*reply == Reply::Simple(b"OK")).then_some(self.written))
     }
 
+    /// Acknowledges what was written if the reply says what it replaced: a value that `read` reads, or nothing.
+    pub(super) fn replaces(&self, read: impl FnOnce(&[u8]) -> Value) -> AttemptOutcome {
+        match self.acknowledges(|reply| text(reply, read)) {
+            AttemptOutcome::Acknowledged(replaced) => AttemptOutcome::Replaced(self.written, replaced),
+            other => other,
+        }
+    }
+
     /// How many elements were read, each of so many replies in an array.
     pub(super) fn elements(&self, replies_each: usize) -> AttemptOutcome {
         self.acknowledges(|reply| match reply {
@@ -52,6 +61,8 @@ impl Answer<'_> {
 pub enum AttemptOutcome {
     /// Done, and this is what was written or read.
     Acknowledged(Value),
+    /// Done, and this is what was written, and what the key held before.
+    Replaced(Value, Value),
     /// Surely not executed.
     NotExecuted(ErrorKind),
     /// Surely not executed: another node should be asked.
@@ -66,8 +77,8 @@ impl AttemptOutcome {
     pub(crate) fn cut_short(self, kind: ErrorKind, handed_over: bool) -> Self {
         match self {
             Self::NotExecuted(_) | Self::Elsewhere(..) => self,
-            Self::Acknowledged(_) | Self::Unknown(_) if handed_over => Self::Unknown(kind),
-            Self::Acknowledged(_) | Self::Unknown(_) => Self::NotExecuted(kind),
+            Self::Acknowledged(_) | Self::Replaced(..) | Self::Unknown(_) if handed_over => Self::Unknown(kind),
+            Self::Acknowledged(_) | Self::Replaced(..) | Self::Unknown(_) => Self::NotExecuted(kind),
         }
     }
 }

@@ -67,6 +67,7 @@ impl<'a> MixCommand<'a> {
             error: Some(ErrorKind::NotStarted),
             attempts: 0,
             unknown_attempts: 0,
+            replaced: None,
             node: None,
         }
     }
@@ -120,6 +121,8 @@ mod tests {
 
     const SET: &str = r#"Set(value: "18B")"#;
     const SET_AND_WAIT: &str = r#"Set(value: "18B", wait: (replicas: 2, timeout: "50ms"))"#;
+    const SET_GET: &str = r#"Set(value: "16B", get: true)"#;
+    const SET_GET_AND_WAIT: &str = r#"Set(value: "16B", get: true, wait: (replicas: 2, timeout: "50ms"))"#;
     const INCR_AND_WAITAOF: &str = r#"Incr(wait: (replicas: 2, local: 1, timeout: "50ms"))"#;
     const PAIR: &str = r#"SetThenGet(value: "18B")"#;
     const MSET: &str = r#"Mset(keys: 2, value: "16B")"#;
@@ -145,6 +148,7 @@ mod tests {
     #[case("Get()", "GET k:1")]
     #[case(SET, "SET k:1 00000000000000abxx")]
     #[case(r#"Set(value: "16B", expires: "1500ms")"#, "SET k:1 00000000000000ab PX 1500")]
+    #[case(r#"Set(value: "16B", get: true, expires: "1s")"#, "SET k:1 00000000000000ab GET PX 1000")]
     #[case(SET_AND_WAIT, "SET k:1 00000000000000abxx; WAIT 2 50")]
     #[case::no_wait_is_for_ever(
         r#"Set(value: "16B", wait: (replicas: 1, timeout: "0ms"))"#,
@@ -195,6 +199,15 @@ mod tests {
     #[case::set(SET, "+OK\r\n", WRITTEN)]
     #[case::not_the_ok(SET, "+QUEUED\r\n", MISFIT)]
     #[case::set_is_no_get(SET, "$-1\r\n", MISFIT)]
+    #[case::replaced(SET_GET, OTHER, AttemptOutcome::Replaced(Value::Written(0xAB), Value::Written(0xAC)))]
+    #[case::replaced_nothing(SET_GET, "$-1\r\n", AttemptOutcome::Replaced(Value::Written(0xAB), Value::Missing))]
+    #[case::not_what_it_replaced(SET_GET, "+OK\r\n", MISFIT)]
+    #[case::replaced_and_waited(
+        SET_GET_AND_WAIT,
+        "$-1\r\n:2\r\n",
+        AttemptOutcome::Replaced(Value::Written(0xAB), Value::Missing)
+    )]
+    #[case::replaced_and_short(SET_GET_AND_WAIT, "$-1\r\n:1\r\n", AttemptOutcome::Unknown(ErrorKind::WaitShort))]
     #[case::read_only(SET, "-READONLY no\r\n", AttemptOutcome::NotExecuted(ErrorKind::ReadOnly))]
     #[case::missing("Get()", "$-1\r\n", MISSING)]
     #[case::read("Get()", ID, WRITTEN)]

@@ -132,6 +132,11 @@ impl Op {
         self.has(OperationEffect::writes)
     }
 
+    /// Whether the entry reads values that say which write left them.
+    pub fn reads_values(&self) -> bool {
+        matches!(self.kind().data(), DataType::Value | DataType::Group) && self.has(|effect| !effect.writes())
+    }
+
     /// Whether no two of the entry may be under way on one key.
     pub fn takes_turns(&self) -> bool {
         self.has(OperationEffect::takes_turns)

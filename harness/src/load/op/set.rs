@@ -9,11 +9,11 @@ use super::{Answer, AttemptOutcome, CommandKind, OpKind, Wait};
 use crate::evidence::OperationEffect;
 use crate::load::ValueSize;
 use crate::load::resp::{push_array, push_bulk};
-use crate::load::value::{push_number, push_value};
+use crate::load::value::{push_number, push_value, read_value};
 use crate::text::{Cursor, Problem};
 use crate::vocab::Duration;
 
-/// writes a value of that size, at least 16 bytes, to a key; of a range with `value: (from: "16B", to: "1KiB")`, of several sizes with `value: [(weight: 9, size: "64B"), (size: "10KiB")]`; with `expires: "5s"` for that long; with `wait: (replicas: 1, timeout: "200ms")` a `WAIT` stands behind the write
+/// writes a value of that size, at least 16 bytes, to a key; of a range with `value: (from: "16B", to: "1KiB")`, of several sizes with `value: [(weight: 9, size: "64B"), (size: "10KiB")]`; with `expires: "5s"` for that long; with `get: true` the reply says what it replaced, so that `LostWrites` also counts what was lost and then written again; with `wait: (replicas: 1, timeout: "200ms")` a `WAIT` stands behind the write
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Documented)]
 #[serde(deny_unknown_fields)]
 pub struct Set {
@@ -25,6 +25,9 @@ pub struct Set {
     /// When the server forgets the value; never if not said.
     #[serde(default)]
     pub expires: Option<Duration>,
+    /// Ask what it replaced: `SET key value GET`.
+    #[serde(default)]
+    pub get: bool,
     /// Ask for replicas before the write counts as acknowledged.
     #[serde(default)]
     pub wait: Option<Wait>,
@@ -40,6 +43,7 @@ impl Set {
 impl fmt::Display for Set {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SET of {}", self.value)?;
+        f.write_str(if self.get { " with GET" } else { "" })?;
         self.expires.map_or(Ok(()), |expires| write!(f, " for {expires}"))
     }
 }
@@ -75,8 +79,11 @@ impl OpKind for Set {
     }
 
     fn encode(&self, _: usize, out: &mut Vec<u8>, key: &[u8], id: u64) {
-        push_array(out, if self.expires.is_some() { 5 } else { 3 });
+        push_array(out, 3 + usize::from(self.get) + if self.expires.is_some() { 2 } else { 0 });
         push_set(out, key, id, &self.value);
+        if self.get {
+            push_bulk(out, b"GET");
+        }
         if let Some(expires) = self.expires {
             push_bulk(out, b"PX");
             push_number(out, expires.as_nanos() / 1_000_000);
@@ -84,7 +91,7 @@ impl OpKind for Set {
     }
 
     fn classify(&self, answer: &Answer<'_>) -> AttemptOutcome {
-        answer.is_ok()
+        if self.get { answer.replaces(read_value) } else { answer.is_ok() }
     }
 }
 

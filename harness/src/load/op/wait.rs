@@ -71,7 +71,7 @@ impl Wait {
     ///
     /// A write that was executed stays executed, whatever `WAIT` says. But then nobody knows whether a failover keeps it.
     pub(super) fn classify(self, reply: &Reply<'_>, write: AttemptOutcome) -> AttemptOutcome {
-        let AttemptOutcome::Acknowledged(_) = write else { return write };
+        let (AttemptOutcome::Acknowledged(_) | AttemptOutcome::Replaced(..)) = write else { return write };
         let enough = |reply: &Reply<'_>, wanted: u16| match reply {
             Reply::Integer(count) => Some(*count >= wanted.into()),
             _ => None,

@@ -146,6 +146,7 @@ fn history() -> Vec<Operation> {
             error: lost.then_some(ErrorKind::Reset),
             attempts: 1,
             unknown_attempts: u16::from(lost),
+            replaced: None,
             node: Some(0),
         }
     };

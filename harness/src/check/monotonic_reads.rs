@@ -1,0 +1,54 @@
+//! Whether what a worker reads of a key never goes back.
+
+use std::fmt;
+
+use documented::Documented;
+use serde::{Deserialize, Serialize};
+
+use super::case::Case;
+use super::finding::Finding;
+use super::reads::Tally;
+use super::slo_kind::{NeededLoad, SloKind, of_load};
+
+/// reads of a value that returned an older one than the same worker had read before, and that was not lost since
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Documented)]
+#[serde(deny_unknown_fields)]
+pub struct MonotonicReads {
+    /// How many there may be.
+    pub max: u64,
+    /// The load that it is about; every load together if not said.
+    #[serde(default)]
+    pub load: Option<String>,
+}
+
+impl MonotonicReads {
+    pub(super) const EXAMPLE: &str = "MonotonicReads(max: 0)";
+}
+
+impl fmt::Display for MonotonicReads {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "reads older than the worker's last{} <= {}", of_load(self.load()), self.max)
+    }
+}
+
+impl SloKind for MonotonicReads {
+    fn judge(&self, case: &Case<'_>) -> Finding {
+        let tally = Tally::of(case, self.load(), |found| {
+            found.of_own_read.map(|is_older| is_older.then(|| "its worker had read a newer value".to_owned()))
+        });
+        tally.finding(self, self.max, "no worker read a key twice")
+    }
+
+    /// What was read was read, whatever the machine took.
+    fn explained_by_machine(&self, _: &Case<'_>) -> Option<String> {
+        None
+    }
+
+    fn needed_load(&self) -> NeededLoad {
+        NeededLoad::ReadingWhatIsWritten
+    }
+
+    fn load(&self) -> Option<&str> {
+        self.load.as_deref()
+    }
+}

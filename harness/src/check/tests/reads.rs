@@ -1,0 +1,133 @@
+//! What reads tell beside writes.
+
+use super::*;
+use crate::check::monotonic_reads::MonotonicReads;
+use crate::check::read_your_writes::ReadYourWrites;
+use crate::check::reads::{Impossible, for_each_read};
+use crate::check::stale_reads::StaleReads;
+use crate::evidence::Value;
+
+const KEY: u32 = 7;
+
+/// One key's operations of a millisecond, every 10 ms: `w` is a write, `w?` one of unknown outcome, `w!` one that surely failed, `x` a
+/// removal; `r2` a read of what the second of the writes wrote, `r-` of nothing, `r*` of what nobody wrote; `=2` what is left in the
+/// end. With `'` behind it another worker did it.
+fn story(words: &str) -> Story {
+    let (mut story, mut written) = (Story::formed(), Vec::new());
+    for (at, word) in (LOAD_STARTS..).step_by(10).zip(words.split_whitespace()) {
+        let bare = word.trim_end_matches('\'');
+        let value = |which: &str| match which {
+            "-" => Value::Missing,
+            "*" => Value::Written(Value::id(0, 1, 999_999)),
+            nth => nth.parse::<usize>().ok().and_then(|nth| written.get(nth - 1)).copied().unwrap_or(Value::Missing),
+        };
+        let change = |operation: &mut Operation| {
+            operation.worker = u16::from(word.ends_with('\''));
+            match bare.split_at(1) {
+                ("w", "?") => (operation.outcome, operation.unknown_attempts) = (Ended::Unknown, 1),
+                ("w", "!") => operation.outcome = Ended::Fail,
+                ("w", _) => {}
+                ("x", _) => (operation.effect, operation.value) = (OperationEffect::Removes, Value::Missing),
+                (_, which) => (operation.effect, operation.value) = (OperationEffect::Reads, value(which)),
+            }
+        };
+        match bare.strip_prefix('=') {
+            Some(which) => story.final_read(KEY, value(which), Ended::Ok),
+            None => story.write(at, KEY, change),
+        }
+        if word.starts_with('w') {
+            written.push(story.evidence.history.iter().last().unwrap().value);
+        }
+    }
+    story
+}
+
+/// How many reads are stale, older than what their worker wrote, older than what it had read.
+#[rstest]
+#[case::the_newest("w r1 w r2", [0, 0, 0])]
+#[case::stale_for_others("w w r1'", [1, 0, 0])]
+#[case::stale_for_the_writer("w w r1", [1, 1, 0])]
+#[case::went_back("w w r2' r1'", [1, 0, 1])]
+#[case::went_back_and_on("w w r2' r1' r2'", [1, 0, 1])]
+#[case::nothing_there("w r-'", [1, 0, 0])]
+#[case::nothing_yet("r- w r1", [0, 0, 0])]
+#[case::removed("w x r-", [0, 0, 0])]
+#[case::removed_and_there("w x r1'", [1, 0, 0])]
+#[case::removed_and_written("w x w r-'", [1, 0, 0])]
+#[case::unknown_and_not_there("w w? r1", [0, 0, 0])]
+#[case::unknown_and_there("w w? r2", [0, 0, 0])]
+#[case::unknown_came_late("w? w r1", [0, 0, 0])]
+#[case::lost_since("w w r1' =1", [0, 0, 0])]
+#[case::read_before_it_was_lost("w w r2' r1' =1", [0, 0, 0])]
+#[case::kept("w w r1' =2", [1, 0, 0])]
+fn reads_are_as_new_as_they_must_be(#[case] words: &str, #[case] expected: [u64; 3]) {
+    let story = story(words);
+    let load = None;
+    let slos = [
+        Slo::StaleReads(StaleReads { max: 0, older_than: ms(0), load: load.clone() }),
+        Slo::ReadYourWrites(ReadYourWrites { max: 0, load: load.clone() }),
+        Slo::MonotonicReads(MonotonicReads { max: 0, load }),
+    ];
+    let findings = slos.map(|slo| story.judge(slo));
+    for (finding, wrong) in findings.iter().zip(expected) {
+        match finding.samples {
+            0 => assert_eq!((finding.status, wrong), (Status::Inconclusive, 0), "{finding:?}"),
+            _ => assert_eq!(finding.measured, wrong.to_string(), "{finding:?}"),
+        }
+        assert_eq!(finding.status == Status::Fail, wrong > 0, "{finding:?}");
+    }
+}
+
+/// What a write acknowledged 18 ms before the read makes of it.
+#[rstest]
+#[case(18, 1)]
+#[case(20, 0)]
+fn a_read_may_be_so_old(#[case] older_than: u64, #[case] stale: u64) {
+    let story = story("w w r- r1");
+    let finding = story.judge(Slo::StaleReads(StaleReads { max: 0, older_than: ms(older_than), load: None }));
+    assert_eq!((finding.measured, finding.samples), (stale.to_string(), 2), "{}", finding.note);
+}
+
+#[rstest]
+#[case::never_written("w r*", Some(Impossible::NeverWritten))]
+#[case::surely_failed("w w! r2", Some(Impossible::NotExecuted))]
+#[case::possible("w w? r2 r1 r-", None)]
+fn what_cannot_be_read_is_named(#[case] words: &str, #[case] expected: Option<Impossible>) {
+    let story = story(words);
+    let mut found = Vec::new();
+    for_each_read(&story.case(), |read| found.extend(read.impossible));
+    assert_eq!(found, Vec::from_iter(expected));
+}
+
+/// Time runs forward for values, too.
+#[test]
+fn nothing_is_read_before_it_is_written() {
+    let mut story = story("r- w");
+    story.evidence.history.edit(|history| history[0].value = history[1].value);
+    let mut found = Vec::new();
+    for_each_read(&story.case(), |read| found.extend(read.impossible));
+    assert_eq!(found, [Impossible::BeforeItWasWritten]);
+}
+
+/// Written for 5 ms, and read 9 ms after that was acknowledged.
+#[rstest]
+#[case::kept_too_long("5ms", Some(Impossible::Expired))]
+#[case::in_time("20ms", None)]
+fn what_had_expired_is_not_read(#[case] expires: &str, #[case] expected: Option<Impossible>) {
+    let mut story = story("w r1");
+    story.evidence.plan.loads[0].mix[0].expires = Some(expires.parse().unwrap());
+    let mut found = Vec::new();
+    for_each_read(&story.case(), |read| found.extend(read.impossible));
+    assert_eq!(found, Vec::from_iter(expected));
+}
+
+/// A load that only reads may read what another writes.
+#[test]
+fn a_reader_shares_the_keys_of_a_writer() {
+    let mut story = story("w w r1");
+    let reader = story.evidence.plan.loads[0].clone();
+    story.evidence.plan.loads.push(reader);
+    story.evidence.history.edit(|history| history[2].load = 1);
+    let finding = story.judge(Slo::StaleReads(StaleReads { max: 0, older_than: ms(0), load: None }));
+    assert_eq!((finding.measured.as_str(), finding.samples), ("1", 1), "{}", finding.note);
+}
