@@ -100,9 +100,7 @@ impl SloKind for LostWrites {
     }
 
     fn wrong_numbers(&self) -> Vec<WrongNumber> {
-        let message = || format!("at least {} and at most {} contradict each other", self.min, self.max);
-        let wrong = || WrongNumber { field: "min", message: message(), help: None, is_relative: true };
-        (self.min > self.max).then(wrong).into_iter().collect()
+        WrongNumber::of_range(self.min, self.max)
     }
 }
 

@@ -36,7 +36,7 @@ impl SloKind for MonotonicReads {
         let tally = Tally::of(case, self.load(), |found| {
             found.of_own_read.map(|is_older| is_older.then(|| "its worker had read a newer value".to_owned()))
         });
-        tally.finding(self, self.max, "no worker read a key twice")
+        tally.finding(self, 0..=self.max, "no worker read a key twice")
     }
 
     /// What was read was read, whatever the machine took.

@@ -36,7 +36,7 @@ impl SloKind for ReadYourWrites {
         let tally = Tally::of(case, self.load(), |found| {
             found.of_own_write.map(|is_older| is_older.then(|| "its worker had written since".to_owned()))
         });
-        tally.finding(self, self.max, "no worker read a key that it had written")
+        tally.finding(self, 0..=self.max, "no worker read a key that it had written")
     }
 
     /// What was read was read, whatever the machine took.

@@ -4,11 +4,13 @@
 //! it returned. What may come late (an attempt of unknown outcome) may be read at any time after it was begun.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::ops::RangeInclusive;
 
 use super::case::Case;
 use super::fate::register::{self, Gone};
 use super::fate::{acknowledged, expires_nanos, may_have_happened};
-use super::finding::{self, Finding};
+use super::finding::{self, Finding, Status};
 use super::keys;
 use super::preload::{self, Preloads};
 use crate::evidence::{DataType, LoadIndex, Operation, OperationEffect, Outcome, Value};
@@ -217,17 +219,23 @@ impl Tally {
         tally
     }
 
-    /// The finding that at most so many are wrong.
-    pub(super) fn finding(self, check: &impl std::fmt::Display, max: u64, nothing: &str) -> Finding {
+    /// The finding that so many are wrong: more are too many, and with fewer the danger that the scenario is about did not arise.
+    pub(super) fn finding(self, check: &impl fmt::Display, wrong: RangeInclusive<u64>, nothing: &str) -> Finding {
+        let (min, max) = wrong.into_inner();
+        let limit = if min == 0 { max.to_string() } else { format!("{min} to {max}") };
         if self.asked == 0 {
-            return Finding::nothing(check, max.to_string(), nothing);
+            return Finding::nothing(check, limit, nothing);
         }
+        let too_few = format!("the danger did not arise: there should have been at least {min}");
         Finding {
-            status: finding::met(self.wrong <= max),
+            status: if self.wrong < min { Status::Inconclusive } else { finding::met(self.wrong <= max) },
             measured: self.wrong.to_string(),
             samples: self.asked,
-            note: self.first.map(|(_, text)| text).unwrap_or_default(),
-            ..Finding::nothing(check, max.to_string(), "")
+            note: finding::note([
+                if self.wrong < min { too_few } else { String::new() },
+                self.first.map(|(_, text)| text).unwrap_or_default(),
+            ]),
+            ..Finding::nothing(check, limit, "")
         }
     }
 }

@@ -95,6 +95,13 @@ impl WrongNumber {
     pub(super) fn new(field: &'static str, message: impl Into<String>, help: impl Into<String>) -> Self {
         Self { field, message: message.into(), help: Some(help.into()), is_relative: false }
     }
+
+    /// A least number above the greatest.
+    pub(super) fn of_range(min: u64, max: u64) -> Vec<Self> {
+        let message = || format!("at least {min} and at most {max} contradict each other");
+        let wrong = || Self { field: "min", message: message(), help: None, is_relative: true };
+        (min > max).then(wrong).into_iter().collect()
+    }
 }
 
 /// A rate that an SLO claims, of the loads that it is about.

@@ -8,15 +8,19 @@ use serde::{Deserialize, Serialize};
 use super::case::Case;
 use super::finding::{self, Finding};
 use super::reads::Tally;
-use super::slo_kind::{NeededLoad, SloKind, of_load};
+use super::slo_kind::{NeededLoad, SloKind, WrongNumber, of_load};
 use crate::vocab::Duration;
 
-/// reads of a value that returned an older one than a write that had been acknowledged before they began and was not lost; with `older_than: "500ms"` only those that missed a write acknowledged that long before
+/// reads of a value that returned an older one than a write that had been acknowledged before they began and was not lost; with `older_than: "500ms"` only those that missed a write acknowledged that long before. With `min: 1` a run with fewer is inconclusive: the danger that it is about did not arise
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Documented)]
 #[serde(deny_unknown_fields)]
 pub struct StaleReads {
     /// How many there may be.
     pub max: u64,
+    /// How many there must be at least, where the scenario is about a danger: with fewer the danger did not arise, and the run
+    /// is inconclusive.
+    #[serde(default)]
+    pub min: u64,
     /// How long before the read a write must have been acknowledged for the read to know it.
     #[serde(default)]
     pub older_than: Duration,
@@ -35,7 +39,10 @@ impl fmt::Display for StaleReads {
         if self.older_than != Duration::default() {
             write!(f, " by {}", self.older_than)?;
         }
-        write!(f, " <= {}", self.max)
+        match self.min {
+            0 => write!(f, " <= {}", self.max),
+            min => write!(f, " {min} to {}", self.max),
+        }
     }
 }
 
@@ -47,7 +54,7 @@ impl SloKind for StaleReads {
             let is_stale = found.is_stale && nanos >= self.older_than.as_nanos();
             Some(is_stale.then(|| format!("a write had been acknowledged {} before", finding::time(nanos))))
         });
-        tally.finding(self, self.max, "no key was read that a write had been acknowledged for")
+        tally.finding(self, self.min..=self.max, "no key was read that a write had been acknowledged for")
     }
 
     /// What was read was read, whatever the machine took.
@@ -57,6 +64,14 @@ impl SloKind for StaleReads {
 
     fn needed_load(&self) -> NeededLoad {
         NeededLoad::ReadingWhatIsWritten
+    }
+
+    fn wrong_numbers(&self) -> Vec<WrongNumber> {
+        WrongNumber::of_range(self.min, self.max)
+    }
+
+    fn variant(&self) -> u64 {
+        self.older_than.as_nanos()
     }
 
     fn load(&self) -> Option<&str> {

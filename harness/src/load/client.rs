@@ -145,20 +145,26 @@ impl RetryingClient {
 
     /// Chooses what is attempted next: all that is due and goes to the same node. None if nothing is due.
     fn choose(&mut self, now: Instant) -> Option<Destination> {
+        let reads_from = self.shared.load.client.reads_from;
         let mut routes = self.shared.routes.borrow_mut();
-        let mut chosen = None;
+        let (mut chosen, mut lacks_replica) = (None, false);
         self.sent.clear();
         let due = |command: &UnderWay| command.next.is_some_and(|next| next <= now);
         for (at, command) in self.batch.iter().enumerate().filter(|(_, command)| due(command)) {
             let (node, asking) = match command.route {
                 Route::Owner => (routes.target(command.position), false),
-                Route::Reader => (routes.reader(command.position, self.shared.load.client.reads_from), false),
+                Route::Reader => {
+                    lacks_replica |= reads_from != ReadsFrom::Master && !routes.knows_replica(command.position);
+                    (routes.reader(command.position, reads_from), false)
+                }
                 Route::Asking(node) => (Some(node), true),
             };
             if *chosen.get_or_insert(Destination(node)) == Destination(node) {
                 self.sent.push(Sent { at, asking, offset: 0, answer: MixCommand::UNANSWERED, replied: None });
             }
         }
+        drop(routes);
+        self.refresh(lacks_replica, None);
         chosen
     }
 

@@ -42,6 +42,9 @@ pub trait Discovery {
     /// last. As [`Discovery::target`] if there is none.
     fn reader(&mut self, position: Position, from: ReadsFrom) -> Option<NodeIndex>;
 
+    /// Whether a server told of a replica that serves reads of keys at this position.
+    fn knows_replica(&self, position: Position) -> bool;
+
     /// The command that asks a node who serves what.
     fn question(&self) -> &'static [&'static [u8]];
 

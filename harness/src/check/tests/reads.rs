@@ -64,7 +64,7 @@ fn reads_are_as_new_as_they_must_be(#[case] words: &str, #[case] expected: [u64;
     let story = story(words);
     let load = None;
     let slos = [
-        Slo::StaleReads(StaleReads { max: 0, older_than: ms(0), load: load.clone() }),
+        Slo::StaleReads(StaleReads { max: 0, min: 0, older_than: ms(0), load: load.clone() }),
         Slo::ReadYourWrites(ReadYourWrites { max: 0, load: load.clone() }),
         Slo::MonotonicReads(MonotonicReads { max: 0, load }),
     ];
@@ -78,13 +78,22 @@ fn reads_are_as_new_as_they_must_be(#[case] words: &str, #[case] expected: [u64;
     }
 }
 
+#[rstest]
+#[case::it_did(1, 1, Status::Pass)]
+#[case::it_did_not(2, 9, Status::Inconclusive)]
+#[case::too_much(0, 0, Status::Fail)]
+fn a_danger_must_arise(#[case] min: u64, #[case] max: u64, #[case] status: Status) {
+    let finding = story("w w r1").judge(Slo::StaleReads(StaleReads { max, min, older_than: ms(0), load: None }));
+    assert_eq!(finding.status, status, "{finding:?}");
+}
+
 /// What a write acknowledged 18 ms before the read makes of it.
 #[rstest]
 #[case(18, 1)]
 #[case(20, 0)]
 fn a_read_may_be_so_old(#[case] older_than: u64, #[case] stale: u64) {
     let story = story("w w r- r1");
-    let finding = story.judge(Slo::StaleReads(StaleReads { max: 0, older_than: ms(older_than), load: None }));
+    let finding = story.judge(Slo::StaleReads(StaleReads { max: 0, min: 0, older_than: ms(older_than), load: None }));
     assert_eq!((finding.measured, finding.samples), (stale.to_string(), 2), "{}", finding.note);
 }
 
@@ -128,6 +137,6 @@ fn a_reader_shares_the_keys_of_a_writer() {
     let reader = story.evidence.plan.loads[0].clone();
     story.evidence.plan.loads.push(reader);
     story.evidence.history.edit(|history| history[2].load = 1);
-    let finding = story.judge(Slo::StaleReads(StaleReads { max: 0, older_than: ms(0), load: None }));
+    let finding = story.judge(Slo::StaleReads(StaleReads { max: 0, min: 0, older_than: ms(0), load: None }));
     assert_eq!((finding.measured.as_str(), finding.samples), ("1", 1), "{}", finding.note);
 }

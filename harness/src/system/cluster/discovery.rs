@@ -12,13 +12,22 @@ const NOBODY: u16 = u16::MAX;
 /// Of so many reads one may go to a node that failed last.
 const TURNS_TO_TRY_AGAIN: usize = 64;
 
+/// A range of slots and the replicas of whoever owns it.
+type RangeReplicas = (OwnedRange, Vec<NodeIndex>);
+
+/// The replicas of whoever owns a slot, as a server told.
+fn replicas_of(known: &[RangeReplicas], position: Position) -> &[NodeIndex] {
+    let holds = |range: &OwnedRange| (range.first..=range.last).contains(&position.0);
+    known.iter().find(|(range, _)| holds(range)).map_or(&[], |(_, replicas)| &replicas[..])
+}
+
 /// The nodes that a client knows, and which of them owns which slot.
 #[derive(Clone, Debug)]
 pub(super) struct SlotMap {
     known: KnownNodes,
     owners: Vec<NodeIndex>,
     /// The ranges that a server told of, each with its replicas.
-    replicas: Vec<(OwnedRange, Vec<NodeIndex>)>,
+    replicas: Vec<RangeReplicas>,
     /// How many reads were sent to one of several nodes.
     turns: usize,
 }
@@ -63,9 +72,7 @@ impl Discovery for SlotMap {
 
     fn reader(&mut self, position: Position, from: ReadsFrom) -> Option<NodeIndex> {
         let owner = self.target(position);
-        let holds = |range: &OwnedRange| (range.first..=range.last).contains(&position.0);
-        let replicas = self.replicas.iter().find(|(range, _)| holds(range)).map(|(_, replicas)| &replicas[..]);
-        let replicas = replicas.filter(|_| from != ReadsFrom::Master).unwrap_or_default();
+        let replicas = if from == ReadsFrom::Master { &[] } else { replicas_of(&self.replicas, position) };
         let also_owner = owner.filter(|_| from == ReadsFrom::Any);
         self.turns = self.turns.wrapping_add(1);
         // Now and then one that failed is tried again: nobody else tells that it is back.
@@ -73,6 +80,12 @@ impl Discovery for SlotMap {
         let serves = |node: &NodeIndex| tries_all || !self.known.is_suspect(*node);
         let readers: Vec<_> = replicas.iter().copied().chain(also_owner).filter(serves).collect();
         readers.get(self.turns % readers.len().max(1)).copied().or(owner)
+    }
+
+    /// A server tells of a replica only once that has said how far it is (`isReplicaAvailable` in Redis' cluster.c): not at once
+    /// after the cluster was formed.
+    fn knows_replica(&self, position: Position) -> bool {
+        !replicas_of(&self.replicas, position).is_empty()
     }
 
     fn question(&self) -> &'static [&'static [u8]] {
