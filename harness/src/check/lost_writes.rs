@@ -11,6 +11,7 @@ use std::fmt;
 use documented::Documented;
 use serde::{Deserialize, Serialize};
 
+use super::autopsy;
 use super::case::Case;
 use super::fate::{Key, Unexplained};
 use super::finding::{self, Finding, Status};
@@ -49,6 +50,9 @@ impl fmt::Display for LostWrites {
 /// How many lost writes are named.
 const EXAMPLES_MAX: usize = 3;
 
+/// How many lost writes are explained.
+const EXPLAINED_MAX: usize = 100_000;
+
 impl SloKind for LostWrites {
     /// No two writes of a key are under way together, so they have one order; the final read says which of them survived.
     fn judge(&self, case: &Case<'_>) -> Finding {
@@ -73,15 +77,17 @@ impl SloKind for LostWrites {
         };
         let (doubt, overwritten) = (self.doubt(&tally), overwritten(case, &tally));
         let risk = risk.map(|risk| risk.text).unwrap_or_default();
+        let summary = finding::note(if is_safe {
+            [doubt, risk, tally.note(unserved(case)), overwritten]
+        } else {
+            [doubt, tally.note(unserved(case)), risk, overwritten]
+        });
+        let explained = autopsy::lines(case, &tally.lost_writes);
         Finding {
             status,
             measured: tally.measured(),
             samples: tally.acknowledged,
-            note: finding::note(if is_safe {
-                [doubt, risk, tally.note(unserved(case)), overwritten]
-            } else {
-                [doubt, tally.note(unserved(case)), risk, overwritten]
-            }),
+            note: std::iter::once(summary).chain(explained).collect::<Vec<_>>().join("\n"),
             ..Finding::nothing(self, limit, "")
         }
     }
@@ -181,6 +187,8 @@ struct Tally {
     possibly_lost: u64,
     unread_keys: u64,
     examples: Vec<String>,
+    /// The lost writes that are known, up to [`EXPLAINED_MAX`].
+    lost_writes: Vec<Operation>,
     /// How many keys hold what no write explains, and the first of them.
     unexplained: BTreeMap<Unexplained, (u64, String)>,
 }
@@ -200,6 +208,8 @@ impl Tally {
         self.lost_keys += u64::from(fate.lost > 0);
         self.possibly_lost += fate.possibly_lost;
         fate.lost_writes.iter().for_each(|write| self.name(case, write));
+        let room = EXPLAINED_MAX - self.lost_writes.len();
+        self.lost_writes.extend(fate.lost_writes.iter().copied().take(room));
         let Some(survivor) = key.survivors.last() else { return };
         if fate.lost > 0 && fate.lost_writes.is_empty() {
             let text = format!(

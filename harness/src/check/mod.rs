@@ -2,6 +2,7 @@
 //!
 //! A kind of SLO is a file with its specification and its `SloKind`, and its line here.
 
+mod autopsy;
 mod back_on_pace;
 pub(crate) mod case;
 mod fate;

@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::{Event, EventKind, RunDirectory, TopologyRecord};
+use super::{Event, EventKind, ReplicationRecord, RunDirectory, TopologyRecord};
 use crate::vocab::Instant;
 
 /// Two readings that are no further apart than this are of one moment.
@@ -109,6 +109,7 @@ pub struct Journal {
 struct Sinks {
     events: BufWriter<File>,
     topology: BufWriter<File>,
+    replication: BufWriter<File>,
     live: Box<dyn Recorder>,
     /// Those who wait for something to happen.
     watchers: Vec<UnboundedSender<Event>>,
@@ -121,6 +122,7 @@ impl Journal {
         let sinks = Sinks {
             events: BufWriter::new(File::create(directory.events())?),
             topology: BufWriter::new(File::create(directory.topology())?),
+            replication: BufWriter::new(File::create(directory.replication())?),
             live,
             watchers: Vec::new(),
             failed: None,
@@ -153,6 +155,11 @@ impl Journal {
     /// Records that a node's view changed.
     pub fn record_view(&self, record: &TopologyRecord) {
         self.with(|sinks, _| write_line(&mut sinks.topology, record));
+    }
+
+    /// Records how far a node is in its replication history.
+    pub fn record_replication(&self, record: &ReplicationRecord) {
+        self.with(|sinks, _| write_line(&mut sinks.replication, record));
     }
 
     /// The first error that kept evidence from being written, if any. Evidence with a hole must not be judged.

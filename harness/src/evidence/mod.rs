@@ -19,6 +19,7 @@ mod operation;
 mod read;
 mod recorded_plan;
 mod recorded_snapshot;
+mod replication;
 mod run_directory;
 mod run_info;
 mod sample;
@@ -48,6 +49,7 @@ pub use recorded_plan::{
     Location, RecordedDemand, RecordedLoad, RecordedNode, RecordedOperation, RecordedPlan, RecordedSlo, RecordedStep,
 };
 pub use recorded_snapshot::{News, RecordedSnapshot};
+pub use replication::ReplicationRecord;
 pub use run_directory::RunDirectory;
 pub use run_info::{RunInfo, ServerInfo};
 pub use sample::{Figure, Figures, ResourceSample, SampleWriter};

@@ -5,8 +5,8 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use super::{
-    Event, EventKind, History, HistoryReader, RecordedPlan, RecordedSnapshot, ResourceSample, RunDirectory, RunInfo,
-    TopologyRecord, seal,
+    Event, EventKind, History, HistoryReader, RecordedPlan, RecordedSnapshot, ReplicationRecord, ResourceSample,
+    RunDirectory, RunInfo, TopologyRecord, seal,
 };
 use crate::vocab::Instant;
 
@@ -26,6 +26,8 @@ pub struct Evidence {
     pub events: Vec<Event>,
     /// Every change of a node's view, in order.
     pub topology: Vec<TopologyRecord>,
+    /// How far each node was in its replication history, in order; empty if nobody looked.
+    pub replication: Vec<ReplicationRecord>,
     /// What the servers and the machine used, in order; empty if nothing was sampled.
     pub samples: Vec<ResourceSample>,
     /// Every operation, in the order of its end on its worker.
@@ -84,6 +86,11 @@ impl Evidence {
             snapshot: directory.snapshot().exists().then(|| read_json(&directory.snapshot())).transpose()?,
             events: read_lines(&directory.events())?,
             topology: read_lines(&directory.topology())?,
+            replication: if directory.replication().exists() {
+                read_lines(&directory.replication())?
+            } else {
+                Vec::new()
+            },
             samples: if directory.samples().exists() { read_lines(&directory.samples())? } else { Vec::new() },
             history,
         })

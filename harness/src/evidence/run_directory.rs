@@ -51,6 +51,11 @@ impl RunDirectory {
         self.0.join("topology.jsonl")
     }
 
+    /// One [`super::ReplicationRecord`] a line.
+    pub fn replication(&self) -> PathBuf {
+        self.0.join("replication.jsonl")
+    }
+
     /// One [`super::ResourceSample`] a line; not there if nothing was sampled.
     pub fn samples(&self) -> PathBuf {
         self.0.join("samples.jsonl")

@@ -76,6 +76,7 @@ fn evidence(directory: &RunDirectory) -> io::Result<BTreeMap<String, PathBuf>> {
         directory.info(),
         directory.events(),
         directory.topology(),
+        directory.replication(),
         directory.samples(),
         directory.history(),
         directory.lab_log(),

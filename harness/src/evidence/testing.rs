@@ -229,7 +229,7 @@ pub(crate) fn with(mut samples: Vec<ResourceSample>, figure: Figure, number: f64
     samples
 }
 
-fn resource_sample(at: u64, node: Option<NodeName>, figures: &[(Figure, f64)]) -> ResourceSample {
+pub(crate) fn resource_sample(at: u64, node: Option<NodeName>, figures: &[(Figure, f64)]) -> ResourceSample {
     let mut all = Figures::default();
     for (figure, number) in figures {
         all.set(*figure, *number);

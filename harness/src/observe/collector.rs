@@ -8,7 +8,9 @@ use tokio::sync::watch;
 use super::Observed;
 use super::observation::Observation;
 use super::synced::synced;
-use crate::evidence::{Clock, EventKind, Journal, LogRecord, NodeStatus, NodeView, Reach, Settlement, TopologyRecord};
+use crate::evidence::{
+    Clock, EventKind, Journal, LogRecord, NodeStatus, NodeView, Reach, ReplicationRecord, Settlement, TopologyRecord,
+};
 use crate::system::{Deployment, Names, NodeReport, ReplicationProgress, System};
 use crate::vocab::{Instant, NodeId, NodeName};
 
@@ -192,7 +194,12 @@ impl State {
                 if self.failures.remove(node).is_some() {
                     self.dirty = true;
                 }
-                self.replication.insert(node.clone(), report.replication.clone());
+                let offset = report.replication.offset;
+                let before = self.replication.insert(node.clone(), report.replication.clone());
+                if before.is_none_or(|before| before.offset != offset) {
+                    let at = journal.clock().now();
+                    journal.record_replication(&ReplicationRecord { asked, at, node: node.clone(), offset });
+                }
                 let view = NodeView { data_too_old: self.too_old.contains(node), ..report.view.clone() };
                 self.set_view(node, Some(&view), journal);
             }

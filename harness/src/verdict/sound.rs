@@ -35,6 +35,10 @@ pub fn sound(evidence: &Evidence) -> Result<(), Unsound> {
     for (index, record) in evidence.topology.iter().enumerate() {
         unless(wrong_time(record.at, longest), "topology.jsonl", "line", index)?;
     }
+    for (index, record) in evidence.replication.iter().enumerate() {
+        let unknown = plan.node(&record.node).is_none().then(|| format!("there is no node {}", record.node));
+        unless(wrong_time(record.at, longest).or(unknown), "replication.jsonl", "line", index)?;
+    }
     for (index, sample) in evidence.samples.iter().enumerate() {
         let why = wrong_time(sample.at, longest).or_else(|| wrong_sample(plan, sample));
         unless(why, "samples.jsonl", "line", index)?;

@@ -42,6 +42,7 @@ impl Story {
             snapshot: None,
             events: vec![],
             topology: vec![],
+            replication: vec![],
             samples: vec![],
             history: crate::evidence::History::default(),
         };

@@ -1,5 +1,6 @@
 //! Checks of hand-made runs.
 
+mod autopsy;
 mod capacity;
 mod failovers;
 mod limits;

@@ -270,6 +270,7 @@ impl Story {
             snapshot: None,
             events: self.events,
             topology: self.topology,
+            replication: vec![],
             samples: vec![],
             history: crate::evidence::History::default(),
         }

@@ -1,0 +1,183 @@
+//! Why acknowledged writes are gone: what happened to the node that acknowledged each, and what would have kept it.
+
+use std::collections::BTreeMap;
+
+use super::case::Case;
+use super::finding;
+use super::takedown::{Takedown, TakedownCause};
+use crate::evidence::{EventKind, Figure, Operation, ReplicationRecord};
+use crate::vocab::{Instant, NodeName};
+
+/// Why a write is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Cause {
+    /// A replica took over that had not received it.
+    ReplicaBehind,
+    /// A master acknowledged it that was cut off from the majority, and was replaced.
+    Isolated,
+    /// A master acknowledged it that had been replaced and did not know.
+    Replaced,
+    /// The server was started again without it.
+    RestartedWithout,
+    /// The server had evicted keys for want of memory.
+    Evicted,
+    /// Nothing that happened explains it.
+    Unexplained,
+}
+
+impl Cause {
+    /// In words, after a number of writes.
+    const fn text(self) -> &'static str {
+        match self {
+            Self::ReplicaBehind => "not on the replica that took over",
+            Self::Isolated => "acknowledged by a master that was cut off from the majority",
+            Self::Replaced => "acknowledged by a master that had been replaced and did not know",
+            Self::RestartedWithout => "gone when their server was started again",
+            Self::Evicted => "on a server that evicted keys for want of memory",
+            Self::Unexplained => "EXPLAINED BY NOTHING THAT HAPPENED",
+        }
+    }
+}
+
+/// A lost write, and what explains it.
+struct Explained<'a> {
+    cause: Cause,
+    write: &'a Operation,
+    takedown: Option<&'a Takedown>,
+}
+
+/// A line for each cause, and the first write of each in full.
+pub(super) fn lines(case: &Case<'_>, lost: &[Operation]) -> Vec<String> {
+    let mut by_cause = BTreeMap::<_, Vec<_>>::new();
+    for explained in lost.iter().map(|write| explain(case, write)) {
+        by_cause.entry(explained.cause).or_default().push(explained);
+    }
+    let lines = by_cause.into_iter().map(|(cause, explained)| {
+        let count = finding::count(explained.len() as u64, "lost write");
+        let first = explained.iter().min_by_key(|explained| explained.write.ended);
+        let first = first.map(|first| story(case, first)).unwrap_or_default();
+        let remedy = remedy(case, cause, &explained);
+        format!("{count} {}: {}", cause.text(), finding::note([first, remedy]))
+    });
+    lines.collect()
+}
+
+fn explain<'a>(case: &'a Case<'_>, write: &'a Operation) -> Explained<'a> {
+    let explained = |cause, takedown| Explained { cause, write, takedown };
+    let Some(node) = case.node_name(write.node) else { return explained(Cause::Unexplained, None) };
+    let own = || case.takedowns.iter().filter(|takedown| takedown.failed == *node && takedown.is_about(write));
+    let during = own().rfind(|takedown| takedown.began <= write.ended);
+    let promoted = |takedown: &&Takedown| takedown.promotion.is_some();
+    if let Some(takedown) = during.filter(promoted) {
+        if write.ended < takedown.end() && takedown.cause == TakedownCause::Partition {
+            return explained(Cause::Isolated, Some(takedown));
+        }
+        if takedown.returned.is_some_and(|returned| returned <= write.ended)
+            && !is_followed_by_a_start(case, node, write)
+        {
+            return explained(Cause::Replaced, Some(takedown));
+        }
+    }
+    if let Some(takedown) = own().find(|takedown| takedown.began > write.ended) {
+        let cause = if promoted(&takedown) { Cause::ReplicaBehind } else { Cause::RestartedWithout };
+        if cause == Cause::ReplicaBehind || is_followed_by_a_start(case, node, write) {
+            return explained(cause, Some(takedown));
+        }
+    }
+    match () {
+        () if is_followed_by_a_start(case, node, write) => explained(Cause::RestartedWithout, None),
+        () if evicted(case, node) => explained(Cause::Evicted, None),
+        () => explained(Cause::Unexplained, None),
+    }
+}
+
+/// Whether the server of a node was started after a write was acknowledged.
+fn is_followed_by_a_start(case: &Case<'_>, node: &NodeName, write: &Operation) -> bool {
+    let starts = |what: &EventKind| matches!(what, EventKind::NodeStarted { node: started, .. } if started == node);
+    case.evidence.events.iter().any(|event| event.at > write.ended && starts(&event.kind))
+}
+
+fn evicted(case: &Case<'_>, node: &NodeName) -> bool {
+    let own = case.evidence.samples.iter().filter(|sample| sample.node.as_ref() == Some(node));
+    own.filter_map(|sample| sample.figure(Figure::KeysEvicted)).any(|keys| keys > 0.0)
+}
+
+/// What happened to a write, in one sentence.
+fn story(case: &Case<'_>, explained: &Explained<'_>) -> String {
+    let write = explained.write;
+    let node = case.node_name(write.node).map_or_else(|| "an unknown node".to_owned(), ToString::to_string);
+    let key = case.key_text(write);
+    let acknowledged = format!("the first, of {key}, was acknowledged by {node} at {}", write.ended);
+    let Some(takedown) = explained.takedown else { return acknowledged };
+    let began = takedown.began;
+    let when = match () {
+        () if write.ended < began => format!("{} before {} began", nanos_between(write.ended, began), takedown.cause),
+        () => format!("{} after {} began", nanos_between(began, write.ended), takedown.cause),
+    };
+    let Some(promotion) = &takedown.promotion else { return format!("{acknowledged}, {when}") };
+    let at = promotion.at().unwrap_or(began);
+    let offsets = offsets(case, takedown, &promotion.node, at, write).unwrap_or_default();
+    format!("{acknowledged}, {when}; {} took over at {at} without it{offsets}", promotion.node)
+}
+
+fn nanos_between(from: Instant, to: Instant) -> String {
+    finding::time(to.nanos_since(from))
+}
+
+/// How far the successor was when it was promoted, and how far the failed master when it acknowledged the write.
+fn offsets(
+    case: &Case<'_>,
+    takedown: &Takedown,
+    successor: &NodeName,
+    promoted: Instant,
+    write: &Operation,
+) -> Option<String> {
+    let of = |node: &NodeName, by: Instant| {
+        let is_before = |record: &&ReplicationRecord| record.node == *node && record.at <= by;
+        case.evidence.replication.iter().rfind(is_before)
+    };
+    let had = of(successor, promoted)?.offset;
+    let then = of(&takedown.failed, write.started)?;
+    let last = of(&takedown.failed, takedown.began.max(write.ended))?;
+    let behind = last.offset.saturating_sub(had);
+    let behind =
+        if behind > 0 { format!(", {behind} bytes behind what {} last said", takedown.failed) } else { String::new() };
+    Some(format!(
+        " (at replication offset {had}{behind}; {} was at {} or later when it acknowledged the write)",
+        takedown.failed, then.offset
+    ))
+}
+
+/// Which setting would have narrowed the window, and by how much.
+fn remedy(case: &Case<'_>, cause: Cause, explained: &[Explained<'_>]) -> String {
+    match cause {
+        Cause::ReplicaBehind => {
+            "a `WAIT 1` behind each write tells that it is on one node only, and costs a round trip to \
+                                 the replica"
+                .to_owned()
+        }
+        Cause::Isolated => {
+            // A master refuses when its replicas have been silent for that long, which it looks at once a second
+            // (`replicationCron` in Redis' replication.c).
+            let lag_s = 10;
+            let after = |s: u64| {
+                let late = |explained: &&Explained<'_>| {
+                    let began = explained.takedown.map(|takedown| takedown.began.plus_nanos(s * 1_000_000_000));
+                    began.is_some_and(|limit| explained.write.ended >= limit)
+                };
+                explained.iter().filter(late).count()
+            };
+            let (all, with_1, with_default) = (explained.len(), after(2), after(lag_s + 1));
+            let node_timeout = case.plan.node_timeout_ms;
+            format!(
+                "`cluster-node-timeout` ({node_timeout} ms) bounds how long that goes on; with `min-replicas-to-write 1` and \
+                 `min-replicas-max-lag 1` {with_1} of these {all} would have been refused, with the default lag of {lag_s} s \
+                 {with_default}"
+            )
+        }
+        Cause::Replaced => "clients that ask for a quorum's word (`WAIT 1`) learn that its replicas left it".to_owned(),
+        Cause::RestartedWithout => "`appendonly yes` with `appendfsync always` keeps what was acknowledged".to_owned(),
+        Cause::Evicted => "`maxmemory-policy noeviction` refuses writes instead".to_owned(),
+        Cause::Unexplained => String::new(),
+    }
+}

@@ -1,0 +1,92 @@
+//! Why writes are gone.
+
+use super::*;
+use crate::check::autopsy::lines;
+use crate::evidence::testing::resource_sample;
+use crate::evidence::{Figure, ReplicationRecord};
+
+/// A write of 1 ms to A's shard that A acknowledged at that time.
+fn lost(story: &mut Story, ms: u64) -> Operation {
+    let key = story.key_of("A");
+    story.write(ms - 1, key, |_| {});
+    story.evidence.history.iter().last().unwrap()
+}
+
+fn replaced(story: &mut Story) {
+    story.failover(3_000, 0, 2_000);
+}
+
+fn cut_off(story: &mut Story) {
+    story.isolate(3_000, 0, "cut", &["A"]);
+    story.replace_isolated(3_000, 2_000, 1_500);
+}
+
+fn restarted(story: &mut Story) {
+    story.act(3_000, 0, "Kill", "A");
+    let address = story.evidence.plan.nodes[0].address;
+    story.event(4_000, EventKind::NodeStarted { node: "A".into(), pid: 9, address });
+}
+
+fn evicted(story: &mut Story) {
+    story.evidence.samples.push(resource_sample(2_500, Some("A".into()), &[(Figure::KeysEvicted, 3.0)]));
+}
+
+#[rstest]
+#[case::before_the_kill(
+    replaced,
+    2_990,
+    "1 lost write not on the replica that took over: the first, of app:",
+    "10 ms before Kill began; A1 took over at 5.000 s without it"
+)]
+#[case::before_the_cut(
+    cut_off,
+    2_990,
+    "1 lost write not on the replica that took over",
+    "10 ms before Partition began"
+)]
+#[case::in_isolation(
+    cut_off,
+    3_400,
+    "1 lost write acknowledged by a master that was cut off from the majority",
+    "400 ms after Partition began"
+)]
+#[case::restarted(restarted, 2_990, "1 lost write gone when their server was started again", "10 ms before Kill began")]
+#[case::evicted(evicted, 2_990, "1 lost write on a server that evicted keys", "")]
+#[case::nothing_happened(|_: &mut Story| (), 2_990, "1 lost write EXPLAINED BY NOTHING THAT HAPPENED", "")]
+fn a_loss_has_a_cause(#[case] happened: fn(&mut Story), #[case] ms: u64, #[case] cause: &str, #[case] when: &str) {
+    let mut story = Story::formed();
+    let write = lost(&mut story, ms);
+    happened(&mut story);
+    story.end(7_000);
+    let lines = lines(&story.case(), &[write]);
+    assert_eq!(lines.len(), 1);
+    assert!(lines[0].starts_with(cause) && lines[0].contains(when), "{lines:?}");
+}
+
+/// What would have been refused two seconds after the cut.
+#[test]
+fn a_remedy_says_how_much_it_would_have_kept() {
+    let mut story = Story::formed();
+    let writes = [3_400, 4_900, 5_100, 5_200].map(|ms| lost(&mut story, ms));
+    cut_off(&mut story);
+    story.end(7_000);
+    let lines = lines(&story.case(), &writes);
+    assert!(lines[0].contains("2 of these 4 would have been refused, with the default lag of 10 s 0"), "{lines:?}");
+}
+
+#[test]
+fn offsets_stand_beside_the_promotion() {
+    let mut story = Story::formed();
+    let write = lost(&mut story, 2_990);
+    replaced(&mut story);
+    story.end(7_000);
+    let record = |ms: u64, node: &str, offset: i64| {
+        let at = Instant::from_millis(ms);
+        ReplicationRecord { asked: at, at, node: node.into(), offset }
+    };
+    let records = [(2_980, "A", 100), (2_985, "A1", 90), (2_999, "A", 130), (5_500, "A1", 170)];
+    story.evidence.replication = records.map(|(ms, node, offset)| record(ms, node, offset)).to_vec();
+    let lines = lines(&story.case(), &[write]);
+    let told = "(at replication offset 90, 40 bytes behind what A last said; A was at 100 or later when it acknowledged the write)";
+    assert!(lines[0].contains(told), "{lines:?}");
+}

@@ -1,0 +1,18 @@
+//! How far each node was in its replication history.
+
+use serde::{Deserialize, Serialize};
+
+use crate::vocab::{Instant, NodeName};
+
+/// How far a node was when it answered: a line of `replication.jsonl`, one for each change that was seen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReplicationRecord {
+    /// When it was asked. The offset is of a moment between then and `at`.
+    pub asked: Instant,
+    /// When its answer was taken.
+    pub at: Instant,
+    /// The node.
+    pub node: NodeName,
+    /// Bytes of its history: written by a master (`master_repl_offset`), applied by a replica (`slave_repl_offset`).
+    pub offset: i64,
+}
