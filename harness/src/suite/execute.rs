@@ -2,7 +2,9 @@
 
 use std::fs;
 use std::io;
+use std::panic::resume_unwind;
 use std::path::PathBuf;
+use std::thread;
 
 use super::Loaded;
 use crate::evidence::{Event, Evidence, EvidenceError, RunDirectory};
@@ -97,13 +99,19 @@ pub fn execute(
 /// Judges the evidence that was read from a directory and writes the reports into it.
 pub(super) fn judge_evidence(directory: &RunDirectory, evidence: &Evidence) -> Result<Verdict, ExecuteError> {
     verdict::sound(evidence)?;
-    let verdict = verdict::judge(evidence, present::compare_topology(evidence));
-    let page = present::report_html(evidence, &verdict);
-    let series = [
-        (directory.latency(), verdict::latency_log(evidence)),
-        (directory.series(), Ok(verdict::series_csv(evidence).into_bytes())),
-    ];
-    write_reports(directory, &verdict, page, series.into());
+    let series = || {
+        vec![
+            (directory.latency(), verdict::latency_log(evidence)),
+            (directory.series(), Ok(verdict::series_csv(evidence).into_bytes())),
+        ]
+    };
+    let (verdict, page, series) = thread::scope(|scope| {
+        let series = scope.spawn(series);
+        let verdict = verdict::judge(evidence, present::compare_topology(evidence));
+        let page = present::report_html(evidence, &verdict);
+        (verdict, page, series.join().unwrap_or_else(|panic| resume_unwind(panic)))
+    });
+    write_reports(directory, &verdict, page, series);
     Ok(verdict)
 }
 

@@ -1,5 +1,6 @@
 //! From the evidence to a verdict.
 
+use super::parallel::in_parallel;
 use super::topology::{AS_RECORDED, TopologyComparison, TopologyState};
 use super::types::{Assumption, Verdict, assume};
 use super::{assumptions, failovers, implicit, servers, summary};
@@ -86,28 +87,39 @@ fn only(scenario: &str, because: String, broken: Assumption, topology: TopologyC
 
 /// Every finding, those about what servers did first; and the checks whose miss the machine may explain.
 fn findings(case: &Case<'_>) -> (Vec<Finding>, Vec<String>) {
-    let mut explained = Vec::new();
-    let mut unless_explained = |found: Finding, explain: &dyn Fn() -> Option<String>| {
-        let Some(why) = Some(()).filter(|()| found.status == Status::Fail).and_then(|()| explain()) else {
-            return found;
-        };
-        explained.push(found.check.clone());
-        let note = finding::note([format!("not blamed on the servers: {why}"), found.note]);
-        Finding { status: Status::Inconclusive, note, ..found }
-    };
     let demanded = implicit::every_server_did_as_told(case);
-    let demanded = demanded.map(|found| unless_explained(found, &|| implicit::failed_step_explained_by_machine(case)));
-    let mut findings: Vec<_> = demanded.into_iter().chain([implicit::no_server_ended_by_itself(case)]).collect();
+    let demanded = demanded.map(|found| unless_explained(found, || implicit::failed_step_explained_by_machine(case)));
     let untils = implicit::every_until_was_met(case);
-    findings.extend(untils.map(|found| unless_explained(found, &|| implicit::until_explained_by_machine(case))));
-    findings.extend(implicit::every_read_was_possible(case));
-    findings.extend(case.plan.slos.iter().map(|recorded| {
-        let line = Some(recorded.location.line);
-        let Ok(slo) = Slo::recorded(recorded) else { return Finding { line, ..unreadable(recorded) } };
-        let found = Finding { line, ..slo.kind().judge(case) };
-        unless_explained(found, &|| slo.kind().explained_by_machine(case))
-    }));
+    let untils = untils.map(|found| unless_explained(found, || implicit::until_explained_by_machine(case)));
+    let alone = (implicit::no_server_ended_by_itself(case), false);
+    let jobs: Vec<_> = std::iter::once(None).chain(case.plan.slos.iter().map(Some)).collect();
+    let judged = in_parallel(&jobs, |job| match job {
+        None => implicit::every_read_was_possible(case).map(|found| (found, false)),
+        Some(recorded) => Some(judge_slo(case, recorded)),
+    });
+    let all = demanded.into_iter().chain([alone]).chain(untils).chain(judged.into_iter().flatten());
+    let (mut findings, mut explained) = (Vec::new(), Vec::new());
+    for (found, is_explained) in all {
+        explained.extend(is_explained.then(|| found.check.clone()));
+        findings.push(found);
+    }
     (findings, explained)
+}
+
+/// The finding, and whether the machine may explain that it is a miss: then it is inconclusive.
+fn unless_explained(found: Finding, explain: impl FnOnce() -> Option<String>) -> (Finding, bool) {
+    let Some(why) = Some(()).filter(|()| found.status == Status::Fail).and_then(|()| explain()) else {
+        return (found, false);
+    };
+    let note = finding::note([format!("not blamed on the servers: {why}"), found.note]);
+    (Finding { status: Status::Inconclusive, note, ..found }, true)
+}
+
+fn judge_slo(case: &Case<'_>, recorded: &RecordedSlo) -> (Finding, bool) {
+    let line = Some(recorded.location.line);
+    let Ok(slo) = Slo::recorded(recorded) else { return (Finding { line, ..unreadable(recorded) }, false) };
+    let found = Finding { line, ..slo.kind().judge(case) };
+    unless_explained(found, || slo.kind().explained_by_machine(case))
 }
 
 /// The finding on an SLO that evidence of this version does not have.

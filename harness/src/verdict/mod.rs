@@ -6,6 +6,7 @@ mod failovers;
 mod implicit;
 mod judge;
 mod latency_log;
+mod parallel;
 #[cfg(test)]
 mod partition_tests;
 mod servers;
