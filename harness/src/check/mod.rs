@@ -3,6 +3,7 @@
 //! A kind of SLO is a file with its specification and its `SloKind`, and its line here.
 
 pub(crate) mod case;
+mod deliveries;
 mod fate;
 pub(crate) mod finding;
 mod healthy;
@@ -49,6 +50,8 @@ kinds! {
         capacity::Capacity,
         error_rate::ErrorRate,
         lost_writes::LostWrites,
+        lost_messages::LostMessages,
+        delivery_delay::DeliveryDelay,
         minority_writes::MinorityWrites,
         promotions::Promotions,
         torn_reads::TornReads,

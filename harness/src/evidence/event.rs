@@ -202,6 +202,16 @@ pub enum EventKind {
         /// How many there should be.
         wanted: u32,
     },
+    /// How many subscriptions a load's subscribers hold, each of one of them to one channel: told when they hold all, when some are
+    /// missing, and every second while they are.
+    Subscriptions {
+        /// The load's name.
+        load: String,
+        /// How many they hold.
+        held: u32,
+        /// How many there should be.
+        wanted: u32,
+    },
     /// A load ended.
     LoadEnded {
         /// The load's name.

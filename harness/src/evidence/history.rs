@@ -305,11 +305,11 @@ mod tests {
 
     /// Each byte of a record that holds a code, at a value that has no meaning.
     #[rstest]
-    #[case::effect(48, 6)]
+    #[case::effect(48, 7)]
     #[case::value(49, 5)]
     #[case::outcome(50, 3)]
     #[case::error(51, 250)]
-    #[case::data_type(63, 9)]
+    #[case::data_type(63, 11)]
     fn a_code_without_a_meaning_is_refused(#[case] at: usize, #[case] code: u8) {
         let mut bytes = written(&operation([1, 2, 3, 4]));
         bytes[HISTORY_MAGIC.len() + at] = code;
@@ -331,6 +331,7 @@ mod tests {
     #[case(OperationEffect::Replaces, 0)]
     #[case(OperationEffect::Reads, 1)]
     #[case(OperationEffect::Takes, 5)]
+    #[case(OperationEffect::Publishes, 6)]
     fn an_effect_keeps_its_code(#[case] effect: OperationEffect, #[case] code: usize) {
         assert_eq!((effect as usize, OperationEffect::ALL[code]), (code, effect));
     }
@@ -340,7 +341,7 @@ mod tests {
         for (code, data) in DataType::ALL.iter().enumerate() {
             assert_eq!(*data as usize, code);
         }
-        assert_eq!((DataType::ALL[0], DataType::ALL[8]), (DataType::Value, DataType::Scattered));
+        assert_eq!((DataType::ALL[0], DataType::ALL[10]), (DataType::Value, DataType::ShardChannel));
     }
 
     /// Histories hold them by number.

@@ -5,8 +5,8 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use super::{
-    Event, EventKind, HistoryReader, Operation, RecordedPlan, RecordedSnapshot, ResourceSample, RunDirectory, RunInfo,
-    TopologyRecord, seal,
+    Event, EventKind, Heard, HistoryReader, Operation, RecordedPlan, RecordedSnapshot, ResourceSample, RunDirectory,
+    RunInfo, TopologyRecord, read_heard, seal,
 };
 use crate::vocab::Instant;
 
@@ -30,6 +30,8 @@ pub struct Evidence {
     pub samples: Vec<ResourceSample>,
     /// Every operation, in the order of its end on its worker.
     pub history: Vec<Operation>,
+    /// What subscribers heard, in the order in which each heard it; empty if no load has any.
+    pub heard: Vec<Heard>,
 }
 
 /// Why a run directory could not be read.
@@ -86,6 +88,7 @@ impl Evidence {
             topology: read_lines(&directory.topology())?,
             samples: if directory.samples().exists() { read_lines(&directory.samples())? } else { Vec::new() },
             history,
+            heard: if directory.subscribers().exists() { read_subscribers(directory)? } else { Vec::new() },
         })
     }
 }
@@ -103,6 +106,12 @@ impl Evidence {
 fn is_compatible(version: &str) -> bool {
     let minor = concat!(env!("CARGO_PKG_VERSION_MAJOR"), ".", env!("CARGO_PKG_VERSION_MINOR"), ".");
     version.starts_with(minor)
+}
+
+fn read_subscribers(directory: &RunDirectory) -> Result<Vec<Heard>, EvidenceError> {
+    let path = directory.subscribers();
+    let read = fs::File::open(&path).and_then(|file| read_heard(BufReader::new(file)));
+    read.map_err(|source| EvidenceError::Read { path, source })
 }
 
 fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, EvidenceError> {

@@ -82,6 +82,9 @@ pub struct RecordedLoad {
     /// How many idle connections it has.
     #[serde(default)]
     pub idle: u32,
+    /// How many subscribers it has, each to every channel that its mix publishes to.
+    #[serde(default)]
+    pub subscribers: u16,
     /// How long an attempt waits for a connection or a reply.
     pub timeout: Duration,
     /// How long an operation is retried.

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::RunDirectory;
+use super::heard::HEARD_BYTES;
 use super::history::{HISTORY_MAGIC, RECORD_BYTES};
 
 /// No seal is longer: that of ten million operations has about 2 MB.
@@ -79,6 +80,7 @@ fn evidence(directory: &RunDirectory) -> io::Result<BTreeMap<String, PathBuf>> {
         directory.topology(),
         directory.samples(),
         directory.history(),
+        directory.subscribers(),
         directory.lab_log(),
         directory.nodes(),
     ];
@@ -199,28 +201,32 @@ impl Sealed {
     }
 }
 
-/// What a file's chain has a link for: each line of a text; of a history its head, and each block of records.
+/// What a file's chain has a link for: each line of a text; of binary records their head, and each block of them.
 #[derive(Clone, Copy)]
 enum Pieces {
     Lines,
-    Records,
+    /// Records of so many bytes each.
+    Records(u64),
 }
 
 const HEAD: u64 = HISTORY_MAGIC.len() as u64;
-const RECORD: u64 = RECORD_BYTES as u64;
 const RECORDS_IN_BLOCK: u64 = 128;
 
 impl Pieces {
     fn of(name: &str) -> Self {
-        if name == "history.bin" { Self::Records } else { Self::Lines }
+        match name {
+            "history.bin" => Self::Records(RECORD_BYTES as u64),
+            "subscribers.bin" => Self::Records(HEARD_BYTES as u64),
+            _ => Self::Lines,
+        }
     }
 
     /// How much of the buffer, which begins at `at` in the file, belongs to the piece there, and whether the piece ends with it.
     fn take(self, at: u64, buffer: &[u8]) -> (usize, bool) {
         let rest = match self {
             Self::Lines => buffer.iter().position(|byte| *byte == b'\n').map(|newline| newline + 1),
-            Self::Records => {
-                let block = RECORD * RECORDS_IN_BLOCK;
+            Self::Records(record) => {
+                let block = record * RECORDS_IN_BLOCK;
                 let end = at.checked_sub(HEAD).map_or(HEAD, |within| HEAD + (within / block + 1) * block);
                 usize::try_from(end - at).ok().filter(|rest| *rest <= buffer.len())
             }
@@ -233,10 +239,10 @@ impl Pieces {
         let index = index as u64;
         match self {
             Self::Lines => format!("at line {}", index + 1),
-            Self::Records if index == 0 => "in its head".to_owned(),
-            Self::Records => {
+            Self::Records(_) if index == 0 => "in its head".to_owned(),
+            Self::Records(record) => {
                 let (first, last) = ((index - 1) * RECORDS_IN_BLOCK + 1, index * RECORDS_IN_BLOCK);
-                format!("between record {first} and {}", last.min((bytes - HEAD) / RECORD))
+                format!("between record {first} and {}", last.min((bytes - HEAD) / record))
             }
         }
     }
@@ -245,7 +251,7 @@ impl Pieces {
     fn count(self, bytes: u64, pieces: usize) -> String {
         match self {
             Self::Lines => format!("line {pieces}"),
-            Self::Records => format!("record {}", bytes.saturating_sub(HEAD) / RECORD),
+            Self::Records(record) => format!("record {}", bytes.saturating_sub(HEAD) / record),
         }
     }
 }

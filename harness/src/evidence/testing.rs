@@ -63,6 +63,7 @@ pub(crate) fn load(name: &str) -> RecordedLoad {
             expires: None,
         }],
         idle: 0,
+        subscribers: 0,
         timeout: Duration::from_millis(500),
         deadline: Duration::from_millis(10_000),
         retry_wait: Duration::from_millis(10),

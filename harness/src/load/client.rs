@@ -132,14 +132,14 @@ impl RetryingClient {
             let not_started = command.not_started(self.shared.index, shard, due, started);
             let operation = Operation { worker: self.worker, error: None, ..not_started };
             let next = Some(started).filter(|_| started < deadline);
-            let route = self.first_route(operation.writes());
+            let route = self.first_route(operation.effect.acts());
             self.batch.push(UnderWay { operation, position, route, redirections: 0, tried: 0, next });
         }
     }
 
     /// Where an operation goes as long as no server said anything else.
-    fn first_route(&self, writes: bool) -> Route {
-        let only_masters = writes || self.shared.load.client.reads_from == ReadsFrom::Master;
+    fn first_route(&self, acts: bool) -> Route {
+        let only_masters = acts || self.shared.load.client.reads_from == ReadsFrom::Master;
         if only_masters { Route::Owner } else { Route::Reader }
     }
 
@@ -294,7 +294,7 @@ impl RetryingClient {
                 continue;
             }
             let redirected = self.redirect(self.batch[*at].position, node, *answer);
-            let first_route = self.first_route(self.batch[*at].operation.writes());
+            let first_route = self.first_route(self.batch[*at].operation.effect.acts());
             let command = &mut self.batch[*at];
             command.operation.ended = now;
             let redirected = redirected.filter(|_| command.redirections < client.redirects);
@@ -366,7 +366,7 @@ fn note(sent: &Sent, operation: &mut Operation) -> Option<ErrorKind> {
         AttemptOutcome::NotExecuted(kind) | AttemptOutcome::Elsewhere(kind, _) => kind,
         AttemptOutcome::Unknown(kind) => {
             operation.unknown_attempts = operation.unknown_attempts.saturating_add(1);
-            if operation.writes() {
+            if operation.effect.acts() {
                 operation.outcome = Outcome::Unknown;
             }
             kind

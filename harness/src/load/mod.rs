@@ -35,6 +35,8 @@ mod recorder;
 mod routing;
 mod shared;
 mod spec;
+mod subscriber;
+mod subscribers;
 mod task;
 #[cfg(test)]
 mod testing;

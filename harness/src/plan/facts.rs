@@ -39,6 +39,8 @@ fn load_facts(load: &Load, steps: &[FlatStep<'_, '_>]) -> LoadFacts {
     LoadFacts {
         name: load.name.clone(),
         host: load.host(),
+        subscribers_host: load.subscribers_host(),
+        has_subscribers: load.subscribers.is_some(),
         is_limited: load.operations.is_some() || load.pace.ends() || load.keys.writes_once(),
         writes: load.mix.iter().any(Op::writes),
         writes_groups: load.mix.iter().any(|op| op.writes() && op.kind().keys().is_some()),

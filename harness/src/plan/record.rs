@@ -86,6 +86,7 @@ fn load(load: &Load, deployment: Deployment) -> RecordedLoad {
             .or(load.client.refresh_every.map(|every| every.max(MAP_REFRESH))),
         mix: load.mix.iter().map(entry).collect(),
         idle: load.idle.unwrap_or(0),
+        subscribers: load.subscribers.unwrap_or(0),
         timeout: load.client.timeout,
         deadline: load.client.deadline,
         retry_wait: load.client.retry_wait_max,

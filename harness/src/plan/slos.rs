@@ -76,6 +76,7 @@ impl Checker<'_> {
     fn check_load(&mut self, slo: &dyn SloKind, loads: &[LoadFacts], at: Cursor<'_>) {
         const WRITE: &str = "add a load that writes: `mix: [Set(value: \"16B\"), Get()]`";
         const GROUPS: &str = "add operations that do: `mix: [Transaction(keys: 3, value: \"16B\"), Mget(keys: 3)]`";
+        const SUBSCRIBERS: &str = "give a load that publishes some: `mix: [Publish(value: \"16B\")], subscribers: 4`";
         const CLIMB: &str = "give a load a pace that climbs, such as `Staircase`";
         let in_stages = loads.iter().any(|load| load.stages_max.is_some());
         let (message, help) = match slo.needed_load() {
@@ -84,6 +85,9 @@ impl Checker<'_> {
             NeededLoad::Writing if !self.writes() => ("this cannot be judged: no load writes".to_owned(), WRITE),
             NeededLoad::WritingGroups if self.sound.load && !loads.iter().any(|load| load.writes_groups) => {
                 ("this cannot be judged: no load writes several keys together".to_owned(), GROUPS)
+            }
+            NeededLoad::Subscribers if self.sound.load && !loads.iter().any(|load| load.has_subscribers) => {
+                ("this cannot be judged: no load has subscribers".to_owned(), SUBSCRIBERS)
             }
             NeededLoad::InStages if self.sound.load && !in_stages => {
                 let who = slo.load().map_or_else(|| "no load goes".to_owned(), |load| format!("`{load}` does not go"));

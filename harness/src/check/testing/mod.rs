@@ -36,8 +36,16 @@ impl Story {
         plan.loads.push(load("app"));
         let members = plan.nodes.iter().map(|node| (node.name.clone(), member(node))).collect();
         let info = info(&plan);
-        let evidence =
-            Evidence { info, plan, snapshot: None, events: vec![], topology: vec![], samples: vec![], history: vec![] };
+        let evidence = Evidence {
+            info,
+            plan,
+            snapshot: None,
+            events: vec![],
+            topology: vec![],
+            samples: vec![],
+            history: vec![],
+            heard: vec![],
+        };
         Self { evidence, members, version: 3, count: 0 }
     }
 

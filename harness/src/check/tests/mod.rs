@@ -3,6 +3,7 @@
 mod capacity;
 mod failovers;
 mod limits;
+mod messages;
 mod one_load;
 mod schedule;
 mod torn_reads;

@@ -171,6 +171,8 @@ mod tests {
     #[case(r#"Eval(value: "16B")"#, r#"EVAL return redis.call("SET", KEYS[1], ARGV[1]) 1 k:1 00000000000000ab"#)]
     #[case(r#"Fcall(value: "16B", function: "put")"#, "FCALL put 1 k:1 00000000000000ab")]
     #[case("Scan(count: 10)", "SCAN 0 COUNT 10")]
+    #[case(r#"Publish(value: "17B")"#, "PUBLISH k:1 00000000000000abx")]
+    #[case(r#"Spublish(value: "16B")"#, "SPUBLISH k:1 00000000000000ab")]
     fn commands_are_encoded(#[case] text: &str, #[case] expected: &str) {
         let (op, mut out) = (op(text), Vec::new());
         MixCommand::of_entry(&op, 0, (1, Position(0)), 0xAB).for_each(|command| command.encode(&mut out, b"k:1"));
@@ -252,6 +254,9 @@ mod tests {
         "-OOM command not allowed\r\n",
         AttemptOutcome::Unknown(ErrorKind::OutOfMemory)
     )]
+    #[case::published(r#"Publish(value: "16B")"#, ":0\r\n", WRITTEN)]
+    #[case::published_elsewhere(r#"Spublish(value: "16B")"#, "-CLUSTERDOWN no\r\n", DOWN)]
+    #[case::not_published(r#"Spublish(value: "16B")"#, "+OK\r\n", MISFIT)]
     #[case::scanned("Scan(count: 10)", "*2\r\n$1\r\n0\r\n*1\r\n$1\r\na\r\n", read(1))]
     fn replies_are_classified(#[case] text: &str, #[case] bytes: &str, #[case] expected: AttemptOutcome) {
         let op = op(text);

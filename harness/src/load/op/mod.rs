@@ -45,6 +45,8 @@ kinds! {
         eval::Eval,
         fcall::Fcall,
         scan::Scan,
+        publish::Publish,
+        spublish::Spublish,
     }
 }
 
@@ -135,6 +137,11 @@ impl Op {
     /// Whether no two of the entry may be under way on one key.
     pub fn takes_turns(&self) -> bool {
         self.has(OperationEffect::takes_turns)
+    }
+
+    /// Whether it writes, or sends, a value of its own.
+    pub fn is_unique(&self) -> bool {
+        self.has(OperationEffect::is_unique)
     }
 
     /// The entry in words, such as `SET of 16 B with WAIT 1 for 200ms`.

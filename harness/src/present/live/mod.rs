@@ -196,6 +196,7 @@ impl LiveView {
             | EventKind::ClimbEnded { .. }
             | EventKind::GaveUp { .. }
             | EventKind::IdleConnections { .. }
+            | EventKind::Subscriptions { .. }
             | EventKind::Progress(_)
             | EventKind::SlowOperation { .. }
             | EventKind::LoadEnded { .. } => self.load.lines(event, &step_at_hand(self.step, &self.steps)),

@@ -272,6 +272,7 @@ impl Story {
             topology: self.topology,
             samples: vec![],
             history: vec![],
+            heard: vec![],
         }
     }
 }
