@@ -45,7 +45,7 @@ struct Span {
 
 /// What became of a message that a subscriber should have heard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Delivery {
+pub(super) enum MessageFate {
     /// It came.
     Came,
     /// It did not, though the subscriber was surely subscribed and its connection good before and after.
@@ -56,10 +56,10 @@ pub(super) enum Delivery {
 
 /// A message that a subscriber should have heard, and what became of it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Expected {
+pub(super) struct ExpectedMessage {
     pub(super) message: Operation,
     pub(super) subscriber: u16,
-    pub(super) delivery: Delivery,
+    pub(super) delivery: MessageFate,
 }
 
 /// What no publishing explains.
@@ -110,7 +110,7 @@ impl Deliveries {
     }
 
     /// Every acknowledged message with each subscriber that had been subscribed to its channel before.
-    pub(super) fn expected(&self) -> impl Iterator<Item = Expected> + '_ {
+    pub(super) fn expected(&self) -> impl Iterator<Item = ExpectedMessage> + '_ {
         self.acknowledged.iter().flat_map(|(channel, messages)| {
             let subscriptions = self.subscriptions.get(channel).into_iter().flatten();
             subscriptions.flat_map(move |(subscriber, subscription)| subscription.expected(*subscriber, messages))
@@ -217,25 +217,29 @@ impl Subscription {
         }
     }
 
-    fn expected<'a>(&'a self, subscriber: u16, messages: &'a [Operation]) -> impl Iterator<Item = Expected> + 'a {
+    fn expected<'a>(
+        &'a self,
+        subscriber: u16,
+        messages: &'a [Operation],
+    ) -> impl Iterator<Item = ExpectedMessage> + 'a {
         let came: HashSet<_> = self.came.iter().map(|(value, _)| *value).collect();
         let first = self.spans.first().map(|span| span.from);
         let expected = messages.iter().filter(move |message| first.is_some_and(|first| first <= message.started));
         expected.map(move |message| {
-            let delivery = if came.contains(&message.value) { Delivery::Came } else { self.fate(message) };
-            Expected { message: *message, subscriber, delivery }
+            let delivery = if came.contains(&message.value) { MessageFate::Came } else { self.fate(message) };
+            ExpectedMessage { message: *message, subscriber, delivery }
         })
     }
 
     /// What became of an acknowledged message that did not come.
-    fn fate(&self, message: &Operation) -> Delivery {
+    fn fate(&self, message: &Operation) -> MessageFate {
         let surely = message.ended.plus_nanos(UNDER_WAY.as_nanos());
         if self.spans.iter().any(|span| span.from <= message.started && surely <= span.good_until) {
-            return Delivery::Lost;
+            return MessageFate::Lost;
         }
         let before = self.spans.iter().rfind(|span| span.from <= message.started);
         let next = self.spans.iter().find(|span| span.from > message.started);
-        Delivery::Missed(Window {
+        MessageFate::Missed(Window {
             start: before.map_or(message.started, |span| span.good_until.min(message.ended)),
             end: before.map_or(message.ended, |span| span.over).min(next.map_or(Instant(u64::MAX), |span| span.from)),
         })

@@ -7,7 +7,7 @@ use documented::Documented;
 use serde::{Deserialize, Serialize};
 
 use super::case::Case;
-use super::deliveries::{Deliveries, Delivery, Expected, Odd};
+use super::deliveries::{Deliveries, ExpectedMessage, MessageFate, Odd};
 use super::finding::{self, Finding, Status};
 use super::lost_writes::value_text;
 use super::slo_kind::{NeededLoad, SloKind, WrongNumber};
@@ -51,11 +51,7 @@ impl SloKind for LostMessages {
         let deliveries = Deliveries::of(case);
         let tally = Tally::of(case, &deliveries);
         let (never, all) = deliveries.never_subscribed(case);
-        let limit = match (self.min, self.while_subscribed) {
-            (0, None) => self.max.to_string(),
-            (0, Some(most)) => format!("{}, {most} of them subscribed", self.max),
-            (min, _) => format!("{min} to {}", self.max),
-        };
+        let limit = if self.min == 0 { self.max.to_string() } else { format!("{} to {}", self.min, self.max) };
         if tally.expected == 0 && tally.odd.is_empty() {
             let nothing = match (deliveries.acknowledged(), all) {
                 (0, _) => "no message was acknowledged",
@@ -154,15 +150,15 @@ impl Tally {
         let mut tally = Self::default();
         for expected in deliveries.expected() {
             tally.expected += 1;
-            let Expected { message, subscriber, delivery } = expected;
+            let ExpectedMessage { message, subscriber, delivery } = expected;
             let words = || in_words(case, &message, subscriber);
             match delivery {
-                Delivery::Came => {}
-                Delivery::Lost => {
+                MessageFate::Came => {}
+                MessageFate::Lost => {
                     tally.while_subscribed += 1;
                     tally.first_lost.get_or_insert_with(words);
                 }
-                Delivery::Missed(away) => {
+                MessageFate::Missed(away) => {
                     tally.missed.push((message, away));
                     tally.first_missed.get_or_insert_with(words);
                 }

@@ -35,7 +35,6 @@ mod recorder;
 mod routing;
 mod shared;
 mod spec;
-mod subscriber;
 mod subscribers;
 mod task;
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! The subscribers of a load: who hears what is published to its channels, and comes back when a connection is lost.
 
+mod connection;
+
 use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
@@ -10,11 +12,11 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
+use self::connection::{Returned, SubscriberConnection};
 use super::dialer::Dialer;
 use super::draw::{Purpose, random_of};
 use super::hello::Hello;
 use super::shared::Shared;
-use super::subscriber::{Line, Returned};
 use crate::evidence::{DataType, EventKind};
 use crate::system::NodeIndex;
 use crate::vocab::{Instant, Position};
@@ -149,7 +151,7 @@ struct Subscriber {
     home: Position,
     closing: watch::Receiver<bool>,
     random: ChaCha8Rng,
-    lines: JoinSet<()>,
+    connections: JoinSet<()>,
 }
 
 impl Subscriber {
@@ -159,7 +161,7 @@ impl Subscriber {
         let home = places.get(usize::from(number) % places.len().max(1)).copied().unwrap_or(Position(0));
         // Workers and idle connections count from the ends.
         let random = random_of(shared.seed, shared.index, u16::MAX / 2 + number, Purpose::Waits);
-        Self { state: Rc::clone(state), number, home, closing, random, lines: JoinSet::new() }
+        Self { state: Rc::clone(state), number, home, closing, random, connections: JoinSet::new() }
     }
 
     /// Subscribes to all channels, and again to those that it lost, after waits as between attempts.
@@ -171,8 +173,8 @@ impl Subscriber {
         let mut failed = 0;
         while !*closing.borrow() {
             for (node, channels) in self.by_node(&missing) {
-                let line = Line::new(&self.state, self.number, node, channels, give_back.clone());
-                self.lines.spawn_local(line.live(self.closing.clone()));
+                let connection = SubscriberConnection::new(&self.state, self.number, node, channels, give_back.clone());
+                self.connections.spawn_local(connection.live(self.closing.clone()));
             }
             missing.clear();
             tokio::select! {
@@ -189,7 +191,7 @@ impl Subscriber {
             }
             failed += 1;
         }
-        while self.lines.join_next().await.is_some() {}
+        while self.connections.join_next().await.is_some() {}
     }
 
     /// Takes what a connection gives back.
@@ -199,7 +201,7 @@ impl Subscriber {
             *failed = 0;
         }
         // Those whose task has ended are done with.
-        while self.lines.try_join_next().is_some() {}
+        while self.connections.try_join_next().is_some() {}
     }
 
     /// Where it subscribes to which channels, as far as its client knows.

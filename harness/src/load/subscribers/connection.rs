@@ -6,12 +6,12 @@ use std::time::Instant as StdInstant;
 
 use tokio::sync::{mpsc, watch};
 
-use super::connection::{Connection, DeadlineTimer};
-use super::op::{AttemptOutcome, error_outcome};
-use super::resp::{Reply, push_command};
-use super::subscribers::SubscribersState;
-use super::value::read_value;
+use super::SubscribersState;
 use crate::evidence::{DataType, ErrorKind, Heard, HeardKind};
+use crate::load::connection::{Connection, DeadlineTimer};
+use crate::load::op::{AttemptOutcome, error_outcome};
+use crate::load::resp::{Reply, push_command};
+use crate::load::value::read_value;
 use crate::system::NodeIndex;
 use crate::vocab::Instant;
 
@@ -23,7 +23,7 @@ pub(crate) struct Returned {
 }
 
 /// A connection of a subscriber to a node, with some of its channels. It gives each of them back, sooner or later.
-pub(crate) struct Line {
+pub(crate) struct SubscriberConnection {
     state: Rc<SubscribersState>,
     subscriber: u16,
     node: Option<NodeIndex>,
@@ -48,7 +48,7 @@ enum Owed {
 }
 
 /// How the life of a connection ended.
-enum LineEnd {
+enum ConnectionEnd {
     /// It broke, or never was.
     Broken,
     /// All its channels are elsewhere.
@@ -57,7 +57,7 @@ enum LineEnd {
     Closed,
 }
 
-impl Line {
+impl SubscriberConnection {
     /// A subscriber's connection to that node, for these channels.
     pub(crate) fn new(
         state: &Rc<SubscribersState>,
@@ -80,7 +80,7 @@ impl Line {
         for channel in std::mem::take(&mut self.asked) {
             self.give_back(channel, false);
         }
-        if let (LineEnd::Broken, Some(node)) = (end, self.node) {
+        if let (ConnectionEnd::Broken, Some(node)) = (end, self.node) {
             let shared = &self.state.shared;
             shared.routes.borrow_mut().known_mut().set_suspect(node, true);
             if shared.load.client.refresh_on_error {
@@ -89,13 +89,13 @@ impl Line {
         }
     }
 
-    async fn listen(&mut self, mut closing: watch::Receiver<bool>) -> LineEnd {
+    async fn listen(&mut self, mut closing: watch::Receiver<bool>) -> ConnectionEnd {
         let (timeout, mut timer) = (self.state.shared.load.client.timeout.0, DeadlineTimer::new());
-        let Ok(mut connection) = self.connect(&mut timer).await else { return LineEnd::Broken };
+        let Ok(mut connection) = self.connect(&mut timer).await else { return ConnectionEnd::Broken };
         let request = self.subscriptions();
         let asked = timer.until(StdInstant::now() + timeout, connection.ask(&request)).await;
         if !matches!(asked, Some(Ok(()))) {
-            return LineEnd::Broken;
+            return ConnectionEnd::Broken;
         }
         let mut owes = Some(Owed::AnyWord);
         loop {
@@ -108,17 +108,17 @@ impl Line {
                 }
             };
             match heard {
-                Some(Ok(())) if self.said_last => return LineEnd::Closed,
-                Some(Ok(())) if self.held.is_empty() && self.asked.is_empty() => return LineEnd::Empty,
+                Some(Ok(())) if self.said_last => return ConnectionEnd::Closed,
+                Some(Ok(())) if self.held.is_empty() && self.asked.is_empty() => return ConnectionEnd::Empty,
                 Some(Ok(())) => owes = owes.filter(|owed| *owed == Owed::LastWord),
                 None if owes.is_none() => {
                     owes = Some(Owed::AnyWord);
                     if connection.ask(&command(&[b"PING"])).await.is_err() {
-                        return LineEnd::Broken;
+                        return ConnectionEnd::Broken;
                     }
                 }
                 // Silence, or the end of the connection.
-                None | Some(Err(_)) => return LineEnd::Broken,
+                None | Some(Err(_)) => return ConnectionEnd::Broken,
             }
         }
     }
