@@ -123,8 +123,8 @@ impl Deliveries {
         for channel in self.acknowledged.keys() {
             let wanted = case.plan.loads.get(usize::from(channel.0)).map_or(0, |load| u64::from(load.subscribers));
             let of_channel = self.subscriptions.get(channel).into_iter().flatten();
-            let came = of_channel.filter(|(_, subscription)| !subscription.spans.is_empty()).count() as u64;
-            (never, all) = (never + wanted.saturating_sub(came), all + wanted);
+            let confirmed = of_channel.filter(|(_, subscription)| !subscription.spans.is_empty()).count() as u64;
+            (never, all) = (never + wanted.saturating_sub(confirmed), all + wanted);
         }
         (never, all)
     }

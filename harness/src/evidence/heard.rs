@@ -167,7 +167,9 @@ mod tests {
     fn written(all: &[Heard]) -> Vec<u8> {
         let mut bytes = Vec::new();
         let mut writer = HeardWriter::new(&mut bytes).unwrap();
-        all.iter().for_each(|heard| writer.write(heard).unwrap());
+        for heard in all {
+            writer.write(heard).unwrap();
+        }
         bytes
     }
 

@@ -10,7 +10,7 @@ pub(crate) fn encode(data: DataType, group_keys: u16, out: &mut Vec<u8>, key: &[
     match data {
         // A channel is no key: nothing is found.
         DataType::Value | DataType::Counter | DataType::Log | DataType::Channel | DataType::ShardChannel => {
-            push_command(out, &[b"GET", key])
+            push_command(out, &[b"GET", key]);
         }
         DataType::List => push_command(out, &[b"LRANGE", key, b"0", b"-1"]),
         DataType::Set => push_command(out, &[b"SMEMBERS", key]),

@@ -35,7 +35,7 @@ impl Dialer {
     }
 
     /// Connects likewise, from another host.
-    pub(crate) fn from_host(self, host: ClientHost) -> Self {
+    pub(crate) fn on(self, host: ClientHost) -> Self {
         Self { host, ..self }
     }
 

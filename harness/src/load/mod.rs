@@ -21,6 +21,7 @@ mod end;
 mod error;
 mod final_read;
 mod hello;
+mod iteration;
 mod key_space;
 pub mod keys;
 pub mod op;

@@ -76,7 +76,7 @@ impl Subscribers {
         let wanted = u32::from(count) * u32::try_from(channels.len()).unwrap_or(u32::MAX);
         let hello = Hello::of_client(&shared.load.client).then_ping();
         let state = Rc::new(SubscribersState {
-            dialer: shared.dialer.saying(hello).from_host(shared.subscribers_host.clone()),
+            dialer: shared.dialer.saying(hello).on(shared.subscribers_host.clone()),
             shared: Rc::clone(shared),
             channels,
             by_text,
@@ -168,7 +168,7 @@ impl Subscriber {
     async fn live(mut self) {
         let client = self.state.shared.load.client.clone();
         let mut closing = self.closing.clone();
-        let (give_back, mut given_back) = mpsc::unbounded_channel();
+        let (give_back, mut returns) = mpsc::unbounded_channel();
         let mut missing: Vec<_> = (0..self.state.channels.len()).collect();
         let mut failed = 0;
         while !*closing.borrow() {
@@ -178,7 +178,7 @@ impl Subscriber {
             }
             missing.clear();
             tokio::select! {
-                returned = given_back.recv() => returned.into_iter().for_each(|one| self.take(&one, &mut missing, &mut failed)),
+                returned = returns.recv() => returned.into_iter().for_each(|one| self.take(&one, &mut missing, &mut failed)),
                 _ = closing.wait_for(|closing| *closing) => break,
             }
             tokio::select! {
@@ -186,7 +186,7 @@ impl Subscriber {
                 _ = closing.wait_for(|closing| *closing) => break,
             }
             // What was lost together comes back together.
-            while let Ok(returned) = given_back.try_recv() {
+            while let Ok(returned) = returns.try_recv() {
                 self.take(&returned, &mut missing, &mut failed);
             }
             failed += 1;

@@ -89,6 +89,21 @@ impl<'a> MixCommand<'a> {
         self.op.kind().replies(self.position.into()) + usize::from(self.wait().is_some())
     }
 
+    /// Whether it goes through all keys of every shard, a step at a time.
+    pub(crate) fn iterates(&self) -> bool {
+        self.op.kind().iterates()
+    }
+
+    /// The step of an iteration at that cursor.
+    pub(crate) fn at_cursor(self, cursor: u64) -> Self {
+        Self { id: cursor, ..self }
+    }
+
+    /// Where an iteration goes on after that reply: 0 if nowhere.
+    pub(crate) fn cursor(&self, reply: &Reply<'_>) -> u64 {
+        self.op.kind().cursor(reply)
+    }
+
     /// How much longer than others its replies may take, because the server waits for something.
     pub(crate) fn server_waits(&self) -> Duration {
         self.wait().map_or_else(|| self.op.kind().blocks_for(), |wait| wait.timeout)
@@ -170,7 +185,7 @@ mod tests {
     #[case(WATCHED, "WATCH k:1:1 k:1:2; MULTI; SET k:1:1 00000000000000ab; SET k:1:2 00000000000000ab; EXEC")]
     #[case(r#"Eval(value: "16B")"#, r#"EVAL return redis.call("SET", KEYS[1], ARGV[1]) 1 k:1 00000000000000ab"#)]
     #[case(r#"Fcall(value: "16B", function: "put")"#, "FCALL put 1 k:1 00000000000000ab")]
-    #[case("Scan(count: 10)", "SCAN 0 COUNT 10")]
+    #[case("Scan(count: 10)", "SCAN 171 COUNT 10")]
     #[case(r#"Publish(value: "17B")"#, "PUBLISH k:1 00000000000000abx")]
     #[case(r#"Spublish(value: "16B")"#, "SPUBLISH k:1 00000000000000ab")]
     fn commands_are_encoded(#[case] text: &str, #[case] expected: &str) {
@@ -258,6 +273,7 @@ mod tests {
     #[case::published_elsewhere(r#"Spublish(value: "16B")"#, "-CLUSTERDOWN no\r\n", DOWN)]
     #[case::not_published(r#"Spublish(value: "16B")"#, "+OK\r\n", MISFIT)]
     #[case::scanned("Scan(count: 10)", "*2\r\n$1\r\n0\r\n*1\r\n$1\r\na\r\n", read(1))]
+    #[case::no_cursor("Scan(count: 10)", "*2\r\n$1\r\nx\r\n*0\r\n", MISFIT)]
     fn replies_are_classified(#[case] text: &str, #[case] bytes: &str, #[case] expected: AttemptOutcome) {
         let op = op(text);
         let command = MixCommand::of_entry(&op, 0, (1, Position(0)), 0xAB).last().unwrap();

@@ -10,6 +10,7 @@ use std::fmt;
 
 use crate::evidence::{DataType, OperationEffect};
 use crate::load::ValueSize;
+use crate::load::resp::Reply;
 use crate::text::{Cursor, Problem, kinds};
 use crate::vocab::Duration;
 
@@ -90,6 +91,17 @@ pub trait OpKind: fmt::Display {
     /// How long the server may keep the reply back, waiting for something.
     fn blocks_for(&self) -> Duration {
         Duration::default()
+    }
+
+    /// Whether it goes through all keys of every shard, a step at a time. It has one command, which only reads; each step is sent with
+    /// the cursor in the place of the value's id, and acknowledged with the number of keys that it brought.
+    fn iterates(&self) -> bool {
+        false
+    }
+
+    /// Where an iteration goes on after that reply: 0 if nowhere.
+    fn cursor(&self, _reply: &Reply<'_>) -> u64 {
+        0
     }
 
     /// What is wrong with its own arguments, beside the value and the wait.
