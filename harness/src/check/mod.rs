@@ -55,6 +55,7 @@ kinds! {
         minority_writes::MinorityWrites,
         promotions::Promotions,
         torn_reads::TornReads,
+        unscanned_keys::UnscannedKeys,
         unavailability::Unavailability,
     }
 }

@@ -122,6 +122,8 @@ pub(crate) enum NeededLoad {
     Writing,
     /// One that writes several keys together.
     WritingGroups,
+    /// One that scans keys which stay.
+    Scanning,
     /// One with subscribers.
     Subscribers,
     /// One whose rate goes from stage to stage.

@@ -212,6 +212,17 @@ pub enum EventKind {
         /// How many there should be.
         wanted: u32,
     },
+    /// A scan of all keys did not return some of its load's keys of values, though their writes had begun before it.
+    Unscanned {
+        /// The load's name.
+        load: String,
+        /// When the scan began.
+        from: Instant,
+        /// When it ended.
+        to: Instant,
+        /// The numbers of these keys: the first of them, if they are very many.
+        keys: Vec<u32>,
+    },
     /// A load ended.
     LoadEnded {
         /// The load's name.

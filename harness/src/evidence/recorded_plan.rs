@@ -106,6 +106,9 @@ pub struct RecordedOperation {
     pub waits_for_replicas: bool,
     /// How long servers remember what it writes; none if for ever.
     pub expires: Option<Duration>,
+    /// Whether it goes through all keys, and those of the load's values that it does not find are recorded.
+    #[serde(default)]
+    pub looks_for_keys: bool,
 }
 
 /// A step of the timeline.

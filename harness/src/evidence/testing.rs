@@ -61,6 +61,7 @@ pub(crate) fn load(name: &str) -> RecordedLoad {
             writes: true,
             waits_for_replicas: false,
             expires: None,
+            looks_for_keys: false,
         }],
         idle: 0,
         subscribers: 0,

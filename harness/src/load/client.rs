@@ -12,7 +12,7 @@ use super::op::{AttemptOutcome, MixCommand};
 use super::pacing::Due;
 use super::resp::{Reply, push_command};
 use super::shared::Shared;
-use crate::evidence::{ErrorKind, Operation, OperationEffect, Outcome, Value};
+use crate::evidence::{DataType, ErrorKind, Operation, OperationEffect, Outcome, Value};
 use crate::system::{NodeIndex, ReadsFrom};
 use crate::vocab::{Duration, Instant, Position};
 
@@ -63,6 +63,8 @@ struct Sent {
     answer: AttemptOutcome,
     /// Where they say that an iteration goes on.
     cursor: u64,
+    /// The load's keys of values among those that a step of it brought.
+    keys: Vec<u32>,
     /// When the last of its replies came that did.
     replied: Option<Instant>,
 }
@@ -131,7 +133,7 @@ impl RetryingClient {
     fn begin(&mut self, commands: &[BatchCommand<'_>], started: Instant, deadline: Instant) {
         self.batch.clear();
         for (command, due) in commands {
-            let iteration = command.iterates().then(|| self.iteration(command.place));
+            let iteration = command.iterates().then(|| self.iteration(command));
             let position = iteration.as_ref().map_or(command.place, Iteration::position);
             let shard = self.shared.shards.planned(command.place);
             let due = due.unwrap_or(Due { intended: started, ready: started });
@@ -144,9 +146,18 @@ impl RetryingClient {
     }
 
     /// A walk through the keys of every shard; of that of a place alone, if no shards are known.
-    fn iteration(&self, place: Position) -> Iteration {
-        let shards = self.shared.shards.first_positions();
-        Iteration::new(if shards.is_empty() { vec![place] } else { shards })
+    fn iteration(&self, command: &MixCommand<'_>) -> Iteration {
+        let shared = &self.shared;
+        let shards = shared.shards.first_positions();
+        let walk = Iteration::new(if shards.is_empty() { vec![command.place] } else { shards });
+        if !command.looks_for_keys(&shared.load) {
+            return walk;
+        }
+        let mut keys = shared.written.borrow().of(DataType::Value);
+        for key in shared.keys.preloaded() {
+            keys.insert(key);
+        }
+        walk.looking_for(keys, shared.keys.highest())
     }
 
     /// Where an operation goes as long as no server said anything else.
@@ -174,6 +185,7 @@ impl RetryingClient {
                     offset: 0,
                     answer: MixCommand::UNANSWERED,
                     cursor: 0,
+                    keys: Vec::new(),
                     replied: None,
                 });
             }
@@ -253,7 +265,11 @@ impl RetryingClient {
             }
             let command = &commands[sent.at].0;
             if let Some(position) = nth.checked_sub(usize::from(sent.asking)) {
-                (sent.answer, sent.cursor) = (command.classify(position, reply, sent.answer), command.cursor(reply));
+                sent.answer = command.classify(position, reply, sent.answer);
+                if let Some((cursor, keys)) = command.step(reply) {
+                    let number = |key: &[u8]| shared.keys.names().number(DataType::Value, key);
+                    (sent.cursor, sent.keys) = (cursor, keys.into_iter().filter_map(number).collect());
+                }
                 misfit = sent.answer == MixCommand::UNANSWERED;
             }
             sent.replied = Some(shared.clock.now());
@@ -291,7 +307,7 @@ impl RetryingClient {
         for sent in &mut sent {
             let command = &mut self.batch[sent.at];
             command.operation.node = sent.replied.and(plan_index).or(command.operation.node);
-            command.next = Some(now).filter(|_| goes_on(command, sent));
+            command.next = Some(now).filter(|_| goes_on(&self.shared, command, sent, now));
             if command.next.is_some() {
                 continue;
             }
@@ -377,14 +393,19 @@ impl RetryingClient {
     }
 }
 
+/// Keys that a scan did not return which are recorded.
+const MISSING_MAX: usize = 1_000;
+
 /// Takes an iteration a step further. Whether it goes on; what it brought in all is the answer to its last step.
-fn goes_on(command: &mut UnderWay, sent: &mut Sent) -> bool {
+fn goes_on(shared: &Shared, command: &mut UnderWay, sent: &mut Sent, now: Instant) -> bool {
     let Some(iteration) = &mut command.iteration else { return false };
     let AttemptOutcome::Acknowledged(Value::Number(keys)) = sent.answer else {
         iteration.begin_anew();
         return false;
     };
+    sent.keys.iter().for_each(|key| iteration.found(*key));
     if let Some(all) = iteration.step(keys, sent.cursor) {
+        shared.scanned(command.operation.started, now, iteration.missing().take(MISSING_MAX).collect());
         sent.answer = AttemptOutcome::Acknowledged(Value::Number(all));
         return false;
     }

@@ -1,5 +1,6 @@
 //! A walk through all keys of every shard, a step at a time.
 
+use super::key_space::KeySet;
 use crate::system::NodeIndex;
 use crate::vocab::Position;
 
@@ -16,12 +17,29 @@ pub(crate) struct Iteration {
     of_done: u64,
     /// How many came from this one.
     of_this: u64,
+    /// The keys that are looked for, if any are.
+    looked_for: Option<LookedFor>,
+}
+
+/// Keys that a walk is to find.
+struct LookedFor {
+    keys: KeySet,
+    /// Those of them that came from the shards that are done.
+    of_done: KeySet,
+    /// Those that came from this one.
+    of_this: KeySet,
 }
 
 impl Iteration {
     /// A walk through the shards that have these places; at least one.
     pub(crate) fn new(shards: Vec<Position>) -> Self {
-        Self { shards, done: 0, node: None, cursor: 0, of_done: 0, of_this: 0 }
+        Self { shards, done: 0, node: None, cursor: 0, of_done: 0, of_this: 0, looked_for: None }
+    }
+
+    /// The same, which is to find these of `count` keys.
+    pub(crate) fn looking_for(self, keys: KeySet, count: u32) -> Self {
+        let [of_done, of_this] = [KeySet::none_of(count), KeySet::none_of(count)];
+        Self { looked_for: Some(LookedFor { keys, of_done, of_this }), ..self }
     }
 
     /// Where the shard lies that it is at.
@@ -41,6 +59,22 @@ impl Iteration {
     /// The shard begins anew: nobody knows whether the process that gave the cursor is still there.
     pub(crate) fn begin_anew(&mut self) {
         (self.node, self.cursor, self.of_this) = (None, 0, 0);
+        if let Some(looked_for) = &mut self.looked_for {
+            looked_for.of_this.clear();
+        }
+    }
+
+    /// A step brought that key.
+    pub(crate) fn found(&mut self, key: u32) {
+        if let Some(looked_for) = &mut self.looked_for {
+            looked_for.of_this.insert(key);
+        }
+    }
+
+    /// The keys that it was to find and did not, at its end.
+    pub(crate) fn missing(&self) -> impl Iterator<Item = u32> + '_ {
+        let looked_for = self.looked_for.iter();
+        looked_for.flat_map(|all| all.keys.iter().filter(|key| !all.of_done.contains(*key)))
     }
 
     /// Takes what a step brought: so many keys, and the cursor of the next step, 0 after the last. How many keys came in all, if this
@@ -51,6 +85,9 @@ impl Iteration {
             return None;
         }
         self.of_done += self.of_this;
+        if let Some(looked_for) = &mut self.looked_for {
+            looked_for.of_done.add(&looked_for.of_this);
+        }
         self.done += 1;
         self.begin_anew();
         (self.done >= self.shards.len()).then_some(self.of_done)
@@ -86,6 +123,25 @@ mod tests {
         assert_eq!((walk.cursor_at(4), walk.step(20, 9)), (0, None));
         walk.begin_anew();
         assert_eq!((walk.cursor_at(4), walk.step(30, 0)), (0, Some(30)));
+    }
+
+    #[test]
+    fn what_was_looked_for_and_not_found_is_told() {
+        let mut keys = KeySet::none_of(9);
+        for key in [1, 2, 3, 9] {
+            keys.insert(key);
+        }
+        let mut walk = Iteration::new(vec![Position(0), Position(100)]).looking_for(keys, 9);
+        let _ = walk.cursor_at(3);
+        walk.found(1);
+        walk.found(7);
+        assert_eq!(walk.step(2, 5), None);
+        // What another node had said counts for nothing.
+        let _ = walk.cursor_at(4);
+        walk.found(2);
+        assert_eq!(walk.step(1, 0), None);
+        walk.found(9);
+        assert_eq!((walk.step(1, 0), walk.missing().collect::<Vec<_>>()), (Some(2), vec![1, 3]));
     }
 
     /// What became of the operations of a load, one after the other.

@@ -108,6 +108,14 @@ impl Shared {
         self.part.parts.counters(&self.load, self.clock)
     }
 
+    /// Tells which keys a scan did not return, if there are any.
+    pub(crate) fn scanned(&self, from: Instant, to: Instant, keys: Vec<u32>) {
+        if !keys.is_empty() {
+            let load = self.load.name.clone();
+            self.outbox.borrow_mut().event(EventKind::Unscanned { load, from, to, keys });
+        }
+    }
+
     /// Counts an attempt that did not end ok.
     pub(crate) fn attempt_failed(&self, kind: ErrorKind) {
         self.counters().attempt_failed(kind);

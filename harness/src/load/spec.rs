@@ -116,6 +116,12 @@ impl Load {
         self.mix.iter().map(|op| op.kind().data()).filter(|data| data.is_channel()).collect()
     }
 
+    /// Whether that entry of its mix goes through all keys, and no other removes any or lets them expire: then those of the load's
+    /// values that were written before are to be found.
+    pub fn looks_for_keys(&self, op: &Op) -> bool {
+        op.kind().iterates() && !self.mix.iter().any(Op::may_remove)
+    }
+
     /// How many workers may do operations at the same time: in all for a closed loop, 4 if the scenario does not say; for an
     /// open one on each shard, 32 if it does not say. A shard is the slots that one master owns at the start: operations that
     /// wait for it must not keep those on others waiting.

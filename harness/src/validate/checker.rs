@@ -37,6 +37,8 @@ pub struct LoadFacts {
     pub host: HostName,
     /// The host that its subscribers' connections come from.
     pub subscribers_host: HostName,
+    /// Whether it scans keys that it neither removes nor lets expire.
+    pub looks_for_keys: bool,
     /// Whether it has subscribers.
     pub has_subscribers: bool,
     /// Whether it ends by itself, after a number of operations or when no key is left.

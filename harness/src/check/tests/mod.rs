@@ -7,6 +7,7 @@ mod messages;
 mod one_load;
 mod schedule;
 mod torn_reads;
+mod unscanned_keys;
 mod windows;
 
 use rstest::rstest;

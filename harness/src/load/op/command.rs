@@ -2,6 +2,7 @@
 
 use super::{Answer, AttemptOutcome, CommandKind, Op, Wait};
 use crate::evidence::{DataType, ErrorKind, LoadIndex, NO_WORKER, Operation, OperationSource, Outcome, Value};
+use crate::load::Load;
 use crate::load::pacing::Due;
 use crate::load::resp::Reply;
 use crate::vocab::{Duration, Instant, Position};
@@ -99,9 +100,14 @@ impl<'a> MixCommand<'a> {
         Self { id: cursor, ..self }
     }
 
-    /// Where an iteration goes on after that reply: 0 if nowhere.
-    pub(crate) fn cursor(&self, reply: &Reply<'_>) -> u64 {
-        self.op.kind().cursor(reply)
+    /// What a step of an iteration brought: where it goes on, 0 if nowhere, and the keys.
+    pub(crate) fn step<'r>(&self, reply: &Reply<'r>) -> Option<(u64, Vec<&'r [u8]>)> {
+        self.op.kind().step(reply)
+    }
+
+    /// Whether the keys that are not found matter.
+    pub(crate) fn looks_for_keys(&self, load: &Load) -> bool {
+        load.looks_for_keys(self.op)
     }
 
     /// How much longer than others its replies may take, because the server waits for something.

@@ -99,9 +99,9 @@ pub trait OpKind: fmt::Display {
         false
     }
 
-    /// Where an iteration goes on after that reply: 0 if nowhere.
-    fn cursor(&self, _reply: &Reply<'_>) -> u64 {
-        0
+    /// What a step of an iteration brought: where it goes on, 0 if nowhere, and the keys.
+    fn step<'a>(&self, _reply: &Reply<'a>) -> Option<(u64, Vec<&'a [u8]>)> {
+        None
     }
 
     /// What is wrong with its own arguments, beside the value and the wait.
@@ -154,6 +154,11 @@ impl Op {
     /// Whether it writes, or sends, a value of its own.
     pub fn is_unique(&self) -> bool {
         self.has(OperationEffect::is_unique)
+    }
+
+    /// Whether a key may be gone because of it: it is removed, or expires.
+    pub fn may_remove(&self) -> bool {
+        self.has(|effect| effect == OperationEffect::Removes) || self.kind().expires().is_some()
     }
 
     /// The entry in words, such as `SET of 16 B with WAIT 1 for 200ms`.

@@ -48,8 +48,11 @@ impl OpKind for Scan {
         true
     }
 
-    fn cursor(&self, reply: &Reply<'_>) -> u64 {
-        cursor_and_keys(reply).map_or(0, |(cursor, _)| cursor)
+    fn step<'a>(&self, reply: &Reply<'a>) -> Option<(u64, Vec<&'a [u8]>)> {
+        let Reply::Array(cursor_and_keys) = reply else { return None };
+        let [Reply::Bulk(cursor), Reply::Array(keys)] = &cursor_and_keys[..] else { return None };
+        let key = |key: &Reply<'a>| if let Reply::Bulk(key) = key { Some(*key) } else { None };
+        Some((std::str::from_utf8(cursor).ok()?.parse().ok()?, keys.iter().map(key).collect::<Option<_>>()?))
     }
 
     fn encode(&self, _: usize, out: &mut Vec<u8>, _: &[u8], cursor: u64) {
@@ -58,14 +61,6 @@ impl OpKind for Scan {
     }
 
     fn classify(&self, answer: &Answer<'_>) -> AttemptOutcome {
-        answer.acknowledges(|reply| cursor_and_keys(reply).map(|(_, keys)| Value::Number(keys)))
+        answer.acknowledges(|reply| self.step(reply).map(|(_, keys)| Value::Number(keys.len() as u64)))
     }
-}
-
-/// The next cursor, and how many keys came.
-fn cursor_and_keys(reply: &Reply<'_>) -> Option<(u64, u64)> {
-    let Reply::Array(cursor_and_keys) = reply else { return None };
-    let [Reply::Bulk(cursor), Reply::Array(keys)] = &cursor_and_keys[..] else { return None };
-    let cursor = std::str::from_utf8(cursor).ok()?.parse().ok()?;
-    Some((cursor, keys.len() as u64))
 }

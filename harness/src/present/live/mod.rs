@@ -203,6 +203,7 @@ impl LiveView {
             EventKind::Log(_)
             | EventKind::Settled { .. }
             | EventKind::Unsettled { .. }
+            | EventKind::Unscanned { .. }
             | EventKind::FinalReadStarted
             | EventKind::PreloadFound { .. }
             | EventKind::Ended => Vec::new(),
