@@ -248,7 +248,10 @@ impl Tally {
             OperationEffect::Removes => format!("{key} removed"),
             OperationEffect::Inserts => format!("{key} with {value}"),
             OperationEffect::Takes => format!("{value} taken from {key}"),
-            OperationEffect::Replaces | OperationEffect::Increments | OperationEffect::Reads => {
+            OperationEffect::Replaces
+            | OperationEffect::Increments
+            | OperationEffect::Reads
+            | OperationEffect::Publishes => {
                 format!("{key} = {value}")
             }
         };
@@ -289,7 +292,7 @@ impl Tally {
 }
 
 /// A written value's unique id in words. In a closed loop each worker counts its own.
-fn value_text(case: &Case<'_>, write: &Operation) -> String {
+pub(super) fn value_text(case: &Case<'_>, write: &Operation) -> String {
     let load = case.plan.loads.get(usize::from(write.load));
     let is_closed = load.is_some_and(RecordedLoad::is_closed);
     match write.value {

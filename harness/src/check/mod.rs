@@ -3,8 +3,8 @@
 //! A kind of SLO is a file with its specification and its `SloKind`, and its line here.
 
 mod autopsy;
-mod back_on_pace;
 pub(crate) mod case;
+mod deliveries;
 mod fate;
 pub(crate) mod finding;
 mod healthy;
@@ -56,9 +56,12 @@ kinds! {
         stale_reads::StaleReads,
         read_your_writes::ReadYourWrites,
         monotonic_reads::MonotonicReads,
+        lost_messages::LostMessages,
+        delivery_delay::DeliveryDelay,
         minority_writes::MinorityWrites,
         promotions::Promotions,
         torn_reads::TornReads,
+        unscanned_keys::UnscannedKeys,
         unavailability::Unavailability,
     }
 }

@@ -20,6 +20,13 @@ pub(crate) struct Preload {
     done: Instant,
 }
 
+impl Preload {
+    /// The number of the last key.
+    pub(super) fn last(self) -> u32 {
+        self.last
+    }
+}
+
 /// What was preloaded for the load of that name, if anything was.
 pub(crate) fn of(evidence: &Evidence, name: &str) -> Option<Preload> {
     evidence.events.iter().find_map(|event| match &event.kind {

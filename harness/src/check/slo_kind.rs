@@ -131,6 +131,10 @@ pub(crate) enum NeededLoad {
     ReadingWhatIsWritten,
     /// One that writes several keys together.
     WritingGroups,
+    /// One that scans keys which stay.
+    Scanning,
+    /// One with subscribers.
+    Subscribers,
     /// One whose rate goes from stage to stage.
     InStages,
 }

@@ -1,13 +1,15 @@
 //! The parts of a run that an SLO can be about.
 
+mod back_on_pace;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::back_on_pace::BackOnPace;
 use super::healthy::HealthyTimes;
 use crate::evidence::{Event, EventKind, Evidence, NetworkChange, Operation};
 use crate::vocab::Instant;
+use back_on_pace::BackOnPace;
 
 /// The part of a run that an SLO is about.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -22,11 +22,15 @@ pub enum DataType {
     Group,
     /// The same without a hash tag, so that the keys lie wherever each belongs.
     Scattered,
+    /// A channel of messages, which is no key and holds nothing: every node passes them on.
+    Channel,
+    /// A channel whose messages stay in the shard that it belongs to by its name.
+    ShardChannel,
 }
 
 impl DataType {
     /// All of them, by their codes in a history: new ones go to the end, so that old histories still read.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Value,
         Self::Counter,
         Self::Log,
@@ -36,6 +40,8 @@ impl DataType {
         Self::SortedSet,
         Self::Group,
         Self::Scattered,
+        Self::Channel,
+        Self::ShardChannel,
     ];
 
     /// What stands before and behind a key's number, after the load's prefix. The keys of a group go on with `:1`, `:2`, ...
@@ -50,12 +56,19 @@ impl DataType {
             Self::SortedSet => ("zset:", ""),
             Self::Group => ("{", "}"),
             Self::Scattered => ("scattered:", ""),
+            Self::Channel => ("channel:", ""),
+            Self::ShardChannel => ("shardchannel:", ""),
         }
     }
 
     /// Whether it is several keys that are only written together.
     pub const fn is_group(self) -> bool {
         matches!(self, Self::Group | Self::Scattered)
+    }
+
+    /// Whether it is a channel of messages, and no key.
+    pub const fn is_channel(self) -> bool {
+        matches!(self, Self::Channel | Self::ShardChannel)
     }
 
     /// Whether it is made of elements, which are inserted one by one.

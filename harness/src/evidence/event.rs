@@ -202,6 +202,27 @@ pub enum EventKind {
         /// How many there should be.
         wanted: u32,
     },
+    /// How many subscriptions a load's subscribers hold, each of one of them to one channel: told when they hold all, when some are
+    /// missing, and every second while they are.
+    Subscriptions {
+        /// The load's name.
+        load: String,
+        /// How many they hold.
+        held: u32,
+        /// How many there should be.
+        wanted: u32,
+    },
+    /// A scan of all keys did not return some of its load's keys of values, though their writes had begun before it.
+    Unscanned {
+        /// The load's name.
+        load: String,
+        /// When the scan began.
+        from: Instant,
+        /// When it ended.
+        to: Instant,
+        /// The numbers of these keys: the first of them, if they are very many.
+        keys: Vec<u32>,
+    },
     /// A load ended.
     LoadEnded {
         /// The load's name.

@@ -40,7 +40,25 @@ impl KeyNames {
         self.push(data, number, &mut text);
         String::from_utf8_lossy(&text).into_owned()
     }
+
+    /// The number of a key of that text, if it is one of those that hold such data.
+    pub fn number(&self, data: DataType, text: &[u8]) -> Option<u32> {
+        let end = text.len().checked_sub(data.affixes().1.len())?;
+        let digits = text[..end].iter().rev().take(DIGITS_MAX).take_while(|byte| byte.is_ascii_digit()).count();
+        let mut key = Vec::with_capacity(text.len());
+        // What stands before a number may end with digits, too.
+        let is_key = |number: &u32| {
+            key.clear();
+            self.push(data, *number, &mut key);
+            key == text
+        };
+        let number = |digits: usize| std::str::from_utf8(&text[end - digits..end]).ok()?.parse().ok();
+        (1..=digits).rev().filter_map(number).find(is_key)
+    }
 }
+
+/// No number has more.
+const DIGITS_MAX: usize = 10;
 
 /// Every key that is sent comes by here, so it takes no formatter.
 fn push_number(out: &mut Vec<u8>, mut number: u32, digits: usize) {
@@ -80,6 +98,28 @@ mod tests {
     ) {
         let names = KeyNames { prefix: prefix.to_owned(), digits, hash_tags, first_tag: 1 };
         assert_eq!(names.text(DataType::Value, number), expected);
+    }
+
+    #[rstest]
+    #[case::plain("app:", 0, DataType::Value, "app:17", Some(17))]
+    #[case::behind_digits("k1", 0, DataType::Value, "k112", Some(12))]
+    #[case::with_a_tag("app:", 5, DataType::Value, "{app:2}:0012", Some(12))]
+    #[case::with_anothers_tag("app:", 5, DataType::Value, "{app:3}:0012", None)]
+    #[case::another_type("app:", 0, DataType::Value, "app:list:17", None)]
+    #[case::a_group("app:", 0, DataType::Group, "app:{0017}", Some(17))]
+    #[case::anothers("app:", 0, DataType::Value, "other:17", None)]
+    #[case::no_number("app:", 0, DataType::Value, "app:", None)]
+    #[case::too_large("app:", 0, DataType::Value, "app:99999999999", None)]
+    fn a_name_tells_the_number(
+        #[case] prefix: &str,
+        #[case] hash_tags: u32,
+        #[case] data: DataType,
+        #[case] text: &str,
+        #[case] expected: Option<u32>,
+    ) {
+        let digits = if hash_tags > 0 || data == DataType::Group { 4 } else { 0 };
+        let names = KeyNames { prefix: prefix.to_owned(), digits, hash_tags, first_tag: 1 };
+        assert_eq!(names.number(data, text.as_bytes()), expected);
     }
 
     #[rstest]

@@ -89,15 +89,22 @@ pub enum OperationEffect {
     Inserts,
     /// Takes the first element, and so removes it. The value is the element.
     Takes,
+    /// Sends a message, that nothing else sends, to whoever subscribes to the channel.
+    Publishes,
 }
 
 impl OperationEffect {
     /// By their codes in a history: new ones go to the end, so that old histories still read.
-    pub(super) const ALL: [Self; 6] =
-        [Self::Replaces, Self::Reads, Self::Removes, Self::Increments, Self::Inserts, Self::Takes];
+    pub(super) const ALL: [Self; 7] =
+        [Self::Replaces, Self::Reads, Self::Removes, Self::Increments, Self::Inserts, Self::Takes, Self::Publishes];
 
     /// Whether it changes what the key holds.
     pub const fn writes(self) -> bool {
+        self.acts() && !matches!(self, Self::Publishes)
+    }
+
+    /// Whether it changes anything at all, a key or what others are told, so that it matters whether it was executed.
+    pub const fn acts(self) -> bool {
         !matches!(self, Self::Reads)
     }
 
@@ -112,9 +119,9 @@ impl OperationEffect {
         matches!(self, Self::Reads | Self::Replaces | Self::Removes)
     }
 
-    /// Whether it writes a value of its own.
+    /// Whether it writes, or sends, a value of its own.
     pub const fn is_unique(self) -> bool {
-        matches!(self, Self::Replaces | Self::Inserts)
+        matches!(self, Self::Replaces | Self::Inserts | Self::Publishes)
     }
 }
 

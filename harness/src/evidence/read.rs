@@ -5,8 +5,8 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use super::{
-    Event, EventKind, History, HistoryReader, RecordedPlan, RecordedSnapshot, ReplicationRecord, ResourceSample,
-    RunDirectory, RunInfo, TopologyRecord, seal,
+    Event, EventKind, Heard, History, HistoryReader, RecordedPlan, RecordedSnapshot, ReplicationRecord, ResourceSample,
+    RunDirectory, RunInfo, TopologyRecord, read_heard, seal,
 };
 use crate::vocab::Instant;
 
@@ -32,6 +32,8 @@ pub struct Evidence {
     pub samples: Vec<ResourceSample>,
     /// Every operation, in the order of its end on its worker.
     pub history: History,
+    /// What subscribers heard, in the order in which each heard it; empty if no load has any.
+    pub heard: Vec<Heard>,
 }
 
 /// Why a run directory could not be read.
@@ -93,6 +95,7 @@ impl Evidence {
             },
             samples: if directory.samples().exists() { read_lines(&directory.samples())? } else { Vec::new() },
             history,
+            heard: if directory.subscribers().exists() { read_subscribers(directory)? } else { Vec::new() },
         })
     }
 }
@@ -110,6 +113,12 @@ impl Evidence {
 fn is_compatible(version: &str) -> bool {
     let minor = concat!(env!("CARGO_PKG_VERSION_MAJOR"), ".", env!("CARGO_PKG_VERSION_MINOR"), ".");
     version.starts_with(minor)
+}
+
+fn read_subscribers(directory: &RunDirectory) -> Result<Vec<Heard>, EvidenceError> {
+    let path = directory.subscribers();
+    let read = fs::File::open(&path).and_then(|file| read_heard(BufReader::new(file)));
+    read.map_err(|source| EvidenceError::Read { path, source })
 }
 
 fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, EvidenceError> {

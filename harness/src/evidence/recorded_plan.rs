@@ -82,6 +82,9 @@ pub struct RecordedLoad {
     /// How many idle connections it has.
     #[serde(default)]
     pub idle: u32,
+    /// How many subscribers it has, each to every channel that its mix publishes to.
+    #[serde(default)]
+    pub subscribers: u16,
     /// How long an attempt waits for a connection or a reply.
     pub timeout: Duration,
     /// How long an operation is retried.
@@ -103,6 +106,9 @@ pub struct RecordedOperation {
     pub waits_for_replicas: bool,
     /// How long servers remember what it writes; none if for ever.
     pub expires: Option<Duration>,
+    /// Whether it goes through all keys, and those of the load's values that it does not find are recorded.
+    #[serde(default)]
+    pub looks_for_keys: bool,
 }
 
 /// A step of the timeline.

@@ -66,6 +66,11 @@ impl RunDirectory {
         self.0.join("history.bin")
     }
 
+    /// Every [`super::Heard`]; not there if no load has subscribers.
+    pub fn subscribers(&self) -> PathBuf {
+        self.0.join("subscribers.bin")
+    }
+
     /// Latencies in intervals of a second, in the log format of `HdrHistogram`.
     pub fn latency(&self) -> PathBuf {
         self.0.join("latency.hlog")

@@ -79,6 +79,7 @@ fn evidence(directory: &RunDirectory) -> io::Result<BTreeMap<String, PathBuf>> {
         directory.replication(),
         directory.samples(),
         directory.history(),
+        directory.subscribers(),
         directory.lab_log(),
         directory.nodes(),
     ];
@@ -199,7 +200,7 @@ impl Sealed {
     }
 }
 
-/// What a file's chain has a link for: each line of a text, each block of a history.
+/// What a file's chain has a link for: each line of a text, each block of binary records.
 #[derive(Clone, Copy)]
 enum Pieces {
     Lines,
@@ -210,7 +211,7 @@ const BLOCK_BYTES: u64 = 8 << 10;
 
 impl Pieces {
     fn of(name: &str) -> Self {
-        if name == "history.bin" { Self::Blocks } else { Self::Lines }
+        if name.ends_with(".bin") { Self::Blocks } else { Self::Lines }
     }
 
     /// How much of the buffer, which begins at `at` in the file, belongs to the piece there, and whether the piece ends with it.

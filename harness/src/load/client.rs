@@ -7,11 +7,12 @@ use rand_chacha::ChaCha8Rng;
 use super::Connections;
 use super::connection::{Connection, DeadlineTimer};
 use super::draw::{Purpose, random_of};
+use super::iteration::Iteration;
 use super::op::{AttemptOutcome, MixCommand};
 use super::pacing::Due;
 use super::resp::{Reply, push_command};
 use super::shared::Shared;
-use crate::evidence::{ErrorKind, Operation, OperationEffect, Outcome};
+use crate::evidence::{DataType, ErrorKind, Operation, OperationEffect, Outcome, Value};
 use crate::system::{NodeIndex, ReadsFrom};
 use crate::vocab::{Duration, Instant, Position};
 
@@ -39,6 +40,8 @@ struct UnderWay {
     /// As it will be recorded if no attempt succeeds from now on.
     operation: Operation,
     position: Position,
+    /// How far it is, if it goes through all keys.
+    iteration: Option<Iteration>,
     route: Route,
     /// How many redirections it has followed in a row.
     redirections: u32,
@@ -58,6 +61,10 @@ struct Sent {
     offset: usize,
     /// What its replies say.
     answer: AttemptOutcome,
+    /// Where they say that an iteration goes on.
+    cursor: u64,
+    /// The load's keys of values among those that a step of it brought.
+    keys: Vec<u32>,
     /// When the last of its replies came that did.
     replied: Option<Instant>,
 }
@@ -126,20 +133,36 @@ impl RetryingClient {
     fn begin(&mut self, commands: &[BatchCommand<'_>], started: Instant, deadline: Instant) {
         self.batch.clear();
         for (command, due) in commands {
-            let position = command.place;
-            let shard = self.shared.shards.planned(position);
+            let iteration = command.iterates().then(|| self.iteration(command));
+            let position = iteration.as_ref().map_or(command.place, Iteration::position);
+            let shard = self.shared.shards.planned(command.place);
             let due = due.unwrap_or(Due { intended: started, ready: started });
             let not_started = command.not_started(self.shared.index, shard, due, started);
             let operation = Operation { worker: self.worker, error: None, ..not_started };
             let next = Some(started).filter(|_| started < deadline);
-            let route = self.first_route(operation.writes());
-            self.batch.push(UnderWay { operation, position, route, redirections: 0, tried: 0, next });
+            let route = self.first_route(operation.effect.acts() || iteration.is_some());
+            self.batch.push(UnderWay { operation, position, iteration, route, redirections: 0, tried: 0, next });
         }
     }
 
+    /// A walk through the keys of every shard; of that of a place alone, if no shards are known.
+    fn iteration(&self, command: &MixCommand<'_>) -> Iteration {
+        let shared = &self.shared;
+        let shards = shared.shards.first_positions();
+        let walk = Iteration::new(if shards.is_empty() { vec![command.place] } else { shards });
+        if !command.looks_for_keys(&shared.load) {
+            return walk;
+        }
+        let mut keys = shared.written.borrow().of(DataType::Value);
+        for key in shared.keys.preloaded() {
+            keys.insert(key);
+        }
+        walk.looking_for(keys, shared.keys.highest())
+    }
+
     /// Where an operation goes as long as no server said anything else.
-    fn first_route(&self, writes: bool) -> Route {
-        let only_masters = writes || self.shared.load.client.reads_from == ReadsFrom::Master;
+    fn first_route(&self, of_masters: bool) -> Route {
+        let only_masters = of_masters || self.shared.load.client.reads_from == ReadsFrom::Master;
         if only_masters { Route::Owner } else { Route::Reader }
     }
 
@@ -160,7 +183,15 @@ impl RetryingClient {
                 Route::Asking(node) => (Some(node), true),
             };
             if *chosen.get_or_insert(Destination(node)) == Destination(node) {
-                self.sent.push(Sent { at, asking, offset: 0, answer: MixCommand::UNANSWERED, replied: None });
+                self.sent.push(Sent {
+                    at,
+                    asking,
+                    offset: 0,
+                    answer: MixCommand::UNANSWERED,
+                    cursor: 0,
+                    keys: Vec::new(),
+                    replied: None,
+                });
             }
         }
         drop(routes);
@@ -177,7 +208,7 @@ impl RetryingClient {
         deadline: Instant,
     ) {
         let Some(node) = node else { return self.not_executed(ErrorKind::NoRoute) };
-        self.encode(commands);
+        self.encode(commands, node);
         let server_waits = self.sent.iter().map(|sent| commands[sent.at].0.server_waits().as_nanos()).sum();
         let timeout = self.shared.load.client.timeout.as_nanos().saturating_add(server_waits);
         let until = self.shared.clock.std_instant(now.plus_nanos(timeout).min(deadline));
@@ -191,14 +222,15 @@ impl RetryingClient {
         self.sent.iter_mut().for_each(|sent| sent.answer = AttemptOutcome::NotExecuted(kind));
     }
 
-    fn encode(&mut self, commands: &[BatchCommand<'_>]) {
+    fn encode(&mut self, commands: &[BatchCommand<'_>], node: NodeIndex) {
         self.request.clear();
         for sent in &mut self.sent {
             sent.offset = self.request.len();
             if sent.asking {
                 push_command(&mut self.request, &[b"ASKING"]);
             }
-            let command = &commands[sent.at].0;
+            let (command, iteration) = (commands[sent.at].0, &mut self.batch[sent.at].iteration);
+            let command = iteration.as_mut().map_or(command, |walk| command.at_cursor(walk.cursor_at(node)));
             self.shared.keys.text(command.data, command.key, &mut self.key);
             command.encode(&mut self.request, &self.key);
         }
@@ -240,6 +272,10 @@ impl RetryingClient {
             let command = &commands[sent.at].0;
             if let Some(position) = nth.checked_sub(usize::from(sent.asking)) {
                 sent.answer = command.classify(position, reply, sent.answer);
+                if let Some((cursor, keys)) = command.step(reply) {
+                    let number = |key: &[u8]| shared.keys.names().number(DataType::Value, key);
+                    (sent.cursor, sent.keys) = (cursor, keys.into_iter().filter_map(number).collect());
+                }
                 misfit = sent.answer == MixCommand::UNANSWERED;
             }
             sent.replied = Some(shared.clock.now());
@@ -266,17 +302,21 @@ impl RetryingClient {
     /// Takes from the attempt what it says about the commands and about the cluster, and decides what becomes of those that did
     /// not end ok.
     fn learn(&mut self, node: Option<NodeIndex>, deadline: Instant) {
-        let sent = std::mem::take(&mut self.sent);
+        let mut sent = std::mem::take(&mut self.sent);
         let plan_index = node.filter(|_| sent.iter().any(|sent| sent.replied.is_some())).and_then(|node| {
             let mut routes = self.shared.routes.borrow_mut();
             routes.known_mut().set_suspect(node, false);
             routes.known().plan_index(node)
         });
         let mut failed = false;
-        for sent in &sent {
+        let now = self.shared.clock.now();
+        for sent in &mut sent {
             let command = &mut self.batch[sent.at];
             command.operation.node = sent.replied.and(plan_index).or(command.operation.node);
-            command.next = None;
+            command.next = Some(now).filter(|_| goes_on(&self.shared, command, sent, now));
+            if command.next.is_some() {
+                continue;
+            }
             if let Some(kind) = note(sent, &mut command.operation) {
                 failed = true;
                 self.shared.attempt_failed(kind);
@@ -295,12 +335,13 @@ impl RetryingClient {
         let tried = sent.iter().map(|sent| self.batch[sent.at].tried).max().unwrap_or(0);
         let retry = now.plus_nanos(Duration(client.wait(tried, &mut self.random)).as_nanos());
         for Sent { at, answer, .. } in sent {
-            let failed = self.batch[*at].operation.outcome != Outcome::Ok;
+            let failed = self.batch[*at].operation.outcome != Outcome::Ok && self.batch[*at].next.is_none();
             if !failed {
                 continue;
             }
             let redirected = self.redirect(self.batch[*at].position, node, *answer);
-            let first_route = self.first_route(self.batch[*at].operation.writes());
+            let walks = self.batch[*at].iteration.is_some();
+            let first_route = self.first_route(self.batch[*at].operation.effect.acts() || walks);
             let command = &mut self.batch[*at];
             command.operation.ended = now;
             let redirected = redirected.filter(|_| command.redirections < client.redirects);
@@ -358,6 +399,26 @@ impl RetryingClient {
     }
 }
 
+/// Keys that a scan did not return which are recorded.
+const MISSING_MAX: usize = 1_000;
+
+/// Takes an iteration a step further. Whether it goes on; what it brought in all is the answer to its last step.
+fn goes_on(shared: &Shared, command: &mut UnderWay, sent: &mut Sent, now: Instant) -> bool {
+    let Some(iteration) = &mut command.iteration else { return false };
+    let AttemptOutcome::Acknowledged(Value::Number(keys)) = sent.answer else {
+        iteration.begin_anew();
+        return false;
+    };
+    sent.keys.iter().for_each(|key| iteration.found(*key));
+    if let Some(all) = iteration.step(keys, sent.cursor) {
+        shared.scanned(command.operation.started, now, iteration.missing().take(MISSING_MAX).collect());
+        sent.answer = AttemptOutcome::Acknowledged(Value::Number(all));
+        return false;
+    }
+    command.position = iteration.position();
+    true
+}
+
 /// Adds an attempt to the operation. Returns why it did not end ok, if it did not.
 ///
 /// A write that may have happened stays unknown unless a later attempt succeeds; a read without an answer changed nothing.
@@ -374,7 +435,7 @@ fn note(sent: &Sent, operation: &mut Operation) -> Option<ErrorKind> {
         AttemptOutcome::NotExecuted(kind) | AttemptOutcome::Elsewhere(kind, _) => kind,
         AttemptOutcome::Unknown(kind) => {
             operation.unknown_attempts = operation.unknown_attempts.saturating_add(1);
-            if operation.writes() {
+            if operation.effect.acts() {
                 operation.outcome = Outcome::Unknown;
             }
             kind

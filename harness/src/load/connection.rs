@@ -126,6 +126,37 @@ impl Connection {
         Ok(())
     }
 
+    /// Sends a request whose replies are heard like everything else that comes: for a connection on which the server speaks unasked.
+    pub(crate) async fn say(&mut self, request: &[u8]) -> Result<(), ErrorKind> {
+        self.send(request).await.inspect_err(|kind| self.ended(*kind))
+    }
+
+    /// Says something that the server must answer: until anything comes, a reply is owed.
+    pub(crate) async fn ask(&mut self, request: &[u8]) -> Result<(), ErrorKind> {
+        self.owed = 1;
+        self.say(request).await
+    }
+
+    /// Waits until the server says something, and gives all that it has said in full to `on_word`.
+    pub(crate) async fn hear(&mut self, mut on_word: impl FnMut(&Reply<'_>)) -> Result<(), ErrorKind> {
+        self.receive().await.inspect_err(|kind| self.ended(*kind))?;
+        self.owed = 0;
+        let mut parsed = 0;
+        loop {
+            match Reply::parse(&self.input[parsed..self.filled]) {
+                Ok(Some((word, used))) => {
+                    on_word(&word);
+                    parsed += used;
+                }
+                Ok(None) => break,
+                Err(_) => return Err(ErrorKind::Protocol),
+            }
+        }
+        self.input.copy_within(parsed..self.filled, 0);
+        self.filled -= parsed;
+        Ok(())
+    }
+
     /// The server did not take it after all, so nothing that was sent is executed.
     fn refused(&mut self, kind: ErrorKind) -> ErrorKind {
         self.state = ConnectionState::Ended;

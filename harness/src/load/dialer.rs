@@ -34,6 +34,11 @@ impl Dialer {
         Self { host, value_bytes_max: self.value_bytes_max, hello, counts }
     }
 
+    /// Connects likewise, from another host.
+    pub(crate) fn on(self, host: ClientHost) -> Self {
+        Self { host, ..self }
+    }
+
     /// Connects to a server, until that moment at the latest.
     pub(crate) async fn open(
         &self,

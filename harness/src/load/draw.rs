@@ -123,7 +123,7 @@ impl RandomChoices {
         self.keys.text(op.kind().data(), key, &mut self.key);
         let position = self.deployment.system().position_of(&self.key);
         let lock = takes_turns.then(|| (op.kind().data(), key));
-        let value = if takes_turns { self.value() } else { 0 };
+        let value = if takes_turns || op.is_unique() { self.value() } else { 0 };
         Some(Choice { entry: u16::try_from(entry).ok()?, key, position, lock, value })
     }
 

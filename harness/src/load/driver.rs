@@ -20,10 +20,11 @@ use super::orders::{HeardOrders, Orders};
 use super::parts::{Part, PartEnd, Parts};
 use super::recorder::{HistoryRecorder, Outbox};
 use super::shared::{Shared, value_bytes_max, written_bytes_max};
+use super::subscribers::{self, Subscribers};
 use super::value::ID_BYTES;
 use super::worker_pool::Shards;
 use super::{LoadError, LoadTask, Op, closed, open};
-use crate::evidence::{Clock, EventKind, Journal, LoadIndex, LoadTotals, MIX_ENTRIES_MAX, NO_WORKER};
+use crate::evidence::{Clock, EventKind, Journal, LoadIndex, LoadTotals, MIX_ENTRIES_MAX, NO_WORKER, RunDirectory};
 use crate::vocab::{self, Arrivals};
 
 /// How often a load reports.
@@ -90,19 +91,19 @@ pub struct LoadDone {
 
 impl RunningLoads {
     /// Starts every load on OS threads of its own, each with a runtime of its own, so that neither the observer nor another
-    /// load disturbs it. The history is created at `history`.
+    /// load disturbs it. The history is created in that directory.
     ///
     /// Each load journals `LoadStarted`, `Progress` every second, `SlowOperation` and `LoadEnded`.
-    pub fn start(tasks: &[LoadTask], journal: Journal, history: PathBuf) -> Result<Self, LoadError> {
+    pub fn start(tasks: &[LoadTask], journal: Journal, directory: &RunDirectory) -> Result<Self, LoadError> {
         for task in tasks {
             check(task)?;
         }
         let clock = journal.clock();
-        let recorder = HistoryRecorder::start(&history, journal)?;
+        let recorder = HistoryRecorder::start(directory, journal)?;
         let (tell_ended, ended) = watch::channel(LoadEnds::new());
         let start = |task| start(task, clock, || recorder.outbox(), &tell_ended);
         let loads = tasks.iter().map(start).collect::<Result<_, _>>()?;
-        Ok(Self { loads, recorder, history, clock, ended })
+        Ok(Self { loads, recorder, history: directory.history(), clock, ended })
     }
 
     /// How a load ended; none if it does not within that time.
@@ -245,7 +246,8 @@ fn start(
 ) -> Result<RunningLoad, LoadError> {
     let (index, name) = (task.index, task.load.name.clone());
     let client = &task.load.client;
-    let stops_within = client.deadline.0 + client.timeout.0 + STOP_MARGIN;
+    let listens_on = task.load.subscribers.map_or(Duration::ZERO, |_| subscribers::END_BOUND);
+    let stops_within = client.deadline.0 + client.timeout.0 + listens_on + STOP_MARGIN;
     let resources = |source| LoadError::Resources { load: name.clone(), source };
     let (tell, done) = oneshot::channel();
     let tell = Arc::new(Mutex::new(Some(tell)));
@@ -281,7 +283,9 @@ fn run(
 ) -> Option<Result<LoadDone, LoadError>> {
     let begins = runtime.block_on(orders.begins());
     let shared = Shared::new(task, part, clock, outbox);
-    let outcome = if begins { LocalSet::new().block_on(runtime, drive(&shared, orders)) } else { Ok(LoadEnd::Stopped) };
+    let tasks = LocalSet::new();
+    let (outcome, subscribers) =
+        if begins { tasks.block_on(runtime, drive(&shared, orders)) } else { (Ok(LoadEnd::Stopped), None) };
     shared.outbox.borrow_mut().flush();
     let parts = &shared.part.parts;
     let (written, overrun) = (shared.written.borrow().clone(), shared.outbox.borrow().overrun());
@@ -298,6 +302,10 @@ fn run(
     let totals = LoadTotals { connections: all.connections, idle: all.idle, ..parts.totals(&shared.load, clock) };
     if begins {
         shared.outbox.borrow_mut().event(EventKind::LoadEnded { load: name.clone(), totals: totals.clone() });
+    }
+    if let Some(subscribers) = subscribers {
+        tasks.block_on(runtime, subscribers.finish());
+        shared.outbox.borrow_mut().flush();
     }
     // Also of one that broke down: who waits for its end must not wait in vain.
     let end = all.outcome.as_ref().copied().unwrap_or(LoadEnd::Stopped);
@@ -323,8 +331,8 @@ fn run(
     }))
 }
 
-/// Runs the loop, reports every second and asks who owns what as often as the client does of its own accord.
-async fn drive(shared: &Rc<Shared>, mut orders: HeardOrders) -> Result<LoadEnd, LoadError> {
+/// Runs the loop, reports every second and asks who owns what as often as the client does of its own accord. Subscribers outlast it.
+async fn drive(shared: &Rc<Shared>, mut orders: HeardOrders) -> (Result<LoadEnd, LoadError>, Option<Subscribers>) {
     // From here on its counts go into intervals.
     drop(shared.counters());
     if shared.part.is_first() {
@@ -336,6 +344,11 @@ async fn drive(shared: &Rc<Shared>, mut orders: HeardOrders) -> Result<LoadEnd, 
     let _ = tokio::time::timeout(first_look, shared.ask_around(None)).await;
     let crowd = shared.load.idle.filter(|_| shared.part.is_first());
     let crowd = crowd.map(|size| Crowd::open(shared, size, orders.idle.clone()));
+    let subscribers = shared.load.subscribers.filter(|_| shared.part.is_first());
+    let subscribers = subscribers.map(|count| Subscribers::open(shared, count));
+    if let Some(subscribers) = &subscribers {
+        subscribers.subscribed().await;
+    }
     let work = async {
         if shared.load.is_idle() {
             orders.stop.given().await;
@@ -354,7 +367,7 @@ async fn drive(shared: &Rc<Shared>, mut orders: HeardOrders) -> Result<LoadEnd, 
         tokio::select! {
             ended = &mut work => {
                 shared.idle.replace(crowd.as_ref().map(Crowd::totals));
-                return ended;
+                return (ended, subscribers);
             }
             _ = progress.tick() => report(shared),
             _ = refresh.tick(), if refreshes.is_some() => shared.refresh(None),

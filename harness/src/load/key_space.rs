@@ -165,6 +165,11 @@ impl KeySet {
         is_new
     }
 
+    /// Takes all keys away.
+    pub(crate) fn clear(&mut self) {
+        self.0.fill(0);
+    }
+
     /// Whether it holds the key `number`.
     pub(crate) fn contains(&self, number: u32) -> bool {
         let bit = number.saturating_sub(1);
@@ -219,6 +224,11 @@ impl WrittenKeys {
         if let Some(keys) = &mut self.by_type[data as usize] {
             keys.remove(number);
         }
+    }
+
+    /// Those that hold such data.
+    pub(crate) fn of(&self, data: DataType) -> KeySet {
+        self.by_type[data as usize].clone().unwrap_or_else(|| KeySet::none_of(self.count))
     }
 
     /// Whether it holds that key.

@@ -21,6 +21,7 @@ mod end;
 mod error;
 mod final_read;
 mod hello;
+mod iteration;
 mod key_space;
 pub mod keys;
 pub mod op;
@@ -35,6 +36,7 @@ mod recorder;
 mod routing;
 mod shared;
 mod spec;
+mod subscribers;
 mod task;
 #[cfg(test)]
 mod testing;

@@ -169,7 +169,7 @@ mod tests {
         redis.say(&[b"DBSIZE"], "3000").await;
         redis.say(&[b"STRLEN", b"app:3000"], "100").await;
         redis.say(&[b"DEL", b"app:3000"], "1").await;
-        let running = RunningLoads::start(&tasks, journal.clone(), directory.history()).unwrap();
+        let running = RunningLoads::start(&tasks, journal.clone(), &directory).unwrap();
         running.end_of("app", Duration::from_secs(20)).await.unwrap();
         let done = running.stop().await.unwrap();
         let (access, seeds) = (Access::default(), [(0, redis.address)]);

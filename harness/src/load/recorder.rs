@@ -1,14 +1,14 @@
-//! The recorder: one thread that writes the history and the loads' events, so that no worker ever waits for a disk.
+//! The recorder: one thread that writes the history, what subscribers heard, and the loads' events, so that no worker ever waits for a disk.
 
 use std::fs::File;
 use std::io::{self, BufWriter};
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
 use tokio::sync::oneshot;
 
-use crate::evidence::{EventKind, HistoryWriter, Journal, Operation};
+use crate::evidence::{EventKind, Heard, HeardWriter, HistoryWriter, Journal, Operation, RunDirectory};
 
 /// Operations that go to the recorder together.
 const BATCH: usize = 1_024;
@@ -18,6 +18,7 @@ const BATCHES_MAX: usize = 4_096;
 
 enum RecorderMessage {
     Operations(Vec<Operation>),
+    Heard(Vec<Heard>),
     Event(Box<EventKind>),
 }
 
@@ -25,6 +26,7 @@ enum RecorderMessage {
 pub(crate) struct Outbox {
     recorder: SyncSender<RecorderMessage>,
     batch: Vec<Operation>,
+    heard: Vec<Heard>,
     overrun: bool,
 }
 
@@ -37,16 +39,28 @@ impl Outbox {
         }
     }
 
+    /// Adds what a subscriber heard.
+    pub(crate) fn heard(&mut self, heard: Heard) {
+        self.heard.push(heard);
+        if self.heard.len() >= BATCH {
+            self.flush();
+        }
+    }
+
     /// Adds an event to the journal.
     pub(crate) fn event(&mut self, what: EventKind) {
         self.send(RecorderMessage::Event(Box::new(what)));
     }
 
-    /// Hands the operations that came in so far to the recorder.
+    /// Hands what came in so far to the recorder.
     pub(crate) fn flush(&mut self) {
         if !self.batch.is_empty() {
             let batch = std::mem::replace(&mut self.batch, Vec::with_capacity(BATCH));
             self.send(RecorderMessage::Operations(batch));
+        }
+        if !self.heard.is_empty() {
+            let heard = std::mem::take(&mut self.heard);
+            self.send(RecorderMessage::Heard(heard));
         }
     }
 
@@ -67,22 +81,23 @@ pub(crate) struct HistoryRecorder {
 }
 
 impl HistoryRecorder {
-    /// Begins the history at `path`.
-    pub(crate) fn start(path: &Path, journal: Journal) -> io::Result<Self> {
-        let mut history = HistoryWriter::new(BufWriter::new(File::create(path)?))?;
+    /// Begins the history in that directory.
+    pub(crate) fn start(directory: &RunDirectory, journal: Journal) -> io::Result<Self> {
+        let mut history = HistoryWriter::new(BufWriter::new(File::create(directory.history())?))?;
         history.flush()?;
+        let files = Files { history, heard: None, heard_path: directory.subscribers() };
         let (sender, records) = sync_channel(BATCHES_MAX);
         let (tell, done) = oneshot::channel();
         thread::Builder::new().name("recorder".to_owned()).spawn(move || {
             // Nobody listens any more when the loads were dropped instead of stopped.
-            let _ = tell.send(write_all(&records, history, &journal));
+            let _ = tell.send(write_all(&records, files, &journal));
         })?;
         Ok(Self { sender, done })
     }
 
     /// A new sender.
     pub(crate) fn outbox(&self) -> Outbox {
-        Outbox { recorder: self.sender.clone(), batch: Vec::with_capacity(BATCH), overrun: false }
+        Outbox { recorder: self.sender.clone(), batch: Vec::with_capacity(BATCH), heard: Vec::new(), overrun: false }
     }
 
     /// Waits until everything is written, which it is when every [`Outbox`] is gone.
@@ -92,27 +107,46 @@ impl HistoryRecorder {
     }
 }
 
+/// What the recorder writes to.
+struct Files {
+    history: HistoryWriter<BufWriter<File>>,
+    /// What subscribers heard, once one heard anything.
+    heard: Option<HeardWriter<BufWriter<File>>>,
+    heard_path: PathBuf,
+}
+
 /// Writes until nobody can send any more. After an error it goes on to take what comes, so that events are not lost.
-fn write_all(
-    records: &Receiver<RecorderMessage>,
-    mut history: HistoryWriter<BufWriter<File>>,
-    journal: &Journal,
-) -> io::Result<()> {
+fn write_all(records: &Receiver<RecorderMessage>, mut files: Files, journal: &Journal) -> io::Result<()> {
     let mut outcome = Ok(());
     for record in records {
         match record {
             RecorderMessage::Event(what) => journal.record(*what),
-            RecorderMessage::Operations(batch) if outcome.is_ok() => outcome = write_batch(&mut history, &batch),
-            RecorderMessage::Operations(_) => {}
+            RecorderMessage::Operations(batch) if outcome.is_ok() => outcome = files.write_operations(&batch),
+            RecorderMessage::Heard(batch) if outcome.is_ok() => outcome = files.write_heard(&batch),
+            RecorderMessage::Operations(_) | RecorderMessage::Heard(_) => {}
         }
     }
-    outcome.and_then(|()| history.flush())
+    outcome
 }
 
-/// Hands the batch to the kernel: a crash of the harness loses nothing of it.
-fn write_batch(history: &mut HistoryWriter<BufWriter<File>>, batch: &[Operation]) -> io::Result<()> {
-    for operation in batch {
-        history.write(operation)?;
+impl Files {
+    /// Hands the batch to the kernel: a crash of the harness loses nothing of it.
+    fn write_operations(&mut self, batch: &[Operation]) -> io::Result<()> {
+        for operation in batch {
+            self.history.write(operation)?;
+        }
+        self.history.flush()
     }
-    history.flush()
+
+    /// The same of what subscribers heard.
+    fn write_heard(&mut self, batch: &[Heard]) -> io::Result<()> {
+        let file = match &mut self.heard {
+            Some(file) => file,
+            none => none.insert(HeardWriter::new(BufWriter::new(File::create(&self.heard_path)?))?),
+        };
+        for heard in batch {
+            file.write(heard)?;
+        }
+        file.flush()
+    }
 }

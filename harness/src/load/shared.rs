@@ -17,6 +17,7 @@ use super::routing::ask;
 use super::worker_pool::Shards;
 use super::{Load, LoadTask, Op};
 use crate::evidence::{Clock, DataType, ErrorKind, EventKind, IdleTotals, LoadIndex, Operation, OperationSource};
+use crate::network::ClientHost;
 use crate::system::{Deployment, Discovery, NodeIndex};
 use crate::vocab::{Duration, Instant};
 
@@ -30,6 +31,8 @@ pub(crate) struct Shared {
     pub(crate) seed: u64,
     pub(crate) clock: Clock,
     pub(crate) dialer: Dialer,
+    /// Where the sockets of its subscribers are made.
+    pub(crate) subscribers_host: ClientHost,
     pub(crate) keys: KeySpace,
     pub(crate) shards: Shards,
     pub(crate) deployment: Deployment,
@@ -48,7 +51,7 @@ pub(crate) struct Shared {
 impl Shared {
     /// What the workers of the task share.
     pub(crate) fn new(task: LoadTask, part: Part, clock: Clock, outbox: Outbox) -> Rc<Self> {
-        let LoadTask { index, load, host, deployment, seeds, shards, seed, waits: _ } = task;
+        let LoadTask { index, load, host, subscribers_host, deployment, seeds, shards, seed, waits: _ } = task;
         let keys = KeySpace::of(&load, deployment);
         Rc::new(Self {
             index,
@@ -56,6 +59,7 @@ impl Shared {
             clock,
             shards: Shards::new(&shards),
             dialer: Dialer::new(host, Hello::of_client(&load.client), value_bytes_max(&load)),
+            subscribers_host,
             deployment,
             routes: RefCell::new(deployment.system().discovery(&seeds)),
             written: RefCell::new(WrittenKeys::none_of(keys.highest())),
@@ -102,6 +106,14 @@ impl Shared {
     /// What the load counts, on whatever thread.
     pub(crate) fn counters(&self) -> MutexGuard<'_, LoadCounters> {
         self.part.parts.counters(&self.load, self.clock)
+    }
+
+    /// Tells which keys a scan did not return, if there are any.
+    pub(crate) fn scanned(&self, from: Instant, to: Instant, keys: Vec<u32>) {
+        if !keys.is_empty() {
+            let load = self.load.name.clone();
+            self.outbox.borrow_mut().event(EventKind::Unscanned { load, from, to, keys });
+        }
     }
 
     /// Counts an attempt that did not end ok.

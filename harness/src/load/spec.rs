@@ -45,6 +45,13 @@ pub struct Load {
     /// How many connections it holds open beside those of its workers, which ask nothing and come back when they are lost.
     #[serde(default)]
     pub idle: Option<u32>,
+    /// How many subscribers it has, each to every channel that its mix publishes to, on connections of their own that come back when
+    /// they are lost.
+    #[serde(default)]
+    pub subscribers: Option<u16>,
+    /// The host that the subscribers' connections come from; that of the load if not said.
+    #[serde(default)]
+    pub subscribers_from: Option<HostName>,
     /// How its workers share connections.
     #[serde(default)]
     pub connections: Connections,
@@ -92,6 +99,27 @@ impl Load {
     /// The host that its connections come from.
     pub fn host(&self) -> HostName {
         self.from.clone().unwrap_or_else(|| HostName::new(&self.name))
+    }
+
+    /// The host that its subscribers' connections come from.
+    pub fn subscribers_host(&self) -> HostName {
+        self.subscribers_from.clone().unwrap_or_else(|| self.host())
+    }
+
+    /// Every host that it needs: its own, and that of its subscribers.
+    pub fn hosts(&self) -> impl Iterator<Item = HostName> {
+        [self.host(), self.subscribers_host()].into_iter()
+    }
+
+    /// The kinds of channels that its mix publishes to.
+    pub fn channel_types(&self) -> BTreeSet<DataType> {
+        self.mix.iter().map(|op| op.kind().data()).filter(|data| data.is_channel()).collect()
+    }
+
+    /// Whether that entry of its mix goes through all keys, and no other removes any or lets them expire: then those of the load's
+    /// values that were written before are to be found.
+    pub fn looks_for_keys(&self, op: &Op) -> bool {
+        op.kind().iterates() && !self.mix.iter().any(Op::may_remove)
     }
 
     /// How many workers may do operations at the same time: in all for a closed loop, 4 if the scenario does not say; for an

@@ -15,6 +15,8 @@ pub struct LoadTask {
     pub load: Load,
     /// Where its sockets are made.
     pub host: ClientHost,
+    /// Where its subscribers' sockets are made.
+    pub subscribers_host: ClientHost,
     /// What is deployed on the nodes.
     pub deployment: Deployment,
     /// Every node of the plan by its index: a client may ask any of them who owns what.

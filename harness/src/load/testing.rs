@@ -38,8 +38,9 @@ pub(crate) const CLUSTER: Deployment = Deployment::Cluster(Cluster { masters: 1,
 /// The task of a load that knows these nodes.
 pub(crate) fn task(load: Load, nodes: &[Address]) -> LoadTask {
     let seeds = (0..).zip(nodes.iter().copied()).collect();
-    let host = ClientHost::this();
-    LoadTask { index: 0, load, host, deployment: CLUSTER, seeds, shards: Vec::new(), seed: 1, waits: false }
+    let [host, subscribers_host] = [ClientHost::this(), ClientHost::this()];
+    let (deployment, shards) = (CLUSTER, Vec::new());
+    LoadTask { index: 0, load, host, subscribers_host, deployment, seeds, shards, seed: 1, waits: false }
 }
 
 /// An operation that took this many milliseconds.

@@ -157,6 +157,16 @@ fn sentence(plan: &Plan, load: &Load) -> String {
         mix.join(", "),
         load.client
     ) + &idle.map(|idle| format!("; beside that {idle}")).unwrap_or_default()
+        + &subscribers(load)
+}
+
+/// Who hears what the load publishes.
+fn subscribers(load: &Load) -> String {
+    let Some(count) = load.subscribers else { return String::new() };
+    let count = counted(count.into(), "subscriber");
+    let host = load.subscribers_host();
+    let from = if host == load.host() { String::new() } else { format!(" on {host}") };
+    format!("; beside that {count}{from} to each of its channels")
 }
 
 fn write_slos(text: &mut String, plan: &Plan) -> fmt::Result {

@@ -39,6 +39,9 @@ fn load_facts(load: &Load, steps: &[FlatStep<'_, '_>]) -> LoadFacts {
     LoadFacts {
         name: load.name.clone(),
         host: load.host(),
+        subscribers_host: load.subscribers_host(),
+        looks_for_keys: load.mix.iter().any(|op| load.looks_for_keys(op)),
+        has_subscribers: load.subscribers.is_some(),
         is_limited: load.operations.is_some() || load.pace.ends() || load.keys.writes_once(),
         writes: load.mix.iter().any(Op::writes),
         reads: load.mix.iter().any(Op::reads_values),

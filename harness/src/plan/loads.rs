@@ -44,16 +44,8 @@ impl Checker<'_> {
 
     /// Where the load's connections come from.
     fn check_host(&mut self, load: &Load, at: Cursor<'_>) {
-        let is_word = |name: &str| {
-            !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
-        };
         match &load.from {
-            Some(from) if !is_word(from.as_str()) => {
-                let message = format!("`{}` is not a host's name", from.as_str().escape_debug());
-                let problem = Problem::new(at.field("from").head(), message);
-                self.report(problem.help("a name is made of the letters a to z and A to Z, digits, `-` and `_`"));
-            }
-            Some(from) => self.check_near_host(from, at.field("from")),
+            Some(from) => self.check_host_name(from, at.field("from")),
             None if self.topology.members.iter().any(|member| load.host().is(&member.name)) => {
                 let message = format!("a load named `{}` needs a host of another name: that is a node's", load.name);
                 let problem = Problem::new(at.field("name").head(), message);
@@ -64,6 +56,18 @@ impl Checker<'_> {
             }
             None => {}
         }
+    }
+
+    /// The name of a host that clients come from.
+    pub(super) fn check_host_name(&mut self, host: &HostName, at: Cursor<'_>) {
+        let name = host.as_str();
+        let is_word =
+            !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+        if is_word {
+            return self.check_near_host(host, at);
+        }
+        let problem = Problem::new(at.head(), format!("`{}` is not a host's name", name.escape_debug()));
+        self.report(problem.help("a name is made of the letters a to z and A to Z, digits, `-` and `_`"));
     }
 
     /// A host that is named almost as a node would silently be one more client host.
@@ -143,6 +147,7 @@ impl Checker<'_> {
         load.pace.kind().problems(at.field("pace")).into_iter().for_each(|problem| self.report(problem));
         self.check_key_space(load, at);
         self.check_idle(load, at);
+        self.check_subscribers(load, at);
         self.check_think(load, at.field("think"));
         if load.operations == Some(0) {
             let problem = Problem::new(at.field("operations").head(), "a load with no operations does nothing");
@@ -308,11 +313,12 @@ impl Checker<'_> {
     }
 }
 
-/// Whether two loads can write the same key.
+/// Whether two loads can write the same key, or publish to the same channel.
 fn write_the_same(one: &Load, other: &Load) -> bool {
     let written = |load: &Load| -> BTreeSet<DataType> {
         let preloaded = load.preload.map(|_| DataType::Value);
-        load.mix.iter().filter(|op| op.writes()).map(|op| op.kind().data()).chain(preloaded).collect()
+        let acts = |op: &&Op| op.writes() || op.kind().data().is_channel();
+        load.mix.iter().filter(acts).map(|op| op.kind().data()).chain(preloaded).collect()
     };
     let (names, other_names, others) = (one.key_names(), other.key_names(), written(other));
     written(one).into_iter().any(|data| others.iter().any(|of| keys_coincide((&names, data), (&other_names, *of))))

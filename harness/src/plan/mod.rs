@@ -8,6 +8,7 @@ mod nodes;
 mod record;
 mod server;
 mod slos;
+mod subscribers;
 mod timeline;
 mod traces;
 mod types;

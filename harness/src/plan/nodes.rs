@@ -30,7 +30,7 @@ pub(super) fn specs(deployment: Deployment, server: &Server) -> Vec<NodeSpec> {
 /// The client hosts that the loads name, in their order, after the nodes.
 pub(super) fn clients(nodes: &[NodeSpec], loads: &[Load]) -> Vec<ClientSpec> {
     let mut clients = Vec::<ClientSpec>::new();
-    for name in loads.iter().map(Load::host) {
+    for name in loads.iter().flat_map(Load::hosts) {
         if !nodes.iter().any(|node| name.is(&node.name)) && !clients.iter().any(|client| client.name == name) {
             clients.push(ClientSpec { name, ip: provider::host_address(nodes.len() + clients.len()) });
         }

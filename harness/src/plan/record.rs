@@ -84,20 +84,22 @@ fn load(load: &Load, deployment: Deployment) -> RecordedLoad {
         map_refresh: Some(MAP_REFRESH)
             .filter(|_| load.client.refresh_on_error)
             .or(load.client.refresh_every.map(|every| every.max(MAP_REFRESH))),
-        mix: load.mix.iter().map(entry).collect(),
+        mix: load.mix.iter().map(|op| entry(load, op)).collect(),
         idle: load.idle.unwrap_or(0),
+        subscribers: load.subscribers.unwrap_or(0),
         timeout: load.client.timeout,
         deadline: load.client.deadline,
         retry_wait: load.client.retry_wait_max,
     }
 }
 
-fn entry(op: &Op) -> RecordedOperation {
+fn entry(load: &Load, op: &Op) -> RecordedOperation {
     RecordedOperation {
         text: op.text(),
         commands: (0..op.kind().commands().len()).map(|command| op.command_name(command)).collect(),
         writes: op.writes(),
         expires: op.kind().expires(),
+        looks_for_keys: load.looks_for_keys(op),
         waits_for_replicas: op.kind().wait().is_some(),
     }
 }

@@ -77,6 +77,8 @@ impl Checker<'_> {
         const WRITE: &str = "add a load that writes: `mix: [Set(value: \"16B\"), Get()]`";
         const READ: &str = "add a load that reads what is written: `mix: [Set(value: \"16B\"), Get()]`";
         const GROUPS: &str = "add operations that do: `mix: [Transaction(keys: 3, value: \"16B\"), Mget(keys: 3)]`";
+        const SCAN: &str = "add a load that writes and scans: `mix: [Set(value: \"16B\"), Scan(count: 100)]`";
+        const SUBSCRIBERS: &str = "give a load that publishes some: `mix: [Publish(value: \"16B\")], subscribers: 4`";
         const CLIMB: &str = "give a load a pace that climbs, such as `Staircase`";
         let in_stages = loads.iter().any(|load| load.stages_max.is_some());
         let (message, help) = match slo.needed_load() {
@@ -90,6 +92,12 @@ impl Checker<'_> {
             }
             NeededLoad::WritingGroups if self.sound.load && !loads.iter().any(|load| load.writes_groups) => {
                 ("this cannot be judged: no load writes several keys together".to_owned(), GROUPS)
+            }
+            NeededLoad::Scanning if self.sound.load && !loads.iter().any(|load| load.looks_for_keys) => {
+                ("this cannot be judged: no load scans keys that it neither removes nor lets expire".to_owned(), SCAN)
+            }
+            NeededLoad::Subscribers if self.sound.load && !loads.iter().any(|load| load.has_subscribers) => {
+                ("this cannot be judged: no load has subscribers".to_owned(), SUBSCRIBERS)
             }
             NeededLoad::InStages if self.sound.load && !in_stages => {
                 let who = slo.load().map_or_else(|| "no load goes".to_owned(), |load| format!("`{load}` does not go"));

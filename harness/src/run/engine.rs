@@ -125,7 +125,7 @@ async fn with_cluster(
         }
     }
     let machine = MachineWatch::start(journal.clone(), servers.provider().wait_reader())?;
-    let loads = RunningLoads::start(&tasks, journal.clone(), directory.history())?;
+    let loads = RunningLoads::start(&tasks, journal.clone(), directory)?;
     let (end, acted) = walk(plan, servers, observer, &loads, journal, &machine, &mut cancel).await;
     let done = stop(plan, loads, journal, &mut cancel, matches!(end, TimelineEnd::Interrupted)).await?;
     if let TimelineEnd::Aborted(abort) = end {
@@ -372,6 +372,7 @@ fn tasks(plan: &Plan, provider: &dyn Provider) -> Result<Vec<LoadTask>, Abort> {
             index: u16::try_from(index).unwrap_or(u16::MAX),
             load: load.clone(),
             host: provider.host(&load.host())?,
+            subscribers_host: provider.host(&load.subscribers_host())?,
             deployment: plan.deployment,
             seeds: seeds(plan),
             shards: plan.shards().map(|master| master.owns.clone()).collect(),

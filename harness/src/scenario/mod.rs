@@ -4,6 +4,9 @@ mod bounds;
 mod vocabulary;
 mod written;
 
-pub use bounds::{IDLE_MAX, KEYS_MAX, MASTERS_MAX, NODES_MAX, PIPELINE_MAX, WORKERS_MAX, WORKERS_OF_ALL_SHARDS_MAX};
+pub use bounds::{
+    IDLE_MAX, KEYS_MAX, MASTERS_MAX, NODES_MAX, PIPELINE_MAX, SUBSCRIBERS_MAX, SUBSCRIPTIONS_MAX, WORKERS_MAX,
+    WORKERS_OF_ALL_SHARDS_MAX,
+};
 pub use vocabulary::ScenarioVocabulary;
 pub use written::{NodeServer, Scenario, Server};

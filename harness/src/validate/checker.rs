@@ -35,6 +35,12 @@ pub struct LoadFacts {
     pub name: String,
     /// The host that its connections come from.
     pub host: HostName,
+    /// The host that its subscribers' connections come from.
+    pub subscribers_host: HostName,
+    /// Whether it scans keys that it neither removes nor lets expire.
+    pub looks_for_keys: bool,
+    /// Whether it has subscribers.
+    pub has_subscribers: bool,
     /// Whether it ends by itself, after a number of operations or when no key is left.
     pub is_limited: bool,
     /// Whether it reads values.
@@ -156,7 +162,8 @@ impl<'a> Checker<'a> {
 
     /// The client hosts: loads may share one, and may come from a node's.
     pub fn client_hosts(&self) -> BTreeSet<HostName> {
-        self.loads.iter().map(|load| load.host.clone()).filter(|host| !self.is_node(host)).collect()
+        let hosts = self.loads.iter().flat_map(|load| [load.host.clone(), load.subscribers_host.clone()]);
+        hosts.filter(|host| !self.is_node(host)).collect()
     }
 
     /// Reports a name that no node has.

@@ -2,7 +2,9 @@
 //! moment lies beyond the longest run, no index beyond the plan.
 
 use crate::check::Slo;
-use crate::evidence::{EventKind, Evidence, NetworkChange, Operation, OperationSource, RecordedPlan, ResourceSample};
+use crate::evidence::{
+    EventKind, Evidence, Heard, NetworkChange, Operation, OperationSource, RecordedPlan, ResourceSample,
+};
 use crate::vocab::Instant;
 
 /// No run lasts longer than this: 60 days, twice the longest wait that a scenario can ask for.
@@ -50,6 +52,10 @@ pub fn sound(evidence: &Evidence) -> Result<(), Unsound> {
     for (index, operation) in evidence.history.iter().enumerate() {
         let why = wrong_time(operation.ended, end).or_else(|| wrong_index(plan, shards, &operation));
         unless(why, "history.bin", "record", index)?;
+    }
+    for (index, heard) in evidence.heard.iter().enumerate() {
+        let why = wrong_time(heard.at, end).or_else(|| wrong_subscriber(plan, heard));
+        unless(why, "subscribers.bin", "record", index)?;
     }
     Ok(())
 }
@@ -127,6 +133,18 @@ fn wrong_index(plan: &RecordedPlan, shards: usize, operation: &Operation) -> Opt
     Some(format!("there is no node {node}"))
 }
 
+fn wrong_subscriber(plan: &RecordedPlan, heard: &Heard) -> Option<String> {
+    let load = plan.loads.get(usize::from(heard.load));
+    let Some(load) = load.filter(|load| heard.subscriber < load.subscribers) else {
+        return Some(format!("load {} has no subscriber {}", heard.load, heard.subscriber));
+    };
+    if !(1..=load.keys).contains(&heard.channel) {
+        return Some(format!("load {} has no channel {}", load.name, heard.channel));
+    }
+    let node = heard.node.filter(|node| usize::from(*node) >= plan.nodes.len())?;
+    Some(format!("there is no node {node}"))
+}
+
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
@@ -134,7 +152,7 @@ mod tests {
     use super::*;
     use crate::check::testing::{LOAD_STARTS, Story};
     use crate::evidence::testing::run;
-    use crate::evidence::{Event, Figures};
+    use crate::evidence::{DataType, Event, Figures, HeardKind};
 
     /// A load that ran for a second.
     fn story() -> Story {
@@ -157,6 +175,11 @@ mod tests {
         serde_json::from_str(text).unwrap()
     }
 
+    fn heard() -> Heard {
+        let (data, at, what) = (DataType::Channel, Instant::from_millis(1_500), HeardKind::Subscribed);
+        Heard { load: 0, subscriber: 0, data, channel: 1, node: None, at, what }
+    }
+
     fn at_the_end_of_time(event: &mut Event) {
         event.at = Instant(u64::MAX);
     }
@@ -171,6 +194,7 @@ mod tests {
     #[case::swapped(&|s: &mut Story| s.evidence.events.swap(0, 10), Some("events.jsonl: line 2: "))]
     #[case::no_step(&|s: &mut Story| s.event(2_000, EventKind::StepEnded { step: 1 }), Some("the timeline has no step 1"))]
     #[case::late_event(&|s: &mut Story| s.evidence.events.last_mut().into_iter().for_each(at_the_end_of_time), Some("events.jsonl: line 12: "))]
+    #[case::heard_by_nobody(&|s: &mut Story| s.evidence.heard.push(heard()), Some("subscribers.bin: record 1: no run of this scenario records this: load 0 has no subscriber 0"))]
     #[case::late_view(&|s: &mut Story| s.evidence.topology[3].at = Instant(u64::MAX), Some("topology.jsonl: line 4: "))]
     #[case::late_sample(&|s: &mut Story| s.evidence.samples[0].at = Instant(u64::MAX), Some("samples.jsonl: line 1: "))]
     #[case::sample_of_nobody(&|s: &mut Story| s.evidence.samples.push(sample("Z")), Some("samples.jsonl: line 2: "))]

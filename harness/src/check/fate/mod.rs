@@ -78,6 +78,8 @@ impl<'a> Key<'a> {
     pub(super) fn fate(&self, case: &Case<'_>) -> Option<Fate<'a>> {
         let last = self.survivors.last()?;
         Some(match last.data {
+            // Of a channel there is nothing to read.
+            DataType::Channel | DataType::ShardChannel => return None,
             DataType::Value | DataType::Group | DataType::Scattered => {
                 let expires = |write: &Operation| expires_nanos(case, write);
                 register::fate(self.writes, last, expires)

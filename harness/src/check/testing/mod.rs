@@ -45,6 +45,7 @@ impl Story {
             replication: vec![],
             samples: vec![],
             history: crate::evidence::History::default(),
+            heard: vec![],
         };
         Self { evidence, members, version: 3, count: 0 }
     }

@@ -4,10 +4,12 @@ mod autopsy;
 mod capacity;
 mod failovers;
 mod limits;
+mod messages;
 mod one_load;
 mod reads;
 mod schedule;
 mod torn_reads;
+mod unscanned_keys;
 mod windows;
 
 use rstest::rstest;

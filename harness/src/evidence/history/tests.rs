@@ -104,8 +104,8 @@ fn with_code(at: u32, bits: u32, code: u32) -> Vec<u8> {
 
 #[rstest]
 #[case::as_it_was(0, 4, 1, true)]
-#[case::effect(0, 4, 6, false)]
-#[case::data_type(4, 4, 9, false)]
+#[case::effect(0, 4, 15, false)]
+#[case::data_type(4, 4, 15, false)]
 #[case::value(8, 3, 5, false)]
 #[case::outcome(11, 2, 3, false)]
 #[case::replaced(13, 3, 6, false)]

@@ -50,7 +50,7 @@ async fn perform_batches(
     batches: &[&[MixCommand<'_>]],
 ) -> Vec<Operation> {
     let (_temporary, directory, journal) = journal();
-    let recorder = HistoryRecorder::start(&directory.history(), journal.clone()).unwrap();
+    let recorder = HistoryRecorder::start(&directory, journal.clone()).unwrap();
     let shared = Shared::new(task(load("app", client), nodes), Part::whole(), journal.clock(), recorder.outbox());
     let tasks = LocalSet::new();
     let operations = tasks.run_until(async {
@@ -229,7 +229,7 @@ async fn a_late_reply_is_not_taken_for_the_next_ones() {
 async fn a_connection_that_was_closed_while_idle_costs_no_attempt() {
     let address = server(|_, _| Act::SayAndClose("+OK\r\n".to_owned())).await;
     let (_temporary, directory, journal) = journal();
-    let recorder = HistoryRecorder::start(&directory.history(), journal.clone()).unwrap();
+    let recorder = HistoryRecorder::start(&directory, journal.clone()).unwrap();
     let shared = Shared::new(task(load("app", PATIENT), &[address]), Part::whole(), journal.clock(), recorder.outbox());
     let tasks = LocalSet::new();
     let doing = tasks.run_until(async {

@@ -14,7 +14,7 @@ async fn crowd(size: u32, clients_max: &str, happens: impl AsyncFnOnce(&RunningL
     let (_temporary, directory, journal) = journal();
     let client = r#"client: (retry_wait: "20ms", retry_wait_max: "100ms", jitter: 50)"#;
     let load = load("crowd", &format!("idle: {size}, {client}"));
-    let running = RunningLoads::start(&[task(load, &[redis.address])], journal, directory.history()).unwrap();
+    let running = RunningLoads::start(&[task(load, &[redis.address])], journal, &directory).unwrap();
     happens(&running, &redis).await;
     running.stop().await.unwrap().loads.remove(0).totals
 }

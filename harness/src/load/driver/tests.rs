@@ -35,7 +35,7 @@ async fn loads_run_to_their_end_and_are_read_back() {
     let open = load("open", &format!("{MIX}, workers: 3, operations: 500, pace: Open(per_second: 2000)"));
     let closed = load("closed", &format!("{MIX}, workers: 5, threads: 2, operations: 900"));
     let tasks = vec![task(open, &[redis.address]), LoadTask { index: 1, ..task(closed, &[redis.address]) }];
-    let running = RunningLoads::start(&tasks, journal.clone(), directory.history()).unwrap();
+    let running = RunningLoads::start(&tasks, journal.clone(), &directory).unwrap();
     finish(&running, "open").await;
     finish(&running, "closed").await;
     let done = running.stop().await.unwrap();
@@ -85,7 +85,7 @@ async fn the_same_seed_writes_the_same() {
     for threads in [1, 1, 2] {
         let (_temporary, directory, journal) = journal();
         let load = load("app", &format!("{MIX}, workers: 2, threads: {threads}, operations: 200"));
-        let running = RunningLoads::start(&[task(load, &[redis.address])], journal, directory.history()).unwrap();
+        let running = RunningLoads::start(&[task(load, &[redis.address])], journal, &directory).unwrap();
         finish(&running, "app").await;
         running.stop().await.unwrap();
         let history = history(&directory);
@@ -108,8 +108,7 @@ async fn keys_that_are_written_once_run_out(#[case] fields: &str) {
     let redis = Redis::start().await;
     let (_temporary, directory, journal) = journal();
     let fields = format!("mix: [Set(value: \"16B\"), Get()], keys: WriteOnce(500), {fields}");
-    let running =
-        RunningLoads::start(&[task(load("app", &fields), &[redis.address])], journal, directory.history()).unwrap();
+    let running = RunningLoads::start(&[task(load("app", &fields), &[redis.address])], journal, &directory).unwrap();
     finish(&running, "app").await;
     running.stop().await.unwrap();
     let history = history(&directory);
@@ -141,7 +140,7 @@ async fn workers_think_between_operations() {
         LoadTask { index: u16::from(name == "slow"), ..task(load(name, &fields), &[redis.address]) }
     };
     let tasks = vec![thinking("quick", "20ms", 20), thinking("slow", "1h", 20)];
-    let running = RunningLoads::start(&tasks, journal.clone(), directory.history()).unwrap();
+    let running = RunningLoads::start(&tasks, journal.clone(), &directory).unwrap();
     finish(&running, "quick").await;
     let stopping = StdInstant::now();
     running.stop().await.unwrap();
@@ -168,7 +167,7 @@ async fn a_staircase_ends_with_the_first_stair_that_is_too_high() {
     let (_temporary, directory, journal) = journal();
     let pace = r#"Staircase(from: 200, step: 200, to: 2000, every: "300ms", until: (quantile: 80, max: "150ms"))"#;
     let load = load("app", &format!("mix: [Get()], keys: Uniform(9), pace: {pace}"));
-    let running = RunningLoads::start(&[task(load, &[address])], journal.clone(), directory.history()).unwrap();
+    let running = RunningLoads::start(&[task(load, &[address])], journal.clone(), &directory).unwrap();
     finish(&running, "app").await;
     running.stop().await.unwrap();
     let ended = EventKind::ClimbEnded { load: "app".to_owned(), carried: Some(400), broke_at: Some(600) };
@@ -188,7 +187,7 @@ async fn loads_do_as_they_are_told_under_way() {
         let waits = name == "late";
         LoadTask { index: u16::from(waits), waits, ..task(load(name, &fields), &[redis.address]) }
     });
-    let running = RunningLoads::start(tasks.as_ref(), journal.clone(), directory.history()).unwrap();
+    let running = RunningLoads::start(tasks.as_ref(), journal.clone(), &directory).unwrap();
     await_progress(&directory, |progress| progress.load == "early" && progress.ok > 0).await;
     running.stop_one("early").await.unwrap();
     let (stopped, told) = (journal.clock().now(), events(&directory));
@@ -228,7 +227,7 @@ async fn who_gives_up_does_nothing_more() {
     let address = fake.address;
     let address = fake.serve(address, |_, nth| Act::Say(if nth < 40 { "$-1\r\n" } else { "-OOM no\r\n" }.to_owned()));
     let load = load("app", "mix: [Get()], keys: Uniform(9), workers: 3, client: (preset: Naive)");
-    let running = RunningLoads::start(&[task(load, &[address])], journal.clone(), directory.history()).unwrap();
+    let running = RunningLoads::start(&[task(load, &[address])], journal.clone(), &directory).unwrap();
     assert_eq!(running.end_of("app", Duration::from_secs(20)).await, Some(LoadEnd::GaveUp));
     running.stop().await.unwrap();
     let history = history(&directory);
@@ -252,7 +251,7 @@ async fn a_stop_is_bounded_when_the_server_is_gone(#[case] killed: bool) {
     let (_temporary, directory, journal) = journal();
     let client = r#"client: (timeout: "200ms", deadline: "600ms")"#;
     let load = load("app", &format!("{MIX}, workers: 4, pace: Open(per_second: 1000), {client}"));
-    let running = RunningLoads::start(&[task(load, &[redis.address])], journal.clone(), directory.history()).unwrap();
+    let running = RunningLoads::start(&[task(load, &[redis.address])], journal.clone(), &directory).unwrap();
     await_progress(&directory, |progress| progress.ok > 0).await;
     if killed {
         redis.kill();
@@ -298,8 +297,7 @@ async fn who_is_one_too_many_learns_it() {
     redis.say(&[b"CONFIG", b"SET", b"maxclients", b"4"], "OK").await;
     let (_temporary, directory, journal) = journal();
     let fields = format!("{MIX}, workers: 8, pipeline: 4");
-    let running =
-        RunningLoads::start(&[task(load("app", &fields), &[redis.address])], journal, directory.history()).unwrap();
+    let running = RunningLoads::start(&[task(load("app", &fields), &[redis.address])], journal, &directory).unwrap();
     await_progress(&directory, |progress| progress.ok > 0).await;
     let totals = running.stop().await.unwrap().loads.remove(0).totals;
     assert!(totals.connections.refused[&ErrorKind::MaxClients] > 0 && totals.connections.opened > 0, "{totals:?}");
@@ -324,8 +322,7 @@ async fn servers_let_in_whom_they_know(#[case] client: &str, #[case] refused: Op
     redis.say(&[b"ACL", b"SETUSER", b"default", b"off"], "OK").await;
     let (_temporary, directory, journal) = journal();
     let fields = format!("{MIX}, workers: 2, operations: 20, client: (attempts: 2, {client})");
-    let running =
-        RunningLoads::start(&[task(load("app", &fields), &[redis.address])], journal, directory.history()).unwrap();
+    let running = RunningLoads::start(&[task(load("app", &fields), &[redis.address])], journal, &directory).unwrap();
     finish(&running, "app").await;
     let totals = running.stop().await.unwrap().loads.remove(0).totals;
     assert_eq!(
@@ -346,7 +343,7 @@ async fn dropped_loads_end_by_themselves() {
     let nobody = Fake::bind().await.address;
     let client = r#"client: (deadline: "50ms")"#;
     let load = load("app", &format!("{MIX}, {client}"));
-    let running = RunningLoads::start(&[task(load, &[nobody])], journal, directory.history()).unwrap();
+    let running = RunningLoads::start(&[task(load, &[nobody])], journal, &directory).unwrap();
     let mut ended = running.ended.clone();
     drop(running);
     // The load's thread holds the sender: its end is the thread's end.
@@ -370,7 +367,7 @@ async fn half_dead(workers: u16, keys: u32) -> (Vec<Operation>, LoadTotals, Inst
     );
     let shards = vec![share(0, 2), share(1, 2)];
     let task = LoadTask { shards, ..task(load("app", &fields), &owners) };
-    let running = RunningLoads::start(&[task], journal.clone(), directory.history()).unwrap();
+    let running = RunningLoads::start(&[task], journal.clone(), &directory).unwrap();
     await_progress(&directory, |progress| progress.ok > 300).await;
     let stopped = journal.clock().now();
     let done = running.stop().await.unwrap();
@@ -440,7 +437,7 @@ async fn a_stop_leaves_nothing_that_can_be_done() {
     fake.serve(address, |_, _| Act::Late(Duration::from_millis(5), "$-1\r\n".to_owned()));
     let (_temporary, directory, journal) = journal();
     let fields = r#"mix: [Get()], keys: Uniform(10), workers: 1, pace: Open(per_second: 1000), client: (timeout: "30s", deadline: "30s")"#;
-    let running = RunningLoads::start(&[task(load("app", fields), &[address])], journal, directory.history()).unwrap();
+    let running = RunningLoads::start(&[task(load("app", fields), &[address])], journal, &directory).unwrap();
     await_progress(&directory, |progress| progress.ok > 10).await;
     let totals = running.stop().await.unwrap().loads[0].totals.clone();
     assert_eq!((totals.ok, totals.not_started), (history(&directory).len() as u64, 0), "{totals:?}");
@@ -453,8 +450,7 @@ async fn an_open_loop_offers_the_same_whatever_the_servers_do() {
     let (_temporary, directory, journal) = journal();
     let fields =
         r#"mix: [Set(value: "16B"), Get()], keys: Uniform(10000), pace: Open(per_second: 1000), operations: 400"#;
-    let running =
-        RunningLoads::start(&[task(load("app", fields), &[redis.address])], journal, directory.history()).unwrap();
+    let running = RunningLoads::start(&[task(load("app", fields), &[redis.address])], journal, &directory).unwrap();
     finish(&running, "app").await;
     running.stop().await.unwrap();
     let offered = |mut history: Vec<Operation>| {
@@ -479,6 +475,6 @@ async fn an_open_loop_offers_the_same_whatever_the_servers_do() {
 fn what_means_nothing_is_refused(#[case] fields: &str, #[case] expected: &str) {
     let (_temporary, directory, journal) = journal();
     let tasks = vec![task(load("app", fields), &[])];
-    let refused = RunningLoads::start(&tasks, journal, directory.history()).err().unwrap();
+    let refused = RunningLoads::start(&tasks, journal, &directory).err().unwrap();
     assert_eq!(refused.to_string(), format!("the load `app` cannot run: {expected}"));
 }

@@ -1,6 +1,5 @@
 //! What came of an attempt, as its replies say.
 
-use super::text;
 use crate::evidence::{ErrorKind, Value};
 use crate::load::resp::Reply;
 use crate::system::{Redirect, read_redirect};
@@ -80,6 +79,15 @@ impl AttemptOutcome {
             Self::Acknowledged(_) | Self::Replaced(..) | Self::Unknown(_) if handed_over => Self::Unknown(kind),
             Self::Acknowledged(_) | Self::Replaced(..) | Self::Unknown(_) => Self::NotExecuted(kind),
         }
+    }
+}
+
+/// What a string that was read tells, missing if there is none; nothing if the reply is no string.
+pub(crate) fn text(reply: &Reply<'_>, read: impl FnOnce(&[u8]) -> Value) -> Option<Value> {
+    match reply {
+        Reply::Bulk(bytes) => Some(read(bytes)),
+        Reply::Nil => Some(Value::Missing),
+        _ => None,
     }
 }
 

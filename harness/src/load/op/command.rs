@@ -2,6 +2,7 @@
 
 use super::{Answer, AttemptOutcome, CommandKind, Op, Wait};
 use crate::evidence::{DataType, ErrorKind, LoadIndex, NO_WORKER, Operation, OperationSource, Outcome, Value};
+use crate::load::Load;
 use crate::load::pacing::Due;
 use crate::load::resp::Reply;
 use crate::vocab::{Duration, Instant, Position};
@@ -90,6 +91,26 @@ impl<'a> MixCommand<'a> {
         self.op.kind().replies(self.position.into()) + usize::from(self.wait().is_some())
     }
 
+    /// Whether it goes through all keys of every shard, a step at a time.
+    pub(crate) fn iterates(&self) -> bool {
+        self.op.kind().iterates()
+    }
+
+    /// The step of an iteration at that cursor.
+    pub(crate) fn at_cursor(self, cursor: u64) -> Self {
+        Self { id: cursor, ..self }
+    }
+
+    /// What a step of an iteration brought: where it goes on, 0 if nowhere, and the keys.
+    pub(crate) fn step<'r>(&self, reply: &Reply<'r>) -> Option<(u64, Vec<&'r [u8]>)> {
+        self.op.kind().step(reply)
+    }
+
+    /// Whether the keys that are not found matter.
+    pub(crate) fn looks_for_keys(&self, load: &Load) -> bool {
+        load.looks_for_keys(self.op)
+    }
+
     /// How much longer than others its replies may take, because the server waits for something.
     pub(crate) fn server_waits(&self) -> Duration {
         self.wait().map_or_else(|| self.op.kind().blocks_for(), |wait| wait.timeout)
@@ -174,7 +195,9 @@ mod tests {
     #[case(WATCHED, "WATCH k:1:1 k:1:2; MULTI; SET k:1:1 00000000000000ab; SET k:1:2 00000000000000ab; EXEC")]
     #[case(r#"Eval(value: "16B")"#, r#"EVAL return redis.call("SET", KEYS[1], ARGV[1]) 1 k:1 00000000000000ab"#)]
     #[case(r#"Fcall(value: "16B", function: "put")"#, "FCALL put 1 k:1 00000000000000ab")]
-    #[case("Scan(count: 10)", "SCAN 0 COUNT 10")]
+    #[case("Scan(count: 10)", "SCAN 171 COUNT 10")]
+    #[case(r#"Publish(value: "17B")"#, "PUBLISH k:1 00000000000000abx")]
+    #[case(r#"Spublish(value: "16B")"#, "SPUBLISH k:1 00000000000000ab")]
     fn commands_are_encoded(#[case] text: &str, #[case] expected: &str) {
         let (op, mut out) = (op(text), Vec::new());
         MixCommand::of_entry(&op, 0, (1, Position(0)), 0xAB).for_each(|command| command.encode(&mut out, b"k:1"));
@@ -265,7 +288,11 @@ mod tests {
         "-OOM command not allowed\r\n",
         AttemptOutcome::Unknown(ErrorKind::OutOfMemory)
     )]
+    #[case::published(r#"Publish(value: "16B")"#, ":0\r\n", WRITTEN)]
+    #[case::published_elsewhere(r#"Spublish(value: "16B")"#, "-CLUSTERDOWN no\r\n", DOWN)]
+    #[case::not_published(r#"Spublish(value: "16B")"#, "+OK\r\n", MISFIT)]
     #[case::scanned("Scan(count: 10)", "*2\r\n$1\r\n0\r\n*1\r\n$1\r\na\r\n", read(1))]
+    #[case::no_cursor("Scan(count: 10)", "*2\r\n$1\r\nx\r\n*0\r\n", MISFIT)]
     fn replies_are_classified(#[case] text: &str, #[case] bytes: &str, #[case] expected: AttemptOutcome) {
         let op = op(text);
         let command = MixCommand::of_entry(&op, 0, (1, Position(0)), 0xAB).last().unwrap();

@@ -5,9 +5,9 @@ use std::fmt;
 use documented::Documented;
 use serde::Deserialize;
 
-use super::{Answer, AttemptOutcome, CommandKind, OpKind};
+use super::{Answer, AttemptOutcome, CommandKind, OpKind, text};
 use crate::evidence::{DataType, OperationEffect, Value};
-use crate::load::resp::{Reply, push_command};
+use crate::load::resp::push_command;
 use crate::load::value::{ID_BYTES, read_number, read_value};
 
 /// reads a key; `of: Counter` one that `Incr` counts with, `of: Log` one that `Append` appends to
@@ -87,13 +87,4 @@ impl OpKind for Get {
 /// What the reply to a read of a value says.
 pub(super) fn classify(answer: &Answer<'_>) -> AttemptOutcome {
     answer.acknowledges(|reply| text(reply, read_value))
-}
-
-/// What a string that was read tells, missing if there is none; nothing if the reply is no string.
-pub(crate) fn text(reply: &Reply<'_>, read: impl FnOnce(&[u8]) -> Value) -> Option<Value> {
-    match reply {
-        Reply::Bulk(bytes) => Some(read(bytes)),
-        Reply::Nil => Some(Value::Missing),
-        _ => None,
-    }
 }

@@ -34,7 +34,7 @@ pub(super) fn push_key(out: &mut Vec<u8>, group: &[u8], member: u16) {
 /// What all members hold, torn if it is not the same; nothing if the reply is no list of strings.
 pub(crate) fn read(reply: &Reply<'_>) -> Option<Value> {
     let Reply::Array(members) = reply else { return None };
-    let mut values = members.iter().map(|member| super::get::text(member, read_value));
+    let mut values = members.iter().map(|member| super::text(member, read_value));
     let first = values.next()??;
     values.try_fold(first, |all, value| Some(if value? == all { all } else { Value::Torn }))
 }

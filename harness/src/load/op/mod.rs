@@ -10,6 +10,7 @@ use std::fmt;
 
 use crate::evidence::{DataType, OperationEffect};
 use crate::load::ValueSize;
+use crate::load::resp::Reply;
 use crate::text::{Cursor, Problem, kinds};
 use crate::vocab::Duration;
 
@@ -45,10 +46,12 @@ kinds! {
         eval::Eval,
         fcall::Fcall,
         scan::Scan,
+        publish::Publish,
+        spublish::Spublish,
     }
 }
 
-pub(crate) use get::text;
+pub(crate) use answer::text;
 pub(crate) use group::read as read_group;
 pub(crate) use mget::encode as encode_mget;
 
@@ -88,6 +91,17 @@ pub trait OpKind: fmt::Display {
     /// How long the server may keep the reply back, waiting for something.
     fn blocks_for(&self) -> Duration {
         Duration::default()
+    }
+
+    /// Whether it goes through all keys of every shard, a step at a time. It has one command, which only reads; each step is sent with
+    /// the cursor in the place of the value's id, and acknowledged with the number of keys that it brought.
+    fn iterates(&self) -> bool {
+        false
+    }
+
+    /// What a step of an iteration brought: where it goes on, 0 if nowhere, and the keys.
+    fn step<'a>(&self, _reply: &Reply<'a>) -> Option<(u64, Vec<&'a [u8]>)> {
+        None
     }
 
     /// What is wrong with its own arguments, beside the value and the wait.
@@ -140,6 +154,16 @@ impl Op {
     /// Whether no two of the entry may be under way on one key.
     pub fn takes_turns(&self) -> bool {
         self.has(OperationEffect::takes_turns)
+    }
+
+    /// Whether it writes, or sends, a value of its own.
+    pub fn is_unique(&self) -> bool {
+        self.has(OperationEffect::is_unique)
+    }
+
+    /// Whether a key may be gone because of it: it is removed, or expires.
+    pub fn may_remove(&self) -> bool {
+        self.has(|effect| effect == OperationEffect::Removes) || self.kind().expires().is_some()
     }
 
     /// The entry in words, such as `SET of 16 B with WAIT 1 for 200ms`.

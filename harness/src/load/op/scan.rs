@@ -1,4 +1,4 @@
-//! `SCAN cursor COUNT count`.
+//! `SCAN cursor COUNT count`, from the first cursor to the last, on one master after the other.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use crate::evidence::{OperationEffect, Value};
 use crate::load::resp::{Reply, push_command};
 use crate::text::{Cursor, Problem};
 
-/// one step of a scan, from the beginning: asks the node of a key for some `count` of its keys
+/// goes through all keys of one master after the other, some `count` of them with each `SCAN`, and counts what comes, also what others wrote and what comes twice; where a node fails or changes, its shard begins anew
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Documented)]
 #[serde(deny_unknown_fields)]
 pub struct Scan {
@@ -27,7 +27,7 @@ impl Scan {
 
 impl fmt::Display for Scan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SCAN of {}", self.count)
+        write!(f, "SCAN of all keys by {}", self.count)
     }
 }
 
@@ -44,17 +44,23 @@ impl OpKind for Scan {
         super::many_problems(self.count, "keys are looked at", at.field("count"))
     }
 
-    fn encode(&self, _: usize, out: &mut Vec<u8>, _: &[u8], _: u64) {
-        push_command(out, &[b"SCAN", b"0", b"COUNT", self.count.to_string().as_bytes()]);
+    fn iterates(&self) -> bool {
+        true
+    }
+
+    fn step<'a>(&self, reply: &Reply<'a>) -> Option<(u64, Vec<&'a [u8]>)> {
+        let Reply::Array(cursor_and_keys) = reply else { return None };
+        let [Reply::Bulk(cursor), Reply::Array(keys)] = &cursor_and_keys[..] else { return None };
+        let key = |key: &Reply<'a>| if let Reply::Bulk(key) = key { Some(*key) } else { None };
+        Some((std::str::from_utf8(cursor).ok()?.parse().ok()?, keys.iter().map(key).collect::<Option<_>>()?))
+    }
+
+    fn encode(&self, _: usize, out: &mut Vec<u8>, _: &[u8], cursor: u64) {
+        let [cursor, count] = [cursor, self.count.into()].map(|number| number.to_string());
+        push_command(out, &[b"SCAN", cursor.as_bytes(), b"COUNT", count.as_bytes()]);
     }
 
     fn classify(&self, answer: &Answer<'_>) -> AttemptOutcome {
-        answer.acknowledges(|reply| match reply {
-            Reply::Array(cursor_and_keys) => match &cursor_and_keys[..] {
-                [Reply::Bulk(_), Reply::Array(keys)] => Some(Value::Number(keys.len() as u64)),
-                _ => None,
-            },
-            _ => None,
-        })
+        answer.acknowledges(|reply| self.step(reply).map(|(_, keys)| Value::Number(keys.len() as u64)))
     }
 }

@@ -98,6 +98,11 @@ impl LoadLines {
                 let style = if open == all { BOLD } else { DOUBT };
                 vec![Line::new(at, load, style, format!("{open} of {all} idle connections are open"))]
             }
+            EventKind::Subscriptions { load, held, wanted } => {
+                let [held, all] = [*held, *wanted].map(|number| count(number.into()));
+                let style = if held == all { BOLD } else { DOUBT };
+                vec![Line::new(at, load, style, format!("subscribers hold {held} of {all} subscriptions"))]
+            }
             EventKind::PaceChanged { load, arrivals, .. } => {
                 vec![Line::new(at, load, BOLD, format!("goes on at {arrivals}"))]
             }

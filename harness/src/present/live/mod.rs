@@ -196,12 +196,14 @@ impl LiveView {
             | EventKind::ClimbEnded { .. }
             | EventKind::GaveUp { .. }
             | EventKind::IdleConnections { .. }
+            | EventKind::Subscriptions { .. }
             | EventKind::Progress(_)
             | EventKind::SlowOperation { .. }
             | EventKind::LoadEnded { .. } => self.load.lines(event, &step_at_hand(self.step, &self.steps)),
             EventKind::Log(_)
             | EventKind::Settled { .. }
             | EventKind::Unsettled { .. }
+            | EventKind::Unscanned { .. }
             | EventKind::FinalReadStarted
             | EventKind::PreloadFound { .. }
             | EventKind::Ended => Vec::new(),

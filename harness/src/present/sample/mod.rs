@@ -273,6 +273,7 @@ impl Story {
             replication: vec![],
             samples: vec![],
             history: crate::evidence::History::default(),
+            heard: vec![],
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::window::{Window, load_window};
+use super::{Window, load_window};
 use crate::evidence::{Event, EventKind, Evidence, Operation, Outcome};
 use crate::vocab::Instant;
 
