@@ -105,6 +105,7 @@ pub(super) fn nodes(masters: usize) -> Vec<NodeSpec> {
             version: if is_master { shard as u64 + 1 } else { 0 },
             binary: None,
             config: BTreeMap::from([("cluster-node-timeout".to_owned(), "1000".to_owned())]),
+            tls: None,
         }
     };
     (0..2 * masters).map(spec).collect()

@@ -352,6 +352,7 @@ mod tests {
     #[case(ErrorKind::Conflict, 21)]
     #[case(ErrorKind::MaxClients, 22)]
     #[case(ErrorKind::NoPermission, 25)]
+    #[case(ErrorKind::Tls, 26)]
     fn an_error_keeps_its_code(#[case] error: ErrorKind, #[case] code: usize) {
         assert_eq!((error as usize, ErrorKind::ALL[code]), (code, error));
     }

@@ -38,6 +38,7 @@ mod spec;
 mod task;
 #[cfg(test)]
 mod testing;
+mod transport;
 mod value;
 mod value_size;
 mod worker;

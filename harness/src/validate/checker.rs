@@ -74,6 +74,8 @@ pub struct StepFacts<'a> {
 pub struct Sound {
     /// The topology.
     pub topology: bool,
+    /// The servers.
+    pub server: bool,
     /// The loads.
     pub load: bool,
     /// The timeline.
