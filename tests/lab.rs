@@ -14,6 +14,8 @@ mod ports;
 mod rejects;
 #[path = "lab/shapes.rs"]
 mod shapes;
+#[path = "lab/tls.rs"]
+mod tls;
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
@@ -54,6 +56,7 @@ fn trials() -> Vec<Trial> {
         trial("a_lab_hears_cancel", cancel),
         trial("faults_are_proven", || finish("faults", Some(0)).map(drop)),
         trial("a_wiped_node_joins", || finish("join", Some(0)).map(drop)),
+        trial("tls_is_spoken_and_no_key_is_evidence", || finish("tls", Some(0)).map(drop)),
         trial("a_bad_config_is_told", || {
             tells("refuse maxmemory=lots", &["B ended with exit code 1 instead of starting", "maxmemory"])
         }),

@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::path::Path;
 
-use super::started::{END_BOUND, Ended, Started, command};
+use super::started::{END_BOUND, Ended, Started, command, server_by};
 
 /// What needs no server.
 pub(super) const TRIALS: &[(&str, fn())] = &[
@@ -14,6 +14,7 @@ pub(super) const TRIALS: &[(&str, fn())] = &[
 /// What asks a server.
 pub(super) const ASKED: &[(&str, fn())] = &[
     ("directives::all_that_a_server_refuses_is_told_with_its_place", refused),
+    ("directives::a_server_without_tls_is_refused_before_anything_starts", no_tls),
     ("directives::a_run_is_refused_before_it_waits", before_the_turn),
     ("directives::asking_leaves_nothing_behind", nothing_left),
     ("directives::a_warning_is_no_error", warned),
@@ -71,6 +72,20 @@ fn no_binary() {
     ended.complains("2 errors in ");
     let ended = check("refused/module.ron").with(3).complains("the module /no/such/module.so does not exist");
     assert!(ended.complains("1 error in ").stderr.contains(":4:38"));
+}
+
+/// A server that was built without TLS knows none of its directives.
+fn no_tls() {
+    let temporary = tempfile::tempdir().expect("a directory");
+    let script = "[ \"$1\" = --version ] || sed -i 's/^tls-/no-such-/' \"$1\"\nexec \"$SERVER\" \"$@\"";
+    let mut command = command(&["check", &fixture("refused/tls.ron")]);
+    command.env("REDIS_SERVER", server_by(temporary.path(), script));
+    let ended = Started::new(command).end(END_BOUND).with(3);
+    let told = error(&ended, "was built without TLS");
+    for words in [":4:19", "has no directive `tls-port`", "BUILD_TLS=yes"] {
+        assert!(told.contains(words), "`{words}`: {ended}");
+    }
+    ended.complains("1 error in ");
 }
 
 fn before_the_turn() {

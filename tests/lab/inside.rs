@@ -22,7 +22,7 @@ use nix::sys::signal::Signal;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{sleep, timeout};
 
-use super::{links, shapes};
+use super::{links, shapes, tls};
 
 const CLUSTER: Deployment = Deployment::Cluster(Cluster { masters: 3, replicas: 1 });
 
@@ -61,6 +61,7 @@ async fn run(request: &str) -> Outcome {
         "no-namespaces" => no_namespaces(),
         "links" => links::run(argument, &directory).await,
         "shapes" => shapes::run(argument, &directory).await,
+        "tls" => tls::stands(&directory).await,
         "no-tun" => no_tun(),
         "stranded" => stranded(&directory).await,
         "hold" => hold(&directory).await,
@@ -105,6 +106,7 @@ pub(super) fn nodes(masters: usize) -> Vec<NodeSpec> {
             version: if is_master { shard as u64 + 1 } else { 0 },
             binary: None,
             config: BTreeMap::from([("cluster-node-timeout".to_owned(), "1000".to_owned())]),
+            tls: None,
         }
     };
     (0..2 * masters).map(spec).collect()
@@ -127,7 +129,11 @@ pub(super) async fn raise_hosts(
     Ok(provider::raise(&system::server_specs(nodes), &[client], storage, 1, directory, journal).await?)
 }
 
-async fn raise(directory: &RunDirectory, nodes: &[NodeSpec], storage: Size) -> Result<Servers, Box<dyn Error>> {
+pub(super) async fn raise(
+    directory: &RunDirectory,
+    nodes: &[NodeSpec],
+    storage: Size,
+) -> Result<Servers, Box<dyn Error>> {
     Ok(Servers::prepare(CLUSTER, raise_hosts(directory, nodes, storage).await?, nodes, directory)?)
 }
 
@@ -155,7 +161,7 @@ async fn form(directory: &RunDirectory, masters: usize) -> Outcome {
 }
 
 /// A client on its own host, which packets reach only through the router.
-async fn ping(lab: &Servers, address: Address) -> Result<(), Box<dyn Error>> {
+pub(super) async fn ping(lab: &Servers, address: Address) -> Result<(), Box<dyn Error>> {
     let socket = lab.provider().host(&"client".into())?.tcp_socket()?;
     let mut stream = timeout(BOUND, socket.connect(address.0.into())).await??;
     if stream.local_addr()?.ip() != CLIENT {
@@ -192,7 +198,7 @@ async fn await_info(address: Address, part: &str) -> Result<(), Box<dyn Error>> 
 }
 
 /// Does to a node what a step of this kind does.
-async fn apply(lab: &Servers, kind: &str, node: &NodeName) -> Result<Applied, Box<dyn Error>> {
+pub(super) async fn apply(lab: &Servers, kind: &str, node: &NodeName) -> Result<Applied, Box<dyn Error>> {
     apply_written(lab, &format!("{kind}(node: \"{node}\")"), node).await
 }
 

@@ -85,6 +85,7 @@ fn node() -> NodeSpec {
         version: 1,
         binary: None,
         config: BTreeMap::from([("bind".to_owned(), bind)]),
+        tls: None,
     }
 }
 

@@ -18,9 +18,9 @@ pub struct ConnectionTotals {
     pub lost: BTreeMap<ErrorKind, u64>,
     /// Connections that a client reset, because a reply did not come in time or could not be understood.
     pub given_up: u64,
-    /// Bytes that clients handed to their sockets.
+    /// Bytes that clients handed to their sockets, without what TLS adds.
     pub bytes_sent: u64,
-    /// Bytes that clients received.
+    /// Bytes that clients received, likewise.
     pub bytes_received: u64,
 }
 

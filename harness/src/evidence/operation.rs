@@ -231,11 +231,14 @@ pub enum ErrorKind {
     NotAuthenticated,
     /// `-NOPERM`: the user may not do that.
     NoPermission,
+    /// The TLS handshake failed, or TLS broke: the client does not trust the server, the server not the client, or one of them
+    /// speaks something else.
+    Tls,
 }
 
 impl ErrorKind {
     /// By their codes in a history: new ones go to the end, so that old histories still read.
-    pub(super) const ALL: [Self; 26] = [
+    pub(super) const ALL: [Self; 27] = [
         Self::Moved,
         Self::Ask,
         Self::ClusterDown,
@@ -262,6 +265,7 @@ impl ErrorKind {
         Self::WrongPassword,
         Self::NotAuthenticated,
         Self::NoPermission,
+        Self::Tls,
     ];
 }
 

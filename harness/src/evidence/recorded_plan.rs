@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{Effect, KeyNames, OperationSource};
-use crate::vocab::{Address, Arrivals, Duration, HostName, NodeName, Ownership, Role};
+use crate::vocab::{Address, Arrivals, Duration, HostName, NodeName, Ownership, Role, Tls};
 
 /// `plan.json`. Judging and showing a run read this, never the scenario file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -19,6 +19,8 @@ pub struct RecordedPlan {
     pub nodes: Vec<RecordedNode>,
     /// How long nodes take to suspect one that is silent, in milliseconds: the longest of any node.
     pub node_timeout_ms: u64,
+    /// Who speaks TLS with the servers; nobody if none.
+    pub tls: Option<Tls>,
     /// The loads, in the order of the scenario.
     pub loads: Vec<RecordedLoad>,
     /// The timeline.

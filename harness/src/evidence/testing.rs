@@ -33,6 +33,7 @@ pub(crate) fn plan(name: &str, about: &str, replicas: usize) -> RecordedPlan {
         about: about.to_owned(),
         nodes,
         node_timeout_ms: 1_000,
+        tls: None,
         loads: Vec::new(),
         steps: Vec::new(),
         slos: Vec::new(),

@@ -6,13 +6,12 @@ use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::Poll;
 
-use tokio::io::AsyncReadExt;
-use tokio::net::TcpStream;
 use tokio::time::{Instant as TokioInstant, Sleep, sleep_until};
 
 use super::connection_counts::ConnectionCounts;
 use super::op::error_kind;
 use super::resp::Reply;
+use super::transport::Transport;
 use crate::evidence::ErrorKind;
 
 const INPUT_BYTES_MIN: usize = 4 * 1024;
@@ -22,7 +21,7 @@ const INPUT_BYTES_SPARE: usize = 1024 * 1024;
 
 /// A connection with at most one exchange at a time.
 pub(crate) struct Connection {
-    stream: TcpStream,
+    transport: Transport,
     input: Vec<u8>,
     /// Where the bytes that came in end.
     filled: usize,
@@ -47,12 +46,12 @@ enum ConnectionState {
 }
 
 impl Connection {
-    /// The connection of a stream. Values that are read may be as large as `value_bytes_max`.
-    pub(super) fn new(stream: TcpStream, value_bytes_max: usize, counts: Rc<ConnectionCounts>) -> Self {
+    /// A connection on this transport. Values that are read may be as large as `value_bytes_max`.
+    pub(super) fn new(transport: Transport, value_bytes_max: usize, counts: Rc<ConnectionCounts>) -> Self {
         let input_bytes_max = value_bytes_max.saturating_add(INPUT_BYTES_SPARE);
         let input = vec![0; INPUT_BYTES_MIN];
         let (filled, handed_over_bytes, owed, state) = (0, 0, 0, ConnectionState::Fresh);
-        Self { stream, input, filled, input_bytes_max, handed_over_bytes, owed, state, counts }
+        Self { transport, input, filled, input_bytes_max, handed_over_bytes, owed, state, counts }
     }
 
     /// Whether the connection can take a request: no reply is owed, nothing came unasked, it is not known to be closed.
@@ -62,7 +61,7 @@ impl Connection {
         if self.state == ConnectionState::Ended {
             return false;
         }
-        match self.stream.try_read(&mut [0; 1]) {
+        match self.transport.try_read(&mut [0; 1]) {
             Ok(0) => self.ended(ErrorKind::Closed),
             Err(error) if error.kind() == IoErrorKind::WouldBlock => return self.owed == 0 && self.filled == 0,
             Err(error) => self.ended(broken(&error)),
@@ -74,7 +73,7 @@ impl Connection {
     /// Waits until it cannot be used any more, while nothing is asked.
     pub(crate) async fn end_of_idle(&mut self) {
         while self.is_usable() {
-            if self.stream.readable().await.is_err() {
+            if self.transport.readable().await.is_err() {
                 return;
             }
         }
@@ -174,15 +173,15 @@ impl Connection {
     }
 
     async fn send(&mut self, mut request: &[u8]) -> Result<(), ErrorKind> {
-        while !request.is_empty() {
-            match self.stream.try_write(request) {
+        while !request.is_empty() || self.transport.wants_write() {
+            match self.transport.try_write(request) {
                 Ok(written) => {
                     self.handed_over_bytes += written;
                     self.counts.sent(written);
                     request = &request[written..];
                 }
                 Err(error) if error.kind() == IoErrorKind::WouldBlock => {
-                    self.stream.writable().await.map_err(|error| broken(&error))?;
+                    self.transport.writable().await.map_err(|error| broken(&error))?;
                 }
                 Err(error) => return Err(broken(&error)),
             }
@@ -199,8 +198,7 @@ impl Connection {
             }
             self.input.resize(larger, 0);
         }
-        // Not `try_read`: this one knows that a short read emptied the socket, and saves the call that would find out.
-        match self.stream.read(&mut self.input[self.filled..]).await {
+        match self.transport.read(&mut self.input[self.filled..]).await {
             Ok(0) => Err(ErrorKind::Closed),
             Ok(read) => {
                 self.filled += read;
@@ -216,11 +214,12 @@ impl Drop for Connection {
     /// A client that gives up on a reply resets the connection: an orderly close would leave it to the kernel to deliver the
     /// request, and a cut that is healed seconds later would let it take effect after all that the client did since.
     fn drop(&mut self) {
-        if self.owed > 0 {
-            let _ = self.stream.set_zero_linger();
-            if self.state != ConnectionState::Ended {
-                self.counts.given_up();
-            }
+        if self.owed == 0 {
+            return self.transport.close();
+        }
+        self.transport.reset_on_drop();
+        if self.state != ConnectionState::Ended {
+            self.counts.given_up();
         }
     }
 }
@@ -231,10 +230,11 @@ fn is_refusal(reply: &Reply<'_>) -> bool {
 }
 
 /// What ended a connection that was open. When its link is rejected, that is `ECONNABORTED`: a reset like others.
-fn broken(error: &io::Error) -> ErrorKind {
+pub(super) fn broken(error: &io::Error) -> ErrorKind {
     match error.kind() {
         IoErrorKind::BrokenPipe => ErrorKind::Closed,
         IoErrorKind::TimedOut => ErrorKind::TimedOut,
+        IoErrorKind::InvalidData => ErrorKind::Tls,
         _ => ErrorKind::Reset,
     }
 }

@@ -5,13 +5,15 @@ use std::io::{self, ErrorKind as IoErrorKind};
 use std::rc::Rc;
 use std::time::Instant;
 
-use super::connection::{Connection, DeadlineTimer};
+use super::connection::{Connection, DeadlineTimer, broken};
 use super::connection_counts::ConnectionCounts;
 use super::hello::Hello;
 use super::op::error_kind;
 use super::resp::Reply;
+use super::transport::Transport;
 use crate::evidence::{ConnectionTotals, ErrorKind};
 use crate::network::ClientHost;
+use crate::system::TlsClient;
 use crate::vocab::Address;
 
 /// How clients on one thread connect.
@@ -19,19 +21,22 @@ pub(crate) struct Dialer {
     host: ClientHost,
     value_bytes_max: usize,
     hello: Hello,
+    /// How it speaks TLS; plain TCP if none.
+    tls: Option<TlsClient>,
     counts: Rc<ConnectionCounts>,
 }
 
 impl Dialer {
-    /// Connects from this host, and says hello. Values that are read may be as large as `value_bytes_max`.
-    pub(crate) fn new(host: ClientHost, hello: Hello, value_bytes_max: usize) -> Self {
-        Self { host, value_bytes_max, hello, counts: Rc::default() }
+    /// Connects from this host, speaks TLS if it is told how, and says hello. Values that are read may be as large as
+    /// `value_bytes_max`.
+    pub(crate) fn new(host: ClientHost, tls: Option<TlsClient>, hello: Hello, value_bytes_max: usize) -> Self {
+        Self { host, value_bytes_max, hello, tls, counts: Rc::default() }
     }
 
     /// Connects likewise, to say something else first. Both count together.
     pub(crate) fn saying(&self, hello: Hello) -> Self {
-        let (host, counts) = (self.host.clone(), Rc::clone(&self.counts));
-        Self { host, value_bytes_max: self.value_bytes_max, hello, counts }
+        let (host, tls, counts) = (self.host.clone(), self.tls.clone(), Rc::clone(&self.counts));
+        Self { host, value_bytes_max: self.value_bytes_max, hello, tls, counts }
     }
 
     /// Connects likewise, from another host.
@@ -82,7 +87,23 @@ impl Dialer {
         let stream = socket.connect(address.0.into()).await.map_err(|error| not_opened(&error))?;
         // Without it a request that follows another one quickly may wait for the other's acknowledgement.
         stream.set_nodelay(true).map_err(|_| ErrorKind::NotConnected)?;
-        Ok(Connection::new(stream, self.value_bytes_max, Rc::clone(&self.counts)))
+        let transport = match &self.tls {
+            None => Transport::Plain(stream),
+            Some(tls) => {
+                let speaking = tls.handshake(address.ip(), stream).await;
+                Transport::tls(speaking.map_err(|error| self.no_tls(&error))?)
+            }
+        };
+        Ok(Connection::new(transport, self.value_bytes_max, Rc::clone(&self.counts)))
+    }
+
+    /// Why there is no TLS with a server that took the connection.
+    fn no_tls(&self, error: &io::Error) -> ErrorKind {
+        let kind = broken(error);
+        if kind == ErrorKind::Tls {
+            self.counts.error_replied(kind, error.to_string().as_bytes());
+        }
+        kind
     }
 
     /// What servers said to clients that they refused: the first words of each kind.

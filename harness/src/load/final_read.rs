@@ -81,7 +81,7 @@ pub async fn final_read(
     let deadline = std::time::Instant::now() + within;
     let value_bytes_max = done.loads.iter().map(|load| load.value_bytes_max).max().unwrap_or(0);
     let mut reader = KeyReader {
-        dialer: Dialer::new(ClientHost::this(), Hello::of_harness(access), value_bytes_max),
+        dialer: Dialer::new(ClientHost::this(), access.tls.clone(), Hello::of_harness(access), value_bytes_max),
         clock,
         deadline,
         settled,

@@ -40,6 +40,7 @@ mod subscribers;
 mod task;
 #[cfg(test)]
 mod testing;
+mod transport;
 mod value;
 mod value_size;
 mod worker;

@@ -56,7 +56,7 @@ pub async fn preload(tasks: &[LoadTask], access: &Access, journal: &Journal) -> 
 
 /// Writes every key, to all nodes at the same time. Returns the last one's number. The error is why not, for people.
 async fn fill(task: &LoadTask, access: &Access) -> Result<u32, String> {
-    let dialer = Dialer::new(ClientHost::this(), Hello::of_harness(access), 0);
+    let dialer = Dialer::new(ClientHost::this(), task.tls.clone(), Hello::of_harness(access), 0);
     let mut routes = task.deployment.system().discovery(&task.seeds);
     learn_owners(&dialer, &mut *routes).await?;
     let keys = KeySpace::of(&task.load, task.deployment);

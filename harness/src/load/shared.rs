@@ -51,14 +51,14 @@ pub(crate) struct Shared {
 impl Shared {
     /// What the workers of the task share.
     pub(crate) fn new(task: LoadTask, part: Part, clock: Clock, outbox: Outbox) -> Rc<Self> {
-        let LoadTask { index, load, host, subscribers_host, deployment, seeds, shards, seed, waits: _ } = task;
+        let LoadTask { index, load, host, subscribers_host, deployment, seeds, shards, seed, waits: _, tls } = task;
         let keys = KeySpace::of(&load, deployment);
         Rc::new(Self {
             index,
             seed,
             clock,
             shards: Shards::new(&shards),
-            dialer: Dialer::new(host, Hello::of_client(&load.client), value_bytes_max(&load)),
+            dialer: Dialer::new(host, tls, Hello::of_client(&load.client), value_bytes_max(&load)),
             subscribers_host,
             deployment,
             routes: RefCell::new(deployment.system().discovery(&seeds)),

@@ -3,7 +3,7 @@
 use super::Load;
 use crate::evidence::LoadIndex;
 use crate::network::ClientHost;
-use crate::system::Deployment;
+use crate::system::{Deployment, TlsClient};
 use crate::vocab::{Address, Ownership};
 
 /// A load to start.
@@ -19,7 +19,7 @@ pub struct LoadTask {
     pub subscribers_host: ClientHost,
     /// What is deployed on the nodes.
     pub deployment: Deployment,
-    /// Every node of the plan by its index: a client may ask any of them who owns what.
+    /// Every node of the plan by its index, where its clients reach it: they may ask any of them who owns what.
     pub seeds: Vec<(u16, Address)>,
     /// What each shard is made of: what one master owns at the start.
     pub shards: Vec<Ownership>,
@@ -27,4 +27,6 @@ pub struct LoadTask {
     pub seed: u64,
     /// Whether it begins when it is told to; else it begins at once.
     pub waits: bool,
+    /// How its clients speak TLS; plain TCP if none.
+    pub tls: Option<TlsClient>,
 }

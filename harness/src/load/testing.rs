@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddrV4};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
@@ -21,7 +22,7 @@ use crate::evidence::{
     Value,
 };
 use crate::network::ClientHost;
-use crate::system::{Cluster, Deployment};
+use crate::system::{Cluster, Deployment, TlsClient, TlsFiles, tls_in};
 use crate::vocab::{Address, Instant};
 
 /// The load of that name with these fields, as a scenario writes them.
@@ -40,7 +41,7 @@ pub(crate) fn task(load: Load, nodes: &[Address]) -> LoadTask {
     let seeds = (0..).zip(nodes.iter().copied()).collect();
     let [host, subscribers_host] = [ClientHost::this(), ClientHost::this()];
     let (deployment, shards) = (CLUSTER, Vec::new());
-    LoadTask { index: 0, load, host, subscribers_host, deployment, seeds, shards, seed: 1, waits: false }
+    LoadTask { index: 0, load, host, subscribers_host, deployment, seeds, shards, seed: 1, waits: false, tls: None }
 }
 
 /// An operation that took this many milliseconds.
@@ -187,6 +188,8 @@ fn next_command(input: &mut Vec<u8>) -> Option<String> {
 /// A real server in cluster mode that owns every slot. It ends with this value, or with the thread that started it.
 pub(crate) struct Redis {
     pub(crate) address: Address,
+    /// How to speak TLS with it, if it speaks nothing else.
+    pub(crate) tls: Option<TlsClient>,
     process: Child,
     _directory: TempDir,
 }
@@ -194,10 +197,30 @@ pub(crate) struct Redis {
 impl Redis {
     /// Starts a server and waits until it serves.
     pub(crate) async fn start() -> Self {
+        Self::launch(|_, port| (format!("port {port}\n"), None)).await
+    }
+
+    /// Starts a server that speaks nothing but TLS, with a certificate for this address, and waits until it serves.
+    pub(crate) async fn start_tls() -> Self {
+        let ports = |directory: &Path, port: u16| {
+            let (TlsFiles { authority, certificate, key }, client) = tls_in(directory, Ipv4Addr::LOCALHOST);
+            let [authority, certificate, key] = [&authority, &certificate, &key].map(|path| path.display());
+            let config = format!(
+                "port 0\ntls-port {port}\ntls-cluster yes\n\
+                 tls-ca-cert-file {authority}\ntls-cert-file {certificate}\ntls-key-file {key}\n"
+            );
+            (config, Some(client))
+        };
+        Self::launch(ports).await
+    }
+
+    /// Starts a server that listens as `listen` says.
+    async fn launch(listen: impl FnOnce(&Path, u16) -> (String, Option<TlsClient>)) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let port = free_port();
+        let (ports, tls) = listen(directory.path(), port);
         let config = format!(
-            "port {port}\nbind 127.0.0.1\ndir {dir}\nlogfile redis.log\nsave \"\"\nappendonly no\n\
+            "{ports}bind 127.0.0.1\ndir {dir}\nlogfile redis.log\nsave \"\"\nappendonly no\n\
              cluster-enabled yes\ncluster-config-file nodes.conf\n",
             dir = directory.path().display()
         );
@@ -210,8 +233,8 @@ impl Redis {
             .stdout(Stdio::null())
             .spawn()
             .expect("setpriv and redis-server are on PATH");
-        let redis =
-            Self { address: Address(SocketAddrV4::new(Ipv4Addr::LOCALHOST, port)), process, _directory: directory };
+        let address = Address(SocketAddrV4::new(Ipv4Addr::LOCALHOST, port));
+        let redis = Self { address, tls, process, _directory: directory };
         redis.say(&[b"CLUSTER", b"ADDSLOTSRANGE", b"0", b"16383"], "OK").await;
         redis.say(&[b"CLUSTER", b"INFO"], "cluster_state:ok").await;
         redis
@@ -224,7 +247,7 @@ impl Redis {
         push_command(&mut request, command);
         loop {
             let mut said = String::new();
-            let dialer = Dialer::new(ClientHost::this(), Hello::default(), 0);
+            let dialer = Dialer::new(ClientHost::this(), self.tls.clone(), Hello::default(), 0);
             if let Ok(mut connection) = dialer.open(self.address, &mut DeadlineTimer::new(), deadline).await {
                 let heard = connection.exchange(&request, 1, |_, reply| match reply {
                     Reply::Simple(text) | Reply::Error(text) | Reply::Bulk(text) => {

@@ -84,7 +84,7 @@ impl Expected {
         directions.into_iter().map(expected).collect()
     }
 
-    /// What must happen to the two probes of a port on each of these links: one to it, one from it.
+    /// What must happen to the probes of a port on each of these links: of each of its numbers one to it, one from it.
     pub(in crate::network) fn of_port<'a>(
         directions: impl IntoIterator<Item = &'a Direction>,
         port: ServerPort,
@@ -92,9 +92,8 @@ impl Expected {
     ) -> Vec<Self> {
         let expected = |direction: &Direction| {
             let (state, delay) = (states.state_of_port(*direction, port), states.delay(*direction));
-            let paths =
-                [Path::of(*direction, PROBE_PORT, port.number()), Path::of(*direction, port.number(), PROBE_PORT)];
-            paths.map(|path| Self { path, state, delay })
+            let paths = |number| [Path::of(*direction, PROBE_PORT, number), Path::of(*direction, number, PROBE_PORT)];
+            port.numbers().flat_map(paths).map(move |path| Self { path, state, delay }).collect::<Vec<_>>()
         };
         directions.into_iter().flat_map(expected).collect()
     }
@@ -123,7 +122,7 @@ impl Treatment {
     }
 }
 
-/// How many paths did what they should, by kind. A link has one path, or two where a port of it is probed.
+/// How many paths did what they should, by kind. A link has one path, or two for each number of a port that is probed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::network) struct Proven {
     /// Paths on which a probe passed.

@@ -37,14 +37,15 @@ pub(super) fn cut(by: CutBy, before: Proven, after: Proven, ended: &io::Result<u
     format!("{vanished} {before}{told}")
 }
 
-/// The proof that a cut of a port began, which probes of other ports pass. Each link has two probes of the port.
+/// The proof that a cut of a port began, which probes of other ports pass.
 pub(super) fn cut_port(port: ServerPort, before: Proven, after: Proven, others: Proven) -> String {
-    let vanished =
-        format!("{} to and from the {port} vanished on {}", probes(after.vanished), links(after.vanished / 2));
+    let of_links = |probes: usize| probes / probes_of_link(port);
+    let on = links(of_links(after.vanished));
+    let vanished = format!("{} to and from the {port} vanished on {on}", probes(after.vanished));
     let before = match before.passed {
         passed if passed == after.vanished => "that had passed them before".to_owned(),
         0 => "that were cut already".to_owned(),
-        passed => format!("of which {} had passed them before; the others were cut already", passed / 2),
+        passed => format!("of which {} had passed them before; the others were cut already", of_links(passed)),
     };
     let cut = if others.vanished == 0 { String::new() } else { format!("; {} cut by others", links(others.vanished)) };
     format!("{vanished} {before}, and {} of another port passed{cut}", probes(others.passed))
@@ -52,11 +53,20 @@ pub(super) fn cut_port(port: ServerPort, before: Proven, after: Proven, others: 
 
 /// The proof that a cut of a port ended.
 pub(super) fn healed_port(port: ServerPort, before: Proven, after: Proven) -> String {
-    let on = links(before.vanished / 2);
+    let of_links = |probes: usize| probes / probes_of_link(port);
+    let on = links(of_links(before.vanished));
     let vanished = format!("{} to and from the {port} vanished on {on} just before the end", probes(before.vanished));
-    let still =
-        if after.vanished == 0 { String::new() } else { format!("; {} cut by others", links(after.vanished / 2)) };
+    let still = if after.vanished == 0 {
+        String::new()
+    } else {
+        format!("; {} cut by others", links(of_links(after.vanished)))
+    };
     format!("{vanished}, and {} passed after it{still}", after.passed)
+}
+
+/// How many probes of the port each link has: of each of its numbers one to it and one from it.
+fn probes_of_link(port: ServerPort) -> usize {
+    2 * port.numbers().count()
 }
 
 /// The proof that a cut ended.
@@ -145,8 +155,8 @@ mod tests {
         let proven = |passed, vanished| Proven { passed, vanished, ..Proven::default() };
         let seen = cut_port(ServerPort::Bus, proven(before, 0), proven(0, 4), proven(2 - cut_by_others, cut_by_others));
         assert_eq!(seen, format!("4 probes to and from the bus port vanished {says}"));
-        let healed = healed_port(ServerPort::Clients, proven(0, 4), proven(2, 2));
-        let vanished = "4 probes to and from the client port vanished on 2 links just before the end";
-        assert_eq!(healed, format!("{vanished}, and 2 passed after it; 1 link cut by others"));
+        let healed = healed_port(ServerPort::Clients, proven(0, 8), proven(4, 4));
+        let vanished = "8 probes to and from the client port vanished on 2 links just before the end";
+        assert_eq!(healed, format!("{vanished}, and 4 passed after it; 1 link cut by others"));
     }
 }

@@ -160,7 +160,8 @@ impl Rules {
 }
 
 fn range(port: ServerPort) -> RulePortRange {
-    RulePortRange { start: port.number(), end: port.number() }
+    let numbers = port.numbers();
+    RulePortRange { start: *numbers.start(), end: *numbers.end() }
 }
 
 /// Applies to every protocol that has ports, so also to probes.

@@ -3,10 +3,9 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Pipeline, RedisError, Value};
+use redis::{Pipeline, RedisError, Value};
 
-use crate::system::Access;
+use crate::system::{Access, AccessConnection, AccessTimeouts};
 use crate::vocab::Address;
 
 /// How long a connection may take. A host of the lab answers within a millisecond or is cut off.
@@ -20,7 +19,7 @@ pub(super) struct Questions {
     address: Address,
     access: Access,
     commands: Pipeline,
-    connection: Option<MultiplexedConnection>,
+    connection: Option<AccessConnection>,
 }
 
 impl Questions {
@@ -51,7 +50,7 @@ impl Questions {
             Some(connection) => connection,
             none => none.insert(connect(&self.access, self.address).await.map_err(words)?),
         };
-        let replies: Vec<Value> = self.commands.query_async(connection).await.map_err(words)?;
+        let replies: Vec<Value> = self.commands.query_async(&mut **connection).await.map_err(words)?;
         let asked = self.commands.len();
         if replies.len() == asked { Ok(replies) } else { Err(format!("it did not send {asked} replies")) }
     }
@@ -62,11 +61,9 @@ impl Questions {
     }
 }
 
-async fn connect(access: &Access, address: Address) -> Result<MultiplexedConnection, RedisError> {
-    let timeouts = AsyncConnectionConfig::new()
-        .set_connection_timeout(Some(CONNECT_TIMEOUT))
-        .set_response_timeout(Some(RESPONSE_TIMEOUT));
-    access.connect(address, &timeouts).await
+async fn connect(access: &Access, address: Address) -> Result<AccessConnection, RedisError> {
+    let timeouts = AccessTimeouts { connection: Some(CONNECT_TIMEOUT), reply: Some(RESPONSE_TIMEOUT) };
+    access.connect(address, timeouts).await
 }
 
 /// What a server answered, question by question.

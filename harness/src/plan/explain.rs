@@ -50,9 +50,10 @@ fn write_cluster(text: &mut String, plan: &Plan) -> fmt::Result {
     let masters = plan.nodes.iter().filter(|node| node.role == Role::Master).count();
     let replicas = plan.nodes.len() - masters;
     let timeout = plan.node_timeout_ms();
+    let tls = plan.tls().map(|tls| format!("{tls}, ")).unwrap_or_default();
     writeln!(
         text,
-        "\nCluster of {} and {}, cluster-node-timeout {timeout} ms, {} of storage each",
+        "\nCluster of {} and {}, {tls}cluster-node-timeout {timeout} ms, {} of storage each",
         counted(masters as u64, "master"),
         counted(replicas as u64, "replica"),
         plan.storage

@@ -16,6 +16,7 @@ pub(super) fn checker<'a>(scenario: &'a Scenario, read: &'a Read<'_, Scenario>) 
     let Deployment::Cluster(Cluster { masters, replicas }) = deployment;
     let mut sound = Sound {
         topology: is_sound(read, "topology"),
+        server: is_sound(read, "server"),
         load: is_sound(read, "load"),
         timeline: is_sound(read, "timeline"),
         slos: is_sound(read, "slos"),

@@ -10,17 +10,18 @@ use crate::scenario::{IDLE_MAX, KEYS_MAX, PIPELINE_MAX, WORKERS_MAX, WORKERS_OF_
 use crate::system::ReadsFrom;
 use crate::text::{Cursor, Problem, suggest};
 use crate::validate::Checker;
-use crate::vocab::{Duration, HostName};
+use crate::vocab::{Duration, HostName, Tls};
 
 impl Checker<'_> {
     /// Every load, and every pair of loads.
-    pub(super) fn check_loads(&mut self, loads: &[Load]) {
+    pub(super) fn check_loads(&mut self, loads: &[Load], tls: Option<Tls>) {
         for (index, load) in loads.iter().enumerate() {
             let at = self.root.field("load").index(index);
             self.check_name(load, index, at);
             self.check_size(load, at);
             self.check_mix(load, at);
             self.check_client(load, at);
+            self.check_tls(load, tls, at.field("client").field("tls"));
         }
         self.check_prefixes(loads);
     }
@@ -288,6 +289,24 @@ impl Checker<'_> {
                 problem
                     .help("write `pace: Closed`, in which each worker is a program of its own, or `gives_up: false`"),
             );
+        }
+    }
+
+    /// A client that speaks what no server does.
+    fn check_tls(&mut self, load: &Load, servers: Option<Tls>, at: Cursor<'_>) {
+        let server = self.root.field("server");
+        match (load.client.tls, servers) {
+            _ if !self.sound.server => {}
+            (Some(true), None) => {
+                let problem = Problem::new(at.head(), "the servers speak no TLS");
+                self.report(problem.help("write `server: (tls: BesidePlain)`, or leave `tls` out of the client"));
+            }
+            (Some(false), Some(Tls::Only)) => {
+                let problem = Problem::new(at.head(), "the servers speak nothing but TLS");
+                let problem = problem.also(server.field("tls").head(), "with everybody");
+                self.report(problem.help("write `server: (tls: BesidePlain)`, with which clients may speak either"));
+            }
+            _ => {}
         }
     }
 

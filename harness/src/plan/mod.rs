@@ -64,7 +64,7 @@ fn semantic_problems(scenario: &Scenario, read: &Read<'_, Scenario>) -> Vec<Prob
     let mut checker = facts::checker(scenario, read);
     checker.check_topology();
     checker.check_server(scenario);
-    checker.check_loads(&scenario.load);
+    checker.check_loads(&scenario.load, scenario.server.tls);
     checker.check_keys_lie(&scenario.load, scenario.topology);
     checker.check_timeline(&scenario.timeline);
     checker.check_slos(&scenario.slos);

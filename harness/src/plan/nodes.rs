@@ -22,7 +22,7 @@ pub(super) fn specs(deployment: Deployment, server: &Server) -> Vec<NodeSpec> {
         let mut config = server.config.clone();
         config.extend(own.map(|own| own.config.clone()).unwrap_or_default());
         let binary = own.and_then(|own| own.binary.clone()).or_else(|| server.binary.clone());
-        NodeSpec { binary, config, ..node }
+        NodeSpec { binary, config, tls: server.tls, ..node }
     };
     deployment.system().nodes().into_iter().map(spec).collect()
 }

@@ -15,6 +15,7 @@ impl Plan {
             about: self.about.clone(),
             nodes: self.nodes.iter().map(node).collect(),
             node_timeout_ms: self.node_timeout_ms(),
+            tls: self.tls(),
             loads: self.loads.iter().map(|one| load(one, self.deployment)).collect(),
             steps: self.steps.iter().map(|planned| self.record_step(planned)).collect(),
             slos: self

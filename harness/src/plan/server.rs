@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::scenario::{MASTERS_MAX, NODES_MAX, Scenario};
 use crate::text::{Cursor, Problem};
 use crate::validate::{Checker, TopologyFacts};
+use crate::vocab::Tls;
 
 use super::nodes::specs;
 
@@ -39,13 +40,13 @@ impl Checker<'_> {
         let server = &scenario.server;
         let at = self.root.field("server");
         self.check_binary(server.binary.as_deref(), at);
-        self.check_config(&server.config, at.field("config"));
+        self.check_config(&server.config, server.tls, at.field("config"));
         self.check_keys(at.field("nodes"));
         for (name, node) in &server.nodes {
             self.known(name, at.field("nodes").key(name.as_str()));
             let own = at.field("nodes").entry(name.as_str());
             self.check_binary(node.binary.as_deref(), own);
-            self.check_config(&node.config, own.field("config"));
+            self.check_config(&node.config, server.tls, own.field("config"));
         }
         self.warn_of_evictions(scenario);
         if server.storage.is_some_and(|storage| storage.bytes < STORAGE_MIN_BYTES) {
@@ -84,13 +85,19 @@ impl Checker<'_> {
         }
     }
 
-    fn check_config(&mut self, config: &BTreeMap<String, String>, at: Cursor<'_>) {
+    fn check_config(&mut self, config: &BTreeMap<String, String>, tls: Option<Tls>, at: Cursor<'_>) {
         if at.is_exact() {
             self.check_keys(at);
         }
         for (directive, value) in config {
             if let Some(problem) = self.directive_problem(directive, at.key(directive)) {
                 self.report(problem);
+            } else if directive.starts_with("tls-") && tls.is_none() {
+                let message = format!("`{directive}` means nothing to servers that speak no TLS");
+                let problem = Problem::new(at.key(directive).head(), message);
+                self.report(
+                    problem.help("write `server: (tls: Only)` or `tls: BesidePlain`, or leave the directive out"),
+                );
             } else if let Some(problem) = value_problem(directive, value, at.entry(directive)) {
                 self.report(problem);
             }

@@ -10,7 +10,7 @@ use crate::step::{Demand, FlatStep, Step};
 use crate::system::{Deployment, NodeSpec};
 use crate::text::{Cursor, Problems};
 use crate::validate::DisturbanceNames;
-use crate::vocab::{HostName, NodeName, Size};
+use crate::vocab::{HostName, NodeName, Size, Tls};
 
 /// The longest that preloading a few keys may take. Many have 10,000 keys or 10 MB a second: a tenth of what was measured.
 const PRELOAD_BOUND: Duration = Duration::from_secs(20);
@@ -104,6 +104,11 @@ impl Plan {
     /// cluster takes.
     pub fn node_timeout_ms(&self) -> u64 {
         self.nodes.iter().map(NodeSpec::node_timeout_ms).max().unwrap_or_default()
+    }
+
+    /// Who speaks TLS with the servers; nobody if none.
+    pub fn tls(&self) -> Option<Tls> {
+        self.nodes.first()?.tls
     }
 
     /// What a step demands of the servers that it acts on, of whichever may take longest; none if nothing.

@@ -152,6 +152,7 @@ pub(super) fn error_in_words(kind: ErrorKind) -> (&'static str, &'static str) {
         ErrorKind::NotAuthenticated => ("NOAUTH", "the server wants a password, and the client said none"),
         ErrorKind::NoPermission => ("NOPERM", "the user may not use this command or key"),
         ErrorKind::MaxClients => ("max clients", "the server has as many connections as its maxclients allows"),
+        ErrorKind::Tls => ("TLS", "no TLS with the server: one does not trust the other, or speaks something else"),
     }
 }
 

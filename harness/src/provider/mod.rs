@@ -53,6 +53,10 @@ pub trait Provider: Send + Sync {
     /// Writes a file to a node's data directory.
     fn write_data(&self, node: &NodeName, file: &str, content: &str) -> Result<(), ProviderError>;
 
+    /// Writes a file that every process of the lab can read, that nobody outside can, and that vanishes with the lab: it is no
+    /// evidence. Returns its path.
+    fn write_secret(&self, file: &str, content: &str) -> Result<PathBuf, ProviderError>;
+
     /// The paths of the files in a node's data directory.
     fn data_files(&self, node: &NodeName) -> Result<Vec<PathBuf>, ProviderError>;
 
@@ -103,12 +107,14 @@ pub trait Provider: Send + Sync {
     /// A reader of what the whole machine uses and has left, and of what the hosts send to each other.
     fn usage_reader(&self) -> Box<dyn UsageReader>;
 
-    /// Runs a program on a host to its end, or until that time has passed and it is killed; without standard input, and with each node's address in its environment: for A
-    /// `A`, which is host and port, `A_HOST` and `A_PORT`. One that is dropped before is killed.
+    /// Runs a program on a host to its end, or until that time has passed and it is killed; without standard input, and with these
+    /// variables in its environment, and each node's address: for A `A`, which is host and port, `A_HOST` and `A_PORT`. One that is
+    /// dropped before is killed.
     fn run_program<'a>(
         &'a self,
         host: &'a HostName,
         command: &'a [String],
+        environment: &'a [(&'static str, OsString)],
         within: Duration,
     ) -> BoxFuture<'a, Result<ProgramEnd, ProviderError>>;
 

@@ -111,7 +111,7 @@ async fn with_cluster(
     servers: &Servers,
     observer: &Observer,
 ) -> Result<(), Abort> {
-    let tasks = tasks(plan, servers.provider())?;
+    let tasks = tasks(plan, servers)?;
     let ready = async {
         form(plan, servers, observer.observation()).await?;
         journal.record(EventKind::Formed);
@@ -366,18 +366,24 @@ fn seeds(plan: &Plan) -> Vec<(u16, Address)> {
     (0..).zip(plan.nodes.iter().map(|node| node.address)).collect()
 }
 
-fn tasks(plan: &Plan, provider: &dyn Provider) -> Result<Vec<LoadTask>, Abort> {
+fn tasks(plan: &Plan, servers: &Servers) -> Result<Vec<LoadTask>, Abort> {
     let task = |(index, load): (usize, &Load)| {
+        let tls = servers.access().tls.as_ref();
+        let speaks_tls = load.client.tls != Some(false);
+        // Beside TLS, plain TCP has a port of its own.
+        let moves = tls.is_some() && !speaks_tls;
+        let at = |(node, address): (u16, Address)| (node, if moves { address.plain() } else { address });
         Ok(LoadTask {
             index: u16::try_from(index).unwrap_or(u16::MAX),
             load: load.clone(),
-            host: provider.host(&load.host())?,
-            subscribers_host: provider.host(&load.subscribers_host())?,
+            host: servers.provider().host(&load.host())?,
+            subscribers_host: servers.provider().host(&load.subscribers_host())?,
             deployment: plan.deployment,
-            seeds: seeds(plan),
+            seeds: seeds(plan).into_iter().map(at).collect(),
             shards: plan.shards().map(|master| master.owns.clone()).collect(),
             seed: plan.seed,
             waits: plan.begins_later(load),
+            tls: tls.filter(|_| speaks_tls).cloned(),
         })
     };
     plan.loads.iter().enumerate().map(task).collect()

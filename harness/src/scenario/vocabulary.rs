@@ -103,6 +103,7 @@ const KINDS: &[WordKind] = &[
     kind("During", "part of the run", "a part of the run"),
     kind("CutBy", "way to cut", "a way to cut"),
     kind("ServerPort", "port", "a port"),
+    kind("Tls", "use of TLS", "a use of TLS"),
 ];
 
 /// A kind whose names explain themselves.
@@ -112,7 +113,7 @@ const fn kind(type_name: &'static str, noun: &'static str, a_noun: &'static str)
 
 /// The fields of the scenario itself, of its server, of a load and of a load's client.
 const SCENARIO: &[&str] = &["about", "topology", "server", "load", "timeline", "slos", "snapshot", "seed"];
-const SERVER: &[&str] = &["binary", "config", "nodes", "storage"];
+const SERVER: &[&str] = &["binary", "config", "nodes", "storage", "tls"];
 const LOAD: &[&str] = &[
     "pace",
     "workers",
@@ -144,6 +145,7 @@ const CLIENT: &[&str] = &[
     "resp",
     "password",
     "reads_from",
+    "tls",
 ];
 
 /// Where a field belongs that is valid, but not among these.
@@ -155,6 +157,8 @@ fn field_home(found: &str, valid: &[&str]) -> Option<String> {
     } else if let Some(field) = SCENARIO.iter().find(|field| **field == found || field.strip_suffix('s') == Some(found))
     {
         Some(format!("`{field}` is a field of the scenario itself: write it there, not in here"))
+    } else if found == "tls" && valid.contains(&"mix") {
+        Some("`tls` belongs in `client: (tls: ...)` of a load, or in `server: (tls: ...)` of the scenario".to_owned())
     } else if outside && SERVER.contains(&found) {
         Some(format!("`{found}` belongs in `server: ({found}: ...)` of the scenario"))
     } else if outside && found == "per_second" {

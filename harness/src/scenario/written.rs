@@ -8,7 +8,7 @@ use crate::check::Slo;
 use crate::load::Load;
 use crate::step::Step;
 use crate::system::Deployment;
-use crate::vocab::{NodeName, Size};
+use crate::vocab::{NodeName, Size, Tls};
 
 /// A scenario: a cluster, what is done to it, and what it must keep.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -57,6 +57,8 @@ pub struct Server {
     pub nodes: BTreeMap<NodeName, NodeServer>,
     /// How much each node may store: its data directory is memory of this size. 256 MiB if not said.
     pub storage: Option<Size>,
+    /// Who speaks TLS with the servers; nobody if not said.
+    pub tls: Option<Tls>,
 }
 
 /// What differs on one node.

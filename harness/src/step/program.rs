@@ -18,7 +18,7 @@ use crate::vocab::{Duration, HostName, NodeName};
 /// How many of the last lines that a program printed say why it failed.
 const LINES_SHOWN: usize = 5;
 
-/// runs a program on a host, such as a benchmark or a check of one's own, with the address of each node in its environment (`A`, and `A_HOST` and `A_PORT`); what it prints is evidence, and the run fails unless it ends in time with exit code 0
+/// runs a program on a host, such as a benchmark or a check of one's own, with the address of each node in its environment (`A`, and `A_HOST` and `A_PORT`) and, if servers speak TLS, the files for it (`TLS_CA_CERT_FILE`, `TLS_CERT_FILE` and `TLS_KEY_FILE`); what it prints is evidence, and the run fails unless it ends in time with exit code 0
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Documented)]
 #[serde(deny_unknown_fields)]
 pub struct Program {
@@ -37,7 +37,8 @@ impl Program {
     async fn wait(&self, stage: &mut Stage<'_>, step: usize) -> Result<StepEnd, Abort> {
         let clock = stage.journal.clock();
         let began = clock.now();
-        let ended = stage.servers.provider().run_program(&self.from, &self.run, self.within.0).await?;
+        let (servers, environment) = (stage.servers, stage.servers.program_environment());
+        let ended = servers.provider().run_program(&self.from, &self.run, &environment, self.within.0).await?;
         let (took_ms, cpu_ms) = (clock.now().millis_since(began), ended.cpu.as_secs_f64() * 1e3);
         let last_lines = last_lines(&ended.printed);
         let event = EventKind::ProgramEnded { step, cause: ended.cause, took_ms, cpu_ms, printed: ended.printed };

@@ -9,6 +9,10 @@ use crate::scenario::{Scenario, ScenarioVocabulary};
 use crate::system::NodeSpec;
 use crate::system::{self, DirectivesError, Refusal};
 use crate::text::{Cursor, Problem, Problems, nearest, read};
+use crate::vocab::SERVER_PORT;
+
+/// The directive that every server has that can speak TLS. No scenario may set it.
+const TLS_PORT: &str = "tls-port";
 
 /// A node's directives.
 type Config = BTreeMap<String, String>;
@@ -51,7 +55,7 @@ impl ServerCache {
                 Err(why) if node.binary.is_some() => problems.push(Problem::new(places.binary().head(), why)),
                 Err(why) if provider::named_server().is_some() => unusable = Some(why),
                 // That nobody named a server and there is none is this machine's matter.
-                Err(why) if !node.config.is_empty() => not_asked = Some(why),
+                Err(why) if !node.config.is_empty() || node.tls.is_some() => not_asked = Some(why),
                 Err(_) => {}
             }
         }
@@ -70,15 +74,24 @@ impl ServerCache {
     }
 
     fn refused(&mut self, binary: ServerBinary, node: &NodeSpec, places: &Places<'_>) -> Result<Vec<Problem>, String> {
-        let key = (binary, node.config.clone());
+        let mut config = node.config.clone();
+        config.extend(node.tls.map(|_| (TLS_PORT.to_owned(), SERVER_PORT.to_string())));
+        let key = (binary, config);
         let (binary, config) = key.clone();
         let refused = self.refused.entry(key).or_insert_with(|| system::refused_directives(&binary, &config));
-        let refused = refused.as_ref().map_err(ToString::to_string)?.clone();
+        let mut refused = refused.as_ref().map_err(ToString::to_string)?.clone();
+        if refused.iter().any(|refusal| refusal.directive == TLS_PORT) {
+            // What else it refuses of TLS follows from that.
+            refused.retain(|Refusal { directive, .. }| directive == TLS_PORT || !directive.starts_with("tls-"));
+        }
         Ok(refused.into_iter().map(|refusal| self.problem(&binary, node, refusal, places)).collect())
     }
 
     fn problem(&mut self, binary: &ServerBinary, node: &NodeSpec, refusal: Refusal, places: &Places<'_>) -> Problem {
         let Refusal { directive, said } = refusal;
+        if directive == TLS_PORT {
+            return no_tls(binary, places);
+        }
         let names =
             self.names.entry(binary.clone()).or_insert_with(|| system::known_directives(binary).unwrap_or_default());
         let config = places.config(&directive);
@@ -97,6 +110,14 @@ impl ServerCache {
             Problem::new(config.entry(&directive).head(), format!("{version} refuses `{directive} {written}`"));
         problem.label(said)
     }
+}
+
+/// A server that was built without TLS.
+fn no_tls(binary: &ServerBinary, places: &Places<'_>) -> Problem {
+    let ServerBinary { path, version } = binary;
+    let problem = Problem::new(places.all.field("tls").head(), format!("{version} was built without TLS"));
+    let problem = problem.label(format!("{} has no directive `{TLS_PORT}`", path.display()));
+    problem.help("take a server that was built with it (`make BUILD_TLS=yes`), or leave `tls` out")
 }
 
 /// A module that is not there: the server reads the directive, and gives up only when it starts.

@@ -3,10 +3,10 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use redis::{AsyncConnectionConfig, RedisError, Value};
+use redis::{RedisError, Value};
 use tokio::time::timeout;
 
-use super::{Access, Servers, SystemError};
+use super::{Access, AccessTimeouts, Servers, SystemError};
 use crate::vocab::{Address, NodeName};
 
 /// How long a server may take to reply to a command, the connection and the client's greeting included.
@@ -47,10 +47,9 @@ impl Servers {
 /// Gives a server a command. It may take any time: the kernel accepts a connection for a server that stands still, so the
 /// caller sets one bound for the connection, the greeting and the reply.
 async fn ask(access: &Access, address: Address, arguments: &[&str]) -> Result<Value, RedisError> {
-    let timeouts = AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
-    let mut connection = access.connect(address, &timeouts).await?;
+    let mut connection = access.connect(address, AccessTimeouts::default()).await?;
     let (name, arguments) = arguments.split_first().unwrap_or((&"", &[]));
-    redis::cmd(name).arg(arguments).query_async(&mut connection).await
+    redis::cmd(name).arg(arguments).query_async(&mut *connection).await
 }
 
 /// An error that the server itself sent, in its words.

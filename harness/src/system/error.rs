@@ -24,6 +24,12 @@ pub enum SystemError {
         /// The error.
         reason: String,
     },
+    /// The certificates of the run could not be made.
+    #[error("the certificates of the run could not be made: {0}")]
+    Certificates(#[from] rcgen::Error),
+    /// The harness could not become a client that speaks TLS.
+    #[error("the harness cannot speak TLS: {0}")]
+    Tls(#[from] std::io::Error),
     /// A server did not do as it was told.
     #[error(transparent)]
     NotDone(#[from] NotDone),

@@ -4,6 +4,7 @@
 //! views agree and how clients find a shard's owner is known to the system alone. Today there is one: [`cluster`].
 
 mod access;
+mod certificates;
 pub mod cluster;
 mod command;
 mod directives;
@@ -16,17 +17,17 @@ pub mod resp;
 mod servers;
 mod spec;
 mod start;
+mod tls;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::Path;
 use std::time::Duration;
 
 use futures_util::future::LocalBoxFuture;
 use serde::Deserialize;
 
-pub use access::{Access, Credentials};
+pub use access::{Access, AccessConnection, AccessTimeouts, Credentials};
 pub(crate) use cluster::written_position_example;
 pub use cluster::{Cluster, KeyPlace, WrittenPosition, read_redirect};
 pub use command::REPLY_BOUND;
@@ -37,8 +38,11 @@ pub use log_lines::last_log_lines;
 pub use names::{Names, unknown_node};
 pub use report::{NodeReport, ReplicationProgress, ReportError, read_replication};
 pub use servers::{Servers, server_specs};
-pub use spec::NodeSpec;
+pub use spec::{NodeFiles, NodeSpec};
 pub use start::ANSWER_BOUND;
+#[cfg(test)]
+pub(crate) use tls::tls_in;
+pub use tls::{TlsClient, TlsFiles};
 
 use crate::evidence::{FailoverPhase, Figures, LogEvent, NodeStatus, NodeView, Reach, Settlement};
 use crate::vocab::{Address, NodeName, Position, ServerVersion};
@@ -51,16 +55,8 @@ pub trait System: fmt::Debug + Send + Sync {
     /// Why a scenario must not set a directive, if it must not.
     fn reserved(&self, directive: &str) -> Option<&'static str>;
 
-    /// The configuration file of `node` for a server of this version, whose data lies in `data` and whose log is written to `log`.
-    /// It lets the harness in, and the other servers.
-    fn configuration(
-        &self,
-        node: &NodeSpec,
-        version: ServerVersion,
-        data: &Path,
-        log: &Path,
-        access: &Access,
-    ) -> String;
+    /// The configuration file of `node` for a server of this version. It lets the harness in, and the other servers.
+    fn configuration(&self, node: &NodeSpec, version: ServerVersion, files: &NodeFiles, access: &Access) -> String;
 
     /// The files that a server of this version finds in its data directory when it starts: their names and what they hold.
     fn data_files(&self, nodes: &[NodeSpec], node: &NodeSpec, version: ServerVersion) -> Vec<(&'static str, String)>;

@@ -1,13 +1,15 @@
 //! The servers of one run: prepared, started, waited for.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::{Access, Deployment, NodeSpec, NotDone, SystemError, last_log_lines};
+use super::tls::RunTls;
+use super::{Access, Deployment, NodeFiles, NodeSpec, NotDone, SystemError, TlsFiles, last_log_lines};
 use crate::evidence::{ExitCause, NodeStatus, RunDirectory, ServerInfo};
 use crate::provider::{Provider, ProviderError, ServerSpec, file};
 use crate::vocab::{NodeId, NodeName};
@@ -32,6 +34,8 @@ pub struct Servers {
     /// The ids by which the nodes know each other.
     ids: Mutex<BTreeMap<NodeName, NodeId>>,
     access: Access,
+    /// What programs need to speak TLS with them, if they speak it.
+    tls_files: Option<TlsFiles>,
 }
 
 impl Servers {
@@ -42,21 +46,39 @@ impl Servers {
         nodes: &[NodeSpec],
         directory: &RunDirectory,
     ) -> Result<Self, SystemError> {
-        let (system, access) = (deployment.system(), Access::of_lab());
-        for node in nodes {
+        let system = deployment.system();
+        let tls = nodes.iter().any(|node| node.tls.is_some()).then(|| {
+            let servers = nodes.iter().map(|node| (node.name.as_str(), node.address.ip()));
+            RunTls::make(servers, |file, content| provider.write_secret(file, content))
+        });
+        let tls = tls.transpose()?;
+        let access = Access { tls: tls.as_ref().map(|tls| tls.client.clone()), ..Access::of_lab() };
+        for (index, node) in nodes.iter().enumerate() {
             let name = &node.name;
             let version = provider.binary(name)?.version;
             for (path, text) in system.data_files(nodes, node, version) {
                 provider.write_data(name, path, &text)?;
             }
             let config = directory.node_config(name);
-            let (data, log) = (provider.data_directory(name)?, directory.node_log(name));
-            let text = system.configuration(node, version, &data, &log, &access);
+            let files = NodeFiles {
+                data: provider.data_directory(name)?,
+                log: directory.node_log(name),
+                tls: tls.as_ref().and_then(|tls| tls.servers.get(index)).cloned(),
+            };
+            let text = system.configuration(node, version, &files, &access);
             fs::write(&config, text).map_err(file("write", config))?;
         }
         let ids = nodes.iter().map(|node| (node.name.clone(), node.id.clone())).collect();
         let (nodes, directory, ids) = (nodes.to_vec(), directory.clone(), Mutex::new(ids));
-        Ok(Self { deployment, provider, nodes, directory, ids, access })
+        Ok(Self { deployment, provider, nodes, directory, ids, access, tls_files: tls.map(|tls| tls.programs) })
+    }
+
+    /// What a program finds in its environment beside the addresses of the nodes: where the files are that it needs for TLS, by the
+    /// names of the servers' directives for such files.
+    pub fn program_environment(&self) -> Vec<(&'static str, OsString)> {
+        let Some(TlsFiles { authority, certificate, key }) = &self.tls_files else { return Vec::new() };
+        let files = [("TLS_CA_CERT_FILE", authority), ("TLS_CERT_FILE", certificate), ("TLS_KEY_FILE", key)];
+        files.map(|(name, path)| (name, path.clone().into_os_string())).to_vec()
     }
 
     /// How the harness itself reaches them.

@@ -1,8 +1,10 @@
 //! What a node of a system is to be.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
-use crate::vocab::{Address, NodeId, NodeName, Ownership, Role};
+use super::TlsFiles;
+use crate::vocab::{Address, NodeId, NodeName, Ownership, Role, Tls};
 
 /// What a node is to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +27,19 @@ pub struct NodeSpec {
     pub binary: Option<String>,
     /// The scenario's directives: the cluster's with the node's own laid over them.
     pub config: BTreeMap<String, String>,
+    /// Who speaks TLS with it; nobody if none.
+    pub tls: Option<Tls>,
+}
+
+/// Where a node's server finds its files, or makes them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeFiles {
+    /// The directory of its data.
+    pub data: PathBuf,
+    /// Its log.
+    pub log: PathBuf,
+    /// What it needs to speak TLS, if it is to.
+    pub tls: Option<TlsFiles>,
 }
 
 /// The servers' default of `cluster-node-timeout`.

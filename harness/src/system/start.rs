@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use redis::{AsyncConnectionConfig, RedisError, Value};
+use redis::{RedisError, Value};
 use tokio::time::sleep;
 
-use crate::system::{Access, NodeSpec, Servers, SystemError};
+use crate::system::{Access, AccessTimeouts, NodeSpec, Servers, SystemError};
 use crate::vocab::{Address, NodeName};
 
 /// How long a server may take until it answers. It takes 10 ms on an idle machine, and one that reads its files says so.
@@ -69,9 +69,8 @@ enum Answer {
 /// Asks for any answer at all. A connection alone proves little: the kernel accepts it before the server has opened
 /// its files, which may yet fail.
 async fn answer(access: &Access, address: Address) -> Result<Answer, RedisError> {
-    let timeouts = AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
-    let mut connection = access.connect(address, &timeouts).await?;
-    let answer: Result<Value, RedisError> = redis::cmd("PING").query_async(&mut connection).await;
+    let mut connection = access.connect(address, AccessTimeouts::default()).await?;
+    let answer: Result<Value, RedisError> = redis::cmd("PING").query_async(&mut *connection).await;
     match answer {
         Err(error) if error.code() == Some("LOADING") => Ok(Answer::Loading),
         Err(error) if error.code().is_none() => Err(error),

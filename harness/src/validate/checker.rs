@@ -82,6 +82,8 @@ pub struct StepFacts<'a> {
 pub struct Sound {
     /// The topology.
     pub topology: bool,
+    /// The servers.
+    pub server: bool,
     /// The loads.
     pub load: bool,
     /// The timeline.

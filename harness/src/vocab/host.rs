@@ -2,11 +2,15 @@
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddrV4};
+use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
 
 /// The port every server of the lab listens on; each host has an address of its own.
 pub const SERVER_PORT: u16 = 6379;
+
+/// The port on which servers speak plain TCP if they also speak TLS. It is the next one, so that one rule of the kernel cuts both.
+pub const PLAIN_PORT: u16 = SERVER_PORT + 1;
 
 /// The cluster bus listens this many ports above the server's port (`CLUSTER_PORT_INCR`, Redis `cluster.h`).
 pub const BUS_PORT_OFFSET: u16 = 10_000;
@@ -22,11 +26,12 @@ pub enum ServerPort {
 }
 
 impl ServerPort {
-    /// The port's number.
-    pub const fn number(self) -> u16 {
+    /// The port's number, and behind it that of its plain twin if it may have one.
+    pub const fn numbers(self) -> RangeInclusive<u16> {
+        const BUS: u16 = SERVER_PORT + BUS_PORT_OFFSET;
         match self {
-            Self::Bus => SERVER_PORT + BUS_PORT_OFFSET,
-            Self::Clients => SERVER_PORT,
+            Self::Bus => BUS..=BUS,
+            Self::Clients => SERVER_PORT..=PLAIN_PORT,
         }
     }
 }
@@ -113,6 +118,12 @@ impl Address {
     /// The server's address on the host `ip`.
     pub const fn of_host(ip: Ipv4Addr) -> Self {
         Self(SocketAddrV4::new(ip, SERVER_PORT))
+    }
+
+    /// Where the same server speaks plain TCP, if it also speaks TLS.
+    #[must_use]
+    pub const fn plain(self) -> Self {
+        Self(SocketAddrV4::new(self.ip(), PLAIN_PORT))
     }
 
     /// The host's address.

@@ -109,7 +109,7 @@ fn with_code(at: u32, bits: u32, code: u32) -> Vec<u8> {
 #[case::value(8, 3, 5, false)]
 #[case::outcome(11, 2, 3, false)]
 #[case::replaced(13, 3, 6, false)]
-#[case::error(16, 6, 27, false)]
+#[case::error(16, 6, 63, false)]
 #[case::more_than_all_codes(30, 1, 1, false)]
 fn a_code_without_a_meaning_is_refused(#[case] at: u32, #[case] bits: u32, #[case] code: u32, #[case] sound: bool) {
     let read = HistoryReader::new(&with_code(at, bits, code)[..]).unwrap().read_all();
@@ -190,6 +190,7 @@ fn a_data_type_keeps_its_code() {
 #[case(ErrorKind::Conflict, 21)]
 #[case(ErrorKind::MaxClients, 22)]
 #[case(ErrorKind::NoPermission, 25)]
+#[case(ErrorKind::Tls, 26)]
 fn an_error_keeps_its_code(#[case] error: ErrorKind, #[case] code: usize) {
     assert_eq!((error as usize, ErrorKind::ALL[code]), (code, error));
 }

@@ -51,6 +51,8 @@ pub struct Client {
     pub password: Option<String>,
     /// Which nodes operations that only read are sent to.
     pub reads_from: ReadsFrom,
+    /// Whether it speaks TLS; as the servers do if not said.
+    pub tls: Option<bool>,
 }
 
 /// A version of the protocol, which a client may ask for (`HELLO`).
@@ -105,6 +107,7 @@ struct WrittenClient {
     user: Option<String>,
     password: Option<String>,
     reads_from: Option<ReadsFrom>,
+    tls: Option<bool>,
 }
 
 impl From<WrittenClient> for Client {
@@ -130,6 +133,7 @@ impl From<WrittenClient> for Client {
             user: written.user,
             password: written.password,
             reads_from: written.reads_from.unwrap_or(like.reads_from),
+            tls: written.tls,
         }
     }
 }
@@ -153,6 +157,7 @@ impl Default for Client {
             user: None,
             password: None,
             reads_from: ReadsFrom::Master,
+            tls: None,
         }
     }
 }
@@ -205,6 +210,9 @@ impl fmt::Display for Client {
         }
         if self.resp == Protocol::Resp3 {
             f.write_str("; speaks RESP3")?;
+        }
+        if self.tls == Some(false) {
+            f.write_str("; speaks plain TCP")?;
         }
         match self.reads_from {
             ReadsFrom::Master => {}

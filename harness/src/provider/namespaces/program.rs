@@ -1,5 +1,6 @@
 //! Programs of the scenario's own that run on a host.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, PipeReader, Read};
 use std::os::fd::AsFd;
@@ -16,8 +17,8 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::reaper;
-use crate::provider::{ProgramEnd, ProviderError};
-use crate::vocab::{Address, HostName, NodeName};
+use crate::provider::{ProgramEnd, ProviderError, ServerSpec};
+use crate::vocab::HostName;
 
 /// How much of what a program prints is kept.
 const PRINTED_BYTES: usize = 64 * 1_024;
@@ -34,16 +35,29 @@ impl Drop for KilledOnDrop {
     }
 }
 
+/// What a program finds in its environment.
+pub(super) type Variables = Vec<(String, OsString)>;
+
+/// What tells where a node's server listens.
+pub(super) fn address_of(server: &ServerSpec) -> [(String, OsString); 3] {
+    let ServerSpec { node, address, .. } = server;
+    [
+        (node.to_string(), address.to_string().into()),
+        (format!("{node}_HOST"), address.ip().to_string().into()),
+        (format!("{node}_PORT"), address.0.port().to_string().into()),
+    ]
+}
+
 /// See [`crate::provider::Provider::run_program`]. The namespace is that of the host.
 pub(super) async fn run(
     (host, namespace): (&HostName, File),
     command: &[String],
-    addresses: Vec<(&NodeName, Address)>,
+    variables: Variables,
     within: Duration,
 ) -> Result<ProgramEnd, ProviderError> {
     let program = command.first().cloned().unwrap_or_default();
     let failed = |source| ProviderError::Program { program: program.clone(), host: host.clone(), source };
-    let (output, mut ended, program) = start(namespace, command, addresses).map_err(failed)?;
+    let (output, mut ended, program) = start(namespace, command, variables).map_err(failed)?;
     let printed = Arc::new(Mutex::new(Vec::new()));
     let all_read = read(output, Arc::clone(&printed)).map_err(failed)?;
     let in_time = timeout(within, &mut ended).await;
@@ -62,20 +76,12 @@ pub(super) async fn run(
 
 type Ended = oneshot::Receiver<(crate::evidence::ExitCause, Duration)>;
 
-fn start(
-    namespace: File,
-    command: &[String],
-    addresses: Vec<(&NodeName, Address)>,
-) -> io::Result<(PipeReader, Ended, KilledOnDrop)> {
+fn start(namespace: File, command: &[String], variables: Variables) -> io::Result<(PipeReader, Ended, KilledOnDrop)> {
     let (output, input) = io::pipe()?;
     let (program, arguments) = command.split_first().ok_or(io::ErrorKind::InvalidInput)?;
     let mut command = Command::new(program);
     command.args(arguments).process_group(0).stdin(Stdio::null()).stdout(input.try_clone()?).stderr(input);
-    for (node, address) in addresses {
-        command.env(node.as_str(), address.to_string());
-        command.env(format!("{node}_HOST"), address.ip().to_string());
-        command.env(format!("{node}_PORT"), address.0.port().to_string());
-    }
+    command.envs(variables);
     #[expect(unsafe_code, reason = "a process can only be put on a host by itself, before it becomes the program")]
     // SAFETY: between fork and exec the closure makes one system call (setns), which is async-signal-safe, and neither
     // allocates nor locks.

@@ -3,8 +3,9 @@
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
-use std::fs;
+use std::fs::{self, DirBuilder};
 use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,6 +35,9 @@ const SHUTDOWN_BOUND: Duration = Duration::from_secs(5);
 /// Where the nodes' memory is mounted: a directory that exists on every Linux, that nothing in a lab needs, and that
 /// cannot contain a run directory or a server. A directory of the lab's own would stay behind when the lab is killed.
 const DATA: &str = "/proc/fs";
+
+/// The directory beside the nodes' for what is no evidence. No node is named so.
+const SECRETS: &str = "secrets";
 
 /// The hosts and processes of one run. A process has only one, and must be process 1 of a sandbox.
 pub(in crate::provider) struct NamespaceProvider {
@@ -79,7 +83,10 @@ impl NamespaceProvider {
 
     /// Makes every node's data directory and its directory in the evidence.
     fn make_directories(&self) -> Result<(), ProviderError> {
-        mount_memory(Path::new(DATA), None)?;
+        let data = Path::new(DATA);
+        mount_memory(data, None)?;
+        let secrets = data.join(SECRETS);
+        DirBuilder::new().mode(0o700).create(&secrets).map_err(file("make the directory", secrets))?;
         for node in self.nodes.values() {
             fs::create_dir(&node.data).map_err(file("make the directory", &node.data))?;
             mount_memory(&node.data, Some(self.storage))?;
@@ -114,6 +121,12 @@ impl Provider for NamespaceProvider {
     fn write_data(&self, node: &NodeName, file: &str, content: &str) -> Result<(), ProviderError> {
         let written = fs::write(self.node(node)?.data.join(file), content);
         written.map_err(|source| ProviderError::Storage { node: node.clone(), storage: self.storage, source })
+    }
+
+    fn write_secret(&self, name: &str, content: &str) -> Result<PathBuf, ProviderError> {
+        let path = Path::new(DATA).join(SECRETS).join(name);
+        fs::write(&path, content).map_err(file("write", &path))?;
+        Ok(path)
     }
 
     fn data_files(&self, node: &NodeName) -> Result<Vec<PathBuf>, ProviderError> {
@@ -172,10 +185,12 @@ impl Provider for NamespaceProvider {
         &'a self,
         host: &'a HostName,
         command: &'a [String],
+        environment: &'a [(&'static str, OsString)],
         within: Duration,
     ) -> BoxFuture<'a, Result<ProgramEnd, ProviderError>> {
-        let addresses = self.nodes.values().map(|node| (&node.spec.node, node.spec.address)).collect();
-        async move { program::run((host, self.network.namespace(host)?), command, addresses, within).await }.boxed()
+        let given = environment.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
+        let variables = given.chain(self.nodes.values().flat_map(|node| program::address_of(&node.spec))).collect();
+        async move { program::run((host, self.network.namespace(host)?), command, variables, within).await }.boxed()
     }
 
     fn cut<'a>(

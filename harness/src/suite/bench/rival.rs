@@ -17,6 +17,10 @@ pub(super) enum Rival {
 /// How many operations it does beside a load that has no number of them, for each command of a pipeline up to eight.
 const OPERATIONS: u64 = 200_000;
 
+/// Runs the program that it is given as its name by TLS: where the files for it are is known in the lab alone.
+const WITH_TLS: &str =
+    r#"exec "$0" --tls --cacert "$TLS_CA_CERT_FILE" --cert "$TLS_CERT_FILE" --key "$TLS_KEY_FILE" "$@""#;
+
 /// What it is told to do.
 pub(super) struct RivalCommand {
     /// The program and its arguments.
@@ -52,7 +56,10 @@ impl Rival {
         if !matches!(load.pace, LoadPace::Closed) || load.think.is_some() {
             return None;
         }
+        let speaks_tls = plan.tls().is_some() && load.client.tls != Some(false);
         let address = plan.nodes.first()?.address;
+        // Beside TLS, plain TCP has a port of its own.
+        let address = if plan.tls().is_some() && !speaks_tls { address.plain() } else { address };
         let [ip, port] = [address.ip().to_string(), address.0.port().to_string()];
         let [workers, pipeline] = [load.workers().to_string(), load.pipeline().to_string()];
         let operations = load.operations.unwrap_or(OPERATIONS * u64::from(load.pipeline()).min(8));
@@ -81,7 +88,8 @@ impl Rival {
         ];
         let password = load.client.password.iter().flat_map(|password| ["-a", password]);
         let user = load.client.user.iter().flat_map(|user| ["--user", user]);
-        let arguments = arguments.into_iter().chain(user).chain(password);
+        let through: &[&str] = if speaks_tls { &["sh", "-c", WITH_TLS] } else { &[] };
+        let arguments = through.iter().copied().chain(arguments).chain(user).chain(password);
         let arguments = arguments.map(str::to_owned).collect();
         Some(RivalCommand { arguments, operations })
     }

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, RedisError};
+use redis::RedisError;
 
-use crate::system::{Access, NodeSpec, SystemError};
+use crate::system::{Access, AccessConnection, AccessTimeouts, NodeSpec, SystemError};
 use crate::vocab::{NodeId, NodeName};
 
 /// How long a server may take to accept a connection or to answer a command.
@@ -14,15 +13,13 @@ const ANSWER_BOUND: Duration = Duration::from_secs(2);
 /// A connection to a node's server, from the router.
 pub(super) struct Admin<'a> {
     node: &'a NodeSpec,
-    connection: MultiplexedConnection,
+    connection: AccessConnection,
 }
 
 impl<'a> Admin<'a> {
     pub(super) async fn connect(node: &'a NodeSpec, access: &Access) -> Result<Self, SystemError> {
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(ANSWER_BOUND))
-            .set_response_timeout(Some(ANSWER_BOUND));
-        let connection = access.connect(node.address, &config).await;
+        let timeouts = AccessTimeouts { connection: Some(ANSWER_BOUND), reply: Some(ANSWER_BOUND) };
+        let connection = access.connect(node.address, timeouts).await;
         let connection = connection.map_err(|error| failed(node, "connect", &error))?;
         Ok(Self { node, connection })
     }

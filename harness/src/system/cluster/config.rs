@@ -4,13 +4,23 @@ use std::fmt::Write as _;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use crate::system::{Access, Credentials, NodeSpec};
-use crate::vocab::{Address, BUS_PORT_OFFSET, NodeName, Product, Role, ServerVersion};
+use crate::system::{Access, Credentials, NodeFiles, NodeSpec};
+use crate::vocab::{Address, BUS_PORT_OFFSET, NodeName, PLAIN_PORT, Product, Role, ServerVersion, Tls};
+
+const TLS: &str =
+    "with `server: (tls: Only)` clients, replicas and the cluster bus speak TLS, on the server's usual port";
+const CERTIFICATES: &str = "certificates are made for each run, with `server: (tls: Only)`";
 
 /// Directives that a scenario must not set, and why. A name that ends in `*` stands for all that begin so.
 const RESERVED: &[(&str, &str)] = &[
     ("port", "every server listens on 6379, on a host of its own"),
-    ("tls-*", "the harness and its clients speak plain TCP"),
+    ("tls-port", TLS),
+    ("tls-cluster", TLS),
+    ("tls-replication", TLS),
+    ("tls-cert-file", CERTIFICATES),
+    ("tls-key-file*", CERTIFICATES),
+    ("tls-client-*", CERTIFICATES),
+    ("tls-ca-cert-*", CERTIFICATES),
     ("bind", "every server listens on its host's address"),
     ("bind-source-addr", "links of the lab are told apart by their hosts' addresses"),
     ("protected-mode", "the lab's network is closed, and the harness must reach every server"),
@@ -53,18 +63,31 @@ pub(super) fn reserved(directive: &str) -> Option<&'static str> {
     RESERVED.iter().find(|(pattern, _)| names(pattern)).map(|(_, why)| *why)
 }
 
-/// The configuration file of `node` for a server of this version, whose data lies in `data` and whose log is written to `log`.
-pub(super) fn redis_conf(node: &NodeSpec, version: ServerVersion, data: &Path, log: &Path, access: &Access) -> String {
+/// The configuration file of `node` for a server of this version.
+pub(super) fn redis_conf(node: &NodeSpec, version: ServerVersion, files: &NodeFiles, access: &Access) -> String {
     let mut text = format!("# {}, written by redis-harness.\n", node.name);
     let mut say = |directive: &str, value: &str| {
         let _ = writeln!(text, "{directive} {value}");
     };
-    say("port", &node.address.0.port().to_string());
+    let port = node.address.0.port().to_string();
+    match &files.tls {
+        None => say("port", &port),
+        Some(tls) => {
+            say("port", &if node.tls == Some(Tls::BesidePlain) { PLAIN_PORT.to_string() } else { "0".to_owned() });
+            say("tls-port", &port);
+            say("tls-ca-cert-file", &path(&tls.authority));
+            say("tls-cert-file", &path(&tls.certificate));
+            say("tls-key-file", &path(&tls.key));
+            // Only so do servers before Redis 7.2 tell clients that speak TLS where others do.
+            say("tls-cluster", "yes");
+            say("tls-replication", "yes");
+        }
+    }
     say("bind", &node.address.ip().to_string());
     say("protected-mode", "no");
     say("daemonize", "no");
-    say("dir", &quoted(data.as_os_str().as_bytes()));
-    say("logfile", &quoted(log.as_os_str().as_bytes()));
+    say("dir", &path(&files.data));
+    say("logfile", &path(&files.log));
     say("loglevel", "verbose");
     say("cluster-enabled", "yes");
     say("cluster-config-file", NODES_CONF);
@@ -119,6 +142,10 @@ pub(super) fn nodes_conf(nodes: &[NodeSpec], myself: &NodeName, version: ServerV
         if has_shard_ids(version) {
             let shard = if master == "-" { &node.id.0 } else { master };
             let _ = write!(text, ",,shard-id={shard}");
+            // The port in the address is the one that the cluster speaks to.
+            if node.tls == Some(Tls::BesidePlain) {
+                let _ = write!(text, ",tcp-port={PLAIN_PORT}");
+            }
         }
         let _ = write!(text, " {flags} {master} 0 0 {} connected", node.version);
         for range in node.owns.ranges() {
@@ -152,6 +179,11 @@ fn argument(value: &str) -> String {
     if plain { value.to_owned() } else { quoted(value.as_bytes()) }
 }
 
+/// A path as one word.
+fn path(path: &Path) -> String {
+    quoted(path.as_os_str().as_bytes())
+}
+
 /// Text as one word, in the quotes that `sdssplitargs` (Redis `sds.c`) takes off again.
 fn quoted(text: &[u8]) -> String {
     let mut word = String::from("\"");
@@ -180,6 +212,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+    use crate::system::TlsFiles;
     use crate::system::cluster::share;
     use crate::vocab::{NodeId, Ownership};
 
@@ -193,6 +226,7 @@ mod tests {
             owns: if master.is_some() { Ownership::default() } else { share(usize::from(host) - 2, 2) },
             version: if master.is_some() { 0 } else { u64::from(host) - 1 },
             binary: None,
+            tls: None,
             config: config.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
         }
     }
@@ -201,14 +235,31 @@ mod tests {
     fn a_configuration_is_complete() {
         let node = node("A", 2, None, &[("cluster-node-timeout", "1000"), ("AppendOnly", "yes")]);
         let version = "Redis server v=7.0.15 sha=0".parse().unwrap();
-        let text =
-            redis_conf(&node, version, Path::new("/data/A"), Path::new("/runs/a \"b\"/redis.log"), &Access::of_lab());
+        let files = NodeFiles { data: "/data/A".into(), log: "/runs/a \"b\"/redis.log".into(), tls: None };
+        let text = redis_conf(&node, version, &files, &Access::of_lab());
         let expected = "# A, written by redis-harness.\nport 6379\nbind 10.128.0.2\nprotected-mode no\ndaemonize no\n\
              dir \"/data/A\"\nlogfile \"/runs/a \\\"b\\\"/redis.log\"\nloglevel verbose\ncluster-enabled yes\n\
              cluster-config-file nodes.conf\nsave \"\"\nrepl-diskless-sync-delay 0\n\
              cluster-allow-replica-migration no\nenable-debug-command yes\nuser redis-harness on >redis-harness ~* &* +@all\n\
              masteruser redis-harness\nmasterauth redis-harness\nAppendOnly yes\ncluster-node-timeout 1000\n";
         assert_eq!(text, expected);
+    }
+
+    #[rstest]
+    #[case::only(Tls::Only, "0")]
+    #[case::beside_plain(Tls::BesidePlain, "6380")]
+    fn with_tls_everybody_speaks_it_on_the_usual_port(#[case] tls: Tls, #[case] plain: &str) {
+        let node = NodeSpec { tls: Some(tls), ..node("A", 2, None, &[]) };
+        let [authority, certificate, key] = ["/s/ca.crt", "/s/A.crt", "/s/A.key"].map(Into::into);
+        let files = Some(TlsFiles { authority, certificate, key });
+        let files = NodeFiles { data: "/data/A".into(), log: "/runs/redis.log".into(), tls: files };
+        let text = redis_conf(&node, "Redis server v=7.0.15".parse().unwrap(), &files, &Access::of_lab());
+        let expected = format!(
+            "# A, written by redis-harness.\nport {plain}\ntls-port 6379\ntls-ca-cert-file \"/s/ca.crt\"\n\
+             tls-cert-file \"/s/A.crt\"\ntls-key-file \"/s/A.key\"\ntls-cluster yes\ntls-replication yes\n\
+             bind 10.128.0.2\n"
+        );
+        assert!(text.starts_with(&expected), "{text}");
     }
 
     #[rstest]
@@ -251,10 +302,28 @@ mod tests {
         assert_eq!(nodes_conf(&nodes, &"A1".into(), server.parse().unwrap()), expected);
     }
 
+    /// The address has the port of TLS, which servers before Redis 7.2 take for the only one until they hear otherwise.
+    #[rstest]
+    #[case::redis_7_0("Redis server v=7.0.15", Tls::BesidePlain, "")]
+    #[case::only("Valkey server v=8.0.1", Tls::Only, ",,shard-id=0000000000000000000000000000000000000002")]
+    #[case::valkey(
+        "Valkey server v=8.0.1",
+        Tls::BesidePlain,
+        ",,shard-id=0000000000000000000000000000000000000002,tcp-port=6380"
+    )]
+    fn a_plain_port_is_told_to_who_can_read_it(#[case] server: &str, #[case] tls: Tls, #[case] fields: &str) {
+        let node = NodeSpec { tls: Some(tls), ..node("A", 2, None, &[]) };
+        let text = nodes_conf(std::slice::from_ref(&node), &node.name, server.parse().unwrap());
+        assert!(text.starts_with(&format!("{} 10.128.0.2:6379@16379{fields} myself", node.id)), "{text}");
+    }
+
     #[rstest]
     #[case("port", true)]
     #[case("PORT", true)]
     #[case("cluster-announce-hostname", true)]
+    #[case("tls-port", true)]
+    #[case("tls-key-file-pass", true)]
+    #[case("tls-auth-clients", false)]
     #[case("cluster-node-timeout", false)]
     #[case("appendonly", false)]
     #[case("save", false)]

@@ -19,7 +19,6 @@ mod written_position;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::time::Duration;
 
 use futures_util::future::LocalBoxFuture;
@@ -39,7 +38,7 @@ pub(crate) use written_position::written_position_example;
 pub(super) use config::line;
 pub use discovery::read_redirect;
 
-use super::{Access, Discovery, Names, NodeSpec, ReportReader, Servers, System, SystemError};
+use super::{Access, Discovery, Names, NodeFiles, NodeSpec, ReportReader, Servers, System, SystemError};
 use crate::evidence::{FailoverPhase, Figures, LogEvent, NodeStatus, NodeView, Reach, Settlement};
 use crate::vocab::{Address, NodeName, Position, ServerVersion};
 use discovery::SlotMap;
@@ -64,15 +63,8 @@ impl System for Cluster {
         config::reserved(directive)
     }
 
-    fn configuration(
-        &self,
-        node: &NodeSpec,
-        version: ServerVersion,
-        data: &Path,
-        log: &Path,
-        access: &Access,
-    ) -> String {
-        config::redis_conf(node, version, data, log, access)
+    fn configuration(&self, node: &NodeSpec, version: ServerVersion, files: &NodeFiles, access: &Access) -> String {
+        config::redis_conf(node, version, files, access)
     }
 
     fn data_files(&self, nodes: &[NodeSpec], node: &NodeSpec, version: ServerVersion) -> Vec<(&'static str, String)> {

@@ -27,6 +27,7 @@ pub(super) fn nodes(cluster: Cluster) -> Vec<NodeSpec> {
             version: if is_master { shard as u64 + 1 } else { 0 },
             binary: None,
             config: BTreeMap::new(),
+            tls: None,
         }
     };
     first.chain(rest).enumerate().map(node).collect()
