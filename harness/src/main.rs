@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use harness::{run, suite};
+use harness::{present, run, suite};
 
 /// Breaks a real Redis or Valkey cluster under load and says, with proof, whether it keeps its promises.
 ///
@@ -46,6 +46,14 @@ enum Command {
         /// The run's directory, as a run prints it.
         directory: PathBuf,
     },
+    /// Write the history of a finished run to standard output, for other tools.
+    Export {
+        /// The run's directory, as a run prints it.
+        directory: PathBuf,
+        /// The format.
+        #[arg(long, value_enum)]
+        format: present::ExportFormat,
+    },
     /// Tell what this machine can do for scenarios and how it is set, and the commands that improve it.
     Doctor,
 }
@@ -64,6 +72,7 @@ fn main() -> ExitCode {
         Command::Explain { file } => suite::explain(&file),
         Command::Bench(options) => suite::bench(&options),
         Command::Judge { directory } => suite::judge(&directory),
+        Command::Export { directory, format } => suite::export(&directory, format),
         Command::Doctor => suite::doctor(),
     };
     end.into()

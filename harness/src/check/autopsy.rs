@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::case::Case;
 use super::finding;
 use super::takedown::{Takedown, TakedownCause};
-use crate::evidence::{EventKind, Figure, Operation, ReplicationRecord};
-use crate::vocab::{Instant, NodeName};
+use crate::evidence::{EventKind, Operation, ReplicationRecord};
+use crate::vocab::{Instant, NodeName, Role};
 
 /// Why a write is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,9 +48,12 @@ struct Explained<'a> {
 
 /// A line for each cause, and the first write of each in full.
 pub(super) fn lines(case: &Case<'_>, lost: &[Operation]) -> Vec<String> {
+    let (last_starts, evicting) = (last_starts(case), case.evidence.evicting_nodes());
     let mut by_cause = BTreeMap::<_, Vec<_>>::new();
-    for explained in lost.iter().map(|write| explain(case, write)) {
-        by_cause.entry(explained.cause).or_default().push(explained);
+    for write in lost {
+        let is_started_again = |node: &NodeName| last_starts.get(node).is_some_and(|started| *started > write.ended);
+        let cause = explain(case, write, is_started_again, |node| evicting.contains(node));
+        by_cause.entry(cause.cause).or_default().push(cause);
     }
     let lines = by_cause.into_iter().map(|(cause, explained)| {
         let count = finding::count(explained.len() as u64, "lost write");
@@ -62,44 +65,67 @@ pub(super) fn lines(case: &Case<'_>, lost: &[Operation]) -> Vec<String> {
     lines.collect()
 }
 
-fn explain<'a>(case: &'a Case<'_>, write: &'a Operation) -> Explained<'a> {
+/// When the server of each node was last started.
+fn last_starts<'a>(case: &Case<'a>) -> BTreeMap<&'a NodeName, Instant> {
+    let starts = case.evidence.events.iter().filter_map(|event| match &event.kind {
+        EventKind::NodeStarted { node, .. } => Some((node, event.at)),
+        _ => None,
+    });
+    starts.collect()
+}
+
+fn explain<'a>(
+    case: &'a Case<'_>,
+    write: &'a Operation,
+    is_started_again: impl Fn(&NodeName) -> bool,
+    has_evicted: impl Fn(&NodeName) -> bool,
+) -> Explained<'a> {
     let explained = |cause, takedown| Explained { cause, write, takedown };
     let Some(node) = case.node_name(write.node) else { return explained(Cause::Unexplained, None) };
     let own = || case.takedowns.iter().filter(|takedown| takedown.failed == *node && takedown.is_about(write));
-    let during = own().rfind(|takedown| takedown.began <= write.ended);
-    let promoted = |takedown: &&Takedown| takedown.promotion.is_some();
-    if let Some(takedown) = during.filter(promoted) {
-        if write.ended < takedown.end() && takedown.cause == TakedownCause::Partition {
-            return explained(Cause::Isolated, Some(takedown));
-        }
-        if takedown.returned.is_some_and(|returned| returned <= write.ended)
-            && !is_followed_by_a_start(case, node, write)
-        {
-            return explained(Cause::Replaced, Some(takedown));
-        }
+    let replaced = || own().filter(|takedown| takedown.promotion.is_some());
+    // What a client was told just after a fault had begun had been done before it.
+    if let Some(takedown) = replaced().rfind(|takedown| takedown.began <= write.ended && write.ended < takedown.end()) {
+        let is_cut_off = takedown.cause == TakedownCause::Partition;
+        return explained(if is_cut_off { Cause::Isolated } else { Cause::ReplicaBehind }, Some(takedown));
     }
-    if let Some(takedown) = own().find(|takedown| takedown.began > write.ended) {
-        let cause = if promoted(&takedown) { Cause::ReplicaBehind } else { Cause::RestartedWithout };
-        if cause == Cause::ReplicaBehind || is_followed_by_a_start(case, node, write) {
-            return explained(cause, Some(takedown));
-        }
+    let came_back = |takedown: &&Takedown| takedown.returned.is_some_and(|returned| returned <= write.ended);
+    if let Some(takedown) = replaced().rfind(came_back).filter(|takedown| !was_demoted(case, takedown, write.ended)) {
+        return explained(Cause::Replaced, Some(takedown));
     }
-    match () {
-        () if is_followed_by_a_start(case, node, write) => explained(Cause::RestartedWithout, None),
-        () if evicted(case, node) => explained(Cause::Evicted, None),
-        () => explained(Cause::Unexplained, None),
+    let next = own().find(|takedown| takedown.began > write.ended);
+    match next {
+        Some(takedown) if takedown.promotion.is_some() && was_behind(case, takedown, write) => {
+            explained(Cause::ReplicaBehind, Some(takedown))
+        }
+        Some(takedown) if takedown.promotion.is_none() && is_started_again(node) => {
+            explained(Cause::RestartedWithout, Some(takedown))
+        }
+        _ if has_evicted(node) => explained(Cause::Evicted, None),
+        None if is_started_again(node) => explained(Cause::RestartedWithout, None),
+        _ => explained(Cause::Unexplained, None),
     }
 }
 
-/// Whether the server of a node was started after a write was acknowledged.
-fn is_followed_by_a_start(case: &Case<'_>, node: &NodeName, write: &Operation) -> bool {
-    let starts = |what: &EventKind| matches!(what, EventKind::NodeStarted { node: started, .. } if started == node);
-    case.evidence.events.iter().any(|event| event.at > write.ended && starts(&event.kind))
+/// Whether a master that had been replaced was seen to know it by then, after it had come back.
+fn was_demoted(case: &Case<'_>, takedown: &Takedown, by: Instant) -> bool {
+    let returned = takedown.returned.unwrap_or(takedown.began);
+    let own = case.evidence.topology.iter().filter(|record| record.node == takedown.failed);
+    let mut between = own.filter(|record| (returned..=by).contains(&record.at));
+    between.any(|record| {
+        let own = record.view.as_ref().and_then(|view| view.members.get(&takedown.failed));
+        own.is_some_and(|own| own.role == Role::Replica)
+    })
 }
 
-fn evicted(case: &Case<'_>, node: &NodeName) -> bool {
-    let own = case.evidence.samples.iter().filter(|sample| sample.node.as_ref() == Some(node));
-    own.filter_map(|sample| sample.figure(Figure::KeysEvicted)).any(|keys| keys > 0.0)
+/// Whether the replica that took over may have lacked a write: not if it was as far as its master had been after the write.
+fn was_behind(case: &Case<'_>, takedown: &Takedown, write: &Operation) -> bool {
+    let Some(promotion) = &takedown.promotion else { return false };
+    let promoted = promotion.at().unwrap_or(takedown.began);
+    let records = || case.evidence.replication.iter();
+    let after = records().find(|record| record.node == takedown.failed && record.asked >= write.ended);
+    let had = records().rfind(|record| record.node == promotion.node && record.at <= promoted);
+    after.zip(had).is_none_or(|(after, had)| had.offset < after.offset)
 }
 
 /// What happened to a write, in one sentence.

@@ -27,14 +27,15 @@ pub(super) fn for_each_key(
     let wanted = || evidence.history.iter().filter(&wanted);
     let parts = wanted().count().div_ceil(HELD_MAX) as u64;
     for part in 0..parts {
-        let mut held: Vec<_> = wanted().filter(|operation| part_of(operation, parts) == part).collect();
+        let mut held: Vec<_> = wanted().filter(|operation| part_of(key(operation), parts) == part).collect();
         held.sort_by_key(|operation| (key(operation), operation.started, operation.ended));
         held.chunk_by(|one, next| key(one) == key(next)).for_each(|operations| visit(key(&operations[0]), operations));
     }
 }
 
-/// Which of so many parts the key of an operation is in: about as many keys in each.
-fn part_of(operation: &Operation, parts: u64) -> u64 {
+/// Which of so many parts a key is in: about as many keys in each.
+fn part_of((load, data, key): KeyId, parts: u64) -> u64 {
+    let number = u64::from(key) | u64::from(load) << 32 | (data as u64) << 48;
     // Fibonacci hashing (Knuth, "The Art of Computer Programming", volume 3, section 6.4): neighbours lie far apart.
-    u64::from(operation.key).wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_shr(32) * parts >> 32
+    (number.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) * parts >> 32
 }

@@ -176,6 +176,7 @@ fn what_was_never_begun_was_not_written() {
 #[case::lost_twice("- 1 1 3 3", "5", "2", "every write told what it replaced")]
 #[case::everything_is_gone("- 1 -", "3", "2", "every write told what it replaced")]
 #[case::lost_after_it_was_found("- 1 2 1", "1", "3", "every write told what it replaced")]
+#[case::told_by_a_master_that_was_behind("- 1 1", "2", "1", "every write told what it replaced")]
 #[case::found_itself("- 1 3", "3", "0", "1 write could not tell what was lost before")]
 fn what_was_lost_and_written_again_is_counted(
     #[case] replaced: &str,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::case::Case;
 use super::finding::Finding;
-use super::reads::Tally;
+use super::reads::{ReadFound, Tally};
 use super::slo_kind::{NeededLoad, SloKind, of_load};
 
 /// reads of a value that returned an older one than the same worker had read before, and that was not lost since
@@ -33,9 +33,8 @@ impl fmt::Display for MonotonicReads {
 
 impl SloKind for MonotonicReads {
     fn judge(&self, case: &Case<'_>) -> Finding {
-        let tally = Tally::of(case, self.load(), |found| {
-            found.of_own_read.map(|is_older| is_older.then(|| "its worker had read a newer value".to_owned()))
-        });
+        let why = |_: &ReadFound<'_>| "its worker had read a newer value".to_owned();
+        let tally = Tally::of(case, self.load(), |found| found.beside_own_read, why);
         tally.finding(self, 0..=self.max, "no worker read a key twice")
     }
 

@@ -46,6 +46,11 @@ impl Preloads {
         Self(loads.filter_map(|((index, load), owner)| Some((owner, index, of(evidence, &load.name)?))).collect())
     }
 
+    /// Whether every number up to the last is a key that a load preloaded: not so where only those are taken that lie somewhere.
+    pub(super) fn has_every_key(&self, load: LoadIndex) -> bool {
+        self.0.iter().any(|(_, index, preload)| *index == load && preload.keys == preload.last)
+    }
+
     /// The write of a key that was preloaded, as if it had a record.
     pub(super) fn write(&self, (owner, data, key): KeyId) -> Option<Operation> {
         let has = |(of, _, preload): &&(LoadIndex, LoadIndex, Preload)| *of == owner && key <= preload.last;

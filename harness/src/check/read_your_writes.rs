@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::case::Case;
 use super::finding::Finding;
-use super::reads::Tally;
+use super::reads::{ReadFound, Tally};
 use super::slo_kind::{NeededLoad, SloKind, of_load};
 
 /// reads of a value that returned an older one than what the same worker had written and been told was done, and that was not lost
@@ -33,9 +33,8 @@ impl fmt::Display for ReadYourWrites {
 
 impl SloKind for ReadYourWrites {
     fn judge(&self, case: &Case<'_>) -> Finding {
-        let tally = Tally::of(case, self.load(), |found| {
-            found.of_own_write.map(|is_older| is_older.then(|| "its worker had written since".to_owned()))
-        });
+        let why = |_: &ReadFound<'_>| "its worker had written since".to_owned();
+        let tally = Tally::of(case, self.load(), |found| found.beside_own_write, why);
         tally.finding(self, 0..=self.max, "no worker read a key that it had written")
     }
 

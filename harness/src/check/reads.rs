@@ -3,16 +3,17 @@
 //! No two writes of a key are under way together, so they have one order, and a read has a place in it: behind the write whose value
 //! it returned. What may come late (an attempt of unknown outcome) may be read at any time after it was begun.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::fmt;
 use std::ops::RangeInclusive;
 
 use super::case::Case;
 use super::fate::register::{self, Gone};
-use super::fate::{acknowledged, expires_nanos, may_have_happened};
+use super::fate::{acknowledged, expires_nanos, hides_losses, may_have_happened};
 use super::finding::{self, Finding, Status};
 use super::keys;
 use super::preload::{self, Preloads};
+use super::takedown::{Promotion, Takedown};
 use crate::evidence::{DataType, LoadIndex, Operation, OperationEffect, Outcome, Value};
 use crate::vocab::Instant;
 
@@ -21,14 +22,25 @@ pub(crate) struct ReadFound<'a> {
     pub(crate) read: &'a Operation,
     /// What no write of its key can have left, if it is that.
     pub(crate) impossible: Option<Impossible>,
-    /// The newest write that was acknowledged before it began and was not lost, if there is one.
+    /// The newest write that was acknowledged before it began and is not known to be lost, if there is one.
     pub(crate) newest: Option<&'a Operation>,
-    /// Whether it returned something older than that write.
-    pub(crate) is_stale: bool,
-    /// Whether its worker had written the key, and then whether it returned something older than that.
-    pub(crate) of_own_write: Option<bool>,
-    /// Whether its worker had read the key, and then whether it returned something older than before.
-    pub(crate) of_own_read: Option<bool>,
+    /// Beside that write.
+    pub(crate) age: ReadAge,
+    /// Beside what its worker had written; none if that had not written the key.
+    pub(crate) beside_own_write: Option<ReadAge>,
+    /// Beside what its worker had read before; none if that had not read the key.
+    pub(crate) beside_own_read: Option<ReadAge>,
+}
+
+/// How what a read returned stands to a write that it might have missed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ReadAge {
+    /// It is as new.
+    Fresh,
+    /// It is older. But another node was promoted in between, and nobody knows whether it had that write.
+    OlderOrLost,
+    /// It is older.
+    Stale,
 }
 
 /// What no read may return.
@@ -66,37 +78,49 @@ pub(crate) fn for_each_read(case: &Case<'_>, mut visit: impl FnMut(&ReadFound<'_
         if !operations.iter().any(is_read) {
             return;
         }
+        // Where not every number is a key of the load that preloaded, only its own operations tell that this one is.
+        let is_preloaded = |write: &Operation| {
+            preloads.has_every_key(write.load) || operations.iter().any(|operation| operation.load == write.load)
+        };
         writes.clear();
-        writes.extend(preloads.write(id));
+        writes.extend(preloads.write(id).filter(is_preloaded));
         writes.extend(operations.iter().filter(|operation| operation.writes()));
         let survivor =
             operations.iter().rfind(|operation| operation.is_final_read() && operation.outcome == Outcome::Ok);
-        let register = Register::of(case, &writes, survivor);
-        let mut sessions = BTreeMap::new();
+        let mut register = Register::of(case, &writes, survivor);
         for read in operations.iter().filter(|operation| is_read(operation)) {
-            visit(&register.found(read, &mut sessions));
+            visit(&register.found(read));
         }
     });
 }
 
-/// Whether a client read a value and was answered.
+/// Whether a client read a value and was answered. A scan reads no value.
 fn is_read(operation: &Operation) -> bool {
     operation.effect == OperationEffect::Reads
         && !operation.is_final_read()
         && operation.outcome == Outcome::Ok
-        && operation.value != Value::Torn
+        && !matches!(operation.value, Value::Torn | Value::Number(_))
 }
 
-/// What a worker has read of the key: the place of the newest, and when that read ended.
-type Sessions = BTreeMap<(LoadIndex, u16), (usize, Instant)>;
+/// A client's worker: its load and its number.
+type WorkerId = (LoadIndex, u16);
 
-/// A key's writes in their order.
+/// A key's writes in their order, and what was known before the read that is looked at: reads are looked at in order.
 struct Register<'a> {
     case: &'a Case<'a>,
     writes: &'a [Operation],
     /// The place behind the write of each value, from 1.
     places: HashMap<Value, usize>,
     gone: Vec<Gone>,
+    /// The last write that hides whether those before it were lost; all are hidden if nobody knows what is left.
+    last_hiding: Option<usize>,
+    /// How many writes had ended before the read.
+    before: usize,
+    /// The newest of these that was acknowledged and is not known to be lost: of all, and of each worker.
+    newest: Option<usize>,
+    newest_own: HashMap<WorkerId, usize>,
+    /// What each worker has read: the place of the newest, and when that read ended.
+    read: HashMap<WorkerId, (usize, Instant)>,
 }
 
 impl<'a> Register<'a> {
@@ -104,83 +128,90 @@ impl<'a> Register<'a> {
         let places = writes.iter().enumerate().filter(|(_, write)| write.effect.is_unique());
         let places = places.map(|(nth, write)| (write.value, nth + 1)).collect();
         let (gone, _) = register::gone(writes, survivor, |write| expires_nanos(case, write));
-        Self { case, writes, places, gone }
+        let last_hiding = survivor.map_or(Some(writes.len()), |_| writes.iter().rposition(hides_losses));
+        let (newest_own, read) = (HashMap::new(), HashMap::new());
+        Self { case, writes, places, gone, last_hiding, before: 0, newest: None, newest_own, read }
     }
 
-    fn found(&self, read: &'a Operation, sessions: &mut Sessions) -> ReadFound<'a> {
-        let before = self.writes.partition_point(|write| write.ended < read.started);
-        let is_newest = |nth: &usize| acknowledged(&self.writes[*nth]) && self.gone[*nth] == Gone::No;
-        let newest = (0..before).rev().find(is_newest);
-        let is_own = |nth: &usize| {
-            let write = &self.writes[*nth];
-            (write.load, write.worker) == (read.load, read.worker) && is_newest(nth)
-        };
-        let newest_own = (0..before).rev().find(is_own);
-        let newest_write = newest.map(|nth| &self.writes[nth]);
-        let place = match self.place(read) {
-            Ok(place) => place,
-            Err(impossible) => {
-                return ReadFound {
-                    read,
-                    impossible: Some(impossible),
-                    newest: newest_write,
-                    is_stale: false,
-                    of_own_write: None,
-                    of_own_read: None,
-                };
+    /// Takes in the writes that had ended when the read began.
+    fn advance_to(&mut self, read: &Operation) {
+        while let Some(write) = self.writes.get(self.before).filter(|write| write.ended < read.started) {
+            if acknowledged(write) && self.gone[self.before] == Gone::No {
+                self.newest = Some(self.before);
+                self.newest_own.insert((write.load, write.worker), self.before);
             }
+            self.before += 1;
+        }
+    }
+
+    fn found(&mut self, read: &'a Operation) -> ReadFound<'a> {
+        self.advance_to(read);
+        let worker = (read.load, read.worker);
+        let newest_write = self.newest.map(|nth| &self.writes[nth]);
+        let (age, newest) = (ReadAge::Fresh, newest_write);
+        let found = ReadFound { read, impossible: None, newest, age, beside_own_write: None, beside_own_read: None };
+        let (place, is_sure) = match self.place(read) {
+            Ok(place) => place,
+            Err(impossible) => return ReadFound { impossible: Some(impossible), ..found },
         };
         // What may come late may be read whenever it came.
-        let is_sure = place.checked_sub(1).is_none_or(|nth| self.writes[nth].unknown_attempts == 0);
-        let is_before = |nth: usize| is_sure && place < nth + 1;
-        let session = sessions.entry((read.load, read.worker)).or_insert((place, read.ended));
-        let earlier = Some(session.0).filter(|_| session.1 <= read.started);
-        let went_back = |earlier: usize| {
-            // Not to what was lost since.
-            is_sure && place < earlier && self.gone[place..earlier].iter().all(|gone| *gone == Gone::No)
+        let beside = |nth: usize| match place <= nth && is_sure {
+            true => self.older_than(nth, self.writes[nth].ended, read),
+            false => ReadAge::Fresh,
         };
-        let of_own_read = earlier.map(went_back);
-        if place >= session.0 {
-            *session = (place, read.ended);
+        let (age, beside_own_write) =
+            (self.newest.map_or(ReadAge::Fresh, beside), self.newest_own.get(&worker).copied().map(beside));
+        let before = self.read.get(&worker).copied();
+        let went_back = |(earlier, at): (usize, Instant)| {
+            // Not to what is known to have been lost since.
+            let kept = || self.gone[place..earlier].iter().all(|gone| *gone == Gone::No);
+            match is_sure && place < earlier && kept() {
+                true => self.older_than(earlier - 1, at, read),
+                false => ReadAge::Fresh,
+            }
+        };
+        let beside_own_read = before.filter(|(_, ended)| *ended <= read.started).map(went_back);
+        if before.is_none_or(|(earlier, _)| place >= earlier) {
+            self.read.insert(worker, (place, read.ended));
         }
-        ReadFound {
-            read,
-            impossible: None,
-            newest: newest_write,
-            is_stale: newest.is_some_and(is_before),
-            of_own_write: newest_own.map(is_before),
-            of_own_read,
-        }
+        ReadFound { age, beside_own_write, beside_own_read, ..found }
     }
 
-    /// The place behind the write that left what was read, from 1; 0 if nothing had been written.
-    fn place(&self, read: &Operation) -> Result<usize, Impossible> {
-        let expires = |nth: usize| expires_nanos(self.case, &self.writes[nth]);
+    /// How a read that returned something older than a write stands to it, which was there at a moment.
+    fn older_than(&self, nth: usize, there: Instant, read: &Operation) -> ReadAge {
+        let is_hidden = self.last_hiding.is_some_and(|hiding| hiding > nth);
+        let promoted = |takedown: &Takedown| {
+            let at = takedown.promotion.as_ref().and_then(Promotion::at);
+            takedown.is_about(read) && at.is_some_and(|at| there < at && at <= read.ended)
+        };
+        if is_hidden && self.case.takedowns.iter().any(promoted) { ReadAge::OlderOrLost } else { ReadAge::Stale }
+    }
+
+    /// The place behind the write that left what was read, from 1, or 0 if nothing had been written; and whether that cannot have
+    /// come late.
+    fn place(&self, read: &Operation) -> Result<(usize, bool), Impossible> {
+        let expires = |write: &Operation| expires_nanos(self.case, write);
         match read.value {
             Value::Missing => {
                 let begun = self.writes.partition_point(|write| write.started <= read.ended);
-                let removed = |nth: &usize| {
-                    let write = &self.writes[*nth];
-                    let expired = || expires(*nth).is_some_and(|nanos| write.started.plus_nanos(nanos) <= read.ended);
+                let removed = |write: &Operation| {
+                    let expired = || expires(write).is_some_and(|nanos| write.started.plus_nanos(nanos) <= read.ended);
                     may_have_happened(write) && (write.effect == OperationEffect::Removes || expired())
                 };
-                Ok((0..begun).rev().find(removed).map_or(0, |nth| nth + 1))
+                let is_sure = !self.writes[..begun].iter().any(|write| write.unknown_attempts > 0 && removed(write));
+                Ok((self.writes[..begun].iter().rposition(removed).map_or(0, |nth| nth + 1), is_sure))
             }
             value @ Value::Written(_) => {
                 let place = *self.places.get(&value).ok_or(Impossible::NeverWritten)?;
                 let write = &self.writes[place - 1];
-                let expires =
-                    expires(place - 1).filter(|_| write.outcome == Outcome::Ok && write.unknown_attempts == 0);
+                let is_sure = write.unknown_attempts == 0;
+                let expires = expires(write).filter(|_| write.outcome == Outcome::Ok && is_sure);
+                let kept_until = expires.map(|nanos| write.ended.plus_nanos(nanos.saturating_add(EXPIRY_SLACK_NANOS)));
                 match () {
                     () if !may_have_happened(write) => Err(Impossible::NotExecuted),
                     () if write.started > read.ended => Err(Impossible::BeforeItWasWritten),
-                    () if expires.is_some_and(|nanos| {
-                        write.ended.plus_nanos(nanos.saturating_add(EXPIRY_SLACK_NANOS)) < read.started
-                    }) =>
-                    {
-                        Err(Impossible::Expired)
-                    }
-                    () => Ok(place),
+                    () if kept_until.is_some_and(|until| until < read.started) => Err(Impossible::Expired),
+                    () => Ok((place, is_sure)),
                 }
             }
             Value::Foreign | Value::Number(_) | Value::Torn => Err(Impossible::NeverWritten),
@@ -193,26 +224,36 @@ impl<'a> Register<'a> {
 pub(super) struct Tally {
     asked: u64,
     wrong: u64,
+    /// Those of which nobody knows, since what they missed may have been lost.
+    doubtful: u64,
     first: Option<(Instant, String)>,
 }
 
 impl Tally {
-    /// Counts those of the loads meant for which `wrong` says whether they are, and in which words.
+    /// Counts those of the loads meant for which `age` says how old they are; `why` says it in words.
     pub(super) fn of(
         case: &Case<'_>,
         load: Option<&str>,
-        wrong: impl Fn(&ReadFound<'_>) -> Option<Option<String>>,
+        age: impl Fn(&ReadFound<'_>) -> Option<ReadAge>,
+        why: impl Fn(&ReadFound<'_>) -> String,
     ) -> Self {
         let (loads, mut tally) = (case.loads(load), Self::default());
         for_each_read(case, |found| {
-            let Some(wrong) = wrong(found).filter(|_| loads.contains(&usize::from(found.read.load))) else { return };
+            let meant = loads.contains(&usize::from(found.read.load));
+            let Some(age) = age(found).filter(|_| meant) else { return };
             tally.asked += 1;
-            let Some(why) = wrong else { return };
-            tally.wrong += 1;
+            match age {
+                ReadAge::Fresh => return,
+                ReadAge::OlderOrLost => {
+                    tally.doubtful += 1;
+                    return;
+                }
+                ReadAge::Stale => tally.wrong += 1,
+            }
             let read = found.read;
             if tally.first.as_ref().is_none_or(|(at, _)| read.started < *at) {
                 let node = case.node_name(read.node).map_or_else(|| "an unknown node".to_owned(), ToString::to_string);
-                let text = format!("first {} at {} from {node}: {why}", case.key_text(read), read.started);
+                let text = format!("first {} at {} from {node}: {}", case.key_text(read), read.started, why(found));
                 tally.first = Some((read.started, text));
             }
         });
@@ -227,12 +268,23 @@ impl Tally {
             return Finding::nothing(check, limit, nothing);
         }
         let too_few = format!("the danger did not arise: there should have been at least {min}");
+        let doubt = format!(
+            "{} missed a write that may have been lost with its master, and its key was written again: let writes say what they \
+             replaced, `Set(.., get: true)`",
+            finding::count(self.doubtful, "read")
+        );
+        let unless_zero = |number: u64, text: String| if number == 0 { String::new() } else { text };
         Finding {
-            status: if self.wrong < min { Status::Inconclusive } else { finding::met(self.wrong <= max) },
+            status: match () {
+                () if self.wrong > max => Status::Fail,
+                () if self.wrong < min || self.wrong + self.doubtful > max => Status::Inconclusive,
+                () => Status::Pass,
+            },
             measured: self.wrong.to_string(),
             samples: self.asked,
             note: finding::note([
                 if self.wrong < min { too_few } else { String::new() },
+                unless_zero(self.doubtful, doubt),
                 self.first.map(|(_, text)| text).unwrap_or_default(),
             ]),
             ..Finding::nothing(check, limit, "")

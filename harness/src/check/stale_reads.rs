@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::case::Case;
 use super::finding::{self, Finding};
-use super::reads::Tally;
+use super::reads::{ReadAge, ReadFound, Tally};
 use super::slo_kind::{NeededLoad, SloKind, WrongNumber, of_load};
 use crate::vocab::Duration;
 
@@ -48,12 +48,18 @@ impl fmt::Display for StaleReads {
 
 impl SloKind for StaleReads {
     fn judge(&self, case: &Case<'_>) -> Finding {
-        let tally = Tally::of(case, self.load(), |found| {
+        let missed_nanos = |found: &ReadFound<'_>| {
             let missed = found.newest.filter(|_| found.impossible.is_none())?;
-            let nanos = found.read.started.nanos_since(missed.ended);
-            let is_stale = found.is_stale && nanos >= self.older_than.as_nanos();
-            Some(is_stale.then(|| format!("a write had been acknowledged {} before", finding::time(nanos))))
-        });
+            Some(found.read.started.nanos_since(missed.ended))
+        };
+        let age = |found: &ReadFound<'_>| {
+            let counts = missed_nanos(found)? >= self.older_than.as_nanos();
+            Some(if counts { found.age } else { ReadAge::Fresh })
+        };
+        let why = |found: &ReadFound<'_>| {
+            format!("a write had been acknowledged {} before", finding::time(missed_nanos(found).unwrap_or_default()))
+        };
+        let tally = Tally::of(case, self.load(), age, why);
         tally.finding(self, self.min..=self.max, "no key was read that a write had been acknowledged for")
     }
 

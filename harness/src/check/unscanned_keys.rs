@@ -7,10 +7,11 @@ use documented::Documented;
 use serde::{Deserialize, Serialize};
 
 use super::case::Case;
-use super::finding::{self, Finding};
+use super::finding::{self, Finding, Status};
+use super::keys;
 use super::preload::{self, Preload, Preloads};
 use super::slo_kind::{NeededLoad, SloKind};
-use crate::evidence::{DataType, EventKind, LoadIndex, Operation, Outcome, Value};
+use crate::evidence::{DataType, EventKind, LoadIndex, Operation, Outcome, UNSCANNED_NAMED_MAX, Value};
 use crate::vocab::Instant;
 
 /// keys that a `Scan` did not return, though they were there from its start to its end, as servers promise (documentation of `SCAN`); of loads that neither remove keys nor let them expire
@@ -46,11 +47,12 @@ impl SloKind for UnscannedKeys {
                 "no scan ended ok that keys were there for all the time",
             );
         }
-        let (mut unscanned, mut first) = (0, None);
+        let (mut unscanned, mut first, mut is_cut_short) = (0, None, false);
         for event in &case.evidence.events {
             let EventKind::Unscanned { load, from, to, keys: missing } = &event.kind else { continue };
             let Some(index) = case.plan.loads.iter().position(|other| other.name == *load) else { continue };
             let index = u16::try_from(index).unwrap_or(u16::MAX);
+            is_cut_short |= missing.len() >= UNSCANNED_NAMED_MAX;
             for key in missing.iter().filter(|key| keys.was_there(case, (index, **key), *from, *to)) {
                 unscanned += 1;
                 first.get_or_insert_with(|| {
@@ -59,11 +61,21 @@ impl SloKind for UnscannedKeys {
                 });
             }
         }
+        let evicted = case.evidence.evicting_nodes().first().map(|node| format!("{node} evicted keys"));
+        let cut_short = format!("a scan missed {UNSCANNED_NAMED_MAX} keys or more, of which only so many are recorded");
+        // What was evicted is no scan's doing; what is not recorded may have counted.
+        let may_pass = evicted.is_none() && !is_cut_short;
+        let may_fail = evicted.is_none();
+        let doubt = evicted.or(is_cut_short.then_some(cut_short));
         Finding {
-            status: finding::met(unscanned <= self.max),
+            status: match finding::met(unscanned <= self.max) {
+                Status::Pass if !may_pass => Status::Inconclusive,
+                Status::Fail if !may_fail => Status::Inconclusive,
+                status => status,
+            },
             measured: unscanned.to_string(),
             samples,
-            note: finding::note([first.unwrap_or_default(), finding::count(scans, "scan")]),
+            note: finding::note([doubt.unwrap_or_default(), first.unwrap_or_default(), finding::count(scans, "scan")]),
             ..Finding::nothing(self, self.max.to_string(), "")
         }
     }
@@ -106,8 +118,13 @@ impl KnownKeys {
         let touched: HashSet<_> = touched.collect();
         let (mut written, mut ended) = (untouched(case, &touched), HashMap::new());
         let mut held = written.clone();
-        let preloads = Preloads::of(case.evidence);
-        let preloaded = touched.iter().filter_map(|&(load, key)| preloads.write((load, DataType::Value, key)));
+        let (preloads, owners) = (Preloads::of(case.evidence), keys::owners(case.plan));
+        let owner = |load: LoadIndex| owners.get(usize::from(load)).copied().unwrap_or(load);
+        let preload = |&(load, key): &ValueKey| {
+            let write = preloads.write((owner(load), DataType::Value, key))?;
+            Some(Operation { load, ..write })
+        };
+        let preloaded = touched.iter().filter_map(preload);
         let is_write = |write: &Operation| {
             write.writes() && write.data == DataType::Value && write.outcome == Outcome::Ok && !write.took_nothing()
         };

@@ -18,6 +18,9 @@ pub struct Event {
     pub kind: EventKind,
 }
 
+/// Of the keys that a scan did not return so many are recorded.
+pub const UNSCANNED_NAMED_MAX: usize = 1_000;
+
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
@@ -220,7 +223,7 @@ pub enum EventKind {
         from: Instant,
         /// When it ended.
         to: Instant,
-        /// The numbers of these keys: the first of them, if they are very many.
+        /// The numbers of these keys: the first of them, at most [`UNSCANNED_NAMED_MAX`].
         keys: Vec<u32>,
     },
     /// A load ended.

@@ -33,7 +33,7 @@ pub use agreement::{Agreement, Settlement, Side};
 pub use connection_totals::ConnectionTotals;
 pub use data_type::DataType;
 pub use effect::{DataEffect, Effect, MembershipEffect};
-pub use event::{Event, EventKind, ExitCause, LoadTotals, Progress};
+pub use event::{Event, EventKind, ExitCause, LoadTotals, Progress, UNSCANNED_NAMED_MAX};
 pub use failover_phase::FailoverPhase;
 pub use heard::{Heard, HeardKind, HeardWriter, read_heard};
 pub use history::{HISTORY_MAGIC, History, HistoryReader, HistoryWriter, Operations};

@@ -1,14 +1,15 @@
 //! Reading back what a run left.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use super::{
-    Event, EventKind, Heard, History, HistoryReader, RecordedPlan, RecordedSnapshot, ReplicationRecord, ResourceSample,
-    RunDirectory, RunInfo, TopologyRecord, read_heard, seal,
+    Event, EventKind, Figure, Heard, History, HistoryReader, RecordedPlan, RecordedSnapshot, ReplicationRecord,
+    ResourceSample, RunDirectory, RunInfo, TopologyRecord, read_heard, seal,
 };
-use crate::vocab::Instant;
+use crate::vocab::{Instant, NodeName};
 
 /// No line of evidence is longer: the links of a partition of a hundred nodes are about 1 MB.
 const LINE_BYTES_MAX: u64 = 16 << 20;
@@ -101,6 +102,12 @@ impl Evidence {
 }
 
 impl Evidence {
+    /// The nodes that evicted keys for want of memory, as far as samples tell.
+    pub fn evicting_nodes(&self) -> BTreeSet<&NodeName> {
+        let evicts = |sample: &&ResourceSample| sample.figure(Figure::KeysEvicted).is_some_and(|keys| keys > 0.0);
+        self.samples.iter().filter(evicts).filter_map(|sample| sample.node.as_ref()).collect()
+    }
+
     /// The samples from before the harness began to read every key back, which is the last thing that a run does.
     pub fn samples_before_final_read(&self) -> Vec<&ResourceSample> {
         let began = self.events.iter().find(|event| matches!(event.kind, EventKind::FinalReadStarted));

@@ -12,7 +12,7 @@ use super::op::{AttemptOutcome, MixCommand};
 use super::pacing::Due;
 use super::resp::{Reply, push_command};
 use super::shared::Shared;
-use crate::evidence::{DataType, ErrorKind, Operation, OperationEffect, Outcome, Value};
+use crate::evidence::{DataType, ErrorKind, Operation, OperationEffect, Outcome, UNSCANNED_NAMED_MAX, Value};
 use crate::system::{NodeIndex, ReadsFrom};
 use crate::vocab::{Duration, Instant, Position};
 
@@ -399,9 +399,6 @@ impl RetryingClient {
     }
 }
 
-/// Keys that a scan did not return which are recorded.
-const MISSING_MAX: usize = 1_000;
-
 /// Takes an iteration a step further. Whether it goes on; what it brought in all is the answer to its last step.
 fn goes_on(shared: &Shared, command: &mut UnderWay, sent: &mut Sent, now: Instant) -> bool {
     let Some(iteration) = &mut command.iteration else { return false };
@@ -411,7 +408,7 @@ fn goes_on(shared: &Shared, command: &mut UnderWay, sent: &mut Sent, now: Instan
     };
     sent.keys.iter().for_each(|key| iteration.found(*key));
     if let Some(all) = iteration.step(keys, sent.cursor) {
-        shared.scanned(command.operation.started, now, iteration.missing().take(MISSING_MAX).collect());
+        shared.scanned(command.operation.started, now, iteration.missing().take(UNSCANNED_NAMED_MAX).collect());
         sent.answer = AttemptOutcome::Acknowledged(Value::Number(all));
         return false;
     }

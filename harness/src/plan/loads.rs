@@ -119,6 +119,10 @@ impl Checker<'_> {
             let problem = Problem::new(at.field("threads").head(), message);
             self.report(problem.help("each thread has one worker at least"));
         }
+        if threads > 1 && load.mix.iter().any(|op| op.kind().iterates()) {
+            let problem = Problem::new(at.field("threads").head(), "a load that scans has one thread");
+            self.report(problem.help("leave `threads` out, or put `Scan` into a load of its own"));
+        }
         if load.per_shard && !load.pace.is_closed() {
             let problem = Problem::new(at.field("per_shard").head(), "on a schedule every worker keeps to one shard");
             self.report(problem.help("leave `per_shard` out"));

@@ -5,6 +5,7 @@
 
 mod bench;
 mod doctor;
+mod export;
 mod github;
 mod html;
 mod live;
@@ -21,12 +22,14 @@ mod sample;
 
 pub use bench::{BenchFigures, BenchRow, render_bench};
 pub use doctor::render_doctor;
+pub use export::{ExportFormat, export};
 pub use github::{annotations, step_summary};
 pub use html::{report_html, report_html_without_evidence};
 pub use live::{LiveView, ProgressLines};
 pub use paint::{Look, fit, list};
 pub use screen::{
-    error_width, errors_have_colour, is_watched, output_look, output_width, print, print_error, report_to_github,
+    error_width, errors_have_colour, is_watched, output_look, output_width, plain_output, print, print_error,
+    report_to_github,
 };
 pub use snapshot::{
     SnapshotError, UpdatePolicy, compare_topology, recorded_snapshot, topology_snapshot, update_snapshot,

@@ -1,7 +1,7 @@
 //! The screen and what stands in for it on GitHub: the only place that prints.
 
 use std::fs::OpenOptions;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 use std::os::fd::AsFd;
 use std::path::Path;
 
@@ -17,6 +17,11 @@ use crate::verdict::Verdict;
 pub fn print(text: &str) {
     let mut out = anstream::stdout().lock();
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// Standard output as it is, for what programs read.
+pub fn plain_output() -> impl Write {
+    BufWriter::new(std::io::stdout().lock())
 }
 
 /// Prints text to standard error, coloured where wanted.

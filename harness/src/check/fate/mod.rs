@@ -66,12 +66,9 @@ impl Unexplained {
 }
 
 impl<'a> Key<'a> {
-    /// The writes that replaced its value and do not say what: what was lost before them is hidden.
+    /// The writes that hide what was lost before them.
     pub(super) fn hiding_writes(&self) -> impl Iterator<Item = &'a Operation> {
-        let hides = |write: &&Operation| {
-            write.effect == OperationEffect::Replaces && may_have_happened(write) && write.replaced_other().is_none()
-        };
-        self.writes.iter().skip(1).filter(hides)
+        self.writes.iter().skip(1).filter(|write| hides_losses(write))
     }
 
     /// What became of its acknowledged writes; none if nobody knows what survived.
@@ -95,6 +92,15 @@ impl<'a> Key<'a> {
     pub(super) fn acknowledged(&self) -> impl Iterator<Item = &'a Operation> {
         self.writes.iter().filter(|write| acknowledged(write))
     }
+}
+
+/// Whether a write replaced or removed a value and does not say which: what was lost before it is hidden.
+pub(super) fn hides_losses(write: &Operation) -> bool {
+    let hides = match write.effect {
+        OperationEffect::Replaces => write.replaced_other().is_none(),
+        effect => effect == OperationEffect::Removes,
+    };
+    hides && may_have_happened(write)
 }
 
 /// Whether a write was acknowledged. One that found nothing to take wrote nothing.

@@ -21,6 +21,23 @@ fn cut_off(story: &mut Story) {
     story.replace_isolated(3_000, 2_000, 1_500);
 }
 
+/// Killed, replaced and started again: it takes itself for a master until it has heard of its successor.
+fn came_back(story: &mut Story) {
+    replaced(story);
+    story.act(6_000, 1, "Start", "A");
+    story.view(6_100, &["A"]);
+}
+
+/// The replica was as far as its master after the write.
+fn replaced_by_one_that_had_it(story: &mut Story) {
+    replaced(story);
+    let record = |ms: u64, node: &str| {
+        let at = Instant::from_millis(ms);
+        ReplicationRecord { asked: at, at, node: node.into(), offset: 100 }
+    };
+    story.evidence.replication = vec![record(2_995, "A"), record(2_998, "A1")];
+}
+
 fn restarted(story: &mut Story) {
     story.act(3_000, 0, "Kill", "A");
     let address = story.evidence.plan.nodes[0].address;
@@ -38,6 +55,20 @@ fn evicted(story: &mut Story) {
     "1 lost write not on the replica that took over: the first, of app:",
     "10 ms before Kill began; A1 took over at 5.000 s without it"
 )]
+#[case::told_just_after_the_kill(
+    replaced,
+    3_001,
+    "1 lost write not on the replica that took over",
+    "1 ms after Kill began"
+)]
+#[case::by_one_that_did_not_know(
+    came_back,
+    6_050,
+    "1 lost write acknowledged by a master that had been replaced",
+    "A1 took over at 5.000 s"
+)]
+#[case::by_one_that_knew(came_back, 6_200, "1 lost write EXPLAINED BY NOTHING", "")]
+#[case::the_replica_had_it(replaced_by_one_that_had_it, 2_990, "1 lost write EXPLAINED BY NOTHING", "")]
 #[case::before_the_cut(
     cut_off,
     2_990,

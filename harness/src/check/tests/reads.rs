@@ -9,8 +9,8 @@ use crate::evidence::Value;
 
 const KEY: u32 = 7;
 
-/// One key's operations of a millisecond, every 10 ms: `w` is a write, `w?` one of unknown outcome, `w!` one that surely failed, `x` a
-/// removal; `r2` a read of what the second of the writes wrote, `r-` of nothing, `r*` of what nobody wrote; `=2` what is left in the
+/// One key's operations of a millisecond, every 10 ms: `w` is a write, `w?` one of unknown outcome, `w!` one that surely failed, `x` and
+/// `x?` removals; `r2` a read of what the second of the writes wrote, `r-` of nothing, `r*` of what nobody wrote; `=2` what is left in the
 /// end. With `'` behind it another worker did it.
 fn story(words: &str) -> Story {
     let (mut story, mut written) = (Story::formed(), Vec::new());
@@ -23,8 +23,10 @@ fn story(words: &str) -> Story {
         };
         let change = |operation: &mut Operation| {
             operation.worker = u16::from(word.ends_with('\''));
+            if bare.ends_with('?') {
+                (operation.outcome, operation.unknown_attempts) = (Ended::Unknown, 1);
+            }
             match bare.split_at(1) {
-                ("w", "?") => (operation.outcome, operation.unknown_attempts) = (Ended::Unknown, 1),
                 ("w", "!") => operation.outcome = Ended::Fail,
                 ("w", _) => {}
                 ("x", _) => (operation.effect, operation.value) = (OperationEffect::Removes, Value::Missing),
@@ -57,6 +59,7 @@ fn story(words: &str) -> Story {
 #[case::unknown_and_not_there("w w? r1", [0, 0, 0])]
 #[case::unknown_and_there("w w? r2", [0, 0, 0])]
 #[case::unknown_came_late("w? w r1", [0, 0, 0])]
+#[case::an_earlier_removal_came_late("w x? w x w r-", [0, 0, 0])]
 #[case::lost_since("w w r1' =1", [0, 0, 0])]
 #[case::read_before_it_was_lost("w w r2' r1' =1", [0, 0, 0])]
 #[case::kept("w w r1' =2", [1, 0, 0])]
@@ -128,6 +131,31 @@ fn what_had_expired_is_not_read(#[case] expires: &str, #[case] expected: Option<
     let mut found = Vec::new();
     for_each_read(&story.case(), |read| found.extend(read.impossible));
     assert_eq!(found, Vec::from_iter(expected));
+}
+
+/// Another node took over between the write that was missed and the read: only what says what it replaced tells whether it is lost.
+#[rstest]
+#[case::nobody_knows(false, Status::Inconclusive, "0")]
+#[case::it_was_there_afterwards(true, Status::Fail, "1")]
+fn what_was_missed_may_have_been_lost(#[case] tells: bool, #[case] status: Status, #[case] stale: &str) {
+    let mut story = Story::formed();
+    let key = story.key_of("A");
+    [2_900, 2_950].into_iter().for_each(|ms| story.write(ms, key, |_| {}));
+    story.failover(3_000, 0, 2_000);
+    let [older, newer] = [0, 1].map(|nth| story.evidence.history.at(nth).value);
+    story.write(6_000, key, |read| (read.effect, read.value) = (OperationEffect::Reads, older));
+    story.write(6_100, key, |write| write.replaced = tells.then_some(newer));
+    story.end(7_000);
+    let finding = story.judge(Slo::StaleReads(StaleReads { max: 0, min: 0, older_than: ms(0), load: None }));
+    assert_eq!((finding.status, finding.measured.as_str()), (status, stale), "{finding:?}");
+}
+
+/// It returned a number of keys, and is no read of any.
+#[test]
+fn a_scan_is_no_read_of_a_value() {
+    let mut story = story("w r1");
+    story.evidence.history.edit(|history| history[1].value = Value::Number(7));
+    for_each_read(&story.case(), |_| panic!("a scan"));
 }
 
 /// A load that only reads may read what another writes.

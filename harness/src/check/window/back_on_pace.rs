@@ -15,16 +15,18 @@ type QueueKey = (u16, u16);
 
 /// What every queue did after each of some moments at which the cluster was healthy.
 pub(super) struct BackOnPace {
-    /// Those moments.
+    /// Those moments, in order.
     healthy: Vec<Instant>,
     loads: Vec<LoadTimes>,
     queues: BTreeMap<QueueKey, Queue>,
 }
 
 /// What a queue did.
+#[derive(Default)]
 struct Queue {
-    /// For each moment, the end of the first operation that was meant to start after it, and was on its pace.
-    back: Vec<Option<Instant>>,
+    /// For each moment, the end of the first operation that was meant to start after it, and was on its pace; as far as there was
+    /// one.
+    back: Vec<Instant>,
     /// The end of the last operation that did not end ok.
     last_not_ok: Option<Instant>,
 }
@@ -43,7 +45,9 @@ impl LoadTimes {
 }
 
 impl BackOnPace {
-    pub(super) fn of(evidence: &Evidence, whole: Window, healthy: Vec<Instant>) -> Self {
+    pub(super) fn of(evidence: &Evidence, whole: Window, mut healthy: Vec<Instant>) -> Self {
+        healthy.sort_unstable();
+        healthy.dedup();
         let loads = evidence.plan.loads.iter();
         let loads = loads.map(|load| LoadTimes::of(evidence, &load.name, whole)).collect();
         let mut found = Self { healthy, loads, queues: BTreeMap::new() };
@@ -60,17 +64,13 @@ impl BackOnPace {
     }
 
     fn add(&mut self, key: QueueKey, operation: &Operation) {
-        let moments = self.healthy.len();
-        let queue = self.queues.entry(key);
-        let queue = queue.or_insert_with(|| Queue { back: vec![None; moments], last_not_ok: None });
+        let queue = self.queues.entry(key).or_default();
         if operation.outcome != Outcome::Ok {
             queue.last_not_ok = Some(operation.ended);
         }
         if is_on_pace(operation) {
-            let waiting = self.healthy.iter().zip(&mut queue.back).filter(|(_, back)| back.is_none());
-            for (_, back) in waiting.filter(|(healthy, _)| operation.intended >= **healthy) {
-                *back = Some(operation.ended);
-            }
+            let waiting = self.healthy[queue.back.len()..].iter().take_while(|healthy| operation.intended >= **healthy);
+            queue.back.extend(waiting.map(|_| operation.ended));
         }
     }
 
@@ -84,7 +84,7 @@ impl BackOnPace {
             let load = self.loads.get(usize::from(*load)).filter(|load| load.window.start <= healthy)?;
             // The others of its last pipeline may have been acknowledged.
             let gave_up = queue.last_not_ok.filter(|_| load.gave_up);
-            Some(queue.back[moment].or(gave_up).unwrap_or(load.window.end))
+            Some(queue.back.get(moment).copied().or(gave_up).unwrap_or(load.window.end))
         });
         back.max().map_or(healthy, |last| last.max(healthy))
     }

@@ -148,7 +148,8 @@ impl Op {
 
     /// Whether the entry reads values that say which write left them.
     pub fn reads_values(&self) -> bool {
-        matches!(self.kind().data(), DataType::Value | DataType::Group) && self.has(|effect| !effect.writes())
+        let is_value = matches!(self.kind().data(), DataType::Value | DataType::Group) && !self.kind().iterates();
+        is_value && self.has(|effect| effect == OperationEffect::Reads)
     }
 
     /// Whether no two of the entry may be under way on one key.
