@@ -79,12 +79,12 @@ pub(crate) fn for_each_read(case: &Case<'_>, mut visit: impl FnMut(&ReadFound<'_
     });
 }
 
-/// Whether a client read a value and was answered.
+/// Whether a client read a value and was answered. What a scan read is the number of keys.
 fn is_read(operation: &Operation) -> bool {
     operation.effect == OperationEffect::Reads
         && !operation.is_final_read()
         && operation.outcome == Outcome::Ok
-        && operation.value != Value::Torn
+        && !matches!(operation.value, Value::Torn | Value::Number(_))
 }
 
 /// What a worker has read of the key: the place of the newest, and when that read ended.
