@@ -26,13 +26,19 @@ pub(super) struct Sabotage {
     pub(super) before_start: fn() -> io::Result<()>,
     /// What it does by itself while it runs.
     pub(super) act: Option<fn(SocketAddrV4)>,
-    /// What it does in place of a command, by its name in capitals and its words.
-    pub(super) command: fn(&[u8], &[&[u8]], &mut Asked, &SharedMemory) -> Option<Deed>,
+    /// What it does in place of a command.
+    pub(super) command: InPlaceOfCommand,
     /// What becomes of a message to a subscriber.
-    pub(super) message: fn(&[&[u8]], &[u8], &SharedMemory) -> Vec<u8>,
+    pub(super) message: InPlaceOfMessage,
     /// Whether this part of the stream to a replica is passed on.
     pub(super) stream: fn(&[u8], &SharedMemory) -> bool,
 }
+
+/// From a command's name in capitals, its words and what was asked before it to what is done; none if what was told.
+type InPlaceOfCommand = fn(&[u8], &[&[u8]], &mut Asked, &SharedMemory) -> Option<Deed>;
+
+/// From a message's words, and how they were written, to what a subscriber hears.
+type InPlaceOfMessage = fn(&[&[u8]], &[u8], &SharedMemory) -> Vec<u8>;
 
 /// Does nothing wrong.
 const HONEST: Sabotage = Sabotage {
