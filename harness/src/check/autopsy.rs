@@ -52,8 +52,8 @@ pub(super) fn lines(case: &Case<'_>, lost: &[Operation]) -> Vec<String> {
     let mut by_cause = BTreeMap::<_, Vec<_>>::new();
     for write in lost {
         let is_started_again = |node: &NodeName| last_starts.get(node).is_some_and(|started| *started > write.ended);
-        let cause = explain(case, write, is_started_again, |node| evicting.contains(node));
-        by_cause.entry(cause.cause).or_default().push(cause);
+        let explained = explain(case, write, is_started_again, |node| evicting.contains(node));
+        by_cause.entry(explained.cause).or_default().push(explained);
     }
     let lines = by_cause.into_iter().map(|(cause, explained)| {
         let count = finding::count(explained.len() as u64, "lost write");
@@ -175,8 +175,8 @@ fn offsets(
 }
 
 /// Which setting would have narrowed the window, and by how much.
-fn remedy(case: &Case<'_>, cause: Cause, explained: &[Explained<'_>]) -> String {
-    match cause {
+fn remedy(case: &Case<'_>, of: Cause, explained: &[Explained<'_>]) -> String {
+    match of {
         Cause::ReplicaBehind => {
             "a `WAIT 1` behind each write tells that it is on one node only, and costs a round trip to \
                                  the replica"

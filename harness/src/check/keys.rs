@@ -7,8 +7,9 @@ pub(super) type KeyId = (LoadIndex, DataType, u32);
 
 /// The first load that calls its keys as each load does.
 pub(super) fn owners(plan: &RecordedPlan) -> Vec<LoadIndex> {
-    let first = |load: &RecordedLoad| plan.loads.iter().position(|other| other.key_names == load.key_names);
-    plan.loads.iter().map(|load| first(load).unwrap_or_default() as LoadIndex).collect()
+    let indexed = || (0..).zip(&plan.loads);
+    let first = |load: &RecordedLoad| indexed().find(|(_, other)| other.key_names == load.key_names);
+    indexed().map(|(own, load)| first(load).map_or(own, |(first, _)| first)).collect()
 }
 
 /// How many operations are held at once: about 250 MB with what sorting them takes. Only those of a single key may be more.
@@ -37,5 +38,5 @@ pub(super) fn for_each_key(
 fn part_of((load, data, key): KeyId, parts: u64) -> u64 {
     let number = u64::from(key) | u64::from(load) << 32 | (data as u64) << 48;
     // Fibonacci hashing (Knuth, "The Art of Computer Programming", volume 3, section 6.4): neighbours lie far apart.
-    (number.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) * parts >> 32
+    ((number.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) * parts) >> 32
 }

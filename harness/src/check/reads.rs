@@ -155,9 +155,9 @@ impl<'a> Register<'a> {
             Err(impossible) => return ReadFound { impossible: Some(impossible), ..found },
         };
         // What may come late may be read whenever it came.
-        let beside = |nth: usize| match place <= nth && is_sure {
-            true => self.older_than(nth, self.writes[nth].ended, read),
-            false => ReadAge::Fresh,
+        let beside = |nth: usize| {
+            let is_older = place <= nth && is_sure;
+            if is_older { self.older_than(nth, self.writes[nth].ended, read) } else { ReadAge::Fresh }
         };
         let (age, beside_own_write) =
             (self.newest.map_or(ReadAge::Fresh, beside), self.newest_own.get(&worker).copied().map(beside));
@@ -165,10 +165,8 @@ impl<'a> Register<'a> {
         let went_back = |(earlier, at): (usize, Instant)| {
             // Not to what is known to have been lost since.
             let kept = || self.gone[place..earlier].iter().all(|gone| *gone == Gone::No);
-            match is_sure && place < earlier && kept() {
-                true => self.older_than(earlier - 1, at, read),
-                false => ReadAge::Fresh,
-            }
+            let is_older = is_sure && place < earlier && kept();
+            if is_older { self.older_than(earlier - 1, at, read) } else { ReadAge::Fresh }
         };
         let beside_own_read = before.filter(|(_, ended)| *ended <= read.started).map(went_back);
         if before.is_none_or(|(earlier, _)| place >= earlier) {
@@ -190,12 +188,12 @@ impl<'a> Register<'a> {
     /// The place behind the write that left what was read, from 1, or 0 if nothing had been written; and whether that cannot have
     /// come late.
     fn place(&self, read: &Operation) -> Result<(usize, bool), Impossible> {
-        let expires = |write: &Operation| expires_nanos(self.case, write);
+        let lifetime = |write: &Operation| expires_nanos(self.case, write);
         match read.value {
             Value::Missing => {
                 let begun = self.writes.partition_point(|write| write.started <= read.ended);
                 let removed = |write: &Operation| {
-                    let expired = || expires(write).is_some_and(|nanos| write.started.plus_nanos(nanos) <= read.ended);
+                    let expired = || lifetime(write).is_some_and(|nanos| write.started.plus_nanos(nanos) <= read.ended);
                     may_have_happened(write) && (write.effect == OperationEffect::Removes || expired())
                 };
                 let is_sure = !self.writes[..begun].iter().any(|write| write.unknown_attempts > 0 && removed(write));
@@ -205,8 +203,9 @@ impl<'a> Register<'a> {
                 let place = *self.places.get(&value).ok_or(Impossible::NeverWritten)?;
                 let write = &self.writes[place - 1];
                 let is_sure = write.unknown_attempts == 0;
-                let expires = expires(write).filter(|_| write.outcome == Outcome::Ok && is_sure);
-                let kept_until = expires.map(|nanos| write.ended.plus_nanos(nanos.saturating_add(EXPIRY_SLACK_NANOS)));
+                let lasts_nanos = lifetime(write).filter(|_| write.outcome == Outcome::Ok && is_sure);
+                let kept_until =
+                    lasts_nanos.map(|nanos| write.ended.plus_nanos(nanos.saturating_add(EXPIRY_SLACK_NANOS)));
                 match () {
                     () if !may_have_happened(write) => Err(Impossible::NotExecuted),
                     () if write.started > read.ended => Err(Impossible::BeforeItWasWritten),

@@ -173,7 +173,9 @@ fn shards(case: &Case<'_>, load: Option<&str>) -> Vec<Shard> {
         let is_ok = operation.outcome == Outcome::Ok;
         shard.asked.moments.extend([moment(operation.intended, false, false), moment(operation.ended, true, is_ok)]);
     }
-    shards.iter_mut().for_each(|shard| shard.asked.moments.sort_unstable());
+    for shard in &mut shards {
+        shard.asked.moments.sort_unstable();
+    }
     shards
 }
 

@@ -133,7 +133,7 @@ impl KnownKeys {
             *first = write.ended.min(*first);
             ended.insert(write.value, write.ended);
         }
-        let final_reads = case.evidence.history.iter().filter(|operation| operation.is_final_read());
+        let final_reads = case.evidence.history.iter().filter(Operation::is_final_read);
         for read in final_reads.filter(|read| read.data == DataType::Value && matches!(read.value, Value::Written(_))) {
             held.extend(ended.get(&read.value).map(|ended| ((read.load, read.key), *ended)));
         }

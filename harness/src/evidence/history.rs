@@ -67,6 +67,15 @@ impl History {
     }
 }
 
+impl<'a> IntoIterator for &'a History {
+    type Item = Operation;
+    type IntoIter = Operations<'a>;
+
+    fn into_iter(self) -> Operations<'a> {
+        self.iter()
+    }
+}
+
 impl std::fmt::Debug for History {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_list().entries(self.iter()).finish()

@@ -211,7 +211,7 @@ const BLOCK_BYTES: u64 = 8 << 10;
 
 impl Pieces {
     fn of(name: &str) -> Self {
-        if name.ends_with(".bin") { Self::Blocks } else { Self::Lines }
+        if Path::new(name).extension().is_some_and(|extension| extension == "bin") { Self::Blocks } else { Self::Lines }
     }
 
     /// How much of the buffer, which begins at `at` in the file, belongs to the piece there, and whether the piece ends with it.

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use super::*;
 
-const BLOCK: usize = BLOCK_BYTES as usize;
+const BLOCK: usize = 8 << 10;
 
 /// A sealed run directory: a history of 20 blocks and a half, ten events, a node; none of them means anything.
 fn sealed() -> TempDir {

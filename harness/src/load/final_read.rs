@@ -300,7 +300,7 @@ impl KeyReader<'_> {
             reading.asking = None;
             match reading.answer.take() {
                 Some(AttemptOutcome::Acknowledged(_) | AttemptOutcome::Replaced(..)) => {
-                    (reading.done, progress) = (true, true)
+                    (reading.done, progress) = (true, true);
                 }
                 Some(AttemptOutcome::Elsewhere(kind, redirect)) => {
                     let responder =

@@ -95,7 +95,7 @@ impl<'a> Alike<'a> {
         let common = (operation.load, load.command(operation.source), operation.outcome, operation.shard);
         Some(*self.numbers.entry(common).or_insert_with(|| {
             self.found.push(common);
-            self.found.len() as u32 - 1
+            u32::try_from(self.found.len() - 1).unwrap_or(u32::MAX)
         }))
     }
 

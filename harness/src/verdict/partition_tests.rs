@@ -94,7 +94,7 @@ fn a_partition_needs_writes_like_a_kill(#[case] writes: bool, #[case] outcome: R
     story.slo(Slo::LostWrites(LostWrites { max: 0, min: 0 }));
     story.end(9_000);
     let elsewhere = |operation: &mut crate::evidence::Operation| {
-        operation.node = operation.node.filter(|node| *node != 0).or(Some(1))
+        operation.node = operation.node.filter(|node| *node != 0).or(Some(1));
     };
     story.evidence.history.edit(|history| history.iter_mut().filter(|_| !writes).for_each(elsewhere));
     let verdict = verdict(&story);

@@ -42,7 +42,9 @@ pub(in crate::check) fn gone(
                 let state = if surely { Gone::Surely } else { Gone::Possibly };
                 gone[from..count].iter_mut().filter(|gone| **gone != Gone::Surely).for_each(|gone| *gone = state);
                 // It is there, though a master that was behind had told another write that it was not.
-                from.checked_sub(1).map(|found| gone[found] = Gone::No);
+                if let Some(found) = from.checked_sub(1) {
+                    gone[found] = Gone::No;
+                }
             }
             Err(what) => unexplained = unexplained.or(Some(what)),
         }

@@ -240,7 +240,7 @@ impl Story {
     pub(crate) fn end(&mut self, ms: u64) {
         let mut totals = LoadTotals::default();
         let mut last = BTreeMap::new();
-        for operation in self.evidence.history.iter() {
+        for operation in &self.evidence.history {
             *match operation.outcome {
                 _ if operation.never_begun() => &mut totals.not_started,
                 Outcome::Ok => &mut totals.ok,

@@ -10,7 +10,8 @@ use crate::evidence::Value;
 const KEY: u32 = 7;
 
 /// One key's operations of a millisecond, every 10 ms: `w` is a write, `w?` one of unknown outcome, `w!` one that surely failed, `x` and
-/// `x?` removals; `r2` a read of what the second of the writes wrote, `r-` of nothing, `r*` of what nobody wrote; `=2` what is left in the
+/// `x?` removals; `r2` a read of what the second of the writes wrote, `r-` of nothing, `r*` of what nobody wrote; `r#` a scan that
+/// counted keys; `=2` what is left in the
 /// end. With `'` behind it another worker did it.
 fn story(words: &str) -> Story {
     let (mut story, mut written) = (Story::formed(), Vec::new());
@@ -19,6 +20,7 @@ fn story(words: &str) -> Story {
         let value = |which: &str| match which {
             "-" => Value::Missing,
             "*" => Value::Written(Value::id(0, 1, 999_999)),
+            "#" => Value::Number(3),
             nth => nth.parse::<usize>().ok().and_then(|nth| written.get(nth - 1)).copied().unwrap_or(Value::Missing),
         };
         let change = |operation: &mut Operation| {
@@ -104,6 +106,7 @@ fn a_read_may_be_so_old(#[case] older_than: u64, #[case] stale: u64) {
 #[case::never_written("w r*", Some(Impossible::NeverWritten))]
 #[case::surely_failed("w w! r2", Some(Impossible::NotExecuted))]
 #[case::possible("w w? r2 r1 r-", None)]
+#[case::a_number_of_keys("w r#", None)]
 fn what_cannot_be_read_is_named(#[case] words: &str, #[case] expected: Option<Impossible>) {
     let story = story(words);
     let mut found = Vec::new();
@@ -140,7 +143,9 @@ fn what_had_expired_is_not_read(#[case] expires: &str, #[case] expected: Option<
 fn what_was_missed_may_have_been_lost(#[case] tells: bool, #[case] status: Status, #[case] stale: &str) {
     let mut story = Story::formed();
     let key = story.key_of("A");
-    [2_900, 2_950].into_iter().for_each(|ms| story.write(ms, key, |_| {}));
+    for ms in [2_900, 2_950] {
+        story.write(ms, key, |_| {});
+    }
     story.failover(3_000, 0, 2_000);
     let [older, newer] = [0, 1].map(|nth| story.evidence.history.at(nth).value);
     story.write(6_000, key, |read| (read.effect, read.value) = (OperationEffect::Reads, older));

@@ -138,7 +138,7 @@ fn numbers(operation: &Operation, before: Instant) -> [u64; NUMBERS] {
 /// The operation, if it is one that a load can have done.
 fn operation(numbers: &[u64; NUMBERS], before: Instant) -> Option<Operation> {
     let &[what, who, place, key, id, replaced_id, moved, waited, queued, served] = numbers;
-    let bits = |from: u32, count: u32| (what >> from & !(u64::MAX << count)) as usize;
+    let bits = |from: u32, count: u32| usize::try_from(what >> from & !(u64::MAX << count)).unwrap_or(usize::MAX);
     let [worker, entry, load, nothing] = from_low_bytes_first(who);
     if what >> 30 != 0 || nothing != 0 {
         return None;

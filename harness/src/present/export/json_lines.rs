@@ -54,7 +54,7 @@ impl From<Value> for Readable {
 }
 
 pub(super) fn write(evidence: &Evidence, out: &mut impl Write) -> io::Result<u64> {
-    for operation in evidence.history.iter() {
+    for operation in &evidence.history {
         serde_json::to_writer(&mut *out, &line(evidence, &operation))?;
         out.write_all(b"\n")?;
     }

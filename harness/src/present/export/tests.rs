@@ -10,7 +10,7 @@ fn story() -> Story {
     story.write(LOAD_STARTS + 5, 1, |write| write.replaced = Some(first));
     story.write(LOAD_STARTS + 5, 2, |read| (read.effect, read.value) = (OperationEffect::Reads, Value::Missing));
     story.write(LOAD_STARTS + 9, 3, |count| {
-        (count.effect, count.value) = (OperationEffect::Increments, Value::Number(1))
+        (count.effect, count.value) = (OperationEffect::Increments, Value::Number(1));
     });
     story
 }
