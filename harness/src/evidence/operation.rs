@@ -234,11 +234,13 @@ pub enum ErrorKind {
     /// The TLS handshake failed, or TLS broke: the client does not trust the server, the server not the client, or one of them
     /// speaks something else.
     Tls,
+    /// Every connection of the client's pool was in use until the attempt's time was over: nothing was sent.
+    NoFreeConnection,
 }
 
 impl ErrorKind {
     /// By their codes in a history: new ones go to the end, so that old histories still read.
-    pub(super) const ALL: [Self; 27] = [
+    pub(super) const ALL: [Self; 28] = [
         Self::Moved,
         Self::Ask,
         Self::ClusterDown,
@@ -266,6 +268,7 @@ impl ErrorKind {
         Self::NotAuthenticated,
         Self::NoPermission,
         Self::Tls,
+        Self::NoFreeConnection,
     ];
 }
 

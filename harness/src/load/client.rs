@@ -5,8 +5,8 @@ use std::rc::Rc;
 use rand_chacha::ChaCha8Rng;
 
 use super::Connections;
-use super::connection::{Connection, DeadlineTimer};
 use super::draw::{Purpose, random_of};
+use super::exchange::{Interrupted, Request, WorkerConnections};
 use super::iteration::Iteration;
 use super::op::{AttemptOutcome, MixCommand};
 use super::pacing::Due;
@@ -14,14 +14,13 @@ use super::resp::{Reply, push_command};
 use super::shared::Shared;
 use crate::evidence::{DataType, ErrorKind, Operation, OperationEffect, Outcome, UNSCANNED_NAMED_MAX, Value};
 use crate::system::{NodeIndex, ReadsFrom};
-use crate::vocab::{Duration, Instant, Position};
+use crate::vocab::{Address, Duration, Instant, Position};
 
-/// A client with a connection of its own to each node it needs. It takes one batch of commands at a time to their outcomes.
+/// The client of one worker. It takes one batch of commands at a time to their outcomes.
 pub(crate) struct RetryingClient {
     shared: Rc<Shared>,
     worker: u16,
-    connections: Vec<Option<Connection>>,
-    timer: DeadlineTimer,
+    connections: WorkerConnections,
     /// Where the chance of its waits comes from.
     random: ChaCha8Rng,
     key: Vec<u8>,
@@ -87,10 +86,10 @@ struct Destination(Option<NodeIndex>);
 impl RetryingClient {
     /// The client of a worker; it connects when it has something to send.
     pub(crate) fn new(shared: Rc<Shared>, worker: u16) -> Self {
-        let (connections, timer, key, request) = (Vec::new(), DeadlineTimer::new(), Vec::new(), Vec::new());
+        let (connections, key, request) = (WorkerConnections::new(), Vec::new(), Vec::new());
         let random = random_of(shared.seed, shared.index, worker, Purpose::Waits);
         let (batch, sent) = (Vec::new(), Vec::new());
-        Self { shared, worker, connections, timer, random, key, request, batch, sent }
+        Self { shared, worker, connections, random, key, request, batch, sent }
     }
 
     /// Does the commands and says how each ended, at the load's deadline at the latest. Those that go to the same node travel
@@ -116,7 +115,7 @@ impl RetryingClient {
             }
         }
         if self.shared.load.connections == Connections::PerOperation {
-            self.connections.clear();
+            self.connections.close();
         }
         self.batch.iter().map(|command| command.operation)
     }
@@ -207,15 +206,13 @@ impl RetryingClient {
         now: Instant,
         deadline: Instant,
     ) {
-        let Some(node) = node else { return self.not_executed(ErrorKind::NoRoute) };
+        let address = node.and_then(|node| self.shared.routes.borrow().known().address(node));
+        let Some((node, address)) = node.zip(address) else { return self.not_executed(ErrorKind::NoRoute) };
         self.encode(commands, node);
         let server_waits = self.sent.iter().map(|sent| commands[sent.at].0.server_waits().as_nanos()).sum();
         let timeout = self.shared.load.client.timeout.as_nanos().saturating_add(server_waits);
         let until = self.shared.clock.std_instant(now.plus_nanos(timeout).min(deadline));
-        match self.connect(node, until).await {
-            Ok(()) => self.exchange(commands, node, until).await,
-            Err(kind) => self.not_executed(kind),
-        }
+        self.exchange(commands, (node, address), until).await;
     }
 
     fn not_executed(&mut self, kind: ErrorKind) {
@@ -236,66 +233,44 @@ impl RetryingClient {
         }
     }
 
-    /// Makes sure that there is a usable connection to the node. Nothing is sent: failing is surely not executing.
-    async fn connect(&mut self, node: NodeIndex, until: std::time::Instant) -> Result<(), ErrorKind> {
-        let at = usize::from(node);
-        if self.connections.len() <= at {
-            self.connections.resize_with(at + 1, || None);
-        }
-        let connection = &mut self.connections[at];
-        if connection.as_mut().is_some_and(Connection::is_usable) {
-            return Ok(());
-        }
-        *connection = None;
-        let address = self.shared.routes.borrow().known().address(node).ok_or(ErrorKind::NoRoute)?;
-        *connection = Some(self.shared.dialer.open(address, &mut self.timer, until).await?);
-        Ok(())
-    }
-
     /// Sends the request and takes its replies.
-    async fn exchange(&mut self, commands: &[BatchCommand<'_>], node: NodeIndex, until: std::time::Instant) {
-        let Self { shared, connections, timer, request, sent, .. } = self;
-        let place = &mut connections[usize::from(node)];
-        let Some(connection) = place else { return self.not_executed(ErrorKind::NotConnected) };
+    async fn exchange(
+        &mut self,
+        commands: &[BatchCommand<'_>],
+        (node, address): (NodeIndex, Address),
+        until: std::time::Instant,
+    ) {
+        let Self { shared, connections, request, sent, .. } = self;
         let replies = |sent: &Sent| usize::from(sent.asking) + commands[sent.at].0.replies();
-        let owed = sent.iter().map(replies).sum();
+        let request = Request { node, address, bytes: request, replies: sent.iter().map(replies).sum(), until };
         // Which command the next reply is for, and how many of its replies have come.
-        let (mut current, mut nth, mut misfit) = (0, 0_usize, false);
-        let on_reply = |_, reply: &Reply<'_>| {
-            if misfit {
-                return;
-            }
+        let (mut current, mut nth) = (0, 0_usize);
+        let on_reply = |reply: &Reply<'_>| {
             let sent = &mut sent[current];
             if let Reply::Error(text) = reply {
                 shared.error_replied(text);
             }
-            let command = &commands[sent.at].0;
+            let (command, mut fits) = (&commands[sent.at].0, true);
             if let Some(position) = nth.checked_sub(usize::from(sent.asking)) {
                 sent.answer = command.classify(position, reply, sent.answer);
                 if let Some((cursor, keys)) = command.step(reply) {
                     let number = |key: &[u8]| shared.keys.names().number(DataType::Value, key);
                     (sent.cursor, sent.keys) = (cursor, keys.into_iter().filter_map(number).collect());
                 }
-                misfit = sent.answer == MixCommand::UNANSWERED;
+                fits = sent.answer != MixCommand::UNANSWERED;
             }
             sent.replied = Some(shared.clock.now());
             nth += 1;
-            if nth == usize::from(sent.asking) + command.replies() && !misfit {
+            if nth == usize::from(sent.asking) + command.replies() && fits {
                 (current, nth) = (current + 1, 0);
             }
+            fits
         };
-        let exchanged = timer.until(until, connection.exchange(request, owed, on_reply)).await;
-        let ended = match exchanged.unwrap_or(Err(ErrorKind::TimedOut)) {
-            Ok(()) if misfit => Err(ErrorKind::Protocol),
-            ended => ended,
-        };
-        if let Err(kind) = ended {
-            let handed_over = connection.handed_over_bytes();
+        let ended = connections.exchange(&shared.connections, &shared.dialer, &request, on_reply).await;
+        if let Err(Interrupted { kind, handed_over_bytes }) = ended {
             for sent in sent.iter_mut().skip(current) {
-                sent.answer = sent.answer.cut_short(kind, sent.offset < handed_over);
+                sent.answer = sent.answer.cut_short(kind, sent.offset < handed_over_bytes);
             }
-            // A reply that is still owed, or one to something else, would be taken for the next command's.
-            *place = None;
         }
     }
 
@@ -458,6 +433,7 @@ fn doubts_the_node(kind: ErrorKind) -> bool {
             | Kind::WrongPassword
             | Kind::NotAuthenticated
             | Kind::NoPermission
+            | Kind::NoFreeConnection
     )
 }
 

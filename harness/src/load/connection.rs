@@ -1,5 +1,7 @@
 //! One connection to a server: commands out, replies in, bounded in time and memory.
 
+mod duplex;
+
 use std::future::{Future, poll_fn};
 use std::io::{self, ErrorKind as IoErrorKind};
 use std::pin::{Pin, pin};
@@ -13,6 +15,8 @@ use super::op::error_kind;
 use super::resp::Reply;
 use super::transport::Transport;
 use crate::evidence::ErrorKind;
+
+pub(crate) use duplex::DuplexConnection;
 
 const INPUT_BYTES_MIN: usize = 4 * 1024;
 
@@ -191,6 +195,13 @@ impl Connection {
 
     /// Adds what the server sent to the input: at least a byte.
     async fn receive(&mut self) -> Result<(), ErrorKind> {
+        self.make_room()?;
+        let read = self.transport.read(&mut self.input[self.filled..]).await;
+        self.received(read)
+    }
+
+    /// Makes room for more input, if there may be more.
+    fn make_room(&mut self) -> Result<(), ErrorKind> {
         if self.filled == self.input.len() {
             let larger = (self.input.len() * 2).min(self.input_bytes_max);
             if larger <= self.filled {
@@ -198,7 +209,12 @@ impl Connection {
             }
             self.input.resize(larger, 0);
         }
-        match self.transport.read(&mut self.input[self.filled..]).await {
+        Ok(())
+    }
+
+    /// Takes what was read behind the input.
+    fn received(&mut self, read: io::Result<usize>) -> Result<(), ErrorKind> {
+        match read {
             Ok(0) => Err(ErrorKind::Closed),
             Ok(read) => {
                 self.filled += read;

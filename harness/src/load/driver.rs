@@ -232,6 +232,8 @@ fn check(task: &LoadTask) -> Result<(), LoadError> {
         "a value is smaller than the 16 bytes of its id"
     } else if load.pace.arrivals().is_some_and(|arrivals| arrivals.due_nanos(0).is_none()) {
         "its rate is zero"
+    } else if load.connections.shared().is_some_and(|count| count < load.threads()) {
+        "it has fewer connections than threads"
     } else {
         return Ok(());
     };

@@ -1,8 +1,8 @@
 //! The clients: pacing, routing, operations, and the record of every outcome.
 //!
-//! Each load has threads of its own with its workers, one if it does not say. A worker has its own connections and does one batch
-//! of operations at a time: a pipeline, or a single one. An open loop has workers for each shard, so that a shard that is down delays no other. All that ends goes to the recorder's thread,
-//! the only one that writes to disk.
+//! Each load has threads of its own with its workers, one if it does not say. A worker does one batch of operations at a time: a
+//! pipeline, or a single one. It has connections of its own, or shares those of its thread. An open loop has workers for each shard,
+//! so that a shard that is down delays no other. All that ends goes to the recorder's thread, the only one that writes to disk.
 
 mod behaviour;
 mod client;
@@ -19,6 +19,7 @@ mod draw;
 mod driver;
 mod end;
 mod error;
+mod exchange;
 mod final_read;
 mod hello;
 mod iteration;

@@ -7,6 +7,7 @@ use std::sync::MutexGuard;
 use super::climb::Climb;
 use super::counters::LoadCounters;
 use super::dialer::Dialer;
+use super::exchange::SharedConnections;
 use super::hello::Hello;
 use super::key_space::{KeySpace, WrittenKeys};
 use super::op::error_kind;
@@ -31,6 +32,8 @@ pub(crate) struct Shared {
     pub(crate) seed: u64,
     pub(crate) clock: Clock,
     pub(crate) dialer: Dialer,
+    /// The connections that its workers share.
+    pub(crate) connections: SharedConnections,
     /// Where the sockets of its subscribers are made.
     pub(crate) subscribers_host: ClientHost,
     pub(crate) keys: KeySpace,
@@ -59,6 +62,7 @@ impl Shared {
             clock,
             shards: Shards::new(&shards),
             dialer: Dialer::new(host, tls, Hello::of_client(&load.client), value_bytes_max(&load)),
+            connections: SharedConnections::of(load.connections, &part),
             subscribers_host,
             deployment,
             routes: RefCell::new(deployment.system().discovery(&seeds)),

@@ -1,8 +1,11 @@
 //! What carries a connection's bytes: TCP, or TLS on it.
 
+use std::future::poll_fn;
 use std::io::{self, ErrorKind as IoErrorKind, IoSlice, Read, Write};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::ClientConnection;
@@ -39,6 +42,11 @@ impl Transport {
         self.tcp().writable().await
     }
 
+    /// Waits likewise. One task at a time may do so.
+    pub(super) fn poll_writable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.tcp().poll_write_ready(context)
+    }
+
     /// Reads what has come; 0 bytes are the end.
     pub(super) fn try_read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
@@ -49,10 +57,19 @@ impl Transport {
 
     /// Waits for something to read, and reads it; 0 bytes are the end.
     pub(super) async fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        poll_fn(|context| self.poll_read(context, buffer)).await
+    }
+
+    /// Reads what has come, and waits if nothing has; 0 bytes are the end.
+    pub(super) fn poll_read(&mut self, context: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
         match self {
             // Not `try_read`: this one knows that a short read emptied the socket, and saves the call that would find out.
-            Self::Plain(tcp) => tcp.read(buffer).await,
-            Self::Tls(tls) => tls.read(buffer).await,
+            Self::Plain(tcp) => {
+                let mut buffer = ReadBuf::new(buffer);
+                ready!(Pin::new(tcp).poll_read(context, &mut buffer))?;
+                Poll::Ready(Ok(buffer.filled().len()))
+            }
+            Self::Tls(tls) => tls.poll_read(context, buffer),
         }
     }
 
@@ -110,11 +127,11 @@ impl TlsTransport {
         }
     }
 
-    async fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+    fn poll_read(&mut self, context: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
         loop {
             match self.try_read(buffer) {
-                Err(error) if error.kind() == IoErrorKind::WouldBlock => self.tcp.readable().await?,
-                read => return read,
+                Err(error) if error.kind() == IoErrorKind::WouldBlock => ready!(self.tcp.poll_read_ready(context))?,
+                read => return Poll::Ready(read),
             }
         }
     }

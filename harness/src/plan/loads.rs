@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::keys::keys_coincide;
 use crate::evidence::DataType;
 use crate::load::op::Wait;
-use crate::load::{Load, Op};
+use crate::load::{Connections, Load, Op};
 use crate::scenario::{IDLE_MAX, KEYS_MAX, PIPELINE_MAX, WORKERS_MAX, WORKERS_OF_ALL_SHARDS_MAX};
 use crate::system::ReadsFrom;
 use crate::text::{Cursor, Problem, suggest};
@@ -152,6 +152,7 @@ impl Checker<'_> {
         load.pace.kind().problems(at.field("pace")).into_iter().for_each(|problem| self.report(problem));
         self.check_key_space(load, at);
         self.check_idle(load, at);
+        self.check_connections(load, at);
         self.check_subscribers(load, at);
         self.check_think(load, at.field("think"));
         if load.operations == Some(0) {
@@ -169,6 +170,7 @@ impl Checker<'_> {
             ("pipeline", load.pipeline.is_some()),
             ("think", load.think.is_some()),
             ("per_shard", load.per_shard),
+            ("connections", load.connections != Connections::PerWorker),
             ("operations", load.operations.is_some()),
             ("keys", load.keys.count() > 0),
         ];

@@ -1,5 +1,6 @@
 //! The validated plan: names resolved, every semantic error collected, every default filled in.
 
+mod connections;
 mod explain;
 mod facts;
 mod keys;

@@ -153,6 +153,9 @@ pub(super) fn error_in_words(kind: ErrorKind) -> (&'static str, &'static str) {
         ErrorKind::NoPermission => ("NOPERM", "the user may not use this command or key"),
         ErrorKind::MaxClients => ("max clients", "the server has as many connections as its maxclients allows"),
         ErrorKind::Tls => ("TLS", "no TLS with the server: one does not trust the other, or speaks something else"),
+        ErrorKind::NoFreeConnection => {
+            ("pool exhausted", "no free connection in the client's pool before the attempt's time was over: not sent")
+        }
     }
 }
 

@@ -196,7 +196,7 @@ impl Vocabulary for ScenarioVocabulary {
                 return Some(format!("a whole number from 0 to {}", NODES_MAX - 1));
             }
             (_, "replicas") => return Some("a whole number from 1 to the replicas that a master has".to_owned()),
-            (_, "workers" | "threads") => WORKERS_MAX.into(),
+            (_, "workers" | "threads") | ("Pool", "max") | ("Shared", _) => WORKERS_MAX.into(),
             (_, "pipeline") => PIPELINE_MAX.into(),
             (_, "per_second" | "to" | "starts") => PER_SECOND_MAX,
             (_, WrittenPosition::FIELD) => return Some(WrittenPosition::RANGE.to_owned()),
@@ -222,6 +222,7 @@ fn example(owner: &str, field: &str) -> Option<&'static str> {
         (_, "keys") => "Uniform(10_000)",
         (_, "mix") => "[Set(value: \"16B\"), Get()]",
         (_, "per_second") => "1000",
+        ("Pool", "max") => "8",
         _ => return None,
     })
 }

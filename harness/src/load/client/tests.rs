@@ -236,7 +236,7 @@ async fn a_connection_that_was_closed_while_idle_costs_no_attempt() {
         let mut client = RetryingClient::new(shared, 0);
         let write = MixCommand::of_entry(&SET, 0, (1, slot_of_key(b"k1")), 0xAB).next().unwrap();
         drop(client.perform(&[(write, None)]).await);
-        while client.connections[0].as_mut().unwrap().is_usable() {
+        while client.connections.own(0).unwrap().is_usable() {
             tokio::task::yield_now().await;
         }
         client.perform(&[(write, None)]).await.next().unwrap()

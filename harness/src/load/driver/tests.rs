@@ -5,7 +5,9 @@ use nix::sys::signal::{Signal, kill};
 use rstest::rstest;
 
 use super::*;
-use crate::evidence::{ErrorKind, Event, HistoryReader, Operation, Outcome, Progress, RunDirectory, Value};
+use crate::evidence::{
+    ErrorKind, Event, HistoryReader, Operation, OperationSource, Outcome, Progress, RunDirectory, Value,
+};
 use crate::load::final_read;
 use crate::load::testing::{Act, CLUSTER, Fake, Redis, journal, load, task};
 use crate::system::Access;
@@ -96,6 +98,39 @@ async fn the_same_seed_writes_the_same() {
     }
     assert!(!written[0].is_empty());
     assert!(written.iter().all(|other| *other == written[0]));
+}
+
+/// Each worker writes keys of its own, so what it reads of them after a write is that write, whoever else uses the same connection.
+#[rstest]
+#[case::a_pool("connections: Pool(max: 4)", false, 4)]
+#[case::a_pool_by_tls("connections: Pool(max: 2), pipeline: 4", true, 2)]
+#[case::multiplexed("connections: Shared(2)", false, 2)]
+#[case::multiplexed_in_pipelines("connections: Shared(4), pipeline: 4", false, 4)]
+#[case::multiplexed_by_tls("connections: Shared(2), pipeline: 4", true, 2)]
+#[tokio::test]
+async fn workers_share_connections(#[case] fields: &str, #[case] by_tls: bool, #[case] connections: u64) {
+    let redis = if by_tls { Redis::start_tls().await } else { Redis::start().await };
+    let (_temporary, directory, journal) = journal();
+    let mix =
+        r#"mix: [SetThenGet(value: (from: "16B", to: "2KiB")), Get(), Incr(), Transaction(keys: 2, value: "16B")]"#;
+    let fields = format!("{mix}, keys: Uniform(500), workers: 16, threads: 2, operations: 4000, {fields}");
+    let task = LoadTask { tls: redis.tls.clone(), ..task(load("app", &fields), &[redis.address]) };
+    let running = RunningLoads::start(&[task], journal, &directory).unwrap();
+    finish(&running, "app").await;
+    let totals = running.stop().await.unwrap().loads.remove(0).totals;
+    let mut written = BTreeMap::new();
+    for operation in history(&directory) {
+        assert_eq!((operation.outcome, operation.attempts), (Outcome::Ok, 1), "{operation:?}");
+        let key = (operation.worker, operation.data, operation.key);
+        match operation.source {
+            OperationSource::Mix { command: 1, .. } => assert_eq!(written.get(&key), Some(&operation.value)),
+            _ if operation.writes() => drop(written.insert(key, operation.value)),
+            _ => {}
+        }
+    }
+    assert!(written.len() > 500, "{}", written.len());
+    // Two more asked who owns what.
+    assert_eq!(totals.connections.opened, connections + 2, "{totals:?}");
 }
 
 /// Each key is written once, its reads find what is there, and the load is done when none is left.

@@ -8,7 +8,7 @@ use super::PresetKind;
 use crate::load::behaviour::Client;
 use crate::vocab::Duration;
 
-/// 17 attempts, 100 ms apart; a reply is waited for without end (here 60 s)
+/// 17 attempts, 100 ms apart; a reply is waited for without end (here 60 s). Its one connection to each node is `connections: Shared(1)`
 #[derive(Documented)]
 pub(super) struct Ioredis;
 

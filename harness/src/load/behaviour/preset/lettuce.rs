@@ -8,7 +8,7 @@ use super::PresetKind;
 use crate::load::behaviour::{Client, Protocol};
 use crate::vocab::Duration;
 
-/// goes on for 60 s, connecting again after waits that grow to 30 s, and never asks again who owns what. Not modelled: that `CLUSTERDOWN` is final
+/// goes on for 60 s, connecting again after waits that grow to 30 s, and never asks again who owns what. Its one connection to each node is `connections: Shared(1)`. Not modelled: that `CLUSTERDOWN` is final
 #[derive(Documented)]
 pub(super) struct Lettuce;
 

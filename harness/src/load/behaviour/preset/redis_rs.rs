@@ -8,7 +8,7 @@ use super::PresetKind;
 use crate::load::behaviour::Client;
 use crate::vocab::{Duration, Percent};
 
-/// 17 attempts with waits from 1.28 s on, which double and are half left to chance. Not modelled: no wait after a connection that broke
+/// 17 attempts with waits from 1.28 s on, which double and are half left to chance. The connection to each node that its asynchronous client has is `connections: Shared(1)`. Not modelled: no wait after a connection that broke
 #[derive(Documented)]
 pub(super) struct RedisRs;
 
