@@ -6,7 +6,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::Connections;
 use super::draw::{Purpose, random_of};
-use super::exchange::{Interrupted, Request, WorkerConnections};
+use super::exchange::{Interrupted, NodeRequest, WorkerConnections};
 use super::iteration::Iteration;
 use super::op::{AttemptOutcome, MixCommand};
 use super::pacing::Due;
@@ -242,7 +242,7 @@ impl RetryingClient {
     ) {
         let Self { shared, connections, request, sent, .. } = self;
         let replies = |sent: &Sent| usize::from(sent.asking) + commands[sent.at].0.replies();
-        let request = Request { node, address, bytes: request, replies: sent.iter().map(replies).sum(), until };
+        let request = NodeRequest { node, address, bytes: request, replies: sent.iter().map(replies).sum(), until };
         // Which command the next reply is for, and how many of its replies have come.
         let (mut current, mut nth) = (0, 0_usize);
         let on_reply = |reply: &Reply<'_>| {

@@ -20,7 +20,7 @@ use crate::system::NodeIndex;
 use crate::vocab::Address;
 
 /// A request to a node.
-pub(crate) struct Request<'a> {
+pub(crate) struct NodeRequest<'a> {
     pub(crate) node: NodeIndex,
     pub(crate) address: Address,
     pub(crate) bytes: &'a [u8],
@@ -95,7 +95,7 @@ impl WorkerConnections {
         &mut self,
         shared: &SharedConnections,
         dialer: &Dialer,
-        request: &Request<'_>,
+        request: &NodeRequest<'_>,
         on_reply: impl FnMut(&Reply<'_>) -> bool,
     ) -> Result<(), Interrupted> {
         match shared {
@@ -108,7 +108,7 @@ impl WorkerConnections {
     async fn exchange_alone(
         &mut self,
         dialer: &Dialer,
-        request: &Request<'_>,
+        request: &NodeRequest<'_>,
         on_reply: impl FnMut(&Reply<'_>) -> bool,
     ) -> Result<(), Interrupted> {
         let (Self { own, timer }, at) = (self, usize::from(request.node));
@@ -133,7 +133,7 @@ fn if_usable(mut connection: Connection) -> Option<Connection> {
 /// to something else, would be taken for the next request's.
 async fn exchange_on(
     connection: &mut Connection,
-    request: &Request<'_>,
+    request: &NodeRequest<'_>,
     timer: &mut DeadlineTimer,
     mut on_reply: impl FnMut(&Reply<'_>) -> bool,
 ) -> Result<(), Interrupted> {

@@ -9,13 +9,13 @@ use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::task::{Context, Poll, Waker, ready};
 
-use super::{Interrupted, Request};
+use super::{Interrupted, NodeRequest};
 use crate::evidence::ErrorKind;
 use crate::load::connection::{Connection, DeadlineTimer, DuplexConnection};
 use crate::load::resp::Reply;
 
 /// A connection that several workers use together.
-pub(super) struct Line(RefCell<LineState>);
+pub(super) struct SharedLine(RefCell<LineState>);
 
 struct LineState {
     /// The connection, or why it ended.
@@ -44,7 +44,7 @@ struct UnderWay {
     waker: Option<Waker>,
 }
 
-impl Line {
+impl SharedLine {
     /// Shares a connection on which nothing is under way.
     pub(super) fn new(connection: Connection) -> Self {
         Self(RefCell::new(LineState {
@@ -73,7 +73,7 @@ impl Line {
     /// Adds a request, and takes its replies. If they do not come in time they are passed over when they do.
     pub(super) async fn exchange(
         &self,
-        request: &Request<'_>,
+        request: &NodeRequest<'_>,
         timer: &mut DeadlineTimer,
         mut on_reply: impl FnMut(&Reply<'_>) -> bool,
     ) -> Result<(), Interrupted> {
@@ -85,7 +85,7 @@ impl Line {
 }
 
 impl LineState {
-    fn add(&mut self, request: &Request<'_>) -> u64 {
+    fn add(&mut self, request: &NodeRequest<'_>) -> u64 {
         let (id, from, bytes) = (self.added, self.handed_over + self.outgoing.len(), request.bytes.len());
         self.added += 1;
         self.outgoing.extend_from_slice(request.bytes);

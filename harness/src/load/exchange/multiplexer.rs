@@ -5,8 +5,8 @@ use std::rc::Rc;
 
 use tokio::sync::Mutex;
 
-use super::line::Line;
-use super::{Interrupted, Request};
+use super::line::SharedLine;
+use super::{Interrupted, NodeRequest};
 use crate::evidence::ErrorKind;
 use crate::load::connection::DeadlineTimer;
 use crate::load::dialer::Dialer;
@@ -27,7 +27,7 @@ struct NodeLines {
 }
 
 /// The place of a connection, empty until it is used for the first time. While it is being filled others wait.
-type LinePlace = Mutex<Option<Rc<Line>>>;
+type LinePlace = Mutex<Option<Rc<SharedLine>>>;
 
 impl Multiplexer {
     /// So many connections to each node: at least one.
@@ -39,7 +39,7 @@ impl Multiplexer {
     pub(super) async fn exchange(
         &self,
         dialer: &Dialer,
-        request: &Request<'_>,
+        request: &NodeRequest<'_>,
         timer: &mut DeadlineTimer,
         on_reply: impl FnMut(&Reply<'_>) -> bool,
     ) -> Result<(), Interrupted> {
@@ -48,7 +48,7 @@ impl Multiplexer {
         line.exchange(request, timer, on_reply).await
     }
 
-    fn next_place(&self, request: &Request<'_>) -> Rc<LinePlace> {
+    fn next_place(&self, request: &NodeRequest<'_>) -> Rc<LinePlace> {
         let (mut nodes, at) = (self.nodes.borrow_mut(), usize::from(request.node));
         if nodes.len() <= at {
             let lines = || NodeLines { places: (0..self.count).map(|_| Rc::default()).collect(), asked: 0 };
@@ -64,15 +64,15 @@ impl Multiplexer {
 async fn usable(
     place: &LinePlace,
     dialer: &Dialer,
-    request: &Request<'_>,
+    request: &NodeRequest<'_>,
     timer: &mut DeadlineTimer,
-) -> Result<Rc<Line>, ErrorKind> {
+) -> Result<Rc<SharedLine>, ErrorKind> {
     let locked = timer.until(request.until, place.lock()).await;
     let mut place = locked.ok_or(ErrorKind::NotConnected)?;
     if let Some(line) = place.as_ref().filter(|line| line.is_usable()) {
         return Ok(Rc::clone(line));
     }
     *place = None;
-    let line = Rc::new(Line::new(dialer.open(request.address, timer, request.until).await?));
+    let line = Rc::new(SharedLine::new(dialer.open(request.address, timer, request.until).await?));
     Ok(Rc::clone(place.insert(line)))
 }

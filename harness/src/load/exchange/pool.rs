@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::{Interrupted, Request, exchange_on, if_usable};
+use super::{Interrupted, NodeRequest, exchange_on, if_usable};
 use crate::evidence::ErrorKind;
 use crate::load::connection::{Connection, DeadlineTimer};
 use crate::load::dialer::Dialer;
@@ -37,7 +37,7 @@ impl Pool {
     pub(super) async fn exchange(
         &self,
         dialer: &Dialer,
-        request: &Request<'_>,
+        request: &NodeRequest<'_>,
         timer: &mut DeadlineTimer,
         on_reply: impl FnMut(&Reply<'_>) -> bool,
     ) -> Result<(), Interrupted> {
@@ -52,7 +52,7 @@ impl Pool {
         Ok(())
     }
 
-    fn of_node(&self, request: &Request<'_>) -> Rc<NodePool> {
+    fn of_node(&self, request: &NodeRequest<'_>) -> Rc<NodePool> {
         let (mut nodes, at) = (self.nodes.borrow_mut(), usize::from(request.node));
         if nodes.len() <= at {
             let pool = || Rc::new(NodePool { free: RefCell::default(), permits: Semaphore::new(self.max) });
@@ -64,7 +64,11 @@ impl Pool {
 
 impl NodePool {
     /// Waits for the right to use a connection. One that is given back when the time is over comes too late.
-    async fn permit(&self, request: &Request<'_>, timer: &mut DeadlineTimer) -> Result<SemaphorePermit<'_>, ErrorKind> {
+    async fn permit(
+        &self,
+        request: &NodeRequest<'_>,
+        timer: &mut DeadlineTimer,
+    ) -> Result<SemaphorePermit<'_>, ErrorKind> {
         let permit = timer.until(request.until, self.permits.acquire()).await;
         let permit = permit.and_then(Result::ok).filter(|_| Instant::now() < request.until);
         permit.ok_or(ErrorKind::NoFreeConnection)

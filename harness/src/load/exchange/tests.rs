@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::task::LocalSet;
 
-use super::line::Line;
+use super::line::SharedLine;
 use super::*;
 use crate::evidence::{ConnectionTotals, Operation, Outcome, Value};
 use crate::load::client::RetryingClient;
@@ -120,7 +120,7 @@ async fn a_worker_waits_for_a_connection_of_the_pool_as_long_as_it_may() {
     let ask = async |within| {
         let mut bytes = Vec::new();
         push_command(&mut bytes, &[b"PING"]);
-        let request = Request { node: 0, address, bytes: &bytes, replies: 1, until: Instant::now() + within };
+        let request = NodeRequest { node: 0, address, bytes: &bytes, replies: 1, until: Instant::now() + within };
         pool.exchange(&dialer, &request, &mut DeadlineTimer::new(), |_| true).await
     };
     let (first, hasty, patient) = tokio::join!(ask(LONG), ask(Duration::from_millis(100)), ask(LONG));
@@ -149,14 +149,14 @@ fn dialer() -> Dialer {
 }
 
 /// A connection to share.
-async fn line(address: Address) -> Line {
+async fn line(address: Address) -> SharedLine {
     let until = Instant::now() + Duration::from_secs(5);
-    Line::new(dialer().open(address, &mut DeadlineTimer::new(), until).await.unwrap())
+    SharedLine::new(dialer().open(address, &mut DeadlineTimer::new(), until).await.unwrap())
 }
 
 /// Sends a command and waits for its reply for so long.
 fn say<'a>(
-    line: &'a Line,
+    line: &'a SharedLine,
     command: &[&[u8]],
     within: Duration,
 ) -> impl Future<Output = Result<Vec<u8>, Interrupted>> + use<'a> {
@@ -164,7 +164,7 @@ fn say<'a>(
     push_command(&mut bytes, command);
     async move {
         let address = Address(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0));
-        let request = Request { node: 0, address, bytes: &bytes, replies: 1, until: Instant::now() + within };
+        let request = NodeRequest { node: 0, address, bytes: &bytes, replies: 1, until: Instant::now() + within };
         let on_reply = |reply: &Reply<'_>| {
             let Reply::Bulk(text) = reply else { panic!("{reply:?}") };
             said.extend_from_slice(text);
