@@ -102,14 +102,14 @@ impl<'a> Machine<'a> {
     /// The same for what no client, but the observer saw.
     pub(crate) fn explain_observed(&self, stretch: Window, excess: u64) -> Option<String> {
         let samples = &self.samples[self.touched(stretch)];
-        self.explain_by(samples.iter().map(|(_, sample)| sample.sight_delay_nanos()).sum(), stretch, excess)
+        self.explain_by(total(samples.iter().map(|(_, sample)| sample.sight_delay_nanos())), stretch, excess)
     }
 
     /// The same for what one server was told to do. However often the observer waited meanwhile, it saw what was done later by at
     /// most one of its waits.
     pub(crate) fn explain_told(&self, node: &NodeName, stretch: Window, excess: u64) -> Option<String> {
         let samples = &self.samples[self.touched(stretch)];
-        let servers = samples.iter().map(|(_, sample)| sample.server_delay_nanos(node)).sum::<u64>();
+        let servers = total(samples.iter().map(|(_, sample)| sample.server_delay_nanos(node)));
         let observer = samples.iter().filter_map(|(_, sample)| sample.waits.as_ref().map(|waits| waits.observer_nanos));
         self.explain_by(servers.saturating_add(observer.max().unwrap_or(0)), stretch, excess)
     }
@@ -133,9 +133,9 @@ impl<'a> Machine<'a> {
         let samples = &self.samples[self.touched(stretch)];
         let (mut first, mut stalled) = (0, 0);
         for (window, sample) in samples {
-            stalled += sample.stall_nanos();
+            stalled = sample.stall_nanos().saturating_add(stalled);
             while samples[first].0.end.plus_nanos(node_timeout) < window.end {
-                stalled -= samples[first].1.stall_nanos();
+                stalled = stalled.saturating_sub(samples[first].1.stall_nanos());
                 first += 1;
             }
             if stalled >= node_timeout / 2 {
@@ -158,7 +158,7 @@ impl<'a> Machine<'a> {
         let samples = &self.samples[self.touched(stretch)];
         let nanos: u64 = samples.iter().map(|(window, _)| window.nanos()).sum();
         let share = |part: u64| finding::decimals((part as f64 / (nanos as f64).max(1.0) * 1e3).round() / 10.0);
-        let sum = |of: fn(&MachineSample) -> u64| samples.iter().map(|(_, sample)| of(sample)).sum::<u64>();
+        let sum = |of: fn(&MachineSample) -> u64| total(samples.iter().map(|(_, sample)| of(sample)));
         let late = samples.iter().map(|(_, sample)| sample.timer_late_nanos).max();
         let stalled = match self.stalled_nanos(stretch) {
             0 => String::new(),
@@ -172,7 +172,7 @@ impl<'a> Machine<'a> {
             let most = samples.iter().filter_map(|(_, sample)| longest(sample)).max_by_key(|(_, nanos)| *nanos);
             let most = most.map(|(node, _)| format!(" (longest: {node})")).unwrap_or_default();
             let [clients, observer] = [|waits: &Waits| waits.clients_nanos, |waits: &Waits| waits.observer_nanos]
-                .map(|of| share(samples.iter().filter_map(|(_, sample)| sample.waits.as_ref().map(of)).sum()));
+                .map(|of| share(total(samples.iter().filter_map(|(_, sample)| sample.waits.as_ref().map(of)))));
             format!(
                 "servers waited for a processor {} % of the time{most}, clients {clients} %, the observer {observer} %",
                 share(servers)
@@ -218,6 +218,11 @@ impl<'a> Machine<'a> {
         let end = self.samples.partition_point(|(window, _)| window.start <= stretch.end);
         start..end.max(start)
     }
+}
+
+/// The sum, which no evidence makes too large: somebody may have written anything into it and sealed it anew.
+fn total(numbers: impl Iterator<Item = u64>) -> u64 {
+    numbers.fold(0, u64::saturating_add)
 }
 
 /// The same stretches in order and apart from each other.
