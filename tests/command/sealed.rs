@@ -122,8 +122,8 @@ fn altered() {
     );
     told(&|copy| shorten(&events(copy), 5), &format!("events.jsonl: cut or altered at line {count}"));
     told(&|copy| shorten(&copy.join("topology.jsonl"), u64::MAX), "topology.jsonl: cut after line 0");
-    told(&|copy| shorten(&copy.join("history.bin"), 1), "history.bin: cut or altered between record 1 and ");
-    told(&|copy| shorten(&copy.join("history.bin"), u64::MAX), "history.bin: cut after record 0");
+    told(&|copy| shorten(&copy.join("history.bin"), 1), "history.bin: cut or altered between byte 1 and ");
+    told(&|copy| shorten(&copy.join("history.bin"), u64::MAX), "history.bin: cut after byte 0");
     for file in
         ["events.jsonl", "topology.jsonl", "history.bin", "scenario.ron", "plan.json", "lab.log", "nodes/A/redis.log"]
     {
