@@ -89,7 +89,7 @@ fn only_evidence(directory: &Path) -> Result<(), Failed> {
     for entry in fs::read_dir(directory)? {
         left.insert(entry?.file_name().to_string_lossy().into_owned());
     }
-    if !left.iter().eq(["events.jsonl", "lab.log", "nodes", "topology.jsonl"]) {
+    if !left.iter().eq(["events.jsonl", "lab.log", "nodes", "replication.jsonl", "topology.jsonl"]) {
         return Err(format!("the run directory holds {left:?}").into());
     }
     let mounts = fs::read_to_string("/proc/self/mountinfo")?;
