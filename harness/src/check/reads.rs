@@ -114,6 +114,11 @@ struct Register<'a> {
     gone: Vec<Gone>,
     /// The last write that hides whether those before it were lost; all are hidden if nobody knows what is left.
     last_hiding: Option<usize>,
+    /// The places of the removals that may have happened, and of the first of them that may have come late.
+    removals: Vec<usize>,
+    late_removal: Option<usize>,
+    /// Whether servers forget any of what was written.
+    expires: bool,
     /// How many writes had ended before the read.
     before: usize,
     /// The newest of these that was acknowledged and is not known to be lost: of all, and of each worker.
@@ -129,8 +134,21 @@ impl<'a> Register<'a> {
         let places = places.map(|(nth, write)| (write.value, nth + 1)).collect();
         let (gone, _) = register::gone(writes, survivor, |write| expires_nanos(case, write));
         let last_hiding = survivor.map_or(Some(writes.len()), |_| writes.iter().rposition(hides_losses));
-        let (newest_own, read) = (HashMap::new(), HashMap::new());
-        Self { case, writes, places, gone, last_hiding, before: 0, newest: None, newest_own, read }
+        let removals: Vec<_> = (0..writes.len()).filter(|nth| removes(&writes[*nth])).collect();
+        Self {
+            case,
+            writes,
+            places,
+            gone,
+            last_hiding,
+            late_removal: removals.iter().copied().find(|nth| writes[*nth].unknown_attempts > 0),
+            removals,
+            expires: writes.iter().any(|write| expires_nanos(case, write).is_some()),
+            before: 0,
+            newest: None,
+            newest_own: HashMap::new(),
+            read: HashMap::new(),
+        }
     }
 
     /// Takes in the writes that had ended when the read began.
@@ -188,22 +206,13 @@ impl<'a> Register<'a> {
     /// The place behind the write that left what was read, from 1, or 0 if nothing had been written; and whether that cannot have
     /// come late.
     fn place(&self, read: &Operation) -> Result<(usize, bool), Impossible> {
-        let lifetime = |write: &Operation| expires_nanos(self.case, write);
         match read.value {
-            Value::Missing => {
-                let begun = self.writes.partition_point(|write| write.started <= read.ended);
-                let removed = |write: &Operation| {
-                    let expired = || lifetime(write).is_some_and(|nanos| write.started.plus_nanos(nanos) <= read.ended);
-                    may_have_happened(write) && (write.effect == OperationEffect::Removes || expired())
-                };
-                let is_sure = !self.writes[..begun].iter().any(|write| write.unknown_attempts > 0 && removed(write));
-                Ok((self.writes[..begun].iter().rposition(removed).map_or(0, |nth| nth + 1), is_sure))
-            }
+            Value::Missing => Ok(self.place_of_nothing(read)),
             value @ Value::Written(_) => {
                 let place = *self.places.get(&value).ok_or(Impossible::NeverWritten)?;
                 let write = &self.writes[place - 1];
                 let is_sure = write.unknown_attempts == 0;
-                let lasts_nanos = lifetime(write).filter(|_| write.outcome == Outcome::Ok && is_sure);
+                let lasts_nanos = expires_nanos(self.case, write).filter(|_| write.outcome == Outcome::Ok && is_sure);
                 let kept_until =
                     lasts_nanos.map(|nanos| write.ended.plus_nanos(nanos.saturating_add(EXPIRY_SLACK_NANOS)));
                 match () {
@@ -216,6 +225,30 @@ impl<'a> Register<'a> {
             Value::Foreign | Value::Number(_) | Value::Torn => Err(Impossible::NeverWritten),
         }
     }
+}
+
+impl Register<'_> {
+    /// The same for a read that found nothing: behind the last removal, or the last value that may have been forgotten.
+    fn place_of_nothing(&self, read: &Operation) -> (usize, bool) {
+        let begun = self.writes.partition_point(|write| write.started <= read.ended);
+        if !self.expires {
+            let removed = self.removals.partition_point(|nth| *nth < begun);
+            let last = removed.checked_sub(1).map(|last| self.removals[last]);
+            return (last.map_or(0, |nth| nth + 1), self.late_removal.is_none_or(|late| late >= begun));
+        }
+        let is_gone = |write: &Operation| {
+            let lasts_nanos = expires_nanos(self.case, write);
+            let expired = lasts_nanos.is_some_and(|nanos| write.started.plus_nanos(nanos) <= read.ended);
+            removes(write) || may_have_happened(write) && expired
+        };
+        let is_sure = !self.writes[..begun].iter().any(|write| write.unknown_attempts > 0 && is_gone(write));
+        (self.writes[..begun].iter().rposition(is_gone).map_or(0, |nth| nth + 1), is_sure)
+    }
+}
+
+/// Whether a write removed the key, or may have.
+fn removes(write: &Operation) -> bool {
+    write.effect == OperationEffect::Removes && may_have_happened(write)
 }
 
 /// Reads that were asked about, and those of them that are not as they should be.

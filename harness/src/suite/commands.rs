@@ -304,10 +304,7 @@ pub fn judge(path: &Path) -> Exit {
 
 /// Judges a finished run from its directory. The error is for people: why this is nothing that can be judged.
 pub fn judge_again(path: &Path) -> Result<Verdict, String> {
-    let directory = RunDirectory::new(path);
-    if [directory.seal(), directory.info()].iter().all(|file| file.symlink_metadata().is_err()) {
-        return Err(format!("error: {} is no run directory\n", path.display()));
-    }
+    let directory = run_directory(path)?;
     let told = |error: &dyn std::fmt::Display| format!("error: {error}\n");
     match Evidence::read(&directory) {
         Err(EvidenceError::Altered { differences }) => Ok(distrust(&directory, &differences)),
@@ -316,6 +313,15 @@ pub fn judge_again(path: &Path) -> Result<Verdict, String> {
             judge_evidence(&directory, &evidence).map_err(|error| told(&error))
         }
     }
+}
+
+/// The directory of a run, if it is one.
+pub(super) fn run_directory(path: &Path) -> Result<RunDirectory, String> {
+    let directory = RunDirectory::new(path);
+    if [directory.seal(), directory.info()].iter().all(|file| file.symlink_metadata().is_err()) {
+        return Err(format!("error: {} is no run directory\n", path.display()));
+    }
+    Ok(directory)
 }
 
 fn error_style() -> Style {

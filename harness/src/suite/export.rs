@@ -4,15 +4,17 @@ use std::io::Write;
 use std::path::Path;
 
 use super::Exit;
-use crate::evidence::{Evidence, RunDirectory};
+use super::commands::run_directory;
+use crate::evidence::Evidence;
 use crate::present::{self, ExportFormat};
 
 /// Writes the history of a finished run to standard output.
 pub fn export(path: &Path, format: ExportFormat) -> Exit {
-    let evidence = match Evidence::read(&RunDirectory::new(path)) {
+    let read = |directory| Evidence::read(&directory).map_err(|error| format!("error: {error}\n"));
+    let evidence = match run_directory(path).and_then(read) {
         Ok(evidence) => evidence,
-        Err(error) => {
-            present::print_error(&format!("error: {error}\n"));
+        Err(message) => {
+            present::print_error(&message);
             return Exit::Usage;
         }
     };
