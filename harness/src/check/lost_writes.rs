@@ -17,7 +17,7 @@ use super::fate::{Key, Unexplained};
 use super::finding::{self, Finding, Status};
 use super::keys;
 use super::preload::{self, Preloads};
-use super::risk;
+use super::risk::{self, Danger};
 use super::slo_kind::{NeededLoad, SloKind, WrongNumber};
 use super::takedown::{Takedown, TakedownCause};
 use crate::evidence::{EventKind, Operation, OperationEffect, Outcome, RecordedLoad, Value};
@@ -64,7 +64,8 @@ impl SloKind for LostWrites {
         if tally.acknowledged == 0 && tally.unexplained.is_empty() {
             return Finding::nothing(self, limit, "no write was acknowledged");
         }
-        let risk = risk::of(case);
+        let danger = if self.max == 0 { Danger::NotKnownToBeCopied } else { Danger::LastSecond };
+        let risk = risk::of(case, danger);
         let is_safe = tally.lost == 0 && risk.as_ref().is_some_and(|risk| !risk.arose);
         let status = match () {
             () if !tally.unexplained.is_empty() || tally.lost > self.max => Status::Fail,

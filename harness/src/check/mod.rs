@@ -59,6 +59,7 @@ kinds! {
         lost_messages::LostMessages,
         delivery_delay::DeliveryDelay,
         minority_writes::MinorityWrites,
+        split_brain::SplitBrain,
         promotions::Promotions,
         torn_reads::TornReads,
         unscanned_keys::UnscannedKeys,

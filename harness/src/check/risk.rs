@@ -5,10 +5,19 @@ use super::finding;
 use super::takedown::{Takedown, TakedownCause};
 use super::window::load_window;
 use crate::evidence::{Operation, Outcome, RecordedLoad};
-use crate::vocab::HostName;
+use crate::vocab::{HostName, Instant};
 
-/// A write acknowledged so shortly before a fault may not have reached a replica yet.
+/// A write acknowledged so shortly before a fault may not have reached a replica, or a disk, yet.
 const DANGEROUS_NANOS: u64 = 1_000_000_000;
+
+/// Which writes count as at risk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Danger {
+    /// Those of the second before a fault.
+    LastSecond,
+    /// Those of them that no replica was known to have, by its replication offset.
+    NotKnownToBeCopied,
+}
 
 /// Whether writes were at risk whenever a master was taken down.
 pub(super) struct Risk {
@@ -20,8 +29,8 @@ pub(super) struct Risk {
 
 /// Whether each fault hit a master while it acknowledged writes, or cut it off and it went on acknowledging them; none where no
 /// master was taken down.
-pub(super) fn of(case: &Case<'_>) -> Option<Risk> {
-    let judged = case.takedowns.iter().map(|takedown| (takedown, at_risk(case, takedown)));
+pub(super) fn of(case: &Case<'_>, danger: Danger) -> Option<Risk> {
+    let judged = case.takedowns.iter().map(|takedown| (takedown, at_risk(case, takedown, danger)));
     let (at_risk, safe): (Vec<_>, Vec<_>) = judged.partition(|(_, (is_at_risk, _))| *is_at_risk);
     if let Some((takedown, _)) = safe.first() {
         let remedy = format!(
@@ -36,7 +45,16 @@ pub(super) fn of(case: &Case<'_>) -> Option<Risk> {
     (!case.takedowns.is_empty()).then(|| Risk { arose: true, text: finding::note(details) })
 }
 
-fn at_risk(case: &Case<'_>, takedown: &Takedown) -> (bool, String) {
+/// Until when what a master acknowledged was known to be on a replica when the fault began: a replica had said that it was as far as
+/// the master had been after that. None if no replica ever had.
+fn copied_until(case: &Case<'_>, takedown: &Takedown) -> Option<Instant> {
+    let records = || case.evidence.replication.iter().rev().filter(|record| record.at <= takedown.began);
+    let furthest =
+        records().filter(|record| takedown.replicas.contains(&record.node)).map(|record| record.offset).max()?;
+    records().find(|record| record.node == takedown.failed && record.offset <= furthest).map(|record| record.asked)
+}
+
+fn at_risk(case: &Case<'_>, takedown: &Takedown, danger: Danger) -> (bool, String) {
     let running = case.plan.loads.iter().any(|load| {
         load.writes() && load_window(case.evidence, &load.name, case.windows.whole).contains(takedown.began)
     });
@@ -48,13 +66,23 @@ fn at_risk(case: &Case<'_>, takedown: &Takedown) -> (bool, String) {
     };
     let failed = &takedown.failed;
     if running {
+        let copied = Some(takedown).filter(|_| danger == Danger::NotKnownToBeCopied);
+        let copied = copied.and_then(|takedown| copied_until(case, takedown));
+        let span = copied.map_or(DANGEROUS_NANOS, |copied| takedown.began.nanos_since(copied)).min(DANGEROUS_NANOS);
         let before = acknowledged(&|write| {
-            takedown.began.nanos_since(write.ended) <= DANGEROUS_NANOS && case.node_name(write.node) == Some(failed)
+            takedown.began.nanos_since(write.ended) <= span && case.node_name(write.node) == Some(failed)
         });
         let after = case.acknowledged_after(takedown).count() as u64;
         // Of a client on its side that asks for copies nothing is acknowledged; that it was written there is the risk.
         let written = case.writes_on_the_side_of(takedown).filter(|write| write.unknown_attempts > 0).count();
-        let text = format!("{failed} acknowledged {} in the second before", finding::count(before, "write"));
+        let before_words = finding::count(before, "write");
+        let text = match copied {
+            None => format!("{failed} acknowledged {before_words} in the second before"),
+            Some(_) => format!(
+                "{failed} acknowledged {before_words} that no replica was known to have, in the {} before",
+                finding::time(span)
+            ),
+        };
         match &takedown.cause {
             TakedownCause::Partition if after > 0 => (true, format!("{text} it was cut off, and {after} after that")),
             TakedownCause::Partition if asks_for_copies(case, takedown) => {

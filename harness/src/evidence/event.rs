@@ -334,8 +334,8 @@ pub struct LoadTotals {
     /// Starts of an open loop that are not in the history, because more of them waited than a load remembers.
     #[serde(default)]
     pub dropped: u64,
-    /// Processor time of the harness in the lab from the load's start to its end, in nanoseconds: that of other loads and of the
-    /// observer too.
+    /// The processor time of its threads, and of the one that recorded meanwhile, in nanoseconds: for other loads too, if there were
+    /// any.
     #[serde(default)]
     pub cpu_nanos: u64,
     /// What became of its connections.

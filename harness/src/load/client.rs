@@ -40,7 +40,7 @@ struct UnderWay {
     operation: Operation,
     position: Position,
     /// How far it is, if it goes through all keys.
-    iteration: Option<Iteration>,
+    iteration: Option<Box<Iteration>>,
     route: Route,
     /// How many redirections it has followed in a row.
     redirections: u32,
@@ -132,8 +132,8 @@ impl RetryingClient {
     fn begin(&mut self, commands: &[BatchCommand<'_>], started: Instant, deadline: Instant) {
         self.batch.clear();
         for (command, due) in commands {
-            let iteration = command.iterates().then(|| self.iteration(command));
-            let position = iteration.as_ref().map_or(command.place, Iteration::position);
+            let iteration = command.iterates().then(|| Box::new(self.iteration(command)));
+            let position = iteration.as_ref().map_or(command.place, |walk| walk.position());
             let shard = self.shared.shards.planned(command.place);
             let due = due.unwrap_or(Due { intended: started, ready: started });
             let not_started = command.not_started(self.shared.index, shard, due, started);

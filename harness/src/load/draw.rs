@@ -1,14 +1,16 @@
 //! The random choices of a load or of one of its workers: the same seed makes the same choices.
 
+use std::rc::Rc;
+
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use super::Op;
+use super::key_places::KeyPlaces;
 use super::key_space::{KeySpace, LockedKey, ShardKeys};
 use super::keys::{KeyChooser, below, key_below};
 use super::op::MixCommand;
 use crate::evidence::{LoadIndex, Value};
-use crate::system::Deployment;
 use crate::vocab::Position;
 
 /// What an entry of the mix is to do.
@@ -62,6 +64,7 @@ impl Choice {
 pub(crate) struct RandomChoices {
     random: ChaCha8Rng,
     keys: KeySpace,
+    places: Rc<KeyPlaces>,
     /// The keys that the worker keeps to; none if to no shard's.
     shard: Option<ShardKeys>,
     /// Chooses among all keys.
@@ -73,18 +76,16 @@ pub(crate) struct RandomChoices {
     load: LoadIndex,
     worker: u16,
     values: u64,
-    deployment: Deployment,
-    key: Vec<u8>,
 }
 
 impl RandomChoices {
     /// The choices of `worker` of `load` in a run with this seed, if it keeps to `shard` among that shard's keys.
     pub(crate) fn new(
         (seed, load, worker): (u64, LoadIndex, u16),
-        keys: KeySpace,
+        places: Rc<KeyPlaces>,
         shard: Option<ShardKeys>,
-        deployment: Deployment,
     ) -> Self {
+        let keys = places.keys();
         let random = random_of(seed, load, worker, Purpose::Choices);
         let [any, own] = match &shard {
             Some(shard) => {
@@ -92,8 +93,18 @@ impl RandomChoices {
             }
             None => [keys.count(), keys.share(worker)].map(|count| keys.chooser(count)),
         };
-        let mut draw =
-            Self { random, keys, shard, any, own, chosen: 0, load, worker, values: 0, deployment, key: Vec::new() };
+        let mut draw = Self {
+            random,
+            keys: keys.clone(),
+            places: Rc::clone(&places),
+            shard,
+            any,
+            own,
+            chosen: 0,
+            load,
+            worker,
+            values: 0,
+        };
         draw.skip_preloaded();
         draw
     }
@@ -120,14 +131,16 @@ impl RandomChoices {
         let op = &mix[entry];
         let takes_turns = op.takes_turns();
         let key = if takes_turns { self.own_key()? } else { self.any_key()? };
-        self.keys.text(op.kind().data(), key, &mut self.key);
-        let position = self.deployment.system().position_of(&self.key);
+        let position = self.places.of(op.kind().data(), key);
         let lock = takes_turns.then(|| (op.kind().data(), key));
         let value = if takes_turns || op.is_unique() { self.value() } else { 0 };
         Some(Choice { entry: u16::try_from(entry).ok()?, key, position, lock, value })
     }
 
     fn entry(&mut self, mix: &[Op]) -> Option<usize> {
+        if let [op] = mix {
+            return (op.weight() > 0).then_some(0);
+        }
         let total: u64 = mix.iter().map(|op| u64::from(op.weight())).sum();
         let mut at = below(total, &mut self.random);
         mix.iter().position(|op| {
@@ -190,11 +203,16 @@ pub(crate) fn random_of(seed: u64, load: LoadIndex, worker: u16, purpose: Purpos
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::load::Load;
     use crate::load::testing::{CLUSTER, load};
 
+    fn places(load: &Load) -> Rc<KeyPlaces> {
+        Rc::new(KeyPlaces::new(KeySpace::of(load, CLUSTER), CLUSTER))
+    }
+
     fn choices(seed: u64, load_index: u16, worker: u16) -> Vec<(u64, u32, u32)> {
-        let keys = KeySpace::of(&load("app", "mix: [Get()], keys: Uniform(1000), workers: 4"), CLUSTER);
-        let mut draw = RandomChoices::new((seed, load_index, worker), keys, None, CLUSTER);
+        let keys = places(&load("app", "mix: [Get()], keys: Uniform(1000), workers: 4"));
+        let mut draw = RandomChoices::new((seed, load_index, worker), keys, None);
         (0..50).map(|_| (draw.value(), draw.own_key().unwrap(), draw.any_key().unwrap())).collect()
     }
 
@@ -218,7 +236,7 @@ mod tests {
     #[test]
     fn a_key_that_is_written_once_is_read_afterwards() {
         let load = load("app", r#"mix: [Get(), Set(value: "16B")], keys: WriteOnce(11), workers: 4"#);
-        let mut draw = RandomChoices::new((1, 0, 3), KeySpace::of(&load, CLUSTER), None, CLUSTER);
+        let mut draw = RandomChoices::new((1, 0, 3), places(&load), None);
         let (mut written, mut reads) = (Vec::new(), 0);
         while let Some(choice) = draw.choice(&load.mix) {
             match choice.written_key() {
@@ -235,7 +253,7 @@ mod tests {
     #[test]
     fn what_is_preloaded_is_read_and_not_written_again() {
         let load = load("app", r#"mix: [Get(), Set(value: "16B")], keys: WriteOnce(11), workers: 4, preload: 7"#);
-        let mut draw = RandomChoices::new((1, 0, 0), KeySpace::of(&load, CLUSTER), None, CLUSTER);
+        let mut draw = RandomChoices::new((1, 0, 0), places(&load), None);
         let choices: Vec<_> = std::iter::from_fn(|| draw.choice(&load.mix)).collect();
         assert_eq!(
             choices.iter().filter_map(Choice::written_key).collect::<Vec<_>>(),
@@ -247,7 +265,7 @@ mod tests {
     #[test]
     fn entries_are_chosen_by_weight() {
         let load = load("app", r#"mix: [Get(weight: 3), Set(value: "16B"), Get(weight: 0)], keys: Uniform(10)"#);
-        let mut draw = RandomChoices::new((1, 0, 0), KeySpace::of(&load, CLUSTER), None, CLUSTER);
+        let mut draw = RandomChoices::new((1, 0, 0), places(&load), None);
         let writes = (0..4_000).filter(|_| draw.choice(&load.mix).unwrap().written_key().is_some()).count();
         assert!((900..1_100).contains(&writes), "{writes} of 4000 instead of about 1000");
     }

@@ -17,7 +17,7 @@ use super::crowd::{Crowd, IdleSeen};
 use super::end::LoadEnd;
 use super::key_space::{KeySpace, WrittenKeys};
 use super::orders::{HeardOrders, Orders};
-use super::parts::{Part, PartEnd, Parts};
+use super::parts::{Part, PartEnd, Parts, cpu_of_thread_nanos};
 use super::recorder::{HistoryRecorder, Outbox};
 use super::shared::{Shared, value_bytes_max, written_bytes_max};
 use super::subscribers::{self, Subscribers};
@@ -284,6 +284,7 @@ fn run(
     ended: &watch::Sender<LoadEnds>,
 ) -> Option<Result<LoadDone, LoadError>> {
     let begins = runtime.block_on(orders.begins());
+    let recorder_began_nanos = outbox.recorder_cpu_nanos();
     let shared = Shared::new(task, part, clock, outbox);
     let tasks = LocalSet::new();
     let (outcome, subscribers) =
@@ -296,12 +297,19 @@ fn run(
         shared.counters().error_replied(kind, &text);
     }
     let idle = shared.idle.take();
-    let all = parts.end(PartEnd { outcome, written, overrun, connections, idle })?;
+    let cpu_nanos = cpu_of_thread_nanos();
+    let all = parts.end(PartEnd { outcome, written, overrun, connections, idle, cpu_nanos })?;
     for event in shared.counters().end_interval(clock.now()) {
         shared.outbox.borrow_mut().event(event);
     }
     let name = shared.load.name.clone();
-    let totals = LoadTotals { connections: all.connections, idle: all.idle, ..parts.totals(&shared.load, clock) };
+    let recorder_nanos = shared.outbox.borrow().recorder_cpu_nanos().saturating_sub(recorder_began_nanos);
+    let totals = LoadTotals {
+        connections: all.connections,
+        idle: all.idle,
+        cpu_nanos: all.cpu_nanos + recorder_nanos,
+        ..shared.counters().totals().clone()
+    };
     if begins {
         shared.outbox.borrow_mut().event(EventKind::LoadEnded { load: name.clone(), totals: totals.clone() });
     }

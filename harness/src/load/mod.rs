@@ -23,6 +23,7 @@ mod exchange;
 mod final_read;
 mod hello;
 mod iteration;
+mod key_places;
 mod key_space;
 pub mod keys;
 pub mod op;

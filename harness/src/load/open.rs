@@ -151,10 +151,9 @@ impl OpenLoop {
         let now = clock.now();
         for start in left.iter().filter(|start| start.intended < stopped) {
             let shard = self.shared.shards.planned(start.choice.position);
-            for command in start.choice.commands(&self.shared.load.mix) {
-                let due = Due { intended: start.intended, ready: now };
-                self.shared.ended(command.not_started(self.shared.index, shard, due, now));
-            }
+            let due = Due { intended: start.intended, ready: now };
+            let commands = start.choice.commands(&self.shared.load.mix);
+            self.shared.ended(commands.map(|command| command.not_started(self.shared.index, shard, due, now)));
         }
     }
 
@@ -257,7 +256,7 @@ impl Schedule {
         let limit = shared.load.pace.kind().limit();
         *shared.climb.borrow_mut() = limit.map(|limit| Climb::new(limit, &arrivals, origin));
         Self {
-            draw: RandomChoices::new((shared.seed, shared.index, 0), shared.keys.clone(), None, shared.deployment),
+            draw: RandomChoices::new((shared.seed, shared.index, 0), Rc::clone(&shared.places), None),
             arrivals,
             origin,
             taken: 0,

@@ -9,7 +9,7 @@ use super::counters::LoadCounters;
 use super::end::LoadEnd;
 use super::key_space::WrittenKeys;
 use super::{Load, LoadError};
-use crate::evidence::{Clock, ConnectionTotals, IdleTotals, LoadTotals};
+use crate::evidence::{Clock, ConnectionTotals, IdleTotals};
 
 /// One thread of a load.
 #[derive(Clone)]
@@ -23,15 +23,9 @@ pub(crate) struct Part {
 /// What the threads of a load have in common.
 pub(crate) struct Parts {
     count: u16,
-    begun: OnceLock<Begun>,
+    /// What they count, since the first of them began.
+    counters: OnceLock<Mutex<LoadCounters>>,
     ended: Mutex<Vec<PartEnd>>,
-}
-
-/// What there is since the first of them began.
-struct Begun {
-    counters: Mutex<LoadCounters>,
-    /// The processor time that the process had taken.
-    cpu: Duration,
 }
 
 /// What a thread of a load leaves, or all of them.
@@ -45,30 +39,21 @@ pub(crate) struct PartEnd {
     pub(crate) connections: ConnectionTotals,
     /// What became of its idle connections, if it has any.
     pub(crate) idle: Option<IdleTotals>,
+    /// The processor time that it took, in nanoseconds.
+    pub(crate) cpu_nanos: u64,
 }
 
 impl Parts {
     /// The threads of a load: at least one.
     pub(crate) fn of(count: u16) -> Vec<Part> {
-        let parts = Arc::new(Self { count, begun: OnceLock::new(), ended: Mutex::default() });
+        let parts = Arc::new(Self { count, counters: OnceLock::new(), ended: Mutex::default() });
         (0..count).map(|number| Part { number, parts: Arc::clone(&parts) }).collect()
     }
 
     /// What they count, from the first call on.
     pub(crate) fn counters(&self, load: &Load, clock: Clock) -> MutexGuard<'_, LoadCounters> {
-        let begun = self.begun.get_or_init(|| Begun {
-            counters: Mutex::new(LoadCounters::new(load, clock.now())),
-            cpu: cpu_of_process(),
-        });
-        begun.counters.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Everything that they counted.
-    pub(crate) fn totals(&self, load: &Load, clock: Clock) -> LoadTotals {
-        let mut totals = self.counters(load, clock).totals().clone();
-        let cpu = self.begun.get().map_or(Duration::ZERO, |begun| cpu_of_process().saturating_sub(begun.cpu));
-        totals.cpu_nanos = cpu.as_nanos().try_into().unwrap_or(u64::MAX);
-        totals
+        let counters = self.counters.get_or_init(|| Mutex::new(LoadCounters::new(load, clock.now())));
+        counters.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes what a thread leaves. Returns what all of them leave if it was the last.
@@ -85,8 +70,16 @@ impl Parts {
         }
         let overrun = ended.iter().any(|end| end.overrun);
         let idle = ended.iter().find_map(|end| end.idle.clone());
+        let cpu_nanos = ended.iter().map(|end| end.cpu_nanos).sum();
         let outcomes: Result<Vec<_>, _> = ended.drain(..).map(|end| end.outcome).collect();
-        Some(PartEnd { outcome: outcomes.map(|ends| LoadEnd::of_all(&ends)), written, overrun, connections, idle })
+        Some(PartEnd {
+            outcome: outcomes.map(|ends| LoadEnd::of_all(&ends)),
+            written,
+            overrun,
+            connections,
+            idle,
+            cpu_nanos,
+        })
     }
 }
 
@@ -108,9 +101,10 @@ impl Part {
     }
 }
 
-/// The processor time that this process has taken.
-fn cpu_of_process() -> Duration {
-    clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID).map_or(Duration::ZERO, Duration::from)
+/// The processor time that this thread has taken, in nanoseconds.
+pub(crate) fn cpu_of_thread_nanos() -> u64 {
+    let taken = clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map_or(Duration::ZERO, Duration::from);
+    taken.as_nanos().try_into().unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

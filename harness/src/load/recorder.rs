@@ -3,11 +3,14 @@
 use std::fs::File;
 use std::io::{self, BufWriter};
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
 use tokio::sync::oneshot;
 
+use super::parts::cpu_of_thread_nanos;
 use crate::evidence::{EventKind, Heard, HeardWriter, HistoryWriter, Journal, Operation, RunDirectory};
 
 /// Operations that go to the recorder together.
@@ -25,6 +28,8 @@ enum RecorderMessage {
 /// Where a load puts what must be recorded. It never blocks.
 pub(crate) struct Outbox {
     recorder: SyncSender<RecorderMessage>,
+    /// The processor time that the recorder has taken, in nanoseconds.
+    recorder_cpu: Arc<AtomicU64>,
     batch: Vec<Operation>,
     heard: Vec<Heard>,
     overrun: bool,
@@ -64,6 +69,11 @@ impl Outbox {
         }
     }
 
+    /// The processor time that the recorder has taken so far, in nanoseconds.
+    pub(crate) fn recorder_cpu_nanos(&self) -> u64 {
+        self.recorder_cpu.load(Ordering::Relaxed)
+    }
+
     /// Whether something could not be recorded: the recorder is gone, or too far behind.
     pub(crate) fn overrun(&self) -> bool {
         self.overrun
@@ -77,6 +87,7 @@ impl Outbox {
 /// The recorder's thread. It ends when every [`Outbox`] and this are gone.
 pub(crate) struct HistoryRecorder {
     sender: SyncSender<RecorderMessage>,
+    cpu: Arc<AtomicU64>,
     done: oneshot::Receiver<io::Result<()>>,
 }
 
@@ -88,16 +99,24 @@ impl HistoryRecorder {
         let files = Files { history, heard: None, heard_path: directory.subscribers() };
         let (sender, records) = sync_channel(BATCHES_MAX);
         let (tell, done) = oneshot::channel();
+        let cpu = Arc::new(AtomicU64::new(0));
+        let taken = Arc::clone(&cpu);
         thread::Builder::new().name("recorder".to_owned()).spawn(move || {
             // Nobody listens any more when the loads were dropped instead of stopped.
-            let _ = tell.send(write_all(&records, files, &journal));
+            let _ = tell.send(write_all(&records, files, &journal, &taken));
         })?;
-        Ok(Self { sender, done })
+        Ok(Self { sender, cpu, done })
     }
 
     /// A new sender.
     pub(crate) fn outbox(&self) -> Outbox {
-        Outbox { recorder: self.sender.clone(), batch: Vec::with_capacity(BATCH), heard: Vec::new(), overrun: false }
+        Outbox {
+            recorder: self.sender.clone(),
+            recorder_cpu: Arc::clone(&self.cpu),
+            batch: Vec::with_capacity(BATCH),
+            heard: Vec::new(),
+            overrun: false,
+        }
     }
 
     /// Waits until everything is written, which it is when every [`Outbox`] is gone.
@@ -116,7 +135,12 @@ struct Files {
 }
 
 /// Writes until nobody can send any more. After an error it goes on to take what comes, so that events are not lost.
-fn write_all(records: &Receiver<RecorderMessage>, mut files: Files, journal: &Journal) -> io::Result<()> {
+fn write_all(
+    records: &Receiver<RecorderMessage>,
+    mut files: Files,
+    journal: &Journal,
+    cpu_nanos: &AtomicU64,
+) -> io::Result<()> {
     let mut outcome = Ok(());
     for record in records {
         match record {
@@ -125,6 +149,7 @@ fn write_all(records: &Receiver<RecorderMessage>, mut files: Files, journal: &Jo
             RecorderMessage::Heard(batch) if outcome.is_ok() => outcome = files.write_heard(&batch),
             RecorderMessage::Operations(_) | RecorderMessage::Heard(_) => {}
         }
+        cpu_nanos.store(cpu_of_thread_nanos(), Ordering::Relaxed);
     }
     outcome
 }

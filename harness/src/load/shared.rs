@@ -9,6 +9,7 @@ use super::counters::LoadCounters;
 use super::dialer::Dialer;
 use super::exchange::SharedConnections;
 use super::hello::Hello;
+use super::key_places::KeyPlaces;
 use super::key_space::{KeySpace, WrittenKeys};
 use super::op::error_kind;
 use super::parts::Part;
@@ -37,6 +38,7 @@ pub(crate) struct Shared {
     /// Where the sockets of its subscribers are made.
     pub(crate) subscribers_host: ClientHost,
     pub(crate) keys: KeySpace,
+    pub(crate) places: Rc<KeyPlaces>,
     pub(crate) shards: Shards,
     pub(crate) deployment: Deployment,
     pub(crate) routes: RefCell<Box<dyn Discovery>>,
@@ -73,19 +75,25 @@ impl Shared {
             idle: RefCell::default(),
             refreshing: Cell::new(false),
             refreshed: Cell::new(None),
+            places: Rc::new(KeyPlaces::new(keys.clone(), deployment)),
             keys,
             load,
         })
     }
 
-    /// Takes an operation that ended into the history and the counts.
-    pub(crate) fn ended(&self, operation: Operation) {
-        self.outbox.borrow_mut().push(operation);
-        if let Some(climb) = self.climb.borrow_mut().as_mut() {
-            climb.ended(&operation);
-        }
-        if let Some(slow) = self.counters().count(&operation, || self.name(&operation)) {
-            self.outbox.borrow_mut().event(slow);
+    /// Takes operations that ended into the history and the counts.
+    pub(crate) fn ended(&self, operations: impl Iterator<Item = Operation>) {
+        let (mut outbox, mut climb) = (self.outbox.borrow_mut(), self.climb.borrow_mut());
+        // Other threads of the load wait for them, so they are taken once.
+        let mut counters = self.counters();
+        for operation in operations {
+            outbox.push(operation);
+            if let Some(climb) = climb.as_mut() {
+                climb.ended(&operation);
+            }
+            if let Some(slow) = counters.count(&operation, || self.name(&operation)) {
+                outbox.event(slow);
+            }
         }
     }
 

@@ -13,9 +13,11 @@ pub(crate) fn push_value(out: &mut Vec<u8>, id: u64, bytes: u64) {
     let size = usize::try_from(bytes).unwrap_or(usize::MAX).max(ID_BYTES);
     push_bulk_head(out, size);
     let end = out.len() + size;
-    for shift in (0..ID_BYTES).rev() {
-        out.push(b"0123456789abcdef"[usize::try_from((id >> (shift * 4)) & 0xF).unwrap_or(0)]);
+    let mut digits = [0; ID_BYTES];
+    for (digit, byte) in digits.chunks_exact_mut(2).zip(id.to_be_bytes()) {
+        digit.copy_from_slice(&[byte >> 4, byte & 0xF].map(|half| b"0123456789abcdef"[usize::from(half)]));
     }
+    out.extend_from_slice(&digits);
     out.resize(end, PADDING);
     out.extend_from_slice(b"\r\n");
 }

@@ -85,11 +85,11 @@ impl Worker {
             for (command, _) in batch.iter().filter(|(command, _)| command.writes()) {
                 self.shared.written.borrow_mut().insert(command.data, command.key);
             }
-            for operation in self.client.perform(&batch).await {
+            let operations = self.client.perform(&batch).await;
+            self.shared.ended(operations.inspect(|operation| {
                 done.ended = done.ended.max(operation.ended);
-                done.failed = done.failed.or(Some(operation).filter(|operation| operation.outcome != Outcome::Ok));
-                self.shared.ended(operation);
-            }
+                done.failed = done.failed.or(Some(*operation).filter(|operation| operation.outcome != Outcome::Ok));
+            }));
             if self.stop.is_given() || (done.failed.is_some() && self.shared.load.client.gives_up) {
                 break;
             }

@@ -59,7 +59,7 @@ pub fn render_bench(rows: &[BenchRow], rival: Option<&str>, remarks: &[String], 
              better above 1, that of the client's processor time below."
         );
     }
-    text += "\nThe client's processor time is all that the harness takes meanwhile: recording and observing too.\n\n";
+    text += "\nThe client's processor time is that of its threads and of the one that records.\n\n";
     if has_schedule {
         text.pop();
         text += "A schedule is late by the time from when a start was due to when it was begun.\n\n";

@@ -7,6 +7,7 @@ mod limits;
 mod messages;
 mod one_load;
 mod reads;
+mod risk;
 mod schedule;
 mod torn_reads;
 mod unscanned_keys;

@@ -1,5 +1,8 @@
+use std::rc::Rc;
+
 use super::*;
 use crate::load::draw::RandomChoices;
+use crate::load::key_places::KeyPlaces;
 use crate::load::key_space::KeySpace;
 use crate::load::testing::{CLUSTER, load};
 use crate::system::cluster::share;
@@ -9,7 +12,9 @@ fn start(at: u64, key: u32, writes: bool) -> DueEntry {
     let mix = if writes { r#"Set(value: "16B")"# } else { "Get()" };
     let load = load("app", &format!("mix: [{mix}], keys: Uniform(1), pace: Open(per_second: 1)"));
     let mut choice =
-        RandomChoices::new((1, 0, 0), KeySpace::of(&load, CLUSTER), None, CLUSTER).choice(&load.mix).unwrap();
+        RandomChoices::new((1, 0, 0), Rc::new(KeyPlaces::new(KeySpace::of(&load, CLUSTER), CLUSTER)), None)
+            .choice(&load.mix)
+            .unwrap();
     choice.take(key);
     DueEntry { intended: Instant(at), choice }
 }

@@ -159,7 +159,8 @@ impl<'a> Bench<'a> {
         let mut printed = printed.iter();
         for ((row, summary), rival) in self.rows.iter_mut().zip(&verdict.loads).zip(rivals) {
             let said = rival.as_ref().and_then(|rival| Some((rival, printed.next()?)));
-            let theirs = said.and_then(|(rival, (cpu_ms, text))| rival::figures(text, *cpu_ms, rival.operations));
+            let theirs = said
+                .and_then(|(command, (cpu_ms, text))| self.options.against?.figures(text, *cpu_ms, command.operations));
             // Without an operation there is nothing to show.
             let Some(latency) = summary.latency.first() else { continue };
             let ours = BenchFigures {
