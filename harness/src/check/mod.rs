@@ -56,6 +56,7 @@ kinds! {
         stale_reads::StaleReads,
         read_your_writes::ReadYourWrites,
         monotonic_reads::MonotonicReads,
+        replication_lag::ReplicationLag,
         lost_messages::LostMessages,
         delivery_delay::DeliveryDelay,
         minority_writes::MinorityWrites,

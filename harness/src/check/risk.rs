@@ -15,7 +15,7 @@ const DANGEROUS_NANOS: u64 = 1_000_000_000;
 pub(super) enum Danger {
     /// Those of the second before a fault.
     LastSecond,
-    /// Those of them that no replica was known to have, by its replication offset.
+    /// Where a replica took over, those of them that none was known to have, by its replication offset.
     NotKnownToBeCopied,
 }
 
@@ -66,7 +66,9 @@ fn at_risk(case: &Case<'_>, takedown: &Takedown, danger: Danger) -> (bool, Strin
     };
     let failed = &takedown.failed;
     if running {
-        let copied = Some(takedown).filter(|_| danger == Danger::NotKnownToBeCopied);
+        // One that nobody replaced comes back with what it had itself.
+        let by_copies = danger == Danger::NotKnownToBeCopied && takedown.promotion.is_some();
+        let copied = Some(takedown).filter(|_| by_copies);
         let copied = copied.and_then(|takedown| copied_until(case, takedown));
         let span = copied.map_or(DANGEROUS_NANOS, |copied| takedown.began.nanos_since(copied)).min(DANGEROUS_NANOS);
         let before = acknowledged(&|write| {

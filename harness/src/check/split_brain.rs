@@ -228,14 +228,14 @@ mod tests {
     }
 
     #[rstest]
-    #[case::it_had_ended_before(&[4_000], 4_500, &[], 0, 0, Status::Pass, "0 ns", "A acknowledged nothing after A1's first write")]
-    #[case::it_refused(&[4_000], 5_500, &[5_100], 0, 0, Status::Pass, "0 ns", "nothing after A1's first write")]
-    #[case::nobody_asked(&[4_000], 5_500, &[], 0, 0, Status::Inconclusive, "0 ns", "whether it would have taken more nobody asked")]
+    #[case::it_had_ended_before(&[4_000], 4_500, &[], 0, 0, Status::Pass, "0 ms", "A acknowledged nothing after A1's first write")]
+    #[case::it_refused(&[4_000], 5_500, &[5_100], 0, 0, Status::Pass, "0 ms", "nothing after A1's first write")]
+    #[case::nobody_asked(&[4_000], 5_500, &[], 0, 0, Status::Inconclusive, "0 ms", "whether it would have taken more nobody asked")]
     #[case::both(&[5_200, 5_800], 6_000, &[6_100], 0, 0, Status::Fail, "800 ms", "for 800 ms both A and A1 acknowledged writes of one shard: A 2, A1 2")]
     #[case::less_than_allowed(&[5_200], 6_000, &[6_100], 200, 0, Status::Pass, "200 ms", "A 1, A1 1")]
     #[case::maybe_more_than_allowed(&[5_200], 6_000, &[], 200, 0, Status::Inconclusive, "200 ms", "nobody asked")]
     #[case::less_than_expected(&[5_200], 6_000, &[6_100], 2_000, 500, Status::Inconclusive, "200 ms", "A 1")]
-    #[case::as_the_other_began(&[5_001], 6_000, &[6_100], 0, 0, Status::Pass, "0 ns", "nothing after")]
+    #[case::as_the_other_began(&[5_001], 6_000, &[6_100], 0, 0, Status::Pass, "0 ms", "nothing after")]
     fn two_masters_acknowledge(
         #[case] starts: &[u64],
         #[case] refuses: u64,

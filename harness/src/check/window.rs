@@ -126,11 +126,15 @@ impl Windows {
     ///
     /// How long it took may count in both: see [`Self::latency_nanos`].
     pub fn has(&self, during: During, operation: &Operation) -> bool {
+        self.has_stretch(during, operation.intended, operation.ended)
+    }
+
+    fn has_stretch(&self, during: During, due: Instant, ended: Instant) -> bool {
         let in_fault = || {
-            let after = self.faults.partition_point(|window| window.end <= operation.intended);
-            self.faults.get(after).is_some_and(|window| window.start <= operation.ended)
+            let after = self.faults.partition_point(|window| window.end <= due);
+            self.faults.get(after).is_some_and(|window| window.start <= ended)
         };
-        self.whole.contains(operation.intended)
+        self.whole.contains(due)
             && match during {
                 During::Whole => true,
                 During::Fault => in_fault(),
@@ -143,13 +147,13 @@ impl Windows {
     pub fn was_overdue(&self, operation: &Operation, nanos: u64) -> bool {
         self.part_of(operation.intended) == Some(During::Steady)
             && self
-                .cut(operation)
+                .cut(operation.intended)
                 .is_some_and(|cut| operation.ended >= cut && cut.nanos_since(operation.intended) > nanos)
     }
 
-    /// When the first fault began after an operation was due.
-    fn cut(&self, operation: &Operation) -> Option<Instant> {
-        self.faults.iter().map(|fault| fault.start).find(|start| *start > operation.intended)
+    /// When the first fault began after something was due.
+    fn cut(&self, due: Instant) -> Option<Instant> {
+        self.faults.iter().map(|fault| fault.start).find(|start| *start > due)
     }
 
     /// What an operation adds to the latencies of that part; none if nothing.
@@ -158,12 +162,18 @@ impl Windows {
     /// wait for its start, the steady part has the time until the fault began: a stall of a steady cluster does not become
     /// the fault's because its backlog drains into one, and what the fault adds does not become the steady part's.
     pub fn latency_nanos(&self, during: During, operation: &Operation) -> Option<u64> {
-        if self.has(during, operation) {
-            return Some(operation.latency_nanos());
+        let ended = operation.intended.plus_nanos(operation.latency_nanos());
+        self.nanos_in(during, operation.intended, ended)
+    }
+
+    /// The same of anything that was due at a moment and lasted until another.
+    pub fn nanos_in(&self, during: During, due: Instant, ended: Instant) -> Option<u64> {
+        if self.has_stretch(during, due, ended) {
+            return Some(ended.nanos_since(due));
         }
-        let due_here = during == During::Steady && self.part_of(operation.intended) == Some(During::Steady);
-        let cut = self.cut(operation).filter(|_| due_here)?;
-        Some(cut.nanos_since(operation.intended))
+        let due_here = during == During::Steady && self.part_of(due) == Some(During::Steady);
+        let cut = self.cut(due).filter(|_| due_here)?;
+        Some(cut.nanos_since(due))
     }
 
     /// The stretches that part is made of: in order, apart from each other.

@@ -11,6 +11,9 @@ pub struct ReplicationRecord {
     pub asked: Instant,
     /// When its answer was taken.
     pub at: Instant,
+    /// When it was asked the time before, and still was where the line before says; none if it had not answered since it was started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Instant>,
     /// The node.
     pub node: NodeName,
     /// Bytes of its history: written by a master (`master_repl_offset`), applied by a replica (`slave_repl_offset`).

@@ -35,6 +35,8 @@ struct State {
     running: Vec<NodeName>,
     /// When each running node was asked what it answered last; absent when it has not answered since `changed`.
     asked: BTreeMap<NodeName, Instant>,
+    /// When each node was last asked and answered.
+    answered: BTreeMap<NodeName, Instant>,
     views: BTreeMap<NodeName, Option<NodeView>>,
     /// The nodes whose views differ from those that `observation` shows.
     changed_views: Vec<NodeName>,
@@ -76,6 +78,7 @@ impl Collector {
             changed: now,
             running: Vec::new(),
             asked: BTreeMap::new(),
+            answered: BTreeMap::new(),
             views,
             changed_views: Vec::new(),
             replication: BTreeMap::new(),
@@ -191,14 +194,16 @@ impl State {
         }
         match answer {
             Ok(report) => {
+                let answered_before = self.answered.insert(node.clone(), asked);
                 if self.failures.remove(node).is_some() {
                     self.dirty = true;
                 }
                 let offset = report.replication.offset;
                 let before = self.replication.insert(node.clone(), report.replication.clone());
-                if before.is_none_or(|before| before.offset != offset) {
+                if before.as_ref().is_none_or(|before| before.offset != offset) {
                     let at = journal.clock().now();
-                    journal.record_replication(&ReplicationRecord { asked, at, node: node.clone(), offset });
+                    let before = answered_before.filter(|_| before.is_some());
+                    journal.record_replication(&ReplicationRecord { asked, at, before, node: node.clone(), offset });
                 }
                 let view = NodeView { data_too_old: self.too_old.contains(node), ..report.view.clone() };
                 self.set_view(node, Some(&view), journal);

@@ -33,7 +33,7 @@ fn replaced_by_one_that_had_it(story: &mut Story) {
     replaced(story);
     let record = |ms: u64, node: &str| {
         let at = Instant::from_millis(ms);
-        ReplicationRecord { asked: at, at, node: node.into(), offset: 100 }
+        ReplicationRecord { asked: at, at, before: None, node: node.into(), offset: 100 }
     };
     story.evidence.replication = vec![record(2_995, "A"), record(2_998, "A1")];
 }
@@ -113,7 +113,7 @@ fn offsets_stand_beside_the_promotion() {
     story.end(7_000);
     let record = |ms: u64, node: &str, offset: i64| {
         let at = Instant::from_millis(ms);
-        ReplicationRecord { asked: at, at, node: node.into(), offset }
+        ReplicationRecord { asked: at, at, before: None, node: node.into(), offset }
     };
     let records = [(2_980, "A", 100), (2_985, "A1", 90), (2_999, "A", 130), (5_500, "A1", 170)];
     story.evidence.replication = records.map(|(ms, node, offset)| record(ms, node, offset)).to_vec();

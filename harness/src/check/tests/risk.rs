@@ -15,7 +15,7 @@ fn killed_after(acknowledged: u64, offsets: &[(u64, &str, i64)]) -> Story {
     story.end(7_000);
     let record = |&(ms, node, offset): &(u64, &str, i64)| {
         let at = Instant::from_millis(ms);
-        ReplicationRecord { asked: at, at, node: node.into(), offset }
+        ReplicationRecord { asked: at, at, before: None, node: node.into(), offset }
     };
     story.evidence.replication = offsets.iter().map(record).collect();
     let written: Vec<_> = story.evidence.history.iter().map(|write| (write.key, write.value)).collect();

@@ -1,0 +1,334 @@
+//! How far replicas are behind their masters, in time.
+//!
+//! The observer asks every node for its replication offset again and again. Each time a master says that it has come further, the time
+//! counts until its replica says that it has all of that: then whatever was acknowledged before can be read there. Both are known to
+//! within the time between two questions, 10 ms (20 ms with more than 12 nodes), so a lag is known as a least and a most.
+//! (`master_repl_offset` and `slave_repl_offset` of `INFO replication`, Redis `replication.c`.)
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use documented::Documented;
+use serde::{Deserialize, Serialize};
+
+use super::During;
+use super::case::Case;
+use super::finding::{self, Finding, Status};
+use super::latency::explain_excess;
+use super::slo_kind::{IDLE_MACHINE_BELOW, NeededLoad, SloKind, WrongNumber};
+use super::{sample_size, samples};
+use crate::evidence::{ReplicationRecord, TopologyRecord};
+use crate::vocab::{Duration, Instant, NodeName, Percent};
+
+/// how long replicas take until they have what their master has, by the replication offsets of both, which are asked for every 10 ms; for each replica by itself
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented)]
+#[serde(deny_unknown_fields)]
+pub struct ReplicationLag {
+    /// The quantile in percent, such as 50, 99 or 99.9; 100 is the maximum.
+    pub quantile: Percent,
+    /// The longest it may be.
+    pub max: Duration,
+    /// The part of the run it is about.
+    #[serde(default)]
+    pub during: During,
+}
+
+impl ReplicationLag {
+    pub(super) const EXAMPLE: &str = r#"ReplicationLag(quantile: 99, max: "100ms", during: Steady)"#;
+}
+
+impl fmt::Display for ReplicationLag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "p{} replication lag {} <= {}", self.quantile.value(), self.during, self.max)
+    }
+}
+
+/// How long a replica took to come as far as its master had been.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Lag {
+    /// When the master was asked.
+    asked: Instant,
+    least_nanos: u64,
+    /// None if it never came so far.
+    most_nanos: Option<u64>,
+}
+
+/// What one replica did.
+struct Follower<'a> {
+    replica: &'a NodeName,
+    lags: Vec<Lag>,
+}
+
+impl SloKind for ReplicationLag {
+    /// Each replica by itself; the worst counts.
+    fn judge(&self, case: &Case<'_>) -> Finding {
+        let limit = finding::limit(self.max);
+        let followers = self.followers(case);
+        let judged = followers.iter().map(|follower| self.judge_one(follower));
+        let severity = |status: Status| match status {
+            Status::Fail => 2,
+            Status::Inconclusive => 1,
+            Status::Pass => 0,
+        };
+        let worst = judged.max_by_key(|(finding, most)| (severity(finding.status), *most));
+        let Some((worst, _)) = worst else {
+            let nothing = format!("no replica followed a master that was written to in the {} part", self.during);
+            return Finding::nothing(self, limit, nothing);
+        };
+        let each = followers.iter().map(Follower::text);
+        Finding { note: finding::note(std::iter::once(worst.note).chain(each)), ..worst }
+    }
+
+    /// By the rule of `Latency`.
+    fn explained_by_machine(&self, case: &Case<'_>) -> Option<String> {
+        let followers = self.followers(case);
+        let missed = followers.iter().filter(|follower| self.judge_one(follower).0.status == Status::Fail);
+        let explanations: Option<Vec<_>> = missed
+            .map(|follower| {
+                let lags: Vec<_> = follower.lags.iter().map(|lag| (lag.asked, lag.least_nanos)).collect();
+                explain_excess(case, self.quantile, self.max, &lags)
+            })
+            .collect();
+        explanations.map(finding::note).filter(|note| !note.is_empty())
+    }
+
+    fn is_timed(&self) -> bool {
+        true
+    }
+
+    fn needs_idle_machine(&self) -> bool {
+        self.max < IDLE_MACHINE_BELOW
+    }
+
+    fn during(&self) -> Option<During> {
+        Some(self.during)
+    }
+
+    fn needed_load(&self) -> NeededLoad {
+        NeededLoad::Writing
+    }
+
+    fn wrong_numbers(&self) -> Vec<WrongNumber> {
+        let max = (self.max < Duration::from_millis(20)).then(|| {
+            let help = "write \"20ms\" or more; with more than 12 nodes \"40ms\"";
+            WrongNumber::new("max", "offsets are asked for every 10 ms: a shorter lag cannot be told", help)
+        });
+        let quantile = (self.quantile.value() <= 1.0).then(|| {
+            let help = "write a percentage such as 50, 99 or 99.9; 100 is the longest lag";
+            WrongNumber::new("quantile", "a quantile is a percentage above 1", help)
+        });
+        max.into_iter().chain(quantile).collect()
+    }
+
+    fn variant(&self) -> u64 {
+        self.quantile.value().to_bits()
+    }
+}
+
+impl ReplicationLag {
+    /// Also returns the most that was measured.
+    fn judge_one(&self, follower: &Follower<'_>) -> (Finding, u64) {
+        let (limit, max, samples) = (finding::limit(self.max), self.max.as_nanos(), follower.lags.len() as u64);
+        let [least, most] = [follower.quantile(Lag::least, self.quantile), follower.quantile(Lag::most, self.quantile)];
+        let over = follower.lags.iter().filter(|lag| lag.least_nanos > max).count() as u64;
+        let refuted = least > max && sample_size::refutes_quantile(self.quantile, over, samples);
+        let needed = sample_size::for_quantile(self.quantile);
+        let (status, doubt) = match () {
+            () if samples < needed && !refuted => {
+                (Status::Inconclusive, format!("{needed} positions of a master are needed for this quantile"))
+            }
+            () if least > max => (Status::Fail, String::new()),
+            () if most > max => {
+                (Status::Inconclusive, format!("it was between {} and {}", finding::time(least), time_of(most)))
+            }
+            () => (Status::Pass, String::new()),
+        };
+        let measured = if status == Status::Fail { least } else { most };
+        let finding = Finding {
+            status,
+            measured: time_of(measured),
+            samples,
+            note: finding::note([format!("the worst is {}", follower.replica), doubt]),
+            ..Finding::nothing(self, limit, "")
+        };
+        (finding, most)
+    }
+
+    /// Every replica that had anything to follow in the part.
+    fn followers<'a>(&self, case: &Case<'a>) -> Vec<Follower<'a>> {
+        let nodes: BTreeSet<_> = case.evidence.topology.iter().map(|record| &record.node).collect();
+        let followers = nodes.into_iter().map(|replica| Follower { replica, lags: self.lags(case, replica) });
+        followers.filter(|follower| !follower.lags.is_empty()).collect()
+    }
+
+    fn lags(&self, case: &Case<'_>, replica: &NodeName) -> Vec<Lag> {
+        let within = |lag: Lag| {
+            let least = case.windows.nanos_in(self.during, lag.asked, lag.asked.plus_nanos(lag.least_nanos))?;
+            let most = match lag.most_nanos {
+                Some(most) => Some(case.windows.nanos_in(self.during, lag.asked, lag.asked.plus_nanos(most))?),
+                // What a fault cut short lasted until then in the steady part.
+                None => Some(least).filter(|least| *least < lag.least_nanos),
+            };
+            Some(Lag { least_nanos: least, most_nanos: most, ..lag })
+        };
+        let stretches = followed(case, replica);
+        stretches.iter().flat_map(|stretch| stretch.lags(case, replica)).filter_map(within).collect()
+    }
+}
+
+impl Lag {
+    fn least(&self) -> u64 {
+        self.least_nanos
+    }
+
+    fn most(&self) -> u64 {
+        self.most_nanos.unwrap_or(u64::MAX)
+    }
+}
+
+impl Follower<'_> {
+    fn quantile(&self, of: impl Fn(&Lag) -> u64, quantile: Percent) -> u64 {
+        let mut nanos: Vec<_> = self.lags.iter().map(of).collect();
+        samples::quantile(&mut nanos, quantile.fraction()).unwrap_or(0)
+    }
+
+    /// Its quantiles in words.
+    fn text(&self) -> String {
+        let quantile = |percent: f64| {
+            let percent = Percent::try_from(percent).unwrap_or_default();
+            time_of(self.quantile(Lag::most, percent))
+        };
+        let (count, p50, p99, max) = (self.lags.len(), quantile(50.0), quantile(99.0), quantile(100.0));
+        format!("{}: p50 <= {p50}, p99 <= {p99}, longest <= {max} ({count} positions)", self.replica)
+    }
+}
+
+fn time_of(nanos: u64) -> String {
+    if nanos == u64::MAX { "never".to_owned() } else { finding::time(nanos) }
+}
+
+/// A time in which a replica followed one master.
+struct Stretch<'a> {
+    from: Instant,
+    to: Instant,
+    master: &'a NodeName,
+}
+
+/// Which masters a replica followed and when, by its own word. One that does not answer follows none.
+fn followed<'a>(case: &Case<'a>, replica: &NodeName) -> Vec<Stretch<'a>> {
+    let mut stretches = Vec::<Stretch<'_>>::new();
+    let mut open: Option<Stretch<'_>> = None;
+    for record in case.evidence.topology.iter().filter(|record| record.node == *replica) {
+        let master = master_of(record);
+        match &mut open {
+            Some(stretch) if Some(stretch.master) == master => continue,
+            Some(stretch) => stretch.to = record.at,
+            None => {}
+        }
+        stretches.extend(open.take());
+        open = master.map(|master| Stretch { from: record.at, to: case.windows.whole.end.max(record.at), master });
+    }
+    stretches.extend(open);
+    stretches
+}
+
+fn master_of(record: &TopologyRecord) -> Option<&NodeName> {
+    record.view.as_ref()?.members.get(&record.node)?.master.as_ref()
+}
+
+impl Stretch<'_> {
+    fn lags(&self, case: &Case<'_>, replica: &NodeName) -> Vec<Lag> {
+        let of = |node: &NodeName| {
+            let during = |record: &&ReplicationRecord| (self.from..=self.to).contains(&record.asked);
+            let records = case.evidence.replication.iter().filter(|record| record.node == *node);
+            records.filter(during).collect::<Vec<_>>()
+        };
+        let (positions, own) = (of(self.master), of(replica));
+        let mut next = 0;
+        let lags = positions.iter().map(|position| {
+            // Of a replica that began anew the offset is smaller for a while: it is behind until it is as far again.
+            while own.get(next).is_some_and(|own| own.offset < position.offset) {
+                next += 1;
+            }
+            let reached = own.get(next);
+            // It had not come so far when it was asked before; one that never did had not when it ceased to follow.
+            let not_yet = reached.map_or(self.to, |own| own.before.unwrap_or(own.asked));
+            Lag {
+                asked: position.asked,
+                least_nanos: not_yet.nanos_since(position.at),
+                most_nanos: reached.map(|own| own.at.nanos_since(position.asked)),
+            }
+        });
+        lags.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::check::Slo;
+    use crate::check::testing::{LOAD_STARTS, Story, ms};
+
+    /// A's master is asked every 10 ms and has always come further; its replica has it as many milliseconds later as said. Both have
+    /// been asked 10 ms before each answer.
+    fn story(lag: impl Fn(u64) -> u64) -> Story {
+        let mut story = Story::formed();
+        story.run(LOAD_STARTS, LOAD_STARTS + 15_000);
+        story.view(LOAD_STARTS, &["A1"]);
+        story.end(LOAD_STARTS + 15_000);
+        let mut records = Vec::new();
+        for at in (LOAD_STARTS..LOAD_STARTS + 14_000).step_by(10) {
+            let offset = i64::try_from(at).unwrap();
+            let record = |node: &str, at: u64| {
+                let (asked, before) = (Instant::from_millis(at), Some(Instant::from_millis(at - 10)));
+                ReplicationRecord { asked, at: asked, before, node: node.into(), offset }
+            };
+            records.extend([record("A", at), record("A1", at + lag(at))]);
+        }
+        records.sort_by_key(|record| record.at);
+        story.evidence.replication = records;
+        story
+    }
+
+    #[rstest]
+    #[case::keeps_up(|_| 5, 20, Status::Pass, "5 ms")]
+    #[case::is_behind(|_| 50, 100, Status::Pass, "50 ms")]
+    #[case::is_too_far_behind(|_| 150, 100, Status::Fail, "140 ms")]
+    #[case::between_two_questions(|_| 105, 100, Status::Inconclusive, "105 ms")]
+    #[case::once(|at| if at == 5_000 { 400 } else { 5 }, 20, Status::Pass, "5 ms")]
+    fn a_replica_is_behind(
+        #[case] lag: impl Fn(u64) -> u64,
+        #[case] max: u64,
+        #[case] status: Status,
+        #[case] measured: &str,
+    ) {
+        let slo = ReplicationLag { quantile: Percent::try_from(99.0).unwrap(), max: ms(max), during: During::Whole };
+        let finding = story(lag).judge(Slo::ReplicationLag(slo));
+        assert_eq!((finding.status, finding.measured.as_str()), (status, measured), "{}", finding.note);
+        assert!(finding.note.contains("the worst is A1") && finding.note.contains("A1: p50 <= "), "{}", finding.note);
+    }
+
+    #[test]
+    fn who_never_comes_so_far_is_behind_for_ever() {
+        let mut story = story(|_| 5);
+        story
+            .evidence
+            .replication
+            .retain(|record| record.node.as_str() == "A" || record.at < Instant::from_millis(5_000));
+        let slo = ReplicationLag { quantile: Percent::try_from(50.0).unwrap(), max: ms(100), during: During::Whole };
+        let finding = story.judge(Slo::ReplicationLag(slo));
+        assert_eq!(finding.status, Status::Fail, "{}", finding.note);
+        assert!(finding.note.contains("longest <= never"), "{}", finding.note);
+    }
+
+    #[test]
+    fn without_a_replica_nothing_is_known() {
+        let mut story = story(|_| 5);
+        story.evidence.topology.retain(|record| record.node.as_str() != "A1");
+        let slo = ReplicationLag { quantile: Percent::try_from(50.0).unwrap(), max: ms(100), during: During::Whole };
+        let finding = story.judge(Slo::ReplicationLag(slo));
+        assert_eq!((finding.status, finding.samples), (Status::Inconclusive, 0), "{}", finding.note);
+    }
+}
