@@ -25,6 +25,8 @@ enum Cause {
     OlderSnapshot,
     /// The power failed before it had been synchronised.
     NotSynced,
+    /// The server had acknowledged it and held it back.
+    HeldBack,
     /// The server was started again without it.
     RestartedWithout,
     /// The server had evicted keys for want of memory.
@@ -44,6 +46,7 @@ impl Cause {
             Self::Damaged => "on a server of which a file was damaged",
             Self::OlderSnapshot => "not in the RDB file that their server was started again from",
             Self::NotSynced => "not synchronised (fsync) when the power of their server failed",
+            Self::HeldBack => "not written to the append-only file yet when their server was taken down",
             Self::RestartedWithout => "gone when their server was started again",
             Self::Evicted => "on a server that evicted keys for want of memory",
             Self::Unexplained => "EXPLAINED BY NOTHING THAT HAPPENED",
@@ -78,8 +81,8 @@ pub(super) fn lines(case: &Case<'_>, lost: &[Operation]) -> Vec<String> {
 /// What happened to the nodes that may have cost a write.
 pub(super) struct Autopsy<'a> {
     case: &'a Case<'a>,
-    /// When the server of each node was last started.
-    last_starts: BTreeMap<&'a NodeName, Instant>,
+    /// When the server of each node was started, in order.
+    starts: BTreeMap<&'a NodeName, Vec<Instant>>,
     evicting: BTreeSet<&'a NodeName>,
     /// What was done to the data of nodes.
     losses: Vec<(&'a NodeName, Instant, DataEffect)>,
@@ -87,16 +90,18 @@ pub(super) struct Autopsy<'a> {
 
 impl<'a> Autopsy<'a> {
     pub(super) fn of(case: &'a Case<'_>) -> Self {
-        let starts = case.evidence.events.iter().filter_map(|event| match &event.kind {
-            EventKind::NodeStarted { node, .. } => Some((node, event.at)),
-            _ => None,
-        });
+        let mut starts = BTreeMap::<_, Vec<_>>::new();
+        for event in &case.evidence.events {
+            if let EventKind::NodeStarted { node, .. } = &event.kind {
+                starts.entry(node).or_default().push(event.at);
+            }
+        }
         let losses = case.evidence.events.iter().filter_map(|event| match &event.kind {
             EventKind::ActedOnNode { node, began, effect, .. } => Some((node, *began, effect.data)),
             _ => None,
         });
         let losses = losses.filter(|(_, _, data)| *data != DataEffect::Kept).collect();
-        Self { case, last_starts: starts.collect(), evicting: case.evidence.evicting_nodes(), losses }
+        Self { case, starts, evicting: case.evidence.evicting_nodes(), losses }
     }
 
     /// The fault that cost a write, if one did.
@@ -121,7 +126,7 @@ impl<'a> Autopsy<'a> {
         {
             return explained(Cause::Replaced, Some(takedown));
         }
-        let started_again = self.last_starts.get(node).is_some_and(|started| *started > write.ended);
+        let started_again = self.next_start(node, write.ended);
         // Here too it may have been told just after the process had ended.
         let cost = |takedown: &&Takedown| {
             takedown.began > write.ended || (takedown.ended_process() && takedown.end() > write.ended)
@@ -131,35 +136,41 @@ impl<'a> Autopsy<'a> {
             Some(takedown) if takedown.promotion.is_some() && was_behind(case, takedown, write) => {
                 explained(Cause::ReplicaBehind, Some(takedown))
             }
-            Some(takedown) if takedown.promotion.is_none() && started_again => {
-                explained(self.without(node, write), Some(takedown))
+            Some(takedown) if takedown.promotion.is_none() && started_again.is_some() => {
+                explained(self.without(node, write, started_again), Some(takedown))
             }
             _ if self.evicting.contains(node) => explained(Cause::Evicted, None),
-            None if started_again => explained(self.without(node, write), None),
+            None if started_again.is_some() => explained(self.without(node, write, started_again), None),
             _ => explained(Cause::Unexplained, None),
         }
     }
 
-    /// Why a server that was started again is without a write.
-    fn without(&self, node: &NodeName, write: &Operation) -> Cause {
+    /// When the server of a node was started next.
+    fn next_start(&self, node: &NodeName, after: Instant) -> Option<Instant> {
+        self.starts.get(node)?.iter().copied().find(|started| *started > after)
+    }
+
+    /// Why a server is without a write that was started again then.
+    fn without(&self, node: &NodeName, write: &Operation, started: Option<Instant>) -> Cause {
         let happened = |wanted: DataEffect| {
-            let own = self.losses.iter().filter(|(of, at, _)| *of == node && *at > write.started);
-            own.into_iter().any(|(.., data)| *data == wanted)
+            let between = |at: Instant| at > write.started && started.is_none_or(|started| at <= started);
+            self.losses.iter().any(|(of, at, data)| *of == node && between(*at) && *data == wanted)
         };
         match () {
             () if happened(DataEffect::Emptied) => Cause::Wiped,
             () if happened(DataEffect::Damaged) => Cause::Damaged,
-            () if !self.logs_writes(node) => Cause::OlderSnapshot,
+            () if !self.is_set(node, "appendonly", "no", "yes") => Cause::OlderSnapshot,
             () if happened(DataEffect::Synced) => Cause::NotSynced,
+            () if self.is_set(node, "appendfsync", "everysec", "everysec") => Cause::HeldBack,
             () => Cause::RestartedWithout,
         }
     }
 
-    /// Whether a node was configured to have an append-only file.
-    fn logs_writes(&self, node: &NodeName) -> bool {
+    /// Whether a node was configured so; `default` is what holds if nothing is said.
+    fn is_set(&self, node: &NodeName, directive: &str, default: &str, value: &str) -> bool {
         let config = self.case.plan.node(node).map(|node| &node.config);
-        let set = config.into_iter().flatten().find(|(name, _)| name.eq_ignore_ascii_case("appendonly"));
-        set.is_some_and(|(_, value)| value.eq_ignore_ascii_case("yes"))
+        let set = config.into_iter().flatten().find(|(name, _)| name.eq_ignore_ascii_case(directive));
+        set.map_or(default, |(_, set)| set).eq_ignore_ascii_case(value)
     }
 }
 
@@ -260,14 +271,25 @@ fn remedy(case: &Case<'_>, of: Cause, explained: &[Explained<'_>]) -> String {
         Cause::Replaced => "clients that ask for a quorum's word (`WAIT 1`) learn that its replicas left it".to_owned(),
         Cause::Wiped => "only a replica that takes over before would have kept it".to_owned(),
         Cause::Damaged => {
-            "a server that goes on with what is left of a file (`aof-load-truncated yes`) says so in its log alone".to_owned()
+            "a server that goes on with what is left of a file (`aof-load-truncated yes`) says so in its log alone"
+                .to_owned()
         }
-        Cause::OlderSnapshot => "`appendonly yes` keeps what was written since the last snapshot: with `appendfsync everysec` all \
+        Cause::OlderSnapshot => {
+            "`appendonly yes` keeps what was written since the last snapshot: with `appendfsync everysec` all \
                                  but the last second or two"
-            .to_owned(),
-        Cause::NotSynced => "`appendfsync always` synchronises before it acknowledges; `everysec` does within a second or two, \
+                .to_owned()
+        }
+        Cause::NotSynced => {
+            "`appendfsync always` synchronises before it acknowledges; `everysec` does within a second or two, \
                              `no` leaves it to the kernel"
-            .to_owned(),
+                .to_owned()
+        }
+        // `flushAppendOnlyFile` in Redis' aof.c.
+        Cause::HeldBack => {
+            "`appendfsync everysec` holds writes back for up to 2 s while an fsync is under way, as on a slow disk; \
+                            `always` and `no` write before they acknowledge"
+                .to_owned()
+        }
         Cause::RestartedWithout => "`appendonly yes` with `appendfsync always` keeps what was acknowledged".to_owned(),
         Cause::Evicted => "`maxmemory-policy noeviction` refuses writes instead".to_owned(),
         Cause::Unexplained => String::new(),

@@ -76,12 +76,7 @@ pub trait Provider: Send + Sync {
 
     /// Starts a node's process with these arguments, in its data directory. What it prints is appended to its log. An end as
     /// `expected` counts as expected, if any is.
-    fn start(
-        &self,
-        node: &NodeName,
-        arguments: &[OsString],
-        expected: Option<ExitCause>,
-    ) -> Result<(), ProviderError>;
+    fn start(&self, node: &NodeName, arguments: &[OsString], expected: Option<ExitCause>) -> Result<(), ProviderError>;
 
     /// Sends a signal to a node's process; returns the instant just before.
     ///
@@ -96,8 +91,7 @@ pub trait Provider: Send + Sync {
 
     /// From now on every `fsync` on a node's disk ([`Storage::caching`]) takes so much longer, until the next call. Returns how
     /// long one of a small file takes then.
-    fn delay_fsync<'a>(&'a self, node: &'a NodeName, by: Duration)
-    -> BoxFuture<'a, Result<Duration, ProviderError>>;
+    fn delay_fsync<'a>(&'a self, node: &'a NodeName, by: Duration) -> BoxFuture<'a, Result<Duration, ProviderError>>;
 
     /// How much longer every `fsync` on a node's disk takes by [`Self::delay_fsync`].
     fn fsync_delay(&self, node: &NodeName) -> Result<Duration, ProviderError>;

@@ -53,7 +53,8 @@ impl NodeStep for PowerOff {
     ) -> LocalBoxFuture<'a, Result<Applied, SystemError>> {
         async move {
             let PowerFailure { began, is_proven, forgotten } = servers.provider().power_off(node).await?;
-            let proof = is_proven.then(|| format!("its processes are gone; not synchronised, and gone: {}", text(&forgotten)));
+            let proof =
+                is_proven.then(|| format!("its processes are gone; not synchronised, and gone: {}", text(&forgotten)));
             Ok(Applied { began, proof })
         }
         .boxed_local()

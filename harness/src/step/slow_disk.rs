@@ -65,7 +65,8 @@ impl NodeStep for SlowDisk {
 
     fn check_arguments(&self, checker: &mut Checker<'_>, at: Cursor<'_>) {
         if self.fsync.0 > SLOWEST.0 {
-            let problem = Problem::new(at.field("fsync").head(), "a server with so slow a disk cannot be killed in time");
+            let problem =
+                Problem::new(at.field("fsync").head(), "a server with so slow a disk cannot be killed in time");
             checker.report(problem.help(format!("write {SLOWEST} or less")));
         }
     }

@@ -66,7 +66,9 @@ enum Begun {
 async fn start(servers: &Servers, node: &NodeSpec, within: Duration) -> Result<(), SystemError> {
     match begin(servers, node, within, None).await? {
         Begun::Ready | Begun::Loading => Ok(()),
-        Begun::Ended(cause) => Err(servers.not_done(&node.name, format!("ended with {cause} instead of starting"), None)),
+        Begun::Ended(cause) => {
+            Err(servers.not_done(&node.name, format!("ended with {cause} instead of starting"), None))
+        }
         Begun::Silent => {
             Err(servers.not_done(&node.name, format!("gave no answer within {} s", within.as_secs()), Some(within)))
         }

@@ -71,16 +71,7 @@ impl NodeProcess {
         (directory, journal): (RunDirectory, Journal),
         statuses: Arc<StatusSender>,
     ) -> Self {
-        Self {
-            disk,
-            process: Mutex::new(None),
-            spec,
-            binary,
-            namespace,
-            directory,
-            journal,
-            statuses,
-        }
+        Self { disk, process: Mutex::new(None), spec, binary, namespace, directory, journal, statuses }
     }
 
     pub(super) fn status(&self) -> NodeStatus {
@@ -260,7 +251,9 @@ impl NodeProcess {
             let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
             removed.map_err(file("remove", path))?;
         }
-        Ok(())
+        // What was wiped does not come back when the power fails.
+        let data = self.disk.directory();
+        File::open(data).and_then(|data| data.sync_all()).map_err(file("synchronise", data))
     }
 
     /// The paths in the data directory.

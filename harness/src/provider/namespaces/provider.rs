@@ -140,12 +140,7 @@ impl Provider for NamespaceProvider {
         self.node(node)?.disk.left_bytes()
     }
 
-    fn start(
-        &self,
-        node: &NodeName,
-        arguments: &[OsString],
-        expected: Option<ExitCause>,
-    ) -> Result<(), ProviderError> {
+    fn start(&self, node: &NodeName, arguments: &[OsString], expected: Option<ExitCause>) -> Result<(), ProviderError> {
         self.node(node)?.start(arguments, expected)
     }
 
@@ -161,11 +156,7 @@ impl Provider for NamespaceProvider {
         async move { self.node(node)?.power_off().await }.boxed()
     }
 
-    fn delay_fsync<'a>(
-        &'a self,
-        node: &'a NodeName,
-        by: Duration,
-    ) -> BoxFuture<'a, Result<Duration, ProviderError>> {
+    fn delay_fsync<'a>(&'a self, node: &'a NodeName, by: Duration) -> BoxFuture<'a, Result<Duration, ProviderError>> {
         async move { self.node(node)?.delay_fsync(by).await }.boxed()
     }
 

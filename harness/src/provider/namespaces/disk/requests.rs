@@ -13,7 +13,7 @@ use fuser::{
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 
-use super::volume::{Attributes, BLOCK_BYTES, Inode, ROOT, Sync, Volume};
+use super::volume::{Attributes, BLOCK_BYTES, Fsync, Inode, ROOT, Volume};
 
 /// The kernel keeps nothing: what a power failure takes must not be read out of its memory.
 const TTL: Duration = Duration::ZERO;
@@ -52,7 +52,7 @@ impl SharedVolume {
     }
 
     /// Waits for as long as an `fsync` takes, unless the power fails meanwhile; then it is done, or not.
-    fn finish(&self, sync: Sync, delay: Duration) -> Result<(), Errno> {
+    fn finish(&self, sync: Fsync, delay: Duration) -> Result<(), Errno> {
         let (deadline, mut state) = (Instant::now() + delay, self.lock());
         let failures = state.volume.failures();
         loop {
@@ -112,7 +112,7 @@ impl Requests {
     }
 
     /// Other requests are answered while a slow `fsync` waits.
-    fn sync(&self, reply: ReplyEmpty, begin: impl FnOnce(&mut Volume) -> Result<Sync, Errno>) {
+    fn sync(&self, reply: ReplyEmpty, begin: impl FnOnce(&mut Volume) -> Result<Fsync, Errno>) {
         let mut state = self.0.lock();
         let (begun, delay) = (begin(&mut state.volume), state.fsync_delay);
         match begun {
@@ -212,16 +212,7 @@ impl Filesystem for Requests {
         }
     }
 
-    fn create(
-        &self,
-        _: &Request,
-        parent: INodeNo,
-        name: &OsStr,
-        mode: u32,
-        umask: u32,
-        _: i32,
-        reply: ReplyCreate,
-    ) {
+    fn create(&self, _: &Request, parent: INodeNo, name: &OsStr, mode: u32, umask: u32, _: i32, reply: ReplyCreate) {
         let volume = &mut self.0.lock().volume;
         let created = volume.create_file(parent.0, name, mode & !umask);
         let opened =
