@@ -43,7 +43,10 @@ impl SlowDisk {
 
 impl fmt::Display for SlowDisk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SlowDisk {}: fsync takes {} longer", self.target(), self.fsync)
+        match self.ends() {
+            true => write!(f, "SlowDisk {}: fsync takes as long as before", self.target()),
+            false => write!(f, "SlowDisk {}: fsync takes {} longer", self.target(), self.fsync),
+        }
     }
 }
 

@@ -88,7 +88,11 @@ impl Content {
     pub(super) fn forget(&mut self) {
         while let Some(Change { at, overwritten, length, .. }) = self.changes.pop_back() {
             self.bytes.resize(length, 0);
-            self.bytes[at..at + overwritten.len()].copy_from_slice(&overwritten);
+            // Behind a hole nothing stood.
+            let end = at.saturating_add(overwritten.len());
+            if let Some(changed) = self.bytes.get_mut(at..end) {
+                changed.copy_from_slice(&overwritten);
+            }
         }
         self.begun = self.synced;
     }
