@@ -2,6 +2,8 @@
 //!
 //! Each trial starts this binary again as a lab; what goes on in there is in `lab/inside.rs`.
 
+#[path = "lab/disks.rs"]
+mod disks;
 #[path = "lab/inside.rs"]
 mod inside;
 #[path = "lab/leaks.rs"]
@@ -62,6 +64,8 @@ fn trials() -> Vec<Trial> {
         }),
         trial("too_little_storage_is_told", || tells("refuse storage=4096", &["its storage of 4.0 KiB is too small"])),
         full_disk(),
+        caching_disk("a_power_failure_takes_what_was_not_synchronised", || finish("power-fails", Some(0)).map(drop)),
+        caching_disk("a_disk_with_a_cache_serves", || finish("disk-serves", Some(0)).map(drop)),
         trial("a_binary_that_is_no_server_is_told", || {
             tells("refuse binary=/bin/ls", &["B: /bin/ls is neither Redis nor Valkey", "coreutils"])
         }),
@@ -138,6 +142,12 @@ fn full_disk() -> Trial {
     let complains = ServerBinary::find(None).is_ok_and(|server| server.version.major > 6);
     let told = || tells("refuse full=4096", &["instead of starting", "No space left on device"]);
     trial("a_full_disk_is_told", told).with_ignored_flag(!complains || incapacity().is_some())
+}
+
+/// For a machine that can have disks with a cache.
+fn caching_disk(name: &str, run: fn() -> Result<(), Failed>) -> Trial {
+    let missing = provider::check(Need::CachingDisks).is_err();
+    trial(name, run).with_ignored_flag(missing || incapacity().is_some())
 }
 
 /// A lab hides the directory of the device, which must be there to be hidden.

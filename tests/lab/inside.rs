@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use harness::evidence::{Clock, Event, Journal, NodeStatus, Recorder, RunDirectory};
 use harness::network::ClientHost;
-use harness::provider::{self, ClientSpec, Need, Provider};
+use harness::provider::{self, ClientSpec, Need, Provider, Storage};
 use harness::step::{Applied, Step};
 use harness::system::cluster::share;
 use harness::system::{self, Cluster, Deployment, NodeSpec, Servers};
@@ -22,14 +22,14 @@ use nix::sys::signal::Signal;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{sleep, timeout};
 
-use super::{links, shapes, tls};
+use super::{disks, links, shapes, tls};
 
 const CLUSTER: Deployment = Deployment::Cluster(Cluster { masters: 3, replicas: 1 });
 
 pub(super) type Outcome = Result<u8, Box<dyn Error>>;
 
 const CLIENT: Ipv4Addr = Ipv4Addr::new(10, 128, 1, 2);
-pub(super) const STORAGE: Size = Size { bytes: 64 << 20 };
+pub(super) const STORAGE: Storage = Storage { size: Size { bytes: 64 << 20 }, caching: false };
 pub(super) const BOUND: Duration = Duration::from_secs(30);
 
 /// The lab's main: the request is what to do and, in the next line, the run directory.
@@ -61,6 +61,8 @@ async fn run(request: &str) -> Outcome {
         "no-namespaces" => no_namespaces(),
         "links" => links::run(argument, &directory).await,
         "shapes" => shapes::run(argument, &directory).await,
+        "power-fails" => disks::power_fails(&directory).await,
+        "disk-serves" => disks::disk_serves(&directory).await,
         "tls" => tls::stands(&directory).await,
         "no-tun" => no_tun(),
         "stranded" => stranded(&directory).await,
@@ -122,7 +124,7 @@ impl Recorder for Silent {
 pub(super) async fn raise_hosts(
     directory: &RunDirectory,
     nodes: &[NodeSpec],
-    storage: Size,
+    storage: Storage,
 ) -> Result<Arc<dyn Provider>, Box<dyn Error>> {
     let journal = Journal::create(directory, Clock::new(), Box::new(Silent))?;
     let client = ClientSpec { name: "client".into(), ip: CLIENT };
@@ -132,7 +134,7 @@ pub(super) async fn raise_hosts(
 pub(super) async fn raise(
     directory: &RunDirectory,
     nodes: &[NodeSpec],
-    storage: Size,
+    storage: Storage,
 ) -> Result<Servers, Box<dyn Error>> {
     Ok(Servers::prepare(CLUSTER, raise_hosts(directory, nodes, storage).await?, nodes, directory)?)
 }
@@ -294,10 +296,10 @@ async fn refuse(directory: &RunDirectory, flaw: &str) -> Outcome {
         // Their `nodes.conf` is longer than a page.
         "storage" => {
             specs = nodes(30);
-            storage.bytes = value.parse()?;
+            storage.size.bytes = value.parse()?;
         }
         "full" => {
-            storage.bytes = value.parse()?;
+            storage.size.bytes = value.parse()?;
             specs[1].config.insert("appendonly".to_owned(), "yes".to_owned());
         }
         "binary" => specs[1].binary = Some(value.to_owned()),

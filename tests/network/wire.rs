@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use harness::evidence::{Clock, Event, Journal, Recorder, RunDirectory};
 use harness::network::{ClientHost, LinkCounters, SHAPING_TABLE, Shaper};
-use harness::provider::{self, ClientSpec};
+use harness::provider::{self, ClientSpec, Storage};
 use harness::vocab::{LinkShape, Size};
 use rtnetlink::RouteMessageBuilder;
 use rtnetlink::packet_route::route::RouteScope;
@@ -70,7 +70,7 @@ impl Wire {
         let lab = provider::raise(
             &[],
             &[client("from", FROM), client("to", TO)],
-            Size { bytes: 1 << 20 },
+            Storage { size: Size { bytes: 1 << 20 }, caching: false },
             SEED,
             &directory,
             journal,

@@ -1,11 +1,11 @@
 //! Why acknowledged writes are gone: what happened to the node that acknowledged each, and what would have kept it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::case::Case;
 use super::finding;
 use super::takedown::{Takedown, TakedownCause};
-use crate::evidence::{EventKind, Operation, ReplicationRecord};
+use crate::evidence::{DataEffect, EventKind, Operation, ReplicationRecord};
 use crate::vocab::{Instant, NodeName, Role};
 
 /// Why a write is gone.
@@ -17,6 +17,16 @@ enum Cause {
     Isolated,
     /// A master acknowledged it that had been replaced and did not know.
     Replaced,
+    /// The server's data was emptied.
+    Wiped,
+    /// A file of the server's data was damaged.
+    Damaged,
+    /// The server keeps snapshots only, and the last was older, or there was none.
+    OlderSnapshot,
+    /// The power failed before it had been synchronised.
+    NotSynced,
+    /// The server had acknowledged it and held it back.
+    HeldBack,
     /// The server was started again without it.
     RestartedWithout,
     /// The server had evicted keys for want of memory.
@@ -32,6 +42,11 @@ impl Cause {
             Self::ReplicaBehind => "not on the replica that took over",
             Self::Isolated => "acknowledged by a master that was cut off from the majority",
             Self::Replaced => "acknowledged by a master that had been replaced and did not know",
+            Self::Wiped => "on a server whose data was wiped",
+            Self::Damaged => "on a server of which a file was damaged",
+            Self::OlderSnapshot => "not in the RDB file that their server was started again from",
+            Self::NotSynced => "not synchronised (fsync) when the power of their server failed",
+            Self::HeldBack => "not written to the append-only file yet when their server was taken down",
             Self::RestartedWithout => "gone when their server was started again",
             Self::Evicted => "on a server that evicted keys for want of memory",
             Self::Unexplained => "EXPLAINED BY NOTHING THAT HAPPENED",
@@ -48,11 +63,9 @@ struct Explained<'a> {
 
 /// A line for each cause, and the first write of each in full.
 pub(super) fn lines(case: &Case<'_>, lost: &[Operation]) -> Vec<String> {
-    let (last_starts, evicting) = (last_starts(case), case.evidence.evicting_nodes());
-    let mut by_cause = BTreeMap::<_, Vec<_>>::new();
+    let (autopsy, mut by_cause) = (Autopsy::of(case), BTreeMap::<_, Vec<_>>::new());
     for write in lost {
-        let is_started_again = |node: &NodeName| last_starts.get(node).is_some_and(|started| *started > write.ended);
-        let explained = explain(case, write, is_started_again, |node| evicting.contains(node));
+        let explained = autopsy.explain(write);
         by_cause.entry(explained.cause).or_default().push(explained);
     }
     let lines = by_cause.into_iter().map(|(cause, explained)| {
@@ -65,45 +78,99 @@ pub(super) fn lines(case: &Case<'_>, lost: &[Operation]) -> Vec<String> {
     lines.collect()
 }
 
-/// When the server of each node was last started.
-fn last_starts<'a>(case: &Case<'a>) -> BTreeMap<&'a NodeName, Instant> {
-    let starts = case.evidence.events.iter().filter_map(|event| match &event.kind {
-        EventKind::NodeStarted { node, .. } => Some((node, event.at)),
-        _ => None,
-    });
-    starts.collect()
+/// What happened to the nodes that may have cost a write.
+pub(super) struct Autopsy<'a> {
+    case: &'a Case<'a>,
+    /// When the server of each node was started, in order.
+    starts: BTreeMap<&'a NodeName, Vec<Instant>>,
+    evicting: BTreeSet<&'a NodeName>,
+    /// What was done to the data of nodes.
+    losses: Vec<(&'a NodeName, Instant, DataEffect)>,
 }
 
-fn explain<'a>(
-    case: &'a Case<'_>,
-    write: &'a Operation,
-    is_started_again: impl Fn(&NodeName) -> bool,
-    has_evicted: impl Fn(&NodeName) -> bool,
-) -> Explained<'a> {
-    let explained = |cause, takedown| Explained { cause, write, takedown };
-    let Some(node) = case.node_name(write.node) else { return explained(Cause::Unexplained, None) };
-    let own = || case.takedowns.iter().filter(|takedown| takedown.failed == *node && takedown.is_about(write));
-    let replaced = || own().filter(|takedown| takedown.promotion.is_some());
-    // What a client was told just after a fault had begun had been done before it.
-    if let Some(takedown) = replaced().rfind(|takedown| takedown.began <= write.ended && write.ended < takedown.end()) {
-        let is_cut_off = takedown.cause == TakedownCause::Partition;
-        return explained(if is_cut_off { Cause::Isolated } else { Cause::ReplicaBehind }, Some(takedown));
-    }
-    let came_back = |takedown: &&Takedown| takedown.returned.is_some_and(|returned| returned <= write.ended);
-    if let Some(takedown) = replaced().rfind(came_back).filter(|takedown| !was_demoted(case, takedown, write.ended)) {
-        return explained(Cause::Replaced, Some(takedown));
-    }
-    let next = own().find(|takedown| takedown.began > write.ended);
-    match next {
-        Some(takedown) if takedown.promotion.is_some() && was_behind(case, takedown, write) => {
-            explained(Cause::ReplicaBehind, Some(takedown))
+impl<'a> Autopsy<'a> {
+    pub(super) fn of(case: &'a Case<'_>) -> Self {
+        let mut starts = BTreeMap::<_, Vec<_>>::new();
+        for event in &case.evidence.events {
+            if let EventKind::NodeStarted { node, .. } = &event.kind {
+                starts.entry(node).or_default().push(event.at);
+            }
         }
-        Some(takedown) if takedown.promotion.is_none() && is_started_again(node) => {
-            explained(Cause::RestartedWithout, Some(takedown))
+        let losses = case.evidence.events.iter().filter_map(|event| match &event.kind {
+            EventKind::ActedOnNode { node, began, effect, .. } => Some((node, *began, effect.data)),
+            _ => None,
+        });
+        let losses = losses.filter(|(_, _, data)| *data != DataEffect::Kept).collect();
+        Self { case, starts, evicting: case.evidence.evicting_nodes(), losses }
+    }
+
+    /// The fault that cost a write, if one did.
+    pub(super) fn takedown(&self, write: &'a Operation) -> Option<&'a Takedown> {
+        self.explain(write).takedown
+    }
+
+    fn explain(&self, write: &'a Operation) -> Explained<'a> {
+        let case = self.case;
+        let explained = |cause, takedown| Explained { cause, write, takedown };
+        let Some(node) = case.node_name(write.node) else { return explained(Cause::Unexplained, None) };
+        let own = || case.takedowns.iter().filter(|takedown| takedown.failed == *node && takedown.is_about(write));
+        let replaced = || own().filter(|takedown| takedown.promotion.is_some());
+        // What a client was told just after a fault had begun had been done before it.
+        let during = replaced().rfind(|takedown| takedown.began <= write.ended && write.ended < takedown.end());
+        if let Some(takedown) = during {
+            let is_cut_off = takedown.cause == TakedownCause::Partition;
+            return explained(if is_cut_off { Cause::Isolated } else { Cause::ReplicaBehind }, Some(takedown));
         }
-        _ if has_evicted(node) => explained(Cause::Evicted, None),
-        None if is_started_again(node) => explained(Cause::RestartedWithout, None),
-        _ => explained(Cause::Unexplained, None),
+        let came_back = |takedown: &&Takedown| takedown.returned.is_some_and(|returned| returned <= write.ended);
+        if let Some(takedown) = replaced().rfind(came_back).filter(|takedown| !was_demoted(case, takedown, write.ended))
+        {
+            return explained(Cause::Replaced, Some(takedown));
+        }
+        let started_again = self.next_start(node, write.ended);
+        // Here too it may have been told just after the process had ended.
+        let cost = |takedown: &&Takedown| {
+            takedown.began > write.ended || (takedown.ended_process() && takedown.end() > write.ended)
+        };
+        let next = own().find(cost);
+        match next {
+            Some(takedown) if takedown.promotion.is_some() && was_behind(case, takedown, write) => {
+                explained(Cause::ReplicaBehind, Some(takedown))
+            }
+            Some(takedown) if takedown.promotion.is_none() && started_again.is_some() => {
+                explained(self.without(node, write, started_again), Some(takedown))
+            }
+            _ if self.evicting.contains(node) => explained(Cause::Evicted, None),
+            None if started_again.is_some() => explained(self.without(node, write, started_again), None),
+            _ => explained(Cause::Unexplained, None),
+        }
+    }
+
+    /// When the server of a node was started next.
+    fn next_start(&self, node: &NodeName, after: Instant) -> Option<Instant> {
+        self.starts.get(node)?.iter().copied().find(|started| *started > after)
+    }
+
+    /// Why a server is without a write that was started again then.
+    fn without(&self, node: &NodeName, write: &Operation, started: Option<Instant>) -> Cause {
+        let happened = |wanted: DataEffect| {
+            let between = |at: Instant| at > write.started && started.is_none_or(|started| at <= started);
+            self.losses.iter().any(|(of, at, data)| *of == node && between(*at) && *data == wanted)
+        };
+        match () {
+            () if happened(DataEffect::Emptied) => Cause::Wiped,
+            () if happened(DataEffect::Damaged) => Cause::Damaged,
+            () if !self.is_set(node, "appendonly", "no", "yes") => Cause::OlderSnapshot,
+            () if happened(DataEffect::Synced) => Cause::NotSynced,
+            () if self.is_set(node, "appendfsync", "everysec", "everysec") => Cause::HeldBack,
+            () => Cause::RestartedWithout,
+        }
+    }
+
+    /// Whether a node was configured so; `default` is what holds if nothing is said.
+    fn is_set(&self, node: &NodeName, directive: &str, default: &str, value: &str) -> bool {
+        let config = self.case.plan.node(node).map(|node| &node.config);
+        let set = config.into_iter().flatten().find(|(name, _)| name.eq_ignore_ascii_case(directive));
+        set.map_or(default, |(_, set)| set).eq_ignore_ascii_case(value)
     }
 }
 
@@ -202,6 +269,27 @@ fn remedy(case: &Case<'_>, of: Cause, explained: &[Explained<'_>]) -> String {
             )
         }
         Cause::Replaced => "clients that ask for a quorum's word (`WAIT 1`) learn that its replicas left it".to_owned(),
+        Cause::Wiped => "only a replica that takes over before would have kept it".to_owned(),
+        Cause::Damaged => {
+            "a server that goes on with what is left of a file (`aof-load-truncated yes`) says so in its log alone"
+                .to_owned()
+        }
+        Cause::OlderSnapshot => {
+            "`appendonly yes` keeps what was written since the last snapshot: with `appendfsync everysec` all \
+                                 but the last second or two"
+                .to_owned()
+        }
+        Cause::NotSynced => {
+            "`appendfsync always` synchronises before it acknowledges; `everysec` does within a second or two, \
+                             `no` leaves it to the kernel"
+                .to_owned()
+        }
+        // `flushAppendOnlyFile` in Redis' aof.c.
+        Cause::HeldBack => {
+            "`appendfsync everysec` holds writes back for up to 2 s while an fsync is under way, as on a slow disk; \
+                            `always` and `no` write before they acknowledge"
+                .to_owned()
+        }
         Cause::RestartedWithout => "`appendonly yes` with `appendfsync always` keeps what was acknowledged".to_owned(),
         Cause::Evicted => "`maxmemory-policy noeviction` refuses writes instead".to_owned(),
         Cause::Unexplained => String::new(),

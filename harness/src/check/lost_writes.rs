@@ -144,7 +144,7 @@ fn overwritten(case: &Case<'_>, tally: &Tally) -> String {
 }
 
 /// Adds up the fates of all keys. The error says why some key's writes have no order: the judgement rests on it.
-fn tally(case: &Case<'_>) -> Result<Tally, String> {
+pub(super) fn tally(case: &Case<'_>) -> Result<Tally, String> {
     let preloads = Preloads::of(case.evidence);
     let (mut tally, mut touched, mut doubt) = (Tally::default(), 0, None);
     let (mut writes, mut survivors) = (Vec::new(), Vec::new());
@@ -176,20 +176,20 @@ fn writes_overlap(case: &Case<'_>, writes: &[Operation]) -> Option<String> {
 
 /// All keys' fates added up.
 #[derive(Default)]
-struct Tally {
-    acknowledged: u64,
+pub(super) struct Tally {
+    pub(super) acknowledged: u64,
     keys: u64,
     /// How many writes replaced a value and do not say which.
     hiding: u64,
     /// Whether any write says what it replaced.
     telling: bool,
-    lost: u64,
+    pub(super) lost: u64,
     lost_keys: u64,
-    possibly_lost: u64,
-    unread_keys: u64,
+    pub(super) possibly_lost: u64,
+    pub(super) unread_keys: u64,
     examples: Vec<String>,
     /// The lost writes that are known, up to [`EXPLAINED_MAX`].
-    lost_writes: Vec<Operation>,
+    pub(super) lost_writes: Vec<Operation>,
     /// How many keys hold what no write explains, and the first of them.
     unexplained: BTreeMap<Unexplained, (u64, String)>,
 }

@@ -53,6 +53,7 @@ kinds! {
         capacity::Capacity,
         error_rate::ErrorRate,
         lost_writes::LostWrites,
+        loss_window::LossWindow,
         stale_reads::StaleReads,
         read_your_writes::ReadYourWrites,
         monotonic_reads::MonotonicReads,

@@ -94,6 +94,11 @@ impl Takedown {
         self.returned.map_or(self.until, |returned| returned.min(self.until))
     }
 
+    /// Whether its process ended by it, and did not only fall silent.
+    pub(crate) fn ended_process(&self) -> bool {
+        matches!(self.cause, TakedownCause::Fault { silences: false, .. })
+    }
+
     /// Whether a node's word counts in this failover: it is another one, on the majority's side.
     pub(crate) fn is_witness(&self, node: &NodeName) -> bool {
         *node != self.failed && self.majority.contains(node)

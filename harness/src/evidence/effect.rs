@@ -32,6 +32,10 @@ pub enum DataEffect {
     /// It stays.
     #[default]
     Kept,
+    /// What was synchronised stays, what was not is gone.
+    Synced,
+    /// A file is not as the node left it.
+    Damaged,
     /// It is gone, and what the node knew of the others with it.
     Emptied,
 }

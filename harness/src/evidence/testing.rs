@@ -87,6 +87,8 @@ pub(crate) fn slo(specification: impl serde::Serialize) -> RecordedSlo {
 pub(crate) fn effect(step: &str) -> Effect {
     match step {
         "Kill" | "Stop" => Effect::fault(NodeStatus::Down),
+        "PowerOff" => Effect { data: DataEffect::Synced, ..Effect::fault(NodeStatus::Down) },
+        "TearFile" => Effect { data: DataEffect::Damaged, harms: true, ..Effect::NONE },
         "Pause" => Effect::fault(NodeStatus::Paused),
         "Sleep" => Effect { silent_for_ms: Some(SLEEP_MS), harms: true, ..Effect::NONE },
         "Resume" | "Start" => Effect::brings_back(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::check::Slo;
 use crate::evidence::Location;
 use crate::load::Load;
-use crate::provider::{ClientSpec, Need};
+use crate::provider::{ClientSpec, Need, Storage};
 use crate::step::{Demand, FlatStep, Step};
 use crate::system::{Deployment, NodeSpec};
 use crate::text::{Cursor, Problems};
@@ -97,7 +97,14 @@ impl Plan {
         let shaping = disturbances.any(|disturbance| !disturbance.cuts).then_some(Need::Shaping);
         let idle: u64 = self.loads.iter().filter_map(|load| load.idle).map(u64::from).sum();
         let files = (idle > 0).then_some(Need::OpenFiles(idle + OTHER_FILES));
-        shaping.into_iter().chain(files).collect()
+        let disks = self.disks().caching.then_some(Need::CachingDisks);
+        shaping.into_iter().chain(disks).chain(files).collect()
+    }
+
+    /// The nodes' disks: with a cache only where a step does something to it.
+    pub fn disks(&self) -> Storage {
+        let caching = self.steps.iter().any(|planned| planned.step.kind().needs_caching_disk());
+        Storage { size: self.storage, caching }
     }
 
     /// The longest `cluster-node-timeout` of any node in milliseconds: the slowest to suspect decides how long the

@@ -57,6 +57,9 @@ pub enum ProviderError {
         /// Its state.
         status: NodeStatus,
     },
+    /// What only a disk with a cache can do was asked of a lab without such disks.
+    #[error("the disk of {0} has no cache that could be lost or slow")]
+    NoCache(NodeName),
     /// The server's program could not be executed.
     #[error("{node}: cannot start {binary}: {source}")]
     Spawn {

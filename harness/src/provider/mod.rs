@@ -6,6 +6,7 @@
 
 mod error;
 mod namespaces;
+mod power;
 mod pressure;
 mod server;
 mod spec;
@@ -22,16 +23,17 @@ use tokio::sync::watch;
 
 use crate::evidence::{ExitCause, Figures, Journal, NodeStatus, Reach, RunDirectory, Waits};
 use crate::network::{ChangedLinks, ClientHost};
-use crate::vocab::{CutBy, HostName, Instant, Link, LinkShape, Missing, NodeName, ServerPort, Size};
+use crate::vocab::{CutBy, HostName, Instant, Link, LinkShape, Missing, NodeName, ServerPort};
 
 pub use crate::network::host_address;
 pub use error::ProviderError;
 pub(crate) use error::file;
 pub use namespaces::{Sandbox, SandboxError, Stopper, audit, cancelled, enter_if_asked};
+pub use power::{Forgotten, PowerFailure};
 pub use pressure::pressure_nanos;
 pub(crate) use server::{BoundedChild, run_bounded};
 pub use server::{SERVER_VARIABLE, ServerBinary, ServerError, named_server};
-pub use spec::{ClientSpec, ServerSpec};
+pub use spec::{ClientSpec, ServerSpec, Storage};
 
 /// Hosts, the links between them, and the processes on them, for one run.
 ///
@@ -72,14 +74,27 @@ pub trait Provider: Send + Sync {
     /// How many bytes are left for a node's data.
     fn space_left(&self, node: &NodeName) -> Result<u64, ProviderError>;
 
-    /// Starts a node's process with these arguments, in its data directory. What it prints is appended to its log.
-    fn start(&self, node: &NodeName, arguments: &[OsString]) -> Result<(), ProviderError>;
+    /// Starts a node's process with these arguments, in its data directory. What it prints is appended to its log. An end as
+    /// `expected` counts as expected, if any is.
+    fn start(&self, node: &NodeName, arguments: &[OsString], expected: Option<ExitCause>) -> Result<(), ProviderError>;
 
     /// Sends a signal to a node's process; returns the instant just before.
     ///
     /// After SIGKILL, an end by that signal counts as expected, and after SIGTERM an exit with code 0. SIGSTOP and
     /// SIGCONT change the node's status.
     fn signal(&self, node: &NodeName, signal: Signal) -> Result<Instant, ProviderError>;
+
+    /// The power of a node's host fails: every process of the node is killed, and its disk ([`Storage::caching`]) keeps what was
+    /// synchronised. An end by SIGKILL counts as expected then. Waits at most 5 s until the processes are gone; while any is left
+    /// the disk serves nobody.
+    fn power_off<'a>(&'a self, node: &'a NodeName) -> BoxFuture<'a, Result<PowerFailure, ProviderError>>;
+
+    /// From now on every `fsync` on a node's disk ([`Storage::caching`]) takes so much longer, until the next call. Returns how
+    /// long one of a small file takes then.
+    fn delay_fsync<'a>(&'a self, node: &'a NodeName, by: Duration) -> BoxFuture<'a, Result<Duration, ProviderError>>;
+
+    /// How much longer every `fsync` on a node's disk takes by [`Self::delay_fsync`].
+    fn fsync_delay(&self, node: &NodeName) -> Result<Duration, ProviderError>;
 
     /// Waits until the node's latest process has ended, which it may have already; returns how.
     fn exit<'a>(&'a self, node: &'a NodeName) -> BoxFuture<'a, Result<ExitCause, ProviderError>>;
@@ -185,13 +200,13 @@ pub trait UsageReader: Send {
 
 /// Makes the hosts and the data directories of a run, and starts no process.
 ///
-/// `clients` are hosts in addition to those of the servers, which have their nodes' names. Each node may store
-/// `storage` bytes, in memory that vanishes with the run. `seed` determines everything that shapes draw at random. Logs
+/// `clients` are hosts in addition to those of the servers, which have their nodes' names. Each node has a
+/// disk of its own. `seed` determines everything that shapes draw at random. Logs
 /// go to `directory`.
 pub async fn raise(
     servers: &[ServerSpec],
     clients: &[ClientSpec],
-    storage: Size,
+    storage: Storage,
     seed: u64,
     directory: &RunDirectory,
     journal: Journal,
@@ -207,6 +222,8 @@ pub enum Need {
     Hosts,
     /// To delay, limit, lose and damage packets.
     Shaping,
+    /// Disks that forget what was not synchronised when the power fails, and can be slow.
+    CachingDisks,
     /// To have so many files open in one process, such as connections.
     OpenFiles(u64),
 }
@@ -219,6 +236,7 @@ pub fn check(need: Need) -> Result<(), Missing> {
     match need {
         Need::Hosts => namespaces::probe(),
         Need::Shaping => namespaces::probe_shaping(),
+        Need::CachingDisks => namespaces::probe_caching_disks(),
         Need::OpenFiles(files) => namespaces::probe_open_files(files),
     }
 }

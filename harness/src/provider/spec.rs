@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use crate::vocab::{Address, HostName, NodeName};
+use crate::vocab::{Address, HostName, NodeName, Size};
 
 /// A host with a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,4 +22,13 @@ pub struct ClientSpec {
     pub name: HostName,
     /// Its address: after those of the nodes.
     pub ip: Ipv4Addr,
+}
+
+/// A node's disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Storage {
+    /// How much it holds. It is memory, which vanishes with the run.
+    pub size: Size,
+    /// Whether it has a cache that is lost when the power fails, and can be slow ([`super::Need::CachingDisks`]).
+    pub caching: bool,
 }

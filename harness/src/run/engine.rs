@@ -74,7 +74,7 @@ async fn attempt(
     write_info(plan, request, directory, journal.clock(), Vec::new())?;
     HistoryWriter::new(std::fs::File::create(directory.history())?)?;
     let specs = system::server_specs(&plan.nodes);
-    let provider = provider::raise(&specs, &plan.clients, plan.storage, plan.seed, directory, journal.clone()).await?;
+    let provider = provider::raise(&specs, &plan.clients, plan.disks(), plan.seed, directory, journal.clone()).await?;
     let servers = Servers::prepare(plan.deployment, Arc::clone(&provider), &plan.nodes, directory)?;
     write_info(plan, request, directory, journal.clock(), servers.server_info()?)?;
     let observer = Observer::start(

@@ -104,6 +104,7 @@ const KINDS: &[WordKind] = &[
     kind("CutBy", "way to cut", "a way to cut"),
     kind("ServerPort", "port", "a port"),
     kind("Tls", "use of TLS", "a use of TLS"),
+    kind("DataFile", "file of a server", "a file of a server"),
 ];
 
 /// A kind whose names explain themselves.
@@ -200,7 +201,7 @@ impl Vocabulary for ScenarioVocabulary {
             (_, "pipeline") => PIPELINE_MAX.into(),
             (_, "per_second" | "to" | "starts") => PER_SECOND_MAX,
             (_, WrittenPosition::FIELD) => return Some(WrittenPosition::RANGE.to_owned()),
-            (_, "weight" | "operations" | "attempts") => return Some("a whole number, 1 or more".to_owned()),
+            (_, "weight" | "operations" | "attempts" | "bytes") => return Some("a whole number, 1 or more".to_owned()),
             _ => return None,
         };
         Some(format!("a whole number from 1 to {most}"))

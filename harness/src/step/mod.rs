@@ -42,6 +42,7 @@ kinds! {
     pub enum Step: StepKind {
         run::Run,
         kill::Kill,
+        power_off::PowerOff,
         stop::Stop,
         pause::Pause,
         resume::Resume,
@@ -59,6 +60,9 @@ kinds! {
         sleep::Sleep,
         fill_disk::FillDisk,
         free_disk::FreeDisk,
+        slow_disk::SlowDisk,
+        tear_file::TearFile,
+        corrupt_file::CorruptFile,
         start_load::StartLoad,
         stop_load::StopLoad,
         pace::Pace,
@@ -119,6 +123,11 @@ pub trait StepKind: fmt::Display + Sync {
     /// Whether it does something that must be proven.
     fn acts(&self) -> bool {
         true
+    }
+
+    /// Whether the disk of a node that it acts on must have a cache.
+    fn needs_caching_disk(&self) -> bool {
+        false
     }
 
     /// Whether it waits for something that must come true.

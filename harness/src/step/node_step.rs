@@ -58,6 +58,11 @@ pub trait NodeStep: Named + fmt::Display + Sync {
     /// Reports what else is wrong with it after the steps before it.
     fn follow_arguments(&self, _: &mut Checker<'_>, _: &mut Foreseen<'_>, _: Cursor<'_>) {}
 
+    /// Whether the disk of a node that it acts on must have a cache.
+    fn needs_caching_disk(&self) -> bool {
+        false
+    }
+
     /// Does it to one node and looks, within a bound, for the proof that it happened.
     fn apply<'a>(
         &'a self,
@@ -133,6 +138,10 @@ impl<S: NodeStep> StepKind for S {
 
     fn heading(&self) -> String {
         NodeStep::heading(self)
+    }
+
+    fn needs_caching_disk(&self) -> bool {
+        NodeStep::needs_caching_disk(self)
     }
 
     fn names(&self) -> Vec<NodeName> {

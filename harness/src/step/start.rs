@@ -12,11 +12,11 @@ use super::selector::Selector;
 use super::target::Target;
 use crate::evidence::{Effect, NodeStatus};
 use crate::system::{ANSWER_BOUND, NodeSpec, Servers, SystemError};
-use crate::text::Cursor;
+use crate::text::{Cursor, Problem};
 use crate::validate::{Checker, Verb};
 use crate::vocab::{Duration, NodeName};
 
-/// a stopped server starts again on the data that it left; `within: "60s"` if it may take longer than 20 s to answer
+/// a stopped server starts again on the data that it left; `within: "60s"` if it may take longer than 20 s to answer; `refuses: "Bad file format"` if it must end with code 1 instead, with these words in its log
 #[derive(Clone, Debug, PartialEq, Deserialize, Documented)]
 #[serde(deny_unknown_fields)]
 pub struct Start {
@@ -26,9 +26,12 @@ pub struct Start {
     /// Nodes chosen when the step begins.
     #[serde(default)]
     pub select: Option<Selector>,
-    /// How soon it must answer. A server that answers that it is loading its files does answer.
+    /// How soon it must answer, or refuse. A server that answers that it is loading its files does answer.
     #[serde(default)]
     pub within: Option<Duration>,
+    /// It must not start: it must end by itself with code 1 and have these words in its log.
+    #[serde(default)]
+    pub refuses: Option<String>,
 }
 
 impl Start {
@@ -41,7 +44,8 @@ impl Start {
 
 impl fmt::Display for Start {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Start {}", self.target())
+        write!(f, "Start {}", self.target())?;
+        self.refuses.as_ref().map_or(Ok(()), |words| write!(f, ", which it refuses (`{words}`)"))
     }
 }
 
@@ -54,15 +58,20 @@ impl NodeStep for Start {
     }
 
     fn effect(&self) -> Effect {
-        Effect::brings_back()
+        if self.refuses.is_some() { Effect::NONE } else { Effect::brings_back() }
     }
 
     fn demand(&self, _: &NodeSpec) -> Option<Demand> {
-        Some(Demand { what: "answer", within: self.answer_bound() })
+        let what = if self.refuses.is_some() { "refuse to start" } else { "answer" };
+        Some(Demand { what, within: self.answer_bound() })
     }
 
     fn check_arguments(&self, checker: &mut Checker<'_>, at: Cursor<'_>) {
         check_bound(self.within, checker, at);
+        if self.refuses.as_ref().is_some_and(|words| words.trim().is_empty()) {
+            let problem = Problem::new(at.field("refuses").head(), "no words of its log say why it refuses");
+            checker.report(problem.help("write some of what it logs, such as `refuses: \"Bad file format\"`"));
+        }
     }
 
     fn apply<'a>(
@@ -72,8 +81,13 @@ impl NodeStep for Start {
     ) -> LocalBoxFuture<'a, Result<Applied, SystemError>> {
         async move {
             let began = servers.provider().now();
-            servers.start(node, self.answer_bound()).await?;
-            Ok(Applied { began, proof: Some("it answers".to_owned()) })
+            let proof = if let Some(words) = &self.refuses {
+                servers.start_in_vain(node, words, self.answer_bound()).await?
+            } else {
+                servers.start(node, self.answer_bound()).await?;
+                "it answers".to_owned()
+            };
+            Ok(Applied { began, proof: Some(proof) })
         }
         .boxed_local()
     }

@@ -9,7 +9,7 @@ use crate::vocab::{Capability, Missing};
 ///
 /// It passes when every scenario can run; what the audit advises does not count.
 pub fn doctor() -> Exit {
-    let capabilities = [raise_a_lab(), shape_links(), run_a_server()];
+    let capabilities = [raise_a_lab(), shape_links(), lose_power(), run_a_server()];
     present::print(&present::render_doctor(&capabilities, &provider::audit(), present::output_look()));
     let is_fit = capabilities.iter().all(|capability| capability.answer.is_ok());
     if is_fit { Exit::Pass } else { Exit::Inconclusive }
@@ -25,17 +25,29 @@ fn raise_a_lab() -> Capability {
 }
 
 fn shape_links() -> Capability {
+    Capability {
+        name: "shape links",
+        answer: in_a_lab(Need::Shaping).map(|()| "a TUN device in the lab's network".to_owned()),
+        without: "scenarios that delay, limit or lose packets are ignored; all others run",
+    }
+}
+
+fn lose_power() -> Capability {
+    Capability {
+        name: "lose power",
+        answer: in_a_lab(Need::CachingDisks).map(|()| "disks with a cache, by FUSE in the lab's mounts".to_owned()),
+        without: "scenarios with `PowerOff` or `SlowDisk` are ignored; all others run",
+    }
+}
+
+/// Whether the machine can do what is tried in a lab.
+fn in_a_lab(need: Need) -> Result<(), Missing> {
     let untried = Missing {
         what: "try it".to_owned(),
         why: "there is no lab to try it in".to_owned(),
         enable: "first what the lab needs, above".to_owned(),
     };
-    let answer = provider::check(Need::Hosts).map_err(|_| untried).and_then(|()| provider::check(Need::Shaping));
-    Capability {
-        name: "shape links",
-        answer: answer.map(|()| "a TUN device in the lab's network".to_owned()),
-        without: "scenarios that delay, limit or lose packets are ignored; all others run",
-    }
+    provider::check(Need::Hosts).map_err(|_| untried).and_then(|()| provider::check(need))
 }
 
 fn run_a_server() -> Capability {

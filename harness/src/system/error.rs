@@ -30,6 +30,14 @@ pub enum SystemError {
     /// The harness could not become a client that speaks TLS.
     #[error("the harness cannot speak TLS: {0}")]
     Tls(#[from] std::io::Error),
+    /// A file of a server's data is not there, or not such that what a step does to it can be done.
+    #[error("{node}: {reason}")]
+    DataFile {
+        /// The node.
+        node: NodeName,
+        /// What is wrong.
+        reason: String,
+    },
     /// A server did not do as it was told.
     #[error(transparent)]
     NotDone(#[from] NotDone),

@@ -46,10 +46,15 @@ pub struct NodeFiles {
 const NODE_TIMEOUT_DEFAULT_MS: u64 = 15_000;
 
 impl NodeSpec {
-    /// The number that the scenario sets a directive to, if it sets one. Servers do not mind the case of letters.
+    /// What the scenario sets a directive to, if it sets it. Servers do not mind the case of letters.
+    pub fn text(&self, directive: &str) -> Option<&str> {
+        let set = self.config.iter().find(|(name, _)| name.eq_ignore_ascii_case(directive));
+        set.map(|(_, value)| value.as_str())
+    }
+
+    /// The number that the scenario sets a directive to, if it sets one.
     pub fn number(&self, directive: &str) -> Option<u64> {
-        let (_, value) = self.config.iter().find(|(name, _)| name.eq_ignore_ascii_case(directive))?;
-        value.parse().ok()
+        self.text(directive)?.parse().ok()
     }
 
     /// Its `cluster-node-timeout` in milliseconds.

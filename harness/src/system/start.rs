@@ -6,6 +6,7 @@ use futures_util::future::join_all;
 use redis::{RedisError, Value};
 use tokio::time::sleep;
 
+use crate::evidence::ExitCause;
 use crate::system::{Access, AccessTimeouts, NodeSpec, Servers, SystemError};
 use crate::vocab::{Address, NodeName};
 
@@ -22,17 +23,67 @@ impl Servers {
         start(self, self.spec(node)?, within).await
     }
 
+    /// Starts a node's server, which must refuse its files: end by itself with code 1, with these words in its log. Returns the line
+    /// that has them.
+    pub async fn start_in_vain(&self, node: &NodeName, words: &str, within: Duration) -> Result<String, SystemError> {
+        match begin(self, self.spec(node)?, within, Some(REFUSED)).await? {
+            Begun::Ended(cause) => {
+                let log = self.provider.log_tail(node)?;
+                let line = log.lines().find(|line| line.contains(words));
+                let said = line.filter(|_| cause == REFUSED).map(|line| format!("it ended with {cause}: {line}"));
+                said.ok_or_else(|| self.not_done(node, format!("ended with {cause} and does not say `{words}`"), None))
+            }
+            Begun::Ready => Err(self.not_done(node, "started, and was to refuse".to_owned(), None)),
+            Begun::Loading | Begun::Silent => {
+                let reason = format!("did not refuse to start within {} s", within.as_secs());
+                Err(self.not_done(node, reason, Some(within)))
+            }
+        }
+    }
+
     /// Starts every node at once. When some fail, the error is of the first of them in the order of the plan.
     pub async fn start_all(&self) -> Result<(), SystemError> {
         join_all(self.nodes.iter().map(|node| start(self, node, ANSWER_BOUND))).await.into_iter().collect()
     }
 }
 
-/// Starts the server and returns when it answers and has read its files, which it may refuse while it answers already. One
-/// that still reads them when its time is over has started.
+/// How a server ends that cannot read its files. (`exit(1)`, in Redis `rdb.c` and `aof.c`.)
+const REFUSED: ExitCause = ExitCause::Code(1);
+
+/// What became of a server that was started.
+enum Begun {
+    /// It answers and has read its files.
+    Ready,
+    /// It still reads them, when its time is over.
+    Loading,
+    /// It gave no answer in its time.
+    Silent,
+    /// It ended.
+    Ended(ExitCause),
+}
+
+/// Starts the server. One that still reads its files when its time is over has started.
 async fn start(servers: &Servers, node: &NodeSpec, within: Duration) -> Result<(), SystemError> {
+    match begin(servers, node, within, None).await? {
+        Begun::Ready | Begun::Loading => Ok(()),
+        Begun::Ended(cause) => {
+            Err(servers.not_done(&node.name, format!("ended with {cause} instead of starting"), None))
+        }
+        Begun::Silent => {
+            Err(servers.not_done(&node.name, format!("gave no answer within {} s", within.as_secs()), Some(within)))
+        }
+    }
+}
+
+/// Starts the server and returns when it answers and has read its files, which it may refuse while it answers already, or ends.
+async fn begin(
+    servers: &Servers,
+    node: &NodeSpec,
+    within: Duration,
+    expected: Option<ExitCause>,
+) -> Result<Begun, SystemError> {
     let config = servers.directory.node_config(&node.name);
-    servers.provider.start(&node.name, &[config.into()])?;
+    servers.provider.start(&node.name, &[config.into()], expected)?;
     let mut is_loading = false;
     let answering = async {
         loop {
@@ -45,16 +96,9 @@ async fn start(servers: &Servers, node: &NodeSpec, within: Duration) -> Result<(
         }
     };
     tokio::select! {
-        () = answering => Ok(()),
-        ended = servers.provider.exit(&node.name) => {
-            Err(servers.not_done(&node.name, format!("ended with {} instead of starting", ended?), None))
-        }
-        () = sleep(within) => {
-            if is_loading {
-                return Ok(());
-            }
-            Err(servers.not_done(&node.name, format!("gave no answer within {} s", within.as_secs()), Some(within)))
-        }
+        () = answering => Ok(Begun::Ready),
+        ended = servers.provider.exit(&node.name) => Ok(Begun::Ended(ended?)),
+        () = sleep(within) => Ok(if is_loading { Begun::Loading } else { Begun::Silent }),
     }
 }
 

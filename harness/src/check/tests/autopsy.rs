@@ -38,10 +38,18 @@ fn replaced_by_one_that_had_it(story: &mut Story) {
     story.evidence.replication = vec![record(2_995, "A"), record(2_998, "A1")];
 }
 
-fn restarted(story: &mut Story) {
-    story.act(3_000, 0, "Kill", "A");
+const ALWAYS: [(&str, &str); 2] = [("appendonly", "yes"), ("appendfsync", "always")];
+
+/// Taken down, with what was done to it then, and started again; nobody took over.
+fn restarted(story: &mut Story, config: &[(&str, &str)], faults: &[&str]) {
+    let config = config.iter().map(|(directive, value)| ((*directive).to_owned(), (*value).to_owned()));
+    story.evidence.plan.nodes[0].config.extend(config);
+    for (fault, ms) in faults.iter().zip((3_000..).step_by(100)) {
+        story.act(ms, 0, fault, "A");
+    }
     let address = story.evidence.plan.nodes[0].address;
     story.event(4_000, EventKind::NodeStarted { node: "A".into(), pid: 9, address });
+    story.act(4_000, 1, "Start", "A");
 }
 
 fn evicted(story: &mut Story) {
@@ -81,7 +89,54 @@ fn evicted(story: &mut Story) {
     "1 lost write acknowledged by a master that was cut off from the majority",
     "400 ms after Partition began"
 )]
-#[case::restarted(restarted, 2_990, "1 lost write gone when their server was started again", "10 ms before Kill began")]
+#[case::restarted(
+    |story: &mut Story| restarted(story, &ALWAYS, &["Kill"]),
+    2_990,
+    "1 lost write gone when their server was started again",
+    "10 ms before Kill began"
+)]
+#[case::told_just_after_its_server_had_ended(
+    |story: &mut Story| restarted(story, &ALWAYS, &["Kill"]),
+    3_001,
+    "1 lost write gone when their server was started again",
+    "1 ms after Kill began"
+)]
+#[case::held_back(
+    |story: &mut Story| restarted(story, &[("AppendOnly", "yes")], &["Kill"]),
+    2_990,
+    "1 lost write not written to the append-only file yet when their server was taken down",
+    "10 ms before Kill began"
+)]
+#[case::only_snapshots(
+    |story: &mut Story| restarted(story, &[], &["PowerOff"]),
+    2_990,
+    "1 lost write not in the RDB file that their server was started again from",
+    "10 ms before PowerOff began"
+)]
+#[case::not_synchronised(
+    |story: &mut Story| restarted(story, &ALWAYS, &["PowerOff"]),
+    2_990,
+    "1 lost write not synchronised (fsync) when the power of their server failed",
+    "10 ms before PowerOff began"
+)]
+#[case::torn(
+    |story: &mut Story| restarted(story, &ALWAYS, &["Kill", "TearFile"]),
+    2_990,
+    "1 lost write on a server of which a file was damaged",
+    "10 ms before Kill began"
+)]
+#[case::wiped(
+    |story: &mut Story| restarted(story, &ALWAYS, &["PowerOff", "Wipe"]),
+    2_990,
+    "1 lost write on a server whose data was wiped",
+    "10 ms before PowerOff began"
+)]
+#[case::the_power_failed_before_it_was_written(
+    |story: &mut Story| restarted(story, &ALWAYS, &["PowerOff"]),
+    4_500,
+    "1 lost write EXPLAINED BY NOTHING",
+    ""
+)]
 #[case::evicted(evicted, 2_990, "1 lost write on a server that evicted keys", "")]
 #[case::nothing_happened(|_: &mut Story| (), 2_990, "1 lost write EXPLAINED BY NOTHING THAT HAPPENED", "")]
 fn a_loss_has_a_cause(#[case] happened: fn(&mut Story), #[case] ms: u64, #[case] cause: &str, #[case] when: &str) {

@@ -4,6 +4,7 @@ mod autopsy;
 mod capacity;
 mod failovers;
 mod limits;
+mod loss_window;
 mod messages;
 mod one_load;
 mod reads;

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::evidence::{Agreement, Effect, Event, EventKind, Evidence, LinkChange, NetworkChange, NodeStatus, Side};
+use crate::evidence::{
+    Agreement, Effect, Event, EventKind, Evidence, ExitCause, LinkChange, NetworkChange, NodeStatus, Side,
+};
 use crate::vocab::{Instant, NodeName};
 
 /// A part of the run: from what a step did to what the next one did, or to the end.
@@ -58,7 +60,7 @@ enum Change<'a> {
     Node(&'a Effect, &'a NodeName),
     Network(&'a NetworkChange),
     Started(&'a NodeName),
-    Exited { node: &'a NodeName, expected: bool },
+    Exited { node: &'a NodeName, expected: bool, refused: bool },
     Settled { asked: Instant, agreement: &'a Agreement },
     Unsettled,
 }
@@ -72,8 +74,9 @@ fn divide(evidence: &Evidence) -> (Vec<Segment>, Vec<Moment<'_>>) {
         let mut add = |at: Instant, rank, change| moments.push(Moment { at, rank, change });
         match kind {
             EventKind::NodeStarted { node, .. } => add(*at, Rank::Process, Change::Started(node)),
-            EventKind::NodeExited { node, expected, .. } => {
-                add(*at, Rank::Process, Change::Exited { node, expected: *expected });
+            EventKind::NodeExited { node, cause, expected } => {
+                let refused = matches!(cause, ExitCause::Code(code) if *code != 0);
+                add(*at, Rank::Process, Change::Exited { node, expected: *expected, refused });
             }
             EventKind::Settled { asked, agreement } => {
                 add(*at, Rank::Settlement, Change::Settled { asked: *asked, agreement });
@@ -156,9 +159,10 @@ impl Replay {
                 self.keep_agreement();
             }
             Change::Started(node) => self.learn(at, node, NodeStatus::Running),
-            Change::Exited { node, expected } => {
-                // A node that a fault took down is down already, so any other expected exit means that the run is ending.
-                if expected && self.status.get(node) != Some(&NodeStatus::Down) {
+            Change::Exited { node, expected, refused } => {
+                // A node that a fault took down is down already, so any other expected exit means that the run is ending, unless
+                // the server was to refuse its files.
+                if expected && !refused && self.status.get(node) != Some(&NodeStatus::Down) {
                     return false;
                 }
                 self.learn(at, node, NodeStatus::Down);

@@ -1,8 +1,8 @@
 use super::super::sample::{Story, master_kill};
 use super::*;
 use crate::evidence::testing::{join, kill, kill_selected, run, start, until, wipe};
-use crate::evidence::{Event, EventKind, Health, RecordedStep};
-use crate::vocab::Instant;
+use crate::evidence::{Event, EventKind, ExitCause, Health, RecordedStep};
+use crate::vocab::{Address, Instant};
 
 const FORMED: &str = "\
 formed
@@ -144,6 +144,22 @@ fn a_run_that_ends_unsettled_claims_no_end() {
     let text = snapshot_of(story);
     assert_eq!(section(&text, "Kill A"), "Kill A\n  (the cluster did not settle before the end)");
     assert!(text.ends_with("\nend\n  (the cluster had not settled)\n"), "{text}");
+}
+
+/// Its end is expected, as those are with which a run ends.
+#[test]
+fn a_server_that_refuses_its_files_does_not_end_the_run() {
+    let mut story = Story::formed(1, vec![kill("A"), start("A"), run("5s")]);
+    story.act(3_000, 0, "Kill", "A");
+    let address = Address::of_host([10, 128, 0, 2].into());
+    story.at(3_500, EventKind::NodeStarted { node: "A".into(), pid: 9, address });
+    story.at(3_600, EventKind::NodeExited { node: "A".into(), cause: ExitCause::Code(1), expected: true });
+    story.failed("A");
+    story.promote("A1", "A");
+    story.everyone_sees(5_000);
+    story.settled(5_000);
+    let text = snapshot_of(story);
+    assert!(section(&text, "Kill A").ends_with("A1  replica of A -> master of 0-5460"), "{text}");
 }
 
 #[test]

@@ -28,6 +28,10 @@ pub(super) enum KernelFeature {
     OpenTun,
     /// Making a TUN device in the lab's network namespace and bringing it up.
     MakeTun,
+    /// Opening `/dev/fuse`.
+    OpenFuse,
+    /// Mounting a file system that a process serves.
+    MountFuse,
 }
 
 impl KernelFeature {
@@ -42,6 +46,8 @@ impl KernelFeature {
             Self::Network => "create interfaces and rules in the new network namespace",
             Self::OpenTun => "open /dev/net/tun, which links are shaped through",
             Self::MakeTun => "make a TUN device, which links are shaped through",
+            Self::OpenFuse => "open /dev/fuse, by which disks with a cache are served",
+            Self::MountFuse => "mount a file system that the lab serves (FUSE), which disks with a cache are",
         }
     }
 }
@@ -93,6 +99,7 @@ pub(super) fn explain(need: KernelFeature, error: Errno, settings: KernelSetting
     let refused = matches!(error, Errno::EPERM | Errno::EACCES);
     let (why, enable) = match error {
         _ if matches!(need, KernelFeature::OpenTun | KernelFeature::MakeTun) => without_tun(need, error, settings),
+        _ if matches!(need, KernelFeature::OpenFuse | KernelFeature::MountFuse) => without_fuse(need, error, settings),
         Errno::EINVAL if creating => (
             "this kernel is built without namespaces",
             "use a kernel with CONFIG_USER_NS, CONFIG_PID_NS and CONFIG_NET_NS",
@@ -156,6 +163,33 @@ fn without_tun(need: KernelFeature, error: Errno, settings: KernelSettings) -> (
     }
 }
 
+/// Why there is no disk with a cache, and how to get one.
+fn without_fuse(need: KernelFeature, error: Errno, settings: KernelSettings) -> (&'static str, &'static str) {
+    match (need, error) {
+        (KernelFeature::OpenFuse, Errno::ENOENT) => {
+            ("it does not exist", "sudo modprobe fuse; for a container: docker run --device /dev/fuse")
+        }
+        (_, Errno::ENODEV | Errno::ENXIO) => {
+            ("this kernel has no FUSE", "sudo modprobe fuse; else a kernel with CONFIG_FUSE_FS")
+        }
+        // File modes do not apply to root.
+        (KernelFeature::OpenFuse, Errno::EACCES) if !settings.root => (
+            "it is closed to this user, while most distributions open it to everybody by a udev rule",
+            "sudo chmod 0666 /dev/fuse; for good: the udev rule KERNEL==\"fuse\", MODE=\"0666\"",
+        ),
+        (KernelFeature::OpenFuse, Errno::EACCES | Errno::EPERM) => {
+            ("its container, or a security module, forbids the device", "docker run --device /dev/fuse")
+        }
+        (KernelFeature::MountFuse, Errno::EPERM) => {
+            ("this kernel lets no user namespace mount it", "use Linux 4.18 or later, where one may")
+        }
+        (KernelFeature::MountFuse, Errno::EACCES) => {
+            ("a security module, such as AppArmor in a container, forbids it", CONTAINER)
+        }
+        _ => ("the kernel refused", "run where FUSE is allowed (not in a restricted container)"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
@@ -189,6 +223,12 @@ mod tests {
     #[case(KernelFeature::OpenTun, Errno::EACCES, DOCKER, "--device /dev/net/tun")]
     #[case(KernelFeature::OpenTun, Errno::EPERM, DOCKER, "--device /dev/net/tun")]
     #[case(KernelFeature::OpenTun, Errno::ENXIO, UBUNTU, "CONFIG_TUN")]
+    #[case(KernelFeature::OpenFuse, Errno::ENOENT, DOCKER, "--device /dev/fuse")]
+    #[case(KernelFeature::OpenFuse, Errno::EACCES, UBUNTU, "sudo chmod 0666 /dev/fuse")]
+    #[case(KernelFeature::OpenFuse, Errno::EPERM, DOCKER, "--device /dev/fuse")]
+    #[case(KernelFeature::MountFuse, Errno::ENODEV, UBUNTU, "CONFIG_FUSE_FS")]
+    #[case(KernelFeature::MountFuse, Errno::EPERM, UBUNTU, "Linux 4.18")]
+    #[case(KernelFeature::MountFuse, Errno::EACCES, DOCKER, "apparmor=unconfined")]
     #[case(KernelFeature::MakeTun, Errno::ENODEV, UBUNTU, "CONFIG_TUN")]
     #[case(KernelFeature::MakeTun, Errno::EPERM, DOCKER, "seccomp=unconfined")]
     #[case(KernelFeature::MakeTun, Errno::EPERM, UBUNTU, "where TUN devices are allowed")]

@@ -7,6 +7,7 @@
 
 mod audit;
 mod disk;
+mod disk_probe;
 mod missing;
 mod probe;
 mod process;
@@ -23,7 +24,7 @@ mod user;
 mod waits;
 
 pub use audit::audit;
-pub(super) use probe::{probe, probe_open_files, probe_shaping};
+pub(super) use probe::{probe, probe_caching_disks, probe_open_files, probe_shaping};
 pub(super) use provider::NamespaceProvider;
 pub use reexec::cancelled;
 pub use sandbox::{Sandbox, SandboxError, Stopper, enter_if_asked};

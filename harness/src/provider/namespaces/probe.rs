@@ -18,6 +18,11 @@ pub(in crate::provider) fn probe_shaping() -> Result<(), Missing> {
     tried()?.shaping.clone()
 }
 
+/// Whether nodes can have disks with a cache, found out together with [`probe`], whose error takes precedence.
+pub(in crate::provider) fn probe_caching_disks() -> Result<(), Missing> {
+    tried()?.caching_disks.clone()
+}
+
 /// Whether a process may have so many files open: labs and servers raise their soft limit to the hard one.
 pub(in crate::provider) fn probe_open_files(files: u64) -> Result<(), Missing> {
     let why = match getrlimit(Resource::RLIMIT_NOFILE) {

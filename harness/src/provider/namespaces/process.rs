@@ -9,20 +9,31 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use nix::errno::Errno;
 use nix::sched::{CloneFlags, setns};
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
 
-use super::disk::Disk;
+use super::disk::{CachingDisk, Disk};
 use super::reaper;
 use crate::evidence::{EventKind, ExitCause, Journal, NodeStatus, RunDirectory};
-use crate::provider::{ProviderError, ServerBinary, ServerSpec, file};
+use crate::provider::{PowerFailure, ProviderError, ServerBinary, ServerSpec, file};
 use crate::vocab::{Instant, NodeName};
 
 /// How much of a log's end is read.
 const LOG_TAIL_BYTES: u64 = 64 * 1_024;
+
+/// How long the processes of a node may take to be gone when its power has failed.
+const POWER_OFF_BOUND: Duration = Duration::from_secs(5);
+/// How often it is looked whether they are.
+const POWER_OFF_POLL: Duration = Duration::from_millis(1);
+
+/// The file that tells how long an `fsync` takes. No server has a file of this name.
+const FSYNC_PROBE: &str = "fsync-probe";
 
 /// The status of every node's process, for all who watch it.
 pub(super) type StatusSender = watch::Sender<BTreeMap<NodeName, NodeStatus>>;
@@ -32,8 +43,8 @@ pub(super) struct NodeProcess {
     pub(super) binary: ServerBinary,
     /// The network namespace of its host.
     namespace: File,
-    /// Its data directory, which exists only in the lab's mount namespace.
-    pub(super) data: PathBuf,
+    /// For its data directory, which exists only in the lab's mount namespace.
+    pub(super) disk: Disk,
     pub(super) directory: RunDirectory,
     journal: Journal,
     statuses: Arc<StatusSender>,
@@ -53,23 +64,14 @@ pub(super) struct LatestProcess {
 }
 
 impl NodeProcess {
-    /// A node that is down. `data` is the parent of its data directory.
+    /// A node that is down.
     pub(super) fn new(
         (spec, binary, namespace): (ServerSpec, ServerBinary, File),
-        data: &Path,
+        disk: Disk,
         (directory, journal): (RunDirectory, Journal),
         statuses: Arc<StatusSender>,
     ) -> Self {
-        Self {
-            data: data.join(spec.node.as_str()),
-            process: Mutex::new(None),
-            spec,
-            binary,
-            namespace,
-            directory,
-            journal,
-            statuses,
-        }
+        Self { disk, process: Mutex::new(None), spec, binary, namespace, directory, journal, statuses }
     }
 
     pub(super) fn status(&self) -> NodeStatus {
@@ -91,7 +93,11 @@ impl NodeProcess {
     }
 
     /// Starts the process. Its start and its end are recorded in the journal and in the statuses.
-    pub(super) fn start(self: &Arc<Self>, arguments: &[OsString]) -> Result<(), ProviderError> {
+    pub(super) fn start(
+        self: &Arc<Self>,
+        arguments: &[OsString],
+        expected: Option<ExitCause>,
+    ) -> Result<(), ProviderError> {
         let mut process = self.process();
         if process.as_ref().is_some_and(|process| process.ended.borrow().is_none()) {
             return Err(self.wrong_status("start"));
@@ -114,7 +120,7 @@ impl NodeProcess {
             binary: self.binary.path.clone(),
             source,
         })?;
-        *process = Some(LatestProcess { pid, expected_exits: Vec::new(), ended, log_from });
+        *process = Some(LatestProcess { pid, expected_exits: expected.into_iter().collect(), ended, log_from });
         Ok(())
     }
 
@@ -128,8 +134,9 @@ impl NodeProcess {
         let mut command = Command::new(&self.binary.path);
         command
             .args(arguments)
-            .current_dir(&self.data)
+            .current_dir(self.disk.directory())
             .env("TZ", "UTC")
+            .process_group(0)
             .stdin(Stdio::null())
             .stdout(log)
             .stderr(same_log);
@@ -159,13 +166,58 @@ impl NodeProcess {
         process.expected_exits.extend(expected_exit(signal));
         let began = self.journal.clock().now();
         let sent = reaper::signal(process.pid, signal);
-        sent.map_err(|error| ProviderError::Signal { node: self.spec.node.clone(), signal, source: error.into() })?;
+        sent.map_err(|error| self.cannot_send(signal, error))?;
         match signal {
             Signal::SIGSTOP => self.set_status(NodeStatus::Paused),
             Signal::SIGCONT => self.set_status(NodeStatus::Running),
             _ => {}
         }
         Ok(began)
+    }
+
+    /// The power of its host fails: its processes are gone, and what its disk had not written. Waits until they are.
+    pub(super) async fn power_off(&self) -> Result<PowerFailure, ProviderError> {
+        let disk = self.caching_disk()?;
+        let ((pid, began), forgotten) = disk.power_off(|| self.kill_group())?;
+        let gone = async {
+            let _ = self.exit().await;
+            while reaper::group_exists(pid) {
+                sleep(POWER_OFF_POLL).await;
+            }
+        };
+        let is_proven = timeout(POWER_OFF_BOUND, gone).await.is_ok();
+        if is_proven {
+            disk.power_on();
+        }
+        Ok(PowerFailure { began, is_proven, forgotten })
+    }
+
+    /// Kills its process together with those that it started, such as one that saves; returns the instant just before.
+    fn kill_group(&self) -> Result<(Pid, Instant), ProviderError> {
+        let mut process = self.process();
+        let alive = process.as_mut().filter(|process| process.ended.borrow().is_none());
+        let Some(process) = alive else { return Err(self.wrong_status("cut the power of")) };
+        process.expected_exits.extend(expected_exit(Signal::SIGKILL));
+        let began = self.journal.clock().now();
+        reaper::kill_group(process.pid).map_err(|error| self.cannot_send(Signal::SIGKILL, error))?;
+        Ok((process.pid, began))
+    }
+
+    fn cannot_send(&self, signal: Signal, error: Errno) -> ProviderError {
+        ProviderError::Signal { node: self.spec.node.clone(), signal, source: error.into() }
+    }
+
+    /// From now on every `fsync` takes so much longer; returns how long one took then.
+    pub(super) async fn delay_fsync(&self, by: Duration) -> Result<Duration, ProviderError> {
+        self.caching_disk()?.delay_fsync(by);
+        let probe = self.disk.directory().join(FSYNC_PROBE);
+        let failed = file("synchronise", probe.clone());
+        let tried = tokio::task::spawn_blocking(move || time_fsync(&probe)).await;
+        tried.unwrap_or_else(|error| Err(io::Error::other(error))).map_err(failed)
+    }
+
+    fn caching_disk(&self) -> Result<&CachingDisk, ProviderError> {
+        self.disk.caching().ok_or_else(|| ProviderError::NoCache(self.spec.node.clone()))
     }
 
     pub(super) async fn exit(&self) -> Result<ExitCause, ProviderError> {
@@ -190,11 +242,6 @@ impl NodeProcess {
         alive.and_then(|process| reaper::state_of(process.pid))
     }
 
-    /// The space for its data.
-    pub(super) fn disk(&self) -> Disk<'_> {
-        Disk::new(&self.data)
-    }
-
     /// Empties the data directory.
     pub(super) fn wipe(&self) -> Result<(), ProviderError> {
         if self.status() != NodeStatus::Down {
@@ -204,14 +251,17 @@ impl NodeProcess {
             let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
             removed.map_err(file("remove", path))?;
         }
-        Ok(())
+        // What was wiped does not come back when the power fails.
+        let data = self.disk.directory();
+        File::open(data).and_then(|data| data.sync_all()).map_err(file("synchronise", data))
     }
 
     /// The paths in the data directory.
     pub(super) fn data_files(&self) -> Result<Vec<PathBuf>, ProviderError> {
-        let listed = fs::read_dir(&self.data)
+        let data = self.disk.directory();
+        let listed = fs::read_dir(data)
             .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<Vec<_>>>());
-        listed.map_err(file("read the directory", &self.data))
+        listed.map_err(file("read the directory", data))
     }
 
     /// The end of what its latest process logged.
@@ -239,6 +289,16 @@ async fn exit_of(ended: &mut watch::Receiver<Option<ExitCause>>) -> ExitCause {
         // Cannot happen, since the reaper sends before it drops its end; it must not look like an exit.
         None => std::future::pending().await,
     }
+}
+
+/// How long an `fsync` takes.
+fn time_fsync(path: &Path) -> io::Result<Duration> {
+    let probe = File::create(path)?;
+    let began = std::time::Instant::now();
+    probe.sync_all()?;
+    let took = began.elapsed();
+    fs::remove_file(path)?;
+    Ok(took)
 }
 
 /// The end of a file, beginning at `from` at the earliest.

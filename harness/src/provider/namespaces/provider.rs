@@ -3,8 +3,8 @@
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
-use std::fs::{self, DirBuilder};
-use std::io;
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,12 +12,13 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join_all};
-use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::mount::{MntFlags, umount2};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::Signal;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+use super::disk::{CachingDisk, Disk, mount_memory};
 use super::process::{NodeProcess, StatusSender};
 use super::program;
 use super::usage::ProcUsageReader;
@@ -25,7 +26,8 @@ use super::waits::ProcWaitReader;
 use crate::evidence::{Clock, ExitCause, Journal, NodeStatus, Reach, RunDirectory};
 use crate::network::{ChangedLinks, ClientHost, Network, NewHost};
 use crate::provider::{
-    ClientSpec, ProgramEnd, Provider, ProviderError, ServerBinary, ServerSpec, UsageReader, WaitReader, file,
+    ClientSpec, PowerFailure, ProgramEnd, Provider, ProviderError, ServerBinary, ServerSpec, Storage, UsageReader,
+    WaitReader, file,
 };
 use crate::vocab::{CutBy, HostName, Instant, Link, LinkShape, NodeName, ServerPort, Size};
 
@@ -34,7 +36,7 @@ const SHUTDOWN_BOUND: Duration = Duration::from_secs(5);
 
 /// Where the nodes' memory is mounted: a directory that exists on every Linux, that nothing in a lab needs, and that
 /// cannot contain a run directory or a server. A directory of the lab's own would stay behind when the lab is killed.
-const DATA: &str = "/proc/fs";
+pub(super) const DATA: &str = "/proc/fs";
 
 /// The directory beside the nodes' for what is no evidence. No node is named so.
 const SECRETS: &str = "secrets";
@@ -54,7 +56,7 @@ impl NamespaceProvider {
     pub(in crate::provider) async fn raise(
         servers: &[ServerSpec],
         clients: &[ClientSpec],
-        storage: Size,
+        storage: Storage,
         seed: u64,
         directory: &RunDirectory,
         journal: Journal,
@@ -68,32 +70,21 @@ impl NamespaceProvider {
         let network = Network::raise(&hosts, clients.len(), journal.clock(), seed).await?;
         let statuses = servers.iter().map(|server| (server.node.clone(), NodeStatus::Down)).collect();
         let statuses = Arc::new(watch::Sender::new(statuses));
-        let mut nodes = BTreeMap::new();
-        for (spec, binary) in servers.iter().zip(binaries) {
-            let namespace = network.namespace(&HostName::from(&spec.node))?;
-            let evidence = (directory.clone(), journal.clone());
-            let node =
-                NodeProcess::new((spec.clone(), binary, namespace), Path::new(DATA), evidence, Arc::clone(&statuses));
-            nodes.insert(spec.node.clone(), Arc::new(node));
-        }
-        let lab = Self { nodes, storage, network, clock: journal.clock(), statuses };
-        lab.make_directories()?;
-        Ok(lab)
-    }
-
-    /// Makes every node's data directory and its directory in the evidence.
-    fn make_directories(&self) -> Result<(), ProviderError> {
         let data = Path::new(DATA);
         mount_memory(data, None)?;
         let secrets = data.join(SECRETS);
         DirBuilder::new().mode(0o700).create(&secrets).map_err(file("make the directory", secrets))?;
-        for node in self.nodes.values() {
-            fs::create_dir(&node.data).map_err(file("make the directory", &node.data))?;
-            mount_memory(&node.data, Some(self.storage))?;
-            let evidence = node.directory.node(&node.spec.node);
-            fs::create_dir_all(&evidence).map_err(file("make the directory", evidence))?;
+        let mut nodes = BTreeMap::new();
+        for (spec, binary) in servers.iter().zip(binaries) {
+            let namespace = network.namespace(&HostName::from(&spec.node))?;
+            let (data, logs) = (data.join(spec.node.as_str()), directory.node(&spec.node));
+            fs::create_dir(&data).map_err(file("make the directory", &data))?;
+            fs::create_dir_all(&logs).map_err(file("make the directory", logs))?;
+            let (disk, evidence) = (Disk::make(data, storage)?, (directory.clone(), journal.clone()));
+            let node = NodeProcess::new((spec.clone(), binary, namespace), disk, evidence, Arc::clone(&statuses));
+            nodes.insert(spec.node.clone(), Arc::new(node));
         }
-        Ok(())
+        Ok(Self { nodes, storage: storage.size, network, clock: journal.clock(), statuses })
     }
 
     fn node(&self, name: &NodeName) -> Result<&Arc<NodeProcess>, ProviderError> {
@@ -115,11 +106,11 @@ impl Provider for NamespaceProvider {
     }
 
     fn data_directory(&self, node: &NodeName) -> Result<PathBuf, ProviderError> {
-        Ok(self.node(node)?.data.clone())
+        Ok(self.node(node)?.disk.directory().to_owned())
     }
 
     fn write_data(&self, node: &NodeName, file: &str, content: &str) -> Result<(), ProviderError> {
-        let written = fs::write(self.node(node)?.data.join(file), content);
+        let written = write_synced(&self.node(node)?.disk.directory().join(file), content);
         written.map_err(|source| ProviderError::Storage { node: node.clone(), storage: self.storage, source })
     }
 
@@ -138,19 +129,19 @@ impl Provider for NamespaceProvider {
     }
 
     fn fill_data(&self, node: &NodeName) -> Result<(), ProviderError> {
-        self.node(node)?.disk().fill()
+        self.node(node)?.disk.fill()
     }
 
     fn free_data(&self, node: &NodeName) -> Result<bool, ProviderError> {
-        self.node(node)?.disk().free()
+        self.node(node)?.disk.free()
     }
 
     fn space_left(&self, node: &NodeName) -> Result<u64, ProviderError> {
-        self.node(node)?.disk().left_bytes()
+        self.node(node)?.disk.left_bytes()
     }
 
-    fn start(&self, node: &NodeName, arguments: &[OsString]) -> Result<(), ProviderError> {
-        self.node(node)?.start(arguments)
+    fn start(&self, node: &NodeName, arguments: &[OsString], expected: Option<ExitCause>) -> Result<(), ProviderError> {
+        self.node(node)?.start(arguments, expected)
     }
 
     fn signal(&self, node: &NodeName, signal: Signal) -> Result<Instant, ProviderError> {
@@ -159,6 +150,18 @@ impl Provider for NamespaceProvider {
 
     fn exit<'a>(&'a self, node: &'a NodeName) -> BoxFuture<'a, Result<ExitCause, ProviderError>> {
         async move { self.node(node)?.exit().await }.boxed()
+    }
+
+    fn power_off<'a>(&'a self, node: &'a NodeName) -> BoxFuture<'a, Result<PowerFailure, ProviderError>> {
+        async move { self.node(node)?.power_off().await }.boxed()
+    }
+
+    fn delay_fsync<'a>(&'a self, node: &'a NodeName, by: Duration) -> BoxFuture<'a, Result<Duration, ProviderError>> {
+        async move { self.node(node)?.delay_fsync(by).await }.boxed()
+    }
+
+    fn fsync_delay(&self, node: &NodeName) -> Result<Duration, ProviderError> {
+        Ok(self.node(node)?.disk.caching().map_or(Duration::ZERO, CachingDisk::fsync_delay))
     }
 
     fn process_state(&self, node: &NodeName) -> Option<char> {
@@ -265,13 +268,12 @@ fn find_binaries(nodes: &[ServerSpec]) -> Result<Vec<ServerBinary>, ProviderErro
     Ok(binaries)
 }
 
-/// Mounts a tmpfs at `path`, invisible outside the lab. Without `size`, the kernel's default applies.
-fn mount_memory(path: &Path, size: Option<Size>) -> Result<(), ProviderError> {
-    // To the kernel, 0 bytes would mean no limit.
-    let options = size.map(|size| format!("size={},mode=700", size.bytes.max(1)));
-    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
-    let mounted = mount(Some("tmpfs"), path, Some("tmpfs"), flags, options.as_deref());
-    mounted.map_err(|error| file("mount memory at", path)(error.into()))
+/// Writes a file that a power failure leaves.
+fn write_synced(path: &Path, content: &str) -> io::Result<()> {
+    let mut written = File::create(path)?;
+    written.write_all(content.as_bytes())?;
+    written.sync_all()?;
+    path.parent().map_or(Ok(()), |directory| File::open(directory)?.sync_all())
 }
 
 /// A server with its default of 10,000 clients, and a load with as many, need more open files than a login shell

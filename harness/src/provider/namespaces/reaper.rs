@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sys::resource::{UsageWho, getrusage};
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{Signal, kill, killpg};
 use nix::sys::time::TimeValLike;
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::Pid;
@@ -54,6 +54,17 @@ pub(super) fn spawn(command: &mut Command, born: impl FnOnce(Pid), on_exit: OnEx
 pub(super) fn signal(pid: Pid, signal: Signal) -> nix::Result<()> {
     let children = children();
     if children.contains_key(&pid.as_raw()) { kill(pid, signal) } else { Err(Errno::ESRCH) }
+}
+
+/// Kills a child and all that it started and that stayed in its process group, which it leads; `ESRCH` if the child has ended.
+pub(super) fn kill_group(pid: Pid) -> nix::Result<()> {
+    let children = children();
+    if children.contains_key(&pid.as_raw()) { killpg(pid, Signal::SIGKILL) } else { Err(Errno::ESRCH) }
+}
+
+/// Whether any process is left in the group that a child led.
+pub(super) fn group_exists(leader: Pid) -> bool {
+    killpg(leader, None) != Err(Errno::ESRCH)
 }
 
 fn reap_forever() {

@@ -21,6 +21,7 @@ kinds! {
         minority_of_masters::MinorityOfMasters as unit,
         random_master::RandomMaster as unit,
         random_replica::RandomReplica as unit,
+        running::Running as unit,
         down::Down as unit,
         paused::Paused as unit,
     }

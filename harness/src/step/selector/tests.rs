@@ -35,6 +35,7 @@ fn topology() -> Topology {
 #[case("Replicas", "B1 C1")]
 #[case("MajorityOfMasters", "A1 B")]
 #[case("MinorityOfMasters", "A1")]
+#[case("Running", "A1 B B1 C1")]
 #[case("Down", "A")]
 #[case("Paused", "C")]
 fn selectors_choose(#[case] selector: &str, #[case] expected: &str) {

@@ -1,4 +1,4 @@
-//! The space for a node's data, which can be taken away and given back.
+//! A disk in memory that forgets nothing. Its space can be taken away and given back.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::fcntl::{FallocateFlags, fallocate};
+use nix::mount::{MsFlags, mount};
 use nix::sys::statvfs::statvfs;
 
 use crate::provider::{ProviderError, file};
+use crate::vocab::Size;
 
 /// The file that takes the space. No server has a file of this name.
 const FILLER: &str = "filler";
@@ -16,20 +18,30 @@ const FILLER: &str = "filler";
 /// A server that writes meanwhile takes some of the space itself, so that it is asked for anew.
 const TRIES: usize = 100;
 
-pub(super) struct Disk<'a> {
-    directory: &'a Path,
+pub(in crate::provider::namespaces) struct MemoryDisk {
+    directory: PathBuf,
     filler: PathBuf,
 }
 
-impl<'a> Disk<'a> {
-    pub(super) fn new(directory: &'a Path) -> Self {
-        Self { directory, filler: directory.join(FILLER) }
+impl MemoryDisk {
+    /// Mounts an empty one at a directory.
+    pub(super) fn mount(directory: PathBuf, size: Size) -> Result<Self, ProviderError> {
+        mount_memory(&directory, Some(size))?;
+        Ok(Self::at(directory))
+    }
+
+    fn at(directory: PathBuf) -> Self {
+        Self { filler: directory.join(FILLER), directory }
+    }
+
+    pub(super) fn directory(&self) -> &Path {
+        &self.directory
     }
 
     /// How many bytes are left.
     pub(super) fn left_bytes(&self) -> Result<u64, ProviderError> {
         let left =
-            statvfs(self.directory).map_err(|error| file("ask for the space of", self.directory)(error.into()))?;
+            statvfs(&self.directory).map_err(|error| file("ask for the space of", &self.directory)(error.into()))?;
         Ok(left.blocks_available().saturating_mul(left.fragment_size()))
     }
 
@@ -60,6 +72,15 @@ impl<'a> Disk<'a> {
     }
 }
 
+/// Mounts a tmpfs at `path`, invisible outside the lab. Without `size`, the kernel's default applies.
+pub(in crate::provider::namespaces) fn mount_memory(path: &Path, size: Option<Size>) -> Result<(), ProviderError> {
+    // To the kernel, 0 bytes would mean no limit.
+    let options = size.map(|size| format!("size={},mode=700", size.bytes.max(1)));
+    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
+    let mounted = mount(Some("tmpfs"), path, Some("tmpfs"), flags, options.as_deref());
+    mounted.map_err(|error| file("mount memory at", path)(error.into()))
+}
+
 fn extend(filler: &File, bytes: u64) -> Result<(), Errno> {
     let length = filler.metadata().map_err(|_| Errno::EIO)?.len();
     let offset = |bytes: u64| i64::try_from(bytes).map_err(|_| Errno::EFBIG);
@@ -73,7 +94,7 @@ mod tests {
     #[test]
     fn what_was_not_taken_cannot_be_given_back() {
         let directory = tempfile::tempdir().unwrap();
-        let disk = Disk::new(directory.path());
+        let disk = MemoryDisk::at(directory.path().to_owned());
         assert!(disk.left_bytes().unwrap() > 0);
         assert!(!disk.free().unwrap());
         fs::write(directory.path().join(FILLER), "x").unwrap();

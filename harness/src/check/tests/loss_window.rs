@@ -1,0 +1,83 @@
+//! How much a fault cost, in time.
+
+use super::*;
+use crate::check::LossWindow;
+use crate::check::testing::waited;
+use crate::evidence::Value;
+
+/// A acknowledges a write every 100 ms, each to a key of its own, loses its power at 3 s and is started again without those from
+/// `lost_from` on; C has its own.
+fn story(lost_from: u64) -> Story {
+    let mut story = Story::formed();
+    for ms in (LOAD_STARTS..3_000).step_by(100) {
+        story.write(ms, key(ms), |_| {});
+        story.write(ms, 2, |_| {});
+    }
+    story.evidence.plan.nodes[0].config.insert("appendonly".to_owned(), "yes".to_owned());
+    story.act(3_000, 0, "PowerOff", "A");
+    let address = story.evidence.plan.nodes[0].address;
+    story.event(4_000, EventKind::NodeStarted { node: "A".into(), pid: 9, address });
+    story.act(4_000, 1, "Start", "A");
+    story.event(7_000, EventKind::LoadEnded { load: "app".to_owned(), totals: LoadTotals::default() });
+    let last = story.evidence.history.iter().filter(|write| write.key == 2).last().unwrap().value;
+    story.final_read(2, last, Ended::Ok);
+    for ms in (LOAD_STARTS..3_000).step_by(100) {
+        let written = story.evidence.history.iter().find(|write| write.key == key(ms)).unwrap().value;
+        story.final_read(key(ms), if ms < lost_from { written } else { Value::Missing }, Ended::Ok);
+    }
+    story
+}
+
+/// A key of A's shard.
+fn key(ms: u64) -> u32 {
+    3 * (1 + u32::try_from(ms / 100).unwrap())
+}
+
+#[rstest]
+#[case::nothing_lost(3_000, (0, 1_000), Status::Pass, "nothing lost", "in the second before")]
+#[case::the_last_ones(2_800, (0, 1_000), Status::Pass, "199 ms", "PowerOff of A cost 2 writes of 199 ms")]
+#[case::too_many(2_000, (0, 900), Status::Fail, "999 ms", "PowerOff of A cost 10 writes of 999 ms")]
+#[case::fewer_than_the_danger_is_about(2_800, (500, 1_000), Status::Inconclusive, "199 ms", "the danger did not arise")]
+#[case::no_danger_at_all(3_000, (500, 1_000), Status::Inconclusive, "nothing lost", "the danger did not arise")]
+fn the_oldest_lost_write_counts(
+    #[case] lost_from: u64,
+    #[case] (min, max): (u64, u64),
+    #[case] status: Status,
+    #[case] measured: &str,
+    #[case] note: &str,
+) {
+    let finding = story(lost_from).judge(Slo::LossWindow(LossWindow { max: ms(max), min: ms(min) }));
+    assert_eq!((finding.status, finding.measured.as_str()), (status, measured), "{finding:?}");
+    assert!(finding.note.contains(note), "{finding:?}");
+}
+
+/// The write of another load's key that is gone without any fault of its server.
+#[test]
+fn what_no_fault_explains_is_not_counted_as_nothing() {
+    let mut story = story(3_000);
+    story.write(2_500, 5, |_| {});
+    story.final_read(5, Value::Missing, Ended::Ok);
+    let finding = story.judge(Slo::LossWindow(LossWindow { max: ms(1_000), min: ms(0) }));
+    assert_eq!(finding.status, Status::Inconclusive, "{finding:?}");
+    assert!(finding.note.contains("of 1 lost write no fault explains"), "{finding:?}");
+}
+
+#[test]
+fn nothing_is_lost_of_nothing() {
+    let mut story = Story::formed();
+    story.act(3_000, 0, "PowerOff", "A");
+    story.end(7_000);
+    let finding = story.judge(Slo::LossWindow(LossWindow { max: ms(1_000), min: ms(0) }));
+    assert_eq!((finding.status, finding.samples), (Status::Inconclusive, 0), "{finding:?}");
+}
+
+/// A server that had no processor for 200 ms may have synchronised so much later.
+#[rstest]
+#[case::busy(20.0, true)]
+#[case::idle(0.0, false)]
+fn a_busy_machine_may_make_it_older(#[case] waited_ms: f64, #[case] is_explained: bool) {
+    let mut story = story(2_000);
+    story.machine(3_000, |_| waited(0.0, &[("A", waited_ms)]));
+    let slo = LossWindow { max: ms(900), min: ms(0) };
+    assert_eq!(Slo::LossWindow(slo).kind().explained_by_machine(&story.case()).is_some(), is_explained);
+}

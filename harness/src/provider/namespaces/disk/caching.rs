@@ -1,0 +1,116 @@
+//! A disk with a cache, in memory of the lab's first process, which serves it to the kernel as a file system (FUSE).
+
+use std::fs::OpenOptions;
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use fuser::{Config, Session, SessionACL};
+use nix::errno::Errno;
+use nix::mount::{MsFlags, mount};
+
+use super::requests::{Requests, SharedVolume};
+use super::volume::Volume;
+use crate::provider::{Forgotten, ProviderError, file};
+use crate::vocab::Size;
+
+/// Where the kernel gives the requests.
+const DEVICE: &str = "/dev/fuse";
+
+/// A disk with a cache, mounted.
+pub(in crate::provider::namespaces) struct CachingDisk {
+    directory: PathBuf,
+    shared: Arc<SharedVolume>,
+}
+
+/// Why such a disk cannot be had.
+#[derive(Debug)]
+pub(in crate::provider::namespaces) enum MountError {
+    /// The device that the kernel gives requests by cannot be opened.
+    Open(Errno),
+    /// The kernel does not mount it.
+    Mount(Errno),
+    /// No thread can serve it, or the kernel speaks another version of the protocol.
+    Serve(io::Error),
+}
+
+impl From<MountError> for io::Error {
+    fn from(error: MountError) -> Self {
+        match error {
+            MountError::Open(error) | MountError::Mount(error) => error.into(),
+            MountError::Serve(error) => error,
+        }
+    }
+}
+
+impl CachingDisk {
+    /// Mounts an empty one at a directory. It is served until the lab ends.
+    pub(in crate::provider::namespaces) fn mount(directory: PathBuf, size: Size) -> Result<Self, ProviderError> {
+        Self::try_mount(directory.clone(), size)
+            .map_err(|error| file("mount a disk with a cache at", directory)(error.into()))
+    }
+
+    pub(in crate::provider::namespaces) fn try_mount(directory: PathBuf, size: Size) -> Result<Self, MountError> {
+        let device = OpenOptions::new().read(true).write(true).open(DEVICE);
+        let device = device.map_err(|error| MountError::Open(Errno::from_raw(error.raw_os_error().unwrap_or(0))))?;
+        // Root of the lab's user namespace, who is whom every process of the lab runs as.
+        let options = format!("fd={},rootmode=40000,user_id=0,group_id=0", device.as_raw_fd());
+        let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
+        mount(Some("fuse"), &directory, Some("fuse"), flags, Some(options.as_str())).map_err(MountError::Mount)?;
+        let shared = SharedVolume::new(Volume::new(size.bytes));
+        let requests = Requests(Arc::clone(&shared));
+        let session = Session::from_fd(requests, OwnedFd::from(device), SessionACL::Owner, Config::default());
+        let session = session.map_err(MountError::Serve)?;
+        let serving = thread::Builder::new().name("lab-disk".to_owned()).spawn(|| session.run());
+        serving.map_err(MountError::Serve)?;
+        Ok(Self { directory, shared })
+    }
+
+    pub(super) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    pub(super) fn left_bytes(&self) -> u64 {
+        self.shared.lock().volume.left_bytes()
+    }
+
+    pub(super) fn fill(&self) {
+        self.shared.lock().volume.fill();
+    }
+
+    pub(super) fn free(&self) -> bool {
+        self.shared.lock().volume.free()
+    }
+
+    /// From now on every `fsync` takes so much longer.
+    pub(in crate::provider::namespaces) fn delay_fsync(&self, by: Duration) {
+        self.shared.lock().fsync_delay = by;
+    }
+
+    /// How much longer it takes.
+    pub(in crate::provider::namespaces) fn fsync_delay(&self) -> Duration {
+        self.shared.lock().fsync_delay
+    }
+
+    /// The power fails in the moment in which `kill` has been done, if it can be: nothing is read or written between the two, nor
+    /// after that until [`Self::power_on`].
+    pub(in crate::provider::namespaces) fn power_off<T, E>(
+        &self,
+        kill: impl FnOnce() -> Result<T, E>,
+    ) -> Result<(T, Vec<Forgotten>), E> {
+        let mut state = self.shared.lock();
+        let killed = kill()?;
+        let forgotten = state.volume.power_off();
+        drop(state);
+        self.shared.wake();
+        Ok((killed, forgotten))
+    }
+
+    /// It can be used again.
+    pub(in crate::provider::namespaces) fn power_on(&self) {
+        self.shared.lock().volume.power_on();
+    }
+}

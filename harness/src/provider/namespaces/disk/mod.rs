@@ -1,0 +1,74 @@
+//! The disks of the nodes: memory of the lab, with or without a cache that a power failure takes away.
+
+mod caching;
+mod content;
+mod memory;
+mod requests;
+mod volume;
+
+use std::path::{Path, PathBuf};
+
+use crate::provider::{ProviderError, Storage};
+
+pub(super) use caching::{CachingDisk, MountError};
+pub(super) use memory::{MemoryDisk, mount_memory};
+
+/// The disk of one node.
+pub(super) enum Disk {
+    /// Whatever is written stays.
+    Memory(MemoryDisk),
+    /// What is not synchronised goes with the power.
+    Caching(CachingDisk),
+}
+
+impl Disk {
+    /// Makes the disk of a node at its data directory, which exists.
+    pub(super) fn make(directory: PathBuf, storage: Storage) -> Result<Self, ProviderError> {
+        Ok(match storage.caching {
+            true => Self::Caching(CachingDisk::mount(directory, storage.size)?),
+            false => Self::Memory(MemoryDisk::mount(directory, storage.size)?),
+        })
+    }
+
+    pub(super) fn directory(&self) -> &Path {
+        match self {
+            Self::Memory(disk) => disk.directory(),
+            Self::Caching(disk) => disk.directory(),
+        }
+    }
+
+    /// How many bytes are left.
+    pub(super) fn left_bytes(&self) -> Result<u64, ProviderError> {
+        match self {
+            Self::Memory(disk) => disk.left_bytes(),
+            Self::Caching(disk) => Ok(disk.left_bytes()),
+        }
+    }
+
+    /// Takes what is left.
+    pub(super) fn fill(&self) -> Result<(), ProviderError> {
+        match self {
+            Self::Memory(disk) => disk.fill(),
+            Self::Caching(disk) => {
+                disk.fill();
+                Ok(())
+            }
+        }
+    }
+
+    /// Gives back what was taken, if anything was.
+    pub(super) fn free(&self) -> Result<bool, ProviderError> {
+        match self {
+            Self::Memory(disk) => disk.free(),
+            Self::Caching(disk) => Ok(disk.free()),
+        }
+    }
+
+    /// It, if it has a cache.
+    pub(super) fn caching(&self) -> Option<&CachingDisk> {
+        match self {
+            Self::Memory(_) => None,
+            Self::Caching(disk) => Some(disk),
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! A disk with a cache: what the kernel, servers and a power failure make of it.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{ErrorKind, Write};
+use std::time::Duration;
+
+use harness::evidence::{NodeStatus, RunDirectory};
+use harness::provider::{Forgotten, PowerFailure, Storage};
+use harness::vocab::NodeName;
+
+use super::inside::{Outcome, STORAGE, apply, nodes, raise};
+
+const DELAY: Duration = Duration::from_millis(200);
+
+/// The power of one node fails while all run, and it starts again.
+pub(super) async fn power_fails(directory: &RunDirectory) -> Outcome {
+    let lab = raise(directory, &nodes(3), Storage { caching: true, ..STORAGE }).await?;
+    lab.start_all().await?;
+    let node = NodeName::from("B");
+    let data = lab.provider().data_directory(&node)?;
+    let mut kept = File::create(data.join("kept"))?;
+    kept.write_all(b"one")?;
+    kept.sync_all()?;
+    kept.write_all(b"three")?;
+    fs::write(data.join("lost"), "lost")?;
+    let PowerFailure { is_proven, forgotten, .. } = lab.provider().power_off(&node).await?;
+    let expected = [Forgotten::Bytes { file: "kept".into(), bytes: 5 }, Forgotten::Made("lost".into())];
+    assert!(is_proven && expected.iter().all(|expected| forgotten.contains(expected)), "{forgotten:?}");
+    assert_eq!(lab.provider().status_of(&node)?, NodeStatus::Down);
+    assert_eq!(fs::read(data.join("kept"))?, b"one");
+    assert_eq!(fs::read(data.join("lost")).map_err(|error| error.kind()), Err(ErrorKind::NotFound));
+    kept.write_all(b"late").expect_err("what was open when the power failed is not usable");
+    apply(&lab, "Start", &node).await?;
+    Ok(0)
+}
+
+/// It is slow where it is told to be, can be full, and is a file system like others.
+pub(super) async fn disk_serves(directory: &RunDirectory) -> Outcome {
+    let lab = raise(directory, &nodes(3), Storage { caching: true, ..STORAGE }).await?;
+    let (provider, node) = (lab.provider(), NodeName::from("A"));
+    let data = provider.data_directory(&node)?;
+    assert!(provider.delay_fsync(&node, DELAY).await? >= DELAY);
+    assert!(provider.delay_fsync(&node, Duration::ZERO).await? < DELAY);
+    let large = vec![7; 1 << 20];
+    fs::create_dir(data.join("inner"))?;
+    fs::write(data.join("large"), &large)?;
+    fs::rename(data.join("large"), data.join("inner/larger"))?;
+    assert!(fs::read(data.join("inner/larger"))? == large);
+    provider.fill_data(&node)?;
+    assert_eq!(provider.space_left(&node)?, 0);
+    let full = OpenOptions::new().append(true).open(data.join("inner/larger"))?.write_all(b"more");
+    assert_eq!(full.map_err(|error| error.kind()), Err(ErrorKind::StorageFull));
+    assert!(provider.free_data(&node)? && provider.space_left(&node)? > 0);
+    provider.wipe(&node)?;
+    assert_eq!(provider.data_files(&node)?, Vec::<std::path::PathBuf>::new());
+    assert_eq!(provider.space_left(&node)?, STORAGE.size.bytes);
+    Ok(0)
+}
