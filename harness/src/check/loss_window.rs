@@ -10,7 +10,7 @@ use super::autopsy::Autopsy;
 use super::case::Case;
 use super::finding::{self, Finding, Status};
 use super::lost_writes::{self, Tally};
-use super::risk::{self, Risk};
+use super::risk::{self, Danger, Risk};
 use super::slo_kind::{FaultScope, IDLE_MACHINE_BELOW, NeededFault, NeededLoad, SloKind, WrongNumber};
 use super::takedown::Takedown;
 use super::window::Window;
@@ -76,7 +76,7 @@ impl SloKind for LossWindow {
         }
         let (losses, unexplained) = losses(case, &tally.lost_writes);
         let nanos = losses.iter().map(|loss| loss.window().nanos()).max().unwrap_or_default();
-        let risk = risk::of(case);
+        let risk = risk::of(case, Danger::LastSecond);
         let unknown = unknown(&tally, unexplained);
         let status = match () {
             () if nanos > self.max.as_nanos() => Status::Fail,
