@@ -26,7 +26,7 @@ pub struct SlowDisk {
     /// Nodes chosen when the step begins.
     #[serde(default)]
     pub select: Option<Selector>,
-    /// How much longer it takes. Other requests to the disk, such as writes, go on meanwhile.
+    /// How much longer it takes. A write to the same file waits meanwhile, other requests to the disk go on.
     pub fsync: Duration,
 }
 
