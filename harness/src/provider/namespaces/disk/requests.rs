@@ -115,8 +115,8 @@ impl Requests {
     /// (`fuse_fsync` has the inode's lock), as other file systems may.
     fn sync(&self, reply: ReplyEmpty, begin: impl FnOnce(&mut Volume) -> Result<Fsync, Errno>) {
         let mut state = self.0.lock();
-        let (begun, delay) = (begin(&mut state.volume), state.fsync_delay);
-        match begun {
+        let (fsync, delay) = (begin(&mut state.volume), state.fsync_delay);
+        match fsync {
             Ok(sync) if delay.is_zero() => answer(reply, state.volume.finish_sync(sync)),
             Ok(sync) => {
                 let shared = Arc::clone(&self.0);
