@@ -166,10 +166,10 @@ fn losses<'a>(case: &'a Case<'_>, lost: &'a [Operation]) -> (Vec<Loss<'a>>, u64)
         };
         let fault = (takedown.began, &takedown.failed);
         let new = Loss { takedown, oldest: write.ended, newest: write.ended, writes: 0 };
-        let loss = losses.entry(fault).or_insert(new);
-        loss.writes += 1;
-        loss.oldest = loss.oldest.min(write.ended);
-        loss.newest = loss.newest.max(write.ended);
+        let cost = losses.entry(fault).or_insert(new);
+        cost.writes += 1;
+        cost.oldest = cost.oldest.min(write.ended);
+        cost.newest = cost.newest.max(write.ended);
     }
     (losses.into_values().collect(), unexplained)
 }

@@ -26,7 +26,7 @@ pub struct SlowDisk {
     /// Nodes chosen when the step begins.
     #[serde(default)]
     pub select: Option<Selector>,
-    /// How much longer it takes. Other requests to the disk, such as writes, go on meanwhile.
+    /// How much longer it takes. A write to the same file waits meanwhile, other requests to the disk go on.
     pub fsync: Duration,
 }
 
@@ -43,10 +43,8 @@ impl SlowDisk {
 
 impl fmt::Display for SlowDisk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.ends() {
-            true => write!(f, "SlowDisk {}: fsync takes as long as before", self.target()),
-            false => write!(f, "SlowDisk {}: fsync takes {} longer", self.target(), self.fsync),
-        }
+        write!(f, "SlowDisk {}: fsync takes ", self.target())?;
+        if self.ends() { f.write_str("as long as before") } else { write!(f, "{} longer", self.fsync) }
     }
 }
 

@@ -66,6 +66,10 @@ impl NodeStep for Start {
         Some(Demand { what, within: self.answer_bound() })
     }
 
+    fn heading(&self) -> String {
+        format!("Start {}{}", self.target(), if self.refuses.is_some() { ", refused" } else { "" })
+    }
+
     fn check_arguments(&self, checker: &mut Checker<'_>, at: Cursor<'_>) {
         check_bound(self.within, checker, at);
         if self.refuses.as_ref().is_some_and(|words| words.trim().is_empty()) {

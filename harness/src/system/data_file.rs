@@ -31,8 +31,8 @@ impl Servers {
     /// The path of a file that a node left.
     pub fn data_file(&self, node: &NodeName, file: DataFile) -> Result<PathBuf, SystemError> {
         let (spec, directory) = (self.spec(node)?, self.provider.data_directory(node)?);
-        let none = || SystemError::DataFile { node: node.clone(), reason: format!("it left no {file}") };
-        find(spec, &directory, file).ok_or_else(none)
+        let missing = || SystemError::DataFile { node: node.clone(), reason: format!("it left no {file}") };
+        find(spec, &directory, file).ok_or_else(missing)
     }
 }
 
@@ -80,7 +80,9 @@ mod tests {
     fn the_newest_is_found(#[case] files: &[&str], #[case] file: DataFile, #[case] found: Option<&str>) {
         let temporary = tempfile::tempdir().unwrap();
         fs::create_dir(temporary.path().join("appendonlydir")).unwrap();
-        files.iter().for_each(|file| fs::write(temporary.path().join(file), "x").unwrap());
+        for file in files {
+            fs::write(temporary.path().join(file), "x").unwrap();
+        }
         assert_eq!(find(&node(), temporary.path(), file), found.map(|found| temporary.path().join(found)));
     }
 

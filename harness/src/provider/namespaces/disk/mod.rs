@@ -24,9 +24,10 @@ pub(super) enum Disk {
 impl Disk {
     /// Makes the disk of a node at its data directory, which exists.
     pub(super) fn make(directory: PathBuf, storage: Storage) -> Result<Self, ProviderError> {
-        Ok(match storage.caching {
-            true => Self::Caching(CachingDisk::mount(directory, storage.size)?),
-            false => Self::Memory(MemoryDisk::mount(directory, storage.size)?),
+        Ok(if storage.caching {
+            Self::Caching(CachingDisk::mount(directory, storage.size)?)
+        } else {
+            Self::Memory(MemoryDisk::mount(directory, storage.size)?)
         })
     }
 

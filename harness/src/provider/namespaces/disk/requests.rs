@@ -111,11 +111,12 @@ impl Requests {
         answer(reply, done(&mut self.0.lock().volume));
     }
 
-    /// Other requests are answered while a slow `fsync` waits.
+    /// Other requests are answered while a slow `fsync` waits. Writes to its file are none of them: the kernel holds them back
+    /// (`fuse_fsync` has the inode's lock), as other file systems may.
     fn sync(&self, reply: ReplyEmpty, begin: impl FnOnce(&mut Volume) -> Result<Fsync, Errno>) {
         let mut state = self.0.lock();
-        let (begun, delay) = (begin(&mut state.volume), state.fsync_delay);
-        match begun {
+        let (fsync, delay) = (begin(&mut state.volume), state.fsync_delay);
+        match fsync {
             Ok(sync) if delay.is_zero() => answer(reply, state.volume.finish_sync(sync)),
             Ok(sync) => {
                 let shared = Arc::clone(&self.0);

@@ -5,8 +5,8 @@
 //! - What `write` wrote survives once `fsync` or `fdatasync` of the file has come back (man 2 fsync), and nothing else makes it
 //!   durable, however long it waits: not `close`, nor `sync_file_range`, which "does not provide any guarantees" (man 2
 //!   `sync_file_range`).
-//! - What was renamed, replaced or removed survives once `fsync` of the *directory* has come back: "Calling fsync() does not
-//!   necessarily ensure that the entry in the directory containing the file has also reached disk. For that an explicit fsync() on a
+//! - What was renamed, replaced or removed survives once `fsync` of the *directory* has come back: "Calling `fsync()` does not
+//!   necessarily ensure that the entry in the directory containing the file has also reached disk. For that an explicit `fsync()` on a
 //!   file descriptor for the directory is also needed" (man 2 fsync).
 //! - The name of a *new* file or directory survives with the first `fsync` of itself or of anything below it too. The manual promises
 //!   less, but these three file systems do it: the journal or log of an `fsync` has the creation of what it is about, and of the
@@ -436,7 +436,9 @@ impl Volume {
                         (before, now) => (before != now).then_some(Forgotten::Replaced(path)),
                     }
                 }));
-                entries.iter().for_each(|(name, inode)| self.unsynced(*inode, &path.join(name), found));
+                for (name, inode) in entries {
+                    self.unsynced(*inode, &path.join(name), found);
+                }
             }
             None => {}
         }
