@@ -4,7 +4,10 @@
 
 mod autopsy;
 pub(crate) mod case;
+pub(crate) mod counts;
 mod deliveries;
+mod element_tally;
+pub(crate) mod elements;
 mod fate;
 pub(crate) mod finding;
 mod healthy;
@@ -56,11 +59,15 @@ kinds! {
         stale_reads::StaleReads,
         read_your_writes::ReadYourWrites,
         monotonic_reads::MonotonicReads,
+        linearizable::Linearizable,
+        lost_elements::LostElements,
+        stale_elements::StaleElements,
         lost_messages::LostMessages,
         delivery_delay::DeliveryDelay,
         minority_writes::MinorityWrites,
         promotions::Promotions,
         torn_reads::TornReads,
+        total_holds::TotalHolds,
         unscanned_keys::UnscannedKeys,
         unavailability::Unavailability,
     }

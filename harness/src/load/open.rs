@@ -153,7 +153,7 @@ impl OpenLoop {
             let shard = self.shared.shards.planned(start.choice.position);
             for command in start.choice.commands(&self.shared.load.mix) {
                 let due = Due { intended: start.intended, ready: now };
-                self.shared.ended(command.not_started(self.shared.index, shard, due, now));
+                self.shared.ended(command.not_started(self.shared.index, shard, due, now), &[]);
             }
         }
     }

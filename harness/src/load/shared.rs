@@ -17,7 +17,9 @@ use super::resp::Reply;
 use super::routing::ask;
 use super::worker_pool::Shards;
 use super::{Load, LoadTask, Op};
-use crate::evidence::{Clock, DataType, ErrorKind, EventKind, IdleTotals, LoadIndex, Operation, OperationSource};
+use crate::evidence::{
+    Clock, DataType, ErrorKind, EventKind, IdleTotals, LoadIndex, Operation, OperationSource, Value,
+};
 use crate::network::ClientHost;
 use crate::system::{Deployment, Discovery, NodeIndex};
 use crate::vocab::{Duration, Instant};
@@ -78,9 +80,9 @@ impl Shared {
         })
     }
 
-    /// Takes an operation that ended into the history and the counts.
-    pub(crate) fn ended(&self, operation: Operation) {
-        self.outbox.borrow_mut().push(operation);
+    /// Takes an operation that ended into the history and the counts, with the elements that it read.
+    pub(crate) fn ended(&self, operation: Operation, elements: &[Value]) {
+        self.outbox.borrow_mut().push(operation, elements);
         if let Some(climb) = self.climb.borrow_mut().as_mut() {
             climb.ended(&operation);
         }

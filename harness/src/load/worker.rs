@@ -85,10 +85,10 @@ impl Worker {
             for (command, _) in batch.iter().filter(|(command, _)| command.writes()) {
                 self.shared.written.borrow_mut().insert(command.data, command.key);
             }
-            for operation in self.client.perform(&batch).await {
+            for (operation, elements) in self.client.perform(&batch).await {
                 done.ended = done.ended.max(operation.ended);
                 done.failed = done.failed.or(Some(operation).filter(|operation| operation.outcome != Outcome::Ok));
-                self.shared.ended(operation);
+                self.shared.ended(operation, elements);
             }
             if self.stop.is_given() || (done.failed.is_some() && self.shared.load.client.gives_up) {
                 break;

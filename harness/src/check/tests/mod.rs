@@ -2,6 +2,7 @@
 
 mod autopsy;
 mod capacity;
+mod elements;
 mod failovers;
 mod limits;
 mod messages;
@@ -9,6 +10,7 @@ mod one_load;
 mod reads;
 mod schedule;
 mod torn_reads;
+mod total_holds;
 mod unscanned_keys;
 mod windows;
 
@@ -17,7 +19,8 @@ use rstest::rstest;
 use super::testing::{LOAD_STARTS, Story, ms};
 use super::*;
 use crate::evidence::{
-    EventKind, LoadTotals, LogEvent, Operation, OperationEffect, OperationSource, Outcome as Ended, TopologyRecord,
+    EventKind, LoadTotals, LogEvent, Operation, OperationEffect, OperationSource, Outcome as Ended, RecordedOperation,
+    TopologyRecord,
 };
 use crate::vocab::{Arrivals, Instant, Percent, RateStage};
 
