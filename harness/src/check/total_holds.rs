@@ -10,7 +10,7 @@ use super::finding::{self, Finding};
 use super::slo_kind::{NeededLoad, SloKind, of_load};
 use crate::evidence::{DataType, OPENING_BALANCE, Operation, OperationEffect, Outcome, RecordedLoad, Value};
 
-/// reads of all accounts of a bank (`Balances`, and the read at the end) that did not find what these held together at first: a transfer of which a half was done, done twice, or seen. One of unknown outcome may be done at any later time, or never, but as a whole
+/// reads of all accounts of a bank (`Balances`, and the read at the end) that did not find what these held together at first: half a transfer was done, or seen, or an account was lost. One of unknown outcome may be done at any later time, or never, but as a whole
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Documented)]
 #[serde(deny_unknown_fields)]
 pub struct TotalHolds {

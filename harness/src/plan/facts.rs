@@ -49,7 +49,7 @@ fn load_facts(load: &Load, steps: &[FlatStep<'_, '_>]) -> LoadFacts {
         writes_what_may_be_lost: load.mix.iter().any(|op| op.writes() && op.kind().data() != DataType::Accounts),
         reads: load.mix.iter().any(Op::reads_values),
         reads_registers: load.mix.iter().any(Op::reads_registers),
-        reads_elements: reads_elements(load),
+        reads_elements: load.mix.iter().any(reads_elements),
         transfers: load.accounts() > 0
             && [true, false].iter().all(|writes| load.mix.iter().any(|op| is_of_bank(op, *writes))),
         writes_what_expires: load.mix.iter().any(|op| op.kind().expires().is_some()),
@@ -67,14 +67,10 @@ fn is_of_bank(op: &Op, writes: bool) -> bool {
     op.kind().data() == DataType::Accounts && op.writes() == writes
 }
 
-/// Whether it reads what it adds elements to. The last few of a sorted set, which scores order, tell nothing of the others.
-fn reads_elements(load: &Load) -> bool {
-    let adds = |data| load.mix.iter().any(|op| op.kind().data() == data && op.writes());
-    let reads = |op: &Op| {
-        let data = op.kind().data();
-        data.is_collection() && data != DataType::SortedSet && !op.writes() && adds(data)
-    };
-    load.mix.iter().any(reads)
+/// Whether it reads elements. The last few of a sorted set, which scores order, tell nothing of the others.
+fn reads_elements(op: &Op) -> bool {
+    let data = op.kind().data();
+    data.is_collection() && data != DataType::SortedSet && !op.writes()
 }
 
 fn step_facts<'a>(FlatStep { step, at, .. }: FlatStep<'_, 'a>) -> StepFacts<'a> {

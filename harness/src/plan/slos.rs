@@ -108,8 +108,8 @@ impl Checker<'_> {
             NeededLoad::Registers if self.sound.load && loads.iter().any(|load| load.writes_what_expires) => {
                 ("this cannot be judged: nobody is told when a value has expired".to_owned(), STAY)
             }
-            NeededLoad::ReadingElements if self.sound.load && !loads.iter().any(|load| load.reads_elements) => {
-                ("this cannot be judged: no load reads elements that are added to something".to_owned(), ELEMENTS)
+            NeededLoad::ReadingElements if self.sound.load && !self.loads.iter().any(|load| load.reads_elements) => {
+                ("this cannot be judged: no load reads what elements are added to".to_owned(), ELEMENTS)
             }
             NeededLoad::Transferring if self.sound.load && !loads.iter().any(|load| load.transfers) => {
                 ("this cannot be judged: no load transfers amounts and reads balances".to_owned(), BANK)

@@ -47,7 +47,7 @@ pub struct LoadFacts {
     pub reads: bool,
     /// Whether it is told what values or counters hold.
     pub reads_registers: bool,
-    /// Whether it reads elements that itself adds to sets, hashes, lists or logs.
+    /// Whether it reads the elements of sets, hashes, lists or logs.
     pub reads_elements: bool,
     /// Whether it transfers amounts and reads balances.
     pub transfers: bool,

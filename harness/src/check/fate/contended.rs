@@ -69,10 +69,13 @@ pub(super) fn counter_fate<'a>(writes: &'a [Operation], survivor: &Operation) ->
             replies.insert(reply);
         }
     }
-    let lost = count - replies.range(..=left).count() as u64;
+    let kept = replies.range(..=left).count() as u64;
+    let lost = count - kept;
+    // Those of unknown outcome that no reply tells of have counted, of the others each may have taken a lost one's place.
+    let open = unknown.saturating_sub(left.saturating_sub(kept));
     Fate {
         lost,
-        possibly_lost: unknown.min(count - lost),
+        possibly_lost: open.min(kept),
         unexplained: (left > count + unknown).then_some(Unexplained::Surplus),
         ..Fate::default()
     }

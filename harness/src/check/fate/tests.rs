@@ -223,7 +223,7 @@ fn contended_values_are_accounted_for(
 #[case::one_is_gone("+2~ +1 +3", "2", (1, 0, None))]
 #[case::counted_over("+2~ +1 +2 +3", "3", (1, 0, None))]
 #[case::an_unknown_one_may_hide_a_loss("+2~ +1 +?", "2", (0, 1, None))]
-#[case::an_unknown_one_counted("+2~ +1 +?", "3", (0, 1, None))]
+#[case::an_unknown_one_counted("+2~ +1 +?", "3", (0, 0, None))]
 #[case::the_key_is_gone("+2~ +1", "", (2, 0, None))]
 #[case::more_than_was_attempted("+2~ +1", "3", (0, 0, Some(Unexplained::Surplus)))]
 #[case::no_number("+2~ +1", "foreign", (0, 0, Some(Unexplained::Phantom)))]

@@ -30,9 +30,7 @@ pub(super) fn shortest(key: &KeyActions, unexplained: usize, initial: State) -> 
         None => (all, initial),
     };
     if few.required.len() <= SINGLY_MAX {
-        while let Some(fewer) = without_one(&few, |key| is_contradiction(key, initial)) {
-            few = fewer;
-        }
+        few = without_needless(few, |key| is_contradiction(key, initial));
     }
     let mut of: Vec<_> = few.required.iter().chain(&few.optional).map(|action| action.of).collect();
     of.sort_unstable();
@@ -54,26 +52,52 @@ fn beginning(key: &KeyActions, unexplained: usize, is_contradiction: impl Fn(&Ke
 
 /// What was under way from that moment on, and whatever may have left what it found.
 fn window(all: &KeyActions, from: Instant) -> KeyActions {
-    let recent = all.only(|action| action.ended > from);
+    let recent = all.only(|action| action.ended >= from);
     let told: Vec<_> = recent.required.iter().filter_map(|action| action.act.told()).collect();
-    all.only(|action| action.ended > from || written(action).is_some_and(|value| told.contains(&value)))
+    all.only(|action| action.ended >= from || written(action).is_some_and(|value| told.contains(&value)))
 }
 
 fn written(action: &Action) -> Option<Value> {
     if let Act::Write { value, .. } = action.act { Some(value) } else { None }
 }
 
-/// The same without the first that is not needed. A write goes only if nobody was told of it, an increment never: without it the
-/// others would have no order for that reason alone.
-fn without_one(key: &KeyActions, is_contradiction: impl Fn(&KeyActions) -> bool) -> Option<KeyActions> {
-    let is_told = |value: Value, but: usize| {
-        key.required.iter().any(|action| action.of != but && action.act.told() == Some(value))
-    };
-    let all = key.required.iter().chain(&key.optional);
-    let may_go = all.filter(|action| match action.act {
+/// The same without whatever is not needed.
+fn without_needless(mut key: KeyActions, is_contradiction: impl Fn(&KeyActions) -> bool) -> KeyActions {
+    let mut operations: Vec<_> = key.required.iter().chain(&key.optional).map(|action| action.of).collect();
+    operations.sort_unstable();
+    operations.dedup();
+    loop {
+        let before = key.required.len() + key.optional.len();
+        for &of in &operations {
+            let own = key.required.iter().chain(&key.optional).filter(|action| action.of == of);
+            if own.clone().next().is_none() || !own.clone().all(|action| may_go(&key, action)) {
+                continue;
+            }
+            let fewer = key.only(|action| action.of != of);
+            if is_contradiction(&fewer) {
+                key = fewer;
+            }
+        }
+        if key.required.len() + key.optional.len() == before {
+            return key;
+        }
+    }
+}
+
+/// Whether the others are not left without an order for the lack of this one alone: so it is with what only found something, with a
+/// write that nobody was told of, and with a removal that surely had been written over by then. Without an increment they always are.
+fn may_go(key: &KeyActions, action: &Action) -> bool {
+    match action.act {
         Act::Read(_) => true,
-        Act::Write { value, .. } => !is_told(value, action.of),
         Act::Add(_) => false,
-    });
-    may_go.map(|action| key.only(|other| other.of != action.of)).find(is_contradiction)
+        Act::Write { value, .. } => {
+            let others = || key.required.iter().filter(|other| other.of != action.of);
+            let told = |other: &&Action| other.act.told() == Some(value);
+            others().filter(told).all(|finder| {
+                let between = |other: &Action| action.ended < other.began && other.ended < finder.began;
+                let is_over = |other: &Action| between(other) && written(other).is_some_and(|written| written != value);
+                value == Value::Missing && others().any(is_over)
+            })
+        }
+    }
 }
