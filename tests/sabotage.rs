@@ -37,10 +37,15 @@ const CAUGHT: &[(&str, &str, &[&str])] = &[
     ),
     ("answers_another_keys_value", "steady", &["reads of what was not written", "lost writes <= 0"]),
     ("garbles_a_value", "steady", &["reads of what was not written", "lost writes <= 0"]),
-    ("duplicates_an_increment", "steady", &["lost writes <= 0"]),
+    ("duplicates_an_increment", "steady", &["reads of what was not written", "lost writes <= 0"]),
     ("applies_half_a_transaction", "steady", &["torn reads <= 0", "lost writes <= 0"]),
     ("reorders_a_list", "steady", &["lost writes <= 0"]),
     ("forgets_an_element", "elements", &["lost writes <= 0"]),
+    ("serves_stale_reads", "contended", &["keys not linearizable <= 0", "lost writes <= 0"]),
+    ("reads_a_counter_back", "contended", &["keys not linearizable <= 0", "lost writes <= 0"]),
+    ("leaves_an_element_out", "contended", &["lost elements <= 0", "stale elements <= 0", "lost writes <= 0"]),
+    ("reads_a_list_backwards", "contended", &["reads of what was not written", "lost writes <= 0"]),
+    ("transfers_a_half", "contended", &["reads of another total <= 0"]),
     ("answers_slowly", "steady", &["p99 whole <= 1s"]),
     ("stands_still", "steady", &["p99 whole <= 1s", "unavailability <= 1s"]),
     ("refuses_now_and_then", "steady", &["error rate whole <= 0 %"]),
@@ -62,8 +67,19 @@ const CAUGHT: &[(&str, &str, &[&str])] = &[
 ];
 
 /// Scenarios that the true server passes although there is a liar's place before it.
-const SCENARIOS: &[&str] =
-    &["failover", "copies", "minority", "quiet", "restart", "steady", "expiring", "messages", "scan", "elements"];
+const SCENARIOS: &[&str] = &[
+    "failover",
+    "copies",
+    "minority",
+    "quiet",
+    "restart",
+    "steady",
+    "expiring",
+    "messages",
+    "scan",
+    "elements",
+    "contended",
+];
 
 fn main() -> ExitCode {
     if let Some(ended) = server::enter_if_server() {

@@ -139,6 +139,11 @@ impl<'a> Case<'a> {
         }
     }
 
+    /// Whether the load of an operation has several workers write a key at the same time.
+    pub(crate) fn is_contended(&self, operation: &Operation) -> bool {
+        self.plan.loads.get(usize::from(operation.load)).is_some_and(|load| load.contended)
+    }
+
     /// Whether none of these loads has a schedule, so that an operation that was late in starting is not seen to be late.
     pub(crate) fn all_closed(&self, named: Option<&str>) -> bool {
         let loads = self.loads(named).into_iter().filter_map(|load| self.plan.loads.get(load));

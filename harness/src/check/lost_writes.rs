@@ -20,7 +20,7 @@ use super::preload::{self, Preloads};
 use super::risk::{self, Danger};
 use super::slo_kind::{NeededLoad, SloKind, WrongNumber};
 use super::takedown::{Takedown, TakedownCause};
-use crate::evidence::{EventKind, Operation, OperationEffect, Outcome, RecordedLoad, Value};
+use crate::evidence::{DataType, EventKind, Operation, OperationEffect, Outcome, RecordedLoad, Value};
 
 /// acknowledged writes that are gone: every key is read back at the end from the master that owns it. With `min: 1` a run that lost fewer is inconclusive: the danger that it is about did not arise
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Documented)]
@@ -54,7 +54,8 @@ const EXAMPLES_MAX: usize = 3;
 const EXPLAINED_MAX: usize = 100_000;
 
 impl SloKind for LostWrites {
-    /// No two writes of a key are under way together, so they have one order; the final read says which of them survived.
+    /// No two writes of a key are under way together, so they have one order; the final read says which of them survived. Where a
+    /// load is contended, the times of its writes are all the order that they have.
     fn judge(&self, case: &Case<'_>) -> Finding {
         let limit = if self.min == 0 { self.max.to_string() } else { format!("{} to {}", self.min, self.max) };
         let tally = match tally(case) {
@@ -103,7 +104,7 @@ impl SloKind for LostWrites {
     }
 
     fn needed_load(&self) -> NeededLoad {
-        NeededLoad::Writing
+        NeededLoad::WritingWhatCanBeLost
     }
 
     fn wrong_numbers(&self) -> Vec<WrongNumber> {
@@ -149,16 +150,19 @@ pub(super) fn tally(case: &Case<'_>) -> Result<Tally, String> {
     let (mut tally, mut touched, mut doubt) = (Tally::default(), 0, None);
     let (mut writes, mut survivors) = (Vec::new(), Vec::new());
     let is_read_back = |operation: &Operation| operation.is_final_read() && operation.outcome == Outcome::Ok;
-    keys::for_each_key(case.evidence, preload::tells, |id, operations| {
+    // Balances do not tell which transfers are gone: `TotalHolds` is about those.
+    let wanted = |operation: &Operation| preload::tells(operation) && operation.data != DataType::Accounts;
+    keys::for_each_key(case.evidence, wanted, |id, operations| {
         writes.clear();
         writes.extend(preloads.write(id));
         touched += writes.len();
         writes.extend(operations.iter().filter(|operation| operation.writes()));
         survivors.clear();
         survivors.extend(operations.iter().filter(|operation| is_read_back(operation)));
-        doubt = doubt.take().or_else(|| writes_overlap(case, &writes));
+        let contended = writes.iter().any(|write| case.is_contended(write));
+        doubt = doubt.take().or_else(|| writes_overlap(case, &writes).filter(|_| !contended));
         if !writes.is_empty() || !survivors.is_empty() {
-            tally.add(case, &Key { writes: &writes, survivors: &survivors });
+            tally.add(case, &Key { writes: &writes, survivors: &survivors, contended });
         }
     });
     tally.add_untouched(case, touched);
@@ -252,6 +256,7 @@ impl Tally {
             OperationEffect::Replaces
             | OperationEffect::Increments
             | OperationEffect::Reads
+            | OperationEffect::Transfers
             | OperationEffect::Publishes => {
                 format!("{key} = {value}")
             }
@@ -302,6 +307,7 @@ pub(super) fn value_text(case: &Case<'_>, write: &Operation) -> String {
         Value::Missing => "nothing".to_owned(),
         Value::Foreign => "a foreign value".to_owned(),
         Value::Number(number) => number.to_string(),
+        Value::Elements { count, .. } => finding::count(count.into(), "element"),
         Value::Torn => "values that were not written together".to_owned(),
     }
 }

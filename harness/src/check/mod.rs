@@ -4,7 +4,10 @@
 
 mod autopsy;
 pub(crate) mod case;
+pub(crate) mod counts;
 mod deliveries;
+mod element_tally;
+pub(crate) mod elements;
 mod fate;
 pub(crate) mod finding;
 mod healthy;
@@ -58,12 +61,16 @@ kinds! {
         read_your_writes::ReadYourWrites,
         monotonic_reads::MonotonicReads,
         replication_lag::ReplicationLag,
+        linearizable::Linearizable,
+        lost_elements::LostElements,
+        stale_elements::StaleElements,
         lost_messages::LostMessages,
         delivery_delay::DeliveryDelay,
         minority_writes::MinorityWrites,
         split_brain::SplitBrain,
         promotions::Promotions,
         torn_reads::TornReads,
+        total_holds::TotalHolds,
         unscanned_keys::UnscannedKeys,
         unavailability::Unavailability,
     }

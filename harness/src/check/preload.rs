@@ -51,6 +51,13 @@ impl Preloads {
         self.0.iter().any(|(_, index, preload)| *index == load && preload.keys == preload.last)
     }
 
+    /// The write of a key that was preloaded, as if it had a record, where the key's operations leave no doubt that it was: where not
+    /// every number is a key of the load that preloaded, only its own operations tell that this one is.
+    pub(super) fn known_write(&self, id: KeyId, operations: &[Operation]) -> Option<Operation> {
+        let is_own = |write: &Operation| operations.iter().any(|operation| operation.load == write.load);
+        self.write(id).filter(|write| self.has_every_key(write.load) || is_own(write))
+    }
+
     /// The write of a key that was preloaded, as if it had a record.
     pub(super) fn write(&self, (owner, data, key): KeyId) -> Option<Operation> {
         let has = |(of, _, preload): &&(LoadIndex, LoadIndex, Preload)| *of == owner && key <= preload.last;

@@ -1,13 +1,14 @@
 //! What every read of a key's value tells, beside the key's writes.
 //!
 //! No two writes of a key are under way together, so they have one order, and a read has a place in it: behind the write whose value
-//! it returned. What may come late (an attempt of unknown outcome) may be read at any time after it was begun.
+//! it returned. Where a load is contended, one write is older than another only if it had ended when that began. What may come late (an attempt of unknown outcome) may be read at any time after it was begun.
 
 use std::collections::HashMap;
 use std::fmt;
 use std::ops::RangeInclusive;
 
 use super::case::Case;
+use super::fate::contended;
 use super::fate::register::{self, Gone};
 use super::fate::{acknowledged, expires_nanos, hides_losses, may_have_happened};
 use super::finding::{self, Finding, Status};
@@ -50,6 +51,14 @@ pub(crate) enum Impossible {
     NotExecuted,
     BeforeItWasWritten,
     Expired,
+    /// More often than it was added.
+    Repeated,
+    /// Before what had been added earlier.
+    OutOfOrder,
+    /// More than all increments that were tried by then.
+    MoreThanCounted,
+    /// The reply to an increment that counts none.
+    NotCounted,
 }
 
 impl Impossible {
@@ -60,6 +69,10 @@ impl Impossible {
             Self::NotExecuted => "what was surely not written",
             Self::BeforeItWasWritten => "what was written only later",
             Self::Expired => "what had expired",
+            Self::Repeated => "an element more often than it was added",
+            Self::OutOfOrder => "an element behind one that was added after it",
+            Self::MoreThanCounted => "more than was counted by then",
+            Self::NotCounted => "a counter that did not count the increment",
         }
     }
 }
@@ -78,12 +91,8 @@ pub(crate) fn for_each_read(case: &Case<'_>, mut visit: impl FnMut(&ReadFound<'_
         if !operations.iter().any(is_read) {
             return;
         }
-        // Where not every number is a key of the load that preloaded, only its own operations tell that this one is.
-        let is_preloaded = |write: &Operation| {
-            preloads.has_every_key(write.load) || operations.iter().any(|operation| operation.load == write.load)
-        };
         writes.clear();
-        writes.extend(preloads.write(id).filter(is_preloaded));
+        writes.extend(preloads.known_write(id, operations));
         writes.extend(operations.iter().filter(|operation| operation.writes()));
         let survivor =
             operations.iter().rfind(|operation| operation.is_final_read() && operation.outcome == Outcome::Ok);
@@ -99,7 +108,7 @@ fn is_read(operation: &Operation) -> bool {
     operation.effect == OperationEffect::Reads
         && !operation.is_final_read()
         && operation.outcome == Outcome::Ok
-        && !matches!(operation.value, Value::Torn | Value::Number(_))
+        && !matches!(operation.value, Value::Torn | Value::Number(_) | Value::Elements { .. })
 }
 
 /// A client's worker: its load and its number.
@@ -109,13 +118,16 @@ type WorkerId = (LoadIndex, u16);
 struct Register<'a> {
     case: &'a Case<'a>,
     writes: &'a [Operation],
+    /// The writes in the order of their ends, where that is not their order.
+    by_end: Option<Vec<usize>>,
     /// The place behind the write of each value, from 1.
     places: HashMap<Value, usize>,
     gone: Vec<Gone>,
     /// The last write that hides whether those before it were lost; all are hidden if nobody knows what is left.
     last_hiding: Option<usize>,
-    /// The places of the removals that may have happened, and of the first of them that may have come late.
-    removals: Vec<usize>,
+    /// The removals that may have happened, each with the one that ended last of those up to it; and the first that may have come
+    /// late.
+    removals: Vec<(usize, usize)>,
     late_removal: Option<usize>,
     /// Whether servers forget any of what was written.
     expires: bool,
@@ -132,16 +144,32 @@ impl<'a> Register<'a> {
     fn of(case: &'a Case<'a>, writes: &'a [Operation], survivor: Option<&Operation>) -> Self {
         let places = writes.iter().enumerate().filter(|(_, write)| write.effect.is_unique());
         let places = places.map(|(nth, write)| (write.value, nth + 1)).collect();
-        let (gone, _) = register::gone(writes, survivor, |write| expires_nanos(case, write));
+        let contended = writes.iter().any(|write| case.is_contended(write));
+        let expires = |write: &Operation| expires_nanos(case, write);
+        let (gone, _) = if contended {
+            contended::gone(writes, survivor, expires)
+        } else {
+            register::gone(writes, survivor, expires)
+        };
+        let by_end = contended.then(|| {
+            let mut by_end: Vec<_> = (0..writes.len()).collect();
+            by_end.sort_by_key(|nth| writes[*nth].ended);
+            by_end
+        });
         let last_hiding = survivor.map_or(Some(writes.len()), |_| writes.iter().rposition(hides_losses));
-        let removals: Vec<_> = (0..writes.len()).filter(|nth| removes(&writes[*nth])).collect();
+        let mut removals = Vec::<(usize, usize)>::new();
+        for nth in (0..writes.len()).filter(|nth| removes(&writes[*nth])) {
+            let before = removals.last().map(|(_, latest)| *latest);
+            removals.push((nth, before.filter(|before| writes[*before].ended > writes[nth].ended).unwrap_or(nth)));
+        }
         Self {
             case,
             writes,
+            by_end,
             places,
             gone,
             last_hiding,
-            late_removal: removals.iter().copied().find(|nth| writes[*nth].unknown_attempts > 0),
+            late_removal: removals.iter().map(|(nth, _)| *nth).find(|nth| writes[*nth].unknown_attempts > 0),
             removals,
             expires: writes.iter().any(|write| expires_nanos(case, write).is_some()),
             before: 0,
@@ -153,13 +181,33 @@ impl<'a> Register<'a> {
 
     /// Takes in the writes that had ended when the read began.
     fn advance_to(&mut self, read: &Operation) {
-        while let Some(write) = self.writes.get(self.before).filter(|write| write.ended < read.started) {
-            if acknowledged(write) && self.gone[self.before] == Gone::No {
-                self.newest = Some(self.before);
-                self.newest_own.insert((write.load, write.worker), self.before);
+        while self.before < self.writes.len() {
+            let nth = self.by_end.as_ref().map_or(self.before, |by_end| by_end[self.before]);
+            let write = &self.writes[nth];
+            if write.ended >= read.started {
+                break;
+            }
+            if acknowledged(write) && self.gone[nth] == Gone::No {
+                self.newest = self.newest.max(Some(nth));
+                let own = self.newest_own.entry((write.load, write.worker)).or_insert(nth);
+                *own = nth.max(*own);
             }
             self.before += 1;
         }
+    }
+
+    /// Whether a write is newer than what a read returned that has this place.
+    fn is_behind(&self, place: usize, nth: usize) -> bool {
+        match place.checked_sub(1).filter(|_| self.by_end.is_some()) {
+            None => place <= nth,
+            Some(left) => self.writes[left].ended <= self.writes[nth].started,
+        }
+    }
+
+    /// Whether nothing of what was written from that place on, up to that write, is known to be lost.
+    fn is_kept(&self, place: usize, nth: usize) -> bool {
+        let from = if self.by_end.is_some() { nth } else { place };
+        self.gone[from..=nth].iter().all(|gone| *gone == Gone::No)
     }
 
     fn found(&mut self, read: &'a Operation) -> ReadFound<'a> {
@@ -174,7 +222,7 @@ impl<'a> Register<'a> {
         };
         // What may come late may be read whenever it came.
         let beside = |nth: usize| {
-            let is_older = place <= nth && is_sure;
+            let is_older = is_sure && self.is_behind(place, nth);
             if is_older { self.older_than(nth, self.writes[nth].ended, read) } else { ReadAge::Fresh }
         };
         let (age, beside_own_write) =
@@ -182,12 +230,13 @@ impl<'a> Register<'a> {
         let before = self.read.get(&worker).copied();
         let went_back = |(earlier, at): (usize, Instant)| {
             // Not to what is known to have been lost since.
-            let kept = || self.gone[place..earlier].iter().all(|gone| *gone == Gone::No);
-            let is_older = is_sure && place < earlier && kept();
-            if is_older { self.older_than(earlier - 1, at, read) } else { ReadAge::Fresh }
+            let newer = earlier.checked_sub(1).filter(|newer| is_sure && self.is_behind(place, *newer));
+            let newer = newer.filter(|newer| self.is_kept(place, *newer));
+            newer.map_or(ReadAge::Fresh, |newer| self.older_than(newer, at, read))
         };
         let beside_own_read = before.filter(|(_, ended)| *ended <= read.started).map(went_back);
-        if before.is_none_or(|(earlier, _)| place >= earlier) {
+        let earlier = before.and_then(|(earlier, _)| earlier.checked_sub(1));
+        if earlier.is_none_or(|earlier| !self.is_behind(place, earlier)) {
             self.read.insert(worker, (place, read.ended));
         }
         ReadFound { age, beside_own_write, beside_own_read, ..found }
@@ -222,7 +271,7 @@ impl<'a> Register<'a> {
                     () => Ok((place, is_sure)),
                 }
             }
-            Value::Foreign | Value::Number(_) | Value::Torn => Err(Impossible::NeverWritten),
+            Value::Foreign | Value::Number(_) | Value::Torn | Value::Elements { .. } => Err(Impossible::NeverWritten),
         }
     }
 }
@@ -232,8 +281,8 @@ impl Register<'_> {
     fn place_of_nothing(&self, read: &Operation) -> (usize, bool) {
         let begun = self.writes.partition_point(|write| write.started <= read.ended);
         if !self.expires {
-            let removed = self.removals.partition_point(|nth| *nth < begun);
-            let last = removed.checked_sub(1).map(|last| self.removals[last]);
+            let removed = self.removals.partition_point(|(nth, _)| *nth < begun);
+            let last = removed.checked_sub(1).map(|last| self.removals[last].1);
             return (last.map_or(0, |nth| nth + 1), self.late_removal.is_none_or(|late| late >= begun));
         }
         let is_gone = |write: &Operation| {

@@ -127,8 +127,16 @@ pub(crate) enum NeededLoad {
     Any,
     /// One that writes.
     Writing,
+    /// One that writes anything of which it can be told whether it is lost.
+    WritingWhatCanBeLost,
     /// One that reads values that are written.
     ReadingWhatIsWritten,
+    /// One that writes and reads values or counters, which do not expire.
+    Registers,
+    /// One that reads the elements that are added to something.
+    ReadingElements,
+    /// One that transfers amounts and reads balances.
+    Transferring,
     /// One that writes several keys together.
     WritingGroups,
     /// One that scans keys which stay.

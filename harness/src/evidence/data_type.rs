@@ -26,11 +26,13 @@ pub enum DataType {
     Channel,
     /// A channel whose messages stay in the shard that it belongs to by its name.
     ShardChannel,
+    /// Several numbers between which amounts are transferred. Their keys share a hash tag.
+    Accounts,
 }
 
 impl DataType {
     /// All of them, by their codes in a history: new ones go to the end, so that old histories still read.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Value,
         Self::Counter,
         Self::Log,
@@ -42,9 +44,10 @@ impl DataType {
         Self::Scattered,
         Self::Channel,
         Self::ShardChannel,
+        Self::Accounts,
     ];
 
-    /// What stands before and behind a key's number, after the load's prefix. The keys of a group go on with `:1`, `:2`, ...
+    /// What stands before and behind a key's number, after the load's prefix. The keys of a group, and accounts, go on with `:1`, `:2`, ...
     pub const fn affixes(self) -> (&'static str, &'static str) {
         match self {
             Self::Value => ("", ""),
@@ -58,6 +61,7 @@ impl DataType {
             Self::Scattered => ("scattered:", ""),
             Self::Channel => ("channel:", ""),
             Self::ShardChannel => ("shardchannel:", ""),
+            Self::Accounts => ("accounts:{", "}"),
         }
     }
 

@@ -8,7 +8,7 @@ use std::io::{self, Read, Write};
 
 use record::{RECORD_BYTES_MAX, RecordReader, RecordWriter};
 
-use super::operation::Operation;
+use super::operation::{Operation, Value};
 
 /// The first bytes of `history.bin`; the last one is the version of the format.
 pub const HISTORY_MAGIC: [u8; 8] = *b"RHHIST\0\x04";
@@ -19,6 +19,8 @@ pub struct History {
     /// Records of operations, each of them sound, and [`RECORD_BYTES_MAX`] more bytes.
     bytes: Vec<u8>,
     count: usize,
+    /// Whether elements were read.
+    has_elements: bool,
     writer: RecordWriter,
 }
 
@@ -29,6 +31,12 @@ impl History {
         self.writer.write(operation, |record| self.bytes.extend_from_slice(record));
         self.bytes.resize(self.bytes.len() + RECORD_BYTES_MAX, 0);
         self.count += 1;
+        self.has_elements |= has_elements(operation);
+    }
+
+    /// Whether any operation read elements.
+    pub(super) const fn has_elements(&self) -> bool {
+        self.has_elements
     }
 
     /// How many operations there are.
@@ -51,20 +59,25 @@ impl History {
         let end = bytes.len();
         bytes.reserve_exact(RECORD_BYTES_MAX);
         bytes.resize(end + RECORD_BYTES_MAX, 0);
-        let (mut reader, mut count) = (RecordReader::BEGIN, 0);
+        let (mut reader, mut count, mut elements) = (RecordReader::BEGIN, 0, false);
         while reader.at < end {
-            let is_sound = reader.next(&bytes).is_some();
+            let operation = reader.next(&bytes);
             if reader.at > end {
                 return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the history's last record is cut short"));
             }
-            if !is_sound {
+            let Some(operation) = operation else {
                 let which = format!("the history's record {} means nothing", count + 1);
                 return Err(io::Error::new(io::ErrorKind::InvalidData, which));
-            }
+            };
+            elements |= has_elements(&operation);
             count += 1;
         }
-        Ok(Self { bytes, count, writer: RecordWriter::default() })
+        Ok(Self { bytes, count, has_elements: elements, writer: RecordWriter::default() })
     }
+}
+
+const fn has_elements(operation: &Operation) -> bool {
+    matches!(operation.value, Value::Elements { .. })
 }
 
 impl<'a> IntoIterator for &'a History {

@@ -6,6 +6,7 @@ mod agreement;
 mod connection_totals;
 mod data_type;
 mod effect;
+mod elements;
 mod event;
 mod failover_phase;
 mod heard;
@@ -33,6 +34,7 @@ pub use agreement::{Agreement, Settlement, Side};
 pub use connection_totals::ConnectionTotals;
 pub use data_type::DataType;
 pub use effect::{DataEffect, Effect, MembershipEffect};
+pub use elements::{ELEMENTS_MAGIC, ElementsWriter, ReadElements};
 pub use event::{Event, EventKind, ExitCause, LoadTotals, Progress, UNSCANNED_NAMED_MAX};
 pub use failover_phase::FailoverPhase;
 pub use heard::{Heard, HeardKind, HeardWriter, read_heard};
@@ -44,7 +46,8 @@ pub use log_event::{LogEvent, LogRecord, LoggedInstant};
 pub use machine::{MachineSample, Waits};
 pub use network::{LinkChange, LinksPart, LinksText, NetworkChange, Reach};
 pub use operation::{
-    ErrorKind, LoadIndex, MIX_ENTRIES_MAX, NO_WORKER, Operation, OperationEffect, OperationSource, Outcome, Value,
+    ErrorKind, LoadIndex, MIX_ENTRIES_MAX, NO_WORKER, OPENING_BALANCE, Operation, OperationEffect, OperationSource,
+    Outcome, Value,
 };
 pub use read::{Evidence, EvidenceError};
 pub use recorded_plan::{

@@ -9,6 +9,9 @@ use crate::vocab::Instant;
 /// left when the load was stopped.
 pub const NO_WORKER: u16 = u16::MAX;
 
+/// What each account holds before any amount is transferred.
+pub const OPENING_BALANCE: u64 = 100;
+
 /// Entries that a mix may have, so that every one has a number in a history.
 pub const MIX_ENTRIES_MAX: usize = u16::MAX as usize;
 
@@ -91,12 +94,22 @@ pub enum OperationEffect {
     Takes,
     /// Sends a message, that nothing else sends, to whoever subscribes to the channel.
     Publishes,
+    /// Takes an amount from one of several numbers and adds it to another. Which, and how much, follows from the value's id.
+    Transfers,
 }
 
 impl OperationEffect {
     /// By their codes in a history: new ones go to the end, so that old histories still read.
-    pub(super) const ALL: [Self; 7] =
-        [Self::Replaces, Self::Reads, Self::Removes, Self::Increments, Self::Inserts, Self::Takes, Self::Publishes];
+    pub(super) const ALL: [Self; 8] = [
+        Self::Replaces,
+        Self::Reads,
+        Self::Removes,
+        Self::Increments,
+        Self::Inserts,
+        Self::Takes,
+        Self::Publishes,
+        Self::Transfers,
+    ];
 
     /// Whether it changes what the key holds.
     pub const fn writes(self) -> bool {
@@ -109,9 +122,9 @@ impl OperationEffect {
     }
 
     /// Whether no two such operations of a key may be under way together, so that they have one order. Takers wait for others'
-    /// elements, and do not exclude those who insert them.
+    /// elements, and do not exclude those who insert them; transfers leave the same in whatever order.
     pub const fn takes_turns(self) -> bool {
-        self.writes() && !matches!(self, Self::Takes)
+        self.writes() && !matches!(self, Self::Takes | Self::Transfers)
     }
 
     /// Whether doing it twice leaves what doing it once does.
@@ -121,7 +134,7 @@ impl OperationEffect {
 
     /// Whether it writes, or sends, a value of its own.
     pub const fn is_unique(self) -> bool {
-        matches!(self, Self::Replaces | Self::Inserts | Self::Publishes)
+        matches!(self, Self::Replaces | Self::Inserts | Self::Publishes | Self::Transfers)
     }
 }
 
@@ -134,10 +147,17 @@ pub enum Value {
     Written(u64),
     /// A value that no load of this run can have written.
     Foreign,
-    /// What a counter holds, or how many elements were read.
+    /// What a counter holds, or how many keys a scan came by.
     Number(u64),
     /// Keys that are only written together hold what was not written together.
     Torn,
+    /// So many elements were read, and which ones is at that place among what was read ([`ReadElements`](super::ReadElements)).
+    Elements {
+        /// Where they are, in bytes, below 2^40.
+        at: u64,
+        /// How many, below 2^24.
+        count: u32,
+    },
 }
 
 impl Value {

@@ -6,8 +6,8 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use super::{
-    Event, EventKind, Figure, Heard, History, HistoryReader, RecordedPlan, RecordedSnapshot, ReplicationRecord,
-    ResourceSample, RunDirectory, RunInfo, TopologyRecord, read_heard, seal,
+    Event, EventKind, Figure, Heard, History, HistoryReader, ReadElements, RecordedPlan, RecordedSnapshot,
+    ReplicationRecord, ResourceSample, RunDirectory, RunInfo, TopologyRecord, read_heard, seal,
 };
 use crate::vocab::{Instant, NodeName};
 
@@ -33,6 +33,8 @@ pub struct Evidence {
     pub samples: Vec<ResourceSample>,
     /// Every operation, in the order of its end on its worker.
     pub history: History,
+    /// The elements that operations read; empty if none did.
+    pub elements: ReadElements,
     /// What subscribers heard, in the order in which each heard it; empty if no load has any.
     pub heard: Vec<Heard>,
 }
@@ -83,6 +85,7 @@ impl Evidence {
         let history = fs::File::open(&history_path)
             .and_then(|file| HistoryReader::new(BufReader::new(file))?.read_all())
             .map_err(|source| EvidenceError::Read { path: history_path, source })?;
+        let elements = read_elements(directory, &history)?;
         Ok(Self {
             info: read_json(&directory.info())?,
             plan: read_json(&directory.plan())?,
@@ -96,6 +99,7 @@ impl Evidence {
             },
             samples: if directory.samples().exists() { read_lines(&directory.samples())? } else { Vec::new() },
             history,
+            elements,
             heard: if directory.subscribers().exists() { read_subscribers(directory)? } else { Vec::new() },
         })
     }
@@ -120,6 +124,15 @@ impl Evidence {
 fn is_compatible(version: &str) -> bool {
     let minor = concat!(env!("CARGO_PKG_VERSION_MAJOR"), ".", env!("CARGO_PKG_VERSION_MINOR"), ".");
     version.starts_with(minor)
+}
+
+fn read_elements(directory: &RunDirectory, history: &History) -> Result<ReadElements, EvidenceError> {
+    if !history.has_elements() {
+        return Ok(ReadElements::default());
+    }
+    let path = directory.elements();
+    let read = fs::File::open(&path).and_then(|file| ReadElements::read(BufReader::new(file), history));
+    read.map_err(|source| EvidenceError::Read { path, source })
 }
 
 fn read_subscribers(directory: &RunDirectory) -> Result<Vec<Heard>, EvidenceError> {

@@ -73,6 +73,12 @@ pub struct RecordedLoad {
     pub key_names: KeyNames,
     /// The highest key's number; the lowest is 1.
     pub keys: u32,
+    /// Whether its workers write the same keys at the same time, so that the writes of a key have no order by themselves.
+    #[serde(default)]
+    pub contended: bool,
+    /// How many accounts each of its banks has; 0 if it has none.
+    #[serde(default)]
+    pub accounts: u16,
     /// How many keys, from the first on, are written before the timeline begins.
     pub preloaded: u32,
     /// How many starts that are due may wait; an open loop forgets those beyond.
@@ -111,6 +117,9 @@ pub struct RecordedOperation {
     /// Whether it goes through all keys, and those of the load's values that it does not find are recorded.
     #[serde(default)]
     pub looks_for_keys: bool,
+    /// How many of the last elements it reads; none if all, or if it reads no elements.
+    #[serde(default)]
+    pub reads_last: Option<u32>,
 }
 
 /// A step of the timeline.

@@ -66,6 +66,11 @@ impl RunDirectory {
         self.0.join("history.bin")
     }
 
+    /// The elements that operations read ([`super::ReadElements`]); not there if none did.
+    pub fn elements(&self) -> PathBuf {
+        self.0.join("elements.bin")
+    }
+
     /// Every [`super::Heard`]; not there if no load has subscribers.
     pub fn subscribers(&self) -> PathBuf {
         self.0.join("subscribers.bin")

@@ -80,6 +80,7 @@ fn evidence(directory: &RunDirectory) -> io::Result<BTreeMap<String, PathBuf>> {
         directory.samples(),
         directory.history(),
         directory.subscribers(),
+        directory.elements(),
         directory.lab_log(),
         directory.nodes(),
     ];

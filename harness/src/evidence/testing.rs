@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::{
-    DataEffect, Effect, Figure, Figures, KeyNames, Location, MembershipEffect, NodeStatus, RecordedDemand,
-    RecordedLoad, RecordedNode, RecordedOperation, RecordedPlan, RecordedSlo, RecordedStep, ResourceSample,
+    DataEffect, DataType, Effect, Figure, Figures, KeyNames, Location, MembershipEffect, NodeStatus, Operation,
+    OperationEffect, OperationSource, Outcome, RecordedDemand, RecordedLoad, RecordedNode, RecordedOperation,
+    RecordedPlan, RecordedSlo, RecordedStep, ResourceSample, Value,
 };
 use crate::vocab::{Address, Duration, Instant, NodeName, Ownership, Role};
 
@@ -43,6 +44,31 @@ pub(crate) fn plan(name: &str, about: &str, replicas: usize) -> RecordedPlan {
     }
 }
 
+/// A read of a set's elements that took a millisecond.
+pub(crate) fn operation() -> Operation {
+    let (began, ended) = (Instant::from_millis(1), Instant::from_millis(2));
+    Operation {
+        load: 0,
+        worker: 0,
+        source: OperationSource::Mix { entry: 0, command: 0 },
+        effect: OperationEffect::Reads,
+        data: DataType::Set,
+        key: 1,
+        shard: None,
+        value: Value::Missing,
+        intended: began,
+        ready: began,
+        started: began,
+        ended,
+        outcome: Outcome::Ok,
+        error: None,
+        attempts: 1,
+        unknown_attempts: 0,
+        replaced: None,
+        node: None,
+    }
+}
+
 /// A closed load of two workers that writes a hundred keys.
 pub(crate) fn load(name: &str) -> RecordedLoad {
     RecordedLoad {
@@ -53,6 +79,8 @@ pub(crate) fn load(name: &str) -> RecordedLoad {
         workers: 2,
         key_names: key_names(&format!("{name}:")),
         keys: 100,
+        contended: false,
+        accounts: 0,
         preloaded: 0,
         waiting_max: 1_000_000,
         map_refresh: Some(Duration::from_millis(50)),
@@ -63,6 +91,7 @@ pub(crate) fn load(name: &str) -> RecordedLoad {
             waits_for_replicas: false,
             expires: None,
             looks_for_keys: false,
+            reads_last: None,
         }],
         idle: 0,
         subscribers: 0,

@@ -4,7 +4,6 @@ use std::rc::Rc;
 
 use rand_chacha::ChaCha8Rng;
 
-use super::Connections;
 use super::draw::{Purpose, random_of};
 use super::exchange::{Interrupted, NodeRequest, WorkerConnections};
 use super::iteration::Iteration;
@@ -12,6 +11,7 @@ use super::op::{AttemptOutcome, MixCommand};
 use super::pacing::Due;
 use super::resp::{Reply, push_command};
 use super::shared::Shared;
+use super::{Connections, contents};
 use crate::evidence::{DataType, ErrorKind, Operation, OperationEffect, Outcome, UNSCANNED_NAMED_MAX, Value};
 use crate::system::{NodeIndex, ReadsFrom};
 use crate::vocab::{Address, Duration, Instant, Position};
@@ -42,6 +42,8 @@ struct UnderWay {
     /// How far it is, if it goes through all keys.
     iteration: Option<Box<Iteration>>,
     route: Route,
+    /// The elements that it read.
+    elements: Vec<Value>,
     /// How many redirections it has followed in a row.
     redirections: u32,
     /// How many attempts failed, those not counted after which a redirection was followed.
@@ -60,6 +62,8 @@ struct Sent {
     offset: usize,
     /// What its replies say.
     answer: AttemptOutcome,
+    /// The elements that they brought.
+    elements: Vec<Value>,
     /// Where they say that an iteration goes on.
     cursor: u64,
     /// The load's keys of values among those that a step of it brought.
@@ -93,8 +97,12 @@ impl RetryingClient {
     }
 
     /// Does the commands and says how each ended, at the load's deadline at the latest. Those that go to the same node travel
-    /// together, so no two of a batch may write the same key. Which of them need another attempt are tried again together.
-    pub(crate) async fn perform(&mut self, commands: &[BatchCommand<'_>]) -> impl Iterator<Item = Operation> {
+    /// together, so no two of a batch may write the same key unless that is contended. Which of them need another attempt are tried
+    /// again together. Beside each operation are the elements that it read.
+    pub(crate) async fn perform(
+        &mut self,
+        commands: &[BatchCommand<'_>],
+    ) -> impl Iterator<Item = (Operation, &[Value])> {
         let started = self.shared.clock.now();
         let deadline = started.plus_nanos(self.shared.load.client.deadline.as_nanos());
         self.begin(commands, started, deadline);
@@ -117,7 +125,7 @@ impl RetryingClient {
         if self.shared.load.connections == Connections::PerOperation {
             self.connections.close();
         }
-        self.batch.iter().map(|command| command.operation)
+        self.batch.iter().map(|command| (command.operation, &command.elements[..]))
     }
 
     /// Attempts nothing more once the deadline has passed: timers come late, and another node of the batch may have taken its time.
@@ -140,7 +148,8 @@ impl RetryingClient {
             let operation = Operation { worker: self.worker, error: None, ..not_started };
             let next = Some(started).filter(|_| started < deadline);
             let route = self.first_route(operation.effect.acts() || iteration.is_some());
-            self.batch.push(UnderWay { operation, position, iteration, route, redirections: 0, tried: 0, next });
+            let (elements, redirections, tried) = (Vec::new(), 0, 0);
+            self.batch.push(UnderWay { operation, position, iteration, route, elements, redirections, tried, next });
         }
     }
 
@@ -187,6 +196,7 @@ impl RetryingClient {
                     asking,
                     offset: 0,
                     answer: MixCommand::UNANSWERED,
+                    elements: Vec::new(),
                     cursor: 0,
                     keys: Vec::new(),
                     replied: None,
@@ -253,6 +263,9 @@ impl RetryingClient {
             let (command, mut fits) = (&commands[sent.at].0, true);
             if let Some(position) = nth.checked_sub(usize::from(sent.asking)) {
                 sent.answer = command.classify(position, reply, sent.answer);
+                if matches!(sent.answer, AttemptOutcome::Acknowledged(Value::Elements { .. })) {
+                    sent.elements = contents::elements(command.data, reply);
+                }
                 if let Some((cursor, keys)) = command.step(reply) {
                     let number = |key: &[u8]| shared.keys.names().number(DataType::Value, key);
                     (sent.cursor, sent.keys) = (cursor, keys.into_iter().filter_map(number).collect());
@@ -292,6 +305,7 @@ impl RetryingClient {
             if command.next.is_some() {
                 continue;
             }
+            command.elements = std::mem::take(&mut sent.elements);
             if let Some(kind) = note(sent, &mut command.operation) {
                 failed = true;
                 self.shared.attempt_failed(kind);

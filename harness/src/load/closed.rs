@@ -46,7 +46,7 @@ pub(crate) fn shard_keys(
     let system = deployment.system();
     let data = load.mix.first().map(|op| op.kind().data()).unwrap_or_default();
     let by_shard = keys.by_shard(data, shards.count(), |key| shards.of(system.position_of(key)));
-    let of_workers = ShardKeys::of(&by_shard, load.workers());
+    let of_workers = ShardKeys::of(&by_shard, load.workers(), load.contended);
     let lacks = load.mix.iter().any(Op::takes_turns) && of_workers.iter().any(|keys| keys.own.is_empty());
     (!lacks).then_some(of_workers)
 }

@@ -132,7 +132,7 @@ impl RandomChoices {
         let takes_turns = op.takes_turns();
         let key = if takes_turns { self.own_key()? } else { self.any_key()? };
         let position = self.places.of(op.kind().data(), key);
-        let lock = takes_turns.then(|| (op.kind().data(), key));
+        let lock = Some((op.kind().data(), key)).filter(|_| takes_turns && !self.keys.contended());
         let value = if takes_turns || op.is_unique() { self.value() } else { 0 };
         Some(Choice { entry: u16::try_from(entry).ok()?, key, position, lock, value })
     }

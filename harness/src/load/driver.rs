@@ -210,7 +210,7 @@ impl RunningLoads {
 /// Refuses what would divide by zero, repeat values or never do anything.
 fn check(task: &LoadTask) -> Result<(), LoadError> {
     let load = &task.load;
-    let shares_keys = load.pace.is_closed() && load.mix.iter().any(Op::takes_turns);
+    let shares_keys = load.pace.is_closed() && !load.contended && load.mix.iter().any(Op::takes_turns);
     let workers = usize::from(load.workers()) * if load.pace.is_closed() { 1 } else { task.shards.len() + 1 };
     let reason = if task.index > LoadIndex::from(u8::MAX) {
         "there are more than 256 loads"

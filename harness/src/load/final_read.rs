@@ -184,7 +184,7 @@ fn bytes_kept(load: &LoadDone, data: DataType) -> usize {
     if data.is_collection() {
         return PIPELINE_BYTES / PIPELINED_COLLECTIONS;
     }
-    let values = if data.is_group() { load.group_keys.into() } else { 1 };
+    let values = if data.is_group() || data == DataType::Accounts { load.group_keys.into() } else { 1 };
     load.written_bytes_max.saturating_mul(values)
 }
 

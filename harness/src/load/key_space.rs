@@ -16,12 +16,13 @@ const NUMBERS_TRIED: u32 = 1_000;
 const TAGS_TRIED: u32 = 1_000_000;
 
 /// The keys of a load. Numbers begin at 1. Writers without a lock have a share of the keys each: of `n` writers the `w`-th writes
-/// the `nth` key if `nth % n == w`.
+/// the `nth` key if `nth % n == w`. Where they are contended, every writer writes all of them.
 #[derive(Clone, Debug)]
 pub(crate) struct KeySpace {
     names: KeyNames,
     keys: Keys,
     writers: u16,
+    contended: bool,
     preloaded: u32,
     /// The numbers of the keys, in order, where only those are taken that lie somewhere; else all from 1 on.
     numbers: Option<Arc<[u32]>>,
@@ -30,10 +31,11 @@ pub(crate) struct KeySpace {
 impl KeySpace {
     /// The key space of a load. It must have a key and a worker. The workers of an open loop lock each key instead.
     pub(crate) fn of(load: &Load, deployment: Deployment) -> Self {
-        let writers = if load.pace.is_closed() { load.workers() } else { 1 };
+        let contended = load.contended;
+        let writers = if load.pace.is_closed() && !contended { load.workers() } else { 1 };
         // Where keys of several types are kept to a place, they have hash tags, and it does not matter which one is asked for.
         let (names, data) = (load.key_names(), load.data_types().first().copied().unwrap_or_default());
-        let all = Self { names, keys: load.keys.clone(), writers, preloaded: load.preload(), numbers: None };
+        let all = Self { names, keys: load.keys.clone(), writers, contended, preloaded: load.preload(), numbers: None };
         let Some(place) = &load.only else { return all };
         let system = deployment.system();
         let owns = place.owns(&system.nodes());
@@ -74,6 +76,11 @@ impl KeySpace {
         &self.names
     }
 
+    /// Whether several may write a key at the same time.
+    pub(crate) fn contended(&self) -> bool {
+        self.contended
+    }
+
     /// Whether no key is written twice.
     pub(crate) fn writes_once(&self) -> bool {
         self.keys.writes_once()
@@ -112,13 +119,17 @@ impl KeySpace {
 
     /// How many keys `writer` writes.
     pub(crate) fn share(&self, writer: u16) -> u32 {
-        let (count, writers, writer) = (self.count(), u32::from(self.writers), u32::from(writer));
+        let (count, writers, writer) = (self.count(), u32::from(self.writers), self.sharer(writer));
         count / writers + u32::from(writer < count % writers)
     }
 
     /// The `nth` (from 0) of the keys that `writer` writes.
     pub(crate) fn of_share(&self, writer: u16, nth: u32) -> u32 {
-        self.number(u32::from(writer) + nth * u32::from(self.writers))
+        self.number(self.sharer(writer) + nth * u32::from(self.writers))
+    }
+
+    fn sharer(&self, writer: u16) -> u32 {
+        u32::from(writer % self.writers)
     }
 }
 
@@ -133,14 +144,15 @@ pub(crate) struct ShardKeys {
 
 impl ShardKeys {
     /// The keys of each of so many workers: these are divided over the shards that have keys, and each shard's keys over its
-    /// workers. There is at least one key.
-    pub(crate) fn of(by_shard: &[Rc<[u32]>], workers: u16) -> Vec<Self> {
+    /// workers, unless they are contended. There is at least one key.
+    pub(crate) fn of(by_shard: &[Rc<[u32]>], workers: u16, contended: bool) -> Vec<Self> {
         let shards: Vec<_> = by_shard.iter().filter(|keys| !keys.is_empty()).collect();
         let workers = usize::from(workers);
         let of_worker = |worker: usize| {
             let shard = worker % shards.len();
             let sharing = (shard..workers).step_by(shards.len()).count();
-            let own = shards[shard].iter().copied().skip(worker / shards.len()).step_by(sharing).collect();
+            let (first, each) = if contended { (0, 1) } else { (worker / shards.len(), sharing) };
+            let own = shards[shard].iter().copied().skip(first).step_by(each).collect();
             Self { any: Rc::clone(shards[shard]), own }
         };
         (0..workers).map(of_worker).collect()
@@ -317,6 +329,7 @@ mod tests {
             names: KeyNames { prefix: "app:".to_owned(), ..KeyNames::default() },
             keys: Keys::Uniform(Uniform(count)),
             writers,
+            contended: false,
             preloaded: 0,
             numbers: None,
         }
@@ -343,15 +356,28 @@ mod tests {
     fn who_keeps_to_a_shard_writes_a_part_of_its_keys(#[case] workers: u16, #[case] own: &[Vec<u32>]) {
         let odd = |text: &[u8]| if text.last().unwrap() % 2 == 1 { 1 } else { 2 };
         let by_shard = space(10, 1).by_shard(DataType::Value, 3, odd);
-        let keys = ShardKeys::of(&by_shard, workers);
+        let keys = ShardKeys::of(&by_shard, workers, false);
         assert_eq!(keys.iter().map(|keys| keys.own.clone()).collect::<Vec<_>>(), own);
         assert_eq!(*keys[0].any, [1, 3, 5, 7, 9]);
     }
 
     #[test]
+    fn contended_keys_are_written_by_all() {
+        let keys = KeySpace { contended: true, ..space(3, 1) };
+        assert_eq!((0..4).map(|writer| keys.share(writer)).collect::<Vec<_>>(), [3; 4]);
+        assert_eq!((0..3).map(|nth| keys.of_share(2, nth)).collect::<Vec<_>>(), [1, 2, 3]);
+        let of_shards = ShardKeys::of(&[Rc::from([1, 3]), Rc::from([2])], 3, true);
+        assert_eq!(
+            of_shards.iter().map(|keys| keys.own.clone()).collect::<Vec<_>>(),
+            [vec![1, 3], vec![2], vec![1, 3]]
+        );
+    }
+
+    #[test]
     fn a_shard_with_too_few_keys_for_its_workers_has_none_for_some() {
         let by_shard = space(2, 1).by_shard(DataType::Value, 2, |_| 1);
-        let own = |workers| ShardKeys::of(&by_shard, workers).iter().map(|keys| keys.own.len()).collect::<Vec<_>>();
+        let own =
+            |workers| ShardKeys::of(&by_shard, workers, false).iter().map(|keys| keys.own.len()).collect::<Vec<_>>();
         assert_eq!((own(2), own(3)), (vec![1, 1], vec![1, 1, 0]));
     }
 

@@ -13,6 +13,7 @@ use super::LoadError;
 use super::climb::{Climb, ClimbEnd};
 use super::draw::{Choice, RandomChoices};
 use super::end::LoadEnd;
+use super::op::MixCommand;
 use super::orders::{HeardOrders, PaceChange};
 use super::pacing::{Due, PreciseTimer};
 use super::shared::Shared;
@@ -153,7 +154,8 @@ impl OpenLoop {
             let shard = self.shared.shards.planned(start.choice.position);
             let due = Due { intended: start.intended, ready: now };
             let commands = start.choice.commands(&self.shared.load.mix);
-            self.shared.ended(commands.map(|command| command.not_started(self.shared.index, shard, due, now)));
+            let not_started = |command: MixCommand<'_>| command.not_started(self.shared.index, shard, due, now);
+            self.shared.ended(commands.map(|command| (not_started(command), &[][..])));
         }
     }
 

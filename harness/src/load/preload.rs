@@ -11,6 +11,7 @@ use super::connection::DeadlineTimer;
 use super::dialer::Dialer;
 use super::hello::Hello;
 use super::key_space::KeySpace;
+use super::op::push_opening;
 use super::resp::{Reply, push_array, push_bulk};
 use super::routing::ask;
 use super::value::push_value;
@@ -30,20 +31,17 @@ const PIPELINE_BYTES: usize = 4 * 1024 * 1024;
 const ANSWER_BOUND: Duration = Duration::from_secs(10);
 
 /// Writes the first keys of each load that asks for it, one load after the other, and journals `Preloaded`. Each key gets the value
-/// that [`Value::preloaded`] names. To be done while the cluster is healthy: a key that is not acknowledged at once is an error.
+/// that [`Value::preloaded`] names. Before that it opens the accounts that loads transfer between. To be done while the cluster is healthy: a key that is not acknowledged at once is an error.
 ///
 /// It works on a thread of its own, so that the observer is not disturbed.
 pub async fn preload(tasks: &[LoadTask], access: &Access, journal: &Journal) -> Result<(), LoadError> {
+    for task in tasks.iter().filter(|task| task.load.accounts() > 0) {
+        fill_apart(task, access, DataType::Accounts).await?;
+    }
     for task in tasks.iter().filter(|task| task.load.preload() > 0) {
         let began = journal.clock().now();
         let (name, keys) = (task.load.name.clone(), task.load.preload());
-        let failed = |reason| LoadError::NotPreloaded { load: task.load.name.clone(), reason };
-        let (own, access) = (task.clone(), access.clone());
-        let filling = tokio::task::spawn_blocking(move || {
-            let runtime = Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
-            runtime.block_on(fill(&own, &access))
-        });
-        let last = filling.await.map_err(|error| failed(error.to_string()))?.map_err(failed)?;
+        let last = fill_apart(task, access, DataType::Value).await?;
         journal.record(EventKind::Preloaded {
             load: name,
             keys,
@@ -54,25 +52,40 @@ pub async fn preload(tasks: &[LoadTask], access: &Access, journal: &Journal) -> 
     Ok(())
 }
 
-/// Writes every key, to all nodes at the same time. Returns the last one's number. The error is why not, for people.
-async fn fill(task: &LoadTask, access: &Access) -> Result<u32, String> {
+/// Writes what a load's keys of that type are to hold, on a thread of its own. Returns the last one's number.
+async fn fill_apart(task: &LoadTask, access: &Access, data: DataType) -> Result<u32, LoadError> {
+    let failed = |reason| LoadError::NotPreloaded { load: task.load.name.clone(), reason };
+    let (own, access) = (task.clone(), access.clone());
+    let filling = tokio::task::spawn_blocking(move || {
+        let runtime = Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
+        runtime.block_on(fill(&own, &access, data))
+    });
+    filling.await.map_err(|error| failed(error.to_string()))?.map_err(failed)
+}
+
+/// Writes every key, to all nodes at the same time: values where the load asks for them, and the accounts of every bank. Returns the
+/// last one's number. The error is why not, for people.
+async fn fill(task: &LoadTask, access: &Access, data: DataType) -> Result<u32, String> {
     let dialer = Dialer::new(ClientHost::this(), task.tls.clone(), Hello::of_harness(access), 0);
     let mut routes = task.deployment.system().discovery(&task.seeds);
     learn_owners(&dialer, &mut *routes).await?;
     let keys = KeySpace::of(&task.load, task.deployment);
     let (mut by_node, mut text) = (BTreeMap::<Option<NodeIndex>, Vec<u32>>::new(), Vec::new());
-    for number in keys.preloaded() {
-        keys.text(DataType::Value, number, &mut text);
+    let banks = || (0..keys.count()).map(|nth| keys.number(nth)).collect();
+    let numbers: Vec<_> = if data == DataType::Accounts { banks() } else { keys.preloaded().collect() };
+    for &number in &numbers {
+        keys.text(data, number, &mut text);
         by_node.entry(routes.target(task.deployment.system().position_of(&text))).or_default().push(number);
     }
-    let writer = Writer { dialer: &dialer, keys: &keys, load: task.index, size: task.load.preload_value() };
+    let accounts = Some(task.load.accounts()).filter(|_| data == DataType::Accounts);
+    let writer = Writer { dialer: &dialer, keys: &keys, load: task.index, size: task.load.preload_value(), accounts };
     let (routes, writer) = (&routes, &writer);
     let by_node = by_node.iter().map(|(node, numbers)| async move {
         let address = node.and_then(|node| routes.known().address(node)).ok_or("some keys have no owner")?;
         writer.write(address, numbers).await.map_err(|reason| format!("{address} {reason}"))
     });
     join_all(by_node).await.into_iter().collect::<Result<(), _>>()?;
-    Ok(keys.preloaded().next_back().unwrap_or(0))
+    Ok(numbers.last().copied().unwrap_or(0))
 }
 
 async fn learn_owners(dialer: &Dialer, routes: &mut dyn Discovery) -> Result<(), String> {
@@ -91,6 +104,8 @@ struct Writer<'a> {
     keys: &'a KeySpace,
     load: LoadIndex,
     size: ValueSize,
+    /// How many accounts each key's bank has, if it is one.
+    accounts: Option<u16>,
 }
 
 impl Writer<'_> {
@@ -104,6 +119,11 @@ impl Writer<'_> {
         for numbers in numbers.chunks(pipeline) {
             request.clear();
             for &number in numbers {
+                if let Some(accounts) = self.accounts {
+                    self.keys.text(DataType::Accounts, number, &mut key);
+                    push_opening(&mut request, &key, accounts);
+                    continue;
+                }
                 let id = Value::preloaded(self.load, number);
                 self.keys.text(DataType::Value, number, &mut key);
                 push_array(&mut request, 3);

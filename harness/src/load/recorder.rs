@@ -11,16 +11,22 @@ use std::thread;
 use tokio::sync::oneshot;
 
 use super::parts::cpu_of_thread_nanos;
-use crate::evidence::{EventKind, Heard, HeardWriter, HistoryWriter, Journal, Operation, RunDirectory};
+use crate::evidence::{
+    ElementsWriter, EventKind, Heard, HeardWriter, HistoryWriter, Journal, Operation, RunDirectory, Value,
+};
 
 /// Operations that go to the recorder together.
 const BATCH: usize = 1_024;
+
+/// Elements that go to the recorder together, but for those of one operation.
+const ELEMENTS_MAX: usize = 8 * BATCH;
 
 /// Batches that may wait for the disk: about 300 MB.
 const BATCHES_MAX: usize = 4_096;
 
 enum RecorderMessage {
-    Operations(Vec<Operation>),
+    /// Operations, and the elements that they read, those of one after those of the other.
+    Operations(Vec<Operation>, Vec<Value>),
     Heard(Vec<Heard>),
     Event(Box<EventKind>),
 }
@@ -31,15 +37,17 @@ pub(crate) struct Outbox {
     /// The processor time that the recorder has taken, in nanoseconds.
     recorder_cpu: Arc<AtomicU64>,
     batch: Vec<Operation>,
+    elements: Vec<Value>,
     heard: Vec<Heard>,
     overrun: bool,
 }
 
 impl Outbox {
-    /// Adds an operation to the history.
-    pub(crate) fn push(&mut self, operation: Operation) {
+    /// Adds an operation to the history, with the elements that it read.
+    pub(crate) fn push(&mut self, operation: Operation, elements: &[Value]) {
         self.batch.push(operation);
-        if self.batch.len() >= BATCH {
+        self.elements.extend_from_slice(elements);
+        if self.batch.len() >= BATCH || self.elements.len() >= ELEMENTS_MAX {
             self.flush();
         }
     }
@@ -61,7 +69,8 @@ impl Outbox {
     pub(crate) fn flush(&mut self) {
         if !self.batch.is_empty() {
             let batch = std::mem::replace(&mut self.batch, Vec::with_capacity(BATCH));
-            self.send(RecorderMessage::Operations(batch));
+            let elements = std::mem::take(&mut self.elements);
+            self.send(RecorderMessage::Operations(batch, elements));
         }
         if !self.heard.is_empty() {
             let heard = std::mem::take(&mut self.heard);
@@ -96,7 +105,8 @@ impl HistoryRecorder {
     pub(crate) fn start(directory: &RunDirectory, journal: Journal) -> io::Result<Self> {
         let mut history = HistoryWriter::new(BufWriter::new(File::create(directory.history())?))?;
         history.flush()?;
-        let files = Files { history, heard: None, heard_path: directory.subscribers() };
+        let (heard_path, elements_path) = (directory.subscribers(), directory.elements());
+        let files = Files { history, elements: None, elements_path, heard: None, heard_path };
         let (sender, records) = sync_channel(BATCHES_MAX);
         let (tell, done) = oneshot::channel();
         let cpu = Arc::new(AtomicU64::new(0));
@@ -114,6 +124,7 @@ impl HistoryRecorder {
             recorder: self.sender.clone(),
             recorder_cpu: Arc::clone(&self.cpu),
             batch: Vec::with_capacity(BATCH),
+            elements: Vec::new(),
             heard: Vec::new(),
             overrun: false,
         }
@@ -129,6 +140,9 @@ impl HistoryRecorder {
 /// What the recorder writes to.
 struct Files {
     history: HistoryWriter<BufWriter<File>>,
+    /// The elements that were read, once an operation read any.
+    elements: Option<ElementsWriter<BufWriter<File>>>,
+    elements_path: PathBuf,
     /// What subscribers heard, once one heard anything.
     heard: Option<HeardWriter<BufWriter<File>>>,
     heard_path: PathBuf,
@@ -145,9 +159,11 @@ fn write_all(
     for record in records {
         match record {
             RecorderMessage::Event(what) => journal.record(*what),
-            RecorderMessage::Operations(batch) if outcome.is_ok() => outcome = files.write_operations(&batch),
+            RecorderMessage::Operations(batch, elements) if outcome.is_ok() => {
+                outcome = files.write_operations(&batch, &elements);
+            }
             RecorderMessage::Heard(batch) if outcome.is_ok() => outcome = files.write_heard(&batch),
-            RecorderMessage::Operations(_) | RecorderMessage::Heard(_) => {}
+            RecorderMessage::Operations(..) | RecorderMessage::Heard(_) => {}
         }
         cpu_nanos.store(cpu_of_thread_nanos(), Ordering::Relaxed);
     }
@@ -156,11 +172,30 @@ fn write_all(
 
 impl Files {
     /// Hands the batch to the kernel: a crash of the harness loses nothing of it.
-    fn write_operations(&mut self, batch: &[Operation]) -> io::Result<()> {
+    fn write_operations(&mut self, batch: &[Operation], mut elements: &[Value]) -> io::Result<()> {
         for operation in batch {
-            self.history.write(operation)?;
+            let Value::Elements { count, .. } = operation.value else {
+                self.history.write(operation)?;
+                continue;
+            };
+            let own;
+            (own, elements) = elements.split_at((count as usize).min(elements.len()));
+            let value = Value::Elements { at: self.write_elements(own)?, count };
+            self.history.write(&Operation { value, ..*operation })?;
+        }
+        if let Some(file) = &mut self.elements {
+            file.flush()?;
         }
         self.history.flush()
+    }
+
+    /// Returns where they are.
+    fn write_elements(&mut self, elements: &[Value]) -> io::Result<u64> {
+        let file = match &mut self.elements {
+            Some(file) => file,
+            none => none.insert(ElementsWriter::new(BufWriter::new(File::create(&self.elements_path)?))?),
+        };
+        file.write(elements)
     }
 
     /// The same of what subscribers heard.

@@ -18,7 +18,9 @@ use super::resp::Reply;
 use super::routing::ask;
 use super::worker_pool::Shards;
 use super::{Load, LoadTask, Op};
-use crate::evidence::{Clock, DataType, ErrorKind, EventKind, IdleTotals, LoadIndex, Operation, OperationSource};
+use crate::evidence::{
+    Clock, DataType, ErrorKind, EventKind, IdleTotals, LoadIndex, Operation, OperationSource, Value,
+};
 use crate::network::ClientHost;
 use crate::system::{Deployment, Discovery, NodeIndex};
 use crate::vocab::{Duration, Instant};
@@ -81,13 +83,13 @@ impl Shared {
         })
     }
 
-    /// Takes operations that ended into the history and the counts.
-    pub(crate) fn ended(&self, operations: impl Iterator<Item = Operation>) {
+    /// Takes operations that ended into the history and the counts, each with the elements that it read.
+    pub(crate) fn ended<'a>(&self, operations: impl Iterator<Item = (Operation, &'a [Value])>) {
         let (mut outbox, mut climb) = (self.outbox.borrow_mut(), self.climb.borrow_mut());
         // Other threads of the load wait for them, so they are taken once.
         let mut counters = self.counters();
-        for operation in operations {
-            outbox.push(operation);
+        for (operation, elements) in operations {
+            outbox.push(operation, elements);
             if let Some(climb) = climb.as_mut() {
                 climb.ended(&operation);
             }

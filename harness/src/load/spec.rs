@@ -58,9 +58,13 @@ pub struct Load {
     /// The operations and how often each is chosen; none for a load of idle connections alone.
     #[serde(default)]
     pub mix: Vec<Op>,
-    /// The keys they work on. No two writes of one key are under way together, so that its history has one order.
+    /// The keys they work on. No two writes of one key are under way together, so that its history has one order, unless it is
+    /// `contended`.
     #[serde(default = "no_keys")]
     pub keys: Keys,
+    /// Whether workers write the same keys at the same time.
+    #[serde(default)]
+    pub contended: bool,
     /// What stands before a key's number; `<name>:` if not said. Numbers begin at 1.
     #[serde(default)]
     pub prefix: Option<String>,
@@ -147,6 +151,12 @@ impl Load {
     /// How many keys, from the first on, are written before the timeline begins.
     pub fn preload(&self) -> u32 {
         self.preload.unwrap_or(0)
+    }
+
+    /// How many accounts each of its banks has; 0 if its mix has none.
+    pub fn accounts(&self) -> u16 {
+        let of_bank = self.mix.iter().find(|op| op.kind().data() == DataType::Accounts);
+        of_bank.and_then(|op| op.kind().keys()).unwrap_or(0)
     }
 
     /// The size of the values that are preloaded: that of the mix's first operation that writes any, if the scenario does not say;

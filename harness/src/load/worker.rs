@@ -86,7 +86,7 @@ impl Worker {
                 self.shared.written.borrow_mut().insert(command.data, command.key);
             }
             let operations = self.client.perform(&batch).await;
-            self.shared.ended(operations.inspect(|operation| {
+            self.shared.ended(operations.inspect(|(operation, _)| {
                 done.ended = done.ended.max(operation.ended);
                 done.failed = done.failed.or(Some(*operation).filter(|operation| operation.outcome != Outcome::Ok));
             }));

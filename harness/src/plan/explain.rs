@@ -140,6 +140,7 @@ fn sentence(plan: &Plan, load: &Load) -> String {
     let data = load.data_type().unwrap_or_default();
     let [first, last] = [space.number(0), space.highest()].map(|number| space.names().text(data, number));
     let only = load.only.as_ref().map(|place| format!(", the {} in {place}", load.keys.count())).unwrap_or_default();
+    let contended = if load.contended { ", which its workers write at the same time" } else { "" };
     let preload = match load.preload() {
         0 => String::new(),
         keys => {
@@ -153,7 +154,7 @@ fn sentence(plan: &Plan, load: &Load) -> String {
         None => "to the end of the timeline".to_owned(),
     };
     format!(
-        "{begins}{pace}{pipeline}{}: {}; on the keys {first} to {last}{only}{keys}{preload}; {end}; {}",
+        "{begins}{pace}{pipeline}{}: {}; on the keys {first} to {last}{only}{keys}{contended}{preload}; {end}; {}",
         load.connections,
         mix.join(", "),
         load.client

@@ -2,6 +2,7 @@
 
 use super::nodes::members;
 use super::timeline::STEPS_MAX;
+use crate::evidence::DataType;
 use crate::load::{Load, LoadPace, Op};
 use crate::scenario::{MASTERS_MAX, NODES_MAX, Scenario};
 use crate::step::{FlatStep, flatten};
@@ -45,8 +46,14 @@ fn load_facts(load: &Load, steps: &[FlatStep<'_, '_>]) -> LoadFacts {
         has_subscribers: load.subscribers.is_some(),
         is_limited: load.operations.is_some() || load.pace.ends() || load.keys.writes_once(),
         writes: load.mix.iter().any(Op::writes),
+        writes_what_may_be_lost: load.mix.iter().any(|op| op.writes() && op.kind().data() != DataType::Accounts),
         reads: load.mix.iter().any(Op::reads_values),
-        writes_groups: load.mix.iter().any(|op| op.writes() && op.kind().keys().is_some()),
+        reads_registers: load.mix.iter().any(Op::reads_registers),
+        reads_elements: load.mix.iter().any(reads_elements),
+        transfers: load.accounts() > 0
+            && [true, false].iter().all(|writes| load.mix.iter().any(|op| is_of_bank(op, *writes))),
+        writes_what_expires: load.mix.iter().any(|op| op.kind().expires().is_some()),
+        writes_groups: load.mix.iter().any(|op| op.writes() && op.kind().data().is_group()),
         stages_max: load.pace.arrivals().filter(Arrivals::has_stages).map(|arrivals| arrivals.per_second_max()),
         gives_up: load.client.gives_up,
         idle: load.idle.unwrap_or(0),
@@ -54,6 +61,16 @@ fn load_facts(load: &Load, steps: &[FlatStep<'_, '_>]) -> LoadFacts {
         // Of a closed loop nobody knows, whatever a step says.
         per_second_max: per_second_max(&load.pace).map(|at_first| at_first.max(later.unwrap_or(0))),
     }
+}
+
+fn is_of_bank(op: &Op, writes: bool) -> bool {
+    op.kind().data() == DataType::Accounts && op.writes() == writes
+}
+
+/// Whether it reads elements. The last few of a sorted set, which scores order, tell nothing of the others.
+fn reads_elements(op: &Op) -> bool {
+    let data = op.kind().data();
+    data.is_collection() && data != DataType::SortedSet && !op.writes()
 }
 
 fn step_facts<'a>(FlatStep { step, at, .. }: FlatStep<'_, 'a>) -> StepFacts<'a> {

@@ -51,7 +51,10 @@ impl Checker<'_> {
     /// What of where keys lie cannot be so for what they hold.
     fn check_names_by_type(&mut self, load: &Load, at: Cursor<'_>) {
         let types = load.data_types();
-        let (scattered, group) = (types.contains(&DataType::Scattered), types.contains(&DataType::Group));
+        let (scattered, group) = (
+            types.contains(&DataType::Scattered),
+            types.contains(&DataType::Group) || types.contains(&DataType::Accounts),
+        );
         let one_position = load.only.as_ref().is_some_and(|place| place.shard().is_none());
         if load.hash_tags.is_some() && (group || scattered) {
             let message = "what is written together says itself whether its keys have a hash tag";

@@ -142,7 +142,11 @@ impl Checker<'_> {
             let problem = Problem::new(at.field("keys").head(), format!("{keys} keys are too many"));
             let why = "every key that was written is read back at the end";
             self.report(problem.help(format!("a load has at most {KEYS_MAX} keys: {why}")));
-        } else if load.pace.is_closed() && load.mix.iter().any(Op::takes_turns) && keys < keys_written {
+        } else if load.pace.is_closed()
+            && !load.contended
+            && load.mix.iter().any(Op::takes_turns)
+            && keys < keys_written
+        {
             let each = if pipeline > 1 { format!(" with a pipeline of {pipeline} each") } else { String::new() };
             let message = format!("{keys} keys are too few for {workers} workers{each}");
             let problem = Problem::new(at.field("keys").head(), message);
@@ -155,6 +159,7 @@ impl Checker<'_> {
         self.check_connections(load, at);
         self.check_subscribers(load, at);
         self.check_think(load, at.field("think"));
+        self.check_contended(load, at.field("contended"));
         if load.operations == Some(0) {
             let problem = Problem::new(at.field("operations").head(), "a load with no operations does nothing");
             self.report(problem.help("leave `operations` out for a load that goes on to the timeline's end"));
@@ -170,6 +175,7 @@ impl Checker<'_> {
             ("pipeline", load.pipeline.is_some()),
             ("think", load.think.is_some()),
             ("per_shard", load.per_shard),
+            ("contended", load.contended),
             ("connections", load.connections != Connections::PerWorker),
             ("operations", load.operations.is_some()),
             ("keys", load.keys.count() > 0),
@@ -201,6 +207,23 @@ impl Checker<'_> {
             let problem = Problem::new(at.head(), "this takes no time at all");
             self.report(problem.help("leave `think` out for workers that go on at once"));
         }
+    }
+
+    /// Keys that several write at the same time, and nobody else.
+    fn check_contended(&mut self, load: &Load, at: Cursor<'_>) {
+        if !load.contended || load.is_idle() {
+            return;
+        }
+        let (message, help) = if !load.mix.is_empty() && !load.mix.iter().any(Op::takes_turns) {
+            ("nothing in the mix writes these keys", "leave `contended` out, or add a `Set(..)` to the mix")
+        } else if load.keys.writes_once() {
+            ("a key that is written once has one writer", "leave `contended` out, or take `Uniform`")
+        } else if load.workers() == 1 && load.pipeline() == 1 {
+            ("one worker contends with nobody", "leave `contended` out, or give the load more `workers`")
+        } else {
+            return;
+        };
+        self.report(Problem::new(at.head(), message).help(help));
     }
 
     fn check_mix(&mut self, load: &Load, at: Cursor<'_>) {
@@ -238,10 +261,13 @@ impl Checker<'_> {
         let mut groups = load.mix.iter().enumerate().filter_map(|(index, op)| Some((index, op.kind().keys()?)));
         let Some((first, keys)) = groups.next() else { return };
         for (index, others) in groups.filter(|(_, others)| *others != keys) {
+            let place = |index: usize| {
+                let is_bank = load.mix[index].kind().data() == DataType::Accounts;
+                mix.index(index).field(if is_bank { "accounts" } else { "keys" }).head()
+            };
             let message = format!("groups of {others} keys and of {keys} keys in one load");
-            let problem = Problem::new(mix.index(index).field("keys").head(), message)
-                .also(mix.index(first).field("keys").head(), format!("these have {keys}"))
-                .help("what is written together is read together: write the same number of `keys`");
+            let problem = Problem::new(place(index), message).also(place(first), format!("these have {keys}"));
+            let problem = problem.help("what is written together is read together: write the same number for both");
             self.report(problem);
         }
     }

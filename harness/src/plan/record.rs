@@ -80,6 +80,8 @@ fn load(load: &Load, deployment: Deployment) -> RecordedLoad {
         workers: load.workers(),
         key_names: keys.names().clone(),
         keys: keys.highest(),
+        contended: load.contended,
+        accounts: load.accounts(),
         preloaded: load.preload(),
         waiting_max: WAITING_MAX as u64,
         map_refresh: Some(MAP_REFRESH)
@@ -101,6 +103,7 @@ fn entry(load: &Load, op: &Op) -> RecordedOperation {
         writes: op.writes(),
         expires: op.kind().expires(),
         looks_for_keys: load.looks_for_keys(op),
+        reads_last: op.kind().reads_last(),
         waits_for_replicas: op.kind().wait().is_some(),
     }
 }

@@ -76,6 +76,10 @@ impl Checker<'_> {
     fn check_load(&mut self, slo: &dyn SloKind, loads: &[LoadFacts], at: Cursor<'_>) {
         const WRITE: &str = "add a load that writes: `mix: [Set(value: \"16B\"), Get()]`";
         const READ: &str = "add a load that reads what is written: `mix: [Set(value: \"16B\"), Get()]`";
+        const STAY: &str = "leave `expires` out, or name a load whose values stay: `load: \"app\"`";
+        const ELEMENTS: &str = "add a load that adds and reads some: `mix: [Sadd(), Smembers()]`";
+        const BANK: &str = "add operations that do: `mix: [Transfer(accounts: 8), Balances(accounts: 8)]`";
+        const TOTAL: &str = "`TotalHolds()` is about transfers";
         const GROUPS: &str = "add operations that do: `mix: [Transaction(keys: 3, value: \"16B\"), Mget(keys: 3)]`";
         const SCAN: &str = "add a load that writes and scans: `mix: [Set(value: \"16B\"), Scan(count: 100)]`";
         const SUBSCRIBERS: &str = "give a load that publishes some: `mix: [Publish(value: \"16B\")], subscribers: 4`";
@@ -87,8 +91,28 @@ impl Checker<'_> {
             NeededLoad::ReadingWhatIsWritten if self.sound.load && !loads.iter().any(|load| load.reads) => {
                 ("this cannot be judged: no load reads values".to_owned(), READ)
             }
-            NeededLoad::ReadingWhatIsWritten | NeededLoad::Writing if !self.writes() => {
+            NeededLoad::ReadingWhatIsWritten | NeededLoad::Writing | NeededLoad::WritingWhatCanBeLost
+                if !self.writes() =>
+            {
                 ("this cannot be judged: no load writes".to_owned(), WRITE)
+            }
+            NeededLoad::WritingWhatCanBeLost
+                if self.sound.load && !loads.iter().any(|load| load.writes_what_may_be_lost) =>
+            {
+                ("this cannot be judged: balances do not tell which transfers are lost".to_owned(), TOTAL)
+            }
+            NeededLoad::Registers if self.sound.load && !loads.iter().any(|load| load.reads_registers) => {
+                ("this cannot be judged: no load is told what a value or a counter holds".to_owned(), READ)
+            }
+            NeededLoad::Registers if !self.writes() => ("this cannot be judged: no load writes".to_owned(), WRITE),
+            NeededLoad::Registers if self.sound.load && loads.iter().any(|load| load.writes_what_expires) => {
+                ("this cannot be judged: nobody is told when a value has expired".to_owned(), STAY)
+            }
+            NeededLoad::ReadingElements if self.sound.load && !self.loads.iter().any(|load| load.reads_elements) => {
+                ("this cannot be judged: no load reads what elements are added to".to_owned(), ELEMENTS)
+            }
+            NeededLoad::Transferring if self.sound.load && !loads.iter().any(|load| load.transfers) => {
+                ("this cannot be judged: no load transfers amounts and reads balances".to_owned(), BANK)
             }
             NeededLoad::WritingGroups if self.sound.load && !loads.iter().any(|load| load.writes_groups) => {
                 ("this cannot be judged: no load writes several keys together".to_owned(), GROUPS)

@@ -131,7 +131,8 @@ impl Plan {
 
     /// The longest that preloading may take, and reading it back beside what is read back anyway: nothing if no load asks for it.
     pub fn preload_bound(&self) -> Duration {
-        let keys = self.loads.iter().map(|load| u64::from(load.preload())).sum::<u64>();
+        let accounts = |load: &Load| u64::from(load.accounts()) * u64::from(load.keys.count());
+        let keys = self.loads.iter().map(|load| u64::from(load.preload()) + accounts(load)).sum::<u64>();
         let bytes =
             self.loads.iter().map(|load| u64::from(load.preload()) * load.preload_value().bytes_max()).sum::<u64>();
         if keys == 0 { Duration::ZERO } else { PRELOAD_BOUND + Duration::from_micros(100 * keys + bytes / 10) }

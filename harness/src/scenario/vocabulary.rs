@@ -120,6 +120,7 @@ const LOAD: &[&str] = &[
     "workers",
     "threads",
     "per_shard",
+    "contended",
     "pipeline",
     "think",
     "idle",

@@ -45,6 +45,14 @@ pub struct LoadFacts {
     pub is_limited: bool,
     /// Whether it reads values.
     pub reads: bool,
+    /// Whether it is told what values or counters hold.
+    pub reads_registers: bool,
+    /// Whether it reads the elements of sets, hashes, lists or logs.
+    pub reads_elements: bool,
+    /// Whether it transfers amounts and reads balances.
+    pub transfers: bool,
+    /// Whether it writes values that expire.
+    pub writes_what_expires: bool,
     /// Whether it writes several keys together.
     pub writes_groups: bool,
     /// The mix entries a second of its highest stage; none if its rate does not go from stage to stage.
@@ -55,6 +63,8 @@ pub struct LoadFacts {
     pub waits: bool,
     /// Whether it writes.
     pub writes: bool,
+    /// Whether it writes anything of which it can be told whether it is lost: not so of transfers.
+    pub writes_what_may_be_lost: bool,
     /// How many idle connections it has.
     pub idle: u32,
     /// How many operations a second it asks for at most; none if for as many as it gets.

@@ -1,5 +1,6 @@
 //! What sabotaged servers do wrong: each is a line of the table and the few lines that it names.
 
+mod elements;
 mod life;
 mod messages;
 mod reads;
@@ -62,6 +63,10 @@ const ALL: &[Sabotage] = &[
     Sabotage { name: "applies_half_a_transaction", command: writes::applies_half_a_transaction, ..HONEST },
     Sabotage { name: "reorders_a_list", command: writes::reorders_a_list, ..HONEST },
     Sabotage { name: "forgets_an_element", command: writes::forgets_an_element, ..HONEST },
+    Sabotage { name: "leaves_an_element_out", command: elements::leaves_an_element_out, ..HONEST },
+    Sabotage { name: "reads_a_list_backwards", command: elements::reads_a_list_backwards, ..HONEST },
+    Sabotage { name: "reads_a_counter_back", command: elements::reads_a_counter_back, ..HONEST },
+    Sabotage { name: "transfers_a_half", command: elements::transfers_a_half, ..HONEST },
     Sabotage { name: "answers_slowly", command: service::answers_slowly, ..HONEST },
     Sabotage { name: "stands_still", command: service::stands_still, ..HONEST },
     Sabotage { name: "refuses_now_and_then", command: service::refuses_now_and_then, ..HONEST },

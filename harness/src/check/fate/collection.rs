@@ -9,9 +9,9 @@ use crate::evidence::{Operation, OperationEffect, Outcome, Value};
 pub(super) fn fate<'a>(writes: &'a [Operation], survivors: &[Operation]) -> Fate<'a> {
     let mut elements = BTreeMap::new();
     let mut unknown_takes = 0;
-    for (nth, write) in writes.iter().enumerate() {
+    for write in writes {
         match write.effect {
-            OperationEffect::Inserts => drop(elements.insert(write.value, Element::new(write, nth))),
+            OperationEffect::Inserts => drop(elements.insert(write.value, Element::new(write))),
             OperationEffect::Takes => unknown_takes += u64::from(write.unknown_attempts),
             _ => {}
         }
@@ -23,7 +23,8 @@ pub(super) fn fate<'a>(writes: &'a [Operation], survivors: &[Operation]) -> Fate
             _ => fate.unexplained = Some(Unexplained::Phantom),
         }
     }
-    let mut last = None;
+    // When the latest of the elements that were found so far was added, of those that were certainly added once.
+    let mut latest = None;
     for survivor in survivors.iter().filter(|survivor| survivor.value != Value::Missing) {
         let Some(element) = elements.get_mut(&survivor.value).filter(|element| may_have_happened(element.write)) else {
             fate.unexplained = Some(Unexplained::Phantom);
@@ -31,9 +32,9 @@ pub(super) fn fate<'a>(writes: &'a [Operation], survivors: &[Operation]) -> Fate
         };
         element.found += 1;
         if survivor.data.is_ordered() && element.is_sure() {
-            let in_order = last.is_none_or(|last| last <= element.nth);
+            let in_order = latest.is_none_or(|latest| latest < element.write.ended);
             fate.unexplained = fate.unexplained.or((!in_order).then_some(Unexplained::Disorder));
-            last = Some(element.nth);
+            latest = latest.max(Some(element.write.started));
         }
     }
     for element in elements.values() {
@@ -52,8 +53,6 @@ pub(super) fn fate<'a>(writes: &'a [Operation], survivors: &[Operation]) -> Fate
 /// An element, and what became of it.
 struct Element<'a> {
     write: &'a Operation,
-    /// Its place among the key's writes.
-    nth: usize,
     /// The takes that were acknowledged with it.
     takes: Vec<&'a Operation>,
     /// How often it is there in the end.
@@ -61,8 +60,8 @@ struct Element<'a> {
 }
 
 impl<'a> Element<'a> {
-    fn new(write: &'a Operation, nth: usize) -> Self {
-        Self { write, nth, takes: Vec::new(), found: 0 }
+    fn new(write: &'a Operation) -> Self {
+        Self { write, takes: Vec::new(), found: 0 }
     }
 
     /// Whether it was added once, and no attempt can add it again.

@@ -18,7 +18,9 @@ pub(super) fn fate<'a>(writes: &'a [Operation], survivor: &Operation) -> Fate<'a
     match survivor.value {
         Value::Number(number) => count.found(number),
         Value::Missing => count.found(0),
-        Value::Written(_) | Value::Foreign | Value::Torn => return Fate::unexplained(Unexplained::Phantom),
+        Value::Written(_) | Value::Foreign | Value::Torn | Value::Elements { .. } => {
+            return Fate::unexplained(Unexplained::Phantom);
+        }
     }
     let left = count.acknowledged.saturating_sub(count.lost);
     Fate {

@@ -1,6 +1,7 @@
 //! What became of a key's acknowledged writes, as its final read and its history tell: one file for each way to write.
 
 mod collection;
+pub(super) mod contended;
 mod counter;
 pub(super) mod register;
 #[cfg(test)]
@@ -16,6 +17,8 @@ pub(super) struct Key<'a> {
     pub(super) writes: &'a [Operation],
     /// What the key held at the end: the final reads that got an answer.
     pub(super) survivors: &'a [Operation],
+    /// Whether several may have written it at the same time, so that its writes have no order but that of their times.
+    pub(super) contended: bool,
 }
 
 /// What became of a key's acknowledged writes.
@@ -75,12 +78,17 @@ impl<'a> Key<'a> {
     pub(super) fn fate(&self, case: &Case<'_>) -> Option<Fate<'a>> {
         let last = self.survivors.last()?;
         Some(match last.data {
-            // Of a channel there is nothing to read.
-            DataType::Channel | DataType::ShardChannel => return None,
+            // Of a channel there is nothing to read, and which transfers are gone their balances do not tell.
+            DataType::Channel | DataType::ShardChannel | DataType::Accounts => return None,
             DataType::Value | DataType::Group | DataType::Scattered => {
                 let expires = |write: &Operation| expires_nanos(case, write);
-                register::fate(self.writes, last, expires)
+                if self.contended {
+                    contended::register_fate(self.writes, last, expires)
+                } else {
+                    register::fate(self.writes, last, expires)
+                }
             }
+            DataType::Counter if self.contended => contended::counter_fate(self.writes, last),
             DataType::Counter => counter::fate(self.writes, last),
             DataType::Log | DataType::List | DataType::Set | DataType::Hash | DataType::SortedSet => {
                 collection::fate(self.writes, self.survivors)

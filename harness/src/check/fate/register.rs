@@ -77,7 +77,7 @@ fn behind(
             let write = &writes[position];
             Ok((position + 1, write.outcome == Outcome::Ok && write.unknown_attempts == 0))
         }
-        Value::Foreign | Value::Number(_) => Err(Unexplained::Phantom),
+        Value::Foreign | Value::Number(_) | Value::Elements { .. } => Err(Unexplained::Phantom),
         Value::Torn => Err(Unexplained::Torn),
     }
 }

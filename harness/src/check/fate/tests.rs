@@ -181,3 +181,68 @@ fn what_expires_is_not_lost(#[case] expires: Option<u64>, #[case] lost: u64) {
     let (write, read) = (writes(DataType::Value, "a"), survivors(DataType::Value, ""));
     assert_eq!(register::fate(&write, &read[0], |_| expires).lost, lost);
 }
+
+/// Of a contended key, what had not ended when another began may be older or newer: only what surely came after is gone. Every write
+/// takes a millisecond and begins 100 ms after the one before, `~` one that goes on to the end.
+fn contended_fate(data: DataType, wrote: &str, left: &str) -> (u64, u64, Option<Unexplained>) {
+    let long: Vec<_> = wrote.split_whitespace().map(|word| word.contains('~')).collect();
+    let (mut writes, survivors) = (writes(data, &wrote.replace('~', "")), survivors(data, left));
+    for (write, _) in writes.iter_mut().zip(long).filter(|(_, long)| *long) {
+        write.ended = Instant::from_millis(10_000);
+    }
+    let fate = match data {
+        DataType::Counter => contended::counter_fate(&writes, &survivors[0]),
+        DataType::Value => contended::register_fate(&writes, &survivors[0], |_| None),
+        _ => collection::fate(&writes, &survivors),
+    };
+    (fate.lost, fate.possibly_lost, fate.unexplained)
+}
+
+#[rstest]
+#[case::the_last_is_there("a b", "b", (0, 0, None))]
+#[case::the_last_is_gone("a b", "a", (1, 0, None))]
+#[case::in_another_order("a~ b", "a", (0, 0, None))]
+#[case::gone_after_all("a b~ c", "a", (2, 0, None))]
+#[case::the_key_is_gone("a~ b", "", (2, 0, None))]
+#[case::removed("a~ x", "", (0, 0, None))]
+#[case::removed_before("x a", "", (1, 0, None))]
+#[case::may_have_come_late("a? b", "a", (0, 1, None))]
+#[case::removed_late("x? b", "", (0, 1, None))]
+#[case::nobody_wrote_it("a~ b", "z", (0, 0, Some(Unexplained::Phantom)))]
+#[case::torn("a~ b", "torn", (0, 0, Some(Unexplained::Torn)))]
+fn contended_values_are_accounted_for(
+    #[case] wrote: &str,
+    #[case] left: &str,
+    #[case] expected: (u64, u64, Option<Unexplained>),
+) {
+    assert_eq!(contended_fate(DataType::Value, wrote, left), expected);
+}
+
+#[rstest]
+#[case::all_there("+2~ +1 +3", "3", (0, 0, None))]
+#[case::one_is_gone("+2~ +1 +3", "2", (1, 0, None))]
+#[case::counted_over("+2~ +1 +2 +3", "3", (1, 0, None))]
+#[case::an_unknown_one_may_hide_a_loss("+2~ +1 +?", "2", (0, 1, None))]
+#[case::an_unknown_one_counted("+2~ +1 +?", "3", (0, 0, None))]
+#[case::the_key_is_gone("+2~ +1", "", (2, 0, None))]
+#[case::more_than_was_attempted("+2~ +1", "3", (0, 0, Some(Unexplained::Surplus)))]
+#[case::no_number("+2~ +1", "foreign", (0, 0, Some(Unexplained::Phantom)))]
+fn contended_counters_are_accounted_for(
+    #[case] wrote: &str,
+    #[case] left: &str,
+    #[case] expected: (u64, u64, Option<Unexplained>),
+) {
+    assert_eq!(contended_fate(DataType::Counter, wrote, left), expected);
+}
+
+#[rstest]
+#[case::in_either_order("a~ b", "b a", (0, 0, None))]
+#[case::out_of_order("a~ b c", "a c b", (0, 0, Some(Unexplained::Disorder)))]
+#[case::out_of_order_across_one_between("a b~ c", "c b a", (0, 0, Some(Unexplained::Disorder)))]
+fn contended_lists_are_accounted_for(
+    #[case] wrote: &str,
+    #[case] left: &str,
+    #[case] expected: (u64, u64, Option<Unexplained>),
+) {
+    assert_eq!(contended_fate(DataType::List, wrote, left), expected);
+}

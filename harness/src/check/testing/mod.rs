@@ -10,8 +10,8 @@ use super::{Finding, Slo};
 use crate::evidence::testing::{effect, plan, slo, timeline};
 use crate::evidence::{
     Agreement, ClusterState, DataType, ErrorKind, Event, EventKind, Evidence, Health, LoadTotals, LogEvent, LogRecord,
-    MachineSample, Member, NO_WORKER, NodeView, Operation, OperationEffect, OperationSource, Outcome, RecordedNode,
-    RecordedPlan, RecordedStep, RunInfo, ServerInfo, Side, TopologyRecord, Value, Waits,
+    MachineSample, Member, NO_WORKER, NodeView, Operation, OperationEffect, OperationSource, Outcome, ReadElements,
+    RecordedNode, RecordedPlan, RecordedStep, RunInfo, ServerInfo, Side, TopologyRecord, Value, Waits,
 };
 use crate::system::cluster::{failover_bounds, place, topology};
 use crate::vocab::{Duration, Instant, NodeName, Product, Role, ServerVersion};
@@ -45,6 +45,7 @@ impl Story {
             replication: vec![],
             samples: vec![],
             history: crate::evidence::History::default(),
+            elements: ReadElements::default(),
             heard: vec![],
         };
         Self { evidence, members, version: 3, count: 0 }

@@ -2,6 +2,7 @@
 
 mod autopsy;
 mod capacity;
+mod elements;
 mod failovers;
 mod limits;
 mod loss_window;
@@ -11,6 +12,7 @@ mod reads;
 mod risk;
 mod schedule;
 mod torn_reads;
+mod total_holds;
 mod unscanned_keys;
 mod windows;
 
@@ -19,7 +21,8 @@ use rstest::rstest;
 use super::testing::{LOAD_STARTS, Story, ms};
 use super::*;
 use crate::evidence::{
-    EventKind, LoadTotals, LogEvent, Operation, OperationEffect, OperationSource, Outcome as Ended, TopologyRecord,
+    EventKind, LoadTotals, LogEvent, Operation, OperationEffect, OperationSource, Outcome as Ended, RecordedOperation,
+    TopologyRecord,
 };
 use crate::vocab::{Arrivals, Instant, Percent, RateStage};
 

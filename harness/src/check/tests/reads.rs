@@ -155,6 +155,22 @@ fn what_was_missed_may_have_been_lost(#[case] tells: bool, #[case] status: Statu
     assert_eq!((finding.status, finding.measured.as_str()), (status, stale), "{finding:?}");
 }
 
+/// Of a contended key, only what had ended when another write began is older than that. The first write is under way until the end of
+/// all that `under_way` counts.
+#[rstest]
+#[case::replaced("w w r1", 1, "1")]
+#[case::replaced_together("w w r1", 2, "0")]
+#[case::went_back_together("w w r2' r1'", 4, "0")]
+#[case::nothing_there("w w r-", 2, "1")]
+#[case::a_third_came_after_both("w w w r1", 2, "1")]
+fn contended_writes_have_no_order(#[case] words: &str, #[case] under_way: u64, #[case] stale: &str) {
+    let mut story = story(words);
+    story.evidence.plan.loads[0].contended = true;
+    story.evidence.history.edit(|history| history[0].ended = Instant::from_millis(LOAD_STARTS + 10 * under_way - 9));
+    let finding = story.judge(Slo::StaleReads(StaleReads { max: 0, min: 0, older_than: ms(0), load: None }));
+    assert_eq!(finding.measured, stale, "{finding:?}");
+}
+
 /// It returned a number of keys, and is no read of any.
 #[test]
 fn a_scan_is_no_read_of_a_value() {

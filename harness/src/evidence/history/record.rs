@@ -10,7 +10,7 @@
 //! | 1 | worker; the mix's entry from 1, or 0 for the final read; load: the low bytes of all, then the high bytes |
 //! | 2 | node from 1, or 0; shard from 1, or 0; attempts less one; attempts of unknown outcome: likewise |
 //! | 3 | key |
-//! | 4 | the value's id, exclusive-or the id of its worker's first; or a number |
+//! | 4 | the value's id, exclusive-or the id of its worker's first; or a number; or how many elements were read (24 bits) and where they are |
 //! | 5 | likewise of what was replaced |
 //! | 6 | its start in ns, from that of the operation before: twice the distance, and one more where it lies back |
 //! | 7 | from `ready` to `started`, in ns |
@@ -38,6 +38,10 @@ pub(super) const RECORD_BYTES_MAX: usize = WORD_BYTES + 8 * NUMBERS;
 
 /// The bit of the word that says where the record's time counts from.
 const FROM_BEGINNING: u32 = 1 << 31;
+
+/// The bits of the number of elements that were read; the higher ones say where they are.
+const COUNT_BITS: u32 = 24;
+const COUNT_MAX: u64 = (1 << COUNT_BITS) - 1;
 
 /// Writes records, each after the one before.
 #[derive(Clone, Copy, Debug, Default)]
@@ -190,6 +194,7 @@ const fn kind_and_id(value: Value, first: u64) -> (u64, u64) {
         Value::Foreign => (2, 0),
         Value::Number(number) => (3, number),
         Value::Torn => (4, 0),
+        Value::Elements { at, count } => (5, at << COUNT_BITS | (count as u64 & COUNT_MAX)),
     }
 }
 
@@ -200,6 +205,7 @@ const fn value(kind: usize, id: u64, first: u64) -> Option<Value> {
         2 => Value::Foreign,
         3 => Value::Number(id),
         4 => Value::Torn,
+        5 => Value::Elements { at: id >> COUNT_BITS, count: (id & COUNT_MAX) as u32 },
         _ => return None,
     })
 }

@@ -106,9 +106,9 @@ fn with_code(at: u32, bits: u32, code: u32) -> Vec<u8> {
 #[case::as_it_was(0, 4, 1, true)]
 #[case::effect(0, 4, 15, false)]
 #[case::data_type(4, 4, 15, false)]
-#[case::value(8, 3, 5, false)]
+#[case::value(8, 3, 6, false)]
 #[case::outcome(11, 2, 3, false)]
-#[case::replaced(13, 3, 6, false)]
+#[case::replaced(13, 3, 7, false)]
 #[case::error(16, 6, 63, false)]
 #[case::more_than_all_codes(30, 1, 1, false)]
 fn a_code_without_a_meaning_is_refused(#[case] at: u32, #[case] bits: u32, #[case] code: u32, #[case] sound: bool) {

@@ -61,7 +61,7 @@ async fn perform_batches(
         let mut operations = Vec::new();
         for batch in batches {
             let batch: Vec<_> = batch.iter().map(|command| (*command, None)).collect();
-            operations.extend(client.perform(&batch).await);
+            operations.extend(client.perform(&batch).await.map(|(operation, _)| operation));
         }
         operations
     });
@@ -239,7 +239,7 @@ async fn a_connection_that_was_closed_while_idle_costs_no_attempt() {
         while client.connections.own(0).unwrap().is_usable() {
             tokio::task::yield_now().await;
         }
-        client.perform(&[(write, None)]).await.next().unwrap()
+        client.perform(&[(write, None)]).await.next().unwrap().0
     });
     let operation = tokio::time::timeout(Duration::from_secs(5), doing).await.unwrap();
     assert_eq!((operation.outcome, operation.attempts, operation.error), (Outcome::Ok, 1, None));

@@ -43,7 +43,7 @@ async fn perform(fields: &str, node: Address, workers: u16) -> (Vec<Operation>, 
                 let mut client = RetryingClient::new(Rc::clone(&shared), number);
                 let commands = MixCommand::of_entry(&shared.load.mix[0], 0, key, number.into());
                 let batch: Vec<_> = commands.map(|command| (command, None)).collect();
-                client.perform(&batch).await.collect::<Vec<_>>()
+                client.perform(&batch).await.map(|(operation, _)| operation).collect::<Vec<_>>()
             })
         });
         join_all(workers.collect::<Vec<_>>()).await.into_iter().flat_map(Result::unwrap).collect()

@@ -46,13 +46,18 @@ impl Answer<'_> {
         }
     }
 
-    /// How many elements were read, each of so many replies in an array.
+    /// How many elements were read, each of so many replies in an array. Which ones they are is read apart.
     pub(super) fn elements(&self, replies_each: usize) -> AttemptOutcome {
         self.acknowledges(|reply| match reply {
-            Reply::Array(replies) => Some(Value::Number((replies.len() / replies_each) as u64)),
+            Reply::Array(replies) => Some(read_elements(replies.len() / replies_each)),
             _ => None,
         })
     }
+}
+
+/// That so many elements were read, wherever they are recorded; no reply has 2^24.
+pub(super) fn read_elements(count: usize) -> Value {
+    Value::Elements { at: 0, count: u32::try_from(count).unwrap_or(u32::MAX) }
 }
 
 /// What the replies to one attempt say.

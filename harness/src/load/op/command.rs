@@ -193,6 +193,8 @@ mod tests {
     #[case("Mget(keys: 2)", "MGET k:1:1 k:1:2")]
     #[case(TRANSACTION, "MULTI; SET k:1:1 00000000000000ab; SET k:1:2 00000000000000ab; EXEC")]
     #[case(WATCHED, "WATCH k:1:1 k:1:2; MULTI; SET k:1:1 00000000000000ab; SET k:1:2 00000000000000ab; EXEC")]
+    #[case("Transfer(accounts: 2)", "MULTI; DECRBY k:1:2 10; INCRBY k:1:1 10; EXEC")]
+    #[case("Balances(accounts: 2)", "MGET k:1:1 k:1:2")]
     #[case(r#"Eval(value: "16B")"#, r#"EVAL return redis.call("SET", KEYS[1], ARGV[1]) 1 k:1 00000000000000ab"#)]
     #[case(r#"Fcall(value: "16B", function: "put")"#, "FCALL put 1 k:1 00000000000000ab")]
     #[case("Scan(count: 10)", "SCAN 171 COUNT 10")]
@@ -207,6 +209,9 @@ mod tests {
     const WRITTEN: AttemptOutcome = AttemptOutcome::Acknowledged(Value::Written(0xAB));
     const fn read(number: u64) -> AttemptOutcome {
         AttemptOutcome::Acknowledged(Value::Number(number))
+    }
+    const fn elements(count: u32) -> AttemptOutcome {
+        AttemptOutcome::Acknowledged(Value::Elements { at: 0, count })
     }
     const MISSING: AttemptOutcome = AttemptOutcome::Acknowledged(Value::Missing);
     const FOREIGN: AttemptOutcome = AttemptOutcome::Acknowledged(Value::Foreign);
@@ -239,7 +244,7 @@ mod tests {
     #[case::wrong_type("Get()", "-WRONGTYPE no\r\n", AttemptOutcome::NotExecuted(ErrorKind::OtherReply))]
     #[case::counter("Get(of: Counter)", "$2\r\n17\r\n", read(17))]
     #[case::no_counter("Get(of: Counter)", "$2\r\nhi\r\n", FOREIGN)]
-    #[case::log("Get(of: Log)", "$32\r\n00000000000000ab00000000000000ac\r\n", read(2))]
+    #[case::log("Get(of: Log)", "$32\r\n00000000000000ab00000000000000ac\r\n", elements(2))]
     #[case::read_of_a_pair(PAIR, "$-1\r\n", MISSING)]
     #[case::waited(SET_AND_WAIT, "+OK\r\n:2\r\n", WRITTEN)]
     #[case::short(SET_AND_WAIT, "+OK\r\n:1\r\n", AttemptOutcome::Unknown(ErrorKind::WaitShort))]
@@ -256,10 +261,10 @@ mod tests {
     #[case::counted("Incr()", ":3\r\n", read(3))]
     #[case::appended("Append()", ":32\r\n", WRITTEN)]
     #[case::pushed(r#"Rpush(value: "16B")"#, ":2\r\n", WRITTEN)]
-    #[case::range("Lrange(last: 3)", "*2\r\n+a\r\n+b\r\n", read(2))]
+    #[case::range("Lrange(last: 3)", "*2\r\n+a\r\n+b\r\n", elements(2))]
     #[case::popped(r#"Blpop(timeout: "1s")"#, "*2\r\n$3\r\nk:1\r\n$16\r\n00000000000000ab\r\n", WRITTEN)]
     #[case::nothing_to_pop(r#"Blpop(timeout: "1s")"#, "*-1\r\n", MISSING)]
-    #[case::fields("Hgetall()", "*4\r\n+a\r\n+b\r\n+c\r\n+d\r\n", read(2))]
+    #[case::fields("Hgetall()", "*4\r\n+a\r\n+b\r\n+c\r\n+d\r\n", elements(2))]
     #[case::all_the_same("Mget(keys: 2)", &format!("*2\r\n{ID}{ID}"), WRITTEN)]
     #[case::all_missing("Mget(keys: 2)", "*2\r\n$-1\r\n$-1\r\n", MISSING)]
     #[case::not_the_same("Mget(keys: 2)", &format!("*2\r\n{ID}{OTHER}"), TORN)]
@@ -281,6 +286,10 @@ mod tests {
         AttemptOutcome::NotExecuted(ErrorKind::Conflict)
     )]
     #[case::broken_off(TRANSACTION, "+OK\r\n+QUEUED\r\n", AttemptOutcome::Unknown(ErrorKind::Closed))]
+    #[case::transferred("Transfer(accounts: 2)", "+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n:1\r\n:-1\r\n", WRITTEN)]
+    #[case::half_a_transfer("Transfer(accounts: 2)", "+OK\r\n+QUEUED\r\n+QUEUED\r\n*1\r\n:1\r\n", MISFIT)]
+    #[case::not_transferred("Transfer(accounts: 2)", "+OK\r\n-CLUSTERDOWN no\r\n+QUEUED\r\n-EXECABORT x\r\n", DOWN)]
+    #[case::balances("Balances(accounts: 2)", "*2\r\n$1\r\n7\r\n$2\r\n-3\r\n", read(4))]
     #[case::script(r#"Eval(value: "16B")"#, "+OK\r\n", WRITTEN)]
     #[case::script_down(r#"Eval(value: "16B")"#, "-CLUSTERDOWN no\r\n", DOWN)]
     #[case::script_failed(

@@ -5,8 +5,9 @@ use std::fmt;
 use documented::Documented;
 use serde::Deserialize;
 
+use super::answer::read_elements;
 use super::{Answer, AttemptOutcome, CommandKind, OpKind, text};
-use crate::evidence::{DataType, OperationEffect, Value};
+use crate::evidence::{DataType, OperationEffect};
 use crate::load::resp::push_command;
 use crate::load::value::{ID_BYTES, read_number, read_value};
 
@@ -78,7 +79,7 @@ impl OpKind for Get {
             Text::Value => classify(answer),
             Text::Counter => answer.acknowledges(|reply| text(reply, read_number)),
             Text::Log => {
-                answer.acknowledges(|reply| text(reply, |bytes| Value::Number((bytes.len() / ID_BYTES) as u64)))
+                answer.acknowledges(|reply| text(reply, |bytes| read_elements(bytes.len().div_ceil(ID_BYTES))))
             }
         }
     }

@@ -17,6 +17,15 @@ pub(super) fn problems(keys: u16, at: Cursor<'_>) -> Vec<Problem> {
     vec![Problem::new(at.field("keys").head(), message)]
 }
 
+/// What is wrong with a bank of so many accounts.
+pub(super) fn account_problems(accounts: u16, at: Cursor<'_>) -> Vec<Problem> {
+    if (2..=KEYS_MAX).contains(&accounts) {
+        return Vec::new();
+    }
+    let message = format!("amounts are transferred between 2 to {KEYS_MAX} accounts, not {accounts}");
+    vec![Problem::new(at.field("accounts").head(), message)]
+}
+
 /// Keys share a hash tag if nobody says otherwise.
 pub(super) fn hash_tag() -> bool {
     true

@@ -44,6 +44,10 @@ impl OpKind for Lrange {
         DataType::List
     }
 
+    fn reads_last(&self) -> Option<u32> {
+        Some(self.last)
+    }
+
     fn problems(&self, at: Cursor<'_>) -> Vec<Problem> {
         super::many_problems(self.last, "elements are read", at.field("last"))
     }

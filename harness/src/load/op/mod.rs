@@ -3,6 +3,7 @@
 mod answer;
 mod command;
 mod group;
+mod multi;
 mod script;
 mod wait;
 
@@ -43,6 +44,8 @@ kinds! {
         mset::Mset,
         mget::Mget,
         transaction::Transaction,
+        transfer::Transfer,
+        balances::Balances,
         eval::Eval,
         fcall::Fcall,
         scan::Scan,
@@ -52,6 +55,7 @@ kinds! {
 }
 
 pub(crate) use answer::text;
+pub(crate) use balances::{push_opening, read as read_balances};
 pub(crate) use group::read as read_group;
 pub(crate) use mget::encode as encode_mget;
 
@@ -80,6 +84,16 @@ pub trait OpKind: fmt::Display {
 
     /// How long the server remembers what it writes; none if for ever.
     fn expires(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Whether the reply to a write says what it replaced.
+    fn tells_what_it_replaced(&self) -> bool {
+        false
+    }
+
+    /// How many of the last elements it reads; none if all, or if it reads no elements.
+    fn reads_last(&self) -> Option<u32> {
         None
     }
 
@@ -150,6 +164,12 @@ impl Op {
     pub fn reads_values(&self) -> bool {
         let is_value = matches!(self.kind().data(), DataType::Value | DataType::Group) && !self.kind().iterates();
         is_value && self.has(|effect| effect == OperationEffect::Reads)
+    }
+
+    /// Whether the entry is told what a value or a counter holds.
+    pub fn reads_registers(&self) -> bool {
+        let counts = self.kind().data() == DataType::Counter;
+        self.reads_values() || counts || self.kind().tells_what_it_replaced()
     }
 
     /// Whether no two of the entry may be under way on one key.

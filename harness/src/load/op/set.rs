@@ -65,6 +65,10 @@ impl OpKind for Set {
         self.expires
     }
 
+    fn tells_what_it_replaced(&self) -> bool {
+        self.get
+    }
+
     fn wait(&self) -> Option<Wait> {
         self.wait
     }

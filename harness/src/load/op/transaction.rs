@@ -5,8 +5,9 @@ use std::fmt;
 use documented::Documented;
 use serde::Deserialize;
 
-use super::{Answer, AttemptOutcome, CommandKind, OpKind, Wait, error_outcome, group};
-use crate::evidence::{DataType, ErrorKind, OperationEffect};
+use super::multi::Multi;
+use super::{Answer, AttemptOutcome, CommandKind, OpKind, Wait, group};
+use crate::evidence::{DataType, OperationEffect};
 use crate::load::ValueSize;
 use crate::load::resp::{Reply, push_array, push_bulk, push_command};
 use crate::load::value::push_value;
@@ -34,9 +35,8 @@ pub struct Transaction {
 impl Transaction {
     pub(super) const EXAMPLE: &str = r#"Transaction(keys: 3, value: "16B")"#;
 
-    /// How many replies come before those to the writes: to `WATCH` and `MULTI`.
-    fn replies_before(&self) -> usize {
-        1 + usize::from(self.watch)
+    const fn multi(&self) -> Multi {
+        Multi { before: 1 + self.watch as usize, commands: self.keys as usize, watches: self.watch }
     }
 }
 
@@ -93,38 +93,10 @@ impl OpKind for Transaction {
     }
 
     fn replies(&self, _: usize) -> usize {
-        self.replies_before() + usize::from(self.keys) + 1
+        self.multi().replies()
     }
 
-    /// The first refusal says why the transaction was not executed; `EXEC` says whether it was.
     fn classify(&self, answer: &Answer<'_>) -> AttemptOutcome {
-        let refused = matches!(answer.before, AttemptOutcome::NotExecuted(_) | AttemptOutcome::Elsewhere(..));
-        let is_exec = answer.nth + 1 == self.replies(0);
-        match answer.reply {
-            // After a refusal `EXEC` answers EXECABORT, and `WATCH` had no writes behind it yet.
-            Reply::Error(_) if refused => answer.before,
-            Reply::Error(text) => error_outcome(text),
-            Reply::Nil if is_exec && self.watch => AttemptOutcome::NotExecuted(ErrorKind::Conflict),
-            Reply::Array(replies) if is_exec && !refused && self.all_written(replies) => {
-                AttemptOutcome::Acknowledged(answer.written)
-            }
-            Reply::Simple(b"OK") if answer.nth < self.replies_before() => not_yet(answer.before, refused),
-            Reply::Simple(b"QUEUED") if answer.nth >= self.replies_before() && !is_exec => {
-                not_yet(answer.before, refused)
-            }
-            // Among others: a write that was executed by itself, since `MULTI` had been refused.
-            _ => AttemptOutcome::Unknown(ErrorKind::Protocol),
-        }
+        self.multi().classify(answer, |reply| *reply == Reply::Simple(b"OK"))
     }
-}
-
-impl Transaction {
-    fn all_written(&self, replies: &[Reply<'_>]) -> bool {
-        replies.len() == usize::from(self.keys) && replies.iter().all(|reply| *reply == Reply::Simple(b"OK"))
-    }
-}
-
-/// What is known when another command is queued: nothing was executed, unless a reply before made that uncertain.
-fn not_yet(before: AttemptOutcome, refused: bool) -> AttemptOutcome {
-    if refused { before } else { AttemptOutcome::Unknown(ErrorKind::Closed) }
 }

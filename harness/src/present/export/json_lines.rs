@@ -31,22 +31,27 @@ struct Line<'a> {
     shard: Option<&'a str>,
 }
 
-/// A value: `null`, the id that its write alone has, or `{"number": 7}`, `"foreign"`, `"torn"`.
+/// A value: `null`, the id that its write alone has, or `{"number": 7}`, `{"elements": [..]}`, `"foreign"`, `"torn"`.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Readable {
     Missing,
     Written(u64),
     Number { number: u64 },
+    Elements { elements: Vec<Readable> },
     Odd(&'static str),
 }
 
-impl From<Value> for Readable {
-    fn from(value: Value) -> Self {
+impl Readable {
+    fn of(evidence: &Evidence, value: Value) -> Self {
         match value {
             Value::Missing => Self::Missing,
             Value::Written(id) => Self::Written(id),
             Value::Number(number) => Self::Number { number },
+            Value::Elements { .. } => {
+                let elements = evidence.elements.of(value).map(|element| Self::of(evidence, element)).collect();
+                Self::Elements { elements }
+            }
             Value::Foreign => Self::Odd("foreign"),
             Value::Torn => Self::Odd("torn"),
         }
@@ -72,8 +77,8 @@ fn line<'a>(evidence: &'a Evidence, operation: &Operation) -> Line<'a> {
         command: load.map_or("?", |load| load.command(operation.source)),
         writes: operation.writes(),
         key: key(evidence, operation),
-        value: operation.value.into(),
-        replaced: operation.replaced.map(Into::into),
+        value: Readable::of(evidence, operation.value),
+        replaced: operation.replaced.map(|replaced| Readable::of(evidence, replaced)),
         intended: operation.intended.0,
         ready: operation.ready.0,
         started: operation.started.0,

@@ -273,6 +273,7 @@ impl Story {
             replication: vec![],
             samples: vec![],
             history: crate::evidence::History::default(),
+            elements: crate::evidence::ReadElements::default(),
             heard: vec![],
         }
     }

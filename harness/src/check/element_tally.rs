@@ -1,0 +1,107 @@
+//! Elements, added up by what became of them.
+
+use std::fmt;
+use std::ops::RangeInclusive;
+
+use super::case::Case;
+use super::elements::{ElementFate, ElementSeen, for_each_element};
+use super::finding::{self, Finding, Status};
+use super::lost_writes::value_text;
+use super::samples::quantile;
+use crate::vocab::Instant;
+
+/// How many acknowledged elements there are of each fate.
+#[derive(Default)]
+pub(super) struct ElementTally {
+    never_read: u64,
+    stable: u64,
+    /// How long after their acknowledgement they were last missed.
+    stale_nanos: Vec<u64>,
+    lost: u64,
+    /// Those that are asked about, and the first of them.
+    wrong: u64,
+    first: Option<(Instant, String)>,
+}
+
+impl ElementTally {
+    /// Counts the elements of the loads meant; `is_wrong` says which are asked about.
+    pub(super) fn of(case: &Case<'_>, load: Option<&str>, is_wrong: impl Fn(ElementFate) -> bool) -> Self {
+        let (loads, mut tally) = (case.loads(load), Self::default());
+        for_each_element(
+            case,
+            |_, _| {},
+            |seen| {
+                if !loads.contains(&usize::from(seen.write.load)) {
+                    return;
+                }
+                let fate = seen.fate();
+                match fate {
+                    ElementFate::NeverRead => tally.never_read += 1,
+                    ElementFate::Stable => tally.stable += 1,
+                    ElementFate::Stale(nanos) => tally.stale_nanos.push(nanos),
+                    ElementFate::Lost => tally.lost += 1,
+                }
+                if is_wrong(fate) {
+                    tally.wrong += 1;
+                    if tally.first.as_ref().is_none_or(|(at, _)| seen.write.ended < *at) {
+                        tally.first = Some((seen.write.ended, in_words(case, seen)));
+                    }
+                }
+            },
+        );
+        tally
+    }
+
+    /// The finding that so many are wrong: more are too many, and with fewer the danger that the scenario is about did not arise.
+    pub(super) fn finding(mut self, check: &impl fmt::Display, wrong: RangeInclusive<u64>) -> Finding {
+        let (min, max) = wrong.into_inner();
+        let limit = if min == 0 { max.to_string() } else { format!("{min} to {max}") };
+        let samples = self.stable + self.stale_nanos.len() as u64 + self.lost;
+        if samples == 0 {
+            return Finding::nothing(check, limit, "no element was looked for after it had been acknowledged");
+        }
+        let danger = if self.wrong < min {
+            format!("the danger did not arise: there should have been at least {min}")
+        } else {
+            String::new()
+        };
+        let summary = self.summary();
+        Finding {
+            status: match () {
+                () if self.wrong > max => Status::Fail,
+                () if self.wrong < min => Status::Inconclusive,
+                () => Status::Pass,
+            },
+            measured: self.wrong.to_string(),
+            samples,
+            note: finding::note([danger, summary, self.first.map(|(_, text)| text).unwrap_or_default()]),
+            ..Finding::nothing(check, limit, "")
+        }
+    }
+
+    /// All of them, with how long it took until everybody found those that were not found at first.
+    fn summary(&mut self) -> String {
+        let stale = self.stale_nanos.len();
+        let longest = self.stale_nanos.iter().copied().max().map(finding::time);
+        let median = quantile(&mut self.stale_nanos, 0.5).map(finding::time);
+        let late = longest.zip(median).map(|(longest, median)| {
+            format!(" (missed until {median} after the acknowledgement at the median, {longest} at most)")
+        });
+        format!(
+            "{} stable, {stale} stale{}, {} lost, {} never read",
+            finding::count(self.stable, "element"),
+            late.unwrap_or_default(),
+            self.lost,
+            self.never_read
+        )
+    }
+}
+
+/// Which element it was, and when it was missed.
+fn in_words(case: &Case<'_>, seen: &ElementSeen<'_>) -> String {
+    let write = seen.write;
+    let node = case.node_name(write.node).map_or_else(|| "an unknown node".to_owned(), ToString::to_string);
+    let missed = seen.missed.map(|missed| format!(", last missed by a read at {missed}")).unwrap_or_default();
+    let (key, value) = (case.key_text(write), value_text(case, write));
+    format!("first {key} with {value}, acknowledged at {} by {node}{missed}", write.ended)
+}

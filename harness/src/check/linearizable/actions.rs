@@ -1,0 +1,98 @@
+//! What the operations of one key did to it, as far as anybody knows.
+
+use crate::check::fate::may_have_happened;
+use crate::evidence::{DataType, Operation, OperationEffect, Outcome, Value};
+use crate::vocab::Instant;
+
+/// What an operation does to its key, and what it was told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Act {
+    /// It found this.
+    Read(Value),
+    /// It left `value`, missing if it removed the key, and was told what that replaced if it asked.
+    Write { value: Value, replaced: Option<Value> },
+    /// It made a counter this number; 0 if nobody knows which.
+    Add(u64),
+}
+
+impl Act {
+    /// What it must have found.
+    pub(super) fn told(self) -> Option<Value> {
+        match self {
+            Self::Read(value) => Some(value),
+            Self::Write { replaced, .. } => replaced,
+            Self::Add(_) => None,
+        }
+    }
+}
+
+/// An act, and when it can have taken effect.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Action {
+    pub(super) act: Act,
+    pub(super) began: Instant,
+    /// [`NEVER`] if it may take effect at any later time, or never.
+    pub(super) ended: Instant,
+    /// The place of its operation.
+    pub(super) of: usize,
+}
+
+/// The end of what may take effect at any later time.
+const NEVER: Instant = Instant(u64::MAX);
+
+/// The actions of a key, each list in the order of their beginnings.
+#[derive(Clone, Debug, Default)]
+pub(super) struct KeyActions {
+    /// Those that took effect between their beginning and their end.
+    pub(super) required: Vec<Action>,
+    /// Attempts whose outcome nobody learned.
+    pub(super) optional: Vec<Action>,
+}
+
+impl KeyActions {
+    /// Of the operations of a key, in the order in which they began. What surely was not executed did nothing.
+    pub(super) fn of(operations: &[Operation]) -> Self {
+        let mut key = Self::default();
+        for (of, operation) in operations.iter().enumerate() {
+            let Some(act) = act(operation) else { continue };
+            let (began, ended) = (operation.started, operation.ended);
+            if operation.outcome == Outcome::Ok {
+                key.required.push(Action { act, began, ended, of });
+            }
+            if operation.writes() && may_have_happened(operation) {
+                let unlearned = operation.unknown_attempts.max(u16::from(operation.outcome == Outcome::Unknown));
+                let act = match act {
+                    Act::Write { value, .. } => Act::Write { value, replaced: None },
+                    _ => Act::Add(0),
+                };
+                let attempt = Action { act, began, ended: NEVER, of };
+                key.optional.extend(std::iter::repeat_n(attempt, unlearned.into()));
+            }
+        }
+        key
+    }
+
+    /// Those of which `keep` says so of the act and its time.
+    pub(super) fn only(&self, keep: impl Fn(&Action) -> bool) -> Self {
+        let only = |actions: &[Action]| actions.iter().filter(|action| keep(action)).copied().collect();
+        Self { required: only(&self.required), optional: only(&self.optional) }
+    }
+}
+
+fn act(operation: &Operation) -> Option<Act> {
+    let value = match operation.value {
+        Value::Missing if operation.data == DataType::Counter => Value::Number(0),
+        value => value,
+    };
+    match operation.effect {
+        OperationEffect::Reads => Some(Act::Read(value)),
+        OperationEffect::Replaces => Some(Act::Write { value, replaced: operation.replaced_other() }),
+        OperationEffect::Removes => Some(Act::Write { value: Value::Missing, replaced: None }),
+        OperationEffect::Increments => {
+            Some(Act::Add(if let Value::Number(number) = operation.value { number } else { 0 }))
+        }
+        OperationEffect::Inserts | OperationEffect::Takes | OperationEffect::Publishes | OperationEffect::Transfers => {
+            None
+        }
+    }
+}

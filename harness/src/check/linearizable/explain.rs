@@ -1,0 +1,103 @@
+//! The few operations of a key that no order explains.
+
+use super::actions::{Act, Action, KeyActions};
+use super::search::{SearchEnd, State, search};
+use crate::evidence::Value;
+use crate::vocab::Instant;
+
+/// How many steps each attempt to do with fewer may take.
+const STEPS_MAX: u64 = 20_000;
+
+/// Above so many, none is tried without.
+const SINGLY_MAX: usize = 200;
+
+/// As few of the actions of a key as are needed to see that no order explains the one at that place: the places of their operations, in
+/// the order in which they began. `initial` is what the key held at first.
+///
+/// Whatever the key held before, no order explains these; but for when that alone is the contradiction, and they begin with the key.
+pub(super) fn shortest(key: &KeyActions, unexplained: usize, initial: State) -> Vec<usize> {
+    let is_contradiction =
+        |key: &KeyActions, initial| matches!(search(key, initial, STEPS_MAX), SearchEnd::Unexplained(_));
+    let all = beginning(key, unexplained, |beginning| is_contradiction(beginning, initial));
+    let mut sizes = std::iter::successors(Some(2), |size| Some(size * 2)).take_while(|size| *size < all.required.len());
+    let from_any = sizes.find_map(|size| {
+        let from = all.required[all.required.len() - size].began;
+        Some(window(&all, from)).filter(|window| is_contradiction(window, State::Any))
+    });
+    let (mut few, initial) = match from_any {
+        Some(window) => (window, State::Any),
+        None if is_contradiction(&all, State::Any) => (all, State::Any),
+        None => (all, initial),
+    };
+    if few.required.len() <= SINGLY_MAX {
+        few = without_needless(few, |key| is_contradiction(key, initial));
+    }
+    let mut of: Vec<_> = few.required.iter().chain(&few.optional).map(|action| action.of).collect();
+    of.sort_unstable();
+    of.dedup();
+    of
+}
+
+/// The actions up to the one that makes them a contradiction. The search may have seen it coming, so that one ends later than where it
+/// stopped.
+fn beginning(key: &KeyActions, unexplained: usize, is_contradiction: impl Fn(&KeyActions) -> bool) -> KeyActions {
+    let mut ends: Vec<_> = key.required.iter().map(|action| action.ended).collect();
+    ends.sort_unstable();
+    let stopped = ends.partition_point(|end| *end < key.required[unexplained].ended);
+    let further = std::iter::once(0).chain(std::iter::successors(Some(1), |further| Some(further * 2)));
+    let ends = further.map_while(|further| ends.get(stopped + further).copied());
+    let mut beginnings = ends.map(|end| key.only(|action| action.began <= end));
+    beginnings.find(is_contradiction).unwrap_or_else(|| key.clone())
+}
+
+/// What was under way from that moment on, and whatever may have left what it found.
+fn window(all: &KeyActions, from: Instant) -> KeyActions {
+    let recent = all.only(|action| action.ended >= from);
+    let told: Vec<_> = recent.required.iter().filter_map(|action| action.act.told()).collect();
+    all.only(|action| action.ended >= from || written(action).is_some_and(|value| told.contains(&value)))
+}
+
+fn written(action: &Action) -> Option<Value> {
+    if let Act::Write { value, .. } = action.act { Some(value) } else { None }
+}
+
+/// The same without whatever is not needed.
+fn without_needless(mut key: KeyActions, is_contradiction: impl Fn(&KeyActions) -> bool) -> KeyActions {
+    let mut operations: Vec<_> = key.required.iter().chain(&key.optional).map(|action| action.of).collect();
+    operations.sort_unstable();
+    operations.dedup();
+    loop {
+        let before = key.required.len() + key.optional.len();
+        for &of in &operations {
+            let own = key.required.iter().chain(&key.optional).filter(|action| action.of == of);
+            if own.clone().next().is_none() || !own.clone().all(|action| may_go(&key, action)) {
+                continue;
+            }
+            let fewer = key.only(|action| action.of != of);
+            if is_contradiction(&fewer) {
+                key = fewer;
+            }
+        }
+        if key.required.len() + key.optional.len() == before {
+            return key;
+        }
+    }
+}
+
+/// Whether the others are not left without an order for the lack of this one alone: so it is with what only found something, with a
+/// write that nobody was told of, and with a removal that surely had been written over by then. Without an increment they always are.
+fn may_go(key: &KeyActions, action: &Action) -> bool {
+    match action.act {
+        Act::Read(_) => true,
+        Act::Add(_) => false,
+        Act::Write { value, .. } => {
+            let others = || key.required.iter().filter(|other| other.of != action.of);
+            let told = |other: &&Action| other.act.told() == Some(value);
+            others().filter(told).all(|finder| {
+                let between = |other: &Action| action.ended < other.began && other.ended < finder.began;
+                let is_over = |other: &Action| between(other) && written(other).is_some_and(|written| written != value);
+                value == Value::Missing && others().any(is_over)
+            })
+        }
+    }
+}
