@@ -7,7 +7,7 @@ use super::{driver, implicit, triggers};
 use crate::check::preload::{self, Preload};
 use crate::check::window::fault_moments;
 use crate::check::{Case, finding};
-use crate::evidence::{EventKind, LinkChange, NetworkChange, RecordedLoad};
+use crate::evidence::{EventKind, LinkChange, NetworkChange, Operation, RecordedLoad};
 use crate::vocab::Instant;
 
 /// Whether the evidence covers a whole run; if it does not, that is the first thing to say.
@@ -44,9 +44,25 @@ fn complete(case: &Case<'_>) -> Assumption {
         Some(reason) => Some(format!("the run was aborted: {reason}")),
         None if has(case, |what| matches!(what, EventKind::Interrupted)) => Some("the run was interrupted".to_owned()),
         None if !has(case, |what| matches!(what, EventKind::Ended)) => Some("the evidence breaks off".to_owned()),
-        None => None,
+        None => final_reads_missing(case),
     };
     assume(CARRIED_THROUGH, wrong.is_none(), wrong.unwrap_or_else(|| "to its end".to_owned()))
+}
+
+/// How many final reads the history holds, if it is not as many as were counted. Those of keys that were found as they were preloaded
+/// are not in it.
+fn final_reads_missing(case: &Case<'_>) -> Option<String> {
+    let (mut counted, mut preloaded) = (None, 0_u64);
+    for event in &case.evidence.events {
+        match event.kind {
+            EventKind::FinalRead { keys, .. } => counted = Some(keys),
+            EventKind::PreloadFound { keys, .. } => preloaded = preloaded.saturating_add(keys),
+            _ => {}
+        }
+    }
+    let counted = counted?.saturating_sub(preloaded);
+    let held = case.evidence.history.iter().filter(Operation::is_final_read).count() as u64;
+    (counted != held).then(|| format!("the final read counted {counted} keys and the history holds {held}"))
 }
 
 fn aborted<'a>(case: &Case<'a>) -> Option<&'a str> {

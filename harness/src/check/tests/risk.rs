@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::check::LostWrites;
-use crate::evidence::{ReplicationRecord, Value};
+use crate::evidence::ReplicationRecord;
 
 /// A's master acknowledges a write at that time, is killed at 3000 ms, and A1 has it. Each record is a node's offset at a time.
 fn killed_after(acknowledged: u64, offsets: &[(u64, &str, i64)]) -> Story {
@@ -18,9 +18,6 @@ fn killed_after(acknowledged: u64, offsets: &[(u64, &str, i64)]) -> Story {
         ReplicationRecord { asked: at, at, before: None, node: node.into(), offset }
     };
     story.evidence.replication = offsets.iter().map(record).collect();
-    let written: Vec<_> = story.evidence.history.iter().map(|write| (write.key, write.value)).collect();
-    let last: std::collections::BTreeMap<u32, Value> = written.into_iter().collect();
-    last.into_iter().for_each(|(key, value)| story.final_read(key, value, Ended::Ok));
     story
 }
 
