@@ -268,6 +268,12 @@ impl Story {
             (read.value, read.outcome) = (value, outcome);
             read.worker = NO_WORKER;
         });
+        // One that comes after the end was counted all the same.
+        for event in &mut self.evidence.events {
+            if let EventKind::FinalRead { keys, .. } = &mut event.kind {
+                *keys += 1;
+            }
+        }
     }
 
     pub(crate) fn case(&self) -> Case<'_> {
