@@ -16,6 +16,15 @@ pub(super) enum Act {
 }
 
 impl Act {
+    /// The same of which nobody learned what it found.
+    pub(super) fn untold(self) -> Self {
+        match self {
+            Self::Write { value, .. } => Self::Write { value, replaced: None },
+            Self::Add(_) => Self::Add(0),
+            Self::Read(_) => self,
+        }
+    }
+
     /// What it must have found.
     pub(super) fn told(self) -> Option<Value> {
         match self {
@@ -35,6 +44,13 @@ pub(super) struct Action {
     pub(super) ended: Instant,
     /// The place of its operation.
     pub(super) of: usize,
+}
+
+impl Action {
+    /// The same, as if nobody had learned whether it took effect.
+    pub(super) fn without_outcome(&self) -> Self {
+        Self { act: self.act.untold(), ended: NEVER, ..*self }
+    }
 }
 
 /// The end of what may take effect at any later time.
@@ -61,15 +77,19 @@ impl KeyActions {
             }
             if operation.writes() && may_have_happened(operation) {
                 let unlearned = operation.unknown_attempts.max(u16::from(operation.outcome == Outcome::Unknown));
-                let act = match act {
-                    Act::Write { value, .. } => Act::Write { value, replaced: None },
-                    _ => Act::Add(0),
-                };
-                let attempt = Action { act, began, ended: NEVER, of };
+                let attempt = Action { act, began, ended, of }.without_outcome();
                 key.optional.extend(std::iter::repeat_n(attempt, unlearned.into()));
             }
         }
         key
+    }
+
+    /// The places of their operations, in order.
+    pub(super) fn operations(&self) -> Vec<usize> {
+        let mut of: Vec<_> = self.required.iter().chain(&self.optional).map(|action| action.of).collect();
+        of.sort_unstable();
+        of.dedup();
+        of
     }
 
     /// Those of which `keep` says so of the act and its time.
