@@ -37,7 +37,7 @@ impl Act {
 
 /// An act, and when it can have taken effect.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Action {
+pub(super) struct KeyAction {
     pub(super) act: Act,
     pub(super) began: Instant,
     /// [`NEVER`] if it may take effect at any later time, or never.
@@ -46,7 +46,7 @@ pub(super) struct Action {
     pub(super) of: usize,
 }
 
-impl Action {
+impl KeyAction {
     /// The same, as if nobody had learned whether it took effect.
     pub(super) fn without_outcome(&self) -> Self {
         Self { act: self.act.untold(), ended: NEVER, ..*self }
@@ -60,9 +60,9 @@ const NEVER: Instant = Instant(u64::MAX);
 #[derive(Clone, Debug, Default)]
 pub(super) struct KeyActions {
     /// Those that took effect between their beginning and their end.
-    pub(super) required: Vec<Action>,
+    pub(super) required: Vec<KeyAction>,
     /// Attempts whose outcome nobody learned.
-    pub(super) optional: Vec<Action>,
+    pub(super) optional: Vec<KeyAction>,
 }
 
 impl KeyActions {
@@ -73,11 +73,11 @@ impl KeyActions {
             let Some(act) = act(operation) else { continue };
             let (began, ended) = (operation.started, operation.ended);
             if operation.outcome == Outcome::Ok {
-                key.required.push(Action { act, began, ended, of });
+                key.required.push(KeyAction { act, began, ended, of });
             }
             if operation.writes() && may_have_happened(operation) {
                 let unlearned = operation.unknown_attempts.max(u16::from(operation.outcome == Outcome::Unknown));
-                let attempt = Action { act, began, ended, of }.without_outcome();
+                let attempt = KeyAction { act, began, ended, of }.without_outcome();
                 key.optional.extend(std::iter::repeat_n(attempt, unlearned.into()));
             }
         }
@@ -93,8 +93,8 @@ impl KeyActions {
     }
 
     /// Those of which `keep` says so of the act and its time.
-    pub(super) fn only(&self, keep: impl Fn(&Action) -> bool) -> Self {
-        let only = |actions: &[Action]| actions.iter().filter(|action| keep(action)).copied().collect();
+    pub(super) fn only(&self, keep: impl Fn(&KeyAction) -> bool) -> Self {
+        let only = |actions: &[KeyAction]| actions.iter().filter(|action| keep(action)).copied().collect();
         Self { required: only(&self.required), optional: only(&self.optional) }
     }
 }

@@ -1,6 +1,6 @@
 //! The few operations of a key that no order explains.
 
-use super::actions::{Act, Action, KeyActions};
+use super::actions::{Act, KeyAction, KeyActions};
 use super::search::{SearchEnd, State, search};
 use crate::evidence::Value;
 use crate::vocab::Instant;
@@ -52,7 +52,7 @@ fn beginning(key: &KeyActions, unexplained: usize, is_contradiction: impl Fn(&Ke
 fn until(key: &KeyActions, end: Instant) -> KeyActions {
     let mut until = key.only(|action| action.began <= end);
     let under_way = until.required.iter().filter(|action| action.ended > end && !matches!(action.act, Act::Read(_)));
-    until.optional.extend(under_way.map(Action::without_outcome));
+    until.optional.extend(under_way.map(KeyAction::without_outcome));
     until.optional.sort_by_key(|action| action.began);
     until.required.retain(|action| action.ended <= end);
     until
@@ -62,7 +62,7 @@ fn until(key: &KeyActions, end: Instant) -> KeyActions {
 fn window(all: &KeyActions, from: Instant) -> KeyActions {
     let recent = all.only(|action| action.ended >= from);
     let told: Vec<_> = recent.required.iter().filter_map(|action| action.act.told()).collect();
-    let is_source = |action: &Action| written(action).is_some_and(|value| told.contains(&value));
+    let is_source = |action: &KeyAction| written(action).is_some_and(|value| told.contains(&value));
     let mut window = all.only(|action| action.ended >= from || is_source(action));
     for source in window.required.iter_mut().filter(|action| action.ended < from) {
         source.act = source.act.untold();
@@ -70,7 +70,7 @@ fn window(all: &KeyActions, from: Instant) -> KeyActions {
     window
 }
 
-fn written(action: &Action) -> Option<Value> {
+fn written(action: &KeyAction) -> Option<Value> {
     if let Act::Write { value, .. } = action.act { Some(value) } else { None }
 }
 
@@ -97,16 +97,17 @@ fn without_needless(mut key: KeyActions, is_contradiction: impl Fn(&KeyActions) 
 
 /// Whether the others are not left without an order for the lack of this one alone: so it is with what only found something, with a
 /// write that nobody was told of, and with a removal that surely had been written over by then. Without an increment they always are.
-fn may_go(key: &KeyActions, action: &Action) -> bool {
+fn may_go(key: &KeyActions, action: &KeyAction) -> bool {
     match action.act {
         Act::Read(_) => true,
         Act::Add(_) => false,
         Act::Write { value, .. } => {
             let others = || key.required.iter().filter(|other| other.of != action.of);
-            let told = |other: &&Action| other.act.told() == Some(value);
+            let told = |other: &&KeyAction| other.act.told() == Some(value);
             others().filter(told).all(|finder| {
-                let between = |other: &Action| action.ended < other.began && other.ended < finder.began;
-                let is_over = |other: &Action| between(other) && written(other).is_some_and(|written| written != value);
+                let between = |other: &KeyAction| action.ended < other.began && other.ended < finder.began;
+                let is_over =
+                    |other: &KeyAction| between(other) && written(other).is_some_and(|written| written != value);
                 value == Value::Missing && others().any(is_over)
             })
         }

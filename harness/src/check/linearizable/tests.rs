@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use rstest::rstest;
 
-use super::actions::{Act, Action, KeyActions};
+use super::actions::{Act, KeyAction, KeyActions};
 use super::search::{SearchEnd, State, search};
 use super::*;
 use crate::check::Slo;
@@ -167,7 +167,7 @@ fn what_takes_too_many_steps_is_not_decided() {
 }
 
 fn actions(acts: impl IntoIterator<Item = (Act, u64, u64)>) -> KeyActions {
-    let required = acts.into_iter().enumerate().map(|(of, (act, began, ended))| Action {
+    let required = acts.into_iter().enumerate().map(|(of, (act, began, ended))| KeyAction {
         act,
         began: Instant(began),
         ended: Instant(ended),
@@ -228,10 +228,10 @@ fn any_actions(counts: bool) -> impl Strategy<Value = KeyActions> {
             };
             let writes = !matches!(act, Act::Read(_));
             if unlearned > 0 || !writes {
-                key.required.push(Action { act, began, ended, of });
+                key.required.push(KeyAction { act, began, ended, of });
             }
             if unlearned < 2 && writes {
-                key.optional.push(Action { act: blind, began, ended: Instant(u64::MAX), of });
+                key.optional.push(KeyAction { act: blind, began, ended: Instant(u64::MAX), of });
             }
         }
         key.required.sort_by_key(|action| action.began);
@@ -259,7 +259,7 @@ proptest! {
             let shown = few.operations();
             for finder in &few.required {
                 let Some(value @ Value::Written(_)) = finder.act.told() else { continue };
-                let can_have_left = |action: &&Action| {
+                let can_have_left = |action: &&KeyAction| {
                     let writes = matches!(action.act, Act::Write { value: written, .. } if written == value);
                     writes && action.began <= finder.ended && action.of != finder.of
                 };
