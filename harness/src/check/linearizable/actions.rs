@@ -16,6 +16,15 @@ pub(super) enum Act {
 }
 
 impl Act {
+    /// The same of which nobody learned what it found.
+    pub(super) fn untold(self) -> Self {
+        match self {
+            Self::Write { value, .. } => Self::Write { value, replaced: None },
+            Self::Add(_) => Self::Add(0),
+            Self::Read(_) => self,
+        }
+    }
+
     /// What it must have found.
     pub(super) fn told(self) -> Option<Value> {
         match self {
@@ -28,13 +37,20 @@ impl Act {
 
 /// An act, and when it can have taken effect.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Action {
+pub(super) struct KeyAction {
     pub(super) act: Act,
     pub(super) began: Instant,
     /// [`NEVER`] if it may take effect at any later time, or never.
     pub(super) ended: Instant,
     /// The place of its operation.
     pub(super) of: usize,
+}
+
+impl KeyAction {
+    /// The same, as if nobody had learned whether it took effect.
+    pub(super) fn without_outcome(&self) -> Self {
+        Self { act: self.act.untold(), ended: NEVER, ..*self }
+    }
 }
 
 /// The end of what may take effect at any later time.
@@ -44,9 +60,9 @@ const NEVER: Instant = Instant(u64::MAX);
 #[derive(Clone, Debug, Default)]
 pub(super) struct KeyActions {
     /// Those that took effect between their beginning and their end.
-    pub(super) required: Vec<Action>,
+    pub(super) required: Vec<KeyAction>,
     /// Attempts whose outcome nobody learned.
-    pub(super) optional: Vec<Action>,
+    pub(super) optional: Vec<KeyAction>,
 }
 
 impl KeyActions {
@@ -57,24 +73,28 @@ impl KeyActions {
             let Some(act) = act(operation) else { continue };
             let (began, ended) = (operation.started, operation.ended);
             if operation.outcome == Outcome::Ok {
-                key.required.push(Action { act, began, ended, of });
+                key.required.push(KeyAction { act, began, ended, of });
             }
             if operation.writes() && may_have_happened(operation) {
                 let unlearned = operation.unknown_attempts.max(u16::from(operation.outcome == Outcome::Unknown));
-                let act = match act {
-                    Act::Write { value, .. } => Act::Write { value, replaced: None },
-                    _ => Act::Add(0),
-                };
-                let attempt = Action { act, began, ended: NEVER, of };
+                let attempt = KeyAction { act, began, ended, of }.without_outcome();
                 key.optional.extend(std::iter::repeat_n(attempt, unlearned.into()));
             }
         }
         key
     }
 
+    /// The places of their operations, in order.
+    pub(super) fn operations(&self) -> Vec<usize> {
+        let mut of: Vec<_> = self.required.iter().chain(&self.optional).map(|action| action.of).collect();
+        of.sort_unstable();
+        of.dedup();
+        of
+    }
+
     /// Those of which `keep` says so of the act and its time.
-    pub(super) fn only(&self, keep: impl Fn(&Action) -> bool) -> Self {
-        let only = |actions: &[Action]| actions.iter().filter(|action| keep(action)).copied().collect();
+    pub(super) fn only(&self, keep: impl Fn(&KeyAction) -> bool) -> Self {
+        let only = |actions: &[KeyAction]| actions.iter().filter(|action| keep(action)).copied().collect();
         Self { required: only(&self.required), optional: only(&self.optional) }
     }
 }

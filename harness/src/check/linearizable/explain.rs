@@ -1,6 +1,6 @@
 //! The few operations of a key that no order explains.
 
-use super::actions::{Act, Action, KeyActions};
+use super::actions::{Act, KeyAction, KeyActions};
 use super::search::{SearchEnd, State, search};
 use crate::evidence::Value;
 use crate::vocab::Instant;
@@ -11,11 +11,12 @@ const STEPS_MAX: u64 = 20_000;
 /// Above so many, none is tried without.
 const SINGLY_MAX: usize = 200;
 
-/// As few of the actions of a key as are needed to see that no order explains the one at that place: the places of their operations, in
-/// the order in which they began. `initial` is what the key held at first.
+/// As few of the actions of a key as are needed to see that no order explains them. `unexplained` is where the search stopped, and
+/// `initial` what the key held at first.
 ///
-/// Whatever the key held before, no order explains these; but for when that alone is the contradiction, and they begin with the key.
-pub(super) fn shortest(key: &KeyActions, unexplained: usize, initial: State) -> Vec<usize> {
+/// Whatever can have left what one of them found is among them, so an order of all that was done would be one of these too. And
+/// whatever the key held before, there is none; but for when that alone is the contradiction, and they begin with the key.
+pub(super) fn shortest(key: &KeyActions, unexplained: usize, initial: State) -> KeyActions {
     let is_contradiction =
         |key: &KeyActions, initial| matches!(search(key, initial, STEPS_MAX), SearchEnd::Unexplained(_));
     let all = beginning(key, unexplained, |beginning| is_contradiction(beginning, initial));
@@ -32,10 +33,7 @@ pub(super) fn shortest(key: &KeyActions, unexplained: usize, initial: State) -> 
     if few.required.len() <= SINGLY_MAX {
         few = without_needless(few, |key| is_contradiction(key, initial));
     }
-    let mut of: Vec<_> = few.required.iter().chain(&few.optional).map(|action| action.of).collect();
-    of.sort_unstable();
-    of.dedup();
-    of
+    few
 }
 
 /// The actions up to the one that makes them a contradiction. The search may have seen it coming, so that one ends later than where it
@@ -46,26 +44,39 @@ fn beginning(key: &KeyActions, unexplained: usize, is_contradiction: impl Fn(&Ke
     let stopped = ends.partition_point(|end| *end < key.required[unexplained].ended);
     let further = std::iter::once(0).chain(std::iter::successors(Some(1), |further| Some(further * 2)));
     let ends = further.map_while(|further| ends.get(stopped + further).copied());
-    let mut beginnings = ends.map(|end| key.only(|action| action.began <= end));
+    let mut beginnings = ends.map(|end| until(key, end));
     beginnings.find(is_contradiction).unwrap_or_else(|| key.clone())
 }
 
-/// What was under way from that moment on, and whatever may have left what it found.
+/// What had ended by then. What was under way may have taken effect, and what it found may have come later.
+fn until(key: &KeyActions, end: Instant) -> KeyActions {
+    let mut until = key.only(|action| action.began <= end);
+    let under_way = until.required.iter().filter(|action| action.ended > end && !matches!(action.act, Act::Read(_)));
+    until.optional.extend(under_way.map(KeyAction::without_outcome));
+    until.optional.sort_by_key(|action| action.began);
+    until.required.retain(|action| action.ended <= end);
+    until
+}
+
+/// What was under way from that moment on, and whatever may have left what it found. What that had found itself does not matter.
 fn window(all: &KeyActions, from: Instant) -> KeyActions {
     let recent = all.only(|action| action.ended >= from);
     let told: Vec<_> = recent.required.iter().filter_map(|action| action.act.told()).collect();
-    all.only(|action| action.ended >= from || written(action).is_some_and(|value| told.contains(&value)))
+    let is_source = |action: &KeyAction| written(action).is_some_and(|value| told.contains(&value));
+    let mut window = all.only(|action| action.ended >= from || is_source(action));
+    for source in window.required.iter_mut().filter(|action| action.ended < from) {
+        source.act = source.act.untold();
+    }
+    window
 }
 
-fn written(action: &Action) -> Option<Value> {
+fn written(action: &KeyAction) -> Option<Value> {
     if let Act::Write { value, .. } = action.act { Some(value) } else { None }
 }
 
 /// The same without whatever is not needed.
 fn without_needless(mut key: KeyActions, is_contradiction: impl Fn(&KeyActions) -> bool) -> KeyActions {
-    let mut operations: Vec<_> = key.required.iter().chain(&key.optional).map(|action| action.of).collect();
-    operations.sort_unstable();
-    operations.dedup();
+    let operations = key.operations();
     loop {
         let before = key.required.len() + key.optional.len();
         for &of in &operations {
@@ -86,16 +97,17 @@ fn without_needless(mut key: KeyActions, is_contradiction: impl Fn(&KeyActions) 
 
 /// Whether the others are not left without an order for the lack of this one alone: so it is with what only found something, with a
 /// write that nobody was told of, and with a removal that surely had been written over by then. Without an increment they always are.
-fn may_go(key: &KeyActions, action: &Action) -> bool {
+fn may_go(key: &KeyActions, action: &KeyAction) -> bool {
     match action.act {
         Act::Read(_) => true,
         Act::Add(_) => false,
         Act::Write { value, .. } => {
             let others = || key.required.iter().filter(|other| other.of != action.of);
-            let told = |other: &&Action| other.act.told() == Some(value);
+            let told = |other: &&KeyAction| other.act.told() == Some(value);
             others().filter(told).all(|finder| {
-                let between = |other: &Action| action.ended < other.began && other.ended < finder.began;
-                let is_over = |other: &Action| between(other) && written(other).is_some_and(|written| written != value);
+                let between = |other: &KeyAction| action.ended < other.began && other.ended < finder.began;
+                let is_over =
+                    |other: &KeyAction| between(other) && written(other).is_some_and(|written| written != value);
                 value == Value::Missing && others().any(is_over)
             })
         }

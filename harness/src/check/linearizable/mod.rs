@@ -138,7 +138,7 @@ impl Tally {
             SearchEnd::Unexplained(at) => {
                 self.wrong += 1;
                 if self.first.is_none() {
-                    let few = explain::shortest(&key, at, initial);
+                    let few = explain::shortest(&key, at, initial).operations();
                     self.first = Some(in_words(case, operations, &few));
                 }
             }

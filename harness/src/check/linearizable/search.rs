@@ -12,7 +12,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::actions::{Act, Action, KeyActions};
+use super::actions::{Act, KeyAction, KeyActions};
 use crate::evidence::Value;
 use crate::vocab::Instant;
 
@@ -122,7 +122,7 @@ impl<'a> Search<'a> {
                 sources.entry(value).or_default().push(nth);
             }
         }
-        let is_removal = |action: &Action| matches!(action.act, Act::Write { value: Value::Missing, .. });
+        let is_removal = |action: &KeyAction| matches!(action.act, Act::Write { value: Value::Missing, .. });
         let removes = key.required.iter().chain(&key.optional).any(is_removal);
         let (under_way, now, steps_left) = (Vec::new(), Instant::default(), steps_max);
         Self { key, last_told, sources, removes, under_way, now, steps_left }
@@ -130,12 +130,9 @@ impl<'a> Search<'a> {
 
     /// What the key may be when this action has ended; none if that takes too many steps.
     fn end(&mut self, mut configurations: Vec<Configuration>, target: usize) -> Option<Vec<Configuration>> {
-        // Nothing else is under way: the only writer of a key and its readers in between go this way.
-        if let ([only], [_]) = (&mut configurations[..], &self.under_way[..])
-            && only.done.is_empty()
-            && let Some(state) = self.alone(only.state, target)
+        if let [only] = &mut configurations[..]
+            && self.goes_on(only, target)
         {
-            only.state = state;
             return Some(configurations);
         }
         let mut found = HashSet::new();
@@ -143,6 +140,22 @@ impl<'a> Search<'a> {
             self.expand(configuration, target, &mut found)?;
         }
         Some(found.into_iter().collect())
+    }
+
+    /// Takes the only configuration past the action, if there is but one way. Where nothing else is under way there is: the only writer of
+    /// a key and its readers in between go this way.
+    fn goes_on(&self, only: &mut Configuration, target: usize) -> bool {
+        if let Ok(at) = only.done.binary_search(&target) {
+            only.done.remove(at);
+            return true;
+        }
+        if matches!(self.key.required[target].act, Act::Read(value) if only.state == State::Is(value)) {
+            return true;
+        }
+        let is_alone = self.under_way.len() == 1 && only.done.is_empty();
+        let Some(state) = self.alone(only.state, target).filter(|_| is_alone) else { return false };
+        only.state = state;
+        true
     }
 
     /// What the key holds after an action that takes effect next, if it can.

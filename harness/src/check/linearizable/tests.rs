@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use rstest::rstest;
 
-use super::actions::{Act, Action, KeyActions};
+use super::actions::{Act, KeyAction, KeyActions};
 use super::search::{SearchEnd, State, search};
 use super::*;
 use crate::check::Slo;
@@ -167,7 +167,7 @@ fn what_takes_too_many_steps_is_not_decided() {
 }
 
 fn actions(acts: impl IntoIterator<Item = (Act, u64, u64)>) -> KeyActions {
-    let required = acts.into_iter().enumerate().map(|(of, (act, began, ended))| Action {
+    let required = acts.into_iter().enumerate().map(|(of, (act, began, ended))| KeyAction {
         act,
         began: Instant(began),
         ended: Instant(ended),
@@ -228,10 +228,10 @@ fn any_actions(counts: bool) -> impl Strategy<Value = KeyActions> {
             };
             let writes = !matches!(act, Act::Read(_));
             if unlearned > 0 || !writes {
-                key.required.push(Action { act, began, ended, of });
+                key.required.push(KeyAction { act, began, ended, of });
             }
             if unlearned < 2 && writes {
-                key.optional.push(Action { act: blind, began, ended: Instant(u64::MAX), of });
+                key.optional.push(KeyAction { act: blind, began, ended: Instant(u64::MAX), of });
             }
         }
         key.required.sort_by_key(|action| action.began);
@@ -250,12 +250,23 @@ proptest! {
         let explained = tried(&key, initial, &required, &optional);
         let found = search(&key, State::Is(initial), 100_000);
         prop_assert_eq!(found == SearchEnd::Explained, explained, "{:?}", key);
-        // What is shown as a contradiction is one by itself.
+        // What is shown as a contradiction is one by itself, with all that can have left what was found.
         if let SearchEnd::Unexplained(at) = found {
             let few = explain::shortest(&key, at, State::Is(initial));
-            let few = key.only(|action| few.contains(&action.of));
-            let (required, optional): (Vec<_>, Vec<_>) = ((0..few.required.len()).collect(), (0..few.optional.len()).collect());
-            prop_assert!(!tried(&few, initial, &required, &optional), "{:?}", few);
+            let (required, optional): (Vec<_>, Vec<_>) =
+                ((0..few.required.len()).collect(), (0..few.optional.len()).collect());
+            prop_assert!(!tried(&few, initial, &required, &optional), "{:?} of {:?}", few, key);
+            let shown = few.operations();
+            for finder in &few.required {
+                let Some(value @ Value::Written(_)) = finder.act.told() else { continue };
+                let can_have_left = |action: &&KeyAction| {
+                    let writes = matches!(action.act, Act::Write { value: written, .. } if written == value);
+                    writes && action.began <= finder.ended && action.of != finder.of
+                };
+                let all = key.required.iter().chain(&key.optional);
+                let missing: Vec<_> = all.filter(can_have_left).filter(|action| !shown.contains(&action.of)).collect();
+                prop_assert!(missing.is_empty(), "{:?} of {:?}", missing, key);
+            }
         }
     }
 }
