@@ -280,7 +280,7 @@ fn remedy(case: &Case<'_>, of: Cause, explained: &[Explained<'_>]) -> String {
                 .to_owned()
         }
         Cause::NotSynced => {
-            "`appendfsync always` synchronises before it acknowledges; `everysec` does within a second or two, \
+            "`appendfsync always` synchronises before it acknowledges; `everysec` does within a second or two if the disk is quick, \
                              `no` leaves it to the kernel"
                 .to_owned()
         }

@@ -4,9 +4,8 @@ use std::fs;
 use std::io;
 use std::path::PathBuf;
 
-use super::disk::{CachingDisk, MountError};
+use super::disk::{CachingDisk, DATA, MountError};
 use super::missing::{KernelFeature, KernelSettings, explain};
-use super::provider::DATA;
 use super::user::errno;
 use crate::vocab::{Missing, Size};
 

@@ -18,7 +18,7 @@ use nix::sys::signal::Signal;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use super::disk::{CachingDisk, Disk, mount_memory};
+use super::disk::{CachingDisk, DATA, Disk, mount_memory};
 use super::process::{NodeProcess, StatusSender};
 use super::program;
 use super::usage::ProcUsageReader;
@@ -33,10 +33,6 @@ use crate::vocab::{CutBy, HostName, Instant, Link, LinkShape, NodeName, ServerPo
 
 /// How long killed servers may take to disappear.
 const SHUTDOWN_BOUND: Duration = Duration::from_secs(5);
-
-/// Where the nodes' memory is mounted: a directory that exists on every Linux, that nothing in a lab needs, and that
-/// cannot contain a run directory or a server. A directory of the lab's own would stay behind when the lab is killed.
-pub(super) const DATA: &str = "/proc/fs";
 
 /// The directory beside the nodes' for what is no evidence. No node is named so.
 const SECRETS: &str = "secrets";

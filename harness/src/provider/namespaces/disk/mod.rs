@@ -13,6 +13,10 @@ use crate::provider::{ProviderError, Storage};
 pub(super) use caching::{CachingDisk, MountError};
 pub(super) use memory::{MemoryDisk, mount_memory};
 
+/// Where the nodes' memory is mounted: a directory that exists on every Linux, that nothing in a lab needs, and that
+/// cannot contain a run directory or a server. A directory of the lab's own would stay behind when the lab is killed.
+pub(super) const DATA: &str = "/proc/fs";
+
 /// The disk of one node.
 pub(super) enum Disk {
     /// Whatever is written stays.
