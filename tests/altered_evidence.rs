@@ -20,7 +20,7 @@ use rand_chacha::ChaCha8Rng;
 use alteration::Alteration;
 
 /// Runs that pass as they are, and how often each is altered.
-const RUNS: &[(&str, u64)] = &[("failover", 400), ("steady", 400), ("messages", 200)];
+const RUNS: &[(&str, u64)] = &[("failover", 4_000), ("steady", 4_000), ("messages", 2_000)];
 
 fn main() -> ExitCode {
     run::enter_if_lab();
