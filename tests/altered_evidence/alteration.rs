@@ -64,7 +64,8 @@ fn operation(operations: &mut Vec<Operation>, random: &mut ChaCha8Rng) -> Option
         }
         1 => {
             operations.insert(at, was);
-            (Done::Repeated, true)
+            // That of a key which holds several elements is several reads, one behind the other.
+            (Done::Repeated, was.source != OperationSource::FinalRead)
         }
         2 => {
             let other = random.random_range(0..operations.len());

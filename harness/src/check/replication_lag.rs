@@ -226,7 +226,9 @@ fn followed<'a>(case: &Case<'a>, replica: &NodeName) -> Vec<Stretch<'a>> {
             None => {}
         }
         stretches.extend(open.take());
-        open = master.map(|master| Stretch { from: record.at, to: case.windows.whole.end.max(record.at), master });
+        // To the end of the evidence: what the last writes of the loads became is seen after them.
+        let end = case.evidence.events.last().map_or(record.at, |event| event.at.max(record.at));
+        open = master.map(|master| Stretch { from: record.at, to: end, master });
     }
     stretches.extend(open);
     stretches
@@ -244,10 +246,13 @@ impl Stretch<'_> {
             records.filter(during).collect::<Vec<_>>()
         };
         let (positions, own) = (of(self.master), of(replica));
-        let mut next = 0;
+        let (mut next, mut before) = (0, i64::MIN);
         let lags = positions.iter().map(|position| {
+            // A master that was started again begins anew: what its replica had of the history before says nothing of this one.
+            let anew = position.offset < before;
+            before = position.offset;
             // Of a replica that began anew the offset is smaller for a while: it is behind until it is as far again.
-            while own.get(next).is_some_and(|own| own.offset < position.offset) {
+            while own.get(next).is_some_and(|own| own.offset < position.offset || anew && own.asked < position.asked) {
                 next += 1;
             }
             let reached = own.get(next);
@@ -321,6 +326,23 @@ mod tests {
         let finding = story.judge(Slo::ReplicationLag(slo));
         assert_eq!(finding.status, Status::Fail, "{}", finding.note);
         assert!(finding.note.contains("longest <= never"), "{}", finding.note);
+    }
+
+    /// Its replica says at 10.01 s that it has what the master has said since 5 s, when it was started again.
+    #[test]
+    fn a_master_that_begins_anew_has_another_history() {
+        let mut story = story(|_| 5);
+        let begins = Instant::from_millis(5_000);
+        story.evidence.replication.retain(|record| record.node.as_str() == "A" || record.at < begins);
+        for record in story.evidence.replication.iter_mut().filter(|record| record.asked >= begins) {
+            record.offset -= 5_000;
+        }
+        let at = Instant::from_millis(10_010);
+        let resynced = ReplicationRecord { asked: at, at, before: None, node: "A1".into(), offset: 1_000_000 };
+        story.evidence.replication.push(resynced);
+        let slo = ReplicationLag { quantile: Percent::try_from(99.0).unwrap(), max: ms(1_000), during: During::Whole };
+        let finding = story.judge(Slo::ReplicationLag(slo));
+        assert_eq!(finding.status, Status::Fail, "{}", finding.note);
     }
 
     #[test]

@@ -48,10 +48,14 @@ pub(super) fn of(case: &Case<'_>, danger: Danger) -> Option<Risk> {
 /// Until when what a master acknowledged was known to be on a replica when the fault began: a replica had said that it was as far as
 /// the master had been after that. None if no replica ever had.
 fn copied_until(case: &Case<'_>, takedown: &Takedown) -> Option<Instant> {
-    let records = || case.evidence.replication.iter().rev().filter(|record| record.at <= takedown.began);
-    let furthest =
-        records().filter(|record| takedown.replicas.contains(&record.node)).map(|record| record.offset).max()?;
-    records().find(|record| record.node == takedown.failed && record.offset <= furthest).map(|record| record.asked)
+    let before = || case.evidence.replication.iter().filter(|record| record.at <= takedown.began);
+    let own: Vec<_> = before().filter(|record| record.node == takedown.failed).collect();
+    // A master that was started again may have begun anew: offsets from before that say nothing.
+    let fell = own.windows(2).rposition(|pair| pair[1].offset < pair[0].offset).map_or(0, |at| at + 1);
+    let since = own.get(fell)?.asked;
+    let copies = before().filter(|record| takedown.replicas.contains(&record.node) && record.asked >= since);
+    let furthest = copies.map(|record| record.offset).max()?;
+    own[fell..].iter().rev().find(|record| record.offset <= furthest).map(|record| record.asked)
 }
 
 fn at_risk(case: &Case<'_>, takedown: &Takedown, danger: Danger) -> (bool, String) {

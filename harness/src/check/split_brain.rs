@@ -15,7 +15,7 @@ use super::finding::{self, Finding, Status};
 use super::slo_kind::{FaultScope, IDLE_MACHINE_BELOW, NeededFault, NeededLoad, SloKind, WrongNumber};
 use super::takedown::{Takedown, TakedownCause};
 use super::window::Window;
-use crate::evidence::{ClusterState, EventKind, LogEvent, Operation, Outcome, TopologyRecord};
+use crate::evidence::{ClusterState, ErrorKind, EventKind, LogEvent, Operation, Outcome, TopologyRecord};
 use crate::vocab::{Duration, Instant};
 
 /// how long two masters of one shard acknowledged writes at the same time; it takes clients on both sides of a partition. With `min` a run in which that lasted less is inconclusive: the danger that it is about did not arise
@@ -172,14 +172,18 @@ fn two_masters<'t>(case: &'t Case<'_>) -> impl Iterator<Item = TwoMasters<'t>> {
             acknowledged(write) && (start..=last).contains(&write.ended) && case.node_name(write.node) == successor
         };
         let new = if old.is_empty() { 0 } else { case.client_operations().filter(by_new).count() as u64 };
-        // Who was served at the first attempt was not refused; neither was an operation that nobody was asked to do.
-        let refused = |write: &Operation| {
-            write.ended > last && write.attempts > 0 && (write.outcome != Outcome::Ok || write.attempts > 1)
-        };
+        // Begun after the last that was acknowledged, and refused by a server: nobody else is on the predecessor's side.
+        let refused = |write: &Operation| write.started > last && write.error.is_some_and(is_refusal);
         let ended =
             refused_by(case, takedown, start) || case.writes_on_the_side_of(takedown).any(|write| refused(&write));
         TwoMasters { takedown, began, nanos: last.nanos_since(start), writes: [old.len() as u64, new], ended }
     })
+}
+
+/// Whether a server that owns the key no longer, or reaches no majority, answers like that.
+const fn is_refusal(error: ErrorKind) -> bool {
+    use ErrorKind as Kind;
+    matches!(error, Kind::Moved | Kind::ClusterDown | Kind::ReadOnly | Kind::MasterDown | Kind::NoReplicas)
 }
 
 /// Whether the master itself said by then that it refuses to serve.
@@ -221,7 +225,9 @@ mod tests {
             story.write(ms, key, |write| write.node = Some(3));
         }
         starts.iter().for_each(|ms| story.write(*ms, key, |_| {}));
-        let fails = |write: &mut Operation| (write.outcome, write.node) = (Outcome::Fail, None);
+        let fails = |write: &mut Operation| {
+            (write.outcome, write.node, write.error) = (Outcome::Fail, None, Some(ErrorKind::ClusterDown));
+        };
         asked.iter().for_each(|ms| story.write(*ms, key, fails));
         story.end(7_000);
         story

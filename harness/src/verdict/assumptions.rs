@@ -49,8 +49,8 @@ fn complete(case: &Case<'_>) -> Assumption {
     assume(CARRIED_THROUGH, wrong.is_none(), wrong.unwrap_or_else(|| "to its end".to_owned()))
 }
 
-/// How many final reads the history holds, if it is not as many as were counted. Those of keys that were found as they were preloaded
-/// are not in it.
+/// How many keys the final read told of in the history, if it is not as many as were counted. Those that were found as they were
+/// preloaded are not in it.
 fn final_reads_missing(case: &Case<'_>) -> Option<String> {
     let (mut counted, mut preloaded) = (None, 0_u64);
     for event in &case.evidence.events {
@@ -61,7 +61,13 @@ fn final_reads_missing(case: &Case<'_>) -> Option<String> {
         }
     }
     let counted = counted?.saturating_sub(preloaded);
-    let held = case.evidence.history.iter().filter(Operation::is_final_read).count() as u64;
+    let (mut held, mut last) = (0, None);
+    for read in case.evidence.history.iter().filter(Operation::is_final_read) {
+        // What holds several elements has an operation for each, one behind the other.
+        let key = Some((read.load, read.data, read.key));
+        held += u64::from(key != last);
+        last = key;
+    }
     (counted != held).then(|| format!("the final read counted {counted} keys and the history holds {held}"))
 }
 
