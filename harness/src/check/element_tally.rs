@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::RangeInclusive;
 
 use super::case::Case;
-use super::elements::{ElementFate, ElementSeen, for_each_element};
+use super::elements::{ElementFate, ElementSeen, for_each_key_of_elements};
 use super::finding::{self, Finding, Status};
 use super::lost_writes::value_text;
 use super::samples::quantile;
@@ -14,12 +14,18 @@ use crate::vocab::Instant;
 #[derive(Default)]
 pub(super) struct ElementTally {
     never_read: u64,
+    /// Those of them that nobody took: whether they are there nobody knows.
+    unseen: u64,
     stable: u64,
     /// How long after their acknowledgement they were last missed.
     stale_nanos: Vec<u64>,
     lost: u64,
     /// Those that are asked about, and the first of them.
     wrong: u64,
+    /// Those that would be wrong, but that takes of unknown outcome may have taken.
+    maybe_taken: u64,
+    /// How many may be wrong besides, as such takes took one or not.
+    possibly: u64,
     first: Option<(Instant, String)>,
 }
 
@@ -27,14 +33,16 @@ impl ElementTally {
     /// Counts the elements of the loads meant; `is_wrong` says which are asked about.
     pub(super) fn of(case: &Case<'_>, load: Option<&str>, is_wrong: impl Fn(ElementFate) -> bool) -> Self {
         let (loads, mut tally) = (case.loads(load), Self::default());
-        for_each_element(
-            case,
-            |_, _| {},
-            |seen| {
-                if !loads.contains(&usize::from(seen.write.load)) {
-                    return;
-                }
+        for_each_key_of_elements(case, |elements, unknown_takes| {
+            let (mut maybe_taken, mut wrong_if_taken) = (0, 0);
+            for seen in elements.iter().filter(|seen| loads.contains(&usize::from(seen.write.load))) {
                 let fate = seen.fate();
+                if is_wrong(fate) && !is_wrong(seen.fate_if_taken()) && maybe_taken < unknown_takes {
+                    maybe_taken += 1;
+                    continue;
+                }
+                wrong_if_taken += u64::from(!is_wrong(fate) && is_wrong(seen.fate_if_taken()));
+                tally.unseen += u64::from(seen.is_unseen());
                 match fate {
                     ElementFate::NeverRead => tally.never_read += 1,
                     ElementFate::Stable => tally.stable += 1,
@@ -47,16 +55,24 @@ impl ElementTally {
                         tally.first = Some((seen.write.ended, in_words(case, seen)));
                     }
                 }
-            },
-        );
+            }
+            tally.maybe_taken += maybe_taken;
+            tally.possibly += maybe_taken + wrong_if_taken.min(unknown_takes);
+        });
         tally
     }
 
-    /// The finding that so many are wrong: more are too many, and with fewer the danger that the scenario is about did not arise.
-    pub(super) fn finding(mut self, check: &impl fmt::Display, wrong: RangeInclusive<u64>) -> Finding {
+    /// How many elements nobody took and nobody looked for after they had been acknowledged.
+    pub(super) fn unseen(&self) -> u64 {
+        self.unseen
+    }
+
+    /// The finding that so many are wrong, and that of so many unseen ones nobody knows: more are too many, and with fewer the danger
+    /// that the scenario is about did not arise.
+    pub(super) fn finding(mut self, check: &impl fmt::Display, wrong: RangeInclusive<u64>, unseen: u64) -> Finding {
         let (min, max) = wrong.into_inner();
         let limit = if min == 0 { max.to_string() } else { format!("{min} to {max}") };
-        let samples = self.stable + self.stale_nanos.len() as u64 + self.lost;
+        let samples = self.stable + self.stale_nanos.len() as u64 + self.lost + self.maybe_taken;
         if samples == 0 {
             return Finding::nothing(check, limit, "no element was looked for after it had been acknowledged");
         }
@@ -65,16 +81,23 @@ impl ElementTally {
         } else {
             String::new()
         };
+        let doubt = match self.maybe_taken {
+            0 => String::new(),
+            taken => format!("{taken} missed that takes of unknown outcome may have taken"),
+        };
         let summary = self.summary();
         Finding {
             status: match () {
                 () if self.wrong > max => Status::Fail,
-                () if self.wrong < min => Status::Inconclusive,
+                () if self.wrong < min || self.wrong + self.possibly + unseen > max => Status::Inconclusive,
                 () => Status::Pass,
             },
-            measured: self.wrong.to_string(),
+            measured: match self.possibly {
+                0 => self.wrong.to_string(),
+                possibly => format!("{} surely, {possibly} possibly", self.wrong),
+            },
             samples,
-            note: finding::note([danger, summary, self.first.map(|(_, text)| text).unwrap_or_default()]),
+            note: finding::note([danger, summary, doubt, self.first.map(|(_, text)| text).unwrap_or_default()]),
             ..Finding::nothing(check, limit, "")
         }
     }

@@ -17,6 +17,10 @@ pub(crate) struct ElementSeen<'a> {
     pub(crate) found: Option<Instant>,
     /// When the last of them began that did not.
     pub(crate) missed: Option<Instant>,
+    /// The same of those that had ended before a take of unknown outcome began: these miss what nobody can have taken.
+    missed_before_takes: Option<Instant>,
+    /// Whether somebody was told that they took it.
+    is_taken: bool,
 }
 
 /// What became of an element.
@@ -34,7 +38,21 @@ pub(crate) enum ElementFate {
 
 impl ElementSeen<'_> {
     pub(crate) fn fate(&self) -> ElementFate {
-        match (self.found, self.missed) {
+        self.fate_if_missed(self.missed)
+    }
+
+    /// The same if a take of unknown outcome took it.
+    pub(crate) fn fate_if_taken(&self) -> ElementFate {
+        self.fate_if_missed(self.missed_before_takes)
+    }
+
+    /// Whether nobody knows if it is still there: nobody took it, and nobody looked.
+    pub(crate) fn is_unseen(&self) -> bool {
+        self.fate() == ElementFate::NeverRead && !self.is_taken
+    }
+
+    fn fate_if_missed(&self, missed: Option<Instant>) -> ElementFate {
+        match (self.found, missed) {
             (None, None) => ElementFate::NeverRead,
             (Some(_), None) => ElementFate::Stable,
             (Some(found), Some(missed)) if missed <= found => ElementFate::Stale(missed.nanos_since(self.write.ended)),
@@ -43,31 +61,43 @@ impl ElementSeen<'_> {
     }
 }
 
-/// Calls `read` with every read that a client did of what has elements, and what cannot be in it, if anything cannot; and `seen` with
-/// every acknowledged element, when all reads of its key have been looked at.
-pub(crate) fn for_each_element(
-    case: &Case<'_>,
-    mut read: impl FnMut(&Operation, Option<Impossible>),
-    mut seen: impl FnMut(&ElementSeen<'_>),
-) {
-    let wanted = |operation: &Operation| {
-        operation.data.is_collection() && (is_read(operation) || operation.is_final_read() || operation.writes())
-    };
+/// Calls `visit` with every read that a client did of what has elements, and what cannot be in it, if anything cannot.
+pub(crate) fn for_each_read_of_elements(case: &Case<'_>, mut visit: impl FnMut(&Operation, Option<Impossible>)) {
+    let wanted = |operation: &Operation| operation.data.is_collection() && (is_read(operation) || operation.writes());
     keys::for_each_key(case.evidence, wanted, |_, operations| {
         if !operations.iter().any(is_read) {
             return;
         }
         let mut key = ElementKey::of(operations);
         for found in operations.iter().filter(|operation| is_read(operation)) {
-            let elements = case.evidence.elements.of(found.value);
-            read(found, key.look(case, found, elements));
+            visit(found, key.look(found, case.evidence.elements.of(found.value)).impossible);
+        }
+    });
+}
+
+/// Calls `visit` with the acknowledged elements of each key, when all reads of it have been looked at, clients' and the final one; and
+/// with how many of them takes of unknown outcome may have taken.
+pub(crate) fn for_each_key_of_elements(case: &Case<'_>, mut visit: impl FnMut(&[ElementSeen<'_>], u64)) {
+    let wanted = |operation: &Operation| {
+        operation.data.is_collection() && (is_read(operation) || operation.is_final_read() || operation.writes())
+    };
+    keys::for_each_key(case.evidence, wanted, |_, operations| {
+        if !operations.iter().any(|operation| is_read(operation) || operation.is_final_read()) {
+            return;
+        }
+        let mut key = ElementKey::of(operations);
+        for found in operations.iter().filter(|operation| is_read(operation)) {
+            let look = key.look(found, case.evidence.elements.of(found.value));
+            key.look_for_missing(found, reads_all(case, found, look.count), look.first);
         }
         let last: Vec<_> = operations.iter().filter(|operation| operation.is_final_read()).collect();
         if let Some(first) = last.first().filter(|first| first.outcome == Outcome::Ok) {
             let elements = last.iter().map(|found| found.value).filter(|value| *value != Value::Missing);
-            key.look(case, first, elements);
+            let look = key.look(first, elements);
+            key.look_for_missing(first, true, look.first);
         }
-        key.elements.iter().filter(|element| acknowledged(element.write)).for_each(|element| seen(&element.seen()));
+        let acknowledged = key.elements.iter().filter(|element| acknowledged(element.write));
+        visit(&acknowledged.map(Element::seen).collect::<Vec<_>>(), key.unknown_takes);
     });
 }
 
@@ -86,15 +116,17 @@ struct Element<'a> {
     look: (usize, u64),
     found: Option<Instant>,
     missed: Option<Instant>,
+    missed_before_takes: Option<Instant>,
 }
 
 impl<'a> Element<'a> {
     fn new(write: &'a Operation) -> Self {
-        Self { write, taken: None, look: (0, 0), found: None, missed: None }
+        Self { write, taken: None, look: (0, 0), found: None, missed: None, missed_before_takes: None }
     }
 
     fn seen(&self) -> ElementSeen<'a> {
-        ElementSeen { write: self.write, found: self.found, missed: self.missed }
+        let (found, missed, missed_before_takes) = (self.found, self.missed, self.missed_before_takes);
+        ElementSeen { write: self.write, found, missed, missed_before_takes, is_taken: self.taken.is_some() }
     }
 
     /// Whether it was added once, and no attempt can add it again.
@@ -115,8 +147,20 @@ struct ElementKey<'a> {
     elements: Vec<Element<'a>>,
     places: HashMap<Value, usize>,
     /// Since when a take of unknown outcome may have taken any of them.
-    unknown_take: Option<Instant>,
+    unknown_since: Option<Instant>,
+    /// How many attempts to take had such an outcome: each takes one at most.
+    unknown_takes: u64,
     looks: usize,
+}
+
+/// What a read told.
+struct Look {
+    /// What no server that keeps elements can have told, if it did.
+    impossible: Option<Impossible>,
+    /// How many elements it found.
+    count: u32,
+    /// When the one was added that was added first, of those that were surely added once.
+    first: Option<Instant>,
 }
 
 impl<'a> ElementKey<'a> {
@@ -129,12 +173,13 @@ impl<'a> ElementKey<'a> {
                 element.taken = Some(element.taken.map_or(take.started, |taken| taken.min(take.started)));
             }
         }
-        let unknown_take = of_effect(OperationEffect::Takes).find(|take| take.unknown_attempts > 0);
-        Self { elements, places, unknown_take: unknown_take.map(|take| take.started), looks: 0 }
+        let unknown = || of_effect(OperationEffect::Takes).filter(|take| take.unknown_attempts > 0);
+        let unknown_takes = unknown().map(|take| u64::from(take.unknown_attempts)).sum();
+        Self { elements, places, unknown_since: unknown().map(|take| take.started).min(), unknown_takes, looks: 0 }
     }
 
-    /// Takes in what a read found. Returns what no server that keeps elements can have told.
-    fn look(&mut self, case: &Case<'_>, read: &Operation, elements: impl Iterator<Item = Value>) -> Option<Impossible> {
+    /// Takes in what a read found.
+    fn look(&mut self, read: &Operation, elements: impl Iterator<Item = Value>) -> Look {
         self.looks += 1;
         let (mut impossible, mut count) = (None, 0);
         // Of those that were surely added once, and were found: when the one that was added last began, and the one that was added
@@ -164,8 +209,7 @@ impl<'a> ElementKey<'a> {
                 first = Some(first.map_or(write.ended, |first| first.min(write.ended)));
             }
         }
-        self.look_for_missing(read, reads_all(case, read, count), first);
-        impossible
+        Look { impossible, count, first }
     }
 
     /// Notes which elements should have been found and were not. Of the last few of a list these are only those that were inserted
@@ -178,15 +222,16 @@ impl<'a> ElementKey<'a> {
             }
             _ => return,
         };
-        if self.unknown_take.is_some_and(|since| since <= read.ended) {
-            return;
-        }
+        let is_before_takes = self.unknown_since.is_none_or(|since| read.ended < since);
         let until = self.elements.partition_point(|element| element.write.started < read.started);
         for element in &mut self.elements[from.min(until)..until] {
             let write = element.write;
             let is_taken = element.taken.is_some_and(|taken| taken <= read.ended);
             if acknowledged(write) && write.ended < read.started && element.look.0 != self.looks && !is_taken {
                 element.missed = Some(read.started);
+                if is_before_takes {
+                    element.missed_before_takes = Some(read.started);
+                }
             }
         }
     }

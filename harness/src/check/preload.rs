@@ -52,9 +52,14 @@ impl Preloads {
     }
 
     /// The write of a key that was preloaded, as if it had a record, where the key's operations leave no doubt that it was: where not
-    /// every number is a key of the load that preloaded, only its own operations tell that this one is.
+    /// every number is a key of the load that preloaded, only its own operations tell that this one is, and those that found what was
+    /// preloaded: the value says which key it was written to.
     pub(super) fn known_write(&self, id: KeyId, operations: &[Operation]) -> Option<Operation> {
-        let is_own = |write: &Operation| operations.iter().any(|operation| operation.load == write.load);
+        let is_own = |write: &Operation| {
+            let found =
+                |operation: &Operation| [Some(operation.value), operation.replaced].contains(&Some(write.value));
+            operations.iter().any(|operation| operation.load == write.load || found(operation))
+        };
         self.write(id).filter(|write| self.has_every_key(write.load) || is_own(write))
     }
 

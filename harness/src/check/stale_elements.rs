@@ -51,7 +51,7 @@ impl SloKind for StaleElements {
     fn judge(&self, case: &Case<'_>) -> Finding {
         let older_than = self.older_than.as_nanos();
         let is_stale = |fate| matches!(fate, ElementFate::Stale(nanos) if nanos >= older_than);
-        ElementTally::of(case, self.load(), is_stale).finding(self, self.min..=self.max)
+        ElementTally::of(case, self.load(), is_stale).finding(self, self.min..=self.max, 0)
     }
 
     /// What was missed was missed, whatever the machine took.

@@ -35,6 +35,14 @@ impl ReadElements {
         }
         let mut elements = Self::default();
         reader.read_to_end(&mut elements.bytes)?;
+        // Each read has bytes of its own. If many said the same ones were theirs, a small file would be read for days.
+        let counts = history.iter().map(|operation| match operation.value {
+            Value::Elements { count, .. } => u64::from(count),
+            _ => 0,
+        });
+        if counts.sum::<u64>() > elements.bytes.len() as u64 {
+            return Err(broken("elements that were read are missing"));
+        }
         for operation in history {
             let Value::Elements { count, .. } = operation.value else { continue };
             if elements.of(operation.value).count() != count as usize {
@@ -156,6 +164,13 @@ mod tests {
         assert!(ReadElements::read(&bytes[..bytes.len() - 1], &history).is_err());
         assert!(ReadElements::read(&bytes[1..], &history).is_err());
         assert!(ReadElements::read(&b"RHELEMT\x02"[..], &history).is_err());
+    }
+
+    #[test]
+    fn no_two_reads_have_the_same_elements() {
+        let (bytes, _) = written(&[(0..10).map(Value::Written).collect()]);
+        let history = history(&[Value::Elements { at: 0, count: 10 }; 2]);
+        assert!(ReadElements::read(&bytes[..], &history).is_err());
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, BufWriter};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
@@ -21,8 +21,11 @@ const BATCH: usize = 1_024;
 /// Elements that go to the recorder together, but for those of one operation.
 const ELEMENTS_MAX: usize = 8 * BATCH;
 
-/// Batches that may wait for the disk: about 300 MB.
+/// Batches that may wait for the disk: about 300 MB, without the elements.
 const BATCHES_MAX: usize = 4_096;
+
+/// Elements that may wait for the disk: about 256 MB, but for those of one batch.
+const ELEMENTS_WAITING_MAX: usize = 16 << 20;
 
 enum RecorderMessage {
     /// Operations, and the elements that they read, those of one after those of the other.
@@ -36,6 +39,8 @@ pub(crate) struct Outbox {
     recorder: SyncSender<RecorderMessage>,
     /// The processor time that the recorder has taken, in nanoseconds.
     recorder_cpu: Arc<AtomicU64>,
+    /// How many elements wait for the disk.
+    waiting: Arc<AtomicUsize>,
     batch: Vec<Operation>,
     elements: Vec<Value>,
     heard: Vec<Heard>,
@@ -70,7 +75,13 @@ impl Outbox {
         if !self.batch.is_empty() {
             let batch = std::mem::replace(&mut self.batch, Vec::with_capacity(BATCH));
             let elements = std::mem::take(&mut self.elements);
-            self.send(RecorderMessage::Operations(batch, elements));
+            let count = elements.len();
+            if count > 0 && self.waiting.fetch_add(count, Ordering::Relaxed) >= ELEMENTS_WAITING_MAX {
+                self.waiting.fetch_sub(count, Ordering::Relaxed);
+                self.overrun = true;
+            } else {
+                self.send(RecorderMessage::Operations(batch, elements));
+            }
         }
         if !self.heard.is_empty() {
             let heard = std::mem::take(&mut self.heard);
@@ -97,6 +108,7 @@ impl Outbox {
 pub(crate) struct HistoryRecorder {
     sender: SyncSender<RecorderMessage>,
     cpu: Arc<AtomicU64>,
+    waiting: Arc<AtomicUsize>,
     done: oneshot::Receiver<io::Result<()>>,
 }
 
@@ -111,11 +123,13 @@ impl HistoryRecorder {
         let (tell, done) = oneshot::channel();
         let cpu = Arc::new(AtomicU64::new(0));
         let taken = Arc::clone(&cpu);
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let waits = Arc::clone(&waiting);
         thread::Builder::new().name("recorder".to_owned()).spawn(move || {
             // Nobody listens any more when the loads were dropped instead of stopped.
-            let _ = tell.send(write_all(&records, files, &journal, &taken));
+            let _ = tell.send(write_all(&records, files, &journal, &taken, &waits));
         })?;
-        Ok(Self { sender, cpu, done })
+        Ok(Self { sender, cpu, waiting, done })
     }
 
     /// A new sender.
@@ -123,6 +137,7 @@ impl HistoryRecorder {
         Outbox {
             recorder: self.sender.clone(),
             recorder_cpu: Arc::clone(&self.cpu),
+            waiting: Arc::clone(&self.waiting),
             batch: Vec::with_capacity(BATCH),
             elements: Vec::new(),
             heard: Vec::new(),
@@ -154,9 +169,11 @@ fn write_all(
     mut files: Files,
     journal: &Journal,
     cpu_nanos: &AtomicU64,
+    waiting: &AtomicUsize,
 ) -> io::Result<()> {
     let mut outcome = Ok(());
     for record in records {
+        let elements = if let RecorderMessage::Operations(_, elements) = &record { elements.len() } else { 0 };
         match record {
             RecorderMessage::Event(what) => journal.record(*what),
             RecorderMessage::Operations(batch, elements) if outcome.is_ok() => {
@@ -165,6 +182,7 @@ fn write_all(
             RecorderMessage::Heard(batch) if outcome.is_ok() => outcome = files.write_heard(&batch),
             RecorderMessage::Operations(..) | RecorderMessage::Heard(_) => {}
         }
+        waiting.fetch_sub(elements, Ordering::Relaxed);
         cpu_nanos.store(cpu_of_thread_nanos(), Ordering::Relaxed);
     }
     outcome
@@ -208,5 +226,35 @@ impl Files {
             file.write(heard)?;
         }
         file.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::evidence::testing::operation;
+
+    #[rstest]
+    #[case::few(ELEMENTS_WAITING_MAX - 1, false)]
+    #[case::too_many(ELEMENTS_WAITING_MAX, true)]
+    fn so_many_elements_may_wait(#[case] waiting: usize, #[case] overrun: bool) {
+        let (recorder, records) = sync_channel(2);
+        let mut outbox = Outbox {
+            recorder,
+            recorder_cpu: Arc::default(),
+            waiting: Arc::new(AtomicUsize::new(waiting)),
+            batch: Vec::new(),
+            elements: Vec::new(),
+            heard: Vec::new(),
+            overrun: false,
+        };
+        outbox.push(operation(), &[Value::Missing]);
+        outbox.flush();
+        assert_eq!((outbox.overrun(), records.try_recv().is_err()), (overrun, overrun));
+        outbox.push(operation(), &[]);
+        outbox.flush();
+        assert!(records.try_recv().is_ok(), "what has no elements is recorded all the same");
     }
 }

@@ -360,7 +360,35 @@ impl Checker<'_> {
                     .help("give each load a prefix of its own: the writes of a key have one order only within a load");
                 self.report(problem);
             }
+            self.check_banks(all, index);
         }
+    }
+
+    /// A load that reads another's banks reads all of their accounts: of some of them the total says nothing.
+    fn check_banks(&mut self, all: &[Load], index: usize) {
+        let (load, loads) = (&all[index], self.root.field("load"));
+        let place = |index: usize| {
+            let is_bank = |op: &Op| op.kind().data() == DataType::Accounts;
+            let entry = all[index].mix.iter().position(is_bank)?;
+            Some(loads.index(index).field("mix").index(entry).field("accounts").head())
+        };
+        let same = |other: &Load| {
+            let (names, other_names) = (load.key_names(), other.key_names());
+            keys_coincide((&names, DataType::Accounts), (&other_names, DataType::Accounts))
+        };
+        let differs =
+            |other: &&Load| load.name != other.name && load.accounts() != other.accounts() && other.accounts() > 0;
+        let first = all[..index].iter().position(|other| differs(&other) && same(other));
+        let Some((first, (at, other))) = first.and_then(|first| Some((first, place(index).zip(place(first))?))) else {
+            return;
+        };
+        let (accounts, other_accounts) = (load.accounts(), all[first].accounts());
+        let message = format!(
+            "the loads `{}` and `{}` share banks, of {other_accounts} accounts and of {accounts}",
+            all[first].name, load.name
+        );
+        let problem = Problem::new(at, message).also(other, format!("these have {other_accounts}"));
+        self.report(problem.help("write the same number for both, or give each load a prefix of its own"));
     }
 }
 

@@ -141,7 +141,7 @@ pub(super) fn every_read_was_possible(case: &Case<'_>) -> Option<Finding> {
         found.entry(impossible).or_insert_with(first).0 += 1;
     };
     reads::for_each_read(case, |found| told(found.read, found.impossible));
-    elements::for_each_element(case, &mut told, |_| {});
+    elements::for_each_read_of_elements(case, &mut told);
     counts::for_each_count(case, &mut told);
     let count: u64 = found.values().map(|(count, _)| count).sum();
     let notes = found.iter().map(|(what, (count, first))| {

@@ -218,6 +218,36 @@ fn contended_values_are_accounted_for(
     assert_eq!(contended_fate(DataType::Value, wrote, left), expected);
 }
 
+/// The same of writes that were told what they replaced: `b<a` wrote b in place of a, `b<` in place of nothing.
+#[rstest]
+#[case::none_is_gone("a< b<a c<b", "c", (0, 0))]
+#[case::one_between_is_gone("a< b<a c<a", "c", (1, 0))]
+#[case::none_of_all_is_there("a< b<a c<", "c", (2, 0))]
+#[case::told_by_a_master_that_was_behind("a< b<a c<a d<b", "d", (1, 0))]
+#[case::under_way_together("a< b~<a c<a", "c", (1, 0))]
+#[case::nobody_told_of_the_beginning("a b c<b", "c", (0, 0))]
+#[case::in_the_middle("a b c d<b", "d", (1, 0))]
+#[case::under_way_together_in_the_middle("a b c~ d<b", "d", (0, 0))]
+#[case::one_tried_again("a< b<a c??<a", "c", (0, 1))]
+#[case::one_tried_again_is_missing("a< b??<a c<a", "c", (1, 0))]
+#[case::one_tried_again_is_missing_in_the_middle("a b??<a c<a", "c", (0, 1))]
+#[case::removed_between("a< x b<", "b", (0, 0))]
+#[case::removed_before("a< x c d<", "d", (1, 0))]
+fn contended_writes_tell_of_each_other(#[case] wrote: &str, #[case] left: &str, #[case] expected: (u64, u64)) {
+    let words: Vec<_> = wrote.split_whitespace().collect();
+    let bare: Vec<_> = words.iter().map(|word| word.split(['~', '<']).next().unwrap()).collect();
+    let mut writes = writes(DataType::Value, &bare.join(" "));
+    for (write, word) in writes.iter_mut().zip(words) {
+        let replaced = word.split_once('<').map(|(_, replaced)| replaced);
+        write.replaced = replaced.map(|of| if of.is_empty() { Value::Missing } else { element_of(of) });
+        if word.contains('~') {
+            write.ended = Instant::from_millis(10_000);
+        }
+    }
+    let fate = contended::register_fate(&writes, &survivors(DataType::Value, left)[0], |_| None);
+    assert_eq!((fate.lost, fate.possibly_lost, fate.unexplained), (expected.0, expected.1, None));
+}
+
 #[rstest]
 #[case::all_there("+2~ +1 +3", "3", (0, 0, None))]
 #[case::one_is_gone("+2~ +1 +3", "2", (1, 0, None))]

@@ -1,5 +1,8 @@
 //! What the operations of one key did to it, as far as anybody knows.
 
+use std::collections::HashMap;
+
+use super::STEPS_MAX;
 use crate::check::fate::may_have_happened;
 use crate::evidence::{DataType, Operation, OperationEffect, Outcome, Value};
 use crate::vocab::Instant;
@@ -53,6 +56,9 @@ impl KeyAction {
     }
 }
 
+/// So many increments of unknown outcome are kept of a key: no search takes more steps.
+const INCREMENTS_MAX: u64 = STEPS_MAX;
+
 /// The end of what may take effect at any later time.
 const NEVER: Instant = Instant(u64::MAX);
 
@@ -66,9 +72,15 @@ pub(super) struct KeyActions {
 }
 
 impl KeyActions {
-    /// Of the operations of a key, in the order in which they began. What surely was not executed did nothing.
+    /// Of the operations of a key, in the order in which they began. What surely was not executed did nothing. An attempt to write leads on
+    /// only where somebody was told of its value, so there are no more of one than that were.
     pub(super) fn of(operations: &[Operation]) -> Self {
         let mut key = Self::default();
+        let mut told = HashMap::<_, u64>::new();
+        let acknowledged = operations.iter().filter(|operation| operation.outcome == Outcome::Ok);
+        for value in acknowledged.filter_map(|operation| act(operation)?.told()) {
+            *told.entry(value).or_default() += 1;
+        }
         for (of, operation) in operations.iter().enumerate() {
             let Some(act) = act(operation) else { continue };
             let (began, ended) = (operation.started, operation.ended);
@@ -78,7 +90,12 @@ impl KeyActions {
             if operation.writes() && may_have_happened(operation) {
                 let unlearned = operation.unknown_attempts.max(u16::from(operation.outcome == Outcome::Unknown));
                 let attempt = KeyAction { act, began, ended, of }.without_outcome();
-                key.optional.extend(std::iter::repeat_n(attempt, unlearned.into()));
+                let most = match act {
+                    Act::Write { value, .. } => told.get(&value).copied().unwrap_or(0),
+                    _ => INCREMENTS_MAX.saturating_sub(key.optional.len() as u64),
+                };
+                let copies = usize::try_from(u64::from(unlearned).min(most)).unwrap_or(usize::MAX);
+                key.optional.extend(std::iter::repeat_n(attempt, copies));
             }
         }
         key

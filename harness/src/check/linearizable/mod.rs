@@ -12,7 +12,7 @@ use documented::Documented;
 use serde::{Deserialize, Serialize};
 
 use self::actions::KeyActions;
-use self::search::{SearchEnd, State, search};
+use self::search::{SearchEnd, State, search_within};
 use super::case::Case;
 use super::fate::expires_nanos;
 use super::finding::{self, Finding, Status};
@@ -40,6 +40,9 @@ pub struct Linearizable {
 
 /// How many steps the search for the order of a key's operations may take.
 const STEPS_MAX: u64 = 1_000_000;
+
+/// How many those for all keys may take together: minutes.
+const STEPS_OF_ALL_MAX: u64 = 100 * STEPS_MAX;
 
 /// How many operations of a contradiction are shown.
 const SHOWN_MAX: usize = 8;
@@ -100,6 +103,8 @@ fn is_about_a_register(operation: &Operation) -> bool {
 
 #[derive(Default)]
 struct Tally {
+    /// How many steps were taken.
+    steps: u64,
     /// Operations that were acknowledged, of keys of which anything was told.
     operations: u64,
     keys: u64,
@@ -128,11 +133,15 @@ impl Tally {
         }
         let nothing = if first.data == DataType::Counter { Value::Number(0) } else { Value::Missing };
         let initial = State::Is(preloaded.unwrap_or(nothing));
-        match search(&key, initial, STEPS_MAX) {
+        let steps_max = STEPS_MAX.min(STEPS_OF_ALL_MAX.saturating_sub(self.steps));
+        let mut steps_left = steps_max;
+        let end = search_within(&key, initial, &mut steps_left);
+        self.steps += steps_max - steps_left;
+        match end {
             SearchEnd::Explained => {}
             SearchEnd::OutOfSteps => {
                 let text =
-                    format!("no order of the operations of {} was found in {STEPS_MAX} steps", case.key_text(first));
+                    format!("no order of the operations of {} was found in {steps_max} steps", case.key_text(first));
                 self.undecided(text);
             }
             SearchEnd::Unexplained(at) => {

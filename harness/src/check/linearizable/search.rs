@@ -38,9 +38,17 @@ pub(super) enum SearchEnd {
     OutOfSteps,
 }
 
+/// So many of what a step copies or looks at take as long as another step.
+const SIZE_OF_STEP: usize = 64;
+
 /// Looks for an order, from what the key holds at first, in at most so many steps.
-pub(super) fn search(key: &KeyActions, initial: State, steps_max: u64) -> SearchEnd {
-    let mut search = Search::new(key, steps_max);
+pub(super) fn search(key: &KeyActions, initial: State, mut steps_max: u64) -> SearchEnd {
+    search_within(key, initial, &mut steps_max)
+}
+
+/// The same, in as many steps as are left. Those that it takes are gone.
+pub(super) fn search_within(key: &KeyActions, initial: State, steps_left: &mut u64) -> SearchEnd {
+    let mut search = Search::new(key, steps_left);
     let mut ends: Vec<_> = (0..key.required.len()).collect();
     ends.sort_by_key(|nth| key.required[*nth].ended);
     let mut configurations = vec![Configuration::at(initial)];
@@ -78,6 +86,11 @@ impl Configuration {
         Self { state, done: Vec::new(), used: Vec::new(), counted: 0 }
     }
 
+    /// How much there is to copy.
+    fn size(&self) -> usize {
+        self.done.len() + self.used.len()
+    }
+
     fn has_done(&self, nth: usize) -> bool {
         self.done.binary_search(&nth).is_ok()
     }
@@ -105,11 +118,11 @@ struct Search<'a> {
     /// The required actions that have begun and whose end is not yet dealt with.
     under_way: Vec<usize>,
     now: Instant,
-    steps_left: u64,
+    steps_left: &'a mut u64,
 }
 
 impl<'a> Search<'a> {
-    fn new(key: &'a KeyActions, steps_max: u64) -> Self {
+    fn new(key: &'a KeyActions, steps_left: &'a mut u64) -> Self {
         let mut last_told = HashMap::new();
         for action in &key.required {
             if let Some(value) = action.act.told() {
@@ -124,7 +137,7 @@ impl<'a> Search<'a> {
         }
         let is_removal = |action: &KeyAction| matches!(action.act, Act::Write { value: Value::Missing, .. });
         let removes = key.required.iter().chain(&key.optional).any(is_removal);
-        let (under_way, now, steps_left) = (Vec::new(), Instant::default(), steps_max);
+        let (under_way, now) = (Vec::new(), Instant::default());
         Self { key, last_told, sources, removes, under_way, now, steps_left }
     }
 
@@ -172,17 +185,32 @@ impl<'a> Search<'a> {
     fn expand(&mut self, from: Configuration, target: usize, found: &mut HashSet<Configuration>) -> Option<()> {
         let (mut seen, mut open) = (HashSet::new(), vec![from]);
         while let Some(configuration) = open.pop() {
-            self.steps_left = self.steps_left.checked_sub(1)?;
+            self.spend(1)?;
             if configuration.has_done(target) {
                 found.insert(configuration.without(target));
             } else if matches!(self.key.required[target].act, Act::Read(value) if configuration.state == State::Is(value))
             {
                 found.insert(configuration);
             } else if seen.insert(configuration.clone()) {
+                // Each looks at all that is under way, and copies what has taken effect: that is to be within the steps, too.
+                let (size, before) = (self.under_way.len() + configuration.size(), open.len());
+                if self.under_way.len() * size / SIZE_OF_STEP > usize::try_from(*self.steps_left).unwrap_or(usize::MAX)
+                {
+                    *self.steps_left = 0;
+                    return None;
+                }
                 self.successors(&configuration, target, &mut open);
+                self.spend(((open.len() - before) * size / SIZE_OF_STEP) as u64)?;
             }
         }
         Some(())
+    }
+
+    /// Takes so many steps. None if there are not as many left.
+    fn spend(&mut self, steps: u64) -> Option<()> {
+        let left = self.steps_left.checked_sub(steps);
+        *self.steps_left = left.unwrap_or(0);
+        left.map(drop)
     }
 
     /// Adds what can come next on the way to this action.

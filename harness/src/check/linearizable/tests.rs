@@ -166,6 +166,33 @@ fn what_takes_too_many_steps_is_not_decided() {
     assert_eq!(search(&key, State::Is(Value::Missing), 100), SearchEnd::OutOfSteps);
 }
 
+/// However often a history says that something was tried, no more of it is kept than can matter.
+#[rstest]
+#[case::never_told("0-1w1? 2-3w2 4-5r2", 0)]
+#[case::told_once("0-1w1? 2-3w2 4-5r1", 1)]
+#[case::told_twice("0-1w1? 2-3r1 4-5w2 6-7w3<1", 2)]
+#[case::counted("0-1+? 2-3+? 4-5c2", 131_070)]
+fn attempts_are_kept_as_far_as_they_matter(#[case] words: &str, #[case] kept: usize) {
+    let story = story(words);
+    let mut operations: Vec<_> = story.evidence.history.iter().collect();
+    for operation in operations.iter_mut().filter(|operation| operation.unknown_attempts > 0) {
+        operation.unknown_attempts = u16::MAX;
+    }
+    assert_eq!(KeyActions::of(&operations).optional.len(), kept);
+    let many: Vec<_> = std::iter::repeat_n(&operations[0], 20).copied().collect();
+    assert!(KeyActions::of(&many).optional.len() as u64 <= STEPS_MAX);
+}
+
+/// What is under way costs steps: one step from among so many is a thousand.
+#[test]
+fn what_is_under_way_costs_steps() {
+    let writes = (0..1_000).map(|nth| (Act::Write { value: Value::Written(nth), replaced: None }, 0, 100));
+    let key = actions(writes.chain((0..1_000).map(|nth| (Act::Read(Value::Written(nth)), 0, 200))));
+    let mut steps = 10_000;
+    assert_eq!(search_within(&key, State::Is(Value::Missing), &mut steps), SearchEnd::OutOfSteps);
+    assert_eq!(steps, 0);
+}
+
 fn actions(acts: impl IntoIterator<Item = (Act, u64, u64)>) -> KeyActions {
     let required = acts.into_iter().enumerate().map(|(of, (act, began, ended))| KeyAction {
         act,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::check::counts::for_each_count;
-use crate::check::elements::for_each_element;
+use crate::check::elements::for_each_read_of_elements;
 use crate::check::lost_elements::LostElements;
 use crate::check::reads::Impossible;
 use crate::check::stale_elements::StaleElements;
@@ -14,7 +14,7 @@ const KEY: u32 = 7;
 
 /// One key's operations of a millisecond, every 10 ms: `+a` adds the element a, `+a?` with an outcome that nobody learned, `+a!` surely
 /// not, `+a^` acknowledged after such an attempt; `-a` takes it, `-?` takes nobody knows which; `[ab]` reads these elements, and `[]`
-/// none; `(ab)` reads the last two at most; `=ab` is what is left in the end. `~` behind it goes on to the end of the next.
+/// none; `(ab)` reads the last two at most; `=ab` is what is left in the end, and `=!` nobody knows. `~` behind it goes on to the end of the next.
 fn story(data: DataType, words: &str) -> Story {
     let mut story = Story::formed();
     let whole = story.evidence.plan.loads[0].mix[0].clone();
@@ -27,7 +27,7 @@ fn story(data: DataType, words: &str) -> Story {
         if word.starts_with('=') {
             let left = if elements.is_empty() { vec![Value::Missing] } else { elements };
             for value in left {
-                story.final_read(KEY, value, Ended::Ok);
+                story.final_read(KEY, value, if word == "=!" { Ended::Fail } else { Ended::Ok });
                 story.evidence.history.edit(|history| history.last_mut().unwrap().data = data);
             }
             continue;
@@ -91,15 +91,35 @@ fn each_element_has_a_fate(
 
 /// Of the last two of a list, only what was added after one that was found should be there.
 #[rstest]
-#[case::further_back("+a +b +c (bc)", [0, 0, 2])]
+#[case::further_back("+a +b +c (bc) =abc", [0, 0, 3])]
 #[case::the_last_is_missing("+a +b +c (ab)", [1, 0, 3])]
 #[case::one_between("+a +b +c (ac)", [1, 0, 3])]
 #[case::all_that_there_are("+a +b (b)", [1, 0, 2])]
 #[case::taken("+a +b -a [b]", [0, 0, 1])]
-#[case::maybe_taken("+a +b -? [b]", [0, 0, 1])]
 #[case::taken_meanwhile("+a +b -a~ [b]", [0, 0, 1])]
 fn what_is_not_in_sight_is_not_missed(#[case] words: &str, #[case] expected: [u64; 3]) {
     each_element_has_a_fate(words, expected, DataType::List);
+}
+
+/// Whether elements are lost or stale where somebody may have taken some, or nobody looked.
+#[rstest]
+#[case::one_may_be_taken("+a +b -? [b]", ["0 surely, 1 possibly", "0"], [Status::Inconclusive, Status::Pass])]
+#[case::and_no_more("+a +b +c -? [b]", ["1 surely, 1 possibly", "0"], [Status::Fail, Status::Pass])]
+#[case::at_the_end("+a +b +c -? =b", ["1 surely, 1 possibly", "0"], [Status::Fail, Status::Pass])]
+#[case::lost_before("+a [] -? []", ["1", "0"], [Status::Fail, Status::Pass])]
+#[case::stale_or_taken("+a -? [] [a]", ["0", "0 surely, 1 possibly"], [Status::Pass, Status::Inconclusive])]
+#[case::nobody_read_it_before_the_end("+a +b =b", ["1", "0"], [Status::Fail, Status::Pass])]
+#[case::nobody_knows("+a [a] +b =!", ["0", "0"], [Status::Inconclusive, Status::Pass])]
+#[case::nobody_knows_but_it_was_taken("+a [a] +b -b =!", ["0", "0"], [Status::Pass, Status::Pass])]
+fn what_nobody_knows_decides_nothing(#[case] words: &str, #[case] measured: [&str; 2], #[case] statuses: [Status; 2]) {
+    let story = story(DataType::List, words);
+    let findings = [
+        story.judge(Slo::LostElements(LostElements { max: 0, min: 0, load: None })),
+        story.judge(Slo::StaleElements(StaleElements { max: 0, min: 0, older_than: ms(0), load: None })),
+    ];
+    for (finding, expected) in findings.iter().zip(measured.into_iter().zip(statuses)) {
+        assert_eq!((finding.measured.as_str(), finding.status), expected, "{finding:?}");
+    }
 }
 
 /// Missed at 1,010 ms, 9 ms after the acknowledgement.
@@ -123,7 +143,7 @@ fn a_danger_must_arise(#[case] min: u64, #[case] status: Status) {
 
 fn impossible(data: DataType, words: &str) -> Vec<Impossible> {
     let (story, mut found) = (story(data, words), Vec::new());
-    for_each_element(&story.case(), |_, impossible| found.extend(impossible), |_| {});
+    for_each_read_of_elements(&story.case(), |_, impossible| found.extend(impossible));
     found
 }
 

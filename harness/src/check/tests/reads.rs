@@ -1,6 +1,7 @@
 //! What reads tell beside writes.
 
 use super::*;
+use crate::check::linearizable::Linearizable;
 use crate::check::monotonic_reads::MonotonicReads;
 use crate::check::read_your_writes::ReadYourWrites;
 use crate::check::reads::{Impossible, for_each_read};
@@ -188,4 +189,22 @@ fn a_reader_shares_the_keys_of_a_writer() {
     story.evidence.history.edit(|history| history[2].load = 1);
     let finding = story.judge(Slo::StaleReads(StaleReads { max: 0, min: 0, older_than: ms(0), load: None }));
     assert_eq!((finding.measured.as_str(), finding.samples), ("1", 1), "{}", finding.note);
+}
+
+/// A load preloaded only those of its keys that lie somewhere, and touches this one no more: the reader's value says that it is one.
+#[rstest]
+#[case::its_own(KEY, None)]
+#[case::another_key_s(KEY + 1, Some(Impossible::NeverWritten))]
+fn what_was_preloaded_tells_where_it_was_written(#[case] key: u32, #[case] expected: Option<Impossible>) {
+    let mut story = story("r-");
+    let reader = story.evidence.plan.loads[0].clone();
+    story.evidence.plan.loads.push(reader);
+    story.event(LOAD_STARTS - 10, EventKind::Preloaded { load: "app".to_owned(), keys: 5, last: 10, took_nanos: 1 });
+    let value = Value::Written(Value::preloaded(0, key));
+    story.evidence.history.edit(|history| (history[0].load, history[0].value) = (1, value));
+    let mut found = Vec::new();
+    for_each_read(&story.case(), |read| found.extend(read.impossible));
+    assert_eq!(found, Vec::from_iter(expected));
+    let finding = story.judge(Slo::Linearizable(Linearizable { max: 0, min: 0, load: None }));
+    assert_eq!(finding.measured, if expected.is_some() { "1" } else { "0" }, "{finding:?}");
 }
