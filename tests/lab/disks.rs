@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Write};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use harness::evidence::{NodeStatus, RunDirectory};
 use harness::provider::{Forgotten, PowerFailure, Storage};
@@ -40,6 +40,11 @@ pub(super) async fn disk_serves(directory: &RunDirectory) -> Outcome {
     let (provider, node) = (lab.provider(), NodeName::from("A"));
     let data = provider.data_directory(&node)?;
     assert!(provider.delay_fsync(&node, DELAY).await? >= DELAY);
+    // What comes from the kernel takes as long.
+    let began = Instant::now();
+    File::create(data.join("slow"))?.sync_all()?;
+    assert!(began.elapsed() >= DELAY);
+    fs::remove_file(data.join("slow"))?;
     assert!(provider.delay_fsync(&node, Duration::ZERO).await? < DELAY);
     let large = vec![7; 1 << 20];
     fs::create_dir(data.join("inner"))?;
