@@ -149,6 +149,7 @@ fn unknown(tally: &Tally, unexplained: u64) -> String {
     let reasons = [
         (tally.lost - known, "it is not known which", "lost write"),
         (unexplained, "no fault explains", "lost write"),
+        (tally.unexplained_keys(), "nobody can tell what was lost, as they hold what nobody wrote", "key"),
         (tally.possibly_lost, "nobody can tell whether they are lost", "write"),
         (tally.unread_keys, "they could not be read at the end", "key"),
     ];

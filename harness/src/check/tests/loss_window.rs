@@ -62,6 +62,17 @@ fn what_no_fault_explains_is_not_counted_as_nothing() {
     assert!(finding.note.contains("of 1 lost write no fault explains"), "{finding:?}");
 }
 
+/// A key that holds what nobody wrote, as after a byte of a file was inverted, has lost its write, and nobody can tell which.
+#[test]
+fn what_nobody_wrote_is_not_counted_as_nothing() {
+    let mut story = story(3_000);
+    story.write(2_500, 5, |_| {});
+    story.final_read(5, Value::Foreign, Ended::Ok);
+    let finding = story.judge(Slo::LossWindow(LossWindow { max: ms(1_000), min: ms(0) }));
+    assert_eq!(finding.status, Status::Inconclusive, "{finding:?}");
+    assert!(finding.note.contains("of 1 key nobody can tell what was lost"), "{finding:?}");
+}
+
 #[test]
 fn nothing_is_lost_of_nothing() {
     let mut story = Story::formed();
