@@ -67,6 +67,7 @@ async fn run(request: &str) -> Outcome {
         "no-tun" => no_tun(),
         "stranded" => stranded(&directory).await,
         "hold" => hold(&directory).await,
+        "hold-slow" => disks::hold_slow(&directory).await,
         _ => Err(format!("the lab cannot {what}").into()),
     }
 }
