@@ -64,6 +64,7 @@ fn trials() -> Vec<Trial> {
         }),
         trial("too_little_storage_is_told", || tells("refuse storage=4096", &["its storage of 4.0 KiB is too small"])),
         full_disk(),
+        caching_disk("nothing_outlives_a_slow_disk", leaks::slow_disk),
         caching_disk("a_power_failure_takes_what_was_not_synchronised", || finish("power-fails", Some(0)).map(drop)),
         caching_disk("a_disk_with_a_cache_serves", || finish("disk-serves", Some(0)).map(drop)),
         trial("a_binary_that_is_no_server_is_told", || {

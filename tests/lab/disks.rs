@@ -2,15 +2,18 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Write};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use harness::evidence::{NodeStatus, RunDirectory};
 use harness::provider::{Forgotten, PowerFailure, Storage};
 use harness::vocab::NodeName;
+use tokio::time::sleep;
 
-use super::inside::{Outcome, STORAGE, apply, nodes, raise};
+use super::inside::{Outcome, STORAGE, apply, nodes, raise, say};
 
 const DELAY: Duration = Duration::from_millis(200);
+/// Longer than killed processes may take to be gone.
+const LONG_DELAY: Duration = Duration::from_secs(20);
 
 /// The power of one node fails while all run, and it starts again.
 pub(super) async fn power_fails(directory: &RunDirectory) -> Outcome {
@@ -40,6 +43,11 @@ pub(super) async fn disk_serves(directory: &RunDirectory) -> Outcome {
     let (provider, node) = (lab.provider(), NodeName::from("A"));
     let data = provider.data_directory(&node)?;
     assert!(provider.delay_fsync(&node, DELAY).await? >= DELAY);
+    // What comes from the kernel takes as long.
+    let began = Instant::now();
+    File::create(data.join("slow"))?.sync_all()?;
+    assert!(began.elapsed() >= DELAY);
+    fs::remove_file(data.join("slow"))?;
     assert!(provider.delay_fsync(&node, Duration::ZERO).await? < DELAY);
     let large = vec![7; 1 << 20];
     fs::create_dir(data.join("inner"))?;
@@ -55,4 +63,18 @@ pub(super) async fn disk_serves(directory: &RunDirectory) -> Outcome {
     assert_eq!(provider.data_files(&node)?, Vec::<std::path::PathBuf>::new());
     assert_eq!(provider.space_left(&node)?, STORAGE.size.bytes);
     Ok(0)
+}
+
+/// Is killed while a disk is found to be slow.
+pub(super) async fn hold_slow(directory: &RunDirectory) -> Outcome {
+    let lab = raise(directory, &nodes(3), Storage { caching: true, ..STORAGE }).await?;
+    lab.start_all().await?;
+    let namespace = fs::read_link("/proc/self/ns/pid")?;
+    let node = NodeName::from("A");
+    let killed = async {
+        sleep(DELAY).await;
+        say(&namespace.to_string_lossy());
+    };
+    let (slow, ()) = tokio::join!(lab.provider().delay_fsync(&node, LONG_DELAY), killed);
+    Err(format!("not killed within {:?}", slow?).into())
 }

@@ -5,7 +5,7 @@ use std::error::Error;
 use std::fs::File;
 use std::io::{self, Write};
 use std::net::Ipv4Addr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -67,6 +67,7 @@ async fn run(request: &str) -> Outcome {
         "no-tun" => no_tun(),
         "stranded" => stranded(&directory).await,
         "hold" => hold(&directory).await,
+        "hold-slow" => disks::hold_slow(&directory).await,
         _ => Err(format!("the lab cannot {what}").into()),
     }
 }
@@ -321,22 +322,15 @@ async fn damaged(directory: &RunDirectory) -> Outcome {
     lab.start_all().await?;
     let node = NodeName::from("B");
     apply(&lab, "Kill", &node).await?;
-    damage(lab.provider().data_files(&node)?)?;
+    // Redis 6.2 keeps it beside the other files, later servers in a directory.
+    for path in lab.provider().data_files(&node)? {
+        if path.extension().is_some_and(|extension| extension == "aof") {
+            lab.provider().write_data(&node, &path, b"damaged")?;
+        }
+    }
     let refused = timeout(BOUND, apply(&lab, "Start", &node)).await?;
     say(&refused.err().map(|error| error.to_string()).unwrap_or_default());
     Ok(0)
-}
-
-/// Spoils the append-only file, which Redis 6.2 keeps beside the others and later servers in a directory.
-fn damage(files: Vec<PathBuf>) -> Result<(), Box<dyn Error>> {
-    for path in files {
-        if path.is_dir() {
-            damage(std::fs::read_dir(path)?.map(|entry| Ok(entry?.path())).collect::<io::Result<_>>()?)?;
-        } else if path.extension().is_some_and(|extension| extension == "aof") {
-            std::fs::write(path, "damaged")?;
-        }
-    }
-    Ok(())
 }
 
 /// A thread goes to a host and comes back, in a panic too; the next time it cannot, because its own namespace is none.

@@ -23,14 +23,14 @@ type Identity = (i32, String);
 
 /// Holds a lab until it is killed; says the id of the lab's outermost process and its PID namespace.
 pub(super) fn hold(directory: &Path) -> ExitCode {
-    let Ok((mut lab, namespace)) = start_holding(directory) else { return ExitCode::FAILURE };
+    let Ok((mut lab, namespace)) = start_holding("hold", directory) else { return ExitCode::FAILURE };
     let _ = writeln!(std::io::stdout(), "{} {namespace}", lab.id());
     let _ = lab.wait();
     ExitCode::FAILURE
 }
 
-fn start_holding(directory: &Path) -> Result<(Sandbox, String), Failed> {
-    let mut lab = super::start("hold", directory)?;
+fn start_holding(what: &str, directory: &Path) -> Result<(Sandbox, String), Failed> {
+    let mut lab = super::start(what, directory)?;
     let mut namespace = String::new();
     let mut events = BufReader::new(lab.take_events().ok_or("no events")?);
     events.read_line(&mut namespace)?;
@@ -123,7 +123,7 @@ fn held_by(holder: ChildStdout) -> Result<BTreeSet<Identity>, Failed> {
 
 pub(super) fn stage_one_killed() -> Result<(), Failed> {
     let directory = tempfile::tempdir()?;
-    let (mut lab, namespace) = start_holding(directory.path())?;
+    let (mut lab, namespace) = start_holding("hold", directory.path())?;
     let processes = processes(lab.id(), &namespace)?;
     kill(Pid::from_raw(lab.id()), Signal::SIGKILL)?;
     lab.wait()?;
@@ -131,10 +131,20 @@ pub(super) fn stage_one_killed() -> Result<(), Failed> {
     only_evidence(directory.path())
 }
 
+/// Whoever serves a slow disk must not wait for it when it dies.
+pub(super) fn slow_disk() -> Result<(), Failed> {
+    let directory = tempfile::tempdir()?;
+    let (mut lab, namespace) = start_holding("hold-slow", directory.path())?;
+    let processes = processes(lab.id(), &namespace)?;
+    kill(Pid::from_raw(lab.id()), Signal::SIGKILL)?;
+    lab.wait()?;
+    all_gone(&processes)
+}
+
 pub(super) fn stage_two_killed() -> Result<(), Failed> {
     use std::os::unix::process::ExitStatusExt;
     let directory = tempfile::tempdir()?;
-    let (mut lab, namespace) = start_holding(directory.path())?;
+    let (mut lab, namespace) = start_holding("hold", directory.path())?;
     let processes = processes(lab.id(), &namespace)?;
     let parent = lab.id().to_string();
     let is_child = |pid: i32| stat(pid).is_some_and(|stat| stat.get(1) == Some(&parent));
@@ -150,7 +160,7 @@ pub(super) fn stage_two_killed() -> Result<(), Failed> {
 
 pub(super) fn dropped() -> Result<(), Failed> {
     let directory = tempfile::tempdir()?;
-    let (lab, namespace) = start_holding(directory.path())?;
+    let (lab, namespace) = start_holding("hold", directory.path())?;
     let processes = processes(lab.id(), &namespace)?;
     drop(lab);
     all_gone(&processes)?;

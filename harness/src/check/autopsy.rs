@@ -58,7 +58,15 @@ impl Cause {
 struct Explained<'a> {
     cause: Cause,
     write: &'a Operation,
-    takedown: Option<&'a Takedown>,
+    /// Those that may have cost it, in order.
+    takedowns: Vec<&'a Takedown>,
+}
+
+impl<'a> Explained<'a> {
+    /// The last one that may have cost it.
+    fn takedown(&self) -> Option<&'a Takedown> {
+        self.takedowns.last().copied()
+    }
 }
 
 /// A line for each cause, and the first write of each in full.
@@ -104,14 +112,15 @@ impl<'a> Autopsy<'a> {
         Self { case, starts, evicting: case.evidence.evicting_nodes(), losses }
     }
 
-    /// The fault that cost a write, if one did.
-    pub(super) fn takedown(&self, write: &'a Operation) -> Option<&'a Takedown> {
-        self.explain(write).takedown
+    /// The faults of which one cost a write, in order; none if no fault did.
+    pub(super) fn takedowns(&self, write: &'a Operation) -> Vec<&'a Takedown> {
+        self.explain(write).takedowns
     }
 
     fn explain(&self, write: &'a Operation) -> Explained<'a> {
         let case = self.case;
-        let explained = |cause, takedown| Explained { cause, write, takedown };
+        let explained =
+            |cause, takedown: Option<_>| Explained { cause, write, takedowns: takedown.into_iter().collect() };
         let Some(node) = case.node_name(write.node) else { return explained(Cause::Unexplained, None) };
         let own = || case.takedowns.iter().filter(|takedown| takedown.failed == *node && takedown.is_about(write));
         let replaced = || own().filter(|takedown| takedown.promotion.is_some());
@@ -131,18 +140,52 @@ impl<'a> Autopsy<'a> {
         let cost = |takedown: &&Takedown| {
             takedown.began > write.ended || (takedown.ended_process() && takedown.end() > write.ended)
         };
-        let next = own().find(cost);
-        match next {
-            Some(takedown) if takedown.promotion.is_some() && was_behind(case, takedown, write) => {
-                explained(Cause::ReplicaBehind, Some(takedown))
+        let takedowns = self.may_have_cost(write, own().filter(cost).collect());
+        match takedowns.last() {
+            Some(takedown) if takedown.promotion.is_some() => {
+                Explained { cause: Cause::ReplicaBehind, write, takedowns }
             }
-            Some(takedown) if takedown.promotion.is_none() && started_again.is_some() => {
-                explained(self.without(node, write, started_again), Some(takedown))
+            Some(takedown) => {
+                let (began, started) = (takedown.began, self.next_start(node, takedown.began));
+                Explained { cause: self.without(node, began, started), write, takedowns }
             }
-            _ if self.evicting.contains(node) => explained(Cause::Evicted, None),
-            None if started_again.is_some() => explained(self.without(node, write, started_again), None),
-            _ => explained(Cause::Unexplained, None),
+            None if self.evicting.contains(node) => explained(Cause::Evicted, None),
+            None if started_again.is_some() && !own().any(|takedown| cost(&takedown)) => {
+                explained(self.without(node, write.started, started_again), None)
+            }
+            None => explained(Cause::Unexplained, None),
         }
+    }
+
+    /// Which of the faults after a write may have cost it: a server that only dies and is started again keeps what its files have,
+    /// so that a later fault that took something of those away is to blame. Where none should have cost it, any of them may have.
+    fn may_have_cost(&self, write: &Operation, after: Vec<&'a Takedown>) -> Vec<&'a Takedown> {
+        let is_started_again = |takedown: &Takedown| {
+            self.next_start(&takedown.failed, takedown.began).is_some_and(|at| at < takedown.until)
+        };
+        let may = |takedown: &&Takedown| match takedown.promotion {
+            Some(_) => was_behind(self.case, takedown, write),
+            None => is_started_again(takedown),
+        };
+        let may: Vec<_> = after.into_iter().filter(may).collect();
+        let first = may.iter().find(|takedown| takedown.promotion.is_none()).map(|takedown| takedown.began);
+        let ought = |takedown: &&Takedown| {
+            let is_first = first == Some(takedown.began) && !self.writes_before_it_acknowledges(&takedown.failed);
+            takedown.promotion.is_some() || is_first || self.took_data(takedown)
+        };
+        let ought: Vec<_> = may.iter().copied().filter(ought).collect();
+        if ought.is_empty() { may } else { ought }
+    }
+
+    /// Whether something of a node's files was gone or changed when it was started again.
+    fn took_data(&self, takedown: &Takedown) -> bool {
+        let during = |at: Instant| (takedown.began..=takedown.end()).contains(&at);
+        self.losses.iter().any(|(of, at, _)| **of == takedown.failed && during(*at))
+    }
+
+    /// Whether a write is in the append-only file before a client is told: not with `everysec`, which may hold it back.
+    fn writes_before_it_acknowledges(&self, node: &NodeName) -> bool {
+        self.is_set(node, "appendonly", "no", "yes") && !self.is_set(node, "appendfsync", "everysec", "everysec")
     }
 
     /// When the server of a node was started next.
@@ -150,10 +193,10 @@ impl<'a> Autopsy<'a> {
         self.starts.get(node)?.iter().copied().find(|started| *started > after)
     }
 
-    /// Why a server is without a write that was started again then.
-    fn without(&self, node: &NodeName, write: &Operation, started: Option<Instant>) -> Cause {
+    /// Why a server is without a write that was started again then, by what happened to it from a moment on.
+    fn without(&self, node: &NodeName, from: Instant, started: Option<Instant>) -> Cause {
         let happened = |wanted: DataEffect| {
-            let between = |at: Instant| at > write.started && started.is_none_or(|started| at <= started);
+            let between = |at: Instant| at >= from && started.is_none_or(|started| at <= started);
             self.losses.iter().any(|(of, at, data)| *of == node && between(*at) && *data == wanted)
         };
         match () {
@@ -201,7 +244,7 @@ fn story(case: &Case<'_>, explained: &Explained<'_>) -> String {
     let node = case.node_name(write.node).map_or_else(|| "an unknown node".to_owned(), ToString::to_string);
     let key = case.key_text(write);
     let acknowledged = format!("the first, of {key}, was acknowledged by {node} at {}", write.ended);
-    let Some(takedown) = explained.takedown else { return acknowledged };
+    let Some(takedown) = explained.takedown() else { return acknowledged };
     let began = takedown.began;
     let when = match () {
         () if write.ended < began => format!("{} before {} began", nanos_between(write.ended, began), takedown.cause),
@@ -255,7 +298,7 @@ fn remedy(case: &Case<'_>, of: Cause, explained: &[Explained<'_>]) -> String {
             let lag_s = 10;
             let after = |s: u64| {
                 let late = |explained: &&Explained<'_>| {
-                    let began = explained.takedown.map(|takedown| takedown.began.plus_nanos(s * 1_000_000_000));
+                    let began = explained.takedown().map(|takedown| takedown.began.plus_nanos(s * 1_000_000_000));
                     began.is_some_and(|limit| explained.write.ended >= limit)
                 };
                 explained.iter().filter(late).count()

@@ -74,23 +74,30 @@ impl SloKind for LossWindow {
         if tally.acknowledged == 0 {
             return Finding::nothing(self, limit, "no write was acknowledged");
         }
-        let (losses, unexplained) = losses(case, &tally.lost_writes);
-        let nanos = losses.iter().map(|loss| loss.window().nanos()).max().unwrap_or_default();
+        let (losses, unexplained) = losses(case, &tally.lost_writes, Blame::Last);
+        let nanos = longest(&losses);
+        let least = longest(&self::losses(case, &tally.lost_writes, Blame::First).0);
         let risk = risk::of(case, Danger::LastSecond);
         let unknown = unknown(&tally, unexplained);
         let status = match () {
-            () if nanos > self.max.as_nanos() => Status::Fail,
-            () if !unknown.is_empty() || nanos < self.min.as_nanos() => Status::Inconclusive,
+            () if least > self.max.as_nanos() => Status::Fail,
+            () if !unknown.is_empty() || nanos > self.max.as_nanos() || least < self.min.as_nanos() => {
+                Status::Inconclusive
+            }
             () if tally.lost == 0 && !risk.as_ref().is_some_and(|risk| risk.arose) => Status::Inconclusive,
             () => Status::Pass,
         };
         let idle = if nanos < self.min.as_nanos() { "the danger did not arise".to_owned() } else { String::new() };
+        let several = format!("{} if earlier ones of several faults cost them", finding::time(least));
+        let several = if least < nanos { several } else { String::new() };
         let risk = risk.map(|Risk { text, .. }| text).filter(|_| tally.lost == 0).unwrap_or_default();
         Finding {
             status,
             measured: if tally.lost == 0 { "nothing lost".to_owned() } else { finding::time(nanos) },
             samples: tally.acknowledged,
-            note: finding::note([idle, unknown].into_iter().chain(losses.iter().map(Loss::text)).chain([risk])),
+            note: finding::note(
+                [idle, unknown, several].into_iter().chain(losses.iter().map(Loss::text)).chain([risk]),
+            ),
             ..Finding::nothing(self, limit, "")
         }
     }
@@ -98,7 +105,7 @@ impl SloKind for LossWindow {
     /// A server that waited for a processor synchronised later than it wanted to.
     fn explained_by_machine(&self, case: &Case<'_>) -> Option<String> {
         let tally = lost_writes::tally(case).ok()?;
-        let (losses, _) = losses(case, &tally.lost_writes);
+        let (losses, _) = losses(case, &tally.lost_writes, Blame::First);
         let over = losses.iter().map(Loss::window).filter(|window| window.nanos() > self.max.as_nanos());
         let explanations: Option<Vec<_>> =
             over.map(|window| case.machine.explain(window, window.nanos() - self.max.as_nanos())).collect();
@@ -149,6 +156,7 @@ fn unknown(tally: &Tally, unexplained: u64) -> String {
     let reasons = [
         (tally.lost - known, "it is not known which", "lost write"),
         (unexplained, "no fault explains", "lost write"),
+        (tally.unexplained_keys(), "nobody can tell what was lost, as they hold what nobody wrote", "key"),
         (tally.possibly_lost, "nobody can tell whether they are lost", "write"),
         (tally.unread_keys, "they could not be read at the end", "key"),
     ];
@@ -156,11 +164,28 @@ fn unknown(tally: &Tally, unexplained: u64) -> String {
     finding::note(reasons.map(|(number, why, thing)| format!("of {} {why}", finding::count(number, thing))))
 }
 
+/// Which of the faults that may have cost a write is taken for the one that did.
+#[derive(Clone, Copy)]
+enum Blame {
+    First,
+    Last,
+}
+
+/// The longest time that a fault cost.
+fn longest(losses: &[Loss<'_>]) -> u64 {
+    losses.iter().map(|loss| loss.window().nanos()).max().unwrap_or_default()
+}
+
 /// What each fault cost, and how many writes none of them explains.
-fn losses<'a>(case: &'a Case<'_>, lost: &'a [Operation]) -> (Vec<Loss<'a>>, u64) {
+fn losses<'a>(case: &'a Case<'_>, lost: &'a [Operation], blame: Blame) -> (Vec<Loss<'a>>, u64) {
     let (autopsy, mut unexplained, mut losses) = (Autopsy::of(case), 0, BTreeMap::<_, Loss<'_>>::new());
     for write in lost {
-        let Some(takedown) = autopsy.takedown(write) else {
+        let takedowns = autopsy.takedowns(write);
+        let blamed = match blame {
+            Blame::First => takedowns.first(),
+            Blame::Last => takedowns.last(),
+        };
+        let Some(takedown) = blamed.copied() else {
             unexplained += 1;
             continue;
         };

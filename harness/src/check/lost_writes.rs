@@ -229,6 +229,11 @@ impl Tally {
         }
     }
 
+    /// How many keys hold what no write explains.
+    pub(super) fn unexplained_keys(&self) -> u64 {
+        self.unexplained.values().map(|(keys, _)| keys).sum()
+    }
+
     fn example(&mut self, text: String) {
         if self.examples.len() < EXAMPLES_MAX {
             self.examples.push(text);

@@ -13,7 +13,7 @@ mod spec;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -49,17 +49,21 @@ pub trait Provider: Send + Sync {
     /// The program that a node runs.
     fn binary(&self, node: &NodeName) -> Result<&ServerBinary, ProviderError>;
 
-    /// A node's data directory, by the path that its process knows it by.
+    /// A node's data directory, by the path that its process knows it by. The harness itself uses its files by the functions below
+    /// only: it may be what serves them.
     fn data_directory(&self, node: &NodeName) -> Result<PathBuf, ProviderError>;
 
-    /// Writes a file to a node's data directory.
-    fn write_data(&self, node: &NodeName, file: &str, content: &str) -> Result<(), ProviderError>;
+    /// What a file in a node's data directory holds, by its path from there on.
+    fn read_data(&self, node: &NodeName, path: &Path) -> Result<Vec<u8>, ProviderError>;
+
+    /// Gives a file in a node's data directory this content, which a power failure leaves.
+    fn write_data(&self, node: &NodeName, path: &Path, content: &[u8]) -> Result<(), ProviderError>;
 
     /// Writes a file that every process of the lab can read, that nobody outside can, and that vanishes with the lab: it is no
     /// evidence. Returns its path.
     fn write_secret(&self, file: &str, content: &str) -> Result<PathBuf, ProviderError>;
 
-    /// The paths of the files in a node's data directory.
+    /// The paths of all files and directories in a node's data directory, from there on.
     fn data_files(&self, node: &NodeName) -> Result<Vec<PathBuf>, ProviderError>;
 
     /// Empties the data directory of a node that is down.
@@ -74,8 +78,8 @@ pub trait Provider: Send + Sync {
     /// How many bytes are left for a node's data.
     fn space_left(&self, node: &NodeName) -> Result<u64, ProviderError>;
 
-    /// Starts a node's process with these arguments, in its data directory. What it prints is appended to its log. An end as
-    /// `expected` counts as expected, if any is.
+    /// Starts a node's process with these arguments, in `/`: they must tell it where its data is. What it prints is appended to its
+    /// log. An end as `expected` counts as expected, if any is.
     fn start(&self, node: &NodeName, arguments: &[OsString], expected: Option<ExitCause>) -> Result<(), ProviderError>;
 
     /// Sends a signal to a node's process; returns the instant just before.
@@ -90,7 +94,7 @@ pub trait Provider: Send + Sync {
     fn power_off<'a>(&'a self, node: &'a NodeName) -> BoxFuture<'a, Result<PowerFailure, ProviderError>>;
 
     /// From now on every `fsync` on a node's disk ([`Storage::caching`]) takes so much longer, until the next call. Returns how
-    /// long one of a small file takes then.
+    /// long the disk takes for one with nothing to write then.
     fn delay_fsync<'a>(&'a self, node: &'a NodeName, by: Duration) -> BoxFuture<'a, Result<Duration, ProviderError>>;
 
     /// How much longer every `fsync` on a node's disk takes by [`Self::delay_fsync`].

@@ -1,9 +1,6 @@
 //! A byte of a server's file is not what it was.
 
 use std::fmt;
-use std::fs::{File, OpenOptions};
-use std::io;
-use std::os::unix::fs::FileExt;
 
 use documented::Documented;
 use futures_util::FutureExt;
@@ -14,7 +11,6 @@ use super::node_step::{Applied, NodeStep};
 use super::selector::Selector;
 use super::target::Target;
 use crate::evidence::{DataEffect, Effect, NodeStatus};
-use crate::provider::file;
 use crate::system::{DataFile, Servers, SystemError};
 use crate::validate::Verb;
 use crate::vocab::NodeName;
@@ -63,43 +59,36 @@ impl NodeStep for CorruptFile {
         async move {
             let path = servers.data_file(node, self.file)?;
             let began = servers.provider().now();
-            let inverted = OpenOptions::new().read(true).write(true).open(&path).and_then(|file| invert(&file));
-            let at = inverted.map_err(file("corrupt", &path))?.ok_or_else(|| SystemError::DataFile {
+            let mut content = servers.provider().read_data(node, &path)?;
+            let at = invert(&mut content).ok_or_else(|| SystemError::DataFile {
                 node: node.clone(),
                 reason: format!("{} is empty", path.display()),
             })?;
+            servers.provider().write_data(node, &path, &content)?;
+            let is_corrupt = servers.provider().read_data(node, &path)? == content;
             let name = path.file_name().unwrap_or_default().display().to_string();
-            Ok(Applied { began, proof: Some(format!("byte {at} of {name} is inverted")) })
+            Ok(Applied { began, proof: is_corrupt.then(|| format!("byte {at} of {name} is inverted")) })
         }
         .boxed_local()
     }
 }
 
 /// Inverts the byte in the middle; returns its place, or none if there is no byte.
-fn invert(file: &File) -> io::Result<Option<u64>> {
-    let Some(last) = file.metadata()?.len().checked_sub(1) else { return Ok(None) };
-    let (at, mut byte) = (last / 2, [0]);
-    file.read_exact_at(&mut byte, at)?;
-    file.write_all_at(&[!byte[0]], at)?;
-    file.sync_all()?;
-    Ok(Some(at))
+fn invert(content: &mut [u8]) -> Option<usize> {
+    let at = content.len().checked_sub(1)? / 2;
+    content[at] = !content[at];
+    Some(at)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::io::{Read, Seek, Write};
-
     use super::*;
 
     #[test]
     fn one_byte_becomes_another() {
-        let mut file = tempfile::tempfile().unwrap();
-        assert_eq!(invert(&file).unwrap(), None);
-        file.write_all(&[1, 2, 3]).unwrap();
-        assert_eq!(invert(&file).unwrap(), Some(1));
-        file.rewind().unwrap();
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes).unwrap();
-        assert_eq!(bytes, [1, !2, 3]);
+        let mut content = [1, 2, 3];
+        assert_eq!(invert(&mut []), None);
+        assert_eq!(invert(&mut content), Some(1));
+        assert_eq!(content, [1, !2, 3]);
     }
 }

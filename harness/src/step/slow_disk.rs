@@ -96,10 +96,13 @@ impl NodeStep for SlowDisk {
     }
 }
 
-/// The proof is an `fsync` of the harness' own.
+/// The proof is what the disk takes for an `fsync` with nothing to write, which does not come from the kernel.
 async fn delay(servers: &Servers, node: &NodeName, by: std::time::Duration) -> Result<Applied, SystemError> {
     let provider = servers.provider();
     let began = provider.now();
     let took = provider.delay_fsync(node, by).await?;
-    Ok(Applied { began, proof: (took >= by).then(|| format!("an fsync took {:.1} ms", took.as_secs_f64() * 1_000.0)) })
+    Ok(Applied {
+        began,
+        proof: (took >= by).then(|| format!("the disk took {:.1} ms for an fsync", took.as_secs_f64() * 1_000.0)),
+    })
 }

@@ -1,8 +1,6 @@
 //! The end of a server's file is missing, as after a crash in the middle of a write.
 
 use std::fmt;
-use std::fs::{File, OpenOptions};
-use std::io;
 
 use documented::Documented;
 use futures_util::FutureExt;
@@ -13,7 +11,6 @@ use super::node_step::{Applied, NodeStep};
 use super::selector::Selector;
 use super::target::Target;
 use crate::evidence::{DataEffect, Effect, NodeStatus};
-use crate::provider::file;
 use crate::system::{DataFile, Servers, SystemError};
 use crate::text::{Cursor, Problem};
 use crate::validate::{Checker, Verb};
@@ -71,38 +68,36 @@ impl NodeStep for TearFile {
         async move {
             let path = servers.data_file(node, self.file)?;
             let began = servers.provider().now();
-            let torn = OpenOptions::new().write(true).open(&path).and_then(|torn| cut_off(&torn, self.bytes));
-            let left = torn.map_err(file("tear", &path))?.ok_or_else(|| SystemError::DataFile {
+            let mut content = servers.provider().read_data(node, &path)?;
+            let left = cut_off(&mut content, self.bytes).ok_or_else(|| SystemError::DataFile {
                 node: node.clone(),
                 reason: format!("{} is too short to cut {} bytes off", path.display(), self.bytes),
             })?;
+            servers.provider().write_data(node, &path, &content)?;
+            let is_torn = servers.provider().read_data(node, &path)? == content;
             let name = path.file_name().unwrap_or_default().display().to_string();
-            Ok(Applied { began, proof: Some(format!("{name} has {left} bytes, {} fewer", self.bytes)) })
+            Ok(Applied { began, proof: is_torn.then(|| format!("{name} has {left} bytes, {} fewer", self.bytes)) })
         }
         .boxed_local()
     }
 }
 
 /// Cuts bytes off the end; returns how many are left, or none if there were no more.
-fn cut_off(file: &File, bytes: u64) -> io::Result<Option<u64>> {
-    let Some(left) = file.metadata()?.len().checked_sub(bytes).filter(|left| *left > 0) else { return Ok(None) };
-    file.set_len(left)?;
-    file.sync_all()?;
-    Ok((file.metadata()?.len() == left).then_some(left))
+fn cut_off(content: &mut Vec<u8>, bytes: u64) -> Option<usize> {
+    let left = content.len().checked_sub(usize::try_from(bytes).ok()?).filter(|left| *left > 0)?;
+    content.truncate(left);
+    Some(left)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
-
     use super::*;
 
     #[test]
     fn only_the_end_is_cut_off() {
-        let mut file = tempfile::tempfile().unwrap();
-        file.write_all(b"abcdef").unwrap();
-        assert_eq!(cut_off(&file, 2).unwrap(), Some(4));
-        assert_eq!(cut_off(&file, 4).unwrap(), None);
-        assert_eq!(file.metadata().unwrap().len(), 4);
+        let mut content = b"abcdef".to_vec();
+        assert_eq!(cut_off(&mut content, 2), Some(4));
+        assert_eq!(cut_off(&mut content, 4), None);
+        assert_eq!(content, b"abcd");
     }
 }

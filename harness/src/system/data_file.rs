@@ -1,7 +1,6 @@
 //! Where a server keeps its data: the names are those of its directives, or their defaults (Redis 7.0 `redis.conf` and `aof.c`).
 
 use std::fmt;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -28,33 +27,33 @@ impl fmt::Display for DataFile {
 }
 
 impl Servers {
-    /// The path of a file that a node left.
+    /// The path of a file that a node left, from its data directory on.
     pub fn data_file(&self, node: &NodeName, file: DataFile) -> Result<PathBuf, SystemError> {
-        let (spec, directory) = (self.spec(node)?, self.provider.data_directory(node)?);
+        let (spec, files) = (self.spec(node)?, self.provider.data_files(node)?);
         let missing = || SystemError::DataFile { node: node.clone(), reason: format!("it left no {file}") };
-        find(spec, &directory, file).ok_or_else(missing)
+        find(spec, &files, file).ok_or_else(missing)
     }
 }
 
-fn find(node: &NodeSpec, directory: &Path, file: DataFile) -> Option<PathBuf> {
+fn find(node: &NodeSpec, files: &[PathBuf], file: DataFile) -> Option<PathBuf> {
     let named = |directive, default: &str| node.text(directive).unwrap_or(default).to_owned();
     let aof = named("appendfilename", "appendonly.aof");
     let found = match file {
-        DataFile::Rdb => directory.join(named("dbfilename", "dump.rdb")),
-        DataFile::Aof => newest_incremental(&directory.join(named("appenddirname", "appendonlydir")), &aof)
-            .unwrap_or_else(|| directory.join(aof)),
+        DataFile::Rdb => named("dbfilename", "dump.rdb").into(),
+        DataFile::Aof => newest_incremental(files, Path::new(&named("appenddirname", "appendonlydir")), &aof)
+            .unwrap_or_else(|| aof.into()),
     };
-    found.is_file().then_some(found)
+    files.contains(&found).then_some(found)
 }
 
 /// The incremental file with the highest number: `appendonly.aof.2.incr.aof`.
-fn newest_incremental(directory: &Path, aof: &str) -> Option<PathBuf> {
+fn newest_incremental(files: &[PathBuf], directory: &Path, aof: &str) -> Option<PathBuf> {
     let number = |name: &str| -> Option<u64> {
         name.strip_prefix(aof)?.strip_prefix('.')?.strip_suffix(".incr.aof")?.parse().ok()
     };
-    let files = fs::read_dir(directory).ok()?.filter_map(|entry| Some(entry.ok()?.path()));
-    let numbered = files.filter_map(|path| Some((number(path.file_name()?.to_str()?)?, path)));
-    numbered.max().map(|(_, path)| path)
+    let inner = files.iter().filter(|path| path.parent() == Some(directory));
+    let numbered = inner.filter_map(|path| Some((number(path.file_name()?.to_str()?)?, path)));
+    numbered.max().map(|(_, path)| path.clone())
 }
 
 #[cfg(test)]
@@ -78,20 +77,14 @@ mod tests {
         Some("appendonlydir/appendonly.aof.10.incr.aof")
     )]
     fn the_newest_is_found(#[case] files: &[&str], #[case] file: DataFile, #[case] found: Option<&str>) {
-        let temporary = tempfile::tempdir().unwrap();
-        fs::create_dir(temporary.path().join("appendonlydir")).unwrap();
-        for file in files {
-            fs::write(temporary.path().join(file), "x").unwrap();
-        }
-        assert_eq!(find(&node(), temporary.path(), file), found.map(|found| temporary.path().join(found)));
+        let files: Vec<_> = files.iter().map(PathBuf::from).collect();
+        assert_eq!(find(&node(), &files, file), found.map(PathBuf::from));
     }
 
     #[test]
     fn it_has_the_name_that_the_scenario_gives_it() {
-        let temporary = tempfile::tempdir().unwrap();
-        fs::write(temporary.path().join("a.rdb"), "x").unwrap();
         let mut node = node();
         node.config.insert("DBFilename".to_owned(), "a.rdb".to_owned());
-        assert_eq!(find(&node, temporary.path(), DataFile::Rdb), Some(temporary.path().join("a.rdb")));
+        assert_eq!(find(&node, &["a.rdb".into()], DataFile::Rdb), Some("a.rdb".into()));
     }
 }

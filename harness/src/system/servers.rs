@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -57,7 +58,7 @@ impl Servers {
             let name = &node.name;
             let version = provider.binary(name)?.version;
             for (path, text) in system.data_files(nodes, node, version) {
-                provider.write_data(name, path, &text)?;
+                provider.write_data(name, Path::new(path), text.as_bytes())?;
             }
             let config = directory.node_config(name);
             let files = NodeFiles {

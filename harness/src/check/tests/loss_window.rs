@@ -62,6 +62,68 @@ fn what_no_fault_explains_is_not_counted_as_nothing() {
     assert!(finding.note.contains("of 1 lost write no fault explains"), "{finding:?}");
 }
 
+/// A key that holds what nobody wrote, as after a byte of a file was inverted, has lost its write, and nobody can tell which.
+#[test]
+fn what_nobody_wrote_is_not_counted_as_nothing() {
+    let mut story = story(3_000);
+    story.write(2_500, 5, |_| {});
+    story.final_read(5, Value::Foreign, Ended::Ok);
+    let finding = story.judge(Slo::LossWindow(LossWindow { max: ms(1_000), min: ms(0) }));
+    assert_eq!(finding.status, Status::Inconclusive, "{finding:?}");
+    assert!(finding.note.contains("of 1 key nobody can tell what was lost"), "{finding:?}");
+}
+
+/// A acknowledges a write at 2 s that is gone at the end. It is taken down twice: at 3 s, and at 6 s.
+fn twice(config: &[(&str, &str)], first: &[&str], second: &[&str]) -> Story {
+    let mut story = Story::formed();
+    let config = config.iter().map(|(directive, value)| ((*directive).to_owned(), (*value).to_owned()));
+    story.evidence.plan.nodes[0].config.extend(config);
+    story.write(2_000, 3, |_| {});
+    let address = story.evidence.plan.nodes[0].address;
+    for (from, faults, step) in [(3_000, first, 0), (6_000, second, 10)] {
+        for ((ms, fault), step) in (from..).step_by(100).zip(faults).zip(step..) {
+            story.act(ms, step, fault, "A");
+        }
+        story.event(from + 500, EventKind::NodeStarted { node: "A".into(), pid: 9, address });
+        story.act(from + 500, step + 9, "Start", "A");
+    }
+    story.event(8_000, EventKind::LoadEnded { load: "app".to_owned(), totals: LoadTotals::default() });
+    story.final_read(3, Value::Missing, Ended::Ok);
+    story
+}
+
+const NO_FSYNC: [(&str, &str); 2] = [("appendonly", "yes"), ("appendfsync", "no")];
+const EVERY_SECOND: [(&str, &str); 1] = [("appendonly", "yes")];
+
+/// A server that only dies keeps what it had written.
+#[rstest]
+#[case::the_power_failed_later(&NO_FSYNC, &["Kill"], &["PowerOff"], 2_000, (Status::Fail, "3.999 s", "PowerOff of A cost 1 write"))]
+#[case::killed_later(&NO_FSYNC, &["PowerOff"], &["Kill"], 2_000, (Status::Pass, "999 ms", "PowerOff of A cost 1 write"))]
+#[case::damaged_later(&NO_FSYNC, &["Kill"], &["Kill", "TearFile"], 2_000, (Status::Fail, "3.999 s", "Kill of A cost 1 write"))]
+#[case::resumed_before(&NO_FSYNC, &["Pause"], &["PowerOff"], 2_000, (Status::Fail, "3.999 s", "PowerOff of A cost 1 write"))]
+#[case::either(&EVERY_SECOND, &["Kill"], &["PowerOff"], 2_000, (Status::Inconclusive, "3.999 s", "999 ms if earlier ones"))]
+#[case::either_is_too_long(&EVERY_SECOND, &["Kill"], &["PowerOff"], 500, (Status::Fail, "3.999 s", "999 ms if earlier ones"))]
+#[case::either_is_short(&EVERY_SECOND, &["Kill"], &["PowerOff"], 5_000, (Status::Pass, "3.999 s", "999 ms if earlier ones"))]
+#[case::neither_should_have(&NO_FSYNC, &["Kill"], &["Kill"], 2_000, (Status::Inconclusive, "3.999 s", "999 ms if earlier ones"))]
+fn the_fault_that_can_have_cost_it_counts(
+    #[case] config: &[(&str, &str)],
+    #[case] first: &[&str],
+    #[case] second: &[&str],
+    #[case] max: u64,
+    #[case] (status, measured, note): (Status, &str, &str),
+) {
+    let mut story = twice(config, first, second);
+    if first == ["Pause"] {
+        story.evidence.events.retain(|event| {
+            !matches!(event.kind, EventKind::NodeStarted { .. })
+                || event.at.nanos_since(Instant::from_millis(4_000)) > 0
+        });
+    }
+    let finding = story.judge(Slo::LossWindow(LossWindow { max: ms(max), min: ms(0) }));
+    assert_eq!((finding.status, finding.measured.as_str()), (status, measured), "{finding:?}");
+    assert!(finding.note.contains(note), "{finding:?}");
+}
+
 #[test]
 fn nothing_is_lost_of_nothing() {
     let mut story = Story::formed();

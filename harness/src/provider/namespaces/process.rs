@@ -6,7 +6,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -31,9 +31,6 @@ const LOG_TAIL_BYTES: u64 = 64 * 1_024;
 const POWER_OFF_BOUND: Duration = Duration::from_secs(5);
 /// How often it is looked whether they are.
 const POWER_OFF_POLL: Duration = Duration::from_millis(1);
-
-/// The file that tells how long an `fsync` takes. No server has a file of this name.
-const FSYNC_PROBE: &str = "fsync-probe";
 
 /// The status of every node's process, for all who watch it.
 pub(super) type StatusSender = watch::Sender<BTreeMap<NodeName, NodeStatus>>;
@@ -134,7 +131,9 @@ impl NodeProcess {
         let mut command = Command::new(&self.binary.path);
         command
             .args(arguments)
-            .current_dir(self.disk.directory())
+            // Its configuration says where its data is. The child that goes there before it is the server would still hold the
+            // disk's end of the mount.
+            .current_dir("/")
             .env("TZ", "UTC")
             .process_group(0)
             .stdin(Stdio::null())
@@ -209,11 +208,11 @@ impl NodeProcess {
 
     /// From now on every `fsync` takes so much longer; returns how long one took then.
     pub(super) async fn delay_fsync(&self, by: Duration) -> Result<Duration, ProviderError> {
-        self.caching_disk()?.delay_fsync(by);
-        let probe = self.disk.directory().join(FSYNC_PROBE);
-        let failed = file("synchronise", probe.clone());
-        let tried = tokio::task::spawn_blocking(move || time_fsync(&probe)).await;
-        tried.unwrap_or_else(|error| Err(io::Error::other(error))).map_err(failed)
+        let disk = self.caching_disk()?;
+        disk.delay_fsync(by);
+        let tried = tokio::task::spawn_blocking(disk.fsync_timer()).await;
+        let took = tried.map_err(io::Error::other).and_then(|took| Ok(took?));
+        took.map_err(file("synchronise", self.disk.directory()))
     }
 
     fn caching_disk(&self) -> Result<&CachingDisk, ProviderError> {
@@ -247,21 +246,7 @@ impl NodeProcess {
         if self.status() != NodeStatus::Down {
             return Err(self.wrong_status("wipe"));
         }
-        for path in self.data_files()? {
-            let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
-            removed.map_err(file("remove", path))?;
-        }
-        // What was wiped does not come back when the power fails.
-        let data = self.disk.directory();
-        File::open(data).and_then(|data| data.sync_all()).map_err(file("synchronise", data))
-    }
-
-    /// The paths in the data directory.
-    pub(super) fn data_files(&self) -> Result<Vec<PathBuf>, ProviderError> {
-        let data = self.disk.directory();
-        let listed = fs::read_dir(data)
-            .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<Vec<_>>>());
-        listed.map_err(file("read the directory", data))
+        self.disk.wipe().map_err(file("empty", self.disk.directory()))
     }
 
     /// The end of what its latest process logged.
@@ -289,16 +274,6 @@ async fn exit_of(ended: &mut watch::Receiver<Option<ExitCause>>) -> ExitCause {
         // Cannot happen, since the reaper sends before it drops its end; it must not look like an exit.
         None => std::future::pending().await,
     }
-}
-
-/// How long an `fsync` takes.
-fn time_fsync(path: &Path) -> io::Result<Duration> {
-    let probe = File::create(path)?;
-    let began = std::time::Instant::now();
-    probe.sync_all()?;
-    let took = began.elapsed();
-    fs::remove_file(path)?;
-    Ok(took)
 }
 
 /// The end of a file, beginning at `from` at the earliest.

@@ -3,8 +3,8 @@
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
-use std::fs::{self, DirBuilder, File};
-use std::io::{self, Write};
+use std::fs::{self, DirBuilder};
+use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -105,8 +105,13 @@ impl Provider for NamespaceProvider {
         Ok(self.node(node)?.disk.directory().to_owned())
     }
 
-    fn write_data(&self, node: &NodeName, file: &str, content: &str) -> Result<(), ProviderError> {
-        let written = write_synced(&self.node(node)?.disk.directory().join(file), content);
+    fn read_data(&self, node: &NodeName, path: &Path) -> Result<Vec<u8>, ProviderError> {
+        let disk = &self.node(node)?.disk;
+        disk.read(path).map_err(file("read", disk.directory().join(path)))
+    }
+
+    fn write_data(&self, node: &NodeName, path: &Path, content: &[u8]) -> Result<(), ProviderError> {
+        let written = self.node(node)?.disk.write(path, content);
         written.map_err(|source| ProviderError::Storage { node: node.clone(), storage: self.storage, source })
     }
 
@@ -117,7 +122,8 @@ impl Provider for NamespaceProvider {
     }
 
     fn data_files(&self, node: &NodeName) -> Result<Vec<PathBuf>, ProviderError> {
-        self.node(node)?.data_files()
+        let disk = &self.node(node)?.disk;
+        disk.paths().map_err(file("read the directory", disk.directory()))
     }
 
     fn wipe(&self, node: &NodeName) -> Result<(), ProviderError> {
@@ -262,14 +268,6 @@ fn find_binaries(nodes: &[ServerSpec]) -> Result<Vec<ServerBinary>, ProviderErro
         binaries.push(binary);
     }
     Ok(binaries)
-}
-
-/// Writes a file that a power failure leaves.
-fn write_synced(path: &Path, content: &str) -> io::Result<()> {
-    let mut written = File::create(path)?;
-    written.write_all(content.as_bytes())?;
-    written.sync_all()?;
-    path.parent().map_or(Ok(()), |directory| File::open(directory)?.sync_all())
 }
 
 /// A server with its default of 10,000 clients, and a load with as many, need more open files than a login shell

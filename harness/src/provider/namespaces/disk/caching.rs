@@ -20,7 +20,8 @@ use crate::vocab::Size;
 /// Where the kernel gives the requests.
 const DEVICE: &str = "/dev/fuse";
 
-/// A disk with a cache, mounted.
+/// A disk with a cache, mounted. Only other processes may use the mount: this one serves it. If it waited for an answer of its own
+/// when it is killed, the kernel would wait with it for ever; so whatever the harness does to the files, it does here.
 pub(in crate::provider::namespaces) struct CachingDisk {
     directory: PathBuf,
     shared: Arc<SharedVolume>,
@@ -73,6 +74,22 @@ impl CachingDisk {
         &self.directory
     }
 
+    pub(super) fn paths(&self) -> Result<Vec<PathBuf>, Errno> {
+        self.shared.lock().volume.paths()
+    }
+
+    pub(super) fn read(&self, path: &Path) -> Result<Vec<u8>, Errno> {
+        self.shared.lock().volume.content_at(path).map(<[u8]>::to_vec)
+    }
+
+    pub(super) fn write(&self, path: &Path, content: &[u8]) -> Result<(), Errno> {
+        self.shared.lock().volume.put(path, content)
+    }
+
+    pub(super) fn wipe(&self) -> Result<(), Errno> {
+        self.shared.lock().volume.wipe()
+    }
+
     pub(super) fn left_bytes(&self) -> u64 {
         self.shared.lock().volume.left_bytes()
     }
@@ -88,6 +105,14 @@ impl CachingDisk {
     /// From now on every `fsync` takes so much longer.
     pub(in crate::provider::namespaces) fn delay_fsync(&self, by: Duration) {
         self.shared.lock().fsync_delay = by;
+    }
+
+    /// How long an `fsync` takes; what does the waiting.
+    pub(in crate::provider::namespaces) fn fsync_timer(
+        &self,
+    ) -> impl FnOnce() -> Result<Duration, Errno> + Send + use<> {
+        let shared = Arc::clone(&self.shared);
+        move || shared.time_fsync()
     }
 
     /// How much longer it takes.

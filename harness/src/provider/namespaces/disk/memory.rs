@@ -38,6 +38,38 @@ impl MemoryDisk {
         &self.directory
     }
 
+    pub(super) fn paths(&self) -> io::Result<Vec<PathBuf>> {
+        let (mut found, mut next) = (Vec::new(), vec![self.directory.clone()]);
+        while let Some(directory) = next.pop() {
+            for entry in fs::read_dir(directory)? {
+                let entry = entry?;
+                let path = entry.path();
+                found.extend(path.strip_prefix(&self.directory).map(Path::to_owned));
+                if entry.file_type()?.is_dir() {
+                    next.push(path);
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    pub(super) fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        fs::read(self.directory.join(path))
+    }
+
+    pub(super) fn write(&self, path: &Path, content: &[u8]) -> io::Result<()> {
+        fs::write(self.directory.join(path), content)
+    }
+
+    pub(super) fn wipe(&self) -> io::Result<()> {
+        for entry in fs::read_dir(&self.directory)? {
+            let entry = entry?;
+            let path = entry.path();
+            if entry.file_type()?.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) }?;
+        }
+        Ok(())
+    }
+
     /// How many bytes are left.
     pub(super) fn left_bytes(&self) -> Result<u64, ProviderError> {
         let left =

@@ -6,6 +6,7 @@ mod memory;
 mod requests;
 mod volume;
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::provider::{ProviderError, Storage};
@@ -39,6 +40,38 @@ impl Disk {
         match self {
             Self::Memory(disk) => disk.directory(),
             Self::Caching(disk) => disk.directory(),
+        }
+    }
+
+    /// The paths of all files and directories, from the data directory on.
+    pub(super) fn paths(&self) -> io::Result<Vec<PathBuf>> {
+        match self {
+            Self::Memory(disk) => disk.paths(),
+            Self::Caching(disk) => Ok(disk.paths()?),
+        }
+    }
+
+    /// What a file holds.
+    pub(super) fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        match self {
+            Self::Memory(disk) => disk.read(path),
+            Self::Caching(disk) => Ok(disk.read(path)?),
+        }
+    }
+
+    /// Gives a file this content, which a power failure leaves.
+    pub(super) fn write(&self, path: &Path, content: &[u8]) -> io::Result<()> {
+        match self {
+            Self::Memory(disk) => disk.write(path, content),
+            Self::Caching(disk) => Ok(disk.write(path, content)?),
+        }
+    }
+
+    /// Removes everything. It does not come back when the power fails.
+    pub(super) fn wipe(&self) -> io::Result<()> {
+        match self {
+            Self::Memory(disk) => disk.wipe(),
+            Self::Caching(disk) => Ok(disk.wipe()?),
         }
     }
 

@@ -18,7 +18,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 
@@ -107,6 +107,7 @@ pub(super) struct Fsync {
 enum Covers {
     Changes(SyncMark),
     Entries(BTreeMap<OsString, Inode>),
+    Nothing,
 }
 
 impl Item {
@@ -355,6 +356,12 @@ impl Volume {
         Ok(Fsync { inode, covers, failures: self.failures })
     }
 
+    /// An `fsync` begins that takes its time and leaves no trace.
+    pub(super) fn begin_empty_sync(&self) -> Result<Fsync, Errno> {
+        self.powered()?;
+        Ok(Fsync { inode: ROOT, covers: Covers::Nothing, failures: self.failures })
+    }
+
     /// It comes back, unless the power failed meanwhile.
     pub(super) fn finish_sync(&mut self, sync: Fsync) -> Result<(), Errno> {
         if sync.failures != self.failures {
@@ -390,6 +397,57 @@ impl Volume {
             directory.synced.entry(name).or_insert(inode);
         }
         self.keep_name(above);
+    }
+
+    /// The paths of all files and directories, from the root on.
+    pub(super) fn paths(&self) -> Result<Vec<PathBuf>, Errno> {
+        let (mut found, mut next) = (Vec::new(), vec![(PathBuf::new(), ROOT)]);
+        while let Some((path, inode)) = next.pop() {
+            let Ok(directory) = self.directory(inode) else { continue };
+            for (name, inner) in &directory.entries {
+                found.push(path.join(name));
+                next.push((path.join(name), *inner));
+            }
+        }
+        self.powered().map(|()| found)
+    }
+
+    fn inode_at(&self, path: &Path) -> Result<Inode, Errno> {
+        path.iter().try_fold(ROOT, |above, name| self.lookup(above, name))
+    }
+
+    /// What a file holds.
+    pub(super) fn content_at(&self, path: &Path) -> Result<&[u8], Errno> {
+        match &self.item(self.inode_at(path)?)?.kind {
+            Kind::File(content) => Ok(content.bytes()),
+            Kind::Directory(_) => Err(Errno::EISDIR),
+        }
+    }
+
+    /// Gives a file this content, which a power failure leaves. Its directory must exist.
+    pub(super) fn put(&mut self, path: &Path, bytes: &[u8]) -> Result<(), Errno> {
+        let (Some(above), Some(name)) = (path.parent(), path.file_name()) else { return Err(Errno::EINVAL) };
+        let above = self.inode_at(above)?;
+        let inode = match self.lookup(above, name) {
+            Err(Errno::ENOENT) => self.create_file(above, name, 0o644)?,
+            found => found?,
+        };
+        // Checks that there is space for it.
+        self.set_length(inode, bytes.len() as u64)?;
+        let content = self.content_mut(inode)?;
+        content.write(0, bytes);
+        let mark = content.begin_sync();
+        content.finish_sync(mark);
+        self.keep_name(inode);
+        let directory = self.begin_directory_sync(above)?;
+        self.finish_sync(directory)
+    }
+
+    /// Nothing is left, and nothing comes back when the power fails.
+    pub(super) fn wipe(&mut self) -> Result<(), Errno> {
+        *self.directory_mut(ROOT)? = Directory::default();
+        self.sweep();
+        Ok(())
     }
 
     /// How often the power has failed.

@@ -138,3 +138,39 @@ fn space_is_given_in_blocks_and_taken_back() {
     volume.close(handle);
     assert_eq!(volume.left_bytes(), 3 * BLOCK_BYTES);
 }
+
+/// Time is all that it takes.
+#[test]
+fn an_empty_synchronisation_leaves_no_trace() {
+    let mut volume = Volume::new(1 << 20);
+    written(&mut volume, "aof", b"one");
+    let sync = volume.begin_empty_sync().unwrap();
+    volume.finish_sync(sync).unwrap();
+    let lost = [Forgotten::Made("aof".into()), Forgotten::Bytes { file: "aof".into(), bytes: 3 }];
+    assert_eq!(fail(&mut volume), lost);
+    assert_eq!(fail(&mut volume), []);
+}
+
+/// As the harness damages a file: shorter, or as long as before.
+#[test]
+fn what_is_put_survives() {
+    let mut volume = Volume::new(2 * BLOCK_BYTES);
+    volume.create_directory(ROOT, name("inner"), 0o755).unwrap();
+    let path = Path::new("inner/aof");
+    volume.put(path, b"abcdef").unwrap();
+    volume.put(path, b"abXd").unwrap();
+    assert_eq!(volume.put(path, &[0; 9_000]), Err(Errno::ENOSPC));
+    assert_eq!(volume.put(Path::new("none/aof"), b"x"), Err(Errno::ENOENT));
+    assert_eq!(fail(&mut volume), []);
+    assert_eq!(volume.content_at(path), Ok(&b"abXd"[..]));
+    assert_eq!(volume.paths(), Ok(vec!["inner".into(), path.to_owned()]));
+}
+
+#[test]
+fn what_is_wiped_does_not_come_back() {
+    let mut volume = Volume::new(1 << 20);
+    volume.put(Path::new("rdb"), b"abc").unwrap();
+    volume.wipe().unwrap();
+    assert_eq!(fail(&mut volume), []);
+    assert_eq!((volume.paths(), volume.left_bytes()), (Ok(Vec::new()), 1 << 20));
+}
