@@ -24,13 +24,13 @@ const GENERATION: Generation = Generation(0);
 /// A volume, shared by the kernel's requests and those who do something to it.
 #[derive(Debug)]
 pub(super) struct SharedVolume {
-    state: Mutex<State>,
+    state: Mutex<VolumeState>,
     /// No `fsync` that is under way goes on.
     power_failed: Condvar,
 }
 
 #[derive(Debug)]
-pub(super) struct State {
+pub(super) struct VolumeState {
     pub(super) volume: Volume,
     /// How long every `fsync` takes beside what it needs by itself.
     pub(super) fsync_delay: Duration,
@@ -38,11 +38,11 @@ pub(super) struct State {
 
 impl SharedVolume {
     pub(super) fn new(volume: Volume) -> Arc<Self> {
-        let state = Mutex::new(State { volume, fsync_delay: Duration::ZERO });
+        let state = Mutex::new(VolumeState { volume, fsync_delay: Duration::ZERO });
         Arc::new(Self { state, power_failed: Condvar::new() })
     }
 
-    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, VolumeState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
