@@ -33,7 +33,7 @@ impl Alteration {
                 let mut operations = evidence.history.iter().collect();
                 let alteration = operation(&mut operations, random);
                 altered.history = operations.into_iter().collect();
-                alteration
+                Some(alteration)
             }
             3..5 => lines(&mut altered.events, "event", random, matters),
             5 => lines(&mut altered.topology, "view", random, |_: &TopologyRecord, _| false),
@@ -54,7 +54,7 @@ enum Done {
 }
 
 /// Every operation was counted by its load, and the final read of every key that was written is expected.
-fn operation(operations: &mut Vec<Operation>, random: &mut ChaCha8Rng) -> Option<Alteration> {
+fn operation(operations: &mut Vec<Operation>, random: &mut ChaCha8Rng) -> Alteration {
     let at = random.random_range(0..operations.len());
     let was = operations[at];
     let (done, matters) = match random.random_range(0..4) {
@@ -80,7 +80,7 @@ fn operation(operations: &mut Vec<Operation>, random: &mut ChaCha8Rng) -> Option
         }
     };
     let kind = if was.source == OperationSource::FinalRead { "final read" } else { "operation" };
-    Some(Alteration { what: format!("{kind} {at} {done:?}: {was:?}"), matters })
+    Alteration { what: format!("{kind} {at} {done:?}: {was:?}"), matters }
 }
 
 /// Whether a run without an event must not pass. It may without what only tells people more, or what makes a verdict stricter, and

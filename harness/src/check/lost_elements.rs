@@ -58,7 +58,7 @@ impl SloKind for LostElements {
     }
 
     fn wrong_numbers(&self) -> Vec<WrongNumber> {
-        WrongNumber::of_range(self.min, self.max)
+        WrongNumber::of_range(&self.min, &self.max)
     }
 
     fn load(&self) -> Option<&str> {

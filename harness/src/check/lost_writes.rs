@@ -108,7 +108,7 @@ impl SloKind for LostWrites {
     }
 
     fn wrong_numbers(&self) -> Vec<WrongNumber> {
-        WrongNumber::of_range(self.min, self.max)
+        WrongNumber::of_range(&self.min, &self.max)
     }
 }
 

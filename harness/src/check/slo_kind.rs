@@ -97,7 +97,7 @@ impl WrongNumber {
     }
 
     /// A least number above the greatest.
-    pub(super) fn of_range<T: PartialOrd + fmt::Display>(min: T, max: T) -> Vec<Self> {
+    pub(super) fn of_range<T: PartialOrd + fmt::Display>(min: &T, max: &T) -> Vec<Self> {
         let message = || format!("at least {min} and at most {max} contradict each other");
         let wrong = || Self { field: "min", message: message(), help: None, is_relative: true };
         (min > max).then(wrong).into_iter().collect()

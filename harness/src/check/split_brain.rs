@@ -137,7 +137,7 @@ impl SloKind for SplitBrain {
     }
 
     fn wrong_numbers(&self) -> Vec<WrongNumber> {
-        WrongNumber::of_range(self.min, self.max)
+        WrongNumber::of_range(&self.min, &self.max)
     }
 
     fn needed_fault(&self) -> Option<NeededFault> {
@@ -224,33 +224,35 @@ mod tests {
         for ms in [5_000, 5_500, 6_500] {
             story.write(ms, key, |write| write.node = Some(3));
         }
-        starts.iter().for_each(|ms| story.write(*ms, key, |_| {}));
+        for ms in starts {
+            story.write(*ms, key, |_| {});
+        }
         let fails = |write: &mut Operation| {
             (write.outcome, write.node, write.error) = (Outcome::Fail, None, Some(ErrorKind::ClusterDown));
         };
-        asked.iter().for_each(|ms| story.write(*ms, key, fails));
+        for ms in asked {
+            story.write(*ms, key, fails);
+        }
         story.end(7_000);
         story
     }
 
     #[rstest]
-    #[case::it_had_ended_before(&[4_000], 4_500, &[], 0, 0, Status::Pass, "0 ms", "A acknowledged nothing after A1's first write")]
-    #[case::it_refused(&[4_000], 5_500, &[5_100], 0, 0, Status::Pass, "0 ms", "nothing after A1's first write")]
-    #[case::nobody_asked(&[4_000], 5_500, &[], 0, 0, Status::Inconclusive, "0 ms", "whether it would have taken more nobody asked")]
-    #[case::both(&[5_200, 5_800], 6_000, &[6_100], 0, 0, Status::Fail, "800 ms", "for 800 ms both A and A1 acknowledged writes of one shard: A 2, A1 2")]
-    #[case::less_than_allowed(&[5_200], 6_000, &[6_100], 200, 0, Status::Pass, "200 ms", "A 1, A1 1")]
-    #[case::maybe_more_than_allowed(&[5_200], 6_000, &[], 200, 0, Status::Inconclusive, "200 ms", "nobody asked")]
-    #[case::less_than_expected(&[5_200], 6_000, &[6_100], 2_000, 500, Status::Inconclusive, "200 ms", "A 1")]
-    #[case::as_the_other_began(&[5_001], 6_000, &[6_100], 0, 0, Status::Pass, "0 ms", "nothing after")]
+    #[case::it_had_ended_before(&[4_000], 4_500, &[], 0, 0, (Status::Pass, "0 ms", "A acknowledged nothing after A1's first write"))]
+    #[case::it_refused(&[4_000], 5_500, &[5_100], 0, 0, (Status::Pass, "0 ms", "nothing after A1's first write"))]
+    #[case::nobody_asked(&[4_000], 5_500, &[], 0, 0, (Status::Inconclusive, "0 ms", "whether it would have taken more nobody asked"))]
+    #[case::both(&[5_200, 5_800], 6_000, &[6_100], 0, 0, (Status::Fail, "800 ms", "for 800 ms both A and A1 acknowledged writes of one shard: A 2, A1 2"))]
+    #[case::less_than_allowed(&[5_200], 6_000, &[6_100], 200, 0, (Status::Pass, "200 ms", "A 1, A1 1"))]
+    #[case::maybe_more_than_allowed(&[5_200], 6_000, &[], 200, 0, (Status::Inconclusive, "200 ms", "nobody asked"))]
+    #[case::less_than_expected(&[5_200], 6_000, &[6_100], 2_000, 500, (Status::Inconclusive, "200 ms", "A 1"))]
+    #[case::as_the_other_began(&[5_001], 6_000, &[6_100], 0, 0, (Status::Pass, "0 ms", "nothing after"))]
     fn two_masters_acknowledge(
         #[case] starts: &[u64],
         #[case] refuses: u64,
         #[case] asked: &[u64],
         #[case] max: u64,
         #[case] min: u64,
-        #[case] status: Status,
-        #[case] measured: &str,
-        #[case] words: &str,
+        #[case] (status, measured, words): (Status, &str, &str),
     ) {
         let slo = SplitBrain { max: ms(max), min: ms(min) };
         let finding = cut_off(starts, refuses, asked).judge(Slo::SplitBrain(slo));

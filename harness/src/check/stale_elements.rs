@@ -64,7 +64,7 @@ impl SloKind for StaleElements {
     }
 
     fn wrong_numbers(&self) -> Vec<WrongNumber> {
-        WrongNumber::of_range(self.min, self.max)
+        WrongNumber::of_range(&self.min, &self.max)
     }
 
     fn variant(&self) -> u64 {

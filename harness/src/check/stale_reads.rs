@@ -73,7 +73,7 @@ impl SloKind for StaleReads {
     }
 
     fn wrong_numbers(&self) -> Vec<WrongNumber> {
-        WrongNumber::of_range(self.min, self.max)
+        WrongNumber::of_range(&self.min, &self.max)
     }
 
     fn variant(&self) -> u64 {

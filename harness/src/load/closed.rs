@@ -89,7 +89,7 @@ struct Entries {
 impl Entries {
     fn new(shared: &Shared, worker: u16, keeps_to: Option<ShardKeys>) -> Self {
         let whose = (shared.seed, shared.index, worker);
-        let draw = RandomChoices::new(whose, Rc::clone(&shared.places), keeps_to);
+        let draw = RandomChoices::new(whose, &shared.places, keeps_to);
         let pipeline = Pipeline::new(shared.load.pipeline(), shared.shards.count());
         Self { draw, pipeline, left: share(&shared.load, worker) }
     }

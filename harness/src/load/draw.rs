@@ -82,7 +82,7 @@ impl RandomChoices {
     /// The choices of `worker` of `load` in a run with this seed, if it keeps to `shard` among that shard's keys.
     pub(crate) fn new(
         (seed, load, worker): (u64, LoadIndex, u16),
-        places: Rc<KeyPlaces>,
+        places: &Rc<KeyPlaces>,
         shard: Option<ShardKeys>,
     ) -> Self {
         let keys = places.keys();
@@ -96,7 +96,7 @@ impl RandomChoices {
         let mut draw = Self {
             random,
             keys: keys.clone(),
-            places: Rc::clone(&places),
+            places: Rc::clone(places),
             shard,
             any,
             own,
@@ -212,7 +212,7 @@ mod tests {
 
     fn choices(seed: u64, load_index: u16, worker: u16) -> Vec<(u64, u32, u32)> {
         let keys = places(&load("app", "mix: [Get()], keys: Uniform(1000), workers: 4"));
-        let mut draw = RandomChoices::new((seed, load_index, worker), keys, None);
+        let mut draw = RandomChoices::new((seed, load_index, worker), &keys, None);
         (0..50).map(|_| (draw.value(), draw.own_key().unwrap(), draw.any_key().unwrap())).collect()
     }
 
@@ -236,7 +236,7 @@ mod tests {
     #[test]
     fn a_key_that_is_written_once_is_read_afterwards() {
         let load = load("app", r#"mix: [Get(), Set(value: "16B")], keys: WriteOnce(11), workers: 4"#);
-        let mut draw = RandomChoices::new((1, 0, 3), places(&load), None);
+        let mut draw = RandomChoices::new((1, 0, 3), &places(&load), None);
         let (mut written, mut reads) = (Vec::new(), 0);
         while let Some(choice) = draw.choice(&load.mix) {
             match choice.written_key() {
@@ -253,7 +253,7 @@ mod tests {
     #[test]
     fn what_is_preloaded_is_read_and_not_written_again() {
         let load = load("app", r#"mix: [Get(), Set(value: "16B")], keys: WriteOnce(11), workers: 4, preload: 7"#);
-        let mut draw = RandomChoices::new((1, 0, 0), places(&load), None);
+        let mut draw = RandomChoices::new((1, 0, 0), &places(&load), None);
         let choices: Vec<_> = std::iter::from_fn(|| draw.choice(&load.mix)).collect();
         assert_eq!(
             choices.iter().filter_map(Choice::written_key).collect::<Vec<_>>(),
@@ -265,7 +265,7 @@ mod tests {
     #[test]
     fn entries_are_chosen_by_weight() {
         let load = load("app", r#"mix: [Get(weight: 3), Set(value: "16B"), Get(weight: 0)], keys: Uniform(10)"#);
-        let mut draw = RandomChoices::new((1, 0, 0), places(&load), None);
+        let mut draw = RandomChoices::new((1, 0, 0), &places(&load), None);
         let writes = (0..4_000).filter(|_| draw.choice(&load.mix).unwrap().written_key().is_some()).count();
         assert!((900..1_100).contains(&writes), "{writes} of 4000 instead of about 1000");
     }

@@ -258,7 +258,7 @@ impl Schedule {
         let limit = shared.load.pace.kind().limit();
         *shared.climb.borrow_mut() = limit.map(|limit| Climb::new(limit, &arrivals, origin));
         Self {
-            draw: RandomChoices::new((shared.seed, shared.index, 0), Rc::clone(&shared.places), None),
+            draw: RandomChoices::new((shared.seed, shared.index, 0), &shared.places, None),
             arrivals,
             origin,
             taken: 0,

@@ -84,7 +84,7 @@ impl SloKind for Linearizable {
     }
 
     fn wrong_numbers(&self) -> Vec<WrongNumber> {
-        WrongNumber::of_range(self.min, self.max)
+        WrongNumber::of_range(&self.min, &self.max)
     }
 
     fn load(&self) -> Option<&str> {

@@ -11,10 +11,12 @@ use crate::present::BenchFigures;
 /// Another program that is measured beside the loads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum Rival {
-    RedisBenchmark,
-    ValkeyBenchmark,
+    #[value(name = "redis-benchmark")]
+    Redis,
+    #[value(name = "valkey-benchmark")]
+    Valkey,
     #[value(name = "memtier_benchmark")]
-    MemtierBenchmark,
+    Memtier,
 }
 
 /// How many operations it does beside a load that has no number of them, for each command of a pipeline up to eight.
@@ -35,9 +37,9 @@ pub(super) struct RivalCommand {
 impl fmt::Display for Rival {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::RedisBenchmark => "redis-benchmark",
-            Self::ValkeyBenchmark => "valkey-benchmark",
-            Self::MemtierBenchmark => "memtier_benchmark",
+            Self::Redis => "redis-benchmark",
+            Self::Valkey => "valkey-benchmark",
+            Self::Memtier => "memtier_benchmark",
         })
     }
 }
@@ -72,8 +74,8 @@ impl Rival {
             operations: load.operations.unwrap_or(OPERATIONS * u64::from(load.pipeline()).min(8)),
         };
         let (arguments, operations) = match self {
-            Self::RedisBenchmark | Self::ValkeyBenchmark => (asked.of_redis_benchmark(), asked.operations),
-            Self::MemtierBenchmark => asked.of_memtier_benchmark(),
+            Self::Redis | Self::Valkey => (asked.of_redis_benchmark(), asked.operations),
+            Self::Memtier => asked.of_memtier_benchmark(),
         };
         let through: &[&str] = if speaks_tls { &["sh", "-c", WITH_TLS] } else { &[] };
         let program = [self.to_string()];
@@ -84,8 +86,8 @@ impl Rival {
     /// What it printed, and the processor time that it took.
     pub(super) fn figures(self, printed: &str, cpu_ms: f64, operations: u64) -> Option<BenchFigures> {
         let [per_second, p50_ms, p99_ms] = match self {
-            Self::RedisBenchmark | Self::ValkeyBenchmark => said_by_redis_benchmark(printed),
-            Self::MemtierBenchmark => said_by_memtier_benchmark(printed),
+            Self::Redis | Self::Valkey => said_by_redis_benchmark(printed),
+            Self::Memtier => said_by_memtier_benchmark(printed),
         }?;
         Some(BenchFigures { per_second, p50_ms, p99_ms, late_p99_us: None, cpu_us: cpu_ms * 1e3 / operations as f64 })
     }
@@ -161,8 +163,8 @@ mod tests {
 
     use super::*;
 
-    const REDIS: Rival = Rival::RedisBenchmark;
-    const MEMTIER: Rival = Rival::MemtierBenchmark;
+    const REDIS: Rival = Rival::Redis;
+    const MEMTIER: Rival = Rival::Memtier;
 
     #[rstest]
     #[case::redis_7(

@@ -11,7 +11,7 @@ use super::*;
 #[case::no_proof(&no_proof, "nothing proves Kill A")]
 #[case::no_fault(&|story: &mut Story| without(story, |what| matches!(what, EventKind::ActedOnNode { .. })), "acted on nothing")]
 #[case::step_not_done(&|story: &mut Story| without(story, |what| matches!(what, EventKind::StepEnded { step: 1 })), "was not done")]
-#[case::no_operations(&|story: &mut Story| story.evidence.history.edit(|history| history.retain(|operation| operation.is_final_read())), "it did no operation")]
+#[case::no_operations(&|story: &mut Story| story.evidence.history.edit(|history| history.retain(crate::evidence::Operation::is_final_read)), "it did no operation")]
 #[case::history_has_a_hole(&|story: &mut Story| story.evidence.history.edit(|history| drop(history.drain(..1_000))), "the history holds")]
 #[case::rate_not_kept(&|story: &mut Story| story.evidence.plan.loads[0].arrivals = Some(Arrivals::constant(5_000)), "accounts for 14.9 % of the starts")]
 #[case::no_final_read(&|story: &mut Story| without(story, |what| matches!(what, EventKind::FinalRead { .. })), "no final read")]
