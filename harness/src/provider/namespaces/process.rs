@@ -131,9 +131,7 @@ impl NodeProcess {
         let mut command = Command::new(&self.binary.path);
         command
             .args(arguments)
-            // Its configuration says where its data is. The child that goes there before it is the server would still hold the
-            // disk's end of the mount.
-            .current_dir("/")
+            .current_dir(self.disk.start_directory())
             .env("TZ", "UTC")
             .process_group(0)
             .stdin(Stdio::null())

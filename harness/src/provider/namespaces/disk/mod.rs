@@ -43,6 +43,15 @@ impl Disk {
         }
     }
 
+    /// Where a server is started: in its data directory. One whose disk has a cache goes there by its configuration; the child that went
+    /// there before it is the server would still hold the disk's end of the mount.
+    pub(super) fn start_directory(&self) -> &Path {
+        match self {
+            Self::Memory(disk) => disk.directory(),
+            Self::Caching(_) => Path::new("/"),
+        }
+    }
+
     /// The paths of all files and directories, from the data directory on.
     pub(super) fn paths(&self) -> io::Result<Vec<PathBuf>> {
         match self {
