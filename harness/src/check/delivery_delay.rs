@@ -88,11 +88,7 @@ impl SloKind for DeliveryDelay {
             let help = "write the longest it may take, such as `max: \"10ms\"`";
             WrongNumber::new("max", "no message takes no time at all", help)
         });
-        let quantile = (self.quantile.value() <= 1.0).then(|| {
-            let help = "write a percentage such as 50, 99 or 99.9; 100 is the slowest delivery";
-            WrongNumber::new("quantile", "a quantile is a percentage above 1", help)
-        });
-        max.into_iter().chain(quantile).collect()
+        max.into_iter().chain(WrongNumber::of_quantile(self.quantile, "slowest delivery")).collect()
     }
 
     fn variant(&self) -> u64 {

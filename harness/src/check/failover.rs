@@ -66,8 +66,7 @@ impl SloKind for Failover {
             let excess = waited.checked_sub(self.max.as_nanos()).filter(|excess| *excess > 0)?;
             Some((Window { start: takedown.began, end: takedown.began.plus_nanos(waited) }, excess))
         });
-        let explanations: Option<Vec<_>> = late.map(|(window, excess)| case.machine.explain(window, excess)).collect();
-        explanations.map(finding::note).filter(|note| !note.is_empty())
+        finding::all_explained(late.map(|(window, excess)| case.machine.explain(window, excess)))
     }
 
     fn is_timed(&self) -> bool {

@@ -92,6 +92,12 @@ pub(crate) fn count(number: u64, thing: &str) -> String {
     if number == 1 { format!("1 {thing}") } else { format!("{number} {thing}s") }
 }
 
+/// Every explanation in one note; none if one is lacking, or there is nothing to explain.
+pub(super) fn all_explained(each: impl Iterator<Item = Option<String>>) -> Option<String> {
+    let explanations: Option<Vec<_>> = each.collect();
+    explanations.map(note).filter(|note| !note.is_empty())
+}
+
 /// Joins the sentences of a note that are not empty.
 pub(crate) fn note(sentences: impl IntoIterator<Item = String>) -> String {
     let sentences: Vec<_> = sentences.into_iter().filter(|sentence| !sentence.is_empty()).collect();

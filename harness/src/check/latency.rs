@@ -58,8 +58,7 @@ impl SloKind for Latency {
     fn explained_by_machine(&self, case: &Case<'_>) -> Option<String> {
         let missed =
             case.loads(self.load()).into_iter().filter(|load| self.judge_load(case, *load).0.status == Status::Fail);
-        let explanations: Option<Vec<_>> = missed.map(|load| self.explained_for_load(case, load)).collect();
-        explanations.map(finding::note).filter(|note| !note.is_empty())
+        finding::all_explained(missed.map(|load| self.explained_for_load(case, load)))
     }
 
     fn is_timed(&self) -> bool {
@@ -83,19 +82,7 @@ impl SloKind for Latency {
             let help = "write the longest it may take, such as `max: \"10ms\"`";
             WrongNumber::new("max", "no operation takes no time at all", help)
         });
-        let quantile = match self.quantile.value() {
-            quantile if quantile <= 0.0 => {
-                let help = "write a percentage such as 50, 99 or 99.9; 100 is the slowest operation";
-                Some(WrongNumber::new("quantile", "a quantile lies above 0", help))
-            }
-            quantile if quantile <= 1.0 => {
-                let message = format!("a quantile is a percentage: `{quantile}` would be {quantile} %");
-                let percentage = (quantile * 1e8).round() / 1e6;
-                Some(WrongNumber::new("quantile", message, format!("did you mean `{percentage}`?")))
-            }
-            _ => None,
-        };
-        max.into_iter().chain(quantile).collect()
+        max.into_iter().chain(WrongNumber::of_quantile(self.quantile, "slowest operation")).collect()
     }
 
     fn variant(&self) -> u64 {

@@ -107,9 +107,7 @@ impl SloKind for LossWindow {
         let tally = lost_writes::tally(case).ok()?;
         let (losses, _) = losses(case, &tally.lost_writes, Blame::First);
         let over = losses.iter().map(Loss::window).filter(|window| window.nanos() > self.max.as_nanos());
-        let explanations: Option<Vec<_>> =
-            over.map(|window| case.machine.explain(window, window.nanos() - self.max.as_nanos())).collect();
-        explanations.map(finding::note).filter(|note| !note.is_empty())
+        finding::all_explained(over.map(|window| case.machine.explain(window, window.nanos() - self.max.as_nanos())))
     }
 
     fn is_timed(&self) -> bool {

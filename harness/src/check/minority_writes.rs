@@ -103,9 +103,7 @@ impl SloKind for MinorityWrites {
             let start = window.takedown.began;
             Some((Window { start, end: start.plus_nanos(window.nanos) }, excess))
         });
-        let explanations: Option<Vec<_>> =
-            late.map(|(stretch, excess)| case.machine.explain(stretch, excess)).collect();
-        explanations.map(finding::note).filter(|note| !note.is_empty())
+        finding::all_explained(late.map(|(stretch, excess)| case.machine.explain(stretch, excess)))
     }
 
     fn is_timed(&self) -> bool {

@@ -83,13 +83,10 @@ impl SloKind for ReplicationLag {
     fn explained_by_machine(&self, case: &Case<'_>) -> Option<String> {
         let followers = self.followers(case);
         let missed = followers.iter().filter(|follower| self.judge_one(follower).0.status == Status::Fail);
-        let explanations: Option<Vec<_>> = missed
-            .map(|follower| {
-                let lags: Vec<_> = follower.lags.iter().map(|lag| (lag.asked, lag.least_nanos)).collect();
-                explain_excess(case, self.quantile, self.max, &lags)
-            })
-            .collect();
-        explanations.map(finding::note).filter(|note| !note.is_empty())
+        finding::all_explained(missed.map(|follower| {
+            let lags: Vec<_> = follower.lags.iter().map(|lag| (lag.asked, lag.least_nanos)).collect();
+            explain_excess(case, self.quantile, self.max, &lags)
+        }))
     }
 
     fn is_timed(&self) -> bool {
@@ -113,11 +110,7 @@ impl SloKind for ReplicationLag {
             let help = "write \"20ms\" or more; with more than 12 nodes \"40ms\"";
             WrongNumber::new("max", "offsets are asked for every 10 ms: a shorter lag cannot be told", help)
         });
-        let quantile = (self.quantile.value() <= 1.0).then(|| {
-            let help = "write a percentage such as 50, 99 or 99.9; 100 is the longest lag";
-            WrongNumber::new("quantile", "a quantile is a percentage above 1", help)
-        });
-        max.into_iter().chain(quantile).collect()
+        max.into_iter().chain(WrongNumber::of_quantile(self.quantile, "longest lag")).collect()
     }
 
     fn variant(&self) -> u64 {

@@ -5,7 +5,7 @@ use std::fmt;
 use super::case::Case;
 use super::finding::Finding;
 use super::window::During;
-use crate::vocab::Duration;
+use crate::vocab::{Duration, Percent};
 
 /// A kind of SLO: how it is judged, and what a scenario must have for that. Its words are what was asked, such as
 /// `p99 steady <= 10ms`.
@@ -94,6 +94,22 @@ impl WrongNumber {
     /// A number that is wrong by itself.
     pub(super) fn new(field: &'static str, message: impl Into<String>, help: impl Into<String>) -> Self {
         Self { field, message: message.into(), help: Some(help.into()), is_relative: false }
+    }
+
+    /// A quantile that is none: not above 0, or written as a share. `last` is what the quantile 100 is.
+    pub(super) fn of_quantile(quantile: Percent, last: &str) -> Option<Self> {
+        match quantile.value() {
+            quantile if quantile <= 0.0 => {
+                let help = format!("write a percentage such as 50, 99 or 99.9; 100 is the {last}");
+                Some(Self::new("quantile", "a quantile lies above 0", help))
+            }
+            quantile if quantile <= 1.0 => {
+                let message = format!("a quantile is a percentage: `{quantile}` would be {quantile} %");
+                let percentage = (quantile * 1e8).round() / 1e6;
+                Some(Self::new("quantile", message, format!("did you mean `{percentage}`?")))
+            }
+            _ => None,
+        }
     }
 
     /// A least number above the greatest.

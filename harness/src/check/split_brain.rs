@@ -118,9 +118,7 @@ impl SloKind for SplitBrain {
             let start = pair.takedown.began;
             Some((Window { start, end: pair.began?.plus_nanos(pair.nanos) }, excess))
         });
-        let explanations: Option<Vec<_>> =
-            late.map(|(stretch, excess)| case.machine.explain(stretch, excess)).collect();
-        explanations.map(finding::note).filter(|note| !note.is_empty())
+        finding::all_explained(late.map(|(stretch, excess)| case.machine.explain(stretch, excess)))
     }
 
     fn is_timed(&self) -> bool {
