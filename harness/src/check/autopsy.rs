@@ -17,6 +17,8 @@ enum Cause {
     Isolated,
     /// A master acknowledged it that had been replaced and did not know.
     Replaced,
+    /// Its server was told to follow another, which had not got it.
+    Overwritten,
     /// The server's data was emptied.
     Wiped,
     /// A file of the server's data was damaged.
@@ -42,6 +44,7 @@ impl Cause {
             Self::ReplicaBehind => "not on the replica that took over",
             Self::Isolated => "acknowledged by a master that was cut off from the majority",
             Self::Replaced => "acknowledged by a master that had been replaced and did not know",
+            Self::Overwritten => "on a server that was told to follow one that had not got them",
             Self::Wiped => "on a server whose data was wiped",
             Self::Damaged => "on a server of which a file was damaged",
             Self::OlderSnapshot => "not in the RDB file that their server was started again from",
@@ -148,6 +151,13 @@ impl<'a> Autopsy<'a> {
             Some(takedown) => {
                 let (began, started) = (takedown.began, self.next_start(node, takedown.began));
                 Explained { cause: self.without(node, began, started), write, takedowns }
+            }
+            None if self
+                .losses
+                .iter()
+                .any(|(of, at, data)| *of == node && *at >= write.started && *data == DataEffect::Replaced) =>
+            {
+                explained(Cause::Overwritten, None)
             }
             None if self.evicting.contains(node) => explained(Cause::Evicted, None),
             None if started_again.is_some() && !own().any(|takedown| cost(&takedown)) => {
@@ -305,13 +315,24 @@ fn remedy(case: &Case<'_>, of: Cause, explained: &[Explained<'_>]) -> String {
             };
             let (all, with_1, with_default) = (explained.len(), after(2), after(lag_s + 1));
             let node_timeout = case.plan.node_timeout_ms;
+            let is_bounded = case.plan.system.directives.iter().any(|(name, _)| name == "cluster-node-timeout");
+            let bound = if is_bounded {
+                format!("`cluster-node-timeout` ({node_timeout} ms) bounds how long that goes on")
+            } else {
+                "nothing bounds how long that goes on".to_owned()
+            };
             format!(
-                "`cluster-node-timeout` ({node_timeout} ms) bounds how long that goes on; with `min-replicas-to-write 1` and \
+                "{bound}; with `min-replicas-to-write 1` and \
                  `min-replicas-max-lag 1` {with_1} of these {all} would have been refused, with the default lag of {lag_s} s \
                  {with_default}"
             )
         }
         Cause::Replaced => "clients that ask for a quorum's word (`WAIT 1`) learn that its replicas left it".to_owned(),
+        Cause::Overwritten => {
+            "nobody tells a master that it was replaced: with `min-replicas-to-write 1` it refuses writes once it has had no replica \
+             for `min-replicas-max-lag`"
+                .to_owned()
+        }
         Cause::Wiped => "only a replica that takes over before would have kept it".to_owned(),
         Cause::Damaged => {
             "a server that goes on with what is left of a file (`aof-load-truncated yes`) says so in its log alone"

@@ -81,6 +81,15 @@ pub(crate) fn limit(duration: Duration) -> String {
     time(duration.as_nanos())
 }
 
+/// The limits of a count.
+pub(super) fn count_limit(min: u64, max: u64) -> String {
+    match (min, max) {
+        (0, max) => format!("<= {max}"),
+        (min, max) if min == max => max.to_string(),
+        (min, max) => format!("{min} to {max}"),
+    }
+}
+
 /// A number with at most three decimals and no trailing zeros.
 pub(crate) fn decimals(value: f64) -> String {
     let text = format!("{value:.3}");

@@ -15,7 +15,7 @@ use super::slo_kind::{FaultScope, IDLE_MACHINE_BELOW, NeededFault, NeededLoad, S
 use super::takedown::{Takedown, TakedownCause};
 use super::window::Window;
 use crate::evidence::{ClusterState, Operation, Outcome, TopologyRecord};
-use crate::vocab::Duration;
+use crate::vocab::{Duration, SystemAbility};
 
 /// from a cut to the last write that a master without a majority acknowledged; it takes a client on its side that goes on asking until it is refused
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Documented)]
@@ -73,6 +73,10 @@ impl CutOff<'_> {
 }
 
 impl SloKind for MinorityWrites {
+    fn needed_ability(&self) -> Option<SystemAbility> {
+        Some(SystemAbility::Elections)
+    }
+
     /// Every master that was cut off; the worst of them counts.
     fn judge(&self, case: &Case<'_>) -> Finding {
         let limit = finding::time(self.max.as_nanos());

@@ -67,6 +67,7 @@ kinds! {
         lost_messages::LostMessages,
         delivery_delay::DeliveryDelay,
         minority_writes::MinorityWrites,
+        resyncs::Resyncs,
         split_brain::SplitBrain,
         promotions::Promotions,
         torn_reads::TornReads,

@@ -13,7 +13,7 @@ use super::case::Case;
 use super::finding::{self, Finding};
 use super::slo_kind::{NeededLoad, SloKind};
 use super::window::Window;
-use crate::evidence::{EventKind, LogEvent};
+use crate::evidence::EventKind;
 use crate::vocab::{Instant, NodeName, Ownership};
 
 /// how often a replica took over, by the servers' logs and views, even if that was undone again; with `min: 1, max: 1` it must be once
@@ -33,7 +33,7 @@ impl Promotions {
 
 impl fmt::Display for Promotions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "promotions {}", self.limit())
+        write!(f, "promotions {}", finding::count_limit(self.min, self.max))
     }
 }
 
@@ -42,7 +42,11 @@ impl SloKind for Promotions {
     fn judge(&self, case: &Case<'_>) -> Finding {
         let views = case.evidence.topology.iter().filter(|record| record.view.is_some()).count();
         if views == 0 {
-            return Finding::nothing(self, self.limit(), "no node told how it sees the cluster");
+            return Finding::nothing(
+                self,
+                finding::count_limit(self.min, self.max),
+                "no node told how it sees the cluster",
+            );
         }
         let promotions = promotions(case);
         let told = promotions.iter().map(|(at, node)| format!("{node} at {at}"));
@@ -52,7 +56,7 @@ impl SloKind for Promotions {
             measured: count.to_string(),
             samples: views as u64,
             note: told.collect::<Vec<_>>().join(", "),
-            ..Finding::nothing(self, self.limit(), "")
+            ..Finding::nothing(self, finding::count_limit(self.min, self.max), "")
         }
     }
 
@@ -79,16 +83,6 @@ impl SloKind for Promotions {
     }
 }
 
-impl Promotions {
-    fn limit(self) -> String {
-        match (self.min, self.max) {
-            (0, max) => format!("<= {max}"),
-            (min, max) if min == max => max.to_string(),
-            (min, max) => format!("{min} to {max}"),
-        }
-    }
-}
-
 /// Each promotion's time and winner, in order. A node's log and the views tell of the same ones; whichever knows of more is right.
 fn promotions(case: &Case<'_>) -> Vec<(Instant, NodeName)> {
     let mut by_winner = viewed(case);
@@ -108,7 +102,7 @@ fn logged(case: &Case<'_>) -> BTreeMap<NodeName, Vec<Instant>> {
     let mut wins = BTreeMap::<_, Vec<_>>::new();
     for event in &case.evidence.events {
         if let EventKind::Log(record) = &event.kind
-            && record.says == LogEvent::ElectionWon
+            && record.says.is_promotion()
         {
             wins.entry(record.node.clone()).or_default().push(record.logged);
         }
@@ -147,6 +141,7 @@ mod tests {
     use super::*;
     use crate::check::testing::{LOAD_STARTS, Story};
     use crate::check::{Slo, Status};
+    use crate::evidence::LogEvent;
 
     fn nothing_happens(_: &mut Story) {}
 

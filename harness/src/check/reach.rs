@@ -3,7 +3,7 @@
 use super::healthy::view_at;
 use super::window::Window;
 use crate::evidence::{EventKind, Evidence, NodeView, Reach, RecordedPlan};
-use crate::vocab::{HostName, Instant, NodeName};
+use crate::vocab::{HostName, Instant, NodeName, Role};
 
 /// Every change of which hosts reach each other.
 pub(crate) struct Reaches {
@@ -35,17 +35,25 @@ impl Reaches {
         &self.changes[after.saturating_sub(1)].1
     }
 
-    /// The stretches in which a host had no connection to a majority of the masters that own something, whether those run or not.
+    /// The stretches in which a host had no connection to a majority of those who decide, whether those run or not.
     pub(crate) fn without_majority(&self, evidence: &Evidence, host: &HostName) -> Vec<Window> {
         let ends = self.changes.iter().skip(1).map(|(began, _)| *began).chain([Instant(u64::MAX)]);
         let stretches = self.changes.iter().zip(ends).filter(|((_, reach), _)| !reach.is_whole());
         let cut_off = stretches.filter(|((start, reach), _)| {
-            let owners = owners(&evidence.plan, view_at(evidence, *start));
-            let reached = owners.iter().filter(|owner| reach.connected(host, &HostName::from(**owner)));
-            reached.count() * 2 <= owners.len()
+            let voters = voters(&evidence.plan, view_at(evidence, *start));
+            let reached = voters.iter().filter(|voter| reach.connected(host, &HostName::from(**voter)));
+            reached.count() * 2 <= voters.len()
         });
         cut_off.map(|((start, _), end)| Window { start: *start, end }).filter(|w| w.start < w.end).collect()
     }
+}
+
+/// Those of which a majority decides that a master failed, and who follows it: the sentinels where there are some, else the nodes that
+/// own something.
+pub(super) fn voters<'a>(plan: &'a RecordedPlan, view: Option<&NodeView>) -> Vec<&'a NodeName> {
+    let sentinels: Vec<_> =
+        plan.nodes.iter().filter(|node| node.role == Role::Sentinel).map(|node| &node.name).collect();
+    if sentinels.is_empty() { owners(plan, view) } else { sentinels }
 }
 
 /// The nodes of the plan that own something: by a view, else as the plan has it.

@@ -5,7 +5,7 @@ use std::fmt;
 use super::case::Case;
 use super::finding::Finding;
 use super::window::During;
-use crate::vocab::{Duration, Percent};
+use crate::vocab::{Duration, Percent, SystemAbility};
 
 /// A kind of SLO: how it is judged, and what a scenario must have for that. Its words are what was asked, such as
 /// `p99 steady <= 10ms`.
@@ -60,6 +60,11 @@ pub(crate) trait SloKind: fmt::Display {
     /// Whether it can only be met if some replica can take over.
     fn needs_failover(&self) -> bool {
         false
+    }
+
+    /// What nodes must be able to do for it to mean anything.
+    fn needed_ability(&self) -> Option<SystemAbility> {
+        None
     }
 
     /// What it alone needs to be true once a fault has happened, in words.

@@ -15,8 +15,8 @@ use super::finding::{self, Finding, Status};
 use super::slo_kind::{FaultScope, IDLE_MACHINE_BELOW, NeededFault, NeededLoad, SloKind, WrongNumber};
 use super::takedown::{Takedown, TakedownCause};
 use super::window::Window;
-use crate::evidence::{ClusterState, ErrorKind, EventKind, LogEvent, Operation, Outcome, TopologyRecord};
-use crate::vocab::{Duration, Instant};
+use crate::evidence::{ClusterState, ErrorKind, EventKind, Operation, Outcome, TopologyRecord};
+use crate::vocab::{Duration, Instant, SystemAbility};
 
 /// how long two masters of one shard acknowledged writes at the same time; it takes clients on both sides of a partition. With `min` a run in which that lasted less is inconclusive: the danger that it is about did not arise
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Documented)]
@@ -82,6 +82,11 @@ impl TwoMasters<'_> {
 }
 
 impl SloKind for SplitBrain {
+    /// When a master lost its majority is where it begins.
+    fn needed_ability(&self) -> Option<SystemAbility> {
+        Some(SystemAbility::Elections)
+    }
+
     /// Every master that was cut off; the worst of them counts.
     fn judge(&self, case: &Case<'_>) -> Finding {
         let limit = match self.min.as_nanos() {
@@ -195,9 +200,7 @@ fn refused_by(case: &Case<'_>, takedown: &Takedown, by: Instant) -> bool {
 /// When a master that had been replaced won its shard back, or was taken down again.
 fn serves_rightly_again(case: &Case<'_>, takedown: &Takedown, after: Instant) -> Instant {
     let wins = case.evidence.events.iter().filter_map(|event| match &event.kind {
-        EventKind::Log(record) if record.says == LogEvent::ElectionWon && record.node == takedown.failed => {
-            Some(record.logged)
-        }
+        EventKind::Log(record) if record.says.is_promotion() && record.node == takedown.failed => Some(record.logged),
         _ => None,
     });
     wins.filter(|won| *won > after).fold(takedown.until, Instant::min)

@@ -3,7 +3,7 @@
 use super::healthy::view_at;
 use super::takedown::{Promotion, Takedown, overlap};
 use super::takedown_tracker::takedowns;
-use crate::evidence::{EventKind, Evidence, LogEvent, Operation, Outcome};
+use crate::evidence::{EventKind, Evidence, Operation, Outcome};
 use crate::vocab::{Instant, NodeName, Role};
 
 /// Finds every takedown in the evidence, in order.
@@ -24,9 +24,7 @@ pub(crate) fn find(evidence: &Evidence) -> Vec<Takedown> {
 fn promotion(evidence: &Evidence, takedown: &Takedown) -> Option<Promotion> {
     let viewed = first_view_of_new_owner(evidence, takedown);
     let wins = evidence.events.iter().filter_map(|event| match &event.kind {
-        EventKind::Log(record) if record.says == LogEvent::ElectionWon => {
-            Some((&record.node, takedown.logged(record)?))
-        }
+        EventKind::Log(record) if record.says.is_promotion() => Some((&record.node, takedown.logged(record)?)),
         _ => None,
     });
     let (node, logged) = if let Some((_, _, node)) = &viewed {

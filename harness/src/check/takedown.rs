@@ -116,6 +116,6 @@ impl Takedown {
 }
 
 /// Whether two nodes' shares have something in common.
-pub(super) fn overlap(one: &Ownership, other: &Ownership) -> bool {
+pub(crate) fn overlap(one: &Ownership, other: &Ownership) -> bool {
     one.ranges().iter().any(|a| other.ranges().iter().any(|b| a.first <= b.last && b.first <= a.last))
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::healthy::view_at;
-use super::reach::owners;
+use super::reach::{owners, voters};
 use super::takedown::{Takedown, TakedownCause, overlap};
 use crate::evidence::{Effect, EventKind, Evidence, NetworkChange, NodeStatus, Reach};
 use crate::vocab::{Instant, NodeName};
@@ -128,10 +128,11 @@ impl<'a> TakedownTracker<'a> {
     fn network(&mut self, change: &NetworkChange) {
         let before = self.reach.clone();
         self.reach.apply(change);
-        let owners = owners(&self.evidence.plan, view_at(self.evidence, change.began));
+        let view = view_at(self.evidence, change.began);
+        let (owners, voters) = (owners(&self.evidence.plan, view), voters(&self.evidence.plan, view));
         let lost = |node: &&&NodeName| {
             [true, false].into_iter().any(|running| {
-                let has = |reach: &Reach| self.has_majority(node, reach, &owners, running);
+                let has = |reach: &Reach| self.has_majority(node, reach, &voters, running);
                 has(&before) && !has(&self.reach)
             })
         };
@@ -144,18 +145,18 @@ impl<'a> TakedownTracker<'a> {
         self.come_back(change.began);
     }
 
-    /// Whether a node has connections to a majority of the owners; `running`: to a majority that serves.
-    fn has_majority(&self, node: &NodeName, reach: &Reach, owners: &[&NodeName], running: bool) -> bool {
-        let counts = |owner: &&&NodeName| reach.nodes_connected(node, owner) && (!running || self.is_serving(owner));
-        owners.iter().filter(counts).count() * 2 > owners.len()
+    /// Whether a node has connections to a majority of those who decide; `running`: to a majority that runs.
+    fn has_majority(&self, node: &NodeName, reach: &Reach, voters: &[&NodeName], running: bool) -> bool {
+        let counts = |voter: &&&NodeName| reach.nodes_connected(node, voter) && (!running || self.is_serving(voter));
+        voters.iter().filter(counts).count() * 2 > voters.len()
     }
 
     fn come_back(&mut self, at: Instant) {
         if self.cut.is_empty() {
             return;
         }
-        let owners = owners(&self.evidence.plan, view_at(self.evidence, at));
-        let back = |node: &&&NodeName| self.has_majority(node, &self.reach, &owners, true);
+        let voters = voters(&self.evidence.plan, view_at(self.evidence, at));
+        let back = |node: &&&NodeName| self.has_majority(node, &self.reach, &voters, true);
         let back: Vec<_> = self.cut.iter().filter(back).copied().collect();
         for node in back {
             self.cut.remove(node);
@@ -187,9 +188,9 @@ impl<'a> TakedownTracker<'a> {
         if owns.is_empty() {
             return;
         }
-        let owners = owners(plan, view);
+        let voters = voters(plan, view);
         let names = plan.nodes.iter().map(|node| &node.name);
-        let majority = names.filter(|name| self.has_majority(name, &self.reach, &owners, false));
+        let majority = names.filter(|name| self.has_majority(name, &self.reach, &voters, false));
         self.takedowns.push(Takedown {
             failed: node.clone(),
             cause,

@@ -36,6 +36,8 @@ pub enum DataEffect {
     Synced,
     /// A file is not as the node left it.
     Damaged,
+    /// It becomes what another node has.
+    Replaced,
     /// It is gone, and what the node knew of the others with it.
     Emptied,
 }

@@ -18,8 +18,20 @@ pub enum FailoverPhase {
     ElectionDelayed,
     /// The successor asks for votes.
     ElectionStarted,
+    /// The first sentinel holds the master for down.
+    SubjectivelyDown,
+    /// A quorum of sentinels does.
+    ObjectivelyDown,
+    /// A sentinel asks the others to let it replace the master.
+    FailoverTried,
+    /// A majority of the sentinels let it.
+    LeaderElected,
+    /// It has chosen the replica that will take over.
+    ReplicaSelected,
     /// The successor has won and owns the shard.
     Promoted,
+    /// The first sentinel tells clients of the successor.
+    MasterSwitched,
     /// The successor acknowledged a write of the load.
     FirstAcceptedWrite,
     /// All running nodes agree.
@@ -34,6 +46,12 @@ impl fmt::Display for FailoverPhase {
             Self::Fail => "FAIL",
             Self::ElectionDelayed => "election scheduled",
             Self::ElectionStarted => "election started",
+            Self::SubjectivelyDown => "+sdown",
+            Self::ObjectivelyDown => "+odown",
+            Self::FailoverTried => "failover tried",
+            Self::LeaderElected => "leader elected",
+            Self::ReplicaSelected => "replica selected",
+            Self::MasterSwitched => "+switch-master",
             Self::Promoted => "promoted",
             Self::FirstAcceptedWrite => "first accepted write",
             Self::AllAgree => "all nodes agree",

@@ -75,10 +75,44 @@ pub enum LogEvent {
         /// The server's reason.
         reason: String,
     },
-    /// `Configuration change detected. Reconfiguring myself as a replica of <id>`
+    /// `Configuration change detected. Reconfiguring myself as a replica of <id>`, `REPLICAOF <ip>:<port> enabled`
     Demoted {
         /// The new master.
         master: NodeName,
+    },
+    /// `MASTER MODE enabled (user request from '...')`: it was told to follow nobody.
+    MadeMaster,
+    /// `+sdown`: this sentinel holds a node for down.
+    SubjectivelyDown {
+        /// The node.
+        about: NodeName,
+    },
+    /// `+odown`: a quorum of sentinels holds a master for down.
+    ObjectivelyDown {
+        /// The master.
+        about: NodeName,
+    },
+    /// `+try-failover`: this sentinel asks to be let replace a master.
+    FailoverTried {
+        /// The master.
+        about: NodeName,
+    },
+    /// `+elected-leader`: a majority of the sentinels let this one replace a master.
+    LeaderElected {
+        /// The master.
+        about: NodeName,
+    },
+    /// `+selected-slave`: this sentinel has chosen who will take over.
+    ReplicaSelected {
+        /// The replica.
+        chosen: NodeName,
+    },
+    /// `+switch-master`: this sentinel tells clients of another master.
+    MasterSwitched {
+        /// The master before.
+        from: NodeName,
+        /// The new one.
+        to: NodeName,
     },
     /// `Cluster state changed: ok` or `fail`
     StateChanged {
@@ -98,4 +132,11 @@ pub enum LogEvent {
     PartialResync,
     /// `MASTER <-> REPLICA sync: Finished with success`
     SyncFinished,
+}
+
+impl LogEvent {
+    /// Whether the node says that it is a master from now on, and was none before.
+    pub fn is_promotion(&self) -> bool {
+        matches!(self, Self::ElectionWon | Self::MadeMaster)
+    }
 }

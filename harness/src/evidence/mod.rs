@@ -52,6 +52,7 @@ pub use operation::{
 pub use read::{Evidence, EvidenceError};
 pub use recorded_plan::{
     Location, RecordedDemand, RecordedLoad, RecordedNode, RecordedOperation, RecordedPlan, RecordedSlo, RecordedStep,
+    RecordedSystem,
 };
 pub use recorded_snapshot::{News, RecordedSnapshot};
 pub use replication::ReplicationRecord;

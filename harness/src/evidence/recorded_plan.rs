@@ -15,6 +15,8 @@ pub struct RecordedPlan {
     pub name: String,
     /// What the scenario shows.
     pub about: String,
+    /// What was deployed.
+    pub system: RecordedSystem,
     /// The nodes, in the order of the plan.
     pub nodes: Vec<RecordedNode>,
     /// How long nodes take to suspect one that is silent, in milliseconds: the longest of any node.
@@ -33,6 +35,15 @@ pub struct RecordedPlan {
     pub seed: u64,
     /// More than all the bounds of the run together, in milliseconds.
     pub longest_run_ms: u64,
+}
+
+/// What was deployed, in words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordedSystem {
+    /// What the nodes together are called in sentences: `cluster`.
+    pub noun: String,
+    /// The directives that bound what the system promises, each with the servers' default.
+    pub directives: Vec<(String, String)>,
 }
 
 /// A node as it starts.

@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::{
     DataEffect, DataType, Effect, Figure, Figures, KeyNames, Location, MembershipEffect, NodeStatus, Operation,
     OperationEffect, OperationSource, Outcome, RecordedDemand, RecordedLoad, RecordedNode, RecordedOperation,
-    RecordedPlan, RecordedSlo, RecordedStep, ResourceSample, Value,
+    RecordedPlan, RecordedSlo, RecordedStep, RecordedSystem, ResourceSample, Value,
 };
 use crate::vocab::{Address, Duration, Instant, NodeName, Ownership, Role};
 
@@ -32,6 +32,16 @@ pub(crate) fn plan(name: &str, about: &str, replicas: usize) -> RecordedPlan {
     RecordedPlan {
         name: name.to_owned(),
         about: about.to_owned(),
+        system: RecordedSystem {
+            noun: "cluster".to_owned(),
+            directives: [
+                ("cluster-node-timeout", "15000"),
+                ("cluster-require-full-coverage", "yes"),
+                ("appendonly", "no"),
+            ]
+            .map(|(name, default)| (name.to_owned(), default.to_owned()))
+            .to_vec(),
+        },
         nodes,
         node_timeout_ms: 1_000,
         tls: None,

@@ -121,7 +121,7 @@ impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.title)?;
         match (&self.role, &self.master) {
-            (Role::Master, _) => {}
+            (Role::Master | Role::Sentinel, _) => {}
             (Role::Replica, Some(master)) => write!(f, " of {master}")?,
             (Role::Replica, None) => f.write_str(" of nobody")?,
         }

@@ -2,7 +2,7 @@
 
 use super::resp::push_command;
 use super::{Client, Protocol};
-use crate::system::{Access, Credentials, ReadsFrom};
+use crate::system::{Access, Credentials, ReadsFrom, System};
 
 /// The user that a server takes a client for which says a password alone (Redis `acl.c`).
 const DEFAULT_USER: &str = "default";
@@ -18,7 +18,7 @@ pub(crate) struct Hello {
 
 impl Hello {
     /// What a load's client says.
-    pub(crate) fn of_client(client: &Client) -> Self {
+    pub(crate) fn of_client(client: &Client, system: &dyn System) -> Self {
         let user = client.user.as_deref().unwrap_or(DEFAULT_USER);
         let greeting = match (client.resp, &client.password) {
             (Protocol::Resp2, None) => Self::default(),
@@ -26,8 +26,10 @@ impl Hello {
             (Protocol::Resp3, None) => Self::saying(&["HELLO", "3"]),
             (Protocol::Resp3, Some(password)) => Self::saying(&["HELLO", "3", "AUTH", user, password]),
         };
-        // A replica serves no reads to who did not say that old values will do.
-        if client.reads_from == ReadsFrom::Master { greeting } else { greeting.then(&["READONLY"]) }
+        match system.replica_greeting().filter(|_| client.reads_from != ReadsFrom::Master) {
+            Some(command) => greeting.then(command),
+            None => greeting,
+        }
     }
 
     /// The same, and behind it a `PING`: whoever answers it serves this client.
@@ -58,7 +60,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::load::testing::load;
+    use crate::load::testing::{CLUSTER, load};
 
     #[rstest]
     #[case::nothing_to_say("", "")]
@@ -76,7 +78,7 @@ mod tests {
     )]
     fn a_client_says_what_it_was_told(#[case] fields: &str, #[case] expected: &str) {
         let load = load("app", &format!("mix: [Get()], keys: Uniform(1), client: ({fields})"));
-        let Hello { request, replies } = Hello::of_client(&load.client);
+        let Hello { request, replies } = Hello::of_client(&load.client, CLUSTER.system());
         assert_eq!(String::from_utf8(request).unwrap(), expected);
         assert_eq!(replies, expected.matches('*').count());
     }

@@ -65,7 +65,7 @@ impl Shared {
             seed,
             clock,
             shards: Shards::new(&shards),
-            dialer: Dialer::new(host, tls, Hello::of_client(&load.client), value_bytes_max(&load)),
+            dialer: Dialer::new(host, tls, Hello::of_client(&load.client, deployment.system()), value_bytes_max(&load)),
             connections: SharedConnections::of(load.connections, &part),
             subscribers_host,
             deployment,

@@ -198,12 +198,20 @@ impl State {
                 if self.failures.remove(node).is_some() {
                     self.dirty = true;
                 }
-                let offset = report.replication.offset;
-                let before = self.replication.insert(node.clone(), report.replication.clone());
-                if before.as_ref().is_none_or(|before| before.offset != offset) {
-                    let at = journal.clock().now();
-                    let before = answered_before.filter(|_| before.is_some());
-                    journal.record_replication(&ReplicationRecord { asked, at, before, node: node.clone(), offset });
+                if let Some(replication) = &report.replication {
+                    let offset = replication.offset;
+                    let before = self.replication.insert(node.clone(), replication.clone());
+                    if before.as_ref().is_none_or(|before| before.offset != offset) {
+                        let at = journal.clock().now();
+                        let before = answered_before.filter(|_| before.is_some());
+                        journal.record_replication(&ReplicationRecord {
+                            asked,
+                            at,
+                            before,
+                            node: node.clone(),
+                            offset,
+                        });
+                    }
                 }
                 let view = NodeView { data_too_old: self.too_old.contains(node), ..report.view.clone() };
                 self.set_view(node, Some(&view), journal);
@@ -257,7 +265,12 @@ impl State {
                 observation.views.insert(node, view);
             }
             observation.at = journal.clock().now();
-            observation.asked = asked.unwrap_or(observation.asked);
+            observation.asked = match asked {
+                // Everybody who runs was asked, whenever that was.
+                Some(_) if self.running.is_empty() => Instant(u64::MAX),
+                Some(asked) => asked,
+                None => observation.asked.min(self.changed),
+            };
             observation.synced = synced;
             if let Some(settlement) = settlement {
                 observation.settlement = settlement;

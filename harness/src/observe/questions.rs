@@ -24,11 +24,11 @@ pub(super) struct Questions {
 
 impl Questions {
     /// These commands for the server at `address`; nothing is asked yet.
-    pub(super) fn new(address: Address, access: Access, commands: &[&[&str]]) -> Self {
+    pub(super) fn new(address: Address, access: Access, commands: &[Vec<String>]) -> Self {
         let mut pipeline = redis::pipe();
         for words in commands {
             let mut command = redis::Cmd::new();
-            command.arg(*words);
+            command.arg(words);
             pipeline.add_command(command);
         }
         Self { address, access, commands: pipeline, connection: None }
@@ -70,7 +70,8 @@ async fn connect(access: &Access, address: Address) -> Result<AccessConnection, 
 pub(super) struct Answers(Vec<Value>);
 
 impl Answers {
-    /// The answers as text. Whatever is no string answers none of the questions and reads as nothing.
+    /// The answers as text: of a list of lists each inner one is a block of lines, and the record separator of ASCII is between two.
+    /// Whatever else is no string answers none of the questions and reads as nothing.
     pub(super) fn texts(&self) -> Vec<Cow<'_, str>> {
         self.0.iter().map(text).collect()
     }
@@ -80,6 +81,13 @@ fn text(reply: &Value) -> Cow<'_, str> {
     match reply {
         Value::BulkString(bytes) => String::from_utf8_lossy(bytes),
         Value::VerbatimString { text, .. } | Value::SimpleString(text) => Cow::Borrowed(text),
+        Value::Array(blocks) => {
+            let block = |block: &Value| match block {
+                Value::Array(lines) => lines.iter().map(text).collect::<Vec<_>>().join("\n"),
+                _ => String::new(),
+            };
+            Cow::Owned(blocks.iter().map(block).collect::<Vec<_>>().join("\u{1e}"))
+        }
         _ => Cow::Borrowed(""),
     }
 }

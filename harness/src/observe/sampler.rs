@@ -87,7 +87,7 @@ async fn sample_all(
     let nodes_asked = nodes.iter().enumerate().map(|(index, (node, address))| {
         // Spread over the interval, so that the answers do not all come at once.
         let first = began + INTERVAL.mul_f64(index as f64 / nodes.len() as f64);
-        let questions = Questions::new(*address, access.clone(), system.resource_questions());
+        let questions = Questions::new(*address, access.clone(), &system.resource_questions());
         sample_node(node, questions, status, system, first, &samples)
     });
     tokio::try_join!(try_join_all(nodes_asked), sample_machine(read_machine, began, &samples))?;

@@ -18,9 +18,11 @@ pub(super) fn synced(
     replication: &BTreeMap<NodeName, ReplicationProgress>,
 ) -> Result<(), String> {
     for node in running {
-        let (Some(Some(view)), Some(own)) = (views.get(node), replication.get(node)) else {
-            return Err(format!("{node} does not answer"));
-        };
+        let Some(Some(view)) = views.get(node) else { return Err(format!("{node} does not answer")) };
+        if view.members.get(node).is_some_and(|own| own.role == Role::Sentinel) {
+            continue;
+        }
+        let Some(own) = replication.get(node) else { return Err(format!("{node} does not answer")) };
         if own.role == Role::Replica {
             let master = view.members.get(node).and_then(|member| member.master.as_ref());
             replica_synced(node, own, master, replication)?;

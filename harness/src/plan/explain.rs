@@ -6,12 +6,9 @@ use std::time::Duration;
 use crate::load::{KeySpace, Load, Op};
 use crate::step::links::Hosts;
 use crate::step::{Healing, LinkDisturbance};
-use crate::vocab::{HostName, NodeName, Role};
+use crate::vocab::{HostName, NodeName, Role, SystemAbility};
 
 use super::types::{Plan, PlannedStep};
-
-/// How long a cluster takes to form: 2 s are the servers' own floor.
-const FORMING: Duration = Duration::from_secs(3);
 
 /// What a plan will do, for people.
 pub fn explain(plan: &Plan) -> String {
@@ -43,21 +40,22 @@ fn write_all(text: &mut String, plan: &Plan) -> fmt::Result {
         writeln!(text, "  - {assumption}")?;
     }
     let (least, most) = duration(plan);
-    writeln!(text, "\nTakes {} to {} ({} s of it to form the cluster)", round(least), round(most), FORMING.as_secs())
+    let system = plan.deployment.system();
+    let (forming, noun) = (system.forming().as_secs(), system.noun());
+    writeln!(text, "\nTakes {} to {} ({forming} s of it to form the {noun})", round(least), round(most))
 }
 
 fn write_cluster(text: &mut String, plan: &Plan) -> fmt::Result {
     let masters = plan.nodes.iter().filter(|node| node.role == Role::Master).count();
     let replicas = plan.nodes.len() - masters;
-    let timeout = plan.node_timeout_ms();
     let tls = plan.tls().map(|tls| format!("{tls}, ")).unwrap_or_default();
-    writeln!(
-        text,
-        "\nCluster of {} and {}, {tls}cluster-node-timeout {timeout} ms, {} of storage each",
-        counted(masters as u64, "master"),
-        counted(replicas as u64, "replica"),
-        plan.storage
-    )?;
+    let system = plan.deployment.system();
+    let timeout = system.abilities().contains(&SystemAbility::Elections).then(|| plan.node_timeout_ms());
+    let timeout = timeout.map(|timeout| format!("cluster-node-timeout {timeout} ms, ")).unwrap_or_default();
+    let (masters, replicas) = (counted(masters as u64, "master"), counted(replicas as u64, "replica"));
+    let noun = system.noun();
+    let of = if plan.nodes.len() == 1 { String::new() } else { format!(" of {masters} and {replicas}") };
+    writeln!(text, "\nA {noun}{of}, {tls}{timeout}{} of storage each", plan.storage)?;
     for node in &plan.nodes {
         let does = match &node.master {
             Some(master) => format!("replica of {master}"),
@@ -187,7 +185,7 @@ fn write_slos(text: &mut String, plan: &Plan) -> fmt::Result {
 
 /// What must have been so for a verdict to mean anything.
 fn assumptions(plan: &Plan) -> Vec<String> {
-    let mut assumptions = vec!["the cluster was healthy before the first step".to_owned()];
+    let mut assumptions = vec!["every node was healthy before the first step".to_owned()];
     for load in &plan.loads {
         if let Some(arrivals) = load.pace.arrivals() {
             assumptions.push(format!("every start of load {}, {arrivals}, is accounted for", load.name));
@@ -208,10 +206,11 @@ fn assumptions(plan: &Plan) -> Vec<String> {
 
 /// The least and the most that the run takes, without judging it.
 fn duration(plan: &Plan) -> (Duration, Duration) {
+    let forming = plan.deployment.system().forming();
     plan.steps
         .iter()
         .map(|planned| planned.step.kind().duration())
-        .fold((FORMING, FORMING), |(least, most), (l, m)| (least.saturating_add(l), most.saturating_add(m)))
+        .fold((forming, forming), |(least, most), (l, m)| (least.saturating_add(l), most.saturating_add(m)))
 }
 
 /// What is to be said of a step that is about links, beyond its own words. `in_force` are the partitions and shapes before it.

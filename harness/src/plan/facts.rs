@@ -6,7 +6,7 @@ use crate::evidence::DataType;
 use crate::load::{Load, LoadPace, Op};
 use crate::scenario::{MASTERS_MAX, NODES_MAX, Scenario};
 use crate::step::{FlatStep, flatten};
-use crate::system::{Cluster, Deployment};
+use crate::system::{Deployment, Shape};
 use crate::text::{Problem, Read};
 use crate::validate::{Checker, LoadFacts, Sound, StepFacts, TopologyFacts};
 use crate::vocab::Arrivals;
@@ -14,7 +14,7 @@ use crate::vocab::Arrivals;
 /// A checker that knows the scenario.
 pub(super) fn checker<'a>(scenario: &'a Scenario, read: &'a Read<'_, Scenario>) -> Checker<'a> {
     let deployment = scenario.topology;
-    let Deployment::Cluster(Cluster { masters, replicas }) = deployment;
+    let Shape { masters, replicas, sentinels } = deployment.system().shape();
     let mut sound = Sound {
         topology: is_sound(read, "topology"),
         server: is_sound(read, "server"),
@@ -24,7 +24,8 @@ pub(super) fn checker<'a>(scenario: &'a Scenario, read: &'a Read<'_, Scenario>) 
     };
     sound.topology &= within_bounds(scenario.topology);
     let members = if sound.topology { members(scenario.topology) } else { Vec::new() };
-    let topology = TopologyFacts { members, masters, replicas };
+    let (noun, abilities) = (deployment.system().noun(), deployment.system().abilities());
+    let topology = TopologyFacts { members, masters, replicas, sentinels, noun, abilities };
     let steps = flatten(&scenario.timeline, read.tree.root().field("timeline"), STEPS_MAX);
     let loads = scenario.load.iter().map(|load| load_facts(load, &steps)).collect();
     let steps = steps.into_iter().map(step_facts).collect();
@@ -82,6 +83,7 @@ fn step_facts<'a>(FlatStep { step, at, .. }: FlatStep<'_, 'a>) -> StepFacts<'a> 
     });
     StepFacts {
         is_fault: step.is_fault(),
+        promotes: step.kind().promotes(),
         takes_away: step.takes_away(),
         cuts: disturbance.is_some_and(|disturbance| disturbance.cuts_bus()),
         isolates,
@@ -103,6 +105,7 @@ fn is_sound(read: &Read<'_, Scenario>, field: &str) -> bool {
 }
 
 fn within_bounds(topology: Deployment) -> bool {
-    let Deployment::Cluster(Cluster { masters, replicas }) = topology;
-    (1..=MASTERS_MAX).contains(&masters) && u32::from(masters) * (u32::from(replicas) + 1) <= NODES_MAX
+    let Shape { masters, replicas, sentinels } = topology.system().shape();
+    let nodes = u32::from(masters) * (u32::from(replicas) + 1) + u32::from(sentinels);
+    (1..=MASTERS_MAX).contains(&masters) && nodes <= NODES_MAX
 }

@@ -5,7 +5,7 @@ use crate::load::{KeySpace, Load, Op, Shards, SizeRange, ValueSize, shard_keys};
 use crate::system::{Deployment, KeyPlace};
 use crate::text::{Cursor, Problem, suggest};
 use crate::validate::Checker;
-use crate::vocab::Size;
+use crate::vocab::{Size, SystemAbility};
 
 /// No number has more digits.
 const DIGITS_MAX: u8 = 10;
@@ -92,6 +92,9 @@ impl Checker<'_> {
         for (index, load) in loads.iter().enumerate() {
             let (at, keys) = (self.root.field("load").index(index), load.keys.count());
             if let Some(place) = &load.only {
+                if place.shard().is_none() {
+                    self.needs(SystemAbility::Slots, "Slot", at.field("only"));
+                }
                 self.check_only(load, place, deployment, at);
             } else if load.per_shard
                 && load.pace.is_closed()

@@ -63,7 +63,7 @@ pub fn plan_with(path: &Path, text: &str, traces: Traces<'_>) -> Result<Plan, Pr
 /// Every semantic error, but for those about places that are not as written.
 fn semantic_problems(scenario: &Scenario, read: &Read<'_, Scenario>) -> Vec<Problem> {
     let mut checker = facts::checker(scenario, read);
-    checker.check_topology();
+    checker.check_topology(scenario.topology);
     checker.check_server(scenario);
     checker.check_loads(&scenario.load, scenario.server.tls);
     checker.check_keys_lie(&scenario.load, scenario.topology);

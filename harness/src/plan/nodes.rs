@@ -5,14 +5,20 @@ use crate::provider::{self, ClientSpec};
 use crate::scenario::Server;
 use crate::system::{Deployment, NodeSpec};
 use crate::validate::PlannedNode;
+use crate::vocab::NodeName;
 
 /// The members of a system, in the order of its nodes.
 pub(super) fn members(deployment: Deployment) -> Vec<PlannedNode> {
     let nodes = deployment.system().nodes();
     let owners: Vec<_> = nodes.iter().filter(|node| !node.owns.is_empty()).map(|node| node.name.clone()).collect();
-    let shard = |node: &NodeSpec| owners.iter().position(|owner| owner == node.master.as_ref().unwrap_or(&node.name));
-    let member = |node: NodeSpec| Some(PlannedNode { shard: shard(&node)?, name: node.name, role: node.role });
-    nodes.into_iter().filter_map(member).collect()
+    // A replica may follow another one; its shard is that of the master where this ends.
+    let followed = |name: &NodeName| nodes.iter().find(|node| node.name == *name)?.master.clone();
+    let shard = |node: &NodeSpec| {
+        let root = std::iter::successors(Some(node.name.clone()), followed).take(nodes.len()).last()?;
+        owners.iter().position(|owner| *owner == root)
+    };
+    let member = |node: &NodeSpec| PlannedNode { shard: shard(node), name: node.name.clone(), role: node.role };
+    nodes.iter().map(member).collect()
 }
 
 /// The system's nodes, with what the scenario says of their servers.

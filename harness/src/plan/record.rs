@@ -3,9 +3,10 @@
 use super::types::{Plan, PlannedStep};
 use crate::evidence::{
     RecordedDemand, RecordedLoad, RecordedNode, RecordedOperation, RecordedPlan, RecordedSlo, RecordedStep,
+    RecordedSystem,
 };
 use crate::load::{KeySpace, Load, MAP_REFRESH, Op, WAITING_MAX};
-use crate::system::{Deployment, NodeSpec};
+use crate::system::{Deployment, NodeSpec, System};
 
 impl Plan {
     /// What of it is evidence: everything that judging and showing a run need.
@@ -13,6 +14,7 @@ impl Plan {
         RecordedPlan {
             name: self.name.clone(),
             about: self.about.clone(),
+            system: system(self.deployment.system()),
             nodes: self.nodes.iter().map(node).collect(),
             node_timeout_ms: self.node_timeout_ms(),
             tls: self.tls(),
@@ -55,6 +57,14 @@ impl Plan {
 
 fn millis(duration: std::time::Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn system(system: &dyn System) -> RecordedSystem {
+    let directives = system.bounding_directives().iter();
+    RecordedSystem {
+        noun: system.noun().to_owned(),
+        directives: directives.map(|(name, default)| ((*name).to_owned(), (*default).to_owned())).collect(),
+    }
 }
 
 fn node(spec: &NodeSpec) -> RecordedNode {

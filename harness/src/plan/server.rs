@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::scenario::{MASTERS_MAX, NODES_MAX, Scenario};
+use crate::system::{Deployment, ShapeProblem};
 use crate::text::{Cursor, Problem};
 use crate::validate::{Checker, TopologyFacts};
 use crate::vocab::Tls;
@@ -17,20 +18,26 @@ const POLICY: &str = "maxmemory-policy";
 
 impl Checker<'_> {
     /// The cluster's shape.
-    pub(super) fn check_topology(&mut self) {
-        let TopologyFacts { masters, replicas, .. } = self.topology;
+    pub(super) fn check_topology(&mut self, deployment: Deployment) {
+        let TopologyFacts { masters, replicas, sentinels, .. } = self.topology;
         let at = self.root.field("topology");
         if !(1..=MASTERS_MAX).contains(&masters) {
-            let message = format!("a cluster has 1 to {MASTERS_MAX} masters, not {masters}");
+            let message = format!("a {} has 1 to {MASTERS_MAX} masters, not {masters}", self.topology.noun);
             self.report(Problem::new(at.field("masters").head(), message));
             return;
         }
-        let nodes = u32::from(masters) * (u32::from(replicas) + 1);
+        for ShapeProblem { field, message, help } in deployment.system().problems() {
+            self.report(Problem::new(at.field(field).head(), message).help(help));
+        }
+        let nodes = u32::from(masters) * (u32::from(replicas) + 1) + u32::from(sentinels);
         if nodes > NODES_MAX {
-            let most = NODES_MAX / u32::from(masters) - 1;
+            let most = NODES_MAX.saturating_sub(sentinels.into()) / u32::from(masters);
+            let most = most.saturating_sub(1);
+            let (masters, have) =
+                if masters == 1 { ("a master".to_owned(), "can") } else { (format!("{masters} masters"), "each can") };
             let problem = Problem::new(at.field("replicas").head(), format!("{nodes} nodes are too many"))
-                .label(format!("{masters} masters with {replicas} replicas each"))
-                .help(format!("at most {NODES_MAX} nodes: {masters} masters can have {most} replicas each"));
+                .label(format!("{masters} with {replicas} replicas"))
+                .help(format!("at most {NODES_MAX} nodes: {masters} {have} have {most} replicas"));
             self.report(problem);
         }
     }

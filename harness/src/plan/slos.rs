@@ -16,7 +16,11 @@ impl Checker<'_> {
     pub(super) fn check_slos(&mut self, all: &[Slo]) {
         for (index, slo) in all.iter().enumerate() {
             let at = self.root.field("slos").index(index);
+            let name = slo.name();
             let slo = slo.kind();
+            if let Some(ability) = slo.needed_ability() {
+                self.needs(ability, name, at);
+            }
             self.check_numbers(slo, at);
             if let Some(loads) = self.loads_meant(slo, at) {
                 self.check_load(slo, &loads, at);

@@ -3,6 +3,7 @@
 use crate::step::{self, FlatStep, Step};
 use crate::text::{Cursor, Problem};
 use crate::validate::{Checker, Foreseen};
+use crate::vocab::SystemAbility;
 
 /// The most steps of a timeline. What is known of the cluster is followed through all of them, more than once.
 pub(super) const STEPS_MAX: usize = 500_000;
@@ -23,7 +24,10 @@ impl<'a> Checker<'a> {
         self.check_each(steps, timeline);
         // What follows from earlier steps is certain only when all of them are as written.
         if self.sound.topology && self.sound.timeline {
-            let mut foreseen = Foreseen::new(self.topology.members.iter().map(|member| &member.name));
+            let mut foreseen = Foreseen::new(
+                self.topology.members.iter().map(|member| &member.name),
+                self.can(SystemAbility::Membership),
+            );
             for FlatStep { step, at, .. } in step::flatten(steps, timeline, STEPS_MAX) {
                 step.kind().follow(self, &mut foreseen, at);
             }

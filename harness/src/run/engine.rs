@@ -242,7 +242,7 @@ async fn form(plan: &Plan, servers: &Servers, mut observation: watch::Receiver<O
             let ended = status.iter().find(|(_, status)| **status == NodeStatus::Down).map(|(node, _)| node.clone());
             let lines = ended.as_ref().map(|node| last_log_lines(provider, node, LOG_LINES)).unwrap_or_default();
             let node = ended.map(|node| node.to_string()).unwrap_or_default();
-            Err(Abort(format!("{node} ended while the cluster formed. Its last log lines:\n{lines}")))
+            Err(Abort(format!("{node} ended while the {} formed. Its last log lines:\n{lines}", plan.deployment.system().noun())))
         }
     }
 }
@@ -271,7 +271,7 @@ async fn fill(
 
 fn not_formed(plan: &Plan, provider: &dyn Provider, last_state: &str) -> String {
     let bound = FORMATION_BOUND.as_secs();
-    let mut text = format!("the cluster did not form within {bound} s: {last_state}");
+    let mut text = format!("the {} did not form within {bound} s: {last_state}", plan.deployment.system().noun());
     for node in &plan.nodes {
         let _ = write!(text, "\n{}'s last log lines:\n{}", node.name, last_log_lines(provider, &node.name, LOG_LINES));
     }
@@ -315,7 +315,7 @@ async fn settled(
         Settlement::Unsettled(reason) => Some(reason.clone()),
     };
     let seen = observation.clone();
-    let what = || format!("the cluster to settle: {}", unsettled(&seen.borrow()).unwrap_or_default());
+    let what = || format!("the nodes to settle: {}", unsettled(&seen.borrow()).unwrap_or_default());
     let waiting = wait_for(&mut observation, journal.clock().now(), bound, unsettled);
     if let Err(reason) = telling(journal, bound, what, waiting).await {
         journal.record(EventKind::Unsettled {

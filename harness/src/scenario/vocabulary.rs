@@ -100,6 +100,7 @@ const KINDS: &[WordKind] = &[
     kind("Refresh", "reason to ask who owns what", "a reason to ask who owns what"),
     kind("ReadsFrom", "choice of nodes to read from", "a choice of nodes to read from"),
     kind("Connections", "way to connect", "a way to connect"),
+    kind("ResyncKind", "way to bring a replica level", "a way to bring a replica level"),
     kind("During", "part of the run", "a part of the run"),
     kind("CutBy", "way to cut", "a way to cut"),
     kind("ServerPort", "port", "a port"),

@@ -14,7 +14,7 @@ use super::{LinkDisturbance, Stage, StepKind, disturb};
 use crate::network::Treatment;
 use crate::text::Cursor;
 use crate::validate::{Checker, Foreseen};
-use crate::vocab::{NodeName, ServerPort};
+use crate::vocab::{NodeName, ServerPort, SystemAbility};
 
 /// cuts one port of links, as a firewall does: `port: Bus` (nodes no longer hear of each other, clients still reach them) or
 /// `port: Clients` (the other way round; replicas cannot follow their masters either). Packets vanish
@@ -43,6 +43,9 @@ impl fmt::Display for CutPort {
 impl StepKind for CutPort {
     fn check(&self, checker: &mut Checker<'_>, at: Cursor<'_>) {
         disturb::check(checker, &self.links, self.name.as_deref(), at);
+        if self.port == ServerPort::Bus {
+            checker.needs(SystemAbility::Membership, "port: Bus", at.field("port"));
+        }
     }
 
     fn follow<'a>(&self, checker: &mut Checker<'a>, foreseen: &mut Foreseen<'a>, at: Cursor<'a>) {

@@ -14,7 +14,7 @@ use crate::evidence::{Effect, MembershipEffect, NodeStatus};
 use crate::system::{NodeSpec, Servers, SystemError};
 use crate::text::{Cursor, Problem};
 use crate::validate::{Checker, Foreseen, Verb};
-use crate::vocab::{Duration, NodeName};
+use crate::vocab::{Duration, NodeName, SystemAbility};
 
 /// an empty server (after `Wipe` and `Start`) is introduced to the cluster and becomes that node's replica
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Documented)]
@@ -73,6 +73,7 @@ impl NodeStep for Join {
     }
 
     fn check_arguments(&self, checker: &mut Checker<'_>, at: Cursor<'_>) {
+        checker.needs(SystemAbility::Membership, "Join", at);
         check_bound(self.within, checker, at);
         checker.known(&self.replica_of, at.field("replica_of"));
         if self.node == self.replica_of {

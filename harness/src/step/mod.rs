@@ -49,6 +49,8 @@ kinds! {
         start::Start,
         wipe::Wipe,
         join::Join,
+        promote::Promote,
+        follow::Follow,
         partition::Partition,
         cut_port::CutPort,
         shape::Shape,
@@ -102,6 +104,11 @@ pub trait StepKind: fmt::Display + Sync {
     /// The load that goes on at another pace, and at which.
     fn paces(&self) -> Option<(&str, &LoadPace)> {
         None
+    }
+
+    /// Whether it makes a replica a master.
+    fn promotes(&self) -> bool {
+        false
     }
 
     /// What it does, without how: `Kill A`.

@@ -42,6 +42,11 @@ pub trait NodeStep: Named + fmt::Display + Sync {
         None
     }
 
+    /// Whether it makes a replica a master.
+    fn promotes(&self) -> bool {
+        false
+    }
+
     /// What it does, without how: `Kill A`.
     fn heading(&self) -> String {
         format!("{} {}", Self::NAME, self.target())
@@ -134,6 +139,10 @@ impl<S: NodeStep> StepKind for S {
 
     fn effect(&self) -> Option<Effect> {
         Some(NodeStep::effect(self))
+    }
+
+    fn promotes(&self) -> bool {
+        NodeStep::promotes(self)
     }
 
     fn heading(&self) -> String {

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use redis::Value;
 use tempfile::TempDir;
 
-use super::cluster;
+use super::config;
 use crate::provider::{BoundedChild, ServerBinary, run_bounded};
 
 /// The last line of every file that is tried. No server knows it, so none goes on from there: it reads the lines before
@@ -73,7 +73,7 @@ pub fn refused_directives(
     let mut left: Vec<_> = config.iter().collect();
     let mut refusals = Vec::new();
     loop {
-        let lines: String = left.iter().map(|(directive, value)| cluster::line(directive, value)).collect();
+        let lines: String = left.iter().map(|(directive, value)| config::line(directive, value)).collect();
         let said = read_by(binary, &directory, &format!("{lines}{END}\n")).map_err(cannot)?;
         let Some((line, why)) = refused_line(&said) else {
             let said = said.lines().find(|line| !line.trim().is_empty()).unwrap_or("nothing").to_owned();

@@ -10,6 +10,9 @@ use crate::vocab::{Address, Position};
 /// Nodes that a client remembers; redirections to more of them are not followed.
 const NODES_MAX: usize = 1_024;
 
+/// Of so many reads one may go to a node that failed last.
+const TURNS_TO_TRY_AGAIN: usize = 64;
+
 /// A node's position in [`KnownNodes`].
 pub type NodeIndex = u16;
 
@@ -70,13 +73,22 @@ struct KnownNode {
     plan: Option<u16>,
     /// Whether it last failed, or said that it cannot serve: then others are asked first.
     suspect: bool,
+    /// Whether it is never asked who serves what.
+    knows_nothing: bool,
 }
 
 impl KnownNodes {
     /// These nodes, by their index in the plan.
     pub fn new(seeds: &[(u16, Address)]) -> Self {
-        let node = |&(plan, address)| KnownNode { address, plan: Some(plan), suspect: false };
+        let node = |&(plan, address)| KnownNode { address, plan: Some(plan), suspect: false, knows_nothing: false };
         Self { nodes: seeds.iter().map(node).collect(), next: 0 }
+    }
+
+    /// Of the nodes of the plan only those are asked who serves what, of whose index this is true.
+    pub(super) fn ask_only(&mut self, knows: impl Fn(u16) -> bool) {
+        for node in &mut self.nodes {
+            node.knows_nothing = !node.plan.is_some_and(&knows);
+        }
     }
 
     /// The node's address.
@@ -105,10 +117,19 @@ impl KnownNodes {
     pub fn node_at(&mut self, address: Address) -> Option<NodeIndex> {
         let position = self.nodes.iter().position(|node| node.address == address);
         if position.is_none() && self.nodes.len() < NODES_MAX {
-            self.nodes.push(KnownNode { address, plan: None, suspect: false });
+            self.nodes.push(KnownNode { address, plan: None, suspect: false, knows_nothing: false });
         }
         let position = position.unwrap_or(self.nodes.len() - 1);
         NodeIndex::try_from(position).ok().filter(|_| self.nodes[position].address == address)
+    }
+
+    /// The node on a host, whatever its port; it is added, at this port, when it is new. None when there are too many.
+    pub fn node_of_host(&mut self, ip: Ipv4Addr, port: u16) -> Option<NodeIndex> {
+        let known = self.nodes.iter().position(|node| node.address.ip() == ip);
+        match known {
+            Some(position) => NodeIndex::try_from(position).ok(),
+            None => self.node_at(Address(SocketAddrV4::new(ip, port))),
+        }
     }
 
     /// The nodes in the order in which to ask them: `first`, then those that are not suspect.
@@ -116,11 +137,39 @@ impl KnownNodes {
         let count = self.nodes.len();
         let mut order: Vec<_> = (0..count)
             .map(|offset| (self.next + offset) % count)
+            .filter(|position| !self.nodes[*position].knows_nothing)
             .filter_map(|position| NodeIndex::try_from(position).ok())
             .collect();
         order.sort_by_key(|&node| (Some(node) != first, self.nodes[usize::from(node)].suspect));
         self.next = (self.next + 1) % count.max(1);
         order
+    }
+}
+
+/// Whose turn it is to serve a read.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct ReadTurns {
+    /// How many reads were sent to one of several nodes.
+    taken: usize,
+}
+
+impl ReadTurns {
+    /// The node that a read goes to next: those that may serve it take turns, without those that failed last; the owner if there is
+    /// none. Now and then one that failed is tried again: nobody else tells that it is back.
+    pub(super) fn next(
+        &mut self,
+        known: &KnownNodes,
+        owner: Option<NodeIndex>,
+        replicas: &[NodeIndex],
+        from: ReadsFrom,
+    ) -> Option<NodeIndex> {
+        let replicas = if from == ReadsFrom::Master { &[] } else { replicas };
+        let also_owner = owner.filter(|_| from == ReadsFrom::Any);
+        self.taken = self.taken.wrapping_add(1);
+        let tries_all = self.taken.is_multiple_of(TURNS_TO_TRY_AGAIN);
+        let serves = |node: &NodeIndex| tries_all || !known.is_suspect(*node);
+        let readers: Vec<_> = replicas.iter().copied().chain(also_owner).filter(serves).collect();
+        readers.get(self.taken % readers.len().max(1)).copied().or(owner)
     }
 }
 

@@ -1,20 +1,26 @@
 //! Systems: what is deployed on the hosts of a lab, and all that is particular to it.
 //!
 //! The rest of the harness speaks of nodes, shards and views; what a shard is made of, which commands tell a node's view, when the
-//! views agree and how clients find a shard's owner is known to the system alone. Today there is one: [`cluster`].
+//! views agree and how clients find a shard's owner is known to the system alone.
 
 mod access;
 mod certificates;
 pub mod cluster;
 mod command;
+mod config;
 mod data_file;
 mod directives;
 mod discovery;
 mod error;
+mod info;
+mod log;
 mod log_lines;
 mod names;
+mod replication;
 mod report;
 pub mod resp;
+mod roles;
+mod sentinel;
 mod servers;
 mod spec;
 mod start;
@@ -38,7 +44,9 @@ pub use discovery::{Discovery, KnownNodes, NodeIndex, ReadsFrom, Redirect};
 pub use error::{NotDone, SystemError};
 pub use log_lines::last_log_lines;
 pub use names::{Names, unknown_node};
+pub use replication::Replication;
 pub use report::{NodeReport, ReplicationProgress, ReportError, read_replication};
+pub use sentinel::Sentinel;
 pub use servers::{Servers, server_specs};
 pub use spec::{NodeFiles, NodeSpec};
 pub use start::ANSWER_BOUND;
@@ -47,10 +55,52 @@ pub(crate) use tls::tls_in;
 pub use tls::{TlsClient, TlsFiles};
 
 use crate::evidence::{FailoverPhase, Figures, LogEvent, NodeStatus, NodeView, Reach, Settlement};
-use crate::vocab::{Address, NodeName, Position, ServerVersion};
+use crate::vocab::{Address, NodeName, Position, ServerVersion, SystemAbility};
+
+/// How many nodes a system has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// The masters.
+    pub masters: u16,
+    /// The replicas of each.
+    pub replicas: u16,
+    /// The sentinels that watch them.
+    pub sentinels: u16,
+}
+
+/// A number of a topology that nothing could be made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShapeProblem {
+    /// The field.
+    pub field: &'static str,
+    /// What is wrong.
+    pub message: String,
+    /// What would be right.
+    pub help: &'static str,
+}
 
 /// What is deployed on the hosts.
 pub trait System: fmt::Debug + Send + Sync {
+    /// What it is called in sentences: `cluster`.
+    fn noun(&self) -> &'static str;
+
+    /// The directives that bound what it promises, each with the servers' default.
+    fn bounding_directives(&self) -> &'static [(&'static str, &'static str)];
+
+    /// About how long it takes until it serves.
+    fn forming(&self) -> Duration;
+
+    /// How many nodes it has.
+    fn shape(&self) -> Shape;
+
+    /// What is wrong with its numbers by themselves.
+    fn problems(&self) -> Vec<ShapeProblem> {
+        Vec::new()
+    }
+
+    /// What its nodes can do, beside serving.
+    fn abilities(&self) -> &'static [SystemAbility];
+
     /// Its nodes as they start, in their order; what the scenario says of single nodes (binary, directives) is not in them.
     fn nodes(&self) -> Vec<NodeSpec>;
 
@@ -78,17 +128,22 @@ pub trait System: fmt::Debug + Send + Sync {
     /// What such a position is called.
     fn position_noun(&self) -> &'static str;
 
-    /// The commands that every node is asked in one round trip, again and again; [`ReportReader`] reads the answers.
-    fn questions(&self) -> &'static [&'static [&'static str]];
+    /// The commands that a node is asked in one round trip, again and again; [`ReportReader`] reads the answers.
+    fn questions(&self, node: &NodeName) -> Vec<Vec<String>>;
 
     /// Reads what `node` answers to [`System::questions`].
     fn report_reader(&self, node: &NodeName) -> Box<dyn ReportReader>;
 
     /// The commands that ask a node how it fares, in one round trip; [`System::resource_figures`] reads the answers.
-    fn resource_questions(&self) -> &'static [&'static [&'static str]];
+    fn resource_questions(&self) -> Vec<Vec<String>> {
+        questions(info::QUESTIONS)
+    }
 
     /// Reads what a node answers to [`System::resource_questions`], in their order.
-    fn resource_figures(&self, answers: &[Cow<'_, str>]) -> Figures;
+    fn resource_figures(&self, answers: &[Cow<'_, str>]) -> Figures {
+        let answer = |index: usize| answers.get(index).map_or("", Cow::as_ref);
+        info::figures(answer(0), answer(1))
+    }
 
     /// What a line of a server's log says, and when it was written in microseconds since 1970 UTC; none if it says nothing of
     /// interest.
@@ -112,6 +167,19 @@ pub trait System: fmt::Debug + Send + Sync {
 
     /// How a client finds out who serves which shard. It begins with these nodes, by their index in the plan.
     fn discovery(&self, seeds: &[(u16, Address)]) -> Box<dyn Discovery>;
+
+    /// What a node's program is started with behind the path of its configuration.
+    fn arguments(&self, _: &NodeSpec) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// What a client says on a new connection so that a replica serves its reads; none if replicas do anyway.
+    fn replica_greeting(&self) -> Option<&'static [&'static str]>;
+}
+
+/// Questions that are always the same.
+fn questions(commands: &[&[&str]]) -> Vec<Vec<String>> {
+    commands.iter().map(|words| words.iter().map(|word| (*word).to_owned()).collect()).collect()
 }
 
 /// Reads one node's answers, round after round. What did not change since the last round need not be read again.
@@ -126,6 +194,12 @@ pub trait ReportReader: Send {
 pub enum Deployment {
     /// A Redis or Valkey cluster.
     Cluster(Cluster),
+    /// A single server.
+    Standalone(#[serde(deserialize_with = "replication::read_standalone")] Replication),
+    /// A master and its replicas.
+    Replication(Replication),
+    /// Masters, their replicas and the sentinels that watch them.
+    Sentinel(Sentinel),
 }
 
 impl Deployment {
@@ -133,6 +207,8 @@ impl Deployment {
     pub fn system(&self) -> &dyn System {
         match self {
             Self::Cluster(cluster) => cluster,
+            Self::Sentinel(sentinel) => sentinel,
+            Self::Standalone(replication) | Self::Replication(replication) => replication,
         }
     }
 }

@@ -10,8 +10,8 @@ pub struct NodeReport {
     pub id: NodeId,
     /// The part that is evidence.
     pub view: NodeView,
-    /// The part that changes with every write.
-    pub replication: ReplicationProgress,
+    /// The part that changes with every write; none of a node that holds no data.
+    pub replication: Option<ReplicationProgress>,
 }
 
 /// How far a node is in its replication history (`INFO replication`).

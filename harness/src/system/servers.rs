@@ -27,7 +27,7 @@ pub fn server_specs(nodes: &[NodeSpec]) -> Vec<ServerSpec> {
 
 /// The servers of one system.
 pub struct Servers {
-    deployment: Deployment,
+    pub(super) deployment: Deployment,
     pub(super) provider: Arc<dyn Provider>,
     /// In the order of the plan.
     pub(super) nodes: Vec<NodeSpec>,

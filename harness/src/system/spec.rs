@@ -46,6 +46,22 @@ pub struct NodeFiles {
 const NODE_TIMEOUT_DEFAULT_MS: u64 = 15_000;
 
 impl NodeSpec {
+    /// A node of which no more is said: it owns nothing and follows nobody.
+    pub fn new(name: NodeName, address: Address, role: Role) -> Self {
+        Self {
+            id: id_of(&name),
+            name,
+            address,
+            role,
+            master: None,
+            owns: Ownership::default(),
+            version: 0,
+            binary: None,
+            config: BTreeMap::new(),
+            tls: None,
+        }
+    }
+
     /// What the scenario sets a directive to, if it sets it. Servers do not mind the case of letters.
     pub fn text(&self, directive: &str) -> Option<&str> {
         let set = self.config.iter().find(|(name, _)| name.eq_ignore_ascii_case(directive));
@@ -61,4 +77,19 @@ impl NodeSpec {
     pub fn node_timeout_ms(&self) -> u64 {
         self.number("cluster-node-timeout").unwrap_or(NODE_TIMEOUT_DEFAULT_MS)
     }
+}
+
+/// 40 hexadecimal digits made from a name: the same in every run, so that evidence of two runs can be compared.
+pub(super) fn id_of(name: &NodeName) -> NodeId {
+    let [first, second, third] = [1, 2, 3].map(|salt| spread(name.as_str(), salt));
+    NodeId(format!("{first:016x}{second:016x}{:08x}", third >> 32))
+}
+
+/// FNV-1a and the finalizer of `SplitMix64`, which spreads what differs in one letter over all bits.
+fn spread(text: &str, salt: u64) -> u64 {
+    let seed = 0xcbf2_9ce4_8422_2325_u64 ^ salt.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let hash = text.bytes().fold(seed, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    let mixed = (hash ^ (hash >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
 }

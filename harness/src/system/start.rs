@@ -1,5 +1,6 @@
 //! Starting a server and waiting until it answers.
 
+use std::ffi::OsString;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -83,7 +84,9 @@ async fn begin(
     expected: Option<ExitCause>,
 ) -> Result<Begun, SystemError> {
     let config = servers.directory.node_config(&node.name);
-    servers.provider.start(&node.name, &[config.into()], expected)?;
+    let more = servers.deployment.system().arguments(node).iter().map(OsString::from);
+    let arguments: Vec<_> = std::iter::once(config.into()).chain(more).collect();
+    servers.provider.start(&node.name, &arguments, expected)?;
     let mut is_loading = false;
     let answering = async {
         loop {

@@ -3,15 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::text::{Cursor, Problem, Span, suggest};
-use crate::vocab::{HostName, NodeName, Role};
+use crate::vocab::{HostName, NodeName, Role, SystemAbility};
 
 /// A node's place in the topology that a scenario starts with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlannedNode {
     /// Its name.
     pub name: NodeName,
-    /// Its shard, counted from 0.
-    pub shard: usize,
+    /// Its shard, counted from 0; none of a node that holds no data.
+    pub shard: Option<usize>,
     /// The role it starts in.
     pub role: Role,
 }
@@ -25,6 +25,12 @@ pub struct TopologyFacts {
     pub masters: u16,
     /// How many replicas each master has.
     pub replicas: u16,
+    /// How many sentinels watch them.
+    pub sentinels: u16,
+    /// What the system is called in sentences.
+    pub noun: &'static str,
+    /// What its nodes can do.
+    pub abilities: &'static [SystemAbility],
 }
 
 /// What is known of a load.
@@ -73,11 +79,14 @@ pub struct LoadFacts {
 
 /// What is known of a step.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "what each says has nothing to do with the others")]
 pub struct StepFacts<'a> {
     /// Where it is written.
     pub at: Cursor<'a>,
     /// Whether it is a fault, and not the end of one.
     pub is_fault: bool,
+    /// Whether it makes a replica a master.
+    pub promotes: bool,
     /// Whether it may take a master away from the other masters, so that it is replaced.
     pub takes_away: bool,
     /// Whether it keeps nodes from hearing of each other.
@@ -178,6 +187,21 @@ impl<'a> Checker<'a> {
         hosts.filter(|host| !self.is_node(host)).collect()
     }
 
+    /// Whether the nodes can do something; taken for granted when the topology is not as written.
+    pub fn can(&self, ability: SystemAbility) -> bool {
+        !self.sound.topology || self.topology.abilities.contains(&ability)
+    }
+
+    /// Reports a word that rests on what the nodes of this topology cannot do.
+    pub fn needs(&mut self, ability: SystemAbility, word: &str, at: Cursor<'_>) {
+        if self.can(ability) {
+            return;
+        }
+        let message = format!("`{word}` means nothing here: {}", ability.lack());
+        let problem = Problem::new(at.head(), message);
+        self.report(problem.also(self.root.field("topology").head(), format!("a {}", self.topology.noun)));
+    }
+
     /// Reports a name that no node has.
     pub fn known(&mut self, name: &NodeName, at: Cursor<'_>) {
         if !self.sound.topology || self.member(name).is_some() {
@@ -263,11 +287,15 @@ impl<'a> Checker<'a> {
         const MASTERS_FOR_MAJORITY: u16 = 3;
         let TopologyFacts { masters, replicas, .. } = self.topology;
         let topology = self.root.field("topology");
-        if !self.sound.topology {
+        let by_hand = self.steps.iter().any(|step| step.promotes);
+        if !self.sound.topology || by_hand && !self.can(SystemAbility::Elections) {
             None
         } else if replicas == 0 {
             Some(("no master has a replica that could take over".to_owned(), topology.field("replicas").head()))
-        } else if masters < MASTERS_FOR_MAJORITY {
+        } else if !self.can(SystemAbility::Elections) {
+            let why = "no replica takes over by itself: that takes a `Promote`";
+            Some((why.to_owned(), topology.head()))
+        } else if self.topology.sentinels == 0 && masters < MASTERS_FOR_MAJORITY {
             let count = if masters == 1 { "a single master".to_owned() } else { format!("{masters} masters") };
             let why = format!("of {count} no majority is left to elect a replica when one dies");
             Some((why, topology.field("masters").head()))

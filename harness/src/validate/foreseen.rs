@@ -42,9 +42,12 @@ pub struct NodeState<'a> {
 
 /// What is known about the nodes and the links between them.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "what each says has nothing to do with the others")]
 pub struct Foreseen<'a> {
     /// Each node.
     pub nodes: BTreeMap<NodeName, NodeState<'a>>,
+    /// Whether a node that was emptied must be introduced to the others again.
+    has_membership: bool,
     /// Nodes that a fault was done to by name.
     pub faulted: BTreeSet<NodeName>,
     /// Whether a fault was done to nodes that a selector chose.
@@ -86,10 +89,10 @@ impl DisturbanceNames {
 }
 
 impl<'a> Foreseen<'a> {
-    /// All nodes run and know each other.
-    pub fn new<'n>(names: impl Iterator<Item = &'n NodeName>) -> Self {
+    /// All nodes run and know each other; `has_membership` if one that was emptied must be introduced to the others again.
+    pub fn new<'n>(names: impl Iterator<Item = &'n NodeName>, has_membership: bool) -> Self {
         let state = NodeState { status: Some(NodeStatus::Running), since: None, is_member: Some(true) };
-        Self { nodes: names.map(|name| (name.clone(), state)).collect(), ..Self::default() }
+        Self { nodes: names.map(|name| (name.clone(), state)).collect(), has_membership, ..Self::default() }
     }
 
     /// Whether nothing happened so far that a cluster could mind.
@@ -127,8 +130,9 @@ impl<'a> Foreseen<'a> {
         if effect.takes_down() {
             self.faulted.insert(name.clone());
         }
+        let membership = self.membership_after(effect);
         let Some(state) = self.nodes.get_mut(name) else { return };
-        state.is_member = membership_after(effect).or(state.is_member);
+        state.is_member = membership.or(state.is_member);
         // One that had the wrong status was reported; what follows assumes that it had the right one.
         let had = state.status.filter(|status| action.requires.contains(status)).or(action.requires.first().copied());
         let left = effect.process.or(had);
@@ -137,13 +141,21 @@ impl<'a> Foreseen<'a> {
         }
     }
 
+    fn membership_after(&self, effect: Effect) -> Option<bool> {
+        match effect.membership {
+            MembershipEffect::Lost if self.has_membership => Some(false),
+            MembershipEffect::Gained => Some(true),
+            MembershipEffect::Kept | MembershipEffect::Lost => None,
+        }
+    }
+
     /// A step acted on nodes that a selector chose: every node of the status `chosen`, or nodes that nobody knows before the run.
     /// What it may have touched is no longer certain.
     pub fn act_on_selected(&mut self, step: Cursor<'a>, action: Action, chosen: Option<NodeStatus>) {
         let effect = action.effect;
         self.selected |= effect.takes_down();
+        let membership = self.membership_after(effect);
         for state in self.nodes.values_mut() {
-            let membership = membership_after(effect);
             match state.status {
                 Some(status) if chosen == Some(status) => {
                     let left = effect.process.unwrap_or(status);
@@ -168,13 +180,5 @@ impl NodeState<'_> {
         if after.is_some() && self.is_member != after {
             self.is_member = None;
         }
-    }
-}
-
-fn membership_after(effect: Effect) -> Option<bool> {
-    match effect.membership {
-        MembershipEffect::Kept => None,
-        MembershipEffect::Lost => Some(false),
-        MembershipEffect::Gained => Some(true),
     }
 }

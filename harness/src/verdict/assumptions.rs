@@ -5,16 +5,17 @@ use std::collections::BTreeMap;
 use super::types::{Assumption, MACHINE_KEPT_UP, assume};
 use super::{driver, implicit, triggers};
 use crate::check::preload::{self, Preload};
+use crate::check::takedown::overlap;
 use crate::check::window::fault_moments;
 use crate::check::{Case, finding};
-use crate::evidence::{EventKind, LinkChange, NetworkChange, Operation, RecordedLoad};
+use crate::evidence::{EventKind, LinkChange, NetworkChange, Operation, RecordedLoad, Topology};
 use crate::vocab::Instant;
 
 /// Whether the evidence covers a whole run; if it does not, that is the first thing to say.
 pub(super) const CARRIED_THROUGH: &str = "the run was carried through";
 
 /// What only claims about the run's end rest on.
-pub(super) const SETTLED_AT_END: &str = "the cluster was settled for the final read";
+pub(super) const SETTLED_AT_END: &str = "the nodes were settled for the final read";
 
 /// The observer looks at every node each 10 ms (20 ms above 12 nodes); what it has to say may come this much later.
 const OBSERVER_NANOS_MAX: u64 = 100_000_000;
@@ -86,8 +87,8 @@ pub(super) fn untested(case: &Case<'_>) -> Option<String> {
     let complete = complete(case);
     Some(match aborted(case) {
         Some(reason) => reason.to_owned(),
-        None if complete.holds => "the cluster never formed".to_owned(),
-        None => format!("{} before the cluster had formed", complete.detail),
+        None if complete.holds => format!("the {} never formed", case.plan.system.noun),
+        None => format!("{} before the {} had formed", complete.detail, case.plan.system.noun),
     })
 }
 
@@ -96,7 +97,7 @@ pub(super) fn never_formed() -> Assumption {
     assume(HEALTHY, false, "it never formed")
 }
 
-const HEALTHY: &str = "the cluster was formed and healthy when the load began";
+const HEALTHY: &str = "every node was healthy when the load began";
 
 fn healthy_at_start(case: &Case<'_>) -> Assumption {
     // Loads may begin under way, after a fault.
@@ -254,14 +255,31 @@ fn settled_for_final_read(case: &Case<'_>) -> Assumption {
     };
     let before = events[..began].iter().rev().find_map(|event| unrest(&event.kind));
     let meanwhile = events[began..read].iter().find_map(|event| unrest(&event.kind).flatten());
+    let settlement = events[..began].iter().rev().find_map(|event| match &event.kind {
+        EventKind::Settled { agreement, .. } => Some(agreement),
+        _ => None,
+    });
     let unhealed = events[..read].iter().find_map(|event| unproved_healing(&event.kind));
     match (before, meanwhile) {
         _ if unhealed.is_some() => assume(assumed, false, format!("nothing proves {}", unhealed.unwrap_or_default())),
         (None, _) => assume(assumed, false, "it never settled"),
         (Some(Some(reason)), _) => assume(assumed, false, reason),
         (Some(None), Some(reason)) => assume(assumed, false, format!("while it was read: {reason}")),
+        (Some(None), None)
+            if let Some(owners) = settlement.and_then(|agreement| owners_of_the_same(agreement.main())) =>
+        {
+            assume(assumed, false, owners)
+        }
         (Some(None), None) => assume(assumed, true, format!("read at {}", events[read].at)),
     }
+}
+
+/// Two masters of the same keys, where nobody decides between them: what is read from one says nothing of the other.
+fn owners_of_the_same(topology: &Topology) -> Option<String> {
+    let owners: Vec<_> = topology.nodes.iter().filter(|(_, place)| !place.owns.is_empty()).collect();
+    let twin = |index: usize| owners[index + 1..].iter().find(|other| overlap(&owners[index].1.owns, &other.1.owns));
+    let (one, other) = (0..owners.len()).find_map(|index| Some((owners[index].0, twin(index)?.0)))?;
+    Some(format!("{one} and {other} are both masters of the same keys"))
 }
 
 /// What the harness itself healed at the end, if nothing proves it. Steps are judged by [`steps_proved`].

@@ -1,5 +1,7 @@
 //! Every failover phase by phase, each time with its source and the setting that bounds it.
 
+use std::collections::BTreeMap;
+
 use super::types::{FailoverReport, PhaseTime};
 use crate::check::Case;
 use crate::check::takedown::{Promotion, Takedown, TakedownCause};
@@ -23,6 +25,7 @@ impl Reporter<'_> {
     fn report(&self) -> FailoverReport {
         let takedown = self.takedown;
         let timed = |phase, seen: Option<Seen>| self.phase(phase, seen);
+        let (failed, successor) = (&takedown.failed, takedown.promotion.as_ref().map(|promotion| &promotion.node));
         // A client may find the successor before or after the last node does.
         let mut ends = [
             timed(FailoverPhase::FirstAcceptedWrite, self.first_write()),
@@ -42,10 +45,41 @@ impl Reporter<'_> {
                 FailoverPhase::ElectionStarted,
                 self.election(|says| matches!(says, LogEvent::ElectionStarted { .. })),
             ),
+            timed(
+                FailoverPhase::SubjectivelyDown,
+                self.told(|says| matches!(says, LogEvent::SubjectivelyDown { about } if about == failed)),
+            ),
+            timed(
+                FailoverPhase::ObjectivelyDown,
+                self.told(|says| matches!(says, LogEvent::ObjectivelyDown { about } if about == failed)),
+            ),
+            timed(
+                FailoverPhase::FailoverTried,
+                self.told(|says| matches!(says, LogEvent::FailoverTried { about } if about == failed)),
+            ),
+            timed(
+                FailoverPhase::LeaderElected,
+                self.told(|says| matches!(says, LogEvent::LeaderElected { about } if about == failed)),
+            ),
+            timed(
+                FailoverPhase::ReplicaSelected,
+                self.told(|says| matches!(says, LogEvent::ReplicaSelected { chosen } if Some(chosen) == successor)),
+            ),
             timed(FailoverPhase::Promoted, self.promoted()),
+            timed(
+                FailoverPhase::MasterSwitched,
+                self.told(|says| matches!(says, LogEvent::MasterSwitched { from, .. } if from == failed)),
+            ),
             first_end,
             last_end,
         ];
+        // A system has phases of its own.
+        let bounds = self.bounds();
+        let is_own = |phase: &PhaseTime| {
+            matches!(phase.phase, FailoverPhase::Fault | FailoverPhase::FirstAcceptedWrite)
+                || bounds.is_none_or(|bounds| bounds.contains_key(&phase.phase))
+        };
+        phases.retain(is_own);
         // Where nobody took over, what did not happen needs no line each.
         if takedown.promotion.is_none() {
             phases.retain(|phase| phase.at.is_some());
@@ -100,6 +134,12 @@ impl Reporter<'_> {
         Some((*at, format!("{node}'s log{rounds}")))
     }
 
+    /// The first such line of a sentinel on the majority's side.
+    fn told(&self, wanted: impl Fn(&LogEvent) -> bool) -> Option<Seen> {
+        let logged = self.first_log(|record| self.takedown.is_witness(&record.node) && wanted(&record.says));
+        log_and_view(logged, None)
+    }
+
     fn promoted(&self) -> Option<Seen> {
         let promotion = self.takedown.promotion.as_ref()?;
         let logged = promotion.logged.map(|at| (at, promotion.node.clone()));
@@ -150,10 +190,14 @@ impl Reporter<'_> {
         if phase == FailoverPhase::FirstAcceptedWrite {
             return self.bound_of_first_write();
         }
+        self.bounds().and_then(|bounds| bounds.get(&phase)).cloned().unwrap_or_default()
+    }
+
+    fn bounds(&self) -> Option<&BTreeMap<FailoverPhase, String>> {
         let successor = self.takedown.promotion.as_ref().map(|promotion| &promotion.node);
         let servers = &self.case.evidence.info.servers;
         let server = servers.iter().find(|server| Some(&server.node) == successor).or(servers.first());
-        server.and_then(|server| server.failover_bounds.get(&phase)).cloned().unwrap_or_default()
+        server.map(|server| &server.failover_bounds)
     }
 
     /// A silent master keeps an attempt for as long as its client waits; one that is gone, or links that reject, refuse it.

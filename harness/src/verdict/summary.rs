@@ -163,8 +163,8 @@ fn figures(part: String, mut nanos: Vec<u64>) -> Option<LatencySummary> {
 
 /// The settings that bound the result, and what served.
 pub(super) fn settings(evidence: &Evidence) -> Vec<String> {
-    let defaults = [("cluster-node-timeout", "15000"), ("cluster-require-full-coverage", "yes"), ("appendonly", "no")];
-    let mut settings: Vec<_> = defaults.iter().map(|(name, default)| setting(&evidence.plan, name, default)).collect();
+    let directives = evidence.plan.system.directives.iter();
+    let mut settings: Vec<_> = directives.map(|(name, default)| setting(&evidence.plan, name, default)).collect();
     settings.extend(evidence.plan.tls.map(|tls| tls.to_string()));
     let versions: BTreeSet<_> = evidence.info.servers.iter().map(|server| server.version.clone()).collect();
     settings.extend(versions);

@@ -6,6 +6,9 @@ use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
 
+/// The port that a sentinel listens on.
+pub const SENTINEL_PORT: u16 = 26_379;
+
 /// The port every server of the lab listens on; each host has an address of its own.
 pub const SERVER_PORT: u16 = 6379;
 

@@ -1,4 +1,4 @@
-//! What a node is in its shard.
+//! What a node is.
 
 use std::fmt;
 
@@ -12,6 +12,8 @@ pub enum Role {
     Master,
     /// Copies a master.
     Replica,
+    /// Holds no data: watches masters, and has replicas take over.
+    Sentinel,
 }
 
 impl fmt::Display for Role {
@@ -19,6 +21,7 @@ impl fmt::Display for Role {
         f.write_str(match self {
             Self::Master => "master",
             Self::Replica => "replica",
+            Self::Sentinel => "sentinel",
         })
     }
 }

@@ -64,7 +64,7 @@ impl Bench {
         };
         let replication =
             ReplicationProgress { role: Role::Master, history: "one".to_owned(), offset: 7, link_up: None };
-        let report = NodeReport { id: NodeId("a".repeat(40)), view, replication };
+        let report = NodeReport { id: NodeId("a".repeat(40)), view, replication: Some(replication) };
         self.collector.answered(&self.node, asked, Ok(&report));
     }
 

@@ -292,7 +292,7 @@ fn nodes(evidence: &Evidence) -> Markup {
                             td { @match last.as_ref().map(|topology| topology.nodes.get(&node.name)) {
                                 Some(Some(place)) => (place),
                                 Some(None) => "not in the cluster",
-                                None => span.dim { "the cluster had not settled" },
+                                None => span.dim { "the " (evidence.plan.system.noun) " had not settled" },
                             } }
                         }
                     }

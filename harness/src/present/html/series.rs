@@ -1,6 +1,6 @@
 //! The windows in which a fault was felt, and the moments that charts mark.
 
-use crate::evidence::{EventKind, Evidence, LinkChange, LogEvent, NetworkChange};
+use crate::evidence::{EventKind, Evidence, LinkChange, NetworkChange};
 use crate::verdict::TimeSeries;
 use crate::vocab::Instant;
 
@@ -52,7 +52,7 @@ pub(super) fn marks(evidence: &Evidence) -> Vec<Mark> {
             let what = if disturbs(change) { "" } else { "heal " };
             Some(Mark { at: change.began, text: format!("{what}{}", change.name), fault: disturbs(change) })
         }
-        EventKind::Log(record) if record.says == LogEvent::ElectionWon => {
+        EventKind::Log(record) if record.says.is_promotion() => {
             Some(Mark { at: record.logged, text: format!("{} promoted", record.node), fault: false })
         }
         _ => None,

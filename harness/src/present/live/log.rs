@@ -53,6 +53,17 @@ impl LogLines {
                 Some((NEWS, format!("asks for votes for version {version} of the configuration")))
             }
             LogEvent::ElectionWon => Some((GOOD, "PROMOTED: won the election, now a master".to_owned())),
+            LogEvent::SubjectivelyDown { about } => Some((DOUBT, format!("holds {about} for down (+sdown)"))),
+            LogEvent::ObjectivelyDown { about } => {
+                self.first(about, "odown").then(|| (BAD, format!("{about} is down: a quorum agrees (+odown)")))
+            }
+            LogEvent::FailoverTried { about } => Some((NEWS, format!("asks to replace {about}"))),
+            LogEvent::LeaderElected { about } => Some((NEWS, format!("is let replace {about} by a majority"))),
+            LogEvent::ReplicaSelected { chosen } => Some((NEWS, format!("has chosen {chosen} to take over"))),
+            LogEvent::MasterSwitched { from, to } => self
+                .first(to, "switched")
+                .then(|| (GOOD, format!("tells clients of {to} instead of {from} (+switch-master)"))),
+            LogEvent::MadeMaster => Some((GOOD, "PROMOTED: told to follow nobody, now a master".to_owned())),
             LogEvent::FailoverBlocked { reason } => {
                 self.first(node, reason).then(|| (DOUBT, format!("cannot fail over: {reason}")))
             }

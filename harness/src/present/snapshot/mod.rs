@@ -58,7 +58,7 @@ impl<'a> Writer<'a> {
         self.line(&format!("\n{heading}"));
         self.since = self.since.or(segment.step);
         let Some(after) = &segment.settled else {
-            return self.line(&format!("  (the cluster did not settle before {until})"));
+            return self.line(&format!("  (the {} did not settle before {until})", self.plan.system.noun));
         };
         match self.before {
             Some(before) => {
@@ -79,7 +79,8 @@ impl<'a> Writer<'a> {
     fn side(&mut self, before: &Agreement, side: &Side, winners: &Winners) {
         let members = side.members.iter().map(|node| self.naming.shown(node).clone()).collect();
         let serves = if side.topology.state == ClusterState::Ok { "serves" } else { "refuses to serve" };
-        let heading = format!("  seen by {}, where the cluster {serves}:", list(self.in_order(members).iter()));
+        let heading =
+            format!("  seen by {}, where the {} {serves}:", list(self.in_order(members).iter()), self.plan.system.noun);
         self.line(&heading);
         let was = side.members.first().map_or_else(|| before.main(), |member| before.of(member));
         self.place_changes(was, &side.topology, winners, "    ");
@@ -89,7 +90,7 @@ impl<'a> Writer<'a> {
         self.line("\nend");
         match last.and_then(|segment| segment.settled.as_ref()) {
             Some(agreement) => self.places(agreement.main()),
-            None => self.line("  (the cluster had not settled)"),
+            None => self.line(&format!("  (the {} had not settled)", self.plan.system.noun)),
         }
     }
 
@@ -138,8 +139,12 @@ impl<'a> Writer<'a> {
 
     fn changes(&mut self, before: &Topology, after: &Topology, winners: &Winners) {
         match (before.state, after.state) {
-            (ClusterState::Ok, ClusterState::Fail) => self.line("  the cluster serves -> refuses to serve"),
-            (ClusterState::Fail, ClusterState::Ok) => self.line("  the cluster refuses to serve -> serves"),
+            (ClusterState::Ok, ClusterState::Fail) => {
+                self.line(&format!("  the {} serves -> refuses to serve", self.plan.system.noun));
+            }
+            (ClusterState::Fail, ClusterState::Ok) => {
+                self.line(&format!("  the {} refuses to serve -> serves", self.plan.system.noun));
+            }
             _ => {}
         }
         self.place_changes(before, after, winners, "  ");
@@ -191,8 +196,11 @@ impl<'a> Writer<'a> {
     }
 }
 
+/// The place of a node that the others do not know.
+const NOT_A_MEMBER: &str = "not in the cluster";
+
 fn in_words(place: Option<&impl ToString>) -> String {
-    place.map_or_else(|| "not in the cluster".to_owned(), ToString::to_string)
+    place.map_or_else(|| NOT_A_MEMBER.to_owned(), ToString::to_string)
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use crate::text::{Cursor, Problem};
 use crate::validate::{Checker, Foreseen};
 use crate::vocab::NodeName;
 
-/// the cluster has settled and refuses to serve (`cluster_state:fail` everywhere, on every side)
+/// the nodes have settled and nobody serves: in a cluster `cluster_state:fail` everywhere, on every side; elsewhere no master runs
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Documented)]
 pub(super) struct Down;
 
@@ -22,14 +22,14 @@ impl Down {
 
 impl fmt::Display for Down {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the cluster is down")
+        f.write_str("nobody serves")
     }
 }
 
 impl ConditionKind for Down {
     fn check_reachable(&self, checker: &mut Checker<'_>, foreseen: &Foreseen<'_>, at: Cursor<'_>) {
         if foreseen.is_untouched() {
-            let problem = Problem::new(at.head(), "the cluster cannot be down: nothing happened to it so far");
+            let problem = Problem::new(at.head(), "somebody always serves here: nothing happened so far");
             checker.report(problem);
         }
     }
@@ -39,7 +39,7 @@ impl ConditionKind for Down {
             let serving = agreement.sides.iter().find(|side| side.topology.state == ClusterState::Ok);
             serving.map(|side| {
                 let members: Vec<_> = side.members.iter().map(NodeName::as_str).collect();
-                format!("cluster_state is ok on {}", members.join(", "))
+                format!("{} still serve", members.join(", "))
             })
         })
     }

@@ -10,7 +10,7 @@ use crate::evidence::NodeStatus;
 use crate::observe::Observation;
 use crate::text::{Cursor, Problem};
 use crate::validate::{Checker, Foreseen};
-use crate::vocab::NodeName;
+use crate::vocab::{NodeName, SystemAbility};
 
 /// the cluster has settled with this node flagged as failed; where no majority is left to flag it, with this node suspected
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Documented)]
@@ -29,6 +29,7 @@ impl fmt::Display for Failed {
 
 impl ConditionKind for Failed {
     fn check(&self, checker: &mut Checker<'_>, at: Cursor<'_>) {
+        checker.needs(SystemAbility::FailureFlags, "Failed", at);
         checker.known(&self.0, at.index(0));
     }
 

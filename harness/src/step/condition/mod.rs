@@ -65,7 +65,7 @@ pub trait ConditionKind: fmt::Display + Sync {
 /// What an agreement lacks, or why there is none.
 fn agreed(seen: &Observation, lacks: impl FnOnce(&Agreement) -> Option<String>) -> Option<String> {
     match &seen.settlement {
-        Settlement::Unsettled(reason) => Some(format!("the cluster has not settled: {reason}")),
+        Settlement::Unsettled(reason) => Some(format!("the nodes have not settled: {reason}")),
         Settlement::Settled(agreement) => lacks(agreement),
     }
 }

@@ -9,7 +9,7 @@ use super::{ConditionKind, agreed, expect};
 use crate::observe::Observation;
 use crate::text::{Cursor, Problem};
 use crate::validate::{Checker, Foreseen, TopologyFacts};
-use crate::vocab::{NodeName, Role};
+use crate::vocab::{NodeName, Role, SystemAbility};
 
 /// the cluster has settled with this node as a master that owns keys
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Documented)]
@@ -36,7 +36,7 @@ impl Promoted {
         if member.role == Role::Master || caused || checker.no_failover().is_some() {
             return;
         }
-        let master = NodeName::master(member.shard);
+        let Some(master) = member.shard.map(NodeName::master) else { return };
         let problem =
             Problem::new(at.head(), format!("`{node}` stays a replica: nothing happened to its master `{master}`"));
         checker.report(problem.help(format!("take the master away first: `Kill(node: \"{master}\")`")));
@@ -59,9 +59,14 @@ impl ConditionKind for Promoted {
         if replicas == 0 && checker.member(node).is_some() {
             let problem = Problem::new(at.head(), "`Promoted` waits for a replica to take over, and there is none");
             checker.report(problem.also(place, "the reason").help("to wait until every key is served write `Healthy`"));
-        } else if masters < MASTERS_FOR_MAJORITY && is_replica {
+        } else if is_replica && (masters < MASTERS_FOR_MAJORITY || !checker.can(SystemAbility::Elections)) {
             let problem = Problem::new(at.head(), format!("`{node}` can never be promoted: {why}"));
-            checker.report(problem.also(place, "the reason").help("take 3 masters or more"));
+            let help = if checker.can(SystemAbility::Elections) {
+                "take 3 masters or more".to_owned()
+            } else {
+                format!("promote it first: `Promote(node: \"{node}\")`")
+            };
+            checker.report(problem.also(place, "the reason").help(help));
         }
     }
 

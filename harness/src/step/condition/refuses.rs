@@ -10,7 +10,7 @@ use crate::evidence::ClusterState;
 use crate::observe::Observation;
 use crate::text::{Cursor, Problem};
 use crate::validate::{Checker, Foreseen};
-use crate::vocab::NodeName;
+use crate::vocab::{NodeName, SystemAbility};
 
 /// this node refuses to serve (its `cluster_state` is fail); the cluster need not have settled
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Documented)]
@@ -29,6 +29,7 @@ impl fmt::Display for Refuses {
 
 impl ConditionKind for Refuses {
     fn check(&self, checker: &mut Checker<'_>, at: Cursor<'_>) {
+        checker.needs(SystemAbility::Refusing, "Refuses", at);
         checker.known(&self.0, at.index(0));
     }
 

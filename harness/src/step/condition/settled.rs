@@ -1,4 +1,4 @@
-//! The cluster has come to rest.
+//! The nodes have come to rest.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use super::{ConditionKind, agreed};
 use crate::observe::Observation;
 use crate::vocab::NodeName;
 
-/// the cluster has settled, whatever it is like
+/// the nodes have settled, whatever they agree on
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Documented)]
 pub(super) struct Settled;
 
@@ -19,7 +19,7 @@ impl Settled {
 
 impl fmt::Display for Settled {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the cluster has settled")
+        f.write_str("the nodes have settled")
     }
 }
 

@@ -8,7 +8,9 @@ use serde::Deserialize;
 
 use super::{Candidates, SelectorKind};
 use crate::system::{WrittenPosition, written_position_example};
-use crate::vocab::NodeName;
+use crate::text::Cursor;
+use crate::validate::{Checker, Foreseen};
+use crate::vocab::{NodeName, SystemAbility};
 
 /// the master that owns these keys
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Documented)]
@@ -29,5 +31,9 @@ impl SelectorKind for MasterOf {
     fn choose(&self, among: Candidates<'_>, _: &mut ChaCha8Rng) -> Vec<NodeName> {
         let position = self.0.position();
         among.running(|place| place.owns.contains(position))
+    }
+
+    fn check_anybody(&self, checker: &mut Checker<'_>, _: &Foreseen<'_>, at: Cursor<'_>) {
+        checker.needs(SystemAbility::Slots, "MasterOf", at);
     }
 }

@@ -10,7 +10,7 @@ use super::{Candidates, SelectorKind, check_replicas, is_replica};
 use crate::system::{WrittenPosition, written_position_example};
 use crate::text::Cursor;
 use crate::validate::{Checker, Foreseen};
-use crate::vocab::NodeName;
+use crate::vocab::{NodeName, SystemAbility};
 
 /// the replicas of the master that owns these keys
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Documented)]
@@ -34,6 +34,7 @@ impl SelectorKind for ReplicasOf {
     }
 
     fn check_anybody(&self, checker: &mut Checker<'_>, foreseen: &Foreseen<'_>, at: Cursor<'_>) {
+        checker.needs(SystemAbility::Slots, "ReplicasOf", at);
         check_replicas(checker, foreseen, at);
     }
 }

@@ -9,7 +9,7 @@ use super::TriggerKind;
 use crate::evidence::{EventKind, LogEvent, LogRecord};
 use crate::text::Cursor;
 use crate::validate::Checker;
-use crate::vocab::NodeName;
+use crate::vocab::{NodeName, SystemAbility};
 
 /// another node's log says that this node is flagged as failed (FAIL): it found so itself, or was told
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Documented)]
@@ -28,6 +28,7 @@ impl fmt::Display for Flagged {
 
 impl TriggerKind for Flagged {
     fn check(&self, checker: &mut Checker<'_>, at: Cursor<'_>) {
+        checker.needs(SystemAbility::FailureFlags, "Flagged", at);
         checker.known(&self.0, at.index(0));
     }
 

@@ -9,7 +9,7 @@ use super::TriggerKind;
 use crate::evidence::{EventKind, LogEvent, LogRecord};
 use crate::text::Cursor;
 use crate::validate::Checker;
-use crate::vocab::NodeName;
+use crate::vocab::{NodeName, SystemAbility};
 
 /// this replica's log says that it begins an election: it asks the masters for their votes
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Documented)]
@@ -28,6 +28,7 @@ impl fmt::Display for VoteAsked {
 
 impl TriggerKind for VoteAsked {
     fn check(&self, checker: &mut Checker<'_>, at: Cursor<'_>) {
+        checker.needs(SystemAbility::Elections, "VoteAsked", at);
         checker.known(&self.0, at.index(0));
     }
 

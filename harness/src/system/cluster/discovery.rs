@@ -3,14 +3,12 @@
 use std::net::{Ipv4Addr, SocketAddrV4};
 
 use super::slot::{SLOT_COUNT, slot};
+use crate::system::discovery::ReadTurns;
 use crate::system::resp::Reply;
 use crate::system::{Discovery, KnownNodes, NodeIndex, ReadsFrom, Redirect};
 use crate::vocab::{Address, OwnedRange, Position};
 
 const NOBODY: u16 = u16::MAX;
-
-/// Of so many reads one may go to a node that failed last.
-const TURNS_TO_TRY_AGAIN: usize = 64;
 
 /// A range of slots and the replicas of whoever owns it.
 type RangeReplicas = (OwnedRange, Vec<NodeIndex>);
@@ -28,15 +26,14 @@ pub(super) struct SlotMap {
     owners: Vec<NodeIndex>,
     /// The ranges that a server told of, each with its replicas.
     replicas: Vec<RangeReplicas>,
-    /// How many reads were sent to one of several nodes.
-    turns: usize,
+    turns: ReadTurns,
 }
 
 impl SlotMap {
     /// Knows these nodes, by their index in the plan, but not who owns what.
     pub(super) fn new(seeds: &[(u16, Address)]) -> Self {
         let owners = vec![NOBODY; usize::from(SLOT_COUNT)];
-        Self { known: KnownNodes::new(seeds), owners, replicas: Vec::new(), turns: 0 }
+        Self { known: KnownNodes::new(seeds), owners, replicas: Vec::new(), turns: ReadTurns::default() }
     }
 
     /// A server told who owns what: nothing else is owned.
@@ -72,14 +69,7 @@ impl Discovery for SlotMap {
 
     fn reader(&mut self, position: Position, from: ReadsFrom) -> Option<NodeIndex> {
         let owner = self.target(position);
-        let replicas = if from == ReadsFrom::Master { &[] } else { replicas_of(&self.replicas, position) };
-        let also_owner = owner.filter(|_| from == ReadsFrom::Any);
-        self.turns = self.turns.wrapping_add(1);
-        // Now and then one that failed is tried again: nobody else tells that it is back.
-        let tries_all = self.turns.is_multiple_of(TURNS_TO_TRY_AGAIN);
-        let serves = |node: &NodeIndex| tries_all || !self.known.is_suspect(*node);
-        let readers: Vec<_> = replicas.iter().copied().chain(also_owner).filter(serves).collect();
-        readers.get(self.turns % readers.len().max(1)).copied().or(owner)
+        self.turns.next(&self.known, owner, replicas_of(&self.replicas, position), from)
     }
 
     /// A server tells of a replica only once that has said how far it is (`isReplicaAvailable` in Redis' cluster.c): not at once

@@ -1,32 +1,15 @@
-//! Reads a server's log: which of its lines speak of a failover, of replication or of the cluster's state.
+//! Which lines of a server's log speak of a failover or of the cluster's state, and what they say.
 //!
 //! Pure text in, values out. The wording was read from recorded logs of Redis 6.2, 7.0 and 8.0 and Valkey 8.0 and 9.1
 //! (`fixtures/logs`). The level is never looked at: the same line has had different levels in different versions.
 
 use crate::evidence::LogEvent;
 use crate::system::Names;
+use crate::system::log::sync;
 use crate::vocab::NodeName;
 
 /// The digits of a node id (`CLUSTER_NAMELEN`, Redis `cluster.h`).
 const ID_DIGITS: usize = 40;
-
-/// Reads one line, without its line end: `PID:ROLE DD Mon YYYY HH:MM:SS.mmm LEVEL text`.
-///
-/// Gives the line's time in microseconds since 1970 UTC (servers of the lab run with `TZ=UTC`) and what it says; none
-/// for a line that says nothing of interest, for the lines of the start-up banner and for anything else.
-pub(super) fn parse(line: &[u8], names: &Names) -> Option<(i64, LogEvent)> {
-    let line = String::from_utf8_lossy(line);
-    let mut fields = line.trim_end().splitn(7, ' ');
-    let (pid, role) = fields.next()?.split_once(':')?;
-    if pid.is_empty() || !pid.bytes().all(|byte| byte.is_ascii_digit()) || role.len() != 1 {
-        return None;
-    }
-    let (day, month, year, time) = (fields.next()?, fields.next()?, fields.next()?, fields.next()?);
-    let _level = fields.next()?;
-    // The text comes first: nearly all lines end here, and need no time.
-    let says = says(fields.next()?, names)?;
-    Some((unix_us(day, month, year, time)?, says))
-}
 
 /// What a log line says about whether a replica's data is too old for an election; none if nothing. (Redis 7.0 `cluster.c`,
 /// `clusterLogCantFailover`; a replica that says so will not change its mind before it has heard of its master again.)
@@ -42,20 +25,8 @@ pub(super) fn data_too_old(says: &LogEvent) -> Option<bool> {
     }
 }
 
-fn unix_us(day: &str, month: &str, year: &str, time: &str) -> Option<i64> {
-    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    let month = i8::try_from(MONTHS.iter().position(|name| *name == month)? + 1).ok()?;
-    let (clock, millis) = time.split_once('.')?;
-    let mut clock = clock.splitn(3, ':').map(|part| part.parse::<i8>().ok());
-    let (hour, minute, second) = (clock.next()??, clock.next()??, clock.next()??);
-    let millis: i32 = millis.parse().ok().filter(|millis| (0..1_000).contains(millis))?;
-    let (year, day) = (year.parse().ok()?, day.parse().ok()?);
-    let civil = jiff::civil::DateTime::new(year, month, day, hour, minute, second, millis * 1_000_000).ok()?;
-    Some(jiff::tz::Offset::UTC.to_timestamp(civil).ok()?.as_microsecond())
-}
-
 /// What the text of a line says, if it is one of those that are understood.
-fn says(text: &str, names: &Names) -> Option<LogEvent> {
+pub(super) fn says(text: &str, names: &Names) -> Option<LogEvent> {
     // Redis sets its debug lines about suspects off with stars.
     let text = text.strip_prefix("*** ").unwrap_or(text);
     failure(text, names).or_else(|| election(text, names)).or_else(|| change(text, names)).or_else(|| sync(text))
@@ -113,22 +84,6 @@ fn change(text: &str, names: &Names) -> Option<LogEvent> {
     Some(LogEvent::Demoted { master })
 }
 
-fn sync(text: &str) -> Option<LogEvent> {
-    let of_master = text.strip_prefix("MASTER ").or_else(|| text.strip_prefix("PRIMARY "));
-    if let Some(rest) = of_master {
-        return match rest.strip_prefix("<-> REPLICA sync")? {
-            " started" => Some(LogEvent::SyncStarted),
-            rest if rest.starts_with(": Finished with success") => Some(LogEvent::SyncFinished),
-            _ => None,
-        };
-    }
-    // Redis 8 transfers over a channel of its own and does not say the first of these.
-    if text.starts_with("Full resync from ") || text.starts_with("PSYNC is not possible, initialize RDB channel") {
-        return Some(LogEvent::FullResync);
-    }
-    text.starts_with("Successful partial resynchronization with ").then_some(LogEvent::PartialResync)
-}
-
 /// A node as a log names it: `ID` up to Redis 7.0, `ID (name)` from 7.2, `ID (ip:port)` in Valkey 9.
 fn node<'a>(text: &'a str, names: &Names) -> Option<(NodeName, &'a str)> {
     let digits = text.bytes().take_while(u8::is_ascii_hexdigit).count();
@@ -153,6 +108,7 @@ mod tests {
 
     use super::*;
     use crate::system::cluster::testing::{fixture, recorded_ids, recorded_names};
+    use crate::system::log::parse;
     use crate::vocab::{Address, NodeId};
 
     const ID_A: &str = "8d7a65ceb0fc30c5c75da9cc84a1c8c919119003";
@@ -169,7 +125,7 @@ mod tests {
     fn event(text: &str) -> Option<LogEvent> {
         let text = text.replace("<a>", ID_A).replace("<b>", ID_B).replace("<c>", UNKNOWN);
         let line = format!("13797:S 20 Nov 2026 12:13:09.850 * {text}");
-        parse(line.as_bytes(), &names()).map(|(_, event)| event)
+        parse(line.as_bytes(), |text| says(text, &names())).map(|(_, event)| event)
     }
 
     fn name(name: &str) -> NodeName {
@@ -246,13 +202,13 @@ mod tests {
     #[case::banner("  `-._    `-._  `-./  _.-'    _.-'  Port: 6379", None)]
     #[case::not_a_log_line("Cluster state changed: ok", None)]
     fn times(#[case] line: &str, #[case] unix_us: Option<i64>) {
-        assert_eq!(parse(line.as_bytes(), &names()).map(|(unix_us, _)| unix_us), unix_us);
+        assert_eq!(parse(line.as_bytes(), |text| says(text, &names())).map(|(unix_us, _)| unix_us), unix_us);
     }
 
     /// One line for each understood line of a recorded log: its number, its time, and what it says.
     fn understood_lines(log: &[u8], names: &Names) -> String {
         let understood = |(index, line): (usize, &[u8])| {
-            let (unix_us, says) = parse(line, names)?;
+            let (unix_us, says) = parse(line, |text| says(text, names))?;
             let time = jiff::Timestamp::from_microsecond(unix_us).unwrap();
             Some(format!("{:4} {time:.3} {says:?}\n", index + 1))
         };
@@ -278,7 +234,7 @@ mod tests {
     proptest! {
         #[test]
         fn hostile_lines_do_no_harm(line in prop::collection::vec(any::<u8>(), 0..200)) {
-            let _ = parse(&line, &names());
+            let _ = parse(&line, |text| says(text, &names()));
         }
 
         #[test]

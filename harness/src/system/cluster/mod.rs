@@ -4,7 +4,6 @@ mod admin;
 mod config;
 mod discovery;
 mod failover;
-mod info;
 mod join;
 mod key_place;
 mod log;
@@ -13,11 +12,10 @@ mod nodes;
 mod settle;
 mod slot;
 #[cfg(test)]
-mod testing;
+pub(in crate::system) mod testing;
 mod view;
 mod written_position;
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -30,17 +28,21 @@ pub use key_place::KeyPlace;
 #[cfg(test)]
 pub(crate) use settle::{place, settle, topology};
 pub use slot::share;
+pub(super) use slot::slot_of_key as position_of;
 #[cfg(test)]
 pub(crate) use slot::{SLOT_COUNT, slot_of_key};
 pub use written_position::WrittenPosition;
 pub(crate) use written_position::written_position_example;
 
-pub(super) use config::line;
 pub use discovery::read_redirect;
 
-use super::{Access, Discovery, Names, NodeFiles, NodeSpec, ReportReader, Servers, System, SystemError};
-use crate::evidence::{FailoverPhase, Figures, LogEvent, NodeStatus, NodeView, Reach, Settlement};
-use crate::vocab::{Address, NodeName, Position, ServerVersion};
+use super::config::{redis_conf, reserved};
+use super::log::parse;
+use super::{
+    Access, Discovery, Names, NodeFiles, NodeSpec, ReportReader, Servers, Shape, System, SystemError, questions,
+};
+use crate::evidence::{FailoverPhase, LogEvent, NodeStatus, NodeView, Reach, Settlement};
+use crate::vocab::{Address, NodeName, Position, ServerVersion, SystemAbility};
 use discovery::SlotMap;
 use view::ClusterReader;
 
@@ -55,16 +57,38 @@ pub struct Cluster {
 }
 
 impl System for Cluster {
+    fn noun(&self) -> &'static str {
+        "cluster"
+    }
+
+    fn bounding_directives(&self) -> &'static [(&'static str, &'static str)] {
+        &[("cluster-node-timeout", "15000"), ("cluster-require-full-coverage", "yes"), ("appendonly", "no")]
+    }
+
+    /// 2 s are the servers' own floor.
+    fn forming(&self) -> Duration {
+        Duration::from_secs(3)
+    }
+
+    fn shape(&self) -> Shape {
+        Shape { masters: self.masters, replicas: self.replicas, sentinels: 0 }
+    }
+
+    fn abilities(&self) -> &'static [SystemAbility] {
+        use SystemAbility::{Elections, FailureFlags, Membership, Refusing, Slots};
+        &[Membership, FailureFlags, Elections, Refusing, Slots]
+    }
+
     fn nodes(&self) -> Vec<NodeSpec> {
         nodes::nodes(*self)
     }
 
     fn reserved(&self, directive: &str) -> Option<&'static str> {
-        config::reserved(directive)
+        reserved(directive, config::RESERVED)
     }
 
     fn configuration(&self, node: &NodeSpec, version: ServerVersion, files: &NodeFiles, access: &Access) -> String {
-        config::redis_conf(node, version, files, access)
+        redis_conf(node, version, files, access, &config::own_directives(node))
     }
 
     fn data_files(&self, nodes: &[NodeSpec], node: &NodeSpec, version: ServerVersion) -> Vec<(&'static str, String)> {
@@ -89,25 +113,16 @@ impl System for Cluster {
         "slot"
     }
 
-    fn questions(&self) -> &'static [&'static [&'static str]] {
-        &[&["CLUSTER", "NODES"], &["CLUSTER", "INFO"], &["INFO", "replication"]]
+    fn questions(&self, _: &NodeName) -> Vec<Vec<String>> {
+        questions(&[&["CLUSTER", "NODES"], &["CLUSTER", "INFO"], &["INFO", "replication"]])
     }
 
     fn report_reader(&self, node: &NodeName) -> Box<dyn ReportReader> {
         Box::new(ClusterReader::new(node.clone()))
     }
 
-    fn resource_questions(&self) -> &'static [&'static [&'static str]] {
-        info::QUESTIONS
-    }
-
-    fn resource_figures(&self, answers: &[Cow<'_, str>]) -> Figures {
-        let answer = |index: usize| answers.get(index).map_or("", Cow::as_ref);
-        info::figures(answer(0), answer(1))
-    }
-
     fn log_line(&self, line: &[u8], names: &Names) -> Option<(i64, LogEvent)> {
-        log::parse(line, names)
+        parse(line, |text| log::says(text, names))
     }
 
     fn data_too_old(&self, says: &LogEvent) -> Option<bool> {
@@ -130,5 +145,10 @@ impl System for Cluster {
 
     fn discovery(&self, seeds: &[(u16, Address)]) -> Box<dyn Discovery> {
         Box::new(SlotMap::new(seeds))
+    }
+
+    /// A replica serves no reads to who did not say that old values will do.
+    fn replica_greeting(&self) -> Option<&'static [&'static str]> {
+        Some(&["READONLY"])
     }
 }

@@ -265,7 +265,7 @@ pub(crate) fn place(member: &Member) -> Place {
     let title = match member.role {
         Role::Master if member.owns.is_empty() => "master without slots".to_owned(),
         Role::Master => format!("master of {}", member.owns),
-        Role::Replica => "replica".to_owned(),
+        Role::Replica | Role::Sentinel => member.role.to_string(),
     };
     Place {
         role: member.role,

@@ -6,7 +6,7 @@ use crate::system::Names;
 use crate::vocab::{Address, NodeId, NodeName};
 
 /// A file of `fixtures/`.
-pub(super) fn fixture(path: &str) -> PathBuf {
+pub(in crate::system) fn fixture(path: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../fixtures").join(path)
 }
 

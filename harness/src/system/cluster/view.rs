@@ -66,7 +66,7 @@ fn combine(
         data_too_old: false,
         members,
     };
-    Ok(NodeReport { id, view, replication })
+    Ok(NodeReport { id, view, replication: Some(replication) })
 }
 
 fn read_state(info: &str) -> Result<ClusterState, ReportError> {
@@ -138,11 +138,11 @@ mod tests {
         );
         assert_eq!(steady.id, recorded_ids(server)[3].1);
         assert_eq!((steady.view.state, steady.view.master_link_up), (ClusterState::Ok, Some(true)));
-        assert_eq!(steady.replication.role, Role::Replica);
+        assert_eq!(steady.replication.as_ref().unwrap().role, Role::Replica);
         let master = recorded(server, "steady", "A", &names);
-        assert_eq!(master.replication.history, steady.replication.history);
-        assert_eq!((master.view.master_link_up, master.replication.role), (None, Role::Master));
-        assert!(master.replication.offset > 0);
+        assert_eq!(master.replication.as_ref().unwrap().history, steady.replication.as_ref().unwrap().history);
+        assert_eq!((master.view.master_link_up, master.replication.as_ref().unwrap().role), (None, Role::Master));
+        assert!(master.replication.as_ref().unwrap().offset > 0);
 
         let suspected = recorded(server, "suspected", "B", &names).view;
         assert_eq!(suspected.members[&NodeName::new("A")].health, Health::Pfail);

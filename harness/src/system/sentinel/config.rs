@@ -1,0 +1,90 @@
+//! What a sentinel must be told: whom it monitors, and who else does.
+
+use std::fmt::Write as _;
+
+use super::Sentinel;
+use crate::system::config::{OwnDirectives, ReservedDirective};
+use crate::system::{Access, Credentials, NodeSpec};
+use crate::vocab::Role;
+
+/// Directives that a scenario must not set here, and why.
+pub(super) const RESERVED: &[ReservedDirective] = &[
+    ("sentinel*", "the lab writes what sentinels monitor: use the fields of `Sentinel`"),
+    ("cluster-*", "these servers are no cluster: write `topology: Cluster(masters: 3, replicas: 1)` for one"),
+    ("tls-cluster", "these servers are no cluster"),
+    ("replicaof", "a node's role is the topology's, or what sentinels make it"),
+    ("slaveof", "a node's role is the topology's, or what sentinels make it"),
+    ("replica-announce-*", "a node's address is its host's"),
+    ("slave-announce-*", "a node's address is its host's"),
+];
+
+/// What makes a server follow its master.
+pub(super) fn own_directives(nodes: &[NodeSpec], node: &NodeSpec) -> OwnDirectives {
+    let master = node.master.as_ref().and_then(|master| nodes.iter().find(|other| other.name == *master));
+    let follow = |master: &NodeSpec| ("replicaof", format!("{} {}", master.address.ip(), master.address.0.port()));
+    OwnDirectives { told: master.map(follow).into_iter().collect(), defaults: &[] }
+}
+
+/// What a sentinel monitors, as one would have written it down that has known all others for a while: so none must be found first.
+/// (`sentinelFlushConfig` and `rewriteConfigSentinelOption`, Redis `sentinel.c`.)
+pub(super) fn sentinel_conf(sentinel: Sentinel, nodes: &[NodeSpec], own: &NodeSpec, access: &Access) -> String {
+    let mut text = format!("sentinel myid {}\nsentinel current-epoch 0\n", own.id);
+    let address = |node: &NodeSpec| format!("{} {}", node.address.ip(), node.address.0.port());
+    let mut say = |line: String| {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "sentinel {line}");
+    };
+    for master in nodes.iter().filter(|node| node.role == Role::Master) {
+        let name = &master.name;
+        say(format!("monitor {name} {} {}", address(master), sentinel.quorum));
+        say(format!("down-after-milliseconds {name} {}", sentinel.down_after.0.as_millis()));
+        say(format!("failover-timeout {name} {}", sentinel.failover_timeout.0.as_millis()));
+        say(format!("parallel-syncs {name} {}", sentinel.parallel_syncs));
+        if let Some(Credentials { user, password }) = &access.credentials {
+            say(format!("auth-user {name} {user}"));
+            say(format!("auth-pass {name} {password}"));
+        }
+        say(format!("config-epoch {name} 0"));
+        say(format!("leader-epoch {name} 0"));
+        for replica in nodes.iter().filter(|node| node.master.as_ref() == Some(name)) {
+            say(format!("known-replica {name} {}", address(replica)));
+        }
+        for other in nodes.iter().filter(|node| node.role == Role::Sentinel && node.name != own.name) {
+            say(format!("known-sentinel {name} {} {}", address(other), other.id));
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::system::System;
+    use crate::vocab::Duration;
+
+    #[test]
+    fn a_sentinel_knows_everybody_from_the_start() {
+        let (down_after, failover_timeout) = (Duration::from_millis(1_000), Duration::from_millis(10_000));
+        let sentinel = Sentinel {
+            masters: 1,
+            replicas: 1,
+            sentinels: 2,
+            quorum: 2,
+            down_after,
+            failover_timeout,
+            parallel_syncs: 1,
+        };
+        let nodes = sentinel.nodes();
+        let [_, _, own, other] = &nodes[..] else { panic!("{nodes:?}") };
+        let text = sentinel_conf(sentinel, &nodes, own, &Access::of_lab());
+        let expected = format!(
+            "sentinel myid {}\nsentinel current-epoch 0\nsentinel monitor A 10.128.0.2 6379 2\n\
+             sentinel down-after-milliseconds A 1000\nsentinel failover-timeout A 10000\nsentinel parallel-syncs A 1\n\
+             sentinel auth-user A redis-harness\nsentinel auth-pass A redis-harness\nsentinel config-epoch A 0\n\
+             sentinel leader-epoch A 0\nsentinel known-replica A 10.128.0.3 6379\n\
+             sentinel known-sentinel A 10.128.0.5 26379 {}\n",
+            own.id, other.id
+        );
+        assert_eq!(text, expected);
+    }
+}

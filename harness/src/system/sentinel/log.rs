@@ -1,0 +1,113 @@
+//! Which lines of a sentinel's log, or of a server's, speak of a failover, and what they say.
+//!
+//! A sentinel's line is an event with an instance: `+sdown master A 10.128.0.2 6379`, or of a replica
+//! `+sdown slave 10.128.0.3:6379 10.128.0.3 6379 @ A 10.128.0.2 6379` (Redis `sentinel.c`, `sentinelEvent`).
+
+use std::net::{Ipv4Addr, SocketAddrV4};
+
+use crate::evidence::LogEvent;
+use crate::system::Names;
+use crate::system::replication::log as replication_log;
+use crate::vocab::{Address, NodeName};
+
+/// What the text of a line says, if it is one of those that are understood.
+pub(super) fn says(text: &str, names: &Names) -> Option<LogEvent> {
+    event(text, names).or_else(|| replication_log::says(text, names))
+}
+
+fn event(text: &str, names: &Names) -> Option<LogEvent> {
+    let mut words = text.split(' ');
+    let event = words.next()?;
+    let words: Vec<_> = words.collect();
+    let about = || instance(&words, names);
+    Some(match event {
+        "+sdown" => LogEvent::SubjectivelyDown { about: about()? },
+        "+odown" => LogEvent::ObjectivelyDown { about: about()? },
+        "-sdown" => LogEvent::FailCleared { about: about()? },
+        "+try-failover" => LogEvent::FailoverTried { about: about()? },
+        "+vote-for-leader" => {
+            LogEvent::VoteGranted { to: names.of_id(words.first()?)?.clone(), version: words.get(1)?.parse().ok()? }
+        }
+        "+elected-leader" => LogEvent::LeaderElected { about: about()? },
+        "+selected-slave" => LogEvent::ReplicaSelected { chosen: about()? },
+        "+switch-master" => {
+            let [_, old, old_port, new, new_port] = words[..] else { return None };
+            LogEvent::MasterSwitched { from: node_at(old, old_port, names)?, to: node_at(new, new_port, names)? }
+        }
+        "-failover-abort-no-good-slave" | "-failover-abort-slave-timeout" | "-failover-abort-not-elected" => {
+            LogEvent::FailoverBlocked { reason: event.trim_start_matches("-failover-abort-").replace('-', " ") }
+        }
+        _ => return None,
+    })
+}
+
+/// The node that an event is about: type, name, address, port.
+fn instance(words: &[&str], names: &Names) -> Option<NodeName> {
+    let [_, _, ip, port, ..] = words else { return None };
+    node_at(ip, port, names)
+}
+
+fn node_at(ip: &str, port: &str, names: &Names) -> Option<NodeName> {
+    let ip: Ipv4Addr = ip.parse().ok()?;
+    names.of_address(Address(SocketAddrV4::new(ip, port.parse().ok()?))).cloned()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use rstest::rstest;
+
+    use super::*;
+    use crate::vocab::NodeId;
+
+    fn names() -> Names {
+        let node = |(name, id, address): (&str, &str, &str)| {
+            (NodeName::new(name), NodeId(id.repeat(40)), Address(address.parse().unwrap()))
+        };
+        Names::new(
+            [("A", "a", "10.128.0.2:6379"), ("A1", "b", "10.128.0.3:6379"), ("S1", "c", "10.128.0.5:26379")].map(node),
+        )
+    }
+
+    fn name(name: &str) -> NodeName {
+        NodeName::new(name)
+    }
+
+    #[rstest]
+    #[case::master("+sdown master A 10.128.0.2 6379", LogEvent::SubjectivelyDown { about: name("A") })]
+    #[case::replica("+sdown slave 10.128.0.3:6379 10.128.0.3 6379 @ A 10.128.0.2 6379",
+                    LogEvent::SubjectivelyDown { about: name("A1") })]
+    #[case::sentinel("-sdown sentinel 0001 10.128.0.5 26379 @ A 10.128.0.2 6379", LogEvent::FailCleared { about: name("S1") })]
+    #[case::quorum("+odown master A 10.128.0.2 6379 #quorum 3/2", LogEvent::ObjectivelyDown { about: name("A") })]
+    #[case::tried("+try-failover master A 10.128.0.2 6379", LogEvent::FailoverTried { about: name("A") })]
+    #[case::vote("+vote-for-leader cccccccccccccccccccccccccccccccccccccccc 3", LogEvent::VoteGranted { to: name("S1"), version: 3 })]
+    #[case::elected("+elected-leader master A 10.128.0.2 6379", LogEvent::LeaderElected { about: name("A") })]
+    #[case::selected("+selected-slave slave 10.128.0.3:6379 10.128.0.3 6379 @ A 10.128.0.2 6379",
+                     LogEvent::ReplicaSelected { chosen: name("A1") })]
+    #[case::switched("+switch-master A 10.128.0.2 6379 10.128.0.3 6379", LogEvent::MasterSwitched { from: name("A"), to: name("A1") })]
+    #[case::aborted("-failover-abort-no-good-slave master A 10.128.0.2 6379",
+                    LogEvent::FailoverBlocked { reason: "no good slave".to_owned() })]
+    #[case::of_a_server(
+        "MASTER MODE enabled (user request from 'id=6 name=sentinel-00000000-cmd')",
+        LogEvent::MadeMaster
+    )]
+    fn understood(#[case] text: &str, #[case] says_so: LogEvent) {
+        assert_eq!(says(text, &names()), Some(says_so));
+    }
+
+    #[rstest]
+    #[case::a_stranger("+sdown master A 10.9.9.9 6379")]
+    #[case::cut("+switch-master A 10.128.0.2 6379 10.128.0.3")]
+    #[case::another_event("+failover-state-select-slave master A 10.128.0.2 6379")]
+    #[case::new_configuration("Sentinel new configuration saved on disk")]
+    fn not_understood(#[case] text: &str) {
+        assert_eq!(says(text, &names()), None);
+    }
+
+    proptest! {
+        #[test]
+        fn hostile_lines_never_panic(text in "([+-](sdown|switch-master|vote-for-leader) )?\\PC*") {
+            let _ = says(&text, &names());
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! Redis Sentinel: masters with replicas, and sentinels that watch them, agree that one failed and have a replica take over.
+//!
+//! Sentinels are nodes with hosts of their own. What they monitor under the name `A` is the master that starts as node A.
+
+mod config;
+mod discovery;
+mod failover;
+mod log;
+mod settle;
+mod view;
+
+use std::collections::BTreeMap;
+use std::time::Duration as StdDuration;
+
+use futures_util::future::LocalBoxFuture;
+use serde::Deserialize;
+
+use super::config::{redis_conf, reserved};
+use super::log::parse;
+use super::replication::view::ReplicationReader;
+use super::{
+    Access, Discovery, Names, NodeFiles, NodeSpec, ReportReader, Servers, Shape, ShapeProblem, System, SystemError,
+    questions,
+};
+use crate::evidence::{FailoverPhase, LogEvent, NodeStatus, NodeView, Reach, Settlement};
+use crate::provider;
+use crate::vocab::{
+    Address, Duration, NodeName, OwnedRange, Ownership, Position, Role, SENTINEL_PORT, ServerVersion, SystemAbility,
+};
+use discovery::SentinelMap;
+use view::SentinelReader;
+
+/// Masters with their replicas, and sentinels that watch all of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sentinel {
+    /// How many masters are monitored; each has its share of the keys.
+    #[serde(default = "one")]
+    pub masters: u16,
+    /// How many replicas each master has.
+    pub replicas: u16,
+    /// How many sentinels there are.
+    pub sentinels: u16,
+    /// How many of them must hold a master for down before one of them tries to have it replaced.
+    pub quorum: u16,
+    /// `down-after-milliseconds`: how long a node is silent until a sentinel holds it for down.
+    #[serde(default = "down_after_default")]
+    pub down_after: Duration,
+    /// `failover-timeout`: a failover that failed is not tried again for twice as long.
+    #[serde(default = "failover_timeout_default")]
+    pub failover_timeout: Duration,
+    /// `parallel-syncs`: how many replicas are told to follow a new master at a time.
+    #[serde(default = "one")]
+    pub parallel_syncs: u16,
+}
+
+fn one() -> u16 {
+    1
+}
+
+/// The servers' default of `down-after-milliseconds`.
+fn down_after_default() -> Duration {
+    Duration::from_millis(30_000)
+}
+
+/// The servers' default of `failover-timeout`.
+fn failover_timeout_default() -> Duration {
+    Duration::from_millis(180_000)
+}
+
+impl Sentinel {
+    fn masters(self) -> impl Iterator<Item = (Position, NodeName)> {
+        (0..self.masters).map(|index| (Position(index), NodeName::master(index.into())))
+    }
+
+    /// The place of a master's keys: a node's shard is that of the master it starts with.
+    fn share(position: Position) -> Ownership {
+        [OwnedRange { first: position.0, last: position.0 }].into_iter().collect()
+    }
+
+    fn is_sentinel(self, node: &NodeName) -> bool {
+        self.sentinel_names().any(|name| name == *node)
+    }
+
+    fn sentinel_names(self) -> impl Iterator<Item = NodeName> {
+        (1..=self.sentinels).map(|number| NodeName::new(format!("S{number}")))
+    }
+
+    /// How many nodes hold data.
+    fn data_nodes(self) -> usize {
+        usize::from(self.masters) * (usize::from(self.replicas) + 1)
+    }
+}
+
+impl System for Sentinel {
+    fn noun(&self) -> &'static str {
+        "sentinel group"
+    }
+
+    fn bounding_directives(&self) -> &'static [(&'static str, &'static str)] {
+        &[("replica-priority", "100"), ("min-replicas-to-write", "0"), ("repl-timeout", "60"), ("appendonly", "no")]
+    }
+
+    fn forming(&self) -> StdDuration {
+        StdDuration::from_secs(2)
+    }
+
+    fn shape(&self) -> Shape {
+        Shape { masters: self.masters, replicas: self.replicas, sentinels: self.sentinels }
+    }
+
+    fn problems(&self) -> Vec<ShapeProblem> {
+        let Self { replicas, sentinels, quorum, .. } = *self;
+        let problem = |field, message: &str, help| ShapeProblem { field, message: message.to_owned(), help };
+        let mut problems = Vec::new();
+        if replicas == 0 {
+            problems.push(problem(
+                "replicas",
+                "sentinels have nobody to promote",
+                "give each master one replica at least",
+            ));
+        }
+        if sentinels == 0 {
+            problems.push(problem(
+                "sentinels",
+                "nobody watches the masters",
+                "three sentinels survive the loss of one",
+            ));
+        } else if quorum == 0 || quorum > sentinels {
+            let message = format!("{quorum} of {sentinels} sentinels can never agree");
+            problems.push(problem("quorum", &message, "write 1 or more, and not more than there are sentinels"));
+        }
+        if self.down_after == Duration::default() {
+            problems.push(problem(
+                "down_after",
+                "every node would be held for down at once",
+                "write a time such as \"1s\"",
+            ));
+        }
+        problems
+    }
+
+    fn abilities(&self) -> &'static [SystemAbility] {
+        &[SystemAbility::Elections, SystemAbility::FailureFlags]
+    }
+
+    fn nodes(&self) -> Vec<NodeSpec> {
+        let mut nodes = Vec::new();
+        let mut add = |name, role, port, more: fn(NodeSpec) -> NodeSpec| {
+            let ip = provider::host_address(nodes.len());
+            let address = Address(std::net::SocketAddrV4::new(ip, port));
+            nodes.push(more(NodeSpec::new(name, address, role)));
+        };
+        for (_, name) in self.masters() {
+            add(name, Role::Master, crate::vocab::SERVER_PORT, |node| NodeSpec {
+                version: view::FIRST_VERSION,
+                ..node
+            });
+        }
+        for (position, _) in self.masters() {
+            for index in 1..=usize::from(self.replicas) {
+                let name = NodeName::replica(position.0.into(), index);
+                add(name, Role::Replica, crate::vocab::SERVER_PORT, |node| node);
+            }
+        }
+        for name in self.sentinel_names() {
+            add(name, Role::Sentinel, SENTINEL_PORT, |node| node);
+        }
+        let masters: BTreeMap<_, _> = self.masters().map(|(position, name)| (name, position)).collect();
+        for node in &mut nodes {
+            match node.role {
+                Role::Master => node.owns = masters.get(&node.name).map(|at| Self::share(*at)).unwrap_or_default(),
+                Role::Replica => node.master = self.master_of_replica(&node.name),
+                Role::Sentinel => {}
+            }
+        }
+        nodes
+    }
+
+    fn reserved(&self, directive: &str) -> Option<&'static str> {
+        reserved(directive, config::RESERVED)
+    }
+
+    fn configuration(&self, node: &NodeSpec, version: ServerVersion, files: &NodeFiles, access: &Access) -> String {
+        let text = redis_conf(node, version, files, access, &config::own_directives(&self.nodes(), node));
+        if node.role == Role::Sentinel {
+            text + &config::sentinel_conf(*self, &self.nodes(), node, access)
+        } else {
+            text
+        }
+    }
+
+    fn data_files(&self, _: &[NodeSpec], _: &NodeSpec, _: ServerVersion) -> Vec<(&'static str, String)> {
+        Vec::new()
+    }
+
+    /// There is nothing to join: sentinels find whoever follows their master.
+    fn join<'a>(
+        &'a self,
+        servers: &'a Servers,
+        node: &'a NodeName,
+        _: &'a NodeName,
+        _: StdDuration,
+    ) -> LocalBoxFuture<'a, Result<String, SystemError>> {
+        let refused = servers.not_done(node, "has no cluster that it could join".to_owned(), None);
+        Box::pin(async { Err(refused) })
+    }
+
+    fn position_of(&self, key: &[u8]) -> Position {
+        let slot = super::cluster::position_of(key);
+        Position(slot.0 % self.masters.max(1))
+    }
+
+    fn position_noun(&self) -> &'static str {
+        "share"
+    }
+
+    fn questions(&self, node: &NodeName) -> Vec<Vec<String>> {
+        if !self.is_sentinel(node) {
+            return questions(&[&["INFO", "replication"]]);
+        }
+        let of = |command: &str, name: &NodeName| ["SENTINEL", command, name.as_str()].map(str::to_owned).to_vec();
+        let each = self.masters().flat_map(|(_, name)| [of("REPLICAS", &name), of("SENTINELS", &name)]);
+        std::iter::once(["SENTINEL", "MASTERS"].map(str::to_owned).to_vec()).chain(each).collect()
+    }
+
+    fn report_reader(&self, node: &NodeName) -> Box<dyn ReportReader> {
+        if self.is_sentinel(node) {
+            let shares = self.masters().map(|(position, name)| (name, Self::share(position))).collect();
+            return Box::new(SentinelReader::new(node.clone(), shares));
+        }
+        // Whose a share is the sentinels say.
+        Box::new(ReplicationReader::new(node.clone(), Ownership::default()))
+    }
+
+    fn log_line(&self, line: &[u8], names: &Names) -> Option<(i64, LogEvent)> {
+        parse(line, |text| log::says(text, names))
+    }
+
+    fn data_too_old(&self, _: &LogEvent) -> Option<bool> {
+        None
+    }
+
+    fn settle(
+        &self,
+        status: &BTreeMap<NodeName, NodeStatus>,
+        reach: &Reach,
+        views: &BTreeMap<NodeName, Option<NodeView>>,
+    ) -> Settlement {
+        settle::settle(*self, status, reach, views)
+    }
+
+    fn failover_bounds(&self, _: &[NodeSpec], _: ServerVersion) -> BTreeMap<FailoverPhase, String> {
+        failover::failover_bounds(*self)
+    }
+
+    fn discovery(&self, seeds: &[(u16, Address)]) -> Box<dyn Discovery> {
+        Box::new(SentinelMap::new(seeds, self.data_nodes(), self.masters().map(|(_, name)| name).collect()))
+    }
+
+    fn arguments(&self, node: &NodeSpec) -> &'static [&'static str] {
+        if node.role == Role::Sentinel { &["--sentinel"] } else { &[] }
+    }
+
+    fn replica_greeting(&self) -> Option<&'static [&'static str]> {
+        None
+    }
+}
+
+impl Sentinel {
+    fn master_of_replica(self, replica: &NodeName) -> Option<NodeName> {
+        let follows = |position: &Position| {
+            (1..=usize::from(self.replicas)).any(|index| NodeName::replica(position.0.into(), index) == *replica)
+        };
+        self.masters().find(|(position, _)| follows(position)).map(|(_, name)| name)
+    }
+}
