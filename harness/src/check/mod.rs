@@ -10,6 +10,7 @@ mod element_tally;
 pub(crate) mod elements;
 mod fate;
 pub(crate) mod finding;
+pub(crate) mod followers;
 mod healthy;
 mod keys;
 pub(crate) mod machine;
