@@ -69,6 +69,7 @@ kinds! {
         delivery_delay::DeliveryDelay,
         minority_writes::MinorityWrites,
         split_brain::SplitBrain,
+        keys_held_twice::KeysHeldTwice,
         promotions::Promotions,
         torn_reads::TornReads,
         total_holds::TotalHolds,
@@ -87,6 +88,11 @@ impl Slo {
     /// good server miss it.
     pub fn is_timed(&self) -> bool {
         self.kind().is_timed()
+    }
+
+    /// Whether it is about which keys each master holds at the end.
+    pub fn needs_key_lists(&self) -> bool {
+        self.kind().needs_key_lists()
     }
 
     /// Whether another run on the same machine could decide it: what it measures is a throughput or a short time.

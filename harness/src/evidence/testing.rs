@@ -33,6 +33,7 @@ pub(crate) fn plan(name: &str, about: &str, replicas: usize) -> RecordedPlan {
         name: name.to_owned(),
         about: about.to_owned(),
         nodes,
+        position_noun: "place".to_owned(),
         node_timeout_ms: 1_000,
         tls: None,
         loads: Vec::new(),
