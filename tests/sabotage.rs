@@ -63,6 +63,7 @@ const CAUGHT: &[(&str, &str, &[&str])] = &[
     ("claims_copies_that_nobody_has", "copies", &["lost writes <= 0"]),
     ("serves_late_after_failover", "failover", &["failover <= 4s"]),
     ("takes_over_for_no_reason", "quiet", &["promotions <= 0"]),
+    ("keeps_anothers_key", "held", &["keys held twice <= 0"]),
     ("acknowledges_alone", "minority", &["minority writes <= 3s"]),
 ];
 
@@ -70,6 +71,7 @@ const CAUGHT: &[(&str, &str, &[&str])] = &[
 const SCENARIOS: &[&str] = &[
     "failover",
     "copies",
+    "held",
     "minority",
     "quiet",
     "restart",

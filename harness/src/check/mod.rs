@@ -10,6 +10,7 @@ mod element_tally;
 pub(crate) mod elements;
 mod fate;
 pub(crate) mod finding;
+pub(crate) mod followers;
 mod healthy;
 mod keys;
 pub(crate) mod machine;
@@ -69,6 +70,7 @@ kinds! {
         minority_writes::MinorityWrites,
         resyncs::Resyncs,
         split_brain::SplitBrain,
+        keys_held_twice::KeysHeldTwice,
         promotions::Promotions,
         torn_reads::TornReads,
         total_holds::TotalHolds,
@@ -87,6 +89,11 @@ impl Slo {
     /// good server miss it.
     pub fn is_timed(&self) -> bool {
         self.kind().is_timed()
+    }
+
+    /// Whether it is about which keys each master holds at the end.
+    pub fn needs_key_lists(&self) -> bool {
+        self.kind().needs_key_lists()
     }
 
     /// Whether another run on the same machine could decide it: what it measures is a throughput or a short time.

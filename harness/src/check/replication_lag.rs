@@ -1,11 +1,5 @@
-//! How far replicas are behind their masters, in time.
-//!
-//! The observer asks every node for its replication offset again and again. Each time a master says that it has come further, the time
-//! counts until its replica says that it has all of that: then whatever was acknowledged before can be read there. Both are known to
-//! within the time between two questions, 10 ms (20 ms with more than 12 nodes), so a lag is known as a least and a most.
-//! (`master_repl_offset` and `slave_repl_offset` of `INFO replication`, Redis `replication.c`.)
+//! How far replicas may be behind their masters, in time; how that is measured is said in `check/followers.rs`.
 
-use std::collections::BTreeSet;
 use std::fmt;
 
 use documented::Documented;
@@ -14,11 +8,11 @@ use serde::{Deserialize, Serialize};
 use super::During;
 use super::case::Case;
 use super::finding::{self, Finding, Status};
+use super::followers::{self, Lag, ReplicaLags};
 use super::latency::explain_excess;
+use super::sample_size;
 use super::slo_kind::{IDLE_MACHINE_BELOW, NeededLoad, SloKind, WrongNumber};
-use super::{sample_size, samples};
-use crate::evidence::{ReplicationRecord, TopologyRecord};
-use crate::vocab::{Duration, Instant, NodeName, Percent};
+use crate::vocab::{Duration, Percent};
 
 /// how long replicas take until they have what their master has, by the replication offsets of both, which are asked for every 10 ms; for each replica by itself
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented)]
@@ -43,27 +37,11 @@ impl fmt::Display for ReplicationLag {
     }
 }
 
-/// How long a replica took to come as far as its master had been.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Lag {
-    /// When the master was asked.
-    asked: Instant,
-    least_nanos: u64,
-    /// None if it never came so far.
-    most_nanos: Option<u64>,
-}
-
-/// What one replica did.
-struct Follower<'a> {
-    replica: &'a NodeName,
-    lags: Vec<Lag>,
-}
-
 impl SloKind for ReplicationLag {
     /// Each replica by itself; the worst counts.
     fn judge(&self, case: &Case<'_>) -> Finding {
         let limit = finding::limit(self.max);
-        let followers = self.followers(case);
+        let followers = followers::during(case, self.during);
         let judged = followers.iter().map(|follower| self.judge_one(follower));
         let severity = |status: Status| match status {
             Status::Fail => 2,
@@ -75,13 +53,13 @@ impl SloKind for ReplicationLag {
             let nothing = format!("no replica followed a master that was written to in the {} part", self.during);
             return Finding::nothing(self, limit, nothing);
         };
-        let each = followers.iter().map(Follower::text);
+        let each = followers.iter().map(text);
         Finding { note: finding::note(std::iter::once(worst.note).chain(each)), ..worst }
     }
 
     /// By the rule of `Latency`.
     fn explained_by_machine(&self, case: &Case<'_>) -> Option<String> {
-        let followers = self.followers(case);
+        let followers = followers::during(case, self.during);
         let missed = followers.iter().filter(|follower| self.judge_one(follower).0.status == Status::Fail);
         finding::all_explained(missed.map(|follower| {
             let lags: Vec<_> = follower.lags.iter().map(|lag| (lag.asked, lag.least_nanos)).collect();
@@ -120,7 +98,7 @@ impl SloKind for ReplicationLag {
 
 impl ReplicationLag {
     /// Also returns the most that was measured.
-    fn judge_one(&self, follower: &Follower<'_>) -> (Finding, u64) {
+    fn judge_one(&self, follower: &ReplicaLags<'_>) -> (Finding, u64) {
         let (limit, max, samples) = (finding::limit(self.max), self.max.as_nanos(), follower.lags.len() as u64);
         let [least, most] = [follower.quantile(Lag::least, self.quantile), follower.quantile(Lag::most, self.quantile)];
         let over = follower.lags.iter().filter(|lag| lag.least_nanos > max).count() as u64;
@@ -146,119 +124,17 @@ impl ReplicationLag {
         };
         (finding, most)
     }
-
-    /// Every replica that had anything to follow in the part.
-    fn followers<'a>(&self, case: &Case<'a>) -> Vec<Follower<'a>> {
-        let nodes: BTreeSet<_> = case.evidence.topology.iter().map(|record| &record.node).collect();
-        let followers = nodes.into_iter().map(|replica| Follower { replica, lags: self.lags(case, replica) });
-        followers.filter(|follower| !follower.lags.is_empty()).collect()
-    }
-
-    fn lags(&self, case: &Case<'_>, replica: &NodeName) -> Vec<Lag> {
-        let within = |lag: Lag| {
-            let least = case.windows.nanos_in(self.during, lag.asked, lag.asked.plus_nanos(lag.least_nanos))?;
-            let most = match lag.most_nanos {
-                Some(most) => Some(case.windows.nanos_in(self.during, lag.asked, lag.asked.plus_nanos(most))?),
-                // What a fault cut short lasted until then in the steady part.
-                None => Some(least).filter(|least| *least < lag.least_nanos),
-            };
-            Some(Lag { least_nanos: least, most_nanos: most, ..lag })
-        };
-        let stretches = followed(case, replica);
-        stretches.iter().flat_map(|stretch| stretch.lags(case, replica)).filter_map(within).collect()
-    }
 }
 
-impl Lag {
-    fn least(&self) -> u64 {
-        self.least_nanos
-    }
-
-    fn most(&self) -> u64 {
-        self.most_nanos.unwrap_or(u64::MAX)
-    }
-}
-
-impl Follower<'_> {
-    fn quantile(&self, of: impl Fn(&Lag) -> u64, quantile: Percent) -> u64 {
-        let mut nanos: Vec<_> = self.lags.iter().map(of).collect();
-        samples::quantile(&mut nanos, quantile.fraction()).unwrap_or(0)
-    }
-
-    /// Its quantiles in words.
-    fn text(&self) -> String {
-        let quantile = |percent: f64| {
-            let percent = Percent::try_from(percent).unwrap_or_default();
-            time_of(self.quantile(Lag::most, percent))
-        };
-        let (count, p50, p99, max) = (self.lags.len(), quantile(50.0), quantile(99.0), quantile(100.0));
-        format!("{}: p50 <= {p50}, p99 <= {p99}, longest <= {max} ({count} positions)", self.replica)
-    }
+/// Its quantiles in words.
+fn text(follower: &ReplicaLags<'_>) -> String {
+    let [p50, p99, longest] = followers::SHOWN.map(|quantile| time_of(follower.quantile(Lag::most, quantile)));
+    let (replica, count) = (follower.replica, follower.lags.len());
+    format!("{replica}: p50 <= {p50}, p99 <= {p99}, longest <= {longest} ({count} positions)")
 }
 
 fn time_of(nanos: u64) -> String {
     if nanos == u64::MAX { "never".to_owned() } else { finding::time(nanos) }
-}
-
-/// A time in which a replica followed one master.
-struct Stretch<'a> {
-    from: Instant,
-    to: Instant,
-    master: &'a NodeName,
-}
-
-/// Which masters a replica followed and when, by its own word. One that does not answer follows none.
-fn followed<'a>(case: &Case<'a>, replica: &NodeName) -> Vec<Stretch<'a>> {
-    let mut stretches = Vec::<Stretch<'_>>::new();
-    let mut open: Option<Stretch<'_>> = None;
-    for record in case.evidence.topology.iter().filter(|record| record.node == *replica) {
-        let master = master_of(record);
-        match &mut open {
-            Some(stretch) if Some(stretch.master) == master => continue,
-            Some(stretch) => stretch.to = record.at,
-            None => {}
-        }
-        stretches.extend(open.take());
-        // To the end of the evidence: what the last writes of the loads became is seen after them.
-        let end = case.evidence.events.last().map_or(record.at, |event| event.at.max(record.at));
-        open = master.map(|master| Stretch { from: record.at, to: end, master });
-    }
-    stretches.extend(open);
-    stretches
-}
-
-fn master_of(record: &TopologyRecord) -> Option<&NodeName> {
-    record.view.as_ref()?.members.get(&record.node)?.master.as_ref()
-}
-
-impl Stretch<'_> {
-    fn lags(&self, case: &Case<'_>, replica: &NodeName) -> Vec<Lag> {
-        let of = |node: &NodeName| {
-            let during = |record: &&ReplicationRecord| (self.from..=self.to).contains(&record.asked);
-            let records = case.evidence.replication.iter().filter(|record| record.node == *node);
-            records.filter(during).collect::<Vec<_>>()
-        };
-        let (positions, own) = (of(self.master), of(replica));
-        let (mut next, mut before) = (0, i64::MIN);
-        let lags = positions.iter().map(|position| {
-            // A master that was started again begins anew: what its replica had of the history before says nothing of this one.
-            let anew = position.offset < before;
-            before = position.offset;
-            // Of a replica that began anew the offset is smaller for a while: it is behind until it is as far again.
-            while own.get(next).is_some_and(|own| own.offset < position.offset || anew && own.asked < position.asked) {
-                next += 1;
-            }
-            let reached = own.get(next);
-            // It had not come so far when it was asked before; one that never did had not when it ceased to follow.
-            let not_yet = reached.map_or(self.to, |own| own.before.unwrap_or(own.asked));
-            Lag {
-                asked: position.asked,
-                least_nanos: not_yet.nanos_since(position.at),
-                most_nanos: reached.map(|own| own.at.nanos_since(position.asked)),
-            }
-        });
-        lags.collect()
-    }
 }
 
 #[cfg(test)]
@@ -268,6 +144,8 @@ mod tests {
     use super::*;
     use crate::check::Slo;
     use crate::check::testing::{LOAD_STARTS, Story, ms};
+    use crate::evidence::ReplicationRecord;
+    use crate::vocab::Instant;
 
     /// A's master is asked every 10 ms and has always come further; its replica has it as many milliseconds later as said. Both have
     /// been asked 10 ms before each answer.

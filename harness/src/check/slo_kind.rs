@@ -67,6 +67,11 @@ pub(crate) trait SloKind: fmt::Display {
         None
     }
 
+    /// Whether it is about which keys each master holds at the end, which is asked only then.
+    fn needs_key_lists(&self) -> bool {
+        false
+    }
+
     /// What it alone needs to be true once a fault has happened, in words.
     fn own_assumption(&self) -> Option<&'static str> {
         None

@@ -1,22 +1,19 @@
 //! Which elements were read: `elements.bin`. An operation of the history says where its own are.
 //!
-//! Each element is the distance of its id from that of the element before it, or from 0, twice and one more where it lies back, in as
-//! many bytes as that needs: seven bits in each, the lowest first, and the highest bit says that another byte follows. What no load
-//! wrote has the id 2^64 - 1, which no value of a load has.
+//! Each element is the distance of its id from that of the element before it, or from 0, twice and one more where it lies back, written
+//! as in `evidence/varint.rs`. What no load wrote has the id 2^64 - 1, which no value of a load has.
 
 use std::io::{self, Read, Write};
 
 use super::history::History;
 use super::operation::Value;
+use super::varint;
 
 /// The first bytes of `elements.bin`; the last one is the version of the format.
 pub const ELEMENTS_MAGIC: [u8; 8] = *b"RHELEMT\x01";
 
 /// The id that stands for what no load wrote.
 const FOREIGN: u64 = u64::MAX;
-
-/// The most bytes that an element takes.
-const BYTES_MAX: usize = 10;
 
 /// The elements that operations read.
 #[derive(Clone, Debug, Default)]
@@ -61,7 +58,7 @@ impl ReadElements {
         let mut bytes = self.bytes.get(at..).unwrap_or_default();
         let mut before = 0;
         (0..count).map_while(move |_| {
-            let distance = take(&mut bytes)?;
+            let distance = varint::take(&mut bytes)?;
             before = id(before, distance);
             Some(if before == FOREIGN { Value::Foreign } else { Value::Written(before) })
         })
@@ -113,21 +110,8 @@ fn push(elements: &[Value], out: &mut Vec<u8>) {
         let id = if let Value::Written(id) = element { *id } else { FOREIGN };
         let moved = id.wrapping_sub(before).cast_signed();
         before = id;
-        let mut distance = (moved << 1 ^ moved >> 63).cast_unsigned();
-        while distance >= 0x80 {
-            out.push(u8::try_from(distance & 0x7F).unwrap_or(0) | 0x80);
-            distance >>= 7;
-        }
-        out.push(u8::try_from(distance).unwrap_or(0));
+        varint::push((moved << 1 ^ moved >> 63).cast_unsigned(), out);
     }
-}
-
-/// Takes a number from the beginning of these bytes, if there is one.
-fn take(bytes: &mut &[u8]) -> Option<u64> {
-    let length = 1 + bytes.iter().take(BYTES_MAX).position(|byte| byte & 0x80 == 0)?;
-    let (number, rest) = bytes.split_at(length);
-    *bytes = rest;
-    Some(number.iter().rev().fold(0, |sum, byte| sum << 7 | u64::from(byte & 0x7F)))
 }
 
 fn id(before: u64, distance: u64) -> u64 {

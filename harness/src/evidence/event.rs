@@ -242,6 +242,20 @@ pub enum EventKind {
     },
     /// The harness begins to read every key back.
     FinalReadStarted,
+    /// A master was asked for all of its keys, which are in `key_lists.bin`.
+    KeysListed {
+        /// The master.
+        node: NodeName,
+        /// How many there are.
+        keys: u64,
+    },
+    /// A master could not be asked for all of its keys.
+    KeysNotListed {
+        /// The master.
+        node: NodeName,
+        /// What the last attempt ended with.
+        error: ErrorKind,
+    },
     /// How many keys of a load the final read found as they were preloaded, and nobody wrote again. The history has no record of
     /// them.
     PreloadFound {

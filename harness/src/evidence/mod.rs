@@ -13,6 +13,7 @@ mod heard;
 mod history;
 mod idle_totals;
 mod journal;
+mod key_lists;
 mod key_names;
 mod log_event;
 mod machine;
@@ -29,6 +30,7 @@ mod seal;
 #[cfg(test)]
 pub(crate) mod testing;
 mod topology;
+mod varint;
 
 pub use agreement::{Agreement, Settlement, Side};
 pub use connection_totals::ConnectionTotals;
@@ -41,6 +43,7 @@ pub use heard::{Heard, HeardKind, HeardWriter, read_heard};
 pub use history::{HISTORY_MAGIC, History, HistoryReader, HistoryWriter, Operations};
 pub use idle_totals::{IdleOutage, IdleTotals};
 pub use journal::{Clock, Journal, Recorder};
+pub use key_lists::{KEY_LISTS_MAGIC, KeyList, KeyLists, KeyListsWriter};
 pub use key_names::KeyNames;
 pub use log_event::{LogEvent, LogRecord, LoggedInstant};
 pub use machine::{MachineSample, Waits};

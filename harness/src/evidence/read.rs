@@ -6,7 +6,7 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use super::{
-    Event, EventKind, Figure, Heard, History, HistoryReader, ReadElements, RecordedPlan, RecordedSnapshot,
+    Event, EventKind, Figure, Heard, History, HistoryReader, KeyLists, ReadElements, RecordedPlan, RecordedSnapshot,
     ReplicationRecord, ResourceSample, RunDirectory, RunInfo, TopologyRecord, read_heard, seal,
 };
 use crate::vocab::{Instant, NodeName};
@@ -35,6 +35,8 @@ pub struct Evidence {
     pub history: History,
     /// The elements that operations read; empty if none did.
     pub elements: ReadElements,
+    /// The keys that each master held at the end; empty if nobody was asked.
+    pub key_lists: KeyLists,
     /// What subscribers heard, in the order in which each heard it; empty if no load has any.
     pub heard: Vec<Heard>,
 }
@@ -100,7 +102,8 @@ impl Evidence {
             samples: if directory.samples().exists() { read_lines(&directory.samples())? } else { Vec::new() },
             history,
             elements,
-            heard: if directory.subscribers().exists() { read_subscribers(directory)? } else { Vec::new() },
+            key_lists: read_or_default(directory.key_lists(), KeyLists::read)?,
+            heard: read_or_default(directory.subscribers(), read_heard)?,
         })
     }
 }
@@ -135,9 +138,15 @@ fn read_elements(directory: &RunDirectory, history: &History) -> Result<ReadElem
     read.map_err(|source| EvidenceError::Read { path, source })
 }
 
-fn read_subscribers(directory: &RunDirectory) -> Result<Vec<Heard>, EvidenceError> {
-    let path = directory.subscribers();
-    let read = fs::File::open(&path).and_then(|file| read_heard(BufReader::new(file)));
+/// What a file of records holds; nothing where there is no file.
+fn read_or_default<T: Default>(
+    path: PathBuf,
+    read: impl FnOnce(BufReader<fs::File>) -> io::Result<T>,
+) -> Result<T, EvidenceError> {
+    if !path.exists() {
+        return Ok(T::default());
+    }
+    let read = fs::File::open(&path).and_then(|file| read(BufReader::new(file)));
     read.map_err(|source| EvidenceError::Read { path, source })
 }
 

@@ -19,6 +19,8 @@ pub struct RecordedPlan {
     pub system: RecordedSystem,
     /// The nodes, in the order of the plan.
     pub nodes: Vec<RecordedNode>,
+    /// What the places are called by which the keys are divided.
+    pub position_noun: String,
     /// How long nodes take to suspect one that is silent, in milliseconds: the longest of any node.
     pub node_timeout_ms: u64,
     /// Who speaks TLS with the servers; nobody if none.

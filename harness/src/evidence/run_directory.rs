@@ -71,6 +71,11 @@ impl RunDirectory {
         self.0.join("elements.bin")
     }
 
+    /// The keys that each master held at the end ([`super::KeyLists`]); not there if nobody was asked.
+    pub fn key_lists(&self) -> PathBuf {
+        self.0.join("key_lists.bin")
+    }
+
     /// Every [`super::Heard`]; not there if no load has subscribers.
     pub fn subscribers(&self) -> PathBuf {
         self.0.join("subscribers.bin")

@@ -81,6 +81,7 @@ fn evidence(directory: &RunDirectory) -> io::Result<BTreeMap<String, PathBuf>> {
         directory.history(),
         directory.subscribers(),
         directory.elements(),
+        directory.key_lists(),
         directory.lab_log(),
         directory.nodes(),
     ];

@@ -43,6 +43,7 @@ pub(crate) fn plan(name: &str, about: &str, replicas: usize) -> RecordedPlan {
             .to_vec(),
         },
         nodes,
+        position_noun: "place".to_owned(),
         node_timeout_ms: 1_000,
         tls: None,
         loads: Vec::new(),

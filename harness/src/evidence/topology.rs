@@ -130,6 +130,12 @@ impl fmt::Display for Place {
 }
 
 impl Topology {
+    /// The masters that are there.
+    pub fn masters(&self) -> impl Iterator<Item = &NodeName> {
+        let nodes = self.nodes.iter().filter(|(_, place)| place.role == Role::Master && !place.failed);
+        nodes.map(|(node, _)| node)
+    }
+
     /// Whether somebody serves the keys at this position.
     pub fn serves(&self, position: Position) -> bool {
         self.state == ClusterState::Ok

@@ -100,7 +100,7 @@ mod tests {
 
     use super::*;
     use crate::evidence::{HistoryReader, Operation, Outcome, Value};
-    use crate::load::testing::{Act, Fake, Redis, journal, load, task};
+    use crate::load::testing::{Act, Fake, Redis, journal, load, scanned, task};
     use crate::load::{LoadEnd, LoadTask, RunningLoads};
     use crate::system::cluster::share;
 
@@ -156,12 +156,6 @@ mod tests {
             .unwrap()
             .iter()
             .collect()
-    }
-
-    fn scanned(cursor: u64, keys: &[&str]) -> String {
-        let bulk = |text: &str| format!("${}\r\n{text}\r\n", text.len());
-        let all = keys.iter().map(|key| bulk(key)).collect::<Vec<_>>().concat();
-        format!("*2\r\n{}*{}\r\n{all}", bulk(&cursor.to_string()), keys.len())
     }
 
     /// The first master's connection breaks before its last step, so it is asked for all its keys again; the second has one step.

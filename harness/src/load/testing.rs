@@ -95,6 +95,13 @@ pub(crate) enum Act {
     Late(Duration, String),
 }
 
+/// The reply to a step of a `SCAN`: where the next one begins, and these keys.
+pub(crate) fn scanned(cursor: u64, keys: &[&str]) -> String {
+    let bulk = |text: &str| format!("${}\r\n{text}\r\n", text.len());
+    let all = keys.iter().map(|key| bulk(key)).collect::<Vec<_>>().concat();
+    format!("*2\r\n{}*{}\r\n{all}", bulk(&cursor.to_string()), keys.len())
+}
+
 /// A scripted server on loopback.
 pub(crate) struct Fake {
     pub(crate) address: Address,

@@ -16,6 +16,7 @@ impl Plan {
             about: self.about.clone(),
             system: system(self.deployment.system()),
             nodes: self.nodes.iter().map(node).collect(),
+            position_noun: self.deployment.system().position_noun().to_owned(),
             node_timeout_ms: self.node_timeout_ms(),
             tls: self.tls(),
             loads: self.loads.iter().map(|one| load(one, self.deployment)).collect(),

@@ -30,6 +30,9 @@ impl Checker<'_> {
             if slo.needs_failover() {
                 self.check_failover(at);
             }
+            if slo.needs_key_lists() {
+                self.check_several_masters(at);
+            }
         }
         if self.sound.slos {
             self.check_twins(all);
@@ -209,6 +212,16 @@ impl Checker<'_> {
             let place = cut.field("links");
             let problem = Problem::new(at.head(), message).also(place.head(), "nobody who writes is on its side");
             self.report(problem.help(format!("put a client there: `Isolate(node: \"{node}\", with: [\"{first}\"])`")));
+        }
+    }
+
+    /// What a single master holds no other one does.
+    fn check_several_masters(&mut self, at: Cursor<'_>) {
+        if self.sound.topology && self.topology.masters < 2 {
+            let problem =
+                Problem::new(at.head(), "this cannot be missed: a single master is the only one that holds keys");
+            let masters = self.root.field("topology").field("masters");
+            self.report(problem.also(masters.head(), "the reason").help("take two masters or more: `masters: 3`"));
         }
     }
 

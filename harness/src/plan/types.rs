@@ -107,6 +107,11 @@ impl Plan {
         Storage { size: self.storage, caching }
     }
 
+    /// Whether every master is to be asked for its keys at the end.
+    pub fn needs_key_lists(&self) -> bool {
+        self.slos.iter().any(|planned| planned.slo.needs_key_lists())
+    }
+
     /// The longest `cluster-node-timeout` of any node in milliseconds: the slowest to suspect decides how long the
     /// cluster takes.
     pub fn node_timeout_ms(&self) -> u64 {

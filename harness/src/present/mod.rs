@@ -10,6 +10,7 @@ mod github;
 mod html;
 mod live;
 mod paint;
+mod replicas;
 mod screen;
 mod servers;
 mod snapshot;

@@ -4,12 +4,13 @@ use std::fmt::Write;
 use std::path::Path;
 
 use super::paint::{BAD, BOLD, DIM, DOUBT, GOOD, Look, PLAIN, outcome_style, wrap};
-use super::servers;
 use super::table::Table;
 use super::words::{connections, count, error_in_words, idle, millis, outcomes, rate};
+use super::{replicas, servers};
 use crate::evidence::FailoverPhase;
 use crate::verdict::{
-    Assumption, FailoverReport, Finding, LoadSummary, RunOutcome, ServerSummary, TopologyComparison, Verdict,
+    Assumption, FailoverReport, Finding, LoadSummary, ReplicaSummary, RunOutcome, ServerSummary, TopologyComparison,
+    Verdict,
 };
 use crate::vocab::Instant;
 
@@ -26,6 +27,7 @@ pub fn render_verdict(verdict: &Verdict, directory: &Path, look: Look) -> String
     for load in &verdict.loads {
         report.load(load);
     }
+    report.replicas(&verdict.replicas);
     report.servers(&verdict.servers);
     report.settings(&verdict.settings);
     report.section("Evidence");
@@ -222,6 +224,13 @@ impl Report {
             }
         }
         self.table(&table);
+    }
+
+    fn replicas(&mut self, replicas: &[ReplicaSummary]) {
+        if !replicas.is_empty() {
+            self.section(&replicas::title(replicas));
+            self.table(&replicas::table(replicas));
+        }
     }
 
     fn servers(&mut self, servers: &[ServerSummary]) {

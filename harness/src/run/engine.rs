@@ -1,5 +1,6 @@
 //! The procedure of a run, inside the lab.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::pin::pin;
 use std::sync::Arc;
@@ -13,14 +14,14 @@ use crate::evidence::{
     Clock, EventKind, HistoryWriter, Journal, NodeStatus, RunDirectory, RunInfo, SampleWriter, ServerInfo, Settlement,
     Topology,
 };
-use crate::load::{Load, LoadTask, LoadsDone, RunningLoads, final_read, preload};
+use crate::load::{Load, LoadTask, LoadsDone, RunningLoads, final_read, list_keys, preload};
 use crate::observe::{Observation, Observed, Observer, Sampler};
 use crate::plan::Plan;
 use crate::provider::{self, Provider};
 use crate::step::condition::Condition;
 use crate::step::{self, Abort, Acted, Stage, StepEnd, Undone, wait_for};
 use crate::system::{self, Access, Servers, last_log_lines};
-use crate::vocab::{Address, Instant};
+use crate::vocab::{Address, Instant, NodeName};
 
 /// How much of a server's log an error shows.
 const LOG_LINES: usize = 10;
@@ -138,6 +139,11 @@ async fn with_cluster(
         let settled = settled(observer.observation(), journal, within(settle_bound(plan))).await;
         journal.record(EventKind::FinalReadStarted);
         let (access, seeds, bound) = (servers.access(), seeds(plan), within(FINAL_READ_BOUND + plan.preload_bound()));
+        if let Some(topology) = settled.as_ref().filter(|_| plan.needs_key_lists()) {
+            let (masters, file) = (masters(plan, topology), directory.key_lists());
+            let listing = list_keys(&masters, plan.deployment.system(), access, journal, &file, bound);
+            telling(journal, bound, || "every master to tell its keys".to_owned(), listing).await?;
+        }
         let reading = final_read(&done, plan.deployment.system(), access, &seeds, settled.as_ref(), journal, bound);
         telling(journal, bound, || "every key to be read".to_owned(), reading).await?;
         Ok(())
@@ -364,6 +370,13 @@ fn observed(plan: &Plan, directory: &RunDirectory) -> Vec<Observed> {
 
 fn seeds(plan: &Plan) -> Vec<(u16, Address)> {
     (0..).zip(plan.nodes.iter().map(|node| node.address)).collect()
+}
+
+/// The masters of an agreed topology that are there, with their indexes in the plan.
+fn masters(plan: &Plan, topology: &Topology) -> Vec<(u16, NodeName, Address)> {
+    let masters: BTreeSet<_> = topology.masters().collect();
+    let nodes = (0..).zip(&plan.nodes).filter(|(_, node)| masters.contains(&node.name));
+    nodes.map(|(index, node)| (index, node.name.clone(), node.address)).collect()
 }
 
 fn tasks(plan: &Plan, servers: &Servers) -> Result<Vec<LoadTask>, Abort> {

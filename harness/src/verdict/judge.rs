@@ -3,7 +3,7 @@
 use super::parallel::in_parallel;
 use super::topology::{AS_RECORDED, TopologyComparison, TopologyState};
 use super::types::{Assumption, Verdict, assume};
-use super::{assumptions, failovers, implicit, servers, summary};
+use super::{assumptions, failovers, implicit, replicas, servers, summary};
 use crate::check::{Case, Finding, RunOutcome, Slo, Status, finding};
 use crate::evidence::{Evidence, RecordedPlan, RecordedSlo};
 
@@ -36,6 +36,7 @@ pub fn judge(evidence: &Evidence, topology: TopologyComparison) -> Verdict {
         failovers: failovers::reports(&case),
         loads: summary::loads(&case),
         servers: servers::servers(evidence),
+        replicas: replicas::replicas(&case),
         settings: summary::settings(evidence),
     }
 }
@@ -81,6 +82,7 @@ fn only(scenario: &str, because: String, broken: Assumption, topology: TopologyC
         failovers: Vec::new(),
         loads: Vec::new(),
         servers: Vec::new(),
+        replicas: Vec::new(),
         settings: Vec::new(),
     }
 }

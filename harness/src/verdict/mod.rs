@@ -9,6 +9,7 @@ mod latency_log;
 mod parallel;
 #[cfg(test)]
 mod partition_tests;
+mod replicas;
 mod servers;
 mod sound;
 mod summary;
@@ -24,9 +25,11 @@ mod types;
 pub use crate::check::{Finding, RunOutcome, Status};
 pub use judge::{distrust, judge};
 pub use latency_log::latency_log;
+pub use replicas::{LagSeries, lag_series};
 pub use sound::{Unsound, sound};
 pub use time_series::{Bin, TimeSeries, series_csv};
 pub use topology::{TopologyComparison, TopologyState};
 pub use types::{
-    Assumption, FailoverReport, LatencySummary, LoadSummary, OperationsSummary, PhaseTime, ServerSummary, Verdict,
+    Assumption, FailoverReport, LatencySummary, LoadSummary, OperationsSummary, PhaseTime, ReplicaSummary,
+    ServerSummary, Verdict,
 };

@@ -1,6 +1,8 @@
 //! Whether evidence can be that of a run at all. What is judged after this has an end: the plan is one that a run can have, no
 //! moment lies beyond the longest run, no index beyond the plan.
 
+use std::collections::BTreeSet;
+
 use crate::check::Slo;
 use crate::evidence::{
     EventKind, Evidence, Heard, NetworkChange, Operation, OperationSource, RecordedPlan, ResourceSample,
@@ -52,6 +54,13 @@ pub fn sound(evidence: &Evidence) -> Result<(), Unsound> {
     for (index, operation) in evidence.history.iter().enumerate() {
         let why = wrong_time(operation.ended, end).or_else(|| wrong_index(plan, shards, &operation));
         unless(why, "history.bin", "record", index)?;
+    }
+    let mut listed = BTreeSet::new();
+    for (index, list) in evidence.key_lists.iter().enumerate() {
+        let unknown = usize::from(list.node) >= plan.nodes.len();
+        let unknown = unknown.then(|| format!("there is no node {}", list.node));
+        let twice = (!listed.insert(list.node)).then(|| format!("the node {} is listed twice", list.node));
+        unless(unknown.or(twice), "key_lists.bin", "list", index)?;
     }
     for (index, heard) in evidence.heard.iter().enumerate() {
         let why = wrong_time(heard.at, end).or_else(|| wrong_subscriber(plan, heard));
@@ -152,7 +161,7 @@ mod tests {
     use super::*;
     use crate::check::testing::{LOAD_STARTS, Story};
     use crate::evidence::testing::run;
-    use crate::evidence::{DataType, Event, Figures, HeardKind};
+    use crate::evidence::{DataType, Event, Figures, HeardKind, KeyLists};
 
     /// A load that ran for a second.
     fn story() -> Story {
@@ -195,6 +204,8 @@ mod tests {
     #[case::no_step(&|s: &mut Story| s.event(2_000, EventKind::StepEnded { step: 1 }), Some("the timeline has no step 1"))]
     #[case::late_event(&|s: &mut Story| s.evidence.events.last_mut().into_iter().for_each(at_the_end_of_time), Some("events.jsonl: line 12: "))]
     #[case::heard_by_nobody(&|s: &mut Story| s.evidence.heard.push(heard()), Some("subscribers.bin: record 1: no run of this scenario records this: load 0 has no subscriber 0"))]
+    #[case::list_of_nobody(&|s: &mut Story| s.evidence.key_lists = KeyLists::of(&[(6, &[])]), Some("key_lists.bin: list 1: no run of this scenario records this: there is no node 6"))]
+    #[case::listed_twice(&|s: &mut Story| s.evidence.key_lists = KeyLists::of(&[(0, &[]), (0, &[])]), Some("key_lists.bin: list 2: "))]
     #[case::late_view(&|s: &mut Story| s.evidence.topology[3].at = Instant(u64::MAX), Some("topology.jsonl: line 4: "))]
     #[case::late_sample(&|s: &mut Story| s.evidence.samples[0].at = Instant(u64::MAX), Some("samples.jsonl: line 1: "))]
     #[case::sample_of_nobody(&|s: &mut Story| s.evidence.samples.push(sample("Z")), Some("samples.jsonl: line 2: "))]

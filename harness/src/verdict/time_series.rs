@@ -81,6 +81,12 @@ impl TimeSeries {
         self.start.plus_nanos(self.bin_nanos * bin as u64)
     }
 
+    /// The bin in which a moment lies.
+    pub fn bin_of(&self, at: Instant) -> Option<usize> {
+        let bin = usize::try_from(at.0.checked_sub(self.start.0)? / self.bin_nanos).ok()?;
+        (bin < self.bins.len()).then_some(bin)
+    }
+
     /// The length of a bin in seconds.
     pub fn bin_seconds(&self) -> f64 {
         self.bin_nanos as f64 / 1e9

@@ -33,6 +33,9 @@ pub struct Verdict {
     /// What each server used; empty if nothing was sampled.
     #[serde(default)]
     pub servers: Vec<ServerSummary>,
+    /// How far each replica was behind its masters; empty if nobody wrote, or no replica followed.
+    #[serde(default)]
+    pub replicas: Vec<ReplicaSummary>,
     /// The settings that bound the result, such as `cluster-node-timeout 1000` and `cluster-require-full-coverage yes`.
     pub settings: Vec<String>,
 }
@@ -186,4 +189,20 @@ pub struct ServerSummary {
     pub keys_evicted: Option<f64>,
     /// Connections that it rejected because of `maxclients`.
     pub connections_rejected: Option<f64>,
+}
+
+/// How long a replica took, from the first load's start to the last load's end, until it had what its masters had: at most, for it is
+/// known to within the time between two questions of the observer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ReplicaSummary {
+    /// The node.
+    pub node: NodeName,
+    /// How many positions of its masters it had to reach.
+    pub positions: u64,
+    /// The median in milliseconds; none if it never reached so many.
+    pub p50_ms: Option<f64>,
+    /// The 99th percentile.
+    pub p99_ms: Option<f64>,
+    /// The longest.
+    pub longest_ms: Option<f64>,
 }

@@ -60,6 +60,8 @@ pub struct Percent(f64);
 impl Percent {
     /// Half of it.
     pub const HALF: Self = Self(50.0);
+    /// All but the last of a hundred.
+    pub const ALL_BUT_ONE: Self = Self(99.0);
     /// All of it.
     pub const ALL: Self = Self(100.0);
 

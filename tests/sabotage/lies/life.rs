@@ -6,7 +6,7 @@ use std::net::{SocketAddrV4, TcpStream};
 use std::thread;
 use std::time::Duration;
 
-use harness::system::resp::push_command;
+use harness::system::resp::{Reply, push_command};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::getppid;
 
@@ -41,14 +41,55 @@ pub(super) fn leaves_its_replica_behind(part: &[u8], memory: &SharedMemory) -> b
     memory.chances < 100
 }
 
+/// When the cluster serves and the load is under way, as long after the server's start.
+const UNDER_WAY: Duration = Duration::from_millis(3_500);
+
 /// Has its master stand back while all is well.
 pub(super) fn take_over(server: SocketAddrV4) {
-    thread::sleep(Duration::from_millis(3_500));
-    let mut failover = Vec::new();
-    push_command(&mut failover, &[b"CLUSTER", b"FAILOVER"]);
-    let told = TcpStream::connect(server).and_then(|mut server| {
-        server.write_all(&failover)?;
-        server.read(&mut [0; 64])
-    });
-    drop(told);
+    thread::sleep(UNDER_WAY);
+    drop(TcpStream::connect(server).and_then(|mut server| ask(&mut server, &[b"CLUSTER", b"FAILOVER"])));
+}
+
+/// Takes a key that another master owns, and keeps it: a migration that broke off.
+pub(super) fn keeps_anothers_key(server: SocketAddrV4) {
+    thread::sleep(UNDER_WAY);
+    drop(TcpStream::connect(server).and_then(|mut server| migrate_by_half(&mut server)));
+}
+
+fn migrate_by_half(server: &mut TcpStream) -> io::Result<()> {
+    for key in (1..100).map(|number| format!("app:{number}")) {
+        let told = ask(server, &[b"GET", key.as_bytes()])?;
+        let Some(("-MOVED", [slot, owner])) = split(&told) else { continue };
+        let nodes = ask(server, &[b"CLUSTER", b"NODES"])?;
+        let owner = nodes.lines().find(|line| line.contains(&format!(" {owner}@"))).unwrap_or_default();
+        let id = owner.split(' ').next().unwrap_or_default();
+        ask(server, &[b"CLUSTER", b"SETSLOT", slot.as_bytes(), b"IMPORTING", id.as_bytes()])?;
+        ask(server, &[b"ASKING"])?;
+        ask(server, &[b"SET", key.as_bytes(), b"0000000000000001"])?;
+        ask(server, &[b"CLUSTER", b"SETSLOT", slot.as_bytes(), b"STABLE"])?;
+        return Ok(());
+    }
+    Ok(())
+}
+
+/// The first word of a line, and two behind it.
+fn split(line: &str) -> Option<(&str, [&str; 2])> {
+    let mut words = line.split_whitespace();
+    Some((words.next()?, [words.next()?, words.next()?]))
+}
+
+/// What the server replies, as it is written.
+fn ask(server: &mut TcpStream, words: &[&[u8]]) -> io::Result<String> {
+    let mut request = Vec::new();
+    push_command(&mut request, words);
+    server.write_all(&request)?;
+    let (mut told, mut chunk) = (Vec::new(), [0; 4_096]);
+    while !matches!(Reply::parse(&told), Ok(Some(_))) {
+        let length = server.read(&mut chunk)?;
+        if length == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        told.extend_from_slice(&chunk[..length]);
+    }
+    Ok(String::from_utf8_lossy(&told).into_owned())
 }

@@ -89,6 +89,7 @@ const ALL: &[Sabotage] = &[
     },
     Sabotage { name: "serves_late_after_failover", node: "A1", command: service::serves_late, ..HONEST },
     Sabotage { name: "takes_over_for_no_reason", node: "A1", act: Some(life::take_over), ..HONEST },
+    Sabotage { name: "keeps_anothers_key", act: Some(life::keeps_anothers_key), ..HONEST },
     Sabotage { name: "acknowledges_alone", command: writes::acknowledges_alone, ..HONEST },
 ];
 

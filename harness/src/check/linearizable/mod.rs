@@ -44,6 +44,9 @@ const STEPS_MAX: u64 = 1_000_000;
 /// How many those for all keys may take together: minutes.
 const STEPS_OF_ALL_MAX: u64 = 100 * STEPS_MAX;
 
+/// How many keys are named that no order explains.
+const NAMED_MAX: usize = 24;
+
 /// How many operations of a contradiction are shown.
 const SHOWN_MAX: usize = 8;
 
@@ -109,8 +112,9 @@ struct Tally {
     operations: u64,
     keys: u64,
     contended: u64,
-    /// Keys that no order explains, and the first of them in words.
+    /// How many keys no order explains, the names of the first of them, and what was told of the very first.
     wrong: u64,
+    named: Vec<String>,
     first: Option<String>,
     /// Keys of which nobody knows, and why.
     undecided: u64,
@@ -146,6 +150,9 @@ impl Tally {
             }
             SearchEnd::Unexplained(at) => {
                 self.wrong += 1;
+                if self.named.len() < NAMED_MAX {
+                    self.named.push(case.key_text(first));
+                }
                 if self.first.is_none() {
                     let few = explain::shortest(&key, at, initial).operations();
                     self.first = Some(in_words(case, operations, &few));
@@ -173,6 +180,11 @@ impl Tally {
             self.doubt.map(|why| format!("of {} nobody can tell: {why}", finding::count(self.undecided, "key")));
         let keys = format!("{}, {} of them contended", finding::count(self.keys, "key"), self.contended);
         let summary = finding::note([danger, doubt.unwrap_or_default(), keys]);
+        let others = match self.wrong - self.named.len() as u64 {
+            0 => String::new(),
+            others => format!(" and {others} more"),
+        };
+        let named = (self.wrong > 0).then(|| format!("not linearizable: {}{others}", self.named.join(", ")));
         Finding {
             status: match () {
                 () if self.wrong > slo.max => Status::Fail,
@@ -181,7 +193,7 @@ impl Tally {
             },
             measured: self.wrong.to_string(),
             samples: self.operations,
-            note: std::iter::once(summary).chain(self.first).collect::<Vec<_>>().join("\n"),
+            note: [Some(summary), named, self.first].into_iter().flatten().collect::<Vec<_>>().join("\n"),
             ..Finding::nothing(slo, limit, "")
         }
     }

@@ -6,11 +6,12 @@
 //! trying (Wing and Gong's search, memoised as by Lowe, "Testing for linearizability", 2016). What is kept is bounded by what is under
 //! way at a time, not by the length of the history, and the first end that cannot be explained is where the search ends.
 //!
-//! Three rules keep it short, none of which loses an explanation. A read that finds what is there takes effect at once. A value that
+//! Four rules keep it short, none of which loses an explanation. A read that finds what is there takes effect at once. A value that
 //! nobody was ever told may have been replaced at once, by the next write that is not told what it replaced. And a value that somebody is yet to be told is not
-//! replaced, if nothing can bring it back.
+//! replaced, if nothing can bring it back. And of two ways to the same only the one is followed that used less of what may have been done or
+//! not, such as attempts of unknown outcome.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use super::actions::{Act, KeyAction, KeyActions};
 use crate::evidence::Value;
@@ -70,7 +71,7 @@ pub(super) fn search_within(key: &KeyActions, initial: State, steps_left: &mut u
 }
 
 /// A state that the key may be in, and how it came there.
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone)]
 struct Configuration {
     state: State,
     /// What is under way and has taken effect, in order of its places.
@@ -101,9 +102,36 @@ impl Configuration {
         }
     }
 
+    /// Whether it has used nothing that the other one has not.
+    fn is_as_frugal_as(&self, other: &Self) -> bool {
+        self.counted <= other.counted && self.used.iter().all(|nth| other.used.binary_search(nth).is_ok())
+    }
+
     fn without(mut self, nth: usize) -> Self {
         self.done.retain(|done| *done != nth);
         self
+    }
+}
+
+/// Configurations without those that have used more of what is optional to come to the same: what leads on from there leads on from
+/// here, too.
+#[derive(Default)]
+struct Frugal(HashMap<(State, Vec<usize>), Vec<Configuration>>);
+
+impl Frugal {
+    /// Adds a configuration. Whether none that was there is as good.
+    fn add(&mut self, configuration: Configuration) -> bool {
+        let alike = self.0.entry((configuration.state, configuration.done.clone())).or_default();
+        if alike.iter().any(|other| other.is_as_frugal_as(&configuration)) {
+            return false;
+        }
+        alike.retain(|other| !configuration.is_as_frugal_as(other));
+        alike.push(configuration);
+        true
+    }
+
+    fn into_configurations(self) -> Vec<Configuration> {
+        self.0.into_values().flatten().collect()
     }
 }
 
@@ -148,11 +176,11 @@ impl<'a> Search<'a> {
         {
             return Some(configurations);
         }
-        let mut found = HashSet::new();
+        let mut found = Frugal::default();
         for configuration in configurations {
             self.expand(configuration, target, &mut found)?;
         }
-        Some(found.into_iter().collect())
+        Some(found.into_configurations())
     }
 
     /// Takes the only configuration past the action, if there is but one way. Where nothing else is under way there is: the only writer of
@@ -182,16 +210,16 @@ impl<'a> Search<'a> {
     }
 
     /// Adds every configuration in which the action has taken effect.
-    fn expand(&mut self, from: Configuration, target: usize, found: &mut HashSet<Configuration>) -> Option<()> {
-        let (mut seen, mut open) = (HashSet::new(), vec![from]);
+    fn expand(&mut self, from: Configuration, target: usize, found: &mut Frugal) -> Option<()> {
+        let (mut seen, mut open) = (Frugal::default(), vec![from]);
         while let Some(configuration) = open.pop() {
             self.spend(1)?;
             if configuration.has_done(target) {
-                found.insert(configuration.without(target));
+                found.add(configuration.without(target));
             } else if matches!(self.key.required[target].act, Act::Read(value) if configuration.state == State::Is(value))
             {
-                found.insert(configuration);
-            } else if seen.insert(configuration.clone()) {
+                found.add(configuration);
+            } else if seen.add(configuration.clone()) {
                 // Each looks at all that is under way, and copies what has taken effect: that is to be within the steps, too.
                 let (size, before) = (self.under_way.len() + configuration.size(), open.len());
                 if self.under_way.len() * size / SIZE_OF_STEP > usize::try_from(*self.steps_left).unwrap_or(usize::MAX)

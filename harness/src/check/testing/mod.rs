@@ -46,6 +46,7 @@ impl Story {
             samples: vec![],
             history: crate::evidence::History::default(),
             elements: ReadElements::default(),
+            key_lists: crate::evidence::KeyLists::default(),
             heard: vec![],
         };
         Self { evidence, members, version: 3, count: 0 }

@@ -7,8 +7,8 @@ use super::series::Mark;
 use crate::verdict::{Bin, FailoverReport, TimeSeries};
 use crate::vocab::Instant;
 
-const WIDTH: f64 = 1000.0;
-const LEFT: f64 = 66.0;
+pub(super) const WIDTH: f64 = 1000.0;
+pub(super) const LEFT: f64 = 66.0;
 const RIGHT: f64 = 14.0;
 /// Marks are labelled above the panels, in rows so that neighbours do not overlap.
 const MARK_ROWS: usize = 3;
@@ -18,15 +18,16 @@ const THROUGHPUT: Panel = Panel { top: TOP + 14.0, height: 150.0 };
 const LATENCY: Panel = Panel { top: TOP + 14.0 + 150.0 + 40.0, height: 200.0 };
 const BOTTOM: f64 = LATENCY.top + LATENCY.height;
 
+/// A part of a chart with a scale of its own.
 #[derive(Clone, Copy)]
-struct Panel {
-    top: f64,
-    height: f64,
+pub(super) struct Panel {
+    pub(super) top: f64,
+    pub(super) height: f64,
 }
 
 impl Panel {
     /// The height at which `fraction` of the panel, counted from below, lies.
-    fn y(self, fraction: f64) -> f64 {
+    pub(super) fn y(self, fraction: f64) -> f64 {
         self.top + self.height * (1.0 - fraction.clamp(0.0, 1.0))
     }
 }
@@ -36,11 +37,8 @@ pub(super) fn run_chart(series: &TimeSeries, windows: &[(Instant, Instant)], mar
     let chart = Chart { series };
     html! {
         svg viewBox=(format!("0 0 {WIDTH} {}", BOTTOM + 34.0)) role="img" aria-label="Throughput and latency over the run" {
-            @for (from, to) in windows {
-                rect.window x=(px(chart.x(*from))) y=(px(TOP)) width=(px((chart.x(*to) - chart.x(*from)).max(1.0)))
-                    height=(px(BOTTOM - TOP)) { title { "from the fault until the cluster had settled" } }
-            }
-            (chart.time_axis())
+            (chart.windows(windows, TOP, BOTTOM))
+            (chart.time_axis(THROUGHPUT.top, BOTTOM))
             (chart.throughput())
             (chart.latency())
             (chart.marks(marks))
@@ -49,8 +47,9 @@ pub(super) fn run_chart(series: &TimeSeries, windows: &[(Instant, Instant)], mar
     }
 }
 
-struct Chart<'a> {
-    series: &'a TimeSeries,
+/// What is drawn over the time of a series.
+pub(super) struct Chart<'a> {
+    pub(super) series: &'a TimeSeries,
 }
 
 impl Chart<'_> {
@@ -63,11 +62,21 @@ impl Chart<'_> {
         self.series.start_of(index)
     }
 
-    fn bin_middle(&self, index: usize) -> f64 {
+    pub(super) fn bin_middle(&self, index: usize) -> f64 {
         self.x(self.bin_start(index).plus_nanos(self.series.bin_nanos / 2))
     }
 
-    fn time_axis(&self) -> Markup {
+    /// The times from a fault until the cluster had settled.
+    pub(super) fn windows(&self, windows: &[(Instant, Instant)], top: f64, bottom: f64) -> Markup {
+        html! {
+            @for (from, to) in windows {
+                rect.window x=(px(self.x(*from))) y=(px(top)) width=(px((self.x(*to) - self.x(*from)).max(1.0)))
+                    height=(px(bottom - top)) { title { "from the fault until the cluster had settled" } }
+            }
+        }
+    }
+
+    pub(super) fn time_axis(&self, top: f64, bottom: f64) -> Markup {
         let seconds = self.series.end().millis_since(self.series.start) / 1e3;
         let step = nice_step(seconds / 12.0).max(0.1);
         let first = (self.series.start.0 as f64 / 1e9 / step).ceil() * step;
@@ -77,8 +86,8 @@ impl Chart<'_> {
         html! {
             @for tick in ticks {
                 @let x = px(LEFT + (WIDTH - LEFT - RIGHT) * (tick - self.series.start.0 as f64 / 1e9) / seconds);
-                line.grid x1=(x) x2=(x) y1=(px(THROUGHPUT.top)) y2=(px(BOTTOM)) {}
-                text.tick x=(x) y=(px(BOTTOM + 16.0)) text-anchor="middle" { (format!("{} s", trim(tick))) }
+                line.grid x1=(x) x2=(x) y1=(px(top)) y2=(px(bottom)) {}
+                text.tick x=(x) y=(px(bottom + 16.0)) text-anchor="middle" { (format!("{} s", trim(tick))) }
             }
         }
     }
@@ -119,41 +128,35 @@ impl Chart<'_> {
 
     /// On a logarithmic scale: an outage of seconds and a median of microseconds on one panel.
     fn latency(&self) -> Markup {
-        let all = || self.series.bins.iter().filter_map(|bin| bin.latency_ms).flatten().filter(|ms| *ms > 0.0);
-        let lowest = all().fold(f64::INFINITY, f64::min).log10().floor().clamp(-3.0, 6.0);
-        let highest = all().fold(0.01, f64::max).log10().ceil().max(lowest + 1.0);
-        let fraction = |ms: f64| (ms.max(1e-6).log10() - lowest) / (highest - lowest);
-        let decades = std::iter::successors(Some(lowest), |decade| Some(decade + 1.0));
+        let latencies = || self.series.bins.iter().map(|bin| bin.latency_ms);
+        let scale = Decades::of(latencies().flatten().flatten());
         html! {
             text.panel x=(px(LEFT)) y=(px(LATENCY.top - 4.0)) { "latency of operations by intended start, logarithmic" }
-            @for decade in decades.take_while(|decade| *decade <= highest) {
-                (level(LATENCY, (decade - lowest) / (highest - lowest), &latency_tick(decade)))
-            }
+            (scale.levels(LATENCY))
             @for (which, class) in [(2, "max"), (1, "p99"), (0, "p50")] {
-                @for run in self.runs() {
-                    @let places = run.iter().map(|(index, ms)| (self.bin_middle(*index), LATENCY.y(fraction(ms[which]))));
-                    @if run.len() == 1 {
-                        @for (x, y) in places { circle class=(class) cx=(px(x)) cy=(px(y)) r="1.6" {} }
-                    } @else {
-                        polyline class=(class) points=(points(places)) {}
-                    }
-                }
+                (self.lines(LATENCY, &scale, class, latencies().map(|latency| Some(latency?[which]))))
             }
         }
     }
 
-    /// Neighbouring bins with latencies: a line must not be drawn across a gap.
-    fn runs(&self) -> Vec<Vec<(usize, [f64; 3])>> {
-        let mut runs = vec![Vec::new()];
-        for (index, bin) in self.series.bins.iter().enumerate() {
-            match (bin.latency_ms, runs.last_mut()) {
-                (Some(latency), Some(run)) => run.push((index, latency)),
-                (None, Some(run)) if !run.is_empty() => runs.push(Vec::new()),
-                _ => {}
+    /// Lines through the numbers of neighbouring bins, in milliseconds; none is drawn across a gap.
+    pub(super) fn lines(
+        &self,
+        panel: Panel,
+        scale: &Decades,
+        class: &str,
+        bins: impl Iterator<Item = Option<f64>>,
+    ) -> Markup {
+        html! {
+            @for run in runs(bins) {
+                @let places = run.iter().map(|(index, ms)| (self.bin_middle(*index), panel.y(scale.fraction(*ms))));
+                @if run.len() == 1 {
+                    @for (x, y) in places { circle class=(class) cx=(px(x)) cy=(px(y)) r="1.6" {} }
+                } @else {
+                    polyline class=(class) points=(points(places)) {}
+                }
             }
         }
-        runs.retain(|run| !run.is_empty());
-        runs
     }
 
     fn marks(&self, marks: &[Mark]) -> Markup {
@@ -236,6 +239,50 @@ fn throughput_shown(bins: &[Bin]) -> u64 {
     counts.sort_unstable();
     let median = counts.get(counts.len() / 2).copied().unwrap_or(0);
     counts.last().copied().unwrap_or(0).min(median * 3)
+}
+
+/// A logarithmic scale of times, from one power of ten to another, in milliseconds.
+pub(super) struct Decades {
+    lowest: f64,
+    highest: f64,
+}
+
+impl Decades {
+    /// The least that has room for all of these times.
+    pub(super) fn of(ms: impl Iterator<Item = f64>) -> Self {
+        let (least, most) = ms
+            .filter(|ms| *ms > 0.0 && ms.is_finite())
+            .fold((f64::INFINITY, 0.01_f64), |(least, most), ms| (least.min(ms), most.max(ms)));
+        let lowest = least.log10().floor().clamp(-3.0, 6.0);
+        Self { lowest, highest: most.log10().ceil().max(lowest + 1.0) }
+    }
+
+    fn fraction(&self, ms: f64) -> f64 {
+        (ms.max(1e-6).log10() - self.lowest) / (self.highest - self.lowest)
+    }
+
+    pub(super) fn levels(&self, panel: Panel) -> Markup {
+        let decades = std::iter::successors(Some(self.lowest), |decade| Some(decade + 1.0));
+        html! {
+            @for decade in decades.take_while(|decade| *decade <= self.highest) {
+                (level(panel, self.fraction(10_f64.powf(decade)), &latency_tick(decade)))
+            }
+        }
+    }
+}
+
+/// Neighbouring bins with a number, in runs without gaps.
+fn runs(bins: impl Iterator<Item = Option<f64>>) -> Vec<Vec<(usize, f64)>> {
+    let mut runs = vec![Vec::new()];
+    for (index, number) in bins.enumerate() {
+        match (number, runs.last_mut()) {
+            (Some(number), Some(run)) => run.push((index, number)),
+            (None, Some(run)) if !run.is_empty() => runs.push(Vec::new()),
+            _ => {}
+        }
+    }
+    runs.retain(|run| !run.is_empty());
+    runs
 }
 
 fn level(panel: Panel, fraction: f64, label: &str) -> Markup {

@@ -1,6 +1,7 @@
 //! The verdict and the run as one HTML file that needs nothing else.
 
 mod chart;
+mod lag;
 mod resources;
 mod series;
 
@@ -11,7 +12,7 @@ use super::snapshot::last_settled;
 use super::terminal::{end_of, place, since_fault};
 use super::words::{connections, count, error_in_words, idle, millis, outcomes, rate};
 use crate::evidence::{Evidence, Outcome};
-use crate::verdict::{FailoverReport, LoadSummary, RunOutcome, Verdict};
+use crate::verdict::{FailoverReport, LoadSummary, RunOutcome, Verdict, lag_series};
 
 const STYLE: &str = include_str!("style.css");
 
@@ -21,7 +22,7 @@ pub fn report_html(evidence: &Evidence, verdict: &Verdict) -> String {
         (headline(verdict, &evidence.plan.about))
         (findings(verdict))
         (difference(verdict))
-        (run_over_time(evidence))
+        (run_over_time(evidence, verdict))
         @for failover in &verdict.failovers { (failover_section(failover)) }
         @for load in &verdict.loads { (load_section(load)) }
         (resources::resources(evidence, &fault_windows(evidence)))
@@ -120,21 +121,22 @@ fn difference(verdict: &Verdict) -> Markup {
     }
 }
 
-fn run_over_time(evidence: &Evidence) -> Markup {
+fn run_over_time(evidence: &Evidence, verdict: &Verdict) -> Markup {
+    let Some(series) = series(evidence) else {
+        return html! { section { h2 { "The run" } p { "No load did any operation." } } };
+    };
+    let windows = fault_windows(evidence);
     html! {
         section {
             h2 { "The run" }
-            @if let Some(series) = series(evidence) {
-                p.legend {
-                    span.key.ok { "ended ok" } span.key.bad { "due then, and failed" } span.key.unknown { "due then, and unknown" } span.key.p50 { "p50" }
-                    span.key.p99 { "p99" } span.key.max { "max" } span.key.window { "fault to settled" }
-                    span.dim { (format!("bins of {} ms, time on the run's clock", series.bin_nanos / 1_000_000)) }
-                }
-                (chart::run_chart(&series, &fault_windows(evidence), &marks(evidence)))
-            } @else {
-                p { "No load did any operation." }
+            p.legend {
+                span.key.ok { "ended ok" } span.key.bad { "due then, and failed" } span.key.unknown { "due then, and unknown" } span.key.p50 { "p50" }
+                span.key.p99 { "p99" } span.key.max { "max" } span.key.window { "fault to settled" }
+                span.dim { (format!("bins of {} ms, time on the run's clock", series.bin_nanos / 1_000_000)) }
             }
+            (chart::run_chart(&series, &windows, &marks(evidence)))
         }
+        (lag::lag(&series, &lag_series(evidence, &series), &verdict.replicas, &windows))
     }
 }
 

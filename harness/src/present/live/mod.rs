@@ -205,6 +205,8 @@ impl LiveView {
             | EventKind::Unsettled { .. }
             | EventKind::Unscanned { .. }
             | EventKind::FinalReadStarted
+            | EventKind::KeysListed { .. }
+            | EventKind::KeysNotListed { .. }
             | EventKind::PreloadFound { .. }
             | EventKind::Ended => Vec::new(),
         }

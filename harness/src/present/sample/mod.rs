@@ -274,6 +274,7 @@ impl Story {
             samples: vec![],
             history: crate::evidence::History::default(),
             elements: crate::evidence::ReadElements::default(),
+            key_lists: crate::evidence::KeyLists::default(),
             heard: vec![],
         }
     }

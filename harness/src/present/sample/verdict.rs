@@ -6,8 +6,8 @@ use super::name;
 use crate::evidence::{ErrorKind, FailoverPhase, LoadTotals};
 use crate::verdict::RunOutcome::{Fail, Pass};
 use crate::verdict::{
-    Assumption, FailoverReport, Finding, LatencySummary, LoadSummary, PhaseTime, ServerSummary, TopologyComparison,
-    TopologyState, Verdict,
+    Assumption, FailoverReport, Finding, LatencySummary, LoadSummary, PhaseTime, ReplicaSummary, ServerSummary,
+    TopologyComparison, TopologyState, Verdict,
 };
 use crate::vocab::Instant;
 
@@ -23,6 +23,7 @@ pub(in crate::present) fn verdict() -> Verdict {
         failovers: vec![failover()],
         loads: vec![load()],
         servers: ["A", "A1", "B"].map(server).to_vec(),
+        replicas: vec![replica("A1", 402, None), replica("B1", 1_204, Some(1_512.0))],
         settings: vec!["cluster-node-timeout 1000".to_owned(), "cluster-require-full-coverage yes".to_owned()],
     }
 }
@@ -136,6 +137,10 @@ pub(in crate::present) fn server(node: &str) -> ServerSummary {
         keys_evicted: of_b(1_240.0),
         connections_rejected: of_b(3.0),
     }
+}
+
+fn replica(node: &str, positions: u64, longest_ms: Option<f64>) -> ReplicaSummary {
+    ReplicaSummary { node: name(node), positions, p50_ms: Some(9.1), p99_ms: Some(19.8), longest_ms }
 }
 
 fn load() -> LoadSummary {
