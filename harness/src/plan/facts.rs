@@ -6,7 +6,7 @@ use crate::evidence::DataType;
 use crate::load::{Load, LoadPace, Op};
 use crate::scenario::{MASTERS_MAX, NODES_MAX, Scenario};
 use crate::step::{FlatStep, flatten};
-use crate::system::{Deployment, Shape};
+use crate::system::{Deployment, SystemSize};
 use crate::text::{Problem, Read};
 use crate::validate::{Checker, LoadFacts, Sound, StepFacts, TopologyFacts};
 use crate::vocab::Arrivals;
@@ -14,7 +14,7 @@ use crate::vocab::Arrivals;
 /// A checker that knows the scenario.
 pub(super) fn checker<'a>(scenario: &'a Scenario, read: &'a Read<'_, Scenario>) -> Checker<'a> {
     let deployment = scenario.topology;
-    let Shape { masters, replicas, sentinels } = deployment.system().shape();
+    let SystemSize { masters, replicas, sentinels } = deployment.system().size();
     let mut sound = Sound {
         topology: is_sound(read, "topology"),
         server: is_sound(read, "server"),
@@ -105,7 +105,7 @@ fn is_sound(read: &Read<'_, Scenario>, field: &str) -> bool {
 }
 
 fn within_bounds(topology: Deployment) -> bool {
-    let Shape { masters, replicas, sentinels } = topology.system().shape();
+    let SystemSize { masters, replicas, sentinels } = topology.system().size();
     let nodes = u32::from(masters) * (u32::from(replicas) + 1) + u32::from(sentinels);
     (1..=MASTERS_MAX).contains(&masters) && nodes <= NODES_MAX
 }

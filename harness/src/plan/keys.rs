@@ -93,7 +93,7 @@ impl Checker<'_> {
             let (at, keys) = (self.root.field("load").index(index), load.keys.count());
             if let Some(place) = &load.only {
                 if place.shard().is_none() {
-                    self.needs(SystemAbility::Slots, "Slot", at.field("only"));
+                    self.needs(SystemAbility::NumberedKeys, &place.to_string(), at.field("only"));
                 }
                 self.check_only(load, place, deployment, at);
             } else if load.per_shard

@@ -59,7 +59,7 @@ use crate::vocab::{Address, NodeName, Position, ServerVersion, SystemAbility};
 
 /// How many nodes a system has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Shape {
+pub struct SystemSize {
     /// The masters.
     pub masters: u16,
     /// The replicas of each.
@@ -91,7 +91,7 @@ pub trait System: fmt::Debug + Send + Sync {
     fn forming(&self) -> Duration;
 
     /// How many nodes it has.
-    fn shape(&self) -> Shape;
+    fn size(&self) -> SystemSize;
 
     /// What is wrong with its numbers by themselves.
     fn problems(&self) -> Vec<ShapeProblem> {

@@ -11,8 +11,8 @@ pub enum SystemAbility {
     Elections,
     /// They refuse to serve when too few of them are left.
     Refusing,
-    /// They divide the keys by slots.
-    Slots,
+    /// They divide the keys by numbers.
+    NumberedKeys,
     /// They follow whom they are told to.
     RolesByCommand,
 }
@@ -25,7 +25,7 @@ impl SystemAbility {
             Self::FailureFlags => "no node says of another that it failed",
             Self::Elections => "nobody elects a replica",
             Self::Refusing => "no node refuses to serve because others are gone",
-            Self::Slots => "keys have no slots",
+            Self::NumberedKeys => "keys are not divided by numbers",
             Self::RolesByCommand => "no node can be told whom to follow",
         }
     }

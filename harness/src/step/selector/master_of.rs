@@ -34,6 +34,6 @@ impl SelectorKind for MasterOf {
     }
 
     fn check_anybody(&self, checker: &mut Checker<'_>, _: &Foreseen<'_>, at: Cursor<'_>) {
-        checker.needs(SystemAbility::Slots, "MasterOf", at);
+        checker.needs(SystemAbility::NumberedKeys, "MasterOf", at);
     }
 }

@@ -34,7 +34,7 @@ impl SelectorKind for ReplicasOf {
     }
 
     fn check_anybody(&self, checker: &mut Checker<'_>, foreseen: &Foreseen<'_>, at: Cursor<'_>) {
-        checker.needs(SystemAbility::Slots, "ReplicasOf", at);
+        checker.needs(SystemAbility::NumberedKeys, "ReplicasOf", at);
         check_replicas(checker, foreseen, at);
     }
 }

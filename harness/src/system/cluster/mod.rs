@@ -39,7 +39,7 @@ pub use discovery::read_redirect;
 use super::config::{redis_conf, reserved};
 use super::log::parse;
 use super::{
-    Access, Discovery, Names, NodeFiles, NodeSpec, ReportReader, Servers, Shape, System, SystemError, questions,
+    Access, Discovery, Names, NodeFiles, NodeSpec, ReportReader, Servers, System, SystemError, SystemSize, questions,
 };
 use crate::evidence::{FailoverPhase, LogEvent, NodeStatus, NodeView, Reach, Settlement};
 use crate::vocab::{Address, NodeName, Position, ServerVersion, SystemAbility};
@@ -70,13 +70,13 @@ impl System for Cluster {
         Duration::from_secs(3)
     }
 
-    fn shape(&self) -> Shape {
-        Shape { masters: self.masters, replicas: self.replicas, sentinels: 0 }
+    fn size(&self) -> SystemSize {
+        SystemSize { masters: self.masters, replicas: self.replicas, sentinels: 0 }
     }
 
     fn abilities(&self) -> &'static [SystemAbility] {
-        use SystemAbility::{Elections, FailureFlags, Membership, Refusing, Slots};
-        &[Membership, FailureFlags, Elections, Refusing, Slots]
+        use SystemAbility::{Elections, FailureFlags, Membership, NumberedKeys, Refusing};
+        &[Membership, FailureFlags, Elections, Refusing, NumberedKeys]
     }
 
     fn nodes(&self) -> Vec<NodeSpec> {

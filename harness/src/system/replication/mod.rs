@@ -16,7 +16,7 @@ use serde::{Deserialize, Deserializer};
 use super::config::{OwnDirectives, ReservedDirective, redis_conf, reserved};
 use super::log::parse;
 use super::{
-    Access, Discovery, Names, NodeFiles, NodeSpec, ReportReader, Servers, Shape, System, SystemError, questions,
+    Access, Discovery, Names, NodeFiles, NodeSpec, ReportReader, Servers, System, SystemError, SystemSize, questions,
 };
 use crate::evidence::{FailoverPhase, LogEvent, NodeStatus, NodeView, Reach, Settlement};
 use crate::provider;
@@ -105,8 +105,8 @@ impl System for Replication {
         Duration::from_secs(1)
     }
 
-    fn shape(&self) -> Shape {
-        Shape { masters: 1, replicas: self.replicas, sentinels: 0 }
+    fn size(&self) -> SystemSize {
+        SystemSize { masters: 1, replicas: self.replicas, sentinels: 0 }
     }
 
     fn abilities(&self) -> &'static [SystemAbility] {

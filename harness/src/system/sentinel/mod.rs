@@ -19,8 +19,8 @@ use super::config::{redis_conf, reserved};
 use super::log::parse;
 use super::replication::view::ReplicationReader;
 use super::{
-    Access, Discovery, Names, NodeFiles, NodeSpec, ReportReader, Servers, Shape, ShapeProblem, System, SystemError,
-    questions,
+    Access, Discovery, Names, NodeFiles, NodeSpec, ReportReader, Servers, ShapeProblem, System, SystemError,
+    SystemSize, questions,
 };
 use crate::evidence::{FailoverPhase, LogEvent, NodeStatus, NodeView, Reach, Settlement};
 use crate::provider;
@@ -105,8 +105,8 @@ impl System for Sentinel {
         StdDuration::from_secs(2)
     }
 
-    fn shape(&self) -> Shape {
-        Shape { masters: self.masters, replicas: self.replicas, sentinels: self.sentinels }
+    fn size(&self) -> SystemSize {
+        SystemSize { masters: self.masters, replicas: self.replicas, sentinels: self.sentinels }
     }
 
     fn problems(&self) -> Vec<ShapeProblem> {
