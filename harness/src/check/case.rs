@@ -1,5 +1,8 @@
 //! Everything a check may look at, worked out once.
 
+use std::any::Any;
+
+use super::census::Census;
 use super::finding::{self, Finding, Status};
 use super::healthy::HealthyTimes;
 use super::machine::Machine;
@@ -7,7 +10,7 @@ use super::reach::Reaches;
 use super::successor;
 use super::takedown::Takedown;
 use super::window::Windows;
-use crate::evidence::{Evidence, Operation, Outcome, RecordedLoad, RecordedPlan};
+use crate::evidence::{Evidence, LoadIndex, Operation, Outcome, RecordedLoad, RecordedPlan};
 use crate::vocab::{HostName, Instant, NodeName};
 
 /// A run to be judged.
@@ -16,6 +19,8 @@ pub(crate) struct Case<'a> {
     pub(crate) plan: &'a RecordedPlan,
     /// What happened.
     pub(crate) evidence: &'a Evidence,
+    /// What one look at all operations tells.
+    pub(crate) census: Census,
     /// When the cluster was healthy.
     pub(crate) healthy: HealthyTimes,
     /// What the machine took.
@@ -26,17 +31,19 @@ pub(crate) struct Case<'a> {
     pub(crate) takedowns: Vec<Takedown>,
     /// Which hosts could reach each other.
     pub(crate) reaches: Reaches,
+    /// What was asked of every key, with its answers (`check/key_question.rs`).
+    pub(crate) of_keys: Vec<Box<dyn Any + Send + Sync>>,
 }
 
 impl<'a> Case<'a> {
     /// Works out what several checks need.
     pub(crate) fn new(evidence: &'a Evidence) -> Self {
-        let plan = &evidence.plan;
+        let (plan, census) = (&evidence.plan, Census::of(evidence));
         let healthy = HealthyTimes::of(evidence);
-        let windows = Windows::of(evidence, &healthy);
+        let windows = Windows::of(evidence, &census, &healthy);
         let takedowns = successor::find(evidence);
         let (machine, reaches) = (Machine::of(evidence), Reaches::of(evidence));
-        Self { plan, evidence, healthy, machine, windows, takedowns, reaches }
+        Self { plan, evidence, census, healthy, machine, windows, takedowns, reaches, of_keys: Vec::new() }
     }
 
     /// The clients' operations; the harness' own final read is none of them.
@@ -46,7 +53,8 @@ impl<'a> Case<'a> {
 
     /// A load's operations.
     pub(crate) fn operations_of(&self, load: usize) -> impl Iterator<Item = Operation> + 'a + use<'a> {
-        self.client_operations().filter(move |operation| usize::from(operation.load) == load)
+        let own = self.evidence.history.of_load(load.try_into().unwrap_or(LoadIndex::MAX));
+        own.filter(|operation| !operation.is_final_read())
     }
 
     /// The positions of the loads that an SLO is about: of the one that it names, or of all.

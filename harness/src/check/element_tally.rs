@@ -4,14 +4,76 @@ use std::fmt;
 use std::ops::RangeInclusive;
 
 use super::case::Case;
-use super::elements::{ElementFate, ElementSeen, for_each_key_of_elements};
+use super::elements::{ElementFate, ElementSeen};
 use super::finding::{self, Finding, Status};
+use super::key_history::KeyHistory;
+use super::key_question::KeyQuestion;
 use super::lost_writes::value_text;
 use super::samples::quantile;
-use crate::vocab::Instant;
+use crate::vocab::{Duration, Instant};
+
+/// What is asked about elements.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct ElementsThat {
+    /// The loads whose elements are meant.
+    pub(super) loads: Vec<usize>,
+    /// What should not become of them.
+    pub(super) are: WrongFate,
+}
+
+/// What should not become of an element.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum WrongFate {
+    /// It is lost.
+    Lost,
+    /// It was missed so long after it had been acknowledged.
+    StaleBy(Duration),
+}
+
+impl WrongFate {
+    fn is(self, fate: ElementFate) -> bool {
+        match (self, fate) {
+            (Self::Lost, ElementFate::Lost) => true,
+            (Self::StaleBy(least), ElementFate::Stale(nanos)) => nanos >= least.as_nanos(),
+            _ => false,
+        }
+    }
+}
+
+impl KeyQuestion for ElementsThat {
+    type Tally = ElementTally;
+
+    fn add(&self, tally: &mut ElementTally, key: &KeyHistory<'_>) {
+        let elements = key.elements();
+        let (mut maybe_taken, mut wrong_if_taken) = (0, 0);
+        for seen in elements.acknowledged.iter().filter(|seen| self.loads.contains(&usize::from(seen.write.load))) {
+            let (is_wrong, is_wrong_if_taken) = (self.are.is(seen.fate()), self.are.is(seen.fate_if_taken()));
+            if is_wrong && !is_wrong_if_taken && maybe_taken < elements.unknown_takes {
+                maybe_taken += 1;
+                continue;
+            }
+            wrong_if_taken += u64::from(!is_wrong && is_wrong_if_taken);
+            tally.count(key.case, seen, is_wrong);
+        }
+        tally.maybe_taken += maybe_taken;
+        tally.possibly += maybe_taken + wrong_if_taken.min(elements.unknown_takes);
+    }
+
+    fn merge(&self, tally: &mut ElementTally, later: ElementTally) {
+        tally.never_read += later.never_read;
+        tally.unseen += later.unseen;
+        tally.stable += later.stable;
+        tally.stale_nanos.extend(later.stale_nanos);
+        tally.lost += later.lost;
+        tally.wrong += later.wrong;
+        tally.maybe_taken += later.maybe_taken;
+        tally.possibly += later.possibly;
+        tally.first = finding::earlier(tally.first.take(), later.first);
+    }
+}
 
 /// How many acknowledged elements there are of each fate.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct ElementTally {
     never_read: u64,
     /// Those of them that nobody took: whether they are there nobody knows.
@@ -30,36 +92,20 @@ pub(super) struct ElementTally {
 }
 
 impl ElementTally {
-    /// Counts the elements of the loads meant; `is_wrong` says which are asked about.
-    pub(super) fn of(case: &Case<'_>, load: Option<&str>, is_wrong: impl Fn(ElementFate) -> bool) -> Self {
-        let (loads, mut tally) = (case.loads(load), Self::default());
-        for_each_key_of_elements(case, |elements, unknown_takes| {
-            let (mut maybe_taken, mut wrong_if_taken) = (0, 0);
-            for seen in elements.iter().filter(|seen| loads.contains(&usize::from(seen.write.load))) {
-                let fate = seen.fate();
-                if is_wrong(fate) && !is_wrong(seen.fate_if_taken()) && maybe_taken < unknown_takes {
-                    maybe_taken += 1;
-                    continue;
-                }
-                wrong_if_taken += u64::from(!is_wrong(fate) && is_wrong(seen.fate_if_taken()));
-                tally.unseen += u64::from(seen.is_unseen());
-                match fate {
-                    ElementFate::NeverRead => tally.never_read += 1,
-                    ElementFate::Stable => tally.stable += 1,
-                    ElementFate::Stale(nanos) => tally.stale_nanos.push(nanos),
-                    ElementFate::Lost => tally.lost += 1,
-                }
-                if is_wrong(fate) {
-                    tally.wrong += 1;
-                    if tally.first.as_ref().is_none_or(|(at, _)| seen.write.ended < *at) {
-                        tally.first = Some((seen.write.ended, in_words(case, seen)));
-                    }
-                }
+    fn count(&mut self, case: &Case<'_>, seen: &ElementSeen<'_>, is_wrong: bool) {
+        self.unseen += u64::from(seen.is_unseen());
+        match seen.fate() {
+            ElementFate::NeverRead => self.never_read += 1,
+            ElementFate::Stable => self.stable += 1,
+            ElementFate::Stale(nanos) => self.stale_nanos.push(nanos),
+            ElementFate::Lost => self.lost += 1,
+        }
+        if is_wrong {
+            self.wrong += 1;
+            if self.first.as_ref().is_none_or(|(at, _)| seen.write.ended < *at) {
+                self.first = Some((seen.write.ended, in_words(case, seen)));
             }
-            tally.maybe_taken += maybe_taken;
-            tally.possibly += maybe_taken + wrong_if_taken.min(unknown_takes);
-        });
-        tally
+        }
     }
 
     /// How many elements nobody took and nobody looked for after they had been acknowledged.

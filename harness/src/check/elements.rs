@@ -4,7 +4,6 @@ use std::collections::HashMap;
 
 use super::case::Case;
 use super::fate::{acknowledged, may_have_happened};
-use super::keys;
 use super::reads::Impossible;
 use crate::evidence::{DataType, Operation, OperationEffect, OperationSource, Outcome, Value};
 use crate::vocab::Instant;
@@ -61,44 +60,38 @@ impl ElementSeen<'_> {
     }
 }
 
-/// Calls `visit` with every read that a client did of what has elements, and what cannot be in it, if anything cannot.
-pub(crate) fn for_each_read_of_elements(case: &Case<'_>, mut visit: impl FnMut(&Operation, Option<Impossible>)) {
-    let wanted = |operation: &Operation| operation.data.is_collection() && (is_read(operation) || operation.writes());
-    keys::for_each_key(case.evidence, wanted, |_, operations| {
-        if !operations.iter().any(is_read) {
-            return;
-        }
-        let mut key = ElementKey::of(operations);
-        for found in operations.iter().filter(|operation| is_read(operation)) {
-            visit(found, key.look(found, case.evidence.elements.of(found.value)).impossible);
-        }
-    });
+/// What the reads of one key's elements tell, clients' and the final one.
+#[derive(Default)]
+pub(crate) struct KeyElements<'a> {
+    /// Every read that a client did, and what cannot be in it, if anything cannot.
+    pub(super) reads: Vec<(&'a Operation, Option<Impossible>)>,
+    /// The elements that were acknowledged, when all reads have been looked at.
+    pub(super) acknowledged: Vec<ElementSeen<'a>>,
+    /// How many of them takes of unknown outcome may have taken.
+    pub(super) unknown_takes: u64,
 }
 
-/// Calls `visit` with the acknowledged elements of each key, when all reads of it have been looked at, clients' and the final one; and
-/// with how many of them takes of unknown outcome may have taken.
-pub(crate) fn for_each_key_of_elements(case: &Case<'_>, mut visit: impl FnMut(&[ElementSeen<'_>], u64)) {
-    let wanted = |operation: &Operation| {
-        operation.data.is_collection() && (is_read(operation) || operation.is_final_read() || operation.writes())
-    };
-    keys::for_each_key(case.evidence, wanted, |_, operations| {
-        if !operations.iter().any(|operation| is_read(operation) || operation.is_final_read()) {
-            return;
-        }
-        let mut key = ElementKey::of(operations);
-        for found in operations.iter().filter(|operation| is_read(operation)) {
-            let look = key.look(found, case.evidence.elements.of(found.value));
-            key.look_for_missing(found, reads_all(case, found, look.count), look.first);
-        }
-        let last: Vec<_> = operations.iter().filter(|operation| operation.is_final_read()).collect();
-        if let Some(first) = last.first().filter(|first| first.outcome == Outcome::Ok) {
-            let elements = last.iter().map(|found| found.value).filter(|value| *value != Value::Missing);
-            let look = key.look(first, elements);
-            key.look_for_missing(first, true, look.first);
-        }
-        let acknowledged = key.elements.iter().filter(|element| acknowledged(element.write));
-        visit(&acknowledged.map(Element::seen).collect::<Vec<_>>(), key.unknown_takes);
-    });
+/// What the reads of the elements of the key tell that has these operations; nothing where nobody looked.
+pub(super) fn of_key<'a>(case: &Case<'_>, operations: &'a [Operation]) -> KeyElements<'a> {
+    let is_collection = operations.first().is_some_and(|first| first.data.is_collection());
+    let is_look = |operation: &Operation| is_read(operation) || operation.is_final_read();
+    if !is_collection || !operations.iter().any(is_look) {
+        return KeyElements::default();
+    }
+    let (mut key, mut reads) = (ElementKey::of(operations), Vec::new());
+    for found in operations.iter().filter(|operation| is_read(operation)) {
+        let look = key.look(found, case.evidence.elements.of(found.value));
+        key.look_for_missing(found, reads_all(case, found, look.count), look.first);
+        reads.push((found, look.impossible));
+    }
+    let last: Vec<_> = operations.iter().filter(|operation| operation.is_final_read()).collect();
+    if let Some(first) = last.first().filter(|first| first.outcome == Outcome::Ok) {
+        let elements = last.iter().map(|found| found.value).filter(|value| *value != Value::Missing);
+        let look = key.look(first, elements);
+        key.look_for_missing(first, true, look.first);
+    }
+    let acknowledged = key.elements.iter().filter(|element| acknowledged(element.write));
+    KeyElements { reads, acknowledged: acknowledged.map(Element::seen).collect(), unknown_takes: key.unknown_takes }
 }
 
 /// Whether a client read elements and was answered.

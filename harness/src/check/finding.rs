@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::vocab::Duration;
+use crate::vocab::{Duration, Instant};
 
 /// The three ends of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,6 +105,14 @@ pub(crate) fn count(number: u64, thing: &str) -> String {
 pub(super) fn all_explained(each: impl Iterator<Item = Option<String>>) -> Option<String> {
     let explanations: Option<Vec<_>> = each.collect();
     explanations.map(note).filter(|note| !note.is_empty())
+}
+
+/// The earlier of two things that were found; the one before if they are of the same moment.
+pub(super) fn earlier<T>(before: Option<(Instant, T)>, later: Option<(Instant, T)>) -> Option<(Instant, T)> {
+    match (before, later) {
+        (Some(before), Some(later)) => Some(if later.0 < before.0 { later } else { before }),
+        (before, later) => before.or(later),
+    }
 }
 
 /// Joins the sentences of a note that are not empty.

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::autopsy::Autopsy;
 use super::case::Case;
 use super::finding::{self, Finding, Status};
-use super::lost_writes::{self, Tally};
+use super::key_question::{AskedOfKeys, to_ask};
+use super::lost_writes::{self, Tally, WritesLost};
 use super::risk::{self, Danger, Risk};
 use super::slo_kind::{FaultScope, IDLE_MACHINE_BELOW, NeededFault, NeededLoad, SloKind, WrongNumber};
 use super::takedown::Takedown;
@@ -65,6 +66,10 @@ impl Loss<'_> {
 }
 
 impl SloKind for LossWindow {
+    fn of_keys(&self, _: &Case<'_>) -> Option<Box<dyn AskedOfKeys>> {
+        Some(to_ask(WritesLost))
+    }
+
     fn judge(&self, case: &Case<'_>) -> Finding {
         let limit = self.limit();
         let tally = match lost_writes::tally(case) {

@@ -6,9 +6,9 @@ use documented::Documented;
 use serde::{Deserialize, Serialize};
 
 use super::case::Case;
-use super::element_tally::ElementTally;
-use super::elements::ElementFate;
+use super::element_tally::{ElementsThat, WrongFate};
 use super::finding::Finding;
+use super::key_question::{AskedOfKeys, answer, to_ask};
 use super::slo_kind::{NeededLoad, SloKind, WrongNumber, of_load};
 
 /// elements of sets, hashes, lists and logs that had been acknowledged, and that the last of all reads did not find that should have. With `min: 1` a run that lost fewer is inconclusive: the danger that it is about did not arise
@@ -41,8 +41,12 @@ impl fmt::Display for LostElements {
 }
 
 impl SloKind for LostElements {
+    fn of_keys(&self, case: &Case<'_>) -> Option<Box<dyn AskedOfKeys>> {
+        Some(to_ask(self.question(case)))
+    }
+
     fn judge(&self, case: &Case<'_>) -> Finding {
-        let tally = ElementTally::of(case, self.load(), |fate| fate == ElementFate::Lost);
+        let tally = answer(case, &self.question(case)).into_owned();
         // An element that nobody looked for, as of a shard that could not be read at the end, may be lost as well.
         let unseen = tally.unseen();
         tally.finding(self, self.min..=self.max, unseen)
@@ -63,5 +67,11 @@ impl SloKind for LostElements {
 
     fn load(&self) -> Option<&str> {
         self.load.as_deref()
+    }
+}
+
+impl LostElements {
+    fn question(&self, case: &Case<'_>) -> ElementsThat {
+        ElementsThat { loads: case.loads(self.load()), are: WrongFate::Lost }
     }
 }

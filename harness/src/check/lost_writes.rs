@@ -15,8 +15,9 @@ use super::autopsy;
 use super::case::Case;
 use super::fate::{Key, Unexplained};
 use super::finding::{self, Finding, Status};
-use super::keys;
-use super::preload::{self, Preloads};
+use super::key_history::KeyHistory;
+use super::key_question::{AskedOfKeys, KeyQuestion, answer, to_ask};
+use super::preload;
 use super::risk::{self, Danger};
 use super::slo_kind::{NeededLoad, SloKind, WrongNumber};
 use super::takedown::{Takedown, TakedownCause};
@@ -54,6 +55,10 @@ const EXAMPLES_MAX: usize = 3;
 const EXPLAINED_MAX: usize = 100_000;
 
 impl SloKind for LostWrites {
+    fn of_keys(&self, _: &Case<'_>) -> Option<Box<dyn AskedOfKeys>> {
+        Some(to_ask(WritesLost))
+    }
+
     /// No two writes of a key are under way together, so they have one order; the final read says which of them survived. Where a
     /// load is contended, the times of its writes are all the order that they have.
     fn judge(&self, case: &Case<'_>) -> Finding {
@@ -144,29 +149,41 @@ fn overwritten(case: &Case<'_>, tally: &Tally) -> String {
     }
 }
 
-/// Adds up the fates of all keys. The error says why some key's writes have no order: the judgement rests on it.
-pub(super) fn tally(case: &Case<'_>) -> Result<Tally, String> {
-    let preloads = Preloads::of(case.evidence);
-    let (mut tally, mut touched, mut doubt) = (Tally::default(), 0, None);
-    let (mut writes, mut survivors) = (Vec::new(), Vec::new());
-    let is_read_back = |operation: &Operation| operation.is_final_read() && operation.outcome == Outcome::Ok;
-    // Balances do not tell which transfers are gone: `TotalHolds` is about those.
-    let wanted = |operation: &Operation| preload::tells(operation) && operation.data != DataType::Accounts;
-    keys::for_each_key(case.evidence, wanted, |id, operations| {
-        writes.clear();
-        writes.extend(preloads.write(id));
-        touched += writes.len();
-        writes.extend(operations.iter().filter(|operation| operation.writes()));
-        survivors.clear();
-        survivors.extend(operations.iter().filter(|operation| is_read_back(operation)));
-        let contended = writes.iter().any(|write| case.is_contended(write));
-        doubt = doubt.take().or_else(|| writes_overlap(case, &writes).filter(|_| !contended));
-        if !writes.is_empty() || !survivors.is_empty() {
-            tally.add(case, &Key { writes: &writes, survivors: &survivors, contended });
+/// What becomes of every key's writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct WritesLost;
+
+impl KeyQuestion for WritesLost {
+    type Tally = Tally;
+
+    fn add(&self, tally: &mut Tally, key: &KeyHistory<'_>) {
+        // Balances do not tell which transfers are gone: `TotalHolds` is about those.
+        if key.id.1 == DataType::Accounts || !key.operations.iter().any(preload::tells) {
+            return;
         }
-    });
-    tally.add_untouched(case, touched);
-    doubt.map_or(Ok(tally), Err)
+        let preloaded = key.preloads.write(key.id);
+        tally.touched += usize::from(preloaded.is_some());
+        let own = key.operations.iter().filter(|operation| operation.writes() && preload::tells(operation));
+        let writes: Vec<_> = preloaded.into_iter().chain(own.copied()).collect();
+        let is_read_back = |operation: &&Operation| operation.is_final_read() && operation.outcome == Outcome::Ok;
+        let survivors: Vec<_> = key.operations.iter().filter(is_read_back).copied().collect();
+        let contended = writes.iter().any(|write| key.case.is_contended(write));
+        tally.doubt = tally.doubt.take().or_else(|| writes_overlap(key.case, &writes).filter(|_| !contended));
+        if !writes.is_empty() || !survivors.is_empty() {
+            tally.add(key.case, &Key { writes: &writes, survivors: &survivors, contended });
+        }
+    }
+
+    fn merge(&self, tally: &mut Tally, later: Tally) {
+        tally.merge(later);
+    }
+}
+
+/// The fates of all keys, added up. The error says why some key's writes have no order: the judgement rests on it.
+pub(super) fn tally(case: &Case<'_>) -> Result<Tally, String> {
+    let mut tally = answer(case, &WritesLost).into_owned();
+    tally.add_untouched(case);
+    tally.doubt.take().map_or(Ok(tally), Err)
 }
 
 /// Why a key's writes have no order, if that is so.
@@ -179,8 +196,12 @@ fn writes_overlap(case: &Case<'_>, writes: &[Operation]) -> Option<String> {
 }
 
 /// All keys' fates added up.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Tally {
+    /// Preloaded keys of which the history tells anything.
+    touched: usize,
+    /// Why some key's writes have no order, if that is so.
+    doubt: Option<String>,
     pub(super) acknowledged: u64,
     keys: u64,
     /// How many writes replaced a value and do not say which.
@@ -229,6 +250,26 @@ impl Tally {
         }
     }
 
+    /// Adds the fates of keys that come after these.
+    fn merge(&mut self, later: Self) {
+        self.touched += later.touched;
+        self.doubt = self.doubt.take().or(later.doubt);
+        self.acknowledged += later.acknowledged;
+        self.keys += later.keys;
+        self.hiding += later.hiding;
+        self.telling |= later.telling;
+        self.lost += later.lost;
+        self.lost_keys += later.lost_keys;
+        self.possibly_lost += later.possibly_lost;
+        self.unread_keys += later.unread_keys;
+        later.examples.into_iter().for_each(|example| self.example(example));
+        let room = EXPLAINED_MAX - self.lost_writes.len();
+        self.lost_writes.extend(later.lost_writes.into_iter().take(room));
+        for (what, (keys, first)) in later.unexplained {
+            self.unexplained.entry(what).or_insert((0, first)).0 += keys;
+        }
+    }
+
     /// How many keys hold what no write explains.
     pub(super) fn unexplained_keys(&self) -> u64 {
         self.unexplained.values().map(|(keys, _)| keys).sum()
@@ -241,8 +282,8 @@ impl Tally {
     }
 
     /// What was preloaded, and nobody wrote again.
-    fn add_untouched(&mut self, case: &Case<'_>, touched: usize) {
-        let untouched = preload::untouched(case.evidence, touched);
+    fn add_untouched(&mut self, case: &Case<'_>) {
+        let untouched = preload::untouched(case.evidence, self.touched);
         self.acknowledged += untouched.keys;
         self.keys += untouched.keys;
         self.unread_keys += untouched.unread;

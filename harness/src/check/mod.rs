@@ -4,23 +4,29 @@
 
 mod autopsy;
 pub(crate) mod case;
-pub(crate) mod counts;
+mod census;
+mod counts;
 mod deliveries;
 mod element_tally;
-pub(crate) mod elements;
+mod elements;
 mod fate;
 pub(crate) mod finding;
 pub(crate) mod followers;
 mod healthy;
+mod key_history;
+pub(crate) mod key_question;
 mod keys;
 pub(crate) mod machine;
 #[cfg(test)]
 mod machine_tests;
+pub(crate) mod parallel;
 #[cfg(test)]
 mod partition_tests;
+pub(crate) mod possible_reads;
 pub(crate) mod preload;
 pub(crate) mod reach;
-pub(crate) mod reads;
+mod read_tally;
+mod reads;
 mod risk;
 mod sample_size;
 #[cfg(test)]

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::case::Case;
 use super::finding::Finding;
-use super::reads::{ReadFound, Tally};
+use super::key_question::{AskedOfKeys, answer, to_ask};
+use super::read_tally::{NewerValue, ReadsOlder};
 use super::slo_kind::{NeededLoad, SloKind, of_load};
 
 /// reads of a value that returned an older one than the same worker had read before, and that was not lost since
@@ -32,10 +33,12 @@ impl fmt::Display for MonotonicReads {
 }
 
 impl SloKind for MonotonicReads {
+    fn of_keys(&self, case: &Case<'_>) -> Option<Box<dyn AskedOfKeys>> {
+        Some(to_ask(self.question(case)))
+    }
+
     fn judge(&self, case: &Case<'_>) -> Finding {
-        let why = |_: &ReadFound<'_>| "its worker had read a newer value".to_owned();
-        let tally = Tally::of(case, self.load(), |found| found.beside_own_read, why);
-        tally.finding(self, 0..=self.max, "no worker read a key twice")
+        answer(case, &self.question(case)).finding(self, 0..=self.max, "no worker read a key twice")
     }
 
     /// What was read was read, whatever the machine took.
@@ -49,5 +52,11 @@ impl SloKind for MonotonicReads {
 
     fn load(&self) -> Option<&str> {
         self.load.as_deref()
+    }
+}
+
+impl MonotonicReads {
+    fn question(&self, case: &Case<'_>) -> ReadsOlder {
+        ReadsOlder { loads: case.loads(self.load()), than: NewerValue::OwnRead }
     }
 }

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::case::Case;
 use super::finding::Finding;
-use super::reads::{ReadFound, Tally};
+use super::key_question::{AskedOfKeys, answer, to_ask};
+use super::read_tally::{NewerValue, ReadsOlder};
 use super::slo_kind::{NeededLoad, SloKind, of_load};
 
 /// reads of a value that returned an older one than what the same worker had written and been told was done, and that was not lost
@@ -32,10 +33,12 @@ impl fmt::Display for ReadYourWrites {
 }
 
 impl SloKind for ReadYourWrites {
+    fn of_keys(&self, case: &Case<'_>) -> Option<Box<dyn AskedOfKeys>> {
+        Some(to_ask(self.question(case)))
+    }
+
     fn judge(&self, case: &Case<'_>) -> Finding {
-        let why = |_: &ReadFound<'_>| "its worker had written since".to_owned();
-        let tally = Tally::of(case, self.load(), |found| found.beside_own_write, why);
-        tally.finding(self, 0..=self.max, "no worker read a key that it had written")
+        answer(case, &self.question(case)).finding(self, 0..=self.max, "no worker read a key that it had written")
     }
 
     /// What was read was read, whatever the machine took.
@@ -49,5 +52,11 @@ impl SloKind for ReadYourWrites {
 
     fn load(&self) -> Option<&str> {
         self.load.as_deref()
+    }
+}
+
+impl ReadYourWrites {
+    fn question(&self, case: &Case<'_>) -> ReadsOlder {
+        ReadsOlder { loads: case.loads(self.load()), than: NewerValue::OwnWrite }
     }
 }

@@ -3,17 +3,12 @@
 //! No two writes of a key are under way together, so they have one order, and a read has a place in it: behind the write whose value
 //! it returned. Where a load is contended, one write is older than another only if it had ended when that began. What may come late (an attempt of unknown outcome) may be read at any time after it was begun.
 
-use std::collections::HashMap;
-use std::fmt;
-use std::ops::RangeInclusive;
+use std::collections::BTreeMap;
 
 use super::case::Case;
 use super::fate::contended;
 use super::fate::register::{self, Gone};
 use super::fate::{acknowledged, expires_nanos, hides_losses, may_have_happened};
-use super::finding::{self, Finding, Status};
-use super::keys;
-use super::preload::{self, Preloads};
 use super::takedown::{Promotion, Takedown};
 use crate::evidence::{DataType, LoadIndex, Operation, OperationEffect, Outcome, Value};
 use crate::vocab::Instant;
@@ -23,8 +18,8 @@ pub(crate) struct ReadFound<'a> {
     pub(crate) read: &'a Operation,
     /// What no write of its key can have left, if it is that.
     pub(crate) impossible: Option<Impossible>,
-    /// The newest write that was acknowledged before it began and is not known to be lost, if there is one.
-    pub(crate) newest: Option<&'a Operation>,
+    /// When the newest write ended that was acknowledged before it began and is not known to be lost, if there is one.
+    pub(crate) newest_ended: Option<Instant>,
     /// Beside that write.
     pub(crate) age: ReadAge,
     /// Beside what its worker had written; none if that had not written the key.
@@ -80,27 +75,22 @@ impl Impossible {
 /// A server may forget a value so much later than its time says: it counts whole milliseconds.
 const EXPIRY_SLACK_NANOS: u64 = 2_000_000;
 
-/// Calls `visit` with every read of a value that was answered.
-pub(crate) fn for_each_read(case: &Case<'_>, mut visit: impl FnMut(&ReadFound<'_>)) {
-    let preloads = Preloads::of(case.evidence);
-    let mut writes = Vec::new();
-    let wanted = |operation: &Operation| {
-        matches!(operation.data, DataType::Value | DataType::Group) && (preload::tells(operation) || is_read(operation))
-    };
-    keys::for_each_key(case.evidence, wanted, |id, operations| {
-        if !operations.iter().any(is_read) {
-            return;
-        }
-        writes.clear();
-        writes.extend(preloads.known_write(id, operations));
-        writes.extend(operations.iter().filter(|operation| operation.writes()));
-        let survivor =
-            operations.iter().rfind(|operation| operation.is_final_read() && operation.outcome == Outcome::Ok);
-        let mut register = Register::of(case, &writes, survivor);
-        for read in operations.iter().filter(|operation| is_read(operation)) {
-            visit(&register.found(read));
-        }
-    });
+/// Every read of a key's value that was answered, in the order in which they began. `preloaded` is the write that preloaded the key, if
+/// one did.
+pub(super) fn found<'a>(
+    case: &Case<'_>,
+    preloaded: Option<Operation>,
+    operations: &'a [Operation],
+) -> Vec<ReadFound<'a>> {
+    let is_value = operations.first().is_some_and(|first| matches!(first.data, DataType::Value | DataType::Group));
+    if !is_value || !operations.iter().any(is_read) {
+        return Vec::new();
+    }
+    let own = operations.iter().filter(|operation| operation.writes() && !operation.never_begun());
+    let writes: Vec<_> = preloaded.into_iter().chain(own.copied()).collect();
+    let survivor = operations.iter().rfind(|operation| operation.is_final_read() && operation.outcome == Outcome::Ok);
+    let mut register = Register::of(case, &writes, survivor);
+    operations.iter().filter(|operation| is_read(operation)).map(|read| register.found(read)).collect()
 }
 
 /// Whether a client read a value and was answered. A scan reads no value.
@@ -120,8 +110,8 @@ struct Register<'a> {
     writes: &'a [Operation],
     /// The writes in the order of their ends, where that is not their order.
     by_end: Option<Vec<usize>>,
-    /// The place behind the write of each value, from 1.
-    places: HashMap<Value, usize>,
+    /// The place behind the write of each value, from 1; in order.
+    places: Vec<(Value, usize)>,
     gone: Vec<Gone>,
     /// The last write that hides whether those before it were lost; all are hidden if nobody knows what is left.
     last_hiding: Option<usize>,
@@ -135,15 +125,16 @@ struct Register<'a> {
     before: usize,
     /// The newest of these that was acknowledged and is not known to be lost: of all, and of each worker.
     newest: Option<usize>,
-    newest_own: HashMap<WorkerId, usize>,
+    newest_own: BTreeMap<WorkerId, usize>,
     /// What each worker has read: the place of the newest, and when that read ended.
-    read: HashMap<WorkerId, (usize, Instant)>,
+    read: BTreeMap<WorkerId, (usize, Instant)>,
 }
 
 impl<'a> Register<'a> {
     fn of(case: &'a Case<'a>, writes: &'a [Operation], survivor: Option<&Operation>) -> Self {
         let places = writes.iter().enumerate().filter(|(_, write)| write.effect.is_unique());
-        let places = places.map(|(nth, write)| (write.value, nth + 1)).collect();
+        let mut places: Vec<_> = places.map(|(nth, write)| (write.value, nth + 1)).collect();
+        places.sort_unstable();
         let contended = writes.iter().any(|write| case.is_contended(write));
         let expires = |write: &Operation| expires_nanos(case, write);
         let (gone, _) = if contended {
@@ -174,8 +165,8 @@ impl<'a> Register<'a> {
             expires: writes.iter().any(|write| expires_nanos(case, write).is_some()),
             before: 0,
             newest: None,
-            newest_own: HashMap::new(),
-            read: HashMap::new(),
+            newest_own: BTreeMap::new(),
+            read: BTreeMap::new(),
         }
     }
 
@@ -210,12 +201,12 @@ impl<'a> Register<'a> {
         self.gone[from..=nth].iter().all(|gone| *gone == Gone::No)
     }
 
-    fn found(&mut self, read: &'a Operation) -> ReadFound<'a> {
+    fn found<'r>(&mut self, read: &'r Operation) -> ReadFound<'r> {
         self.advance_to(read);
         let worker = (read.load, read.worker);
-        let newest_write = self.newest.map(|nth| &self.writes[nth]);
-        let (age, newest) = (ReadAge::Fresh, newest_write);
-        let found = ReadFound { read, impossible: None, newest, age, beside_own_write: None, beside_own_read: None };
+        let newest_ended = self.newest.map(|nth| self.writes[nth].ended);
+        let (impossible, age, beside_own_write, beside_own_read) = (None, ReadAge::Fresh, None, None);
+        let found = ReadFound { read, impossible, newest_ended, age, beside_own_write, beside_own_read };
         let (place, is_sure) = match self.place(read) {
             Ok(place) => place,
             Err(impossible) => return ReadFound { impossible: Some(impossible), ..found },
@@ -258,7 +249,7 @@ impl<'a> Register<'a> {
         match read.value {
             Value::Missing => Ok(self.place_of_nothing(read)),
             value @ Value::Written(_) => {
-                let place = *self.places.get(&value).ok_or(Impossible::NeverWritten)?;
+                let place = self.place_of(value).ok_or(Impossible::NeverWritten)?;
                 let write = &self.writes[place - 1];
                 let is_sure = write.unknown_attempts == 0;
                 let lasts_nanos = expires_nanos(self.case, write).filter(|_| write.outcome == Outcome::Ok && is_sure);
@@ -277,6 +268,12 @@ impl<'a> Register<'a> {
 }
 
 impl Register<'_> {
+    /// The place behind the last write of a value.
+    fn place_of(&self, value: Value) -> Option<usize> {
+        let behind = self.places.partition_point(|(written, _)| *written <= value);
+        self.places[..behind].last().filter(|(written, _)| *written == value).map(|(_, place)| *place)
+    }
+
     /// The same for a read that found nothing: behind the last removal, or the last value that may have been forgotten.
     fn place_of_nothing(&self, read: &Operation) -> (usize, bool) {
         let begun = self.writes.partition_point(|write| write.started <= read.ended);
@@ -298,77 +295,4 @@ impl Register<'_> {
 /// Whether a write removed the key, or may have.
 fn removes(write: &Operation) -> bool {
     write.effect == OperationEffect::Removes && may_have_happened(write)
-}
-
-/// Reads that were asked about, and those of them that are not as they should be.
-#[derive(Default)]
-pub(super) struct Tally {
-    asked: u64,
-    wrong: u64,
-    /// Those of which nobody knows, since what they missed may have been lost.
-    doubtful: u64,
-    first: Option<(Instant, String)>,
-}
-
-impl Tally {
-    /// Counts those of the loads meant for which `age` says how old they are; `why` says it in words.
-    pub(super) fn of(
-        case: &Case<'_>,
-        load: Option<&str>,
-        age: impl Fn(&ReadFound<'_>) -> Option<ReadAge>,
-        why: impl Fn(&ReadFound<'_>) -> String,
-    ) -> Self {
-        let (loads, mut tally) = (case.loads(load), Self::default());
-        for_each_read(case, |found| {
-            let meant = loads.contains(&usize::from(found.read.load));
-            let Some(age) = age(found).filter(|_| meant) else { return };
-            tally.asked += 1;
-            match age {
-                ReadAge::Fresh => return,
-                ReadAge::OlderOrLost => {
-                    tally.doubtful += 1;
-                    return;
-                }
-                ReadAge::Stale => tally.wrong += 1,
-            }
-            let read = found.read;
-            if tally.first.as_ref().is_none_or(|(at, _)| read.started < *at) {
-                let node = case.node_name(read.node).map_or_else(|| "an unknown node".to_owned(), ToString::to_string);
-                let text = format!("first {} at {} from {node}: {}", case.key_text(read), read.started, why(found));
-                tally.first = Some((read.started, text));
-            }
-        });
-        tally
-    }
-
-    /// The finding that so many are wrong: more are too many, and with fewer the danger that the scenario is about did not arise.
-    pub(super) fn finding(self, check: &impl fmt::Display, wrong: RangeInclusive<u64>, nothing: &str) -> Finding {
-        let (min, max) = wrong.into_inner();
-        let limit = if min == 0 { max.to_string() } else { format!("{min} to {max}") };
-        if self.asked == 0 {
-            return Finding::nothing(check, limit, nothing);
-        }
-        let too_few = format!("the danger did not arise: there should have been at least {min}");
-        let doubt = format!(
-            "{} missed a write that may have been lost with its master, and its key was written again: let writes say what they \
-             replaced, `Set(.., get: true)`",
-            finding::count(self.doubtful, "read")
-        );
-        let unless_zero = |number: u64, text: String| if number == 0 { String::new() } else { text };
-        Finding {
-            status: match () {
-                () if self.wrong > max => Status::Fail,
-                () if self.wrong < min || self.wrong + self.doubtful > max => Status::Inconclusive,
-                () => Status::Pass,
-            },
-            measured: self.wrong.to_string(),
-            samples: self.asked,
-            note: finding::note([
-                if self.wrong < min { too_few } else { String::new() },
-                unless_zero(self.doubtful, doubt),
-                self.first.map(|(_, text)| text).unwrap_or_default(),
-            ]),
-            ..Finding::nothing(check, limit, "")
-        }
-    }
 }

@@ -78,9 +78,6 @@ fn at_risk(case: &Case<'_>, takedown: &Takedown, danger: Danger) -> (bool, Strin
         let before = acknowledged(&|write| {
             takedown.began.nanos_since(write.ended) <= span && case.node_name(write.node) == Some(failed)
         });
-        let after = case.acknowledged_after(takedown).count() as u64;
-        // Of a client on its side that asks for copies nothing is acknowledged; that it was written there is the risk.
-        let written = case.writes_on_the_side_of(takedown).filter(|write| write.unknown_attempts > 0).count();
         let before_words = finding::count(before, "write");
         let text = match copied {
             None => format!("{failed} acknowledged {before_words} in the second before"),
@@ -89,13 +86,19 @@ fn at_risk(case: &Case<'_>, takedown: &Takedown, danger: Danger) -> (bool, Strin
                 finding::time(span)
             ),
         };
-        match &takedown.cause {
-            TakedownCause::Partition if after > 0 => (true, format!("{text} it was cut off, and {after} after that")),
-            TakedownCause::Partition if asks_for_copies(case, takedown) => {
+        if takedown.cause != TakedownCause::Partition {
+            return (before > 0, text);
+        }
+        let after = case.acknowledged_after(takedown).count() as u64;
+        // Of a client on its side that asks for copies nothing is acknowledged; that it was written there is the risk.
+        let written = || case.writes_on_the_side_of(takedown).filter(|write| write.unknown_attempts > 0).count();
+        match after {
+            0 if asks_for_copies(case, takedown) => {
+                let written = written();
                 (written > 0, format!("{text} it was cut off, and {written} were written after that but not confirmed"))
             }
-            TakedownCause::Partition => (before > 0, format!("{text} it was cut off")),
-            TakedownCause::Fault { .. } => (before > 0, text),
+            0 => (before > 0, format!("{text} it was cut off")),
+            _ => (true, format!("{text} it was cut off, and {after} after that")),
         }
     } else {
         let writes = acknowledged(&|write| takedown.is_about(write));

@@ -4,12 +4,18 @@ use std::fmt;
 
 use super::case::Case;
 use super::finding::Finding;
+use super::key_question::AskedOfKeys;
 use super::window::During;
 use crate::vocab::{Duration, Percent, SystemAbility};
 
 /// A kind of SLO: how it is judged, and what a scenario must have for that. Its words are what was asked, such as
 /// `p99 steady <= 10ms`.
 pub(crate) trait SloKind: fmt::Display {
+    /// What it asks of every key, if it is about these. `judge` finds the answers in the case.
+    fn of_keys(&self, _: &Case<'_>) -> Option<Box<dyn AskedOfKeys>> {
+        None
+    }
+
     /// Judges the run.
     fn judge(&self, case: &Case<'_>) -> Finding;
 

@@ -6,9 +6,9 @@ use documented::Documented;
 use serde::{Deserialize, Serialize};
 
 use super::case::Case;
-use super::element_tally::ElementTally;
-use super::elements::ElementFate;
+use super::element_tally::{ElementsThat, WrongFate};
 use super::finding::Finding;
+use super::key_question::{AskedOfKeys, answer, to_ask};
 use super::slo_kind::{NeededLoad, SloKind, WrongNumber, of_load};
 use crate::vocab::Duration;
 
@@ -48,10 +48,12 @@ impl fmt::Display for StaleElements {
 }
 
 impl SloKind for StaleElements {
+    fn of_keys(&self, case: &Case<'_>) -> Option<Box<dyn AskedOfKeys>> {
+        Some(to_ask(self.question(case)))
+    }
+
     fn judge(&self, case: &Case<'_>) -> Finding {
-        let older_than = self.older_than.as_nanos();
-        let is_stale = |fate| matches!(fate, ElementFate::Stale(nanos) if nanos >= older_than);
-        ElementTally::of(case, self.load(), is_stale).finding(self, self.min..=self.max, 0)
+        answer(case, &self.question(case)).into_owned().finding(self, self.min..=self.max, 0)
     }
 
     /// What was missed was missed, whatever the machine took.
@@ -73,5 +75,11 @@ impl SloKind for StaleElements {
 
     fn load(&self) -> Option<&str> {
         self.load.as_deref()
+    }
+}
+
+impl StaleElements {
+    fn question(&self, case: &Case<'_>) -> ElementsThat {
+        ElementsThat { loads: case.loads(self.load()), are: WrongFate::StaleBy(self.older_than) }
     }
 }

@@ -6,8 +6,9 @@ use documented::Documented;
 use serde::{Deserialize, Serialize};
 
 use super::case::Case;
-use super::finding::{self, Finding};
-use super::reads::{ReadAge, ReadFound, Tally};
+use super::finding::Finding;
+use super::key_question::{AskedOfKeys, answer, to_ask};
+use super::read_tally::{NewerValue, ReadsOlder};
 use super::slo_kind::{NeededLoad, SloKind, WrongNumber, of_load};
 use crate::vocab::Duration;
 
@@ -47,19 +48,12 @@ impl fmt::Display for StaleReads {
 }
 
 impl SloKind for StaleReads {
+    fn of_keys(&self, case: &Case<'_>) -> Option<Box<dyn AskedOfKeys>> {
+        Some(to_ask(self.question(case)))
+    }
+
     fn judge(&self, case: &Case<'_>) -> Finding {
-        let missed_nanos = |found: &ReadFound<'_>| {
-            let missed = found.newest.filter(|_| found.impossible.is_none())?;
-            Some(found.read.started.nanos_since(missed.ended))
-        };
-        let age = |found: &ReadFound<'_>| {
-            let counts = missed_nanos(found)? >= self.older_than.as_nanos();
-            Some(if counts { found.age } else { ReadAge::Fresh })
-        };
-        let why = |found: &ReadFound<'_>| {
-            format!("a write had been acknowledged {} before", finding::time(missed_nanos(found).unwrap_or_default()))
-        };
-        let tally = Tally::of(case, self.load(), age, why);
+        let tally = answer(case, &self.question(case));
         tally.finding(self, self.min..=self.max, "no key was read that a write had been acknowledged for")
     }
 
@@ -82,5 +76,11 @@ impl SloKind for StaleReads {
 
     fn load(&self) -> Option<&str> {
         self.load.as_deref()
+    }
+}
+
+impl StaleReads {
+    fn question(&self, case: &Case<'_>) -> ReadsOlder {
+        ReadsOlder { loads: case.loads(self.load()), than: NewerValue::Acknowledged(self.older_than) }
     }
 }

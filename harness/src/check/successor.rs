@@ -16,8 +16,8 @@ pub(crate) fn find(evidence: &Evidence) -> Vec<Takedown> {
             takedown.until = again.began;
         }
         takedown.promotion = promotion(evidence, takedown);
-        takedown.first_write = first_write(evidence, takedown);
     }
+    find_first_writes(evidence, &mut takedowns);
     takedowns
 }
 
@@ -60,15 +60,23 @@ fn first_view_of_new_owner(evidence: &Evidence, takedown: &Takedown) -> Option<(
         .min_by_key(|(at, ..)| *at)
 }
 
-fn first_write(evidence: &Evidence, takedown: &Takedown) -> Option<Operation> {
-    let failed = evidence.plan.nodes.iter().position(|node| node.name == takedown.failed);
-    let writes = evidence.history.iter().filter(|operation| {
-        operation.writes()
-            && operation.outcome == Outcome::Ok
-            && operation.ended > takedown.began
-            && operation.ended < takedown.until
-            && operation.node.is_some_and(|node| Some(usize::from(node)) != failed)
-            && takedown.is_about(operation)
-    });
-    writes.min_by_key(|write| write.ended)
+/// Finds the first write that another node than the failed one acknowledged after each takedown.
+fn find_first_writes(evidence: &Evidence, takedowns: &mut [Takedown]) {
+    if takedowns.is_empty() {
+        return;
+    }
+    let index = |takedown: &Takedown| evidence.plan.nodes.iter().position(|node| node.name == takedown.failed);
+    let failed: Vec<_> = takedowns.iter().map(index).collect();
+    let is_write = |operation: &Operation| operation.writes() && operation.outcome == Outcome::Ok;
+    for write in evidence.history.iter().filter(is_write) {
+        for (takedown, failed) in takedowns.iter_mut().zip(&failed) {
+            let is_first = write.ended > takedown.began
+                && write.ended < takedown.first_write.map_or(takedown.until, |first| first.ended)
+                && write.node.is_some_and(|node| Some(usize::from(node)) != *failed)
+                && takedown.is_about(&write);
+            if is_first {
+                takedown.first_write = Some(write);
+            }
+        }
+    }
 }

@@ -6,6 +6,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::census::Census;
 use super::healthy::HealthyTimes;
 use crate::evidence::{Event, EventKind, Evidence, NetworkChange, Operation};
 use crate::vocab::Instant;
@@ -83,8 +84,8 @@ pub struct Windows {
 
 impl Windows {
     /// The parts of the run that left this evidence.
-    pub(crate) fn of(evidence: &Evidence, healthy: &HealthyTimes) -> Self {
-        let whole = whole(evidence);
+    pub(crate) fn of(evidence: &Evidence, census: &Census, healthy: &HealthyTimes) -> Self {
+        let whole = whole(evidence, census);
         let faults = fault_moments(evidence);
         let healthy_again = |(index, &(step, began)): (usize, &(Option<usize>, Instant))| {
             // What follows the next step's fault is that fault's doing; the nodes of one step belong together.
@@ -205,7 +206,7 @@ impl Windows {
 }
 
 /// From the first load's start to the last load's end. Every operation's intended start lies within.
-fn whole(evidence: &Evidence) -> Window {
+fn whole(evidence: &Evidence, census: &Census) -> Window {
     let first_event = evidence.events.first().map(|event| event.at).unwrap_or_default();
     let last_event = evidence.events.last().map(|event| event.at).unwrap_or_default();
     let mut starts = evidence.events.iter().filter(|event| matches!(event.kind, EventKind::LoadStarted { .. }));
@@ -215,11 +216,8 @@ fn whole(evidence: &Evidence) -> Window {
     let start = starts.next().map_or(first_event, |event| event.at);
     let end = ends.max_by_key(|event| event.at).filter(|_| all_ended).map_or(last_event, |event| event.at);
     // A worker may be quicker than the event that announces it; its first operations count all the same.
-    let operations = evidence.history.iter().filter(|operation| !operation.is_final_read());
-    operations.map(|operation| operation.intended).fold(Window { start, end }, |window, intended| Window {
-        start: window.start.min(intended),
-        end: window.end.max(intended.plus_nanos(1)),
-    })
+    let events = Window { start, end };
+    census.intended.map_or(events, |(first, last)| events.hull(Window { start: first, end: last.plus_nanos(1) }))
 }
 
 /// When a load ran: its own events where there are any, else the whole.

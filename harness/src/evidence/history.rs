@@ -8,7 +8,8 @@ use std::io::{self, Read, Write};
 
 use record::{RECORD_BYTES_MAX, RecordReader, RecordWriter};
 
-use super::operation::{Operation, Value};
+use super::DataType;
+use super::operation::{LoadIndex, Operation, Value};
 
 /// The first bytes of `history.bin`; the last one is the version of the format.
 pub const HISTORY_MAGIC: [u8; 8] = *b"RHHIST\0\x04";
@@ -54,6 +55,34 @@ impl History {
         Operations { bytes: self.bytes.as_slice(), reader: RecordReader::BEGIN, left: self.count }
     }
 
+    /// The key of every operation, in order, and where its record is.
+    pub fn keys(&self) -> impl Iterator<Item = KeyRecord> + '_ {
+        let mut reader = RecordReader::BEGIN;
+        (0..self.count).map_while(move |_| {
+            let place = RecordPlace(reader);
+            let (load, data, key) = reader.next_key(&self.bytes)?;
+            Some(KeyRecord { load, data, key, place })
+        })
+    }
+
+    /// The operations of a load, in order: quicker than to ask each for its load.
+    pub fn of_load(&self, load: LoadIndex) -> impl Iterator<Item = Operation> + '_ {
+        let own = self.keys().filter(move |record| record.load == load);
+        own.filter_map(|record| self.operation_at(record.place))
+    }
+
+    /// The operation whose record is there.
+    #[inline]
+    pub fn operation_at(&self, RecordPlace(mut reader): RecordPlace) -> Option<Operation> {
+        reader.next(&self.bytes)
+    }
+
+    /// Has the memory ready of the records at these places: they are waited for together, and not one after the other.
+    pub fn prepare(&self, places: impl Iterator<Item = RecordPlace>) {
+        let first_bytes = places.filter_map(|place| self.bytes.get(place.0.at));
+        std::hint::black_box(first_bytes.fold(0, |all, byte| all ^ byte));
+    }
+
     /// The history in these bytes of a file, behind its head.
     fn from_bytes(mut bytes: Vec<u8>) -> io::Result<Self> {
         let end = bytes.len();
@@ -74,6 +103,28 @@ impl History {
         }
         Ok(Self { bytes, count, has_elements: elements, writer: RecordWriter::default() })
     }
+}
+
+/// Where the record of an operation is: the places of a history have its order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RecordPlace(RecordReader);
+
+impl RecordPlace {
+    /// That of the first record.
+    pub const FIRST: Self = Self(RecordReader::BEGIN);
+}
+
+/// The key that an operation is about, and where its record is: all that is needed to bring the operations of each key together.
+#[derive(Clone, Copy, Debug)]
+pub struct KeyRecord {
+    /// Which load did it.
+    pub load: LoadIndex,
+    /// What the key holds.
+    pub data: DataType,
+    /// The key's number among the load's keys of this type.
+    pub key: u32,
+    /// Where the record is.
+    pub place: RecordPlace,
 }
 
 const fn has_elements(operation: &Operation) -> bool {
@@ -131,6 +182,8 @@ pub struct Operations<'a> {
 impl Iterator for Operations<'_> {
     type Item = Operation;
 
+    #[expect(clippy::inline_always, reason = "what of a record its reader does not look at need not be decoded")]
+    #[inline(always)]
     fn next(&mut self) -> Option<Operation> {
         self.left = self.left.checked_sub(1)?;
         self.reader.next(self.bytes)

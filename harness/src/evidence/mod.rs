@@ -40,7 +40,7 @@ pub use elements::{ELEMENTS_MAGIC, ElementsWriter, ReadElements};
 pub use event::{Event, EventKind, ExitCause, LoadTotals, Progress, UNSCANNED_NAMED_MAX};
 pub use failover_phase::FailoverPhase;
 pub use heard::{Heard, HeardKind, HeardWriter, read_heard};
-pub use history::{HISTORY_MAGIC, History, HistoryReader, HistoryWriter, Operations};
+pub use history::{HISTORY_MAGIC, History, HistoryReader, HistoryWriter, KeyRecord, Operations, RecordPlace};
 pub use idle_totals::{IdleOutage, IdleTotals};
 pub use journal::{Clock, Journal, Recorder};
 pub use key_lists::{KEY_LISTS_MAGIC, KeyList, KeyLists, KeyListsWriter};

@@ -255,7 +255,12 @@ impl RetryingClient {
         let request = NodeRequest { node, address, bytes: request, replies: sent.iter().map(replies).sum(), until };
         // Which command the next reply is for, and how many of its replies have come.
         let (mut current, mut nth) = (0, 0_usize);
-        let on_reply = |reply: &Reply<'_>| {
+        // When the last of them was read: what was read together has one time.
+        let mut now = Instant::default();
+        let on_reply = |reply: &Reply<'_>, with_before: bool| {
+            if !with_before {
+                now = shared.clock.now();
+            }
             let sent = &mut sent[current];
             if let Reply::Error(text) = reply {
                 shared.error_replied(text);
@@ -272,7 +277,7 @@ impl RetryingClient {
                 }
                 fits = sent.answer != MixCommand::UNANSWERED;
             }
-            sent.replied = Some(shared.clock.now());
+            sent.replied = Some(now);
             nth += 1;
             if nth == usize::from(sent.asking) + command.replies() && fits {
                 (current, nth) = (current + 1, 0);

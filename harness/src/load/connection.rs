@@ -38,6 +38,15 @@ pub(crate) struct Connection {
     counts: Rc<ConnectionCounts>,
 }
 
+/// Which reply of an exchange it is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ReplyPlace {
+    /// How many came before it.
+    pub(crate) nth: usize,
+    /// Whether it was read together with the one before.
+    pub(crate) with_before: bool,
+}
+
 /// What is known of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ConnectionState {
@@ -94,13 +103,13 @@ impl Connection {
         &mut self,
         request: &[u8],
         replies: usize,
-        mut on_reply: impl FnMut(usize, &Reply<'_>),
+        mut on_reply: impl FnMut(ReplyPlace, &Reply<'_>),
     ) -> Result<(), ErrorKind> {
         self.handed_over_bytes = 0;
         self.owed = replies;
         // A server that refuses a connection says why before it closes it, whether or not it has read anything.
         let sent = self.send(request).await;
-        let mut parsed = 0;
+        let (mut parsed, mut with_before) = (0, false);
         while self.owed > 0 {
             match Reply::parse(&self.input[parsed..self.filled]) {
                 // Nobody waits for it.
@@ -108,7 +117,8 @@ impl Connection {
                 Ok(Some((reply, used))) => {
                     let first = std::mem::replace(&mut self.state, ConnectionState::Open) == ConnectionState::Fresh;
                     let refused = first && is_refusal(&reply);
-                    on_reply(replies - self.owed, &reply);
+                    on_reply(ReplyPlace { nth: replies - self.owed, with_before }, &reply);
+                    with_before = true;
                     if refused {
                         return Err(self.refused(ErrorKind::MaxClients));
                     }
@@ -121,6 +131,7 @@ impl Connection {
                     parsed = 0;
                     let received = self.receive().await;
                     sent.and(received).inspect_err(|kind| self.ended(*kind))?;
+                    with_before = false;
                 }
                 Err(_) => return Err(ErrorKind::Protocol),
             }

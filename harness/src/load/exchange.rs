@@ -90,18 +90,20 @@ impl WorkerConnections {
     }
 
     /// Sends a request, and gives its replies to `on_reply` as they come in, until that says that one fits nothing that was asked: then
-    /// the connection cannot be trusted any more. It connects first if it must, which surely executes nothing if it fails.
+    /// the connection cannot be trusted any more. It also hears whether the reply was read together with the one before. It connects first if it must, which surely executes nothing if it fails.
     pub(crate) async fn exchange(
         &mut self,
         shared: &SharedConnections,
         dialer: &Dialer,
         request: &NodeRequest<'_>,
-        on_reply: impl FnMut(&Reply<'_>) -> bool,
+        mut on_reply: impl FnMut(&Reply<'_>, bool) -> bool,
     ) -> Result<(), Interrupted> {
         match shared {
             SharedConnections::None => self.exchange_alone(dialer, request, on_reply).await,
             SharedConnections::Pool(pool) => pool.exchange(dialer, request, &mut self.timer, on_reply).await,
-            SharedConnections::Multiplexed(lines) => lines.exchange(dialer, request, &mut self.timer, on_reply).await,
+            SharedConnections::Multiplexed(lines) => {
+                lines.exchange(dialer, request, &mut self.timer, |reply| on_reply(reply, false)).await
+            }
         }
     }
 
@@ -109,7 +111,7 @@ impl WorkerConnections {
         &mut self,
         dialer: &Dialer,
         request: &NodeRequest<'_>,
-        on_reply: impl FnMut(&Reply<'_>) -> bool,
+        on_reply: impl FnMut(&Reply<'_>, bool) -> bool,
     ) -> Result<(), Interrupted> {
         let (Self { own, timer }, at) = (self, usize::from(request.node));
         if own.len() <= at {
@@ -135,10 +137,12 @@ async fn exchange_on(
     connection: &mut Connection,
     request: &NodeRequest<'_>,
     timer: &mut DeadlineTimer,
-    mut on_reply: impl FnMut(&Reply<'_>) -> bool,
+    mut on_reply: impl FnMut(&Reply<'_>, bool) -> bool,
 ) -> Result<(), Interrupted> {
     let mut fits = true;
-    let exchange = connection.exchange(request.bytes, request.replies, |_, reply| fits = fits && on_reply(reply));
+    let exchange = connection.exchange(request.bytes, request.replies, |place, reply| {
+        fits = fits && on_reply(reply, place.with_before);
+    });
     let ended = match timer.until(request.until, exchange).await.unwrap_or(Err(ErrorKind::TimedOut)) {
         Ok(()) if !fits => Err(ErrorKind::Protocol),
         ended => ended,

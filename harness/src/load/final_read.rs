@@ -285,8 +285,8 @@ impl KeyReader<'_> {
             owners.push(Some(position));
         }
         connection
-            .exchange(&request, owners.len(), |position, reply| {
-                if let Some(Some(owner)) = owners.get(position) {
+            .exchange(&request, owners.len(), |place, reply| {
+                if let Some(Some(owner)) = owners.get(place.nth) {
                     readings[*owner].answered(reply, node, self.clock.now());
                 }
             })

@@ -8,7 +8,7 @@ use crate::check::preload::{self, Preload};
 use crate::check::takedown::overlap;
 use crate::check::window::fault_moments;
 use crate::check::{Case, finding};
-use crate::evidence::{EventKind, LinkChange, NetworkChange, Operation, RecordedLoad, Topology};
+use crate::evidence::{EventKind, LinkChange, NetworkChange, RecordedLoad, Topology};
 use crate::vocab::Instant;
 
 /// Whether the evidence covers a whole run; if it does not, that is the first thing to say.
@@ -62,13 +62,7 @@ fn final_reads_missing(case: &Case<'_>) -> Option<String> {
         }
     }
     let counted = counted?.saturating_sub(preloaded);
-    let (mut held, mut last) = (0, None);
-    for read in case.evidence.history.iter().filter(Operation::is_final_read) {
-        // What holds several elements has an operation for each, one behind the other.
-        let key = Some((read.load, read.data, read.key));
-        held += u64::from(key != last);
-        last = key;
-    }
+    let held = case.census.keys_read_back;
     (counted != held).then(|| format!("the final read counted {counted} keys and the history holds {held}"))
 }
 
@@ -140,7 +134,7 @@ fn load_ran(case: &Case<'_>, index: usize, load: &RecordedLoad) -> Assumption {
 
 fn load_worked(case: &Case<'_>, index: usize, load: &RecordedLoad) -> Assumption {
     let assumed = format!("load {} did its work", load.name);
-    let done = case.operations_of(index).count() as u64;
+    let done = case.census.of_load(index);
     let began = has(case, |what| matches!(what, EventKind::LoadStarted { load: name } if *name == load.name));
     let failed = has(case, |what| matches!(what, EventKind::StepFailed { .. } | EventKind::UntilMissed { .. }));
     if done == 0 && !began && failed {

@@ -1,10 +1,9 @@
 //! The checks that every run has.
 
-use std::collections::BTreeMap;
-
-use crate::check::reads::{self, Impossible};
-use crate::check::{Case, Finding, Status, Window, counts, elements, finding};
-use crate::evidence::{EventKind, Operation};
+use crate::check::key_question::answer;
+use crate::check::possible_reads::ReadsPossible;
+use crate::check::{Case, Finding, Status, Window, finding};
+use crate::evidence::EventKind;
 use crate::vocab::Instant;
 
 /// The name of the check that no server ended by itself.
@@ -132,25 +131,17 @@ pub(super) fn every_until_was_met(case: &Case<'_>) -> Option<Finding> {
 
 /// No read may return what no write of its key can have left, whatever faults there were; none if no client was told what a key holds.
 pub(super) fn every_read_was_possible(case: &Case<'_>) -> Option<Finding> {
-    let (mut samples, mut found) = (0, BTreeMap::<Impossible, (u64, String)>::new());
-    let mut told = |read: &Operation, impossible: Option<Impossible>| {
-        samples += 1;
-        let Some(impossible) = impossible else { return };
-        let node = case.node_name(read.node).map_or_else(|| "an unknown node".to_owned(), ToString::to_string);
-        let first = || (0, format!("{} at {} from {node}", case.key_text(read), read.started));
-        found.entry(impossible).or_insert_with(first).0 += 1;
-    };
-    reads::for_each_read(case, |found| told(found.read, found.impossible));
-    elements::for_each_read_of_elements(case, &mut told);
-    counts::for_each_count(case, &mut told);
-    let count: u64 = found.values().map(|(count, _)| count).sum();
-    let notes = found.iter().map(|(what, (count, first))| {
-        format!("{} of {}, such as {first}", finding::count(*count, "read"), what.text())
+    let told = answer(case, &ReadsPossible);
+    let count: u64 = told.impossible.values().map(|(count, _)| count).sum();
+    let notes = told.impossible.iter().map(|(what, (count, first))| {
+        let node = case.node_name(first.node).map_or_else(|| "an unknown node".to_owned(), ToString::to_string);
+        let (reads, key, at) = (finding::count(*count, "read"), case.key_text(first), first.started);
+        format!("{reads} of {}, such as {key} at {at} from {node}", what.text())
     });
-    (samples > 0).then(|| Finding {
+    (told.count > 0).then(|| Finding {
         status: finding::met(count == 0),
         measured: count.to_string(),
-        samples,
+        samples: told.count,
         note: finding::note(notes),
         ..Finding::nothing(&READS_POSSIBLE, "0".to_owned(), "")
     })

@@ -1,19 +1,24 @@
 //! From the evidence to a verdict.
 
-use super::parallel::in_parallel;
+use std::any::Any;
+
 use super::topology::{AS_RECORDED, TopologyComparison, TopologyState};
 use super::types::{Assumption, Verdict, assume};
 use super::{assumptions, failovers, implicit, replicas, servers, summary};
+use crate::check::key_question::{self, to_ask};
+use crate::check::parallel::in_parallel;
+use crate::check::possible_reads::ReadsPossible;
 use crate::check::{Case, Finding, RunOutcome, Slo, Status, finding};
 use crate::evidence::{Evidence, RecordedPlan, RecordedSlo};
 
 /// Judges a finished run whose topology compares so with the recorded snapshot. The same evidence and comparison always give
 /// the same verdict.
 pub fn judge(evidence: &Evidence, topology: TopologyComparison) -> Verdict {
-    let (plan, case) = (&evidence.plan, Case::new(evidence));
+    let (plan, mut case) = (&evidence.plan, Case::new(evidence));
     if let Some(reason) = assumptions::untested(&case) {
         return untested(plan, &reason, topology);
     }
+    case.of_keys = asked_of_keys(&case);
     let mut assumptions = assumptions::all(&case);
     let (mut findings, mut explained) = findings(&case);
     let topology = if !assumptions.iter().all(|assumption| assumption.holds) {
@@ -39,6 +44,13 @@ pub fn judge(evidence: &Evidence, topology: TopologyComparison) -> Verdict {
         replicas: replicas::replicas(&case),
         settings: summary::settings(evidence),
     }
+}
+
+/// What the checks ask of every key, with the answers.
+fn asked_of_keys(case: &Case<'_>) -> Vec<Box<dyn Any + Send + Sync>> {
+    let slos = case.plan.slos.iter().filter_map(|recorded| Slo::recorded(recorded).ok());
+    let asked = slos.filter_map(|slo| slo.kind().of_keys(case));
+    key_question::ask(case, std::iter::once(to_ask(ReadsPossible)).chain(asked).collect())
 }
 
 /// The finding on the topology. One that went another way than recorded is not blamed on the servers if the machine stood
@@ -169,11 +181,7 @@ fn outcome(
 
 /// What a pass must not hide, whatever it is that was asked.
 fn never_begun(case: &Case<'_>) -> String {
-    let (mut demanded, mut never_begun) = (0_u64, 0_u64);
-    for operation in case.client_operations() {
-        demanded += 1;
-        never_begun += u64::from(operation.never_begun());
-    }
+    let (demanded, never_begun) = (case.census.of_clients(), case.census.never_begun);
     match never_begun {
         0 => String::new(),
         _ => format!(", but of {demanded} operations that were due {never_begun} were never begun"),

@@ -1,6 +1,7 @@
 //! Latencies over time, in a format that other tools read.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::io;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -8,7 +9,7 @@ use hdrhistogram::Histogram;
 use hdrhistogram::serialization::V2Serializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, Tag};
 
-use crate::evidence::{Evidence, LoadIndex, Operation, Outcome};
+use crate::evidence::{Evidence, LoadIndex, Operation, OperationSource, Outcome};
 
 const SECOND_NANOS: u64 = 1_000_000_000;
 
@@ -27,13 +28,13 @@ const NANOS_IN_MAX: f64 = 1e6;
 /// outcome, and the master that owned the shard at the start.
 pub fn latency_log(evidence: &Evidence) -> io::Result<Vec<u8>> {
     let mut alike = Alike::new(evidence);
-    let latency = |operation: Operation| {
-        let (second, nanos) = (operation.ended.0 / SECOND_NANOS, operation.latency_nanos());
-        Some(Latency { second, alike: alike.number(&operation)?, nanos })
-    };
-    let operations = evidence.history.iter().filter(|operation| !operation.is_final_read());
-    let mut latencies: Vec<_> = operations.filter_map(latency).collect();
-    latencies.sort_unstable();
+    // By the second of the run's clock in which each ended: the number of those that it is like, and how long it took.
+    let mut seconds = BTreeMap::<_, Vec<(u32, u64)>>::new();
+    for operation in evidence.history.iter().filter(|operation| !operation.is_final_read()) {
+        if let Some(number) = alike.number(&operation) {
+            seconds.entry(operation.ended.0 / SECOND_NANOS).or_default().push((number, operation.latency_nanos()));
+        }
+    }
     let started = UNIX_EPOCH + Duration::from_micros(evidence.info.started_unix_us.try_into().unwrap_or(0));
     let (mut log, mut serializer) = (Vec::new(), V2Serializer::new());
     let mut writer = IntervalLogWriterBuilder::new()
@@ -41,37 +42,29 @@ pub fn latency_log(evidence: &Evidence) -> io::Result<Vec<u8>> {
         .with_base_time(started)
         .with_max_value_divisor(NANOS_IN_MAX)
         .begin_log_with(&mut log, &mut serializer)?;
-    let seconds = latencies.first().map_or(0, |first| first.second)..latencies.last().map_or(0, |last| last.second + 1);
-    let mut rest = &latencies[..];
-    for second in seconds {
-        let (now, later) = rest.split_at(rest.partition_point(|latency| latency.second <= second));
-        rest = later;
+    let (first, last) = (seconds.keys().next().copied(), seconds.keys().next_back().copied());
+    for second in first.zip(last).into_iter().flat_map(|(first, last)| first..=last) {
+        let (mut all, mut by_number) = (histogram()?, BTreeMap::new());
+        for (number, nanos) in seconds.remove(&second).unwrap_or_default() {
+            all.saturating_record(nanos);
+            match by_number.entry(number) {
+                Entry::Occupied(same) => same.into_mut(),
+                Entry::Vacant(new) => new.insert(histogram()?),
+            }
+            .saturating_record(nanos);
+        }
         let (begins, lasts) = (Duration::from_secs(second), Duration::from_secs(1));
-        writer.write_histogram(&histogram_of(now)?, begins, lasts, None).map_err(other)?;
-        let by_tag = now.chunk_by(|one, next| one.alike == next.alike).map(|same| (alike.tag(same[0].alike), same));
-        for (tag, same) in by_tag.collect::<BTreeMap<_, _>>() {
-            writer.write_histogram(&histogram_of(same)?, begins, lasts, Tag::new(&tag)).map_err(other)?;
+        writer.write_histogram(&all, begins, lasts, None).map_err(other)?;
+        let by_tag: BTreeMap<_, _> = by_number.into_iter().map(|(number, same)| (alike.tag(number), same)).collect();
+        for (tag, same) in by_tag {
+            writer.write_histogram(&same, begins, lasts, Tag::new(&tag)).map_err(other)?;
         }
     }
     Ok(log)
 }
 
-/// How long one operation took.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Latency {
-    /// The second of the run's clock in which it ended.
-    second: u64,
-    /// The number of those that it is like.
-    alike: u32,
-    nanos: u64,
-}
-
-fn histogram_of(latencies: &[Latency]) -> io::Result<Histogram<u64>> {
-    let mut histogram = Histogram::new_with_bounds(LATENCY_NANOS_MIN, LATENCY_NANOS_MAX, 3).map_err(other)?;
-    for latency in latencies {
-        histogram.saturating_record(latency.nanos);
-    }
-    Ok(histogram)
+fn histogram() -> io::Result<Histogram<u64>> {
+    Histogram::new_with_bounds(LATENCY_NANOS_MIN, LATENCY_NANOS_MAX, 3).map_err(other)
 }
 
 /// What operations of one tag have in common: load, command, outcome and shard.
@@ -80,7 +73,8 @@ type Common<'a> = (LoadIndex, &'a str, Outcome, Option<u16>);
 /// Numbers for what operations have in common.
 struct Alike<'a> {
     evidence: &'a Evidence,
-    numbers: BTreeMap<Common<'a>, u32>,
+    /// By load, command, outcome and shard.
+    numbers: BTreeMap<(LoadIndex, OperationSource, Outcome, Option<u16>), u32>,
     found: Vec<Common<'a>>,
 }
 
@@ -91,12 +85,20 @@ impl<'a> Alike<'a> {
 
     /// The number of what an operation has in common with others; none of a load that is not in the plan.
     fn number(&mut self, operation: &Operation) -> Option<u32> {
+        let by = (operation.load, operation.source, operation.outcome, operation.shard);
+        if let Some(number) = self.numbers.get(&by) {
+            return Some(*number);
+        }
         let load = self.evidence.plan.loads.get(usize::from(operation.load))?;
         let common = (operation.load, load.command(operation.source), operation.outcome, operation.shard);
-        Some(*self.numbers.entry(common).or_insert_with(|| {
+        let known = self.found.iter().position(|found| *found == common);
+        let number = known.unwrap_or_else(|| {
             self.found.push(common);
-            u32::try_from(self.found.len() - 1).unwrap_or(u32::MAX)
-        }))
+            self.found.len() - 1
+        });
+        let number = u32::try_from(number).unwrap_or(u32::MAX);
+        self.numbers.insert(by, number);
+        Some(number)
     }
 
     /// The tag of what has that number.

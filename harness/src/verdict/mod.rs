@@ -6,7 +6,6 @@ mod failovers;
 mod implicit;
 mod judge;
 mod latency_log;
-mod parallel;
 #[cfg(test)]
 mod partition_tests;
 mod replicas;

@@ -82,7 +82,7 @@ mod tests {
     #[test]
     fn each_bin_has_the_longest_lag() {
         let story = story();
-        let frame = TimeSeries::of(&story.evidence.history.iter(), 600).unwrap();
+        let frame = TimeSeries::of(&story.evidence.history, 600).unwrap();
         let [a1] = &lag_series(&story.evidence, &frame)[..] else { panic!("one replica followed") };
         assert_eq!(a1.bins[..4], [Some(5.0), Some(5.0), Some(40.0), Some(f64::INFINITY)]);
     }
@@ -91,7 +91,7 @@ mod tests {
     fn without_positions_there_is_neither() {
         let mut story = story();
         story.evidence.replication.clear();
-        let frame = TimeSeries::of(&story.evidence.history.iter(), 600).unwrap();
+        let frame = TimeSeries::of(&story.evidence.history, 600).unwrap();
         assert!(replicas(&Case::new(&story.evidence)).is_empty() && lag_series(&story.evidence, &frame).is_empty());
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::evidence::{Evidence, Operation, Outcome};
+use crate::evidence::{Evidence, History, Operation, Outcome};
 use crate::vocab::{Instant, Percent};
 
 /// The width of a bin of `series.csv`, and the least of any chart's.
@@ -35,40 +35,72 @@ pub struct Bin {
 }
 
 impl Bin {
+    fn add(&mut self, other: &Self) {
+        self.due += other.due;
+        self.ok += other.ok;
+        self.fail += other.fail;
+        self.unknown += other.unknown;
+    }
+
     /// Operations that were due in it and did not end ok.
     pub fn not_ok(&self) -> u64 {
         self.fail + self.unknown
     }
 }
 
+/// Operations in bins of 100 ms, counted from the run's beginning, each with the latencies of what was due in it.
+#[derive(Default)]
+struct Tenths {
+    /// The beginning of the first bin with anything in it, and the end of the last operation; none without an operation.
+    extent: Option<(usize, Instant)>,
+    bins: Vec<(Bin, Vec<u64>)>,
+}
+
+impl Tenths {
+    fn add(&mut self, operation: &Operation) {
+        let index = |at: Instant| usize::try_from(at.0 / BIN_NANOS).unwrap_or(usize::MAX);
+        let (due, ended) = (index(operation.intended), index(operation.ended));
+        let (first, end) = self.extent.unwrap_or((due, operation.ended));
+        self.extent = Some((first.min(due), end.max(operation.ended)));
+        if self.bins.len() <= ended {
+            self.bins.resize_with(ended + 1, Default::default);
+        }
+        let (bin, latencies) = &mut self.bins[due];
+        latencies.push(operation.latency_nanos());
+        bin.due += 1;
+        match operation.outcome {
+            Outcome::Ok => self.bins[ended].0.ok += 1,
+            Outcome::Fail => bin.fail += 1,
+            Outcome::Unknown => bin.unknown += 1,
+        }
+    }
+
+    /// The same in wider bins where there would be more than `bins_max`; none without an operation.
+    fn series(self, bins_max: u64) -> Option<TimeSeries> {
+        let (first, end) = self.extent?;
+        let start = Instant(BIN_NANOS * first as u64);
+        let wide = end.nanos_since(start).div_ceil(BIN_NANOS.saturating_mul(bins_max)).max(1);
+        let (mut bins, mut tenths) = (Vec::new(), self.bins.into_iter().skip(first));
+        while let Some((mut bin, mut latencies)) = tenths.next() {
+            for (other, others) in tenths.by_ref().take(usize::try_from(wide - 1).unwrap_or(usize::MAX)) {
+                bin.add(&other);
+                latencies.extend(others);
+            }
+            bin.latency_ms = quantiles(&mut latencies);
+            bins.push(bin);
+        }
+        Some(TimeSeries { start, bin_nanos: BIN_NANOS * wide, bins })
+    }
+}
+
 impl TimeSeries {
     /// The operations of clients in bins of 100 ms, or in wider ones where there would be more than `bins_max`; none without an
     /// operation.
-    pub fn of(operations: &(impl Iterator<Item = Operation> + Clone), bins_max: u64) -> Option<Self> {
-        let operations = || operations.clone().filter(|operation| !operation.is_final_read());
-        let extent = |(start, end): (u64, u64), operation: Operation| {
-            (start.min(operation.intended.0), end.max(operation.ended.0))
-        };
-        let (start, end) = operations().fold((u64::MAX, 0), extent);
-        let start = start / BIN_NANOS * BIN_NANOS;
-        let bin_nanos = BIN_NANOS * end.checked_sub(start)?.div_ceil(BIN_NANOS.saturating_mul(bins_max)).max(1);
-        let index = |at: Instant| usize::try_from((at.0.saturating_sub(start)) / bin_nanos).unwrap_or(usize::MAX);
-        let mut bins = vec![Bin::default(); index(Instant(end)) + 1];
-        let mut latencies = vec![Vec::new(); bins.len()];
-        for operation in operations() {
-            let (due, ended) = (index(operation.intended), index(operation.ended));
-            latencies[due].push(operation.latency_nanos());
-            bins[due].due += 1;
-            match operation.outcome {
-                Outcome::Ok => bins[ended].ok += 1,
-                Outcome::Fail => bins[due].fail += 1,
-                Outcome::Unknown => bins[due].unknown += 1,
-            }
-        }
-        for (bin, latencies) in bins.iter_mut().zip(&mut latencies) {
-            bin.latency_ms = quantiles(latencies);
-        }
-        Some(Self { start: Instant(start), bin_nanos, bins })
+    pub fn of(history: &History, bins_max: u64) -> Option<Self> {
+        let mut tenths = Tenths::default();
+        let by_clients = history.iter().filter(|operation| !operation.is_final_read());
+        by_clients.for_each(|operation| tenths.add(&operation));
+        tenths.series(bins_max)
     }
 
     /// Where the last bin ends.
@@ -105,9 +137,14 @@ fn quantiles(nanos: &mut [u64]) -> Option<[f64; 3]> {
 /// The content of `series.csv`: a line for each load and each 100 ms from its first operation to its last.
 pub fn series_csv(evidence: &Evidence) -> String {
     let mut text = "seconds,load,due,ok,fail,unknown,p50_ms,p99_ms,max_ms\n".to_owned();
-    for (index, load) in evidence.plan.loads.iter().enumerate() {
-        let own = evidence.history.iter().filter(|operation| usize::from(operation.load) == index);
-        let Some(series) = TimeSeries::of(&own, u64::MAX) else { continue };
+    let mut of_loads: Vec<_> = evidence.plan.loads.iter().map(|load| (load, Tenths::default())).collect();
+    for operation in evidence.history.iter().filter(|operation| !operation.is_final_read()) {
+        if let Some((_, tenths)) = of_loads.get_mut(usize::from(operation.load)) {
+            tenths.add(&operation);
+        }
+    }
+    for (load, tenths) in of_loads {
+        let Some(series) = tenths.series(u64::MAX) else { continue };
         for (number, bin) in series.bins.iter().enumerate() {
             let seconds = series.start_of(number).0 as f64 / 1e9;
             let Bin { due, ok, fail, unknown, latency_ms } = bin;

@@ -16,9 +16,9 @@ use self::search::{SearchEnd, State, search_within};
 use super::case::Case;
 use super::fate::expires_nanos;
 use super::finding::{self, Finding, Status};
-use super::keys;
+use super::key_history::KeyHistory;
+use super::key_question::{AskedOfKeys, KeyQuestion, answer, to_ask};
 use super::lost_writes::value_text;
-use super::preload::Preloads;
 use super::slo_kind::{NeededLoad, SloKind, WrongNumber, of_load};
 use crate::evidence::{DataType, Operation, OperationEffect, Outcome, Value};
 
@@ -41,7 +41,7 @@ pub struct Linearizable {
 /// How many steps the search for the order of a key's operations may take.
 const STEPS_MAX: u64 = 1_000_000;
 
-/// How many those for all keys may take together: minutes.
+/// How many those for all keys may take together: minutes. Each part of the keys has its share.
 const STEPS_OF_ALL_MAX: u64 = 100 * STEPS_MAX;
 
 /// How many keys are named that no order explains.
@@ -65,16 +65,12 @@ impl fmt::Display for Linearizable {
 }
 
 impl SloKind for Linearizable {
+    fn of_keys(&self, case: &Case<'_>) -> Option<Box<dyn AskedOfKeys>> {
+        Some(to_ask(KeysInOrder { loads: case.loads(self.load()) }))
+    }
+
     fn judge(&self, case: &Case<'_>) -> Finding {
-        let (loads, mut tally) = (case.loads(self.load()), Tally::default());
-        let preloads = Preloads::of(case.evidence);
-        keys::for_each_key(case.evidence, is_about_a_register, |id, operations| {
-            if operations.iter().any(|operation| loads.contains(&usize::from(operation.load))) {
-                let preloaded = preloads.known_write(id, operations);
-                tally.add(case, operations, preloaded.map(|write| write.value));
-            }
-        });
-        tally.finding(self)
+        answer(case, &KeysInOrder { loads: case.loads(self.load()) }).finding(self)
     }
 
     /// What was told was told, whatever the machine took.
@@ -104,7 +100,36 @@ fn is_about_a_register(operation: &Operation) -> bool {
     is_register && (is_read || operation.writes() && !operation.never_begun())
 }
 
-#[derive(Default)]
+/// Whether an order explains the operations of each key that any of these loads used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct KeysInOrder {
+    loads: Vec<usize>,
+}
+
+impl KeyQuestion for KeysInOrder {
+    type Tally = Tally;
+
+    fn add(&self, tally: &mut Tally, key: &KeyHistory<'_>) {
+        let operations = key.only(is_about_a_register);
+        if operations.iter().any(|operation| self.loads.contains(&usize::from(operation.load))) {
+            let steps_max = (STEPS_OF_ALL_MAX / key.parts as u64).max(STEPS_MAX);
+            tally.add(key.case, &operations, key.preloaded().map(|write| write.value), steps_max);
+        }
+    }
+
+    fn merge(&self, tally: &mut Tally, later: Tally) {
+        tally.steps += later.steps;
+        tally.operations += later.operations;
+        tally.keys += later.keys;
+        tally.contended += later.contended;
+        tally.wrong += later.wrong;
+        tally.first = tally.first.take().or(later.first);
+        tally.undecided += later.undecided;
+        tally.doubt = tally.doubt.take().or(later.doubt);
+    }
+}
+
+#[derive(Clone, Default)]
 struct Tally {
     /// How many steps were taken.
     steps: u64,
@@ -122,7 +147,8 @@ struct Tally {
 }
 
 impl Tally {
-    fn add(&mut self, case: &Case<'_>, operations: &[Operation], preloaded: Option<Value>) {
+    /// Adds a key, unless all keys together have taken `steps_of_all_max` steps.
+    fn add(&mut self, case: &Case<'_>, operations: &[Operation], preloaded: Option<Value>, steps_of_all_max: u64) {
         let key = KeyActions::of(operations);
         let tells = |operation: &Operation| !operation.writes() || operation.effect == OperationEffect::Increments;
         let is_told = |operation: &Operation| {
@@ -137,7 +163,7 @@ impl Tally {
         }
         let nothing = if first.data == DataType::Counter { Value::Number(0) } else { Value::Missing };
         let initial = State::Is(preloaded.unwrap_or(nothing));
-        let steps_max = STEPS_MAX.min(STEPS_OF_ALL_MAX.saturating_sub(self.steps));
+        let steps_max = STEPS_MAX.min(steps_of_all_max.saturating_sub(self.steps));
         let mut steps_left = steps_max;
         let end = search_within(&key, initial, &mut steps_left);
         self.steps += steps_max - steps_left;
@@ -166,7 +192,7 @@ impl Tally {
         self.doubt.get_or_insert(why);
     }
 
-    fn finding(self, slo: &Linearizable) -> Finding {
+    fn finding(&self, slo: &Linearizable) -> Finding {
         let limit = if slo.min == 0 { slo.max.to_string() } else { format!("{} to {}", slo.min, slo.max) };
         if self.operations == 0 {
             return Finding::nothing(slo, limit, "no operation was told what a value or a counter held");
@@ -176,8 +202,10 @@ impl Tally {
         } else {
             String::new()
         };
-        let doubt =
-            self.doubt.map(|why| format!("of {} nobody can tell: {why}", finding::count(self.undecided, "key")));
+        let doubt = self
+            .doubt
+            .as_ref()
+            .map(|why| format!("of {} nobody can tell: {why}", finding::count(self.undecided, "key")));
         let keys = format!("{}, {} of them contended", finding::count(self.keys, "key"), self.contended);
         let summary = finding::note([danger, doubt.unwrap_or_default(), keys]);
         let others = match self.wrong - self.named.len() as u64 {
@@ -193,7 +221,7 @@ impl Tally {
             },
             measured: self.wrong.to_string(),
             samples: self.operations,
-            note: [Some(summary), named, self.first].into_iter().flatten().collect::<Vec<_>>().join("\n"),
+            note: [Some(summary), named, self.first.clone()].into_iter().flatten().collect::<Vec<_>>().join("\n"),
             ..Finding::nothing(slo, limit, "")
         }
     }

@@ -18,6 +18,9 @@ mod windows;
 
 use rstest::rstest;
 
+use super::key_question::answer;
+use super::possible_reads::ReadsPossible;
+use super::reads::Impossible;
 use super::testing::{LOAD_STARTS, Story, ms};
 use super::*;
 use crate::evidence::{
@@ -28,6 +31,11 @@ use crate::vocab::{Arrivals, Instant, Percent, RateStage};
 
 fn percent(value: f64) -> Percent {
     Percent::try_from(value).unwrap()
+}
+
+/// What clients cannot have been told, and were.
+fn impossible(story: &Story) -> Vec<Impossible> {
+    answer(&story.case(), &ReadsPossible).impossible.keys().copied().collect()
 }
 
 /// A killed master, replaced after 2 s; the load ran at 1 operation each millisecond before and after.

@@ -4,7 +4,6 @@ use super::*;
 use crate::check::linearizable::Linearizable;
 use crate::check::monotonic_reads::MonotonicReads;
 use crate::check::read_your_writes::ReadYourWrites;
-use crate::check::reads::{Impossible, for_each_read};
 use crate::check::stale_reads::StaleReads;
 use crate::evidence::Value;
 
@@ -110,9 +109,7 @@ fn a_read_may_be_so_old(#[case] older_than: u64, #[case] stale: u64) {
 #[case::a_number_of_keys("w r#", None)]
 fn what_cannot_be_read_is_named(#[case] words: &str, #[case] expected: Option<Impossible>) {
     let story = story(words);
-    let mut found = Vec::new();
-    for_each_read(&story.case(), |read| found.extend(read.impossible));
-    assert_eq!(found, Vec::from_iter(expected));
+    assert_eq!(impossible(&story), Vec::from_iter(expected));
 }
 
 /// Time runs forward for values, too.
@@ -120,9 +117,7 @@ fn what_cannot_be_read_is_named(#[case] words: &str, #[case] expected: Option<Im
 fn nothing_is_read_before_it_is_written() {
     let mut story = story("r- w");
     story.evidence.history.edit(|history| history[0].value = history[1].value);
-    let mut found = Vec::new();
-    for_each_read(&story.case(), |read| found.extend(read.impossible));
-    assert_eq!(found, [Impossible::BeforeItWasWritten]);
+    assert_eq!(impossible(&story), [Impossible::BeforeItWasWritten]);
 }
 
 /// Written for 5 ms, and read 9 ms after that was acknowledged.
@@ -132,9 +127,7 @@ fn nothing_is_read_before_it_is_written() {
 fn what_had_expired_is_not_read(#[case] expires: &str, #[case] expected: Option<Impossible>) {
     let mut story = story("w r1");
     story.evidence.plan.loads[0].mix[0].expires = Some(expires.parse().unwrap());
-    let mut found = Vec::new();
-    for_each_read(&story.case(), |read| found.extend(read.impossible));
-    assert_eq!(found, Vec::from_iter(expected));
+    assert_eq!(impossible(&story), Vec::from_iter(expected));
 }
 
 /// Another node took over between the write that was missed and the read: only what says what it replaced tells whether it is lost.
@@ -177,7 +170,7 @@ fn contended_writes_have_no_order(#[case] words: &str, #[case] under_way: u64, #
 fn a_scan_is_no_read_of_a_value() {
     let mut story = story("w r1");
     story.evidence.history.edit(|history| history[1].value = Value::Number(7));
-    for_each_read(&story.case(), |_| panic!("a scan"));
+    assert_eq!(answer(&story.case(), &ReadsPossible).count, 0);
 }
 
 /// A load that only reads may read what another writes.
@@ -202,9 +195,7 @@ fn what_was_preloaded_tells_where_it_was_written(#[case] key: u32, #[case] expec
     story.event(LOAD_STARTS - 10, EventKind::Preloaded { load: "app".to_owned(), keys: 5, last: 10, took_nanos: 1 });
     let value = Value::Written(Value::preloaded(0, key));
     story.evidence.history.edit(|history| (history[0].load, history[0].value) = (1, value));
-    let mut found = Vec::new();
-    for_each_read(&story.case(), |read| found.extend(read.impossible));
-    assert_eq!(found, Vec::from_iter(expected));
+    assert_eq!(impossible(&story), Vec::from_iter(expected));
     let finding = story.judge(Slo::Linearizable(Linearizable { max: 0, min: 0, load: None }));
     assert_eq!(finding.measured, if expected.is_some() { "1" } else { "0" }, "{finding:?}");
 }

@@ -212,7 +212,15 @@ proptest! {
             writer.write(operation).unwrap();
         }
         let read = HistoryReader::new(&bytes[..]).unwrap().read_all().unwrap();
-        prop_assert_eq!(read.iter().collect::<Vec<_>>(), operations);
+        prop_assert_eq!(read.iter().collect::<Vec<_>>(), &operations[..]);
+        for (record, operation) in read.keys().zip(&operations) {
+            prop_assert_eq!((record.load, record.data, record.key), (operation.load, operation.data, operation.key));
+            prop_assert_eq!(read.operation_at(record.place), Some(*operation));
+        }
+        prop_assert_eq!(read.keys().count(), operations.len());
+        let of_first = operations.first().map_or(0, |operation| operation.load);
+        let expected: Vec<_> = operations.into_iter().filter(|operation| operation.load == of_first).collect();
+        prop_assert_eq!(read.of_load(of_first).collect::<Vec<_>>(), expected);
     }
 
     #[test]

@@ -39,7 +39,7 @@ impl Pool {
         dialer: &Dialer,
         request: &NodeRequest<'_>,
         timer: &mut DeadlineTimer,
-        on_reply: impl FnMut(&Reply<'_>) -> bool,
+        on_reply: impl FnMut(&Reply<'_>, bool) -> bool,
     ) -> Result<(), Interrupted> {
         let pool = self.of_node(request);
         let _permit = pool.permit(request, timer).await?;

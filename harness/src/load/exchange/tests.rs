@@ -121,7 +121,7 @@ async fn a_worker_waits_for_a_connection_of_the_pool_as_long_as_it_may() {
         let mut bytes = Vec::new();
         push_command(&mut bytes, &[b"PING"]);
         let request = NodeRequest { node: 0, address, bytes: &bytes, replies: 1, until: Instant::now() + within };
-        pool.exchange(&dialer, &request, &mut DeadlineTimer::new(), |_| true).await
+        pool.exchange(&dialer, &request, &mut DeadlineTimer::new(), |_, _| true).await
     };
     let (first, hasty, patient) = tokio::join!(ask(LONG), ask(Duration::from_millis(100)), ask(LONG));
     assert_eq!((first, patient), (Ok(()), Ok(())));

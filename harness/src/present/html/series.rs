@@ -15,7 +15,7 @@ pub(super) struct Mark {
 /// What the chart is drawn from: bins as wide as a pixel or two; none when no load did anything.
 pub(super) fn series(evidence: &Evidence) -> Option<TimeSeries> {
     const BINS_MAX: u64 = 600;
-    TimeSeries::of(&evidence.history.iter(), BINS_MAX)
+    TimeSeries::of(&evidence.history, BINS_MAX)
 }
 
 /// From each fault that takes a node down to the last time the cluster settled before the next fault or heal.

@@ -8,7 +8,7 @@ use std::thread;
 const THREADS_MAX: usize = 2;
 
 /// What comes of each job, in the order of the jobs.
-pub(super) fn in_parallel<J: Sync, T: Send>(jobs: &[J], work: impl Fn(&J) -> T + Sync) -> Vec<T> {
+pub(crate) fn in_parallel<J: Sync, T: Send>(jobs: &[J], work: impl Fn(&J) -> T + Sync) -> Vec<T> {
     let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::with_capacity(jobs.len())));
     let work_on = || {
         while let Some((nth, job)) =
