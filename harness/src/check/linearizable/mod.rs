@@ -123,6 +123,8 @@ impl KeyQuestion for KeysInOrder {
         tally.keys += later.keys;
         tally.contended += later.contended;
         tally.wrong += later.wrong;
+        tally.named.extend(later.named);
+        tally.named.truncate(NAMED_MAX);
         tally.first = tally.first.take().or(later.first);
         tally.undecided += later.undecided;
         tally.doubt = tally.doubt.take().or(later.doubt);
