@@ -216,6 +216,48 @@ mod tests {
         assert_eq!(finding.status, Status::Fail, "{}", finding.note);
     }
 
+    /// From 40 ms before B is killed on A's replica falls behind, by two seconds or for ever.
+    #[rstest]
+    #[case::for_seconds(u64::MAX)]
+    #[case::for_ever(5_000)]
+    fn in_the_steady_part_a_lag_lasts_until_the_fault(#[case] last: u64) {
+        let mut story = story(|at| if at >= 4_960 { 2_000 } else { 5 });
+        story.act(5_000, 0, "Kill", "B");
+        story.evidence.replication.retain(|record| {
+            let until = if record.node.as_str() == "A" { 5_000 } else { last };
+            record.at.0 / 1_000_000 < until
+        });
+        let slo = ReplicationLag { quantile: Percent::ALL, max: ms(100), during: During::Steady };
+        let finding = story.judge(Slo::ReplicationLag(slo));
+        assert_eq!((finding.status, finding.measured.as_str()), (Status::Pass, "40 ms"), "{}", finding.note);
+    }
+
+    /// The replica is asked 2 ms before its master, and has by then what that is about to say.
+    #[test]
+    fn what_a_replica_has_before_its_master_is_asked_counts() {
+        let mut story = story(|_| 5);
+        for record in story.evidence.replication.iter_mut().filter(|record| record.node.as_str() == "A1") {
+            let asked = Instant(record.asked.0 - 7_000_000);
+            (record.asked, record.at) = (asked, asked);
+        }
+        let slo = ReplicationLag { quantile: Percent::ALL_BUT_ONE, max: ms(20), during: During::Whole };
+        let finding = story.judge(Slo::ReplicationLag(slo));
+        assert_eq!((finding.status, finding.measured.as_str()), (Status::Pass, "0 ms"), "{}", finding.note);
+    }
+
+    /// At 5 s A1 takes over, and need not follow what A still does by itself.
+    #[test]
+    fn who_takes_over_follows_nobody_any_more() {
+        let mut story = story(|_| 5);
+        story.hand_over("A", "A1");
+        story.view(5_005, &["A1"]);
+        let takes_over = Instant::from_millis(5_005);
+        story.evidence.replication.retain(|record| record.node.as_str() == "A" || record.at <= takes_over);
+        let slo = ReplicationLag { quantile: Percent::ALL, max: ms(20), during: During::Whole };
+        let finding = story.judge(Slo::ReplicationLag(slo));
+        assert_eq!((finding.status, finding.measured.as_str()), (Status::Pass, "5 ms"), "{}", finding.note);
+    }
+
     #[test]
     fn without_a_replica_nothing_is_known() {
         let mut story = story(|_| 5);
