@@ -20,7 +20,10 @@ impl HealthyTimes {
             evidence.topology.iter().map(|record| (record.at, Change::View(record))).collect();
         changes.extend(evidence.events.iter().filter_map(|event| match event.kind {
             // `Formed` says all that settled and healthy mean; the observer may be a moment behind it.
-            EventKind::Formed | EventKind::Settled { .. } => Some((event.at, Change::Settled(true))),
+            EventKind::Formed => Some((event.at, Change::Settled(true))),
+            EventKind::Settled { ref agreement, .. } => {
+                Some((event.at, Change::Settled(agreement.main().outage.is_none())))
+            }
             EventKind::Unsettled { .. } => Some((event.at, Change::Settled(false))),
             _ => None,
         }));

@@ -6,7 +6,7 @@ use super::healthy::view_at;
 use super::reach::{owners, voters};
 use super::takedown::{Takedown, TakedownCause, overlap};
 use crate::evidence::{Effect, EventKind, Evidence, NetworkChange, NodeStatus, Reach};
-use crate::vocab::{Instant, NodeName};
+use crate::vocab::{HostName, Instant, NodeName, Role};
 
 /// Every time a master that owned something was taken down or cut off, in order; what came of it is not yet known.
 pub(super) fn takedowns(evidence: &Evidence) -> Vec<Takedown> {
@@ -147,7 +147,16 @@ impl<'a> TakedownTracker<'a> {
 
     /// Whether a node has connections to a majority of those who decide; `running`: to a majority that runs.
     fn has_majority(&self, node: &NodeName, reach: &Reach, voters: &[&NodeName], running: bool) -> bool {
-        let counts = |voter: &&&NodeName| reach.nodes_connected(node, voter) && (!running || self.is_serving(voter));
+        // Sentinels speak with everybody by the port for clients.
+        let by_sentinels = self.evidence.plan.nodes.iter().any(|node| node.role == Role::Sentinel);
+        let connected = |voter: &NodeName| {
+            if by_sentinels {
+                reach.connected(&HostName::from(node), &HostName::from(voter))
+            } else {
+                reach.nodes_connected(node, voter)
+            }
+        };
+        let counts = |voter: &&&NodeName| connected(voter) && (!running || self.is_serving(voter));
         voters.iter().filter(counts).count() * 2 > voters.len()
     }
 

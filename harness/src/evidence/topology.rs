@@ -107,7 +107,7 @@ pub struct Topology {
 pub struct Place {
     /// Its role.
     pub role: Role,
-    /// The node that it replicates; none for a master.
+    /// The node that it replicates, or that it watches as a sentinel; none for a master.
     pub master: Option<NodeName>,
     /// What it owns.
     pub owns: Ownership,
@@ -121,8 +121,8 @@ impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.title)?;
         match (&self.role, &self.master) {
-            (Role::Master | Role::Sentinel, _) => {}
-            (Role::Replica, Some(master)) => write!(f, " of {master}")?,
+            (Role::Master, _) | (Role::Sentinel, None) => {}
+            (Role::Replica | Role::Sentinel, Some(master)) => write!(f, " of {master}")?,
             (Role::Replica, None) => f.write_str(" of nobody")?,
         }
         if self.failed { f.write_str(", failed") } else { Ok(()) }

@@ -46,20 +46,26 @@ fn write_all(text: &mut String, plan: &Plan) -> fmt::Result {
 }
 
 fn write_cluster(text: &mut String, plan: &Plan) -> fmt::Result {
-    let masters = plan.nodes.iter().filter(|node| node.role == Role::Master).count();
-    let replicas = plan.nodes.len() - masters;
+    let of_role = |role| plan.nodes.iter().filter(|node| node.role == role).count() as u64;
     let tls = plan.tls().map(|tls| format!("{tls}, ")).unwrap_or_default();
     let system = plan.deployment.system();
-    let timeout = system.abilities().contains(&SystemAbility::Elections).then(|| plan.node_timeout_ms());
+    let timeout = system.abilities().contains(&SystemAbility::Refusing).then(|| plan.node_timeout_ms());
     let timeout = timeout.map(|timeout| format!("cluster-node-timeout {timeout} ms, ")).unwrap_or_default();
-    let (masters, replicas) = (counted(masters as u64, "master"), counted(replicas as u64, "replica"));
+    let (masters, replicas) = (counted(of_role(Role::Master), "master"), counted(of_role(Role::Replica), "replica"));
     let noun = system.noun();
-    let of = if plan.nodes.len() == 1 { String::new() } else { format!(" of {masters} and {replicas}") };
+    let of = match (plan.nodes.len(), of_role(Role::Sentinel)) {
+        (1, _) => String::new(),
+        (_, 0) => format!(" of {masters} and {replicas}"),
+        (_, sentinels) => format!(" of {masters}, {replicas} and {}", counted(sentinels, "sentinel")),
+    };
     writeln!(text, "\nA {noun}{of}, {tls}{timeout}{} of storage each", plan.storage)?;
     for node in &plan.nodes {
-        let does = match &node.master {
-            Some(master) => format!("replica of {master}"),
-            None => format!("master of {}s {}", plan.deployment.system().position_noun(), node.owns),
+        let does = match (&node.master, node.role) {
+            (Some(master), _) => format!("replica of {master}"),
+            (None, Role::Master) if plan.deployment.system().abilities().contains(&SystemAbility::NumberedKeys) => {
+                format!("master of {}s {}", plan.deployment.system().position_noun(), node.owns)
+            }
+            (None, role) => role.to_string(),
         };
         writeln!(text, "  {:<4} {:<19} {does}", node.name, node.address)?;
     }

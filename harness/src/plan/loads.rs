@@ -10,7 +10,7 @@ use crate::scenario::{IDLE_MAX, KEYS_MAX, PIPELINE_MAX, WORKERS_MAX, WORKERS_OF_
 use crate::system::ReadsFrom;
 use crate::text::{Cursor, Problem, suggest};
 use crate::validate::Checker;
-use crate::vocab::{Duration, HostName, Tls};
+use crate::vocab::{Duration, HostName, SystemAbility, Tls};
 
 impl Checker<'_> {
     /// Every load, and every pair of loads.
@@ -307,6 +307,8 @@ impl Checker<'_> {
             let topology = self.root.field("topology").field("replicas").head();
             let problem = Problem::new(at.field("reads_from").head(), "no master has a replica to read from");
             self.report(problem.also(topology, "none"));
+        } else if client.reads_from != ReadsFrom::Master {
+            self.needs(SystemAbility::ReplicaReads, "reads_from", at.field("reads_from"));
         }
         if client.user.is_some() && client.password.is_none() {
             let problem = Problem::new(at.field("user").head(), "a user proves who it is by a password");

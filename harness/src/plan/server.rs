@@ -30,7 +30,10 @@ impl Checker<'_> {
             self.report(Problem::new(at.field(field).head(), message).help(help));
         }
         let nodes = u32::from(masters) * (u32::from(replicas) + 1) + u32::from(sentinels);
-        if nodes > NODES_MAX {
+        if u32::from(sentinels) > NODES_MAX {
+            let problem = Problem::new(at.field("sentinels").head(), format!("{sentinels} sentinels are too many"));
+            self.report(problem.help("three survive the loss of one, five of two"));
+        } else if nodes > NODES_MAX {
             let most = NODES_MAX.saturating_sub(sentinels.into()) / u32::from(masters);
             let most = most.saturating_sub(1);
             let (masters, have) =

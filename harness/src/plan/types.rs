@@ -112,10 +112,9 @@ impl Plan {
         self.slos.iter().any(|planned| planned.slo.needs_key_lists())
     }
 
-    /// The longest `cluster-node-timeout` of any node in milliseconds: the slowest to suspect decides how long the
-    /// cluster takes.
+    /// How long nodes take to suspect one that is silent, in milliseconds: the slowest of them decides how long all take.
     pub fn node_timeout_ms(&self) -> u64 {
-        self.nodes.iter().map(NodeSpec::node_timeout_ms).max().unwrap_or_default()
+        self.deployment.system().node_timeout_ms(&self.nodes)
     }
 
     /// Who speaks TLS with the servers; nobody if none.

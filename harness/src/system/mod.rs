@@ -93,6 +93,12 @@ pub trait System: fmt::Debug + Send + Sync {
     /// How many nodes it has.
     fn size(&self) -> SystemSize;
 
+    /// How long nodes take to suspect one that is silent, in milliseconds: the longest `cluster-node-timeout` of any of them, if the
+    /// system has nothing of its own.
+    fn node_timeout_ms(&self, nodes: &[NodeSpec]) -> u64 {
+        nodes.iter().map(NodeSpec::node_timeout_ms).max().unwrap_or_default()
+    }
+
     /// What is wrong with its numbers by themselves.
     fn problems(&self) -> Vec<ShapeProblem> {
         Vec::new()

@@ -13,6 +13,8 @@ pub enum SystemAbility {
     Refusing,
     /// They divide the keys by numbers.
     NumberedKeys,
+    /// Clients learn which replicas could serve reads.
+    ReplicaReads,
     /// They follow whom they are told to.
     RolesByCommand,
 }
@@ -26,6 +28,7 @@ impl SystemAbility {
             Self::Elections => "nobody elects a replica",
             Self::Refusing => "no node refuses to serve because others are gone",
             Self::NumberedKeys => "keys are not divided by numbers",
+            Self::ReplicaReads => "clients are told of masters alone",
             Self::RolesByCommand => "no node can be told whom to follow",
         }
     }

@@ -289,7 +289,9 @@ fn nodes(evidence: &Evidence) -> Markup {
                             td { code { (node.address) } }
                             td { (server.map_or("unknown", |server| &server.version)) }
                             td { @match &node.master {
-                                Some(master) => { "replica of " (master) }, None => { "master of " (node.owns) },
+                                Some(master) => { "replica of " (master) },
+                                None if node.owns.is_empty() => (node.role),
+                                None => { "master of " (node.owns) },
                             } }
                             td { @match last.as_ref().map(|topology| topology.nodes.get(&node.name)) {
                                 Some(Some(place)) => (place),

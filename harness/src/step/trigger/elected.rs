@@ -6,7 +6,7 @@ use documented::Documented;
 use serde::Deserialize;
 
 use super::TriggerKind;
-use crate::evidence::{EventKind, LogEvent, LogRecord};
+use crate::evidence::{EventKind, LogRecord};
 use crate::text::Cursor;
 use crate::validate::Checker;
 use crate::vocab::{NodeName, SystemAbility};
@@ -34,7 +34,7 @@ impl TriggerKind for Elected {
 
     fn is(&self, event: &EventKind) -> bool {
         let EventKind::Log(LogRecord { node, says, .. }) = event else { return false };
-        *node == self.0 && *says == LogEvent::ElectionWon
+        *node == self.0 && says.is_promotion()
     }
 
     fn names(&self) -> Vec<NodeName> {

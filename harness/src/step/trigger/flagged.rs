@@ -34,7 +34,12 @@ impl TriggerKind for Flagged {
 
     fn is(&self, event: &EventKind) -> bool {
         let EventKind::Log(LogRecord { says, .. }) = event else { return false };
-        matches!(says, LogEvent::MarkedFailing { about } | LogEvent::ToldFailing { about, .. } if *about == self.0)
+        match says {
+            LogEvent::MarkedFailing { about }
+            | LogEvent::ToldFailing { about, .. }
+            | LogEvent::ObjectivelyDown { about } => *about == self.0,
+            _ => false,
+        }
     }
 
     fn names(&self) -> Vec<NodeName> {

@@ -34,7 +34,7 @@ impl TriggerKind for VoteAsked {
 
     fn is(&self, event: &EventKind) -> bool {
         let EventKind::Log(LogRecord { node, says, .. }) = event else { return false };
-        *node == self.0 && matches!(says, LogEvent::ElectionStarted { .. })
+        *node == self.0 && matches!(says, LogEvent::ElectionStarted { .. } | LogEvent::FailoverTried { .. })
     }
 
     fn names(&self) -> Vec<NodeName> {

@@ -75,8 +75,8 @@ impl System for Cluster {
     }
 
     fn abilities(&self) -> &'static [SystemAbility] {
-        use SystemAbility::{Elections, FailureFlags, Membership, NumberedKeys, Refusing};
-        &[Membership, FailureFlags, Elections, Refusing, NumberedKeys]
+        use SystemAbility::{Elections, FailureFlags, Membership, NumberedKeys, Refusing, ReplicaReads};
+        &[Membership, FailureFlags, Elections, Refusing, NumberedKeys, ReplicaReads]
     }
 
     fn nodes(&self) -> Vec<NodeSpec> {

@@ -29,17 +29,6 @@ impl MasterAndReplicas {
         let ip: Ipv4Addr = std::str::from_utf8(ip).ok()?.parse().ok()?;
         self.known.node_of_host(ip, port)
     }
-
-    /// Takes the answer of a replica, which may not have heard yet that its master is gone: one that failed is not worth asking
-    /// again on its word.
-    fn learn_from_replica(&mut self, ip: &Reply<'_>, port: i64) -> bool {
-        let Some(master) = u16::try_from(port).ok().and_then(|port| self.told(ip, port)) else { return false };
-        if self.known.is_suspect(master) {
-            return false;
-        }
-        self.master = Some(master);
-        true
-    }
 }
 
 impl Discovery for MasterAndReplicas {
@@ -68,7 +57,7 @@ impl Discovery for MasterAndReplicas {
         &[b"ROLE"]
     }
 
-    /// `[master, offset, [[ip, port, offset], ...]]` or `[slave, ip, port, state, offset]`; the numbers of replicas are strings.
+    /// `[master, offset, [[ip, port, offset], ...]]`, in which the numbers of replicas are strings; `[slave, ...]` of a replica.
     fn learn(&mut self, asked: Address, reply: &Reply<'_>) -> bool {
         let Reply::Array(role) = reply else { return false };
         match &role[..] {
@@ -85,7 +74,7 @@ impl Discovery for MasterAndReplicas {
                 }
                 self.master.is_some()
             }
-            [Reply::Bulk(b"slave"), ip, Reply::Integer(port), ..] => self.learn_from_replica(ip, *port),
+            // Whom a replica follows may be gone, or a replica itself: only who says that it is the master is it.
             _ => false,
         }
     }
@@ -114,7 +103,6 @@ mod tests {
     }
 
     const MASTER: &str = "*3\r\n$6\r\nmaster\r\n:14\r\n*1\r\n*3\r\n$10\r\n10.128.0.3\r\n$4\r\n6379\r\n$2\r\n14\r\n";
-    const REPLICA_OF_2: &str = "*5\r\n$5\r\nslave\r\n$10\r\n10.128.0.2\r\n:6379\r\n$9\r\nconnected\r\n:14\r\n";
 
     #[test]
     fn the_master_is_who_says_so() {
@@ -127,12 +115,9 @@ mod tests {
     }
 
     #[test]
-    fn a_replica_tells_of_its_master_unless_that_failed() {
+    fn a_replica_does_not_say_who_is_the_master() {
         let mut map = MasterAndReplicas::new(&[(0, address(2)), (1, address(3))]);
-        assert!(learn(&mut map, 3, REPLICA_OF_2));
-        assert_eq!(map.target(HERE), Some(0));
-        map.known.set_suspect(0, true);
-        assert!(!learn(&mut map, 3, REPLICA_OF_2));
+        assert!(!learn(&mut map, 3, "*5\r\n$5\r\nslave\r\n$10\r\n10.128.0.2\r\n:6379\r\n$9\r\nconnected\r\n:14\r\n"));
         assert!(!learn(&mut map, 3, "-LOADING Redis is loading the dataset in memory\r\n"));
     }
 
@@ -140,9 +125,10 @@ mod tests {
     #[test]
     fn who_speaks_plain_tcp_beside_tls_stays_with_its_port() {
         let mut map = MasterAndReplicas::new(&[(0, address(2).plain()), (1, address(3).plain())]);
-        assert!(learn(&mut map, 3, REPLICA_OF_2));
-        let node = map.target(HERE).unwrap();
-        assert_eq!(map.known.address(node), Some(address(2).plain()));
+        let (reply, _) = Reply::parse(MASTER.as_bytes()).unwrap().unwrap();
+        assert!(map.learn(address(2).plain(), &reply));
+        let node = map.reader(HERE, ReadsFrom::Replica).unwrap();
+        assert_eq!(map.known.address(node), Some(address(3).plain()));
     }
 
     proptest! {

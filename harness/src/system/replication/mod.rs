@@ -110,7 +110,7 @@ impl System for Replication {
     }
 
     fn abilities(&self) -> &'static [SystemAbility] {
-        if self.replicas == 0 { &[] } else { &[SystemAbility::RolesByCommand] }
+        if self.replicas == 0 { &[] } else { &[SystemAbility::RolesByCommand, SystemAbility::ReplicaReads] }
     }
 
     fn nodes(&self) -> Vec<NodeSpec> {

@@ -34,6 +34,10 @@ pub(super) fn sentinel_conf(sentinel: Sentinel, nodes: &[NodeSpec], own: &NodeSp
         // Writing to a string cannot fail.
         let _ = writeln!(text, "sentinel {line}");
     };
+    if let Some(Credentials { user, password }) = &access.credentials {
+        say(format!("sentinel-user {user}"));
+        say(format!("sentinel-pass {password}"));
+    }
     for master in nodes.iter().filter(|node| node.role == Role::Master) {
         let name = &master.name;
         say(format!("monitor {name} {} {}", address(master), sentinel.quorum));
@@ -78,7 +82,8 @@ mod tests {
         let [_, _, own, other] = &nodes[..] else { panic!("{nodes:?}") };
         let text = sentinel_conf(sentinel, &nodes, own, &Access::of_lab());
         let expected = format!(
-            "sentinel myid {}\nsentinel current-epoch 0\nsentinel monitor A 10.128.0.2 6379 2\n\
+            "sentinel myid {}\nsentinel current-epoch 0\nsentinel sentinel-user redis-harness\n\
+             sentinel sentinel-pass redis-harness\nsentinel monitor A 10.128.0.2 6379 2\n\
              sentinel down-after-milliseconds A 1000\nsentinel failover-timeout A 10000\nsentinel parallel-syncs A 1\n\
              sentinel auth-user A redis-harness\nsentinel auth-pass A redis-harness\nsentinel config-epoch A 0\n\
              sentinel leader-epoch A 0\nsentinel known-replica A 10.128.0.3 6379\n\

@@ -13,8 +13,11 @@ pub(super) fn failover_bounds(sentinel: Sentinel) -> BTreeMap<FailoverPhase, Str
     [
         (FailoverPhase::SubjectivelyDown, format!("down-after-milliseconds {}", sentinel.down_after.0.as_millis())),
         (FailoverPhase::ObjectivelyDown, format!("quorum {}, others are asked each second", sentinel.quorum)),
-        (FailoverPhase::FailoverTried, "at once, 0..1 s late by chance".to_owned()),
-        (FailoverPhase::LeaderElected, format!("votes of {majority} sentinels (else +{retry_s} s)")),
+        (FailoverPhase::FailoverTried, "at once".to_owned()),
+        (
+            FailoverPhase::LeaderElected,
+            format!("votes of {majority} sentinels (else +{retry_s} to +{} s)", retry_s + 1.0),
+        ),
         (FailoverPhase::ReplicaSelected, "priority, offset, run id".to_owned()),
         (FailoverPhase::Promoted, "REPLICAOF NO ONE, within failover-timeout".to_owned()),
         (FailoverPhase::MasterSwitched, "INFO each second".to_owned()),

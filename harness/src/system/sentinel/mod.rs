@@ -54,6 +54,9 @@ pub struct Sentinel {
     pub parallel_syncs: u16,
 }
 
+/// The masters A to R: the replicas of S would be called what sentinels are.
+const MASTERS_MAX: u16 = 18;
+
 fn one() -> u16 {
     1
 }
@@ -109,6 +112,10 @@ impl System for Sentinel {
         SystemSize { masters: self.masters, replicas: self.replicas, sentinels: self.sentinels }
     }
 
+    fn node_timeout_ms(&self, _: &[NodeSpec]) -> u64 {
+        u64::try_from(self.down_after.0.as_millis()).unwrap_or(u64::MAX)
+    }
+
     fn problems(&self) -> Vec<ShapeProblem> {
         let Self { replicas, sentinels, quorum, .. } = *self;
         let problem = |field, message: &str, help| ShapeProblem { field, message: message.to_owned(), help };
@@ -130,12 +137,13 @@ impl System for Sentinel {
             let message = format!("{quorum} of {sentinels} sentinels can never agree");
             problems.push(problem("quorum", &message, "write 1 or more, and not more than there are sentinels"));
         }
-        if self.down_after == Duration::default() {
-            problems.push(problem(
-                "down_after",
-                "every node would be held for down at once",
-                "write a time such as \"1s\"",
-            ));
+        if self.masters > MASTERS_MAX {
+            problems.push(problem("masters", "S1 would be a replica and a sentinel", "monitor 18 masters at most"));
+        }
+        for (field, time) in [("down_after", self.down_after), ("failover_timeout", self.failover_timeout)] {
+            if time.0.as_millis() == 0 {
+                problems.push(problem(field, "sentinels count in milliseconds", "write 1 ms or more, such as \"1s\""));
+            }
         }
         problems
     }
@@ -220,7 +228,8 @@ impl System for Sentinel {
             return questions(&[&["INFO", "replication"]]);
         }
         let of = |command: &str, name: &NodeName| ["SENTINEL", command, name.as_str()].map(str::to_owned).to_vec();
-        let each = self.masters().flat_map(|(_, name)| [of("REPLICAS", &name), of("SENTINELS", &name)]);
+        let names: std::collections::BTreeSet<_> = self.masters().map(|(_, name)| name).collect();
+        let each = names.iter().flat_map(|name| [of("REPLICAS", name), of("SENTINELS", name)]);
         std::iter::once(["SENTINEL", "MASTERS"].map(str::to_owned).to_vec()).chain(each).collect()
     }
 

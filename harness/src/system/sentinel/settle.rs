@@ -89,7 +89,6 @@ impl<'a> Watched<'a> {
     fn check_roles(self, sentinel: &NodeName, view: &NodeView, data: &Seen<'a>) -> Result<(), String> {
         for (node, own) in data.iter().filter(|(node, _)| self.reaches(sentinel, node)) {
             let (Some(wanted), Some(is)) = (view.members.get(*node), own.members.get(*node)) else { continue };
-            // A replica whose master is out of its sentinel's sight may know more.
             if (wanted.role, &wanted.master) != (is.role, &is.master) {
                 return Err(format!("{node} is {} and {sentinel} wants it to be {}", in_words(is), in_words(wanted)));
             }
@@ -153,16 +152,11 @@ impl<'a> Watched<'a> {
         Some(match place.role {
             Role::Master => Place { owns: self.share_of(node), ..place },
             Role::Replica => place,
+            // Of several masters each has sentinels; the one of a single master names it.
             Role::Sentinel => {
-                let masters = view.members.iter().filter(|(_, member)| !member.owns.is_empty());
-                let names: Vec<_> = masters.map(|(node, _)| node.as_str()).collect();
-                let title = format!("sentinel: {} the master", names.join(" and "));
-                let title = if names.len() == 1 {
-                    title.replace(" the master", " is the master")
-                } else {
-                    title.replace(" the master", " are the masters")
-                };
-                Place { owns: Ownership::default(), title, ..place }
+                let mut masters = view.members.iter().filter(|(_, member)| !member.owns.is_empty());
+                let master = masters.next().map(|(node, _)| node.clone()).filter(|_| masters.next().is_none());
+                Place { master, ..place }
             }
         })
     }
