@@ -14,6 +14,9 @@ use super::inside::{Outcome, STORAGE, apply, nodes, raise, say};
 const DELAY: Duration = Duration::from_millis(200);
 /// Longer than killed processes may take to be gone.
 const LONG_DELAY: Duration = Duration::from_secs(20);
+/// How long the kernel may take to tell of a closed file.
+const CLOSED_BOUND: Duration = Duration::from_secs(5);
+const POLL: Duration = Duration::from_millis(1);
 
 /// The power of one node fails while all run, and it starts again.
 pub(super) async fn power_fails(directory: &RunDirectory) -> Outcome {
@@ -61,6 +64,11 @@ pub(super) async fn disk_serves(directory: &RunDirectory) -> Outcome {
     assert!(provider.free_data(&node)? && provider.space_left(&node)? > 0);
     provider.wipe(&node)?;
     assert_eq!(provider.data_files(&node)?, Vec::<std::path::PathBuf>::new());
+    // The kernel tells a file system of this kind of a closed file some time after `close`, and until then its bytes are there.
+    let closed = Instant::now() + CLOSED_BOUND;
+    while provider.space_left(&node)? != STORAGE.size.bytes && Instant::now() < closed {
+        sleep(POLL).await;
+    }
     assert_eq!(provider.space_left(&node)?, STORAGE.size.bytes);
     Ok(0)
 }
