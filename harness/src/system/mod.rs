@@ -117,16 +117,22 @@ pub trait System: fmt::Debug + Send + Sync {
     fn configuration(&self, node: &NodeSpec, version: ServerVersion, files: &NodeFiles, access: &Access) -> String;
 
     /// The files that a server of this version finds in its data directory when it starts: their names and what they hold.
-    fn data_files(&self, nodes: &[NodeSpec], node: &NodeSpec, version: ServerVersion) -> Vec<(&'static str, String)>;
+    fn data_files(&self, _: &[NodeSpec], _: &NodeSpec, _: ServerVersion) -> Vec<(&'static str, String)> {
+        Vec::new()
+    }
 
-    /// Makes an empty server that nobody knows a replica of `replica_of`; see [`Servers::join`].
+    /// Makes an empty server that nobody knows a replica of `replica_of`; see [`Servers::join`]. Where nodes need not know each other
+    /// there is nothing to join.
     fn join<'a>(
         &'a self,
         servers: &'a Servers,
         node: &'a NodeName,
-        replica_of: &'a NodeName,
-        within: Duration,
-    ) -> LocalBoxFuture<'a, Result<String, SystemError>>;
+        _: &'a NodeName,
+        _: Duration,
+    ) -> LocalBoxFuture<'a, Result<String, SystemError>> {
+        let refused = servers.not_done(node, "has no cluster that it could join".to_owned(), None);
+        Box::pin(async { Err(refused) })
+    }
 
     /// Where a key lies in the numbering by which the system divides its keys.
     fn position_of(&self, key: &[u8]) -> Position;
@@ -157,7 +163,9 @@ pub trait System: fmt::Debug + Send + Sync {
 
     /// Whether a log line of a replica says that its data is too old to take over (true), or shows that it is not (false); none if
     /// the line is about something else.
-    fn data_too_old(&self, says: &LogEvent) -> Option<bool>;
+    fn data_too_old(&self, _: &LogEvent) -> Option<bool> {
+        None
+    }
 
     /// Whether the running nodes agree with each other, with what really runs, and with which nodes reach each other.
     fn settle(
@@ -180,7 +188,9 @@ pub trait System: fmt::Debug + Send + Sync {
     }
 
     /// What a client says on a new connection so that a replica serves its reads; none if replicas do anyway.
-    fn replica_greeting(&self) -> Option<&'static [&'static str]>;
+    fn replica_greeting(&self) -> Option<&'static [&'static str]> {
+        None
+    }
 }
 
 /// Questions that are always the same.

@@ -10,14 +10,11 @@ pub(super) mod view;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use futures_util::future::LocalBoxFuture;
 use serde::{Deserialize, Deserializer};
 
 use super::config::{OwnDirectives, ReservedDirective, redis_conf, reserved};
 use super::log::parse;
-use super::{
-    Access, Discovery, Names, NodeFiles, NodeSpec, ReportReader, Servers, System, SystemError, SystemSize, questions,
-};
+use super::{Access, Discovery, Names, NodeFiles, NodeSpec, ReportReader, System, SystemSize, questions};
 use crate::evidence::{FailoverPhase, LogEvent, NodeStatus, NodeView, Reach, Settlement};
 use crate::provider;
 use crate::vocab::{Address, NodeName, OwnedRange, Ownership, Position, Role, ServerVersion, SystemAbility};
@@ -136,22 +133,6 @@ impl System for Replication {
         redis_conf(node, version, files, access, &own)
     }
 
-    fn data_files(&self, _: &[NodeSpec], _: &NodeSpec, _: ServerVersion) -> Vec<(&'static str, String)> {
-        Vec::new()
-    }
-
-    /// There is nothing to join: a server that is started follows whom its configuration names.
-    fn join<'a>(
-        &'a self,
-        servers: &'a Servers,
-        node: &'a NodeName,
-        _: &'a NodeName,
-        _: Duration,
-    ) -> LocalBoxFuture<'a, Result<String, SystemError>> {
-        let refused = servers.not_done(node, "has no cluster that it could join".to_owned(), None);
-        Box::pin(async { Err(refused) })
-    }
-
     fn position_of(&self, _: &[u8]) -> Position {
         EVERYTHING
     }
@@ -170,10 +151,6 @@ impl System for Replication {
 
     fn log_line(&self, line: &[u8], names: &Names) -> Option<(i64, LogEvent)> {
         parse(line, |text| log::says(text, names))
-    }
-
-    fn data_too_old(&self, _: &LogEvent) -> Option<bool> {
-        None
     }
 
     fn settle(
@@ -195,9 +172,5 @@ impl System for Replication {
 
     fn discovery(&self, seeds: &[(u16, Address)]) -> Box<dyn Discovery> {
         Box::new(MasterAndReplicas::new(seeds))
-    }
-
-    fn replica_greeting(&self) -> Option<&'static [&'static str]> {
-        None
     }
 }

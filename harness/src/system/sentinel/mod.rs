@@ -12,16 +12,12 @@ mod view;
 use std::collections::BTreeMap;
 use std::time::Duration as StdDuration;
 
-use futures_util::future::LocalBoxFuture;
 use serde::Deserialize;
 
 use super::config::{redis_conf, reserved};
 use super::log::parse;
 use super::replication::view::ReplicationReader;
-use super::{
-    Access, Discovery, Names, NodeFiles, NodeSpec, ReportReader, Servers, ShapeProblem, System, SystemError,
-    SystemSize, questions,
-};
+use super::{Access, Discovery, Names, NodeFiles, NodeSpec, ReportReader, ShapeProblem, System, SystemSize, questions};
 use crate::evidence::{FailoverPhase, LogEvent, NodeStatus, NodeView, Reach, Settlement};
 use crate::provider;
 use crate::vocab::{
@@ -198,22 +194,6 @@ impl System for Sentinel {
         }
     }
 
-    fn data_files(&self, _: &[NodeSpec], _: &NodeSpec, _: ServerVersion) -> Vec<(&'static str, String)> {
-        Vec::new()
-    }
-
-    /// There is nothing to join: sentinels find whoever follows their master.
-    fn join<'a>(
-        &'a self,
-        servers: &'a Servers,
-        node: &'a NodeName,
-        _: &'a NodeName,
-        _: StdDuration,
-    ) -> LocalBoxFuture<'a, Result<String, SystemError>> {
-        let refused = servers.not_done(node, "has no cluster that it could join".to_owned(), None);
-        Box::pin(async { Err(refused) })
-    }
-
     fn position_of(&self, key: &[u8]) -> Position {
         let slot = super::cluster::position_of(key);
         Position(slot.0 % self.masters.max(1))
@@ -246,10 +226,6 @@ impl System for Sentinel {
         parse(line, |text| log::says(text, names))
     }
 
-    fn data_too_old(&self, _: &LogEvent) -> Option<bool> {
-        None
-    }
-
     fn settle(
         &self,
         status: &BTreeMap<NodeName, NodeStatus>,
@@ -269,10 +245,6 @@ impl System for Sentinel {
 
     fn arguments(&self, node: &NodeSpec) -> &'static [&'static str] {
         if node.role == Role::Sentinel { &["--sentinel"] } else { &[] }
-    }
-
-    fn replica_greeting(&self) -> Option<&'static [&'static str]> {
-        None
     }
 }
 
