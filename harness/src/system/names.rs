@@ -1,6 +1,7 @@
 //! Which node is meant by an id or an address: the names that the scenario uses.
 
 use std::collections::{BTreeMap, HashMap};
+use std::net::{Ipv4Addr, SocketAddrV4};
 
 use crate::vocab::{Address, NodeId, NodeName};
 
@@ -53,6 +54,12 @@ impl Names {
     /// The node at this address.
     pub fn of_address(&self, address: Address) -> Option<&NodeName> {
         self.by_address.get(&address)
+    }
+
+    /// The node at an address as a server tells it; the first letters of the host where no node is.
+    pub fn of_host(&self, host: &str, port: u16) -> NodeName {
+        let address = host.parse::<Ipv4Addr>().ok().map(|ip| Address(SocketAddrV4::new(ip, port)));
+        address.and_then(|address| self.of_address(address)).cloned().unwrap_or_else(|| unknown_node(host))
     }
 
     /// Whether `id` is what `node` presently calls itself.

@@ -75,6 +75,13 @@ impl Replication {
     }
 }
 
+/// What makes a server follow its master.
+pub(super) fn follows(nodes: &[NodeSpec], node: &NodeSpec) -> OwnDirectives {
+    let master = node.master.as_ref().and_then(|master| nodes.iter().find(|other| other.name == *master));
+    let follow = |master: &NodeSpec| ("replicaof", format!("{} {}", master.address.ip(), master.address.0.port()));
+    OwnDirectives { told: master.map(follow).into_iter().collect(), defaults: &[] }
+}
+
 /// Everything.
 fn everything() -> Ownership {
     [OwnedRange { first: EVERYTHING.0, last: EVERYTHING.0 }].into_iter().collect()
@@ -126,10 +133,7 @@ impl System for Replication {
     }
 
     fn configuration(&self, node: &NodeSpec, version: ServerVersion, files: &NodeFiles, access: &Access) -> String {
-        let nodes = self.nodes();
-        let master = node.master.as_ref().and_then(|master| nodes.iter().find(|other| other.name == *master));
-        let follow = |master: &NodeSpec| ("replicaof", format!("{} {}", master.address.ip(), master.address.0.port()));
-        let own = OwnDirectives { told: master.map(follow).into_iter().collect(), defaults: &[] };
+        let own = follows(&self.nodes(), node);
         redis_conf(node, version, files, access, &own)
     }
 

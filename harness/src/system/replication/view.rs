@@ -4,13 +4,12 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddrV4};
 
 use crate::evidence::{ClusterState, Health, Member, NodeView};
 use crate::system::report::{field, number};
 use crate::system::spec::id_of;
-use crate::system::{Names, NodeReport, ReportError, ReportReader, read_replication, unknown_node};
-use crate::vocab::{Address, NodeName, Ownership, Role};
+use crate::system::{Names, NodeReport, ReportError, ReportReader, read_replication};
+use crate::vocab::{NodeName, Ownership, Role};
 
 const COMMAND: &str = "INFO replication";
 
@@ -80,7 +79,7 @@ fn version(text: &str) -> Result<u64, ReportError> {
 fn master(text: &str, names: &Names) -> Result<NodeName, ReportError> {
     let host = field(text, "master_host").ok_or(ReportError::Field { command: COMMAND, field: "master_host" })?;
     let port = number(text, COMMAND, "master_port")?;
-    Ok(name_of(host, port, names))
+    Ok(names.of_host(host, port))
 }
 
 /// The replicas that a node lists: `slave0:ip=10.128.0.3,port=6379,state=online,offset=14,lag=0`. One that is not online yet is in
@@ -90,17 +89,10 @@ fn followers<'a>(node: &'a NodeName, text: &'a str, names: &'a Names) -> impl It
         let (title, fields) = line.trim_end().split_once(':')?;
         title.strip_prefix("slave")?.parse::<u32>().ok()?;
         let value = |name: &str| fields.split(',').find_map(|field| field.strip_prefix(name)?.strip_prefix('='));
-        let follower = name_of(value("ip")?, value("port")?.parse().ok()?, names);
+        let follower = names.of_host(value("ip")?, value("port")?.parse().ok()?);
         let handshake = value("state")? != "online";
         Some((follower, Member { handshake, ..member(Role::Replica, Some(node.clone())) }))
     })
-}
-
-/// The node at an address, or the address where no node is.
-fn name_of(host: &str, port: u16, names: &Names) -> NodeName {
-    let address = host.parse::<Ipv4Addr>().ok().map(|ip| Address(SocketAddrV4::new(ip, port)));
-    let known = address.and_then(|address| names.of_address(address)).cloned();
-    known.unwrap_or_else(|| unknown_node(host))
 }
 
 #[cfg(test)]
@@ -110,7 +102,9 @@ mod tests {
 
     use super::*;
     use crate::system::replication::everything;
-    use crate::vocab::NodeId;
+    use std::net::Ipv4Addr;
+
+    use crate::vocab::{Address, NodeId};
 
     fn names() -> Names {
         let node = |(index, name): (u8, &str)| {

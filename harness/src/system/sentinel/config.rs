@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::Sentinel;
-use crate::system::config::{OwnDirectives, ReservedDirective};
+use crate::system::config::ReservedDirective;
 use crate::system::{Access, Credentials, NodeSpec};
 use crate::vocab::Role;
 
@@ -17,13 +17,6 @@ pub(super) const RESERVED: &[ReservedDirective] = &[
     ("replica-announce-*", "a node's address is its host's"),
     ("slave-announce-*", "a node's address is its host's"),
 ];
-
-/// What makes a server follow its master.
-pub(super) fn own_directives(nodes: &[NodeSpec], node: &NodeSpec) -> OwnDirectives {
-    let master = node.master.as_ref().and_then(|master| nodes.iter().find(|other| other.name == *master));
-    let follow = |master: &NodeSpec| ("replicaof", format!("{} {}", master.address.ip(), master.address.0.port()));
-    OwnDirectives { told: master.map(follow).into_iter().collect(), defaults: &[] }
-}
 
 /// What a sentinel monitors, as one would have written it down that has known all others for a while: so none must be found first.
 /// (`sentinelFlushConfig` and `rewriteConfigSentinelOption`, Redis `sentinel.c`.)

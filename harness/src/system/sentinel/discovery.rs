@@ -1,7 +1,7 @@
 //! Who is the master, as a client learns it that knows the sentinels' addresses: it asks them in turn.
 //! (Redis documentation, "Guidelines for Redis clients with support for Redis Sentinel".)
 
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::Ipv4Addr;
 
 use crate::system::resp::Reply;
 use crate::system::{Discovery, KnownNodes, NodeIndex, ReadsFrom};
@@ -37,8 +37,7 @@ impl SentinelMap {
             Some((ip, text("port")?.parse::<u16>().ok()?))
         };
         let (Some(name), Some((ip, port))) = (text("name"), address()) else { return false };
-        let node =
-            self.known.node_of_host(ip, port).or_else(|| self.known.node_at(Address(SocketAddrV4::new(ip, port))));
+        let node = self.known.node_of_host(ip, port);
         let Some((_, master)) = self.masters.iter_mut().find(|(known, _)| known.as_str() == name) else { return false };
         *master = node;
         node.is_some()
@@ -90,6 +89,8 @@ impl Discovery for SentinelMap {
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddrV4;
+
     use super::*;
 
     fn address(last: u8, port: u16) -> Address {

@@ -10,18 +10,21 @@ mod settle;
 mod view;
 
 use std::collections::BTreeMap;
+use std::net::SocketAddrV4;
 use std::time::Duration as StdDuration;
 
 use serde::Deserialize;
 
 use super::config::{redis_conf, reserved};
 use super::log::parse;
+use super::replication::follows;
 use super::replication::view::ReplicationReader;
 use super::{Access, Discovery, Names, NodeFiles, NodeSpec, ReportReader, ShapeProblem, System, SystemSize, questions};
 use crate::evidence::{FailoverPhase, LogEvent, NodeStatus, NodeView, Reach, Settlement};
 use crate::provider;
 use crate::vocab::{
-    Address, Duration, NodeName, OwnedRange, Ownership, Position, Role, SENTINEL_PORT, ServerVersion, SystemAbility,
+    Address, Duration, NodeName, OwnedRange, Ownership, Position, Role, SENTINEL_PORT, SERVER_PORT, ServerVersion,
+    SystemAbility,
 };
 use discovery::SentinelMap;
 use view::SentinelReader;
@@ -149,36 +152,24 @@ impl System for Sentinel {
     }
 
     fn nodes(&self) -> Vec<NodeSpec> {
-        let mut nodes = Vec::new();
-        let mut add = |name, role, port, more: fn(NodeSpec) -> NodeSpec| {
-            let ip = provider::host_address(nodes.len());
-            let address = Address(std::net::SocketAddrV4::new(ip, port));
-            nodes.push(more(NodeSpec::new(name, address, role)));
+        let masters = self.masters().map(|(_, name)| (name, Role::Master));
+        let replicas = self.masters().flat_map(|(position, _)| {
+            let name = move |index| NodeName::replica(position.0.into(), index);
+            (1..=usize::from(self.replicas)).map(move |index| (name(index), Role::Replica))
+        });
+        let sentinels = self.sentinel_names().map(|name| (name, Role::Sentinel));
+        let node = |(index, (name, role)): (usize, (NodeName, Role))| {
+            let port = if role == Role::Sentinel { SENTINEL_PORT } else { SERVER_PORT };
+            let address = Address(SocketAddrV4::new(provider::host_address(index), port));
+            let position = self.masters().find(|(_, master)| *master == name).map(|(position, _)| position);
+            NodeSpec {
+                master: self.master_of_replica(&name).filter(|_| role == Role::Replica),
+                owns: position.map(Self::share).unwrap_or_default(),
+                version: if role == Role::Master { view::FIRST_VERSION } else { 0 },
+                ..NodeSpec::new(name, address, role)
+            }
         };
-        for (_, name) in self.masters() {
-            add(name, Role::Master, crate::vocab::SERVER_PORT, |node| NodeSpec {
-                version: view::FIRST_VERSION,
-                ..node
-            });
-        }
-        for (position, _) in self.masters() {
-            for index in 1..=usize::from(self.replicas) {
-                let name = NodeName::replica(position.0.into(), index);
-                add(name, Role::Replica, crate::vocab::SERVER_PORT, |node| node);
-            }
-        }
-        for name in self.sentinel_names() {
-            add(name, Role::Sentinel, SENTINEL_PORT, |node| node);
-        }
-        let masters: BTreeMap<_, _> = self.masters().map(|(position, name)| (name, position)).collect();
-        for node in &mut nodes {
-            match node.role {
-                Role::Master => node.owns = masters.get(&node.name).map(|at| Self::share(*at)).unwrap_or_default(),
-                Role::Replica => node.master = self.master_of_replica(&node.name),
-                Role::Sentinel => {}
-            }
-        }
-        nodes
+        masters.chain(replicas).chain(sentinels).enumerate().map(node).collect()
     }
 
     fn reserved(&self, directive: &str) -> Option<&'static str> {
@@ -186,7 +177,7 @@ impl System for Sentinel {
     }
 
     fn configuration(&self, node: &NodeSpec, version: ServerVersion, files: &NodeFiles, access: &Access) -> String {
-        let text = redis_conf(node, version, files, access, &config::own_directives(&self.nodes(), node));
+        let text = redis_conf(node, version, files, access, &follows(&self.nodes(), node));
         if node.role == Role::Sentinel {
             text + &config::sentinel_conf(*self, &self.nodes(), node, access)
         } else {

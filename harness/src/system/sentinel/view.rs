@@ -5,13 +5,12 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddrV4};
 
 use crate::evidence::{ClusterState, Health, Member, NodeView};
 use crate::system::replication::view::member;
 use crate::system::spec::id_of;
 use crate::system::{Names, NodeReport, ReportError, ReportReader};
-use crate::vocab::{Address, NodeName, Ownership, Role};
+use crate::vocab::{NodeName, Ownership, Role};
 
 const COMMAND: &str = "SENTINEL MASTERS";
 
@@ -92,10 +91,7 @@ fn number<T: std::str::FromStr>(block: &Block<'_>, field: &'static str) -> Resul
 }
 
 fn node_of(block: &Block<'_>, names: &Names) -> Result<NodeName, ReportError> {
-    let (ip, port) = (value(block, "ip")?, number(block, "port")?);
-    let address = ip.parse::<Ipv4Addr>().ok().map(|ip| Address(SocketAddrV4::new(ip, port)));
-    let known = address.and_then(|address| names.of_address(address)).cloned();
-    Ok(known.unwrap_or_else(|| crate::system::unknown_node(ip)))
+    Ok(names.of_host(value(block, "ip")?, number(block, "port")?))
 }
 
 /// An instance with its flags: `o_down` once a quorum agrees, which only masters can be.
@@ -117,7 +113,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::vocab::{NodeId, OwnedRange};
+    use crate::vocab::{Address, NodeId, OwnedRange};
 
     fn names() -> Names {
         let node = |(name, address): (&str, &str)| {
