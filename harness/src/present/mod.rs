@@ -25,7 +25,7 @@ pub use bench::{BenchFigures, BenchRow, render_bench};
 pub use doctor::render_doctor;
 pub use export::{ExportFormat, export};
 pub use github::{annotations, step_summary};
-pub use html::{report_html, report_html_without_evidence};
+pub use html::{CHART_BINS_MAX, report_html, report_html_without_evidence};
 pub use live::{LiveView, ProgressLines};
 pub use paint::{Look, fit, list};
 pub use screen::{

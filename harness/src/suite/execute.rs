@@ -99,18 +99,15 @@ pub fn execute(
 /// Judges the evidence that was read from a directory and writes the reports into it.
 pub(super) fn judge_evidence(directory: &RunDirectory, evidence: &Evidence) -> Result<Verdict, ExecuteError> {
     verdict::sound(evidence)?;
-    let series = || {
-        vec![
-            (directory.latency(), verdict::latency_log(evidence)),
-            (directory.series(), Ok(verdict::series_csv(evidence).into_bytes())),
-        ]
-    };
-    let (verdict, page, series) = thread::scope(|scope| {
-        let series = scope.spawn(series);
+    let (verdict, latency_log, (csv, series)) = thread::scope(|scope| {
+        let over_time =
+            scope.spawn(|| (verdict::latency_log(evidence), verdict::series(evidence, present::CHART_BINS_MAX)));
         let verdict = verdict::judge(evidence, present::compare_topology(evidence));
-        let page = present::report_html(evidence, &verdict);
-        (verdict, page, series.join().unwrap_or_else(|panic| resume_unwind(panic)))
+        let (latency_log, series) = over_time.join().unwrap_or_else(|panic| resume_unwind(panic));
+        (verdict, latency_log, series)
     });
+    let page = present::report_html(evidence, &verdict, series.as_ref());
+    let series = vec![(directory.latency(), latency_log), (directory.series(), Ok(csv.into_bytes()))];
     write_reports(directory, &verdict, page, series);
     Ok(verdict)
 }

@@ -6,7 +6,7 @@ use super::topology::{AS_RECORDED, TopologyComparison, TopologyState};
 use super::types::{Assumption, Verdict, assume};
 use super::{assumptions, failovers, implicit, replicas, servers, summary};
 use crate::check::key_question::{self, to_ask};
-use crate::check::parallel::in_parallel;
+use crate::check::parallel::{both, in_parallel};
 use crate::check::possible_reads::ReadsPossible;
 use crate::check::{Case, Finding, RunOutcome, Slo, Status, finding};
 use crate::evidence::{Evidence, RecordedPlan, RecordedSlo};
@@ -20,7 +20,7 @@ pub fn judge(evidence: &Evidence, topology: TopologyComparison) -> Verdict {
     }
     case.of_keys = asked_of_keys(&case);
     let mut assumptions = assumptions::all(&case);
-    let (mut findings, mut explained) = findings(&case);
+    let (loads, (mut findings, mut explained)) = both(|| summary::loads(&case), || findings(&case));
     let topology = if !assumptions.iter().all(|assumption| assumption.holds) {
         topology.left_out("the run does not say enough")
     } else if implicit::failed_step(&case).is_some() {
@@ -39,7 +39,7 @@ pub fn judge(evidence: &Evidence, topology: TopologyComparison) -> Verdict {
         findings,
         topology,
         failovers: failovers::reports(&case),
-        loads: summary::loads(&case),
+        loads,
         servers: servers::servers(evidence),
         replicas: replicas::replicas(&case),
         settings: summary::settings(evidence),

@@ -26,7 +26,7 @@ pub use judge::{distrust, judge};
 pub use latency_log::latency_log;
 pub use replicas::{LagSeries, lag_series};
 pub use sound::{Unsound, sound};
-pub use time_series::{Bin, TimeSeries, series_csv};
+pub use time_series::{Bin, TimeSeries, series};
 pub use topology::{TopologyComparison, TopologyState};
 pub use types::{
     Assumption, FailoverReport, LatencySummary, LoadSummary, OperationsSummary, PhaseTime, ReplicaSummary,

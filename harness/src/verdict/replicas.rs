@@ -47,6 +47,7 @@ pub fn lag_series(evidence: &Evidence, frame: &TimeSeries) -> Vec<LagSeries> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::series;
     use super::*;
     use crate::check::testing::{LOAD_STARTS, Story};
     use crate::evidence::ReplicationRecord;
@@ -82,7 +83,7 @@ mod tests {
     #[test]
     fn each_bin_has_the_longest_lag() {
         let story = story();
-        let frame = TimeSeries::of(&story.evidence.history, 600).unwrap();
+        let frame = series(&story.evidence, 600).1.unwrap();
         let [a1] = &lag_series(&story.evidence, &frame)[..] else { panic!("one replica followed") };
         assert_eq!(a1.bins[..4], [Some(5.0), Some(5.0), Some(40.0), Some(f64::INFINITY)]);
     }
@@ -91,7 +92,7 @@ mod tests {
     fn without_positions_there_is_neither() {
         let mut story = story();
         story.evidence.replication.clear();
-        let frame = TimeSeries::of(&story.evidence.history, 600).unwrap();
+        let frame = series(&story.evidence, 600).1.unwrap();
         assert!(replicas(&Case::new(&story.evidence)).is_empty() && lag_series(&story.evidence, &frame).is_empty());
     }
 }

@@ -2,8 +2,9 @@
 
 use std::fmt::Write;
 
-use crate::evidence::{Evidence, History, Operation, Outcome};
-use crate::vocab::{Instant, Percent};
+use crate::check::samples::quantile;
+use crate::evidence::{Evidence, Operation, Outcome};
+use crate::vocab::Instant;
 
 /// The width of a bin of `series.csv`, and the least of any chart's.
 const BIN_NANOS: u64 = 100_000_000;
@@ -75,16 +76,32 @@ impl Tenths {
         }
     }
 
+    /// Adds what another has.
+    fn absorb(&mut self, other: Self) {
+        let Some((first, end)) = other.extent else { return };
+        let (own_first, own_end) = self.extent.unwrap_or((first, end));
+        self.extent = Some((own_first.min(first), own_end.max(end)));
+        if self.bins.len() < other.bins.len() {
+            self.bins.resize_with(other.bins.len(), Default::default);
+        }
+        for ((bin, latencies), (others, mut other_latencies)) in self.bins.iter_mut().zip(other.bins) {
+            bin.add(&others);
+            latencies.append(&mut other_latencies);
+        }
+    }
+
     /// The same in wider bins where there would be more than `bins_max`; none without an operation.
-    fn series(self, bins_max: u64) -> Option<TimeSeries> {
+    fn series(&self, bins_max: u64) -> Option<TimeSeries> {
         let (first, end) = self.extent?;
         let start = Instant(BIN_NANOS * first as u64);
         let wide = end.nanos_since(start).div_ceil(BIN_NANOS.saturating_mul(bins_max)).max(1);
-        let (mut bins, mut tenths) = (Vec::new(), self.bins.into_iter().skip(first));
-        while let Some((mut bin, mut latencies)) = tenths.next() {
-            for (other, others) in tenths.by_ref().take(usize::try_from(wide - 1).unwrap_or(usize::MAX)) {
-                bin.add(&other);
-                latencies.extend(others);
+        let (mut bins, mut latencies) = (Vec::new(), Vec::new());
+        for tenths in self.bins[first..].chunks(usize::try_from(wide).unwrap_or(usize::MAX)) {
+            let mut bin = Bin::default();
+            latencies.clear();
+            for (other, others) in tenths {
+                bin.add(other);
+                latencies.extend_from_slice(others);
             }
             bin.latency_ms = quantiles(&mut latencies);
             bins.push(bin);
@@ -94,15 +111,6 @@ impl Tenths {
 }
 
 impl TimeSeries {
-    /// The operations of clients in bins of 100 ms, or in wider ones where there would be more than `bins_max`; none without an
-    /// operation.
-    pub fn of(history: &History, bins_max: u64) -> Option<Self> {
-        let mut tenths = Tenths::default();
-        let by_clients = history.iter().filter(|operation| !operation.is_final_read());
-        by_clients.for_each(|operation| tenths.add(&operation));
-        tenths.series(bins_max)
-    }
-
     /// Where the last bin ends.
     pub fn end(&self) -> Instant {
         self.start_of(self.bins.len())
@@ -126,16 +134,14 @@ impl TimeSeries {
 }
 
 fn quantiles(nanos: &mut [u64]) -> Option<[f64; 3]> {
-    nanos.sort_unstable();
-    let at = |percent: f64| {
-        let rank = Percent::try_from(percent).ok()?.rank(nanos.len() as u64)?;
-        Some(*nanos.get(usize::try_from(rank - 1).ok()?)? as f64 / 1e6)
-    };
-    Some([at(50.0)?, at(99.0)?, at(100.0)?])
+    let mut at = |fraction| Some(quantile(nanos, fraction)? as f64 / 1e6);
+    Some([at(0.5)?, at(0.99)?, at(1.0)?])
 }
 
-/// The content of `series.csv`: a line for each load and each 100 ms from its first operation to its last.
-pub fn series_csv(evidence: &Evidence) -> String {
+/// What clients saw over time: the content of `series.csv`, a line for each load and each 100 ms from its first operation to its
+/// last; and all loads together, in bins of 100 ms, or in wider ones where there would be more than `bins_max`: none without an
+/// operation.
+pub fn series(evidence: &Evidence, bins_max: u64) -> (String, Option<TimeSeries>) {
     let mut text = "seconds,load,due,ok,fail,unknown,p50_ms,p99_ms,max_ms\n".to_owned();
     let mut of_loads: Vec<_> = evidence.plan.loads.iter().map(|load| (load, Tenths::default())).collect();
     for operation in evidence.history.iter().filter(|operation| !operation.is_final_read()) {
@@ -143,18 +149,24 @@ pub fn series_csv(evidence: &Evidence) -> String {
             tenths.add(&operation);
         }
     }
+    let mut all = Tenths::default();
     for (load, tenths) in of_loads {
-        let Some(series) = tenths.series(u64::MAX) else { continue };
-        for (number, bin) in series.bins.iter().enumerate() {
-            let seconds = series.start_of(number).0 as f64 / 1e9;
-            let Bin { due, ok, fail, unknown, latency_ms } = bin;
-            let latency =
-                latency_ms.map_or_else(|| ",,".to_owned(), |[p50, p99, max]| format!("{p50:.3},{p99:.3},{max:.3}"));
-            // Writing into a string cannot fail.
-            let _ = writeln!(text, "{seconds:.1},{},{due},{ok},{fail},{unknown},{latency}", load.name);
-        }
+        add_lines(&mut text, &load.name, tenths.series(u64::MAX));
+        all.absorb(tenths);
     }
-    text
+    (text, all.series(bins_max))
+}
+
+fn add_lines(text: &mut String, load: &str, series: Option<TimeSeries>) {
+    let Some(series) = series else { return };
+    for (number, bin) in series.bins.iter().enumerate() {
+        let seconds = series.start_of(number).0 as f64 / 1e9;
+        let Bin { due, ok, fail, unknown, latency_ms } = bin;
+        let latency =
+            latency_ms.map_or_else(|| ",,".to_owned(), |[p50, p99, max]| format!("{p50:.3},{p99:.3},{max:.3}"));
+        // Writing into a string cannot fail.
+        let _ = writeln!(text, "{seconds:.1},{load},{due},{ok},{fail},{unknown},{latency}");
+    }
 }
 
 #[cfg(test)]
@@ -189,6 +201,9 @@ mod tests {
             "1.2,other,0,0,0,0,,,",
             "1.3,other,0,1,0,0,,,",
         ];
-        assert_eq!(series_csv(&story.evidence).lines().collect::<Vec<_>>(), lines);
+        let (csv, all) = series(&story.evidence, 2);
+        assert_eq!(csv.lines().collect::<Vec<_>>(), lines);
+        let all: Vec<_> = all.unwrap().bins.iter().map(|bin| (bin.due, bin.ok, bin.unknown, bin.latency_ms)).collect();
+        assert_eq!(all, [(202, 199, 1, Some([1.0, 1.0, 250.0])), (0, 2, 0, None)]);
     }
 }

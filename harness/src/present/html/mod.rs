@@ -7,22 +7,24 @@ mod series;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use self::series::{fault_windows, marks, series};
+pub use self::series::CHART_BINS_MAX;
+use self::series::{fault_windows, marks};
 use super::snapshot::last_settled;
 use super::terminal::{end_of, place, since_fault};
 use super::words::{connections, count, error_in_words, idle, millis, outcomes, rate};
 use crate::evidence::{Evidence, Outcome};
-use crate::verdict::{FailoverReport, LoadSummary, RunOutcome, Verdict, lag_series};
+use crate::verdict::{FailoverReport, LoadSummary, RunOutcome, TimeSeries, Verdict, lag_series};
 
 const STYLE: &str = include_str!("style.css");
 
-/// The report of a run: a whole HTML document without scripts and without references to anything outside it.
-pub fn report_html(evidence: &Evidence, verdict: &Verdict) -> String {
+/// The report of a run: a whole HTML document without scripts and without references to anything outside it. Its charts are drawn
+/// from `series`, which is none when no load did anything.
+pub fn report_html(evidence: &Evidence, verdict: &Verdict, series: Option<&TimeSeries>) -> String {
     let sections = html! {
         (headline(verdict, &evidence.plan.about))
         (findings(verdict))
         (difference(verdict))
-        (run_over_time(evidence, verdict))
+        (run_over_time(evidence, verdict, series))
         @for failover in &verdict.failovers { (failover_section(failover)) }
         @for load in &verdict.loads { (load_section(load)) }
         (resources::resources(evidence, &fault_windows(evidence)))
@@ -121,8 +123,8 @@ fn difference(verdict: &Verdict) -> Markup {
     }
 }
 
-fn run_over_time(evidence: &Evidence, verdict: &Verdict) -> Markup {
-    let Some(series) = series(evidence) else {
+fn run_over_time(evidence: &Evidence, verdict: &Verdict, series: Option<&TimeSeries>) -> Markup {
+    let Some(series) = series else {
         return html! { section { h2 { "The run" } p { "No load did any operation." } } };
     };
     let windows = fault_windows(evidence);
@@ -134,9 +136,9 @@ fn run_over_time(evidence: &Evidence, verdict: &Verdict) -> Markup {
                 span.key.p99 { "p99" } span.key.max { "max" } span.key.window { "fault to settled" }
                 span.dim { (format!("bins of {} ms, time on the run's clock", series.bin_nanos / 1_000_000)) }
             }
-            (chart::run_chart(&series, &windows, &marks(evidence)))
+            (chart::run_chart(series, &windows, &marks(evidence)))
         }
-        (lag::lag(&series, &lag_series(evidence, &series), &verdict.replicas, &windows))
+        (lag::lag(series, &lag_series(evidence, series), &verdict.replicas, &windows))
     }
 }
 
@@ -324,13 +326,14 @@ fn settings(evidence: &Evidence, verdict: &Verdict) -> Markup {
 #[cfg(test)]
 mod tests {
     use super::super::sample;
+    use super::series::series;
     use super::*;
 
     /// Where to look at the page: written when `REPORT_SAMPLE` names a file.
     #[test]
     fn the_report_is_one_file_that_says_everything() {
         let evidence = sample::master_kill();
-        let page = report_html(&evidence, &sample::verdict());
+        let page = report_html(&evidence, &sample::verdict(), series(&evidence).as_ref());
         for expected in ["FAIL", "master_kill.ron:23", "A1 promoted", "<svg", "replica of A1", "CLUSTERDOWN"] {
             assert!(page.contains(expected), "{expected} is missing");
         }
@@ -345,9 +348,9 @@ mod tests {
     #[test]
     fn the_report_shows_how_the_topology_went() {
         let evidence = sample::master_kill();
-        let page = report_html(&evidence, &sample::verdict());
+        let page = report_html(&evidence, &sample::verdict(), series(&evidence).as_ref());
         assert!(page.contains("not kept") && !page.contains("<pre>"), "{page}");
-        let page = report_html(&evidence, &sample::differs());
+        let page = report_html(&evidence, &sample::differs(), series(&evidence).as_ref());
         let diff = "<span class=\"fail\">- b</span>\n<span class=\"pass\">+ c</span>\n";
         assert!(page.contains("topology as in snapshots/failover__master_kill.snap") && page.contains(diff), "{page}");
     }
@@ -357,6 +360,9 @@ mod tests {
         let mut evidence = sample::master_kill();
         evidence.history = crate::evidence::History::default();
         evidence.topology.clear();
-        assert!(report_html(&evidence, &sample::verdict()).contains("No load did any operation"));
+        assert!(
+            report_html(&evidence, &sample::verdict(), series(&evidence).as_ref())
+                .contains("No load did any operation")
+        );
     }
 }

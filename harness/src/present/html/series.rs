@@ -1,6 +1,7 @@
 //! The windows in which a fault was felt, and the moments that charts mark.
 
 use crate::evidence::{EventKind, Evidence, LinkChange, NetworkChange};
+#[cfg(test)]
 use crate::verdict::TimeSeries;
 use crate::vocab::Instant;
 
@@ -12,10 +13,13 @@ pub(super) struct Mark {
     pub(super) fault: bool,
 }
 
-/// What the chart is drawn from: bins as wide as a pixel or two; none when no load did anything.
+/// A chart has at most so many bins: each as wide as a pixel or two.
+pub const CHART_BINS_MAX: u64 = 600;
+
+/// What the charts of a run are drawn from; none when no load did anything.
+#[cfg(test)]
 pub(super) fn series(evidence: &Evidence) -> Option<TimeSeries> {
-    const BINS_MAX: u64 = 600;
-    TimeSeries::of(&evidence.history, BINS_MAX)
+    crate::verdict::series(evidence, CHART_BINS_MAX).1
 }
 
 /// From each fault that takes a node down to the last time the cluster settled before the next fault or heal.

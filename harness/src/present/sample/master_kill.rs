@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::verdict::totals;
 use super::{Story, name};
-use crate::evidence::testing::{kill, machine_samples, run, server_samples, start, until};
+use crate::evidence::testing::{kill, load, machine_samples, run, server_samples, start, until};
 use crate::evidence::{
     DataType, ErrorKind, EventKind, Evidence, LogEvent, NO_WORKER, Operation, OperationEffect, OperationSource,
     Outcome, Progress, ResourceSample, Value,
@@ -35,6 +35,7 @@ pub(in crate::present) fn master_kill() -> Evidence {
     load_events(&mut story);
     story.events.sort_by_key(|event| event.at);
     let mut evidence = story.end(12_300);
+    evidence.plan.loads = vec![load("app")];
     evidence.history = history().into_iter().collect();
     evidence.samples = samples();
     evidence
