@@ -182,7 +182,7 @@ fn shards(case: &Case<'_>, load: Option<&str>) -> Vec<Shard> {
 /// When the host of each load reached no majority of the masters.
 fn cut_off(case: &Case<'_>) -> Vec<Vec<Window>> {
     let loads = case.plan.loads.iter();
-    loads.map(|load| case.reaches.without_majority(case.evidence, &load.host)).collect()
+    loads.map(|load| case.reaches.without_majority(case.evidence, load.system, &load.host)).collect()
 }
 
 fn touches(stretches: &[Window], operation: &Operation) -> bool {

@@ -11,19 +11,19 @@ use super::synced::synced;
 use crate::evidence::{
     Clock, EventKind, Journal, LogRecord, NodeStatus, NodeView, Reach, ReplicationRecord, Settlement, TopologyRecord,
 };
-use crate::system::{Deployment, Names, NodeReport, ReplicationProgress, System};
+use crate::system::{Names, NodeReport, ReplicationProgress, System, Systems};
 use crate::vocab::{Instant, NodeId, NodeName};
 
 /// Shared by all tasks of an observer.
 pub(super) struct Collector {
-    deployment: Deployment,
+    systems: Systems,
     names: RwLock<Names>,
     journal: Journal,
     state: Mutex<State>,
 }
 
 struct State {
-    deployment: Deployment,
+    systems: Systems,
     status: watch::Receiver<BTreeMap<NodeName, NodeStatus>>,
     reach: watch::Receiver<Reach>,
     /// The status last taken from `status`, and when. Questions from before that are stale.
@@ -55,7 +55,7 @@ impl Collector {
     pub(super) fn new(
         nodes: &[Observed],
         names: Names,
-        deployment: Deployment,
+        systems: Systems,
         status: watch::Receiver<BTreeMap<NodeName, NodeStatus>>,
         reach: watch::Receiver<Reach>,
         journal: Journal,
@@ -70,7 +70,7 @@ impl Collector {
             synced: Err("no node has been asked yet".to_owned()),
         });
         let mut state = State {
-            deployment,
+            systems: systems.clone(),
             status,
             reach,
             known: BTreeMap::new(),
@@ -88,7 +88,7 @@ impl Collector {
             observation,
         };
         state.take_status(&journal);
-        let collector = Self { deployment, names: RwLock::new(names), journal, state: Mutex::new(state) };
+        let collector = Self { systems, names: RwLock::new(names), journal, state: Mutex::new(state) };
         (collector, shown)
     }
 
@@ -97,9 +97,9 @@ impl Collector {
         self.journal.clock()
     }
 
-    /// What is watched.
-    pub(super) fn system(&self) -> &dyn System {
-        self.deployment.system()
+    /// The system that a node is of.
+    pub(super) fn system(&self, node: &NodeName) -> &dyn System {
+        self.systems.of(node)
     }
 
     /// Reads something with the names known now.
@@ -109,9 +109,9 @@ impl Collector {
 
     /// Takes a line of a node's log.
     pub(super) fn log_line(&self, node: &NodeName, line: &[u8]) {
-        if let Some((unix_us, says)) = self.with_names(|names| self.system().log_line(line, names)) {
+        if let Some((unix_us, says)) = self.with_names(|names| self.system(node).log_line(line, names)) {
             let logged = self.clock().instant_of_unix_us(unix_us);
-            if let Some(too_old) = self.system().data_too_old(&says) {
+            if let Some(too_old) = self.system(node).data_too_old(&says) {
                 let mut state = self.state();
                 state.take_too_old(node, too_old, &self.journal);
                 state.publish(&self.journal);
@@ -283,7 +283,7 @@ impl State {
             let failure = self.failures.get(node).map_or(String::new(), |failure| format!(": {failure}"));
             return Settlement::Unsettled(format!("{node} does not answer{failure}"));
         }
-        match (self.deployment.system().settle(&self.known, &self.links, &self.views), self.unasked()) {
+        match (self.systems.settle(&self.known, &self.links, &self.views), self.unasked()) {
             (Settlement::Settled(_), Some(node)) => Settlement::Unsettled(not_asked(node)),
             (settlement, _) => settlement,
         }

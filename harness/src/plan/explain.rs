@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::load::{KeySpace, Load, Op};
 use crate::step::links::Hosts;
 use crate::step::{Healing, LinkDisturbance};
+use crate::system::Deployed;
 use crate::vocab::{HostName, NodeName, Role, SystemAbility};
 
 use super::types::{Plan, PlannedStep};
@@ -20,7 +21,9 @@ pub fn explain(plan: &Plan) -> String {
 
 fn write_all(text: &mut String, plan: &Plan) -> fmt::Result {
     writeln!(text, "{}\n  {}", plan.name, plan.about)?;
-    write_cluster(text, plan)?;
+    for part in plan.systems().parts() {
+        write_system(text, plan, part)?;
+    }
     write_config(text, plan)?;
     write_loads(text, plan)?;
     writeln!(text, "\nTimeline")?;
@@ -40,30 +43,31 @@ fn write_all(text: &mut String, plan: &Plan) -> fmt::Result {
         writeln!(text, "  - {assumption}")?;
     }
     let (least, most) = duration(plan);
-    let system = plan.deployment.system();
-    let (forming, noun) = (system.forming().as_secs(), system.noun());
+    let systems = plan.systems();
+    let (forming, noun) = (systems.forming().as_secs(), systems.noun());
     writeln!(text, "\nTakes {} to {} ({forming} s of it to form the {noun})", round(least), round(most))
 }
 
-fn write_cluster(text: &mut String, plan: &Plan) -> fmt::Result {
-    let of_role = |role| plan.nodes.iter().filter(|node| node.role == role).count() as u64;
+fn write_system(text: &mut String, plan: &Plan, part: &Deployed) -> fmt::Result {
+    let nodes: Vec<_> = plan.nodes.iter().filter(|node| part.has(&node.name)).collect();
+    let of_role = |role| nodes.iter().filter(|node| node.role == role).count() as u64;
     let tls = plan.tls().map(|tls| format!("{tls}, ")).unwrap_or_default();
-    let system = plan.deployment.system();
-    let timeout = system.abilities().contains(&SystemAbility::Refusing).then(|| plan.node_timeout_ms());
+    let system = &part.system;
+    let timeout = system.abilities().contains(&SystemAbility::Refusing).then(|| plan.node_timeout_ms_of(part));
     let timeout = timeout.map(|timeout| format!("cluster-node-timeout {timeout} ms, ")).unwrap_or_default();
     let (masters, replicas) = (counted(of_role(Role::Master), "master"), counted(of_role(Role::Replica), "replica"));
     let noun = system.noun();
-    let of = match (plan.nodes.len(), of_role(Role::Sentinel)) {
+    let of = match (nodes.len(), of_role(Role::Sentinel)) {
         (1, _) => String::new(),
         (_, 0) => format!(" of {masters} and {replicas}"),
         (_, sentinels) => format!(" of {masters}, {replicas} and {}", counted(sentinels, "sentinel")),
     };
     writeln!(text, "\nA {noun}{of}, {tls}{timeout}{} of storage each", plan.storage)?;
-    for node in &plan.nodes {
+    for node in nodes {
         let does = match (&node.master, node.role) {
             (Some(master), _) => format!("replica of {master}"),
-            (None, Role::Master) if plan.deployment.system().abilities().contains(&SystemAbility::NumberedKeys) => {
-                format!("master of {}s {}", plan.deployment.system().position_noun(), node.owns)
+            (None, Role::Master) if system.abilities().contains(&SystemAbility::NumberedKeys) => {
+                format!("master of {}s {}", system.position_noun(), node.owns)
             }
             (None, role) => role.to_string(),
         };
@@ -114,7 +118,10 @@ fn write_loads(text: &mut String, plan: &Plan) -> fmt::Result {
         let ip = client.or_else(node).map_or_else(String::new, |ip| format!(", {ip}"));
         let whose =
             if client.is_some() { format!("the client host {host}") } else { format!("the host of node {host}") };
-        writeln!(text, "  {} (on {whose}{ip}): {}", load.name, sentence(plan, load))?;
+        let systems = plan.systems();
+        let driven = systems.parts()[plan.driven_by(load)].name;
+        let drives = if systems.parts().len() > 1 { format!("drives the {driven}, ") } else { String::new() };
+        writeln!(text, "  {} ({drives}on {whose}{ip}): {}", load.name, sentence(plan, load))?;
     }
     Ok(())
 }
@@ -140,7 +147,7 @@ fn sentence(plan: &Plan, load: &Load) -> String {
     let total: u64 = load.mix.iter().map(|op| u64::from(op.weight())).sum();
     let share = |op: &Op| 100.0 * f64::from(op.weight()) / total.max(1) as f64;
     let mix: Vec<_> = load.mix.iter().map(|op| format!("{:.0} % {}", share(op), op.text())).collect();
-    let (space, keys) = (KeySpace::of(load, plan.deployment), &load.keys);
+    let (space, keys) = (KeySpace::of(load, &*plan.systems().parts()[plan.driven_by(load)].system), &load.keys);
     let data = load.data_type().unwrap_or_default();
     let [first, last] = [space.number(0), space.highest()].map(|number| space.names().text(data, number));
     let only = load.only.as_ref().map(|place| format!(", the {} in {place}", load.keys.count())).unwrap_or_default();
@@ -212,7 +219,7 @@ fn assumptions(plan: &Plan) -> Vec<String> {
 
 /// The least and the most that the run takes, without judging it.
 fn duration(plan: &Plan) -> (Duration, Duration) {
-    let forming = plan.deployment.system().forming();
+    let forming = plan.systems().forming();
     plan.steps
         .iter()
         .map(|planned| planned.step.kind().duration())

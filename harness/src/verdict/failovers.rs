@@ -196,8 +196,8 @@ impl Reporter<'_> {
     fn bounds(&self) -> Option<&BTreeMap<FailoverPhase, String>> {
         let successor = self.takedown.promotion.as_ref().map(|promotion| &promotion.node);
         let servers = &self.case.evidence.info.servers;
-        let server = servers.iter().find(|server| Some(&server.node) == successor).or(servers.first());
-        server.map(|server| &server.failover_bounds)
+        let of = |node: Option<&NodeName>| servers.iter().find(|server| Some(&server.node) == node);
+        of(successor).or_else(|| of(Some(&self.takedown.failed))).map(|server| &server.failover_bounds)
     }
 
     /// A silent master keeps an attempt for as long as its client waits; one that is gone, or links that reject, refuse it.

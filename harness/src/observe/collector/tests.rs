@@ -31,11 +31,11 @@ fn bench() -> Bench {
     };
     let node = observed.node.clone();
     let (status, statuses) = watch::channel([(node.clone(), NodeStatus::Running)].into());
-    let deployment = Deployment::Cluster(Cluster { masters: 1, replicas: 0 });
+    let deployment = Deployment::Cluster(Cluster::new(1, 0));
     let (collector, observation) = Collector::new(
         &[observed],
         Names::default(),
-        deployment,
+        deployment.systems(),
         statuses,
         watch::channel(Reach::default()).1,
         journal,

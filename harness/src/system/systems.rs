@@ -1,0 +1,141 @@
+//! The systems of a run.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use super::{NodeSpec, Origin, System};
+use crate::evidence::{Agreement, NodeStatus, NodeView, Reach, Settlement};
+use crate::vocab::NodeName;
+
+/// The systems of a run, side by side, in the order of their nodes: one, unless the topology is `Beside`.
+#[derive(Clone, Debug, Default)]
+pub struct Systems {
+    parts: Vec<Deployed>,
+    next: Origin,
+}
+
+/// One of the systems of a run.
+#[derive(Clone, Debug)]
+pub struct Deployed {
+    /// What loads call it: `cluster`.
+    pub name: &'static str,
+    /// The port to it.
+    pub system: Arc<dyn System>,
+    /// Made when they are first asked for: whoever checks a scenario first asks how many they are.
+    nodes: OnceLock<Vec<NodeSpec>>,
+}
+
+impl Deployed {
+    /// Its nodes as they start.
+    pub fn nodes(&self) -> &[NodeSpec] {
+        self.nodes.get_or_init(|| self.system.nodes())
+    }
+
+    /// Whether a node is of this system.
+    pub fn has(&self, node: &NodeName) -> bool {
+        self.nodes().iter().any(|own| own.name == *node)
+    }
+}
+
+impl Systems {
+    /// The only system of a run.
+    pub(super) fn of_one(name: &'static str, system: impl System + 'static) -> Self {
+        let mut systems = Self::default();
+        systems.add(name, |_| system);
+        systems
+    }
+
+    /// Adds a system, which begins at the origin that it is given.
+    pub(super) fn add<S: System + 'static>(&mut self, name: &'static str, system: impl FnOnce(Origin) -> S) {
+        let system = system(self.next);
+        let size = system.size();
+        self.next = Origin {
+            hosts: self.next.hosts + size.nodes(),
+            shards: self.next.shards + usize::from(size.masters),
+            positions: self.next.positions.saturating_add(system.positions()),
+        };
+        self.parts.push(Deployed { name, system: Arc::new(system), nodes: OnceLock::new() });
+    }
+
+    /// Each of them.
+    pub fn parts(&self) -> &[Deployed] {
+        &self.parts
+    }
+
+    /// The nodes of all, as they start.
+    pub fn nodes(&self) -> impl Iterator<Item = &NodeSpec> {
+        self.parts.iter().flat_map(Deployed::nodes)
+    }
+
+    /// The place among them of the system that a node is of; that of the last for a node that nobody knows.
+    pub fn index_of(&self, node: &NodeName) -> usize {
+        let last = self.parts.len().saturating_sub(1);
+        self.parts[..last].iter().position(|part| part.has(node)).unwrap_or(last)
+    }
+
+    /// The system that a node is of.
+    pub fn of(&self, node: &NodeName) -> &dyn System {
+        &*self.parts[self.index_of(node)].system
+    }
+
+    /// Whether two nodes are of the same system.
+    pub fn same(&self, one: &NodeName, other: &NodeName) -> bool {
+        self.index_of(one) == self.index_of(other)
+    }
+
+    /// The place of the system that a load drives: of the one that it names; of the only one if it names none. None if it is not
+    /// known which.
+    pub fn driven(&self, on: Option<&str>) -> Option<usize> {
+        match on {
+            Some(name) => self.parts.iter().position(|part| part.name == name),
+            None => (self.parts.len() == 1).then_some(0),
+        }
+    }
+
+    /// Why a scenario must not set a directive, of a node or, where none is named, of any: then it may be set if one of the systems
+    /// lets it be.
+    pub fn reserved(&self, directive: &str, node: Option<&NodeName>) -> Option<&'static str> {
+        let reasons: Option<Vec<_>> = match node {
+            Some(node) => return self.parts.get(self.index_of(node))?.system.reserved(directive),
+            None => self.parts.iter().map(|part| part.system.reserved(directive)).collect(),
+        };
+        reasons?.first().copied()
+    }
+
+    /// What they are called together in sentences: `cluster and sentinel group`.
+    pub fn noun(&self) -> String {
+        let nouns: Vec<_> = self.parts.iter().map(|part| part.system.noun()).collect();
+        nouns.join(" and ")
+    }
+
+    /// About how long it takes until all of them serve.
+    pub fn forming(&self) -> Duration {
+        self.parts.iter().map(|part| part.system.forming()).max().unwrap_or_default()
+    }
+
+    /// Whether the running nodes of each agree. They settle by themselves; all of them have settled when each has.
+    pub fn settle(
+        &self,
+        status: &BTreeMap<NodeName, NodeStatus>,
+        reach: &Reach,
+        views: &BTreeMap<NodeName, Option<NodeView>>,
+    ) -> Settlement {
+        if let [only] = &self.parts[..] {
+            return only.system.settle(status, reach, views);
+        }
+        let mut agreements = Vec::new();
+        for part in &self.parts {
+            let settled = part.system.settle(&of_part(part, status), reach, &of_part(part, views));
+            match settled {
+                Settlement::Settled(agreement) => agreements.push(agreement),
+                unsettled @ Settlement::Unsettled(_) => return unsettled,
+            }
+        }
+        Settlement::Settled(Agreement::beside(agreements))
+    }
+}
+
+fn of_part<T: Clone>(part: &Deployed, of_all: &BTreeMap<NodeName, T>) -> BTreeMap<NodeName, T> {
+    of_all.iter().filter(|(node, _)| part.has(node)).map(|(node, it)| (node.clone(), it.clone())).collect()
+}
