@@ -21,16 +21,15 @@ impl HealthyTimes {
         changes.extend(evidence.events.iter().filter_map(|event| match event.kind {
             // `Formed` says all that settled and healthy mean; the observer may be a moment behind it.
             EventKind::Formed => Some((event.at, Change::Settled(true))),
-            EventKind::Settled { ref agreement, .. } => {
-                Some((event.at, Change::Settled(agreement.outage().is_none())))
-            }
+            EventKind::Settled { ref agreement, .. } => Some((event.at, Change::Settled(agreement.outage().is_none()))),
             EventKind::Unsettled { .. } => Some((event.at, Change::Settled(false))),
             _ => None,
         }));
         changes.sort_by_key(|(at, _)| *at);
         let plan = &evidence.plan;
         let everything = |system| plan.nodes_of(system).map(|node| node.owns.len()).sum::<usize>();
-        let mut systems: Vec<_> = (0..plan.systems.len()).map(|system| (Views::default(), everything(system))).collect();
+        let mut systems: Vec<_> =
+            (0..plan.systems.len()).map(|system| (Views::default(), everything(system))).collect();
         let (mut settled, mut flips) = (false, Vec::<(Instant, bool)>::new());
         for (at, change) in changes {
             match change {

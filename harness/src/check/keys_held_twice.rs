@@ -85,7 +85,8 @@ impl SloKind for KeysHeldTwice {
 
 /// The lists of a system's nodes.
 fn of_system<'a>(case: &Case<'_>, lists: &[KeyList<'a>], system: usize) -> Vec<KeyList<'a>> {
-    let is_its = |list: &&KeyList<'a>| case.plan.nodes.get(usize::from(list.node)).is_some_and(|node| node.system == system);
+    let is_its =
+        |list: &&KeyList<'a>| case.plan.nodes.get(usize::from(list.node)).is_some_and(|node| node.system == system);
     lists.iter().filter(is_its).copied().collect()
 }
 

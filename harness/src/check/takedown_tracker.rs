@@ -152,7 +152,8 @@ impl<'a> TakedownTracker<'a> {
     /// Whether a node has connections to a majority of those who decide; `running`: to a majority that runs.
     fn has_majority(&self, node: &NodeName, reach: &Reach, voters: &[&NodeName], running: bool) -> bool {
         // Sentinels speak with everybody by the port for clients.
-        let is_sentinel = |name: &NodeName| self.evidence.plan.node(name).is_some_and(|node| node.role == Role::Sentinel);
+        let is_sentinel =
+            |name: &NodeName| self.evidence.plan.node(name).is_some_and(|node| node.role == Role::Sentinel);
         let by_sentinels = voters.iter().any(|voter| is_sentinel(voter));
         let connected = |voter: &NodeName| {
             if by_sentinels {

@@ -80,9 +80,8 @@ impl Agreement {
 
     /// What several systems agree on, each by itself, in their order.
     pub fn beside(systems: impl IntoIterator<Item = Self>) -> Self {
-        let of_system = |(system, agreement): (usize, Self)| {
-            agreement.sides.into_iter().map(move |side| Side { system, ..side })
-        };
+        let of_system =
+            |(system, agreement): (usize, Self)| agreement.sides.into_iter().map(move |side| Side { system, ..side });
         Self { sides: systems.into_iter().enumerate().flat_map(of_system).collect() }
     }
 
@@ -92,5 +91,43 @@ impl Agreement {
             (side.topology.state == ClusterState::Fail, std::cmp::Reverse(side.members.len()), side.members.clone())
         });
         Self { sides }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vocab::Role;
+
+    /// A side of these nodes, of which the first is a master that owns this.
+    fn side(names: &[&str], owns: &str, state: ClusterState) -> Side {
+        let members: BTreeSet<NodeName> = names.iter().map(|name| NodeName::from(*name)).collect();
+        let place = |(index, node): (usize, &NodeName)| {
+            let (role, owns) = if index == 0 { (Role::Master, owns) } else { (Role::Replica, "none") };
+            let place =
+                Place { role, master: None, owns: owns.parse().unwrap(), title: role.to_string(), failed: false };
+            (node.clone(), place)
+        };
+        let outage = (state == ClusterState::Fail).then(|| format!("nobody serves {}'s keys", names[0]));
+        Side {
+            system: 0,
+            topology: Topology { state, nodes: members.iter().enumerate().map(place).collect(), outage },
+            members,
+        }
+    }
+
+    #[test]
+    fn each_system_speaks_for_itself() {
+        let cut =
+            Agreement::new(vec![side(&["A", "A1"], "0-9", ClusterState::Fail), side(&["B"], "0-9", ClusterState::Ok)]);
+        let down = Agreement::new(vec![side(&["D", "D1"], "10", ClusterState::Fail)]);
+        let both = Agreement::beside([cut, down]);
+        assert_eq!(both.systems().map(<[Side]>::len).collect::<Vec<_>>(), [2, 1]);
+        let mains: Vec<_> = both.places().map(|(node, _)| node.as_str()).collect();
+        assert_eq!(mains, ["B", "D", "D1"]);
+        assert!(both.of(&"A1".into()).nodes.contains_key(&"A".into()), "its own side");
+        assert!(both.main_of(&"D1".into()).nodes.contains_key(&"D".into()), "its own system");
+        assert_eq!([0, 9, 10].map(|at| both.serves(Position(at))), [true, true, false]);
+        assert_eq!(both.outage().as_deref(), Some("nobody serves D's keys"));
     }
 }

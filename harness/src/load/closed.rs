@@ -37,12 +37,7 @@ pub(crate) async fn run(shared: &Rc<Shared>, stop: &StopSignal) -> Result<LoadEn
 }
 
 /// The keys of each worker of a load that keeps to one shard; none if a writer would have none.
-pub(crate) fn shard_keys(
-    load: &Load,
-    keys: &KeySpace,
-    shards: &Shards,
-    system: &dyn System,
-) -> Option<Vec<ShardKeys>> {
+pub(crate) fn shard_keys(load: &Load, keys: &KeySpace, shards: &Shards, system: &dyn System) -> Option<Vec<ShardKeys>> {
     let data = load.mix.first().map(|op| op.kind().data()).unwrap_or_default();
     let by_shard = keys.by_shard(data, shards.count(), |key| shards.of(system.position_of(key)));
     let of_workers = ShardKeys::of(&by_shard, load.workers(), load.contended);

@@ -486,8 +486,7 @@ mod tests {
         let nodes = nodes.into_iter().map(|(name, place)| (name.into(), place)).collect();
         let topology = topology(ClusterState::Ok, nodes);
         let agreed = Agreement::new(vec![Side { system: 0, members: BTreeSet::new(), topology }]);
-        let (history, told, took) =
-            read(DataType::Value, &[(0, a), (1, b)], settled.then_some(&agreed), within).await;
+        let (history, told, took) = read(DataType::Value, &[(0, a), (1, b)], settled.then_some(&agreed), within).await;
         let EventKind::FinalRead { keys: 4, unreadable: 2, unserved, errors } = told else { panic!("{told:?}") };
         assert_eq!((unserved.as_deref(), errors.values().sum()), (why, by_error));
         assert!(took < Duration::from_secs(10), "it took {took:?}");

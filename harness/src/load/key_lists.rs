@@ -91,7 +91,8 @@ mod tests {
         let (_temporary, directory, journal) = journal();
         let masters: Vec<_> =
             (0..).zip(masters).map(|(index, address)| (index, NodeName::master(index.into()), *address)).collect();
-        let (systems, access, file) = (Deployment::Cluster(CLUSTER).systems(), Access::default(), directory.key_lists());
+        let (systems, access, file) =
+            (Deployment::Cluster(CLUSTER).systems(), Access::default(), directory.key_lists());
         list_keys(&masters, &systems, &access, &journal, &file, within).await.unwrap();
         let told = std::fs::read_to_string(directory.events()).unwrap();
         let told = told.lines().map(|line| serde_json::from_str::<Event>(line).unwrap().kind).collect();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::load::{KeySpace, Load, Op};
 use crate::step::links::Hosts;
 use crate::step::{Healing, LinkDisturbance};
-use crate::system::Deployed;
+use crate::system::{Deployed, NodeSpec};
 use crate::vocab::{HostName, NodeName, Role, SystemAbility};
 
 use super::types::{Plan, PlannedStep};
@@ -22,9 +22,10 @@ pub fn explain(plan: &Plan) -> String {
 fn write_all(text: &mut String, plan: &Plan) -> fmt::Result {
     writeln!(text, "{}\n  {}", plan.name, plan.about)?;
     for part in plan.systems().parts() {
-        write_system(text, plan, part)?;
+        let nodes: Vec<_> = plan.nodes.iter().filter(|node| part.has(&node.name)).collect();
+        write_system(text, plan, part, &nodes)?;
+        write_config(text, &nodes)?;
     }
-    write_config(text, plan)?;
     write_loads(text, plan)?;
     writeln!(text, "\nTimeline")?;
     let mut in_force = Vec::new();
@@ -48,8 +49,7 @@ fn write_all(text: &mut String, plan: &Plan) -> fmt::Result {
     writeln!(text, "\nTakes {} to {} ({forming} s of it to form the {noun})", round(least), round(most))
 }
 
-fn write_system(text: &mut String, plan: &Plan, part: &Deployed) -> fmt::Result {
-    let nodes: Vec<_> = plan.nodes.iter().filter(|node| part.has(&node.name)).collect();
+fn write_system(text: &mut String, plan: &Plan, part: &Deployed, nodes: &[&NodeSpec]) -> fmt::Result {
     let of_role = |role| nodes.iter().filter(|node| node.role == role).count() as u64;
     let tls = plan.tls().map(|tls| format!("{tls}, ")).unwrap_or_default();
     let system = &part.system;
@@ -76,13 +76,12 @@ fn write_system(text: &mut String, plan: &Plan, part: &Deployed) -> fmt::Result 
     Ok(())
 }
 
-/// Directives and binaries: the cluster's, then what differs on single nodes.
-fn write_config(text: &mut String, plan: &Plan) -> fmt::Result {
-    let Some(first) = plan.nodes.first() else { return Ok(()) };
-    let common = |key: &String, value: &String| plan.nodes.iter().all(|node| node.config.get(key) == Some(value));
+/// Directives and binaries: the system's, then what differs on single nodes.
+fn write_config(text: &mut String, nodes: &[&NodeSpec]) -> fmt::Result {
+    let Some(first) = nodes.first() else { return Ok(()) };
+    let common = |key: &String, value: &String| nodes.iter().all(|node| node.config.get(key) == Some(value));
     writeln!(text, "\nConfiguration")?;
-    let binary =
-        first.binary.as_ref().filter(|binary| plan.nodes.iter().all(|node| node.binary.as_ref() == Some(binary)));
+    let binary = first.binary.as_ref().filter(|binary| nodes.iter().all(|node| node.binary.as_ref() == Some(binary)));
     match binary {
         Some(binary) => writeln!(text, "  binary {binary}")?,
         None => writeln!(text, "  binary as found on this machine")?,
@@ -90,7 +89,7 @@ fn write_config(text: &mut String, plan: &Plan) -> fmt::Result {
     for (key, value) in first.config.iter().filter(|(key, value)| common(key, value)) {
         writeln!(text, "  {key} {}", shown(value))?;
     }
-    for node in &plan.nodes {
+    for node in nodes {
         if let (None, Some(own)) = (binary, &node.binary) {
             writeln!(text, "  {} only: binary {own}", node.name)?;
         }

@@ -85,6 +85,7 @@ fn step_facts<'a>(FlatStep { step, at, .. }: FlatStep<'_, 'a>) -> StepFacts<'a> 
         is_fault: step.is_fault(),
         promotes: step.kind().promotes(),
         takes_away: step.takes_away(),
+        names: step.kind().names(),
         cuts: disturbance.is_some_and(|disturbance| disturbance.cuts_bus()),
         isolates,
         at,

@@ -94,7 +94,12 @@ impl Checker<'_> {
             let Some(part) = systems.driven(load.on.as_deref()).map(|part| &systems.parts()[part]) else { continue };
             if let Some(place) = &load.only {
                 if place.shard().is_none() {
-                    self.needs(SystemAbility::NumberedKeys, Meant::Load(&load.name), &place.to_string(), at.field("only"));
+                    self.needs(
+                        SystemAbility::NumberedKeys,
+                        Meant::Load(&load.name),
+                        &place.to_string(),
+                        at.field("only"),
+                    );
                 }
                 self.check_only(load, place, part, at);
             } else if load.per_shard

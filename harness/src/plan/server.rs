@@ -26,7 +26,9 @@ impl Checker<'_> {
         let topology = self.root.field("topology");
         if topology.name() == Some("Beside") && facts.len() < 2 && self.is_as_written(topology) {
             let problem = Problem::new(topology.head(), "`Beside` is about several systems");
-            self.report(problem.help("write two or more: `Beside(cluster: Cluster(masters: 3, replicas: 1), standalone: Standalone())`"));
+            self.report(problem.help(
+                "write two or more: `Beside(cluster: Cluster(masters: 3, replicas: 1), standalone: Standalone())`",
+            ));
         }
         let nodes: usize = systems.parts().iter().map(|part| part.system.size().nodes()).sum();
         if facts.len() > 1 && nodes > NODES_MAX as usize {

@@ -19,7 +19,7 @@ impl Checker<'_> {
             let name = slo.name();
             let slo = slo.kind();
             if let Some(ability) = slo.needed_ability() {
-                let meant = slo.load().map_or(Meant::Any, Meant::Load);
+                let meant = slo.load().map_or(Meant::Faults, Meant::Load);
                 self.needs(ability, meant, name, at);
             }
             self.check_numbers(slo, at);
@@ -230,7 +230,7 @@ impl Checker<'_> {
     }
 
     fn check_failover(&mut self, at: Cursor<'_>) {
-        if let Some((why, place)) = self.no_failover(Meant::Any) {
+        if let Some((why, place)) = self.no_failover(Meant::Faults) {
             let problem = Problem::new(at.head(), format!("this cannot be met: {why}"));
             self.report(problem.also(place, "the reason"));
         }

@@ -25,6 +25,7 @@ pub struct Beside {
 /// Reads `standalone: (nodes: 1)`.
 fn read_standalone<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Replication>, D::Error> {
     #[derive(Deserialize)]
+    #[serde(transparent)]
     struct Single(#[serde(deserialize_with = "super::replication::read_standalone")] Replication);
     Ok(Option::<Single>::deserialize(deserializer)?.map(|Single(server)| server))
 }

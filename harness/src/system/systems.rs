@@ -139,3 +139,78 @@ impl Systems {
 fn of_part<T: Clone>(part: &Deployed, of_all: &BTreeMap<NodeName, T>) -> BTreeMap<NodeName, T> {
     of_all.iter().filter(|(node, _)| part.has(node)).map(|(node, it)| (node.clone(), it.clone())).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use rstest::rstest;
+
+    use super::*;
+    use crate::system::Deployment;
+    use crate::vocab::Position;
+
+    fn systems(topology: &str) -> Systems {
+        let deployment: Deployment = crate::text::options().from_str(topology).unwrap();
+        deployment.systems()
+    }
+
+    const ALL: &str = "Beside(standalone: Standalone(), replication: (replicas: 1), cluster: Cluster(masters: 3, replicas: 1), \
+        sentinel: Sentinel(masters: 2, replicas: 1, sentinels: 1, quorum: 1))";
+
+    #[test]
+    fn each_begins_where_the_one_before_ends() {
+        let systems = systems(ALL);
+        let named = |part: &Deployed| {
+            let names: Vec<_> = part.nodes().iter().map(|node| node.name.to_string()).collect();
+            format!("{}: {}", part.name, names.join(" "))
+        };
+        let parts: Vec<_> = systems.parts().iter().map(named).collect();
+        assert_eq!(parts, ["cluster: A B C A1 B1 C1", "sentinel: D E D1 E1 S1", "replication: F F1", "standalone: G"]);
+        let hosts: BTreeSet<_> = systems.nodes().map(|node| node.address.ip()).collect();
+        assert_eq!(hosts.len(), 14);
+        let owns: Vec<_> = systems.nodes().map(|node| node.owns.to_string()).filter(|owns| owns != "none").collect();
+        assert_eq!(owns, ["0-5460", "5461-10922", "10923-16383", "16384", "16385", "16386", "16387"]);
+        let masters: Vec<_> = systems.nodes().filter_map(|node| node.master.clone()).collect();
+        assert_eq!(masters, ["A", "B", "C", "D", "E", "F"].map(NodeName::from));
+    }
+
+    #[rstest]
+    #[case::sentinel("sentinel", &[16_384, 16_385])]
+    #[case::replication("replication", &[16_386])]
+    #[case::standalone("standalone", &[16_387])]
+    fn keys_lie_where_their_system_has_its_positions(#[case] on: &str, #[case] expected: &[u16]) {
+        let systems = systems(ALL);
+        let part = &systems.parts()[systems.driven(Some(on)).unwrap()];
+        let positions: BTreeSet<_> =
+            (0..100).map(|number| part.system.position_of(format!("key:{number}").as_bytes())).collect();
+        assert_eq!(
+            positions.into_iter().collect::<Vec<_>>(),
+            expected.iter().map(|at| Position(*at)).collect::<Vec<_>>()
+        );
+    }
+
+    #[rstest]
+    #[case::alone("Standalone()", None, Some(0))]
+    #[case::alone_and_named("Standalone()", Some("standalone"), Some(0))]
+    #[case::alone_and_another("Standalone()", Some("cluster"), None)]
+    #[case::of_several(ALL, Some("replication"), Some(2))]
+    #[case::of_several_nobody_knows_which(ALL, None, None)]
+    fn a_load_drives_one(#[case] topology: &str, #[case] on: Option<&str>, #[case] expected: Option<usize>) {
+        assert_eq!(systems(topology).driven(on), expected);
+    }
+
+    #[rstest]
+    #[case::of_a_cluster("cluster-node-timeout", Some("A"), true)]
+    #[case::not_of_a_server("cluster-node-timeout", Some("F"), false)]
+    #[case::of_some("cluster-node-timeout", None, true)]
+    #[case::of_none("replicaof", None, false)]
+    fn a_directive_may_be_set_where_it_means_something(
+        #[case] directive: &str,
+        #[case] node: Option<&str>,
+        #[case] may: bool,
+    ) {
+        let node = node.map(NodeName::from);
+        assert_eq!(systems(ALL).reserved(directive, node.as_ref()).is_none(), may);
+    }
+}

@@ -63,6 +63,8 @@ pub enum Meant<'a> {
     Node(&'a NodeName),
     /// What a load of this name drives.
     Load(&'a str),
+    /// The nodes that faults are done to, as far as steps name them; any of the systems if not.
+    Faults,
     /// Any of the systems.
     Any,
 }
@@ -125,6 +127,8 @@ pub struct StepFacts<'a> {
     pub promotes: bool,
     /// Whether it may take a master away from the other masters, so that it is replaced.
     pub takes_away: bool,
+    /// The nodes that it names.
+    pub names: Vec<NodeName>,
     /// Whether it keeps nodes from hearing of each other.
     pub cuts: bool,
     /// The node that it cuts off from everybody, and the hosts that stay with it.
@@ -233,6 +237,7 @@ impl<'a> Checker<'a> {
     pub fn systems_meant(&self, of: Meant<'_>) -> Vec<SystemFacts<'a>> {
         let index = match of {
             Meant::Any => return self.topology.systems.clone(),
+            Meant::Faults => return self.systems_of_faults(),
             Meant::Node(node) => self.member(node).map(|member| member.system),
             Meant::Load(load) => self.loads.iter().find(|known| known.name == load).and_then(|known| known.system),
         };
@@ -240,6 +245,16 @@ impl<'a> Checker<'a> {
             ([only], _) => vec![*only],
             (systems, index) => index.and_then(|index| systems.get(index)).copied().into_iter().collect(),
         }
+    }
+
+    fn systems_of_faults(&self) -> Vec<SystemFacts<'a>> {
+        let system = |name: &NodeName| self.member(name).map(|member| member.system);
+        let faults = self.steps.iter().filter(|step| step.takes_away);
+        let named: Vec<BTreeSet<_>> = faults.map(|step| step.names.iter().filter_map(system).collect()).collect();
+        let all = named.is_empty() || named.iter().any(BTreeSet::is_empty);
+        let is_meant = |index: &usize| all || named.iter().any(|systems| systems.contains(index));
+        let systems = self.topology.systems.iter().enumerate().filter(|(index, _)| is_meant(index));
+        systems.map(|(_, system)| *system).collect()
     }
 
     /// Reports a word that rests on what the nodes of none of the systems can do that it is about.
@@ -262,8 +277,9 @@ impl<'a> Checker<'a> {
         if one.system != other.system {
             let [one, other] = [one.system, other.system].map(|index| self.topology.systems[index]);
             let message = format!("`{node}` cannot follow `{of}`: they are nodes of different systems");
-            let problem = Problem::new(at.head(), message).also(one.at.head(), format!("the one of this {}", one.noun));
-            self.report(problem.also(other.at.head(), format!("the other of this {}", other.noun)));
+            let problem =
+                Problem::new(at.head(), message).also(one.at.head(), format!("`{node}` is of this {}", one.noun));
+            self.report(problem.also(other.at.head(), format!("`{of}` is of this {}", other.noun)));
         }
     }
 

@@ -1,8 +1,8 @@
 //! The names of the directives that a scenario sets, in a server's file or while it runs.
 
 use super::checker::Checker;
-use crate::vocab::NodeName;
 use crate::text::{Cursor, Problem, plain_letters};
+use crate::vocab::NodeName;
 
 impl Checker<'_> {
     /// What is wrong with a directive's name, of that node or of all, if anything is. Whether a server knows it is for the server to say.

@@ -259,9 +259,7 @@ fn settled_for_final_read(case: &Case<'_>) -> Assumption {
         (None, _) => assume(assumed, false, "it never settled"),
         (Some(Some(reason)), _) => assume(assumed, false, reason),
         (Some(None), Some(reason)) => assume(assumed, false, format!("while it was read: {reason}")),
-        (Some(None), None)
-            if let Some(owners) = settlement.and_then(owners_of_the_same) =>
-        {
+        (Some(None), None) if let Some(owners) = settlement.and_then(owners_of_the_same) => {
             assume(assumed, false, owners)
         }
         (Some(None), None) => assume(assumed, true, format!("read at {}", events[read].at)),

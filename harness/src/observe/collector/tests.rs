@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::evidence::{ClusterState, Event, Health, Member, Recorder, RunDirectory};
-use crate::system::Cluster;
+use crate::system::{Cluster, Deployment};
 use crate::vocab::{Address, Ownership, Role};
 
 struct NoRecorder;

@@ -291,6 +291,7 @@ fn nodes(evidence: &Evidence) -> Markup {
                             td { @match &node.master {
                                 Some(master) => { "replica of " (master) },
                                 None if node.owns.is_empty() => (node.role),
+                                None if node.owns.len() == 1 => (node.role),
                                 None => { "master of " (node.owns) },
                             } }
                             td { @match last.as_ref().map(|agreement| agreement.main_of(&node.name).nodes.get(&node.name)) {

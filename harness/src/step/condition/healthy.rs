@@ -39,8 +39,7 @@ impl ConditionKind for Healthy {
         let lost = members.iter().filter(|member| member.role == Role::Master).find(|master| {
             let mut shard = members.iter().filter(|member| member.shard == master.shard);
             down(&master.name)
-                && (no_failover(&master.name)
-                    || !may_migrate(&master.name) && shard.all(|member| down(&member.name)))
+                && (no_failover(&master.name) || !may_migrate(&master.name) && shard.all(|member| down(&member.name)))
         });
         if let Some(name) = lost.map(|master| master.name.clone()) {
             let why = if no_failover(&name) { "no replica can take over" } else { "so are all its replicas" };
@@ -52,9 +51,7 @@ impl ConditionKind for Healthy {
     }
 
     fn unmet(&self, seen: &Observation) -> Option<String> {
-        agreed(seen, |agreement| {
-            agreement.outage().map(|_| format!("not every key is served: {}", listed(agreement)))
-        })
+        agreed(seen, |agreement| agreement.outage().map(|_| format!("not every key is served: {}", listed(agreement))))
     }
 
     fn names(&self) -> Vec<NodeName> {

@@ -147,7 +147,11 @@ impl System for Sentinel {
             problems.push(problem("quorum", &message, "write 1 or more, and not more than there are sentinels"));
         }
         if self.origin.shards + usize::from(self.masters) > MASTERS_MAX {
-            problems.push(problem("masters", "S1 would be a replica and a sentinel", "18 masters go beside sentinels at most"));
+            problems.push(problem(
+                "masters",
+                "S1 would be a replica and a sentinel",
+                "18 masters go beside sentinels at most",
+            ));
         }
         for (field, time) in [("down_after", self.down_after), ("failover_timeout", self.failover_timeout)] {
             if time.0.as_millis() == 0 {
