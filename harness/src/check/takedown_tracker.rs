@@ -170,12 +170,13 @@ impl<'a> TakedownTracker<'a> {
         if self.cut.is_empty() {
             return;
         }
-        let back = |node: &&&NodeName| {
-            let system = self.evidence.plan.system_of(node);
-            let voters = voters(&self.evidence.plan, system, view_at(self.evidence, system, at));
-            self.has_majority(node, &self.reach, &voters, true)
-        };
-        let back: Vec<_> = self.cut.iter().filter(back).copied().collect();
+        let plan = &self.evidence.plan;
+        let mut back = Vec::new();
+        for system in 0..plan.systems.len() {
+            let cut = self.cut.iter().filter(|node| plan.system_of(node) == system);
+            let voters = voters(plan, system, view_at(self.evidence, system, at));
+            back.extend(cut.filter(|node| self.has_majority(node, &self.reach, &voters, true)).copied());
+        }
         for node in back {
             self.cut.remove(node);
             if self.is_serving(node) {

@@ -35,6 +35,20 @@ pub struct Side {
     pub topology: Topology,
 }
 
+impl Settlement {
+    /// What all systems agree on, once each is settled by itself; else why the first is not.
+    pub fn of_all(systems: &[Self]) -> Self {
+        let mut agreements = Vec::new();
+        for system in systems {
+            match system {
+                Self::Settled(agreement) => agreements.push(agreement.clone()),
+                Self::Unsettled(reason) => return Self::Unsettled(reason.clone()),
+            }
+        }
+        Self::Settled(Agreement::beside(agreements))
+    }
+}
+
 impl Agreement {
     /// The sides of each system.
     pub fn systems(&self) -> impl Iterator<Item = &[Side]> {

@@ -379,8 +379,10 @@ impl<'a> Checker<'a> {
     /// Two loads that write the same keys. A key with two writers has no one order of writes, and losses could not be proven.
     fn check_prefixes(&mut self, all: &[Load]) {
         for (index, load) in all.iter().enumerate() {
-            let overlapping =
-                all[..index].iter().position(|other| load.name != other.name && write_the_same(load, other));
+            let overlapping = (0..index).find(|first| {
+                let other = &all[*first];
+                load.name != other.name && self.drive_the_same(index, *first) && write_the_same(load, other)
+            });
             if let Some(first) = overlapping {
                 let loads = self.root.field("load");
                 let names = all[first].key_names();
@@ -398,6 +400,11 @@ impl<'a> Checker<'a> {
         }
     }
 
+    /// Whether two loads drive the same system: keys of others are other keys, whatever they are called.
+    fn drive_the_same(&self, one: usize, other: usize) -> bool {
+        self.loads[one].system == self.loads[other].system
+    }
+
     /// A load that reads another's banks reads all of their accounts: of some of them the total says nothing.
     fn check_banks(&mut self, all: &[Load], index: usize) {
         let (load, loads) = (&all[index], self.root.field("load"));
@@ -411,8 +418,9 @@ impl<'a> Checker<'a> {
             keys_coincide((&names, DataType::Accounts), (&other_names, DataType::Accounts))
         };
         let differs =
-            |other: &&Load| load.name != other.name && load.accounts() != other.accounts() && other.accounts() > 0;
-        let first = all[..index].iter().position(|other| differs(&other) && same(other));
+            |other: &Load| load.name != other.name && load.accounts() != other.accounts() && other.accounts() > 0;
+        let first =
+            (0..index).find(|first| differs(&all[*first]) && same(&all[*first]) && self.drive_the_same(index, *first));
         let Some((first, (at, other))) = first.and_then(|first| Some((first, place(index).zip(place(first))?))) else {
             return;
         };

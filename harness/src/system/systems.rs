@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use super::{NodeSpec, Origin, System};
-use crate::evidence::{Agreement, NodeStatus, NodeView, Reach, Settlement};
+use crate::evidence::{NodeStatus, NodeView, Reach, Settlement};
 use crate::vocab::NodeName;
 
 /// The systems of a run, side by side, in the order of their nodes: one, unless the topology is `Beside`.
@@ -114,25 +114,18 @@ impl Systems {
         self.parts.iter().map(|part| part.system.forming()).max().unwrap_or_default()
     }
 
-    /// Whether the running nodes of each agree. They settle by themselves; all of them have settled when each has.
+    /// Whether the running nodes agree, system by system.
     pub fn settle(
         &self,
         status: &BTreeMap<NodeName, NodeStatus>,
         reach: &Reach,
         views: &BTreeMap<NodeName, Option<NodeView>>,
-    ) -> Settlement {
+    ) -> Vec<Settlement> {
         if let [only] = &self.parts[..] {
-            return only.system.settle(status, reach, views);
+            return vec![only.system.settle(status, reach, views)];
         }
-        let mut agreements = Vec::new();
-        for part in &self.parts {
-            let settled = part.system.settle(&of_part(part, status), reach, &of_part(part, views));
-            match settled {
-                Settlement::Settled(agreement) => agreements.push(agreement),
-                unsettled @ Settlement::Unsettled(_) => return unsettled,
-            }
-        }
-        Settlement::Settled(Agreement::beside(agreements))
+        let settle = |part: &Deployed| part.system.settle(&of_part(part, status), reach, &of_part(part, views));
+        self.parts.iter().map(settle).collect()
     }
 }
 

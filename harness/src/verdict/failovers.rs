@@ -154,8 +154,14 @@ impl Reporter<'_> {
 
     fn all_agree(&self) -> Option<Seen> {
         let promoted = self.takedown.promotion.as_ref()?.at()?;
-        let mut settled =
-            self.case.evidence.events.iter().filter(|event| matches!(event.kind, EventKind::Settled { .. }));
+        let own = self.case.plan.system_of(&self.takedown.failed);
+        let is_settled = |kind: &EventKind| match kind {
+            EventKind::Settled { .. } => true,
+            // Of several systems each agrees by itself.
+            EventKind::SystemSettled { system } => *system == own,
+            _ => false,
+        };
+        let mut settled = self.case.evidence.events.iter().filter(|event| is_settled(&event.kind));
         let first = settled.find(|event| event.at >= promoted && self.takedown.covers(event.at))?;
         let whole = self.case.reaches.at(first.at).is_whole();
         Some((first.at, if whole { "every view" } else { "every view, side by side" }.to_owned()))
