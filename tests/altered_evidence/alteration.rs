@@ -95,6 +95,7 @@ fn matters(event: &Event, done: Done) -> bool {
                 | EventKind::NodeExited { .. }
                 | EventKind::StepStarted { .. }
                 | EventKind::Settled { .. }
+                | EventKind::SystemSettled { .. }
                 | EventKind::Unsettled { .. }
                 | EventKind::Progress(_)
                 | EventKind::SlowOperation { .. }

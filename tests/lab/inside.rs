@@ -24,7 +24,7 @@ use tokio::time::{sleep, timeout};
 
 use super::{disks, links, shapes, tls};
 
-const CLUSTER: Deployment = Deployment::Cluster(Cluster { masters: 3, replicas: 1 });
+const CLUSTER: Deployment = Deployment::Cluster(Cluster::new(3, 1));
 
 pub(super) type Outcome = Result<u8, Box<dyn Error>>;
 

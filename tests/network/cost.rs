@@ -19,7 +19,7 @@ use super::inside::{Failure, say};
 use super::load::{Figure, Load};
 use super::wire::Silent;
 
-const CLUSTER: Deployment = Deployment::Cluster(Cluster { masters: 3, replicas: 1 });
+const CLUSTER: Deployment = Deployment::Cluster(Cluster::new(3, 1));
 
 /// The pipelines that are measured, and the least that a load across the lab must reach of one over loopback.
 const LEAST: [(usize, f64); 2] = [(1, 0.9), (16, 0.95)];

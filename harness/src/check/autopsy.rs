@@ -314,8 +314,11 @@ fn remedy(case: &Case<'_>, of: Cause, explained: &[Explained<'_>]) -> String {
                 explained.iter().filter(late).count()
             };
             let (all, with_1, with_default) = (explained.len(), after(2), after(lag_s + 1));
-            let node_timeout = case.plan.node_timeout_ms;
-            let is_bounded = case.plan.system.directives.iter().any(|(name, _)| name == "cluster-node-timeout");
+            let failed = explained.iter().find_map(|explained| explained.takedown()).map(|takedown| &takedown.failed);
+            let system = failed.and_then(|failed| case.plan.systems.get(case.plan.system_of(failed)));
+            let node_timeout = system.map_or(0, |system| system.node_timeout_ms);
+            let is_bounded =
+                system.is_some_and(|system| system.directives.iter().any(|(name, _)| name == "cluster-node-timeout"));
             let bound = if is_bounded {
                 format!("`cluster-node-timeout` ({node_timeout} ms) bounds how long that goes on")
             } else {

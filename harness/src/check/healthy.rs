@@ -21,22 +21,25 @@ impl HealthyTimes {
         changes.extend(evidence.events.iter().filter_map(|event| match event.kind {
             // `Formed` says all that settled and healthy mean; the observer may be a moment behind it.
             EventKind::Formed => Some((event.at, Change::Settled(true))),
-            EventKind::Settled { ref agreement, .. } => {
-                Some((event.at, Change::Settled(agreement.main().outage.is_none())))
-            }
+            EventKind::Settled { ref agreement, .. } => Some((event.at, Change::Settled(agreement.outage().is_none()))),
             EventKind::Unsettled { .. } => Some((event.at, Change::Settled(false))),
             _ => None,
         }));
         changes.sort_by_key(|(at, _)| *at);
-        let everything = evidence.plan.shards().map(|shard| shard.owns.len()).sum::<usize>();
-        let mut views = Views::default();
+        let plan = &evidence.plan;
+        let everything = |system| plan.nodes_of(system).map(|node| node.owns.len()).sum::<usize>();
+        let mut systems: Vec<_> =
+            (0..plan.systems.len()).map(|system| (Views::default(), everything(system))).collect();
         let (mut settled, mut flips) = (false, Vec::<(Instant, bool)>::new());
         for (at, change) in changes {
             match change {
-                Change::View(record) => views.take(record),
+                Change::View(record) => systems[plan.system_of(&record.node)].0.take(record),
                 Change::Settled(now) => settled = now,
             }
-            let healthy = settled && views.serving().is_none_or(|view| owned_by_live(view) == everything);
+            let serves = |(views, everything): &(Views<'_>, usize)| {
+                views.serving().is_none_or(|view| owned_by_live(view) == *everything)
+            };
+            let healthy = settled && systems.iter().all(serves);
             if healthy != flips.last().is_some_and(|flip| flip.1) {
                 flips.push((at, healthy));
             }
@@ -97,10 +100,11 @@ fn known(view: &NodeView) -> u64 {
     view.members.values().filter(|member| !member.owns.is_empty()).map(|member| member.version).max().unwrap_or(0)
 }
 
-/// The cluster as the node that knew most saw it at a moment; none if nobody had been asked yet.
-pub(crate) fn view_at(evidence: &Evidence, at: Instant) -> Option<&NodeView> {
+/// A system as the one of its nodes that knew most saw it at a moment; none if nobody had been asked yet.
+pub(crate) fn view_at(evidence: &Evidence, system: usize, at: Instant) -> Option<&NodeView> {
     let mut views = Views::default();
-    evidence.topology.iter().filter(|record| record.at <= at).for_each(|record| views.take(record));
+    let its = evidence.topology.iter().filter(|record| evidence.plan.system_of(&record.node) == system);
+    its.filter(|record| record.at <= at).for_each(|record| views.take(record));
     views.best()
 }
 

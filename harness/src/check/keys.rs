@@ -12,13 +12,16 @@ use crate::evidence::{
     DataType, Evidence, History, KeyRecord, LoadIndex, Operation, RecordPlace, RecordedLoad, RecordedPlan,
 };
 
-/// A key: the first load that calls its keys so, what it holds, its number. Of the loads that share keys only one may write.
+/// A key: the first load that drives its system and calls its keys so, what it holds, its number. Of the loads that share keys only
+/// one may write.
 pub(super) type KeyId = (LoadIndex, DataType, u32);
 
-/// The first load that calls its keys as each load does.
+/// The first load that drives the same system and calls its keys as each load does.
 pub(super) fn owners(plan: &RecordedPlan) -> Vec<LoadIndex> {
     let indexed = || (0..).zip(&plan.loads);
-    let first = |load: &RecordedLoad| indexed().find(|(_, other)| other.key_names == load.key_names);
+    let same =
+        |one: &RecordedLoad, other: &RecordedLoad| one.system == other.system && one.key_names == other.key_names;
+    let first = |load: &RecordedLoad| indexed().find(|(_, other)| same(other, load));
     indexed().map(|(own, load)| first(load).map_or(own, |(first, _)| first)).collect()
 }
 

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::case::Case;
 use super::finding::{self, Finding, Status};
 use super::slo_kind::{NeededLoad, SloKind};
-use crate::evidence::{DataType, EventKind, KeyList, Operation, Outcome, RecordedLoad, Topology, Value};
+use crate::evidence::{Agreement, DataType, EventKind, KeyList, Operation, Outcome, RecordedLoad, Value};
 use crate::vocab::{NodeName, Position};
 
 /// keys that more than one master holds at the end, whoever wrote them: once the cluster has settled, every master is asked for all its keys (`SCAN`, which also tells those that it does not own)
@@ -43,15 +43,18 @@ impl SloKind for KeysHeldTwice {
         let lists: Vec<_> = case.evidence.key_lists.iter().collect();
         let samples = lists.iter().map(|list| list.count).sum();
         let (mut twice, mut named) = (0, Vec::new());
-        for_each_key(&lists, |key, position, holders| {
-            if holders.len() < 2 {
-                return;
-            }
-            twice += 1;
-            if named.len() < NAMED_MAX {
-                named.push(in_words(case, key, position, holders));
-            }
-        });
+        for system in 0..case.plan.systems.len() {
+            // What another system holds is another key, whatever it is called.
+            for_each_key(&of_system(case, &lists, system), |key, position, holders| {
+                if holders.len() < 2 {
+                    return;
+                }
+                twice += 1;
+                if named.len() < NAMED_MAX {
+                    named.push(in_words(case, system, (key, position), holders));
+                }
+            });
+        }
         let doubt = doubt(case, &lists);
         Finding {
             status: match () {
@@ -80,6 +83,13 @@ impl SloKind for KeysHeldTwice {
     }
 }
 
+/// The lists of a system's nodes.
+fn of_system<'a>(case: &Case<'_>, lists: &[KeyList<'a>], system: usize) -> Vec<KeyList<'a>> {
+    let is_its =
+        |list: &&KeyList<'a>| case.plan.nodes.get(usize::from(list.node)).is_some_and(|node| node.system == system);
+    lists.iter().filter(is_its).copied().collect()
+}
+
 /// Calls `visit` with every key that anybody holds, and the indexes in the plan of those who do.
 fn for_each_key<'a>(lists: &[KeyList<'a>], mut visit: impl FnMut(&'a [u8], Position, &[u16])) {
     let mut open: Vec<_> = lists.iter().map(|list| (list.node, list.keys().peekable())).collect();
@@ -96,15 +106,15 @@ fn for_each_key<'a>(lists: &[KeyList<'a>], mut visit: impl FnMut(&'a [u8], Posit
 }
 
 /// `app:17 (slot 4711, which B owns) is held by A and B`.
-fn in_words(case: &Case<'_>, key: &[u8], position: Position, holders: &[u16]) -> String {
-    let owner = agreed(case).and_then(|topology| {
-        topology.nodes.iter().find(|(_, place)| place.owns.contains(position)).map(|(owner, _)| owner.as_str())
+fn in_words(case: &Case<'_>, system: usize, (key, position): (&[u8], Position), holders: &[u16]) -> String {
+    let owner = agreed(case).and_then(|agreement| {
+        agreement.places().find(|(_, place)| place.owns.contains(position)).map(|(owner, _)| owner.as_str())
     });
     let holders: Vec<_> = holders.iter().filter_map(|node| case.node_name(Some(*node))).map(NodeName::as_str).collect();
     format!(
         "{} ({} {position}, which {} owns) is held by {}",
         String::from_utf8_lossy(key),
-        case.plan.position_noun,
+        case.plan.systems[system].position_noun,
         owner.unwrap_or("nobody"),
         holders.join(" and ")
     )
@@ -118,11 +128,11 @@ fn told(case: &Case<'_>, lists: &[KeyList<'_>]) -> String {
 }
 
 /// What all agreed on when they were asked for the last time before the keys were read back.
-fn agreed<'a>(case: &Case<'a>) -> Option<&'a Topology> {
+fn agreed<'a>(case: &Case<'a>) -> Option<&'a Agreement> {
     let events = case.evidence.events.iter();
     let before = events.take_while(|event| !matches!(event.kind, EventKind::FinalReadStarted));
     let agreed = before.filter_map(|event| match &event.kind {
-        EventKind::Settled { agreement, .. } => Some(agreement.main()),
+        EventKind::Settled { agreement, .. } => Some(agreement),
         _ => None,
     });
     agreed.last()
@@ -130,8 +140,8 @@ fn agreed<'a>(case: &Case<'a>) -> Option<&'a Topology> {
 
 /// Why these lists may not be all that masters hold, if that is so.
 fn doubt(case: &Case<'_>, lists: &[KeyList<'_>]) -> Option<String> {
-    let masters: BTreeSet<_> = agreed(case).into_iter().flat_map(Topology::masters).collect();
-    if masters.len() < 2 {
+    let masters: BTreeSet<_> = agreed(case).into_iter().flat_map(Agreement::masters).collect();
+    if !agreed(case).is_some_and(|agreement| agreement.mains().any(|topology| topology.masters().count() > 1)) {
         return Some("there were no two masters that could hold the same".to_owned());
     }
     let mut counts = BTreeMap::new();

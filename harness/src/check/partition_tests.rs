@@ -429,6 +429,6 @@ fn a_raised_version_alone_is_no_newer_knowledge() {
     story.view(3_000, &["B"]);
     story.view_alone(3_500, &["A"], &["B"]);
     story.evidence.topology.last_mut().unwrap().view.as_mut().unwrap().current_version = 99;
-    let view = healthy::view_at(&story.evidence, Instant::from_millis(4_000)).unwrap();
+    let view = healthy::view_at(&story.evidence, 0, Instant::from_millis(4_000)).unwrap();
     assert_eq!(view.current_version, 4);
 }

@@ -71,7 +71,7 @@ impl SloKind for Promotions {
             let since = Window { start, end: whole.end };
             short.then(|| case.machine.explain(since, since.nanos() / 10)).flatten()
         };
-        case.machine.stalled(whole, case.plan.node_timeout_ms).or_else(too_few)
+        case.machine.stalled(whole, case.plan.node_timeout_ms()).or_else(too_few)
     }
 
     fn needed_load(&self) -> NeededLoad {

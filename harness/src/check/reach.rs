@@ -35,12 +35,12 @@ impl Reaches {
         &self.changes[after.saturating_sub(1)].1
     }
 
-    /// The stretches in which a host had no connection to a majority of those who decide, whether those run or not.
-    pub(crate) fn without_majority(&self, evidence: &Evidence, host: &HostName) -> Vec<Window> {
+    /// The stretches in which a host had no connection to a majority of those who decide in a system, whether those run or not.
+    pub(crate) fn without_majority(&self, evidence: &Evidence, system: usize, host: &HostName) -> Vec<Window> {
         let ends = self.changes.iter().skip(1).map(|(began, _)| *began).chain([Instant(u64::MAX)]);
         let stretches = self.changes.iter().zip(ends).filter(|((_, reach), _)| !reach.is_whole());
         let cut_off = stretches.filter(|((start, reach), _)| {
-            let voters = voters(&evidence.plan, view_at(evidence, *start));
+            let voters = voters(&evidence.plan, system, view_at(evidence, system, *start));
             let reached = voters.iter().filter(|voter| reach.connected(host, &HostName::from(**voter)));
             reached.count() * 2 <= voters.len()
         });
@@ -48,18 +48,18 @@ impl Reaches {
     }
 }
 
-/// Those of which a majority decides that a master failed, and who follows it: the sentinels where there are some, else the nodes that
-/// own something.
-pub(super) fn voters<'a>(plan: &'a RecordedPlan, view: Option<&NodeView>) -> Vec<&'a NodeName> {
-    let sentinels: Vec<_> =
-        plan.nodes.iter().filter(|node| node.role == Role::Sentinel).map(|node| &node.name).collect();
-    if sentinels.is_empty() { owners(plan, view) } else { sentinels }
+/// Those of a system of which a majority decides that a master failed, and who follows it: the sentinels where there are some, else
+/// the nodes that own something.
+pub(super) fn voters<'a>(plan: &'a RecordedPlan, system: usize, view: Option<&NodeView>) -> Vec<&'a NodeName> {
+    let sentinels = plan.nodes_of(system).filter(|node| node.role == Role::Sentinel);
+    let sentinels: Vec<_> = sentinels.map(|node| &node.name).collect();
+    if sentinels.is_empty() { owners(plan, system, view) } else { sentinels }
 }
 
-/// The nodes of the plan that own something: by a view, else as the plan has it.
-pub(super) fn owners<'a>(plan: &'a RecordedPlan, view: Option<&NodeView>) -> Vec<&'a NodeName> {
+/// The nodes of a system that own something: by a view, else as the plan has it.
+pub(super) fn owners<'a>(plan: &'a RecordedPlan, system: usize, view: Option<&NodeView>) -> Vec<&'a NodeName> {
     let owns = |name: &NodeName, planned: bool| {
         view.map_or(planned, |view| view.members.get(name).is_some_and(|member| !member.owns.is_empty()))
     };
-    plan.nodes.iter().filter(|node| owns(&node.name, !node.owns.is_empty())).map(|node| &node.name).collect()
+    plan.nodes_of(system).filter(|node| owns(&node.name, !node.owns.is_empty())).map(|node| &node.name).collect()
 }

@@ -91,7 +91,7 @@ impl SloKind for Resyncs {
 
     /// A machine that stands still for as long as replicas wait for their master makes them begin anew.
     fn explained_by_machine(&self, case: &Case<'_>) -> Option<String> {
-        case.machine.stalled(case.windows.whole, case.plan.node_timeout_ms)
+        case.machine.stalled(case.windows.whole, case.plan.node_timeout_ms())
     }
 
     fn needed_load(&self) -> NeededLoad {

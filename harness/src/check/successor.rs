@@ -39,7 +39,8 @@ fn promotion(evidence: &Evidence, takedown: &Takedown) -> Option<Promotion> {
 /// When it was seen, by which node, and the new owner: the first view in which another node owns some of it by a newer
 /// configuration than before.
 fn first_view_of_new_owner(evidence: &Evidence, takedown: &Takedown) -> Option<(Instant, NodeName, NodeName)> {
-    let known = view_at(evidence, takedown.began).and_then(|view| view.members.get(&takedown.failed));
+    let system = evidence.plan.system_of(&takedown.failed);
+    let known = view_at(evidence, system, takedown.began).and_then(|view| view.members.get(&takedown.failed));
     let version = known
         .map(|member| member.version)
         .or_else(|| evidence.plan.node(&takedown.failed).map(|node| node.version))

@@ -128,15 +128,19 @@ impl<'a> TakedownTracker<'a> {
     fn network(&mut self, change: &NetworkChange) {
         let before = self.reach.clone();
         self.reach.apply(change);
-        let view = view_at(self.evidence, change.began);
-        let (owners, voters) = (owners(&self.evidence.plan, view), voters(&self.evidence.plan, view));
-        let lost = |node: &&&NodeName| {
-            [true, false].into_iter().any(|running| {
-                let has = |reach: &Reach| self.has_majority(node, reach, &voters, running);
-                has(&before) && !has(&self.reach)
-            })
-        };
-        let lost: Vec<_> = owners.iter().filter(lost).copied().collect();
+        let plan = &self.evidence.plan;
+        let mut lost = Vec::new();
+        for system in 0..plan.systems.len() {
+            let view = view_at(self.evidence, system, change.began);
+            let voters = voters(plan, system, view);
+            let loses = |node: &&NodeName| {
+                [true, false].into_iter().any(|running| {
+                    let has = |reach: &Reach| self.has_majority(node, reach, &voters, running);
+                    has(&before) && !has(&self.reach)
+                })
+            };
+            lost.extend(owners(plan, system, view).into_iter().filter(loses));
+        }
         for node in lost {
             if self.cut.insert(node) && self.is_serving(node) {
                 self.takedown(node, TakedownCause::Partition, change.began);
@@ -148,7 +152,9 @@ impl<'a> TakedownTracker<'a> {
     /// Whether a node has connections to a majority of those who decide; `running`: to a majority that runs.
     fn has_majority(&self, node: &NodeName, reach: &Reach, voters: &[&NodeName], running: bool) -> bool {
         // Sentinels speak with everybody by the port for clients.
-        let by_sentinels = self.evidence.plan.nodes.iter().any(|node| node.role == Role::Sentinel);
+        let is_sentinel =
+            |name: &NodeName| self.evidence.plan.node(name).is_some_and(|node| node.role == Role::Sentinel);
+        let by_sentinels = voters.iter().any(|voter| is_sentinel(voter));
         let connected = |voter: &NodeName| {
             if by_sentinels {
                 reach.connected(&HostName::from(node), &HostName::from(voter))
@@ -164,9 +170,13 @@ impl<'a> TakedownTracker<'a> {
         if self.cut.is_empty() {
             return;
         }
-        let voters = voters(&self.evidence.plan, view_at(self.evidence, at));
-        let back = |node: &&&NodeName| self.has_majority(node, &self.reach, &voters, true);
-        let back: Vec<_> = self.cut.iter().filter(back).copied().collect();
+        let plan = &self.evidence.plan;
+        let mut back = Vec::new();
+        for system in 0..plan.systems.len() {
+            let cut = self.cut.iter().filter(|node| plan.system_of(node) == system);
+            let voters = voters(plan, system, view_at(self.evidence, system, at));
+            back.extend(cut.filter(|node| self.has_majority(node, &self.reach, &voters, true)).copied());
+        }
         for node in back {
             self.cut.remove(node);
             if self.is_serving(node) {
@@ -184,7 +194,9 @@ impl<'a> TakedownTracker<'a> {
     /// Notes what the node owned at that moment, from what the nodes said then and not only from the plan; nothing if it
     /// owned nothing.
     fn takedown(&mut self, node: &NodeName, cause: TakedownCause, began: Instant) {
-        let (plan, view) = (&self.evidence.plan, view_at(self.evidence, began));
+        let plan = &self.evidence.plan;
+        let system = plan.system_of(node);
+        let view = view_at(self.evidence, system, began);
         let (owns, replicas): (_, Vec<_>) = if let Some(view) = view {
             let Some(member) = view.members.get(node) else { return };
             let replicas = view.members.iter().filter(|(_, other)| other.master.as_ref() == Some(node));
@@ -197,8 +209,8 @@ impl<'a> TakedownTracker<'a> {
         if owns.is_empty() {
             return;
         }
-        let voters = voters(plan, view);
-        let names = plan.nodes.iter().map(|node| &node.name);
+        let voters = voters(plan, system, view);
+        let names = plan.nodes_of(system).map(|node| &node.name);
         let majority = names.filter(|name| self.has_majority(name, &self.reach, &voters, false));
         self.takedowns.push(Takedown {
             failed: node.clone(),

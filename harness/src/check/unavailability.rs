@@ -13,7 +13,7 @@ use super::case::Case;
 use super::finding::{self, Finding, Status};
 use super::slo_kind::{IDLE_MACHINE_BELOW, SloKind, of_load};
 use super::window::Window;
-use crate::evidence::{Operation, Outcome};
+use crate::evidence::{Operation, Outcome, RecordedNode};
 use crate::vocab::{Duration, Instant};
 
 /// the longest time in which operations on a shard waited and none of them ended ok; without the clients that a partition cut off from the majority; with `load: "app"` for that load, on the shards that it uses
@@ -156,11 +156,11 @@ struct Shard {
     left_out: Asked,
 }
 
-/// Every shard, with what that load asked of it, or all did.
+/// Every shard of the systems that the load drives, or all do, with what was asked of it.
 fn shards(case: &Case<'_>, load: Option<&str>) -> Vec<Shard> {
     let cut_off = cut_off(case);
     let stretches: Vec<_> = cut_off.iter().flatten().copied().collect();
-    let owners = case.plan.shards().map(|owner| format!("{}'s shard {}", owner.name, owner.owns));
+    let owners = case.plan.shards().map(shard_in_words);
     let mut shards: Vec<_> =
         owners.map(|text| Shard { text, asked: Asked::default(), left_out: Asked::default() }).collect();
     for operation in case.operations_of_loads(load) {
@@ -176,13 +176,21 @@ fn shards(case: &Case<'_>, load: Option<&str>) -> Vec<Shard> {
     for shard in &mut shards {
         shard.asked.moments.sort_unstable();
     }
-    shards
+    let driven: Vec<_> = case.loads(load).into_iter().map(|load| case.plan.loads[load].system).collect();
+    let is_driven = case.plan.shards().map(|owner| driven.contains(&owner.system));
+    shards.into_iter().zip(is_driven).filter(|(_, is_driven)| *is_driven).map(|(shard, _)| shard).collect()
+}
+
+/// `A's shard 0-5460`; `A's shard`, where it is not divided.
+fn shard_in_words(owner: &RecordedNode) -> String {
+    let range = if owner.owns.len() > 1 { format!(" {}", owner.owns) } else { String::new() };
+    format!("{}'s shard{range}", owner.name)
 }
 
 /// When the host of each load reached no majority of the masters.
 fn cut_off(case: &Case<'_>) -> Vec<Vec<Window>> {
     let loads = case.plan.loads.iter();
-    loads.map(|load| case.reaches.without_majority(case.evidence, &load.host)).collect()
+    loads.map(|load| case.reaches.without_majority(case.evidence, load.system, &load.host)).collect()
 }
 
 fn touches(stretches: &[Window], operation: &Operation) -> bool {

@@ -90,7 +90,7 @@ impl Windows {
         let healthy_again = |(index, &(step, began)): (usize, &(Option<usize>, Instant))| {
             // What follows the next step's fault is that fault's doing; the nodes of one step belong together.
             let next = faults[index..].iter().find(|fault| fault.0 != step).map(|fault| fault.1);
-            healthy_after(healthy, began, next, evidence.plan.node_timeout_ms)
+            healthy_after(healthy, began, next, evidence.plan.node_timeout_ms())
         };
         let healthy_again: Vec<_> = faults.iter().enumerate().map(healthy_again).collect();
         let back = BackOnPace::of(evidence, whole, healthy_again.iter().copied().flatten().collect());

@@ -133,6 +133,11 @@ pub enum EventKind {
         /// What they agree on. Every running node is on one of its sides.
         agreement: Agreement,
     },
+    /// One of several systems became settled, whatever the others are, or agrees on something else.
+    SystemSettled {
+        /// Its place among those of the plan.
+        system: usize,
+    },
     /// The cluster left the settled state.
     Unsettled {
         /// The first reason found.

@@ -15,14 +15,10 @@ pub struct RecordedPlan {
     pub name: String,
     /// What the scenario shows.
     pub about: String,
-    /// What was deployed.
-    pub system: RecordedSystem,
+    /// What was deployed: one system, or several side by side.
+    pub systems: Vec<RecordedSystem>,
     /// The nodes, in the order of the plan.
     pub nodes: Vec<RecordedNode>,
-    /// What the places are called by which the keys are divided.
-    pub position_noun: String,
-    /// How long nodes take to suspect one that is silent, in milliseconds: the longest of any node.
-    pub node_timeout_ms: u64,
     /// Who speaks TLS with the servers; nobody if none.
     pub tls: Option<Tls>,
     /// The loads, in the order of the scenario.
@@ -39,11 +35,17 @@ pub struct RecordedPlan {
     pub longest_run_ms: u64,
 }
 
-/// What was deployed, in words.
+/// A system that was deployed, in words.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordedSystem {
-    /// What the nodes together are called in sentences: `cluster`.
+    /// What loads call it: `cluster`.
+    pub name: String,
+    /// What its nodes together are called in sentences: `cluster`.
     pub noun: String,
+    /// What the places are called by which its keys are divided.
+    pub position_noun: String,
+    /// How long its nodes take to suspect one that is silent, in milliseconds: the longest of any node.
+    pub node_timeout_ms: u64,
     /// The directives that bound what the system promises, each with the servers' default.
     pub directives: Vec<(String, String)>,
 }
@@ -53,6 +55,8 @@ pub struct RecordedSystem {
 pub struct RecordedNode {
     /// Its name.
     pub name: NodeName,
+    /// The place of its system among those of the plan.
+    pub system: usize,
     /// Where its server listens.
     pub address: Address,
     /// The role it starts in.
@@ -74,6 +78,8 @@ pub struct RecordedNode {
 pub struct RecordedLoad {
     /// Its name.
     pub name: String,
+    /// The place among those of the plan of the system that it drives.
+    pub system: usize,
     /// The host that its connections come from.
     pub host: HostName,
     /// When an open loop's starts are due; none for a closed loop.
@@ -200,6 +206,28 @@ impl RecordedPlan {
     /// The node of that name.
     pub fn node(&self, name: &NodeName) -> Option<&RecordedNode> {
         self.nodes.iter().find(|node| node.name == *name)
+    }
+
+    /// The place of the system that a node is of; that of the first for a node of which the plan knows nothing.
+    pub fn system_of(&self, name: &NodeName) -> usize {
+        // Judging asks this of every view.
+        if self.systems.len() < 2 { 0 } else { self.node(name).map_or(0, |node| node.system) }
+    }
+
+    /// The nodes of a system.
+    pub fn nodes_of(&self, system: usize) -> impl Iterator<Item = &RecordedNode> {
+        self.nodes.iter().filter(move |node| node.system == system)
+    }
+
+    /// What is deployed is called in sentences: `cluster`, `cluster and sentinel group`.
+    pub fn noun(&self) -> String {
+        let nouns: Vec<_> = self.systems.iter().map(|system| system.noun.as_str()).collect();
+        nouns.join(" and ")
+    }
+
+    /// The longest that nodes take to suspect one that is silent, in milliseconds.
+    pub fn node_timeout_ms(&self) -> u64 {
+        self.systems.iter().map(|system| system.node_timeout_ms).max().unwrap_or_default()
     }
 
     /// The masters that own something at the start. What one owns is a shard, whoever owns it later.

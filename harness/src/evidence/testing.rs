@@ -20,6 +20,7 @@ pub(crate) fn plan(name: &str, about: &str, replicas: usize) -> RecordedPlan {
         let is_master = index == 0;
         nodes.push(RecordedNode {
             name: if is_master { NodeName::master(shard) } else { NodeName::replica(shard, index) },
+            system: 0,
             address: Address::of_host([10, 128, 0, 2 + u8::try_from(nodes.len()).unwrap()].into()),
             role: if is_master { Role::Master } else { Role::Replica },
             master: (!is_master).then(|| NodeName::master(shard)),
@@ -32,8 +33,11 @@ pub(crate) fn plan(name: &str, about: &str, replicas: usize) -> RecordedPlan {
     RecordedPlan {
         name: name.to_owned(),
         about: about.to_owned(),
-        system: RecordedSystem {
+        systems: vec![RecordedSystem {
+            name: "cluster".to_owned(),
             noun: "cluster".to_owned(),
+            position_noun: "place".to_owned(),
+            node_timeout_ms: 1_000,
             directives: [
                 ("cluster-node-timeout", "15000"),
                 ("cluster-require-full-coverage", "yes"),
@@ -41,10 +45,8 @@ pub(crate) fn plan(name: &str, about: &str, replicas: usize) -> RecordedPlan {
             ]
             .map(|(name, default)| (name.to_owned(), default.to_owned()))
             .to_vec(),
-        },
+        }],
         nodes,
-        position_noun: "place".to_owned(),
-        node_timeout_ms: 1_000,
         tls: None,
         loads: Vec::new(),
         steps: Vec::new(),
@@ -84,6 +86,7 @@ pub(crate) fn operation() -> Operation {
 pub(crate) fn load(name: &str) -> RecordedLoad {
     RecordedLoad {
         name: name.to_owned(),
+        system: 0,
         host: name.into(),
         arrivals: None,
         operations: None,

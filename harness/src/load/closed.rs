@@ -12,7 +12,7 @@ use super::shared::Shared;
 use super::worker::{EntryStart, StopSignal, Worker};
 use super::worker_pool::Shards;
 use super::{Load, LoadError, Op};
-use crate::system::Deployment;
+use crate::system::System;
 
 /// Runs a thread's workers until they are done or stopped, or all have given up.
 pub(crate) async fn run(shared: &Rc<Shared>, stop: &StopSignal) -> Result<LoadEnd, LoadError> {
@@ -20,7 +20,7 @@ pub(crate) async fn run(shared: &Rc<Shared>, stop: &StopSignal) -> Result<LoadEn
     let reason = "a shard has fewer keys than workers that keep to it and write";
     let meaningless = || LoadError::Meaningless { load: shared.load.name.clone(), reason };
     let mut keeps_to = if shared.load.per_shard {
-        shard_keys(&shared.load, &shared.keys, &shared.shards, shared.deployment).ok_or_else(meaningless)?
+        shard_keys(&shared.load, &shared.keys, &shared.shards, &*shared.system).ok_or_else(meaningless)?
     } else {
         Vec::new()
     };
@@ -37,13 +37,7 @@ pub(crate) async fn run(shared: &Rc<Shared>, stop: &StopSignal) -> Result<LoadEn
 }
 
 /// The keys of each worker of a load that keeps to one shard; none if a writer would have none.
-pub(crate) fn shard_keys(
-    load: &Load,
-    keys: &KeySpace,
-    shards: &Shards,
-    deployment: Deployment,
-) -> Option<Vec<ShardKeys>> {
-    let system = deployment.system();
+pub(crate) fn shard_keys(load: &Load, keys: &KeySpace, shards: &Shards, system: &dyn System) -> Option<Vec<ShardKeys>> {
     let data = load.mix.first().map(|op| op.kind().data()).unwrap_or_default();
     let by_shard = keys.by_shard(data, shards.count(), |key| shards.of(system.position_of(key)));
     let of_workers = ShardKeys::of(&by_shard, load.workers(), load.contended);

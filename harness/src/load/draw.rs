@@ -202,12 +202,14 @@ pub(crate) fn random_of(seed: u64, load: LoadIndex, worker: u16, purpose: Purpos
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::load::Load;
     use crate::load::testing::{CLUSTER, load};
 
     fn places(load: &Load) -> Rc<KeyPlaces> {
-        Rc::new(KeyPlaces::new(KeySpace::of(load, CLUSTER), CLUSTER))
+        Rc::new(KeyPlaces::new(KeySpace::of(load, &CLUSTER), Arc::new(CLUSTER)))
     }
 
     fn choices(seed: u64, load_index: u16, worker: u16) -> Vec<(u64, u32, u32)> {

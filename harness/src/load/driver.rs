@@ -25,6 +25,7 @@ use super::value::ID_BYTES;
 use super::worker_pool::Shards;
 use super::{LoadError, LoadTask, Op, closed, open};
 use crate::evidence::{Clock, EventKind, Journal, LoadIndex, LoadTotals, MIX_ENTRIES_MAX, NO_WORKER, RunDirectory};
+use crate::system::System;
 use crate::vocab::{self, Arrivals};
 
 /// How often a load reports.
@@ -79,6 +80,10 @@ pub struct LoadDone {
     pub(crate) index: LoadIndex,
     pub(crate) keys: KeySpace,
     pub(crate) shards: Shards,
+    /// The system that it drove.
+    pub(crate) system: Arc<dyn System>,
+    /// That one's nodes, by their indexes in the plan.
+    pub(crate) nodes: Vec<u16>,
     /// Every key it attempted to write.
     pub(crate) written: WrittenKeys,
     /// How many keys a group of them has.
@@ -333,6 +338,8 @@ fn run(
             index: shared.index,
             keys: shared.keys.clone(),
             shards: shared.shards.clone(),
+            system: Arc::clone(&shared.system),
+            nodes: shared.nodes.clone(),
             written: all.written,
             group_keys: shared.load.mix.iter().find_map(|op| op.kind().keys()).unwrap_or(0),
             written_bytes_max: written_bytes_max(&shared.load).unwrap_or(0),

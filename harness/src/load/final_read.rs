@@ -16,11 +16,11 @@ use super::resp::{Reply, push_command};
 use super::routing::ask;
 use super::{LoadError, contents};
 use crate::evidence::{
-    Clock, DataType, ErrorKind, EventKind, HistoryWriter, Journal, LoadIndex, NO_WORKER, Operation, OperationEffect,
-    OperationSource, Outcome, Topology, Value,
+    Agreement, Clock, DataType, ErrorKind, EventKind, HistoryWriter, Journal, LoadIndex, NO_WORKER, Operation,
+    OperationEffect, OperationSource, Outcome, Value,
 };
 use crate::network::ClientHost;
-use crate::system::{Access, Discovery, NodeIndex, System};
+use crate::system::{Access, Discovery, NodeIndex};
 use crate::vocab::{Address, Instant, Position};
 
 /// Reads that are on their way to a node at the same time, when values are small.
@@ -70,35 +70,33 @@ struct KeyRead {
 /// nobody serves it, one attempt is enough: nothing will change that.
 pub async fn final_read(
     done: &LoadsDone,
-    system: &dyn System,
     access: &Access,
     seeds: &[(u16, Address)],
-    settled: Option<&Topology>,
+    settled: Option<&Agreement>,
     journal: &Journal,
     within: Duration,
 ) -> Result<(), LoadError> {
     let clock = journal.clock();
     let deadline = std::time::Instant::now() + within;
     let value_bytes_max = done.loads.iter().map(|load| load.value_bytes_max).max().unwrap_or(0);
-    let mut reader = KeyReader {
-        dialer: Dialer::new(ClientHost::this(), access.tls.clone(), Hello::of_harness(access), value_bytes_max),
-        clock,
-        deadline,
-        settled,
-        routes: system.discovery(seeds),
-    };
-    let mut keys = done.loads.iter().flat_map(|load| keys_to_read(system, load, clock.now()));
+    let dialer = Dialer::new(ClientHost::this(), access.tls.clone(), Hello::of_harness(access), value_bytes_max);
     let mut told = Told::default();
-    loop {
-        let mut readings: Vec<_> = keys.by_ref().take(KEYS_AT_A_TIME).collect();
-        if readings.is_empty() {
-            break;
+    for load in &done.loads {
+        let seeds: Vec<_> = seeds.iter().filter(|(node, _)| load.nodes.contains(node)).copied().collect();
+        let routes = load.system.discovery(&seeds);
+        let mut reader = KeyReader { dialer: &dialer, clock, deadline, settled, routes };
+        let mut keys = keys_to_read(load, clock.now());
+        loop {
+            let mut readings: Vec<_> = keys.by_ref().take(KEYS_AT_A_TIME).collect();
+            if readings.is_empty() {
+                break;
+            }
+            // The runtime's timer is the bound: whatever a server does, this ends.
+            let _ = tokio::time::timeout_at(deadline.into(), reader.read_all(&mut readings)).await;
+            told.add(&readings, settled);
+            readings.retain(|reading| !reading.is_as_preloaded());
+            append(&done.history, &mut readings, clock.now())?;
         }
-        // The runtime's timer is the bound: whatever a server does, this ends.
-        let _ = tokio::time::timeout_at(deadline.into(), reader.read_all(&mut readings)).await;
-        told.add(&readings, settled);
-        readings.retain(|reading| !reading.is_as_preloaded());
-        append(&done.history, &mut readings, clock.now())?;
     }
     told.journal(done, journal);
     Ok(())
@@ -117,15 +115,15 @@ struct Told {
 
 impl Told {
     /// How many keys could not be read, and why; how many were as they were preloaded.
-    fn add(&mut self, readings: &[KeyRead], settled: Option<&Topology>) {
+    fn add(&mut self, readings: &[KeyRead], settled: Option<&Agreement>) {
         self.keys += readings.len() as u64;
         for reading in readings.iter().filter(|reading| reading.is_as_preloaded()) {
             *self.as_preloaded.entry(reading.operation.load).or_default() += 1;
         }
         for reading in readings.iter().filter(|reading| reading.operation.outcome != Outcome::Ok) {
             self.unreadable += 1;
-            if reading.done && settled.is_some_and(|topology| !topology.serves(reading.position)) {
-                self.unserved = settled.and_then(|topology| topology.outage.clone());
+            if reading.done && settled.is_some_and(|agreed| !agreed.serves(reading.position)) {
+                self.unserved = settled.and_then(Agreement::outage);
             } else if let Some(kind) = reading.operation.error {
                 *self.errors.entry(kind).or_default() += 1;
             }
@@ -143,14 +141,14 @@ impl Told {
     }
 }
 
-fn keys_to_read<'a>(system: &'a dyn System, load: &'a LoadDone, now: Instant) -> impl Iterator<Item = KeyRead> + 'a {
+fn keys_to_read(load: &LoadDone, now: Instant) -> impl Iterator<Item = KeyRead> {
     let untouched = load.keys.preloaded().filter(|number| !load.written.contains(DataType::Value, *number));
     let untouched = untouched.map(|number| (DataType::Value, number, true));
     let written = load.written.iter().map(|(data, number)| (data, number, false));
     written.chain(untouched).map(move |(data, number, untouched)| {
         let mut key = Vec::new();
         load.keys.text(data, number, &mut key);
-        let position = system.position_of(&key);
+        let position = load.system.position_of(&key);
         let operation = Operation {
             load: load.index,
             worker: NO_WORKER,
@@ -198,11 +196,11 @@ fn pipelined(bytes: impl Iterator<Item = usize>) -> usize {
 }
 
 struct KeyReader<'a> {
-    dialer: Dialer,
+    dialer: &'a Dialer,
     clock: Clock,
     deadline: std::time::Instant,
-    /// The topology that nothing will change any more, if there is one.
-    settled: Option<&'a Topology>,
+    /// What nothing will change any more, if the nodes agree.
+    settled: Option<&'a Agreement>,
     routes: Box<dyn Discovery>,
 }
 
@@ -232,7 +230,7 @@ impl KeyReader<'_> {
             let Some(address) = self.routes.known().address(node) else { continue };
             let question = self.routes.question();
             let told =
-                ask(&self.dialer, address, question, ANSWER_BOUND, |reply| self.routes.learn(address, reply)).await;
+                ask(self.dialer, address, question, ANSWER_BOUND, |reply| self.routes.learn(address, reply)).await;
             if told.is_ok() {
                 return;
             }
@@ -315,7 +313,7 @@ impl KeyReader<'_> {
                 // The keys of a group will not come together.
                 Some(AttemptOutcome::NotExecuted(ErrorKind::KeysApart)) => reading.done = true,
                 Some(AttemptOutcome::NotExecuted(_) | AttemptOutcome::Unknown(_)) | None => {
-                    reading.done = self.settled.is_some_and(|topology| !topology.serves(reading.position));
+                    reading.done = self.settled.is_some_and(|agreed| !agreed.serves(reading.position));
                 }
             }
         }
@@ -386,10 +384,13 @@ fn append(history: &std::path::Path, readings: &mut [KeyRead], now: Instant) -> 
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+    use std::sync::Arc;
+
     use rstest::rstest;
 
     use super::*;
-    use crate::evidence::{ClusterState, DataType, Event, HistoryReader, LoadTotals, Place};
+    use crate::evidence::{ClusterState, Event, HistoryReader, LoadTotals, Place, Side};
     use crate::load::key_space::{KeySpace, WrittenKeys};
     use crate::load::testing::{Act, CLUSTER, Fake, journal, load};
     use crate::load::worker_pool::Shards;
@@ -400,7 +401,7 @@ mod tests {
     async fn read(
         data: DataType,
         seeds: &[(u16, Address)],
-        settled: Option<&Topology>,
+        settled: Option<&Agreement>,
         within: Duration,
     ) -> (Vec<Operation>, EventKind, Duration) {
         let (_temporary, directory, journal) = journal();
@@ -408,13 +409,15 @@ mod tests {
         let load = load("app", r#"mix: [Get()], keys: Uniform(4), prefix: "k""#);
         let mut written = WrittenKeys::none_of(4);
         (1..=4).for_each(|key| assert!(written.insert(data, key)));
-        let (name, keys) = (load.name.clone(), KeySpace::of(&load, CLUSTER));
+        let (name, keys) = (load.name.clone(), KeySpace::of(&load, &CLUSTER));
         let load = LoadDone {
             name,
             totals: LoadTotals::default(),
             index: 3,
             keys,
             shards: Shards::new(&[share(0, 1)]),
+            system: Arc::new(CLUSTER),
+            nodes: seeds.iter().map(|(node, _)| *node).collect(),
             written,
             group_keys: 0,
             written_bytes_max: 16,
@@ -422,7 +425,7 @@ mod tests {
         };
         let done = LoadsDone { history: directory.history(), loads: vec![load] };
         let began = std::time::Instant::now();
-        final_read(&done, CLUSTER.system(), &Access::default(), seeds, settled, &journal, within).await.unwrap();
+        final_read(&done, &Access::default(), seeds, settled, &journal, within).await.unwrap();
         let took = began.elapsed();
         let file = File::open(directory.history()).unwrap();
         let history = HistoryReader::new(file).unwrap().read_all().unwrap().iter().collect();
@@ -482,8 +485,8 @@ mod tests {
         ];
         let nodes = nodes.into_iter().map(|(name, place)| (name.into(), place)).collect();
         let topology = topology(ClusterState::Ok, nodes);
-        let (history, told, took) =
-            read(DataType::Value, &[(0, a), (1, b)], settled.then_some(&topology), within).await;
+        let agreed = Agreement::new(vec![Side { system: 0, members: BTreeSet::new(), topology }]);
+        let (history, told, took) = read(DataType::Value, &[(0, a), (1, b)], settled.then_some(&agreed), within).await;
         let EventKind::FinalRead { keys: 4, unreadable: 2, unserved, errors } = told else { panic!("{told:?}") };
         assert_eq!((unserved.as_deref(), errors.values().sum()), (why, by_error));
         assert!(took < Duration::from_secs(10), "it took {took:?}");

@@ -78,7 +78,7 @@ mod tests {
     )]
     fn a_client_says_what_it_was_told(#[case] fields: &str, #[case] expected: &str) {
         let load = load("app", &format!("mix: [Get()], keys: Uniform(1), client: ({fields})"));
-        let Hello { request, replies } = Hello::of_client(&load.client, CLUSTER.system());
+        let Hello { request, replies } = Hello::of_client(&load.client, &CLUSTER);
         assert_eq!(String::from_utf8(request).unwrap(), expected);
         assert_eq!(replies, expected.matches('*').count());
     }

@@ -15,7 +15,7 @@ use super::op::{OpKind, Scan, error_kind};
 use super::resp::Reply;
 use crate::evidence::{ErrorKind, EventKind, Journal, KeyListsWriter};
 use crate::network::ClientHost;
-use crate::system::{Access, System};
+use crate::system::{Access, Systems};
 use crate::vocab::{Address, NodeName};
 
 /// So many keys a server looks at for each step: it takes less than a millisecond.
@@ -27,7 +27,7 @@ const STEP: Scan = Scan { weight: 1, count: 1_000 };
 /// A master that does not tell is no error: it is in the journal.
 pub async fn list_keys(
     masters: &[(u16, NodeName, Address)],
-    system: &dyn System,
+    systems: &Systems,
     access: &Access,
     journal: &Journal,
     file: &Path,
@@ -41,7 +41,7 @@ pub async fn list_keys(
         let node = node.clone();
         match listed {
             Ok(keys) => {
-                writer.write(*index, keys.iter().map(|key| (&key[..], system.position_of(key))))?;
+                writer.write(*index, keys.iter().map(|key| (&key[..], systems.of(&node).position_of(key))))?;
                 journal.record(EventKind::KeysListed { node, keys: keys.len() as u64 });
             }
             Err(error) => journal.record(EventKind::KeysNotListed { node, error }),
@@ -83,6 +83,7 @@ mod tests {
     use super::*;
     use crate::evidence::{Event, KeyLists};
     use crate::load::testing::{Act, CLUSTER, Fake, Redis, journal, scanned};
+    use crate::system::Deployment;
     use crate::system::cluster::slot_of_key;
 
     /// What these servers, which are the masters 0, 1, .., are recorded to hold, and what is told of them.
@@ -90,8 +91,9 @@ mod tests {
         let (_temporary, directory, journal) = journal();
         let masters: Vec<_> =
             (0..).zip(masters).map(|(index, address)| (index, NodeName::master(index.into()), *address)).collect();
-        let (system, access, file) = (CLUSTER.system(), Access::default(), directory.key_lists());
-        list_keys(&masters, system, &access, &journal, &file, within).await.unwrap();
+        let (systems, access, file) =
+            (Deployment::Cluster(CLUSTER).systems(), Access::default(), directory.key_lists());
+        list_keys(&masters, &systems, &access, &journal, &file, within).await.unwrap();
         let told = std::fs::read_to_string(directory.events()).unwrap();
         let told = told.lines().map(|line| serde_json::from_str::<Event>(line).unwrap().kind).collect();
         (KeyLists::read(File::open(file).unwrap()).unwrap(), told)

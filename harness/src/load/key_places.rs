@@ -2,10 +2,11 @@
 
 use std::cell::RefCell;
 use std::num::NonZeroU16;
+use std::sync::Arc;
 
 use super::key_space::KeySpace;
 use crate::evidence::DataType;
-use crate::system::Deployment;
+use crate::system::System;
 use crate::vocab::Position;
 
 /// Of higher numbers none are remembered: that would take more memory than it is worth.
@@ -14,7 +15,7 @@ const REMEMBERED_MAX: u32 = 1 << 20;
 /// Where the keys of a load lie. Each is worked out once, because that takes 4 % of the time of a pipelined operation.
 pub(crate) struct KeyPlaces {
     keys: KeySpace,
-    deployment: Deployment,
+    system: Arc<dyn System>,
     known: RefCell<Known>,
 }
 
@@ -27,8 +28,8 @@ struct Known {
 
 impl KeyPlaces {
     /// Those of a key space.
-    pub(crate) fn new(keys: KeySpace, deployment: Deployment) -> Self {
-        Self { keys, deployment, known: RefCell::default() }
+    pub(crate) fn new(keys: KeySpace, system: Arc<dyn System>) -> Self {
+        Self { keys, system, known: RefCell::default() }
     }
 
     /// The key space.
@@ -44,7 +45,7 @@ impl KeyPlaces {
             return Position(place.get() - 1);
         }
         self.keys.text(data, number, text);
-        let position = self.deployment.system().position_of(text);
+        let position = self.system.position_of(text);
         if number <= REMEMBERED_MAX {
             let highest = self.keys.highest().min(REMEMBERED_MAX).max(number);
             places.resize(highest as usize + 1, None);
@@ -61,13 +62,13 @@ mod tests {
 
     #[test]
     fn a_key_lies_where_it_lay_the_first_time() {
-        let keys = KeySpace::of(&load("app", "mix: [Get()], keys: Uniform(100)"), CLUSTER);
-        let places = KeyPlaces::new(keys.clone(), CLUSTER);
+        let keys = KeySpace::of(&load("app", "mix: [Get()], keys: Uniform(100)"), &CLUSTER);
+        let places = KeyPlaces::new(keys.clone(), Arc::new(CLUSTER));
         for data in [DataType::Value, DataType::List] {
             for number in [1, 100, REMEMBERED_MAX + 1, 1] {
                 let mut text = Vec::new();
                 keys.text(data, number, &mut text);
-                let expected = CLUSTER.system().position_of(&text);
+                let expected = CLUSTER.position_of(&text);
                 assert_eq!([(); 2].map(|()| places.of(data, number)), [expected; 2], "{data:?} {number}");
             }
         }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::keys::KeyChooser;
 use super::{Keys, Load};
 use crate::evidence::{DataType, KeyNames};
-use crate::system::Deployment;
+use crate::system::System;
 
 /// Of so many numbers at least one is looked for that makes a key lie where the load's keys do: no master has a smaller share.
 const NUMBERS_TRIED: u32 = 1_000;
@@ -30,14 +30,13 @@ pub(crate) struct KeySpace {
 
 impl KeySpace {
     /// The key space of a load. It must have a key and a worker. The workers of an open loop lock each key instead.
-    pub(crate) fn of(load: &Load, deployment: Deployment) -> Self {
+    pub(crate) fn of(load: &Load, system: &dyn System) -> Self {
         let contended = load.contended;
         let writers = if load.pace.is_closed() && !contended { load.workers() } else { 1 };
         // Where keys of several types are kept to a place, they have hash tags, and it does not matter which one is asked for.
         let (names, data) = (load.key_names(), load.data_types().first().copied().unwrap_or_default());
         let all = Self { names, keys: load.keys.clone(), writers, contended, preloaded: load.preload(), numbers: None };
         let Some(place) = &load.only else { return all };
-        let system = deployment.system();
         let owns = place.owns(&system.nodes());
         let lies_there = |names: &KeyNames, number| {
             let mut key = Vec::new();
@@ -443,9 +442,8 @@ mod tests {
 
     /// The keys of a load of three masters, as they are called.
     fn keys_of(fields: &str) -> Vec<String> {
-        let deployment = Deployment::Cluster(Cluster { masters: 3, replicas: 0 });
         let load = load("app", fields);
-        let (space, types) = (KeySpace::of(&load, deployment), load.data_types());
+        let (space, types) = (KeySpace::of(&load, &Cluster::new(3, 0)), load.data_types());
         let numbers: Vec<_> = (0..space.count()).map(|nth| space.number(nth)).collect();
         types.iter().flat_map(|data| numbers.iter().map(|number| space.names().text(*data, *number))).collect()
     }

@@ -67,15 +67,15 @@ async fn fill_apart(task: &LoadTask, access: &Access, data: DataType) -> Result<
 /// last one's number. The error is why not, for people.
 async fn fill(task: &LoadTask, access: &Access, data: DataType) -> Result<u32, String> {
     let dialer = Dialer::new(ClientHost::this(), task.tls.clone(), Hello::of_harness(access), 0);
-    let mut routes = task.deployment.system().discovery(&task.seeds);
+    let mut routes = task.system.discovery(&task.seeds);
     learn_owners(&dialer, &mut *routes).await?;
-    let keys = KeySpace::of(&task.load, task.deployment);
+    let keys = KeySpace::of(&task.load, &*task.system);
     let (mut by_node, mut text) = (BTreeMap::<Option<NodeIndex>, Vec<u32>>::new(), Vec::new());
     let banks = || (0..keys.count()).map(|nth| keys.number(nth)).collect();
     let numbers: Vec<_> = if data == DataType::Accounts { banks() } else { keys.preloaded().collect() };
     for &number in &numbers {
         keys.text(data, number, &mut text);
-        by_node.entry(routes.target(task.deployment.system().position_of(&text))).or_default().push(number);
+        by_node.entry(routes.target(task.system.position_of(&text))).or_default().push(number);
     }
     let accounts = Some(task.load.accounts()).filter(|_| data == DataType::Accounts);
     let writer = Writer { dialer: &dialer, keys: &keys, load: task.index, size: task.load.preload_value(), accounts };
@@ -169,7 +169,7 @@ mod tests {
 
     use super::*;
     use crate::evidence::{Event, HistoryReader, Operation, RunDirectory};
-    use crate::load::testing::{CLUSTER, Redis, journal, load, task};
+    use crate::load::testing::{Redis, journal, load, task};
     use crate::load::{RunningLoads, final_read};
 
     fn told(directory: &RunDirectory) -> Vec<EventKind> {
@@ -193,7 +193,7 @@ mod tests {
         running.end_of("app", Duration::from_secs(20)).await.unwrap();
         let done = running.stop().await.unwrap();
         let (access, seeds) = (Access::default(), [(0, redis.address)]);
-        final_read(&done, CLUSTER.system(), &access, &seeds, None, &journal, Duration::from_secs(5)).await.unwrap();
+        final_read(&done, &access, &seeds, None, &journal, Duration::from_secs(5)).await.unwrap();
 
         let history = HistoryReader::new(File::open(directory.history()).unwrap()).unwrap().read_all().unwrap();
         let history: Vec<_> = history.iter().filter(Operation::is_final_read).collect();

@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
-use std::sync::MutexGuard;
+use std::sync::{Arc, MutexGuard};
 
 use super::climb::Climb;
 use super::counters::LoadCounters;
@@ -22,7 +22,7 @@ use crate::evidence::{
     Clock, DataType, ErrorKind, EventKind, IdleTotals, LoadIndex, Operation, OperationSource, Value,
 };
 use crate::network::ClientHost;
-use crate::system::{Deployment, Discovery, NodeIndex};
+use crate::system::{Discovery, NodeIndex, System};
 use crate::vocab::{Duration, Instant};
 
 /// A client asks who owns what at most this often, so that a failing cluster is not asked to death.
@@ -42,7 +42,9 @@ pub(crate) struct Shared {
     pub(crate) keys: KeySpace,
     pub(crate) places: Rc<KeyPlaces>,
     pub(crate) shards: Shards,
-    pub(crate) deployment: Deployment,
+    pub(crate) system: Arc<dyn System>,
+    /// The system's nodes, by their indexes in the plan.
+    pub(crate) nodes: Vec<u16>,
     pub(crate) routes: RefCell<Box<dyn Discovery>>,
     pub(crate) written: RefCell<WrittenKeys>,
     pub(crate) part: Part,
@@ -58,18 +60,18 @@ pub(crate) struct Shared {
 impl Shared {
     /// What the workers of the task share.
     pub(crate) fn new(task: LoadTask, part: Part, clock: Clock, outbox: Outbox) -> Rc<Self> {
-        let LoadTask { index, load, host, subscribers_host, deployment, seeds, shards, seed, waits: _, tls } = task;
-        let keys = KeySpace::of(&load, deployment);
+        let LoadTask { index, load, host, subscribers_host, system, seeds, shards, seed, waits: _, tls } = task;
+        let keys = KeySpace::of(&load, &*system);
         Rc::new(Self {
             index,
             seed,
             clock,
             shards: Shards::new(&shards),
-            dialer: Dialer::new(host, tls, Hello::of_client(&load.client, deployment.system()), value_bytes_max(&load)),
+            dialer: Dialer::new(host, tls, Hello::of_client(&load.client, &*system), value_bytes_max(&load)),
             connections: SharedConnections::of(load.connections, &part),
             subscribers_host,
-            deployment,
-            routes: RefCell::new(deployment.system().discovery(&seeds)),
+            nodes: seeds.iter().map(|(node, _)| *node).collect(),
+            routes: RefCell::new(system.discovery(&seeds)),
             written: RefCell::new(WrittenKeys::none_of(keys.highest())),
             part,
             outbox: RefCell::new(outbox),
@@ -77,8 +79,9 @@ impl Shared {
             idle: RefCell::default(),
             refreshing: Cell::new(false),
             refreshed: Cell::new(None),
-            places: Rc::new(KeyPlaces::new(keys.clone(), deployment)),
+            places: Rc::new(KeyPlaces::new(keys.clone(), Arc::clone(&system))),
             keys,
+            system,
             load,
         })
     }

@@ -74,7 +74,7 @@ impl Subscribers {
         let channels = channels(shared);
         let by_text = channels.iter().enumerate().map(|(index, channel)| (channel.text.clone(), index)).collect();
         let wanted = u32::from(count) * u32::try_from(channels.len()).unwrap_or(u32::MAX);
-        let hello = Hello::of_client(&shared.load.client, shared.deployment.system()).then_ping();
+        let hello = Hello::of_client(&shared.load.client, &*shared.system).then_ping();
         let state = Rc::new(SubscribersState {
             dialer: shared.dialer.saying(hello).on(shared.subscribers_host.clone()),
             shared: Rc::clone(shared),
@@ -115,7 +115,7 @@ impl Subscribers {
 }
 
 fn channels(shared: &Shared) -> Vec<Channel> {
-    let (keys, system) = (&shared.keys, shared.deployment.system());
+    let (keys, system) = (&shared.keys, &*shared.system);
     let numbers = || (0..keys.count()).map(|nth| keys.number(nth));
     let channel = |data, number| {
         let mut text = Vec::new();

@@ -1,9 +1,11 @@
 //! What a load needs to start.
 
+use std::sync::Arc;
+
 use super::Load;
 use crate::evidence::LoadIndex;
 use crate::network::ClientHost;
-use crate::system::{Deployment, TlsClient};
+use crate::system::{System, TlsClient};
 use crate::vocab::{Address, Ownership};
 
 /// A load to start.
@@ -17,11 +19,11 @@ pub struct LoadTask {
     pub host: ClientHost,
     /// Where its subscribers' sockets are made.
     pub subscribers_host: ClientHost,
-    /// What is deployed on the nodes.
-    pub deployment: Deployment,
-    /// Every node of the plan by its index, where its clients reach it: they may ask any of them who owns what.
+    /// The system that it drives.
+    pub system: Arc<dyn System>,
+    /// Each node of that by its index in the plan, where its clients reach it: they may ask any of them who owns what.
     pub seeds: Vec<(u16, Address)>,
-    /// What each shard is made of: what one master owns at the start.
+    /// What each shard of the plan is made of: what one master owns at the start. Nothing, if it is another system's.
     pub shards: Vec<Ownership>,
     /// The run's seed.
     pub seed: u64,

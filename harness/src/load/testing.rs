@@ -22,7 +22,7 @@ use crate::evidence::{
     Value,
 };
 use crate::network::ClientHost;
-use crate::system::{Cluster, Deployment, TlsClient, TlsFiles, tls_in};
+use crate::system::{Cluster, TlsClient, TlsFiles, tls_in};
 use crate::vocab::{Address, Instant};
 
 /// The load of that name with these fields, as a scenario writes them.
@@ -34,14 +34,14 @@ pub(crate) fn load(name: &str, fields: &str) -> Load {
 }
 
 /// What the fakes pretend to be.
-pub(crate) const CLUSTER: Deployment = Deployment::Cluster(Cluster { masters: 1, replicas: 0 });
+pub(crate) const CLUSTER: Cluster = Cluster::new(1, 0);
 
 /// The task of a load that knows these nodes.
 pub(crate) fn task(load: Load, nodes: &[Address]) -> LoadTask {
     let seeds = (0..).zip(nodes.iter().copied()).collect();
     let [host, subscribers_host] = [ClientHost::this(), ClientHost::this()];
-    let (deployment, shards) = (CLUSTER, Vec::new());
-    LoadTask { index: 0, load, host, subscribers_host, deployment, seeds, shards, seed: 1, waits: false, tls: None }
+    let (system, shards) = (Arc::new(CLUSTER), Vec::new());
+    LoadTask { index: 0, load, host, subscribers_host, system, seeds, shards, seed: 1, waits: false, tls: None }
 }
 
 /// An operation that took this many milliseconds.

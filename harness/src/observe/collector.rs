@@ -11,19 +11,19 @@ use super::synced::synced;
 use crate::evidence::{
     Clock, EventKind, Journal, LogRecord, NodeStatus, NodeView, Reach, ReplicationRecord, Settlement, TopologyRecord,
 };
-use crate::system::{Deployment, Names, NodeReport, ReplicationProgress, System};
+use crate::system::{Names, NodeReport, ReplicationProgress, System, Systems};
 use crate::vocab::{Instant, NodeId, NodeName};
 
 /// Shared by all tasks of an observer.
 pub(super) struct Collector {
-    deployment: Deployment,
+    systems: Systems,
     names: RwLock<Names>,
     journal: Journal,
     state: Mutex<State>,
 }
 
 struct State {
-    deployment: Deployment,
+    systems: Systems,
     status: watch::Receiver<BTreeMap<NodeName, NodeStatus>>,
     reach: watch::Receiver<Reach>,
     /// The status last taken from `status`, and when. Questions from before that are stale.
@@ -45,6 +45,8 @@ struct State {
     too_old: BTreeSet<NodeName>,
     /// Why a running node did not answer, or why its answer means nothing.
     failures: BTreeMap<NodeName, String>,
+    /// What each system was last seen to have settled on, or why it had not.
+    settlements: Vec<Settlement>,
     /// Whether something changed that the settlement depends on.
     dirty: bool,
     observation: watch::Sender<Observation>,
@@ -55,7 +57,7 @@ impl Collector {
     pub(super) fn new(
         nodes: &[Observed],
         names: Names,
-        deployment: Deployment,
+        systems: Systems,
         status: watch::Receiver<BTreeMap<NodeName, NodeStatus>>,
         reach: watch::Receiver<Reach>,
         journal: Journal,
@@ -70,7 +72,7 @@ impl Collector {
             synced: Err("no node has been asked yet".to_owned()),
         });
         let mut state = State {
-            deployment,
+            systems: systems.clone(),
             status,
             reach,
             known: BTreeMap::new(),
@@ -84,11 +86,12 @@ impl Collector {
             replication: BTreeMap::new(),
             too_old: BTreeSet::new(),
             failures: BTreeMap::new(),
+            settlements: Vec::new(),
             dirty: true,
             observation,
         };
         state.take_status(&journal);
-        let collector = Self { deployment, names: RwLock::new(names), journal, state: Mutex::new(state) };
+        let collector = Self { systems, names: RwLock::new(names), journal, state: Mutex::new(state) };
         (collector, shown)
     }
 
@@ -97,9 +100,9 @@ impl Collector {
         self.journal.clock()
     }
 
-    /// What is watched.
-    pub(super) fn system(&self) -> &dyn System {
-        self.deployment.system()
+    /// The system that a node is of.
+    pub(super) fn system(&self, node: &NodeName) -> &dyn System {
+        self.systems.of(node)
     }
 
     /// Reads something with the names known now.
@@ -109,9 +112,9 @@ impl Collector {
 
     /// Takes a line of a node's log.
     pub(super) fn log_line(&self, node: &NodeName, line: &[u8]) {
-        if let Some((unix_us, says)) = self.with_names(|names| self.system().log_line(line, names)) {
+        if let Some((unix_us, says)) = self.with_names(|names| self.system(node).log_line(line, names)) {
             let logged = self.clock().instant_of_unix_us(unix_us);
-            if let Some(too_old) = self.system().data_too_old(&says) {
+            if let Some(too_old) = self.system(node).data_too_old(&says) {
                 let mut state = self.state();
                 state.take_too_old(node, too_old, &self.journal);
                 state.publish(&self.journal);
@@ -250,7 +253,12 @@ impl State {
     /// Judges the views again if anything changed, journals a new judgement, and shows everything at once, so that nobody sees new
     /// views with a judgement of old ones.
     fn publish(&mut self, journal: &Journal) {
-        let settlement = std::mem::take(&mut self.dirty).then(|| self.settlement());
+        let settlement = std::mem::take(&mut self.dirty).then(|| {
+            let settlements = self.settle();
+            self.journal_systems(&settlements, journal);
+            self.settlements = settlements;
+            Settlement::of_all(&self.settlements)
+        });
         let oldest = self.running.iter().filter_map(|node| self.asked.get(node)).min().copied();
         let (asked, synced) = match self.unasked() {
             Some(node) => (None, Err(not_asked(node))),
@@ -278,14 +286,32 @@ impl State {
         });
     }
 
-    fn settlement(&self) -> Settlement {
-        if let Some(node) = self.running.iter().find(|node| self.views.get(*node).is_none_or(Option::is_none)) {
+    /// Whether each system has settled.
+    fn settle(&self) -> Vec<Settlement> {
+        let settlements = self.systems.settle(&self.known, &self.links, &self.views);
+        settlements.into_iter().enumerate().map(|(system, settlement)| self.counts(system, settlement)).collect()
+    }
+
+    /// The settlement of a system if all its running nodes have answered since the last change of status; else why it counts for
+    /// nothing.
+    fn counts(&self, system: usize, settlement: Settlement) -> Settlement {
+        let mut own = self.running.iter().filter(|node| self.systems.index_of(node) == system);
+        if let Some(node) = own.clone().find(|node| self.views.get(*node).is_none_or(Option::is_none)) {
             let failure = self.failures.get(node).map_or(String::new(), |failure| format!(": {failure}"));
             return Settlement::Unsettled(format!("{node} does not answer{failure}"));
         }
-        match (self.deployment.system().settle(&self.known, &self.links, &self.views), self.unasked()) {
+        match (settlement, own.find(|node| !self.asked.contains_key(*node))) {
             (Settlement::Settled(_), Some(node)) => Settlement::Unsettled(not_asked(node)),
             (settlement, _) => settlement,
+        }
+    }
+
+    /// Journals which of several systems settled, or agree on something else than before.
+    fn journal_systems(&self, now: &[Settlement], journal: &Journal) {
+        for (system, settlement) in now.iter().enumerate().filter(|_| now.len() > 1) {
+            if matches!(settlement, Settlement::Settled(_)) && self.settlements.get(system) != Some(settlement) {
+                journal.record(EventKind::SystemSettled { system });
+            }
         }
     }
 

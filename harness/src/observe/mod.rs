@@ -67,7 +67,7 @@ impl Observer {
     ) -> Self {
         let names = Names::new(nodes.iter().map(|node| (node.node.clone(), node.id.clone(), node.address)));
         let (collector, observation) =
-            Collector::new(&nodes, names, deployment, status.clone(), reach.clone(), journal);
+            Collector::new(&nodes, names, deployment.systems(), status.clone(), reach.clone(), journal);
         let collector = Arc::new(collector);
         let (stop, stopped) = watch::channel(false);
         let count = nodes.len();

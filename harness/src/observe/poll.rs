@@ -46,7 +46,7 @@ pub(super) struct Poller {
 
 impl Poller {
     pub(super) fn new(node: NodeName, address: Address, access: Access, collector: Arc<Collector>) -> Self {
-        let system = collector.system();
+        let system = collector.system(&node);
         let questions = Questions::new(address, access, &system.questions(&node));
         let reader = system.report_reader(&node);
         Self { node, collector, questions, reader }

@@ -111,7 +111,7 @@ async fn follows_a_server_through_pause_and_death() {
         vec![watched],
         statuses,
         watch::channel(crate::evidence::Reach::default()).1,
-        (Deployment::Cluster(Cluster { masters: 1, replicas: 0 }), Access::default()),
+        (Deployment::Cluster(Cluster::new(1, 0)), Access::default()),
         journal.clone(),
         Duration::from_millis(5),
     );
@@ -163,7 +163,7 @@ fn a_server_is_sampled_whatever_becomes_of_others() {
     let sampler = Sampler::start(
         names.into_iter().zip(addresses).collect(),
         statuses,
-        (Deployment::Cluster(Cluster { masters: 4, replicas: 0 }), Access::default()),
+        (Deployment::Cluster(Cluster::new(4, 0)), Access::default()),
         Box::new(Figures::default),
         SampleWriter::create(&run, Clock::new()).unwrap(),
     );

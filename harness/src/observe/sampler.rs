@@ -12,7 +12,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, timeout};
 
 use super::questions::Questions;
 use crate::evidence::{Figures, NodeStatus, SampleWriter};
-use crate::system::{Access, Deployment, System};
+use crate::system::{Access, Deployment, System, Systems};
 use crate::vocab::{Address, NodeName};
 
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -44,10 +44,11 @@ impl Sampler {
         read_machine: ReadMachine,
         samples: SampleWriter,
     ) -> io::Result<Self> {
+        let systems = deployment.systems();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (stop, stopped) = oneshot::channel();
         let thread = thread::Builder::new().name("sampler".to_owned()).spawn(move || {
-            let sampling = sample_all(&nodes, &status, deployment.system(), &access, read_machine, samples);
+            let sampling = sample_all(&nodes, &status, &systems, &access, read_machine, samples);
             let ended = runtime.block_on(async {
                 tokio::select! {
                     ended = sampling => ended,
@@ -77,7 +78,7 @@ impl Drop for Sampler {
 async fn sample_all(
     nodes: &[(NodeName, Address)],
     status: &watch::Receiver<BTreeMap<NodeName, NodeStatus>>,
-    system: &dyn System,
+    systems: &Systems,
     access: &Access,
     read_machine: ReadMachine,
     samples: SampleWriter,
@@ -87,6 +88,7 @@ async fn sample_all(
     let nodes_asked = nodes.iter().enumerate().map(|(index, (node, address))| {
         // Spread over the interval, so that the answers do not all come at once.
         let first = began + INTERVAL.mul_f64(index as f64 / nodes.len() as f64);
+        let system = systems.of(node);
         let questions = Questions::new(*address, access.clone(), &system.resource_questions());
         sample_node(node, questions, status, system, first, &samples)
     });

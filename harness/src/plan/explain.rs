@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::load::{KeySpace, Load, Op};
 use crate::step::links::Hosts;
 use crate::step::{Healing, LinkDisturbance};
+use crate::system::{Deployed, NodeSpec};
 use crate::vocab::{HostName, NodeName, Role, SystemAbility};
 
 use super::types::{Plan, PlannedStep};
@@ -20,8 +21,11 @@ pub fn explain(plan: &Plan) -> String {
 
 fn write_all(text: &mut String, plan: &Plan) -> fmt::Result {
     writeln!(text, "{}\n  {}", plan.name, plan.about)?;
-    write_cluster(text, plan)?;
-    write_config(text, plan)?;
+    for part in plan.systems().parts() {
+        let nodes: Vec<_> = plan.nodes.iter().filter(|node| part.has(&node.name)).collect();
+        write_system(text, plan, part, &nodes)?;
+        write_config(text, &nodes)?;
+    }
     write_loads(text, plan)?;
     writeln!(text, "\nTimeline")?;
     let mut in_force = Vec::new();
@@ -40,30 +44,30 @@ fn write_all(text: &mut String, plan: &Plan) -> fmt::Result {
         writeln!(text, "  - {assumption}")?;
     }
     let (least, most) = duration(plan);
-    let system = plan.deployment.system();
-    let (forming, noun) = (system.forming().as_secs(), system.noun());
+    let systems = plan.systems();
+    let (forming, noun) = (systems.forming().as_secs(), systems.noun());
     writeln!(text, "\nTakes {} to {} ({forming} s of it to form the {noun})", round(least), round(most))
 }
 
-fn write_cluster(text: &mut String, plan: &Plan) -> fmt::Result {
-    let of_role = |role| plan.nodes.iter().filter(|node| node.role == role).count() as u64;
+fn write_system(text: &mut String, plan: &Plan, part: &Deployed, nodes: &[&NodeSpec]) -> fmt::Result {
+    let of_role = |role| nodes.iter().filter(|node| node.role == role).count() as u64;
     let tls = plan.tls().map(|tls| format!("{tls}, ")).unwrap_or_default();
-    let system = plan.deployment.system();
-    let timeout = system.abilities().contains(&SystemAbility::Refusing).then(|| plan.node_timeout_ms());
+    let system = &part.system;
+    let timeout = system.abilities().contains(&SystemAbility::Refusing).then(|| plan.node_timeout_ms_of(part));
     let timeout = timeout.map(|timeout| format!("cluster-node-timeout {timeout} ms, ")).unwrap_or_default();
     let (masters, replicas) = (counted(of_role(Role::Master), "master"), counted(of_role(Role::Replica), "replica"));
     let noun = system.noun();
-    let of = match (plan.nodes.len(), of_role(Role::Sentinel)) {
+    let of = match (nodes.len(), of_role(Role::Sentinel)) {
         (1, _) => String::new(),
         (_, 0) => format!(" of {masters} and {replicas}"),
         (_, sentinels) => format!(" of {masters}, {replicas} and {}", counted(sentinels, "sentinel")),
     };
     writeln!(text, "\nA {noun}{of}, {tls}{timeout}{} of storage each", plan.storage)?;
-    for node in &plan.nodes {
+    for node in nodes {
         let does = match (&node.master, node.role) {
             (Some(master), _) => format!("replica of {master}"),
-            (None, Role::Master) if plan.deployment.system().abilities().contains(&SystemAbility::NumberedKeys) => {
-                format!("master of {}s {}", plan.deployment.system().position_noun(), node.owns)
+            (None, Role::Master) if system.abilities().contains(&SystemAbility::NumberedKeys) => {
+                format!("master of {}s {}", system.position_noun(), node.owns)
             }
             (None, role) => role.to_string(),
         };
@@ -72,13 +76,12 @@ fn write_cluster(text: &mut String, plan: &Plan) -> fmt::Result {
     Ok(())
 }
 
-/// Directives and binaries: the cluster's, then what differs on single nodes.
-fn write_config(text: &mut String, plan: &Plan) -> fmt::Result {
-    let Some(first) = plan.nodes.first() else { return Ok(()) };
-    let common = |key: &String, value: &String| plan.nodes.iter().all(|node| node.config.get(key) == Some(value));
+/// Directives and binaries: the system's, then what differs on single nodes.
+fn write_config(text: &mut String, nodes: &[&NodeSpec]) -> fmt::Result {
+    let Some(first) = nodes.first() else { return Ok(()) };
+    let common = |key: &String, value: &String| nodes.iter().all(|node| node.config.get(key) == Some(value));
     writeln!(text, "\nConfiguration")?;
-    let binary =
-        first.binary.as_ref().filter(|binary| plan.nodes.iter().all(|node| node.binary.as_ref() == Some(binary)));
+    let binary = first.binary.as_ref().filter(|binary| nodes.iter().all(|node| node.binary.as_ref() == Some(binary)));
     match binary {
         Some(binary) => writeln!(text, "  binary {binary}")?,
         None => writeln!(text, "  binary as found on this machine")?,
@@ -86,7 +89,7 @@ fn write_config(text: &mut String, plan: &Plan) -> fmt::Result {
     for (key, value) in first.config.iter().filter(|(key, value)| common(key, value)) {
         writeln!(text, "  {key} {}", shown(value))?;
     }
-    for node in &plan.nodes {
+    for node in nodes {
         if let (None, Some(own)) = (binary, &node.binary) {
             writeln!(text, "  {} only: binary {own}", node.name)?;
         }
@@ -114,7 +117,10 @@ fn write_loads(text: &mut String, plan: &Plan) -> fmt::Result {
         let ip = client.or_else(node).map_or_else(String::new, |ip| format!(", {ip}"));
         let whose =
             if client.is_some() { format!("the client host {host}") } else { format!("the host of node {host}") };
-        writeln!(text, "  {} (on {whose}{ip}): {}", load.name, sentence(plan, load))?;
+        let systems = plan.systems();
+        let driven = systems.parts()[plan.driven_by(load)].system.noun();
+        let drives = if systems.parts().len() > 1 { format!("drives the {driven}, ") } else { String::new() };
+        writeln!(text, "  {} ({drives}on {whose}{ip}): {}", load.name, sentence(plan, load))?;
     }
     Ok(())
 }
@@ -140,7 +146,7 @@ fn sentence(plan: &Plan, load: &Load) -> String {
     let total: u64 = load.mix.iter().map(|op| u64::from(op.weight())).sum();
     let share = |op: &Op| 100.0 * f64::from(op.weight()) / total.max(1) as f64;
     let mix: Vec<_> = load.mix.iter().map(|op| format!("{:.0} % {}", share(op), op.text())).collect();
-    let (space, keys) = (KeySpace::of(load, plan.deployment), &load.keys);
+    let (space, keys) = (KeySpace::of(load, &*plan.systems().parts()[plan.driven_by(load)].system), &load.keys);
     let data = load.data_type().unwrap_or_default();
     let [first, last] = [space.number(0), space.highest()].map(|number| space.names().text(data, number));
     let only = load.only.as_ref().map(|place| format!(", the {} in {place}", load.keys.count())).unwrap_or_default();
@@ -212,7 +218,7 @@ fn assumptions(plan: &Plan) -> Vec<String> {
 
 /// The least and the most that the run takes, without judging it.
 fn duration(plan: &Plan) -> (Duration, Duration) {
-    let forming = plan.deployment.system().forming();
+    let forming = plan.systems().forming();
     plan.steps
         .iter()
         .map(|planned| planned.step.kind().duration())

@@ -6,15 +6,14 @@ use crate::evidence::DataType;
 use crate::load::{Load, LoadPace, Op};
 use crate::scenario::{MASTERS_MAX, NODES_MAX, Scenario};
 use crate::step::{FlatStep, flatten};
-use crate::system::{Deployment, SystemSize};
-use crate::text::{Problem, Read};
-use crate::validate::{Checker, LoadFacts, Sound, StepFacts, TopologyFacts};
-use crate::vocab::Arrivals;
+use crate::system::{Deployed, SystemSize, Systems};
+use crate::text::{Cursor, Problem, Read};
+use crate::validate::{Checker, LoadFacts, Sound, StepFacts, SystemFacts, TopologyFacts};
+use crate::vocab::{Arrivals, NodeName};
 
 /// A checker that knows the scenario.
 pub(super) fn checker<'a>(scenario: &'a Scenario, read: &'a Read<'_, Scenario>) -> Checker<'a> {
-    let deployment = scenario.topology;
-    let SystemSize { masters, replicas, sentinels } = deployment.system().size();
+    let systems = scenario.topology.systems();
     let mut sound = Sound {
         topology: is_sound(read, "topology"),
         server: is_sound(read, "server"),
@@ -22,25 +21,26 @@ pub(super) fn checker<'a>(scenario: &'a Scenario, read: &'a Read<'_, Scenario>) 
         timeline: is_sound(read, "timeline"),
         slos: is_sound(read, "slos"),
     };
-    sound.topology &= within_bounds(scenario.topology);
-    let members = if sound.topology { members(scenario.topology) } else { Vec::new() };
-    let (noun, abilities) = (deployment.system().noun(), deployment.system().abilities());
-    let topology = TopologyFacts { members, masters, replicas, sentinels, noun, abilities };
+    sound.topology &= within_bounds(&systems);
+    let members = if sound.topology { members(&systems) } else { Vec::new() };
+    let at = read.tree.root().field("topology");
+    let topology = TopologyFacts { members, systems: system_facts(&systems, at) };
     let steps = flatten(&scenario.timeline, read.tree.root().field("timeline"), STEPS_MAX);
-    let loads = scenario.load.iter().map(|load| load_facts(load, &steps)).collect();
+    let loads = scenario.load.iter().map(|load| load_facts(load, &systems, &steps)).collect();
     let steps = steps.into_iter().map(step_facts).collect();
     let broken = read.problems.iter().map(|problem| &problem.span).chain(&read.damaged).cloned().collect();
-    let reserved = Box::new(move |directive: &str| deployment.system().reserved(directive));
+    let reserved = Box::new(move |directive: &str, node: Option<&NodeName>| systems.reserved(directive, node));
     Checker::new(read.tree.root(), (topology, loads, steps), sound, reserved, broken)
 }
 
-fn load_facts(load: &Load, steps: &[FlatStep<'_, '_>]) -> LoadFacts {
+fn load_facts(load: &Load, systems: &Systems, steps: &[FlatStep<'_, '_>]) -> LoadFacts {
     let most = load.mix.iter().map(Op::operations).max().unwrap_or_default();
     let per_second_max = |pace: &LoadPace| Some(pace.arrivals()?.per_second_max().saturating_mul(u64::from(most)));
     let later = steps.iter().filter_map(|flat| flat.step.kind().paces());
     let later = later.filter(|(name, _)| *name == load.name).filter_map(|(_, pace)| per_second_max(pace)).max();
     LoadFacts {
         name: load.name.clone(),
+        system: systems.driven(load.on.as_deref()),
         host: load.host(),
         subscribers_host: load.subscribers_host(),
         looks_for_keys: load.mix.iter().any(|op| load.looks_for_keys(op)),
@@ -85,6 +85,7 @@ fn step_facts<'a>(FlatStep { step, at, .. }: FlatStep<'_, 'a>) -> StepFacts<'a> 
         is_fault: step.is_fault(),
         promotes: step.kind().promotes(),
         takes_away: step.takes_away(),
+        names: step.kind().names(),
         cuts: disturbance.is_some_and(|disturbance| disturbance.cuts_bus()),
         isolates,
         at,
@@ -104,8 +105,20 @@ fn is_sound(read: &Read<'_, Scenario>, field: &str) -> bool {
     read.problems.iter().all(|problem| fields.iter().any(|name| lies_in(problem, name)))
 }
 
-fn within_bounds(topology: Deployment) -> bool {
-    let SystemSize { masters, replicas, sentinels } = topology.system().size();
-    let nodes = u32::from(masters) * (u32::from(replicas) + 1) + u32::from(sentinels);
-    (1..=MASTERS_MAX).contains(&masters) && nodes <= NODES_MAX
+fn within_bounds(systems: &Systems) -> bool {
+    let sizes = || systems.parts().iter().map(|part| part.system.size());
+    let has_masters = sizes().all(|size| (1..=MASTERS_MAX).contains(&size.masters));
+    has_masters && sizes().map(SystemSize::nodes).sum::<usize>() <= NODES_MAX as usize
+}
+
+/// What is known of each system. One that stands alone is the topology; of those side by side each is a field of it.
+fn system_facts<'a>(systems: &Systems, at: Cursor<'a>) -> Vec<SystemFacts<'a>> {
+    let is_beside = at.name() == Some("Beside");
+    let facts = |part: &Deployed| {
+        let SystemSize { masters, replicas, sentinels } = part.system.size();
+        let (noun, abilities) = (part.system.noun(), part.system.abilities());
+        let at = if is_beside { at.field(part.name) } else { at };
+        SystemFacts { at, name: part.name, masters, replicas, sentinels, noun, abilities }
+    };
+    systems.parts().iter().map(facts).collect()
 }

@@ -2,9 +2,9 @@
 
 use crate::evidence::{DataType, KeyNames};
 use crate::load::{KeySpace, Load, Op, Shards, SizeRange, ValueSize, shard_keys};
-use crate::system::{Deployment, KeyPlace};
+use crate::system::{Deployed, KeyPlace, Systems};
 use crate::text::{Cursor, Problem, suggest};
-use crate::validate::Checker;
+use crate::validate::{Checker, Meant};
 use crate::vocab::{Size, SystemAbility};
 
 /// No number has more digits.
@@ -85,25 +85,31 @@ impl Checker<'_> {
     }
 
     /// Where keys lie, as far as it is certain where anything does.
-    pub(super) fn check_keys_lie(&mut self, loads: &[Load], deployment: Deployment) {
+    pub(super) fn check_keys_lie(&mut self, loads: &[Load], systems: &Systems) {
         if !self.sound.topology || !self.sound.load {
             return;
         }
         for (index, load) in loads.iter().enumerate() {
             let (at, keys) = (self.root.field("load").index(index), load.keys.count());
+            let Some(part) = systems.driven(load.on.as_deref()).map(|part| &systems.parts()[part]) else { continue };
             if let Some(place) = &load.only {
                 if place.shard().is_none() {
-                    self.needs(SystemAbility::NumberedKeys, &place.to_string(), at.field("only"));
+                    self.needs(
+                        SystemAbility::NumberedKeys,
+                        Meant::Load(&load.name),
+                        &place.to_string(),
+                        at.field("only"),
+                    );
                 }
-                self.check_only(load, place, deployment, at);
+                self.check_only(load, place, part, at);
             } else if load.per_shard
                 && load.pace.is_closed()
                 && (1..=KEYS_LOOKED_AT).contains(&keys)
                 && load.workers() > 0
             {
-                let owns: Vec<_> = deployment.system().nodes().into_iter().map(|node| node.owns).collect();
-                let (space, shards) = (KeySpace::of(load, deployment), Shards::new(&owns));
-                if shard_keys(load, &space, &shards, deployment).is_none() {
+                let owns: Vec<_> = part.nodes().iter().map(|node| node.owns.clone()).collect();
+                let (space, shards) = (KeySpace::of(load, &*part.system), Shards::new(&owns));
+                if shard_keys(load, &space, &shards, &*part.system).is_none() {
                     let message =
                         format!("{keys} keys are too few for {} workers that each keep to a shard", load.workers());
                     let problem = Problem::new(at.field("keys").head(), message);
@@ -113,9 +119,9 @@ impl Checker<'_> {
         }
     }
 
-    fn check_only(&mut self, load: &Load, place: &KeyPlace, deployment: Deployment, at: Cursor<'_>) {
-        let (only, nodes) = (at.field("only"), deployment.system().nodes());
-        let owns = place.owns(&nodes);
+    fn check_only(&mut self, load: &Load, place: &KeyPlace, part: &Deployed, at: Cursor<'_>) {
+        let (only, nodes) = (at.field("only"), part.nodes());
+        let owns = place.owns(nodes);
         if let Some(name) = place.shard().filter(|_| owns.is_empty()) {
             let masters = nodes.iter().filter(|node| !node.owns.is_empty()).map(|node| node.name.as_str());
             let problem = Problem::new(only.index(0).head(), format!("`{name}` is no master at the start"));
@@ -125,7 +131,7 @@ impl Checker<'_> {
         if let Some(tags) = load.hash_tags {
             let names = load.key_names();
             let lies_there =
-                |number| owns.contains(deployment.system().position_of(names.text(DataType::Value, number).as_bytes()));
+                |number| owns.contains(part.system.position_of(names.text(DataType::Value, number).as_bytes()));
             if place.shard().is_none() {
                 let problem = Problem::new(only.head(), format!("{place} takes one hash tag, which is found for it"));
                 return self.report(problem.help("leave `hash_tags` out"));
@@ -135,7 +141,7 @@ impl Checker<'_> {
             }
         }
         if load.digits.is_some() && load.keys.count() <= KEYS_LOOKED_AT {
-            self.check_digits(load, KeySpace::of(load, deployment).highest(), at.field("digits"));
+            self.check_digits(load, KeySpace::of(load, &*part.system).highest(), at.field("digits"));
         }
     }
 

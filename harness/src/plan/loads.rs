@@ -9,15 +9,16 @@ use crate::load::{Connections, Load, Op};
 use crate::scenario::{IDLE_MAX, KEYS_MAX, PIPELINE_MAX, WORKERS_MAX, WORKERS_OF_ALL_SHARDS_MAX};
 use crate::system::ReadsFrom;
 use crate::text::{Cursor, Problem, suggest};
-use crate::validate::Checker;
+use crate::validate::{Checker, Meant, SystemFacts};
 use crate::vocab::{Duration, HostName, SystemAbility, Tls};
 
-impl Checker<'_> {
+impl<'a> Checker<'a> {
     /// Every load, and every pair of loads.
     pub(super) fn check_loads(&mut self, loads: &[Load], tls: Option<Tls>) {
         for (index, load) in loads.iter().enumerate() {
             let at = self.root.field("load").index(index);
             self.check_name(load, index, at);
+            self.check_driven(load, at);
             self.check_size(load, at);
             self.check_mix(load, at);
             self.check_client(load, at);
@@ -41,6 +42,34 @@ impl Checker<'_> {
             let problem = Problem::new(at.field("name").head(), format!("two loads are named `{name}`"));
             self.report(problem.also(other, "the first"));
         }
+    }
+
+    /// What is known of the system that a load drives; none if it is not known which.
+    fn driven_by(&self, load: &Load) -> Option<SystemFacts<'a>> {
+        self.systems_meant(Meant::Load(&load.name)).first().copied()
+    }
+
+    /// Which system the load drives.
+    fn check_driven(&mut self, load: &Load, at: Cursor<'_>) {
+        let names: Vec<_> = self.topology.systems.iter().map(|system| system.name).collect();
+        let topology = self.root.field("topology");
+        if !self.is_as_written(topology) {
+            return;
+        }
+        let problem = match &load.on {
+            Some(name) if !names.contains(&name.as_str()) => {
+                let problem = Problem::new(at.field("on").head(), format!("unknown system `{}`", name.escape_debug()));
+                suggest(name, "systems", names.into_iter()).into_iter().fold(problem, Problem::help)
+            }
+            None if names.len() > 1 => {
+                let problem = Problem::new(at.head(), format!("`{}` does not say which system it drives", load.name));
+                let problem = problem.also(topology.head(), format!("{} systems", names.len()));
+                let choices: Vec<_> = names.iter().map(|name| format!("`on: \"{name}\"`")).collect();
+                problem.help(format!("write {}", choices.join(" or ")))
+            }
+            _ => return,
+        };
+        self.report(problem);
     }
 
     /// Where the load's connections come from.
@@ -93,7 +122,7 @@ impl Checker<'_> {
 
     fn check_size(&mut self, load: &Load, at: Cursor<'_>) {
         let workers = load.workers();
-        let masters = self.topology.masters;
+        let masters = self.driven_by(load).map_or(0, |system| system.masters);
         if !(1..=WORKERS_MAX).contains(&workers) {
             let message = format!("a load has 1 to {WORKERS_MAX} workers, not {workers}");
             self.report(Problem::new(at.field("workers").head(), message));
@@ -249,7 +278,7 @@ impl Checker<'_> {
                 self.check_value(value, mix.index(index).field("value"));
             }
             if let Some(wait) = op.kind().wait() {
-                self.check_wait(wait, mix.index(index).field("wait"));
+                self.check_wait(load, wait, mix.index(index).field("wait"));
             }
             op.kind().problems(mix.index(index)).into_iter().for_each(|problem| self.report(problem));
         }
@@ -272,13 +301,13 @@ impl Checker<'_> {
         }
     }
 
-    fn check_wait(&mut self, wait: Wait, at: Cursor<'_>) {
+    fn check_wait(&mut self, load: &Load, wait: Wait, at: Cursor<'_>) {
         wait.problems(at).into_iter().for_each(|problem| self.report(problem));
-        let replicas = self.topology.replicas;
+        let Some(SystemFacts { replicas, at: system, .. }) = self.driven_by(load) else { return };
         if self.sound.topology && wait.replicas > replicas {
             let message = "no master has that many replicas to wait for";
             let problem = Problem::new(at.field("replicas").head(), message);
-            let topology = self.root.field("topology").field("replicas").head();
+            let topology = system.field("replicas").head();
             self.report(problem.also(topology, format!("each master has {replicas}")));
         }
     }
@@ -303,12 +332,15 @@ impl Checker<'_> {
         if client.refresh_every == Some(Duration::default()) {
             self.report(Problem::new(at.field("refresh_every").head(), "nobody can ask all the time"));
         }
-        if client.reads_from != ReadsFrom::Master && self.sound.topology && self.topology.replicas == 0 {
-            let topology = self.root.field("topology").field("replicas").head();
+        let no_replicas = self.driven_by(load).filter(|system| self.sound.topology && system.replicas == 0);
+        if client.reads_from != ReadsFrom::Master
+            && let Some(system) = no_replicas
+        {
+            let topology = system.at.field("replicas").head();
             let problem = Problem::new(at.field("reads_from").head(), "no master has a replica to read from");
             self.report(problem.also(topology, "none"));
         } else if client.reads_from != ReadsFrom::Master {
-            self.needs(SystemAbility::ReplicaReads, "reads_from", at.field("reads_from"));
+            self.needs(SystemAbility::ReplicaReads, Meant::Load(&load.name), "reads_from", at.field("reads_from"));
         }
         if client.user.is_some() && client.password.is_none() {
             let problem = Problem::new(at.field("user").head(), "a user proves who it is by a password");
@@ -347,8 +379,10 @@ impl Checker<'_> {
     /// Two loads that write the same keys. A key with two writers has no one order of writes, and losses could not be proven.
     fn check_prefixes(&mut self, all: &[Load]) {
         for (index, load) in all.iter().enumerate() {
-            let overlapping =
-                all[..index].iter().position(|other| load.name != other.name && write_the_same(load, other));
+            let overlapping = (0..index).find(|first| {
+                let other = &all[*first];
+                load.name != other.name && self.drive_the_same(index, *first) && write_the_same(load, other)
+            });
             if let Some(first) = overlapping {
                 let loads = self.root.field("load");
                 let names = all[first].key_names();
@@ -366,6 +400,11 @@ impl Checker<'_> {
         }
     }
 
+    /// Whether two loads drive the same system: keys of others are other keys, whatever they are called.
+    fn drive_the_same(&self, one: usize, other: usize) -> bool {
+        self.loads[one].system == self.loads[other].system
+    }
+
     /// A load that reads another's banks reads all of their accounts: of some of them the total says nothing.
     fn check_banks(&mut self, all: &[Load], index: usize) {
         let (load, loads) = (&all[index], self.root.field("load"));
@@ -379,8 +418,9 @@ impl Checker<'_> {
             keys_coincide((&names, DataType::Accounts), (&other_names, DataType::Accounts))
         };
         let differs =
-            |other: &&Load| load.name != other.name && load.accounts() != other.accounts() && other.accounts() > 0;
-        let first = all[..index].iter().position(|other| differs(&other) && same(other));
+            |other: &Load| load.name != other.name && load.accounts() != other.accounts() && other.accounts() > 0;
+        let first =
+            (0..index).find(|first| differs(&all[*first]) && same(&all[*first]) && self.drive_the_same(index, *first));
         let Some((first, (at, other))) = first.and_then(|first| Some((first, place(index).zip(place(first))?))) else {
             return;
         };

@@ -63,10 +63,11 @@ pub fn plan_with(path: &Path, text: &str, traces: Traces<'_>) -> Result<Plan, Pr
 /// Every semantic error, but for those about places that are not as written.
 fn semantic_problems(scenario: &Scenario, read: &Read<'_, Scenario>) -> Vec<Problem> {
     let mut checker = facts::checker(scenario, read);
-    checker.check_topology(scenario.topology);
+    let systems = scenario.topology.systems();
+    checker.check_topology(&systems);
     checker.check_server(scenario);
     checker.check_loads(&scenario.load, scenario.server.tls);
-    checker.check_keys_lie(&scenario.load, scenario.topology);
+    checker.check_keys_lie(&scenario.load, &systems);
     checker.check_timeline(&scenario.timeline);
     checker.check_slos(&scenario.slos);
     let mut problems = checker.into_problems();
@@ -77,7 +78,7 @@ fn semantic_problems(scenario: &Scenario, read: &Read<'_, Scenario>) -> Vec<Prob
 }
 
 fn build(path: &Path, text: &str, scenario: &Scenario, root: Cursor<'_>, warnings: Problems) -> Plan {
-    let nodes = nodes::specs(scenario.topology, &scenario.server);
+    let nodes = nodes::specs(&scenario.topology.systems(), &scenario.server);
     let clients = nodes::clients(&nodes, &scenario.load);
     let mut lines = Lines::new(text);
     let mut location = |at: Cursor<'_>| {

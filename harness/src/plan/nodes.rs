@@ -3,13 +3,13 @@
 use crate::load::Load;
 use crate::provider::{self, ClientSpec};
 use crate::scenario::Server;
-use crate::system::{Deployment, NodeSpec};
+use crate::system::{NodeSpec, Systems};
 use crate::validate::PlannedNode;
 use crate::vocab::NodeName;
 
-/// The members of a system, in the order of its nodes.
-pub(super) fn members(deployment: Deployment) -> Vec<PlannedNode> {
-    let nodes = deployment.system().nodes();
+/// The members of all systems, in the order of their nodes.
+pub(super) fn members(systems: &Systems) -> Vec<PlannedNode> {
+    let nodes: Vec<_> = systems.nodes().cloned().collect();
     let owners: Vec<_> = nodes.iter().filter(|node| !node.owns.is_empty()).map(|node| node.name.clone()).collect();
     // A replica may follow another one; its shard is that of the master where this ends.
     let followed = |name: &NodeName| nodes.iter().find(|node| node.name == *name)?.master.clone();
@@ -17,20 +17,27 @@ pub(super) fn members(deployment: Deployment) -> Vec<PlannedNode> {
         let root = std::iter::successors(Some(node.name.clone()), followed).take(nodes.len()).last()?;
         owners.iter().position(|owner| *owner == root)
     };
-    let member = |node: &NodeSpec| PlannedNode { shard: shard(node), name: node.name.clone(), role: node.role };
+    let member = |node: &NodeSpec| PlannedNode {
+        shard: shard(node),
+        name: node.name.clone(),
+        role: node.role,
+        system: systems.index_of(&node.name),
+    };
     nodes.iter().map(member).collect()
 }
 
-/// The system's nodes, with what the scenario says of their servers.
-pub(super) fn specs(deployment: Deployment, server: &Server) -> Vec<NodeSpec> {
-    let spec = |node: NodeSpec| {
+/// The nodes of all systems, with what the scenario says of their servers. What it says of all is not for those to which a
+/// directive means nothing.
+pub(super) fn specs(systems: &Systems, server: &Server) -> Vec<NodeSpec> {
+    let spec = |node: &NodeSpec| {
         let own = server.nodes.get(&node.name);
         let mut config = server.config.clone();
+        config.retain(|directive, _| systems.of(&node.name).reserved(directive).is_none());
         config.extend(own.map(|own| own.config.clone()).unwrap_or_default());
         let binary = own.and_then(|own| own.binary.clone()).or_else(|| server.binary.clone());
-        NodeSpec { binary, config, tls: server.tls, ..node }
+        NodeSpec { binary, config, tls: server.tls, ..node.clone() }
     };
-    deployment.system().nodes().into_iter().map(spec).collect()
+    systems.nodes().map(spec).collect()
 }
 
 /// The client hosts that the loads name, in their order, after the nodes.

@@ -6,20 +6,19 @@ use crate::evidence::{
     RecordedSystem,
 };
 use crate::load::{KeySpace, Load, MAP_REFRESH, Op, WAITING_MAX};
-use crate::system::{Deployment, NodeSpec, System};
+use crate::system::{Deployed, NodeSpec, Systems};
 
 impl Plan {
     /// What of it is evidence: everything that judging and showing a run need.
     pub fn record(&self) -> RecordedPlan {
+        let systems = self.systems();
         RecordedPlan {
             name: self.name.clone(),
             about: self.about.clone(),
-            system: system(self.deployment.system()),
-            nodes: self.nodes.iter().map(node).collect(),
-            position_noun: self.deployment.system().position_noun().to_owned(),
-            node_timeout_ms: self.node_timeout_ms(),
+            systems: systems.parts().iter().map(|part| self.record_system(part)).collect(),
+            nodes: self.nodes.iter().map(|spec| node(spec, &systems)).collect(),
             tls: self.tls(),
-            loads: self.loads.iter().map(|one| load(one, self.deployment)).collect(),
+            loads: self.loads.iter().map(|load| self.record_load(load, &systems)).collect(),
             steps: self.steps.iter().map(|planned| self.record_step(planned)).collect(),
             slos: self
                 .slos
@@ -32,6 +31,46 @@ impl Plan {
             snapshot: self.snapshot,
             seed: self.seed,
             longest_run_ms: millis(self.longest_run()),
+        }
+    }
+
+    fn record_system(&self, part: &Deployed) -> RecordedSystem {
+        let system = &part.system;
+        let directives = system.bounding_directives().iter();
+        RecordedSystem {
+            name: part.name.to_owned(),
+            noun: system.noun().to_owned(),
+            position_noun: system.position_noun().to_owned(),
+            node_timeout_ms: self.node_timeout_ms_of(part),
+            directives: directives.map(|(name, default)| ((*name).to_owned(), (*default).to_owned())).collect(),
+        }
+    }
+
+    fn record_load(&self, load: &Load, systems: &Systems) -> RecordedLoad {
+        let driven = self.driven_by(load);
+        let keys = KeySpace::of(load, &*systems.parts()[driven].system);
+        RecordedLoad {
+            name: load.name.clone(),
+            system: driven,
+            host: load.host(),
+            arrivals: load.pace.arrivals(),
+            operations: load.operations,
+            workers: load.workers(),
+            key_names: keys.names().clone(),
+            keys: keys.highest(),
+            contended: load.contended,
+            accounts: load.accounts(),
+            preloaded: load.preload(),
+            waiting_max: WAITING_MAX as u64,
+            map_refresh: Some(MAP_REFRESH)
+                .filter(|_| load.client.refresh_on_error)
+                .or(load.client.refresh_every.map(|every| every.max(MAP_REFRESH))),
+            mix: load.mix.iter().map(|op| entry(load, op)).collect(),
+            idle: load.idle.unwrap_or(0),
+            subscribers: load.subscribers.unwrap_or(0),
+            timeout: load.client.timeout,
+            deadline: load.client.deadline,
+            retry_wait: load.client.retry_wait_max,
         }
     }
 
@@ -60,17 +99,10 @@ fn millis(duration: std::time::Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn system(system: &dyn System) -> RecordedSystem {
-    let directives = system.bounding_directives().iter();
-    RecordedSystem {
-        noun: system.noun().to_owned(),
-        directives: directives.map(|(name, default)| ((*name).to_owned(), (*default).to_owned())).collect(),
-    }
-}
-
-fn node(spec: &NodeSpec) -> RecordedNode {
+fn node(spec: &NodeSpec, systems: &Systems) -> RecordedNode {
     RecordedNode {
         name: spec.name.clone(),
+        system: systems.index_of(&spec.name),
         address: spec.address,
         role: spec.role,
         master: spec.master.clone(),
@@ -78,32 +110,6 @@ fn node(spec: &NodeSpec) -> RecordedNode {
         version: spec.version,
         binary: spec.binary.clone(),
         config: spec.config.clone(),
-    }
-}
-
-fn load(load: &Load, deployment: Deployment) -> RecordedLoad {
-    let keys = KeySpace::of(load, deployment);
-    RecordedLoad {
-        name: load.name.clone(),
-        host: load.host(),
-        arrivals: load.pace.arrivals(),
-        operations: load.operations,
-        workers: load.workers(),
-        key_names: keys.names().clone(),
-        keys: keys.highest(),
-        contended: load.contended,
-        accounts: load.accounts(),
-        preloaded: load.preload(),
-        waiting_max: WAITING_MAX as u64,
-        map_refresh: Some(MAP_REFRESH)
-            .filter(|_| load.client.refresh_on_error)
-            .or(load.client.refresh_every.map(|every| every.max(MAP_REFRESH))),
-        mix: load.mix.iter().map(|op| entry(load, op)).collect(),
-        idle: load.idle.unwrap_or(0),
-        subscribers: load.subscribers.unwrap_or(0),
-        timeout: load.client.timeout,
-        deadline: load.client.deadline,
-        retry_wait: load.client.retry_wait_max,
     }
 }
 

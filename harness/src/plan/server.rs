@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use crate::scenario::{MASTERS_MAX, NODES_MAX, Scenario};
-use crate::system::{Deployment, ShapeProblem};
+use crate::system::{ShapeProblem, System, Systems};
 use crate::text::{Cursor, Problem};
-use crate::validate::{Checker, TopologyFacts};
-use crate::vocab::Tls;
+use crate::validate::{Checker, SystemFacts};
+use crate::vocab::{NodeName, Tls};
 
 use super::nodes::specs;
 
@@ -17,16 +17,34 @@ const LIMIT: &str = "maxmemory";
 const POLICY: &str = "maxmemory-policy";
 
 impl Checker<'_> {
-    /// The cluster's shape.
-    pub(super) fn check_topology(&mut self, deployment: Deployment) {
-        let TopologyFacts { masters, replicas, sentinels, .. } = self.topology;
-        let at = self.root.field("topology");
+    /// The systems' shapes.
+    pub(super) fn check_topology(&mut self, systems: &Systems) {
+        let facts = self.topology.systems.clone();
+        for (part, facts) in systems.parts().iter().zip(&facts) {
+            self.check_system(&*part.system, facts);
+        }
+        let topology = self.root.field("topology");
+        if topology.name() == Some("Beside") && facts.len() < 2 && self.is_as_written(topology) {
+            let problem = Problem::new(topology.head(), "`Beside` is about several systems");
+            self.report(problem.help(
+                "write two or more: `Beside(cluster: Cluster(masters: 3, replicas: 1), standalone: Standalone())`",
+            ));
+        }
+        let nodes: usize = systems.parts().iter().map(|part| part.system.size().nodes()).sum();
+        if facts.len() > 1 && nodes > NODES_MAX as usize {
+            let problem = Problem::new(topology.head(), format!("{nodes} nodes are too many"));
+            self.report(problem.help(format!("at most {NODES_MAX} nodes in all")));
+        }
+    }
+
+    fn check_system(&mut self, system: &dyn System, facts: &SystemFacts<'_>) {
+        let SystemFacts { masters, replicas, sentinels, at, noun, .. } = *facts;
         if !(1..=MASTERS_MAX).contains(&masters) {
-            let message = format!("a {} has 1 to {MASTERS_MAX} masters, not {masters}", self.topology.noun);
+            let message = format!("a {noun} has 1 to {MASTERS_MAX} masters, not {masters}");
             self.report(Problem::new(at.field("masters").head(), message));
             return;
         }
-        for ShapeProblem { field, message, help } in deployment.system().problems() {
+        for ShapeProblem { field, message, help } in system.problems() {
             self.report(Problem::new(at.field(field).head(), message).help(help));
         }
         let nodes = u32::from(masters) * (u32::from(replicas) + 1) + u32::from(sentinels);
@@ -50,13 +68,13 @@ impl Checker<'_> {
         let server = &scenario.server;
         let at = self.root.field("server");
         self.check_binary(server.binary.as_deref(), at);
-        self.check_config(&server.config, server.tls, at.field("config"));
+        self.check_config(&server.config, None, server.tls, at.field("config"));
         self.check_keys(at.field("nodes"));
         for (name, node) in &server.nodes {
             self.known(name, at.field("nodes").key(name.as_str()));
             let own = at.field("nodes").entry(name.as_str());
             self.check_binary(node.binary.as_deref(), own);
-            self.check_config(&node.config, server.tls, own.field("config"));
+            self.check_config(&node.config, Some(name), server.tls, own.field("config"));
         }
         self.warn_of_evictions(scenario);
         if server.storage.is_some_and(|storage| storage.bytes < STORAGE_MIN_BYTES) {
@@ -71,7 +89,7 @@ impl Checker<'_> {
             return;
         }
         let server = self.root.field("server");
-        for node in specs(scenario.topology, &scenario.server) {
+        for node in specs(&scenario.topology.systems(), &scenario.server) {
             let own = server.field("nodes").entry(node.name.as_str());
             let place = |directive: &str| {
                 let own = own.field("config").entry(directive);
@@ -95,12 +113,18 @@ impl Checker<'_> {
         }
     }
 
-    fn check_config(&mut self, config: &BTreeMap<String, String>, tls: Option<Tls>, at: Cursor<'_>) {
+    fn check_config(
+        &mut self,
+        config: &BTreeMap<String, String>,
+        node: Option<&NodeName>,
+        tls: Option<Tls>,
+        at: Cursor<'_>,
+    ) {
         if at.is_exact() {
             self.check_keys(at);
         }
         for (directive, value) in config {
-            if let Some(problem) = self.directive_problem(directive, at.key(directive)) {
+            if let Some(problem) = self.directive_problem(directive, node, at.key(directive)) {
                 self.report(problem);
             } else if directive.starts_with("tls-") && tls.is_none() {
                 let message = format!("`{directive}` means nothing to servers that speak no TLS");

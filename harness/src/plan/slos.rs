@@ -5,7 +5,7 @@ use std::mem::{Discriminant, discriminant};
 
 use crate::check::{ClaimedRate, During, FaultScope, NeededLoad, Slo, SloKind};
 use crate::text::{Cursor, Problem};
-use crate::validate::{Checker, LoadFacts, StepFacts};
+use crate::validate::{Checker, LoadFacts, Meant, StepFacts};
 use crate::vocab::HostName;
 
 /// The fewest masters of which a majority is left when one is cut off.
@@ -19,7 +19,8 @@ impl Checker<'_> {
             let name = slo.name();
             let slo = slo.kind();
             if let Some(ability) = slo.needed_ability() {
-                self.needs(ability, name, at);
+                let meant = slo.load().map_or(Meant::Faults, Meant::Load);
+                self.needs(ability, meant, name, at);
             }
             self.check_numbers(slo, at);
             if let Some(loads) = self.loads_meant(slo, at) {
@@ -205,7 +206,8 @@ impl Checker<'_> {
         let writers: Vec<_> = self.loads.iter().filter(|load| load.writes).map(|load| &load.host).collect();
         let Some(first) = writers.first() else { return };
         let reaches = |host: &&HostName| host.is(node) || with.contains(host);
-        let certain = self.sound.topology && self.sound.load && self.topology.masters >= MASTERS_MIN;
+        let masters = self.system_of(node).map_or(0, |system| system.masters);
+        let certain = self.sound.topology && self.sound.load && masters >= MASTERS_MIN;
         // A node on its side may make it the majority; an unknown host may be meant to be the one that writes.
         if certain && with.iter().all(|host| clients.contains(host)) && !writers.iter().any(reaches) {
             let message = format!("this cannot be judged: no write reaches `{node}` after the cut");
@@ -217,16 +219,18 @@ impl Checker<'_> {
 
     /// What a single master holds no other one does.
     fn check_several_masters(&mut self, at: Cursor<'_>) {
-        if self.sound.topology && self.topology.masters < 2 {
+        let systems = &self.topology.systems;
+        let Some(first) = systems.first().filter(|_| self.sound.topology) else { return };
+        if systems.iter().all(|system| system.masters < 2) {
             let problem =
                 Problem::new(at.head(), "this cannot be missed: a single master is the only one that holds keys");
-            let masters = self.root.field("topology").field("masters");
+            let masters = first.at.field("masters");
             self.report(problem.also(masters.head(), "the reason").help("take two masters or more: `masters: 3`"));
         }
     }
 
     fn check_failover(&mut self, at: Cursor<'_>) {
-        if let Some((why, place)) = self.no_failover() {
+        if let Some((why, place)) = self.no_failover(Meant::Faults) {
             let problem = Problem::new(at.head(), format!("this cannot be met: {why}"));
             self.report(problem.also(place, "the reason"));
         }

@@ -24,10 +24,10 @@ impl<'a> Checker<'a> {
         self.check_each(steps, timeline);
         // What follows from earlier steps is certain only when all of them are as written.
         if self.sound.topology && self.sound.timeline {
-            let mut foreseen = Foreseen::new(
-                self.topology.members.iter().map(|member| &member.name),
-                self.can(SystemAbility::Membership),
-            );
+            let systems = &self.topology.systems;
+            let has_membership = |system: usize| systems[system].can(SystemAbility::Membership);
+            let members = self.topology.members.iter();
+            let mut foreseen = Foreseen::new(members.map(|member| (&member.name, has_membership(member.system))));
             for FlatStep { step, at, .. } in step::flatten(steps, timeline, STEPS_MAX) {
                 step.kind().follow(self, &mut foreseen, at);
             }

@@ -7,7 +7,7 @@ use crate::evidence::Location;
 use crate::load::Load;
 use crate::provider::{ClientSpec, Need, Storage};
 use crate::step::{Demand, FlatStep, Step};
-use crate::system::{Deployment, NodeSpec};
+use crate::system::{Deployed, Deployment, NodeSpec, Systems};
 use crate::text::{Cursor, Problems};
 use crate::validate::DisturbanceNames;
 use crate::vocab::{HostName, NodeName, Size, Tls};
@@ -69,6 +69,11 @@ pub struct PlannedSlo {
 }
 
 impl Plan {
+    /// What is deployed.
+    pub fn systems(&self) -> Systems {
+        self.deployment.systems()
+    }
+
     /// The node of that name.
     pub fn node(&self, name: &NodeName) -> Option<&NodeSpec> {
         self.nodes.iter().find(|node| node.name == *name)
@@ -114,7 +119,20 @@ impl Plan {
 
     /// How long nodes take to suspect one that is silent, in milliseconds: the slowest of them decides how long all take.
     pub fn node_timeout_ms(&self) -> u64 {
-        self.deployment.system().node_timeout_ms(&self.nodes)
+        let systems = self.systems();
+        systems.parts().iter().map(|part| self.node_timeout_ms_of(part)).max().unwrap_or_default()
+    }
+
+    /// The same of the nodes of one system.
+    pub fn node_timeout_ms_of(&self, part: &Deployed) -> u64 {
+        let nodes: Vec<_> = self.nodes.iter().filter(|node| part.has(&node.name)).cloned().collect();
+        part.system.node_timeout_ms(&nodes)
+    }
+
+    /// The place of the system that a load drives, among what is deployed.
+    pub fn driven_by(&self, load: &Load) -> usize {
+        // The first, where another has been an error.
+        self.systems().driven(load.on.as_deref()).unwrap_or(0)
     }
 
     /// Who speaks TLS with the servers; nobody if none.

@@ -11,8 +11,8 @@ use tokio::sync::watch;
 use super::machine::MachineWatch;
 use super::request::Request;
 use crate::evidence::{
-    Clock, EventKind, HistoryWriter, Journal, NodeStatus, RunDirectory, RunInfo, SampleWriter, ServerInfo, Settlement,
-    Topology,
+    Agreement, Clock, EventKind, HistoryWriter, Journal, NodeStatus, RunDirectory, RunInfo, SampleWriter, ServerInfo,
+    Settlement,
 };
 use crate::load::{Load, LoadTask, LoadsDone, RunningLoads, final_read, list_keys, preload};
 use crate::observe::{Observation, Observed, Observer, Sampler};
@@ -20,8 +20,8 @@ use crate::plan::Plan;
 use crate::provider::{self, Provider};
 use crate::step::condition::Condition;
 use crate::step::{self, Abort, Acted, Stage, StepEnd, Undone, wait_for};
-use crate::system::{self, Access, Servers, last_log_lines};
-use crate::vocab::{Address, Instant, NodeName};
+use crate::system::{self, Access, NodeSpec, Servers, last_log_lines};
+use crate::vocab::{Address, Instant, NodeName, Ownership};
 
 /// How much of a server's log an error shows.
 const LOG_LINES: usize = 10;
@@ -139,12 +139,13 @@ async fn with_cluster(
         let settled = settled(observer.observation(), journal, within(settle_bound(plan))).await;
         journal.record(EventKind::FinalReadStarted);
         let (access, seeds, bound) = (servers.access(), seeds(plan), within(FINAL_READ_BOUND + plan.preload_bound()));
-        if let Some(topology) = settled.as_ref().filter(|_| plan.needs_key_lists()) {
-            let (masters, file) = (masters(plan, topology), directory.key_lists());
-            let listing = list_keys(&masters, plan.deployment.system(), access, journal, &file, bound);
+        if let Some(agreement) = settled.as_ref().filter(|_| plan.needs_key_lists()) {
+            let (masters, file) = (masters(plan, agreement), directory.key_lists());
+            let systems = plan.systems();
+            let listing = list_keys(&masters, &systems, access, journal, &file, bound);
             telling(journal, bound, || "every master to tell its keys".to_owned(), listing).await?;
         }
-        let reading = final_read(&done, plan.deployment.system(), access, &seeds, settled.as_ref(), journal, bound);
+        let reading = final_read(&done, access, &seeds, settled.as_ref(), journal, bound);
         telling(journal, bound, || "every key to be read".to_owned(), reading).await?;
         Ok(())
     };
@@ -248,7 +249,7 @@ async fn form(plan: &Plan, servers: &Servers, mut observation: watch::Receiver<O
             let ended = status.iter().find(|(_, status)| **status == NodeStatus::Down).map(|(node, _)| node.clone());
             let lines = ended.as_ref().map(|node| last_log_lines(provider, node, LOG_LINES)).unwrap_or_default();
             let node = ended.map(|node| node.to_string()).unwrap_or_default();
-            Err(Abort(format!("{node} ended while the {} formed. Its last log lines:\n{lines}", plan.deployment.system().noun())))
+            Err(Abort(format!("{node} ended while the {} formed. Its last log lines:\n{lines}", plan.systems().noun())))
         }
     }
 }
@@ -277,7 +278,7 @@ async fn fill(
 
 fn not_formed(plan: &Plan, provider: &dyn Provider, last_state: &str) -> String {
     let bound = FORMATION_BOUND.as_secs();
-    let mut text = format!("the {} did not form within {bound} s: {last_state}", plan.deployment.system().noun());
+    let mut text = format!("the {} did not form within {bound} s: {last_state}", plan.systems().noun());
     for node in &plan.nodes {
         let _ = write!(text, "\n{}'s last log lines:\n{}", node.name, last_log_lines(provider, &node.name, LOG_LINES));
     }
@@ -308,14 +309,14 @@ fn settle_bound(plan: &Plan) -> Duration {
     Duration::from_millis(plan.node_timeout_ms() * 4) + Duration::from_secs(10)
 }
 
-/// What the cluster settles on, so that the final read means something; none if it does not in time.
+/// What the nodes settle on, so that the final read means something; none if it does not in time.
 ///
 /// That it settled is an assumption of the verdict, read from the journal: here nothing is decided.
 async fn settled(
     mut observation: watch::Receiver<Observation>,
     journal: &Journal,
     bound: Duration,
-) -> Option<Topology> {
+) -> Option<Agreement> {
     let unsettled = |observation: &Observation| match &observation.settlement {
         Settlement::Settled(_) => None,
         Settlement::Unsettled(reason) => Some(reason.clone()),
@@ -330,7 +331,7 @@ async fn settled(
         return None;
     }
     match &seen.borrow().settlement {
-        Settlement::Settled(agreement) => Some(agreement.main().clone()),
+        Settlement::Settled(agreement) => Some(agreement.clone()),
         Settlement::Unsettled(_) => None,
     }
 }
@@ -372,28 +373,33 @@ fn seeds(plan: &Plan) -> Vec<(u16, Address)> {
     (0..).zip(plan.nodes.iter().map(|node| node.address)).collect()
 }
 
-/// The masters of an agreed topology that are there, with their indexes in the plan.
-fn masters(plan: &Plan, topology: &Topology) -> Vec<(u16, NodeName, Address)> {
-    let masters: BTreeSet<_> = topology.masters().collect();
+/// The masters that are there, with their indexes in the plan.
+fn masters(plan: &Plan, agreement: &Agreement) -> Vec<(u16, NodeName, Address)> {
+    let masters: BTreeSet<_> = agreement.masters().collect();
     let nodes = (0..).zip(&plan.nodes).filter(|(_, node)| masters.contains(&node.name));
     nodes.map(|(index, node)| (index, node.name.clone(), node.address)).collect()
 }
 
 fn tasks(plan: &Plan, servers: &Servers) -> Result<Vec<LoadTask>, Abort> {
+    let systems = plan.systems();
     let task = |(index, load): (usize, &Load)| {
         let tls = servers.access().tls.as_ref();
         let speaks_tls = load.client.tls != Some(false);
         // Beside TLS, plain TCP has a port of its own.
         let moves = tls.is_some() && !speaks_tls;
         let at = |(node, address): (u16, Address)| (node, if moves { address.plain() } else { address });
+        let part = plan.driven_by(load);
+        let is_own = |node: &NodeSpec| systems.index_of(&node.name) == part;
+        let own_nodes = seeds(plan).into_iter().zip(&plan.nodes).filter(|(_, node)| is_own(node)).map(|(seed, _)| seed);
+        let owned = |master: &NodeSpec| if is_own(master) { master.owns.clone() } else { Ownership::default() };
         Ok(LoadTask {
             index: u16::try_from(index).unwrap_or(u16::MAX),
             load: load.clone(),
             host: servers.provider().host(&load.host())?,
             subscribers_host: servers.provider().host(&load.subscribers_host())?,
-            deployment: plan.deployment,
-            seeds: seeds(plan).into_iter().map(at).collect(),
-            shards: plan.shards().map(|master| master.owns.clone()).collect(),
+            system: Arc::clone(&systems.parts()[part].system),
+            seeds: own_nodes.map(at).collect(),
+            shards: plan.shards().map(owned).collect(),
             seed: plan.seed,
             waits: plan.begins_later(load),
             tls: tls.filter(|_| speaks_tls).cloned(),

@@ -117,6 +117,7 @@ const fn kind(type_name: &'static str, noun: &'static str, a_noun: &'static str)
 const SCENARIO: &[&str] = &["about", "topology", "server", "load", "timeline", "slos", "snapshot", "seed"];
 const SERVER: &[&str] = &["binary", "config", "nodes", "storage", "tls"];
 const LOAD: &[&str] = &[
+    "on",
     "pace",
     "workers",
     "threads",

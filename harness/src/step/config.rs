@@ -78,7 +78,7 @@ impl NodeStep for Config {
             checker.report(problem.help("write directives with their new values: `set: {\"maxmemory\": \"64mb\"}`"));
         }
         for directive in self.set.keys() {
-            if let Some(problem) = checker.directive_problem(directive, set.key(directive)) {
+            if let Some(problem) = checker.directive_problem(directive, self.node.as_ref(), set.key(directive)) {
                 checker.report(problem);
             }
         }

@@ -13,7 +13,7 @@ use super::{LinkDisturbance, Stage, StepKind, disturb};
 
 use crate::network::Treatment;
 use crate::text::Cursor;
-use crate::validate::{Checker, Foreseen};
+use crate::validate::{Checker, Foreseen, Meant};
 use crate::vocab::{NodeName, ServerPort, SystemAbility};
 
 /// cuts one port of links, as a firewall does: `port: Bus` (nodes no longer hear of each other, clients still reach them) or
@@ -44,7 +44,7 @@ impl StepKind for CutPort {
     fn check(&self, checker: &mut Checker<'_>, at: Cursor<'_>) {
         disturb::check(checker, &self.links, self.name.as_deref(), at);
         if self.port == ServerPort::Bus {
-            checker.needs(SystemAbility::Membership, "port: Bus", at.field("port"));
+            checker.needs(SystemAbility::Membership, Meant::Any, "port: Bus", at.field("port"));
         }
     }
 

@@ -11,7 +11,7 @@ use super::target::Target;
 use crate::evidence::{DataEffect, Effect, NodeStatus};
 use crate::system::{NodeSpec, REPLY_BOUND, Servers, SystemError};
 use crate::text::{Cursor, Problem};
-use crate::validate::{Checker, Foreseen, Verb};
+use crate::validate::{Checker, Foreseen, Meant, Verb};
 use crate::vocab::{NodeName, SystemAbility};
 
 /// makes a node the replica of another, whatever it was (`REPLICAOF <ip> <port>`): what it has that the other has not is gone
@@ -60,8 +60,9 @@ impl NodeStep for Follow {
     }
 
     fn check_arguments(&self, checker: &mut Checker<'_>, at: Cursor<'_>) {
-        checker.needs(SystemAbility::RolesByCommand, "Follow", at);
+        checker.needs(SystemAbility::RolesByCommand, Meant::Node(&self.node), "Follow", at);
         checker.known(&self.of, at.field("of"));
+        checker.check_same_system(&self.node, &self.of, at.field("of"));
         if self.node == self.of {
             checker.report(Problem::new(at.field("of").head(), "a node cannot replicate itself"));
         }

@@ -13,7 +13,7 @@ use super::target::Target;
 use crate::evidence::{Effect, MembershipEffect, NodeStatus};
 use crate::system::{NodeSpec, Servers, SystemError};
 use crate::text::{Cursor, Problem};
-use crate::validate::{Checker, Foreseen, Verb};
+use crate::validate::{Checker, Foreseen, Meant, Verb};
 use crate::vocab::{Duration, NodeName, SystemAbility};
 
 /// an empty server (after `Wipe` and `Start`) is introduced to the cluster and becomes that node's replica
@@ -73,9 +73,10 @@ impl NodeStep for Join {
     }
 
     fn check_arguments(&self, checker: &mut Checker<'_>, at: Cursor<'_>) {
-        checker.needs(SystemAbility::Membership, "Join", at);
+        checker.needs(SystemAbility::Membership, Meant::Node(&self.node), "Join", at);
         check_bound(self.within, checker, at);
         checker.known(&self.replica_of, at.field("replica_of"));
+        checker.check_same_system(&self.node, &self.replica_of, at.field("replica_of"));
         if self.node == self.replica_of {
             checker.report(Problem::new(at.field("replica_of").head(), "a node cannot replicate itself"));
         }

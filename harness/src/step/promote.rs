@@ -11,7 +11,7 @@ use super::target::Target;
 use crate::evidence::{Effect, NodeStatus};
 use crate::system::{NodeSpec, REPLY_BOUND, Servers, SystemError};
 use crate::text::Cursor;
-use crate::validate::{Checker, Foreseen, Verb};
+use crate::validate::{Checker, Foreseen, Meant, Verb};
 use crate::vocab::{NodeName, SystemAbility};
 
 /// makes a replica a master that follows nobody (`REPLICAOF NO ONE`), as an operator does where nobody takes over by itself; the other replicas stay with whom they follow
@@ -50,7 +50,8 @@ impl NodeStep for Promote {
     }
 
     fn check_arguments(&self, checker: &mut Checker<'_>, at: Cursor<'_>) {
-        checker.needs(SystemAbility::RolesByCommand, "Promote", at);
+        let meant = self.0.node.as_ref().map_or(Meant::Any, Meant::Node);
+        checker.needs(SystemAbility::RolesByCommand, meant, "Promote", at);
     }
 
     fn follow_arguments(&self, _: &mut Checker<'_>, foreseen: &mut Foreseen<'_>, _: Cursor<'_>) {

@@ -12,7 +12,7 @@ use super::links::{ChosenLinks, Hosts, Links};
 use super::selector::Candidates;
 use super::target::Target;
 use super::wait::wait_for;
-use crate::evidence::{Journal, Settlement, Topology};
+use crate::evidence::{Agreement, Journal, Settlement};
 use crate::load::RunningLoads;
 use crate::observe::Observation;
 use crate::system::Servers;
@@ -60,8 +60,8 @@ impl Stage<'_> {
             (Some(node), _) => vec![node.clone()],
             (None, Some(selector)) => {
                 let status = self.servers.provider().status().borrow().clone();
-                let topology = if target.asks_topology() { Some(self.settled().await?) } else { None };
-                let among = Candidates { topology: topology.as_ref(), status: &status };
+                let agreement = if target.asks_topology() { Some(self.settled().await?) } else { None };
+                let among = Candidates { agreement: agreement.as_ref(), status: &status };
                 selector.kind().choose(among, &mut self.random)
             }
             (None, None) => Vec::new(),
@@ -82,13 +82,13 @@ impl Stage<'_> {
         Ok(links.kind().choose(hosts, &chosen, &mut self.random))
     }
 
-    async fn settled(&mut self) -> Result<Topology, Abort> {
+    async fn settled(&mut self) -> Result<Agreement, Abort> {
         let mut found = None;
         let now = self.journal.clock().now();
         let waited =
             wait_for(&mut self.observation, now, SELECTION_BOUND, |observation| match &observation.settlement {
                 Settlement::Settled(agreement) => {
-                    found = Some(agreement.main().clone());
+                    found = Some(agreement.clone());
                     None
                 }
                 Settlement::Unsettled(reason) => Some(reason.clone()),

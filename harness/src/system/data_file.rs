@@ -64,7 +64,7 @@ mod tests {
     use crate::system::{Cluster, System};
 
     fn node() -> NodeSpec {
-        Cluster { masters: 3, replicas: 0 }.nodes().remove(0)
+        Cluster::new(3, 0).nodes().remove(0)
     }
 
     #[rstest]

@@ -4,6 +4,7 @@
 //! views agree and how clients find a shard's owner is known to the system alone.
 
 mod access;
+mod beside;
 mod certificates;
 pub mod cluster;
 mod command;
@@ -16,6 +17,7 @@ mod info;
 mod log;
 mod log_lines;
 mod names;
+mod origin;
 mod replication;
 mod report;
 pub mod resp;
@@ -24,6 +26,7 @@ mod sentinel;
 mod servers;
 mod spec;
 mod start;
+mod systems;
 mod tls;
 
 use std::borrow::Cow;
@@ -35,6 +38,7 @@ use futures_util::future::LocalBoxFuture;
 use serde::Deserialize;
 
 pub use access::{Access, AccessConnection, AccessTimeouts, Credentials};
+pub use beside::Beside;
 pub(crate) use cluster::written_position_example;
 pub use cluster::{Cluster, KeyPlace, WrittenPosition, read_redirect};
 pub use command::REPLY_BOUND;
@@ -44,12 +48,14 @@ pub use discovery::{Discovery, KnownNodes, NodeIndex, ReadsFrom, Redirect};
 pub use error::{NotDone, SystemError};
 pub use log_lines::last_log_lines;
 pub use names::{Names, unknown_node};
+pub use origin::Origin;
 pub use replication::Replication;
 pub use report::{NodeReport, ReplicationProgress, ReportError, read_replication};
 pub use sentinel::Sentinel;
 pub use servers::{Servers, server_specs};
 pub use spec::{NodeFiles, NodeSpec};
 pub use start::ANSWER_BOUND;
+pub use systems::{Deployed, Systems};
 #[cfg(test)]
 pub(crate) use tls::tls_in;
 pub use tls::{TlsClient, TlsFiles};
@@ -68,6 +74,13 @@ pub struct SystemSize {
     pub sentinels: u16,
 }
 
+impl SystemSize {
+    /// How many nodes these are together.
+    pub fn nodes(self) -> usize {
+        usize::from(self.masters) * (usize::from(self.replicas) + 1) + usize::from(self.sentinels)
+    }
+}
+
 /// A number of a topology that nothing could be made of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ShapeProblem {
@@ -79,7 +92,7 @@ pub struct ShapeProblem {
     pub help: &'static str,
 }
 
-/// What is deployed on the hosts.
+/// A system: what is deployed on some of the hosts, or on all of them.
 pub trait System: fmt::Debug + Send + Sync {
     /// What it is called in sentences: `cluster`.
     fn noun(&self) -> &'static str;
@@ -136,6 +149,9 @@ pub trait System: fmt::Debug + Send + Sync {
 
     /// Where a key lies in the numbering by which the system divides its keys.
     fn position_of(&self, key: &[u8]) -> Position;
+
+    /// How many such positions there are.
+    fn positions(&self) -> u16;
 
     /// What such a position is called.
     fn position_noun(&self) -> &'static str;
@@ -204,7 +220,7 @@ pub trait ReportReader: Send {
     fn read(&mut self, answers: &[Cow<'_, str>], names: &Names) -> Result<&NodeReport, ReportError>;
 }
 
-/// The systems that there are, as a scenario writes them.
+/// What a scenario deploys, as it writes it: one of the systems that there are, or several.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub enum Deployment {
@@ -216,15 +232,19 @@ pub enum Deployment {
     Replication(Replication),
     /// Masters, their replicas and the sentinels that watch them.
     Sentinel(Sentinel),
+    /// Several of these side by side.
+    Beside(Beside),
 }
 
 impl Deployment {
-    /// The port to it.
-    pub fn system(&self) -> &dyn System {
+    /// The ports to what is deployed.
+    pub fn systems(self) -> Systems {
         match self {
-            Self::Cluster(cluster) => cluster,
-            Self::Sentinel(sentinel) => sentinel,
-            Self::Standalone(replication) | Self::Replication(replication) => replication,
+            Self::Cluster(cluster) => Systems::of_one("cluster", cluster),
+            Self::Standalone(server) => Systems::of_one("standalone", server),
+            Self::Replication(replication) => Systems::of_one("replication", replication),
+            Self::Sentinel(sentinel) => Systems::of_one("sentinel", sentinel),
+            Self::Beside(beside) => beside.systems(),
         }
     }
 }

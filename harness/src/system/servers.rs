@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::tls::RunTls;
-use super::{Access, Deployment, NodeFiles, NodeSpec, NotDone, SystemError, TlsFiles, last_log_lines};
+use super::{Access, Deployment, NodeFiles, NodeSpec, NotDone, SystemError, Systems, TlsFiles, last_log_lines};
 use crate::evidence::{ExitCause, NodeStatus, RunDirectory, ServerInfo};
 use crate::provider::{Provider, ProviderError, ServerSpec, file};
 use crate::vocab::{NodeId, NodeName};
@@ -25,9 +25,14 @@ pub fn server_specs(nodes: &[NodeSpec]) -> Vec<ServerSpec> {
     nodes.iter().map(server).collect()
 }
 
-/// The servers of one system.
+/// The nodes of the system that a node is of.
+fn peers(systems: &Systems, nodes: &[NodeSpec], node: &NodeName) -> Vec<NodeSpec> {
+    nodes.iter().filter(|other| systems.same(node, &other.name)).cloned().collect()
+}
+
+/// The servers of one run.
 pub struct Servers {
-    pub(super) deployment: Deployment,
+    pub(super) systems: Systems,
     pub(super) provider: Arc<dyn Provider>,
     /// In the order of the plan.
     pub(super) nodes: Vec<NodeSpec>,
@@ -47,7 +52,7 @@ impl Servers {
         nodes: &[NodeSpec],
         directory: &RunDirectory,
     ) -> Result<Self, SystemError> {
-        let system = deployment.system();
+        let systems = deployment.systems();
         let tls = nodes.iter().any(|node| node.tls.is_some()).then(|| {
             let servers = nodes.iter().map(|node| (node.name.as_str(), node.address.ip()));
             RunTls::make(servers, |file, content| provider.write_secret(file, content))
@@ -57,7 +62,8 @@ impl Servers {
         for (index, node) in nodes.iter().enumerate() {
             let name = &node.name;
             let version = provider.binary(name)?.version;
-            for (path, text) in system.data_files(nodes, node, version) {
+            let system = systems.of(name);
+            for (path, text) in system.data_files(&peers(&systems, nodes, name), node, version) {
                 provider.write_data(name, Path::new(path), text.as_bytes())?;
             }
             let config = directory.node_config(name);
@@ -71,7 +77,7 @@ impl Servers {
         }
         let ids = nodes.iter().map(|node| (node.name.clone(), node.id.clone())).collect();
         let (nodes, directory, ids) = (nodes.to_vec(), directory.clone(), Mutex::new(ids));
-        Ok(Self { deployment, provider, nodes, directory, ids, access, tls_files: tls.map(|tls| tls.programs) })
+        Ok(Self { systems, provider, nodes, directory, ids, access, tls_files: tls.map(|tls| tls.programs) })
     }
 
     /// What a program finds in its environment beside the addresses of the nodes: where the files are that it needs for TLS, by the
@@ -111,18 +117,19 @@ impl Servers {
     /// Every running node forgets which node the newcomer was before. Returns, with a sentence about what was seen, when every
     /// running node knows it as a replica of `replica_of`.
     pub async fn join(&self, node: &NodeName, replica_of: &NodeName, within: Duration) -> Result<String, SystemError> {
-        self.deployment.system().join(self, node, replica_of, within).await
+        self.systems.of(node).join(self, node, replica_of, within).await
     }
 
     /// Every node's server, in the order of the plan.
     pub fn server_info(&self) -> Result<Vec<ServerInfo>, SystemError> {
         let info = |node: &NodeSpec| {
             let binary = self.provider.binary(&node.name)?;
+            let peers = peers(&self.systems, &self.nodes, &node.name);
             Ok(ServerInfo {
                 node: node.name.clone(),
                 binary: binary.path.display().to_string(),
                 version: binary.version.to_string(),
-                failover_bounds: self.deployment.system().failover_bounds(&self.nodes, binary.version),
+                failover_bounds: self.systems.of(&node.name).failover_bounds(&peers, binary.version),
             })
         };
         self.nodes.iter().map(info).collect()

@@ -84,7 +84,7 @@ async fn begin(
     expected: Option<ExitCause>,
 ) -> Result<Begun, SystemError> {
     let config = servers.directory.node_config(&node.name);
-    let more = servers.deployment.system().arguments(node).iter().map(OsString::from);
+    let more = servers.systems.of(&node.name).arguments(node).iter().map(OsString::from);
     let arguments: Vec<_> = std::iter::once(config.into()).chain(more).collect();
     servers.provider.start(&node.name, &arguments, expected)?;
     let mut is_loading = false;

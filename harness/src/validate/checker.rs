@@ -14,13 +14,26 @@ pub struct PlannedNode {
     pub shard: Option<usize>,
     /// The role it starts in.
     pub role: Role,
+    /// The place of its system among those of the topology.
+    pub system: usize,
 }
 
 /// What is known of the topology.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TopologyFacts {
+#[derive(Clone, Debug, Default)]
+pub struct TopologyFacts<'a> {
     /// The nodes, in the order of the plan; empty when the topology is not certain.
     pub members: Vec<PlannedNode>,
+    /// The systems: one, or several side by side.
+    pub systems: Vec<SystemFacts<'a>>,
+}
+
+/// What is known of a system.
+#[derive(Clone, Copy, Debug)]
+pub struct SystemFacts<'a> {
+    /// Where it is written.
+    pub at: Cursor<'a>,
+    /// What loads call it.
+    pub name: &'static str,
     /// How many masters there are.
     pub masters: u16,
     /// How many replicas each master has.
@@ -33,12 +46,37 @@ pub struct TopologyFacts {
     pub abilities: &'static [SystemAbility],
 }
 
+impl SystemFacts<'_> {
+    /// Whether its nodes can do something.
+    pub fn can(&self, ability: SystemAbility) -> bool {
+        self.abilities.contains(&ability)
+    }
+}
+
+/// The fewest masters of which a majority is left when one dies.
+const MASTERS_FOR_MAJORITY: u16 = 3;
+
+/// Whom a word of the language is about.
+#[derive(Clone, Copy, Debug)]
+pub enum Meant<'a> {
+    /// A node of this name.
+    Node(&'a NodeName),
+    /// What a load of this name drives.
+    Load(&'a str),
+    /// The nodes that faults are done to, as far as steps name them; any of the systems if not.
+    Faults,
+    /// Any of the systems.
+    Any,
+}
+
 /// What is known of a load.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "what each says has nothing to do with the others")]
 pub struct LoadFacts {
     /// Its name.
     pub name: String,
+    /// The place of the system that it drives among those of the topology; none if it is not known which.
+    pub system: Option<usize>,
     /// The host that its connections come from.
     pub host: HostName,
     /// The host that its subscribers' connections come from.
@@ -89,6 +127,8 @@ pub struct StepFacts<'a> {
     pub promotes: bool,
     /// Whether it may take a master away from the other masters, so that it is replaced.
     pub takes_away: bool,
+    /// The nodes that it names.
+    pub names: Vec<NodeName>,
     /// Whether it keeps nodes from hearing of each other.
     pub cuts: bool,
     /// The node that it cuts off from everybody, and the hosts that stay with it.
@@ -111,22 +151,22 @@ pub struct Sound {
     pub slos: bool,
 }
 
-/// Says why a scenario must not set a directive, if it must not.
-pub type Reserved = Box<dyn Fn(&str) -> Option<&'static str>>;
+/// Says why a scenario must not set a directive of a node, or of all if none is named, if it must not.
+pub type Reserved = Box<dyn Fn(&str, Option<&NodeName>) -> Option<&'static str>>;
 
 /// The semantic checks' common ground.
 pub struct Checker<'a> {
     /// The file's outermost value.
     pub root: Cursor<'a>,
     /// The topology.
-    pub topology: TopologyFacts,
+    pub topology: TopologyFacts<'a>,
     /// The loads.
     pub loads: Vec<LoadFacts>,
     /// The steps of the timeline.
     pub steps: Vec<StepFacts<'a>>,
     /// What is as written.
     pub sound: Sound,
-    /// The directives that the system has for itself.
+    /// The directives that a system has for itself.
     pub(super) reserved: Reserved,
     /// Where the file is not as it was meant.
     broken: Vec<Span>,
@@ -137,7 +177,7 @@ impl<'a> Checker<'a> {
     /// A checker that has found nothing yet. `broken` is where the file is not as it was meant.
     pub fn new(
         root: Cursor<'a>,
-        (topology, loads, steps): (TopologyFacts, Vec<LoadFacts>, Vec<StepFacts<'a>>),
+        (topology, loads, steps): (TopologyFacts<'a>, Vec<LoadFacts>, Vec<StepFacts<'a>>),
         sound: Sound,
         reserved: Reserved,
         broken: Vec<Span>,
@@ -187,19 +227,60 @@ impl<'a> Checker<'a> {
         hosts.filter(|host| !self.is_node(host)).collect()
     }
 
-    /// Whether the nodes can do something; taken for granted when the topology is not as written.
-    pub fn can(&self, ability: SystemAbility) -> bool {
-        !self.sound.topology || self.topology.abilities.contains(&ability)
+    /// The system of a node.
+    pub fn system_of(&self, node: &NodeName) -> Option<SystemFacts<'a>> {
+        self.systems_meant(Meant::Node(node)).first().copied()
     }
 
-    /// Reports a word that rests on what the nodes of this topology cannot do.
-    pub fn needs(&mut self, ability: SystemAbility, word: &str, at: Cursor<'_>) {
-        if self.can(ability) {
+    /// The systems that a word is about: that of a node or a load, which is none if nobody knows that; any of them if it names
+    /// neither.
+    pub fn systems_meant(&self, of: Meant<'_>) -> Vec<SystemFacts<'a>> {
+        let index = match of {
+            Meant::Any => return self.topology.systems.clone(),
+            Meant::Faults => return self.systems_of_faults(),
+            Meant::Node(node) => self.member(node).map(|member| member.system),
+            Meant::Load(load) => self.loads.iter().find(|known| known.name == load).and_then(|known| known.system),
+        };
+        match (&self.topology.systems[..], index) {
+            ([only], _) => vec![*only],
+            (systems, index) => index.and_then(|index| systems.get(index)).copied().into_iter().collect(),
+        }
+    }
+
+    fn systems_of_faults(&self) -> Vec<SystemFacts<'a>> {
+        let system = |name: &NodeName| self.member(name).map(|member| member.system);
+        let faults = self.steps.iter().filter(|step| step.takes_away);
+        let named: Vec<BTreeSet<_>> = faults.map(|step| step.names.iter().filter_map(system).collect()).collect();
+        let all = named.is_empty() || named.iter().any(BTreeSet::is_empty);
+        let is_meant = |index: &usize| all || named.iter().any(|systems| systems.contains(index));
+        let systems = self.topology.systems.iter().enumerate().filter(|(index, _)| is_meant(index));
+        systems.map(|(_, system)| *system).collect()
+    }
+
+    /// Reports a word that rests on what the nodes of none of the systems can do that it is about.
+    pub fn needs(&mut self, ability: SystemAbility, of: Meant<'_>, word: &str, at: Cursor<'_>) {
+        let systems = self.systems_meant(of);
+        let Some(first) = systems.first().filter(|_| self.sound.topology) else { return };
+        if systems.iter().any(|system| system.can(ability)) {
             return;
         }
         let message = format!("`{word}` means nothing here: {}", ability.lack());
         let problem = Problem::new(at.head(), message);
-        self.report(problem.also(self.root.field("topology").head(), format!("a {}", self.topology.noun)));
+        let nouns: Vec<_> = systems.iter().map(|system| format!("a {}", system.noun)).collect();
+        let place = if systems.len() > 1 { self.root.field("topology") } else { first.at };
+        self.report(problem.also(place.head(), nouns.join(" and ")));
+    }
+
+    /// Reports two nodes of different systems, of which one cannot follow the other.
+    pub fn check_same_system(&mut self, node: &NodeName, of: &NodeName, at: Cursor<'_>) {
+        let (Some(one), Some(other)) = (self.member(node), self.member(of)) else { return };
+        if one.system != other.system {
+            let [one, other] = [one.system, other.system].map(|index| self.topology.systems[index]);
+            let message = format!("`{node}` cannot follow `{of}`: they are nodes of different systems");
+            let problem =
+                Problem::new(at.head(), message).also(one.at.head(), format!("`{node}` is of this {}", one.noun));
+            self.report(problem.also(other.at.head(), format!("`{of}` is of this {}", other.noun)));
+        }
     }
 
     /// Reports a name that no node has.
@@ -281,24 +362,27 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// Why no replica of this topology can ever take over, and where that stands.
-    pub fn no_failover(&self) -> Option<(String, Span)> {
-        /// The fewest masters of which a majority is left when one dies.
-        const MASTERS_FOR_MAJORITY: u16 = 3;
-        let TopologyFacts { masters, replicas, .. } = self.topology;
-        let topology = self.root.field("topology");
+    /// Why no replica of the systems that are meant can ever take over, and where that stands: that of the first, if none can in any.
+    pub fn no_failover(&self, of: Meant<'_>) -> Option<(String, Span)> {
+        let systems = self.systems_meant(of);
+        let reasons: Option<Vec<_>> = systems.iter().map(|system| self.no_failover_of(system)).collect();
+        reasons.filter(|_| self.sound.topology)?.into_iter().next()
+    }
+
+    fn no_failover_of(&self, system: &SystemFacts<'_>) -> Option<(String, Span)> {
+        let SystemFacts { masters, replicas, sentinels, at, .. } = *system;
         let by_hand = self.steps.iter().any(|step| step.promotes);
-        if !self.sound.topology || by_hand && !self.can(SystemAbility::Elections) {
+        if by_hand && !system.can(SystemAbility::Elections) {
             None
         } else if replicas == 0 {
-            Some(("no master has a replica that could take over".to_owned(), topology.field("replicas").head()))
-        } else if !self.can(SystemAbility::Elections) {
+            Some(("no master has a replica that could take over".to_owned(), at.field("replicas").head()))
+        } else if !system.can(SystemAbility::Elections) {
             let why = "no replica takes over by itself: that takes a `Promote`";
-            Some((why.to_owned(), topology.head()))
-        } else if self.topology.sentinels == 0 && masters < MASTERS_FOR_MAJORITY {
+            Some((why.to_owned(), at.head()))
+        } else if sentinels == 0 && masters < MASTERS_FOR_MAJORITY {
             let count = if masters == 1 { "a single master".to_owned() } else { format!("{masters} masters") };
             let why = format!("of {count} no majority is left to elect a replica when one dies");
-            Some((why, topology.field("masters").head()))
+            Some((why, at.field("masters").head()))
         } else {
             None
         }

@@ -2,10 +2,11 @@
 
 use super::checker::Checker;
 use crate::text::{Cursor, Problem, plain_letters};
+use crate::vocab::NodeName;
 
 impl Checker<'_> {
-    /// What is wrong with a directive's name, if anything is. Whether a server knows it is for the server to say.
-    pub fn directive_problem(&self, directive: &str, at: Cursor<'_>) -> Option<Problem> {
+    /// What is wrong with a directive's name, of that node or of all, if anything is. Whether a server knows it is for the server to say.
+    pub fn directive_problem(&self, directive: &str, node: Option<&NodeName>, at: Cursor<'_>) -> Option<Problem> {
         let lowercase = directive.to_lowercase();
         if directive.is_empty() {
             return Some(Problem::new(at.head(), "a directive's name is empty"));
@@ -20,7 +21,7 @@ impl Checker<'_> {
             let message = format!("no directive has the character U+{:04X} in its name", u32::from(odd));
             return Some(Problem::new(at.head(), message).help(format!("write `{plain}`")));
         }
-        if let Some(why) = (self.reserved)(directive) {
+        if let Some(why) = (self.reserved)(directive, node) {
             let problem = Problem::new(at.head(), format!("`{directive}` is the harness' own"));
             return Some(problem.label(why).help("leave it out"));
         }

@@ -46,8 +46,8 @@ pub struct NodeState<'a> {
 pub struct Foreseen<'a> {
     /// Each node.
     pub nodes: BTreeMap<NodeName, NodeState<'a>>,
-    /// Whether a node that was emptied must be introduced to the others again.
-    has_membership: bool,
+    /// The nodes that must be introduced to the others again once they were emptied.
+    has_membership: BTreeSet<NodeName>,
     /// Nodes that a fault was done to by name.
     pub faulted: BTreeSet<NodeName>,
     /// Whether a fault was done to nodes that a selector chose.
@@ -89,10 +89,11 @@ impl DisturbanceNames {
 }
 
 impl<'a> Foreseen<'a> {
-    /// All nodes run and know each other; `has_membership` if one that was emptied must be introduced to the others again.
-    pub fn new<'n>(names: impl Iterator<Item = &'n NodeName>, has_membership: bool) -> Self {
+    /// All nodes run and know each other; with each is said whether it must be introduced to the others again once it was emptied.
+    pub fn new<'n>(names: impl Iterator<Item = (&'n NodeName, bool)> + Clone) -> Self {
         let state = NodeState { status: Some(NodeStatus::Running), since: None, is_member: Some(true) };
-        Self { nodes: names.map(|name| (name.clone(), state)).collect(), has_membership, ..Self::default() }
+        let has_membership = names.clone().filter(|(_, has)| *has).map(|(name, _)| name.clone()).collect();
+        Self { nodes: names.map(|(name, _)| (name.clone(), state)).collect(), has_membership, ..Self::default() }
     }
 
     /// Whether nothing happened so far that a cluster could mind.
@@ -130,7 +131,7 @@ impl<'a> Foreseen<'a> {
         if effect.takes_down() {
             self.faulted.insert(name.clone());
         }
-        let membership = self.membership_after(effect);
+        let membership = self.membership_after(effect, name);
         let Some(state) = self.nodes.get_mut(name) else { return };
         state.is_member = membership.or(state.is_member);
         // One that had the wrong status was reported; what follows assumes that it had the right one.
@@ -141,9 +142,9 @@ impl<'a> Foreseen<'a> {
         }
     }
 
-    fn membership_after(&self, effect: Effect) -> Option<bool> {
+    fn membership_after(&self, effect: Effect, node: &NodeName) -> Option<bool> {
         match effect.membership {
-            MembershipEffect::Lost if self.has_membership => Some(false),
+            MembershipEffect::Lost if self.has_membership.contains(node) => Some(false),
             MembershipEffect::Gained => Some(true),
             MembershipEffect::Kept | MembershipEffect::Lost => None,
         }
@@ -154,8 +155,8 @@ impl<'a> Foreseen<'a> {
     pub fn act_on_selected(&mut self, step: Cursor<'a>, action: Action, chosen: Option<NodeStatus>) {
         let effect = action.effect;
         self.selected |= effect.takes_down();
-        let membership = self.membership_after(effect);
-        for state in self.nodes.values_mut() {
+        let memberships: Vec<_> = self.nodes.keys().map(|node| self.membership_after(effect, node)).collect();
+        for (state, membership) in self.nodes.values_mut().zip(memberships) {
             match state.status {
                 Some(status) if chosen == Some(status) => {
                     let left = effect.process.unwrap_or(status);

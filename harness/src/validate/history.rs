@@ -45,10 +45,10 @@ impl Checker<'_> {
         self.report(problem);
     }
 
-    /// Whether a replica may have moved to another shard by itself: a master whose replicas are gone is given one by the master
+    /// Whether a replica may have moved to another shard of a node's system by itself: a master whose replicas are gone is given one by the master
     /// that has most of them, if it keeps one. (Redis 7.0 `cluster.c`: `clusterHandleSlaveMigration`.)
-    pub fn may_migrate(&self, foreseen: &Foreseen<'_>) -> bool {
-        self.topology.replicas >= 2 && !foreseen.is_untouched()
+    pub fn may_migrate(&self, foreseen: &Foreseen<'_>, node: &NodeName) -> bool {
+        self.system_of(node).is_some_and(|system| system.replicas >= 2) && !foreseen.is_untouched()
     }
 }
 

@@ -8,6 +8,6 @@ mod history;
 mod loads;
 mod status;
 
-pub use checker::{Checker, LoadFacts, PlannedNode, Reserved, Sound, StepFacts, TopologyFacts};
+pub use checker::{Checker, LoadFacts, Meant, PlannedNode, Reserved, Sound, StepFacts, SystemFacts, TopologyFacts};
 pub use foreseen::{Action, DisturbanceNames, Foreseen, LoadState, NodeState, Verb};
 pub use status::{nodes_in, status_word};

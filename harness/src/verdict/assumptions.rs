@@ -8,7 +8,7 @@ use crate::check::preload::{self, Preload};
 use crate::check::takedown::overlap;
 use crate::check::window::fault_moments;
 use crate::check::{Case, finding};
-use crate::evidence::{EventKind, LinkChange, NetworkChange, RecordedLoad, Topology};
+use crate::evidence::{Agreement, EventKind, LinkChange, NetworkChange, RecordedLoad};
 use crate::vocab::Instant;
 
 /// Whether the evidence covers a whole run; if it does not, that is the first thing to say.
@@ -81,8 +81,8 @@ pub(super) fn untested(case: &Case<'_>) -> Option<String> {
     let complete = complete(case);
     Some(match aborted(case) {
         Some(reason) => reason.to_owned(),
-        None if complete.holds => format!("the {} never formed", case.plan.system.noun),
-        None => format!("{} before the {} had formed", complete.detail, case.plan.system.noun),
+        None if complete.holds => format!("the {} never formed", case.plan.noun()),
+        None => format!("{} before the {} had formed", complete.detail, case.plan.noun()),
     })
 }
 
@@ -259,9 +259,7 @@ fn settled_for_final_read(case: &Case<'_>) -> Assumption {
         (None, _) => assume(assumed, false, "it never settled"),
         (Some(Some(reason)), _) => assume(assumed, false, reason),
         (Some(None), Some(reason)) => assume(assumed, false, format!("while it was read: {reason}")),
-        (Some(None), None)
-            if let Some(owners) = settlement.and_then(|agreement| owners_of_the_same(agreement.main())) =>
-        {
+        (Some(None), None) if let Some(owners) = settlement.and_then(owners_of_the_same) => {
             assume(assumed, false, owners)
         }
         (Some(None), None) => assume(assumed, true, format!("read at {}", events[read].at)),
@@ -269,8 +267,8 @@ fn settled_for_final_read(case: &Case<'_>) -> Assumption {
 }
 
 /// Two masters of the same keys, where nobody decides between them: what is read from one says nothing of the other.
-fn owners_of_the_same(topology: &Topology) -> Option<String> {
-    let owners: Vec<_> = topology.nodes.iter().filter(|(_, place)| !place.owns.is_empty()).collect();
+fn owners_of_the_same(agreement: &Agreement) -> Option<String> {
+    let owners: Vec<_> = agreement.places().filter(|(_, place)| !place.owns.is_empty()).collect();
     let twin = |index: usize| owners[index + 1..].iter().find(|other| overlap(&owners[index].1.owns, &other.1.owns));
     let (one, other) = (0..owners.len()).find_map(|index| Some((owners[index].0, twin(index)?.0)))?;
     Some(format!("{one} and {other} are both masters of the same keys"))

@@ -154,8 +154,14 @@ impl Reporter<'_> {
 
     fn all_agree(&self) -> Option<Seen> {
         let promoted = self.takedown.promotion.as_ref()?.at()?;
-        let mut settled =
-            self.case.evidence.events.iter().filter(|event| matches!(event.kind, EventKind::Settled { .. }));
+        let own = self.case.plan.system_of(&self.takedown.failed);
+        let is_settled = |kind: &EventKind| match kind {
+            EventKind::Settled { .. } => true,
+            // Of several systems each agrees by itself.
+            EventKind::SystemSettled { system } => *system == own,
+            _ => false,
+        };
+        let mut settled = self.case.evidence.events.iter().filter(|event| is_settled(&event.kind));
         let first = settled.find(|event| event.at >= promoted && self.takedown.covers(event.at))?;
         let whole = self.case.reaches.at(first.at).is_whole();
         Some((first.at, if whole { "every view" } else { "every view, side by side" }.to_owned()))
@@ -196,8 +202,8 @@ impl Reporter<'_> {
     fn bounds(&self) -> Option<&BTreeMap<FailoverPhase, String>> {
         let successor = self.takedown.promotion.as_ref().map(|promotion| &promotion.node);
         let servers = &self.case.evidence.info.servers;
-        let server = servers.iter().find(|server| Some(&server.node) == successor).or(servers.first());
-        server.map(|server| &server.failover_bounds)
+        let of = |node: Option<&NodeName>| servers.iter().find(|server| Some(&server.node) == node);
+        of(successor).or_else(|| of(Some(&self.takedown.failed))).map(|server| &server.failover_bounds)
     }
 
     /// A silent master keeps an attempt for as long as its client waits; one that is gone, or links that reject, refuse it.

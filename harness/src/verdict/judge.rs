@@ -57,7 +57,7 @@ fn asked_of_keys(case: &Case<'_>) -> Vec<Box<dyn Any + Send + Sync>> {
 /// still for so long that they may have taken each other for dead.
 fn compared(case: &Case<'_>, topology: &TopologyComparison, explained: &mut Vec<String>) -> Option<Finding> {
     let found = topology.finding()?;
-    let stalled = || case.machine.stalled(case.windows.whole, case.plan.node_timeout_ms);
+    let stalled = || case.machine.stalled(case.windows.whole, case.plan.node_timeout_ms());
     let Some(why) = topology.is_news().then(stalled).flatten() else { return Some(found) };
     explained.push(found.check.clone());
     Some(Finding { status: Status::Inconclusive, note: format!("not blamed on the servers: {why}"), ..found })

@@ -71,10 +71,12 @@ pub fn sound(evidence: &Evidence) -> Result<(), Unsound> {
 
 /// Whether a run can have had this plan.
 fn plausible(plan: &RecordedPlan) -> Result<(), Unsound> {
-    let RecordedPlan { node_timeout_ms, longest_run_ms, .. } = plan;
+    let (node_timeout_ms, longest_run_ms) = (plan.node_timeout_ms(), plan.longest_run_ms);
+    let systems = plan.nodes.iter().map(|node| node.system).chain(plan.loads.iter().map(|load| load.system));
     let why = match () {
-        () if *longest_run_ms > LONGEST_RUN_MS => Some(format!("it may last for {longest_run_ms} ms")),
+        () if longest_run_ms > LONGEST_RUN_MS => Some(format!("it may last for {longest_run_ms} ms")),
         () if node_timeout_ms > longest_run_ms => Some(format!("its node timeout of {node_timeout_ms} ms outlasts it")),
+        () if systems.max() >= Some(plan.systems.len()) => Some("a node or a load is of no system".to_owned()),
         () => None,
     };
     unless(why, "plan.json", "run", 0)?;

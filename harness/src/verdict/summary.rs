@@ -7,7 +7,7 @@ use crate::check::samples::SortedTimes;
 use crate::check::window::load_window;
 use crate::check::{Case, During};
 use crate::evidence::{
-    EventKind, Evidence, LoadTotals, Operation, OperationSource, Outcome, RecordedLoad, RecordedPlan,
+    EventKind, Evidence, LoadTotals, Operation, OperationSource, Outcome, RecordedLoad, RecordedNode,
 };
 
 /// Figures from the first attempt are shown beside those from the intended start where one differs by more than this.
@@ -200,8 +200,13 @@ fn figures(part: String, times: &SortedTimes<'_>) -> Option<LatencySummary> {
 
 /// The settings that bound the result, and what served.
 pub(super) fn settings(evidence: &Evidence) -> Vec<String> {
-    let directives = evidence.plan.system.directives.iter();
-    let mut settings: Vec<_> = directives.map(|(name, default)| setting(&evidence.plan, name, default)).collect();
+    let mut settings = Vec::new();
+    for (index, system) in evidence.plan.systems.iter().enumerate() {
+        let nodes: Vec<_> = evidence.plan.nodes_of(index).collect();
+        let whose = if evidence.plan.systems.len() > 1 { format!("{}: ", system.noun) } else { String::new() };
+        let directives = system.directives.iter();
+        settings.extend(directives.map(|(name, default)| whose.clone() + &setting(&nodes, name, default)));
+    }
     settings.extend(evidence.plan.tls.map(|tls| tls.to_string()));
     let versions: BTreeSet<_> = evidence.info.servers.iter().map(|server| server.version.clone()).collect();
     settings.extend(versions);
@@ -209,10 +214,10 @@ pub(super) fn settings(evidence: &Evidence) -> Vec<String> {
 }
 
 /// `appendonly no`, or `appendonly no (A: yes)` where a node differs from the first.
-fn setting(plan: &RecordedPlan, name: &str, default: &str) -> String {
+fn setting(nodes: &[&RecordedNode], name: &str, default: &str) -> String {
     let values: BTreeMap<_, _> =
-        plan.nodes.iter().map(|node| (&node.name, node.config.get(name).map_or(default, String::as_str))).collect();
-    let first = plan.nodes.first().and_then(|node| values.get(&node.name)).copied().unwrap_or(default);
+        nodes.iter().map(|node| (&node.name, node.config.get(name).map_or(default, String::as_str))).collect();
+    let first = nodes.first().and_then(|node| values.get(&node.name)).copied().unwrap_or(default);
     let others: Vec<_> =
         values.iter().filter(|(_, value)| **value != first).map(|(node, value)| format!("{node}: {value}")).collect();
     if others.is_empty() { format!("{name} {first}") } else { format!("{name} {first} ({})", others.join(", ")) }

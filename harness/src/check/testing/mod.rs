@@ -106,7 +106,7 @@ impl Story {
         let members = healthy.map(|(node, _)| node.clone()).collect();
         let nodes = self.members.iter().map(|(node, member)| (node.clone(), place(member))).collect();
         let topology = topology(ClusterState::Ok, nodes);
-        let agreement = Agreement::new(vec![Side { members, topology }]);
+        let agreement = Agreement::new(vec![Side { system: 0, members, topology }]);
         self.event(ms, EventKind::Settled { asked: Instant::from_millis(ms), agreement });
     }
 
@@ -306,7 +306,7 @@ fn info(plan: &RecordedPlan) -> RunInfo {
         node: node.name.clone(),
         binary: "redis-server".to_owned(),
         version: VERSION.to_string(),
-        failover_bounds: failover_bounds(plan.node_timeout_ms, VERSION),
+        failover_bounds: failover_bounds(plan.node_timeout_ms(), VERSION),
     };
     RunInfo {
         harness_version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -1,6 +1,7 @@
 //! Checks of hand-made runs.
 
 mod autopsy;
+mod beside;
 mod capacity;
 mod elements;
 mod failovers;

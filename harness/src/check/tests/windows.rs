@@ -264,6 +264,6 @@ fn a_paused_master_does_not_know_best() {
     let (version, members) = (4, story.evidence.topology.last().unwrap().view.clone().unwrap().members);
     let stale = TopologyRecord { at: Instant::from_millis(3_100), ..story.evidence.topology[0].clone() };
     story.evidence.topology.push(stale);
-    let view = healthy::view_at(&story.evidence, Instant::from_millis(4_000)).unwrap();
+    let view = healthy::view_at(&story.evidence, 0, Instant::from_millis(4_000)).unwrap();
     assert_eq!((view.current_version, &view.members), (version, &members));
 }

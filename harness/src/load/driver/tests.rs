@@ -9,7 +9,7 @@ use crate::evidence::{
     ErrorKind, Event, HistoryReader, Operation, OperationSource, Outcome, Progress, RunDirectory, Value,
 };
 use crate::load::final_read;
-use crate::load::testing::{Act, CLUSTER, Fake, Redis, journal, load, task};
+use crate::load::testing::{Act, Fake, Redis, journal, load, task};
 use crate::system::Access;
 use crate::system::cluster::{share, slot_of_key};
 use crate::vocab::{Arrivals, Instant};
@@ -42,9 +42,7 @@ async fn loads_run_to_their_end_and_are_read_back() {
     finish(&running, "closed").await;
     let done = running.stop().await.unwrap();
     let seeds = [(0, redis.address)];
-    final_read(&done, CLUSTER.system(), &Access::default(), &seeds, None, &journal, Duration::from_secs(5))
-        .await
-        .unwrap();
+    final_read(&done, &Access::default(), &seeds, None, &journal, Duration::from_secs(5)).await.unwrap();
 
     let history = history(&directory);
     let operations: Vec<_> = history.iter().filter(|op| !op.is_final_read()).collect();
@@ -316,9 +314,7 @@ async fn a_stop_is_bounded_when_the_server_is_gone(#[case] killed: bool) {
 
     let reading = StdInstant::now();
     let seeds = [(0, redis.address)];
-    final_read(&done, CLUSTER.system(), &Access::default(), &seeds, None, &journal, Duration::from_millis(500))
-        .await
-        .unwrap();
+    final_read(&done, &Access::default(), &seeds, None, &journal, Duration::from_millis(500)).await.unwrap();
     assert!(reading.elapsed() < Duration::from_secs(3));
     let told = events(&directory);
     let Some(EventKind::FinalRead { keys, unreadable, .. }) = told.last() else { panic!("no final read") };

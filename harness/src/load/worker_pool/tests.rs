@@ -1,4 +1,5 @@
 use std::rc::Rc;
+use std::sync::Arc;
 
 use super::*;
 use crate::load::draw::RandomChoices;
@@ -12,7 +13,7 @@ fn start(at: u64, key: u32, writes: bool) -> DueEntry {
     let mix = if writes { r#"Set(value: "16B")"# } else { "Get()" };
     let load = load("app", &format!("mix: [{mix}], keys: Uniform(1), pace: Open(per_second: 1)"));
     let mut choice =
-        RandomChoices::new((1, 0, 0), &Rc::new(KeyPlaces::new(KeySpace::of(&load, CLUSTER), CLUSTER)), None)
+        RandomChoices::new((1, 0, 0), &Rc::new(KeyPlaces::new(KeySpace::of(&load, &CLUSTER), Arc::new(CLUSTER))), None)
             .choice(&load.mix)
             .unwrap();
     choice.take(key);

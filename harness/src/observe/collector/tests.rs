@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::evidence::{ClusterState, Event, Health, Member, Recorder, RunDirectory};
-use crate::system::Cluster;
-use crate::vocab::{Address, Ownership, Role};
+use crate::system::{Beside, Cluster, Deployment, NodeSpec, Origin, Replication};
+use crate::vocab::{Ownership, Role};
 
 struct NoRecorder;
 
@@ -21,30 +21,35 @@ struct Bench {
 
 /// A cluster of the one node A, which runs.
 fn bench() -> Bench {
+    bench_of(Deployment::Cluster(Cluster::new(1, 0)))
+}
+
+/// The nodes of these systems, all of which run.
+fn bench_of(deployment: Deployment) -> Bench {
+    let systems = deployment.systems();
     let directory = tempfile::tempdir().unwrap();
     let journal = Journal::create(&RunDirectory::new(directory.path()), Clock::new(), Box::new(NoRecorder)).unwrap();
-    let observed = Observed {
-        node: NodeName::new("A"),
+    let observed = |node: &NodeSpec| Observed {
+        node: node.name.clone(),
         id: NodeId("a".repeat(40)),
-        address: Address::of_host([10, 128, 0, 2].into()),
+        address: node.address,
         log: directory.path().join("redis.log"),
     };
-    let node = observed.node.clone();
-    let (status, statuses) = watch::channel([(node.clone(), NodeStatus::Running)].into());
-    let deployment = Deployment::Cluster(Cluster { masters: 1, replicas: 0 });
-    let (collector, observation) = Collector::new(
-        &[observed],
-        Names::default(),
-        deployment,
-        statuses,
-        watch::channel(Reach::default()).1,
-        journal,
-    );
+    let observed: Vec<_> = systems.nodes().map(observed).collect();
+    let node = observed[0].node.clone();
+    let running = observed.iter().map(|node| (node.node.clone(), NodeStatus::Running));
+    let (status, statuses) = watch::channel(running.collect());
+    let (collector, observation) =
+        Collector::new(&observed, Names::default(), systems, statuses, watch::channel(Reach::default()).1, journal);
     Bench { collector, observation, status, node, directory }
 }
 
 impl Bench {
     fn answer(&self, asked: Instant, slots: &str) {
+        self.answer_of(&self.node, asked, slots);
+    }
+
+    fn answer_of(&self, node: &NodeName, asked: Instant, slots: &str) {
         let member = Member {
             role: Role::Master,
             master: None,
@@ -54,7 +59,7 @@ impl Bench {
             handshake: false,
             no_failover: false,
         };
-        let members = [(self.node.clone(), member)].into();
+        let members = [(node.clone(), member)].into();
         let view = NodeView {
             state: ClusterState::Ok,
             current_version: 1,
@@ -65,7 +70,7 @@ impl Bench {
         let replication =
             ReplicationProgress { role: Role::Master, history: "one".to_owned(), offset: 7, link_up: None };
         let report = NodeReport { id: NodeId("a".repeat(40)), view, replication: Some(replication) };
-        self.collector.answered(&self.node, asked, Ok(&report));
+        self.collector.answered(node, asked, Ok(&report));
     }
 
     fn becomes(&self, status: NodeStatus) {
@@ -131,4 +136,31 @@ fn changes_of_the_settlement_are_journaled_and_a_changed_topology_too() {
     bench.collector.answered(&bench.node, bench.collector.clock().now(), Err("it hung up".to_owned()));
     let unsettled = EventKind::Unsettled { reason: "A does not answer: it hung up".to_owned() };
     assert_eq!(bench.events(), [settled[0].clone(), settled[2].clone(), unsettled]);
+}
+
+/// A cluster of A beside a server B: either settles by itself, both have settled when each has.
+#[test]
+fn systems_settle_by_themselves() {
+    let server = Replication { replicas: 0, chain: false, origin: Origin::FIRST };
+    let bench = bench_of(Deployment::Beside(Beside {
+        cluster: Some(Cluster::new(1, 0)),
+        sentinel: None,
+        replication: None,
+        standalone: Some(server),
+    }));
+    let (b, now) = (NodeName::new("B"), || bench.collector.clock().now());
+    bench.answer_of(&b, now(), "16384");
+    assert!(!bench.settled());
+    bench.answer(now(), "0-16383");
+    assert!(bench.settled());
+    bench.answer(now(), "0-16382");
+    bench.collector.answered(&b, now(), Err("it hung up".to_owned()));
+    let told = bench.events().into_iter().map(|what| match what {
+        EventKind::SystemSettled { system } => format!("system {system}"),
+        EventKind::Settled { agreement, .. } => format!("{} systems", agreement.systems().count()),
+        EventKind::Unsettled { reason } => reason,
+        other => format!("{other:?}"),
+    });
+    let expected = ["system 1", "system 0", "2 systems", "system 0", "2 systems", "B does not answer: it hung up"];
+    assert_eq!(told.collect::<Vec<_>>(), expected);
 }

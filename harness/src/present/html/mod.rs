@@ -293,12 +293,13 @@ fn nodes(evidence: &Evidence) -> Markup {
                             td { @match &node.master {
                                 Some(master) => { "replica of " (master) },
                                 None if node.owns.is_empty() => (node.role),
+                                None if node.owns.len() == 1 => (node.role),
                                 None => { "master of " (node.owns) },
                             } }
-                            td { @match last.as_ref().map(|topology| topology.nodes.get(&node.name)) {
+                            td { @match last.as_ref().map(|agreement| agreement.main_of(&node.name).nodes.get(&node.name)) {
                                 Some(Some(place)) => (place),
                                 Some(None) => "not in the cluster",
-                                None => span.dim { "the " (evidence.plan.system.noun) " had not settled" },
+                                None => span.dim { "the " (evidence.plan.noun()) " had not settled" },
                             } }
                         }
                     }

@@ -202,6 +202,7 @@ impl LiveView {
             | EventKind::LoadEnded { .. } => self.load.lines(event, &step_at_hand(self.step, &self.steps)),
             EventKind::Log(_)
             | EventKind::Settled { .. }
+            | EventKind::SystemSettled { .. }
             | EventKind::Unsettled { .. }
             | EventKind::Unscanned { .. }
             | EventKind::FinalReadStarted

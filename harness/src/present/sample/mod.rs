@@ -73,7 +73,7 @@ impl Story {
         let members = self.members.keys().filter(|node| !self.down.contains(node)).cloned().collect();
         let nodes = self.members.iter().map(|(node, member)| (node.clone(), place(member))).collect();
         let topology = topology(self.state(), nodes);
-        let agreement = Agreement::new(vec![Side { members, topology }]);
+        let agreement = Agreement::new(vec![Side { system: 0, members, topology }]);
         self.at(ms, EventKind::Settled { asked: Instant::from_millis(ms), agreement });
     }
 

@@ -36,9 +36,9 @@ pub fn topology_snapshot(evidence: &Evidence) -> String {
     writer.finish()
 }
 
-/// The last topology that had settled before the servers were shut down, if the run's last segment had one.
-pub(super) fn last_settled(evidence: &Evidence) -> Option<Topology> {
-    Some(segments(evidence).pop()?.settled?.main().clone())
+/// What had settled last before the servers were shut down, if the run's last segment had anything.
+pub(super) fn last_settled(evidence: &Evidence) -> Option<Agreement> {
+    segments(evidence).pop()?.settled
 }
 
 struct Writer<'a> {
@@ -58,21 +58,33 @@ impl<'a> Writer<'a> {
         self.line(&format!("\n{heading}"));
         self.since = self.since.or(segment.step);
         let Some(after) = &segment.settled else {
-            return self.line(&format!("  (the {} did not settle before {until})", self.plan.system.noun));
+            return self.line(&format!("  (the {} did not settle before {until})", self.plan.noun()));
         };
         match self.before {
-            Some(before) => {
-                let winners = self.naming.after_elections(before.main(), after.main(), self.since);
-                self.drawn |= !winners.is_empty();
-                match &after.sides[..] {
-                    [side] => self.changes(before.main(), &side.topology, &winners),
-                    sides => sides.iter().for_each(|side| self.side(before, side, &winners)),
-                }
-            }
-            None => self.places(after.main()),
+            Some(before) => self.transition(before, after),
+            None => self.places(after),
         }
         self.before = Some(after);
         self.since = None;
+    }
+
+    /// What changed, system by system.
+    fn transition(&mut self, before: &Agreement, after: &Agreement) {
+        let mut winners = Winners::new();
+        for (was, is) in before.mains().zip(after.mains()) {
+            winners.extend(self.naming.after_elections(was, is, self.since));
+        }
+        self.drawn |= !winners.is_empty();
+        let length = self.text.len();
+        for (was, sides) in before.mains().zip(after.systems()) {
+            match sides {
+                [side] => self.changes(was, side, &winners),
+                sides => sides.iter().for_each(|side| self.side(before, side, &winners)),
+            }
+        }
+        if self.text.len() == length {
+            self.line("  (nothing changed)");
+        }
     }
 
     /// What changed for the nodes on one side of a partition.
@@ -80,17 +92,24 @@ impl<'a> Writer<'a> {
         let members = side.members.iter().map(|node| self.naming.shown(node).clone()).collect();
         let serves = if side.topology.state == ClusterState::Ok { "serves" } else { "refuses to serve" };
         let heading =
-            format!("  seen by {}, where the {} {serves}:", list(self.in_order(members).iter()), self.plan.system.noun);
+            format!("  seen by {}, where the {} {serves}:", list(self.in_order(members).iter()), self.noun(side));
         self.line(&heading);
-        let was = side.members.first().map_or_else(|| before.main(), |member| before.of(member));
-        self.place_changes(was, &side.topology, winners, "    ");
+        let Some(was) = side.members.first().or(side.topology.nodes.keys().next()) else { return };
+        if !self.place_changes(before.of(was), &side.topology, winners, "    ") {
+            self.line("    (nothing changed)");
+        }
+    }
+
+    /// What the system of a side is called.
+    fn noun(&self, side: &Side) -> &'a str {
+        self.plan.systems.get(side.system).map_or("system", |system| &system.noun)
     }
 
     fn end(&mut self, last: Option<&Segment>) {
         self.line("\nend");
         match last.and_then(|segment| segment.settled.as_ref()) {
-            Some(agreement) => self.places(agreement.main()),
-            None => self.line(&format!("  (the {} had not settled)", self.plan.system.noun)),
+            Some(agreement) => self.places(agreement),
+            None => self.line(&format!("  (the {} had not settled)", self.plan.noun())),
         }
     }
 
@@ -128,29 +147,34 @@ impl<'a> Writer<'a> {
         format!("healed at the end: {}", healed.chain(links).collect::<Vec<_>>().join("; "))
     }
 
-    fn places(&mut self, topology: &Topology) {
-        let topology = self.naming.rename(topology);
-        for name in self.in_order(topology.nodes.keys().cloned().collect()) {
-            if let Some(place) = topology.nodes.get(&name) {
-                self.node("  ", &name, &place.to_string());
+    fn places(&mut self, agreement: &Agreement) {
+        for topology in agreement.mains() {
+            let topology = self.naming.rename(topology);
+            for name in self.in_order(topology.nodes.keys().cloned().collect()) {
+                if let Some(place) = topology.nodes.get(&name) {
+                    self.node("  ", &name, &place.to_string());
+                }
             }
         }
     }
 
-    fn changes(&mut self, before: &Topology, after: &Topology, winners: &Winners) {
-        match (before.state, after.state) {
+    /// What changed in a system that is whole.
+    fn changes(&mut self, before: &Topology, after: &Side, winners: &Winners) {
+        let noun = self.noun(after);
+        match (before.state, after.topology.state) {
             (ClusterState::Ok, ClusterState::Fail) => {
-                self.line(&format!("  the {} serves -> refuses to serve", self.plan.system.noun));
+                self.line(&format!("  the {noun} serves -> refuses to serve"));
             }
             (ClusterState::Fail, ClusterState::Ok) => {
-                self.line(&format!("  the {} refuses to serve -> serves", self.plan.system.noun));
+                self.line(&format!("  the {noun} refuses to serve -> serves"));
             }
             _ => {}
         }
-        self.place_changes(before, after, winners, "  ");
+        self.place_changes(before, &after.topology, winners, "  ");
     }
 
-    fn place_changes(&mut self, before: &Topology, after: &Topology, winners: &Winners, indent: &str) {
+    /// Whether there are any.
+    fn place_changes(&mut self, before: &Topology, after: &Topology, winners: &Winners, indent: &str) -> bool {
         let (before, after) = (self.naming.rename(before), self.naming.rename(after));
         let mut changed = false;
         for name in self.in_order(before.nodes.keys().chain(after.nodes.keys()).cloned().collect()) {
@@ -165,9 +189,7 @@ impl<'a> Writer<'a> {
             });
             self.node(indent, &name, &format!("{} -> {}{drawn}", in_words(was), in_words(is)));
         }
-        if !changed {
-            self.line(&format!("{indent}(nothing changed)"));
-        }
+        changed
     }
 
     fn in_order(&self, names: BTreeSet<NodeName>) -> Vec<NodeName> {

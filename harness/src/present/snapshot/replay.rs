@@ -200,10 +200,11 @@ impl Replay {
 /// What is still agreed when a node goes that all others held for failed already, such as one that was cut off; none if any of
 /// them still counted on it.
 fn without(mut agreement: Agreement, node: &NodeName) -> Option<Agreement> {
+    let systems = agreement.systems().count();
     for side in &mut agreement.sides {
         side.members.remove(node);
     }
     agreement.sides.retain(|side| !side.members.is_empty());
     let is_failed = |side: &Side| side.topology.nodes.get(node).is_none_or(|place| place.failed);
-    (!agreement.sides.is_empty() && agreement.sides.iter().all(is_failed)).then_some(agreement)
+    (agreement.systems().count() == systems && agreement.sides.iter().all(is_failed)).then_some(agreement)
 }

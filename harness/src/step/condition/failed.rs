@@ -9,7 +9,7 @@ use super::{ConditionKind, agreed, expect};
 use crate::evidence::NodeStatus;
 use crate::observe::Observation;
 use crate::text::{Cursor, Problem};
-use crate::validate::{Checker, Foreseen};
+use crate::validate::{Checker, Foreseen, Meant};
 use crate::vocab::{NodeName, SystemAbility};
 
 /// the cluster has settled with this node flagged as failed; where no majority is left to flag it, with this node suspected
@@ -29,7 +29,7 @@ impl fmt::Display for Failed {
 
 impl ConditionKind for Failed {
     fn check(&self, checker: &mut Checker<'_>, at: Cursor<'_>) {
-        checker.needs(SystemAbility::FailureFlags, "Failed", at);
+        checker.needs(SystemAbility::FailureFlags, Meant::Node(&self.0), "Failed", at);
         checker.known(&self.0, at.index(0));
     }
 
@@ -43,7 +43,7 @@ impl ConditionKind for Failed {
     }
 
     fn unmet(&self, seen: &Observation) -> Option<String> {
-        agreed(seen, |agreement| expect(agreement.main(), &self.0, |place| place.failed))
+        agreed(seen, |agreement| expect(agreement.main_of(&self.0), &self.0, |place| place.failed))
     }
 
     fn names(&self) -> Vec<NodeName> {

@@ -6,10 +6,10 @@ use documented::Documented;
 use serde::Deserialize;
 
 use super::{ConditionKind, agreed};
-use crate::evidence::{NodeStatus, Topology};
+use crate::evidence::{Agreement, NodeStatus};
 use crate::observe::Observation;
 use crate::text::{Cursor, Problem};
-use crate::validate::{Checker, Foreseen};
+use crate::validate::{Checker, Foreseen, Meant};
 use crate::vocab::{NodeName, Role};
 
 /// the cluster has settled and every key is served
@@ -32,16 +32,17 @@ impl ConditionKind for Healthy {
         if foreseen.moved {
             return;
         }
-        let no_failover = checker.no_failover().is_some();
-        let may_migrate = checker.may_migrate(foreseen);
+        let no_failover = |name: &NodeName| checker.no_failover(Meant::Node(name)).is_some();
+        let may_migrate = |name: &NodeName| checker.may_migrate(foreseen, name);
         let down = |name: &NodeName| foreseen.status(name) == Some(NodeStatus::Down);
         let members = &checker.topology.members;
         let lost = members.iter().filter(|member| member.role == Role::Master).find(|master| {
             let mut shard = members.iter().filter(|member| member.shard == master.shard);
-            down(&master.name) && (no_failover || !may_migrate && shard.all(|member| down(&member.name)))
+            down(&master.name)
+                && (no_failover(&master.name) || !may_migrate(&master.name) && shard.all(|member| down(&member.name)))
         });
         if let Some(name) = lost.map(|master| master.name.clone()) {
-            let why = if no_failover { "no replica can take over" } else { "so are all its replicas" };
+            let why = if no_failover(&name) { "no replica can take over" } else { "so are all its replicas" };
             let history = checker.history(foreseen, &name);
             let message = format!("the keys of `{name}` cannot be served: it {history}, and {why}");
             let problem = checker.with_cause(Problem::new(at.head(), message), foreseen, &name);
@@ -50,10 +51,7 @@ impl ConditionKind for Healthy {
     }
 
     fn unmet(&self, seen: &Observation) -> Option<String> {
-        agreed(seen, |agreement| {
-            let topology = agreement.main();
-            topology.outage.as_ref().map(|_| format!("not every key is served: {}", listed(topology)))
-        })
+        agreed(seen, |agreement| agreement.outage().map(|_| format!("not every key is served: {}", listed(agreement))))
     }
 
     fn names(&self) -> Vec<NodeName> {
@@ -61,7 +59,7 @@ impl ConditionKind for Healthy {
     }
 }
 
-fn listed(topology: &Topology) -> String {
-    let places: Vec<_> = topology.nodes.iter().map(|(node, place)| format!("{node} is {place}")).collect();
+fn listed(agreement: &Agreement) -> String {
+    let places: Vec<_> = agreement.places().map(|(node, place)| format!("{node} is {place}")).collect();
     places.join("; ")
 }

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::{ConditionKind, agreed, expect};
 use crate::observe::Observation;
 use crate::text::{Cursor, Problem};
-use crate::validate::{Checker, Foreseen, TopologyFacts};
+use crate::validate::{Checker, Foreseen, Meant, SystemFacts};
 use crate::vocab::{NodeName, Role, SystemAbility};
 
 /// the cluster has settled with this node as a master that owns keys
@@ -30,10 +30,10 @@ impl Promoted {
         let caused = foreseen.moved
             || foreseen.selected
             || foreseen.disturbed
-            || checker.may_migrate(foreseen)
+            || checker.may_migrate(foreseen, node)
             || foreseen.faulted.iter().any(|name| name != node && same_shard(name));
         // A topology without failover has been reported.
-        if member.role == Role::Master || caused || checker.no_failover().is_some() {
+        if member.role == Role::Master || caused || checker.no_failover(Meant::Node(node)).is_some() {
             return;
         }
         let Some(master) = member.shard.map(NodeName::master) else { return };
@@ -53,15 +53,16 @@ impl ConditionKind for Promoted {
     fn check(&self, checker: &mut Checker<'_>, at: Cursor<'_>) {
         let node = &self.0;
         checker.known(node, at.index(0));
-        let Some((why, place)) = checker.no_failover() else { return };
-        let TopologyFacts { masters, replicas, .. } = checker.topology;
+        let Some((why, place)) = checker.no_failover(Meant::Node(node)) else { return };
+        let Some(system) = checker.system_of(node) else { return };
+        let SystemFacts { masters, replicas, .. } = system;
         let is_replica = checker.member(node).is_some_and(|member| member.role == Role::Replica);
         if replicas == 0 && checker.member(node).is_some() {
             let problem = Problem::new(at.head(), "`Promoted` waits for a replica to take over, and there is none");
             checker.report(problem.also(place, "the reason").help("to wait until every key is served write `Healthy`"));
-        } else if is_replica && (masters < MASTERS_FOR_MAJORITY || !checker.can(SystemAbility::Elections)) {
+        } else if is_replica && (masters < MASTERS_FOR_MAJORITY || !system.can(SystemAbility::Elections)) {
             let problem = Problem::new(at.head(), format!("`{node}` can never be promoted: {why}"));
-            let help = if checker.can(SystemAbility::Elections) {
+            let help = if system.can(SystemAbility::Elections) {
                 "take 3 masters or more".to_owned()
             } else {
                 format!("promote it first: `Promote(node: \"{node}\")`")
@@ -72,7 +73,8 @@ impl ConditionKind for Promoted {
 
     fn check_reachable(&self, checker: &mut Checker<'_>, foreseen: &Foreseen<'_>, at: Cursor<'_>) {
         // Without replicas the condition itself has been reported.
-        if checker.topology.replicas > 0 && !checker.check_present(foreseen, &self.0, "be a master", at.index(0)) {
+        let has_replicas = checker.system_of(&self.0).is_some_and(|system| system.replicas > 0);
+        if has_replicas && !checker.check_present(foreseen, &self.0, "be a master", at.index(0)) {
             self.check_cause(checker, foreseen, at);
         }
     }

@@ -9,7 +9,7 @@ use super::ConditionKind;
 use crate::evidence::ClusterState;
 use crate::observe::Observation;
 use crate::text::{Cursor, Problem};
-use crate::validate::{Checker, Foreseen};
+use crate::validate::{Checker, Foreseen, Meant};
 use crate::vocab::{NodeName, SystemAbility};
 
 /// this node refuses to serve (its `cluster_state` is fail); the cluster need not have settled
@@ -29,7 +29,7 @@ impl fmt::Display for Refuses {
 
 impl ConditionKind for Refuses {
     fn check(&self, checker: &mut Checker<'_>, at: Cursor<'_>) {
-        checker.needs(SystemAbility::Refusing, "Refuses", at);
+        checker.needs(SystemAbility::Refusing, Meant::Node(&self.0), "Refuses", at);
         checker.known(&self.0, at.index(0));
     }
 

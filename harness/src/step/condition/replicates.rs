@@ -36,6 +36,7 @@ impl ConditionKind for Replicates {
     fn check(&self, checker: &mut Checker<'_>, at: Cursor<'_>) {
         checker.known(&self.node, at.field("node"));
         checker.known(&self.of, at.field("of"));
+        checker.check_same_system(&self.node, &self.of, at.field("of"));
         if self.node == self.of {
             checker.report(Problem::new(at.field("of").head(), "a node cannot replicate itself"));
         }

@@ -58,12 +58,15 @@ pub(super) fn check(checker: &mut Checker<'_>, sides: &Sides, bridge: Option<&No
     }
 }
 
-/// Forgetting a node would make it a bridge without a word.
+/// Forgetting a node would make it a bridge without a word; but of several systems one may stay whole.
 fn check_all_are_placed(checker: &mut Checker<'_>, sides: &Sides, bridge: Option<&NodeName>, problem: Problem) {
     let placed: BTreeSet<_> = sides.values().flatten().collect();
     let is_placed = |node: &NodeName| placed.contains(&HostName::from(node)) || bridge == Some(node);
-    let missing = checker.topology.members.iter().map(|member| &member.name).filter(|node| !is_placed(node));
-    let missing: Vec<_> = missing.map(|node| format!("`{node}`")).collect();
+    let members = || checker.topology.members.iter();
+    let divided: BTreeSet<_> = members().filter(|member| is_placed(&member.name)).map(|member| member.system).collect();
+    let is_divided = |system| checker.topology.systems.len() == 1 || divided.contains(&system);
+    let missing = members().filter(|member| is_divided(member.system) && !is_placed(&member.name));
+    let missing: Vec<_> = missing.map(|member| &member.name).map(|node| format!("`{node}`")).collect();
     if !missing.is_empty() {
         let (is, it) = if missing.len() == 1 { ("is", "it") } else { ("are", "each") };
         let problem = Problem { message: format!("{} {is} on no side", missing.join(", ")), ..problem };

@@ -6,7 +6,9 @@ use documented::Documented;
 use rand_chacha::ChaCha8Rng;
 use serde::Deserialize;
 
-use super::{Candidates, SelectorKind};
+use super::{Candidates, SelectorKind, check_only_system};
+use crate::text::Cursor;
+use crate::validate::{Checker, Foreseen};
 use crate::vocab::NodeName;
 
 /// as few masters that own keys, in the order of their names, as are a majority of them
@@ -26,5 +28,9 @@ impl fmt::Display for MajorityOfMasters {
 impl SelectorKind for MajorityOfMasters {
     fn choose(&self, among: Candidates<'_>, _: &mut ChaCha8Rng) -> Vec<NodeName> {
         among.running_masters().into_iter().take(among.master_count() / 2 + 1).collect()
+    }
+
+    fn check_anybody(&self, checker: &mut Checker<'_>, _: &Foreseen<'_>, at: Cursor<'_>) {
+        check_only_system(checker, at);
     }
 }

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::{Candidates, SelectorKind};
 use crate::system::{WrittenPosition, written_position_example};
 use crate::text::Cursor;
-use crate::validate::{Checker, Foreseen};
+use crate::validate::{Checker, Foreseen, Meant};
 use crate::vocab::{NodeName, SystemAbility};
 
 /// the master that owns these keys
@@ -34,6 +34,6 @@ impl SelectorKind for MasterOf {
     }
 
     fn check_anybody(&self, checker: &mut Checker<'_>, _: &Foreseen<'_>, at: Cursor<'_>) {
-        checker.needs(SystemAbility::NumberedKeys, "MasterOf", at);
+        checker.needs(SystemAbility::NumberedKeys, Meant::Any, "MasterOf", at);
     }
 }

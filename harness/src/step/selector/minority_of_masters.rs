@@ -6,9 +6,9 @@ use documented::Documented;
 use rand_chacha::ChaCha8Rng;
 use serde::Deserialize;
 
-use super::{Candidates, SelectorKind};
+use super::{Candidates, SelectorKind, check_only_system};
 use crate::text::{Cursor, Problem};
-use crate::validate::{Checker, Foreseen};
+use crate::validate::{Checker, Foreseen, SystemFacts};
 use crate::vocab::NodeName;
 
 /// The fewest masters of which some are a minority.
@@ -34,11 +34,11 @@ impl SelectorKind for MinorityOfMasters {
     }
 
     fn check_anybody(&self, checker: &mut Checker<'_>, _: &Foreseen<'_>, at: Cursor<'_>) {
-        let masters = checker.topology.masters;
+        let Some(SystemFacts { masters, at: topology, .. }) = check_only_system(checker, at) else { return };
         if masters < MASTERS_MIN {
             let of = if masters == 1 { "a single master".to_owned() } else { format!("{masters} masters") };
             let problem = Problem::new(at.head(), format!("of {of} none is a minority: this chooses nothing"));
-            let problem = problem.also(checker.root.field("topology").field("masters").head(), "the reason");
+            let problem = problem.also(topology.field("masters").head(), "the reason");
             checker.report(problem.help("name a node: `node: \"A\"`"));
         }
     }

@@ -5,9 +5,9 @@ use std::fmt;
 
 use rand_chacha::ChaCha8Rng;
 
-use crate::evidence::{NodeStatus, Place, Topology};
+use crate::evidence::{Agreement, NodeStatus, Place};
 use crate::text::{Cursor, Problem, kinds};
-use crate::validate::{Checker, Foreseen};
+use crate::validate::{Checker, Foreseen, SystemFacts};
 use crate::vocab::{NodeName, Position, Role};
 
 kinds! {
@@ -50,14 +50,14 @@ pub trait SelectorKind: fmt::Display + Sync {
 #[derive(Clone, Copy, Debug)]
 pub struct Candidates<'a> {
     /// What all nodes agree on; none for a selector that goes by the status alone.
-    pub topology: Option<&'a Topology>,
+    pub agreement: Option<&'a Agreement>,
     /// The status of every node.
     pub status: &'a BTreeMap<NodeName, NodeStatus>,
 }
 
 impl<'a> Candidates<'a> {
     fn places(self) -> impl Iterator<Item = (&'a NodeName, &'a Place)> {
-        self.topology.into_iter().flat_map(|topology| &topology.nodes)
+        self.agreement.into_iter().flat_map(Agreement::places)
     }
 
     /// The nodes that run and are held for alive, and of whose places this is true.
@@ -99,11 +99,25 @@ fn is_replica(place: &Place) -> bool {
 
 /// Reports a selector of replicas where there are none.
 fn check_replicas(checker: &mut Checker<'_>, foreseen: &Foreseen<'_>, at: Cursor<'_>) {
-    if checker.topology.replicas == 0 && !foreseen.moved {
-        let replicas = checker.root.field("topology").field("replicas");
+    let systems = &checker.topology.systems;
+    let Some(first) = systems.first().filter(|_| !foreseen.moved) else { return };
+    if systems.iter().all(|system| system.replicas == 0) {
+        let replicas = first.at.field("replicas");
         let problem = Problem::new(at.head(), "no master has a replica: this chooses nothing");
         checker.report(problem.also(replicas.head(), "the reason"));
     }
+}
+
+/// The only system; where there are several, a selector that counts masters is reported.
+fn check_only_system<'a>(checker: &mut Checker<'a>, at: Cursor<'_>) -> Option<SystemFacts<'a>> {
+    let systems = &checker.topology.systems;
+    if systems.len() > 1 {
+        let problem = Problem::new(at.head(), "each of several systems has a majority of its own");
+        let problem = problem.also(checker.root.field("topology").head(), format!("{} systems", systems.len()));
+        checker.report(problem.help("name a node: `node: \"A\"`"));
+        return None;
+    }
+    systems.first().copied()
 }
 
 /// Reports a selector of nodes of a status that no node has.

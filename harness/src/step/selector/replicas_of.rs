@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::{Candidates, SelectorKind, check_replicas, is_replica};
 use crate::system::{WrittenPosition, written_position_example};
 use crate::text::Cursor;
-use crate::validate::{Checker, Foreseen};
+use crate::validate::{Checker, Foreseen, Meant};
 use crate::vocab::{NodeName, SystemAbility};
 
 /// the replicas of the master that owns these keys
@@ -34,7 +34,7 @@ impl SelectorKind for ReplicasOf {
     }
 
     fn check_anybody(&self, checker: &mut Checker<'_>, foreseen: &Foreseen<'_>, at: Cursor<'_>) {
-        checker.needs(SystemAbility::NumberedKeys, "ReplicasOf", at);
+        checker.needs(SystemAbility::NumberedKeys, Meant::Any, "ReplicasOf", at);
         check_replicas(checker, foreseen, at);
     }
 }

@@ -1,8 +1,10 @@
+use std::collections::BTreeSet;
+
 use rand::SeedableRng;
 use rstest::rstest;
 
 use super::*;
-use crate::evidence::ClusterState;
+use crate::evidence::{ClusterState, Side, Topology};
 
 fn topology() -> Topology {
     let place = |role, master: Option<&str>, slots: &str, failed| Place {
@@ -49,8 +51,9 @@ fn selectors_choose(#[case] selector: &str, #[case] expected: &str) {
         };
         (node, status)
     });
-    let (topology, status) = (topology(), status.collect());
-    let among = Candidates { topology: Some(&topology), status: &status };
+    let side = Side { system: 0, members: BTreeSet::new(), topology: topology() };
+    let (agreement, status) = (Agreement::new(vec![side]), status.collect());
+    let among = Candidates { agreement: Some(&agreement), status: &status };
     let chosen = selector.kind().choose(among, &mut ChaCha8Rng::seed_from_u64(1));
     let names: Vec<_> = chosen.iter().map(NodeName::as_str).collect();
     assert_eq!(names.join(" "), expected);

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::TriggerKind;
 use crate::evidence::{EventKind, LogRecord};
 use crate::text::Cursor;
-use crate::validate::Checker;
+use crate::validate::{Checker, Meant};
 use crate::vocab::{NodeName, SystemAbility};
 
 /// this replica's log says that it won its election
@@ -28,7 +28,7 @@ impl fmt::Display for Elected {
 
 impl TriggerKind for Elected {
     fn check(&self, checker: &mut Checker<'_>, at: Cursor<'_>) {
-        checker.needs(SystemAbility::Elections, "Elected", at);
+        checker.needs(SystemAbility::Elections, Meant::Node(&self.0), "Elected", at);
         checker.known(&self.0, at.index(0));
     }
 

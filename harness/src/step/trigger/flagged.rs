@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::TriggerKind;
 use crate::evidence::{EventKind, LogEvent, LogRecord};
 use crate::text::Cursor;
-use crate::validate::Checker;
+use crate::validate::{Checker, Meant};
 use crate::vocab::{NodeName, SystemAbility};
 
 /// another node's log says that this node is flagged as failed (FAIL): it found so itself, or was told
@@ -28,7 +28,7 @@ impl fmt::Display for Flagged {
 
 impl TriggerKind for Flagged {
     fn check(&self, checker: &mut Checker<'_>, at: Cursor<'_>) {
-        checker.needs(SystemAbility::FailureFlags, "Flagged", at);
+        checker.needs(SystemAbility::FailureFlags, Meant::Node(&self.0), "Flagged", at);
         checker.known(&self.0, at.index(0));
     }
 

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::TriggerKind;
 use crate::evidence::{EventKind, LogEvent, LogRecord};
 use crate::text::Cursor;
-use crate::validate::Checker;
+use crate::validate::{Checker, Meant};
 use crate::vocab::{NodeName, SystemAbility};
 
 /// this replica's log says that it begins an election: it asks the masters for their votes
@@ -28,7 +28,7 @@ impl fmt::Display for VoteAsked {
 
 impl TriggerKind for VoteAsked {
     fn check(&self, checker: &mut Checker<'_>, at: Cursor<'_>) {
-        checker.needs(SystemAbility::Elections, "VoteAsked", at);
+        checker.needs(SystemAbility::Elections, Meant::Node(&self.0), "VoteAsked", at);
         checker.known(&self.0, at.index(0));
     }
 

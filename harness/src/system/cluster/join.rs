@@ -81,7 +81,8 @@ impl<'a> Newcomer<'a> {
         let mut others = Vec::new();
         let status = servers.provider.status().borrow().clone();
         let is_running = |name: &NodeName| status.get(name) == Some(&NodeStatus::Running);
-        let is_other = |other: &&NodeSpec| other.name != node.name && is_running(&other.name);
+        let is_peer = |other: &NodeName| *other != node.name && servers.systems.same(other, &node.name);
+        let is_other = |other: &&NodeSpec| is_peer(&other.name) && is_running(&other.name);
         for other in servers.nodes.iter().filter(is_other) {
             let admin = Admin::connect(other, servers.access()).await?;
             let id = admin.id().await?;

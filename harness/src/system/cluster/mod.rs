@@ -39,7 +39,8 @@ pub use discovery::read_redirect;
 use super::config::{redis_conf, reserved};
 use super::log::parse;
 use super::{
-    Access, Discovery, Names, NodeFiles, NodeSpec, ReportReader, Servers, System, SystemError, SystemSize, questions,
+    Access, Discovery, Names, NodeFiles, NodeSpec, Origin, ReportReader, Servers, System, SystemError, SystemSize,
+    questions,
 };
 use crate::evidence::{FailoverPhase, LogEvent, NodeStatus, NodeView, Reach, Settlement};
 use crate::vocab::{Address, NodeName, Position, ServerVersion, SystemAbility};
@@ -54,6 +55,16 @@ pub struct Cluster {
     pub masters: u16,
     /// How many replicas each master has.
     pub replicas: u16,
+    /// Where it begins among the systems of a run.
+    #[serde(skip)]
+    pub origin: Origin,
+}
+
+impl Cluster {
+    /// The first system of a run.
+    pub const fn new(masters: u16, replicas: u16) -> Self {
+        Self { masters, replicas, origin: Origin::FIRST }
+    }
 }
 
 impl System for Cluster {
@@ -107,6 +118,10 @@ impl System for Cluster {
 
     fn position_of(&self, key: &[u8]) -> Position {
         slot::slot_of_key(key)
+    }
+
+    fn positions(&self) -> u16 {
+        slot::SLOT_COUNT
     }
 
     fn position_noun(&self) -> &'static str {

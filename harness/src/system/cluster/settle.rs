@@ -225,7 +225,7 @@ impl<'a> Scene<'a> {
             let (joined, others) = sides.into_iter().partition::<Vec<_>, _>(joins);
             let members = joined.into_iter().flat_map(|side| side.members).chain([node.clone()]).collect();
             sides = others;
-            sides.push(Side { members, topology });
+            sides.push(Side { system: 0, members, topology });
         }
         sides
     }

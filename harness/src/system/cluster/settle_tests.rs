@@ -261,8 +261,8 @@ fn each_side_settles_by_itself() {
         agreement.sides.iter().map(|side| side.members.iter().map(NodeName::as_str).collect()).collect();
     assert_eq!(sides, [vec!["A1", "B", "C"], vec!["A"]]);
     let place_of = |topology: &Topology, node: &str| topology.nodes[&NodeName::from(node)].to_string();
-    assert_eq!(place_of(agreement.main(), "A"), "master without slots, failed");
-    assert_eq!(place_of(agreement.main(), "A1"), "master of 0-5460");
+    assert_eq!(place_of(agreement.mains().next().unwrap(), "A"), "master without slots, failed");
+    assert_eq!(place_of(agreement.mains().next().unwrap(), "A1"), "master of 0-5460");
     assert_eq!(place_of(agreement.of(&"A".into()), "A"), "master of 0-5460");
     assert_eq!(place_of(agreement.of(&"A".into()), "B"), "master of 5461-10922, failed");
     assert_eq!(agreement.of(&"A".into()).state, ClusterState::Fail);

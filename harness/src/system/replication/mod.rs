@@ -14,15 +14,11 @@ use serde::{Deserialize, Deserializer};
 
 use super::config::{OwnDirectives, ReservedDirective, redis_conf, reserved};
 use super::log::parse;
-use super::{Access, Discovery, Names, NodeFiles, NodeSpec, ReportReader, System, SystemSize, questions};
+use super::{Access, Discovery, Names, NodeFiles, NodeSpec, Origin, ReportReader, System, SystemSize, questions};
 use crate::evidence::{FailoverPhase, LogEvent, NodeStatus, NodeView, Reach, Settlement};
-use crate::provider;
 use crate::vocab::{Address, NodeName, OwnedRange, Ownership, Position, Role, ServerVersion, SystemAbility};
 use discovery::MasterAndReplicas;
 use view::ReplicationReader;
-
-/// The one place of all keys: nothing divides them.
-const EVERYTHING: Position = Position(0);
 
 /// A master with its replicas.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -33,6 +29,9 @@ pub struct Replication {
     /// Whether each replica follows the one before it, and only the first the master.
     #[serde(default)]
     pub chain: bool,
+    /// Where it begins among the systems of a run.
+    #[serde(skip)]
+    pub origin: Origin,
 }
 
 /// A single server, as a scenario writes it.
@@ -51,7 +50,7 @@ fn one() -> u16 {
 /// Reads `Standalone(nodes: 1)`: replication without a replica.
 pub(super) fn read_standalone<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Replication, D::Error> {
     match Standalone::deserialize(deserializer)?.nodes {
-        1 => Ok(Replication { replicas: 0, chain: false }),
+        1 => Ok(Replication { replicas: 0, chain: false, origin: Origin::FIRST }),
         nodes => Err(serde::de::Error::custom(format!(
             "`Standalone` is one server, not {nodes}: for servers that follow it write `Replication(replicas: 1)`"
         ))),
@@ -71,7 +70,13 @@ pub(super) const RESERVED: &[ReservedDirective] = &[
 impl Replication {
     /// The node that a replica, counted from 1, follows at the start.
     fn followed(self, replica: usize) -> NodeName {
-        if self.chain && replica > 1 { NodeName::replica(0, replica - 1) } else { NodeName::master(0) }
+        if self.chain && replica > 1 { self.origin.replica(0, replica - 1) } else { self.origin.master(0) }
+    }
+
+    /// Everything: nothing divides its keys.
+    fn everything(self) -> Ownership {
+        let Position(all) = self.origin.position(0);
+        [OwnedRange { first: all, last: all }].into_iter().collect()
     }
 }
 
@@ -80,11 +85,6 @@ pub(super) fn follows(nodes: &[NodeSpec], node: &NodeSpec) -> OwnDirectives {
     let master = node.master.as_ref().and_then(|master| nodes.iter().find(|other| other.name == *master));
     let follow = |master: &NodeSpec| ("replicaof", format!("{} {}", master.address.ip(), master.address.0.port()));
     OwnDirectives { told: master.map(follow).into_iter().collect(), defaults: &[] }
-}
-
-/// Everything.
-fn everything() -> Ownership {
-    [OwnedRange { first: EVERYTHING.0, last: EVERYTHING.0 }].into_iter().collect()
 }
 
 impl System for Replication {
@@ -118,12 +118,12 @@ impl System for Replication {
     }
 
     fn nodes(&self) -> Vec<NodeSpec> {
-        let address = |index| Address::of_host(provider::host_address(index));
-        let master = NodeSpec::new(NodeName::master(0), address(0), Role::Master);
-        let master = NodeSpec { owns: everything(), version: view::FIRST_VERSION, ..master };
+        let address = |index| Address::of_host(self.origin.host(index));
+        let master = NodeSpec::new(self.origin.master(0), address(0), Role::Master);
+        let master = NodeSpec { owns: self.everything(), version: view::FIRST_VERSION, ..master };
         let replica = |index: usize| NodeSpec {
             master: Some(self.followed(index)),
-            ..NodeSpec::new(NodeName::replica(0, index), address(index), Role::Replica)
+            ..NodeSpec::new(self.origin.replica(0, index), address(index), Role::Replica)
         };
         std::iter::once(master).chain((1..=usize::from(self.replicas)).map(replica)).collect()
     }
@@ -138,7 +138,11 @@ impl System for Replication {
     }
 
     fn position_of(&self, _: &[u8]) -> Position {
-        EVERYTHING
+        self.origin.position(0)
+    }
+
+    fn positions(&self) -> u16 {
+        1
     }
 
     fn position_noun(&self) -> &'static str {
@@ -150,7 +154,7 @@ impl System for Replication {
     }
 
     fn report_reader(&self, node: &NodeName) -> Box<dyn ReportReader> {
-        Box::new(ReplicationReader::new(node.clone(), everything()))
+        Box::new(ReplicationReader::new(node.clone(), self.everything()))
     }
 
     fn log_line(&self, line: &[u8], names: &Names) -> Option<(i64, LogEvent)> {

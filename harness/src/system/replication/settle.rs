@@ -42,7 +42,7 @@ impl<'a> Scene<'a> {
     fn try_settle(self) -> Result<Agreement, String> {
         let seen = self.seen()?;
         self.check_replication(&seen)?;
-        let side = |members| Side { topology: self.topology(&members, &seen), members };
+        let side = |members| Side { system: 0, topology: self.topology(&members, &seen), members };
         Ok(Agreement::new(sides(self.reach, seen.keys().copied()).into_iter().map(side).collect()))
     }
 

@@ -101,10 +101,9 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::system::replication::everything;
     use std::net::Ipv4Addr;
 
-    use crate::vocab::{Address, NodeId};
+    use crate::vocab::{Address, NodeId, OwnedRange};
 
     fn names() -> Names {
         let node = |(index, name): (u8, &str)| {
@@ -115,7 +114,8 @@ mod tests {
     }
 
     fn read(node: &str, text: &str) -> Result<NodeReport, ReportError> {
-        report(&NodeName::new(node), &everything(), text, &names())
+        let all = [OwnedRange { first: 0, last: 0 }].into_iter().collect();
+        report(&NodeName::new(node), &all, text, &names())
     }
 
     fn members(view: &NodeView) -> String {

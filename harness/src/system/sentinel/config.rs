@@ -56,7 +56,7 @@ pub(super) fn sentinel_conf(sentinel: Sentinel, nodes: &[NodeSpec], own: &NodeSp
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::system::System;
+    use crate::system::{Origin, System};
     use crate::vocab::Duration;
 
     #[test]
@@ -70,6 +70,7 @@ mod tests {
             down_after,
             failover_timeout,
             parallel_syncs: 1,
+            origin: Origin::FIRST,
         };
         let nodes = sentinel.nodes();
         let [_, _, own, other] = &nodes[..] else { panic!("{nodes:?}") };

@@ -11,16 +11,20 @@ use crate::vocab::{Address, NodeName, Position};
 #[derive(Clone, Debug)]
 pub(super) struct SentinelMap {
     known: KnownNodes,
-    /// Each monitored name with the master that was last told.
-    masters: Vec<(NodeName, Option<NodeIndex>)>,
+    /// Where the keys of each monitored master lie, its name, and the master that was last told.
+    masters: Vec<(Position, NodeName, Option<NodeIndex>)>,
 }
 
 impl SentinelMap {
-    /// Knows these nodes, by their index in the plan, of which the first hold data and the others are sentinels.
-    pub(super) fn new(seeds: &[(u16, Address)], data_nodes: usize, masters: Vec<NodeName>) -> Self {
+    /// Knows these nodes, by their index in the plan, of which those from `first_sentinel` on are sentinels.
+    pub(super) fn new(
+        seeds: &[(u16, Address)],
+        first_sentinel: usize,
+        masters: impl Iterator<Item = (Position, NodeName)>,
+    ) -> Self {
         let mut known = KnownNodes::new(seeds);
-        known.ask_only(|plan| usize::from(plan) >= data_nodes);
-        Self { known, masters: masters.into_iter().map(|name| (name, None)).collect() }
+        known.ask_only(|plan| usize::from(plan) >= first_sentinel);
+        Self { known, masters: masters.map(|(position, name)| (position, name, None)).collect() }
     }
 
     /// A master as a sentinel tells of it: names and values by turns.
@@ -38,7 +42,8 @@ impl SentinelMap {
         };
         let (Some(name), Some((ip, port))) = (text("name"), address()) else { return false };
         let node = self.known.node_of_host(ip, port);
-        let Some((_, master)) = self.masters.iter_mut().find(|(known, _)| known.as_str() == name) else { return false };
+        let monitored = self.masters.iter_mut().find(|(_, known, _)| known.as_str() == name);
+        let Some((_, _, master)) = monitored else { return false };
         *master = node;
         node.is_some()
     }
@@ -55,7 +60,7 @@ impl Discovery for SentinelMap {
 
     /// None before a sentinel has named one: sentinels themselves serve nothing.
     fn target(&mut self, position: Position) -> Option<NodeIndex> {
-        self.masters.get(usize::from(position.0)).and_then(|(_, master)| *master)
+        self.masters.iter().find(|(at, ..)| *at == position).and_then(|(_, _, master)| *master)
     }
 
     fn reader(&mut self, position: Position, _: ReadsFrom) -> Option<NodeIndex> {
@@ -100,7 +105,7 @@ mod tests {
     #[test]
     fn sentinels_are_asked_and_name_the_master() {
         let seeds = [(0, address(2, 6_379)), (1, address(3, 6_379)), (2, address(4, 26_379)), (3, address(5, 26_379))];
-        let mut map = SentinelMap::new(&seeds, 2, vec![NodeName::new("A")]);
+        let mut map = SentinelMap::new(&seeds, 2, [(Position(0), NodeName::new("A"))].into_iter());
         assert_eq!(map.target(Position(0)), None);
         assert_eq!(map.known_mut().ask_order(None).len(), 2);
         let fields = ["name", "A", "ip", "10.128.0.3", "port", "6379", "flags", "master"];

@@ -19,9 +19,10 @@ use super::config::{redis_conf, reserved};
 use super::log::parse;
 use super::replication::follows;
 use super::replication::view::ReplicationReader;
-use super::{Access, Discovery, Names, NodeFiles, NodeSpec, ReportReader, ShapeProblem, System, SystemSize, questions};
+use super::{
+    Access, Discovery, Names, NodeFiles, NodeSpec, Origin, ReportReader, ShapeProblem, System, SystemSize, questions,
+};
 use crate::evidence::{FailoverPhase, LogEvent, NodeStatus, NodeView, Reach, Settlement};
-use crate::provider;
 use crate::vocab::{
     Address, Duration, NodeName, OwnedRange, Ownership, Position, Role, SENTINEL_PORT, SERVER_PORT, ServerVersion,
     SystemAbility,
@@ -51,10 +52,13 @@ pub struct Sentinel {
     /// `parallel-syncs`: how many replicas are told to follow a new master at a time.
     #[serde(default = "one")]
     pub parallel_syncs: u16,
+    /// Where it begins among the systems of a run.
+    #[serde(skip)]
+    pub origin: Origin,
 }
 
 /// The masters A to R: the replicas of S would be called what sentinels are.
-const MASTERS_MAX: u16 = 18;
+const MASTERS_MAX: usize = 18;
 
 fn one() -> u16 {
     1
@@ -71,8 +75,9 @@ fn failover_timeout_default() -> Duration {
 }
 
 impl Sentinel {
+    /// The place of each master's keys, and its name at the start.
     fn masters(self) -> impl Iterator<Item = (Position, NodeName)> {
-        (0..self.masters).map(|index| (Position(index), NodeName::master(index.into())))
+        (0..self.masters).map(move |index| (self.origin.position(index), self.origin.master(index.into())))
     }
 
     /// The place of a master's keys: a node's shard is that of the master it starts with.
@@ -88,9 +93,14 @@ impl Sentinel {
         (1..=self.sentinels).map(|number| NodeName::new(format!("S{number}")))
     }
 
-    /// How many nodes hold data.
-    fn data_nodes(self) -> usize {
-        usize::from(self.masters) * (usize::from(self.replicas) + 1)
+    /// The index in the plan of the first sentinel: those that hold data come before.
+    fn first_sentinel(self) -> usize {
+        self.origin.hosts + self.size().nodes() - usize::from(self.sentinels)
+    }
+
+    /// The replicas that a shard, counted from 0, starts with.
+    fn replica_names(self, shard: u16) -> impl Iterator<Item = NodeName> {
+        (1..=usize::from(self.replicas)).map(move |index| self.origin.replica(shard.into(), index))
     }
 }
 
@@ -136,8 +146,12 @@ impl System for Sentinel {
             let message = format!("{quorum} of {sentinels} sentinels can never agree");
             problems.push(problem("quorum", &message, "write 1 or more, and not more than there are sentinels"));
         }
-        if self.masters > MASTERS_MAX {
-            problems.push(problem("masters", "S1 would be a replica and a sentinel", "monitor 18 masters at most"));
+        if self.origin.shards + usize::from(self.masters) > MASTERS_MAX {
+            problems.push(problem(
+                "masters",
+                "S1 would be a replica and a sentinel",
+                "18 masters go beside sentinels at most",
+            ));
         }
         for (field, time) in [("down_after", self.down_after), ("failover_timeout", self.failover_timeout)] {
             if time.0.as_millis() == 0 {
@@ -153,14 +167,11 @@ impl System for Sentinel {
 
     fn nodes(&self) -> Vec<NodeSpec> {
         let masters = self.masters().map(|(_, name)| (name, Role::Master));
-        let replicas = self.masters().flat_map(|(position, _)| {
-            let name = move |index| NodeName::replica(position.0.into(), index);
-            (1..=usize::from(self.replicas)).map(move |index| (name(index), Role::Replica))
-        });
+        let replicas = (0..self.masters).flat_map(|shard| self.replica_names(shard)).map(|name| (name, Role::Replica));
         let sentinels = self.sentinel_names().map(|name| (name, Role::Sentinel));
         let node = |(index, (name, role)): (usize, (NodeName, Role))| {
             let port = if role == Role::Sentinel { SENTINEL_PORT } else { SERVER_PORT };
-            let address = Address(SocketAddrV4::new(provider::host_address(index), port));
+            let address = Address(SocketAddrV4::new(self.origin.host(index), port));
             let position = self.masters().find(|(_, master)| *master == name).map(|(position, _)| position);
             NodeSpec {
                 master: self.master_of_replica(&name).filter(|_| role == Role::Replica),
@@ -187,7 +198,11 @@ impl System for Sentinel {
 
     fn position_of(&self, key: &[u8]) -> Position {
         let slot = super::cluster::position_of(key);
-        Position(slot.0 % self.masters.max(1))
+        self.origin.position(slot.0 % self.masters.max(1))
+    }
+
+    fn positions(&self) -> u16 {
+        self.masters
     }
 
     fn position_noun(&self) -> &'static str {
@@ -231,7 +246,7 @@ impl System for Sentinel {
     }
 
     fn discovery(&self, seeds: &[(u16, Address)]) -> Box<dyn Discovery> {
-        Box::new(SentinelMap::new(seeds, self.data_nodes(), self.masters().map(|(_, name)| name).collect()))
+        Box::new(SentinelMap::new(seeds, self.first_sentinel(), self.masters()))
     }
 
     fn arguments(&self, node: &NodeSpec) -> &'static [&'static str] {
@@ -241,9 +256,7 @@ impl System for Sentinel {
 
 impl Sentinel {
     fn master_of_replica(self, replica: &NodeName) -> Option<NodeName> {
-        let follows = |position: &Position| {
-            (1..=usize::from(self.replicas)).any(|index| NodeName::replica(position.0.into(), index) == *replica)
-        };
-        self.masters().find(|(position, _)| follows(position)).map(|(_, name)| name)
+        let shard = (0..self.masters).find(|shard| self.replica_names(*shard).any(|name| name == *replica))?;
+        Some(self.origin.master(shard.into()))
     }
 }

@@ -48,7 +48,7 @@ impl<'a> Watched<'a> {
             self.check_roles(sentinel, view, &data)?;
             self.check_takeover(sentinel, view, &sentinels)?;
         }
-        let side = |members| Side { topology: self.topology(&members, &seen), members };
+        let side = |members| Side { system: 0, topology: self.topology(&members, &seen), members };
         Ok(Agreement::new(sides(self.scene.reach, seen.keys().copied()).into_iter().map(side).collect()))
     }
 
