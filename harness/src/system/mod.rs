@@ -24,6 +24,8 @@ mod sentinel;
 mod servers;
 mod spec;
 mod start;
+#[cfg(test)]
+mod testing;
 mod tls;
 
 use std::borrow::Cow;
