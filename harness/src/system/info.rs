@@ -85,7 +85,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::system::cluster::testing::fixture;
+    use crate::system::testing::fixture;
 
     /// What a server replied to the questions, after ten times SET, a GET, an ADDSLOTSRANGE, and some of the harness's own questions.
     fn recorded() -> Figures {

@@ -27,6 +27,8 @@ mod servers;
 mod spec;
 mod start;
 mod systems;
+#[cfg(test)]
+mod testing;
 mod tls;
 
 use std::borrow::Cow;

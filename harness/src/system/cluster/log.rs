@@ -107,8 +107,9 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::system::cluster::testing::{fixture, recorded_ids, recorded_names};
+    use crate::system::cluster::testing::{recorded_ids, recorded_names};
     use crate::system::log::parse;
+    use crate::system::testing::assert_understood;
     use crate::vocab::{Address, NodeId};
 
     const ID_A: &str = "8d7a65ceb0fc30c5c75da9cc84a1c8c919119003";
@@ -205,16 +206,6 @@ mod tests {
         assert_eq!(parse(line.as_bytes(), |text| says(text, &names())).map(|(unix_us, _)| unix_us), unix_us);
     }
 
-    /// One line for each understood line of a recorded log: its number, its time, and what it says.
-    fn understood_lines(log: &[u8], names: &Names) -> String {
-        let understood = |(index, line): (usize, &[u8])| {
-            let (unix_us, says) = parse(line, |text| says(text, names))?;
-            let time = jiff::Timestamp::from_microsecond(unix_us).unwrap();
-            Some(format!("{:4} {time:.3} {says:?}\n", index + 1))
-        };
-        log.split(|byte| *byte == b'\n').enumerate().filter_map(understood).collect()
-    }
-
     #[rstest]
     fn recorded_logs(
         #[values("redis-6.2", "redis-7.0", "redis-8.0", "valkey-8.0", "valkey-8.1", "valkey-9.1")] server: &str,
@@ -223,12 +214,7 @@ mod tests {
         let mut names = recorded_names(server);
         let (wiped, present, _) = recorded_ids(server).pop().unwrap();
         names.learn(&wiped, &present);
-        let log = std::fs::read(fixture(&format!("logs/{server}/{node}.log"))).unwrap();
-        let mut settings = insta::Settings::clone_current();
-        settings.set_snapshot_path(fixture(&format!("logs/{server}")));
-        settings.set_prepend_module_to_snapshot(false);
-        settings.set_omit_expression(true);
-        settings.bind(|| insta::assert_snapshot!(node, understood_lines(&log, &names)));
+        assert_understood(&format!("logs/{server}"), node, |text| says(text, &names));
     }
 
     proptest! {

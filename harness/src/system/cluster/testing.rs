@@ -1,14 +1,8 @@
 //! Recorded replies and logs, for the tests of this system.
 
-use std::path::PathBuf;
-
 use crate::system::Names;
+use crate::system::testing::fixture;
 use crate::vocab::{Address, NodeId, NodeName};
-
-/// A file of `fixtures/`.
-pub(in crate::system) fn fixture(path: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../fixtures").join(path)
-}
 
 /// `ids.txt` of a recording: node, id, address. A node that was wiped is there a second time.
 pub(super) fn recorded_ids(server: &str) -> Vec<(NodeName, NodeId, Address)> {

@@ -100,7 +100,8 @@ mod tests {
     use super::*;
     use crate::evidence::Health;
     use crate::system::cluster::settle::place;
-    use crate::system::cluster::testing::{fixture, recorded_ids, recorded_names};
+    use crate::system::cluster::testing::{recorded_ids, recorded_names};
+    use crate::system::testing::fixture;
     use crate::vocab::Role;
 
     fn recorded(server: &str, moment: &str, viewer: &str, names: &Names) -> NodeReport {

@@ -24,6 +24,9 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+    use crate::system::replication::Replication;
+    use crate::system::testing::{assert_understood, understood_lines};
+    use crate::system::{Origin, System};
     use crate::vocab::{Address, NodeId, NodeName};
 
     fn names() -> Names {
@@ -44,8 +47,45 @@ mod tests {
         None
     )]
     #[case::resync("Successful partial resynchronization with master.", Some(LogEvent::PartialResync))]
+    #[case::asked_to_hand_over(
+        "MASTER MODE enabled (failover request from 'id=6 addr=10.128.0.1:40000')",
+        Some(LogEvent::MadeMaster)
+    )]
     #[case::something_else("Ready to accept connections", None)]
     fn who_follows_whom_is_understood(#[case] text: &str, #[case] says_so: Option<LogEvent>) {
         assert_eq!(says(text, &names()), says_so);
+    }
+
+    /// The names of the nodes of `fixtures/recordings/replication.ron`.
+    fn recorded_names() -> Names {
+        let recorded = Replication { replicas: 2, chain: false, origin: Origin::FIRST };
+        Names::new(recorded.nodes().into_iter().map(|node| (node.name, node.id, node.address)))
+    }
+
+    #[rstest]
+    fn recorded_logs(
+        #[values("redis-6.2", "redis-7.0", "redis-8.0", "valkey-8.0", "valkey-8.1", "valkey-9.1")] server: &str,
+        #[values("A", "A1", "A2")] node: &str,
+    ) {
+        let names = recorded_names();
+        assert_understood(&format!("logs/{server}/replication"), node, |text| says(text, &names));
+    }
+
+    #[rstest]
+    #[case::promoted("A1", LogEvent::MadeMaster)]
+    #[case::follows("A2", LogEvent::Demoted { master: NodeName::new("A1") })]
+    #[case::catches_up("A2", LogEvent::PartialResync)]
+    #[case::comes_back("A", LogEvent::Demoted { master: NodeName::new("A1") })]
+    #[case::gets_everything("A", LogEvent::FullResync)]
+    #[case::begins("A", LogEvent::SyncStarted)]
+    #[case::is_done("A", LogEvent::SyncFinished)]
+    fn every_change_is_recognised(
+        #[case] node: &str,
+        #[case] change: LogEvent,
+        #[values("redis-6.2", "redis-7.0", "redis-8.0", "valkey-8.0", "valkey-8.1", "valkey-9.1")] server: &str,
+    ) {
+        let names = recorded_names();
+        let events = understood_lines(&format!("logs/{server}/replication"), node, |text| says(text, &names));
+        assert!(events.iter().any(|(_, _, event)| *event == change), "{node}'s log does not say {change:?}");
     }
 }

@@ -98,7 +98,7 @@ impl System for Replication {
         } else {
             &[
                 ("repl-timeout", "60"),
-                ("repl-backlog-size", "1mb"),
+                ("repl-backlog-size", "1mb (Valkey: 10mb)"),
                 ("min-replicas-to-write", "0"),
                 ("appendonly", "no"),
             ]

@@ -34,10 +34,7 @@ fn event(text: &str, names: &Names) -> Option<LogEvent> {
             let [_, old, old_port, new, new_port] = words[..] else { return None };
             LogEvent::MasterSwitched { from: node_at(old, old_port, names)?, to: node_at(new, new_port, names)? }
         }
-        "-failover-abort-no-good-slave" | "-failover-abort-slave-timeout" | "-failover-abort-not-elected" => {
-            LogEvent::FailoverBlocked { reason: event.trim_start_matches("-failover-abort-").replace('-', " ") }
-        }
-        _ => return None,
+        _ => LogEvent::FailoverBlocked { reason: event.strip_prefix("-failover-abort-")?.replace('-', " ") },
     })
 }
 
@@ -58,7 +55,10 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::vocab::NodeId;
+    use crate::system::sentinel::Sentinel;
+    use crate::system::testing::{assert_understood, understood_lines};
+    use crate::system::{Origin, System};
+    use crate::vocab::{Duration, NodeId};
 
     fn names() -> Names {
         let node = |(name, id, address): (&str, &str, &str)| {
@@ -87,6 +87,8 @@ mod tests {
     #[case::switched("+switch-master A 10.128.0.2 6379 10.128.0.3 6379", LogEvent::MasterSwitched { from: name("A"), to: name("A1") })]
     #[case::aborted("-failover-abort-no-good-slave master A 10.128.0.2 6379",
                     LogEvent::FailoverBlocked { reason: "no good slave".to_owned() })]
+    #[case::aborted_valkey_9("-failover-abort-master-timeout master A 10.128.0.2 6379",
+                             LogEvent::FailoverBlocked { reason: "master timeout".to_owned() })]
     #[case::of_a_server(
         "MASTER MODE enabled (user request from 'id=6 name=sentinel-00000000-cmd')",
         LogEvent::MadeMaster
@@ -102,6 +104,49 @@ mod tests {
     #[case::new_configuration("Sentinel new configuration saved on disk")]
     fn not_understood(#[case] text: &str) {
         assert_eq!(says(text, &names()), None);
+    }
+
+    /// The names of the nodes of `fixtures/recordings/sentinel.ron`.
+    fn recorded_names() -> Names {
+        let time = Duration::from_millis(3_000);
+        let (masters, replicas, sentinels, quorum, parallel_syncs) = (1, 2, 4, 2, 1);
+        let (down_after, failover_timeout, origin) = (time, time, Origin::FIRST);
+        let recorded =
+            Sentinel { masters, replicas, sentinels, quorum, down_after, failover_timeout, parallel_syncs, origin };
+        Names::new(recorded.nodes().into_iter().map(|node| (node.name, node.id, node.address)))
+    }
+
+    #[rstest]
+    fn recorded_logs(
+        #[values("redis-6.2", "redis-7.0", "redis-8.0", "valkey-8.0", "valkey-8.1", "valkey-9.1")] server: &str,
+        #[values("A", "A1", "A2", "S1", "S2", "S3", "S4")] node: &str,
+    ) {
+        let names = recorded_names();
+        assert_understood(&format!("logs/{server}/sentinel"), node, |text| says(text, &names));
+    }
+
+    /// Each phase that a failover has is told of by some log of every version.
+    #[rstest]
+    #[case::down(&["S1", "S2"], LogEvent::SubjectivelyDown { about: name("A") })]
+    #[case::quorum(&["S1", "S2"], LogEvent::ObjectivelyDown { about: name("A") })]
+    #[case::tried(&["S1", "S2"], LogEvent::FailoverTried { about: name("A") })]
+    #[case::elected(&["S1", "S2", "S3", "S4"], LogEvent::LeaderElected { about: name("A") })]
+    #[case::selected(&["S1", "S2", "S3", "S4"], LogEvent::ReplicaSelected { chosen: name("A1") })]
+    #[case::promoted(&["A1"], LogEvent::MadeMaster)]
+    #[case::switched(&["S1"], LogEvent::MasterSwitched { from: name("A"), to: name("A1") })]
+    #[case::follows(&["A2"], LogEvent::Demoted { master: name("A1") })]
+    #[case::back(&["S1"], LogEvent::FailCleared { about: name("A") })]
+    #[case::nobody_left(&["S1", "S2", "S3", "S4"], LogEvent::FailoverBlocked { reason: "no good slave".to_owned() })]
+    #[case::no_majority(&["S1", "S2"], LogEvent::FailoverBlocked { reason: "not elected".to_owned() })]
+    fn every_phase_is_recognised(
+        #[case] in_logs_of: &[&str],
+        #[case] phase: LogEvent,
+        #[values("redis-6.2", "redis-7.0", "redis-8.0", "valkey-8.0", "valkey-8.1", "valkey-9.1")] server: &str,
+    ) {
+        let names = recorded_names();
+        let told = |node: &&str| understood_lines(&format!("logs/{server}/sentinel"), node, |text| says(text, &names));
+        let mut events = in_logs_of.iter().flat_map(told);
+        assert!(events.any(|(_, _, event)| event == phase), "no log of {in_logs_of:?} says {phase:?}");
     }
 
     proptest! {
