@@ -33,6 +33,8 @@ impl HealthyTimes {
         let (mut settled, mut flips) = (false, Vec::<(Instant, bool)>::new());
         for (at, change) in changes {
             match change {
+                // Where nodes know nothing of each other no view tells of everything.
+                Change::View(record) if plan.systems[plan.system_of(&record.node)].independent => {}
                 Change::View(record) => systems[plan.system_of(&record.node)].0.take(record),
                 Change::Settled(now) => settled = now,
             }
@@ -100,8 +102,12 @@ fn known(view: &NodeView) -> u64 {
     view.members.values().filter(|member| !member.owns.is_empty()).map(|member| member.version).max().unwrap_or(0)
 }
 
-/// A system as the one of its nodes that knew most saw it at a moment; none if nobody had been asked yet.
+/// A system as the one of its nodes that knew most saw it at a moment; none if nobody had been asked yet, or if each knows of itself
+/// alone.
 pub(crate) fn view_at(evidence: &Evidence, system: usize, at: Instant) -> Option<&NodeView> {
+    if evidence.plan.systems.get(system).is_some_and(|system| system.independent) {
+        return None;
+    }
     let mut views = Views::default();
     let its = evidence.topology.iter().filter(|record| evidence.plan.system_of(&record.node) == system);
     its.filter(|record| record.at <= at).for_each(|record| views.take(record));

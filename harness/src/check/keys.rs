@@ -130,9 +130,9 @@ impl Sorter<'_> {
         }
     }
 
-    /// Each operation of a key, and its part. A channel is no key.
+    /// Each operation of a key, and its part. A channel is no key, and a lock not there to stay.
     fn operations(&self) -> impl Iterator<Item = (usize, OfKey)> {
-        self.history.keys().filter(|record| !record.data.is_channel()).map(|record| {
+        self.history.keys().filter(|record| record.data.is_stored()).map(|record| {
             let KeyRecord { load, data, key, place } = record;
             let owner = self.owners.get(usize::from(load)).copied().unwrap_or(load);
             let key = u64::from(owner) << OWNER_AT | (data as u64) << DATA_AT | u64::from(key);

@@ -303,7 +303,9 @@ impl Tally {
             | OperationEffect::Increments
             | OperationEffect::Reads
             | OperationEffect::Transfers
-            | OperationEffect::Publishes => {
+            | OperationEffect::Publishes
+            | OperationEffect::Locks
+            | OperationEffect::Unlocks => {
                 format!("{key} = {value}")
             }
         };

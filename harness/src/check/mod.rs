@@ -82,6 +82,8 @@ kinds! {
         total_holds::TotalHolds,
         unscanned_keys::UnscannedKeys,
         unavailability::Unavailability,
+        mutual_exclusion::MutualExclusion,
+        acquisitions::Acquisitions,
     }
 }
 

@@ -177,6 +177,8 @@ pub(crate) enum NeededLoad {
     Subscribers,
     /// One whose rate goes from stage to stage.
     InStages,
+    /// One that takes locks.
+    Locking,
 }
 
 /// The fault that an SLO needs.

@@ -130,7 +130,9 @@ impl<'a> TakedownTracker<'a> {
         self.reach.apply(change);
         let plan = &self.evidence.plan;
         let mut lost = Vec::new();
-        for system in 0..plan.systems.len() {
+        // Who knows of no other needs no majority.
+        let not_alone = (0..plan.systems.len()).filter(|system| !plan.systems[*system].independent);
+        for system in not_alone {
             let view = view_at(self.evidence, system, change.began);
             let voters = voters(plan, system, view);
             let loses = |node: &&NodeName| {

@@ -28,11 +28,13 @@ pub enum DataType {
     ShardChannel,
     /// Several numbers between which amounts are transferred. Their keys share a hash tag.
     Accounts,
+    /// A lock, which every one of several masters has or has not: it is there for as long as somebody holds it.
+    Lock,
 }
 
 impl DataType {
     /// All of them, by their codes in a history: new ones go to the end, so that old histories still read.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Value,
         Self::Counter,
         Self::Log,
@@ -45,6 +47,7 @@ impl DataType {
         Self::Channel,
         Self::ShardChannel,
         Self::Accounts,
+        Self::Lock,
     ];
 
     /// What stands before and behind a key's number, after the load's prefix. The keys of a group, and accounts, go on with `:1`, `:2`, ...
@@ -62,6 +65,7 @@ impl DataType {
             Self::Channel => ("channel:", ""),
             Self::ShardChannel => ("shardchannel:", ""),
             Self::Accounts => ("accounts:{", "}"),
+            Self::Lock => ("lock:", ""),
         }
     }
 
@@ -73,6 +77,11 @@ impl DataType {
     /// Whether it is a channel of messages, and no key.
     pub const fn is_channel(self) -> bool {
         matches!(self, Self::Channel | Self::ShardChannel)
+    }
+
+    /// Whether what is written to it must be there afterwards, so that its writes are accounted for.
+    pub const fn is_stored(self) -> bool {
+        !self.is_channel() && !matches!(self, Self::Lock)
     }
 
     /// Whether it is made of elements, which are inserted one by one.

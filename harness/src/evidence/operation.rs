@@ -96,11 +96,15 @@ pub enum OperationEffect {
     Publishes,
     /// Takes an amount from one of several numbers and adds it to another. Which, and how much, follows from the value's id.
     Transfers,
+    /// Takes a lock on a majority of masters, with a token that nothing else writes, for as long as it is held.
+    Locks,
+    /// Gives it back. It is due at the moment from which its client no longer believes to hold it.
+    Unlocks,
 }
 
 impl OperationEffect {
     /// By their codes in a history: new ones go to the end, so that old histories still read.
-    pub(super) const ALL: [Self; 8] = [
+    pub(super) const ALL: [Self; 10] = [
         Self::Replaces,
         Self::Reads,
         Self::Removes,
@@ -109,11 +113,13 @@ impl OperationEffect {
         Self::Takes,
         Self::Publishes,
         Self::Transfers,
+        Self::Locks,
+        Self::Unlocks,
     ];
 
     /// Whether it changes what the key holds.
     pub const fn writes(self) -> bool {
-        self.acts() && !matches!(self, Self::Publishes)
+        self.acts() && !matches!(self, Self::Publishes | Self::Locks | Self::Unlocks)
     }
 
     /// Whether it changes anything at all, a key or what others are told, so that it matters whether it was executed.
@@ -134,7 +140,7 @@ impl OperationEffect {
 
     /// Whether it writes, or sends, a value of its own.
     pub const fn is_unique(self) -> bool {
-        matches!(self, Self::Replaces | Self::Inserts | Self::Publishes | Self::Transfers)
+        matches!(self, Self::Replaces | Self::Inserts | Self::Publishes | Self::Transfers | Self::Locks | Self::Unlocks)
     }
 }
 
@@ -147,7 +153,8 @@ pub enum Value {
     Written(u64),
     /// A value that no load of this run can have written.
     Foreign,
-    /// What a counter holds, or how many keys a scan came by.
+    /// What a counter holds, how many keys a scan came by, or which masters gave a lock: a bit each, by their place in their
+    /// system.
     Number(u64),
     /// Keys that are only written together hold what was not written together.
     Torn,
@@ -256,11 +263,13 @@ pub enum ErrorKind {
     Tls,
     /// Every connection of the client's pool was in use until the attempt's time was over: nothing was sent.
     NoFreeConnection,
+    /// Masters answered that somebody else holds the lock: with them it could not have a majority.
+    LockHeld,
 }
 
 impl ErrorKind {
     /// By their codes in a history: new ones go to the end, so that old histories still read.
-    pub(super) const ALL: [Self; 28] = [
+    pub(super) const ALL: [Self; 29] = [
         Self::Moved,
         Self::Ask,
         Self::ClusterDown,
@@ -289,6 +298,7 @@ impl ErrorKind {
         Self::NoPermission,
         Self::Tls,
         Self::NoFreeConnection,
+        Self::LockHeld,
     ];
 }
 

@@ -48,6 +48,9 @@ pub struct RecordedSystem {
     pub node_timeout_ms: u64,
     /// The directives that bound what the system promises, each with the servers' default.
     pub directives: Vec<(String, String)>,
+    /// Whether its nodes know nothing of each other, so that what one says of itself is all that it says.
+    #[serde(default)]
+    pub independent: bool,
 }
 
 /// A node as it starts.

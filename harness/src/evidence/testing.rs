@@ -38,6 +38,7 @@ pub(crate) fn plan(name: &str, about: &str, replicas: usize) -> RecordedPlan {
             noun: "cluster".to_owned(),
             position_noun: "place".to_owned(),
             node_timeout_ms: 1_000,
+            independent: false,
             directives: [
                 ("cluster-node-timeout", "15000"),
                 ("cluster-require-full-coverage", "yes"),

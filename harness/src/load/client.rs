@@ -1,5 +1,7 @@
 //! A client that retries: it takes commands to their outcomes, over as many attempts, nodes and connections as that needs.
 
+mod locking;
+
 use std::rc::Rc;
 
 use rand_chacha::ChaCha8Rng;
@@ -29,6 +31,8 @@ pub(crate) struct RetryingClient {
     batch: Vec<UnderWay>,
     /// Which of them take part in the current attempt.
     sent: Vec<Sent>,
+    /// Until when it believes to hold a lock, if it holds one.
+    holds_until: Option<Instant>,
 }
 
 /// A command, and when it should have started; none: when it does.
@@ -93,7 +97,7 @@ impl RetryingClient {
         let (connections, key, request) = (WorkerConnections::new(), Vec::new(), Vec::new());
         let random = random_of(shared.seed, shared.index, worker, Purpose::Waits);
         let (batch, sent) = (Vec::new(), Vec::new());
-        Self { shared, worker, connections, random, key, request, batch, sent }
+        Self { shared, worker, connections, random, key, request, batch, sent, holds_until: None }
     }
 
     /// Does the commands and says how each ended, at the load's deadline at the latest. Those that go to the same node travel
@@ -106,6 +110,18 @@ impl RetryingClient {
         let started = self.shared.clock.now();
         let deadline = started.plus_nanos(self.shared.load.client.deadline.as_nanos());
         self.begin(commands, started, deadline);
+        match commands.first().and_then(|(command, _)| command.lock()) {
+            Some(lock) => self.lock_or_unlock(commands, lock, deadline).await,
+            None => self.attempt_all(commands, started, deadline).await,
+        }
+        if self.shared.load.connections == Connections::PerOperation {
+            self.connections.close();
+        }
+        self.batch.iter().map(|command| (command.operation, &command.elements[..]))
+    }
+
+    /// Attempts them until each has its outcome.
+    async fn attempt_all(&mut self, commands: &[BatchCommand<'_>], started: Instant, deadline: Instant) {
         let mut now = started;
         while let Some(next) = self.batch.iter().filter_map(|command| command.next).min() {
             if next > now {
@@ -122,10 +138,6 @@ impl RetryingClient {
                 }
             }
         }
-        if self.shared.load.connections == Connections::PerOperation {
-            self.connections.close();
-        }
-        self.batch.iter().map(|command| (command.operation, &command.elements[..]))
     }
 
     /// Attempts nothing more once the deadline has passed: timers come late, and another node of the batch may have taken its time.
@@ -453,6 +465,7 @@ fn doubts_the_node(kind: ErrorKind) -> bool {
             | Kind::NotAuthenticated
             | Kind::NoPermission
             | Kind::NoFreeConnection
+            | Kind::LockHeld
     )
 }
 

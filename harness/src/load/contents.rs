@@ -9,9 +9,12 @@ use crate::evidence::{DataType, ErrorKind, Value};
 pub(crate) fn encode(data: DataType, group_keys: u16, out: &mut Vec<u8>, key: &[u8]) {
     match data {
         // A channel is no key: nothing is found.
-        DataType::Value | DataType::Counter | DataType::Log | DataType::Channel | DataType::ShardChannel => {
-            push_command(out, &[b"GET", key]);
-        }
+        DataType::Value
+        | DataType::Counter
+        | DataType::Log
+        | DataType::Channel
+        | DataType::ShardChannel
+        | DataType::Lock => push_command(out, &[b"GET", key]),
         DataType::List => push_command(out, &[b"LRANGE", key, b"0", b"-1"]),
         DataType::Set => push_command(out, &[b"SMEMBERS", key]),
         DataType::Hash => push_command(out, &[b"HKEYS", key]),

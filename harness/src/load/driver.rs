@@ -254,7 +254,11 @@ fn start(
     let (index, name) = (task.index, task.load.name.clone());
     let client = &task.load.client;
     let listens_on = task.load.subscribers.map_or(Duration::ZERO, |_| subscribers::END_BOUND);
-    let stops_within = client.deadline.0 + client.timeout.0 + listens_on + STOP_MARGIN;
+    // Who was told to stop asks each master for its lock once more at most, and gives it back on one after the other.
+    let node_timeout = task.load.mix.iter().filter_map(|op| Some(op.kind().lock()?.node_timeout.0)).max();
+    let asked = u32::try_from(2 * task.seeds.len()).unwrap_or(u32::MAX);
+    let gives_back = node_timeout.unwrap_or_default().saturating_mul(asked);
+    let stops_within = client.deadline.0 + client.timeout.0 + gives_back + listens_on + STOP_MARGIN;
     let resources = |source| LoadError::Resources { load: name.clone(), source };
     let (tell, done) = oneshot::channel();
     let tell = Arc::new(Mutex::new(Some(tell)));

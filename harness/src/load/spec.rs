@@ -20,8 +20,8 @@ pub struct Load {
     /// own, named as the load, if not said.
     #[serde(default)]
     pub from: Option<HostName>,
-    /// Which of several systems side by side it drives: `cluster`, `sentinel`, `replication` or `standalone`. Need not be said where
-    /// there is one.
+    /// Which of several systems side by side it drives: `cluster`, `sentinel`, `replication`, `standalone` or `independent`. Need not
+    /// be said where there is one.
     #[serde(default)]
     pub on: Option<String>,
     /// When operations start.

@@ -85,12 +85,14 @@ impl Worker {
             for (command, _) in batch.iter().filter(|(command, _)| command.writes()) {
                 self.shared.written.borrow_mut().insert(command.data, command.key);
             }
+            self.client.hold(&self.stop).await;
             let operations = self.client.perform(&batch).await;
             self.shared.ended(operations.inspect(|(operation, _)| {
                 done.ended = done.ended.max(operation.ended);
                 done.failed = done.failed.or(Some(*operation).filter(|operation| operation.outcome != Outcome::Ok));
             }));
-            if self.stop.is_given() || (done.failed.is_some() && self.shared.load.client.gives_up) {
+            let ends = self.stop.is_given() || (done.failed.is_some() && self.shared.load.client.gives_up);
+            if ends && !self.client.holds_a_lock() {
                 break;
             }
         }

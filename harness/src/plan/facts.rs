@@ -55,6 +55,7 @@ fn load_facts(load: &Load, systems: &Systems, steps: &[FlatStep<'_, '_>]) -> Loa
             && [true, false].iter().all(|writes| load.mix.iter().any(|op| is_of_bank(op, *writes))),
         writes_what_expires: load.mix.iter().any(|op| op.kind().expires().is_some()),
         writes_groups: load.mix.iter().any(|op| op.writes() && op.kind().data().is_group()),
+        locks: load.mix.iter().any(|op| op.kind().lock().is_some()),
         stages_max: load.pace.arrivals().filter(Arrivals::has_stages).map(|arrivals| arrivals.per_second_max()),
         gives_up: load.client.gives_up,
         idle: load.idle.unwrap_or(0),

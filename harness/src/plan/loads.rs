@@ -25,6 +25,20 @@ impl<'a> Checker<'a> {
             self.check_tls(load, tls, at.field("client").field("tls"));
         }
         self.check_prefixes(loads);
+        self.warn_of_even_masters(loads);
+    }
+
+    /// A lock on an even number of masters.
+    fn warn_of_even_masters(&mut self, loads: &[Load]) {
+        let takes_locks = |load: &&Load| load.mix.iter().any(|op| op.kind().lock().is_some());
+        let mut driven = loads.iter().filter(takes_locks).filter_map(|load| self.driven_by(load));
+        let is_even = |system: &SystemFacts<'_>| system.masters > 0 && system.masters.is_multiple_of(2);
+        // Only one system can be one of independent masters.
+        let Some(system) = driven.find(is_even).filter(|_| self.sound.topology) else { return };
+        let masters = system.masters;
+        let message = format!("a lock on {masters} masters survives no more failures than one on {}", masters - 1);
+        let problem = Problem::warning(system.at.field("masters").head(), message);
+        self.report(problem.help("a majority of an even number is one more than half of it: take an odd one"));
     }
 
     fn check_name(&mut self, load: &Load, index: usize, at: Cursor<'_>) {
@@ -151,6 +165,10 @@ impl<'a> Checker<'a> {
         if threads > 1 && load.mix.iter().any(|op| op.kind().iterates()) {
             let problem = Problem::new(at.field("threads").head(), "a load that scans has one thread");
             self.report(problem.help("leave `threads` out, or put `Scan` into a load of its own"));
+        }
+        if pipeline > 1 && load.mix.iter().any(|op| op.kind().lock().is_some()) {
+            let problem = Problem::new(at.field("pipeline").head(), "who holds a lock does nothing else meanwhile");
+            self.report(problem.help("leave `pipeline` out, or put `Redlock` into a load of its own"));
         }
         if load.per_shard && !load.pace.is_closed() {
             let problem = Problem::new(at.field("per_shard").head(), "on a schedule every worker keeps to one shard");
@@ -281,6 +299,9 @@ impl<'a> Checker<'a> {
                 self.check_wait(load, wait, mix.index(index).field("wait"));
             }
             op.kind().problems(mix.index(index)).into_iter().for_each(|problem| self.report(problem));
+            if let Some(ability) = op.kind().needed_ability() {
+                self.needs(ability, Meant::Load(&load.name), op.name(), mix.index(index));
+            }
         }
         self.check_groups(load, mix);
     }

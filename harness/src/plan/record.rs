@@ -7,6 +7,7 @@ use crate::evidence::{
 };
 use crate::load::{KeySpace, Load, MAP_REFRESH, Op, WAITING_MAX};
 use crate::system::{Deployed, NodeSpec, Systems};
+use crate::vocab::SystemAbility;
 
 impl Plan {
     /// What of it is evidence: everything that judging and showing a run need.
@@ -43,6 +44,7 @@ impl Plan {
             position_noun: system.position_noun().to_owned(),
             node_timeout_ms: self.node_timeout_ms_of(part),
             directives: directives.map(|(name, default)| ((*name).to_owned(), (*default).to_owned())).collect(),
+            independent: system.abilities().contains(&SystemAbility::Independence),
         }
     }
 

@@ -92,6 +92,7 @@ impl Checker<'_> {
         const SCAN: &str = "add a load that writes and scans: `mix: [Set(value: \"16B\"), Scan(count: 100)]`";
         const SUBSCRIBERS: &str = "give a load that publishes some: `mix: [Publish(value: \"16B\")], subscribers: 4`";
         const CLIMB: &str = "give a load a pace that climbs, such as `Staircase`";
+        const LOCK: &str = "add a load that does: `mix: [Redlock(ttl: \"10s\", hold: \"100ms\")]`";
         let in_stages = loads.iter().any(|load| load.stages_max.is_some());
         let (message, help) = match slo.needed_load() {
             NeededLoad::None => return,
@@ -130,6 +131,9 @@ impl Checker<'_> {
             }
             NeededLoad::Subscribers if self.sound.load && !loads.iter().any(|load| load.has_subscribers) => {
                 ("this cannot be judged: no load has subscribers".to_owned(), SUBSCRIBERS)
+            }
+            NeededLoad::Locking if self.sound.load && !loads.iter().any(|load| load.locks) => {
+                ("this cannot be judged: no load takes locks".to_owned(), LOCK)
             }
             NeededLoad::InStages if self.sound.load && !in_stages => {
                 let who = slo.load().map_or_else(|| "no load goes".to_owned(), |load| format!("`{load}` does not go"));

@@ -156,6 +156,9 @@ pub(super) fn error_in_words(kind: ErrorKind) -> (&'static str, &'static str) {
         ErrorKind::NoFreeConnection => {
             ("pool exhausted", "no free connection in the client's pool before the attempt's time was over: not sent")
         }
+        ErrorKind::LockHeld => {
+            ("lock held", "somebody else holds the lock on so many masters that no majority is left")
+        }
     }
 }
 

@@ -35,14 +35,15 @@ pub enum MachineShare {
 
 impl MachineShare {
     /// What the scenario needs: the whole machine if any SLO is about a throughput or a time shorter than a second, or if
-    /// a load is in a closed loop and never thinks; half of a processor for every six nodes otherwise, and a quarter more if a server must do as
+    /// a load is in a closed loop and neither thinks nor holds locks all the time; half of a processor for every six nodes otherwise, and a quarter more if a server must do as
     /// told within less than five seconds.
     ///
     /// Company can only make times longer, so it never lets a run pass that would fail alone. A miss is judged by what the
     /// machine took meanwhile (`check::machine`), so company alone never makes one fail, either. That goes for SLOs, `Until`
     /// and `Promotions` alike.
     pub fn of(plan: &Plan) -> Self {
-        let restless = |load: &Load| load.pace.is_closed() && load.think.is_none() && !load.is_idle();
+        let holds = |load: &Load| load.mix.iter().all(|op| op.kind().lock().is_some());
+        let restless = |load: &Load| load.pace.is_closed() && load.think.is_none() && !load.is_idle() && !holds(load);
         let closed_loop = plan.loads.iter().any(restless);
         if closed_loop || plan.slos.iter().any(|planned| planned.slo.needs_idle_machine()) {
             return Self::Whole;
@@ -333,6 +334,15 @@ mod tests {
         );
         let plan = crate::plan::plan(Path::new("family/x.ron"), &text).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(MachineShare::of(&plan), share);
+    }
+
+    #[test]
+    fn who_holds_locks_leaves_room_for_others() {
+        let text = "(about: \"x\", topology: Independent(masters: 5), \
+             load: [(name: \"app\", mix: [Redlock(ttl: \"1s\", hold: \"10ms\")], keys: Uniform(10))], \
+             timeline: [Run(for: \"2s\")])";
+        let plan = crate::plan::plan(Path::new("family/x.ron"), text).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(MachineShare::of(&plan), Quarters(2));
     }
 
     /// A server that must start again, and how soon.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Deserializer};
 
-use super::{Cluster, Replication, Sentinel, Systems};
+use super::{Cluster, Independent, Replication, Sentinel, Systems};
 
 /// Systems side by side in one run, at most one of each kind. They share the machine and nothing else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -20,6 +20,9 @@ pub struct Beside {
     /// A single server.
     #[serde(default, deserialize_with = "read_standalone")]
     pub standalone: Option<Replication>,
+    /// Masters that know nothing of each other.
+    #[serde(default)]
+    pub independent: Option<Independent>,
 }
 
 /// Reads `standalone: (nodes: 1)`.
@@ -33,7 +36,7 @@ fn read_standalone<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<
 impl Beside {
     /// The systems, each beginning where the one before ends.
     pub(super) fn systems(self) -> Systems {
-        let Self { cluster, sentinel, replication, standalone } = self;
+        let Self { cluster, sentinel, replication, standalone, independent } = self;
         let mut systems = Systems::default();
         if let Some(cluster) = cluster {
             systems.add("cluster", |origin| Cluster { origin, ..cluster });
@@ -46,6 +49,9 @@ impl Beside {
         }
         if let Some(server) = standalone {
             systems.add("standalone", |origin| Replication { origin, ..server });
+        }
+        if let Some(independent) = independent {
+            systems.add("independent", |origin| Independent { origin, ..independent });
         }
         systems
     }

@@ -96,6 +96,11 @@ impl KnownNodes {
         self.nodes.get(usize::from(node)).map(|node| node.address)
     }
 
+    /// The nodes of the plan: each with its index there, and its address.
+    pub fn planned(&self) -> impl Iterator<Item = (NodeIndex, u16, Address)> + '_ {
+        (0..).zip(&self.nodes).filter_map(|(index, node)| Some((index, node.plan?, node.address)))
+    }
+
     /// The node's index in the plan; none for a node that the plan does not know.
     pub fn plan_index(&self, node: NodeIndex) -> Option<u16> {
         self.nodes.get(usize::from(node))?.plan

@@ -13,6 +13,7 @@ mod data_file;
 mod directives;
 mod discovery;
 mod error;
+mod independent;
 mod info;
 mod log;
 mod log_lines;
@@ -48,6 +49,7 @@ pub use data_file::DataFile;
 pub use directives::{DirectivesError, Refusal, known_directives, refused_directives};
 pub use discovery::{Discovery, KnownNodes, NodeIndex, ReadsFrom, Redirect};
 pub use error::{NotDone, SystemError};
+pub use independent::Independent;
 pub use log_lines::last_log_lines;
 pub use names::{Names, unknown_node};
 pub use origin::Origin;
@@ -234,6 +236,8 @@ pub enum Deployment {
     Replication(Replication),
     /// Masters, their replicas and the sentinels that watch them.
     Sentinel(Sentinel),
+    /// Masters that know nothing of each other.
+    Independent(Independent),
     /// Several of these side by side.
     Beside(Beside),
 }
@@ -246,6 +250,7 @@ impl Deployment {
             Self::Standalone(server) => Systems::of_one("standalone", server),
             Self::Replication(replication) => Systems::of_one("replication", replication),
             Self::Sentinel(sentinel) => Systems::of_one("sentinel", sentinel),
+            Self::Independent(independent) => Systems::of_one("independent", independent),
             Self::Beside(beside) => beside.systems(),
         }
     }

@@ -148,7 +148,7 @@ mod tests {
         deployment.systems()
     }
 
-    const ALL: &str = "Beside(standalone: Standalone(), replication: (replicas: 1), cluster: Cluster(masters: 3, replicas: 1), \
+    const ALL: &str = "Beside(standalone: Standalone(), independent: (masters: 2), replication: (replicas: 1), cluster: Cluster(masters: 3, replicas: 1), \
         sentinel: Sentinel(masters: 2, replicas: 1, sentinels: 1, quorum: 1))";
 
     #[test]
@@ -159,11 +159,18 @@ mod tests {
             format!("{}: {}", part.name, names.join(" "))
         };
         let parts: Vec<_> = systems.parts().iter().map(named).collect();
-        assert_eq!(parts, ["cluster: A B C A1 B1 C1", "sentinel: D E D1 E1 S1", "replication: F F1", "standalone: G"]);
+        let expected = [
+            "cluster: A B C A1 B1 C1",
+            "sentinel: D E D1 E1 S1",
+            "replication: F F1",
+            "standalone: G",
+            "independent: H I",
+        ];
+        assert_eq!(parts, expected);
         let hosts: BTreeSet<_> = systems.nodes().map(|node| node.address.ip()).collect();
-        assert_eq!(hosts.len(), 14);
+        assert_eq!(hosts.len(), 16);
         let owns: Vec<_> = systems.nodes().map(|node| node.owns.to_string()).filter(|owns| owns != "none").collect();
-        assert_eq!(owns, ["0-5460", "5461-10922", "10923-16383", "16384", "16385", "16386", "16387"]);
+        assert_eq!(owns, ["0-5460", "5461-10922", "10923-16383", "16384", "16385", "16386", "16387", "16388", "16389"]);
         let masters: Vec<_> = systems.nodes().filter_map(|node| node.master.clone()).collect();
         assert_eq!(masters, ["A", "B", "C", "D", "E", "F"].map(NodeName::from));
     }
@@ -172,6 +179,7 @@ mod tests {
     #[case::sentinel("sentinel", &[16_384, 16_385])]
     #[case::replication("replication", &[16_386])]
     #[case::standalone("standalone", &[16_387])]
+    #[case::independent("independent", &[16_388, 16_389])]
     fn keys_lie_where_their_system_has_its_positions(#[case] on: &str, #[case] expected: &[u16]) {
         let systems = systems(ALL);
         let part = &systems.parts()[systems.driven(Some(on)).unwrap()];

@@ -99,6 +99,8 @@ pub struct LoadFacts {
     pub writes_what_expires: bool,
     /// Whether it writes several keys together.
     pub writes_groups: bool,
+    /// Whether it takes locks.
+    pub locks: bool,
     /// The mix entries a second of its highest stage; none if its rate does not go from stage to stage.
     pub stages_max: Option<u64>,
     /// Whether its workers do nothing more after an operation that is not ok.

@@ -17,6 +17,8 @@ pub enum SystemAbility {
     ReplicaReads,
     /// They follow whom they are told to.
     RolesByCommand,
+    /// Each serves by itself and knows of no other.
+    Independence,
 }
 
 impl SystemAbility {
@@ -30,6 +32,7 @@ impl SystemAbility {
             Self::NumberedKeys => "keys are not divided by numbers",
             Self::ReplicaReads => "clients are told of masters alone",
             Self::RolesByCommand => "no node can be told whom to follow",
+            Self::Independence => "it takes masters that know nothing of each other",
         }
     }
 }

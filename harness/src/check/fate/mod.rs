@@ -79,7 +79,7 @@ impl<'a> Key<'a> {
         let last = self.survivors.last()?;
         Some(match last.data {
             // Of a channel there is nothing to read, and which transfers are gone their balances do not tell.
-            DataType::Channel | DataType::ShardChannel | DataType::Accounts => return None,
+            DataType::Channel | DataType::ShardChannel | DataType::Accounts | DataType::Lock => return None,
             DataType::Value | DataType::Group | DataType::Scattered => {
                 let expires = |write: &Operation| expires_nanos(case, write);
                 if self.contended {

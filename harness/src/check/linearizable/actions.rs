@@ -128,8 +128,11 @@ fn act(operation: &Operation) -> Option<Act> {
         OperationEffect::Increments => {
             Some(Act::Add(if let Value::Number(number) = operation.value { number } else { 0 }))
         }
-        OperationEffect::Inserts | OperationEffect::Takes | OperationEffect::Publishes | OperationEffect::Transfers => {
-            None
-        }
+        OperationEffect::Inserts
+        | OperationEffect::Takes
+        | OperationEffect::Publishes
+        | OperationEffect::Transfers
+        | OperationEffect::Locks
+        | OperationEffect::Unlocks => None,
     }
 }

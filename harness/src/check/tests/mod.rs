@@ -6,6 +6,7 @@ mod capacity;
 mod elements;
 mod failovers;
 mod limits;
+mod locks;
 mod loss_window;
 mod messages;
 mod one_load;

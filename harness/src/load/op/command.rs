@@ -1,7 +1,9 @@
 //! A command that is about to be sent: one operation of the history.
 
-use super::{Answer, AttemptOutcome, CommandKind, Op, Wait};
-use crate::evidence::{DataType, ErrorKind, LoadIndex, NO_WORKER, Operation, OperationSource, Outcome, Value};
+use super::{Answer, AttemptOutcome, CommandKind, Op, Redlock, Wait};
+use crate::evidence::{
+    DataType, ErrorKind, LoadIndex, NO_WORKER, Operation, OperationEffect, OperationSource, Outcome, Value,
+};
 use crate::load::Load;
 use crate::load::pacing::Due;
 use crate::load::resp::Reply;
@@ -37,6 +39,11 @@ impl<'a> MixCommand<'a> {
         let kinds = (0..).zip(op.kind().commands());
         let data = op.kind().data();
         kinds.map(move |(position, &kind)| Self { op, entry, position, kind, data, key, place, id })
+    }
+
+    /// What it does to its key.
+    pub(crate) fn effect(&self) -> OperationEffect {
+        self.kind.effect
     }
 
     /// Whether it changes its key.
@@ -109,6 +116,16 @@ impl<'a> MixCommand<'a> {
     /// Whether the keys that are not found matter.
     pub(crate) fn looks_for_keys(&self, load: &Load) -> bool {
         load.looks_for_keys(self.op)
+    }
+
+    /// The lock that it takes or gives back on every master, if it does.
+    pub(crate) fn lock(&self) -> Option<&'a Redlock> {
+        self.op.kind().lock()
+    }
+
+    /// The command that gives back what this one takes.
+    pub(crate) fn giving_back(self) -> Self {
+        Self { position: self.position + 1, ..self }
     }
 
     /// How much longer than others its replies may take, because the server waits for something.

@@ -13,7 +13,7 @@ use crate::evidence::{DataType, OperationEffect};
 use crate::load::ValueSize;
 use crate::load::resp::Reply;
 use crate::text::{Cursor, Problem, kinds};
-use crate::vocab::Duration;
+use crate::vocab::{Duration, SystemAbility};
 
 pub use answer::{Answer, AttemptOutcome};
 pub(crate) use answer::{error_kind, error_outcome};
@@ -51,6 +51,7 @@ kinds! {
         scan::Scan,
         publish::Publish,
         spublish::Spublish,
+        redlock::Redlock,
     }
 }
 
@@ -115,6 +116,16 @@ pub trait OpKind: fmt::Display {
 
     /// What a step of an iteration brought: where it goes on, 0 if nowhere, and the keys.
     fn step<'a>(&self, _reply: &Reply<'a>) -> Option<(u64, Vec<&'a [u8]>)> {
+        None
+    }
+
+    /// The lock, if it takes one on every master and then gives it back: its two commands, which are sent to all of them.
+    fn lock(&self) -> Option<&Redlock> {
+        None
+    }
+
+    /// What nodes must be able to do for it to mean anything.
+    fn needed_ability(&self) -> Option<SystemAbility> {
         None
     }
 

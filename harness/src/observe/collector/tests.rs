@@ -147,6 +147,7 @@ fn systems_settle_by_themselves() {
         sentinel: None,
         replication: None,
         standalone: Some(server),
+        independent: None,
     }));
     let (b, now) = (NodeName::new("B"), || bench.collector.clock().now());
     bench.answer_of(&b, now(), "16384");

@@ -114,7 +114,11 @@ impl System for Replication {
     }
 
     fn abilities(&self) -> &'static [SystemAbility] {
-        if self.replicas == 0 { &[] } else { &[SystemAbility::RolesByCommand, SystemAbility::ReplicaReads] }
+        if self.replicas == 0 {
+            &[SystemAbility::Independence]
+        } else {
+            &[SystemAbility::RolesByCommand, SystemAbility::ReplicaReads]
+        }
     }
 
     fn nodes(&self) -> Vec<NodeSpec> {

@@ -16,7 +16,7 @@ const COMMAND: &str = "INFO replication";
 /// The version of a master that never was a replica. That of one that was promoted is the offset at which it was: a promotion of
 /// its own replica lies behind it in the same history, so of two masters the one with the higher version is the later one.
 /// (`second_repl_offset`, Redis `replication.c`: `shiftReplicationId`.)
-pub(super) const FIRST_VERSION: u64 = 1;
+pub(in crate::system) const FIRST_VERSION: u64 = 1;
 
 /// Reads the replies of one node.
 pub(in crate::system) struct ReplicationReader {
