@@ -65,6 +65,7 @@ const CAUGHT: &[(&str, &str, &[&str])] = &[
     ("takes_over_for_no_reason", "quiet", &["promotions <= 0"]),
     ("keeps_anothers_key", "held", &["keys held twice <= 0"]),
     ("acknowledges_alone", "minority", &["minority writes <= 3s"]),
+    ("gives_a_lock_to_everybody", "lock", &["locks with two holders <= 0"]),
 ];
 
 /// Scenarios that the true server passes although there is a liar's place before it.
@@ -72,6 +73,7 @@ const SCENARIOS: &[&str] = &[
     "failover",
     "copies",
     "held",
+    "lock",
     "minority",
     "quiet",
     "restart",

@@ -91,6 +91,7 @@ const ALL: &[Sabotage] = &[
     Sabotage { name: "takes_over_for_no_reason", node: "A1", act: Some(life::take_over), ..HONEST },
     Sabotage { name: "keeps_anothers_key", act: Some(life::keeps_anothers_key), ..HONEST },
     Sabotage { name: "acknowledges_alone", command: writes::acknowledges_alone, ..HONEST },
+    Sabotage { name: "gives_a_lock_to_everybody", command: writes::gives_a_lock_to_everybody, ..HONEST },
 ];
 
 impl Sabotage {

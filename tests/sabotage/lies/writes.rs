@@ -63,6 +63,12 @@ pub(super) fn acknowledges_alone(name: &[u8], words: &[&[u8]], _: &mut Asked, _:
     (name == b"SET").then(|| Deed { treatments: vec![claim], ..Deed::instead(words) })
 }
 
+/// Gives everybody the lock.
+pub(super) fn gives_a_lock_to_everybody(name: &[u8], words: &[&[u8]], _: &mut Asked, _: &SharedMemory) -> Option<Deed> {
+    let (b"SET", [_, _, _, b"NX", ..]) = (name, words) else { return None };
+    Some(Deed::instead(words).telling(b"+OK\r\n"))
+}
+
 /// Says of each write that a replica has it.
 pub(super) fn claims_copies(name: &[u8], words: &[&[u8]], _: &mut Asked, _: &SharedMemory) -> Option<Deed> {
     let (b"WAIT", [_, copies, _]) = (name, words) else { return None };
