@@ -314,7 +314,7 @@ fn remedy(case: &Case<'_>, of: Cause, explained: &[Explained<'_>]) -> String {
                 explained.iter().filter(late).count()
             };
             let (all, with_1, with_default) = (explained.len(), after(2), after(lag_s + 1));
-            let failed = explained.iter().find_map(|explained| explained.takedown()).map(|takedown| &takedown.failed);
+            let failed = explained.iter().find_map(Explained::takedown).map(|takedown| &takedown.failed);
             let system = failed.and_then(|failed| case.plan.systems.get(case.plan.system_of(failed)));
             let node_timeout = system.map_or(0, |system| system.node_timeout_ms);
             let is_bounded =

@@ -118,8 +118,8 @@ fn write_loads(text: &mut String, plan: &Plan) -> fmt::Result {
         let whose =
             if client.is_some() { format!("the client host {host}") } else { format!("the host of node {host}") };
         let systems = plan.systems();
-        let driven = systems.parts()[plan.driven_by(load)].system.noun();
-        let drives = if systems.parts().len() > 1 { format!("drives the {driven}, ") } else { String::new() };
+        let noun = systems.parts()[plan.driven_by(load)].system.noun();
+        let drives = if systems.parts().len() > 1 { format!("drives the {noun}, ") } else { String::new() };
         writeln!(text, "  {} ({drives}on {whose}{ip}): {}", load.name, sentence(plan, load))?;
     }
     Ok(())

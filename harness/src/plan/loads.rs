@@ -73,7 +73,7 @@ impl<'a> Checker<'a> {
         let problem = match &load.on {
             Some(name) if !names.contains(&name.as_str()) => {
                 let problem = Problem::new(at.field("on").head(), format!("unknown system `{}`", name.escape_debug()));
-                suggest(name, "systems", names.into_iter()).into_iter().fold(problem, Problem::help)
+                suggest(name, "systems", names).into_iter().fold(problem, Problem::help)
             }
             None if names.len() > 1 => {
                 let problem = Problem::new(at.head(), format!("`{}` does not say which system it drives", load.name));

@@ -42,7 +42,6 @@ pub struct NodeState<'a> {
 
 /// What is known about the nodes and the links between them.
 #[derive(Debug, Default)]
-#[expect(clippy::struct_excessive_bools, reason = "what each says has nothing to do with the others")]
 pub struct Foreseen<'a> {
     /// Each node.
     pub nodes: BTreeMap<NodeName, NodeState<'a>>,
