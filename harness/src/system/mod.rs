@@ -182,6 +182,16 @@ pub trait System: fmt::Debug + Send + Sync {
     /// How a client finds out who serves which shard. It begins with these nodes, by their index in the plan.
     fn discovery(&self, seeds: &[(u16, Address)]) -> Box<dyn Discovery>;
 
+    /// Which nodes are started together, counted from 0: each group when the servers of the one before answer. All at once if not said.
+    fn start_group(&self, _: &NodeSpec) -> usize {
+        0
+    }
+
+    /// What is done when all servers answer so that they find each other at once, if anything is.
+    fn introduce<'a>(&'a self, _: &'a Servers) -> LocalBoxFuture<'a, Result<(), SystemError>> {
+        Box::pin(async { Ok(()) })
+    }
+
     /// What a node's program is started with behind the path of its configuration.
     fn arguments(&self, _: &NodeSpec) -> &'static [&'static str] {
         &[]

@@ -1,5 +1,6 @@
 //! Starting a server and waiting until it answers.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::time::Duration;
 
@@ -42,9 +43,18 @@ impl Servers {
         }
     }
 
-    /// Starts every node at once. When some fail, the error is of the first of them in the order of the plan.
+    /// Starts every node, one group after the other, and introduces them to each other. When some of a group fail, the error is of the
+    /// first of them in the order of the plan.
     pub async fn start_all(&self) -> Result<(), SystemError> {
-        join_all(self.nodes.iter().map(|node| start(self, node, ANSWER_BOUND))).await.into_iter().collect()
+        let system = self.deployment.system();
+        let mut groups = BTreeMap::<_, Vec<_>>::new();
+        for node in &self.nodes {
+            groups.entry(system.start_group(node)).or_default().push(start(self, node, ANSWER_BOUND));
+        }
+        for group in groups.into_values() {
+            join_all(group).await.into_iter().collect::<Result<(), _>>()?;
+        }
+        system.introduce(self).await
     }
 }
 

@@ -137,6 +137,14 @@ impl System for Replication {
         redis_conf(node, version, files, access, &own)
     }
 
+    /// A replica that its master refuses tries again only a second later (Redis `replication.c`, `replicationCron`).
+    fn start_group(&self, node: &NodeSpec) -> usize {
+        match self.nodes().iter().position(|other| other.name == node.name).unwrap_or_default() {
+            place if self.chain => place,
+            place => place.min(1),
+        }
+    }
+
     fn position_of(&self, _: &[u8]) -> Position {
         EVERYTHING
     }

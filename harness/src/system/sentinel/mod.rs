@@ -5,6 +5,7 @@
 mod config;
 mod discovery;
 mod failover;
+mod hello;
 mod log;
 mod settle;
 mod view;
@@ -13,13 +14,18 @@ use std::collections::BTreeMap;
 use std::net::SocketAddrV4;
 use std::time::Duration as StdDuration;
 
+use futures_util::FutureExt;
+use futures_util::future::LocalBoxFuture;
 use serde::Deserialize;
 
 use super::config::{redis_conf, reserved};
 use super::log::parse;
 use super::replication::follows;
 use super::replication::view::ReplicationReader;
-use super::{Access, Discovery, Names, NodeFiles, NodeSpec, ReportReader, ShapeProblem, System, SystemSize, questions};
+use super::{
+    Access, Discovery, Names, NodeFiles, NodeSpec, ReportReader, Servers, ShapeProblem, System, SystemError, SystemSize,
+    questions,
+};
 use crate::evidence::{FailoverPhase, LogEvent, NodeStatus, NodeView, Reach, Settlement};
 use crate::provider;
 use crate::vocab::{
@@ -104,7 +110,7 @@ impl System for Sentinel {
     }
 
     fn forming(&self) -> StdDuration {
-        StdDuration::from_secs(2)
+        StdDuration::from_secs(1)
     }
 
     fn size(&self) -> SystemSize {
@@ -183,6 +189,20 @@ impl System for Sentinel {
         } else {
             text
         }
+    }
+
+    /// A replica that its master refuses tries again only a second later, and so does a sentinel that a server refuses. (Redis
+    /// `replication.c`, `replicationCron`; `sentinel.c`, `sentinelReconnectInstance`.)
+    fn start_group(&self, node: &NodeSpec) -> usize {
+        match node.role {
+            Role::Master => 0,
+            Role::Replica => 1,
+            Role::Sentinel => 2,
+        }
+    }
+
+    fn introduce<'a>(&'a self, servers: &'a Servers) -> LocalBoxFuture<'a, Result<(), SystemError>> {
+        hello::introduce(*self, servers).boxed_local()
     }
 
     fn position_of(&self, key: &[u8]) -> Position {
