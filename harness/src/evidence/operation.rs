@@ -256,11 +256,13 @@ pub enum ErrorKind {
     Tls,
     /// Every connection of the client's pool was in use until the attempt's time was over: nothing was sent.
     NoFreeConnection,
+    /// The node that was taken for the master says that it is none (`ROLE`): nothing was sent.
+    NotMaster,
 }
 
 impl ErrorKind {
     /// By their codes in a history: new ones go to the end, so that old histories still read.
-    pub(super) const ALL: [Self; 28] = [
+    pub(super) const ALL: [Self; 29] = [
         Self::Moved,
         Self::Ask,
         Self::ClusterDown,
@@ -289,6 +291,7 @@ impl ErrorKind {
         Self::NoPermission,
         Self::Tls,
         Self::NoFreeConnection,
+        Self::NotMaster,
     ];
 }
 

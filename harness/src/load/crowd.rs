@@ -51,7 +51,7 @@ impl Crowd {
         let state = Rc::new(CrowdState {
             totals: RefCell::new(IdleTotals::new(size, clock.now())),
             clock,
-            dialer: shared.dialer.saying(Hello::of_client(&shared.load.client, shared.deployment.system()).then_ping()),
+            dialer: shared.dialer.saying(Hello::of_server(&shared.load.client, shared.deployment.system()).then_ping()),
         });
         let positions = positions(&shared.shards);
         let mut members = JoinSet::new();

@@ -68,10 +68,13 @@ impl Dialer {
         until: Instant,
     ) -> Result<(), ErrorKind> {
         let mut refusal = None;
-        let greeting = connection.exchange(&self.hello.request, self.hello.replies, |_, reply| {
-            if let Reply::Error(text) = reply {
-                refusal.get_or_insert_with(|| (error_kind(text), text.to_vec()));
-            }
+        let greeting = connection.exchange(&self.hello.request, self.hello.replies, |place, reply| {
+            let refused = match reply {
+                Reply::Error(text) => Some((error_kind(text), text.to_vec())),
+                _ if self.hello.role == Some(place.nth) => no_master(reply),
+                _ => None,
+            };
+            refusal = refusal.take().or(refused);
         });
         let greeted = timer.until(until, greeting).await.unwrap_or(Err(ErrorKind::NotConnected));
         let Some((kind, text)) = refusal else { return greeted };
@@ -115,6 +118,15 @@ impl Dialer {
     pub(crate) fn totals(&self) -> ConnectionTotals {
         self.counts.totals()
     }
+}
+
+/// What a node says of its role that is no master; none if it is one. The reply to `ROLE` begins with it.
+fn no_master(reply: &Reply<'_>) -> Option<(ErrorKind, Vec<u8>)> {
+    let role: &[u8] = match reply {
+        Reply::Array(words) => words.first().map_or(b"", |word| if let Reply::Bulk(role) = word { role } else { b"" }),
+        _ => b"",
+    };
+    (role != b"master").then(|| (ErrorKind::NotMaster, [b"it is a ", role].concat()))
 }
 
 fn not_opened(error: &io::Error) -> ErrorKind {

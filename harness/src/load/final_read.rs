@@ -20,7 +20,7 @@ use crate::evidence::{
     OperationSource, Outcome, Topology, Value,
 };
 use crate::network::ClientHost;
-use crate::system::{Access, Discovery, NodeIndex, System};
+use crate::system::{Access, Discovery, NodeIndex, ReadsFrom, System};
 use crate::vocab::{Address, Instant, Position};
 
 /// Reads that are on their way to a node at the same time, when values are small.
@@ -85,7 +85,7 @@ pub async fn final_read(
         clock,
         deadline,
         settled,
-        routes: system.discovery(seeds),
+        routes: system.discovery(seeds, ReadsFrom::Master),
     };
     let mut keys = done.loads.iter().flat_map(|load| keys_to_read(system, load, clock.now()));
     let mut told = Told::default();
@@ -231,8 +231,8 @@ impl KeyReader<'_> {
         for node in self.routes.known_mut().ask_order(None) {
             let Some(address) = self.routes.known().address(node) else { continue };
             let question = self.routes.question();
-            let told =
-                ask(&self.dialer, address, question, ANSWER_BOUND, |reply| self.routes.learn(address, reply)).await;
+            let learn = |nth, reply: &Reply<'_>| self.routes.learn(address, nth, reply);
+            let told = ask(&self.dialer, address, &question, ANSWER_BOUND, learn).await;
             if told.is_ok() {
                 return;
             }

@@ -3,6 +3,7 @@
 use super::resp::push_command;
 use super::{Client, Protocol};
 use crate::system::{Access, Credentials, ReadsFrom, System};
+use crate::vocab::SystemAbility;
 
 /// The user that a server takes a client for which says a password alone (Redis `acl.c`).
 const DEFAULT_USER: &str = "default";
@@ -14,6 +15,8 @@ pub(crate) struct Hello {
     pub(crate) request: Vec<u8>,
     /// How many replies they get.
     pub(crate) replies: usize,
+    /// Which of these must say that the node is a master, if one must.
+    pub(crate) role: Option<usize>,
 }
 
 impl Hello {
@@ -30,6 +33,18 @@ impl Hello {
             Some(command) => greeting.then(command),
             None => greeting,
         }
+    }
+
+    /// The same for a node that sentinels name as the master, which a client may have say itself that it is one. Of a client that reads
+    /// from replicas nobody knows which of them a connection is for.
+    pub(crate) fn of_server(client: &Client, system: &dyn System) -> Self {
+        let hello = Self::of_client(client, system);
+        let asks = client.verifies_role && client.reads_from == ReadsFrom::Master;
+        if asks && system.abilities().contains(&SystemAbility::Sentinels) {
+            let role = Some(hello.replies);
+            return Self { role, ..hello.then(&["ROLE"]) };
+        }
+        hello
     }
 
     /// The same, and behind it a `PING`: whoever answers it serves this client.
@@ -78,7 +93,7 @@ mod tests {
     )]
     fn a_client_says_what_it_was_told(#[case] fields: &str, #[case] expected: &str) {
         let load = load("app", &format!("mix: [Get()], keys: Uniform(1), client: ({fields})"));
-        let Hello { request, replies } = Hello::of_client(&load.client, CLUSTER.system());
+        let Hello { request, replies, role: _ } = Hello::of_client(&load.client, CLUSTER.system());
         assert_eq!(String::from_utf8(request).unwrap(), expected);
         assert_eq!(replies, expected.matches('*').count());
     }

@@ -7,6 +7,7 @@ use crate::evidence::{
 };
 use crate::load::{KeySpace, Load, MAP_REFRESH, Op, WAITING_MAX};
 use crate::system::{Deployment, NodeSpec, System};
+use crate::vocab::SystemAbility;
 
 impl Plan {
     /// What of it is evidence: everything that judging and showing a run need.
@@ -96,7 +97,7 @@ fn load(load: &Load, deployment: Deployment) -> RecordedLoad {
         preloaded: load.preload(),
         waiting_max: WAITING_MAX as u64,
         map_refresh: Some(MAP_REFRESH)
-            .filter(|_| load.client.refresh_on_error)
+            .filter(|_| load.client.refresh_on_error || hears_sentinels(load, deployment))
             .or(load.client.refresh_every.map(|every| every.max(MAP_REFRESH))),
         mix: load.mix.iter().map(|op| entry(load, op)).collect(),
         idle: load.idle.unwrap_or(0),
@@ -105,6 +106,11 @@ fn load(load: &Load, deployment: Deployment) -> RecordedLoad {
         deadline: load.client.deadline,
         retry_wait: load.client.retry_wait_max,
     }
+}
+
+/// Whether sentinels tell its clients at once who is the master.
+fn hears_sentinels(load: &Load, deployment: Deployment) -> bool {
+    load.client.refresh_on_switch && deployment.system().abilities().contains(&SystemAbility::Sentinels)
 }
 
 fn entry(load: &Load, op: &Op) -> RecordedOperation {

@@ -156,6 +156,7 @@ pub(super) fn error_in_words(kind: ErrorKind) -> (&'static str, &'static str) {
         ErrorKind::NoFreeConnection => {
             ("pool exhausted", "no free connection in the client's pool before the attempt's time was over: not sent")
         }
+        ErrorKind::NotMaster => ("no master", "the node that sentinels had named says that it is no master: not sent"),
     }
 }
 

@@ -17,6 +17,8 @@ pub enum SystemAbility {
     ReplicaReads,
     /// They follow whom they are told to.
     RolesByCommand,
+    /// Clients ask sentinels who is the master.
+    Sentinels,
 }
 
 impl SystemAbility {
@@ -30,6 +32,7 @@ impl SystemAbility {
             Self::NumberedKeys => "keys are not divided by numbers",
             Self::ReplicaReads => "clients are told of masters alone",
             Self::RolesByCommand => "no node can be told whom to follow",
+            Self::Sentinels => "no sentinel tells clients who is the master",
         }
     }
 }

@@ -192,6 +192,7 @@ fn a_data_type_keeps_its_code() {
 #[case(ErrorKind::NoPermission, 25)]
 #[case(ErrorKind::Tls, 26)]
 #[case(ErrorKind::NoFreeConnection, 27)]
+#[case(ErrorKind::NotMaster, 28)]
 fn an_error_keeps_its_code(#[case] error: ErrorKind, #[case] code: usize) {
     assert_eq!((error as usize, ErrorKind::ALL[code]), (code, error));
 }

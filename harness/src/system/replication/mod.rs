@@ -14,7 +14,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::config::{OwnDirectives, ReservedDirective, redis_conf, reserved};
 use super::log::parse;
-use super::{Access, Discovery, Names, NodeFiles, NodeSpec, ReportReader, System, SystemSize, questions};
+use super::{Access, Discovery, Names, NodeFiles, NodeSpec, ReadsFrom, ReportReader, System, SystemSize, questions};
 use crate::evidence::{FailoverPhase, LogEvent, NodeStatus, NodeView, Reach, Settlement};
 use crate::provider;
 use crate::vocab::{Address, NodeName, OwnedRange, Ownership, Position, Role, ServerVersion, SystemAbility};
@@ -182,7 +182,7 @@ impl System for Replication {
         .into()
     }
 
-    fn discovery(&self, seeds: &[(u16, Address)]) -> Box<dyn Discovery> {
+    fn discovery(&self, seeds: &[(u16, Address)], _: ReadsFrom) -> Box<dyn Discovery> {
         Box::new(MasterAndReplicas::new(seeds))
     }
 }

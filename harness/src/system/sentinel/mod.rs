@@ -23,8 +23,8 @@ use super::log::parse;
 use super::replication::follows;
 use super::replication::view::ReplicationReader;
 use super::{
-    Access, Discovery, Names, NodeFiles, NodeSpec, ReportReader, Servers, ShapeProblem, System, SystemError, SystemSize,
-    questions,
+    Access, Discovery, Names, NodeFiles, NodeSpec, ReadsFrom, ReportReader, Servers, ShapeProblem, System, SystemError,
+    SystemSize, questions,
 };
 use crate::evidence::{FailoverPhase, LogEvent, NodeStatus, NodeView, Reach, Settlement};
 use crate::provider;
@@ -154,7 +154,8 @@ impl System for Sentinel {
     }
 
     fn abilities(&self) -> &'static [SystemAbility] {
-        &[SystemAbility::Elections, SystemAbility::FailureFlags]
+        use SystemAbility::{Elections, FailureFlags, ReplicaReads, Sentinels};
+        &[Elections, FailureFlags, ReplicaReads, Sentinels]
     }
 
     fn nodes(&self) -> Vec<NodeSpec> {
@@ -250,8 +251,9 @@ impl System for Sentinel {
         failover::failover_bounds(*self)
     }
 
-    fn discovery(&self, seeds: &[(u16, Address)]) -> Box<dyn Discovery> {
-        Box::new(SentinelMap::new(seeds, self.data_nodes(), self.masters().map(|(_, name)| name).collect()))
+    fn discovery(&self, seeds: &[(u16, Address)], reads_from: ReadsFrom) -> Box<dyn Discovery> {
+        let masters = self.masters().map(|(_, name)| name).collect();
+        Box::new(SentinelMap::new(seeds, self.data_nodes(), masters, reads_from != ReadsFrom::Master))
     }
 
     fn arguments(&self, node: &NodeSpec) -> &'static [&'static str] {

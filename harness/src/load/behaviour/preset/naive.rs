@@ -8,7 +8,7 @@ use super::PresetKind;
 use crate::load::behaviour::Client;
 use crate::vocab::Duration;
 
-/// one attempt, after which its worker gives up; it follows redirections, and never asks again who owns what
+/// one attempt, after which its worker gives up; it follows redirections, and never asks again who owns what. Whom sentinels name first it takes for the master for ever
 #[derive(Documented)]
 pub(super) struct Naive;
 
@@ -29,8 +29,13 @@ impl PresetKind for Naive {
             attempts: Some(1),
             refresh_on_moved: false,
             refresh_on_error: false,
+            refresh_on_switch: false,
             gives_up: true,
             ..Client::default()
         }
+    }
+
+    fn by_sentinels(&self) -> Client {
+        Client { verifies_role: false, ..self.client() }
     }
 }
