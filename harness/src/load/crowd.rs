@@ -95,7 +95,7 @@ async fn stay(shared: Rc<Shared>, crowd: Rc<CrowdState>, number: u32, position: 
         if let Some(node) = node {
             shared.routes.borrow_mut().known_mut().set_suspect(node, true);
         }
-        if client.refresh_on_error {
+        if client.refresh_on.error {
             shared.refresh(None);
         }
         sleep(client.wait(failed, &mut random)).await;

@@ -156,4 +156,15 @@ mod tests {
     fn why_a_connection_is_not_opened(#[case] said: Errno, #[case] kind: ErrorKind) {
         assert_eq!(not_opened(&said.into()), kind);
     }
+
+    #[rstest]
+    #[case::a_master("*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n", None)]
+    #[case::a_replica("*2\r\n$5\r\nslave\r\n$10\r\n10.128.0.2\r\n", Some("it is a slave"))]
+    #[case::a_sentinel("*1\r\n$8\r\nsentinel\r\n", Some("it is a sentinel"))]
+    #[case::something_else("+OK\r\n", Some("it is a "))]
+    fn who_is_no_master(#[case] reply: &str, #[case] says: Option<&str>) {
+        let (reply, _) = Reply::parse(reply.as_bytes()).unwrap().unwrap();
+        let refusal = says.map(|says| (ErrorKind::NotMaster, says.as_bytes().to_vec()));
+        assert_eq!(no_master(&reply), refusal);
+    }
 }

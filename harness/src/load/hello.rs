@@ -76,6 +76,8 @@ mod tests {
 
     use super::*;
     use crate::load::testing::{CLUSTER, load};
+    use crate::system::{Deployment, Sentinel};
+    use crate::vocab::Duration;
 
     #[rstest]
     #[case::nothing_to_say("", "")]
@@ -96,5 +98,33 @@ mod tests {
         let Hello { request, replies, role: _ } = Hello::of_client(&load.client, CLUSTER.system());
         assert_eq!(String::from_utf8(request).unwrap(), expected);
         assert_eq!(replies, expected.matches('*').count());
+    }
+
+    const WATCHED: Deployment = Deployment::Sentinel(Sentinel {
+        masters: 1,
+        replicas: 1,
+        sentinels: 3,
+        quorum: 2,
+        down_after: Duration::from_millis(1_000),
+        failover_timeout: Duration::from_millis(1_000),
+        parallel_syncs: 1,
+    });
+
+    /// Which reply must say so, if one must.
+    #[rstest]
+    #[case::named_by_sentinels(WATCHED, "", Some(0))]
+    #[case::behind_a_password(WATCHED, "password: \"s\"", Some(1))]
+    #[case::not_declared(WATCHED, "verifies_role: false", None)]
+    #[case::it_may_be_a_replica(WATCHED, "reads_from: Replica", None)]
+    #[case::no_sentinel_names_it(CLUSTER, "", None)]
+    fn a_master_says_itself_that_it_is_one(
+        #[case] deployment: Deployment,
+        #[case] fields: &str,
+        #[case] role: Option<usize>,
+    ) {
+        let load = load("app", &format!("mix: [Get()], keys: Uniform(1), client: ({fields})"));
+        let hello = Hello::of_server(&load.client, deployment.system());
+        assert_eq!(hello.role, role);
+        assert_eq!(String::from_utf8(hello.request).unwrap().ends_with("ROLE\r\n"), role.is_some());
     }
 }

@@ -24,7 +24,7 @@ impl Listeners {
     /// Listens if the load's client does, and anybody tells.
     pub(crate) fn open(shared: &Rc<Shared>) -> Self {
         let mut tasks = JoinSet::new();
-        let subscription = shared.routes.borrow().subscription().filter(|_| shared.load.client.refresh_on_switch);
+        let subscription = shared.routes.borrow().subscription().filter(|_| shared.load.client.refresh_on.switch);
         if let Some(subscription) = subscription {
             let nodes = shared.routes.borrow_mut().known_mut().ask_order(None);
             for node in nodes {

@@ -313,7 +313,7 @@ impl Checker<'_> {
         if at.field("verifies_role").is_exact() {
             self.needs(SystemAbility::Sentinels, "verifies_role", at.field("verifies_role"));
         }
-        if at.field("refresh_on").is_exact() && client.refresh_on_switch {
+        if at.field("refresh_on").is_exact() && client.refresh_on.switch {
             self.needs(SystemAbility::Sentinels, "Switch", at.field("refresh_on"));
         }
         if client.user.is_some() && client.password.is_none() {

@@ -97,7 +97,7 @@ fn load(load: &Load, deployment: Deployment) -> RecordedLoad {
         preloaded: load.preload(),
         waiting_max: WAITING_MAX as u64,
         map_refresh: Some(MAP_REFRESH)
-            .filter(|_| load.client.refresh_on_error || hears_sentinels(load, deployment))
+            .filter(|_| load.client.refresh_on.error || hears_sentinels(load, deployment))
             .or(load.client.refresh_every.map(|every| every.max(MAP_REFRESH))),
         mix: load.mix.iter().map(|op| entry(load, op)).collect(),
         idle: load.idle.unwrap_or(0),
@@ -110,7 +110,7 @@ fn load(load: &Load, deployment: Deployment) -> RecordedLoad {
 
 /// Whether sentinels tell its clients at once who is the master.
 fn hears_sentinels(load: &Load, deployment: Deployment) -> bool {
-    load.client.refresh_on_switch && deployment.system().abilities().contains(&SystemAbility::Sentinels)
+    load.client.refresh_on.switch && deployment.system().abilities().contains(&SystemAbility::Sentinels)
 }
 
 fn entry(load: &Load, op: &Op) -> RecordedOperation {

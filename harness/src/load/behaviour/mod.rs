@@ -35,12 +35,8 @@ pub struct Client {
     pub retry_wait_max: Duration,
     /// How much of each wait is left to chance.
     pub jitter: Percent,
-    /// Whether a redirection makes it ask who owns what.
-    pub refresh_on_moved: bool,
-    /// The same of an error that casts doubt on the node.
-    pub refresh_on_error: bool,
-    /// Where there are sentinels: whether it listens to them and asks anew who is the master when one says that it is another.
-    pub refresh_on_switch: bool,
+    /// What makes it ask who owns what.
+    pub refresh_on: RefreshOn,
     /// How often it asks who owns what of its own accord; never if none.
     pub refresh_every: Option<Duration>,
     /// Whether a worker does nothing more after its first operation that is not ok, as a program does that an uncaught error ends.
@@ -84,6 +80,29 @@ impl TryFrom<u8> for Protocol {
     }
 }
 
+/// Which reasons make a client ask who owns what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RefreshOn {
+    /// [`Refresh::Moved`].
+    pub moved: bool,
+    /// [`Refresh::Error`].
+    pub error: bool,
+    /// [`Refresh::Switch`], where there are sentinels: it listens to them.
+    pub switch: bool,
+}
+
+impl RefreshOn {
+    /// Each of them.
+    pub const ALL: Self = Self { moved: true, error: true, switch: true };
+    /// None of them: the client never asks again.
+    pub const NOTHING: Self = Self { moved: false, error: false, switch: false };
+
+    fn of(reasons: &[Refresh]) -> Self {
+        let has = |reason| reasons.contains(&reason);
+        Self { moved: has(Refresh::Moved), error: has(Refresh::Error), switch: has(Refresh::Switch) }
+    }
+}
+
 /// What makes a client ask who owns what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -122,16 +141,15 @@ struct WrittenClient {
 impl From<WrittenClient> for Client {
     fn from(written: WrittenClient) -> Self {
         let preset = written.preset;
-        let by_sentinels = preset.map(|preset| Box::new(written.over(preset.by_sentinels())));
-        Self { by_sentinels, ..written.over(preset.map_or_else(Self::default, Preset::client)) }
+        let by_sentinels = preset.map(|preset| Box::new(written.over(&preset.by_sentinels())));
+        Self { by_sentinels, ..written.over(&preset.map_or_else(Self::default, Preset::client)) }
     }
 }
 
 impl WrittenClient {
     /// The client that it makes of another one.
-    fn over(&self, like: Client) -> Client {
+    fn over(&self, like: &Client) -> Client {
         let written = self;
-        let on = |reason, otherwise| written.refresh_on.as_ref().map_or(otherwise, |on| on.contains(&reason));
         let retry_wait = written.retry_wait.unwrap_or(like.retry_wait);
         Client {
             preset: written.preset,
@@ -142,9 +160,7 @@ impl WrittenClient {
             retry_wait,
             retry_wait_max: written.retry_wait_max.unwrap_or(like.retry_wait_max).max(retry_wait),
             jitter: written.jitter.unwrap_or(like.jitter),
-            refresh_on_moved: on(Refresh::Moved, like.refresh_on_moved),
-            refresh_on_error: on(Refresh::Error, like.refresh_on_error),
-            refresh_on_switch: on(Refresh::Switch, like.refresh_on_switch),
+            refresh_on: written.refresh_on.as_deref().map_or(like.refresh_on, RefreshOn::of),
             refresh_every: written.refresh_every.or(like.refresh_every),
             gives_up: written.gives_up.unwrap_or(like.gives_up),
             resp: written.resp.unwrap_or(like.resp),
@@ -169,9 +185,7 @@ impl Default for Client {
             retry_wait: Duration::from_millis(10),
             retry_wait_max: Duration::from_millis(10),
             jitter: Percent::default(),
-            refresh_on_moved: true,
-            refresh_on_error: true,
-            refresh_on_switch: true,
+            refresh_on: RefreshOn::ALL,
             refresh_every: None,
             gives_up: false,
             resp: Protocol::Resp2,
@@ -229,11 +243,8 @@ impl fmt::Display for Client {
         if self.jitter > Percent::default() {
             write!(f, ", {} % of it by chance", self.jitter.value())?;
         }
-        let reasons = [
-            (self.refresh_on_moved, "MOVED"),
-            (self.refresh_on_error, "an error"),
-            (self.refresh_on_switch, "+switch-master"),
-        ];
+        let RefreshOn { moved, error, switch } = self.refresh_on;
+        let reasons = [(moved, "MOVED"), (error, "an error"), (switch, "+switch-master")];
         let on: Vec<_> = reasons.iter().filter(|(asks, _)| *asks).map(|(_, word)| *word).collect();
         match self.refresh_every {
             Some(every) if on.is_empty() => write!(f, "; asks who owns what every {every}")?,
@@ -302,7 +313,8 @@ mod tests {
     fn what_is_said_goes_before_the_preset() {
         let [as_it_is, hurried] = ["preset: Naive", "preset: Naive, attempts: 9, refresh_on: [Moved]"].map(client);
         let by_sentinels = hurried.by_sentinels.clone();
-        let expected = Client { attempts: Some(9), refresh_on_moved: true, by_sentinels, ..as_it_is.clone() };
+        let refresh_on = RefreshOn { moved: true, ..RefreshOn::NOTHING };
+        let expected = Client { attempts: Some(9), refresh_on, by_sentinels, ..as_it_is.clone() };
         assert_eq!(hurried, expected);
         assert_eq!(hurried.by_sentinels.as_ref().unwrap().attempts, Some(9));
         assert_eq!(as_it_is.attempts, Some(1));

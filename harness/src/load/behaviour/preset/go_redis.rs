@@ -5,7 +5,7 @@ use std::fmt;
 use documented::Documented;
 
 use super::PresetKind;
-use crate::load::behaviour::{Client, Protocol};
+use crate::load::behaviour::{Client, Protocol, RefreshOn};
 use crate::vocab::{Duration, Percent};
 
 /// 4 attempts of at most 3 s, with waits that double from 8 to 512 ms and are half left to chance; asks who owns what after `MOVED` and every 10 s. By sentinels: asks them for each new connection, and listens. Not modelled: that it listens to one sentinel, and ends what is under way at the old master
@@ -35,8 +35,7 @@ impl PresetKind for GoRedis {
             retry_wait: Duration::from_millis(8),
             retry_wait_max: Duration::from_millis(512),
             jitter: Percent::HALF,
-            refresh_on_error: false,
-            refresh_on_switch: false,
+            refresh_on: RefreshOn { moved: true, ..RefreshOn::NOTHING },
             refresh_every: Some(Duration::from_millis(10_000)),
             resp: Protocol::Resp3,
             ..Client::default()
@@ -45,9 +44,7 @@ impl PresetKind for GoRedis {
 
     fn by_sentinels(&self) -> Client {
         Client {
-            refresh_on_moved: false,
-            refresh_on_error: true,
-            refresh_on_switch: true,
+            refresh_on: RefreshOn { error: true, switch: true, ..RefreshOn::NOTHING },
             refresh_every: None,
             verifies_role: false,
             ..self.client()

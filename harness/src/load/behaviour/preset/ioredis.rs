@@ -5,7 +5,7 @@ use std::fmt;
 use documented::Documented;
 
 use super::PresetKind;
-use crate::load::behaviour::Client;
+use crate::load::behaviour::{Client, RefreshOn};
 use crate::vocab::Duration;
 
 /// 17 attempts, 100 ms apart; a reply is waited for without end (here 60 s). Its one connection to each node is `connections: Shared(1)`. By sentinels: 21 attempts, after waits that grow from 50 ms to 2 s; asks them whenever it connects again, and the master for its role
@@ -44,8 +44,7 @@ impl PresetKind for Ioredis {
             attempts: Some(21),
             retry_wait: Duration::from_millis(50),
             retry_wait_max: Duration::from_millis(2_000),
-            refresh_on_moved: false,
-            refresh_on_switch: false,
+            refresh_on: RefreshOn { error: true, ..RefreshOn::NOTHING },
             ..self.client()
         }
     }

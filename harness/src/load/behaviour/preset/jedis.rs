@@ -5,7 +5,7 @@ use std::fmt;
 use documented::Documented;
 
 use super::PresetKind;
-use crate::load::behaviour::Client;
+use crate::load::behaviour::{Client, RefreshOn};
 use crate::vocab::{Duration, Percent};
 
 /// at most 5 attempts in 10 s, each of 2 s at most, with waits that grow and are left to chance. Its pools are `connections: Pool(max: 8)`. Not modelled: no wait after the first failure, and that `CLUSTERDOWN` is final. By sentinels: one attempt; asks them only when one says that the master is another
@@ -42,8 +42,7 @@ impl PresetKind for Jedis {
     fn by_sentinels(&self) -> Client {
         Client {
             attempts: Some(1),
-            refresh_on_moved: false,
-            refresh_on_error: false,
+            refresh_on: RefreshOn { switch: true, ..RefreshOn::NOTHING },
             verifies_role: false,
             ..self.client()
         }

@@ -5,7 +5,7 @@ use std::fmt;
 use documented::Documented;
 
 use super::PresetKind;
-use crate::load::behaviour::Client;
+use crate::load::behaviour::{Client, RefreshOn};
 use crate::vocab::Duration;
 
 /// one attempt, after which its worker gives up; it follows redirections, and never asks again who owns what. Whom sentinels name first it takes for the master for ever
@@ -27,9 +27,7 @@ impl PresetKind for Naive {
         Client {
             timeout: Duration::from_millis(5_000),
             attempts: Some(1),
-            refresh_on_moved: false,
-            refresh_on_error: false,
-            refresh_on_switch: false,
+            refresh_on: RefreshOn::NOTHING,
             gives_up: true,
             ..Client::default()
         }

@@ -5,7 +5,7 @@ use std::fmt;
 use documented::Documented;
 
 use super::PresetKind;
-use crate::load::behaviour::Client;
+use crate::load::behaviour::{Client, RefreshOn};
 use crate::vocab::Duration;
 
 /// 4 attempts without a wait between them, then an error; a reply is waited for without end (here 60 s). Not modelled: the 250 ms after `CLUSTERDOWN`. By sentinels: one attempt; asks them when a connection has failed
@@ -34,8 +34,7 @@ impl PresetKind for RedisPy {
             redirects: 15,
             retry_wait: Duration::default(),
             retry_wait_max: Duration::default(),
-            refresh_on_moved: false,
-            refresh_on_switch: false,
+            refresh_on: RefreshOn { error: true, ..RefreshOn::NOTHING },
             ..Client::default()
         }
     }
