@@ -10,8 +10,8 @@ use super::links::{
     Done, both, connect, connect_at, connection, connection_at, expect, link, passes, proof, remove_rules,
 };
 
-const CLOSED: u16 = *ServerPort::Bus.numbers().start();
-const OPEN: u16 = *ServerPort::Clients.numbers().start();
+const CLOSED: u16 = *ServerPort::Bus.ranges()[0].start();
+const OPEN: u16 = *ServerPort::Clients.ranges()[0].start();
 
 /// The connections of the port fall silent, whoever opened them, and those of the other port go on. One direction is enough.
 pub(super) async fn one_port(lab: &dyn Provider) -> Done {
@@ -57,7 +57,7 @@ pub(super) async fn overlap(lab: &dyn Provider) -> Done {
     let cut = lab.cut_port("clients", &wide, ServerPort::Clients).await?;
     proof(
         &cut,
-        "16 probes to and from the client port vanished on 4 links that were cut already, and 0 probes of another port passed; \
+        "24 probes to and from the client port vanished on 4 links that were cut already, and 0 probes of another port passed; \
          4 links cut by others",
     )?;
     lab.heal("clients").await?.proof?;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::case::Case;
 use super::finding;
 use super::takedown::{Takedown, TakedownCause};
-use crate::evidence::{DataEffect, EventKind, Operation, ReplicationRecord};
+use crate::evidence::{DataEffect, EventKind, LogEvent, LogRecord, Operation, ReplicationRecord};
 use crate::vocab::{Instant, NodeName, Role};
 
 /// Why a write is gone.
@@ -152,19 +152,27 @@ impl<'a> Autopsy<'a> {
                 let (began, started) = (takedown.began, self.next_start(node, takedown.began));
                 Explained { cause: self.without(node, began, started), write, takedowns }
             }
-            None if self
-                .losses
-                .iter()
-                .any(|(of, at, data)| *of == node && *at >= write.started && *data == DataEffect::Replaced) =>
-            {
-                explained(Cause::Overwritten, None)
-            }
+            None if self.was_told_to_follow(node, write.started) => explained(Cause::Overwritten, None),
             None if self.evicting.contains(node) => explained(Cause::Evicted, None),
             None if started_again.is_some() && !own().any(|takedown| cost(&takedown)) => {
                 explained(self.without(node, write.started, started_again), None)
             }
             None => explained(Cause::Unexplained, None),
         }
+    }
+
+    /// Whether a server was told to follow another after that moment: by a step, or by others, as its own log says.
+    fn was_told_to_follow(&self, node: &NodeName, after: Instant) -> bool {
+        let by_step = |(of, at, data): &(&NodeName, Instant, DataEffect)| {
+            *of == node && *at >= after && *data == DataEffect::Replaced
+        };
+        self.losses.iter().any(by_step)
+            || self.case.evidence.events.iter().any(|event| match &event.kind {
+                EventKind::Log(LogRecord { node: of, says: LogEvent::Demoted { .. }, .. }) => {
+                    of == node && event.at >= after
+                }
+                _ => false,
+            })
     }
 
     /// Which of the faults after a write may have cost it: a server that only dies and is started again keeps what its files have,

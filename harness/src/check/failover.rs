@@ -17,12 +17,16 @@ use super::window::Window;
 use crate::evidence::{Operation, Outcome};
 use crate::vocab::{Duration, Instant};
 
-/// from the fault on a master, or the cut that leaves it without a majority, to the first write that its successor acknowledged; every failover of the run
+/// from the fault on a master, or the cut that leaves it without a majority, to the first write that its successor acknowledged; every failover of the run. With `min: "10s"` a run in which the slowest took less is inconclusive: what it is about did not happen
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Documented)]
 #[serde(deny_unknown_fields)]
 pub struct Failover {
     /// The longest that every failover of the run may take.
     pub max: Duration,
+    /// How long the slowest must take at least, where the scenario is about what delays it: if it takes less that did not happen, and
+    /// the run is inconclusive.
+    #[serde(default)]
+    pub min: Duration,
 }
 
 impl Failover {
@@ -31,14 +35,18 @@ impl Failover {
 
 impl fmt::Display for Failover {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "failover <= {}", self.max)
+        if self.min == Duration::default() {
+            write!(f, "failover <= {}", self.max)
+        } else {
+            write!(f, "failover {} to {}", self.min, self.max)
+        }
     }
 }
 
 impl SloKind for Failover {
     /// Every failover of the run must be within the limit; the slowest is the measure.
     fn judge(&self, case: &Case<'_>) -> Finding {
-        let limit = finding::limit(self.max);
+        let limit = self.limit();
         if case.takedowns.is_empty() {
             return Finding::nothing(self, limit, "no master that owned a shard was taken down");
         }
@@ -46,15 +54,17 @@ impl SloKind for Failover {
         let judged: Vec<_> = case.takedowns.iter().map(|takedown| self.judge_one(case, takedown, end)).collect();
         let has = |wanted: Status| judged.iter().any(|(status, _)| *status == wanted);
         let measured: Vec<_> = case.takedowns.iter().filter_map(Takedown::nanos).collect();
+        let too_soon = measured.iter().max().is_some_and(|slowest| *slowest < self.min.as_nanos());
+        let missed = too_soon.then(|| "what should have delayed it did not".to_owned());
         Finding {
             status: match () {
                 () if has(Status::Fail) => Status::Fail,
-                () if has(Status::Inconclusive) => Status::Inconclusive,
+                () if has(Status::Inconclusive) || too_soon => Status::Inconclusive,
                 () => Status::Pass,
             },
             measured: measured.iter().max().map_or_else(|| "-".to_owned(), |slowest| finding::time(*slowest)),
             samples: measured.len() as u64,
-            note: finding::note(judged.into_iter().map(|(_, note)| note)),
+            note: finding::note(missed.into_iter().chain(judged.into_iter().map(|(_, note)| note))),
             ..Finding::nothing(self, limit, "")
         }
     }
@@ -84,7 +94,8 @@ impl SloKind for Failover {
     fn wrong_numbers(&self) -> Vec<WrongNumber> {
         let help = "write the longest it may take, such as `max: \"3s\"`";
         let wrong = || WrongNumber::new("max", "no failover takes no time at all", help);
-        (self.max == Duration::default()).then(wrong).into_iter().collect()
+        let nothing = (self.max == Duration::default()).then(wrong);
+        nothing.into_iter().chain(WrongNumber::of_range(&self.min, &self.max)).collect()
     }
 
     fn needed_fault(&self) -> Option<NeededFault> {
@@ -101,6 +112,11 @@ impl SloKind for Failover {
 }
 
 impl Failover {
+    fn limit(&self) -> String {
+        let max = finding::limit(self.max);
+        if self.min == Duration::default() { max } else { format!("{} to {max}", finding::limit(self.min)) }
+    }
+
     fn judge_one(&self, case: &Case<'_>, takedown: &Takedown, end: Instant) -> (Status, String) {
         let (failed, max) = (&takedown.failed, self.max.as_nanos());
         let since = |at: Instant| at.nanos_since(takedown.began);

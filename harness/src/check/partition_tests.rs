@@ -228,7 +228,7 @@ fn a_cut_shorter_than_the_node_timeout_claims_nothing() {
     story.settled(3_420);
     story.run(3_530, 6_000);
     story.end(6_000);
-    let failover = story.judge(Slo::Failover(Failover { max: ms(3_000) }));
+    let failover = story.judge(Slo::Failover(Failover { max: ms(3_000), min: ms(0) }));
     assert_eq!((failover.status, failover.measured.as_str()), (Status::Inconclusive, "-"));
     assert_eq!(failover.note, "nobody took over from A in the 400 ms before it came back");
     let gap = story.judge(Slo::Unavailability(Unavailability { max: ms(1_000), load: None }));
@@ -262,10 +262,10 @@ fn a_client_on_the_wrong_side_does_not_measure_the_failover(
     }
     story.heal(first - 50, 1, "cut");
     story.end(9_000);
-    let finding = story.judge(Slo::Failover(Failover { max: ms(3_000) }));
+    let finding = story.judge(Slo::Failover(Failover { max: ms(3_000), min: ms(0) }));
     assert_eq!(finding.status, status, "{}", finding.note);
     assert!(finding.note.starts_with(note), "{}", finding.note);
-    assert_eq!(story.judge(Slo::Failover(Failover { max: ms(1_000) })).status, Status::Fail);
+    assert_eq!(story.judge(Slo::Failover(Failover { max: ms(1_000), min: ms(0) })).status, Status::Fail);
 }
 
 /// A is cut off at 3000 ms and healed at 8000 ms; what a client on its side (`true`) or elsewhere wrote to its shard: from, to,

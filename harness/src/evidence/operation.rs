@@ -265,11 +265,13 @@ pub enum ErrorKind {
     NoFreeConnection,
     /// Masters answered that somebody else holds the lock: with them it could not have a majority.
     LockHeld,
+    /// The node that was taken for the master says that it is none (`ROLE`): nothing was sent.
+    NotMaster,
 }
 
 impl ErrorKind {
     /// By their codes in a history: new ones go to the end, so that old histories still read.
-    pub(super) const ALL: [Self; 29] = [
+    pub(super) const ALL: [Self; 30] = [
         Self::Moved,
         Self::Ask,
         Self::ClusterDown,
@@ -299,6 +301,7 @@ impl ErrorKind {
         Self::Tls,
         Self::NoFreeConnection,
         Self::LockHeld,
+        Self::NotMaster,
     ];
 }
 

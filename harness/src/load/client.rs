@@ -371,7 +371,7 @@ impl RetryingClient {
         match answer {
             AttemptOutcome::Acknowledged(_) | AttemptOutcome::Replaced(..) => None,
             AttemptOutcome::Elsewhere(..) if self.shared.load.client.redirects == 0 => {
-                self.refresh(self.shared.load.client.refresh_on_moved, None);
+                self.refresh(self.shared.load.client.refresh_on.moved, None);
                 None
             }
             AttemptOutcome::Elsewhere(kind, redirect) => {
@@ -382,7 +382,7 @@ impl RetryingClient {
                 }
                 let owner = routes.moved(redirect.position, address)?;
                 drop(routes);
-                self.refresh(self.shared.load.client.refresh_on_moved, Some(owner));
+                self.refresh(self.shared.load.client.refresh_on.moved, Some(owner));
                 // A server that speaks of other keys than this one would send the client round in circles.
                 (redirect.position == position).then_some(Route::Owner)
             }
@@ -391,7 +391,7 @@ impl RetryingClient {
                     if let Some(node) = node {
                         self.shared.routes.borrow_mut().known_mut().set_suspect(node, true);
                     }
-                    self.refresh(self.shared.load.client.refresh_on_error, None);
+                    self.refresh(self.shared.load.client.refresh_on.error, None);
                 }
                 None
             }

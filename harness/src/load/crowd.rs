@@ -51,7 +51,7 @@ impl Crowd {
         let state = Rc::new(CrowdState {
             totals: RefCell::new(IdleTotals::new(size, clock.now())),
             clock,
-            dialer: shared.dialer.saying(Hello::of_client(&shared.load.client, &*shared.system).then_ping()),
+            dialer: shared.dialer.saying(Hello::of_server(&shared.load.client, &*shared.system).then_ping()),
         });
         let positions = positions(&shared.shards);
         let mut members = JoinSet::new();
@@ -95,7 +95,7 @@ async fn stay(shared: Rc<Shared>, crowd: Rc<CrowdState>, number: u32, position: 
         if let Some(node) = node {
             shared.routes.borrow_mut().known_mut().set_suspect(node, true);
         }
-        if client.refresh_on_error {
+        if client.refresh_on.error {
             shared.refresh(None);
         }
         sleep(client.wait(failed, &mut random)).await;

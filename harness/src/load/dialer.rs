@@ -68,10 +68,13 @@ impl Dialer {
         until: Instant,
     ) -> Result<(), ErrorKind> {
         let mut refusal = None;
-        let greeting = connection.exchange(&self.hello.request, self.hello.replies, |_, reply| {
-            if let Reply::Error(text) = reply {
-                refusal.get_or_insert_with(|| (error_kind(text), text.to_vec()));
-            }
+        let greeting = connection.exchange(&self.hello.request, self.hello.replies, |place, reply| {
+            let refused = match reply {
+                Reply::Error(text) => Some((error_kind(text), text.to_vec())),
+                _ if self.hello.role == Some(place.nth) => no_master(reply),
+                _ => None,
+            };
+            refusal = refusal.take().or(refused);
         });
         let greeted = timer.until(until, greeting).await.unwrap_or(Err(ErrorKind::NotConnected));
         let Some((kind, text)) = refusal else { return greeted };
@@ -117,6 +120,15 @@ impl Dialer {
     }
 }
 
+/// What a node says of its role that is no master; none if it is one. The reply to `ROLE` begins with it.
+fn no_master(reply: &Reply<'_>) -> Option<(ErrorKind, Vec<u8>)> {
+    let role: &[u8] = match reply {
+        Reply::Array(words) => words.first().map_or(b"", |word| if let Reply::Bulk(role) = word { role } else { b"" }),
+        _ => b"",
+    };
+    (role != b"master").then(|| (ErrorKind::NotMaster, [b"it is a ", role].concat()))
+}
+
 fn not_opened(error: &io::Error) -> ErrorKind {
     match error.kind() {
         IoErrorKind::ConnectionRefused => ErrorKind::Refused,
@@ -143,5 +155,16 @@ mod tests {
     #[case::no_port_is_left(Errno::EADDRNOTAVAIL, ErrorKind::NotConnected)]
     fn why_a_connection_is_not_opened(#[case] said: Errno, #[case] kind: ErrorKind) {
         assert_eq!(not_opened(&said.into()), kind);
+    }
+
+    #[rstest]
+    #[case::a_master("*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n", None)]
+    #[case::a_replica("*2\r\n$5\r\nslave\r\n$10\r\n10.128.0.2\r\n", Some("it is a slave"))]
+    #[case::a_sentinel("*1\r\n$8\r\nsentinel\r\n", Some("it is a sentinel"))]
+    #[case::something_else("+OK\r\n", Some("it is a "))]
+    fn who_is_no_master(#[case] reply: &str, #[case] says: Option<&str>) {
+        let (reply, _) = Reply::parse(reply.as_bytes()).unwrap().unwrap();
+        let refusal = says.map(|says| (ErrorKind::NotMaster, says.as_bytes().to_vec()));
+        assert_eq!(no_master(&reply), refusal);
     }
 }

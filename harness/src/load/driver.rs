@@ -16,6 +16,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use super::crowd::{Crowd, IdleSeen};
 use super::end::LoadEnd;
 use super::key_space::{KeySpace, WrittenKeys};
+use super::listeners::Listeners;
 use super::orders::{HeardOrders, Orders};
 use super::parts::{Part, PartEnd, Parts, cpu_of_thread_nanos};
 use super::recorder::{HistoryRecorder, Outbox};
@@ -363,6 +364,7 @@ async fn drive(shared: &Rc<Shared>, mut orders: HeardOrders) -> (Result<LoadEnd,
     // Starts are due from then on, so a silent node must not keep them for as long as a patient client waits.
     let first_look = shared.load.client.timeout.0.min(FIRST_LOOK_BOUND);
     let _ = tokio::time::timeout(first_look, shared.ask_around(None)).await;
+    let _listeners = Listeners::open(shared);
     let crowd = shared.load.idle.filter(|_| shared.part.is_first());
     let crowd = crowd.map(|size| Crowd::open(shared, size, orders.idle.clone()));
     let subscribers = shared.load.subscribers.filter(|_| shared.part.is_first());

@@ -20,7 +20,7 @@ use crate::evidence::{
     OperationEffect, OperationSource, Outcome, Value,
 };
 use crate::network::ClientHost;
-use crate::system::{Access, Discovery, NodeIndex};
+use crate::system::{Access, Discovery, NodeIndex, ReadsFrom};
 use crate::vocab::{Address, Instant, Position};
 
 /// Reads that are on their way to a node at the same time, when values are small.
@@ -83,7 +83,7 @@ pub async fn final_read(
     let mut told = Told::default();
     for load in &done.loads {
         let seeds: Vec<_> = seeds.iter().filter(|(node, _)| load.nodes.contains(node)).copied().collect();
-        let routes = load.system.discovery(&seeds);
+        let routes = load.system.discovery(&seeds, ReadsFrom::Master);
         let mut reader = KeyReader { dialer: &dialer, clock, deadline, settled, routes };
         let mut keys = keys_to_read(load, clock.now());
         loop {
@@ -229,8 +229,8 @@ impl KeyReader<'_> {
         for node in self.routes.known_mut().ask_order(None) {
             let Some(address) = self.routes.known().address(node) else { continue };
             let question = self.routes.question();
-            let told =
-                ask(self.dialer, address, question, ANSWER_BOUND, |reply| self.routes.learn(address, reply)).await;
+            let learn = |nth, reply: &Reply<'_>| self.routes.learn(address, nth, reply);
+            let told = ask(self.dialer, address, &question, ANSWER_BOUND, learn).await;
             if told.is_ok() {
                 return;
             }

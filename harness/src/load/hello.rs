@@ -3,6 +3,7 @@
 use super::resp::push_command;
 use super::{Client, Protocol};
 use crate::system::{Access, Credentials, ReadsFrom, System};
+use crate::vocab::SystemAbility;
 
 /// The user that a server takes a client for which says a password alone (Redis `acl.c`).
 const DEFAULT_USER: &str = "default";
@@ -14,6 +15,8 @@ pub(crate) struct Hello {
     pub(crate) request: Vec<u8>,
     /// How many replies they get.
     pub(crate) replies: usize,
+    /// Which of these must say that the node is a master, if one must.
+    pub(crate) role: Option<usize>,
 }
 
 impl Hello {
@@ -30,6 +33,18 @@ impl Hello {
             Some(command) => greeting.then(command),
             None => greeting,
         }
+    }
+
+    /// The same for a node that sentinels name as the master, which a client may have say itself that it is one. Of a client that reads
+    /// from replicas nobody knows which of them a connection is for.
+    pub(crate) fn of_server(client: &Client, system: &dyn System) -> Self {
+        let hello = Self::of_client(client, system);
+        let asks = client.verifies_role && client.reads_from == ReadsFrom::Master;
+        if asks && system.abilities().contains(&SystemAbility::Sentinels) {
+            let role = Some(hello.replies);
+            return Self { role, ..hello.then(&["ROLE"]) };
+        }
+        hello
     }
 
     /// The same, and behind it a `PING`: whoever answers it serves this client.
@@ -61,6 +76,8 @@ mod tests {
 
     use super::*;
     use crate::load::testing::{CLUSTER, load};
+    use crate::system::{Origin, Sentinel, System};
+    use crate::vocab::Duration;
 
     #[rstest]
     #[case::nothing_to_say("", "")]
@@ -78,8 +95,37 @@ mod tests {
     )]
     fn a_client_says_what_it_was_told(#[case] fields: &str, #[case] expected: &str) {
         let load = load("app", &format!("mix: [Get()], keys: Uniform(1), client: ({fields})"));
-        let Hello { request, replies } = Hello::of_client(&load.client, &CLUSTER);
+        let Hello { request, replies, role: _ } = Hello::of_client(&load.client, &CLUSTER);
         assert_eq!(String::from_utf8(request).unwrap(), expected);
         assert_eq!(replies, expected.matches('*').count());
+    }
+
+    const WATCHED: Sentinel = Sentinel {
+        masters: 1,
+        replicas: 1,
+        sentinels: 3,
+        quorum: 2,
+        down_after: Duration::from_millis(1_000),
+        failover_timeout: Duration::from_millis(1_000),
+        parallel_syncs: 1,
+        origin: Origin::FIRST,
+    };
+
+    /// Which reply must say so, if one must.
+    #[rstest]
+    #[case::named_by_sentinels(&WATCHED, "", Some(0))]
+    #[case::behind_a_password(&WATCHED, "password: \"s\"", Some(1))]
+    #[case::not_declared(&WATCHED, "verifies_role: false", None)]
+    #[case::it_may_be_a_replica(&WATCHED, "reads_from: Replica", None)]
+    #[case::no_sentinel_names_it(&CLUSTER, "", None)]
+    fn a_master_says_itself_that_it_is_one(
+        #[case] system: &dyn System,
+        #[case] fields: &str,
+        #[case] role: Option<usize>,
+    ) {
+        let load = load("app", &format!("mix: [Get()], keys: Uniform(1), client: ({fields})"));
+        let hello = Hello::of_server(&load.client, system);
+        assert_eq!(hello.role, role);
+        assert_eq!(String::from_utf8(hello.request).unwrap().ends_with("ROLE\r\n"), role.is_some());
     }
 }

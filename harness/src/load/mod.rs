@@ -27,6 +27,7 @@ mod key_lists;
 mod key_places;
 mod key_space;
 pub mod keys;
+mod listeners;
 pub mod op;
 mod open;
 mod orders;

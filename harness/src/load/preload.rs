@@ -18,7 +18,7 @@ use super::value::push_value;
 use super::{LoadError, LoadTask, ValueSize};
 use crate::evidence::{DataType, ErrorKind, EventKind, Journal, LoadIndex, Value};
 use crate::network::ClientHost;
-use crate::system::{Access, Discovery, NodeIndex};
+use crate::system::{Access, Discovery, NodeIndex, ReadsFrom};
 use crate::vocab::Address;
 
 /// Writes that are on their way to a node at the same time, when values are small.
@@ -67,7 +67,7 @@ async fn fill_apart(task: &LoadTask, access: &Access, data: DataType) -> Result<
 /// last one's number. The error is why not, for people.
 async fn fill(task: &LoadTask, access: &Access, data: DataType) -> Result<u32, String> {
     let dialer = Dialer::new(ClientHost::this(), task.tls.clone(), Hello::of_harness(access), 0);
-    let mut routes = task.system.discovery(&task.seeds);
+    let mut routes = task.system.discovery(&task.seeds, ReadsFrom::Master);
     learn_owners(&dialer, &mut *routes).await?;
     let keys = KeySpace::of(&task.load, &*task.system);
     let (mut by_node, mut text) = (BTreeMap::<Option<NodeIndex>, Vec<u32>>::new(), Vec::new());
@@ -92,7 +92,8 @@ async fn learn_owners(dialer: &Dialer, routes: &mut dyn Discovery) -> Result<(),
     for node in routes.known_mut().ask_order(None) {
         let Some(address) = routes.known().address(node) else { continue };
         let question = routes.question();
-        if ask(dialer, address, question, ANSWER_BOUND, |reply| routes.learn(address, reply)).await.is_ok() {
+        let learn = |nth, reply: &Reply<'_>| routes.learn(address, nth, reply);
+        if ask(dialer, address, &question, ANSWER_BOUND, learn).await.is_ok() {
             return Ok(());
         }
     }

@@ -4,6 +4,8 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::{Arc, MutexGuard};
 
+use tokio::sync::Mutex;
+
 use super::climb::Climb;
 use super::counters::LoadCounters;
 use super::dialer::Dialer;
@@ -34,7 +36,10 @@ pub(crate) struct Shared {
     pub(crate) index: LoadIndex,
     pub(crate) seed: u64,
     pub(crate) clock: Clock,
+    /// How it connects to the nodes that serve.
     pub(crate) dialer: Dialer,
+    /// How it connects to the nodes that it asks who serves.
+    pub(crate) asker: Dialer,
     /// The connections that its workers share.
     pub(crate) connections: SharedConnections,
     /// Where the sockets of its subscribers are made.
@@ -53,7 +58,8 @@ pub(crate) struct Shared {
     pub(crate) climb: RefCell<Option<Climb>>,
     /// What became of the load's idle connections, once it has ended.
     pub(crate) idle: RefCell<Option<IdleTotals>>,
-    refreshing: Cell<bool>,
+    /// Held by who asks.
+    asking: Mutex<()>,
     refreshed: Cell<Option<Instant>>,
 }
 
@@ -62,22 +68,24 @@ impl Shared {
     pub(crate) fn new(task: LoadTask, part: Part, clock: Clock, outbox: Outbox) -> Rc<Self> {
         let LoadTask { index, load, host, subscribers_host, system, seeds, shards, seed, waits: _, tls } = task;
         let keys = KeySpace::of(&load, &*system);
+        let dialer = Dialer::new(host, tls, Hello::of_server(&load.client, &*system), value_bytes_max(&load));
         Rc::new(Self {
             index,
             seed,
             clock,
             shards: Shards::new(&shards),
-            dialer: Dialer::new(host, tls, Hello::of_client(&load.client, &*system), value_bytes_max(&load)),
+            asker: dialer.saying(Hello::of_client(&load.client, &*system)),
+            dialer,
             connections: SharedConnections::of(load.connections, &part),
             subscribers_host,
             nodes: seeds.iter().map(|(node, _)| *node).collect(),
-            routes: RefCell::new(system.discovery(&seeds)),
+            routes: RefCell::new(system.discovery(&seeds, load.client.reads_from)),
             written: RefCell::new(WrittenKeys::none_of(keys.highest())),
             part,
             outbox: RefCell::new(outbox),
             climb: RefCell::new(None),
             idle: RefCell::default(),
-            refreshing: Cell::new(false),
+            asking: Mutex::new(()),
             refreshed: Cell::new(None),
             places: Rc::new(KeyPlaces::new(keys.clone(), Arc::clone(&system))),
             keys,
@@ -151,13 +159,20 @@ impl Shared {
     pub(crate) fn refresh(self: &Rc<Self>, first: Option<NodeIndex>) {
         let now = self.clock.now();
         let lately = self.refreshed.get().is_some_and(|at| now.nanos_since(at) < MAP_REFRESH.as_nanos());
-        if !lately && !self.refreshing.replace(true) {
+        if !lately && self.asking.try_lock().is_ok() {
             let shared = Rc::clone(self);
             tokio::task::spawn_local(async move {
-                shared.ask_around(first).await;
-                shared.refreshing.set(false);
+                if let Ok(_asks) = shared.asking.try_lock() {
+                    shared.ask_around(first).await;
+                }
             });
         }
+    }
+
+    /// Asks who owns what, although that may just have been done: a node says that it has changed.
+    pub(crate) async fn ask_again(&self, first: NodeIndex) {
+        let _asks = self.asking.lock().await;
+        self.ask_around(Some(first)).await;
     }
 
     /// Asks one node after the other who owns what, until one tells.
@@ -166,8 +181,8 @@ impl Shared {
         for node in order {
             let Some(address) = self.routes.borrow().known().address(node) else { continue };
             let question = self.routes.borrow().question();
-            let learn = |reply: &Reply<'_>| self.routes.borrow_mut().learn(address, reply);
-            let told = ask(&self.dialer, address, question, self.load.client.timeout.0, learn).await.is_ok();
+            let learn = |nth, reply: &Reply<'_>| self.routes.borrow_mut().learn(address, nth, reply);
+            let told = ask(&self.asker, address, &question, self.load.client.timeout.0, learn).await.is_ok();
             self.routes.borrow_mut().known_mut().set_suspect(node, !told);
             if told {
                 break;

@@ -155,8 +155,8 @@ mod tests {
         let proven = |passed, vanished| Proven { passed, vanished, ..Proven::default() };
         let seen = cut_port(ServerPort::Bus, proven(before, 0), proven(0, 4), proven(2 - cut_by_others, cut_by_others));
         assert_eq!(seen, format!("4 probes to and from the bus port vanished {says}"));
-        let healed = healed_port(ServerPort::Clients, proven(0, 8), proven(4, 4));
-        let vanished = "8 probes to and from the client port vanished on 2 links just before the end";
-        assert_eq!(healed, format!("{vanished}, and 4 passed after it; 1 link cut by others"));
+        let healed = healed_port(ServerPort::Clients, proven(0, 12), proven(6, 6));
+        let vanished = "12 probes to and from the client port vanished on 2 links just before the end";
+        assert_eq!(healed, format!("{vanished}, and 6 passed after it; 1 link cut by others"));
     }
 }

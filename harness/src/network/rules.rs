@@ -1,7 +1,7 @@
 //! The kernel's rules and routes for links that are cut or shaped.
 //!
-//! Each cut or shaped link is one policy rule of the router, each cut port of a link two: one for packets to it, one for
-//! packets from it. The sending host loses its direct route at the same time,
+//! Each cut or shaped link is one policy rule of the router, each range of a cut port of a link two: one for packets to it, one
+//! for packets from it. The sending host loses its direct route at the same time,
 //! so that its packets reach the router. If the link is rejected, the sending host also gets an unreachable route. ICMP
 //! messages of the router would not do instead: the kernel limits them to five per host and then one a second, so most
 //! connections would hang instead of being refused.
@@ -22,7 +22,7 @@ use super::hosts::connect;
 use super::interfaces::interface_to;
 use super::links::{Direction, LinkState, Passage, Transition};
 use super::{ClientHost, NetworkError, SHAPING_TABLE};
-use crate::vocab::{CutBy, ServerPort};
+use crate::vocab::CutBy;
 
 /// Before the shaping rules, so that packets which come back from the device are cut as well.
 const CUT_PRIORITY: u32 = 100;
@@ -34,6 +34,9 @@ const SHAPE_PRIORITY: u32 = 200;
 /// happens with a few hundred more.
 const REQUESTS_AT_ONCE: usize = 64;
 
+/// The first and the last of ports.
+type PortRange = (u16, u16);
+
 /// A rule or route for one link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Rule {
@@ -41,10 +44,10 @@ enum Rule {
     Bypass(Direction),
     /// A rule of the router: drop.
     Silence(Direction),
-    /// A rule of the router: drop packets to this port of the receiving host.
-    SilenceTo(Direction, ServerPort),
-    /// A rule of the router: drop packets from this port of the sending host.
-    SilenceFrom(Direction, ServerPort),
+    /// A rule of the router: drop packets to these ports of the receiving host.
+    SilenceTo(Direction, PortRange),
+    /// A rule of the router: drop packets from these ports of the sending host.
+    SilenceFrom(Direction, PortRange),
     /// A route of the sending host: unreachable.
     Refuse(Direction),
     /// A rule of the router: send packets that come from the sending host into the shaping device.
@@ -60,8 +63,9 @@ fn rules(direction: Direction, passage: &Passage) -> BTreeSet<Rule> {
         LinkState::Cut(CutBy::Reject) => vec![Rule::Silence(direction), Rule::Refuse(direction)],
         LinkState::Shaped(_) => vec![Rule::Divert(direction)],
     };
-    let of_port = |port: &ServerPort| [Rule::SilenceTo(direction, *port), Rule::SilenceFrom(direction, *port)];
-    whole.into_iter().chain(passage.cut_ports.iter().flat_map(of_port)).collect()
+    let ranges = passage.cut_ports.iter().flat_map(|port| port.ranges()).map(|range| (*range.start(), *range.end()));
+    let of_range = |range| [Rule::SilenceTo(direction, range), Rule::SilenceFrom(direction, range)];
+    whole.into_iter().chain(ranges.flat_map(of_range)).collect()
 }
 
 /// The netlink connections for rules and routes, open for the whole run.
@@ -152,16 +156,15 @@ impl Rules {
                 .priority(SHAPE_PRIORITY)
                 .table_id(SHAPING_TABLE)
                 .action(RuleAction::ToTable),
-            Rule::SilenceTo(_, port) => drop_port(request, RuleAttribute::DestinationPortRange(range(port))),
-            Rule::SilenceFrom(_, port) => drop_port(request, RuleAttribute::SourcePortRange(range(port))),
+            Rule::SilenceTo(_, range) => drop_port(request, RuleAttribute::DestinationPortRange(ports(range))),
+            Rule::SilenceFrom(_, range) => drop_port(request, RuleAttribute::SourcePortRange(ports(range))),
             _ => request.priority(CUT_PRIORITY).action(RuleAction::Blackhole),
         }
     }
 }
 
-fn range(port: ServerPort) -> RulePortRange {
-    let numbers = port.numbers();
-    RulePortRange { start: *numbers.start(), end: *numbers.end() }
+fn ports((start, end): PortRange) -> RulePortRange {
+    RulePortRange { start, end }
 }
 
 /// Applies to every protocol that has ports, so also to probes.

@@ -363,6 +363,12 @@ impl<'a> Checker<'a> {
         } else if client.reads_from != ReadsFrom::Master {
             self.needs(SystemAbility::ReplicaReads, Meant::Load(&load.name), "reads_from", at.field("reads_from"));
         }
+        if at.field("verifies_role").is_exact() {
+            self.needs(SystemAbility::Sentinels, Meant::Load(&load.name), "verifies_role", at.field("verifies_role"));
+        }
+        if at.field("refresh_on").is_exact() && client.refresh_on.switch {
+            self.needs(SystemAbility::Sentinels, Meant::Load(&load.name), "Switch", at.field("refresh_on"));
+        }
         if client.user.is_some() && client.password.is_none() {
             let problem = Problem::new(at.field("user").head(), "a user proves who it is by a password");
             self.report(

@@ -24,7 +24,7 @@ use crate::evidence::Location;
 use crate::scenario::{Scenario, ScenarioVocabulary};
 use crate::step::flatten;
 use crate::text::{Cursor, Lines, Problem, Problems, Read, read};
-use crate::vocab::Size;
+use crate::vocab::{Size, SystemAbility};
 
 use timeline::STEPS_MAX;
 
@@ -40,7 +40,17 @@ pub fn plan(path: &Path, text: &str) -> Result<Plan, Problems> {
 /// The same with traces from elsewhere.
 pub fn plan_with(path: &Path, text: &str, traces: Traces<'_>) -> Result<Plan, Problems> {
     let mut read = read::<Scenario>(text, &ScenarioVocabulary);
-    let loads = read.content.as_mut().map(|scenario| scenario.load.as_mut_slice()).unwrap_or_default();
+    let loads = read.content.as_mut().map(|scenario| {
+        let systems = scenario.topology.systems();
+        for load in &mut scenario.load {
+            let driven = systems.driven(load.on.as_deref()).map(|driven| &systems.parts()[driven].system);
+            if driven.is_some_and(|system| system.abilities().contains(&SystemAbility::Sentinels)) {
+                load.client.meets_sentinels();
+            }
+        }
+        scenario.load.as_mut_slice()
+    });
+    let loads = loads.unwrap_or_default();
     let (unreadable, wrong_traces) = traces.read_all(path, loads, read.tree.root().field("load"));
     // At the same place a look-alike comes first: the other may follow from it.
     let mut problems = [read.look_alikes.as_slice(), &read.problems].concat();

@@ -6,7 +6,7 @@ use crate::evidence::{
     RecordedSystem,
 };
 use crate::load::{KeySpace, Load, MAP_REFRESH, Op, WAITING_MAX};
-use crate::system::{Deployed, NodeSpec, Systems};
+use crate::system::{Deployed, NodeSpec, System, Systems};
 use crate::vocab::SystemAbility;
 
 impl Plan {
@@ -65,7 +65,7 @@ impl Plan {
             preloaded: load.preload(),
             waiting_max: WAITING_MAX as u64,
             map_refresh: Some(MAP_REFRESH)
-                .filter(|_| load.client.refresh_on_error)
+                .filter(|_| load.client.refresh_on.error || hears_sentinels(load, &*systems.parts()[driven].system))
                 .or(load.client.refresh_every.map(|every| every.max(MAP_REFRESH))),
             mix: load.mix.iter().map(|op| entry(load, op)).collect(),
             idle: load.idle.unwrap_or(0),
@@ -113,6 +113,11 @@ fn node(spec: &NodeSpec, systems: &Systems) -> RecordedNode {
         binary: spec.binary.clone(),
         config: spec.config.clone(),
     }
+}
+
+/// Whether sentinels tell its clients at once who is the master.
+fn hears_sentinels(load: &Load, system: &dyn System) -> bool {
+    load.client.refresh_on.switch && system.abilities().contains(&SystemAbility::Sentinels)
 }
 
 fn entry(load: &Load, op: &Op) -> RecordedOperation {

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use crate::scenario::{MASTERS_MAX, NODES_MAX, Scenario};
-use crate::system::{ShapeProblem, System, Systems};
+use crate::system::{NodeSpec, ShapeProblem, System, Systems};
 use crate::text::{Cursor, Problem};
 use crate::validate::{Checker, SystemFacts};
-use crate::vocab::{NodeName, Tls};
+use crate::vocab::{NodeName, Role, SystemAbility, Tls};
 
 use super::nodes::specs;
 
@@ -76,6 +76,7 @@ impl Checker<'_> {
             self.check_binary(node.binary.as_deref(), own);
             self.check_config(&node.config, Some(name), server.tls, own.field("config"));
         }
+        self.check_priorities(scenario);
         self.warn_of_evictions(scenario);
         if server.storage.is_some_and(|storage| storage.bytes < STORAGE_MIN_BYTES) {
             let problem = Problem::new(at.field("storage").head(), "a node cannot work in so little storage");
@@ -83,23 +84,50 @@ impl Checker<'_> {
         }
     }
 
+    /// Replicas that sentinels may never choose, all of them (Redis `sentinel.c`, `sentinelSelectSlave`).
+    fn check_priorities(&mut self, scenario: &Scenario) {
+        if !self.sound.topology {
+            return;
+        }
+        let watched = |node: &NodeName| self.system_of(node).is_some_and(|system| system.can(SystemAbility::Sentinels));
+        let mut nodes = specs(&scenario.topology.systems(), &scenario.server);
+        nodes.retain(|node| watched(&node.name));
+        let barred = |node: &NodeSpec| {
+            let directive =
+                ["replica-priority", "slave-priority"].into_iter().find(|name| node.number(name) == Some(0));
+            directive.map(|directive| (node.name.clone(), directive))
+        };
+        for master in nodes.iter().filter(|node| node.role == Role::Master) {
+            let replicas = nodes.iter().filter(|node| node.master.as_ref() == Some(&master.name));
+            let all_barred = replicas.map(barred).collect::<Option<Vec<_>>>();
+            let Some((last, directive)) = all_barred.and_then(|mut barred| barred.pop()) else { continue };
+            let message = format!("no replica of `{}` may ever take over: each has priority 0", master.name);
+            let problem = Problem::new(self.directive_place(&last, directive).head(), message);
+            self.report(problem.help("leave one of them its priority, which is 100"));
+        }
+    }
+
+    /// Where a node's directive is written: for itself, or for all.
+    fn directive_place(&self, node: &NodeName, directive: &str) -> Cursor<'_> {
+        let server = self.root.field("server");
+        let own = server.field("nodes").entry(node.as_str()).field("config").entry(directive);
+        if own.is_exact() { own } else { server.field("config").entry(directive) }
+    }
+
     /// A node that evicts keys to make room: the harness' keys have no time to live, so nothing else is evicted.
     fn warn_of_evictions(&mut self, scenario: &Scenario) {
         if !self.sound.topology || !self.sound.load || !self.writes() {
             return;
         }
-        let server = self.root.field("server");
         for node in specs(&scenario.topology.systems(), &scenario.server) {
-            let own = server.field("nodes").entry(node.name.as_str());
-            let place = |directive: &str| {
-                let own = own.field("config").entry(directive);
-                if own.is_exact() { own } else { server.field("config").entry(directive) }
-            };
             let (Some(policy), Some(limit)) = (node.config.get(POLICY), node.config.get(LIMIT)) else { continue };
             if policy.starts_with("allkeys-") && limit.contains(|c: char| matches!(c, '1'..='9')) {
-                let problem =
-                    Problem::warning(place(POLICY).head(), format!("`{policy}` evicts keys that were written"));
-                let problem = problem.also(place(LIMIT).head(), "once this much is stored");
+                let problem = Problem::warning(
+                    self.directive_place(&node.name, POLICY).head(),
+                    format!("`{policy}` evicts keys that were written"),
+                );
+                let limit = self.directive_place(&node.name, LIMIT).head();
+                let problem = problem.also(limit, "once this much is stored");
                 let problem = problem.help("an evicted write cannot be told from a lost one: `LostWrites` counts both");
                 self.report(problem.help("take `noeviction`, or a `volatile-` policy: the loads' keys never expire"));
             }

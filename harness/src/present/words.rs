@@ -159,6 +159,7 @@ pub(super) fn error_in_words(kind: ErrorKind) -> (&'static str, &'static str) {
         ErrorKind::LockHeld => {
             ("lock held", "somebody else holds the lock on so many masters that no majority is left")
         }
+        ErrorKind::NotMaster => ("no master", "the node that sentinels had named says that it is no master: not sent"),
     }
 }
 

@@ -149,6 +149,7 @@ const CLIENT: &[&str] = &[
     "resp",
     "password",
     "reads_from",
+    "verifies_role",
     "tls",
 ];
 

@@ -17,7 +17,7 @@ use crate::validate::{Checker, Foreseen, Meant};
 use crate::vocab::{NodeName, ServerPort, SystemAbility};
 
 /// cuts one port of links, as a firewall does: `port: Bus` (nodes no longer hear of each other, clients still reach them) or
-/// `port: Clients` (the other way round; replicas cannot follow their masters either). Packets vanish
+/// `port: Clients` (the other way round; replicas cannot follow their masters either, nor sentinels watch them). Packets vanish
 #[derive(Clone, Debug, PartialEq, Deserialize, Documented)]
 #[serde(deny_unknown_fields)]
 pub struct CutPort {

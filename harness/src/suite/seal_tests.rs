@@ -27,7 +27,7 @@ fn story() -> Story {
     story.step(kill("A"));
     story.step(until("A1 is a master that owns keys, within 5s", &["A1"]));
     let p99 = Percent::try_from(99.0).unwrap();
-    story.slo(Slo::Failover(Failover { max: ms(3_000) }));
+    story.slo(Slo::Failover(Failover { max: ms(3_000), min: ms(0) }));
     story.slo(Slo::Latency(Latency { quantile: p99, max: ms(10), during: During::Steady, load: None }));
     story.slo(Slo::LostWrites(LostWrites { max: 0, min: 0 }));
     story.run(LOAD_STARTS, 2_500);

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 
 use serde::Deserialize;
 
-use super::resp::Reply;
+use super::resp::{Reply, push_command};
 use crate::vocab::{Address, Position};
 
 /// Nodes that a client remembers; redirections to more of them are not followed.
@@ -48,14 +48,44 @@ pub trait Discovery {
     /// Whether a server told of a replica that serves reads of keys at this position.
     fn knows_replica(&self, position: Position) -> bool;
 
-    /// The command that asks a node who serves what.
-    fn question(&self) -> &'static [&'static [u8]];
+    /// What asks a node who serves what.
+    fn question(&self) -> Question;
 
-    /// Takes the reply to [`Discovery::question`] of the node at the address. Whether it told anything.
-    fn learn(&mut self, asked: Address, reply: &Reply<'_>) -> bool;
+    /// Takes a reply to [`Discovery::question`], which of them it is counted from 0, of the node at the address. Whether it told
+    /// anything.
+    fn learn(&mut self, asked: Address, nth: usize, reply: &Reply<'_>) -> bool;
+
+    /// The command after which a node that is asked who serves what tells unasked, as messages, when that changes; none if it does not.
+    fn subscription(&self) -> Option<&'static [&'static [u8]]> {
+        None
+    }
 
     /// A server said that keys at this position belong to the node at the address. Returns that node, unless too many are known.
     fn moved(&mut self, position: Position, address: Address) -> Option<NodeIndex>;
+}
+
+/// Commands that are sent together.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Question {
+    /// The commands.
+    pub request: Vec<u8>,
+    /// How many replies they get.
+    pub replies: usize,
+}
+
+impl Question {
+    /// A question of one command.
+    pub fn of(command: &[&[u8]]) -> Self {
+        Self::default().then(command)
+    }
+
+    /// The same, and this command behind it.
+    #[must_use]
+    pub fn then(mut self, command: &[&[u8]]) -> Self {
+        push_command(&mut self.request, command);
+        self.replies += 1;
+        self
+    }
 }
 
 /// The nodes that a client knows: those it began with, and those that servers named.
@@ -135,6 +165,11 @@ impl KnownNodes {
             Some(position) => NodeIndex::try_from(position).ok(),
             None => self.node_at(Address(SocketAddrV4::new(ip, port))),
         }
+    }
+
+    /// From now on the search for a node to ask begins with the one at this address.
+    pub(super) fn ask_next(&mut self, address: Address) {
+        self.next = self.nodes.iter().position(|node| node.address == address).unwrap_or(self.next);
     }
 
     /// The nodes in the order in which to ask them: `first`, then those that are not suspect.

@@ -47,7 +47,7 @@ pub use cluster::{Cluster, KeyPlace, WrittenPosition, read_redirect};
 pub use command::REPLY_BOUND;
 pub use data_file::DataFile;
 pub use directives::{DirectivesError, Refusal, known_directives, refused_directives};
-pub use discovery::{Discovery, KnownNodes, NodeIndex, ReadsFrom, Redirect};
+pub use discovery::{Discovery, KnownNodes, NodeIndex, Question, ReadsFrom, Redirect};
 pub use error::{NotDone, SystemError};
 pub use independent::Independent;
 pub use log_lines::last_log_lines;
@@ -199,8 +199,19 @@ pub trait System: fmt::Debug + Send + Sync {
     /// is left out has no bound of the system's own.
     fn failover_bounds(&self, nodes: &[NodeSpec], version: ServerVersion) -> BTreeMap<FailoverPhase, String>;
 
-    /// How a client finds out who serves which shard. It begins with these nodes, by their index in the plan.
-    fn discovery(&self, seeds: &[(u16, Address)]) -> Box<dyn Discovery>;
+    /// How a client finds out who serves which shard, and where it may read if not from masters alone. It begins with these nodes, by
+    /// their index in the plan.
+    fn discovery(&self, seeds: &[(u16, Address)], reads_from: ReadsFrom) -> Box<dyn Discovery>;
+
+    /// Which nodes are started together, counted from 0: each group when the servers of the one before answer. All at once if not said.
+    fn start_group(&self, _: &NodeSpec) -> usize {
+        0
+    }
+
+    /// What is done when all servers answer so that they find each other at once, if anything is.
+    fn introduce<'a>(&'a self, _: &'a Servers) -> LocalBoxFuture<'a, Result<(), SystemError>> {
+        Box::pin(async { Ok(()) })
+    }
 
     /// What a node's program is started with behind the path of its configuration.
     fn arguments(&self, _: &NodeSpec) -> &'static [&'static str] {

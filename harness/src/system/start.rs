@@ -1,9 +1,10 @@
 //! Starting a server and waiting until it answers.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::future::{join_all, try_join_all};
 use redis::{RedisError, Value};
 use tokio::time::sleep;
 
@@ -42,9 +43,19 @@ impl Servers {
         }
     }
 
-    /// Starts every node at once. When some fail, the error is of the first of them in the order of the plan.
+    /// Starts every node, one group after the other, and introduces them to each other. When some of a group fail, the error is of the
+    /// first of them in the order of the plan.
     pub async fn start_all(&self) -> Result<(), SystemError> {
-        join_all(self.nodes.iter().map(|node| start(self, node, ANSWER_BOUND))).await.into_iter().collect()
+        let mut groups = BTreeMap::<_, Vec<_>>::new();
+        for node in &self.nodes {
+            let group = self.systems.of(&node.name).start_group(node);
+            groups.entry(group).or_default().push(start(self, node, ANSWER_BOUND));
+        }
+        for group in groups.into_values() {
+            join_all(group).await.into_iter().collect::<Result<(), _>>()?;
+        }
+        let introductions = self.systems.parts().iter().map(|part| part.system.introduce(self));
+        try_join_all(introductions).await.map(drop)
     }
 }
 

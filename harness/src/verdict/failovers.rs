@@ -53,10 +53,7 @@ impl Reporter<'_> {
                 FailoverPhase::ObjectivelyDown,
                 self.told(|says| matches!(says, LogEvent::ObjectivelyDown { about } if about == failed)),
             ),
-            timed(
-                FailoverPhase::FailoverTried,
-                self.told(|says| matches!(says, LogEvent::FailoverTried { about } if about == failed)),
-            ),
+            timed(FailoverPhase::FailoverTried, self.tried()),
             timed(
                 FailoverPhase::LeaderElected,
                 self.told(|says| matches!(says, LogEvent::LeaderElected { about } if about == failed)),
@@ -138,6 +135,26 @@ impl Reporter<'_> {
     fn told(&self, wanted: impl Fn(&LogEvent) -> bool) -> Option<Seen> {
         let logged = self.first_log(|record| self.takedown.is_witness(&record.node) && wanted(&record.says));
         log_and_view(logged, None)
+    }
+
+    /// The first try of a sentinel; also why some came to nothing, if any did.
+    fn tried(&self) -> Option<Seen> {
+        let failed = &self.takedown.failed;
+        let (at, source) = self.told(|says| matches!(says, LogEvent::FailoverTried { about } if about == failed))?;
+        let in_vain = self.case.evidence.events.iter().filter_map(|event| match &event.kind {
+            EventKind::Log(LogRecord { node, says: LogEvent::FailoverBlocked { reason }, .. })
+                if self.takedown.is_witness(node) && self.takedown.covers(event.at) =>
+            {
+                Some(reason.as_str())
+            }
+            _ => None,
+        });
+        let in_vain: Vec<_> = in_vain.collect();
+        let source = match &in_vain[..] {
+            [] => source,
+            reasons => format!("{source}; {} in vain: {}", reasons.len(), reasons.join(", ")),
+        };
+        Some((at, source))
     }
 
     fn promoted(&self) -> Option<Seen> {

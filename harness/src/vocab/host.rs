@@ -24,18 +24,25 @@ pub const BUS_PORT_OFFSET: u16 = 10_000;
 pub enum ServerPort {
     /// The cluster bus: gossip, votes and what nodes tell each other about failures.
     Bus,
-    /// The port for clients, which replicas use as well to follow their masters.
+    /// The port for clients, which replicas use as well to follow their masters, and sentinels to watch servers and each other.
     Clients,
 }
 
 impl ServerPort {
-    /// The port's number, and behind it that of its plain twin if it may have one.
-    pub const fn numbers(self) -> RangeInclusive<u16> {
+    /// The port's number, and behind it that of its plain twin if it may have one; then that of sentinels if they have it, too.
+    pub const fn ranges(self) -> &'static [RangeInclusive<u16>] {
         const BUS: u16 = SERVER_PORT + BUS_PORT_OFFSET;
+        const OF_BUS: &[RangeInclusive<u16>] = &[BUS..=BUS];
+        const OF_CLIENTS: &[RangeInclusive<u16>] = &[SERVER_PORT..=PLAIN_PORT, SENTINEL_PORT..=SENTINEL_PORT];
         match self {
-            Self::Bus => BUS..=BUS,
-            Self::Clients => SERVER_PORT..=PLAIN_PORT,
+            Self::Bus => OF_BUS,
+            Self::Clients => OF_CLIENTS,
         }
+    }
+
+    /// All numbers of [`Self::ranges`].
+    pub fn numbers(self) -> impl Iterator<Item = u16> {
+        self.ranges().iter().cloned().flatten()
     }
 }
 

@@ -19,6 +19,8 @@ pub enum SystemAbility {
     RolesByCommand,
     /// Each serves by itself and knows of no other.
     Independence,
+    /// Clients ask sentinels who is the master.
+    Sentinels,
 }
 
 impl SystemAbility {
@@ -33,6 +35,7 @@ impl SystemAbility {
             Self::ReplicaReads => "clients are told of masters alone",
             Self::RolesByCommand => "no node can be told whom to follow",
             Self::Independence => "it takes masters that know nothing of each other",
+            Self::Sentinels => "no sentinel tells clients who is the master",
         }
     }
 }

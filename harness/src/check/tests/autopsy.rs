@@ -137,6 +137,12 @@ fn evicted(story: &mut Story) {
     "1 lost write EXPLAINED BY NOTHING",
     ""
 )]
+#[case::told_by_others_to_follow(
+    |story: &mut Story| story.log(3_500, "A", LogEvent::Demoted { master: "A1".into() }),
+    2_990,
+    "1 lost write on a server that was told to follow one that had not got them",
+    ""
+)]
 #[case::evicted(evicted, 2_990, "1 lost write on a server that evicted keys", "")]
 #[case::nothing_happened(|_: &mut Story| (), 2_990, "1 lost write EXPLAINED BY NOTHING THAT HAPPENED", "")]
 fn a_loss_has_a_cause(#[case] happened: fn(&mut Story), #[case] ms: u64, #[case] cause: &str, #[case] when: &str) {

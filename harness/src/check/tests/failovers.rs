@@ -19,16 +19,18 @@ fn a_failover_is_measured_by_who_asks(#[case] writes: &[(u64, u64, bool)], #[cas
         });
     }
     story.end(9_000);
-    let finding = story.judge(Slo::Failover(Failover { max: ms(3_000) }));
+    let finding = story.judge(Slo::Failover(Failover { max: ms(3_000), min: ms(0) }));
     assert_eq!(finding.status, status, "{}", finding.note);
     assert!(finding.note.starts_with(note), "{}", finding.note);
 }
 
 #[rstest]
-#[case(3_000, Status::Pass)]
-#[case(2_000, Status::Fail)]
-fn failover(#[case] max: u64, #[case] status: Status) {
-    let finding = failover_story().judge(Slo::Failover(Failover { max: ms(max) }));
+#[case(0, 3_000, Status::Pass)]
+#[case(0, 2_000, Status::Fail)]
+#[case(2_000, 3_000, Status::Pass)]
+#[case(2_500, 3_000, Status::Inconclusive)]
+fn failover(#[case] min: u64, #[case] max: u64, #[case] status: Status) {
+    let finding = failover_story().judge(Slo::Failover(Failover { max: ms(max), min: ms(min) }));
     assert_eq!((finding.status, finding.measured.as_str()), (status, "2.01 s"), "{}", finding.note);
 }
 
@@ -47,7 +49,7 @@ fn a_failover_without_a_write(#[case] follows: &dyn Fn(&mut Story), #[case] stat
     story.act(3_000, 0, "Pause", "A");
     follows(&mut story);
     story.end(7_000);
-    let finding = story.judge(Slo::Failover(Failover { max: ms(3_000) }));
+    let finding = story.judge(Slo::Failover(Failover { max: ms(3_000), min: ms(0) }));
     assert_eq!(finding.status, status, "{}", finding.note);
 }
 
@@ -68,7 +70,7 @@ fn a_second_failover_starts_from_the_roles_of_then() {
     write(&mut story, 10_600, 0);
     story.act(12_000, 3, "Kill", "B1");
     story.end(13_000);
-    let finding = story.judge(Slo::Failover(Failover { max: ms(3_000) }));
+    let finding = story.judge(Slo::Failover(Failover { max: ms(3_000), min: ms(0) }));
     assert_eq!((finding.status, finding.samples), (Status::Pass, 2), "{}", finding.note);
     assert_eq!(finding.note, "A to A1 in 2.101 s; A1 to A in 2.601 s");
 }

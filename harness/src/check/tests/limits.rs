@@ -93,7 +93,7 @@ fn throughput(#[case] during: During, #[case] min: f64, #[case] status: Status) 
 #[case(Slo::Throughput(Throughput { min: 0.0, during: During::Fault, load: None }))]
 #[case(Slo::ErrorRate(ErrorRate { max: Percent::try_from(100.0).unwrap(), during: During::Fault, load: None }))]
 #[case(Slo::Latency(Latency { quantile: Percent::try_from(0.0).unwrap(), max: ms(9_000), during: During::Fault, load: None }))]
-#[case(Slo::Failover(Failover { max: ms(9_000) }))]
+#[case(Slo::Failover(Failover { max: ms(9_000), min: ms(0) }))]
 fn without_samples_nothing_passes(#[case] slo: Slo) {
     let mut story = Story::formed();
     story.run(LOAD_STARTS, 3_000);

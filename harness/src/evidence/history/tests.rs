@@ -193,6 +193,7 @@ fn a_data_type_keeps_its_code() {
 #[case(ErrorKind::Tls, 26)]
 #[case(ErrorKind::NoFreeConnection, 27)]
 #[case(ErrorKind::LockHeld, 28)]
+#[case(ErrorKind::NotMaster, 29)]
 fn an_error_keeps_its_code(#[case] error: ErrorKind, #[case] code: usize) {
     assert_eq!((error as usize, ErrorKind::ALL[code]), (code, error));
 }

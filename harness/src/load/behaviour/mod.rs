@@ -35,10 +35,8 @@ pub struct Client {
     pub retry_wait_max: Duration,
     /// How much of each wait is left to chance.
     pub jitter: Percent,
-    /// Whether a redirection makes it ask who owns what.
-    pub refresh_on_moved: bool,
-    /// The same of an error that casts doubt on the node.
-    pub refresh_on_error: bool,
+    /// What makes it ask who owns what.
+    pub refresh_on: RefreshOn,
     /// How often it asks who owns what of its own accord; never if none.
     pub refresh_every: Option<Duration>,
     /// Whether a worker does nothing more after its first operation that is not ok, as a program does that an uncaught error ends.
@@ -51,8 +49,12 @@ pub struct Client {
     pub password: Option<String>,
     /// Which nodes operations that only read are sent to.
     pub reads_from: ReadsFrom,
+    /// Where there are sentinels: whether a node that they name as the master must say so itself (`ROLE`), on each new connection.
+    pub verifies_role: bool,
     /// Whether it speaks TLS; as the servers do if not said.
     pub tls: Option<bool>,
+    /// The same client where sentinels tell who is the master; none if it is the same there.
+    by_sentinels: Option<Box<Self>>,
 }
 
 /// A version of the protocol, which a client may ask for (`HELLO`).
@@ -78,6 +80,29 @@ impl TryFrom<u8> for Protocol {
     }
 }
 
+/// Which reasons make a client ask who owns what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RefreshOn {
+    /// [`Refresh::Moved`].
+    pub moved: bool,
+    /// [`Refresh::Error`].
+    pub error: bool,
+    /// [`Refresh::Switch`], where there are sentinels: it listens to them.
+    pub switch: bool,
+}
+
+impl RefreshOn {
+    /// Each of them.
+    pub const ALL: Self = Self { moved: true, error: true, switch: true };
+    /// None of them: the client never asks again.
+    pub const NOTHING: Self = Self { moved: false, error: false, switch: false };
+
+    fn of(reasons: &[Refresh]) -> Self {
+        let has = |reason| reasons.contains(&reason);
+        Self { moved: has(Refresh::Moved), error: has(Refresh::Error), switch: has(Refresh::Switch) }
+    }
+}
+
 /// What makes a client ask who owns what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -86,10 +111,12 @@ pub enum Refresh {
     Moved,
     /// An error that casts doubt on the node that was asked: it refuses, is silent, or says that it cannot serve.
     Error,
+    /// A sentinel's message that another node is the master (`+switch-master`).
+    Switch,
 }
 
 /// A client as a scenario writes it: what it does not say is as in the preset.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(rename = "Client", deny_unknown_fields, default)]
 struct WrittenClient {
     preset: Option<Preset>,
@@ -107,17 +134,25 @@ struct WrittenClient {
     user: Option<String>,
     password: Option<String>,
     reads_from: Option<ReadsFrom>,
+    verifies_role: Option<bool>,
     tls: Option<bool>,
 }
 
 impl From<WrittenClient> for Client {
     fn from(written: WrittenClient) -> Self {
         let preset = written.preset;
-        let like = preset.map_or_else(Self::default, Preset::client);
-        let on = |reason, otherwise| written.refresh_on.as_ref().map_or(otherwise, |on| on.contains(&reason));
+        let by_sentinels = preset.map(|preset| Box::new(written.over(&preset.by_sentinels())));
+        Self { by_sentinels, ..written.over(&preset.map_or_else(Self::default, Preset::client)) }
+    }
+}
+
+impl WrittenClient {
+    /// The client that it makes of another one.
+    fn over(&self, like: &Client) -> Client {
+        let written = self;
         let retry_wait = written.retry_wait.unwrap_or(like.retry_wait);
-        Self {
-            preset,
+        Client {
+            preset: written.preset,
             timeout: written.timeout.unwrap_or(like.timeout),
             deadline: written.deadline.unwrap_or(like.deadline),
             attempts: written.attempts.or(like.attempts),
@@ -125,15 +160,16 @@ impl From<WrittenClient> for Client {
             retry_wait,
             retry_wait_max: written.retry_wait_max.unwrap_or(like.retry_wait_max).max(retry_wait),
             jitter: written.jitter.unwrap_or(like.jitter),
-            refresh_on_moved: on(Refresh::Moved, like.refresh_on_moved),
-            refresh_on_error: on(Refresh::Error, like.refresh_on_error),
+            refresh_on: written.refresh_on.as_deref().map_or(like.refresh_on, RefreshOn::of),
             refresh_every: written.refresh_every.or(like.refresh_every),
             gives_up: written.gives_up.unwrap_or(like.gives_up),
             resp: written.resp.unwrap_or(like.resp),
-            user: written.user,
-            password: written.password,
+            user: written.user.clone(),
+            password: written.password.clone(),
             reads_from: written.reads_from.unwrap_or(like.reads_from),
+            verifies_role: written.verifies_role.unwrap_or(like.verifies_role),
             tls: written.tls,
+            by_sentinels: None,
         }
     }
 }
@@ -149,20 +185,28 @@ impl Default for Client {
             retry_wait: Duration::from_millis(10),
             retry_wait_max: Duration::from_millis(10),
             jitter: Percent::default(),
-            refresh_on_moved: true,
-            refresh_on_error: true,
+            refresh_on: RefreshOn::ALL,
             refresh_every: None,
             gives_up: false,
             resp: Protocol::Resp2,
             user: None,
             password: None,
             reads_from: ReadsFrom::Master,
+            verifies_role: true,
             tls: None,
+            by_sentinels: None,
         }
     }
 }
 
 impl Client {
+    /// Makes it what it is where sentinels tell who is the master.
+    pub(crate) fn meets_sentinels(&mut self) {
+        if let Some(client) = self.by_sentinels.take() {
+            *self = *client;
+        }
+    }
+
     /// How long it waits before the `nth` retry (from 0) of an operation.
     pub(crate) fn wait(&self, nth: u32, random: &mut ChaCha8Rng) -> StdDuration {
         let doubled = self.retry_wait.0.saturating_mul(1_u32.checked_shl(nth).unwrap_or(u32::MAX));
@@ -199,14 +243,18 @@ impl fmt::Display for Client {
         if self.jitter > Percent::default() {
             write!(f, ", {} % of it by chance", self.jitter.value())?;
         }
-        let on = [(self.refresh_on_moved, "MOVED"), (self.refresh_on_error, "an error")];
-        let on: Vec<_> = on.iter().filter(|(asks, _)| *asks).map(|(_, word)| *word).collect();
+        let RefreshOn { moved, error, switch } = self.refresh_on;
+        let reasons = [(moved, "MOVED"), (error, "an error"), (switch, "+switch-master")];
+        let on: Vec<_> = reasons.iter().filter(|(asks, _)| *asks).map(|(_, word)| *word).collect();
         match self.refresh_every {
             Some(every) if on.is_empty() => write!(f, "; asks who owns what every {every}")?,
             Some(every) => write!(f, "; asks who owns what every {every} and after {}", on.join(" or "))?,
             None if on.is_empty() => f.write_str("; never asks again who owns what")?,
-            None if on.len() == 1 => write!(f, "; asks who owns what after {} only", on.join(""))?,
+            None if on.len() < reasons.len() => write!(f, "; asks who owns what after {} only", on.join(" or "))?,
             None => {}
+        }
+        if !self.verifies_role {
+            f.write_str("; takes whom sentinels name for the master without asking for its role")?;
         }
         if self.resp == Protocol::Resp3 {
             f.write_str("; speaks RESP3")?;
@@ -264,9 +312,12 @@ mod tests {
     #[test]
     fn what_is_said_goes_before_the_preset() {
         let [as_it_is, hurried] = ["preset: Naive", "preset: Naive, attempts: 9, refresh_on: [Moved]"].map(client);
-        let expected =
-            Client { attempts: Some(9), refresh_on_moved: true, refresh_on_error: false, ..as_it_is.clone() };
+        let by_sentinels = hurried.by_sentinels.clone();
+        let refresh_on = RefreshOn { moved: true, ..RefreshOn::NOTHING };
+        let expected = Client { attempts: Some(9), refresh_on, by_sentinels, ..as_it_is.clone() };
         assert_eq!(hurried, expected);
+        assert_eq!(hurried.by_sentinels.as_ref().unwrap().attempts, Some(9));
+        assert_eq!(as_it_is.attempts, Some(1));
         assert_ne!(hurried, as_it_is);
     }
 }

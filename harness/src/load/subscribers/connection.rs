@@ -83,7 +83,7 @@ impl SubscriberConnection {
         if let (ConnectionEnd::Broken, Some(node)) = (end, self.node) {
             let shared = &self.state.shared;
             shared.routes.borrow_mut().known_mut().set_suspect(node, true);
-            if shared.load.client.refresh_on_error {
+            if shared.load.client.refresh_on.error {
                 shared.refresh(None);
             }
         }
@@ -178,7 +178,7 @@ impl SubscriberConnection {
         if self.held.remove(&channel) {
             self.over(channel, self.heard, self.heard);
             let shared = &self.state.shared;
-            if shared.load.client.refresh_on_moved {
+            if shared.load.client.refresh_on.moved {
                 shared.refresh(None);
             }
         }
@@ -196,7 +196,7 @@ impl SubscriberConnection {
             let responder = self.node.and_then(|node| routes.known().address(node));
             let owner = responder.and_then(|responder| routes.moved(redirect.position, redirect.address(responder)));
             drop(routes);
-            if shared.load.client.refresh_on_moved {
+            if shared.load.client.refresh_on.moved {
                 shared.refresh(owner);
             }
         }

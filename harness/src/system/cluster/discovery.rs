@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use super::slot::{SLOT_COUNT, slot};
 use crate::system::discovery::ReadTurns;
 use crate::system::resp::Reply;
-use crate::system::{Discovery, KnownNodes, NodeIndex, ReadsFrom, Redirect};
+use crate::system::{Discovery, KnownNodes, NodeIndex, Question, ReadsFrom, Redirect};
 use crate::vocab::{Address, OwnedRange, Position};
 
 const NOBODY: u16 = u16::MAX;
@@ -78,13 +78,13 @@ impl Discovery for SlotMap {
         !replicas_of(&self.replicas, position).is_empty()
     }
 
-    fn question(&self) -> &'static [&'static [u8]] {
-        &[b"CLUSTER", b"SLOTS"]
+    fn question(&self) -> Question {
+        Question::of(&[b"CLUSTER", b"SLOTS"])
     }
 
     /// `[first, last, [ip, port, ...], replicas...]` for each range. Ranges that mean nothing are left out; a node that does not
     /// know its own address is at the one where it was asked.
-    fn learn(&mut self, asked: Address, reply: &Reply<'_>) -> bool {
+    fn learn(&mut self, asked: Address, _: usize, reply: &Reply<'_>) -> bool {
         let Reply::Array(ranges) = reply else { return false };
         self.adopt(ranges.iter().filter_map(|range| read_range(range, asked)));
         true
@@ -150,14 +150,14 @@ mod tests {
             *3\r\n:9\r\n:16384\r\n*2\r\n$0\r\n\r\n:7000\r\n";
         let (reply, _) = Reply::parse(text.as_bytes()).unwrap().unwrap();
         let mut map = SlotMap::new(&[(0, address(2)), (1, address(3))]);
-        assert!(map.learn(address(2), &reply));
+        assert!(map.learn(address(2), 0, &reply));
         let mut target = |number| {
             let node = map.target(Position(number)).unwrap();
             (map.known().address(node).unwrap().to_string(), map.known().plan_index(node))
         };
         assert_eq!(target(5), ("10.128.0.3:6379".to_owned(), Some(1)));
         assert_eq!(target(6), ("10.128.0.2:7000".to_owned(), None));
-        assert!(!map.learn(address(2), &Reply::Error(b"LOADING")));
+        assert!(!map.learn(address(2), 0, &Reply::Error(b"LOADING")));
         let replica = map.reader(Position(5), ReadsFrom::Replica).unwrap();
         assert_eq!(map.known().address(replica), Some(address(4)));
     }
@@ -224,7 +224,7 @@ mod tests {
             let [first, last, port] = numbers;
             let master = Reply::Array(vec![Reply::Bulk(ip.as_bytes()), Reply::Integer(port)]);
             let range = Reply::Array(vec![Reply::Integer(first), Reply::Integer(last), master]);
-            SlotMap::new(&[]).learn(address(2), &Reply::Array(vec![range, Reply::Nil]));
+            SlotMap::new(&[]).learn(address(2), 0, &Reply::Array(vec![range, Reply::Nil]));
         }
 
         #[test]

@@ -39,8 +39,8 @@ pub use discovery::read_redirect;
 use super::config::{redis_conf, reserved};
 use super::log::parse;
 use super::{
-    Access, Discovery, Names, NodeFiles, NodeSpec, Origin, ReportReader, Servers, System, SystemError, SystemSize,
-    questions,
+    Access, Discovery, Names, NodeFiles, NodeSpec, Origin, ReadsFrom, ReportReader, Servers, System, SystemError,
+    SystemSize, questions,
 };
 use crate::evidence::{FailoverPhase, LogEvent, NodeStatus, NodeView, Reach, Settlement};
 use crate::vocab::{Address, NodeName, Position, ServerVersion, SystemAbility};
@@ -158,7 +158,7 @@ impl System for Cluster {
         failover::failover_bounds(node_timeout_ms, version)
     }
 
-    fn discovery(&self, seeds: &[(u16, Address)]) -> Box<dyn Discovery> {
+    fn discovery(&self, seeds: &[(u16, Address)], _: ReadsFrom) -> Box<dyn Discovery> {
         Box::new(SlotMap::new(seeds))
     }
 

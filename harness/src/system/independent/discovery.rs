@@ -1,7 +1,7 @@
 //! Where keys lie, as a client knows that divides them by itself.
 
 use crate::system::resp::Reply;
-use crate::system::{Discovery, KnownNodes, NodeIndex, Origin, ReadsFrom};
+use crate::system::{Discovery, KnownNodes, NodeIndex, Origin, Question, ReadsFrom};
 use crate::vocab::{Address, Position};
 
 /// The masters in the order of the plan: the place of a key tells which of them has it, whatever anybody says.
@@ -42,11 +42,11 @@ impl Discovery for KnownPlaces {
     }
 
     /// Something that every server answers: there is nothing to learn.
-    fn question(&self) -> &'static [&'static [u8]] {
-        &[b"PING"]
+    fn question(&self) -> Question {
+        Question::of(&[b"PING"])
     }
 
-    fn learn(&mut self, _: Address, reply: &Reply<'_>) -> bool {
+    fn learn(&mut self, _: Address, _: usize, reply: &Reply<'_>) -> bool {
         *reply == Reply::Simple(b"PONG")
     }
 
@@ -66,8 +66,8 @@ mod tests {
     fn the_place_of_a_key_is_its_master() {
         let address = |last| Address::of_host(Ipv4Addr::new(10, 128, 0, last));
         let mut places = KnownPlaces::new(&[(0, address(2)), (1, address(3))], Origin::FIRST);
-        assert!(places.learn(address(2), &Reply::Simple(b"PONG")));
-        assert!(!places.learn(address(2), &Reply::Error(b"LOADING")));
+        assert!(places.learn(address(2), 0, &Reply::Simple(b"PONG")));
+        assert!(!places.learn(address(2), 0, &Reply::Error(b"LOADING")));
         assert_eq!([0, 1, 2].map(|place| places.target(Position(place))), [Some(0), Some(1), None]);
         // Behind a cluster of six nodes.
         let origin = Origin { hosts: 6, shards: 3, positions: 16_384 };

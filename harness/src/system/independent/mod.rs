@@ -16,8 +16,8 @@ use super::config::{OwnDirectives, redis_conf, reserved};
 use super::log::parse;
 use super::replication::view::ReplicationReader;
 use super::{
-    Access, Discovery, Names, NodeFiles, NodeSpec, Origin, Replication, ReportReader, ShapeProblem, System, SystemSize,
-    replication,
+    Access, Discovery, Names, NodeFiles, NodeSpec, Origin, ReadsFrom, Replication, ReportReader, ShapeProblem, System,
+    SystemSize, replication,
 };
 use crate::evidence::{FailoverPhase, LogEvent, NodeStatus, NodeView, Reach, Settlement};
 use crate::vocab::{Address, NodeName, OwnedRange, Ownership, Position, Role, ServerVersion, SystemAbility};
@@ -140,7 +140,7 @@ impl System for Independent {
         BTreeMap::new()
     }
 
-    fn discovery(&self, seeds: &[(u16, Address)]) -> Box<dyn Discovery> {
+    fn discovery(&self, seeds: &[(u16, Address)], _: ReadsFrom) -> Box<dyn Discovery> {
         Box::new(KnownPlaces::new(seeds, self.origin))
     }
 }

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use crate::system::discovery::ReadTurns;
 use crate::system::resp::Reply;
-use crate::system::{Discovery, KnownNodes, NodeIndex, ReadsFrom};
+use crate::system::{Discovery, KnownNodes, NodeIndex, Question, ReadsFrom};
 use crate::vocab::{Address, Position};
 
 /// The nodes that a client knows, and which of them is the master.
@@ -53,12 +53,12 @@ impl Discovery for MasterAndReplicas {
         !self.replicas.is_empty()
     }
 
-    fn question(&self) -> &'static [&'static [u8]] {
-        &[b"ROLE"]
+    fn question(&self) -> Question {
+        Question::of(&[b"ROLE"])
     }
 
     /// `[master, offset, [[ip, port, offset], ...]]`, in which the numbers of replicas are strings; `[slave, ...]` of a replica.
-    fn learn(&mut self, asked: Address, reply: &Reply<'_>) -> bool {
+    fn learn(&mut self, asked: Address, _: usize, reply: &Reply<'_>) -> bool {
         let Reply::Array(role) = reply else { return false };
         match &role[..] {
             [Reply::Bulk(b"master"), _, Reply::Array(replicas), ..] => {
@@ -99,7 +99,7 @@ mod tests {
 
     fn learn(map: &mut MasterAndReplicas, from: u8, reply: &str) -> bool {
         let (reply, _) = Reply::parse(reply.as_bytes()).unwrap().unwrap();
-        map.learn(address(from), &reply)
+        map.learn(address(from), 0, &reply)
     }
 
     const MASTER: &str = "*3\r\n$6\r\nmaster\r\n:14\r\n*1\r\n*3\r\n$10\r\n10.128.0.3\r\n$4\r\n6379\r\n$2\r\n14\r\n";
@@ -126,7 +126,7 @@ mod tests {
     fn who_speaks_plain_tcp_beside_tls_stays_with_its_port() {
         let mut map = MasterAndReplicas::new(&[(0, address(2).plain()), (1, address(3).plain())]);
         let (reply, _) = Reply::parse(MASTER.as_bytes()).unwrap().unwrap();
-        assert!(map.learn(address(2).plain(), &reply));
+        assert!(map.learn(address(2).plain(), 0, &reply));
         let node = map.reader(HERE, ReadsFrom::Replica).unwrap();
         assert_eq!(map.known.address(node), Some(address(3).plain()));
     }
@@ -136,8 +136,8 @@ mod tests {
         fn hostile_roles_never_panic(word in "(master|slave)", ip in "[0-9.]{0,12}", port in any::<i64>()) {
             let roles = vec![Reply::Bulk(word.as_bytes()), Reply::Bulk(ip.as_bytes()), Reply::Integer(port)];
             let nested = vec![Reply::Bulk(b"master"), Reply::Nil, Reply::Array(vec![Reply::Array(roles.clone()), Reply::Nil])];
-            MasterAndReplicas::new(&[]).learn(address(2), &Reply::Array(roles));
-            MasterAndReplicas::new(&[]).learn(address(2), &Reply::Array(nested));
+            MasterAndReplicas::new(&[]).learn(address(2), 0, &Reply::Array(roles));
+            MasterAndReplicas::new(&[]).learn(address(2), 0, &Reply::Array(nested));
         }
     }
 }

@@ -14,7 +14,9 @@ use serde::{Deserialize, Deserializer};
 
 use super::config::{OwnDirectives, ReservedDirective, redis_conf, reserved};
 use super::log::parse;
-use super::{Access, Discovery, Names, NodeFiles, NodeSpec, Origin, ReportReader, System, SystemSize, questions};
+use super::{
+    Access, Discovery, Names, NodeFiles, NodeSpec, Origin, ReadsFrom, ReportReader, System, SystemSize, questions,
+};
 use crate::evidence::{FailoverPhase, LogEvent, NodeStatus, NodeView, Reach, Settlement};
 use crate::vocab::{Address, NodeName, OwnedRange, Ownership, Position, Role, ServerVersion, SystemAbility};
 use discovery::MasterAndReplicas;
@@ -141,6 +143,14 @@ impl System for Replication {
         redis_conf(node, version, files, access, &own)
     }
 
+    /// A replica that its master refuses tries again only a second later (Redis `replication.c`, `replicationCron`).
+    fn start_group(&self, node: &NodeSpec) -> usize {
+        match self.nodes().iter().position(|other| other.name == node.name).unwrap_or_default() {
+            place if self.chain => place,
+            place => place.min(1),
+        }
+    }
+
     fn position_of(&self, _: &[u8]) -> Position {
         self.origin.position(0)
     }
@@ -182,7 +192,7 @@ impl System for Replication {
         .into()
     }
 
-    fn discovery(&self, seeds: &[(u16, Address)]) -> Box<dyn Discovery> {
+    fn discovery(&self, seeds: &[(u16, Address)], _: ReadsFrom) -> Box<dyn Discovery> {
         Box::new(MasterAndReplicas::new(seeds))
     }
 }

@@ -1,4 +1,4 @@
-//! What a sentinel must be told: whom it monitors, and who else does.
+//! What a sentinel must be told: whom it monitors. Who else does it is told when all of them run, see `hello.rs`.
 
 use std::fmt::Write as _;
 
@@ -18,7 +18,7 @@ pub(super) const RESERVED: &[ReservedDirective] = &[
     ("slave-announce-*", "a node's address is its host's"),
 ];
 
-/// What a sentinel monitors, as one would have written it down that has known all others for a while: so none must be found first.
+/// What a sentinel monitors, as one would have written it down that has known the replicas for a while: so none must be found first.
 /// (`sentinelFlushConfig` and `rewriteConfigSentinelOption`, Redis `sentinel.c`.)
 pub(super) fn sentinel_conf(sentinel: Sentinel, nodes: &[NodeSpec], own: &NodeSpec, access: &Access) -> String {
     let mut text = format!("sentinel myid {}\nsentinel current-epoch 0\n", own.id);
@@ -46,9 +46,6 @@ pub(super) fn sentinel_conf(sentinel: Sentinel, nodes: &[NodeSpec], own: &NodeSp
         for replica in nodes.iter().filter(|node| node.master.as_ref() == Some(name)) {
             say(format!("known-replica {name} {}", address(replica)));
         }
-        for other in nodes.iter().filter(|node| node.role == Role::Sentinel && node.name != own.name) {
-            say(format!("known-sentinel {name} {} {}", address(other), other.id));
-        }
     }
     text
 }
@@ -60,7 +57,7 @@ mod tests {
     use crate::vocab::Duration;
 
     #[test]
-    fn a_sentinel_knows_everybody_from_the_start() {
+    fn a_sentinel_knows_the_servers_from_the_start() {
         let (down_after, failover_timeout) = (Duration::from_millis(1_000), Duration::from_millis(10_000));
         let sentinel = Sentinel {
             masters: 1,
@@ -73,16 +70,15 @@ mod tests {
             origin: Origin::FIRST,
         };
         let nodes = sentinel.nodes();
-        let [_, _, own, other] = &nodes[..] else { panic!("{nodes:?}") };
+        let [_, _, own, _] = &nodes[..] else { panic!("{nodes:?}") };
         let text = sentinel_conf(sentinel, &nodes, own, &Access::of_lab());
         let expected = format!(
             "sentinel myid {}\nsentinel current-epoch 0\nsentinel sentinel-user redis-harness\n\
              sentinel sentinel-pass redis-harness\nsentinel monitor A 10.128.0.2 6379 2\n\
              sentinel down-after-milliseconds A 1000\nsentinel failover-timeout A 10000\nsentinel parallel-syncs A 1\n\
              sentinel auth-user A redis-harness\nsentinel auth-pass A redis-harness\nsentinel config-epoch A 0\n\
-             sentinel leader-epoch A 0\nsentinel known-replica A 10.128.0.3 6379\n\
-             sentinel known-sentinel A 10.128.0.5 26379 {}\n",
-            own.id, other.id
+             sentinel leader-epoch A 0\nsentinel known-replica A 10.128.0.3 6379\n",
+            own.id
         );
         assert_eq!(text, expected);
     }

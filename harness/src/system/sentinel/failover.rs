@@ -18,7 +18,7 @@ pub(super) fn failover_bounds(sentinel: Sentinel) -> BTreeMap<FailoverPhase, Str
             FailoverPhase::LeaderElected,
             format!("votes of {majority} sentinels (else +{retry_s} to +{} s)", retry_s + 1.0),
         ),
-        (FailoverPhase::ReplicaSelected, "priority, offset, run id".to_owned()),
+        (FailoverPhase::ReplicaSelected, format!("priority, offset, run id (none fits: +{retry_s} s)")),
         (FailoverPhase::Promoted, "REPLICAOF NO ONE, within failover-timeout".to_owned()),
         (FailoverPhase::MasterSwitched, "INFO each second".to_owned()),
         (FailoverPhase::AllAgree, "hello messages each 2 s, the old replicas' resync".to_owned()),

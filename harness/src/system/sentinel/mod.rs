@@ -5,6 +5,7 @@
 mod config;
 mod discovery;
 mod failover;
+mod hello;
 mod log;
 mod settle;
 mod view;
@@ -13,6 +14,8 @@ use std::collections::BTreeMap;
 use std::net::SocketAddrV4;
 use std::time::Duration as StdDuration;
 
+use futures_util::FutureExt;
+use futures_util::future::LocalBoxFuture;
 use serde::Deserialize;
 
 use super::config::{redis_conf, reserved};
@@ -20,7 +23,8 @@ use super::log::parse;
 use super::replication::follows;
 use super::replication::view::ReplicationReader;
 use super::{
-    Access, Discovery, Names, NodeFiles, NodeSpec, Origin, ReportReader, ShapeProblem, System, SystemSize, questions,
+    Access, Discovery, Names, NodeFiles, NodeSpec, Origin, ReadsFrom, ReportReader, Servers, ShapeProblem, System,
+    SystemError, SystemSize, questions,
 };
 use crate::evidence::{FailoverPhase, LogEvent, NodeStatus, NodeView, Reach, Settlement};
 use crate::vocab::{
@@ -114,7 +118,7 @@ impl System for Sentinel {
     }
 
     fn forming(&self) -> StdDuration {
-        StdDuration::from_secs(2)
+        StdDuration::from_secs(1)
     }
 
     fn size(&self) -> SystemSize {
@@ -162,7 +166,8 @@ impl System for Sentinel {
     }
 
     fn abilities(&self) -> &'static [SystemAbility] {
-        &[SystemAbility::Elections, SystemAbility::FailureFlags]
+        use SystemAbility::{Elections, FailureFlags, ReplicaReads, Sentinels};
+        &[Elections, FailureFlags, ReplicaReads, Sentinels]
     }
 
     fn nodes(&self) -> Vec<NodeSpec> {
@@ -194,6 +199,20 @@ impl System for Sentinel {
         } else {
             text
         }
+    }
+
+    /// A replica that its master refuses tries again only a second later, and so does a sentinel that a server refuses. (Redis
+    /// `replication.c`, `replicationCron`; `sentinel.c`, `sentinelReconnectInstance`.)
+    fn start_group(&self, node: &NodeSpec) -> usize {
+        match node.role {
+            Role::Master => 0,
+            Role::Replica => 1,
+            Role::Sentinel => 2,
+        }
+    }
+
+    fn introduce<'a>(&'a self, servers: &'a Servers) -> LocalBoxFuture<'a, Result<(), SystemError>> {
+        hello::introduce(*self, servers).boxed_local()
     }
 
     fn position_of(&self, key: &[u8]) -> Position {
@@ -245,8 +264,9 @@ impl System for Sentinel {
         failover::failover_bounds(*self)
     }
 
-    fn discovery(&self, seeds: &[(u16, Address)]) -> Box<dyn Discovery> {
-        Box::new(SentinelMap::new(seeds, self.first_sentinel(), self.masters()))
+    fn discovery(&self, seeds: &[(u16, Address)], reads_from: ReadsFrom) -> Box<dyn Discovery> {
+        let asks_for_replicas = reads_from != ReadsFrom::Master;
+        Box::new(SentinelMap::new(seeds, self.first_sentinel(), self.masters(), asks_for_replicas))
     }
 
     fn arguments(&self, node: &NodeSpec) -> &'static [&'static str] {

@@ -93,7 +93,7 @@ fn the_machine_is_told_in_figures() {
 }
 
 fn failover_within(max: u64) -> Slo {
-    Slo::Failover(Failover { max: ms(max) })
+    Slo::Failover(Failover { max: ms(max), min: ms(0) })
 }
 
 fn unavailable_for(max: u64) -> Slo {

@@ -39,7 +39,11 @@ fn good_until_the_end() -> Story {
     let mut story = Story::formed();
     story.step(kill("A"));
     story.step(until("A1 is a master that owns something, within 5s", &["A1"]));
-    for slo in [Slo::Failover(Failover { max: ms(3_000) }), p99(10), Slo::LostWrites(LostWrites { max: 0, min: 0 })] {
+    for slo in [
+        Slo::Failover(Failover { max: ms(3_000), min: ms(0) }),
+        p99(10),
+        Slo::LostWrites(LostWrites { max: 0, min: 0 }),
+    ] {
         story.slo(slo);
     }
     story.run(LOAD_STARTS, 3_000);

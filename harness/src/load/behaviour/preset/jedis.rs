@@ -5,10 +5,10 @@ use std::fmt;
 use documented::Documented;
 
 use super::PresetKind;
-use crate::load::behaviour::Client;
+use crate::load::behaviour::{Client, RefreshOn};
 use crate::vocab::{Duration, Percent};
 
-/// at most 5 attempts in 10 s, each of 2 s at most, with waits that grow and are left to chance. Its pools are `connections: Pool(max: 8)`. Not modelled: no wait after the first failure, and that `CLUSTERDOWN` is final
+/// at most 5 attempts in 10 s, each of 2 s at most, with waits that grow and are left to chance. Its pools are `connections: Pool(max: 8)`. Not modelled: no wait after the first failure, and that `CLUSTERDOWN` is final. By sentinels: one attempt; asks them only when one says that the master is another
 #[derive(Documented)]
 pub(super) struct Jedis;
 
@@ -24,6 +24,7 @@ impl fmt::Display for Jedis {
 
 /// redis/jedis, `JedisCluster`: `DEFAULT_TIMEOUT` 2000, `DEFAULT_MAX_ATTEMPTS` 5, and their product as the bound of all retries;
 /// `ClusterCommandExecutor.getBackoffSleepMillis`: up to the time left by the square of the attempts left, from the second failure on.
+/// `JedisSentinelPool`: `MasterListener` for each sentinel, and no other look at them; `Jedis` tries nothing again.
 impl PresetKind for Jedis {
     fn client(&self) -> Client {
         Client {
@@ -35,6 +36,15 @@ impl PresetKind for Jedis {
             retry_wait_max: Duration::from_millis(8_000),
             jitter: Percent::ALL,
             ..Client::default()
+        }
+    }
+
+    fn by_sentinels(&self) -> Client {
+        Client {
+            attempts: Some(1),
+            refresh_on: RefreshOn { switch: true, ..RefreshOn::NOTHING },
+            verifies_role: false,
+            ..self.client()
         }
     }
 }

@@ -21,14 +21,22 @@ kinds! {
 
 /// What a preset says. It is displayed as the plan explains it, such as `as go-redis 9`.
 pub trait PresetKind: fmt::Display {
-    /// What the client does, as far as the declared behaviours can say it.
+    /// What the client does in a cluster, as far as the declared behaviours can say it.
     fn client(&self) -> Client;
+
+    /// What it does where sentinels tell who is the master.
+    fn by_sentinels(&self) -> Client;
 }
 
 impl Preset {
-    /// What the client does.
+    /// What the client does in a cluster.
     pub fn client(self) -> Client {
         self.kind().client()
+    }
+
+    /// What it does where sentinels tell who is the master.
+    pub fn by_sentinels(self) -> Client {
+        self.kind().by_sentinels()
     }
 }
 
@@ -41,9 +49,14 @@ mod tests {
     fn every_preset_makes_sense() {
         for word in Preset::WORDS {
             let preset: Preset = crate::text::options().from_str(word.example).unwrap();
-            let client = preset.client();
-            assert!(client.timeout <= client.deadline && client.retry_wait <= client.retry_wait_max, "{}", word.name);
-            assert_ne!(client.attempts, Some(0), "{}", word.name);
+            for client in [preset.client(), preset.by_sentinels()] {
+                assert!(
+                    client.timeout <= client.deadline && client.retry_wait <= client.retry_wait_max,
+                    "{}",
+                    word.name
+                );
+                assert_ne!(client.attempts, Some(0), "{}", word.name);
+            }
         }
     }
 }

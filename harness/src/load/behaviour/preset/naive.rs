@@ -5,10 +5,10 @@ use std::fmt;
 use documented::Documented;
 
 use super::PresetKind;
-use crate::load::behaviour::Client;
+use crate::load::behaviour::{Client, RefreshOn};
 use crate::vocab::Duration;
 
-/// one attempt, after which its worker gives up; it follows redirections, and never asks again who owns what
+/// one attempt, after which its worker gives up; it follows redirections, and never asks again who owns what. Whom sentinels name first it takes for the master for ever
 #[derive(Documented)]
 pub(super) struct Naive;
 
@@ -27,10 +27,13 @@ impl PresetKind for Naive {
         Client {
             timeout: Duration::from_millis(5_000),
             attempts: Some(1),
-            refresh_on_moved: false,
-            refresh_on_error: false,
+            refresh_on: RefreshOn::NOTHING,
             gives_up: true,
             ..Client::default()
         }
+    }
+
+    fn by_sentinels(&self) -> Client {
+        Client { verifies_role: false, ..self.client() }
     }
 }

@@ -5,10 +5,10 @@ use std::fmt;
 use documented::Documented;
 
 use super::PresetKind;
-use crate::load::behaviour::Client;
+use crate::load::behaviour::{Client, RefreshOn};
 use crate::vocab::Duration;
 
-/// 4 attempts without a wait between them, then an error; a reply is waited for without end (here 60 s). Not modelled: the 250 ms after `CLUSTERDOWN`
+/// 4 attempts without a wait between them, then an error; a reply is waited for without end (here 60 s). Not modelled: the 250 ms after `CLUSTERDOWN`. By sentinels: one attempt; asks them when a connection has failed
 #[derive(Documented)]
 pub(super) struct RedisPy;
 
@@ -23,7 +23,8 @@ impl fmt::Display for RedisPy {
 }
 
 /// redis/redis-py, `redis/cluster.py`: `RedisClusterRequestTTL` 16, `cluster_error_retry_attempts` 3, `reinitialize` after a connection
-/// error, one slot moved after `MOVED`; `redis/connection.py`: `socket_timeout=None`.
+/// error, one slot moved after `MOVED`; `redis/connection.py`: `socket_timeout=None`, no retry.
+/// `redis/sentinel.py`: `get_master_address` for each new connection, `check_connection=False`.
 impl PresetKind for RedisPy {
     fn client(&self) -> Client {
         Client {
@@ -33,8 +34,12 @@ impl PresetKind for RedisPy {
             redirects: 15,
             retry_wait: Duration::default(),
             retry_wait_max: Duration::default(),
-            refresh_on_moved: false,
+            refresh_on: RefreshOn { error: true, ..RefreshOn::NOTHING },
             ..Client::default()
         }
+    }
+
+    fn by_sentinels(&self) -> Client {
+        Client { attempts: Some(1), verifies_role: false, ..self.client() }
     }
 }

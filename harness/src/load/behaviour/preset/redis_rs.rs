@@ -5,10 +5,10 @@ use std::fmt;
 use documented::Documented;
 
 use super::PresetKind;
-use crate::load::behaviour::Client;
+use crate::load::behaviour::{Client, RefreshOn};
 use crate::vocab::{Duration, Percent};
 
-/// 17 attempts with waits from 1.28 s on, which double and are half left to chance. The connection to each node that its asynchronous client has is `connections: Shared(1)`. Not modelled: no wait after a connection that broke
+/// 17 attempts with waits from 1.28 s on, which double and are half left to chance. The connection to each node that its asynchronous client has is `connections: Shared(1)`. Not modelled: no wait after a connection that broke. By sentinels: one attempt; asks them when a connection has failed, and the master for its role
 #[derive(Documented)]
 pub(super) struct RedisRs;
 
@@ -24,6 +24,7 @@ impl fmt::Display for RedisRs {
 
 /// redis-rs/redis-rs 1.8, `cluster_handling/client.rs`: `DEFAULT_RETRIES` 16, `MIN_RETRY_WAIT` 1280 ms, `MAX_RETRY_WAIT` 655,360 ms, no
 /// response timeout; the map is asked for anew after `MOVED`.
+/// `sentinel.rs`: `SentinelClient::get_connection` asks and looks at the role (`check_role`), and tries nothing again.
 impl PresetKind for RedisRs {
     fn client(&self) -> Client {
         Client {
@@ -34,8 +35,12 @@ impl PresetKind for RedisRs {
             retry_wait: Duration::from_millis(1_280),
             retry_wait_max: Duration::from_millis(655_360),
             jitter: Percent::HALF,
-            refresh_on_error: false,
+            refresh_on: RefreshOn { moved: true, ..RefreshOn::NOTHING },
             ..Client::default()
         }
+    }
+
+    fn by_sentinels(&self) -> Client {
+        Client { attempts: Some(1), refresh_on: RefreshOn { error: true, ..RefreshOn::NOTHING }, ..self.client() }
     }
 }
