@@ -59,11 +59,10 @@ impl NamespaceProvider {
     ) -> Result<Self, ProviderError> {
         let binaries = find_binaries(servers)?;
         raise_file_limit().map_err(file("raise the limit of open files of", "/proc/self"))?;
-        let hosts =
-            servers.iter().map(|server| NewHost { name: HostName::from(&server.node), ip: server.address.ip() });
-        let others = clients.iter().map(|client| NewHost { name: client.name.clone(), ip: client.ip });
-        let hosts: Vec<_> = hosts.chain(others).collect();
-        let network = Network::raise(&hosts, clients.len(), journal.clock(), seed).await?;
+        let hosts = servers.iter().map(|server| (HostName::from(&server.node), server.address.ip()));
+        let others = clients.iter().map(|client| (client.name.clone(), client.ip));
+        let hosts = hosts.chain(others).map(|(name, ip)| NewHost { name, ip, namespace: None }).collect();
+        let network = Network::raise(hosts, clients.len(), journal.clock(), seed).await?;
         let statuses = servers.iter().map(|server| (server.node.clone(), NodeStatus::Down)).collect();
         let statuses = Arc::new(watch::Sender::new(statuses));
         let data = Path::new(DATA);
