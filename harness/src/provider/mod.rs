@@ -80,7 +80,12 @@ pub trait Provider: Send + Sync {
 
     /// Starts a node's process with these arguments, in `/`: they must tell it where its data is. What it prints is appended to its
     /// log. An end as `expected` counts as expected, if any is.
-    fn start(&self, node: &NodeName, arguments: &[OsString], expected: Option<ExitCause>) -> Result<(), ProviderError>;
+    fn start<'a>(
+        &'a self,
+        node: &'a NodeName,
+        arguments: &'a [OsString],
+        expected: Option<ExitCause>,
+    ) -> BoxFuture<'a, Result<(), ProviderError>>;
 
     /// Sends a signal to a node's process; returns the instant just before.
     ///

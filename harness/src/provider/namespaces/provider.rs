@@ -141,8 +141,13 @@ impl Provider for NamespaceProvider {
         self.node(node)?.disk.left_bytes()
     }
 
-    fn start(&self, node: &NodeName, arguments: &[OsString], expected: Option<ExitCause>) -> Result<(), ProviderError> {
-        self.node(node)?.start(arguments, expected)
+    fn start<'a>(
+        &'a self,
+        node: &'a NodeName,
+        arguments: &'a [OsString],
+        expected: Option<ExitCause>,
+    ) -> BoxFuture<'a, Result<(), ProviderError>> {
+        async move { self.node(node)?.start(arguments, expected) }.boxed()
     }
 
     fn signal(&self, node: &NodeName, signal: Signal) -> Result<Instant, ProviderError> {
