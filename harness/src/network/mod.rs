@@ -66,7 +66,12 @@ impl Network {
     /// router.
     ///
     /// `seed` determines everything that shapes draw at random. Must be called within a tokio runtime.
-    pub(crate) async fn raise(hosts: Vec<NewHost>, clients: usize, clock: Clock, seed: u64) -> Result<Self, LinksError> {
+    pub(crate) async fn raise(
+        hosts: Vec<NewHost>,
+        clients: usize,
+        clock: Clock,
+        seed: u64,
+    ) -> Result<Self, LinksError> {
         let named: Vec<_> = hosts.iter().map(|host| (host.name.clone(), host.ip)).collect();
         let sites = hosts.into_iter().map(|host| Site { ip: host.ip, namespace: host.namespace }).collect();
         let raised = hosts::raise(sites, clients).await?;

@@ -61,12 +61,12 @@ pub enum ProviderError {
     #[error("the disk of {0} has no cache that could be lost or slow")]
     NoCache(NodeName),
     /// The server's program could not be executed.
-    #[error("{node}: cannot start {binary}: {source}")]
+    #[error("{node}: cannot start {program}: {source}")]
     Spawn {
         /// The node.
         node: NodeName,
-        /// The binary.
-        binary: PathBuf,
+        /// What it runs.
+        program: String,
         /// Why.
         source: io::Error,
     },

@@ -4,7 +4,10 @@
 //! A provider knows hosts, links, processes, files and logs. What the processes are, which files they need and what
 //! they say to each other is for the module `system` to know.
 
+mod choice;
 mod error;
+mod lab;
+mod memory;
 mod namespaces;
 mod power;
 mod pressure;
@@ -14,21 +17,21 @@ mod spec;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use nix::sys::signal::Signal;
 use tokio::sync::watch;
 
-use crate::evidence::{ExitCause, Figures, Journal, NodeStatus, Reach, RunDirectory, Waits};
+use crate::evidence::{ExitCause, Figures, NodeStatus, Reach, Waits};
 use crate::network::{ChangedLinks, ClientHost};
-use crate::vocab::{CutBy, HostName, Instant, Link, LinkShape, Missing, NodeName, ServerPort};
+use crate::vocab::{CutBy, HostName, Instant, Link, LinkShape, NodeName, ServerPort, ServerVersion};
 
 pub use crate::network::host_address;
+pub use choice::ProviderChoice;
 pub use error::ProviderError;
 pub(crate) use error::file;
-pub use namespaces::{Sandbox, SandboxError, Stopper, audit, cancelled, enter_if_asked};
+pub use namespaces::{Sandbox, SandboxError, Stopper, audit, cancelled};
 pub use power::{Forgotten, PowerFailure};
 pub use pressure::pressure_nanos;
 pub(crate) use server::{BoundedChild, run_bounded};
@@ -46,8 +49,11 @@ pub trait Provider: Send + Sync {
     /// A host by its name, to open sockets on: that of clients or that of a node.
     fn host(&self, name: &HostName) -> Result<ClientHost, ProviderError>;
 
-    /// The program that a node runs.
-    fn binary(&self, node: &NodeName) -> Result<&ServerBinary, ProviderError>;
+    /// The program that a node runs, as people call it: a binary's path.
+    fn program(&self, node: &NodeName) -> Result<&str, ProviderError>;
+
+    /// The version of the program that a node runs.
+    fn version(&self, node: &NodeName) -> Result<ServerVersion, ProviderError>;
 
     /// A node's data directory, by the path that its process knows it by. The harness itself uses its files by the functions below
     /// only: it may be what serves them.
@@ -207,23 +213,6 @@ pub trait UsageReader: Send {
     fn read(&mut self) -> Figures;
 }
 
-/// Makes the hosts and the data directories of a run, and starts no process.
-///
-/// `clients` are hosts in addition to those of the servers, which have their nodes' names. Each node has a
-/// disk of its own. `seed` determines everything that shapes draw at random. Logs
-/// go to `directory`.
-pub async fn raise(
-    servers: &[ServerSpec],
-    clients: &[ClientSpec],
-    storage: Storage,
-    seed: u64,
-    directory: &RunDirectory,
-    journal: Journal,
-) -> Result<Arc<dyn Provider>, ProviderError> {
-    let lab = namespaces::NamespaceProvider::raise(servers, clients, storage, seed, directory, journal).await?;
-    Ok(Arc::new(lab))
-}
-
 /// What a provider needs of the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Need {
@@ -237,15 +226,12 @@ pub enum Need {
     OpenFiles(u64),
 }
 
-/// Whether this machine can do what is needed, found out by trying it once (about 30 ms); the answer is kept.
+/// Becomes a lab if this process was started as one; otherwise returns at once.
 ///
-/// Without hosts nothing else can be tried, so the error is then that of [`Need::Hosts`]. A binary whose `main()` does
-/// not begin with [`enter_if_asked`] gets an error that says so.
-pub fn check(need: Need) -> Result<(), Missing> {
-    match need {
-        Need::Hosts => namespaces::probe(),
-        Need::Shaping => namespaces::probe_shaping(),
-        Need::CachingDisks => namespaces::probe_caching_disks(),
-        Need::OpenFiles(files) => namespaces::probe_open_files(files),
-    }
+/// Must be the first call in `main()` of every binary that makes labs, before any thread exists, because a lab is the
+/// same binary started again. In the lab it does not return: it calls `main` with the request, as process 1 of the
+/// lab's namespaces, and exits with the code that `main` returns. When the process that made the lab dies, the lab ends
+/// at once, with all servers.
+pub fn enter_if_asked(main: fn(request: &str) -> u8) {
+    namespaces::enter_if_asked(main);
 }

@@ -12,7 +12,7 @@ use super::{Exit, Loaded, files};
 use crate::evidence::{Event, Evidence, EvidenceError, RunDirectory};
 use crate::plan;
 use crate::present::{self, LiveView, Look, ProgressLines, UpdatePolicy};
-use crate::provider::SERVER_VARIABLE;
+use crate::provider::{ProviderChoice, SERVER_VARIABLE};
 use crate::run::{Cancel, LockHolder, MachineLockError, MachineShare, lock_machine};
 use crate::text::Style;
 use crate::verdict::{RunOutcome, Verdict};
@@ -54,7 +54,7 @@ pub fn run(options: &RunOptions) -> Exit {
         return Exit::Internal;
     }
     let settings = match UpdatePolicy::from_environment(options.record) {
-        Ok(update) => RunSettings { out: options.out.clone(), update },
+        Ok(update) => RunSettings { out: options.out.clone(), provider: ProviderChoice::default(), update },
         Err(error) => {
             present::print_error(&format!("error: {error}\n"));
             return Exit::Usage;
@@ -86,7 +86,7 @@ fn run_one(
     tally: &mut Tally,
 ) -> Exit {
     // A run that is impossible here need not wait for the machine to be told so.
-    if let Err(error) = require(&scenario.plan) {
+    if let Err(error) = require(&scenario.plan, &settings.provider) {
         present::print_error(&format!("error: {}: {error}\n", scenario.plan.name));
         tally.broken += 1;
         return end_of(&error);

@@ -2,7 +2,7 @@
 
 use super::Exit;
 use crate::present;
-use crate::provider::{self, Need, ServerBinary, ServerError};
+use crate::provider::{self, Need, ProviderChoice, ServerBinary, ServerError};
 use crate::vocab::{Capability, Missing};
 
 /// `redis-harness doctor`: tries what scenarios need, audits the host, and changes nothing.
@@ -18,7 +18,8 @@ pub fn doctor() -> Exit {
 fn raise_a_lab() -> Capability {
     Capability {
         name: "raise a lab",
-        answer: provider::check(Need::Hosts)
+        answer: ProviderChoice::Namespaces
+            .check(Need::Hosts)
             .map(|()| "hosts in namespaces of their own, links and rules between them".to_owned()),
         without: "no scenario runs",
     }
@@ -47,7 +48,10 @@ fn in_a_lab(need: Need) -> Result<(), Missing> {
         why: "there is no lab to try it in".to_owned(),
         enable: "first what the lab needs, above".to_owned(),
     };
-    provider::check(Need::Hosts).map_err(|_| untried).and_then(|()| provider::check(need))
+    ProviderChoice::Namespaces
+        .check(Need::Hosts)
+        .map_err(|_| untried)
+        .and_then(|()| ProviderChoice::Namespaces.check(need))
 }
 
 fn run_a_server() -> Capability {

@@ -10,7 +10,7 @@ use super::Loaded;
 use crate::evidence::{Event, Evidence, EvidenceError, RunDirectory};
 use crate::plan::Plan;
 use crate::present::{self, SnapshotError, UpdatePolicy};
-use crate::provider::{self, SandboxError};
+use crate::provider::{ProviderChoice, SandboxError};
 use crate::run::{Cancel, Launch, MachineLock, RunError, launch};
 use crate::verdict::{self, Unsound, Verdict};
 
@@ -19,6 +19,8 @@ use crate::verdict::{self, Unsound, Verdict};
 pub struct RunSettings {
     /// Run directories are made in here, by family and scenario.
     pub out: PathBuf,
+    /// Who makes hosts and starts servers.
+    pub provider: ProviderChoice,
     /// What to do with a topology that differs from its snapshot.
     pub update: UpdatePolicy,
 }
@@ -59,9 +61,9 @@ impl ExecuteError {
 }
 
 /// Whether this machine has what a plan needs beside a lab.
-pub(super) fn require(plan: &Plan) -> Result<(), ExecuteError> {
+pub(super) fn require(plan: &Plan, provider: &ProviderChoice) -> Result<(), ExecuteError> {
     for need in plan.needs() {
-        provider::check(need).map_err(|missing| RunError::from(SandboxError::from(missing)))?;
+        provider.check(need).map_err(|missing| RunError::from(SandboxError::from(missing)))?;
     }
     Ok(())
 }
@@ -79,7 +81,15 @@ pub fn execute(
     let shown = loaded.in_project(&snapshot);
     let recorded = plan.snapshot.then(|| present::recorded_snapshot(&snapshot, &shown, settings.update)).transpose()?;
     let directory = launch(
-        Launch { plan, path, text, snapshot: recorded.as_ref(), out: &settings.out, machine_lock },
+        Launch {
+            plan,
+            path,
+            text,
+            snapshot: recorded.as_ref(),
+            out: &settings.out,
+            provider: &settings.provider,
+            machine_lock,
+        },
         cancel,
         on_event,
     )?;

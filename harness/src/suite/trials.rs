@@ -17,7 +17,7 @@ use super::servers::{ServerAnswer, ServerCache};
 use super::{Loaded, files};
 use crate::plan::Plan;
 use crate::present::{self, LiveView, Look, ProgressLines, UpdatePolicy};
-use crate::provider::{self, Need, ServerBinary};
+use crate::provider::{Need, ProviderChoice, ServerBinary};
 use crate::run::{self, Cancel, LockHolder, MachineShare, lock_machine, quarters};
 use crate::text::Style;
 use crate::verdict::RunOutcome;
@@ -131,10 +131,10 @@ fn find_family(family: &str) -> Result<Vec<PathBuf>, String> {
 
 /// Why this machine cannot run the scenario; none if it can.
 fn incapacity(plan: &Plan) -> Option<String> {
-    if let Err(missing) = provider::check(Need::Hosts) {
+    if let Err(missing) = ProviderChoice::Namespaces.check(Need::Hosts) {
         return Some(missing.to_string());
     }
-    if let Some(missing) = plan.needs().into_iter().find_map(|need| provider::check(need).err()) {
+    if let Some(missing) = plan.needs().into_iter().find_map(|need| ProviderChoice::Namespaces.check(need).err()) {
         return Some(missing.to_string());
     }
     // Most scenarios name no binary: the same one is meant by all nodes.
@@ -182,7 +182,7 @@ fn run_once(loaded: &Loaded, place: usize, family: &Family) -> Result<Executed, 
     let machine_lock = lock_machine(&plan.name, share, &cancel, on_wait).map_err(|error| error.to_string())?;
     drop(permit);
     let update = UpdatePolicy::from_environment(false).map_err(|error| error.to_string())?;
-    let settings = RunSettings { out: out_directory(&loaded.path), update };
+    let settings = RunSettings { out: out_directory(&loaded.path), provider: ProviderChoice::default(), update };
     let mut view = LiveView::new(&loaded.plan.record(), ProgressLines::EveryFiveSeconds, Look::plain());
     let executed = execute(loaded, &settings, &machine_lock, &cancel, &mut |event| {
         if family.watch {

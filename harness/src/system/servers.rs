@@ -56,7 +56,7 @@ impl Servers {
         let access = Access { tls: tls.as_ref().map(|tls| tls.client.clone()), ..Access::of_lab() };
         for (index, node) in nodes.iter().enumerate() {
             let name = &node.name;
-            let version = provider.binary(name)?.version;
+            let version = provider.version(name)?;
             for (path, text) in system.data_files(nodes, node, version) {
                 provider.write_data(name, Path::new(path), text.as_bytes())?;
             }
@@ -117,12 +117,12 @@ impl Servers {
     /// Every node's server, in the order of the plan.
     pub fn server_info(&self) -> Result<Vec<ServerInfo>, SystemError> {
         let info = |node: &NodeSpec| {
-            let binary = self.provider.binary(&node.name)?;
+            let version = self.provider.version(&node.name)?;
             Ok(ServerInfo {
                 node: node.name.clone(),
-                binary: binary.path.display().to_string(),
-                version: binary.version.to_string(),
-                failover_bounds: self.deployment.system().failover_bounds(&self.nodes, binary.version),
+                binary: self.provider.program(&node.name)?.to_owned(),
+                version: version.to_string(),
+                failover_bounds: self.deployment.system().failover_bounds(&self.nodes, version),
             })
         };
         self.nodes.iter().map(info).collect()

@@ -12,6 +12,7 @@ use super::{Exit, Loaded};
 use crate::evidence::{Event, EventKind};
 use crate::load::Load;
 use crate::present::{self, BenchFigures, BenchRow, UpdatePolicy};
+use crate::provider::ProviderChoice;
 use crate::run::{Cancel, LockHolder, MachineShare, lock_machine};
 use crate::text::Style;
 use crate::verdict::{RunOutcome, Verdict};
@@ -118,11 +119,12 @@ impl<'a> Bench<'a> {
         let loaded = round.scenario().map_err(|why| (why, Exit::Usage))?;
         let name = &loaded.plan.name;
         let failed = |error: &dyn std::fmt::Display, exit| (format!("error: {name}: {error}\n"), exit);
-        require(&loaded.plan).map_err(|error| failed(&error, Exit::Inconclusive))?;
+        let provider = ProviderChoice::default();
+        require(&loaded.plan, &provider).map_err(|error| failed(&error, Exit::Inconclusive))?;
         let on_wait = |holders: &[LockHolder]| present::print_error(&waiting(holders));
         let machine_lock = lock_machine(name, MachineShare::of(&loaded.plan), cancel, on_wait)
             .map_err(|error| failed(&error, if cancel.is_cancelled() { Exit::Interrupted } else { Exit::Internal }))?;
-        let settings = RunSettings { out: self.options.out.clone(), update: UpdatePolicy::No };
+        let settings = RunSettings { out: self.options.out.clone(), provider, update: UpdatePolicy::No };
         let (mut printed, mut steps_done) = (Vec::new(), 0);
         let mut on_event = |event: &Event| match &event.kind {
             EventKind::ProgramEnded { cpu_ms, printed: text, .. } => printed.push((*cpu_ms, text.clone())),

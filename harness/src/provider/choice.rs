@@ -1,0 +1,60 @@
+//! Which provider a run uses.
+
+use std::fs::File;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::namespaces::{self, Outer};
+use super::{ClientSpec, Need, Provider, ProviderError, Sandbox, SandboxError, ServerSpec, Storage};
+use crate::evidence::{Journal, RunDirectory};
+use crate::vocab::Missing;
+
+/// Who makes the hosts of a run and starts its servers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ProviderChoice {
+    /// The lab itself: hosts are namespaces of its own, servers its children.
+    #[default]
+    Namespaces,
+}
+
+impl ProviderChoice {
+    /// Starts this binary again as a lab with this request; returns when its namespaces exist.
+    ///
+    /// The request must be shorter than 128 KiB. The lab's standard error goes to `log`.
+    pub fn spawn(&self, request: &str, log: File) -> Result<Sandbox, SandboxError> {
+        match self {
+            Self::Namespaces => Sandbox::spawn(&Outer::NAMESPACES, request, log),
+        }
+    }
+
+    /// Makes the hosts and the data directories of a run, and starts no process. Only the lab's process can.
+    ///
+    /// `clients` are hosts in addition to those of the servers, which have their nodes' names. Each node has a
+    /// disk of its own. `seed` determines everything that shapes draw at random. Logs
+    /// go to `directory`.
+    pub async fn raise(
+        &self,
+        servers: &[ServerSpec],
+        clients: &[ClientSpec],
+        storage: Storage,
+        seed: u64,
+        directory: &RunDirectory,
+        journal: Journal,
+    ) -> Result<Arc<dyn Provider>, ProviderError> {
+        let lab = match self {
+            Self::Namespaces => namespaces::raise(servers, clients, storage, seed, directory, journal).await?,
+        };
+        Ok(Arc::new(lab))
+    }
+
+    /// Whether this machine can do what is needed, found out by trying it once (about 30 ms); the answer is kept.
+    ///
+    /// Without hosts nothing else can be tried, so the error is then that of [`Need::Hosts`]. A binary whose `main()` does
+    /// not begin with [`super::enter_if_asked`] gets an error that says so.
+    pub fn check(&self, need: Need) -> Result<(), Missing> {
+        match self {
+            Self::Namespaces => namespaces::check(need),
+        }
+    }
+}
