@@ -108,6 +108,7 @@ pub(super) fn nodes(masters: usize) -> Vec<NodeSpec> {
             owns: if is_master { share(shard, masters) } else { Ownership::default() },
             version: if is_master { shard as u64 + 1 } else { 0 },
             binary: None,
+            image: None,
             config: BTreeMap::from([("cluster-node-timeout".to_owned(), "1000".to_owned())]),
             tls: None,
         }

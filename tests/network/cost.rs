@@ -84,6 +84,7 @@ fn node() -> NodeSpec {
         owns: system::cluster::share(0, 1),
         version: 1,
         binary: None,
+        image: None,
         config: BTreeMap::from([("bind".to_owned(), bind)]),
         tls: None,
     }

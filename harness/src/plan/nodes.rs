@@ -27,8 +27,10 @@ pub(super) fn specs(deployment: Deployment, server: &Server) -> Vec<NodeSpec> {
         let own = server.nodes.get(&node.name);
         let mut config = server.config.clone();
         config.extend(own.map(|own| own.config.clone()).unwrap_or_default());
-        let binary = own.and_then(|own| own.binary.clone()).or_else(|| server.binary.clone());
-        NodeSpec { binary, config, tls: server.tls, ..node }
+        // A node that names either has no use for the other of all.
+        let own = own.map(|own| (own.binary.clone(), own.image.clone())).filter(|own| *own != (None, None));
+        let (binary, image) = own.unwrap_or_else(|| (server.binary.clone(), server.image.clone()));
+        NodeSpec { binary, image, config, tls: server.tls, ..node }
     };
     deployment.system().nodes().into_iter().map(spec).collect()
 }

@@ -77,6 +77,7 @@ fn node(spec: &NodeSpec) -> RecordedNode {
         owns: spec.owns.clone(),
         version: spec.version,
         binary: spec.binary.clone(),
+        image: spec.image.clone(),
         config: spec.config.clone(),
     }
 }

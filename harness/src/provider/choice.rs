@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::containers;
 use super::namespaces::{self, Outer};
 use super::{ClientSpec, Need, Provider, ProviderError, Sandbox, SandboxError, ServerSpec, Storage};
 use crate::evidence::{Journal, RunDirectory};
@@ -16,6 +17,11 @@ pub enum ProviderChoice {
     /// The lab itself: hosts are namespaces of its own, servers its children.
     #[default]
     Namespaces,
+    /// A container engine: hosts are containers, servers those of their images.
+    Containers {
+        /// The image of nodes that name none, and of the lab.
+        image: String,
+    },
 }
 
 impl ProviderChoice {
@@ -25,6 +31,7 @@ impl ProviderChoice {
     pub fn spawn(&self, request: &str, log: File) -> Result<Sandbox, SandboxError> {
         match self {
             Self::Namespaces => Sandbox::spawn(&Outer::NAMESPACES, request, log),
+            Self::Containers { image } => containers::spawn(image, request, log),
         }
     }
 
@@ -44,8 +51,19 @@ impl ProviderChoice {
     ) -> Result<Arc<dyn Provider>, ProviderError> {
         let lab = match self {
             Self::Namespaces => namespaces::raise(servers, clients, storage, seed, directory, journal).await?,
+            Self::Containers { image } => {
+                containers::raise(image, (servers, clients), storage, seed, directory, journal).await?
+            }
         };
         Ok(Arc::new(lab))
+    }
+
+    /// Whether what makes the hosts is there at all, found out without making any.
+    pub fn answers(&self) -> Result<(), Missing> {
+        match self {
+            Self::Namespaces => Ok(()),
+            Self::Containers { .. } => containers::engine().map(drop),
+        }
     }
 
     /// Whether this machine can do what is needed, found out by trying it once (about 30 ms); the answer is kept.
@@ -55,6 +73,7 @@ impl ProviderChoice {
     pub fn check(&self, need: Need) -> Result<(), Missing> {
         match self {
             Self::Namespaces => namespaces::check(need),
+            Self::Containers { image } => containers::check(image, need),
         }
     }
 }

@@ -5,13 +5,17 @@
 //! they say to each other is for the module `system` to know.
 
 mod choice;
+#[cfg_attr(not(feature = "containers"), path = "without_containers.rs")]
+mod containers;
 mod error;
+mod image_error;
 mod lab;
 mod memory;
 mod namespaces;
 mod power;
 mod pressure;
 mod server;
+mod server_program;
 mod spec;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,17 +29,20 @@ use tokio::sync::watch;
 
 use crate::evidence::{ExitCause, Figures, NodeStatus, Reach, Waits};
 use crate::network::{ChangedLinks, ClientHost};
-use crate::vocab::{CutBy, HostName, Instant, Link, LinkShape, NodeName, ServerPort, ServerVersion};
+use crate::vocab::{CutBy, HostName, Instant, Link, LinkShape, Missing, NodeName, ServerPort, ServerVersion};
 
 pub use crate::network::host_address;
 pub use choice::ProviderChoice;
+pub use containers::ServerImage;
 pub use error::ProviderError;
 pub(crate) use error::file;
+pub use image_error::ImageError;
 pub use namespaces::{Sandbox, SandboxError, Stopper, audit, cancelled};
 pub use power::{Forgotten, PowerFailure};
 pub use pressure::pressure_nanos;
-pub(crate) use server::{BoundedChild, run_bounded};
+pub(crate) use server::BoundedChild;
 pub use server::{SERVER_VARIABLE, ServerBinary, ServerError, named_server};
+pub use server_program::{NoServer, ServerProgram, WantedServer};
 pub use spec::{ClientSpec, ServerSpec, Storage};
 
 /// Hosts, the links between them, and the processes on them, for one run.
@@ -233,5 +240,11 @@ pub enum Need {
 /// lab's namespaces, and exits with the code that `main` returns. When the process that made the lab dies, the lab ends
 /// at once, with all servers.
 pub fn enter_if_asked(main: fn(request: &str) -> u8) {
+    containers::enter_if_asked();
     namespaces::enter_if_asked(main);
+}
+
+/// What the container engine of this machine is.
+pub fn container_engine() -> Result<String, Missing> {
+    containers::engine()
 }

@@ -20,8 +20,12 @@ const LOG_LINES: usize = 10;
 
 /// What a provider is to make for these nodes.
 pub fn server_specs(nodes: &[NodeSpec]) -> Vec<ServerSpec> {
-    let server =
-        |node: &NodeSpec| ServerSpec { node: node.name.clone(), address: node.address, binary: node.binary.clone() };
+    let server = |node: &NodeSpec| ServerSpec {
+        node: node.name.clone(),
+        address: node.address,
+        binary: node.binary.clone(),
+        image: node.image.clone(),
+    };
     nodes.iter().map(server).collect()
 }
 

@@ -16,4 +16,4 @@ pub(super) use disk::{CachingDisk, Disk, MountError, mount_memory};
 pub(super) use hosts::{NodeHosts, OnExit, ServerProcess};
 pub(super) use node::NewNode;
 pub(super) use provider::{Lab, raise_file_limit};
-pub(super) use reaper::{ChildServer, pid_of};
+pub(super) use reaper::{ChildServer, pid_of, reap_orphans};

@@ -19,7 +19,9 @@ mod user;
 
 pub use audit::audit;
 pub(super) use hosts::raise;
-pub(super) use probe::check;
+pub(super) use probe::{check, try_in_sandbox, within_limit};
 pub use reexec::cancelled;
+pub(super) use reexec::{Greeting, INNER, OWN_PROGRAM, PARENT, STAGE};
 pub(super) use sandbox::{Outer, enter_if_asked};
 pub use sandbox::{Sandbox, SandboxError, Stopper};
+pub(super) use tried::Tried;

@@ -33,6 +33,11 @@ impl Disk {
         })
     }
 
+    /// The disk of a node whose memory is mounted at a directory already.
+    pub(in crate::provider) fn in_memory_at(directory: PathBuf) -> Self {
+        Self::Memory(MemoryDisk::at(directory))
+    }
+
     pub(super) fn directory(&self) -> &Path {
         match self {
             Self::Memory(disk) => disk.directory(),
