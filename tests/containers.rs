@@ -108,6 +108,11 @@ fn contradictions() -> Result<(), Failed> {
     let directory = tempfile::tempdir()?;
     let cases = [
         ("image: \"redis:7.4\"", &["--provider", "namespaces"][..], "A has the image redis:7.4"),
+        (
+            "",
+            &["--provider", "namespaces", "--image", "redis:7.4"],
+            "the image redis:7.4 takes the provider containers",
+        ),
         ("binary: \"redis-server\"", &["--image", "redis:7.4"], "A has the binary redis-server"),
         ("", &["--provider", "containers"], "no image is named"),
         ("nodes: {\"B\": (image: \"redis:7.4\")}", &[], "no image is named"),

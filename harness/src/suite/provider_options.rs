@@ -49,7 +49,11 @@ impl ProviderOptions {
             (Some(ProviderName::Namespaces), Some((node, image))) => {
                 return Err(format!("{node} has the image {image}, which takes the provider containers"));
             }
-            (Some(ProviderName::Namespaces), None) => return Ok(ProviderChoice::Namespaces),
+            (Some(ProviderName::Namespaces), None) => {
+                let contradicts =
+                    |image| format!("the image {image} takes the provider containers: leave out one of the two");
+                return named.map_or(Ok(ProviderChoice::Namespaces), |image| Err(contradicts(image)));
+            }
             (None, None) if named.is_none() => return Ok(ProviderChoice::Namespaces),
             _ => {}
         }
