@@ -5,7 +5,6 @@
 //! they say to each other is for the module `system` to know.
 
 mod choice;
-#[cfg_attr(not(feature = "containers"), path = "without_containers.rs")]
 mod containers;
 mod error;
 mod image_error;
