@@ -10,7 +10,7 @@ use std::process::{Command, ExitCode, Stdio};
 use std::{fs, thread};
 
 use harness::evidence::{Evidence, RunDirectory};
-use harness::provider::{self, Need, ServerBinary};
+use harness::provider::{Need, ProviderChoice, ServerBinary};
 use harness::verdict::{self, RunOutcome, Verdict};
 use harness::{present, run};
 use libtest_mimic::{Arguments, Trial};
@@ -25,7 +25,7 @@ const RUNS: &[(&str, u64)] = &[("failover", 4_000), ("steady", 4_000), ("message
 fn main() -> ExitCode {
     run::enter_if_lab();
     let arguments = Arguments::from_args();
-    let missing = provider::check(Need::Hosts).is_err() || ServerBinary::find(None).is_err();
+    let missing = ProviderChoice::Namespaces.check(Need::Hosts).is_err() || ServerBinary::find(None).is_err();
     let missing = missing && std::env::var_os("REQUIRE_ALL").is_none_or(|value| value != "1");
     let trials = RUNS.iter().map(|&(scenario, cases)| {
         let trial = move || {

@@ -25,7 +25,7 @@ mod verdicts;
 
 use std::process::ExitCode;
 
-use harness::provider::{self, Need, ServerBinary};
+use harness::provider::{Need, ProviderChoice, ServerBinary};
 use harness::run;
 use libtest_mimic::{Arguments, Trial};
 
@@ -34,7 +34,7 @@ fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     // Most of the time the trials wait; how many of their runs go on at once is for the machine's lock to decide.
     arguments.test_threads.get_or_insert(run::quarters());
-    let missing = provider::check(Need::Hosts).err().map(|missing| missing.to_string());
+    let missing = ProviderChoice::Namespaces.check(Need::Hosts).err().map(|missing| missing.to_string());
     let missing = missing.or_else(|| ServerBinary::find(None).err().map(|error| error.to_string()));
     let missing = missing.filter(|_| std::env::var_os("REQUIRE_ALL").is_none_or(|value| value != "1"));
     if let Some(missing) = &missing {

@@ -24,7 +24,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::ExitCode;
 
-use harness::provider::{self, Need, Sandbox, SandboxError, ServerBinary};
+use harness::provider::{self, Need, ProviderChoice, Sandbox, SandboxError, ServerBinary};
 use harness::run::{self, Cancel, MachineShare, lock_machine};
 use libtest_mimic::{Arguments, Failed, Trial};
 
@@ -135,7 +135,7 @@ fn sharing(name: &str, share: MachineShare, run: fn() -> Result<(), Failed>) -> 
 /// Why this machine cannot make a lab; none if it can, or if it must.
 fn incapacity() -> Option<String> {
     let must = std::env::var_os("REQUIRE_ALL").is_some_and(|value| value == "1");
-    provider::check(Need::Hosts).err().filter(|_| !must).map(|missing| missing.to_string())
+    ProviderChoice::Namespaces.check(Need::Hosts).err().filter(|_| !must).map(|missing| missing.to_string())
 }
 
 /// Redis 6.2 starts without room for its append-only file, and complains later.
@@ -147,7 +147,7 @@ fn full_disk() -> Trial {
 
 /// For a machine that can have disks with a cache.
 fn caching_disk(name: &str, run: fn() -> Result<(), Failed>) -> Trial {
-    let missing = provider::check(Need::CachingDisks).is_err();
+    let missing = ProviderChoice::Namespaces.check(Need::CachingDisks).is_err();
     trial(name, run).with_ignored_flag(missing || incapacity().is_some())
 }
 
@@ -161,7 +161,7 @@ fn no_tun() -> Trial {
 /// Starts a lab with what it shall do; its run directory is `directory`.
 fn start(what: &str, directory: &Path) -> Result<Sandbox, SandboxError> {
     let log = File::create(directory.join("lab.log")).map_err(SandboxError::Spawn)?;
-    Sandbox::spawn(&format!("{what}\n{}", directory.display()), log)
+    ProviderChoice::Namespaces.spawn(&format!("{what}\n{}", directory.display()), log)
 }
 
 /// Runs a lab to its end, which must be this exit code; what it said.

@@ -21,7 +21,7 @@ use std::io::Read;
 use std::process::ExitCode;
 use std::sync::OnceLock;
 
-use harness::provider::{self, Need, Sandbox};
+use harness::provider::{self, Need, ProviderChoice};
 use harness::run::{Cancel, MachineShare, lock_machine};
 use libtest_mimic::{Arguments, Failed, Trial};
 
@@ -62,7 +62,7 @@ fn incapacity() -> Option<&'static str> {
     static ANSWER: OnceLock<Option<String>> = OnceLock::new();
     let must = std::env::var_os("REQUIRE_ALL").is_some_and(|value| value == "1");
     let answer = || {
-        let missing = provider::check(Need::Hosts).err().map(|missing| missing.to_string());
+        let missing = ProviderChoice::Namespaces.check(Need::Hosts).err().map(|missing| missing.to_string());
         missing.or_else(|| run("start").err()).filter(|_| !must)
     };
     ANSWER.get_or_init(answer).as_deref()
@@ -83,7 +83,7 @@ fn run(what: &str) -> Result<String, String> {
     let log = directory.path().join("lab.log");
     let said = File::create(&log).map_err(|error| error.to_string()).and_then(|log| {
         let request = format!("{what}\n{}", directory.path().display());
-        let mut lab = Sandbox::spawn(&request, log).map_err(|error| error.to_string())?;
+        let mut lab = ProviderChoice::Namespaces.spawn(&request, log).map_err(|error| error.to_string())?;
         let mut said = String::new();
         lab.take_events().ok_or("no events")?.read_to_string(&mut said).map_err(|error| error.to_string())?;
         let status = lab.wait().map_err(|error| error.to_string())?;

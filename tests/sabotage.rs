@@ -14,7 +14,7 @@ mod server;
 use std::process::ExitCode;
 
 use harness::check::RunOutcome;
-use harness::provider::{self, Need, ServerBinary};
+use harness::provider::{Need, ProviderChoice, ServerBinary};
 use harness::vocab::Product;
 use libtest_mimic::{Arguments, Trial};
 
@@ -93,7 +93,7 @@ fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     // Most of the time the trials wait; how many of their runs go on at once is for the machine's lock to decide.
     arguments.test_threads.get_or_insert(harness::run::quarters());
-    let missing = provider::check(Need::Hosts).err().map(|missing| missing.to_string());
+    let missing = ProviderChoice::Namespaces.check(Need::Hosts).err().map(|missing| missing.to_string());
     let missing = missing.or_else(|| match ServerBinary::find(None) {
         Ok(server) => has_no_bus_port(&server),
         Err(error) => Some(error.to_string()),

@@ -27,6 +27,8 @@ enum Command {
         /// Scenario files, or directories of them.
         #[arg(required = true)]
         files: Vec<PathBuf>,
+        #[command(flatten)]
+        provider: suite::ProviderOptions,
     },
     /// List scenarios and what they are about.
     List {
@@ -67,7 +69,7 @@ fn main() -> ExitCode {
     });
     let end = match arguments.command {
         Command::Run(options) => suite::run(&options),
-        Command::Check { files } => suite::check(&files),
+        Command::Check { files, provider } => suite::check(&files, &provider),
         Command::List { files } => suite::list(&files),
         Command::Explain { file } => suite::explain(&file),
         Command::Bench(options) => suite::bench(&options),

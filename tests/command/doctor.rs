@@ -1,6 +1,6 @@
 //! `doctor`, which runs on every machine and says what is true of this one.
 
-use harness::provider::{self, Need, ServerBinary};
+use harness::provider::{self, Need, ProviderChoice, ServerBinary};
 
 use super::started::{END_BOUND, Started, command};
 
@@ -20,12 +20,14 @@ fn about<'a>(report: &'a str, name: &str) -> Vec<&'a str> {
 
 fn true_of_this_machine() {
     let ended = Started::new(command(&["doctor"])).end(END_BOUND);
-    let found = [
-        ("raise a lab", provider::check(Need::Hosts).is_ok()),
-        ("shape links", provider::check(Need::Shaping).is_ok()),
+    let mut found = vec![
+        ("raise a lab", ProviderChoice::Namespaces.check(Need::Hosts).is_ok()),
+        ("shape links", ProviderChoice::Namespaces.check(Need::Shaping).is_ok()),
         ("run a server", ServerBinary::find(None).is_ok()),
     ];
     let ended = ended.with(if found.iter().all(|(_, is_there)| *is_there) { 0 } else { 2 });
+    // Without it all scenarios can run.
+    found.push(("run images", provider::container_engine().is_ok()));
     for (name, is_there) in found {
         let lines = about(&ended.stdout, name).join("\n");
         let is_told = if is_there { lines.starts_with("  ok ") } else { lines.contains("enable it   ") };

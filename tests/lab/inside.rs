@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use harness::evidence::{Clock, Event, Journal, NodeStatus, Recorder, RunDirectory};
 use harness::network::ClientHost;
-use harness::provider::{self, ClientSpec, Need, Provider, Storage};
+use harness::provider::{self, ClientSpec, Need, Provider, ProviderChoice, Storage};
 use harness::step::{Applied, Step};
 use harness::system::cluster::share;
 use harness::system::{self, Cluster, Deployment, NodeSpec, Servers};
@@ -82,7 +82,7 @@ async fn await_cancel() -> Outcome {
 /// A lab inside the lab, whose user namespace allows no more of them.
 fn no_namespaces() -> Outcome {
     std::fs::write("/proc/sys/user/max_user_namespaces", "0")?;
-    say(&provider::check(Need::Hosts).err().map(|missing| missing.to_string()).unwrap_or_default());
+    say(&ProviderChoice::Namespaces.check(Need::Hosts).err().map(|missing| missing.to_string()).unwrap_or_default());
     Ok(0)
 }
 
@@ -90,8 +90,8 @@ fn no_namespaces() -> Outcome {
 fn no_tun() -> Outcome {
     let nothing = None::<&str>;
     mount(Some("tmpfs"), "/dev/net", Some("tmpfs"), MsFlags::empty(), nothing)?;
-    provider::check(Need::Hosts)?;
-    say(&provider::check(Need::Shaping).err().map(|missing| missing.to_string()).unwrap_or_default());
+    ProviderChoice::Namespaces.check(Need::Hosts)?;
+    say(&ProviderChoice::Namespaces.check(Need::Shaping).err().map(|missing| missing.to_string()).unwrap_or_default());
     Ok(0)
 }
 
@@ -108,6 +108,7 @@ pub(super) fn nodes(masters: usize) -> Vec<NodeSpec> {
             owns: if is_master { share(shard, masters) } else { Ownership::default() },
             version: if is_master { shard as u64 + 1 } else { 0 },
             binary: None,
+            image: None,
             config: BTreeMap::from([("cluster-node-timeout".to_owned(), "1000".to_owned())]),
             tls: None,
         }
@@ -129,7 +130,9 @@ pub(super) async fn raise_hosts(
 ) -> Result<Arc<dyn Provider>, Box<dyn Error>> {
     let journal = Journal::create(directory, Clock::new(), Box::new(Silent))?;
     let client = ClientSpec { name: "client".into(), ip: CLIENT };
-    Ok(provider::raise(&system::server_specs(nodes), &[client], storage, 1, directory, journal).await?)
+    Ok(ProviderChoice::Namespaces
+        .raise(&system::server_specs(nodes), &[client], storage, 1, directory, journal)
+        .await?)
 }
 
 pub(super) async fn raise(

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use harness::evidence::{Clock, Journal, RunDirectory};
 use harness::network::ClientHost;
-use harness::provider::{self, ClientSpec, Storage};
+use harness::provider::{ClientSpec, ProviderChoice, Storage};
 use harness::system::{self, Cluster, Deployment, NodeSpec, Servers};
 use harness::vocab::{self, Address, CutBy, HostName, Link, LinkShape, NodeId, NodeName, Role, Size};
 
@@ -84,6 +84,7 @@ fn node() -> NodeSpec {
         owns: system::cluster::share(0, 1),
         version: 1,
         binary: None,
+        image: None,
         config: BTreeMap::from([("bind".to_owned(), bind)]),
         tls: None,
     }
@@ -110,7 +111,9 @@ impl Bench {
         let nodes = [node()];
         let own = HostName::from(&nodes[0].name);
         let storage = Storage { size: Size { bytes: 16 << 20 }, caching: false };
-        let provider = provider::raise(&system::server_specs(&nodes), &hosts, storage, 1, &directory, journal).await?;
+        let provider = ProviderChoice::Namespaces
+            .raise(&system::server_specs(&nodes), &hosts, storage, 1, &directory, journal)
+            .await?;
         let cluster = Servers::prepare(CLUSTER, Arc::clone(&provider), &nodes, &directory)?;
         cluster.start_all().await?;
         // A master that starts takes no writes for two seconds.

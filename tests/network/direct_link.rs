@@ -5,7 +5,7 @@ use std::path::Path;
 
 use harness::evidence::{Clock, Journal, RunDirectory};
 use harness::network::SHAPING_DEVICE;
-use harness::provider::{self, ClientSpec, Storage};
+use harness::provider::{ClientSpec, ProviderChoice, Storage};
 use harness::vocab::{self, Link, LinkShape, Size};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -25,9 +25,9 @@ pub(super) async fn shape_a_connection(directory: &Path) -> Result<(), Failure> 
     let directory = RunDirectory::new(directory);
     let journal = Journal::create(&directory, Clock::new(), Box::new(Silent))?;
     let hosts: [ClientSpec; 2] = [client("from", FROM), client("to", TO)];
-    let lab =
-        provider::raise(&[], &hosts, Storage { size: Size { bytes: 1 << 20 }, caching: false }, 1, &directory, journal)
-            .await?;
+    let lab = ProviderChoice::Namespaces
+        .raise(&[], &hosts, Storage { size: Size { bytes: 1 << 20 }, caching: false }, 1, &directory, journal)
+        .await?;
     let (from, to) = (lab.host(&"from".into())?.tcp_socket()?, lab.host(&"to".into())?.tcp_socket()?);
     to.bind((TO, PORT).into())?;
     let listener = to.listen(1)?;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use harness::evidence::{Clock, Event, Journal, Recorder, RunDirectory};
 use harness::network::{ClientHost, LinkCounters, SHAPING_TABLE, Shaper};
-use harness::provider::{self, ClientSpec, Storage};
+use harness::provider::{ClientSpec, ProviderChoice, Storage};
 use harness::vocab::{LinkShape, Size};
 use rtnetlink::RouteMessageBuilder;
 use rtnetlink::packet_route::route::RouteScope;
@@ -67,15 +67,16 @@ impl Wire {
     pub(super) async fn make(directory: &Path) -> Result<Self, Failure> {
         let directory = RunDirectory::new(directory);
         let journal = Journal::create(&directory, Clock::new(), Box::new(Silent))?;
-        let lab = provider::raise(
-            &[],
-            &[client("from", FROM), client("to", TO)],
-            Storage { size: Size { bytes: 1 << 20 }, caching: false },
-            SEED,
-            &directory,
-            journal,
-        )
-        .await?;
+        let lab = ProviderChoice::Namespaces
+            .raise(
+                &[],
+                &[client("from", FROM), client("to", TO)],
+                Storage { size: Size { bytes: 1 << 20 }, caching: false },
+                SEED,
+                &directory,
+                journal,
+            )
+            .await?;
         let shaper = Shaper::start(SEED)?;
         let (from, to) = (lab.host(&"from".into())?, lab.host(&"to".into())?);
         route_through_shaper((&from, FROM), TO, "host1.2").await?;

@@ -72,6 +72,9 @@ pub struct RecordedNode {
     pub version: u64,
     /// The binary that the scenario names for it, if it does.
     pub binary: Option<String>,
+    /// The image that the scenario names for it, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
     /// The directives that the scenario sets.
     pub config: BTreeMap<String, String>,
 }

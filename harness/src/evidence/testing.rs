@@ -27,6 +27,7 @@ pub(crate) fn plan(name: &str, about: &str, replicas: usize) -> RecordedPlan {
             owns: if is_master { SHARES[shard].parse().unwrap() } else { Ownership::default() },
             version: if is_master { shard as u64 + 1 } else { 0 },
             binary: None,
+            image: None,
             config: BTreeMap::from([("cluster-node-timeout".to_owned(), "1000".to_owned())]),
         });
     }

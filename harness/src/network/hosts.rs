@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 use std::os::fd::{AsRawFd, RawFd};
 use std::thread;
 
-use nix::sched::{CloneFlags, unshare};
+use nix::sched::{CloneFlags, setns, unshare};
 use rtnetlink::packet_route::link::{InfoData, InfoKind, InfoVeth};
 use rtnetlink::packet_route::route::RouteScope;
 use rtnetlink::packet_route::rule::RuleAction;
@@ -37,6 +37,15 @@ const INTERFACE: &str = "eth0";
 /// `lo` is the first interface of every network namespace.
 const LOOPBACK_INDEX: u32 = 1;
 const INTERFACE_INDEX: u32 = 2;
+
+/// Where a host is to be.
+pub(super) struct Site {
+    /// Its address.
+    pub(super) ip: Ipv4Addr,
+    /// The network namespace that becomes it; else one is made.
+    pub(super) namespace: Option<File>,
+}
+
 /// The network namespaces of new hosts, each alive while its file is open or a process is in it, and which links
 /// between them are direct.
 pub(super) struct Raised {
@@ -44,14 +53,13 @@ pub(super) struct Raised {
     pub(super) direct: DirectLinks,
 }
 
-/// Makes hosts with these addresses, in this order; the last `clients` of them are those of clients. The calling
-/// thread's namespace becomes their router.
-pub(super) async fn raise(ips: &[Ipv4Addr], clients: usize) -> Result<Raised, NetworkError> {
+/// Makes hosts at these sites, in this order; the last `clients` of them are those of clients. The calling thread's
+/// namespace becomes their router.
+pub(super) async fn raise(sites: Vec<Site>, clients: usize) -> Result<Raised, NetworkError> {
     let (sender, made) = oneshot::channel();
-    let ips = ips.to_vec();
     // In a separate thread, which is left in the last host's namespace.
     let maker = thread::Builder::new().name("lab-network".to_owned());
-    maker.spawn(move || sender.send(make_hosts(&ips, clients))).map_err(system("start a thread"))?;
+    maker.spawn(move || sender.send(make_hosts(sites, clients))).map_err(system("start a thread"))?;
     made.await.unwrap_or(Err(NetworkError::Panicked))
 }
 
@@ -65,7 +73,8 @@ pub(crate) fn prepare_router() -> Result<(), NetworkError> {
 pub(crate) fn try_out() -> Result<(), NetworkError> {
     prepare_router()?;
     let (from, to) = (host_address(0), host_address(1));
-    let hosts = thread::spawn(move || make_hosts(&[from, to], 0)).join().unwrap_or(Err(NetworkError::Panicked));
+    let sites = [from, to].map(|ip| Site { ip, namespace: None }).into();
+    let hosts = thread::spawn(move || make_hosts(sites, 0)).join().unwrap_or(Err(NetworkError::Panicked));
     let ruled = block_on(async move {
         let rule = connect()?.rule().add().v4().source_prefix(from, 32).destination_prefix(to, 32);
         rule.action(RuleAction::Blackhole).execute().await.map_err(netlink("add a routing rule"))
@@ -74,13 +83,17 @@ pub(crate) fn try_out() -> Result<(), NetworkError> {
 }
 
 /// Leaves the calling thread in the last host's namespace, so it must not be used afterwards.
-fn make_hosts(ips: &[Ipv4Addr], clients: usize) -> Result<Raised, NetworkError> {
+fn make_hosts(sites: Vec<Site>, clients: usize) -> Result<Raised, NetworkError> {
     block_on(async {
         let router_namespace = namespace_of_this_thread()?;
         let router = connect()?;
-        let mut ends = Vec::with_capacity(ips.len());
-        for &ip in ips {
-            unshare(CloneFlags::CLONE_NEWNET).map_err(|error| system(format!("make host {ip}"))(error.into()))?;
+        let mut ends = Vec::with_capacity(sites.len());
+        for Site { ip, namespace } in sites {
+            let entered = match namespace {
+                Some(namespace) => setns(namespace, CloneFlags::CLONE_NEWNET),
+                None => unshare(CloneFlags::CLONE_NEWNET),
+            };
+            entered.map_err(|error| system(format!("make host {ip}"))(error.into()))?;
             let namespace = namespace_of_this_thread()?;
             accept_from_anywhere()?;
             let kernel = connect()?;

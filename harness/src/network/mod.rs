@@ -29,6 +29,7 @@ use std::net::Ipv4Addr;
 use tokio::sync::watch;
 
 use self::changes::LinkChanges;
+use self::hosts::Site;
 use crate::evidence::{Clock, Reach};
 use crate::vocab::{CutBy, HostName, Link, LinkShape, ServerPort};
 
@@ -44,12 +45,14 @@ pub use shaping::{LinkCounters, SHAPING_DEVICE, SHAPING_TABLE, Shaper, ShapingEr
 pub(crate) use shaping::{OPENING, THREAD as SHAPING_THREAD};
 
 /// A host to make.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) struct NewHost {
     /// Its name.
     pub(crate) name: HostName,
     /// Its address.
     pub(crate) ip: Ipv4Addr,
+    /// The network namespace that becomes it, where there is one already, with nothing in it but `lo`. Else one is made.
+    pub(crate) namespace: Option<File>,
 }
 
 /// The hosts of a run and the links between them.
@@ -63,13 +66,19 @@ impl Network {
     /// router.
     ///
     /// `seed` determines everything that shapes draw at random. Must be called within a tokio runtime.
-    pub(crate) async fn raise(hosts: &[NewHost], clients: usize, clock: Clock, seed: u64) -> Result<Self, LinksError> {
-        let ips: Vec<_> = hosts.iter().map(|host| host.ip).collect();
-        let raised = hosts::raise(&ips, clients).await?;
+    pub(crate) async fn raise(
+        hosts: Vec<NewHost>,
+        clients: usize,
+        clock: Clock,
+        seed: u64,
+    ) -> Result<Self, LinksError> {
+        let named: Vec<_> = hosts.iter().map(|host| (host.name.clone(), host.ip)).collect();
+        let sites = hosts.into_iter().map(|host| Site { ip: host.ip, namespace: host.namespace }).collect();
+        let raised = hosts::raise(sites, clients).await?;
         let mut reachable = BTreeMap::new();
-        for (host, namespace) in hosts.iter().zip(raised.namespaces) {
+        for ((name, ip), namespace) in named.into_iter().zip(raised.namespaces) {
             let host_of_clients = ClientHost::in_namespace(hosts::namespace_of_this_thread()?, namespace);
-            reachable.insert(host.name.clone(), (host.ip, host_of_clients));
+            reachable.insert(name, (ip, host_of_clients));
         }
         let changes = LinkChanges::none(&reachable, raised.direct, clock, seed)?;
         let hosts = reachable.into_iter().map(|(name, (_, host))| (name, host)).collect();

@@ -81,23 +81,30 @@ fn write_config(text: &mut String, nodes: &[&NodeSpec]) -> fmt::Result {
     let Some(first) = nodes.first() else { return Ok(()) };
     let common = |key: &String, value: &String| nodes.iter().all(|node| node.config.get(key) == Some(value));
     writeln!(text, "\nConfiguration")?;
-    let binary = first.binary.as_ref().filter(|binary| nodes.iter().all(|node| node.binary.as_ref() == Some(binary)));
-    match binary {
-        Some(binary) => writeln!(text, "  binary {binary}")?,
+    let common_program = program(first).filter(|first| nodes.iter().all(|node| program(node).as_ref() == Some(first)));
+    match &common_program {
+        Some(program) => writeln!(text, "  {program}")?,
+        None if nodes.iter().all(|node| program(node).is_some()) => {}
         None => writeln!(text, "  binary as found on this machine")?,
     }
     for (key, value) in first.config.iter().filter(|(key, value)| common(key, value)) {
         writeln!(text, "  {key} {}", shown(value))?;
     }
     for node in nodes {
-        if let (None, Some(own)) = (binary, &node.binary) {
-            writeln!(text, "  {} only: binary {own}", node.name)?;
+        if let (None, Some(own)) = (&common_program, program(node)) {
+            writeln!(text, "  {} only: {own}", node.name)?;
         }
         for (key, value) in node.config.iter().filter(|(key, value)| !common(key, value)) {
             writeln!(text, "  {} only: {key} {}", node.name, shown(value))?;
         }
     }
     Ok(())
+}
+
+/// What the scenario has a node run, if it says so.
+fn program(node: &NodeSpec) -> Option<String> {
+    let image = node.image.as_ref().map(|image| format!("image {image}"));
+    image.or_else(|| node.binary.as_ref().map(|binary| format!("binary {binary}")))
 }
 
 /// A directive's value as `redis.conf` has it: an empty one is written with quotes.

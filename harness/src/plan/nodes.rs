@@ -34,8 +34,10 @@ pub(super) fn specs(systems: &Systems, server: &Server) -> Vec<NodeSpec> {
         let mut config = server.config.clone();
         config.retain(|directive, _| systems.of(&node.name).reserved(directive).is_none());
         config.extend(own.map(|own| own.config.clone()).unwrap_or_default());
-        let binary = own.and_then(|own| own.binary.clone()).or_else(|| server.binary.clone());
-        NodeSpec { binary, config, tls: server.tls, ..node.clone() }
+        // A node that names either has no use for the other of all.
+        let own = own.map(|own| (own.binary.clone(), own.image.clone())).filter(|own| *own != (None, None));
+        let (binary, image) = own.unwrap_or_else(|| (server.binary.clone(), server.image.clone()));
+        NodeSpec { binary, image, config, tls: server.tls, ..node.clone() }
     };
     systems.nodes().map(spec).collect()
 }

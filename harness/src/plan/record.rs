@@ -111,6 +111,7 @@ fn node(spec: &NodeSpec, systems: &Systems) -> RecordedNode {
         owns: spec.owns.clone(),
         version: spec.version,
         binary: spec.binary.clone(),
+        image: spec.image.clone(),
         config: spec.config.clone(),
     }
 }

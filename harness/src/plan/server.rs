@@ -67,15 +67,16 @@ impl Checker<'_> {
     pub(super) fn check_server(&mut self, scenario: &Scenario) {
         let server = &scenario.server;
         let at = self.root.field("server");
-        self.check_binary(server.binary.as_deref(), at);
+        self.check_program(server.binary.as_deref(), server.image.as_deref(), at);
         self.check_config(&server.config, None, server.tls, at.field("config"));
         self.check_keys(at.field("nodes"));
         for (name, node) in &server.nodes {
             self.known(name, at.field("nodes").key(name.as_str()));
             let own = at.field("nodes").entry(name.as_str());
-            self.check_binary(node.binary.as_deref(), own);
+            self.check_program(node.binary.as_deref(), node.image.as_deref(), own);
             self.check_config(&node.config, Some(name), server.tls, own.field("config"));
         }
+        self.check_providers(scenario);
         self.check_priorities(scenario);
         self.warn_of_evictions(scenario);
         if server.storage.is_some_and(|storage| storage.bytes < STORAGE_MIN_BYTES) {
@@ -134,11 +135,38 @@ impl Checker<'_> {
         }
     }
 
-    fn check_binary(&mut self, binary: Option<&str>, at: Cursor<'_>) {
+    /// What runs: a binary, or an image.
+    fn check_program(&mut self, binary: Option<&str>, image: Option<&str>, at: Cursor<'_>) {
         if binary.is_some_and(|binary| binary.trim().is_empty()) {
             let problem = Problem::new(at.field("binary").head(), "the binary's name is empty");
             self.report(problem.help("write a path or a name on PATH, or leave `binary` out"));
         }
+        if image.is_some_and(|image| image.trim().is_empty()) {
+            let problem = Problem::new(at.field("image").head(), "the image's name is empty");
+            self.report(problem.help("write a name as `docker run` takes it: `image: \"redis:7.4\"`"));
+        }
+        if binary.is_some() && image.is_some() {
+            let problem = Problem::new(at.field("image").head(), "a server is of an image or a binary, not of both");
+            let problem = problem.also(at.field("binary").head(), "the binary is named here");
+            self.report(problem.help("an image has its own binary: leave `binary` out"));
+        }
+    }
+
+    /// A run has one provider: whose hosts are containers, all are.
+    fn check_providers(&mut self, scenario: &Scenario) {
+        if !self.sound.topology {
+            return;
+        }
+        let nodes = specs(&scenario.topology.systems(), &scenario.server);
+        let server = self.root.field("server");
+        let in_container = nodes.iter().find(|node| node.image.is_some() && node.binary.is_none());
+        let outside = nodes.iter().find(|node| node.binary.is_some() && node.image.is_none());
+        let (Some(inside), Some(outside)) = (in_container, outside) else { return };
+        let own = server.field("nodes").entry(inside.name.as_str()).field("image");
+        let at = if own.is_exact() { own } else { server.field("image") };
+        let message = format!("{} has an image, and {} a binary", inside.name, outside.name);
+        let problem = Problem::new(at.head(), message);
+        self.report(problem.help("the servers of a scenario are all of images or all of binaries"));
     }
 
     fn check_config(

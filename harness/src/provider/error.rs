@@ -5,10 +5,10 @@ use std::path::PathBuf;
 
 use nix::sys::signal::Signal;
 
-use super::ServerError;
+use super::{ImageError, ServerError};
 use crate::evidence::NodeStatus;
 use crate::network::LinksError;
-use crate::vocab::{HostName, NodeName, Size};
+use crate::vocab::{HostName, Missing, NodeName, Size};
 
 /// What went wrong with hosts or processes. The machine, the harness or the scenario is to blame, never a server.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +21,17 @@ pub enum ProviderError {
         /// Why.
         source: ServerError,
     },
+    /// There is no image to run.
+    #[error("{node}: {source}")]
+    Image {
+        /// The node.
+        node: NodeName,
+        /// Why.
+        source: ImageError,
+    },
+    /// The container engine does not answer.
+    #[error(transparent)]
+    Engine(Missing),
     /// The hosts could not be made, or their links could not be changed.
     #[error(transparent)]
     Links(#[from] LinksError),
@@ -61,12 +72,12 @@ pub enum ProviderError {
     #[error("the disk of {0} has no cache that could be lost or slow")]
     NoCache(NodeName),
     /// The server's program could not be executed.
-    #[error("{node}: cannot start {binary}: {source}")]
+    #[error("{node}: cannot start {program}: {source}")]
     Spawn {
         /// The node.
         node: NodeName,
-        /// The binary.
-        binary: PathBuf,
+        /// What it runs.
+        program: String,
         /// Why.
         source: io::Error,
     },

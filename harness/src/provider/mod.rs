@@ -4,35 +4,44 @@
 //! A provider knows hosts, links, processes, files and logs. What the processes are, which files they need and what
 //! they say to each other is for the module `system` to know.
 
+mod choice;
+mod containers;
 mod error;
+mod image_error;
+mod lab;
+mod memory;
 mod namespaces;
 mod power;
 mod pressure;
 mod server;
+mod server_program;
 mod spec;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use nix::sys::signal::Signal;
 use tokio::sync::watch;
 
-use crate::evidence::{ExitCause, Figures, Journal, NodeStatus, Reach, RunDirectory, Waits};
+use crate::evidence::{ExitCause, Figures, NodeStatus, Reach, Waits};
 use crate::network::{ChangedLinks, ClientHost};
-use crate::vocab::{CutBy, HostName, Instant, Link, LinkShape, Missing, NodeName, ServerPort};
+use crate::vocab::{CutBy, HostName, Instant, Link, LinkShape, Missing, NodeName, ServerPort, ServerVersion};
 
 pub use crate::network::host_address;
+pub use choice::ProviderChoice;
+pub use containers::ServerImage;
 pub use error::ProviderError;
 pub(crate) use error::file;
-pub use namespaces::{Sandbox, SandboxError, Stopper, audit, cancelled, enter_if_asked};
+pub use image_error::ImageError;
+pub use namespaces::{Sandbox, SandboxError, Stopper, audit, cancelled};
 pub use power::{Forgotten, PowerFailure};
 pub use pressure::pressure_nanos;
-pub(crate) use server::{BoundedChild, run_bounded};
+pub(crate) use server::BoundedChild;
 pub use server::{SERVER_VARIABLE, ServerBinary, ServerError, named_server};
+pub use server_program::{NoServer, ServerProgram, WantedServer};
 pub use spec::{ClientSpec, ServerSpec, Storage};
 
 /// Hosts, the links between them, and the processes on them, for one run.
@@ -46,8 +55,11 @@ pub trait Provider: Send + Sync {
     /// A host by its name, to open sockets on: that of clients or that of a node.
     fn host(&self, name: &HostName) -> Result<ClientHost, ProviderError>;
 
-    /// The program that a node runs.
-    fn binary(&self, node: &NodeName) -> Result<&ServerBinary, ProviderError>;
+    /// The program that a node runs, as people call it: a binary's path.
+    fn program(&self, node: &NodeName) -> Result<&str, ProviderError>;
+
+    /// The version of the program that a node runs.
+    fn version(&self, node: &NodeName) -> Result<ServerVersion, ProviderError>;
 
     /// A node's data directory, by the path that its process knows it by. The harness itself uses its files by the functions below
     /// only: it may be what serves them.
@@ -80,7 +92,12 @@ pub trait Provider: Send + Sync {
 
     /// Starts a node's process with these arguments, in `/`: they must tell it where its data is. What it prints is appended to its
     /// log. An end as `expected` counts as expected, if any is.
-    fn start(&self, node: &NodeName, arguments: &[OsString], expected: Option<ExitCause>) -> Result<(), ProviderError>;
+    fn start<'a>(
+        &'a self,
+        node: &'a NodeName,
+        arguments: &'a [OsString],
+        expected: Option<ExitCause>,
+    ) -> BoxFuture<'a, Result<(), ProviderError>>;
 
     /// Sends a signal to a node's process; returns the instant just before.
     ///
@@ -202,23 +219,6 @@ pub trait UsageReader: Send {
     fn read(&mut self) -> Figures;
 }
 
-/// Makes the hosts and the data directories of a run, and starts no process.
-///
-/// `clients` are hosts in addition to those of the servers, which have their nodes' names. Each node has a
-/// disk of its own. `seed` determines everything that shapes draw at random. Logs
-/// go to `directory`.
-pub async fn raise(
-    servers: &[ServerSpec],
-    clients: &[ClientSpec],
-    storage: Storage,
-    seed: u64,
-    directory: &RunDirectory,
-    journal: Journal,
-) -> Result<Arc<dyn Provider>, ProviderError> {
-    let lab = namespaces::NamespaceProvider::raise(servers, clients, storage, seed, directory, journal).await?;
-    Ok(Arc::new(lab))
-}
-
 /// What a provider needs of the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Need {
@@ -232,15 +232,18 @@ pub enum Need {
     OpenFiles(u64),
 }
 
-/// Whether this machine can do what is needed, found out by trying it once (about 30 ms); the answer is kept.
+/// Becomes a lab if this process was started as one; otherwise returns at once.
 ///
-/// Without hosts nothing else can be tried, so the error is then that of [`Need::Hosts`]. A binary whose `main()` does
-/// not begin with [`enter_if_asked`] gets an error that says so.
-pub fn check(need: Need) -> Result<(), Missing> {
-    match need {
-        Need::Hosts => namespaces::probe(),
-        Need::Shaping => namespaces::probe_shaping(),
-        Need::CachingDisks => namespaces::probe_caching_disks(),
-        Need::OpenFiles(files) => namespaces::probe_open_files(files),
-    }
+/// Must be the first call in `main()` of every binary that makes labs, before any thread exists, because a lab is the
+/// same binary started again. In the lab it does not return: it calls `main` with the request, as process 1 of the
+/// lab's namespaces, and exits with the code that `main` returns. When the process that made the lab dies, the lab ends
+/// at once, with all servers.
+pub fn enter_if_asked(main: fn(request: &str) -> u8) {
+    containers::enter_if_asked();
+    namespaces::enter_if_asked(main);
+}
+
+/// What the container engine of this machine is.
+pub fn container_engine() -> Result<String, Missing> {
+    containers::engine()
 }

@@ -1,6 +1,6 @@
 //! Finding the server's binary and learning what it is.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read, Seek};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
@@ -22,6 +22,9 @@ const VERSION_POLL: Duration = Duration::from_millis(2);
 
 /// How much of what a binary printed is worth repeating, in bytes.
 const PRINTED_BYTES_MAX: u64 = 1_024;
+
+/// How much of what a binary says of a configuration is read, in bytes.
+const SAID_BYTES_MAX: u64 = 64 * 1_024;
 
 /// The environment variable that names the server's binary, a path or a name on PATH.
 pub const SERVER_VARIABLE: &str = "REDIS_SERVER";
@@ -102,6 +105,24 @@ impl ServerBinary {
         }
         Ok(Self { path, version })
     }
+
+    /// See [`super::ServerProgram::says_of`].
+    pub(super) fn says_of(&self, config: &str) -> io::Result<String> {
+        let directory = tempfile::tempdir()?;
+        let path = directory.path().join("redis.conf");
+        fs::write(&path, config)?;
+        let mut printed = tempfile::tempfile_in(directory.path())?;
+        let mut command = Command::new(&self.path);
+        // Where it stands it would leave nothing behind, should it leave anything.
+        let status = run_bounded(command.arg(&path).current_dir(directory.path()), &printed)?;
+        if status.is_none() {
+            return Err(io::Error::new(io::ErrorKind::TimedOut, "it went on where it should have refused the file"));
+        }
+        let mut said = Vec::new();
+        printed.rewind()?;
+        printed.take(SAID_BYTES_MAX).read_to_end(&mut said)?;
+        Ok(String::from_utf8_lossy(&said).into_owned())
+    }
 }
 
 /// The server named by the environment, if any.
@@ -154,7 +175,7 @@ fn ask_version(path: &Path) -> Result<ServerVersion, ServerError> {
 
 /// Runs a binary that should end by itself; its output goes to `printed`. `None` if it did not end in time and was
 /// killed.
-pub(crate) fn run_bounded(command: &mut Command, printed: &File) -> io::Result<Option<ExitStatus>> {
+fn run_bounded(command: &mut Command, printed: &File) -> io::Result<Option<ExitStatus>> {
     let mut asked =
         BoundedChild::start(command.stdin(Stdio::null()).stdout(printed.try_clone()?).stderr(printed.try_clone()?))?;
     let deadline = Instant::now() + VERSION_BOUND;

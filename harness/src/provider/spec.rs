@@ -13,6 +13,8 @@ pub struct ServerSpec {
     pub address: Address,
     /// The binary that the scenario names for it, if any.
     pub binary: Option<String>,
+    /// The image that the scenario names for it, if any.
+    pub image: Option<String>,
 }
 
 /// A host of clients.

@@ -17,7 +17,7 @@ use crate::evidence::{
 use crate::load::{Load, LoadTask, LoadsDone, RunningLoads, final_read, list_keys, preload};
 use crate::observe::{Observation, Observed, Observer, Sampler};
 use crate::plan::Plan;
-use crate::provider::{self, Provider};
+use crate::provider::Provider;
 use crate::step::condition::Condition;
 use crate::step::{self, Abort, Acted, Stage, StepEnd, Undone, wait_for};
 use crate::system::{self, Access, NodeSpec, Servers, last_log_lines};
@@ -75,7 +75,8 @@ async fn attempt(
     write_info(plan, request, directory, journal.clock(), Vec::new())?;
     HistoryWriter::new(std::fs::File::create(directory.history())?)?;
     let specs = system::server_specs(&plan.nodes);
-    let provider = provider::raise(&specs, &plan.clients, plan.disks(), plan.seed, directory, journal.clone()).await?;
+    let (choice, journal_of_lab) = (&request.provider, journal.clone());
+    let provider = choice.raise(&specs, &plan.clients, plan.disks(), plan.seed, directory, journal_of_lab).await?;
     let servers = Servers::prepare(plan.deployment, Arc::clone(&provider), &plan.nodes, directory)?;
     write_info(plan, request, directory, journal.clock(), servers.server_info()?)?;
     let observer = Observer::start(

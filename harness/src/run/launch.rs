@@ -10,7 +10,7 @@ use super::machine_lock::MachineLock;
 use super::request::Request;
 use crate::evidence::{Event, RecordedSnapshot, RunDirectory, seal};
 use crate::plan::Plan;
-use crate::provider::{Sandbox, SandboxError, Stopper};
+use crate::provider::{ProviderChoice, SandboxError, Stopper};
 
 /// What to run.
 #[derive(Clone, Copy, Debug)]
@@ -25,6 +25,8 @@ pub struct Launch<'a> {
     pub snapshot: Option<&'a RecordedSnapshot>,
     /// Where run directories are made: `<out>/<family>/<scenario>/<run>`.
     pub out: &'a Path,
+    /// Who makes its hosts and starts its servers.
+    pub provider: &'a ProviderChoice,
     /// The caller's lock on the machine.
     pub machine_lock: &'a MachineLock,
 }
@@ -67,10 +69,11 @@ pub fn launch(launch: Launch<'_>, cancel: &Cancel, on_event: &mut dyn FnMut(&Eve
     let log_path = directory.lab_log();
     let log = File::create(&log_path).map_err(|source| RunError::Directory { path: log_path.clone(), source })?;
     let (path, alone) = (launch.path.display().to_string(), launch.machine_lock.is_alone());
-    let request = Request { path, directory: directory.path().to_owned(), alone };
+    let provider = launch.provider.clone();
+    let request = Request { path, directory: directory.path().to_owned(), provider, alone };
     let request = serde_json::to_string(&request)
         .map_err(|source| RunError::Directory { path: directory.path().to_owned(), source: source.into() })?;
-    let mut sandbox = Sandbox::spawn(&request, log)?;
+    let mut sandbox = launch.provider.spawn(&request, log)?;
     cancel.watch(sandbox.stopper());
     let bound = launch.plan.longest_run();
     let watchdog = Watchdog::start(sandbox.stopper(), bound);

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::provider::ProviderChoice;
+
 /// What the outside asks of the lab process.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Request {
@@ -9,6 +11,8 @@ pub(crate) struct Request {
     pub(crate) path: String,
     /// The run directory, absolute, with the scenario in it.
     pub(crate) directory: std::path::PathBuf,
+    /// Who makes the hosts and starts the servers.
+    pub(crate) provider: ProviderChoice,
     /// Whether the run has the machine to itself.
     pub(crate) alone: bool,
 }

@@ -115,7 +115,7 @@ const fn kind(type_name: &'static str, noun: &'static str, a_noun: &'static str)
 
 /// The fields of the scenario itself, of its server, of a load and of a load's client.
 const SCENARIO: &[&str] = &["about", "topology", "server", "load", "timeline", "slos", "snapshot", "seed"];
-const SERVER: &[&str] = &["binary", "config", "nodes", "storage", "tls"];
+const SERVER: &[&str] = &["binary", "image", "config", "nodes", "storage", "tls"];
 const LOAD: &[&str] = &[
     "on",
     "pace",

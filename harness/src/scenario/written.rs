@@ -51,6 +51,8 @@ fn one() -> u64 {
 pub struct Server {
     /// The server's binary, a path or a name on PATH. Else `REDIS_SERVER`, else `redis-server` or `valkey-server` on PATH.
     pub binary: Option<String>,
+    /// The image whose server runs in a container of its own, instead of a binary.
+    pub image: Option<String>,
     /// Directives of `redis.conf` for every node.
     pub config: BTreeMap<String, String>,
     /// Differences of single nodes.
@@ -67,6 +69,8 @@ pub struct Server {
 pub struct NodeServer {
     /// Another binary.
     pub binary: Option<String>,
+    /// Another image.
+    pub image: Option<String>,
     /// Directives of `redis.conf` beside or instead of the cluster's.
     pub config: BTreeMap<String, String>,
 }

@@ -7,12 +7,12 @@ use nix::sys::signal::{SigSet, Signal};
 
 use super::execute::{ExecuteError, Executed, RunSettings, distrust, execute, judge_evidence, require};
 use super::keep::{KEPT_RUNS, remove_earlier, removed_in_words};
+use super::provider_options::ProviderOptions;
 use super::servers::{ServerAnswer, ServerCache};
 use super::{Exit, Loaded, files};
 use crate::evidence::{Event, Evidence, EvidenceError, RunDirectory};
 use crate::plan;
 use crate::present::{self, LiveView, Look, ProgressLines, UpdatePolicy};
-use crate::provider::SERVER_VARIABLE;
 use crate::run::{Cancel, LockHolder, MachineLockError, MachineShare, lock_machine};
 use crate::text::Style;
 use crate::verdict::{RunOutcome, Verdict};
@@ -36,6 +36,8 @@ pub struct RunOptions {
     /// Print verdicts only: a line each, and what was not met.
     #[arg(long, short)]
     quiet: bool,
+    #[command(flatten)]
+    provider: ProviderOptions,
     /// Record how the topology went as the scenario's snapshot, without a review.
     #[arg(long)]
     record: bool,
@@ -45,7 +47,7 @@ pub struct RunOptions {
 pub fn run(options: &RunOptions) -> Exit {
     let Ok(Found { loaded, broken: false }) = load_all(&options.files) else { return Exit::Usage };
     // What cannot be started at all is refused before anything waits for the machine. Without a server each run says so itself.
-    if ask_servers(&loaded).is_err() {
+    if ask_servers(&loaded, &options.provider).is_err() {
         return Exit::Usage;
     }
     let cancel = Cancel::default();
@@ -54,7 +56,7 @@ pub fn run(options: &RunOptions) -> Exit {
         return Exit::Internal;
     }
     let settings = match UpdatePolicy::from_environment(options.record) {
-        Ok(update) => RunSettings { out: options.out.clone(), update },
+        Ok(update) => RunSettings { out: options.out.clone(), provider: options.provider.clone(), update },
         Err(error) => {
             present::print_error(&format!("error: {error}\n"));
             return Exit::Usage;
@@ -86,7 +88,7 @@ fn run_one(
     tally: &mut Tally,
 ) -> Exit {
     // A run that is impossible here need not wait for the machine to be told so.
-    if let Err(error) = require(&scenario.plan) {
+    if let Err(error) = require(&scenario.plan, settings) {
         present::print_error(&format!("error: {}: {error}\n", scenario.plan.name));
         tally.broken += 1;
         return end_of(&error);
@@ -209,9 +211,9 @@ pub(super) fn cancel_on_signals(cancel: Cancel) -> nix::Result<()> {
 }
 
 /// `redis-harness check`.
-pub fn check(paths: &[PathBuf]) -> Exit {
+pub fn check(paths: &[PathBuf], provider: &ProviderOptions) -> Exit {
     let Ok(Found { loaded, broken }) = load_all(paths) else { return Exit::Usage };
-    let Ok(not_asked) = ask_servers(&loaded) else { return Exit::Usage };
+    let Ok(not_asked) = ask_servers(&loaded, provider) else { return Exit::Usage };
     if broken {
         return Exit::Usage;
     }
@@ -227,14 +229,14 @@ pub fn check(paths: &[PathBuf]) -> Exit {
 
 /// Asks the servers of all scenarios whether they accept their directives, and shows what they refuse, and all warnings.
 /// Gives the reason if some could not be asked.
-fn ask_servers(loaded: &[Loaded]) -> Result<Option<String>, Exit> {
+fn ask_servers(loaded: &[Loaded], provider: &ProviderOptions) -> Result<Option<String>, Exit> {
     let mut servers = ServerCache::default();
     let mut not_asked = None;
     let mut unusable = None;
     let mut refused = false;
     for scenario in loaded {
         present::print_error(&scenario.warnings(error_style()));
-        match servers.ask(scenario) {
+        match servers.ask(scenario, provider) {
             ServerAnswer::Accepted => {}
             ServerAnswer::Unknown(why) => not_asked = Some(why),
             ServerAnswer::Unusable(why) => unusable = Some(why),
@@ -245,8 +247,7 @@ fn ask_servers(loaded: &[Loaded]) -> Result<Option<String>, Exit> {
         }
     }
     if let Some(why) = &unusable {
-        let help = format!("help: set {SERVER_VARIABLE} to a server's binary, or unset it to take the one on PATH");
-        present::print_error(&format!("error: {why}\n{help}\n"));
+        present::print_error(&format!("error: {why}\n"));
     }
     if refused || unusable.is_some() { Err(Exit::Usage) } else { Ok(not_asked) }
 }

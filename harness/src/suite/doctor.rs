@@ -2,23 +2,25 @@
 
 use super::Exit;
 use crate::present;
-use crate::provider::{self, Need, ServerBinary, ServerError};
+use crate::provider::{self, Need, ProviderChoice, ServerBinary, ServerError};
 use crate::vocab::{Capability, Missing};
 
 /// `redis-harness doctor`: tries what scenarios need, audits the host, and changes nothing.
 ///
-/// It passes when every scenario can run; what the audit advises does not count.
+/// It passes when every scenario can run on this machine's own servers; what the audit advises does not count.
 pub fn doctor() -> Exit {
-    let capabilities = [raise_a_lab(), shape_links(), lose_power(), run_a_server()];
+    let needed = [raise_a_lab(), shape_links(), lose_power(), run_a_server()];
+    let is_fit = needed.iter().all(|capability| capability.answer.is_ok());
+    let capabilities: Vec<_> = needed.into_iter().chain([run_images()]).collect();
     present::print(&present::render_doctor(&capabilities, &provider::audit(), present::output_look()));
-    let is_fit = capabilities.iter().all(|capability| capability.answer.is_ok());
     if is_fit { Exit::Pass } else { Exit::Inconclusive }
 }
 
 fn raise_a_lab() -> Capability {
     Capability {
         name: "raise a lab",
-        answer: provider::check(Need::Hosts)
+        answer: ProviderChoice::Namespaces
+            .check(Need::Hosts)
             .map(|()| "hosts in namespaces of their own, links and rules between them".to_owned()),
         without: "no scenario runs",
     }
@@ -47,7 +49,10 @@ fn in_a_lab(need: Need) -> Result<(), Missing> {
         why: "there is no lab to try it in".to_owned(),
         enable: "first what the lab needs, above".to_owned(),
     };
-    provider::check(Need::Hosts).map_err(|_| untried).and_then(|()| provider::check(need))
+    ProviderChoice::Namespaces
+        .check(Need::Hosts)
+        .map_err(|_| untried)
+        .and_then(|()| ProviderChoice::Namespaces.check(need))
 }
 
 fn run_a_server() -> Capability {
@@ -56,6 +61,14 @@ fn run_a_server() -> Capability {
         name: "run a server",
         answer: found.map(|server| format!("{}, {}", server.version, server.path.display())).map_err(no_server),
         without: "only scenarios that name a binary of their own run",
+    }
+}
+
+fn run_images() -> Capability {
+    Capability {
+        name: "run images",
+        answer: provider::container_engine(),
+        without: "only servers of images (`--provider containers`) cannot run",
     }
 }
 

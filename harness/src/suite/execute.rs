@@ -6,11 +6,11 @@ use std::panic::resume_unwind;
 use std::path::PathBuf;
 use std::thread;
 
-use super::Loaded;
+use super::{Loaded, ProviderOptions};
 use crate::evidence::{Event, Evidence, EvidenceError, RunDirectory};
 use crate::plan::Plan;
 use crate::present::{self, SnapshotError, UpdatePolicy};
-use crate::provider::{self, SandboxError};
+use crate::provider::SandboxError;
 use crate::run::{Cancel, Launch, MachineLock, RunError, launch};
 use crate::verdict::{self, Unsound, Verdict};
 
@@ -19,6 +19,8 @@ use crate::verdict::{self, Unsound, Verdict};
 pub struct RunSettings {
     /// Run directories are made in here, by family and scenario.
     pub out: PathBuf,
+    /// What runs the servers.
+    pub provider: ProviderOptions,
     /// What to do with a topology that differs from its snapshot.
     pub update: UpdatePolicy,
 }
@@ -37,6 +39,9 @@ pub struct Executed {
 /// Why there is no verdict.
 #[derive(Debug, thiserror::Error)]
 pub enum ExecuteError {
+    /// The scenario's servers and the options do not fit.
+    #[error("{0}")]
+    Provider(String),
     /// The run left no complete evidence.
     #[error(transparent)]
     Run(#[from] RunError),
@@ -59,9 +64,12 @@ impl ExecuteError {
 }
 
 /// Whether this machine has what a plan needs beside a lab.
-pub(super) fn require(plan: &Plan) -> Result<(), ExecuteError> {
+pub(super) fn require(plan: &Plan, settings: &RunSettings) -> Result<(), ExecuteError> {
+    let provider = settings.provider.choose(plan).map_err(ExecuteError::Provider)?;
+    let missing = |missing| RunError::from(SandboxError::from(missing));
+    provider.answers().map_err(missing)?;
     for need in plan.needs() {
-        provider::check(need).map_err(|missing| RunError::from(SandboxError::from(missing)))?;
+        provider.check(need).map_err(missing)?;
     }
     Ok(())
 }
@@ -78,8 +86,9 @@ pub fn execute(
     let snapshot = loaded.snapshot();
     let shown = loaded.in_project(&snapshot);
     let recorded = plan.snapshot.then(|| present::recorded_snapshot(&snapshot, &shown, settings.update)).transpose()?;
+    let provider = settings.provider.choose(plan).map_err(ExecuteError::Provider)?;
     let directory = launch(
-        Launch { plan, path, text, snapshot: recorded.as_ref(), out: &settings.out, machine_lock },
+        Launch { plan, path, text, snapshot: recorded.as_ref(), out: &settings.out, provider: &provider, machine_lock },
         cancel,
         on_event,
     )?;

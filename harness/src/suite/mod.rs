@@ -9,6 +9,7 @@ mod export;
 mod files;
 mod keep;
 mod launch_queue;
+mod provider_options;
 #[cfg(test)]
 mod seal_tests;
 mod servers;
@@ -21,4 +22,5 @@ pub use execute::{ExecuteError, Executed, RunSettings, execute};
 pub use exit::Exit;
 pub use export::export;
 pub use files::Loaded;
+pub use provider_options::{ProviderName, ProviderOptions};
 pub use trials::main;

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use super::Loaded;
-use crate::provider::{self, ServerBinary, ServerError};
+use super::{Loaded, ProviderOptions};
+use crate::provider::{self, ImageError, NoServer, ServerProgram, WantedServer};
 use crate::scenario::{Scenario, ScenarioVocabulary};
 use crate::system::NodeSpec;
 use crate::system::{self, DirectivesError, Refusal};
@@ -14,15 +14,18 @@ use crate::vocab::SERVER_PORT;
 /// The directive that every server has that can speak TLS. No scenario may set it.
 const TLS_PORT: &str = "tls-port";
 
+/// What to do about a binary that the environment names and that is none. (`SERVER_VARIABLE` of the provider.)
+const OTHER_SERVER: &str = "help: set REDIS_SERVER to a server's binary, or unset it to take the one on PATH";
+
 /// A node's directives.
 type Config = BTreeMap<String, String>;
 
 /// What was asked already: most nodes are alike, and so are most scenarios.
 #[derive(Debug, Default)]
 pub(super) struct ServerCache {
-    found: BTreeMap<Option<String>, Result<ServerBinary, ServerError>>,
-    refused: BTreeMap<(ServerBinary, Config), Result<Vec<Refusal>, DirectivesError>>,
-    names: BTreeMap<ServerBinary, BTreeSet<String>>,
+    found: BTreeMap<WantedServer, Result<ServerProgram, NoServer>>,
+    refused: BTreeMap<(ServerProgram, Config), Result<Vec<Refusal>, DirectivesError>>,
+    names: BTreeMap<ServerProgram, BTreeSet<String>>,
 }
 
 /// Whether the servers of a scenario could be asked.
@@ -32,7 +35,7 @@ pub(super) enum ServerAnswer {
     Accepted,
     /// Some could not be asked; why.
     Unknown(String),
-    /// The one that the environment names cannot be run; why.
+    /// What the environment or the options name cannot be run; why.
     Unusable(String),
     /// They refuse something.
     Refused(Problems),
@@ -40,22 +43,34 @@ pub(super) enum ServerAnswer {
 
 impl ServerCache {
     /// Asks the servers of all nodes.
-    pub(super) fn ask(&mut self, loaded: &Loaded) -> ServerAnswer {
+    pub(super) fn ask(&mut self, loaded: &Loaded, options: &ProviderOptions) -> ServerAnswer {
+        let provider = match options.choose(&loaded.plan) {
+            Ok(provider) => provider,
+            Err(why) => return ServerAnswer::Unusable(why),
+        };
         let read = read::<Scenario>(&loaded.text, &ScenarioVocabulary);
         let mut problems = Vec::new();
         let (mut not_asked, mut unusable) = (None, None);
         for node in &loaded.plan.nodes {
             let places = Places::of(read.tree.root().field("server"), node);
             problems.extend(missing_module(node, &places));
-            match self.found(node.binary.as_deref()) {
-                Ok(binary) => match self.refused(binary, node, &places) {
-                    Ok(refused) => problems.extend(refused),
-                    Err(why) => not_asked = Some(why),
-                },
-                Err(why) if node.binary.is_some() => problems.push(Problem::new(places.binary().head(), why)),
-                Err(why) if provider::named_server().is_some() => unusable = Some(why),
-                // That nobody named a server and there is none is this machine's matter.
-                Err(why) if !node.config.is_empty() || node.tls.is_some() => not_asked = Some(why),
+            let wanted = provider.server(node.binary.as_deref(), node.image.as_deref());
+            match self.found.entry(wanted.clone()).or_insert_with(|| wanted.find()) {
+                Ok(server) => {
+                    let server = server.clone();
+                    match self.refused(server, node, &places) {
+                        Ok(refused) => problems.extend(refused),
+                        Err(why) => not_asked = Some(why),
+                    }
+                }
+                // That there is no engine is this machine's matter, and so is that nobody named a server and there is none.
+                Err(error @ NoServer::Image(ImageError::NoEngine(_))) => not_asked = Some(error.to_string()),
+                Err(error) if node.binary.is_some() || node.image.is_some() => {
+                    problems.push(Problem::new(places.program().head(), error.to_string()));
+                }
+                Err(NoServer::Image(error)) => unusable = Some(error.to_string()),
+                Err(error) if provider::named_server().is_some() => unusable = Some(format!("{error}\n{OTHER_SERVER}")),
+                Err(error) if !node.config.is_empty() || node.tls.is_some() => not_asked = Some(error.to_string()),
                 Err(_) => {}
             }
         }
@@ -68,34 +83,29 @@ impl ServerCache {
         }
     }
 
-    fn found(&mut self, name: Option<&str>) -> Result<ServerBinary, String> {
-        let found = self.found.entry(name.map(str::to_owned)).or_insert_with(|| ServerBinary::find(name));
-        found.as_ref().map(Clone::clone).map_err(ToString::to_string)
-    }
-
-    fn refused(&mut self, binary: ServerBinary, node: &NodeSpec, places: &Places<'_>) -> Result<Vec<Problem>, String> {
+    fn refused(&mut self, server: ServerProgram, node: &NodeSpec, places: &Places<'_>) -> Result<Vec<Problem>, String> {
         let mut config = node.config.clone();
         config.extend(node.tls.map(|_| (TLS_PORT.to_owned(), SERVER_PORT.to_string())));
-        let key = (binary, config);
-        let (binary, config) = key.clone();
-        let refused = self.refused.entry(key).or_insert_with(|| system::refused_directives(&binary, &config));
+        let key = (server, config);
+        let (server, config) = key.clone();
+        let refused = self.refused.entry(key).or_insert_with(|| system::refused_directives(&server, &config));
         let mut refused = refused.as_ref().map_err(ToString::to_string)?.clone();
         if refused.iter().any(|refusal| refusal.directive == TLS_PORT) {
             // What else it refuses of TLS follows from that.
             refused.retain(|Refusal { directive, .. }| directive == TLS_PORT || !directive.starts_with("tls-"));
         }
-        Ok(refused.into_iter().map(|refusal| self.problem(&binary, node, refusal, places)).collect())
+        Ok(refused.into_iter().map(|refusal| self.problem(&server, node, refusal, places)).collect())
     }
 
-    fn problem(&mut self, binary: &ServerBinary, node: &NodeSpec, refusal: Refusal, places: &Places<'_>) -> Problem {
+    fn problem(&mut self, server: &ServerProgram, node: &NodeSpec, refusal: Refusal, places: &Places<'_>) -> Problem {
         let Refusal { directive, said } = refusal;
         if directive == TLS_PORT {
-            return no_tls(binary, places);
+            return no_tls(server, places);
         }
         let names =
-            self.names.entry(binary.clone()).or_insert_with(|| system::known_directives(binary).unwrap_or_default());
+            self.names.entry(server.clone()).or_insert_with(|| system::known_directives(server).unwrap_or_default());
         let config = places.config(&directive);
-        let version = binary.version;
+        let version = server.version();
         if !names.is_empty() && !names.contains(&directive) {
             let problem =
                 Problem::new(config.key(&directive).head(), format!("{version} has no directive `{directive}`"));
@@ -113,10 +123,10 @@ impl ServerCache {
 }
 
 /// A server that was built without TLS.
-fn no_tls(binary: &ServerBinary, places: &Places<'_>) -> Problem {
-    let ServerBinary { path, version } = binary;
-    let problem = Problem::new(places.all.field("tls").head(), format!("{version} was built without TLS"));
-    let problem = problem.label(format!("{} has no directive `{TLS_PORT}`", path.display()));
+fn no_tls(server: &ServerProgram, places: &Places<'_>) -> Problem {
+    let message = format!("{} was built without TLS", server.version());
+    let problem = Problem::new(places.all.field("tls").head(), message);
+    let problem = problem.label(format!("{server} has no directive `{TLS_PORT}`"));
     problem.help("take a server that was built with it (`make BUILD_TLS=yes`), or leave `tls` out")
 }
 
@@ -130,7 +140,7 @@ fn missing_module(node: &NodeSpec, places: &Places<'_>) -> Option<Problem> {
     is_missing.then(|| Problem::new(places.config(directive).entry(directive).head(), message()))
 }
 
-/// Where a node's binary and directives stand in the file.
+/// Where a node's binary or image and its directives stand in the file.
 struct Places<'t> {
     all: Cursor<'t>,
     own: Cursor<'t>,
@@ -141,9 +151,11 @@ impl<'t> Places<'t> {
         Self { all, own: all.field("nodes").entry(node.name.as_str()) }
     }
 
-    fn binary(&self) -> Cursor<'t> {
-        let own = self.own.field("binary");
-        if own.is_exact() { own } else { self.all.field("binary") }
+    /// What names the binary or the image.
+    fn program(&self) -> Cursor<'t> {
+        let named = ["binary", "image"].map(|field| [self.own.field(field), self.all.field(field)]);
+        let [[own, all], [own_image, all_image]] = named;
+        [own, own_image, all].into_iter().find(|place| place.is_exact()).unwrap_or(all_image)
     }
 
     /// The map that a directive stands in.

@@ -14,10 +14,10 @@ use super::execute::{Executed, RunSettings, execute};
 use super::keep::{KEPT_RUNS, remove_earlier, removed_in_words};
 use super::launch_queue::LaunchQueue;
 use super::servers::{ServerAnswer, ServerCache};
-use super::{Loaded, files};
+use super::{Loaded, ProviderOptions, files};
 use crate::plan::Plan;
 use crate::present::{self, LiveView, Look, ProgressLines, UpdatePolicy};
-use crate::provider::{self, Need, ServerBinary};
+use crate::provider::Need;
 use crate::run::{self, Cancel, LockHolder, MachineShare, lock_machine, quarters};
 use crate::text::Style;
 use crate::verdict::RunOutcome;
@@ -39,8 +39,15 @@ pub fn main(family: &str) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    let provider = match ProviderOptions::from_environment() {
+        Ok(provider) => provider,
+        Err(message) => {
+            present::print_error(&message);
+            return ExitCode::FAILURE;
+        }
+    };
     // Also when only a list is wanted: nextest learns from it what is ignored, and takes an ignored trial that it runs for a pass.
-    let mut candidates: Vec<_> = scenarios.iter().map(|path| Candidate::read(family, path)).collect();
+    let mut candidates: Vec<_> = scenarios.iter().map(|path| Candidate::read(family, path, &provider)).collect();
     // Runs that share the machine go before those that must have it alone, which would wait for them in between; and of these
     // the longest first, or it would be the last to end while nothing is left to fill the rest of the machine.
     candidates.sort_by_key(|candidate| {
@@ -54,7 +61,8 @@ pub fn main(family: &str) -> ExitCode {
     let removed = Arc::new(AtomicUsize::new(0));
     let queue = Arc::new(LaunchQueue::default());
     let trials = candidates.into_iter().enumerate().map(|(place, candidate)| {
-        let family = Family { watch, removed: Arc::clone(&removed), queue: Arc::clone(&queue) };
+        let family =
+            Family { watch, provider: provider.clone(), removed: Arc::clone(&removed), queue: Arc::clone(&queue) };
         candidate.trial(required, place, family)
     });
     let conclusion = libtest_mimic::run(&arguments, trials.collect());
@@ -66,6 +74,8 @@ pub fn main(family: &str) -> ExitCode {
 struct Family {
     /// Whether somebody watches their runs.
     watch: bool,
+    /// What runs the servers, by the environment.
+    provider: ProviderOptions,
     /// How many earlier runs were removed.
     removed: Arc<AtomicUsize>,
     queue: Arc<LaunchQueue>,
@@ -81,9 +91,9 @@ struct Candidate {
 
 impl Candidate {
     /// Of a file, which becomes a trial also when it has errors: one that fails.
-    fn read(family: &str, path: &Path) -> Self {
+    fn read(family: &str, path: &Path, provider: &ProviderOptions) -> Self {
         let loaded = Loaded::read(path, Style::PLAIN);
-        let incapable = loaded.as_ref().ok().and_then(|loaded| incapacity(&loaded.plan));
+        let incapable = loaded.as_ref().ok().and_then(|loaded| incapacity(&loaded.plan, provider));
         Self {
             name: format!("{family}::{}", path.file_stem().unwrap_or_default().to_string_lossy()),
             loaded,
@@ -129,17 +139,17 @@ fn find_family(family: &str) -> Result<Vec<PathBuf>, String> {
     files::find(&[directory])
 }
 
-/// Why this machine cannot run the scenario; none if it can.
-fn incapacity(plan: &Plan) -> Option<String> {
-    if let Err(missing) = provider::check(Need::Hosts) {
-        return Some(missing.to_string());
-    }
-    if let Some(missing) = plan.needs().into_iter().find_map(|need| provider::check(need).err()) {
+/// Why this machine cannot run the scenario; none if it can, or if what is asked for makes no sense.
+fn incapacity(plan: &Plan, options: &ProviderOptions) -> Option<String> {
+    let provider = options.choose(plan).ok()?;
+    let needs = std::iter::once(Need::Hosts).chain(plan.needs());
+    if let Some(missing) = needs.into_iter().find_map(|need| provider.check(need).err()) {
         return Some(missing.to_string());
     }
     // Most scenarios name no binary: the same one is meant by all nodes.
-    let binaries: BTreeSet<_> = plan.nodes.iter().map(|node| node.binary.as_deref()).collect();
-    binaries.into_iter().find_map(|binary| ServerBinary::find(binary).err()).map(|error| error.to_string())
+    let servers: BTreeSet<_> =
+        plan.nodes.iter().map(|node| provider.server(node.binary.as_deref(), node.image.as_deref())).collect();
+    servers.into_iter().find_map(|server| server.find().err()).map(|error| error.to_string())
 }
 
 /// How often a scenario is run again at most when the machine was too busy for an answer.
@@ -151,7 +161,7 @@ fn reruns() -> Result<u32, String> {
 
 /// Runs the scenario until it has an answer: the first, unless nothing but the machine was in its way.
 fn attempt(loaded: &Loaded, place: usize, family: &Family) -> Result<(), Failed> {
-    match ServerCache::default().ask(loaded) {
+    match ServerCache::default().ask(loaded, &family.provider) {
         ServerAnswer::Refused(problems) => return Err(problems.to_string().into()),
         ServerAnswer::Unusable(why) => return Err(why.into()),
         ServerAnswer::Accepted | ServerAnswer::Unknown(_) => {}
@@ -182,7 +192,7 @@ fn run_once(loaded: &Loaded, place: usize, family: &Family) -> Result<Executed, 
     let machine_lock = lock_machine(&plan.name, share, &cancel, on_wait).map_err(|error| error.to_string())?;
     drop(permit);
     let update = UpdatePolicy::from_environment(false).map_err(|error| error.to_string())?;
-    let settings = RunSettings { out: out_directory(&loaded.path), update };
+    let settings = RunSettings { out: out_directory(&loaded.path), provider: family.provider.clone(), update };
     let mut view = LiveView::new(&loaded.plan.record(), ProgressLines::EveryFiveSeconds, Look::plain());
     let executed = execute(loaded, &settings, &machine_lock, &cancel, &mut |event| {
         if family.watch {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
-use std::io::{self, Read, Seek, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -10,10 +10,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use redis::Value;
-use tempfile::TempDir;
 
 use super::config;
-use crate::provider::{BoundedChild, ServerBinary, run_bounded};
+use crate::provider::{BoundedChild, ServerBinary, ServerProgram};
 
 /// The last line of every file that is tried. No server knows it, so none goes on from there: it reads the lines before
 /// it, refuses this one, and ends.
@@ -64,17 +63,16 @@ pub enum DirectivesError {
 /// It starts no server: the binary only reads a file and refuses its last line, once more for each directive that it
 /// refuses before it.
 pub fn refused_directives(
-    binary: &ServerBinary,
+    server: &ServerProgram,
     config: &BTreeMap<String, String>,
 ) -> Result<Vec<Refusal>, DirectivesError> {
-    let name = || binary.path.display().to_string();
+    let name = || server.to_string();
     let cannot = |source| DirectivesError::Ask { binary: name(), source };
-    let directory = tempfile::tempdir().map_err(cannot)?;
     let mut left: Vec<_> = config.iter().collect();
     let mut refusals = Vec::new();
     loop {
         let lines: String = left.iter().map(|(directive, value)| config::line(directive, value)).collect();
-        let said = read_by(binary, &directory, &format!("{lines}{END}\n")).map_err(cannot)?;
+        let said = server.says_of(&format!("{lines}{END}\n")).map_err(cannot)?;
         let Some((line, why)) = refused_line(&said) else {
             let said = said.lines().find(|line| !line.trim().is_empty()).unwrap_or("nothing").to_owned();
             return Err(DirectivesError::Unclear { binary: name(), said });
@@ -85,23 +83,6 @@ pub fn refused_directives(
         let (directive, _) = left.remove(line);
         refusals.push(Refusal { directive: directive.clone(), said: why });
     }
-}
-
-/// What the server says of a file.
-fn read_by(binary: &ServerBinary, directory: &TempDir, file: &str) -> io::Result<String> {
-    let path = directory.path().join("redis.conf");
-    fs::write(&path, file)?;
-    let mut printed = tempfile::tempfile_in(directory.path())?;
-    let mut command = Command::new(&binary.path);
-    // Where it stands it would leave nothing behind, should it leave anything.
-    let status = run_bounded(command.arg(&path).current_dir(directory.path()), &printed)?;
-    if status.is_none() {
-        return Err(io::Error::new(io::ErrorKind::TimedOut, "it went on where it should have refused the file"));
-    }
-    let mut said = Vec::new();
-    printed.rewind()?;
-    printed.take(SAID_BYTES_MAX).read_to_end(&mut said)?;
-    Ok(String::from_utf8_lossy(&said).into_owned())
 }
 
 /// The line that was refused, counted from 0, and why.
@@ -117,8 +98,10 @@ fn refused_line(said: &str) -> Option<(usize, String)> {
 
 /// The names of all directives that the server knows, but for hidden ones.
 ///
-/// A server is started for it, in a directory of its own, where it listens to nobody else, and ended when it has answered.
-pub fn known_directives(binary: &ServerBinary) -> Result<BTreeSet<String>, DirectivesError> {
+/// A server is started for it, in a directory of its own, where it listens to nobody else, and ended when it has answered. That of an
+/// image is not asked: its directory would be in its container.
+pub fn known_directives(server: &ServerProgram) -> Result<BTreeSet<String>, DirectivesError> {
+    let ServerProgram::Binary(binary) = server else { return Ok(BTreeSet::new()) };
     let cannot = |source| DirectivesError::Ask { binary: binary.path.display().to_string(), source };
     let directory = tempfile::tempdir().map_err(cannot)?;
     let reply = ask_names(binary, directory.path()).map_err(cannot)?;

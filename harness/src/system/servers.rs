@@ -20,8 +20,12 @@ const LOG_LINES: usize = 10;
 
 /// What a provider is to make for these nodes.
 pub fn server_specs(nodes: &[NodeSpec]) -> Vec<ServerSpec> {
-    let server =
-        |node: &NodeSpec| ServerSpec { node: node.name.clone(), address: node.address, binary: node.binary.clone() };
+    let server = |node: &NodeSpec| ServerSpec {
+        node: node.name.clone(),
+        address: node.address,
+        binary: node.binary.clone(),
+        image: node.image.clone(),
+    };
     nodes.iter().map(server).collect()
 }
 
@@ -61,7 +65,7 @@ impl Servers {
         let access = Access { tls: tls.as_ref().map(|tls| tls.client.clone()), ..Access::of_lab() };
         for (index, node) in nodes.iter().enumerate() {
             let name = &node.name;
-            let version = provider.binary(name)?.version;
+            let version = provider.version(name)?;
             let system = systems.of(name);
             for (path, text) in system.data_files(&peers(&systems, nodes, name), node, version) {
                 provider.write_data(name, Path::new(path), text.as_bytes())?;
@@ -123,13 +127,13 @@ impl Servers {
     /// Every node's server, in the order of the plan.
     pub fn server_info(&self) -> Result<Vec<ServerInfo>, SystemError> {
         let info = |node: &NodeSpec| {
-            let binary = self.provider.binary(&node.name)?;
+            let version = self.provider.version(&node.name)?;
             let peers = peers(&self.systems, &self.nodes, &node.name);
             Ok(ServerInfo {
                 node: node.name.clone(),
-                binary: binary.path.display().to_string(),
-                version: binary.version.to_string(),
-                failover_bounds: self.systems.of(&node.name).failover_bounds(&peers, binary.version),
+                binary: self.provider.program(&node.name)?.to_owned(),
+                version: version.to_string(),
+                failover_bounds: self.systems.of(&node.name).failover_bounds(&peers, version),
             })
         };
         self.nodes.iter().map(info).collect()

@@ -25,6 +25,8 @@ pub struct NodeSpec {
     pub version: u64,
     /// The binary the scenario names for it, if it does.
     pub binary: Option<String>,
+    /// The image the scenario names for it, if it does.
+    pub image: Option<String>,
     /// The scenario's directives: the cluster's with the node's own laid over them.
     pub config: BTreeMap<String, String>,
     /// Who speaks TLS with it; nobody if none.
@@ -57,6 +59,7 @@ impl NodeSpec {
             owns: Ownership::default(),
             version: 0,
             binary: None,
+            image: None,
             config: BTreeMap::new(),
             tls: None,
         }

@@ -97,7 +97,7 @@ async fn begin(
     let config = servers.directory.node_config(&node.name);
     let more = servers.systems.of(&node.name).arguments(node).iter().map(OsString::from);
     let arguments: Vec<_> = std::iter::once(config.into()).chain(more).collect();
-    servers.provider.start(&node.name, &arguments, expected)?;
+    servers.provider.start(&node.name, &arguments, expected).await?;
     let mut is_loading = false;
     let answering = async {
         loop {

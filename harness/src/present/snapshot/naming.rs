@@ -9,7 +9,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::evidence::{LinksPart, LinksText, RecordedPlan, RecordedStep, Topology};
+use crate::evidence::{LinksPart, LinksText, RecordedNode, RecordedPlan, RecordedStep, Topology};
 use crate::vocab::{HostName, NodeName, Role};
 
 /// Which name each node has in the snapshot.
@@ -109,8 +109,8 @@ impl<'a> Naming<'a> {
 
     fn are_alike(&self, candidates: &[NodeName], step: Option<usize>) -> bool {
         let specs: Vec<_> = candidates.iter().filter_map(|node| self.plan.node(node)).collect();
-        let same_server =
-            specs.windows(2).all(|pair| pair[0].config == pair[1].config && pair[0].binary == pair[1].binary);
+        let server = |node: &RecordedNode| (node.config.clone(), node.binary.clone(), node.image.clone());
+        let same_server = specs.windows(2).all(|pair| server(pair[0]) == server(pair[1]));
         let later = step.map_or(self.plan.steps.len(), |step| step + 1);
         let mut later = self.plan.steps.iter().skip(later);
         same_server && specs.len() == candidates.len() && !later.any(|step| tells_apart(step, candidates))

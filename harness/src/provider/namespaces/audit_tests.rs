@@ -1,7 +1,7 @@
 use rstest::rstest;
 
-use super::super::readings::Memory;
 use super::*;
+use crate::provider::memory::Memory;
 
 /// A machine as it should be.
 fn good() -> Readings {

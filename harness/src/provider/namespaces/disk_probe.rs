@@ -4,9 +4,10 @@ use std::fs;
 use std::io;
 use std::path::PathBuf;
 
-use super::disk::{CachingDisk, DATA, MountError};
+use super::hosts::DATA;
 use super::missing::{KernelFeature, KernelSettings, explain};
 use super::user::errno;
+use crate::provider::lab::{CachingDisk, MountError};
 use crate::vocab::{Missing, Size};
 
 /// Mounts a disk in the calling process's mount namespace, where it stays, and has the power fail.

@@ -4,44 +4,45 @@ use std::sync::OnceLock;
 
 use nix::sys::resource::{Resource, getrlimit};
 
-use super::sandbox::{Sandbox, SandboxError};
+use super::sandbox::{Outer, Sandbox, SandboxError};
 use super::tried::Tried;
+use crate::provider::Need;
 use crate::vocab::Missing;
 
-/// Whether this machine can make a lab, found out by making one; the answer is kept.
-pub(in crate::provider) fn probe() -> Result<(), Missing> {
-    tried().map(drop)
-}
-
-/// Whether links can be shaped, found out together with [`probe`], whose error takes precedence.
-pub(in crate::provider) fn probe_shaping() -> Result<(), Missing> {
-    tried()?.shaping.clone()
-}
-
-/// Whether nodes can have disks with a cache, found out together with [`probe`], whose error takes precedence.
-pub(in crate::provider) fn probe_caching_disks() -> Result<(), Missing> {
-    tried()?.caching_disks.clone()
+/// See [`crate::provider::ProviderChoice::check`].
+pub(in crate::provider) fn check(need: Need) -> Result<(), Missing> {
+    match need {
+        Need::Hosts => tried().map(drop),
+        Need::Shaping => tried()?.shaping.clone(),
+        Need::CachingDisks => tried()?.caching_disks.clone(),
+        Need::OpenFiles(files) => open_files(files),
+    }
 }
 
 /// Whether a process may have so many files open: labs and servers raise their soft limit to the hard one.
-pub(in crate::provider) fn probe_open_files(files: u64) -> Result<(), Missing> {
-    let why = match getrlimit(Resource::RLIMIT_NOFILE) {
-        Ok((_, hard)) if hard >= files => return Ok(()),
-        Ok((_, hard)) => format!("the hard limit is {hard}"),
-        Err(error) => error.to_string(),
-    };
+fn open_files(files: u64) -> Result<(), Missing> {
+    within_limit(files, getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(_, hard)| hard))
+}
+
+/// Whether so many open files are within a hard limit.
+pub(in crate::provider) fn within_limit(files: u64, hard: u64) -> Result<(), Missing> {
+    if hard >= files {
+        return Ok(());
+    }
+    let what = format!("have {files} files open in a process");
     let enable = format!("sudo prlimit --pid $$ --nofile={files}:{files}");
-    Err(Missing { what: format!("have {files} files open in a process"), why, enable })
+    Err(Missing { what, why: format!("the hard limit is {hard}"), enable })
 }
 
 /// The answers; the attempt is made only once.
 pub(super) fn tried() -> Result<&'static Tried, Missing> {
     static ANSWER: OnceLock<Result<Tried, Missing>> = OnceLock::new();
-    ANSWER.get_or_init(try_in_sandbox).as_ref().map_err(Clone::clone)
+    ANSWER.get_or_init(|| try_in_sandbox(&Outer::NAMESPACES)).as_ref().map_err(Clone::clone)
 }
 
-fn try_in_sandbox() -> Result<Tried, Missing> {
-    Sandbox::try_out().map_err(|error| match error {
+/// Makes a lab that only tries what it can do.
+pub(in crate::provider) fn try_in_sandbox(outer: &Outer) -> Result<Tried, Missing> {
+    Sandbox::try_out(outer).map_err(|error| match error {
         SandboxError::Missing(missing) => missing,
         other => {
             Missing { what: "start a lab".to_owned(), why: other.to_string(), enable: "see the reason".to_owned() }
@@ -55,8 +56,8 @@ mod tests {
 
     #[test]
     fn a_limit_that_is_too_low_is_named_with_the_way_out() {
-        assert_eq!(probe_open_files(1), Ok(()));
-        let missing = probe_open_files(u64::from(u32::MAX)).unwrap_err();
+        assert_eq!(open_files(1), Ok(()));
+        let missing = open_files(u64::from(u32::MAX)).unwrap_err();
         assert!(
             missing.why.starts_with("the hard limit is ") && missing.enable.contains("--nofile=4294967295"),
             "{missing}"

@@ -11,6 +11,7 @@ use nix::sys::resource::{Resource, getrlimit};
 
 use super::probe;
 use super::tried::SOMAXCONN;
+use crate::provider::memory::{Memory, memory};
 
 /// A setting's value, or why it could not be read.
 pub(super) type ReadSetting<T> = Result<T, String>;
@@ -46,17 +47,6 @@ pub(super) struct Readings {
     pub(super) governors: ReadSetting<BTreeSet<String>>,
     /// Memory, in bytes.
     pub(super) memory: ReadSetting<Memory>,
-}
-
-/// Memory, in bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Memory {
-    /// The total.
-    pub(super) total: u64,
-    /// What is available without swapping.
-    pub(super) available: u64,
-    /// What is swapped out.
-    pub(super) swapped: u64,
 }
 
 impl Readings {
@@ -126,20 +116,6 @@ fn governors() -> ReadSetting<BTreeSet<String>> {
     if governors.is_empty() { Err("there is none, as in most virtual machines".to_owned()) } else { Ok(governors) }
 }
 
-/// Reads `/proc/meminfo`, whose lines are `MemTotal:  16318736 kB`.
-pub(super) fn memory(lines: &str) -> ReadSetting<Memory> {
-    let bytes = |name: &str| {
-        let line = lines.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
-        let kibibytes = line.and_then(|rest| rest.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok());
-        kibibytes.map(|kibibytes| kibibytes * 1_024).ok_or_else(|| format!("/proc/meminfo has no {name}"))
-    };
-    Ok(Memory {
-        total: bytes("MemTotal")?,
-        available: bytes("MemAvailable")?,
-        swapped: bytes("SwapTotal")?.saturating_sub(bytes("SwapFree")?),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
@@ -152,14 +128,6 @@ mod tests {
     #[case("", Err("none is chosen of ``"))]
     fn the_mode_in_brackets_is_chosen(#[case] modes: &str, #[case] mode: Result<&str, &str>) {
         assert_eq!(chosen(modes), mode.map(str::to_owned).map_err(str::to_owned));
-    }
-
-    #[test]
-    fn memory_is_read_in_bytes() {
-        let lines = "MemTotal:       2048 kB\nMemAvailable:      1 kB\nSwapTotal:   10 kB\nSwapFree:    4 kB\n";
-        assert_eq!(memory(lines), Ok(Memory { total: 2_097_152, available: 1_024, swapped: 6_144 }));
-        assert_eq!(memory("MemTotal: 2 kB"), Err("/proc/meminfo has no MemAvailable".to_owned()));
-        assert_eq!(memory("MemTotal: many kB"), Err("/proc/meminfo has no MemTotal".to_owned()));
     }
 
     #[test]

@@ -30,16 +30,16 @@ use crate::network;
 use crate::vocab::Missing;
 
 /// The program of this process, even if its file has been replaced meanwhile.
-pub(super) const OWN_PROGRAM: &str = "/proc/self/exe";
+pub(in crate::provider) const OWN_PROGRAM: &str = "/proc/self/exe";
 
 /// The stage that this process is to be; not set in processes that are not a lab's.
-pub(super) const STAGE: &str = "REDIS_HARNESS_LAB_STAGE";
+pub(in crate::provider) const STAGE: &str = "REDIS_HARNESS_LAB_STAGE";
 /// The value of [`STAGE`] for stage 1, outside the PID namespace.
 pub(super) const OUTER: &str = "1";
 /// The value of [`STAGE`] for stage 2, process 1 inside.
-const INNER: &str = "2";
+pub(in crate::provider) const INNER: &str = "2";
 /// The process that started stage 1.
-pub(super) const PARENT: &str = "REDIS_HARNESS_LAB_PARENT";
+pub(in crate::provider) const PARENT: &str = "REDIS_HARNESS_LAB_PARENT";
 /// What the lab is to do; not set if it only has to show that it can be made.
 pub(super) const REQUEST: &str = "REDIS_HARNESS_LAB_REQUEST";
 /// The line on the lab's standard input that asks it to finish.
@@ -51,7 +51,7 @@ const EXIT_NO_LAB: u8 = 4;
 /// The first line that a lab writes.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Greeting {
+pub(in crate::provider) enum Greeting {
     /// The namespaces exist; everything that follows comes from the lab's `main`.
     Ready,
     /// Answers to a lab that was only made to try things out; it then ends.
@@ -61,7 +61,8 @@ pub(super) enum Greeting {
 }
 
 impl Greeting {
-    fn send(&self) -> io::Result<()> {
+    /// Says it to whoever asked for the lab.
+    pub(in crate::provider) fn send(&self) -> io::Result<()> {
         let mut line = serde_json::to_vec(self)?;
         line.push(b'\n');
         let mut stdout = io::stdout().lock();

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
-use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,6 +18,7 @@ use nix::unistd::Pid;
 
 use super::reexec::{self, Greeting, OWN_PROGRAM};
 use super::tried::Tried;
+use crate::provider::lab::pid_of;
 use crate::vocab::Missing;
 
 /// How long a lab may take to start. It takes about 20 ms; the bound is for a machine that swaps.
@@ -28,13 +29,8 @@ const PROCESS_NAME: &str = "redis-harness-lab";
 
 static PREPARED: AtomicBool = AtomicBool::new(false);
 
-/// Becomes a lab if this process was started as one; otherwise returns at once.
-///
-/// Must be the first call in `main()` of every binary that makes labs, before any thread exists, because a lab is the
-/// same binary started again. In the lab it does not return: it calls `main` with the request, as process 1 of the
-/// lab's namespaces, and exits with the code that `main` returns. When the process that made the lab dies, the lab ends
-/// at once, with all servers.
-pub fn enter_if_asked(main: fn(request: &str) -> u8) {
+/// See [`crate::provider::enter_if_asked`].
+pub(in crate::provider) fn enter_if_asked(main: fn(request: &str) -> u8) {
     PREPARED.store(true, Ordering::Relaxed);
     reexec::enter_if_asked(main);
 }
@@ -70,6 +66,20 @@ impl From<Greeting> for SandboxError {
             Greeting::Ready | Greeting::Tried(_) => Self::Garbled(format!("{greeting:?}")),
         }
     }
+}
+
+/// Which process stage 1 is, the one that makes the lab and stays outside of it.
+#[derive(Clone, Debug)]
+pub(in crate::provider) struct Outer {
+    /// The value of [`reexec::STAGE`] by which it knows.
+    pub(in crate::provider) stage: &'static str,
+    /// What else it is told.
+    pub(in crate::provider) variables: Vec<(&'static str, String)>,
+}
+
+impl Outer {
+    /// The one that makes the lab's namespaces.
+    pub(in crate::provider) const NAMESPACES: Self = Self { stage: reexec::OUTER, variables: Vec::new() };
 }
 
 /// A running lab, seen from outside. Dropping this ends the lab, with every server and interface in it.
@@ -120,11 +130,9 @@ impl OutermostProcess {
 }
 
 impl Sandbox {
-    /// Starts this binary again as a lab with this request; returns when its namespaces exist.
-    ///
-    /// The request must be shorter than 128 KiB. The lab's standard error goes to `log`.
-    pub fn spawn(request: &str, log: File) -> Result<Self, SandboxError> {
-        match Self::start(Some(request), log.into())? {
+    /// Starts this binary again as a lab with this request, made by that stage 1; returns when its namespaces exist.
+    pub(in crate::provider) fn spawn(outer: &Outer, request: &str, log: File) -> Result<Self, SandboxError> {
+        match Self::start(outer, Some(request), log.into())? {
             (sandbox, Greeting::Ready) => Ok(sandbox),
             // Dropping the sandbox ends whatever exists of the lab.
             (_, other) => Err(other.into()),
@@ -132,8 +140,8 @@ impl Sandbox {
     }
 
     /// Starts this binary again as a lab that only tries what it can do; returns when that lab has ended.
-    pub(super) fn try_out() -> Result<Tried, SandboxError> {
-        match Self::start(None, Stdio::null())? {
+    pub(in crate::provider) fn try_out(outer: &Outer) -> Result<Tried, SandboxError> {
+        match Self::start(outer, None, Stdio::null())? {
             (mut sandbox, Greeting::Tried(tried)) => {
                 sandbox.wait().map_err(SandboxError::Spawn)?;
                 Ok(tried)
@@ -142,11 +150,11 @@ impl Sandbox {
         }
     }
 
-    fn start(request: Option<&str>, log: Stdio) -> Result<(Self, Greeting), SandboxError> {
+    fn start(outer: &Outer, request: Option<&str>, log: Stdio) -> Result<(Self, Greeting), SandboxError> {
         if !PREPARED.load(Ordering::Relaxed) {
             return Err(SandboxError::NotPrepared);
         }
-        let mut sandbox = Self::guarded(command(request, log)).map_err(SandboxError::Spawn)?;
+        let mut sandbox = Self::guarded(command(outer, request, log)).map_err(SandboxError::Spawn)?;
         let greeting = sandbox.greeting()?;
         Ok((sandbox, greeting))
     }
@@ -219,11 +227,12 @@ impl Drop for Sandbox {
     }
 }
 
-fn command(request: Option<&str>, log: Stdio) -> Command {
+fn command(outer: &Outer, request: Option<&str>, log: Stdio) -> Command {
     let mut command = Command::new(OWN_PROGRAM);
     command
         .arg0(PROCESS_NAME)
-        .env(reexec::STAGE, reexec::OUTER)
+        .env(reexec::STAGE, outer.stage)
+        .envs(outer.variables.iter().cloned())
         .env(reexec::PARENT, std::process::id().to_string())
         .env_remove(reexec::REQUEST)
         .stdin(Stdio::piped())
@@ -233,10 +242,6 @@ fn command(request: Option<&str>, log: Stdio) -> Command {
         command.env(reexec::REQUEST, request);
     }
     command
-}
-
-pub(super) fn pid_of(child: &Child) -> Pid {
-    Pid::from_raw(i32::try_from(child.id()).unwrap_or(i32::MAX))
 }
 
 /// Returns when the child has ended but does not reap it, so that its id cannot be reused yet.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use self::rival::{Rival, RivalCommand};
 use self::round::Round;
 use super::commands::{cancel_on_signals, waiting};
-use super::{Exit, Loaded};
+use super::{Exit, Loaded, ProviderOptions};
 use crate::evidence::{Event, EventKind};
 use crate::load::Load;
 use crate::present::{self, BenchFigures, BenchRow, UpdatePolicy};
@@ -40,6 +40,8 @@ pub struct BenchOptions {
     /// Where run directories are made.
     #[arg(long, default_value = "target/scenarios", value_name = "DIR")]
     out: PathBuf,
+    #[command(flatten)]
+    provider: ProviderOptions,
 }
 
 /// `redis-harness bench`.
@@ -118,11 +120,12 @@ impl<'a> Bench<'a> {
         let loaded = round.scenario().map_err(|why| (why, Exit::Usage))?;
         let name = &loaded.plan.name;
         let failed = |error: &dyn std::fmt::Display, exit| (format!("error: {name}: {error}\n"), exit);
-        require(&loaded.plan).map_err(|error| failed(&error, Exit::Inconclusive))?;
+        let (out, provider) = (self.options.out.clone(), self.options.provider.clone());
+        let settings = RunSettings { out, provider, update: UpdatePolicy::No };
+        require(&loaded.plan, &settings).map_err(|error| failed(&error, Exit::Inconclusive))?;
         let on_wait = |holders: &[LockHolder]| present::print_error(&waiting(holders));
         let machine_lock = lock_machine(name, MachineShare::of(&loaded.plan), cancel, on_wait)
             .map_err(|error| failed(&error, if cancel.is_cancelled() { Exit::Interrupted } else { Exit::Internal }))?;
-        let settings = RunSettings { out: self.options.out.clone(), update: UpdatePolicy::No };
         let (mut printed, mut steps_done) = (Vec::new(), 0);
         let mut on_event = |event: &Event| match &event.kind {
             EventKind::ProgramEnded { cpu_ms, printed: text, .. } => printed.push((*cpu_ms, text.clone())),

@@ -1,7 +1,8 @@
 //! A disk in memory that forgets nothing. Its space can be taken away and given back.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
@@ -9,6 +10,7 @@ use nix::fcntl::{FallocateFlags, fallocate};
 use nix::mount::{MsFlags, mount};
 use nix::sys::statvfs::statvfs;
 
+use crate::provider::lab::AsRoot;
 use crate::provider::{ProviderError, file};
 use crate::vocab::Size;
 
@@ -18,7 +20,7 @@ const FILLER: &str = "filler";
 /// A server that writes meanwhile takes some of the space itself, so that it is asked for anew.
 const TRIES: usize = 100;
 
-pub(in crate::provider::namespaces) struct MemoryDisk {
+pub(in crate::provider) struct MemoryDisk {
     directory: PathBuf,
     filler: PathBuf,
 }
@@ -30,7 +32,8 @@ impl MemoryDisk {
         Ok(Self::at(directory))
     }
 
-    fn at(directory: PathBuf) -> Self {
+    /// One that is mounted at a directory already.
+    pub(super) fn at(directory: PathBuf) -> Self {
         Self { filler: directory.join(FILLER), directory }
     }
 
@@ -39,6 +42,7 @@ impl MemoryDisk {
     }
 
     pub(super) fn paths(&self) -> io::Result<Vec<PathBuf>> {
+        let _root = AsRoot::begin();
         let (mut found, mut next) = (Vec::new(), vec![self.directory.clone()]);
         while let Some(directory) = next.pop() {
             for entry in fs::read_dir(directory)? {
@@ -54,14 +58,20 @@ impl MemoryDisk {
     }
 
     pub(super) fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        let _root = AsRoot::begin();
         fs::read(self.directory.join(path))
     }
 
     pub(super) fn write(&self, path: &Path, content: &[u8]) -> io::Result<()> {
-        fs::write(self.directory.join(path), content)
+        let _root = AsRoot::begin();
+        let path = self.directory.join(path);
+        fs::write(&path, content)?;
+        // Whoever the server runs as has to change it. Nobody else gets here.
+        fs::set_permissions(path, Permissions::from_mode(0o666))
     }
 
     pub(super) fn wipe(&self) -> io::Result<()> {
+        let _root = AsRoot::begin();
         for entry in fs::read_dir(&self.directory)? {
             let entry = entry?;
             let path = entry.path();
@@ -72,6 +82,7 @@ impl MemoryDisk {
 
     /// How many bytes are left.
     pub(super) fn left_bytes(&self) -> Result<u64, ProviderError> {
+        let _root = AsRoot::begin();
         let left =
             statvfs(&self.directory).map_err(|error| file("ask for the space of", &self.directory)(error.into()))?;
         Ok(left.blocks_available().saturating_mul(left.fragment_size()))
@@ -79,6 +90,7 @@ impl MemoryDisk {
 
     /// Takes what is left.
     pub(super) fn fill(&self) -> Result<(), ProviderError> {
+        let _root = AsRoot::begin();
         let failed = |source: io::Error| file("fill the disk with", &self.filler)(source);
         let filler = OpenOptions::new().create(true).append(true).open(&self.filler).map_err(failed)?;
         for _ in 0..TRIES {
@@ -96,6 +108,7 @@ impl MemoryDisk {
 
     /// Gives back what was taken, if anything was.
     pub(super) fn free(&self) -> Result<bool, ProviderError> {
+        let _root = AsRoot::begin();
         match fs::remove_file(&self.filler) {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
@@ -105,7 +118,7 @@ impl MemoryDisk {
 }
 
 /// Mounts a tmpfs at `path`, invisible outside the lab. Without `size`, the kernel's default applies.
-pub(in crate::provider::namespaces) fn mount_memory(path: &Path, size: Option<Size>) -> Result<(), ProviderError> {
+pub(in crate::provider) fn mount_memory(path: &Path, size: Option<Size>) -> Result<(), ProviderError> {
     // To the kernel, 0 bytes would mean no limit.
     let options = size.map(|size| format!("size={},mode=700", size.bytes.max(1)));
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;

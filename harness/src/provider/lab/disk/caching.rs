@@ -22,14 +22,14 @@ const DEVICE: &str = "/dev/fuse";
 
 /// A disk with a cache, mounted. Only other processes may use the mount: this one serves it. If it waited for an answer of its own
 /// when it is killed, the kernel would wait with it for ever; so whatever the harness does to the files, it does here.
-pub(in crate::provider::namespaces) struct CachingDisk {
+pub(in crate::provider) struct CachingDisk {
     directory: PathBuf,
     shared: Arc<SharedVolume>,
 }
 
 /// Why such a disk cannot be had.
 #[derive(Debug)]
-pub(in crate::provider::namespaces) enum MountError {
+pub(in crate::provider) enum MountError {
     /// The device that the kernel gives requests by cannot be opened.
     Open(Errno),
     /// The kernel does not mount it.
@@ -49,12 +49,12 @@ impl From<MountError> for io::Error {
 
 impl CachingDisk {
     /// Mounts an empty one at a directory. It is served until the lab ends.
-    pub(in crate::provider::namespaces) fn mount(directory: PathBuf, size: Size) -> Result<Self, ProviderError> {
+    pub(in crate::provider) fn mount(directory: PathBuf, size: Size) -> Result<Self, ProviderError> {
         Self::try_mount(directory.clone(), size)
             .map_err(|error| file("mount a disk with a cache at", directory)(error.into()))
     }
 
-    pub(in crate::provider::namespaces) fn try_mount(directory: PathBuf, size: Size) -> Result<Self, MountError> {
+    pub(in crate::provider) fn try_mount(directory: PathBuf, size: Size) -> Result<Self, MountError> {
         let device = OpenOptions::new().read(true).write(true).open(DEVICE);
         let device = device.map_err(|error| MountError::Open(Errno::from_raw(error.raw_os_error().unwrap_or(0))))?;
         // Root of the lab's user namespace, who is whom every process of the lab runs as.
@@ -103,26 +103,24 @@ impl CachingDisk {
     }
 
     /// From now on every `fsync` takes so much longer.
-    pub(in crate::provider::namespaces) fn delay_fsync(&self, by: Duration) {
+    pub(in crate::provider) fn delay_fsync(&self, by: Duration) {
         self.shared.lock().fsync_delay = by;
     }
 
     /// How long an `fsync` takes; what does the waiting.
-    pub(in crate::provider::namespaces) fn fsync_timer(
-        &self,
-    ) -> impl FnOnce() -> Result<Duration, Errno> + Send + use<> {
+    pub(in crate::provider) fn fsync_timer(&self) -> impl FnOnce() -> Result<Duration, Errno> + Send + use<> {
         let shared = Arc::clone(&self.shared);
         move || shared.time_fsync()
     }
 
     /// How much longer it takes.
-    pub(in crate::provider::namespaces) fn fsync_delay(&self) -> Duration {
+    pub(in crate::provider) fn fsync_delay(&self) -> Duration {
         self.shared.lock().fsync_delay
     }
 
     /// The power fails in the moment in which `kill` has been done, if it can be: nothing is read or written between the two, nor
     /// after that until [`Self::power_on`].
-    pub(in crate::provider::namespaces) fn power_off<T, E>(
+    pub(in crate::provider) fn power_off<T, E>(
         &self,
         kill: impl FnOnce() -> Result<T, E>,
     ) -> Result<(T, Vec<Forgotten>), E> {
@@ -135,7 +133,7 @@ impl CachingDisk {
     }
 
     /// It can be used again.
-    pub(in crate::provider::namespaces) fn power_on(&self) {
+    pub(in crate::provider) fn power_on(&self) {
         self.shared.lock().volume.power_on();
     }
 }

@@ -4,9 +4,9 @@ use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt;
 
-use super::readings;
 use crate::evidence::{Figure, Figures};
 use crate::network::ClientHost;
+use crate::provider::memory::memory;
 use crate::provider::{UsageReader, pressure_nanos};
 
 /// `/proc/stat` counts in hundredths of a second (`USER_HZ`).
@@ -50,7 +50,7 @@ impl UsageReader for ProcUsageReader {
         // What this kernel does not tell reads as nothing.
         let text = |path: &str| fs::read_to_string(path).unwrap_or_default();
         processors(&text("/proc/stat"), &mut figures);
-        if let Ok(memory) = readings::memory(&text("/proc/meminfo")) {
+        if let Ok(memory) = memory(&text("/proc/meminfo")) {
             figures.set(Figure::MemoryAvailableBytes, memory.available as f64);
         }
         for (resource, line, figure) in PRESSURES {

@@ -1,45 +1,39 @@
-//! Hosts and processes of one run, in namespaces.
+//! Hosts and processes of one run.
 
-use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
-use std::fs::{self, DirBuilder};
-use std::io;
-use std::os::unix::fs::DirBuilderExt;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join_all};
-use nix::mount::{MntFlags, umount2};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::Signal;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use super::disk::{CachingDisk, DATA, Disk, mount_memory};
-use super::process::{NodeProcess, StatusSender};
+use super::disk::CachingDisk;
+use super::hosts::NodeHosts;
+use super::node::{NewNode, NodeProcess, StatusSender};
 use super::program;
 use super::usage::ProcUsageReader;
 use super::waits::ProcWaitReader;
 use crate::evidence::{Clock, ExitCause, Journal, NodeStatus, Reach, RunDirectory};
 use crate::network::{ChangedLinks, ClientHost, Network, NewHost};
 use crate::provider::{
-    ClientSpec, PowerFailure, ProgramEnd, Provider, ProviderError, ServerBinary, ServerSpec, Storage, UsageReader,
-    WaitReader, file,
+    ClientSpec, PowerFailure, ProgramEnd, Provider, ProviderError, ServerSpec, Storage, UsageReader, WaitReader, file,
 };
-use crate::vocab::{CutBy, HostName, Instant, Link, LinkShape, NodeName, ServerPort, Size};
+use crate::vocab::{CutBy, HostName, Instant, Link, LinkShape, NodeName, ServerPort, ServerVersion, Size};
 
 /// How long killed servers may take to disappear.
 const SHUTDOWN_BOUND: Duration = Duration::from_secs(5);
 
-/// The directory beside the nodes' for what is no evidence. No node is named so.
-const SECRETS: &str = "secrets";
-
-/// The hosts and processes of one run. A process has only one, and must be process 1 of a sandbox.
-pub(in crate::provider) struct NamespaceProvider {
+/// The hosts and processes of one run. A process has only one, and must be process 1 of a lab.
+pub(in crate::provider) struct Lab {
     nodes: BTreeMap<NodeName, Arc<NodeProcess>>,
+    hosts: Arc<dyn NodeHosts>,
     /// What each node may store.
     storage: Size,
     network: Network,
@@ -47,40 +41,42 @@ pub(in crate::provider) struct NamespaceProvider {
     statuses: Arc<StatusSender>,
 }
 
-impl NamespaceProvider {
-    /// See [`crate::provider::raise`].
-    pub(in crate::provider) async fn raise(
+impl Lab {
+    /// Joins the hosts of servers and those of clients, of which `namespaces` exist already.
+    pub(in crate::provider) async fn raise_network(
         servers: &[ServerSpec],
         clients: &[ClientSpec],
-        storage: Storage,
+        mut namespaces: BTreeMap<NodeName, File>,
         seed: u64,
+        journal: &Journal,
+    ) -> Result<Network, ProviderError> {
+        let servers = servers.iter().map(|ServerSpec { node, address, .. }| NewHost {
+            name: HostName::from(node),
+            ip: address.ip(),
+            namespace: namespaces.remove(node),
+        });
+        let others = clients.iter().map(|client| NewHost { name: client.name.clone(), ip: client.ip, namespace: None });
+        Ok(Network::raise(servers.chain(others).collect(), clients.len(), journal.clock(), seed).await?)
+    }
+
+    /// A lab of these nodes, none of which has been started.
+    pub(in crate::provider) fn new(
+        nodes: Vec<NewNode>,
+        hosts: Arc<dyn NodeHosts>,
+        network: Network,
+        storage: Storage,
         directory: &RunDirectory,
-        journal: Journal,
-    ) -> Result<Self, ProviderError> {
-        let binaries = find_binaries(servers)?;
-        raise_file_limit().map_err(file("raise the limit of open files of", "/proc/self"))?;
-        let hosts =
-            servers.iter().map(|server| NewHost { name: HostName::from(&server.node), ip: server.address.ip() });
-        let others = clients.iter().map(|client| NewHost { name: client.name.clone(), ip: client.ip });
-        let hosts: Vec<_> = hosts.chain(others).collect();
-        let network = Network::raise(&hosts, clients.len(), journal.clock(), seed).await?;
-        let statuses = servers.iter().map(|server| (server.node.clone(), NodeStatus::Down)).collect();
+        journal: &Journal,
+    ) -> Self {
+        let statuses = nodes.iter().map(|node| (node.spec.node.clone(), NodeStatus::Down)).collect();
         let statuses = Arc::new(watch::Sender::new(statuses));
-        let data = Path::new(DATA);
-        mount_memory(data, None)?;
-        let secrets = data.join(SECRETS);
-        DirBuilder::new().mode(0o700).create(&secrets).map_err(file("make the directory", secrets))?;
-        let mut nodes = BTreeMap::new();
-        for (spec, binary) in servers.iter().zip(binaries) {
-            let namespace = network.namespace(&HostName::from(&spec.node))?;
-            let (data, logs) = (data.join(spec.node.as_str()), directory.node(&spec.node));
-            fs::create_dir(&data).map_err(file("make the directory", &data))?;
-            fs::create_dir_all(&logs).map_err(file("make the directory", logs))?;
-            let (disk, evidence) = (Disk::make(data, storage)?, (directory.clone(), journal.clone()));
-            let node = NodeProcess::new((spec.clone(), binary, namespace), disk, evidence, Arc::clone(&statuses));
-            nodes.insert(spec.node.clone(), Arc::new(node));
+        let mut processes = BTreeMap::new();
+        for node in nodes {
+            let (name, evidence) = (node.spec.node.clone(), (directory.clone(), journal.clone()));
+            let process = NodeProcess::new(node, Arc::clone(&hosts), evidence, Arc::clone(&statuses));
+            processes.insert(name, Arc::new(process));
         }
-        Ok(Self { nodes, storage: storage.size, network, clock: journal.clock(), statuses })
+        Self { nodes: processes, hosts, storage: storage.size, network, clock: journal.clock(), statuses }
     }
 
     fn node(&self, name: &NodeName) -> Result<&Arc<NodeProcess>, ProviderError> {
@@ -88,7 +84,7 @@ impl NamespaceProvider {
     }
 }
 
-impl Provider for NamespaceProvider {
+impl Provider for Lab {
     fn now(&self) -> Instant {
         self.clock.now()
     }
@@ -97,32 +93,34 @@ impl Provider for NamespaceProvider {
         Ok(self.network.host(name)?.clone())
     }
 
-    fn binary(&self, node: &NodeName) -> Result<&ServerBinary, ProviderError> {
-        Ok(&self.node(node)?.binary)
+    fn program(&self, node: &NodeName) -> Result<&str, ProviderError> {
+        Ok(&self.node(node)?.node.program)
+    }
+
+    fn version(&self, node: &NodeName) -> Result<ServerVersion, ProviderError> {
+        Ok(self.node(node)?.node.version)
     }
 
     fn data_directory(&self, node: &NodeName) -> Result<PathBuf, ProviderError> {
-        Ok(self.node(node)?.disk.directory().to_owned())
+        Ok(self.node(node)?.node.data.clone())
     }
 
     fn read_data(&self, node: &NodeName, path: &Path) -> Result<Vec<u8>, ProviderError> {
-        let disk = &self.node(node)?.disk;
+        let disk = &self.node(node)?.node.disk;
         disk.read(path).map_err(file("read", disk.directory().join(path)))
     }
 
     fn write_data(&self, node: &NodeName, path: &Path, content: &[u8]) -> Result<(), ProviderError> {
-        let written = self.node(node)?.disk.write(path, content);
+        let written = self.node(node)?.node.disk.write(path, content);
         written.map_err(|source| ProviderError::Storage { node: node.clone(), storage: self.storage, source })
     }
 
     fn write_secret(&self, name: &str, content: &str) -> Result<PathBuf, ProviderError> {
-        let path = Path::new(DATA).join(SECRETS).join(name);
-        fs::write(&path, content).map_err(file("write", &path))?;
-        Ok(path)
+        self.hosts.write_secret(name, content)
     }
 
     fn data_files(&self, node: &NodeName) -> Result<Vec<PathBuf>, ProviderError> {
-        let disk = &self.node(node)?.disk;
+        let disk = &self.node(node)?.node.disk;
         disk.paths().map_err(file("read the directory", disk.directory()))
     }
 
@@ -131,19 +129,24 @@ impl Provider for NamespaceProvider {
     }
 
     fn fill_data(&self, node: &NodeName) -> Result<(), ProviderError> {
-        self.node(node)?.disk.fill()
+        self.node(node)?.node.disk.fill()
     }
 
     fn free_data(&self, node: &NodeName) -> Result<bool, ProviderError> {
-        self.node(node)?.disk.free()
+        self.node(node)?.node.disk.free()
     }
 
     fn space_left(&self, node: &NodeName) -> Result<u64, ProviderError> {
-        self.node(node)?.disk.left_bytes()
+        self.node(node)?.node.disk.left_bytes()
     }
 
-    fn start(&self, node: &NodeName, arguments: &[OsString], expected: Option<ExitCause>) -> Result<(), ProviderError> {
-        self.node(node)?.start(arguments, expected)
+    fn start<'a>(
+        &'a self,
+        node: &'a NodeName,
+        arguments: &'a [OsString],
+        expected: Option<ExitCause>,
+    ) -> BoxFuture<'a, Result<(), ProviderError>> {
+        async move { self.node(node)?.start(arguments, expected).await }.boxed()
     }
 
     fn signal(&self, node: &NodeName, signal: Signal) -> Result<Instant, ProviderError> {
@@ -163,7 +166,7 @@ impl Provider for NamespaceProvider {
     }
 
     fn fsync_delay(&self, node: &NodeName) -> Result<Duration, ProviderError> {
-        Ok(self.node(node)?.disk.caching().map_or(Duration::ZERO, CachingDisk::fsync_delay))
+        Ok(self.node(node)?.node.disk.caching().map_or(Duration::ZERO, CachingDisk::fsync_delay))
     }
 
     fn process_state(&self, node: &NodeName) -> Option<char> {
@@ -194,7 +197,8 @@ impl Provider for NamespaceProvider {
         within: Duration,
     ) -> BoxFuture<'a, Result<ProgramEnd, ProviderError>> {
         let given = environment.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
-        let variables = given.chain(self.nodes.values().flat_map(|node| program::address_of(&node.spec))).collect();
+        let variables =
+            given.chain(self.nodes.values().flat_map(|node| program::address_of(&node.node.spec))).collect();
         async move { program::run((host, self.network.namespace(host)?), command, variables, within).await }.boxed()
     }
 
@@ -246,33 +250,16 @@ impl Provider for NamespaceProvider {
             };
             join_all(self.nodes.values().cloned().map(end)).await;
             // Anything left disappears with the lab's first process.
-            let _ = umount2(DATA, MntFlags::MNT_DETACH);
+            self.hosts.remove_data();
         }
         .boxed()
     }
 }
 
-/// Finds the binaries; runs each once, however many nodes use it.
-fn find_binaries(nodes: &[ServerSpec]) -> Result<Vec<ServerBinary>, ProviderError> {
-    let mut found: BTreeMap<Option<&str>, ServerBinary> = BTreeMap::new();
-    let mut binaries = Vec::with_capacity(nodes.len());
-    for node in nodes {
-        let binary = match found.entry(node.binary.as_deref()) {
-            Entry::Occupied(known) => known.get().clone(),
-            Entry::Vacant(unknown) => {
-                let binary = ServerBinary::find(node.binary.as_deref());
-                let named = |source| ProviderError::Server { node: node.node.clone(), source };
-                unknown.insert(binary.map_err(named)?).clone()
-            }
-        };
-        binaries.push(binary);
-    }
-    Ok(binaries)
-}
-
 /// A server with its default of 10,000 clients, and a load with as many, need more open files than a login shell
 /// allows.
-fn raise_file_limit() -> io::Result<()> {
-    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
-    Ok(setrlimit(Resource::RLIMIT_NOFILE, hard, hard)?)
+pub(in crate::provider) fn raise_file_limit() -> Result<(), ProviderError> {
+    let raised =
+        getrlimit(Resource::RLIMIT_NOFILE).and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
+    raised.map_err(|error| file("raise the limit of open files of", "/proc/self")(error.into()))
 }

@@ -12,10 +12,11 @@ use std::time::Duration;
 
 use nix::sched::{CloneFlags, setns};
 use nix::sys::signal::{Signal, killpg};
-use nix::unistd::Pid;
+use nix::unistd::{Pid, setresgid, setresuid};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
+use super::as_root::file_user;
 use super::reaper;
 use crate::provider::{ProgramEnd, ProviderError, ServerSpec};
 use crate::vocab::HostName;
@@ -82,11 +83,17 @@ fn start(namespace: File, command: &[String], variables: Variables) -> io::Resul
     let mut command = Command::new(program);
     command.args(arguments).process_group(0).stdin(Stdio::null()).stdout(input.try_clone()?).stderr(input);
     command.envs(variables);
+    // Not as root of the lab, where that is somebody else.
+    let (user, group) = file_user();
     #[expect(unsafe_code, reason = "a process can only be put on a host by itself, before it becomes the program")]
-    // SAFETY: between fork and exec the closure makes one system call (setns), which is async-signal-safe, and neither
-    // allocates nor locks.
+    // SAFETY: between fork and exec the closure makes only system calls (setns, setresgid, setresuid) in a process with a
+    // single thread, and neither allocates nor locks.
     unsafe {
-        command.pre_exec(move || Ok(setns(namespace.as_fd(), CloneFlags::CLONE_NEWNET)?));
+        command.pre_exec(move || {
+            setns(namespace.as_fd(), CloneFlags::CLONE_NEWNET)?;
+            setresgid(group, group, group)?;
+            Ok(setresuid(user, user, user)?)
+        });
     }
     let (tell, ended) = oneshot::channel();
     // Nobody listens any more when the program was dropped, and killed with it.

@@ -11,15 +11,12 @@ use std::path::{Path, PathBuf};
 
 use crate::provider::{ProviderError, Storage};
 
-pub(super) use caching::{CachingDisk, MountError};
-pub(super) use memory::{MemoryDisk, mount_memory};
-
-/// Where the nodes' memory is mounted: a directory that exists on every Linux, that nothing in a lab needs, and that
-/// cannot contain a run directory or a server. A directory of the lab's own would stay behind when the lab is killed.
-pub(super) const DATA: &str = "/proc/fs";
+pub(in crate::provider) use caching::{CachingDisk, MountError};
+use memory::MemoryDisk;
+pub(in crate::provider) use memory::mount_memory;
 
 /// The disk of one node.
-pub(super) enum Disk {
+pub(in crate::provider) enum Disk {
     /// Whatever is written stays.
     Memory(MemoryDisk),
     /// What is not synchronised goes with the power.
@@ -28,12 +25,17 @@ pub(super) enum Disk {
 
 impl Disk {
     /// Makes the disk of a node at its data directory, which exists.
-    pub(super) fn make(directory: PathBuf, storage: Storage) -> Result<Self, ProviderError> {
+    pub(in crate::provider) fn make(directory: PathBuf, storage: Storage) -> Result<Self, ProviderError> {
         Ok(if storage.caching {
             Self::Caching(CachingDisk::mount(directory, storage.size)?)
         } else {
             Self::Memory(MemoryDisk::mount(directory, storage.size)?)
         })
+    }
+
+    /// The disk of a node whose memory is mounted at a directory already.
+    pub(in crate::provider) fn in_memory_at(directory: PathBuf) -> Self {
+        Self::Memory(MemoryDisk::at(directory))
     }
 
     pub(super) fn directory(&self) -> &Path {
@@ -45,7 +47,7 @@ impl Disk {
 
     /// Where a server is started: in its data directory. One whose disk has a cache goes there by its configuration; the child that went
     /// there before it is the server would still hold the disk's end of the mount.
-    pub(super) fn start_directory(&self) -> &Path {
+    pub(in crate::provider) fn start_directory(&self) -> &Path {
         match self {
             Self::Memory(disk) => disk.directory(),
             Self::Caching(_) => Path::new("/"),

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
-use std::process::Command;
+use std::process::{Child, Command};
 use std::sync::{Condvar, Mutex, MutexGuard, Once, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -19,28 +19,25 @@ use nix::sys::time::TimeValLike;
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::Pid;
 
-use super::sandbox::pid_of;
+use super::hosts::{OnExit, ServerProcess};
 use crate::evidence::ExitCause;
 
 /// Called when a child has ended, with the processor time that it took.
-type OnExit = Box<dyn FnOnce(ExitCause, Duration) + Send>;
+type OnReaped = Box<dyn FnOnce(ExitCause, Duration) + Send>;
 
 /// The children started by [`spawn`] that have not been reaped.
-static CHILDREN: Mutex<BTreeMap<i32, OnExit>> = Mutex::new(BTreeMap::new());
+static CHILDREN: Mutex<BTreeMap<i32, OnReaped>> = Mutex::new(BTreeMap::new());
 static STARTED: Condvar = Condvar::new();
 
-fn children() -> MutexGuard<'static, BTreeMap<i32, OnExit>> {
+fn children() -> MutexGuard<'static, BTreeMap<i32, OnReaped>> {
     CHILDREN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Starts a child. `born` is called with its id before `on_exit` can be called, on the reaping thread.
 ///
 /// From the first call on, every child of this process is reaped here, so waiting for one elsewhere fails.
-pub(super) fn spawn(command: &mut Command, born: impl FnOnce(Pid), on_exit: OnExit) -> io::Result<Pid> {
-    static REAPING: Once = Once::new();
-    REAPING.call_once(|| {
-        thread::spawn(reap_forever);
-    });
+pub(super) fn spawn(command: &mut Command, born: impl FnOnce(Pid), on_exit: OnReaped) -> io::Result<Pid> {
+    reap_orphans();
     // Held during the start, so that a child that ends at once is not reaped before it is registered.
     let mut children = children();
     let pid = pid_of(&command.spawn()?);
@@ -50,16 +47,47 @@ pub(super) fn spawn(command: &mut Command, born: impl FnOnce(Pid), on_exit: OnEx
     Ok(pid)
 }
 
-/// Sends a signal to a child; `ESRCH` if it has ended.
-pub(super) fn signal(pid: Pid, signal: Signal) -> nix::Result<()> {
-    let children = children();
-    if children.contains_key(&pid.as_raw()) { kill(pid, signal) } else { Err(Errno::ESRCH) }
+/// The id of a child that was not reaped yet.
+pub(in crate::provider) fn pid_of(child: &Child) -> Pid {
+    Pid::from_raw(i32::try_from(child.id()).unwrap_or(i32::MAX))
 }
 
-/// Kills a child and all that it started and that stayed in its process group, which it leads; `ESRCH` if the child has ended.
-pub(super) fn kill_group(pid: Pid) -> nix::Result<()> {
-    let children = children();
-    if children.contains_key(&pid.as_raw()) { killpg(pid, Signal::SIGKILL) } else { Err(Errno::ESRCH) }
+/// Begins to reap what ends, if that has not begun yet.
+pub(in crate::provider) fn reap_orphans() {
+    static REAPING: Once = Once::new();
+    REAPING.call_once(|| {
+        thread::spawn(reap_forever);
+    });
+}
+
+/// A server that is a child of the lab.
+pub(in crate::provider) struct ChildServer(Pid);
+
+impl ChildServer {
+    /// Starts it; see [`super::NodeHosts::start`].
+    pub(in crate::provider) fn start(
+        command: &mut Command,
+        born: impl FnOnce(Pid),
+        on_exit: OnExit,
+    ) -> io::Result<Self> {
+        spawn(command, born, Box::new(|cause, _| on_exit(cause))).map(Self)
+    }
+}
+
+impl ServerProcess for ChildServer {
+    fn pid(&self) -> Pid {
+        self.0
+    }
+
+    fn signal(&self, signal: Signal) -> nix::Result<()> {
+        let children = children();
+        if children.contains_key(&self.0.as_raw()) { kill(self.0, signal) } else { Err(Errno::ESRCH) }
+    }
+
+    fn kill_group(&self) -> nix::Result<()> {
+        let children = children();
+        if children.contains_key(&self.0.as_raw()) { killpg(self.0, Signal::SIGKILL) } else { Err(Errno::ESRCH) }
+    }
 }
 
 /// Whether any process is left in the group that a child led.
@@ -67,13 +95,16 @@ pub(super) fn group_exists(leader: Pid) -> bool {
     killpg(leader, None) != Err(Errno::ESRCH)
 }
 
+/// How often orphans are looked for while there is no child.
+const ORPHANS_EVERY: Duration = Duration::from_secs(1);
+
 fn reap_forever() {
     loop {
         match waitid(Id::All, WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT) {
             Ok(ended) => reap(&ended),
             Err(Errno::EINTR) => {}
-            // There is no child. Orphans only come from children, so it is enough to wait for the next child.
-            Err(_) => drop(STARTED.wait_while(children(), |children| children.is_empty())),
+            // There is no child. Orphans may come from servers that are not children, and nobody waits for those.
+            Err(_) => drop(STARTED.wait_timeout_while(children(), ORPHANS_EVERY, |children| children.is_empty())),
         }
     }
 }

@@ -2,27 +2,24 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
-use std::os::fd::AsFd;
-use std::os::unix::process::CommandExt;
-use std::path::Path;
-use std::process::{Command, Stdio};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::sched::{CloneFlags, setns};
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use super::disk::{CachingDisk, Disk};
+use super::hosts::{NodeHosts, ServerProcess};
 use super::reaper;
 use crate::evidence::{EventKind, ExitCause, Journal, NodeStatus, RunDirectory};
-use crate::provider::{PowerFailure, ProviderError, ServerBinary, ServerSpec, file};
-use crate::vocab::{Instant, NodeName};
+use crate::provider::{PowerFailure, ProviderError, ServerSpec, file};
+use crate::vocab::{Instant, NodeName, ServerVersion};
 
 /// How much of a log's end is read.
 const LOG_TAIL_BYTES: u64 = 64 * 1_024;
@@ -35,13 +32,20 @@ const POWER_OFF_POLL: Duration = Duration::from_millis(1);
 /// The status of every node's process, for all who watch it.
 pub(super) type StatusSender = watch::Sender<BTreeMap<NodeName, NodeStatus>>;
 
+/// A node whose host has been made, and whose server has not been started yet.
+pub(in crate::provider) struct NewNode {
+    pub(in crate::provider) spec: ServerSpec,
+    /// What it runs, as people call it.
+    pub(in crate::provider) program: String,
+    pub(in crate::provider) version: ServerVersion,
+    pub(in crate::provider) disk: Disk,
+    /// Its data directory, by the path that its process knows it by.
+    pub(in crate::provider) data: PathBuf,
+}
+
 pub(super) struct NodeProcess {
-    pub(super) spec: ServerSpec,
-    pub(super) binary: ServerBinary,
-    /// The network namespace of its host.
-    namespace: File,
-    /// For its data directory, which exists only in the lab's mount namespace.
-    pub(super) disk: Disk,
+    pub(super) node: NewNode,
+    hosts: Arc<dyn NodeHosts>,
     pub(super) directory: RunDirectory,
     journal: Journal,
     statuses: Arc<StatusSender>,
@@ -49,35 +53,51 @@ pub(super) struct NodeProcess {
     process: Mutex<Option<LatestProcess>>,
 }
 
+/// How a process may end as expected, given the signals sent to it.
+type ExpectedExits = Arc<Mutex<Vec<ExitCause>>>;
+
 /// A node's latest process.
-#[derive(Clone)]
-pub(super) struct LatestProcess {
-    pid: Pid,
-    /// How it may end as expected, given the signals sent to it.
-    expected_exits: Vec<ExitCause>,
+struct LatestProcess {
+    process: Box<dyn ServerProcess>,
+    expected_exits: ExpectedExits,
     ended: watch::Receiver<Option<ExitCause>>,
     /// Where its own lines begin in the log, after those of earlier processes.
     log_from: u64,
 }
 
+impl LatestProcess {
+    fn is_alive(&self) -> bool {
+        self.ended.borrow().is_none()
+    }
+
+    /// From now on it may end as this signal ends a healthy server.
+    fn expect(&self, signal: Signal) {
+        self.expected_exits.lock().unwrap_or_else(PoisonError::into_inner).extend(expected_exit(signal));
+    }
+}
+
 impl NodeProcess {
     /// A node that is down.
     pub(super) fn new(
-        (spec, binary, namespace): (ServerSpec, ServerBinary, File),
-        disk: Disk,
+        node: NewNode,
+        hosts: Arc<dyn NodeHosts>,
         (directory, journal): (RunDirectory, Journal),
         statuses: Arc<StatusSender>,
     ) -> Self {
-        Self { disk, process: Mutex::new(None), spec, binary, namespace, directory, journal, statuses }
+        Self { node, hosts, process: Mutex::new(None), directory, journal, statuses }
+    }
+
+    pub(super) fn name(&self) -> &NodeName {
+        &self.node.spec.node
     }
 
     pub(super) fn status(&self) -> NodeStatus {
-        self.statuses.borrow().get(&self.spec.node).copied().unwrap_or(NodeStatus::Down)
+        self.statuses.borrow().get(self.name()).copied().unwrap_or(NodeStatus::Down)
     }
 
     fn set_status(&self, status: NodeStatus) {
         self.statuses.send_modify(|statuses| {
-            statuses.insert(self.spec.node.clone(), status);
+            statuses.insert(self.name().clone(), status);
         });
     }
 
@@ -86,83 +106,59 @@ impl NodeProcess {
     }
 
     pub(super) fn wrong_status(&self, doing: &str) -> ProviderError {
-        ProviderError::WrongStatus { node: self.spec.node.clone(), doing: doing.to_owned(), status: self.status() }
+        ProviderError::WrongStatus { node: self.name().clone(), doing: doing.to_owned(), status: self.status() }
     }
 
     /// Starts the process. Its start and its end are recorded in the journal and in the statuses.
-    pub(super) fn start(
+    pub(super) async fn start(
         self: &Arc<Self>,
         arguments: &[OsString],
         expected: Option<ExitCause>,
     ) -> Result<(), ProviderError> {
-        let mut process = self.process();
-        if process.as_ref().is_some_and(|process| process.ended.borrow().is_none()) {
+        if self.process().as_ref().is_some_and(LatestProcess::is_alive) {
             return Err(self.wrong_status("start"));
         }
-        let mut command = self.command(arguments)?;
-        let log_from = fs::metadata(self.directory.node_log(&self.spec.node)).map_or(0, |log| log.len());
+        let log_path = self.directory.node_log(self.name());
+        // Until the server opens its log by itself, its errors go to standard output and standard error.
+        let log = OpenOptions::new().create(true).append(true).open(&log_path).map_err(file("open", &log_path))?;
+        let log_from = log.metadata().map_err(file("read", &log_path))?.len();
         let (sender, ended) = watch::channel(None);
         let born = |pid: Pid| {
-            let (node, address) = (self.spec.node.clone(), self.spec.address);
+            let (node, address) = (self.name().clone(), self.node.spec.address);
             self.journal.record(EventKind::NodeStarted { node, pid: pid.as_raw(), address });
             self.set_status(NodeStatus::Running);
         };
-        let node = Arc::clone(self);
-        let on_exit = Box::new(move |cause, _| {
-            node.record_exit(cause);
+        let expected_exits: ExpectedExits = Arc::new(Mutex::new(expected.into_iter().collect()));
+        let (node, may_end_as) = (Arc::clone(self), Arc::clone(&expected_exits));
+        let on_exit = Box::new(move |cause| {
+            node.record_exit(cause, &may_end_as);
             sender.send_replace(Some(cause));
         });
-        let pid = reaper::spawn(&mut command, born, on_exit).map_err(|source| ProviderError::Spawn {
-            node: self.spec.node.clone(),
-            binary: self.binary.path.clone(),
-            source,
+        let started = self.hosts.start(self.name(), arguments, log, Box::new(born), on_exit).await;
+        let process = started.map_err(|source| {
+            let (node, program) = (self.name().clone(), self.node.program.clone());
+            ProviderError::Spawn { node, program, source }
         })?;
-        *process = Some(LatestProcess { pid, expected_exits: expected.into_iter().collect(), ended, log_from });
+        *self.process() = Some(LatestProcess { process, expected_exits, ended, log_from });
         Ok(())
     }
 
-    fn command(&self, arguments: &[OsString]) -> Result<Command, ProviderError> {
-        let log_path = self.directory.node_log(&self.spec.node);
-        // Until the server opens its log by itself, its errors go to standard output and standard error.
-        let open = || OpenOptions::new().create(true).append(true).open(&log_path);
-        let log = open().map_err(file("open", &log_path))?;
-        let same_log = log.try_clone().map_err(file("open", &log_path))?;
-        let namespace = self.namespace.try_clone().map_err(file("open the namespace of", &log_path))?;
-        let mut command = Command::new(&self.binary.path);
-        command
-            .args(arguments)
-            .current_dir(self.disk.start_directory())
-            .env("TZ", "UTC")
-            .process_group(0)
-            .stdin(Stdio::null())
-            .stdout(log)
-            .stderr(same_log);
-        #[expect(unsafe_code, reason = "a process can only be put on its host by itself, before it becomes the server")]
-        // SAFETY: between fork and exec the closure makes one system call (setns), which is async-signal-safe, and
-        // neither allocates nor locks.
-        unsafe {
-            command.pre_exec(move || Ok(setns(namespace.as_fd(), CloneFlags::CLONE_NEWNET)?));
-        }
-        Ok(command)
-    }
-
-    fn record_exit(&self, cause: ExitCause) {
+    fn record_exit(&self, cause: ExitCause, expected_exits: &ExpectedExits) {
         // If something else killed it, such as the kernel when out of memory, this looks the same only if the signal is
         // the same.
-        let expected = self.process().as_ref().is_some_and(|process| process.expected_exits.contains(&cause));
+        let expected = expected_exits.lock().unwrap_or_else(PoisonError::into_inner).contains(&cause);
         self.set_status(NodeStatus::Down);
-        self.journal.record(EventKind::NodeExited { node: self.spec.node.clone(), cause, expected });
+        self.journal.record(EventKind::NodeExited { node: self.name().clone(), cause, expected });
     }
 
     /// Sends a signal; returns the instant just before it was sent.
     pub(super) fn signal(&self, signal: Signal) -> Result<Instant, ProviderError> {
-        let mut process = self.process();
-        let doing = format!("send {signal} to");
-        let alive = process.as_mut().filter(|process| process.ended.borrow().is_none());
-        let Some(process) = alive else { return Err(self.wrong_status(&doing)) };
-        process.expected_exits.extend(expected_exit(signal));
+        let process = self.process();
+        let alive = process.as_ref().filter(|process| process.is_alive());
+        let Some(latest) = alive else { return Err(self.wrong_status(&format!("send {signal} to"))) };
+        latest.expect(signal);
         let began = self.journal.clock().now();
-        let sent = reaper::signal(process.pid, signal);
+        let sent = latest.process.signal(signal);
         sent.map_err(|error| self.cannot_send(signal, error))?;
         match signal {
             Signal::SIGSTOP => self.set_status(NodeStatus::Paused),
@@ -191,17 +187,17 @@ impl NodeProcess {
 
     /// Kills its process together with those that it started, such as one that saves; returns the instant just before.
     fn kill_group(&self) -> Result<(Pid, Instant), ProviderError> {
-        let mut process = self.process();
-        let alive = process.as_mut().filter(|process| process.ended.borrow().is_none());
-        let Some(process) = alive else { return Err(self.wrong_status("cut the power of")) };
-        process.expected_exits.extend(expected_exit(Signal::SIGKILL));
+        let process = self.process();
+        let alive = process.as_ref().filter(|process| process.is_alive());
+        let Some(latest) = alive else { return Err(self.wrong_status("cut the power of")) };
+        latest.expect(Signal::SIGKILL);
         let began = self.journal.clock().now();
-        reaper::kill_group(process.pid).map_err(|error| self.cannot_send(Signal::SIGKILL, error))?;
-        Ok((process.pid, began))
+        latest.process.kill_group().map_err(|error| self.cannot_send(Signal::SIGKILL, error))?;
+        Ok((latest.process.pid(), began))
     }
 
     fn cannot_send(&self, signal: Signal, error: Errno) -> ProviderError {
-        ProviderError::Signal { node: self.spec.node.clone(), signal, source: error.into() }
+        ProviderError::Signal { node: self.name().clone(), signal, source: error.into() }
     }
 
     /// From now on every `fsync` takes so much longer; returns how long one took then.
@@ -210,11 +206,11 @@ impl NodeProcess {
         disk.delay_fsync(by);
         let tried = tokio::task::spawn_blocking(disk.fsync_timer()).await;
         let took = tried.map_err(io::Error::other).and_then(|took| Ok(took?));
-        took.map_err(file("synchronise", self.disk.directory()))
+        took.map_err(file("synchronise", self.node.disk.directory()))
     }
 
     fn caching_disk(&self) -> Result<&CachingDisk, ProviderError> {
-        self.disk.caching().ok_or_else(|| ProviderError::NoCache(self.spec.node.clone()))
+        self.node.disk.caching().ok_or_else(|| ProviderError::NoCache(self.name().clone()))
     }
 
     pub(super) async fn exit(&self) -> Result<ExitCause, ProviderError> {
@@ -225,18 +221,13 @@ impl NodeProcess {
     }
 
     /// The id of its process, if one runs.
-    pub(super) fn pid(&self) -> Option<u32> {
+    pub(super) fn pid(&self) -> Option<Pid> {
         let process = self.process();
-        process
-            .as_ref()
-            .filter(|process| process.ended.borrow().is_none())
-            .and_then(|process| process.pid.as_raw().try_into().ok())
+        process.as_ref().filter(|process| process.is_alive()).map(|latest| latest.process.pid())
     }
 
     pub(super) fn process_state(&self) -> Option<char> {
-        let process = self.process();
-        let alive = process.as_ref().filter(|process| process.ended.borrow().is_none());
-        alive.and_then(|process| reaper::state_of(process.pid))
+        self.pid().and_then(reaper::state_of)
     }
 
     /// Empties the data directory.
@@ -244,12 +235,12 @@ impl NodeProcess {
         if self.status() != NodeStatus::Down {
             return Err(self.wrong_status("wipe"));
         }
-        self.disk.wipe().map_err(file("empty", self.disk.directory()))
+        self.node.disk.wipe().map_err(file("empty", self.node.disk.directory()))
     }
 
     /// The end of what its latest process logged.
     pub(super) fn log_tail(&self) -> Result<String, ProviderError> {
-        let path = self.directory.node_log(&self.spec.node);
+        let path = self.directory.node_log(self.name());
         let from = self.process().as_ref().map_or(0, |process| process.log_from);
         tail(&path, from).map_err(file("read", path))
     }
@@ -286,6 +277,8 @@ fn tail(path: &Path, from: u64) -> io::Result<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::process::NodeProcess;
+use super::node::NodeProcess;
 use super::reaper;
 use crate::evidence::Waits;
 use crate::network::SHAPING_THREAD;
@@ -61,8 +61,8 @@ impl WaitReader for ProcWaitReader {
         let clients_nanos = self.loads.longest().unwrap_or(0) + self.shaper.longest().unwrap_or(0);
         let mut waits = Waits { clients_nanos, observer_nanos, servers_nanos: BTreeMap::new() };
         for node in &self.nodes {
-            let Some(pid) = node.pid() else { continue };
-            let (known, threads) = self.servers.entry(node.spec.node.clone()).or_default();
+            let Some(pid) = node.pid().and_then(|pid| u32::try_from(pid.as_raw()).ok()) else { continue };
+            let (known, threads) = self.servers.entry(node.name().clone()).or_default();
             let is_new = std::mem::replace(known, pid) != pid;
             if is_new {
                 *threads = Threads::default();
@@ -73,7 +73,7 @@ impl WaitReader for ProcWaitReader {
                 });
             }
             if let Some(nanos) = threads.longest().filter(|nanos| *nanos >= WORTH_NOTING_NANOS) {
-                waits.servers_nanos.insert(node.spec.node.clone(), nanos);
+                waits.servers_nanos.insert(node.name().clone(), nanos);
             }
         }
         Some(waits)

@@ -1,0 +1,99 @@
+//! A node's container, which idles: it is the node's host, and holds its network namespace and its data.
+
+use std::collections::HashMap;
+use std::env;
+use std::fs::{self, File, Permissions};
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use nix::unistd::Pid;
+use testcontainers::core::Mount;
+use testcontainers::runners::AsyncRunner;
+use testcontainers::{GenericImage, ImageExt, TestcontainersError};
+
+use super::engine::in_words;
+use super::image::name_and_tag;
+use super::inner;
+use super::owner;
+use super::processes::started_by_engine;
+use crate::provider::ServerSpec;
+use crate::vocab::Size;
+
+/// A node's data directory in its container: memory under a path of our own, since what is mounted over a directory of an image
+/// takes its mode.
+pub(super) const DATA: &str = "/redis-harness/data";
+
+/// What a container of a node does.
+const IDLER: (&str, &str) = ("sleep", "infinity");
+
+/// A container that idles.
+pub(super) struct Idle {
+    pub(super) id: String,
+    /// Its first process, by the lab's own ids.
+    pid: Pid,
+}
+
+impl Idle {
+    /// Starts a container of this image for a node, without a network; `evidence` is the directory of the node's configuration and
+    /// log, which has the same path in there.
+    pub(super) async fn start(spec: &ServerSpec, image: &str, size: Size, evidence: &Path) -> io::Result<Self> {
+        // Whoever the image's server runs as may have to write beside its configuration, as sentinels do.
+        fs::set_permissions(evidence, Permissions::from_mode(0o777))?;
+        let path = evidence.to_str().ok_or_else(|| io::Error::other("its run directory's path is no text"))?;
+        let lab = env::var(inner::NAME).map_err(io::Error::other)?;
+        let (name, tag) = name_and_tag(image);
+        let host = Host { lab: lab.clone(), size };
+        let request = GenericImage::new(name, tag)
+            .with_entrypoint(IDLER.0)
+            .with_cmd([IDLER.1])
+            .with_container_name(format!("{}-{}", lab.trim_end_matches("-lab"), spec.node))
+            .with_hostname(spec.node.as_str())
+            .with_label(owner::LABEL, owner::label())
+            .with_mount(Mount::bind_mount(path, path))
+            .with_host_config_modifier(move |config| host.settle(config));
+        let started = request.start().await.map_err(|error: TestcontainersError| {
+            io::Error::other(format!("cannot start a container of {image}: {}", in_words(&error)))
+        })?;
+        let id = started.id().to_owned();
+        // The kernel ends it with the lab, and the engine removes it then. Until then nothing else may.
+        std::mem::forget(started);
+        let pid = started_by_engine(&id).first().copied();
+        let pid = pid.ok_or_else(|| io::Error::other(format!("the container of {} ended at once", spec.node)))?;
+        Ok(Self { id, pid })
+    }
+
+    /// Opens its network namespace.
+    pub(super) fn network(&self) -> io::Result<File> {
+        File::open(format!("/proc/{}/ns/net", self.pid))
+    }
+
+    /// A path of its, as the lab reaches it.
+    pub(super) fn path(&self, path: &str) -> PathBuf {
+        PathBuf::from(format!("/proc/{}/root{path}", self.pid))
+    }
+
+    /// The server that the engine started in it, if one runs.
+    pub(super) fn server(&self) -> Option<Pid> {
+        started_by_engine(&self.id).into_iter().find(|pid| *pid != self.pid)
+    }
+}
+
+/// What a node's container is to the machine.
+struct Host {
+    lab: String,
+    size: Size,
+}
+
+impl Host {
+    fn settle(&self, config: &mut testcontainers::bollard::models::HostConfig) {
+        config.auto_remove = Some(true);
+        config.network_mode = Some("none".to_owned());
+        config.publish_all_ports = Some(false);
+        config.userns_mode = Some("host".to_owned());
+        config.pid_mode = Some(format!("container:{}", self.lab));
+        // To the kernel, 0 bytes would mean no limit.
+        let data = format!("mode=0777,size={}", self.size.bytes.max(1));
+        config.tmpfs = Some(inner::memory().into_iter().chain(HashMap::from([(DATA.to_owned(), data)])).collect());
+    }
+}

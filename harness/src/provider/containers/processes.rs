@@ -1,0 +1,24 @@
+//! Which processes of the lab's PID namespace are a container's.
+//!
+//! The engine tells their ids as it knows them, which are not those of the lab's namespace.
+
+use std::fs;
+
+use nix::unistd::Pid;
+
+/// The processes of a container that the engine started, and not another process of the container: their parents are outside.
+pub(super) fn started_by_engine(container: &str) -> Vec<Pid> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let ids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    ids.filter(|id| is_started_by_engine(*id, container)).map(Pid::from_raw).collect()
+}
+
+fn is_started_by_engine(id: i32, container: &str) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+    let mut fields = stat.rsplit_once(')').map_or("", |(_, rest)| rest).split_whitespace();
+    let is_alive = fields.next().is_some_and(|state| state != "Z" && state != "X");
+    let is_from_outside = fields.next() == Some("0");
+    // With a version 2 of control groups, the path is seen from the lab's, and still ends in the container's id.
+    let groups = || fs::read_to_string(format!("/proc/{id}/cgroup")).unwrap_or_default();
+    is_alive && is_from_outside && groups().contains(container)
+}
