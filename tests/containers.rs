@@ -2,6 +2,7 @@
 //!
 //! What a cluster does in containers is shown by the families of scenarios, with `HARNESS_IMAGE` set.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitCode, Output, Stdio};
 use std::thread;
@@ -11,7 +12,7 @@ use harness::provider::{self, ServerImage};
 use harness::run;
 use libtest_mimic::{Arguments, Failed, Trial};
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::unistd::{Pid, geteuid};
 
 /// The image of the trials, if the environment names none: that of `fixtures/image/make`.
 const FIXTURE: &str = "redis-harness-fixture:installed";
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
     let in_containers = [
         trial("an_image_that_is_not_there_is_told_in_the_engines_words", no_such_image),
         trial("a_directive_that_the_image_refuses_is_told", refused_directive),
+        trial("a_server_may_leave_root_and_evidence_is_still_ours", of_another_user),
         trial("nothing_outlives_the_command", || outlived(Victim::Command)),
         trial("nothing_outlives_the_process_that_makes_the_lab", || outlived(Victim::Outer)),
         trial("nothing_outlives_the_lab", || outlived(Victim::Lab)),
@@ -137,6 +139,31 @@ fn refused_directive() -> Result<(), Failed> {
     let path = scenario(directory.path(), "config: {\"maxmemory\": \"much\"}")?;
     let output = command(&["check", &path, "--image", &image()], directory.path()).output()?;
     told(&output, 3, &["refuses `maxmemory much`", "scenario.ron:1:"])
+}
+
+/// As official images do. Sentinels replace their configuration, so they show who may write.
+fn of_another_user() -> Result<(), Failed> {
+    let directory = tempfile::tempdir()?;
+    let path = directory.path().join("scenario.ron");
+    let text = "(about: \"Sentinels write what they learn.\", topology: Sentinel(masters: 1, replicas: 1, sentinels: 1, quorum: 1), \
+                timeline: [Until(condition: Settled, within: \"10s\")], snapshot: false)";
+    std::fs::write(&path, text)?;
+    let image = format!("{}-as-user", image());
+    let arguments = ["run", &path.display().to_string(), "--image", &image, "--out", "out"];
+    let output = command(&arguments, directory.path()).output()?;
+    told(&output, 0, &[])?;
+    let mut open = vec![directory.path().join("out")];
+    while let Some(path) = open.pop() {
+        let metadata = std::fs::symlink_metadata(&path)?;
+        if metadata.uid() != geteuid().as_raw() {
+            return Err(format!("{} belongs to user {}", path.display(), metadata.uid()).into());
+        }
+        if metadata.is_dir() {
+            let entries = std::fs::read_dir(&path)?.map(|entry| entry.map(|entry| entry.path()));
+            open.extend(entries.collect::<Result<Vec<_>, _>>()?);
+        }
+    }
+    Ok(())
 }
 
 /// Which process is killed.

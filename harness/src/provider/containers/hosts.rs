@@ -129,6 +129,11 @@ impl NodeHosts for Containers {
         Ok(path)
     }
 
-    /// Goes with the containers.
-    fn remove_data(&self) {}
+    /// The data goes with the containers.
+    fn clean_up(&self) {
+        for idle in self.idle.values() {
+            // Whoever reads it says what it cannot read.
+            let _ = idle.evidence.give_back();
+        }
+    }
 }

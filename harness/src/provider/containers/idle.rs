@@ -2,9 +2,8 @@
 
 use std::collections::HashMap;
 use std::env;
-use std::fs::{self, File, Permissions};
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use nix::unistd::Pid;
@@ -17,6 +16,7 @@ use super::image::name_and_tag;
 use super::inner;
 use super::owner;
 use super::processes::started_by_engine;
+use super::shared_evidence::SharedEvidence;
 use crate::provider::ServerSpec;
 use crate::vocab::Size;
 
@@ -32,14 +32,13 @@ pub(super) struct Idle {
     pub(super) id: String,
     /// Its first process, by the lab's own ids.
     pid: Pid,
+    pub(super) evidence: SharedEvidence,
 }
 
 impl Idle {
     /// Starts a container of this image for a node, without a network; `evidence` is the directory of the node's configuration and
     /// log, which has the same path in there.
     pub(super) async fn start(spec: &ServerSpec, image: &str, size: Size, evidence: &Path) -> io::Result<Self> {
-        // Whoever the image's server runs as may have to write beside its configuration, as sentinels do.
-        fs::set_permissions(evidence, Permissions::from_mode(0o777))?;
         let path = evidence.to_str().ok_or_else(|| io::Error::other("its run directory's path is no text"))?;
         let lab = env::var(inner::NAME).map_err(io::Error::other)?;
         let (name, tag) = name_and_tag(image);
@@ -60,7 +59,7 @@ impl Idle {
         std::mem::forget(started);
         let pid = started_by_engine(&id).first().copied();
         let pid = pid.ok_or_else(|| io::Error::other(format!("the container of {} ended at once", spec.node)))?;
-        Ok(Self { id, pid })
+        Ok(Self { id, pid, evidence: SharedEvidence::of(evidence) })
     }
 
     /// Opens its network namespace.

@@ -17,6 +17,7 @@ mod owner;
 mod probe;
 mod processes;
 mod server;
+mod shared_evidence;
 
 pub(super) use hosts::raise;
 pub use image::ServerImage;

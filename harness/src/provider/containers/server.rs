@@ -1,9 +1,8 @@
 //! A server that the engine starts in a node's container.
 
-use std::fs::{File, Permissions};
+use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::PermissionsExt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -61,8 +60,7 @@ impl ContainerServer {
         born: Box<dyn FnOnce(Pid) + Send + '_>,
         on_exit: OnExit,
     ) -> io::Result<Self> {
-        // Whoever the image's server runs as has to append to it.
-        log.set_permissions(Permissions::from_mode(0o666))?;
+        idle.evidence.open_to_all()?;
         let (exec, output) = Exec::start(docker, &idle.id, command).await?;
         let last_words = tokio::spawn(write_down(output, log));
         let (pid, handle) = exec.server(idle).await?;

@@ -18,7 +18,7 @@ impl Drop for AsRoot {
 }
 
 /// As whom the calling thread uses files.
-pub(super) fn file_user() -> (Uid, Gid) {
+pub(in crate::provider) fn file_user() -> (Uid, Gid) {
     // Nobody has this id, so nothing is changed and the answer is as always who it was before.
     (setfsuid(Uid::from_raw(u32::MAX)), setfsgid(Gid::from_raw(u32::MAX)))
 }

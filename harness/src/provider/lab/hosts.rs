@@ -32,8 +32,8 @@ pub(in crate::provider) trait NodeHosts: Send + Sync {
     /// See [`crate::provider::Provider::write_secret`].
     fn write_secret(&self, file: &str, content: &str) -> Result<PathBuf, ProviderError>;
 
-    /// Removes the data of all nodes, whose processes have ended.
-    fn remove_data(&self);
+    /// Removes the data of all nodes, whose processes have ended, and leaves the evidence to whoever started the lab.
+    fn clean_up(&self);
 }
 
 /// A server's process, which may have ended.

@@ -11,7 +11,7 @@ mod reaper;
 mod usage;
 mod waits;
 
-pub(super) use as_root::AsRoot;
+pub(super) use as_root::{AsRoot, file_user};
 pub(super) use disk::{CachingDisk, Disk, MountError, mount_memory};
 pub(super) use hosts::{NodeHosts, OnExit, ServerProcess};
 pub(super) use node::NewNode;

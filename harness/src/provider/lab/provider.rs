@@ -250,7 +250,7 @@ impl Provider for Lab {
             };
             join_all(self.nodes.values().cloned().map(end)).await;
             // Anything left disappears with the lab's first process.
-            self.hosts.remove_data();
+            self.hosts.clean_up();
         }
         .boxed()
     }

@@ -124,7 +124,7 @@ impl NodeHosts for OwnHosts {
         Ok(path)
     }
 
-    fn remove_data(&self) {
+    fn clean_up(&self) {
         let _ = umount2(DATA, MntFlags::MNT_DETACH);
     }
 }
