@@ -12,7 +12,7 @@ use std::path::Path;
 use futures_util::StreamExt;
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::{SigSet, Signal};
-use nix::unistd::{getegid, geteuid, getgroups, setsid};
+use nix::unistd::{Gid, Uid, getegid, geteuid, getgroups, setsid};
 use testcontainers::bollard::Docker;
 use testcontainers::bollard::container::{AttachContainerResults, LogOutput};
 use testcontainers::bollard::errors::Error as DockerError;
@@ -120,13 +120,20 @@ async fn run_lab() -> Result<u8, Missing> {
 async fn make(docker: &Docker) -> io::Result<String> {
     let name = format!("redis-harness-{}-lab", std::process::id());
     let options = CreateContainerOptionsBuilder::new().name(&name).build();
-    let lab = container(&name, &std::env::current_exe()?)?;
+    let lab = container(&name, &std::env::current_exe()?, file_user(docker).await?)?;
     docker.create_container(Some(options), lab).await.map_err(failed("make the lab's container"))?;
     Ok(name)
 }
 
+/// Who this process is to the kernel in a container. To a rootless engine's, its user is root.
+async fn file_user(docker: &Docker) -> io::Result<(Uid, Gid)> {
+    let options = docker.info().await.map_err(failed("ask what it is"))?.security_options.unwrap_or_default();
+    let is_rootless = options.iter().any(|option| option == "name=rootless");
+    Ok(if is_rootless { (Uid::from_raw(0), Gid::from_raw(0)) } else { (geteuid(), getegid()) })
+}
+
 /// The lab's container: the root of a PID namespace, with the files of this machine and without a network.
-fn container(name: &str, program: &Path) -> io::Result<ContainerCreateBody> {
+fn container(name: &str, program: &Path, file_user: (Uid, Gid)) -> io::Result<ContainerCreateBody> {
     let devices = DEVICES.iter().filter(|device| Path::new(device).exists()).map(|device| DeviceMapping {
         path_on_host: Some((*device).to_owned()),
         path_in_container: Some((*device).to_owned()),
@@ -154,7 +161,7 @@ fn container(name: &str, program: &Path) -> io::Result<ContainerCreateBody> {
         user: Some("0:0".to_owned()),
         entrypoint: Some(vec![in_words(program)?]),
         cmd: Some(Vec::new()),
-        env: Some(environment(name)),
+        env: Some(environment(name, file_user)),
         working_dir: Some(in_words(&env::current_dir()?)?),
         labels: Some(HashMap::from([(owner::LABEL.to_owned(), owner::label())])),
         open_stdin: Some(true),
@@ -183,8 +190,7 @@ fn own_files() -> io::Result<Vec<String>> {
 }
 
 /// The variables of the lab: those of this process, and who it is.
-fn environment(name: &str) -> Vec<String> {
-    let (user, group) = (geteuid(), getegid());
+fn environment(name: &str, (user, group): (Uid, Gid)) -> Vec<String> {
     let own = env::vars().filter(|(name, _)| name != STAGE && name != PARENT);
     let lab = [
         (STAGE, INNER.to_owned()),

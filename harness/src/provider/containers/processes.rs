@@ -18,7 +18,8 @@ fn is_started_by_engine(id: i32, container: &str) -> bool {
     let mut fields = stat.rsplit_once(')').map_or("", |(_, rest)| rest).split_whitespace();
     let is_alive = fields.next().is_some_and(|state| state != "Z" && state != "X");
     let is_from_outside = fields.next() == Some("0");
-    // With a version 2 of control groups, the path is seen from the lab's, and still ends in the container's id.
-    let groups = || fs::read_to_string(format!("/proc/{id}/cgroup")).unwrap_or_default();
-    is_alive && is_from_outside && groups().contains(container)
+    // A container's `/etc/hostname` is a file of the engine, in a directory with the container's id. Control groups would tell as
+    // well, but a rootless engine may have none.
+    let mounts = || fs::read_to_string(format!("/proc/{id}/mountinfo")).unwrap_or_default();
+    is_alive && is_from_outside && mounts().contains(container)
 }
