@@ -43,19 +43,22 @@ impl SloKind for ErrorRate {
         case.each_load(self.load(), |load| self.judge_load(case, load))
     }
 
-    /// What was never begun is not blamed on the servers if the clients stood still by themselves for half of the time.
+    /// What was never begun is not blamed on the servers if so much time was left for those that were begun that in all of it enough of
+    /// them could have been.
     fn explained_by_machine(&self, case: &Case<'_>) -> Option<String> {
-        let begun = |operation: &Operation| !operation.never_begun();
-        let refused = case.loads(self.load()).into_iter().any(|load| {
-            let (mut samples, mut failed) = (0_u64, 0_u64);
-            for operation in case.operations_of(load).filter(begun).filter(|operation| self.counts(case, operation)) {
-                samples += 1;
-                failed += u64::from(operation.outcome != Outcome::Ok);
-            }
-            failed as f64 / (samples as f64).max(1.0) > self.max.fraction()
-        });
         let whole = case.windows.whole;
-        (!refused && case.machine.stalled_nanos(whole) >= whole.nanos() / 2).then(|| case.machine.figures(whole))
+        let left = whole.nanos().saturating_sub(case.machine.lost_in(whole)) as f64 / (whole.nanos() as f64).max(1.0);
+        let explained = case.loads(self.load()).into_iter().all(|load| {
+            let (mut due, mut begun, mut failed) = (0_u64, 0_u64, 0_u64);
+            for operation in case.operations_of(load).filter(|operation| self.counts(case, operation)) {
+                due += 1;
+                begun += u64::from(!operation.never_begun());
+                failed += u64::from(!operation.never_begun() && operation.outcome != Outcome::Ok);
+            }
+            let was_refused = failed as f64 > begun as f64 * self.max.fraction();
+            !was_refused && begun as f64 >= due as f64 * (1.0 - self.max.fraction()) * left
+        });
+        explained.then(|| case.machine.figures(whole))
     }
 
     fn during(&self) -> Option<During> {

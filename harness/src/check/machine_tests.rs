@@ -4,7 +4,7 @@ use rstest::rstest;
 
 use super::testing::{LOAD_STARTS, Story, late, ms, nanos, waited};
 use super::*;
-use crate::evidence::MachineSample;
+use crate::evidence::{MachineSample, Outcome};
 use crate::vocab::{Instant, Percent};
 
 /// 2,000 operations, one each 5 ms, and those that `slow` adds: when they were meant to start and how long they took, in
@@ -39,6 +39,34 @@ fn a_missed_quantile_is_explained_by_what_the_machine_took(
         during: During::Whole,
         load: None,
     });
+    assert_eq!(story.judge(&slo).status, Status::Fail);
+    let explanation = slo.kind().explained_by_machine(&story.case());
+    assert_eq!(explanation.is_some(), explained, "{explanation:?}");
+}
+
+/// Half of what was due in 4 s was never begun, while clients waited for a processor as long in each tenth of a second.
+#[rstest]
+#[case::nearly_half_of_the_time(48.0, 0, 0.0, false)]
+#[case::half_of_the_time(50.0, 0, 0.0, true)]
+#[case::nearly_half_and_some_may_fail(48.0, 0, 4.0, true)]
+#[case::and_what_was_begun_was_refused(90.0, 1, 0.0, false)]
+fn what_was_never_begun_is_explained_by_the_time_that_was_left(
+    #[case] waited_ms: f64,
+    #[case] refused: u64,
+    #[case] max: f64,
+    #[case] explained: bool,
+) {
+    let mut story = Story::formed();
+    story.run(LOAD_STARTS, 3_000 - refused);
+    for at in 3_000 - refused..3_000 {
+        story.write(at, 1, |write| write.outcome = Outcome::Fail);
+    }
+    for due in 3_000..5_000 {
+        story.never_begun(due, 1, 5_000);
+    }
+    story.end(5_000);
+    story.machine(5_000, |_| waited(waited_ms, &[]));
+    let slo = Slo::ErrorRate(ErrorRate { max: Percent::try_from(max).unwrap(), during: During::Whole, load: None });
     assert_eq!(story.judge(&slo).status, Status::Fail);
     let explanation = slo.kind().explained_by_machine(&story.case());
     assert_eq!(explanation.is_some(), explained, "{explanation:?}");
