@@ -218,6 +218,11 @@ impl<W: Write> HistoryWriter<W> {
         self.records.write(operation, |record| self.writer.write_all(record))
     }
 
+    /// What it was written to.
+    pub fn into_inner(self) -> W {
+        self.writer
+    }
+
     /// Hands everything to the file.
     pub fn flush(&mut self) -> io::Result<()> {
         self.writer.flush()

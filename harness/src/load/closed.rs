@@ -9,7 +9,7 @@ use super::end::LoadEnd;
 use super::key_space::{KeySpace, ShardKeys};
 use super::pipeline::Pipeline;
 use super::shared::Shared;
-use super::worker::{EntryStart, StopSignal, Worker};
+use super::worker::{StopSignal, Worker};
 use super::worker_pool::Shards;
 use super::{Load, LoadError, Op};
 use crate::system::System;
@@ -19,13 +19,17 @@ pub(crate) async fn run(shared: &Rc<Shared>, stop: &StopSignal) -> Result<LoadEn
     let mut workers = JoinSet::new();
     let reason = "a shard has fewer keys than workers that keep to it and write";
     let meaningless = || LoadError::Meaningless { load: shared.load.name.clone(), reason };
-    let mut keeps_to = if shared.load.per_shard {
-        shard_keys(&shared.load, &shared.keys, &shared.shards, &*shared.system).ok_or_else(meaningless)?
+    let keeps_to = if shared.load.per_shard {
+        shared
+            .part
+            .parts
+            .shard_keys(|| shard_keys(&shared.load, &shared.keys, &shared.shards, &*shared.system))
+            .ok_or_else(meaningless)?
     } else {
-        Vec::new()
+        &[]
     };
     for number in shared.part.workers(shared.load.workers()) {
-        let keeps_to = keeps_to.get_mut(usize::from(number)).map(std::mem::take);
+        let keeps_to = keeps_to.get(usize::from(number)).cloned();
         let entries = Entries::new(shared, number, keeps_to);
         workers.spawn_local(work(Rc::clone(shared), number, entries, stop.clone()));
     }
@@ -39,7 +43,10 @@ pub(crate) async fn run(shared: &Rc<Shared>, stop: &StopSignal) -> Result<LoadEn
 /// The keys of each worker of a load that keeps to one shard; none if a writer would have none.
 pub(crate) fn shard_keys(load: &Load, keys: &KeySpace, shards: &Shards, system: &dyn System) -> Option<Vec<ShardKeys>> {
     let data = load.mix.first().map(|op| op.kind().data()).unwrap_or_default();
-    let by_shard = keys.by_shard(data, shards.count(), |key| shards.of(system.position_of(key)));
+    let by_shard = keys.by_shard(data, shards.count(), |key| {
+        let position = system.position_of(key);
+        (shards.of(position), position)
+    });
     let of_workers = ShardKeys::of(&by_shard, load.workers(), load.contended);
     let lacks = load.mix.iter().any(Op::takes_turns) && of_workers.iter().any(|keys| keys.own.is_empty());
     (!lacks).then_some(of_workers)
@@ -48,9 +55,9 @@ pub(crate) fn shard_keys(load: &Load, keys: &KeySpace, shards: &Shards, system: 
 /// Does a worker's share of the load. Returns how that ended.
 async fn work(shared: Rc<Shared>, number: u16, mut entries: Entries, stop: StopSignal) -> LoadEnd {
     let mut worker = Worker::new(Rc::clone(&shared), number, stop.clone());
-    let mut starts = Vec::new();
-    while let Some(batch) = entries.next_batch(&shared) {
-        if let Some(think) = shared.load.think.filter(|_| !starts.is_empty()) {
+    let mut has_begun = false;
+    while let Some((shard, batch)) = entries.next_batch(&shared) {
+        if let Some(think) = shared.load.think.filter(|_| has_begun) {
             tokio::select! {
                 () = tokio::time::sleep(think.0) => {}
                 () = stop.given() => {}
@@ -61,9 +68,8 @@ async fn work(shared: Rc<Shared>, number: u16, mut entries: Entries, stop: StopS
         }
         // What other workers' servers have replied is read before more is sent: servers find more to do each time they wake.
         tokio::task::yield_now().await;
-        starts.clear();
-        starts.extend(batch.into_iter().map(|choice| EntryStart { choice, due: None }));
-        let done = worker.entries(&starts).await;
+        has_begun = true;
+        let done = worker.entries(shard, batch.iter().map(|choice| (*choice, None))).await;
         if let Some(failed) = done.failed.filter(|_| shared.load.client.gives_up) {
             shared.gave_up(&failed);
             return LoadEnd::GaveUp;
@@ -88,17 +94,18 @@ impl Entries {
         Self { draw, pipeline, left: share(&shared.load, worker) }
     }
 
-    fn next_batch(&mut self, shared: &Shared) -> Option<Vec<Choice>> {
+    /// The next batch, and the shard that its keys are in.
+    fn next_batch(&mut self, shared: &Shared) -> Option<(usize, Vec<Choice>)> {
         while self.left > 0 {
             self.left -= 1;
-            let Some(choice) = self.draw.choice(&shared.load.mix) else {
+            let Some(choice) = self.draw.choice(&shared.mix) else {
                 // No key is left to write.
                 self.left = 0;
                 break;
             };
-            let full = self.pipeline.add(shared.shards.of(choice.position), choice);
-            if full.is_some() {
-                return full;
+            let of_shard = self.draw.shard().unwrap_or_else(|| shared.shards.of(choice.position));
+            if let Some(full) = self.pipeline.add(of_shard, choice) {
+                return Some((of_shard, full));
             }
         }
         self.pipeline.rest()

@@ -26,6 +26,9 @@ struct Interval {
     fail: u64,
     unknown: u64,
     latency_ns: Histogram<u64>,
+    /// A latency, and how many operations took so long in a row that are not in the histogram yet: what is sent together often has
+    /// its replies together.
+    in_a_row: (u64, u64),
     slow: u64,
     /// The slowest operation that was not reported by itself.
     unreported_nanos_max: u64,
@@ -57,7 +60,7 @@ impl LoadCounters {
         *total += 1;
         *interval += 1;
         let nanos = operation.latency_nanos();
-        self.interval.latency_ns.saturating_record(nanos);
+        self.interval.took(nanos);
         if self.slow_nanos.is_none_or(|slow| nanos <= slow) {
             return None;
         }
@@ -101,7 +104,8 @@ impl LoadCounters {
 
     /// Ends the interval. Returns its figures, and how many slow operations were not reported one by one.
     pub(crate) fn end_interval(&mut self, now: Instant) -> Vec<EventKind> {
-        let interval = std::mem::replace(&mut self.interval, Interval::new(now));
+        let mut interval = std::mem::replace(&mut self.interval, Interval::new(now));
+        interval.record_row();
         let mut events = Vec::with_capacity(2);
         let unreported = interval.slow.saturating_sub(SLOW_EVENTS_MAX);
         if unreported > 0 {
@@ -142,10 +146,24 @@ impl Interval {
             fail: 0,
             unknown: 0,
             latency_ns: latencies(),
+            in_a_row: (0, 0),
             slow: 0,
             unreported_nanos_max: 0,
             unreported_attempts_max: 0,
         }
+    }
+
+    fn took(&mut self, nanos: u64) {
+        if nanos != self.in_a_row.0 {
+            self.record_row();
+            self.in_a_row = (nanos, 0);
+        }
+        self.in_a_row.1 += 1;
+    }
+
+    fn record_row(&mut self) {
+        let (nanos, count) = self.in_a_row;
+        self.latency_ns.saturating_record_n(nanos, count);
     }
 }
 

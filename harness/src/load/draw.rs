@@ -5,12 +5,11 @@ use std::rc::Rc;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-use super::Op;
 use super::key_places::KeyPlaces;
-use super::key_space::{KeySpace, LockedKey, ShardKeys};
+use super::key_space::{KeySpace, LockedKey, PlacedKey, ShardKeys};
 use super::keys::{KeyChooser, below, key_below};
-use super::op::MixCommand;
-use crate::evidence::{LoadIndex, Value};
+use super::op::{MixCommand, MixEntry};
+use crate::evidence::{DataType, LoadIndex, Value};
 use crate::vocab::Position;
 
 /// What an entry of the mix is to do.
@@ -38,7 +37,7 @@ impl Choice {
     /// A write of the key, by the mix's first entry.
     #[cfg(test)]
     pub(crate) fn write(key: u32, value: u64) -> Self {
-        Self { entry: 0, key, position: Position(0), lock: Some((crate::evidence::DataType::Value, key)), value }
+        Self { entry: 0, key, position: Position(0), lock: Some((DataType::Value, key)), value }
     }
 
     /// Has it work on another key instead.
@@ -52,11 +51,14 @@ impl Choice {
         self.lock
     }
 
-    /// Its commands, in order: each is one operation of the history.
-    pub(crate) fn commands<'a>(&self, mix: &'a [Op]) -> impl Iterator<Item = MixCommand<'a>> + use<'a> {
+    /// Its commands from the `nth` (from 0) on, in order: each is one operation of the history.
+    pub(crate) fn commands<'a>(
+        &self,
+        nth: usize,
+        mix: &'a [MixEntry],
+    ) -> impl Iterator<Item = MixCommand<'a>> + use<'a> {
         let Self { entry, key, position, value, .. } = *self;
-        let op = mix.get(usize::from(entry));
-        op.into_iter().flat_map(move |op| MixCommand::of_entry(op, entry, (key, position), value))
+        (nth..).map_while(move |nth| mix.get(usize::from(entry))?.command(nth, (key, position), value))
     }
 }
 
@@ -109,42 +111,45 @@ impl RandomChoices {
         draw
     }
 
+    /// The shard that the worker keeps to; none if to none.
+    pub(crate) fn shard(&self) -> Option<usize> {
+        self.shard.as_ref().map(|keys| keys.shard)
+    }
+
     /// Of keys that are written once, those that were preloaded are written.
     fn skip_preloaded(&mut self) {
         let own = self.shard.as_ref().map_or_else(|| self.keys.share(self.worker) as usize, |shard| shard.own.len());
         while self.keys.writes_once()
             && (self.chosen as usize) < own
-            && self.keys.is_preloaded(self.nth_own(self.chosen))
+            && self.keys.is_preloaded(self.nth_own(DataType::Value, self.chosen).0)
         {
-            let _ = self.own_key();
+            let _ = self.own_key(DataType::Value);
         }
     }
 
     /// What comes next: an entry of the mix, by weight, and what it is to do. None when every weight is zero, or no key is left to
     /// write.
-    pub(crate) fn choice(&mut self, mix: &[Op]) -> Option<Choice> {
-        let mut entry = self.entry(mix)?;
+    pub(crate) fn choice(&mut self, mix: &[MixEntry]) -> Option<Choice> {
+        let mut at = self.entry(mix)?;
         if self.keys.writes_once() && self.chosen == 0 {
             // Nothing was written yet that could be read.
-            entry = mix.iter().position(|op| op.takes_turns() && op.weight() > 0)?;
+            at = mix.iter().position(|entry| entry.takes_turns && entry.weight > 0)?;
         }
-        let op = &mix[entry];
-        let takes_turns = op.takes_turns();
-        let key = if takes_turns { self.own_key()? } else { self.any_key()? };
-        let position = self.places.of(op.kind().data(), key);
-        let lock = Some((op.kind().data(), key)).filter(|_| takes_turns && !self.keys.contended());
-        let value = if takes_turns || op.is_unique() { self.value() } else { 0 };
-        Some(Choice { entry: u16::try_from(entry).ok()?, key, position, lock, value })
+        let MixEntry { data, takes_turns, is_unique, .. } = mix[at];
+        let (key, position) = if takes_turns { self.own_key(data)? } else { self.any_key(data)? };
+        let lock = Some((data, key)).filter(|_| takes_turns && !self.keys.contended());
+        let value = if takes_turns || is_unique { self.value() } else { 0 };
+        Some(Choice { entry: u16::try_from(at).ok()?, key, position, lock, value })
     }
 
-    fn entry(&mut self, mix: &[Op]) -> Option<usize> {
-        if let [op] = mix {
-            return (op.weight() > 0).then_some(0);
+    fn entry(&mut self, mix: &[MixEntry]) -> Option<usize> {
+        if let [entry] = mix {
+            return (entry.weight > 0).then_some(0);
         }
-        let total: u64 = mix.iter().map(|op| u64::from(op.weight())).sum();
+        let total: u64 = mix.iter().map(|entry| u64::from(entry.weight)).sum();
         let mut at = below(total, &mut self.random);
-        mix.iter().position(|op| {
-            let weight = u64::from(op.weight());
+        mix.iter().position(|entry| {
+            let weight = u64::from(entry.weight);
             let chosen = at < weight;
             at = at.saturating_sub(weight);
             chosen
@@ -152,24 +157,33 @@ impl RandomChoices {
     }
 
     /// Any key; where each is written once, one of the worker's that was chosen for a write.
-    fn any_key(&mut self) -> Option<u32> {
+    fn any_key(&mut self, data: DataType) -> Option<PlacedKey> {
         if self.keys.writes_once() {
             let nth = key_below(self.chosen, &mut self.random);
-            return Some(self.nth_own(nth));
+            return Some(self.nth_own(data, nth));
         }
         let nth = self.any.choose(&mut self.random)?;
-        Some(self.shard.as_ref().map_or_else(|| self.keys.number(nth), |shard| shard.any[nth as usize]))
+        Some(
+            self.shard
+                .as_ref()
+                .map_or_else(|| self.placed(data, self.keys.number(nth)), |shard| shard.any[nth as usize]),
+        )
     }
 
     /// A key that this worker writes; none if none is left.
-    fn own_key(&mut self) -> Option<u32> {
+    fn own_key(&mut self, data: DataType) -> Option<PlacedKey> {
         let nth = self.own.choose(&mut self.random)?;
         self.chosen = self.chosen.max(nth + 1);
-        Some(self.nth_own(nth))
+        Some(self.nth_own(data, nth))
     }
 
-    fn nth_own(&self, nth: u32) -> u32 {
-        self.shard.as_ref().map_or_else(|| self.keys.of_share(self.worker, nth), |shard| shard.own[nth as usize])
+    fn nth_own(&self, data: DataType, nth: u32) -> PlacedKey {
+        let of_share = || self.placed(data, self.keys.of_share(self.worker, nth));
+        self.shard.as_ref().map_or_else(of_share, |shard| shard.own[nth as usize])
+    }
+
+    fn placed(&self, data: DataType, number: u32) -> PlacedKey {
+        (number, self.places.of(data, number))
     }
 
     /// The id of the next value: each is unique in the run.
@@ -215,7 +229,8 @@ mod tests {
     fn choices(seed: u64, load_index: u16, worker: u16) -> Vec<(u64, u32, u32)> {
         let keys = places(&load("app", "mix: [Get()], keys: Uniform(1000), workers: 4"));
         let mut draw = RandomChoices::new((seed, load_index, worker), &keys, None);
-        (0..50).map(|_| (draw.value(), draw.own_key().unwrap(), draw.any_key().unwrap())).collect()
+        let data = DataType::Value;
+        (0..50).map(|_| (draw.value(), draw.own_key(data).unwrap().0, draw.any_key(data).unwrap().0)).collect()
     }
 
     #[test]
@@ -238,9 +253,9 @@ mod tests {
     #[test]
     fn a_key_that_is_written_once_is_read_afterwards() {
         let load = load("app", r#"mix: [Get(), Set(value: "16B")], keys: WriteOnce(11), workers: 4"#);
-        let mut draw = RandomChoices::new((1, 0, 3), &places(&load), None);
+        let (mix, mut draw) = (MixEntry::of(&load.mix), RandomChoices::new((1, 0, 3), &places(&load), None));
         let (mut written, mut reads) = (Vec::new(), 0);
-        while let Some(choice) = draw.choice(&load.mix) {
+        while let Some(choice) = draw.choice(&mix) {
             match choice.written_key() {
                 Some((_, key)) => written.push(key),
                 None => assert!(written.contains(&choice.key)),
@@ -249,26 +264,23 @@ mod tests {
         }
         assert_eq!(written, [4, 8]);
         assert!(reads > 0);
-        assert_eq!(draw.choice(&[load.mix[1].clone()]), None, "no key is left");
+        assert_eq!(draw.choice(&mix[1..]), None, "no key is left");
     }
 
     #[test]
     fn what_is_preloaded_is_read_and_not_written_again() {
         let load = load("app", r#"mix: [Get(), Set(value: "16B")], keys: WriteOnce(11), workers: 4, preload: 7"#);
-        let mut draw = RandomChoices::new((1, 0, 0), &places(&load), None);
-        let choices: Vec<_> = std::iter::from_fn(|| draw.choice(&load.mix)).collect();
-        assert_eq!(
-            choices.iter().filter_map(Choice::written_key).collect::<Vec<_>>(),
-            [(crate::evidence::DataType::Value, 9)]
-        );
+        let (mix, mut draw) = (MixEntry::of(&load.mix), RandomChoices::new((1, 0, 0), &places(&load), None));
+        let choices: Vec<_> = std::iter::from_fn(|| draw.choice(&mix)).collect();
+        assert_eq!(choices.iter().filter_map(Choice::written_key).collect::<Vec<_>>(), [(DataType::Value, 9)]);
         assert!(choices.iter().all(|choice| [1, 5, 9].contains(&choice.key)));
     }
 
     #[test]
     fn entries_are_chosen_by_weight() {
         let load = load("app", r#"mix: [Get(weight: 3), Set(value: "16B"), Get(weight: 0)], keys: Uniform(10)"#);
-        let mut draw = RandomChoices::new((1, 0, 0), &places(&load), None);
-        let writes = (0..4_000).filter(|_| draw.choice(&load.mix).unwrap().written_key().is_some()).count();
+        let (mix, mut draw) = (MixEntry::of(&load.mix), RandomChoices::new((1, 0, 0), &places(&load), None));
+        let writes = (0..4_000).filter(|_| draw.choice(&mix).unwrap().written_key().is_some()).count();
         assert!((900..1_100).contains(&writes), "{writes} of 4000 instead of about 1000");
     }
 }

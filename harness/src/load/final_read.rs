@@ -14,6 +14,7 @@ use super::hello::Hello;
 use super::op::AttemptOutcome;
 use super::resp::{Reply, push_command};
 use super::routing::ask;
+use super::worker_pool::Shards;
 use super::{LoadError, contents};
 use crate::evidence::{
     Agreement, Clock, DataType, ErrorKind, EventKind, HistoryWriter, Journal, LoadIndex, NO_WORKER, Operation,
@@ -156,7 +157,7 @@ fn keys_to_read(load: &LoadDone, now: Instant) -> impl Iterator<Item = KeyRead> 
             effect: OperationEffect::Reads,
             data,
             key: number,
-            shard: load.shards.planned(position),
+            shard: Shards::planned(load.shards.of(position)),
             value: Value::Missing,
             intended: now,
             ready: now,
@@ -393,7 +394,6 @@ mod tests {
     use crate::evidence::{ClusterState, Event, HistoryReader, LoadTotals, Place, Side};
     use crate::load::key_space::{KeySpace, WrittenKeys};
     use crate::load::testing::{Act, CLUSTER, Fake, journal, load};
-    use crate::load::worker_pool::Shards;
     use crate::system::cluster::{SLOT_COUNT, share, slot_of_key, topology};
     use crate::vocab::{OwnedRange, Ownership, Role};
 

@@ -13,6 +13,8 @@ pub(crate) struct Iteration {
     /// The node that gave the cursor; none if the shard begins.
     node: Option<NodeIndex>,
     cursor: u64,
+    /// What the last reply brought: where the next step begins, 0 if nowhere, and the load's keys of values.
+    pub(crate) brought: (u64, Vec<u32>),
     /// How many keys came from the shards that are done.
     of_done: u64,
     /// How many came from this one.
@@ -33,7 +35,16 @@ struct LookedFor {
 impl Iteration {
     /// A walk through the shards that have these places; at least one.
     pub(crate) fn new(shards: Vec<Position>) -> Self {
-        Self { shards, done: 0, node: None, cursor: 0, of_done: 0, of_this: 0, looked_for: None }
+        Self {
+            shards,
+            done: 0,
+            node: None,
+            cursor: 0,
+            brought: (0, Vec::new()),
+            of_done: 0,
+            of_this: 0,
+            looked_for: None,
+        }
     }
 
     /// The same, which is to find these of `count` keys.

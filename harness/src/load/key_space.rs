@@ -1,13 +1,13 @@
 //! Key spaces: what a key is called, who writes it, and which keys were written.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::rc::Rc;
 use std::sync::Arc;
 
 use super::keys::KeyChooser;
 use super::{Keys, Load};
 use crate::evidence::{DataType, KeyNames};
 use crate::system::System;
+use crate::vocab::Position;
 
 /// Of so many numbers at least one is looked for that makes a key lie where the load's keys do: no master has a smaller share.
 const NUMBERS_TRIED: u32 = 1_000;
@@ -100,14 +100,20 @@ impl KeySpace {
         self.keys.kind().chooser(among)
     }
 
-    /// The keys of that type of each shard of so many, by the shard that `shard_of` says a key's text is in.
-    pub(crate) fn by_shard(&self, data: DataType, shards: usize, shard_of: impl Fn(&[u8]) -> usize) -> Vec<Rc<[u32]>> {
+    /// The keys of that type of each shard of so many, by the shard and the place that `place_of` says a key's text is in.
+    pub(crate) fn by_shard(
+        &self,
+        data: DataType,
+        shards: usize,
+        place_of: impl Fn(&[u8]) -> (usize, Position),
+    ) -> Vec<Arc<[PlacedKey]>> {
         let (mut by_shard, mut text) = (vec![Vec::new(); shards], Vec::new());
         for number in (0..self.count()).map(|nth| self.number(nth)) {
             self.text(data, number, &mut text);
-            by_shard[shard_of(&text)].push(number);
+            let (shard, place) = place_of(&text);
+            by_shard[shard].push((number, place));
         }
-        by_shard.into_iter().map(Rc::from).collect()
+        by_shard.into_iter().map(Arc::from).collect()
     }
 
     /// Replaces `out` by the text of the key `number` of those that hold such data.
@@ -132,27 +138,33 @@ impl KeySpace {
     }
 }
 
-/// The keys of a worker that keeps to one shard.
+/// A key's number, and where it lies.
+pub(crate) type PlacedKey = (u32, Position);
+
+/// The keys of a worker that keeps to one shard. Where they lie stands beside them: of many keys, each look is one at cold memory.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ShardKeys {
+    /// The shard.
+    pub(crate) shard: usize,
     /// All keys of the shard.
-    pub(crate) any: Rc<[u32]>,
+    pub(crate) any: Arc<[PlacedKey]>,
     /// Those that this worker writes.
-    pub(crate) own: Vec<u32>,
+    pub(crate) own: Arc<[PlacedKey]>,
 }
 
 impl ShardKeys {
     /// The keys of each of so many workers: these are divided over the shards that have keys, and each shard's keys over its
     /// workers, unless they are contended. There is at least one key.
-    pub(crate) fn of(by_shard: &[Rc<[u32]>], workers: u16, contended: bool) -> Vec<Self> {
-        let shards: Vec<_> = by_shard.iter().filter(|keys| !keys.is_empty()).collect();
+    pub(crate) fn of(by_shard: &[Arc<[PlacedKey]>], workers: u16, contended: bool) -> Vec<Self> {
+        let shards: Vec<_> = by_shard.iter().enumerate().filter(|(_, keys)| !keys.is_empty()).collect();
         let workers = usize::from(workers);
         let of_worker = |worker: usize| {
-            let shard = worker % shards.len();
-            let sharing = (shard..workers).step_by(shards.len()).count();
+            let turn = worker % shards.len();
+            let sharing = (turn..workers).step_by(shards.len()).count();
             let (first, each) = if contended { (0, 1) } else { (worker / shards.len(), sharing) };
-            let own = shards[shard].iter().copied().skip(first).step_by(each).collect();
-            Self { any: Rc::clone(shards[shard]), own }
+            let (shard, any) = shards[turn];
+            let own = any.iter().copied().skip(first).step_by(each).collect();
+            Self { shard, any: Arc::clone(any), own }
         };
         (0..workers).map(of_worker).collect()
     }
@@ -347,17 +359,22 @@ mod tests {
         }
     }
 
+    /// The keys that each worker writes.
+    fn own_numbers(of_workers: &[ShardKeys]) -> Vec<Vec<u32>> {
+        of_workers.iter().map(|keys| keys.own.iter().map(|(number, _)| *number).collect()).collect()
+    }
+
     /// Of ten keys, the odd ones lie in the second of three shards, the even ones in the third.
     #[rstest]
     #[case::one_each(2, &[vec![1, 3, 5, 7, 9], vec![2, 4, 6, 8, 10]])]
     #[case::uneven(3, &[vec![1, 5, 9], vec![2, 4, 6, 8, 10], vec![3, 7]])]
     #[case::fewer_than_shards(1, &[vec![1, 3, 5, 7, 9]])]
     fn who_keeps_to_a_shard_writes_a_part_of_its_keys(#[case] workers: u16, #[case] own: &[Vec<u32>]) {
-        let odd = |text: &[u8]| if text.last().unwrap() % 2 == 1 { 1 } else { 2 };
+        let odd = |text: &[u8]| if text.last().unwrap() % 2 == 1 { (1, Position(7)) } else { (2, Position(8)) };
         let by_shard = space(10, 1).by_shard(DataType::Value, 3, odd);
         let keys = ShardKeys::of(&by_shard, workers, false);
-        assert_eq!(keys.iter().map(|keys| keys.own.clone()).collect::<Vec<_>>(), own);
-        assert_eq!(*keys[0].any, [1, 3, 5, 7, 9]);
+        assert_eq!(own_numbers(&keys), own);
+        assert_eq!(*keys[0].any, [1, 3, 5, 7, 9].map(|number| (number, Position(7))));
     }
 
     #[test]
@@ -365,16 +382,14 @@ mod tests {
         let keys = KeySpace { contended: true, ..space(3, 1) };
         assert_eq!((0..4).map(|writer| keys.share(writer)).collect::<Vec<_>>(), [3; 4]);
         assert_eq!((0..3).map(|nth| keys.of_share(2, nth)).collect::<Vec<_>>(), [1, 2, 3]);
-        let of_shards = ShardKeys::of(&[Rc::from([1, 3]), Rc::from([2])], 3, true);
-        assert_eq!(
-            of_shards.iter().map(|keys| keys.own.clone()).collect::<Vec<_>>(),
-            [vec![1, 3], vec![2], vec![1, 3]]
-        );
+        let there = |number| (number, Position(0));
+        let of_shards = ShardKeys::of(&[Arc::from([1, 3].map(there)), Arc::from([2].map(there))], 3, true);
+        assert_eq!(own_numbers(&of_shards), [vec![1, 3], vec![2], vec![1, 3]]);
     }
 
     #[test]
     fn a_shard_with_too_few_keys_for_its_workers_has_none_for_some() {
-        let by_shard = space(2, 1).by_shard(DataType::Value, 2, |_| 1);
+        let by_shard = space(2, 1).by_shard(DataType::Value, 2, |_| (1, Position(0)));
         let own =
             |workers| ShardKeys::of(&by_shard, workers, false).iter().map(|keys| keys.own.len()).collect::<Vec<_>>();
         assert_eq!((own(2), own(3)), (vec![1, 1], vec![1, 1, 0]));

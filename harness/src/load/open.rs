@@ -17,8 +17,8 @@ use super::op::MixCommand;
 use super::orders::{HeardOrders, PaceChange};
 use super::pacing::{Due, PreciseTimer};
 use super::shared::Shared;
-use super::worker::{EntryStart, StopSignal, Worker};
-use super::worker_pool::{Assignment, DueEntry, ReadyEntry, WAITING_MAX, WorkerPool};
+use super::worker::{StopSignal, Worker};
+use super::worker_pool::{Assignment, DueEntry, ReadyEntry, Shards, WAITING_MAX, WorkerPool};
 use crate::evidence::EventKind;
 use crate::vocab::{Arrivals, Instant};
 
@@ -151,11 +151,12 @@ impl OpenLoop {
         let left = self.pool.borrow_mut().take_waiting();
         let now = clock.now();
         for start in left.iter().filter(|start| start.intended < stopped) {
-            let shard = self.shared.shards.planned(start.choice.position);
+            let shard = Shards::planned(self.shared.shards.of(start.choice.position));
             let due = Due { intended: start.intended, ready: now };
-            let commands = start.choice.commands(&self.shared.load.mix);
+            let commands = start.choice.commands(0, &self.shared.mix);
             let not_started = |command: MixCommand<'_>| command.not_started(self.shared.index, shard, due, now);
-            self.shared.ended(commands.map(|command| (not_started(command), &[][..])));
+            let not_started: Vec<_> = commands.map(not_started).collect();
+            self.shared.ended(not_started.iter().map(|operation| (operation, &[][..])));
         }
     }
 
@@ -200,11 +201,8 @@ impl OpenLoop {
         let inbox = Rc::new(WorkerInbox::default());
         let mut tasks = vec![first];
         while !tasks.is_empty() {
-            let start = |&(start, ready): &ReadyEntry| {
-                let due = Due { intended: start.intended, ready };
-                EntryStart { choice: start.choice, due: Some(due) }
-            };
-            let ended = worker.entries(&tasks.iter().map(start).collect::<Vec<_>>()).await.ended;
+            let start = |&(DueEntry { choice, intended }, ready): &ReadyEntry| (choice, Some(Due { intended, ready }));
+            let ended = worker.entries(shard, tasks.iter().map(start)).await.ended;
             tasks = self.next(shard, &tasks, ended);
             if tasks.is_empty() && !self.closing.get() {
                 self.pool.borrow_mut().add_free(shard, Rc::clone(&inbox), ended);
@@ -277,7 +275,7 @@ impl Schedule {
     /// The next start; none if none is due at this pace.
     fn peek(&mut self) -> Option<DueEntry> {
         let intended = self.origin.plus_nanos(self.arrivals.due_nanos(self.taken).filter(|_| self.left > 0)?);
-        let Some(choice) = self.choice.or_else(|| self.draw.choice(&self.shared.load.mix)) else {
+        let Some(choice) = self.choice.or_else(|| self.draw.choice(&self.shared.mix)) else {
             // No key is left to write.
             self.left = 0;
             return None;

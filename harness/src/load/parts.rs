@@ -7,7 +7,7 @@ use nix::time::{ClockId, clock_gettime};
 
 use super::counters::LoadCounters;
 use super::end::LoadEnd;
-use super::key_space::WrittenKeys;
+use super::key_space::{ShardKeys, WrittenKeys};
 use super::{Load, LoadError};
 use crate::evidence::{Clock, ConnectionTotals, IdleTotals};
 
@@ -25,6 +25,8 @@ pub(crate) struct Parts {
     count: u16,
     /// What they count, since the first of them began.
     counters: OnceLock<Mutex<LoadCounters>>,
+    /// The keys of each worker, where each keeps to a shard; none if there are too few.
+    shard_keys: OnceLock<Option<Vec<ShardKeys>>>,
     ended: Mutex<Vec<PartEnd>>,
 }
 
@@ -46,7 +48,8 @@ pub(crate) struct PartEnd {
 impl Parts {
     /// The threads of a load: at least one.
     pub(crate) fn of(count: u16) -> Vec<Part> {
-        let parts = Arc::new(Self { count, counters: OnceLock::new(), ended: Mutex::default() });
+        let parts =
+            Arc::new(Self { count, counters: OnceLock::new(), shard_keys: OnceLock::new(), ended: Mutex::default() });
         (0..count).map(|number| Part { number, parts: Arc::clone(&parts) }).collect()
     }
 
@@ -54,6 +57,11 @@ impl Parts {
     pub(crate) fn counters(&self, load: &Load, clock: Clock) -> MutexGuard<'_, LoadCounters> {
         let counters = self.counters.get_or_init(|| Mutex::new(LoadCounters::new(load, clock.now())));
         counters.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The keys of each worker, which the first who asks divides.
+    pub(crate) fn shard_keys(&self, divide: impl FnOnce() -> Option<Vec<ShardKeys>>) -> Option<&[ShardKeys]> {
+        self.shard_keys.get_or_init(divide).as_deref()
     }
 
     /// Takes what a thread leaves. Returns what all of them leave if it was the last.

@@ -32,16 +32,18 @@ impl Pipeline {
         full.then(|| gathered.take())
     }
 
-    /// A batch of what is left, though it be a small one; none if nothing is.
-    pub(crate) fn rest(&mut self) -> Option<Vec<Choice>> {
-        self.shards.iter_mut().find(|gathered| !gathered.ready.is_empty()).map(Gathered::take)
+    /// A batch of what is left for a shard, though it be a small one; none if nothing is.
+    pub(crate) fn rest(&mut self) -> Option<(usize, Vec<Choice>)> {
+        let left = self.shards.iter_mut().enumerate().find(|(_, gathered)| !gathered.ready.is_empty());
+        left.map(|(shard, gathered)| (shard, gathered.take()))
     }
 }
 
 impl Gathered {
     fn add(&mut self, choice: Choice) {
         let key = choice.written_key();
-        let again = key.is_some() && self.ready.iter().any(|other| other.written_key() == key);
+        let again =
+            key.is_some() && self.ready.iter().any(|other| other.key == choice.key && other.written_key() == key);
         if again { &mut self.behind } else { &mut self.ready }.push(choice);
     }
 
@@ -64,7 +66,7 @@ mod tests {
         let mut pipeline = Pipeline::new(size, 2);
         let choice = |key| if key == 0 { Choice::read(9) } else { Choice::write(key, 1) };
         let mut batches: Vec<_> = added.iter().filter_map(|&(shard, key)| pipeline.add(shard, choice(key))).collect();
-        batches.extend(std::iter::from_fn(|| pipeline.rest()));
+        batches.extend(std::iter::from_fn(|| pipeline.rest()).map(|(_, batch)| batch));
         let keys =
             |batch: &Vec<Choice>| batch.iter().map(|choice| choice.written_key().map_or(0, |(_, key)| key)).collect();
         batches.iter().map(keys).collect()

@@ -1,7 +1,7 @@
 //! The recorder: one thread that writes the history, what subscribers heard, and the loads' events, so that no worker ever waits for a disk.
 
 use std::fs::File;
-use std::io::{self, BufWriter};
+use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -18,18 +18,23 @@ use crate::evidence::{
 /// Operations that go to the recorder together.
 const BATCH: usize = 1_024;
 
+/// The bytes that their records take, most of the time.
+const RECORDS_BYTES: usize = 24 * BATCH;
+
 /// Elements that go to the recorder together, but for those of one operation.
 const ELEMENTS_MAX: usize = 8 * BATCH;
 
-/// Batches that may wait for the disk: about 300 MB, without the elements.
+/// Batches that may wait for the disk: about 100 MB, without what read elements.
 const BATCHES_MAX: usize = 4_096;
 
 /// Elements that may wait for the disk: about 256 MB, but for those of one batch.
 const ELEMENTS_WAITING_MAX: usize = 16 << 20;
 
 enum RecorderMessage {
-    /// Operations, and the elements that they read, those of one after those of the other.
-    Operations(Vec<Operation>, Vec<Value>),
+    /// Operations, as the records that they are in the history: written by who did them, while they are at hand.
+    Records(Vec<u8>),
+    /// Operations that read elements, and these, those of one after those of the other.
+    Reads(Vec<Operation>, Vec<Value>),
     Heard(Vec<Heard>),
     Event(Box<EventKind>),
 }
@@ -41,18 +46,33 @@ pub(crate) struct Outbox {
     recorder_cpu: Arc<AtomicU64>,
     /// How many elements wait for the disk.
     waiting: Arc<AtomicUsize>,
-    batch: Vec<Operation>,
+    records: HistoryWriter<Vec<u8>>,
+    /// How many operations are in there.
+    recorded: usize,
+    reads: Vec<Operation>,
     elements: Vec<Value>,
     heard: Vec<Heard>,
     overrun: bool,
 }
 
 impl Outbox {
+    fn new(recorder: SyncSender<RecorderMessage>, recorder_cpu: Arc<AtomicU64>, waiting: Arc<AtomicUsize>) -> Self {
+        let records = HistoryWriter::resume(Vec::with_capacity(RECORDS_BYTES));
+        let (reads, elements, heard) = (Vec::new(), Vec::new(), Vec::new());
+        Self { recorder, recorder_cpu, waiting, records, recorded: 0, reads, elements, heard, overrun: false }
+    }
+
     /// Adds an operation to the history, with the elements that it read.
-    pub(crate) fn push(&mut self, operation: Operation, elements: &[Value]) {
-        self.batch.push(operation);
-        self.elements.extend_from_slice(elements);
-        if self.batch.len() >= BATCH || self.elements.len() >= ELEMENTS_MAX {
+    pub(crate) fn push(&mut self, operation: &Operation, elements: &[Value]) {
+        if let Value::Elements { .. } = operation.value {
+            self.reads.push(*operation);
+            self.elements.extend_from_slice(elements);
+        } else {
+            // Memory takes whatever is written to it.
+            let _ = self.records.write(operation);
+            self.recorded += 1;
+        }
+        if self.recorded >= BATCH || self.reads.len() >= BATCH || self.elements.len() >= ELEMENTS_MAX {
             self.flush();
         }
     }
@@ -72,15 +92,20 @@ impl Outbox {
 
     /// Hands what came in so far to the recorder.
     pub(crate) fn flush(&mut self) {
-        if !self.batch.is_empty() {
-            let batch = std::mem::replace(&mut self.batch, Vec::with_capacity(BATCH));
-            let elements = std::mem::take(&mut self.elements);
+        if self.recorded > 0 {
+            let next = HistoryWriter::resume(Vec::with_capacity(RECORDS_BYTES));
+            let records = std::mem::replace(&mut self.records, next).into_inner();
+            self.recorded = 0;
+            self.send(RecorderMessage::Records(records));
+        }
+        if !self.reads.is_empty() {
+            let (reads, elements) = (std::mem::take(&mut self.reads), std::mem::take(&mut self.elements));
             let count = elements.len();
             if count > 0 && self.waiting.fetch_add(count, Ordering::Relaxed) >= ELEMENTS_WAITING_MAX {
                 self.waiting.fetch_sub(count, Ordering::Relaxed);
                 self.overrun = true;
             } else {
-                self.send(RecorderMessage::Operations(batch, elements));
+                self.send(RecorderMessage::Reads(reads, elements));
             }
         }
         if !self.heard.is_empty() {
@@ -115,8 +140,8 @@ pub(crate) struct HistoryRecorder {
 impl HistoryRecorder {
     /// Begins the history in that directory.
     pub(crate) fn start(directory: &RunDirectory, journal: Journal) -> io::Result<Self> {
-        let mut history = HistoryWriter::new(BufWriter::new(File::create(directory.history())?))?;
-        history.flush()?;
+        let mut history = File::create(directory.history())?;
+        HistoryWriter::new(&mut history)?;
         let (heard_path, elements_path) = (directory.subscribers(), directory.elements());
         let files = Files { history, elements: None, elements_path, heard: None, heard_path };
         let (sender, records) = sync_channel(BATCHES_MAX);
@@ -134,15 +159,7 @@ impl HistoryRecorder {
 
     /// A new sender.
     pub(crate) fn outbox(&self) -> Outbox {
-        Outbox {
-            recorder: self.sender.clone(),
-            recorder_cpu: Arc::clone(&self.cpu),
-            waiting: Arc::clone(&self.waiting),
-            batch: Vec::with_capacity(BATCH),
-            elements: Vec::new(),
-            heard: Vec::new(),
-            overrun: false,
-        }
+        Outbox::new(self.sender.clone(), Arc::clone(&self.cpu), Arc::clone(&self.waiting))
     }
 
     /// Waits until everything is written, which it is when every [`Outbox`] is gone.
@@ -154,7 +171,7 @@ impl HistoryRecorder {
 
 /// What the recorder writes to.
 struct Files {
-    history: HistoryWriter<BufWriter<File>>,
+    history: File,
     /// The elements that were read, once an operation read any.
     elements: Option<ElementsWriter<BufWriter<File>>>,
     elements_path: PathBuf,
@@ -173,14 +190,15 @@ fn write_all(
 ) -> io::Result<()> {
     let mut outcome = Ok(());
     for record in records {
-        let elements = if let RecorderMessage::Operations(_, elements) = &record { elements.len() } else { 0 };
+        let elements = if let RecorderMessage::Reads(_, elements) = &record { elements.len() } else { 0 };
         match record {
             RecorderMessage::Event(what) => journal.record(*what),
-            RecorderMessage::Operations(batch, elements) if outcome.is_ok() => {
-                outcome = files.write_operations(&batch, &elements);
+            RecorderMessage::Records(records) if outcome.is_ok() => outcome = files.history.write_all(&records),
+            RecorderMessage::Reads(batch, elements) if outcome.is_ok() => {
+                outcome = files.write_reads(&batch, &elements);
             }
             RecorderMessage::Heard(batch) if outcome.is_ok() => outcome = files.write_heard(&batch),
-            RecorderMessage::Operations(..) | RecorderMessage::Heard(_) => {}
+            RecorderMessage::Records(_) | RecorderMessage::Reads(..) | RecorderMessage::Heard(_) => {}
         }
         waiting.fetch_sub(elements, Ordering::Relaxed);
         cpu_nanos.store(cpu_of_thread_nanos(), Ordering::Relaxed);
@@ -190,21 +208,23 @@ fn write_all(
 
 impl Files {
     /// Hands the batch to the kernel: a crash of the harness loses nothing of it.
-    fn write_operations(&mut self, batch: &[Operation], mut elements: &[Value]) -> io::Result<()> {
+    fn write_reads(&mut self, batch: &[Operation], mut elements: &[Value]) -> io::Result<()> {
+        let mut bytes = Vec::new();
+        let mut records = HistoryWriter::resume(&mut bytes);
         for operation in batch {
             let Value::Elements { count, .. } = operation.value else {
-                self.history.write(operation)?;
+                records.write(operation)?;
                 continue;
             };
             let own;
             (own, elements) = elements.split_at((count as usize).min(elements.len()));
             let value = Value::Elements { at: self.write_elements(own)?, count };
-            self.history.write(&Operation { value, ..*operation })?;
+            records.write(&Operation { value, ..*operation })?;
         }
         if let Some(file) = &mut self.elements {
             file.flush()?;
         }
-        self.history.flush()
+        self.history.write_all(&bytes)
     }
 
     /// Returns where they are.
@@ -241,19 +261,12 @@ mod tests {
     #[case::too_many(ELEMENTS_WAITING_MAX, true)]
     fn so_many_elements_may_wait(#[case] waiting: usize, #[case] overrun: bool) {
         let (recorder, records) = sync_channel(2);
-        let mut outbox = Outbox {
-            recorder,
-            recorder_cpu: Arc::default(),
-            waiting: Arc::new(AtomicUsize::new(waiting)),
-            batch: Vec::new(),
-            elements: Vec::new(),
-            heard: Vec::new(),
-            overrun: false,
-        };
-        outbox.push(operation(), &[Value::Missing]);
+        let mut outbox = Outbox::new(recorder, Arc::default(), Arc::new(AtomicUsize::new(waiting)));
+        let value = Value::Elements { at: 0, count: 1 };
+        outbox.push(&Operation { value, ..operation() }, &[Value::Missing]);
         outbox.flush();
         assert_eq!((outbox.overrun(), records.try_recv().is_err()), (overrun, overrun));
-        outbox.push(operation(), &[]);
+        outbox.push(&operation(), &[]);
         outbox.flush();
         assert!(records.try_recv().is_ok(), "what has no elements is recorded all the same");
     }

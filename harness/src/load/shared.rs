@@ -13,7 +13,7 @@ use super::exchange::SharedConnections;
 use super::hello::Hello;
 use super::key_places::KeyPlaces;
 use super::key_space::{KeySpace, WrittenKeys};
-use super::op::error_kind;
+use super::op::{MixEntry, error_kind};
 use super::parts::Part;
 use super::recorder::Outbox;
 use super::resp::Reply;
@@ -33,6 +33,10 @@ pub const MAP_REFRESH: Duration = Duration::from_millis(50);
 /// What the workers of one load share that live on the same thread.
 pub(crate) struct Shared {
     pub(crate) load: Load,
+    /// The entries of its mix.
+    pub(crate) mix: Vec<MixEntry>,
+    /// How many commands an entry has at most.
+    pub(crate) commands_max: usize,
     pub(crate) index: LoadIndex,
     pub(crate) seed: u64,
     pub(crate) clock: Clock,
@@ -70,6 +74,8 @@ impl Shared {
         let keys = KeySpace::of(&load, &*system);
         let dialer = Dialer::new(host, tls, Hello::of_server(&load.client, &*system), value_bytes_max(&load));
         Rc::new(Self {
+            mix: MixEntry::of(&load.mix),
+            commands_max: load.mix.iter().map(|op| op.kind().commands().len()).max().unwrap_or(0),
             index,
             seed,
             clock,
@@ -95,16 +101,16 @@ impl Shared {
     }
 
     /// Takes operations that ended into the history and the counts, each with the elements that it read.
-    pub(crate) fn ended<'a>(&self, operations: impl Iterator<Item = (Operation, &'a [Value])>) {
+    pub(crate) fn ended<'a>(&self, operations: impl Iterator<Item = (&'a Operation, &'a [Value])>) {
         let (mut outbox, mut climb) = (self.outbox.borrow_mut(), self.climb.borrow_mut());
         // Other threads of the load wait for them, so they are taken once.
         let mut counters = self.counters();
         for (operation, elements) in operations {
             outbox.push(operation, elements);
             if let Some(climb) = climb.as_mut() {
-                climb.ended(&operation);
+                climb.ended(operation);
             }
-            if let Some(slow) = counters.count(&operation, || self.name(&operation)) {
+            if let Some(slow) = counters.count(operation, || self.name(operation)) {
                 outbox.event(slow);
             }
         }

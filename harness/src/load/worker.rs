@@ -4,10 +4,11 @@ use std::rc::Rc;
 
 use tokio::sync::watch;
 
-use super::client::RetryingClient;
+use super::client::{RetryingClient, UnderWay};
 use super::draw::Choice;
 use super::pacing::Due;
 use super::shared::Shared;
+use super::worker_pool::Shards;
 use crate::evidence::{Operation, Outcome};
 use crate::vocab::Instant;
 
@@ -40,11 +41,7 @@ impl StopSignal {
 }
 
 /// An entry of the mix to do, and when it should have started; none: when it does.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct EntryStart {
-    pub(crate) choice: Choice,
-    pub(crate) due: Option<Due>,
-}
+pub(crate) type EntryStart = (Choice, Option<Due>);
 
 /// What came of entries that were done at the same time.
 #[derive(Clone, Copy, Debug, Default)]
@@ -68,30 +65,31 @@ impl Worker {
         Self { client: RetryingClient::new(Rc::clone(&shared), number), shared, stop }
     }
 
-    /// Does entries of the mix at the same time: the first commands of all, then the second of those that have one, which is meant
-    /// to start when the first have ended. No two may write the same key.
-    pub(crate) async fn entries(&mut self, starts: &[EntryStart]) -> EntriesDone {
+    /// Does entries of the mix at the same time, on keys of one shard: the first commands of all, then the second of those that have
+    /// one, which is meant to start when the first have ended. No two may write the same key.
+    pub(crate) async fn entries(
+        &mut self,
+        of_shard: usize,
+        starts: impl Iterator<Item = EntryStart> + Clone,
+    ) -> EntriesDone {
+        let shared = Rc::clone(&self.shared);
         let mut done = EntriesDone::default();
-        for nth in 0.. {
-            let command = |start: &EntryStart| {
-                let due = start.due.filter(|_| nth == 0);
-                Some((start.choice.commands(&self.shared.load.mix).nth(nth)?, due))
-            };
-            let mut batch = Vec::with_capacity(starts.len());
-            batch.extend(starts.iter().filter_map(command));
-            if batch.is_empty() {
+        for nth in 0..shared.commands_max {
+            let command =
+                |(choice, due): EntryStart| Some((choice.commands(nth, &shared.mix).next()?, due.filter(|_| nth == 0)));
+            self.client.hold(&self.stop).await;
+            let ended = self.client.perform(Shards::planned(of_shard), starts.clone().filter_map(command)).await;
+            if ended.is_empty() {
                 break;
             }
-            for (command, _) in batch.iter().filter(|(command, _)| command.writes()) {
-                self.shared.written.borrow_mut().insert(command.data, command.key);
-            }
-            self.client.hold(&self.stop).await;
-            let operations = self.client.perform(&batch).await;
-            self.shared.ended(operations.inspect(|(operation, _)| {
+            shared.ended(ended.iter().map(|ended| (&ended.operation, &ended.elements[..])));
+            for UnderWay { operation, .. } in &ended {
                 done.ended = done.ended.max(operation.ended);
-                done.failed = done.failed.or(Some(*operation).filter(|operation| operation.outcome != Outcome::Ok));
-            }));
-            let ends = self.stop.is_given() || (done.failed.is_some() && self.shared.load.client.gives_up);
+                if done.failed.is_none() && operation.outcome != Outcome::Ok {
+                    done.failed = Some(*operation);
+                }
+            }
+            let ends = self.stop.is_given() || (done.failed.is_some() && shared.load.client.gives_up);
             if ends && !self.client.holds_a_lock() {
                 break;
             }

@@ -47,9 +47,9 @@ impl Shards {
         self.by_position.get(usize::from(position.0)).map_or(0, |&shard| usize::from(shard))
     }
 
-    /// The shard of the keys at a position, by its place in the plan; none for what nobody owned at the start.
-    pub(crate) fn planned(&self, position: Position) -> Option<u16> {
-        self.by_position.get(usize::from(position.0))?.checked_sub(1)
+    /// A shard's place in the plan; none for what nobody owned at the start.
+    pub(crate) fn planned(shard: usize) -> Option<u16> {
+        u16::try_from(shard.checked_sub(1)?).ok()
     }
 }
 

@@ -156,16 +156,27 @@ pub fn push_command(out: &mut Vec<u8>, arguments: &[&[u8]]) {
 
 /// Adds the head of a command with `arguments` arguments.
 pub fn push_array(out: &mut Vec<u8>, arguments: usize) {
-    out.push(b'*');
-    push_decimal(out, arguments as u64);
-    out.extend_from_slice(b"\r\n");
+    push_head(out, b'*', arguments);
 }
 
 /// Adds the head of an argument of `length` bytes; the bytes and a `\r\n` are the caller's to add.
 pub fn push_bulk_head(out: &mut Vec<u8>, length: usize) {
-    out.push(b'$');
-    push_decimal(out, length as u64);
-    out.extend_from_slice(b"\r\n");
+    push_head(out, b'$', length);
+}
+
+/// Short numbers, which most are, go out in one piece.
+fn push_head(out: &mut Vec<u8>, kind: u8, number: usize) {
+    match u8::try_from(number) {
+        Ok(number @ 0..=9) => out.extend_from_slice(&[kind, b'0' + number, b'\r', b'\n']),
+        Ok(number @ 10..=99) => {
+            out.extend_from_slice(&[kind, b'0' + number / 10, b'0' + number % 10, b'\r', b'\n']);
+        }
+        _ => {
+            out.push(kind);
+            push_decimal(out, number as u64);
+            out.extend_from_slice(b"\r\n");
+        }
+    }
 }
 
 /// Adds an argument.

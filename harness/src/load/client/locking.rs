@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::super::op::Redlock;
 use super::super::worker::StopSignal;
-use super::{AttemptOutcome, BatchCommand, MixCommand, NodeRequest, RetryingClient};
-use crate::evidence::{ErrorKind, OperationEffect, Outcome, Value};
+use super::{AttemptOutcome, MixCommand, NodeRequest, RetryingClient, UnderWay};
+use crate::evidence::{ErrorKind, Operation, OperationEffect, Outcome, Value};
 use crate::load::exchange::Interrupted;
 use crate::load::resp::Reply;
 use crate::system::NodeIndex;
@@ -55,14 +55,14 @@ impl Answers {
 
 impl RetryingClient {
     /// Does the one command of the batch, which takes a lock or gives it back. Nothing is given back that is not held.
-    pub(super) async fn lock_or_unlock(&mut self, commands: &[BatchCommand<'_>], lock: &Redlock, deadline: Instant) {
-        let Some((command, _)) = commands.first() else { return };
-        if command.effect() == OperationEffect::Locks {
+    pub(super) async fn lock_or_unlock(&mut self, batch: &mut Vec<UnderWay<'_>>, lock: &Redlock, deadline: Instant) {
+        let Some(command) = batch.first_mut() else { return };
+        if command.operation.effect == OperationEffect::Locks {
             self.lock(command, lock, deadline).await;
         } else if let Some(until) = self.holds_until.take() {
             self.unlock(command, lock, until).await;
         } else {
-            self.batch.clear();
+            batch.clear();
         }
     }
 
@@ -81,13 +81,13 @@ impl RetryingClient {
     }
 
     /// Tries until it has a majority and time is left, or the deadline passes.
-    async fn lock(&mut self, command: &MixCommand<'_>, lock: &Redlock, deadline: Instant) {
+    async fn lock(&mut self, under_way: &mut UnderWay<'_>, lock: &Redlock, deadline: Instant) {
+        let UnderWay { command, operation, .. } = under_way;
         let (clock, client) = (self.shared.clock, self.shared.load.client.clone());
         for tried in 0.. {
             let began = clock.now();
-            let answers = self.ask_masters(command, lock.node_timeout).await;
+            let answers = self.ask_masters(command, operation, lock.node_timeout).await;
             let (now, valid_until) = (clock.now(), lock.valid_until(began));
-            let operation = &mut self.batch[0].operation;
             operation.attempts = operation.attempts.saturating_add(1);
             operation.value = Value::Number(answers.done());
             operation.ended = now;
@@ -99,10 +99,10 @@ impl RetryingClient {
             let kind = if answers.is_majority() { ErrorKind::TimedOut } else { answers.error() };
             operation.error = Some(kind);
             self.shared.attempt_failed(kind);
-            self.ask_masters(&command.giving_back(), lock.node_timeout).await;
+            self.ask_masters(&command.giving_back(), operation, lock.node_timeout).await;
             let next = clock.now().plus_nanos(Duration(client.wait(tried, &mut self.random)).as_nanos());
             let is_last = client.attempts.is_some_and(|most| tried + 1 >= most) || next >= deadline;
-            self.batch[0].operation.ended = clock.now();
+            operation.ended = clock.now();
             if is_last {
                 return;
             }
@@ -111,11 +111,10 @@ impl RetryingClient {
     }
 
     /// Asks every master once, as the documentation has it: those that do not answer forget the lock by themselves.
-    async fn unlock(&mut self, command: &MixCommand<'_>, lock: &Redlock, until: Instant) {
-        let operation = &mut self.batch[0].operation;
+    async fn unlock(&mut self, under_way: &mut UnderWay<'_>, lock: &Redlock, until: Instant) {
+        let UnderWay { command, operation, .. } = under_way;
         (operation.intended, operation.ready) = (until, until);
-        let answers = self.ask_masters(command, lock.node_timeout).await;
-        let operation = &mut self.batch[0].operation;
+        let answers = self.ask_masters(command, operation, lock.node_timeout).await;
         (operation.attempts, operation.ended) = (1, self.shared.clock.now());
         if answers.is_majority() {
             operation.outcome = Outcome::Ok;
@@ -129,10 +128,10 @@ impl RetryingClient {
         self.shared.attempt_failed(kind);
     }
 
-    /// Sends a command to one master after the other.
-    async fn ask_masters(&mut self, command: &MixCommand<'_>, timeout: Duration) -> Answers {
+    /// Sends a command to one master after the other, for the operation that it is a part of.
+    async fn ask_masters(&mut self, command: &MixCommand<'_>, operation: &mut Operation, timeout: Duration) -> Answers {
         self.request.clear();
-        self.shared.keys.text(command.data, command.key, &mut self.key);
+        self.shared.keys.text(command.data(), command.key, &mut self.key);
         command.encode(&mut self.request, &self.key);
         let masters: Vec<Master> = self.shared.routes.borrow().known().planned().collect();
         let mut answers = BTreeMap::new();
@@ -154,7 +153,7 @@ impl RetryingClient {
                 answer = answer.cut_short(kind, handed_over_bytes > 0);
             }
             if matches!(answer, AttemptOutcome::Acknowledged(_) | AttemptOutcome::NotExecuted(ErrorKind::LockHeld)) {
-                self.batch[0].operation.node = Some(index);
+                operation.node = Some(index);
             }
             answers.insert(node, answer);
         }
@@ -171,7 +170,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::evidence::{HistoryReader, Operation};
+    use crate::evidence::HistoryReader;
     use crate::load::RunningLoads;
     use crate::load::testing::{Act, Fake, journal, load, task};
 

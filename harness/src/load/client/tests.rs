@@ -5,7 +5,7 @@ use tokio::task::LocalSet;
 
 use super::*;
 use crate::evidence::Value;
-use crate::load::op::{Get, Set, Text, Wait};
+use crate::load::op::{Get, MixEntry, Set, Text, Wait};
 use crate::load::parts::Part;
 use crate::load::recorder::HistoryRecorder;
 use crate::load::testing::{Act, Fake, journal, load, task};
@@ -36,8 +36,9 @@ async fn perform(nodes: &[Address], entries: &[Op]) -> Vec<Operation> {
 
 /// As [`perform`], for a client of one's own, which may not have `asked` who owns what.
 async fn perform_as(client: &str, asked: bool, nodes: &[Address], entries: &[Op]) -> Vec<Operation> {
-    let commands: Vec<_> =
-        entries.iter().flat_map(|op| MixCommand::of_entry(op, 0, (1, slot_of_key(b"k1")), 0xAB)).collect();
+    let mix = MixEntry::of(entries);
+    let of_entry = |entry| (0..).map_while(move |nth| MixEntry::command(entry, nth, (1, slot_of_key(b"k1")), 0xAB));
+    let commands: Vec<_> = mix.iter().flat_map(of_entry).collect();
     let batches: Vec<_> = commands.iter().map(std::slice::from_ref).collect();
     perform_batches(client, asked, nodes, &batches).await
 }
@@ -60,8 +61,8 @@ async fn perform_batches(
         let mut client = RetryingClient::new(Rc::clone(&shared), 0);
         let mut operations = Vec::new();
         for batch in batches {
-            let batch: Vec<_> = batch.iter().map(|command| (*command, None)).collect();
-            operations.extend(client.perform(&batch).await.map(|(operation, _)| operation));
+            let batch = client.perform(None, batch.iter().map(|command| (*command, None))).await;
+            operations.extend(batch.iter().map(|command| command.operation));
         }
         operations
     });
@@ -234,12 +235,13 @@ async fn a_connection_that_was_closed_while_idle_costs_no_attempt() {
     let tasks = LocalSet::new();
     let doing = tasks.run_until(async {
         let mut client = RetryingClient::new(shared, 0);
-        let write = MixCommand::of_entry(&SET, 0, (1, slot_of_key(b"k1")), 0xAB).next().unwrap();
-        drop(client.perform(&[(write, None)]).await);
+        let mix = MixEntry::of(&[SET]);
+        let write = mix[0].command(0, (1, slot_of_key(b"k1")), 0xAB).unwrap();
+        drop(client.perform(None, std::iter::once((write, None))).await);
         while client.connections.own(0).unwrap().is_usable() {
             tokio::task::yield_now().await;
         }
-        client.perform(&[(write, None)]).await.next().unwrap().0
+        client.perform(None, std::iter::once((write, None))).await[0].operation
     });
     let operation = tokio::time::timeout(Duration::from_secs(5), doing).await.unwrap();
     assert_eq!((operation.outcome, operation.attempts, operation.error), (Outcome::Ok, 1, None));
@@ -289,9 +291,10 @@ async fn of_a_pipeline_only_what_failed_is_tried_again(#[case] first: Act, #[cas
         Some("k2") if !tried.swap(true, std::sync::atomic::Ordering::Relaxed) => first.clone(),
         _ => say("+OK"),
     });
+    let mix = MixEntry::of(&[SET]);
     let command = |key: u32| {
         let place = slot_of_key(format!("k{key}").as_bytes());
-        MixCommand::of_entry(&SET, 0, (key, place), key.into()).next().unwrap()
+        mix[0].command(0, (key, place), key.into()).unwrap()
     };
     let operations = perform_batches(PATIENT, true, &[address.await], &[&[1, 2, 3].map(command)]).await;
     let done: Vec<_> = operations.iter().map(|done| (done.key, done.value, done.outcome, done.attempts)).collect();
@@ -307,10 +310,11 @@ async fn a_pipeline_is_divided_where_its_keys_lie() {
     let (a, b) = (Fake::bind().await, Fake::bind().await);
     let owners = [a.address, b.address];
     let [a, b] = [a, b].map(|fake| fake.serve_for(&owners, |_, _| say("+OK")));
+    let mix = MixEntry::of(&[SET]);
     let commands: Vec<_> = (1..=8)
         .map(|key: u32| {
             let place = slot_of_key(format!("k{key}").as_bytes());
-            MixCommand::of_entry(&SET, 0, (key, place), key.into()).next().unwrap()
+            mix[0].command(0, (key, place), key.into()).unwrap()
         })
         .collect();
     let operations = perform_batches(PATIENT, true, &[a, b], &[&commands]).await;

@@ -16,7 +16,6 @@ use super::*;
 use crate::evidence::{ConnectionTotals, Operation, Outcome, Value};
 use crate::load::client::RetryingClient;
 use crate::load::hello::Hello;
-use crate::load::op::MixCommand;
 use crate::load::recorder::HistoryRecorder;
 use crate::load::resp::push_command;
 use crate::load::shared::Shared;
@@ -41,9 +40,9 @@ async fn perform(fields: &str, node: Address, workers: u16) -> (Vec<Operation>, 
             tokio::task::spawn_local(async move {
                 let key = (number.into(), slot_of_key(format!("k{number}").as_bytes()));
                 let mut client = RetryingClient::new(Rc::clone(&shared), number);
-                let commands = MixCommand::of_entry(&shared.load.mix[0], 0, key, number.into());
-                let batch: Vec<_> = commands.map(|command| (command, None)).collect();
-                client.perform(&batch).await.map(|(operation, _)| operation).collect::<Vec<_>>()
+                let command = shared.mix[0].command(0, key, number.into());
+                let batch = client.perform(None, command.into_iter().map(|command| (command, None))).await;
+                batch.iter().map(|command| command.operation).collect::<Vec<_>>()
             })
         });
         join_all(workers.collect::<Vec<_>>()).await.into_iter().flat_map(Result::unwrap).collect()

@@ -9,17 +9,76 @@ use crate::load::pacing::Due;
 use crate::load::resp::Reply;
 use crate::vocab::{Duration, Instant, Position};
 
+/// An entry of a load's mix, and what is the same of each operation that it is.
+#[derive(Clone, Debug)]
+pub(crate) struct MixEntry {
+    op: Op,
+    /// Its position in the mix.
+    position: u16,
+    /// How often it is chosen, relative to the mix's other entries.
+    pub(crate) weight: u32,
+    /// What its key holds.
+    pub(crate) data: DataType,
+    /// Whether no two of the entry may be under way on one key.
+    pub(crate) takes_turns: bool,
+    /// Whether it writes, or sends, a value of its own.
+    pub(crate) is_unique: bool,
+    iterates: bool,
+    commands: Vec<EntryCommand>,
+}
+
+/// A command of an entry.
+#[derive(Clone, Copy, Debug)]
+struct EntryCommand {
+    /// What it does to its key.
+    effect: OperationEffect,
+    /// What stands behind it, if it writes and its entry waits.
+    wait: Option<Wait>,
+    /// How many replies it gets.
+    replies: usize,
+    /// How much longer than others its replies may take, because the server waits for something.
+    server_waits: Duration,
+}
+
+impl MixEntry {
+    /// The entries of a mix.
+    pub(crate) fn of(mix: &[Op]) -> Vec<Self> {
+        (0..).zip(mix).map(|(position, op)| Self::new(position, op.clone())).collect()
+    }
+
+    fn new(position: u16, op: Op) -> Self {
+        let kind = op.kind();
+        let command = |(nth, command): (usize, &CommandKind)| {
+            let wait = kind.wait().filter(|_| command.effect.writes());
+            let replies = kind.replies(nth) + usize::from(wait.is_some());
+            let server_waits = wait.map_or_else(|| kind.blocks_for(), |wait| wait.timeout);
+            EntryCommand { effect: command.effect, wait, replies, server_waits }
+        };
+        Self {
+            position,
+            weight: kind.weight(),
+            data: kind.data(),
+            takes_turns: op.takes_turns(),
+            is_unique: op.is_unique(),
+            iterates: kind.iterates(),
+            commands: kind.commands().iter().enumerate().map(command).collect(),
+            op,
+        }
+    }
+
+    /// Its command at that position for a key that lies there; none behind the last. What it writes has this id.
+    pub(crate) fn command(&self, nth: usize, (key, place): (u32, Position), id: u64) -> Option<MixCommand<'_>> {
+        let position = u8::try_from(nth).ok().filter(|_| nth < self.commands.len())?;
+        Some(MixCommand { entry: self, position, key, place, id })
+    }
+}
+
 /// A command that is about to be sent. It is sent unchanged by every attempt.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct MixCommand<'a> {
-    op: &'a Op,
-    /// The position of `op` in the mix.
-    entry: u16,
-    /// The command's position in `op`.
+    entry: &'a MixEntry,
+    /// The command's position in its entry.
     position: u8,
-    kind: CommandKind,
-    /// What the key holds.
-    pub(crate) data: DataType,
     /// The key's number.
     pub(crate) key: u32,
     /// Where the key lies.
@@ -29,31 +88,23 @@ pub(crate) struct MixCommand<'a> {
 }
 
 impl<'a> MixCommand<'a> {
-    /// The commands of the entry of a mix for a key that lies there, in order. What they write has this id.
-    pub(crate) fn of_entry(
-        op: &'a Op,
-        entry: u16,
-        (key, place): (u32, Position),
-        id: u64,
-    ) -> impl Iterator<Item = Self> {
-        let kinds = (0..).zip(op.kind().commands());
-        let data = op.kind().data();
-        kinds.map(move |(position, &kind)| Self { op, entry, position, kind, data, key, place, id })
+    fn of_entry(&self) -> &'a EntryCommand {
+        &self.entry.commands[usize::from(self.position)]
+    }
+
+    /// What its key holds.
+    pub(crate) fn data(&self) -> DataType {
+        self.entry.data
     }
 
     /// What it does to its key.
     pub(crate) fn effect(&self) -> OperationEffect {
-        self.kind.effect
-    }
-
-    /// Whether it changes its key.
-    pub(crate) fn writes(&self) -> bool {
-        self.kind.effect.writes()
+        self.of_entry().effect
     }
 
     /// What it writes; missing if nothing of its own.
     fn written(&self) -> Value {
-        if self.kind.effect.is_unique() { Value::Written(self.id) } else { Value::Missing }
+        if self.effect().is_unique() { Value::Written(self.id) } else { Value::Missing }
     }
 
     /// The operation on a key of that shard that nobody had begun at a moment.
@@ -61,9 +112,9 @@ impl<'a> MixCommand<'a> {
         Operation {
             load,
             worker: NO_WORKER,
-            source: OperationSource::Mix { entry: self.entry, command: self.position },
-            effect: self.kind.effect,
-            data: self.data,
+            source: OperationSource::Mix { entry: self.entry.position, command: self.position },
+            effect: self.effect(),
+            data: self.data(),
             key: self.key,
             shard,
             value: self.written(),
@@ -80,27 +131,22 @@ impl<'a> MixCommand<'a> {
         }
     }
 
-    /// What stands behind the command, if it writes and its entry waits.
-    fn wait(&self) -> Option<Wait> {
-        self.op.kind().wait().filter(|_| self.writes())
-    }
-
     /// Adds the command for the key of that text, in one piece.
     pub(crate) fn encode(&self, out: &mut Vec<u8>, key: &[u8]) {
-        self.op.kind().encode(self.position.into(), out, key, self.id);
-        if let Some(wait) = self.wait() {
+        self.entry.op.kind().encode(self.position.into(), out, key, self.id);
+        if let Some(wait) = self.of_entry().wait {
             wait.encode(out);
         }
     }
 
     /// How many replies it gets.
     pub(crate) fn replies(&self) -> usize {
-        self.op.kind().replies(self.position.into()) + usize::from(self.wait().is_some())
+        self.of_entry().replies
     }
 
     /// Whether it goes through all keys of every shard, a step at a time.
     pub(crate) fn iterates(&self) -> bool {
-        self.op.kind().iterates()
+        self.entry.iterates
     }
 
     /// The step of an iteration at that cursor.
@@ -110,17 +156,17 @@ impl<'a> MixCommand<'a> {
 
     /// What a step of an iteration brought: where it goes on, 0 if nowhere, and the keys.
     pub(crate) fn step<'r>(&self, reply: &Reply<'r>) -> Option<(u64, Vec<&'r [u8]>)> {
-        self.op.kind().step(reply)
+        self.entry.op.kind().step(reply)
     }
 
     /// Whether the keys that are not found matter.
     pub(crate) fn looks_for_keys(&self, load: &Load) -> bool {
-        load.looks_for_keys(self.op)
+        load.looks_for_keys(&self.entry.op)
     }
 
     /// The lock that it takes or gives back on every master, if it does.
     pub(crate) fn lock(&self) -> Option<&'a Redlock> {
-        self.op.kind().lock()
+        self.entry.op.kind().lock()
     }
 
     /// The command that gives back what this one takes.
@@ -130,7 +176,7 @@ impl<'a> MixCommand<'a> {
 
     /// How much longer than others its replies may take, because the server waits for something.
     pub(crate) fn server_waits(&self) -> Duration {
-        self.wait().map_or_else(|| self.op.kind().blocks_for(), |wait| wait.timeout)
+        self.of_entry().server_waits
     }
 
     /// What an attempt that got no reply says: anything may have happened.
@@ -138,11 +184,12 @@ impl<'a> MixCommand<'a> {
 
     /// What is known after the reply number `nth` (from 0), when `before` was known before it.
     pub(crate) fn classify(&self, nth: usize, reply: &Reply<'_>, before: AttemptOutcome) -> AttemptOutcome {
-        let (kind, command) = (self.op.kind(), self.position.into());
-        match self.wait() {
-            Some(wait) if nth == kind.replies(command) => wait.classify(reply, before),
-            _ => kind.classify(&Answer { command, nth, reply, written: self.written(), before }),
+        let EntryCommand { wait, replies, .. } = self.of_entry();
+        if let Some(wait) = wait.filter(|_| nth + 1 == *replies) {
+            return wait.classify(reply, before);
         }
+        let answer = Answer { command: self.position.into(), nth, reply, written: self.written(), before };
+        self.entry.op.kind().classify(&answer)
     }
 }
 
@@ -153,8 +200,13 @@ mod tests {
     use super::*;
     use crate::load::testing::load;
 
-    fn op(text: &str) -> Op {
-        load("app", &format!("mix: [{text}], keys: Uniform(1)")).mix.remove(0)
+    fn entry(text: &str) -> MixEntry {
+        MixEntry::of(&load("app", &format!("mix: [{text}], keys: Uniform(1)")).mix).remove(0)
+    }
+
+    /// Its commands for the first key.
+    fn commands(entry: &MixEntry) -> impl Iterator<Item = MixCommand<'_>> {
+        (0..).map_while(|nth| entry.command(nth, (1, Position(0)), 0xAB))
     }
 
     const SET: &str = r#"Set(value: "18B")"#;
@@ -218,8 +270,8 @@ mod tests {
     #[case(r#"Publish(value: "17B")"#, "PUBLISH k:1 00000000000000abx")]
     #[case(r#"Spublish(value: "16B")"#, "SPUBLISH k:1 00000000000000ab")]
     fn commands_are_encoded(#[case] text: &str, #[case] expected: &str) {
-        let (op, mut out) = (op(text), Vec::new());
-        MixCommand::of_entry(&op, 0, (1, Position(0)), 0xAB).for_each(|command| command.encode(&mut out, b"k:1"));
+        let (entry, mut out) = (entry(text), Vec::new());
+        commands(&entry).for_each(|command| command.encode(&mut out, b"k:1"));
         assert_eq!(words(&out), expected);
     }
 
@@ -320,8 +372,8 @@ mod tests {
     #[case::scanned("Scan(count: 10)", "*2\r\n$1\r\n0\r\n*1\r\n$1\r\na\r\n", read(1))]
     #[case::no_cursor("Scan(count: 10)", "*2\r\n$1\r\nx\r\n*0\r\n", MISFIT)]
     fn replies_are_classified(#[case] text: &str, #[case] bytes: &str, #[case] expected: AttemptOutcome) {
-        let op = op(text);
-        let command = MixCommand::of_entry(&op, 0, (1, Position(0)), 0xAB).last().unwrap();
+        let entry = entry(text);
+        let command = commands(&entry).last().unwrap();
         let (mut rest, mut got) = (bytes.as_bytes(), MixCommand::UNANSWERED);
         for nth in 0..command.replies() {
             let Some((reply, used)) = Reply::parse(rest).unwrap() else { break };

@@ -17,7 +17,7 @@ use crate::vocab::{Duration, SystemAbility};
 
 pub use answer::{Answer, AttemptOutcome};
 pub(crate) use answer::{error_kind, error_outcome};
-pub(crate) use command::MixCommand;
+pub(crate) use command::{MixCommand, MixEntry};
 #[cfg(test)]
 pub(crate) use get::Text;
 pub use wait::Wait;

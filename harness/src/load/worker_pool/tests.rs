@@ -5,6 +5,7 @@ use super::*;
 use crate::load::draw::RandomChoices;
 use crate::load::key_places::KeyPlaces;
 use crate::load::key_space::KeySpace;
+use crate::load::op::MixEntry;
 use crate::load::testing::{CLUSTER, load};
 use crate::system::cluster::share;
 
@@ -14,7 +15,7 @@ fn start(at: u64, key: u32, writes: bool) -> DueEntry {
     let load = load("app", &format!("mix: [{mix}], keys: Uniform(1), pace: Open(per_second: 1)"));
     let mut choice =
         RandomChoices::new((1, 0, 0), &Rc::new(KeyPlaces::new(KeySpace::of(&load, &CLUSTER), Arc::new(CLUSTER))), None)
-            .choice(&load.mix)
+            .choice(&MixEntry::of(&load.mix))
             .unwrap();
     choice.take(key);
     DueEntry { intended: Instant(at), choice }
