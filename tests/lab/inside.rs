@@ -16,7 +16,7 @@ use harness::step::{Applied, Step};
 use harness::system::cluster::share;
 use harness::system::{self, Cluster, Deployment, NodeSpec, Servers};
 use harness::text::options;
-use harness::vocab::{Address, NodeId, NodeName, Ownership, Role, Size};
+use harness::vocab::{Address, HostName, NodeId, NodeName, Ownership, Role, Size};
 use nix::mount::{MsFlags, mount};
 use nix::sys::signal::Signal;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -99,8 +99,10 @@ fn no_tun() -> Outcome {
 pub(super) fn nodes(masters: usize) -> Vec<NodeSpec> {
     let spec = |index: usize| {
         let (shard, is_master) = (index % masters, index < masters);
+        let name = if is_master { NodeName::master(shard) } else { NodeName::replica(shard, 1) };
         NodeSpec {
-            name: if is_master { NodeName::master(shard) } else { NodeName::replica(shard, 1) },
+            host: HostName::own(&name),
+            name,
             id: NodeId(format!("{:040x}", index + 10)),
             address: Address::of_host(Ipv4Addr::new(10, 128, 0, u8::try_from(index + 2).unwrap_or_default())),
             role: if is_master { Role::Master } else { Role::Replica },

@@ -240,7 +240,7 @@ pub(super) async fn remove_rules(kernel: &rtnetlink::Handle, priority: u32) -> D
 
 /// 30 hosts, 15 on each side, and with everything that the proof of it takes.
 async fn halves(lab: &dyn Provider) -> Done {
-    let names: Vec<HostName> = nodes(15).iter().map(|node| HostName::from(&node.name)).collect();
+    let names: Vec<HostName> = nodes(15).into_iter().map(|node| node.host).collect();
     for (side, by) in [(5, CutBy::Drop), (15, CutBy::Drop), (5, CutBy::Reject), (15, CutBy::Reject)] {
         let (left, right) = (&names[..side], &names[15..15 + side]);
         let pairs = left.iter().flat_map(|one| right.iter().map(move |other| Link::new(one.clone(), other.clone())));

@@ -31,7 +31,7 @@ pub(super) async fn one_port(lab: &dyn Provider) -> Done {
     expect("a new connection of A", &connect_at(lab, "A", "B", CLOSED).await.is_err(), &true)?;
     expect("a new connection of B", &connect_at(lab, "B", "A", CLOSED).await.is_err(), &true)?;
     connect_at(lab, "A", "B", OPEN).await?;
-    let on_bus = lab.reach().borrow().nodes_connected(&"A".into(), &"B".into());
+    let on_bus = lab.reach().borrow().nodes_connected(&"A".into(), &"B".into(), ServerPort::Bus);
     let asks = lab.reach().borrow().connected(&"A".into(), &"B".into());
     expect("who reaches whom", &(on_bus, asks), &(false, true))?;
     let healed = lab.heal("bus").await?;

@@ -77,6 +77,7 @@ fn node() -> NodeSpec {
     let bind = format!("{SERVER} {}", Ipv4Addr::LOCALHOST);
     NodeSpec {
         name: NodeName::master(0),
+        host: "A".into(),
         id: NodeId(format!("{:040x}", 10)),
         address: Address::of_host(SERVER),
         role: Role::Master,
@@ -109,7 +110,6 @@ impl Bench {
         let hosts = [(HostName::from("client"), CLIENT)].into_iter().chain(bystanders);
         let hosts: Vec<_> = hosts.map(|(name, ip)| ClientSpec { name, ip }).collect();
         let nodes = [node()];
-        let own = HostName::from(&nodes[0].name);
         let storage = Storage { size: Size { bytes: 16 << 20 }, caching: false };
         let provider = ProviderChoice::Namespaces
             .raise(&system::server_specs(&nodes), &hosts, storage, 1, &directory, journal)
@@ -118,7 +118,7 @@ impl Bench {
         cluster.start_all().await?;
         // A master that starts takes no writes for two seconds.
         tokio::time::sleep(Duration::from_millis(2_500)).await;
-        let (client, own) = (provider.host(&"client".into())?, provider.host(&own)?);
+        let (client, own) = (provider.host(&"client".into())?, provider.host(&nodes[0].host)?);
         Ok(Self { cluster, begin, client, own })
     }
 

@@ -114,7 +114,7 @@ impl<'a> Case<'a> {
     /// Whether an operation's client and a node had a connection at a moment.
     pub(crate) fn could_ask(&self, operation: &Operation, node: &NodeName, at: Instant) -> bool {
         let host = self.client_host(operation);
-        host.is_some_and(|host| self.reaches.at(at).connected(&host, &HostName::from(node)))
+        host.is_some_and(|host| self.reaches.at(at).connected(&host, node))
     }
 
     /// The writes to a failed master's shard by clients that were on its side when they learned the outcome, or still waited,

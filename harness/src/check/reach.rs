@@ -20,7 +20,7 @@ impl Reaches {
             .filter_map(|event| if let EventKind::Network(change) = &event.kind { Some(change) } else { None })
             .collect();
         network.sort_by_key(|change| change.began);
-        let mut changes = vec![(Instant::default(), Reach::default())];
+        let mut changes = vec![(Instant::default(), reach_of(&evidence.plan))];
         for change in network {
             let mut reach = changes[changes.len() - 1].1.clone();
             reach.apply(change);
@@ -41,11 +41,16 @@ impl Reaches {
         let stretches = self.changes.iter().zip(ends).filter(|((_, reach), _)| !reach.is_whole());
         let cut_off = stretches.filter(|((start, reach), _)| {
             let voters = voters(&evidence.plan, system, view_at(evidence, system, *start));
-            let reached = voters.iter().filter(|voter| reach.connected(host, &HostName::from(**voter)));
+            let reached = voters.iter().filter(|voter| reach.connected(host, voter));
             reached.count() * 2 <= voters.len()
         });
         cut_off.map(|((start, _), end)| Window { start: *start, end }).filter(|w| w.start < w.end).collect()
     }
+}
+
+/// Who reaches whom while no link is cut.
+pub(super) fn reach_of(plan: &RecordedPlan) -> Reach {
+    Reach::of(plan.nodes.iter().map(|node| (&node.name, &node.host)))
 }
 
 /// Those of a system of which a majority decides that a master failed, and who follows it: the sentinels where there are some, else

@@ -5,7 +5,7 @@ use super::finding;
 use super::takedown::{Takedown, TakedownCause};
 use super::window::load_window;
 use crate::evidence::{Operation, Outcome, RecordedLoad};
-use crate::vocab::{HostName, Instant};
+use crate::vocab::Instant;
 
 /// A write acknowledged so shortly before a fault may not have reached a replica, or a disk, yet.
 const DANGEROUS_NANOS: u64 = 1_000_000_000;
@@ -111,7 +111,7 @@ fn at_risk(case: &Case<'_>, takedown: &Takedown, danger: Danger) -> (bool, Strin
 
 /// Whether a load on the side of a master that was cut off asks for copies of what it writes.
 fn asks_for_copies(case: &Case<'_>, takedown: &Takedown) -> bool {
-    let failed = HostName::from(&takedown.failed);
     let asks = |load: &&RecordedLoad| load.mix.iter().any(|entry| entry.waits_for_replicas);
-    case.plan.loads.iter().filter(asks).any(|load| case.reaches.at(takedown.began).connected(&load.host, &failed))
+    let reach = case.reaches.at(takedown.began);
+    case.plan.loads.iter().filter(asks).any(|load| reach.connected(&load.host, &takedown.failed))
 }

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::healthy::view_at;
-use super::reach::{owners, voters};
+use super::reach::{owners, reach_of, voters};
 use super::takedown::{Takedown, TakedownCause, overlap};
 use crate::evidence::{Effect, EventKind, Evidence, NetworkChange, NodeStatus, Reach};
-use crate::vocab::{HostName, Instant, NodeName, Role};
+use crate::vocab::{Instant, NodeName, Role, ServerPort};
 
 /// Every time a master that owned something was taken down or cut off, in order; what came of it is not yet known.
 pub(super) fn takedowns(evidence: &Evidence) -> Vec<Takedown> {
@@ -14,7 +14,7 @@ pub(super) fn takedowns(evidence: &Evidence) -> Vec<Takedown> {
     changes.sort_by_key(|(at, _)| *at);
     let mut tracker = TakedownTracker {
         evidence,
-        reach: Reach::default(),
+        reach: reach_of(&evidence.plan),
         down: BTreeSet::new(),
         silent: BTreeMap::new(),
         cut: BTreeSet::new(),
@@ -157,13 +157,8 @@ impl<'a> TakedownTracker<'a> {
         let is_sentinel =
             |name: &NodeName| self.evidence.plan.node(name).is_some_and(|node| node.role == Role::Sentinel);
         let by_sentinels = voters.iter().any(|voter| is_sentinel(voter));
-        let connected = |voter: &NodeName| {
-            if by_sentinels {
-                reach.connected(&HostName::from(node), &HostName::from(voter))
-            } else {
-                reach.nodes_connected(node, voter)
-            }
-        };
+        let port = if by_sentinels { ServerPort::Clients } else { ServerPort::Bus };
+        let connected = |voter: &NodeName| reach.nodes_connected(node, voter, port);
         let counts = |voter: &&&NodeName| connected(voter) && (!running || self.is_serving(voter));
         voters.iter().filter(counts).count() * 2 > voters.len()
     }

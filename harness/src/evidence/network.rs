@@ -104,6 +104,8 @@ pub enum LinkChange {
 /// Which links are cut at a moment, wholly or for one port of the servers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reach {
+    /// The hosts of nodes that have none of their own.
+    shared: BTreeMap<NodeName, HostName>,
     /// By the cut's name.
     cuts: BTreeMap<String, LinkCut>,
 }
@@ -117,6 +119,12 @@ struct LinkCut {
 }
 
 impl Reach {
+    /// No link is cut between nodes on these hosts.
+    pub fn of<'a>(nodes: impl Iterator<Item = (&'a NodeName, &'a HostName)>) -> Self {
+        let shared = nodes.filter(|(node, host)| !host.is(node));
+        Self { shared: shared.map(|(node, host)| (node.clone(), host.clone())).collect(), ..Self::default() }
+    }
+
     /// Takes a change into account.
     pub fn apply(&mut self, change: &NetworkChange) {
         match change.change {
@@ -147,15 +155,19 @@ impl Reach {
         self.passes(from.as_str(), to.as_str(), None)
     }
 
-    /// Whether a host can have a connection to the client port of another one's server, as clients and replicas do: it takes
-    /// both directions.
-    pub fn connected(&self, one: &HostName, other: &HostName) -> bool {
-        self.both_pass(one.as_str(), other.as_str(), ServerPort::Clients)
+    /// Whether clients on a host can have a connection to a node: it takes both directions.
+    pub fn connected(&self, host: &HostName, node: &NodeName) -> bool {
+        self.both_pass(host.as_str(), self.host_of(node), ServerPort::Clients)
     }
 
-    /// Whether two nodes can have a connection of the cluster bus: it takes both directions.
-    pub fn nodes_connected(&self, one: &NodeName, other: &NodeName) -> bool {
-        self.both_pass(one.as_str(), other.as_str(), ServerPort::Bus)
+    /// Whether two nodes can have a connection by this port: that of clients also serves replicas and sentinels. It takes both
+    /// directions.
+    pub fn nodes_connected(&self, one: &NodeName, other: &NodeName, port: ServerPort) -> bool {
+        self.both_pass(self.host_of(one), self.host_of(other), port)
+    }
+
+    fn host_of<'a>(&'a self, node: &'a NodeName) -> &'a str {
+        self.shared.get(node).map_or(node.as_str(), HostName::as_str)
     }
 
     fn both_pass(&self, one: &str, other: &str, port: ServerPort) -> bool {
@@ -196,13 +208,15 @@ mod tests {
     #[case::a_cut_and_a_port(&[DROP, BUS], [false, false, false])]
     #[case::a_shape(&[LinkChange::Shape(LinkShape { delay: crate::vocab::Duration::from_millis(5), ..LinkShape::default() })], [true, true, true])]
     fn a_cut_of_a_port_is_about_its_service_only(#[case] changes: &[LinkChange], #[case] expected: [bool; 3]) {
-        let mut reach = Reach::default();
+        let mut reach = Reach::of([(&"A".into(), &"A".into()), (&"S1".into(), &"A".into())].into_iter());
         changes.iter().enumerate().for_each(|(index, one)| reach.apply(&change(&index.to_string(), *one)));
         let (a, b) = (HostName::from("A"), HostName::from("B"));
-        let seen = [reach.hears(&a, &b), reach.nodes_connected(&"A".into(), &"B".into()), reach.connected(&b, &a)];
+        let on_bus = |one: &str| reach.nodes_connected(&one.into(), &"B".into(), ServerPort::Bus);
+        let seen = [reach.hears(&a, &b), on_bus("A"), reach.connected(&b, &"A".into())];
         assert_eq!(seen, expected);
         assert!(reach.hears(&b, &a));
-        assert!(reach.nodes_connected(&"A".into(), &"A".into()));
+        assert!(on_bus("B"));
+        assert_eq!(on_bus("S1"), on_bus("A"));
         // Healed in the order in which they came, what is left counts.
         for (index, _) in changes.iter().enumerate() {
             reach.apply(&change(&index.to_string(), LinkChange::HealCut));

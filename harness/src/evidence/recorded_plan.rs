@@ -60,6 +60,8 @@ pub struct RecordedNode {
     pub name: NodeName,
     /// The place of its system among those of the plan.
     pub system: usize,
+    /// The host that it runs on.
+    pub host: HostName,
     /// Where its server listens.
     pub address: Address,
     /// The role it starts in.

@@ -8,7 +8,7 @@ use super::{
     OperationEffect, OperationSource, Outcome, RecordedDemand, RecordedLoad, RecordedNode, RecordedOperation,
     RecordedPlan, RecordedSlo, RecordedStep, RecordedSystem, ResourceSample, Value,
 };
-use crate::vocab::{Address, Duration, Instant, NodeName, Ownership, Role};
+use crate::vocab::{Address, Duration, HostName, Instant, NodeName, Ownership, Role};
 
 /// What three masters own.
 const SHARES: [&str; 3] = ["0-5460", "5461-10922", "10923-16383"];
@@ -18,8 +18,10 @@ pub(crate) fn plan(name: &str, about: &str, replicas: usize) -> RecordedPlan {
     let mut nodes = Vec::new();
     for (index, shard) in (0..=replicas).flat_map(|index| (0..3).map(move |shard| (index, shard))) {
         let is_master = index == 0;
+        let name = if is_master { NodeName::master(shard) } else { NodeName::replica(shard, index) };
         nodes.push(RecordedNode {
-            name: if is_master { NodeName::master(shard) } else { NodeName::replica(shard, index) },
+            host: HostName::own(&name),
+            name,
             system: 0,
             address: Address::of_host([10, 128, 0, 2 + u8::try_from(nodes.len()).unwrap()].into()),
             role: if is_master { Role::Master } else { Role::Replica },

@@ -76,7 +76,7 @@ mod tests {
 
     use super::*;
     use crate::load::testing::{CLUSTER, load};
-    use crate::system::{Origin, Sentinel, System};
+    use crate::system::{Origin, Placement, Sentinel, System};
     use crate::vocab::Duration;
 
     #[rstest]
@@ -108,6 +108,7 @@ mod tests {
         down_after: Duration::from_millis(1_000),
         failover_timeout: Duration::from_millis(1_000),
         parallel_syncs: 1,
+        placement: Placement::OwnHosts,
         origin: Origin::FIRST,
     };
 

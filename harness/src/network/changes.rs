@@ -54,6 +54,7 @@ impl LinkChanges {
     pub(super) fn none(
         hosts: &BTreeMap<HostName, (Ipv4Addr, ClientHost)>,
         direct: DirectLinks,
+        reach: Reach,
         clock: Clock,
         seed: u64,
     ) -> Result<Self, LinksError> {
@@ -63,7 +64,7 @@ impl LinkChanges {
             clock,
             seed,
             states: Mutex::default(),
-            reach: watch::Sender::new(Reach::default()),
+            reach: watch::Sender::new(reach),
             rules: Rules::connect(by_ip(), direct)?,
             sockets: Sockets::of(by_ip()),
             prober: Arc::new(Prober::open(by_ip())?),

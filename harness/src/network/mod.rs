@@ -63,12 +63,13 @@ pub(crate) struct Network {
 
 impl Network {
     /// Makes the hosts, of which the last `clients` are those of clients. The calling thread's namespace becomes their
-    /// router.
+    /// router. `reach` says which nodes are on them.
     ///
     /// `seed` determines everything that shapes draw at random. Must be called within a tokio runtime.
     pub(crate) async fn raise(
         hosts: Vec<NewHost>,
         clients: usize,
+        reach: Reach,
         clock: Clock,
         seed: u64,
     ) -> Result<Self, LinksError> {
@@ -80,7 +81,7 @@ impl Network {
             let host_of_clients = ClientHost::in_namespace(hosts::namespace_of_this_thread()?, namespace);
             reachable.insert(name, (ip, host_of_clients));
         }
-        let changes = LinkChanges::none(&reachable, raised.direct, clock, seed)?;
+        let changes = LinkChanges::none(&reachable, raised.direct, reach, clock, seed)?;
         let hosts = reachable.into_iter().map(|(name, (_, host))| (name, host)).collect();
         Ok(Self { hosts, changes })
     }

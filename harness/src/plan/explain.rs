@@ -7,7 +7,7 @@ use crate::load::{KeySpace, Load, Op};
 use crate::step::links::Hosts;
 use crate::step::{Healing, LinkDisturbance};
 use crate::system::{Deployed, NodeSpec};
-use crate::vocab::{HostName, NodeName, Role, SystemAbility};
+use crate::vocab::{HostName, Role, SystemAbility};
 
 use super::types::{Plan, PlannedStep};
 
@@ -71,7 +71,8 @@ fn write_system(text: &mut String, plan: &Plan, part: &Deployed, nodes: &[&NodeS
             }
             (None, role) => role.to_string(),
         };
-        writeln!(text, "  {:<4} {:<19} {does}", node.name, node.address)?;
+        let beside = if node.host.is(&node.name) { String::new() } else { format!(", on the host of {}", node.host) };
+        writeln!(text, "  {:<4} {:<19} {does}{beside}", node.name, node.address)?;
     }
     Ok(())
 }
@@ -120,7 +121,7 @@ fn write_loads(text: &mut String, plan: &Plan) -> fmt::Result {
     for load in &plan.loads {
         let host = load.host();
         let client = plan.clients.iter().find(|client| client.name == host).map(|client| client.ip);
-        let node = || plan.nodes.iter().find(|node| host.is(&node.name)).map(|node| node.address.ip());
+        let node = || plan.nodes.iter().find(|node| node.host == host).map(|node| node.address.ip());
         let ip = client.or_else(node).map_or_else(String::new, |ip| format!(", {ip}"));
         let whose =
             if client.is_some() { format!("the client host {host}") } else { format!("the host of node {host}") };
@@ -252,7 +253,7 @@ fn of_links(plan: &Plan, planned: &PlannedStep, in_force: &mut Vec<String>) -> V
 }
 
 fn links_in_words(plan: &Plan, disturbance: LinkDisturbance<'_>) -> String {
-    let nodes: Vec<NodeName> = plan.nodes.iter().map(|node| node.name.clone()).collect();
+    let nodes = plan.node_hosts();
     let clients: Vec<_> = plan.clients.iter().map(|client| client.name.clone()).collect();
     let links = disturbance.links.kind();
     match links.foreseen(Hosts { nodes: &nodes, clients: &clients }) {

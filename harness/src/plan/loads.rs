@@ -10,7 +10,7 @@ use crate::scenario::{IDLE_MAX, KEYS_MAX, PIPELINE_MAX, WORKERS_MAX, WORKERS_OF_
 use crate::system::ReadsFrom;
 use crate::text::{Cursor, Problem, suggest};
 use crate::validate::{Checker, Meant, SystemFacts};
-use crate::vocab::{Duration, HostName, SystemAbility, Tls};
+use crate::vocab::{Duration, HostName, NodeName, SystemAbility, Tls};
 
 impl<'a> Checker<'a> {
     /// Every load, and every pair of loads.
@@ -88,17 +88,15 @@ impl<'a> Checker<'a> {
 
     /// Where the load's connections come from.
     fn check_host(&mut self, load: &Load, at: Cursor<'_>) {
-        match &load.from {
-            Some(from) => self.check_host_name(from, at.field("from")),
-            None if self.topology.members.iter().any(|member| load.host().is(&member.name)) => {
-                let message = format!("a load named `{}` needs a host of another name: that is a node's", load.name);
-                let problem = Problem::new(at.field("name").head(), message);
-                self.report(problem.help(format!(
-                    "name the load otherwise, or write `from: \"{}\"` if its clients live on the node's host",
-                    load.name
-                )));
-            }
-            None => {}
+        if let Some(from) = &load.from {
+            self.check_host_name(from, at.field("from"));
+        } else if let Some(node) = self.member(&NodeName::from(load.name.as_str())) {
+            let message = format!("a load named `{}` needs a host of another name: that is a node's", load.name);
+            let help = format!(
+                "name the load otherwise, or write `from: \"{}\"` if its clients live on the node's host",
+                node.host
+            );
+            self.report(Problem::new(at.field("name").head(), message).help(help));
         }
     }
 
@@ -118,7 +116,8 @@ impl<'a> Checker<'a> {
     fn check_near_host(&mut self, from: &HostName, at: Cursor<'_>) {
         let name = from.as_str();
         let is_load = self.loads.iter().any(|load| load.name == name);
-        if !self.sound.topology || is_load || self.topology.members.iter().any(|member| from.is(&member.name)) {
+        let is_known = self.is_node(from) || self.check_own_host(&NodeName::from(name), at);
+        if !self.sound.topology || is_load || is_known {
             return;
         }
         let nodes = self.topology.members.iter().map(|member| member.name.as_str());

@@ -20,6 +20,7 @@ pub(super) fn members(systems: &Systems) -> Vec<PlannedNode> {
     let member = |node: &NodeSpec| PlannedNode {
         shard: shard(node),
         name: node.name.clone(),
+        host: node.host.clone(),
         role: node.role,
         system: systems.index_of(&node.name),
     };
@@ -46,7 +47,7 @@ pub(super) fn specs(systems: &Systems, server: &Server) -> Vec<NodeSpec> {
 pub(super) fn clients(nodes: &[NodeSpec], loads: &[Load]) -> Vec<ClientSpec> {
     let mut clients = Vec::<ClientSpec>::new();
     for name in loads.iter().flat_map(Load::hosts) {
-        if !nodes.iter().any(|node| name.is(&node.name)) && !clients.iter().any(|client| client.name == name) {
+        if !nodes.iter().any(|node| node.host == name) && !clients.iter().any(|client| client.name == name) {
             clients.push(ClientSpec { name, ip: provider::host_address(nodes.len() + clients.len()) });
         }
     }

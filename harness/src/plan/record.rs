@@ -105,6 +105,7 @@ fn node(spec: &NodeSpec, systems: &Systems) -> RecordedNode {
     RecordedNode {
         name: spec.name.clone(),
         system: systems.index_of(&spec.name),
+        host: spec.host.clone(),
         address: spec.address,
         role: spec.role,
         master: spec.master.clone(),

@@ -89,10 +89,14 @@ impl Plan {
         self.nodes.iter().filter(|node| !node.owns.is_empty())
     }
 
+    /// The hosts that nodes run on, in the order of the plan.
+    pub fn node_hosts(&self) -> Vec<HostName> {
+        self.nodes.iter().filter(|node| node.host.is(&node.name)).map(|node| node.host.clone()).collect()
+    }
+
     /// Every host's name: the nodes', then the clients'.
     pub fn hosts(&self) -> impl Iterator<Item = HostName> {
-        let nodes = self.nodes.iter().map(|node| HostName::from(&node.name));
-        nodes.chain(self.clients.iter().map(|client| client.name.clone()))
+        self.node_hosts().into_iter().chain(self.clients.iter().map(|client| client.name.clone()))
     }
 
     /// What it needs of the machine beside a lab.
@@ -103,7 +107,8 @@ impl Plan {
         let idle: u64 = self.loads.iter().filter_map(|load| load.idle).map(u64::from).sum();
         let files = (idle > 0).then_some(Need::OpenFiles(idle + OTHER_FILES));
         let disks = self.disks().caching.then_some(Need::CachingDisks);
-        shaping.into_iter().chain(disks).chain(files).collect()
+        let shared = (self.node_hosts().len() < self.nodes.len()).then_some(Need::SharedHosts);
+        shaping.into_iter().chain(shared).chain(disks).chain(files).collect()
     }
 
     /// The nodes' disks: with a cache only where a step does something to it.

@@ -37,7 +37,7 @@ impl ProviderChoice {
 
     /// Makes the hosts and the data directories of a run, and starts no process. Only the lab's process can.
     ///
-    /// `clients` are hosts in addition to those of the servers, which have their nodes' names. Each node has a
+    /// `clients` are hosts in addition to those of the servers. Each node has a
     /// disk of its own. `seed` determines everything that shapes draw at random. Logs
     /// go to `directory`.
     pub async fn raise(

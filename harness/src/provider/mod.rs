@@ -46,7 +46,7 @@ pub use spec::{ClientSpec, ServerSpec, Storage};
 
 /// Hosts, the links between them, and the processes on them, for one run.
 ///
-/// Every node has its own host, which has the node's name, and runs one process at a time. The harness's own sockets
+/// A host of nodes has the name of the first of them, and each node runs one process at a time. The harness's own sockets
 /// ([`ClientHost::this`]) reach every host, whichever links are cut: administration and observation connect from there.
 pub trait Provider: Send + Sync {
     /// Now, on the run's clock.
@@ -226,6 +226,8 @@ pub enum Need {
     Hosts,
     /// To delay, limit, lose and damage packets.
     Shaping,
+    /// To have several nodes on one host.
+    SharedHosts,
     /// Disks that forget what was not synchronised when the power fails, and can be slow.
     CachingDisks,
     /// To have so many files open in one process, such as connections.

@@ -4,11 +4,13 @@ use std::net::Ipv4Addr;
 
 use crate::vocab::{Address, HostName, NodeName, Size};
 
-/// A host with a server.
+/// A server on a host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerSpec {
     /// Its node.
     pub node: NodeName,
+    /// Its host: that of this node, or of another one.
+    pub host: HostName,
     /// Where it listens.
     pub address: Address,
     /// The binary that the scenario names for it, if any.

@@ -181,11 +181,11 @@ async fn walk(
     machine: &MachineWatch,
     cancel: &mut watch::Receiver<bool>,
 ) -> (TimelineEnd, Vec<Acted>) {
-    let nodes: Vec<_> = plan.nodes.iter().map(|node| node.name.clone()).collect();
+    let node_hosts = plan.node_hosts();
     let clients: Vec<_> = plan.clients.iter().map(|client| client.name.clone()).collect();
     let names: Vec<_> = plan.steps.iter().map(|planned| planned.disturbance.clone()).collect();
     let mut stage = Stage {
-        nodes: &nodes,
+        node_hosts: &node_hosts,
         clients: &clients,
         servers,
         observation: observer.observation(),

@@ -72,6 +72,7 @@ const KINDS: &[WordKind] = &[
         words: Op::WORDS,
     },
     kind("Deployment", "topology", "a topology"),
+    kind("Placement", "placement of sentinels", "a placement of sentinels"),
     WordKind {
         type_name: "LoadPace",
         noun: "pace",

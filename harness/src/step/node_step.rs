@@ -68,6 +68,11 @@ pub trait NodeStep: Named + fmt::Display + Sync {
         false
     }
 
+    /// Whether it happens to a host, and so to every node that runs there.
+    fn is_of_host(&self) -> bool {
+        false
+    }
+
     /// Does it to one node and looks, within a bound, for the proof that it happened.
     fn apply<'a>(
         &'a self,
@@ -128,13 +133,23 @@ pub(super) fn check_bound(within: Option<vocab::Duration>, checker: &mut Checker
 
 impl<S: NodeStep> StepKind for S {
     fn check(&self, checker: &mut Checker<'_>, at: Cursor<'_>) {
-        self.target().check(checker, self.action(), at);
+        let target = self.target();
+        target.check(checker, self.action(), at);
+        if let Some(node) = target.node.filter(|_| self.is_of_host()) {
+            checker.check_own_host(&node, at.field("node"));
+        }
         self.check_arguments(checker, at);
     }
 
     fn follow<'a>(&self, checker: &mut Checker<'a>, foreseen: &mut Foreseen<'a>, at: Cursor<'a>) {
         self.follow_arguments(checker, foreseen, at);
-        self.target().follow(checker, foreseen, self.action(), at);
+        let target = self.target();
+        target.follow(checker, foreseen, self.action(), at);
+        for node in target.node.filter(|_| self.is_of_host()).iter().flat_map(|node| checker.beside(node)) {
+            if foreseen.status(&node).is_none_or(|status| S::REQUIRES.contains(&status)) {
+                foreseen.act(at, self.action(), &node);
+            }
+        }
     }
 
     fn effect(&self) -> Option<Effect> {
@@ -196,7 +211,12 @@ impl<S: NodeStep> StepKind for S {
 
 /// Does a step to all nodes that it means, at the same time.
 async fn act<S: NodeStep>(stage: &mut Stage<'_>, index: usize, step: &S) -> Result<StepEnd, Abort> {
-    let nodes = stage.chosen(index, S::NAME, &step.target()).await?;
+    let mut nodes = stage.chosen(index, S::NAME, &step.target()).await?;
+    if step.is_of_host() {
+        let status = stage.servers.provider().status().borrow().clone();
+        let can = |node: &NodeName| status.get(node).is_some_and(|status| S::REQUIRES.contains(status));
+        nodes.extend(stage.servers.beside(&nodes).into_iter().filter(can));
+    }
     stage.acted.extend(nodes.iter().map(|node| (index, node.clone())));
     let applied = join_all(nodes.iter().map(|node| step.apply_to(stage.servers, node))).await;
     let mut outcome = Ok(StepEnd::Done);

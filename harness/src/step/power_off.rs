@@ -15,7 +15,8 @@ use crate::system::{Servers, SystemError};
 use crate::validate::Verb;
 use crate::vocab::NodeName;
 
-/// power failure: the process is gone, and of its data what was not synchronised (`fsync`) to the disk
+/// power failure of a host: the process is gone, and of its data what was not synchronised (`fsync`) to the disk; so is a sentinel
+/// that runs there
 #[derive(Clone, Debug, PartialEq, Deserialize, Documented)]
 #[serde(transparent)]
 pub struct PowerOff(pub Target);
@@ -43,6 +44,10 @@ impl NodeStep for PowerOff {
     }
 
     fn needs_caching_disk(&self) -> bool {
+        true
+    }
+
+    fn is_of_host(&self) -> bool {
         true
     }
 

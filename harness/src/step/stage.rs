@@ -26,8 +26,8 @@ pub type Acted = (usize, NodeName);
 
 /// What steps act on.
 pub struct Stage<'a> {
-    /// The nodes, in the order of the plan.
-    pub nodes: &'a [NodeName],
+    /// The hosts that nodes run on, in the order of the plan.
+    pub node_hosts: &'a [HostName],
     /// The client hosts.
     pub clients: &'a [HostName],
     /// The servers, and what they run on.
@@ -78,8 +78,15 @@ impl Stage<'_> {
             Some(target) => self.chosen(index, "isolate", &target).await?,
             None => Vec::new(),
         };
-        let hosts = Hosts { nodes: self.nodes, clients: self.clients };
-        Ok(links.kind().choose(hosts, &chosen, &mut self.random))
+        let mut isolated = Vec::new();
+        for node in &chosen {
+            let host = &self.servers.spec(node)?.host;
+            if !isolated.contains(host) {
+                isolated.push(host.clone());
+            }
+        }
+        let hosts = Hosts { nodes: self.node_hosts, clients: self.clients };
+        Ok(links.kind().choose(hosts, &isolated, &mut self.random))
     }
 
     async fn settled(&mut self) -> Result<Agreement, Abort> {

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use serde::Deserialize;
 
 use super::resp::{Reply, push_command};
-use crate::vocab::{Address, Position};
+use crate::vocab::{Address, Position, SENTINEL_PORT};
 
 /// Nodes that a client remembers; redirections to more of them are not followed.
 const NODES_MAX: usize = 1_024;
@@ -158,9 +158,10 @@ impl KnownNodes {
         NodeIndex::try_from(position).ok().filter(|_| self.nodes[position].address == address)
     }
 
-    /// The node on a host, whatever its port; it is added, at this port, when it is new. None when there are too many.
-    pub fn node_of_host(&mut self, ip: Ipv4Addr, port: u16) -> Option<NodeIndex> {
-        let known = self.nodes.iter().position(|node| node.address.ip() == ip);
+    /// The server on a host, whatever its port; it is added, at this port, when it is new. None when there are too many.
+    pub fn server_of_host(&mut self, ip: Ipv4Addr, port: u16) -> Option<NodeIndex> {
+        let is_it = |address: Address| address.ip() == ip && address.0.port() != SENTINEL_PORT;
+        let known = self.nodes.iter().position(|node| is_it(node.address));
         match known {
             Some(position) => NodeIndex::try_from(position).ok(),
             None => self.node_at(Address(SocketAddrV4::new(ip, port))),

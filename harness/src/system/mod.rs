@@ -55,7 +55,7 @@ pub use names::{Names, unknown_node};
 pub use origin::Origin;
 pub use replication::Replication;
 pub use report::{NodeReport, ReplicationProgress, ReportError, read_replication};
-pub use sentinel::Sentinel;
+pub use sentinel::{Placement, Sentinel};
 pub use servers::{Servers, server_specs};
 pub use spec::{NodeFiles, NodeSpec};
 pub use start::ANSWER_BOUND;

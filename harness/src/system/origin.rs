@@ -8,7 +8,7 @@ use crate::vocab::{NodeName, Position};
 /// Where a system begins among those of a run: how much of what all of them count on in is others'.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Origin {
-    /// Hosts, and so indexes in the plan.
+    /// Addresses of hosts, and so indexes in the plan.
     pub hosts: usize,
     /// Shards, and so letters.
     pub shards: usize,

@@ -22,6 +22,7 @@ const LOG_LINES: usize = 10;
 pub fn server_specs(nodes: &[NodeSpec]) -> Vec<ServerSpec> {
     let server = |node: &NodeSpec| ServerSpec {
         node: node.name.clone(),
+        host: node.host.clone(),
         address: node.address,
         binary: node.binary.clone(),
         image: node.image.clone(),
@@ -106,6 +107,13 @@ impl Servers {
     pub fn spec(&self, node: &NodeName) -> Result<&NodeSpec, SystemError> {
         let spec = self.nodes.iter().find(|spec| spec.name == *node);
         spec.ok_or_else(|| SystemError::NoSuchNode(node.clone()))
+    }
+
+    /// The other nodes that run on the hosts of these.
+    pub fn beside(&self, nodes: &[NodeName]) -> Vec<NodeName> {
+        let hosts: Vec<_> = nodes.iter().filter_map(|node| Some(&self.spec(node).ok()?.host)).collect();
+        let others = self.nodes.iter().filter(|spec| hosts.contains(&&spec.host) && !nodes.contains(&spec.name));
+        others.map(|spec| spec.name.clone()).collect()
     }
 
     /// Waits until the node's latest process has ended, which it must in time; says how, also when it ended before.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::TlsFiles;
-use crate::vocab::{Address, NodeId, NodeName, Ownership, Role, Tls};
+use crate::vocab::{Address, HostName, NodeId, NodeName, Ownership, Role, Tls};
 
 /// What a node is to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +13,8 @@ pub struct NodeSpec {
     pub name: NodeName,
     /// The id it is formed with: 40 hexadecimal digits made from its name.
     pub id: NodeId,
+    /// The host that it runs on.
+    pub host: HostName,
     /// Where its server listens.
     pub address: Address,
     /// The role it starts in.
@@ -48,10 +50,11 @@ pub struct NodeFiles {
 const NODE_TIMEOUT_DEFAULT_MS: u64 = 15_000;
 
 impl NodeSpec {
-    /// A node of which no more is said: it owns nothing and follows nobody.
+    /// A node on a host of its own, of which no more is said: it owns nothing and follows nobody.
     pub fn new(name: NodeName, address: Address, role: Role) -> Self {
         Self {
             id: id_of(&name),
+            host: HostName::own(&name),
             name,
             address,
             role,

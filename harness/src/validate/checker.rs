@@ -10,6 +10,8 @@ use crate::vocab::{HostName, NodeName, Role, SystemAbility};
 pub struct PlannedNode {
     /// Its name.
     pub name: NodeName,
+    /// The host that it runs on.
+    pub host: HostName,
     /// Its shard, counted from 0; none of a node that holds no data.
     pub shard: Option<usize>,
     /// The role it starts in.
@@ -213,9 +215,21 @@ impl<'a> Checker<'a> {
         self.topology.members.iter().find(|member| member.name == *name)
     }
 
-    /// Whether a host is that of a node.
+    /// Whether a node runs on a host.
     pub fn is_node(&self, host: &HostName) -> bool {
-        self.topology.members.iter().any(|member| host.is(&member.name))
+        self.topology.members.iter().any(|member| member.host == *host)
+    }
+
+    /// The hosts that nodes run on, in the order of the plan.
+    pub fn node_hosts(&self) -> Vec<HostName> {
+        let own = self.topology.members.iter().filter(|member| member.host.is(&member.name));
+        own.map(|member| member.host.clone()).collect()
+    }
+
+    /// The nodes that run on the own host of this one, beside it.
+    pub fn beside(&self, node: &NodeName) -> Vec<NodeName> {
+        let beside = self.topology.members.iter().filter(|member| member.host.is(node) && member.name != *node);
+        beside.map(|member| member.name.clone()).collect()
     }
 
     /// Whether any load writes; taken for granted when the loads are not as written.
@@ -301,13 +315,25 @@ impl<'a> Checker<'a> {
         self.report(help.into_iter().fold(problem, Problem::help));
     }
 
+    /// Reports the name of a node that runs on the host of another one, where a host is meant; whether it is one.
+    pub fn check_own_host(&mut self, node: &NodeName, at: Cursor<'_>) -> bool {
+        let Some(PlannedNode { host, system, .. }) = self.member(node).filter(|member| !member.host.is(node)) else {
+            return false;
+        };
+        let message = format!("`{node}` has no host of its own: it runs on that of `{host}`");
+        let reason = self.topology.systems[*system].at.field("placement").head();
+        let problem = Problem::new(at.head(), message).also(reason, "the reason");
+        self.report(problem.help(format!("name `{host}`, which means all that runs there")));
+        true
+    }
+
     /// Reports a name that no host has.
     pub fn known_host(&mut self, host: &HostName, at: Cursor<'_>) {
         if !self.sound.topology || !self.sound.load || self.is_node(host) {
             return;
         }
         let clients = self.client_hosts();
-        if clients.contains(host) {
+        if clients.contains(host) || self.check_own_host(&NodeName::from(host.as_str()), at) {
             return;
         }
         if let Some(load) = self.loads.iter().find(|load| load.name == host.as_str()) {
@@ -315,8 +341,8 @@ impl<'a> Checker<'a> {
             let help = format!("its connections come from `{}`: name that host", load.host);
             return self.report(problem.help(help));
         }
-        let nodes = self.topology.members.iter().map(|member| member.name.as_str());
-        let help = suggest(host.as_str(), "hosts", nodes.chain(clients.iter().map(HostName::as_str)));
+        let nodes = self.node_hosts();
+        let help = suggest(host.as_str(), "hosts", nodes.iter().chain(&clients).map(HostName::as_str));
         let message =
             format!("unknown host `{}`: it is no node, and no load comes from it", host.as_str().escape_debug());
         self.report(help.into_iter().fold(Problem::new(at.head(), message), Problem::help));

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::NodeName;
 
-/// A host's name: that of the node which runs on it, or that of a client host.
+/// A host's name: that of the node whose own it is, on which others may run as well, or that of a client host.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct HostName(String);
@@ -16,6 +16,11 @@ impl HostName {
     /// The name as written.
     pub fn new(name: impl Into<String>) -> Self {
         Self(name.into())
+    }
+
+    /// The host that a node has to itself, unless it runs on another one's.
+    pub fn own(node: &NodeName) -> Self {
+        Self::new(node.as_str())
     }
 
     /// The name as text.
@@ -29,7 +34,7 @@ impl HostName {
         names.join(" ")
     }
 
-    /// Whether this is that node's host.
+    /// Whether this is that node's own host.
     pub fn is(&self, node: &NodeName) -> bool {
         self.0 == node.as_str()
     }
@@ -50,12 +55,6 @@ impl fmt::Display for HostName {
 impl From<&str> for HostName {
     fn from(name: &str) -> Self {
         Self::new(name)
-    }
-}
-
-impl From<&NodeName> for HostName {
-    fn from(node: &NodeName) -> Self {
-        Self::new(node.as_str())
     }
 }
 

@@ -17,6 +17,7 @@ fn beside() -> Story {
     });
     let node = |name: &str, role, owns: &str| RecordedNode {
         name: name.into(),
+        host: name.into(),
         system: 1,
         role,
         master: (role == Role::Replica).then(|| "D".into()),
@@ -52,6 +53,17 @@ fn a_majority_is_that_of_a_system(#[case] isolated: &[&str], #[case] expected: &
     story.isolate(3_000, 0, "partition-1", isolated);
     story.end(9_000);
     assert_eq!(takedowns(&story), expected);
+}
+
+/// A sentinel beside the master is cut off with it.
+#[test]
+fn a_node_is_cut_off_with_its_host() {
+    let mut story = beside();
+    let sentinel = story.evidence.plan.nodes.iter_mut().find(|node| node.name.as_str() == "S1");
+    sentinel.unwrap().host = "D".into();
+    story.isolate(3_000, 0, "partition-1", &["D"]);
+    story.end(9_000);
+    assert_eq!(takedowns(&story), ["D of [3]: D1 S2 S3"]);
 }
 
 #[test]

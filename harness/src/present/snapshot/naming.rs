@@ -41,7 +41,7 @@ impl<'a> Naming<'a> {
     }
 
     fn rename_hosts(&self, hosts: &[HostName]) -> Vec<HostName> {
-        let is_node = |host: &HostName| self.plan.nodes.iter().any(|node| host.is(&node.name));
+        let is_node = |host: &HostName| self.plan.nodes.iter().any(|node| node.host == *host);
         let renamed = hosts.chunk_by(|one, other| is_node(one) == is_node(other)).flat_map(|together| {
             if !together.first().is_some_and(is_node) {
                 return together.to_vec();
@@ -49,7 +49,7 @@ impl<'a> Naming<'a> {
             let mut names: Vec<_> =
                 together.iter().map(|host| self.shown(&NodeName::from(host.as_str())).clone()).collect();
             names.sort_by(|one, other| self.rank(one).cmp(&self.rank(other)));
-            names.iter().map(HostName::from).collect()
+            names.iter().map(HostName::own).collect()
         });
         renamed.collect()
     }

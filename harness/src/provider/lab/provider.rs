@@ -50,13 +50,15 @@ impl Lab {
         seed: u64,
         journal: &Journal,
     ) -> Result<Network, ProviderError> {
-        let servers = servers.iter().map(|ServerSpec { node, address, .. }| NewHost {
-            name: HostName::from(node),
+        let reach = Reach::of(servers.iter().map(|server| (&server.node, &server.host)));
+        let owners = servers.iter().filter(|server| server.host.is(&server.node));
+        let servers = owners.map(|ServerSpec { node, host, address, .. }| NewHost {
+            name: host.clone(),
             ip: address.ip(),
             namespace: namespaces.remove(node),
         });
         let others = clients.iter().map(|client| NewHost { name: client.name.clone(), ip: client.ip, namespace: None });
-        Ok(Network::raise(servers.chain(others).collect(), clients.len(), journal.clock(), seed).await?)
+        Ok(Network::raise(servers.chain(others).collect(), clients.len(), reach, journal.clock(), seed).await?)
     }
 
     /// A lab of these nodes, none of which has been started.

@@ -24,7 +24,7 @@ use crate::provider::lab::{
     ChildServer, Disk, Lab, NewNode, NodeHosts, OnExit, ServerProcess, mount_memory, raise_file_limit,
 };
 use crate::provider::{ClientSpec, ProviderError, ServerBinary, ServerSpec, Storage, file};
-use crate::vocab::{HostName, NodeName};
+use crate::vocab::NodeName;
 
 /// Where the nodes' memory is mounted: a directory that exists on every Linux, that nothing in a lab needs, and that
 /// cannot contain a run directory or a server. A directory of the lab's own would stay behind when the lab is killed.
@@ -55,7 +55,7 @@ pub(in crate::provider) async fn raise(
             fs::create_dir_all(path).map_err(file("make the directory", path))?;
         }
         let disk = Disk::make(data.clone(), storage)?;
-        starters.insert(spec.node.clone(), Starter::new(&binary, &network, &spec.node, &disk)?);
+        starters.insert(spec.node.clone(), Starter::new(&binary, &network, spec, &disk)?);
         let (program, version) = (binary.path.display().to_string(), binary.version);
         nodes.push(NewNode { spec: spec.clone(), program, version, disk, data });
     }
@@ -75,8 +75,8 @@ struct Starter {
 }
 
 impl Starter {
-    fn new(binary: &ServerBinary, network: &Network, node: &NodeName, disk: &Disk) -> Result<Self, ProviderError> {
-        let namespace = network.namespace(&HostName::from(node))?;
+    fn new(binary: &ServerBinary, network: &Network, spec: &ServerSpec, disk: &Disk) -> Result<Self, ProviderError> {
+        let namespace = network.namespace(&spec.host)?;
         Ok(Self { binary: binary.path.clone(), namespace, directory: disk.start_directory().to_owned() })
     }
 

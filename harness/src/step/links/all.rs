@@ -10,7 +10,7 @@ use super::{ChosenLinks, Hosts, LinksKind, between};
 use crate::evidence::LinksText;
 use crate::text::Cursor;
 use crate::validate::Checker;
-use crate::vocab::{HostName, NodeName};
+use crate::vocab::HostName;
 
 /// every link between any two hosts
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Documented)]
@@ -29,7 +29,7 @@ impl fmt::Display for All {
 impl LinksKind for All {
     fn check(&self, _: &mut Checker<'_>, _: Cursor<'_>) {}
 
-    fn choose(&self, hosts: Hosts<'_>, _: &[NodeName], _: &mut ChaCha8Rng) -> ChosenLinks {
+    fn choose(&self, hosts: Hosts<'_>, _: &[HostName], _: &mut ChaCha8Rng) -> ChosenLinks {
         let all = hosts.all();
         let text = format!("all links of {} hosts", all.len());
         ChosenLinks { links: between(&all, &all).collect(), text: LinksText::default().words(text) }

@@ -35,6 +35,9 @@ impl fmt::Display for Bridge {
 impl LinksKind for Bridge {
     fn check(&self, checker: &mut Checker<'_>, at: Cursor<'_>) {
         checker.known(&self.node, at.field("node"));
+        if checker.check_own_host(&self.node, at.field("node")) {
+            return;
+        }
         sides::check(checker, &self.sides, Some(&self.node), at);
         for (name, hosts) in &self.sides {
             if let Some(index) = hosts.iter().position(|host| host.is(&self.node)) {
@@ -46,13 +49,13 @@ impl LinksKind for Bridge {
         }
     }
 
-    fn choose(&self, _: Hosts<'_>, _: &[NodeName], _: &mut ChaCha8Rng) -> ChosenLinks {
+    fn choose(&self, _: Hosts<'_>, _: &[HostName], _: &mut ChaCha8Rng) -> ChosenLinks {
         let ChosenLinks { links, text } = sides::apart(&self.sides.values().cloned().collect::<Vec<_>>());
-        ChosenLinks { links, text: text.words(", ").hosts(&[HostName::from(&self.node)]).words(" sees both") }
+        ChosenLinks { links, text: text.words(", ").hosts(&[HostName::own(&self.node)]).words(" sees both") }
     }
 
     fn hosts(&self) -> Vec<HostName> {
-        self.sides.values().flatten().cloned().chain([HostName::from(&self.node)]).collect()
+        self.sides.values().flatten().cloned().chain([HostName::own(&self.node)]).collect()
     }
 
     fn leaves_clients_out(&self) -> bool {

@@ -11,7 +11,7 @@ use super::sides;
 use super::{ChosenLinks, Hosts, LinksKind};
 use crate::text::{Cursor, Problem};
 use crate::validate::Checker;
-use crate::vocab::{HostName, NodeName};
+use crate::vocab::HostName;
 
 /// between two halves of the nodes, drawn from the `seed`; if the number is odd, the first half is the smaller one. Either half
 /// may have the majority of the masters. `first: ["app"]` and `second: []` name the clients that go with each half
@@ -47,14 +47,13 @@ impl LinksKind for Halves {
         sides::check_disjoint(checker, &halves);
     }
 
-    fn choose(&self, hosts: Hosts<'_>, _: &[NodeName], random: &mut ChaCha8Rng) -> ChosenLinks {
+    fn choose(&self, hosts: Hosts<'_>, _: &[HostName], random: &mut ChaCha8Rng) -> ChosenLinks {
         let mut drawn: Vec<_> = hosts.nodes.to_vec();
         drawn.shuffle(random);
         let (small, large) = drawn.split_at(drawn.len() / 2);
         // In the order of the plan, which is how people read names.
-        let half = |nodes: &[NodeName], clients: &[HostName]| {
-            let nodes = hosts.nodes.iter().filter(|node| nodes.contains(node)).map(HostName::from);
-            nodes.chain(clients.iter().cloned()).collect::<Vec<_>>()
+        let half = |nodes: &[HostName], clients: &[HostName]| {
+            hosts.nodes.iter().filter(|node| nodes.contains(node)).chain(clients).cloned().collect::<Vec<_>>()
         };
         sides::apart(&[half(small, &self.first), half(large, &self.second)])
     }

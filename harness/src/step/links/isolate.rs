@@ -49,14 +49,15 @@ impl LinksKind for Isolate {
             checker.check_hosts(&self.with, at.field("with"));
         }
         let Some(node) = &self.node else { return };
+        checker.check_own_host(node, at.field("node"));
         if let Some(index) = self.with.iter().position(|host| host.is(node)) {
             let place = at.field("with").index(index).head();
             checker.report(Problem::new(place, format!("`{node}` is isolated already: `with` names the others")));
         }
     }
 
-    fn choose(&self, hosts: Hosts<'_>, chosen: &[NodeName], _: &mut ChaCha8Rng) -> ChosenLinks {
-        let isolated: Vec<_> = chosen.iter().map(HostName::from).chain(self.with.iter().cloned()).collect();
+    fn choose(&self, hosts: Hosts<'_>, chosen: &[HostName], _: &mut ChaCha8Rng) -> ChosenLinks {
+        let isolated: Vec<_> = chosen.iter().chain(&self.with).cloned().collect();
         let rest = hosts.all().into_iter().filter(|host| !isolated.contains(host)).collect();
         sides::apart(&[isolated, rest])
     }

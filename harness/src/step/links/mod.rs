@@ -34,8 +34,8 @@ pub trait LinksKind: fmt::Display {
     /// Reports what is wrong with it.
     fn check(&self, checker: &mut Checker<'_>, at: Cursor<'_>);
 
-    /// The links, among these hosts. `chosen` are the nodes that its target chose.
-    fn choose(&self, hosts: Hosts<'_>, chosen: &[NodeName], random: &mut ChaCha8Rng) -> ChosenLinks;
+    /// The links, among these hosts. `chosen` are those of the nodes that its target chose.
+    fn choose(&self, hosts: Hosts<'_>, chosen: &[HostName], random: &mut ChaCha8Rng) -> ChosenLinks;
 
     /// The nodes that it is about, which a selector may choose when the step begins.
     fn target(&self) -> Option<Target> {
@@ -64,7 +64,7 @@ pub trait LinksKind: fmt::Display {
     fn foreseen(&self, hosts: Hosts<'_>) -> Option<ChosenLinks> {
         let chosen = match self.target() {
             Some(Target { node: None, .. }) => return None,
-            Some(Target { node: Some(node), .. }) => vec![node],
+            Some(Target { node: Some(node), .. }) => vec![HostName::own(&node)],
             None => Vec::new(),
         };
         // Of what is left nothing is drawn.
@@ -81,8 +81,8 @@ pub trait LinksKind: fmt::Display {
 /// The hosts of a run.
 #[derive(Clone, Copy, Debug)]
 pub struct Hosts<'a> {
-    /// The nodes, in the order of the plan.
-    pub nodes: &'a [NodeName],
+    /// Those that nodes run on, in the order of the plan.
+    pub nodes: &'a [HostName],
     /// The client hosts.
     pub clients: &'a [HostName],
 }
@@ -98,7 +98,7 @@ pub struct ChosenLinks {
 
 impl Hosts<'_> {
     fn all(&self) -> Vec<HostName> {
-        self.nodes.iter().map(HostName::from).chain(self.clients.iter().cloned()).collect()
+        self.nodes.iter().chain(self.clients).cloned().collect()
     }
 }
 
@@ -111,7 +111,7 @@ impl Links {
         if !certain || checker.reported() != reported {
             return;
         }
-        let nodes: Vec<_> = checker.topology.members.iter().map(|member| member.name.clone()).collect();
+        let nodes = checker.node_hosts();
         let clients: Vec<_> = checker.client_hosts().into_iter().collect();
         if let Some(problem) = self.kind().nothing_meant(Hosts { nodes: &nodes, clients: &clients }, at) {
             checker.report(problem);

@@ -10,7 +10,7 @@ use super::{ChosenLinks, Hosts, LinksKind, between};
 use crate::evidence::LinksText;
 use crate::text::Cursor;
 use crate::validate::Checker;
-use crate::vocab::{HostName, NodeName};
+use crate::vocab::HostName;
 
 /// to and from each of these hosts
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Documented)]
@@ -32,7 +32,7 @@ impl LinksKind for Of {
         checker.check_hosts(&self.0, at.index(0));
     }
 
-    fn choose(&self, hosts: Hosts<'_>, _: &[NodeName], _: &mut ChaCha8Rng) -> ChosenLinks {
+    fn choose(&self, hosts: Hosts<'_>, _: &[HostName], _: &mut ChaCha8Rng) -> ChosenLinks {
         let links = between(&self.0, &hosts.all()).collect();
         ChosenLinks { links, text: LinksText::default().words("all links of ").hosts(&self.0) }
     }

@@ -10,7 +10,7 @@ use super::{ChosenLinks, Hosts, LinksKind};
 use crate::evidence::LinksText;
 use crate::text::{Cursor, Problem};
 use crate::validate::Checker;
-use crate::vocab::{HostName, Link, NodeName};
+use crate::vocab::{HostName, Link};
 
 /// in this one direction: what the first send to the second
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Documented)]
@@ -46,7 +46,7 @@ impl LinksKind for OneWay {
         }
     }
 
-    fn choose(&self, _: Hosts<'_>, _: &[NodeName], _: &mut ChaCha8Rng) -> ChosenLinks {
+    fn choose(&self, _: Hosts<'_>, _: &[HostName], _: &mut ChaCha8Rng) -> ChosenLinks {
         let pairs = self.from.iter().flat_map(|from| self.to.iter().map(move |to| (from, to)));
         let pairs = pairs.filter(|(from, to)| from != to);
         let links = pairs.map(|(from, to)| Link::new(from.clone(), to.clone())).collect();

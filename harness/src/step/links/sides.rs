@@ -61,8 +61,8 @@ pub(super) fn check(checker: &mut Checker<'_>, sides: &Sides, bridge: Option<&No
 /// Forgetting a node would make it a bridge without a word; but of several systems one may stay whole.
 fn check_all_are_placed(checker: &mut Checker<'_>, sides: &Sides, bridge: Option<&NodeName>, problem: Problem) {
     let placed: BTreeSet<_> = sides.values().flatten().collect();
-    let is_placed = |node: &NodeName| placed.contains(&HostName::from(node)) || bridge == Some(node);
-    let members = || checker.topology.members.iter();
+    let is_placed = |node: &NodeName| placed.contains(&HostName::own(node)) || bridge == Some(node);
+    let members = || checker.topology.members.iter().filter(|member| member.host.is(&member.name));
     let divided: BTreeSet<_> = members().filter(|member| is_placed(&member.name)).map(|member| member.system).collect();
     let is_divided = |system| checker.topology.systems.len() == 1 || divided.contains(&system);
     let missing = members().filter(|member| is_divided(member.system) && !is_placed(&member.name));

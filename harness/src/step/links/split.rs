@@ -10,7 +10,7 @@ use super::sides::{self, Sides};
 use super::{ChosenLinks, Hosts, LinksKind};
 use crate::text::Cursor;
 use crate::validate::Checker;
-use crate::vocab::{HostName, NodeName};
+use crate::vocab::HostName;
 
 /// between hosts of different sides; every node is on one of them
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Documented)]
@@ -35,7 +35,7 @@ impl LinksKind for Split {
         sides::check(checker, &self.sides, None, at);
     }
 
-    fn choose(&self, _: Hosts<'_>, _: &[NodeName], _: &mut ChaCha8Rng) -> ChosenLinks {
+    fn choose(&self, _: Hosts<'_>, _: &[HostName], _: &mut ChaCha8Rng) -> ChosenLinks {
         sides::apart(&self.sides.values().cloned().collect::<Vec<_>>())
     }
 

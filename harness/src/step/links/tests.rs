@@ -13,9 +13,7 @@ fn read(links: &str) -> Links {
 }
 
 fn chosen_links(links: &Links, chosen: &str) -> ChosenLinks {
-    let nodes: Vec<NodeName> = ["A", "B", "C", "A1", "B1", "C1"].map(NodeName::from).to_vec();
-    let clients = names("inside outside");
-    let chosen: Vec<_> = chosen.split_whitespace().map(NodeName::from).collect();
+    let (nodes, clients, chosen) = (names("A B C A1 B1 C1"), names("inside outside"), names(chosen));
     let hosts = Hosts { nodes: &nodes, clients: &clients };
     links.kind().choose(hosts, &chosen, &mut ChaCha8Rng::seed_from_u64(7))
 }
@@ -86,12 +84,14 @@ fn halves_are_drawn_and_the_seed_draws_them_again() {
 /// Every node sees a majority of five, and no two the same.
 #[test]
 fn a_ring_gives_each_its_own_majority() {
-    let nodes: Vec<NodeName> = ["A", "B", "C", "D", "E"].map(NodeName::from).to_vec();
+    let nodes = names("A B C D E");
     let hosts = Hosts { nodes: &nodes, clients: &[] };
     let ring = Links::Ring.kind().choose(hosts, &[], &mut ChaCha8Rng::seed_from_u64(7));
     let majorities: BTreeSet<Vec<_>> = nodes
         .iter()
-        .map(|one| nodes.iter().filter(|other| !ring.links.contains(&Link::new(one, *other))).collect())
+        .map(|one| {
+            nodes.iter().filter(|other| !ring.links.contains(&Link::new(one.clone(), (*other).clone()))).collect()
+        })
         .collect();
     assert_eq!(majorities.len(), 5);
     assert!(majorities.iter().all(|majority| majority.len() == 3));

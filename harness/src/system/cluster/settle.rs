@@ -6,7 +6,7 @@ use super::slot::SLOT_COUNT;
 use crate::evidence::{
     Agreement, ClusterState, Health, Member, NodeStatus, NodeView, Place, Reach, Settlement, Side, Topology,
 };
-use crate::vocab::{HostName, NodeName, Role};
+use crate::vocab::{NodeName, Role, ServerPort};
 
 /// Compares the views of the running nodes with each other and with what really runs and which nodes reach each other.
 ///
@@ -80,7 +80,7 @@ impl<'a> Scene<'a> {
     }
 
     fn connected(self, one: &NodeName, other: &NodeName) -> bool {
-        self.reach.nodes_connected(one, other)
+        self.reach.nodes_connected(one, other, ServerPort::Bus)
     }
 
     /// Whether a node can hear from another at all.
@@ -167,9 +167,8 @@ impl<'a> Scene<'a> {
 
     fn check_link(self, node: &NodeName, view: &NodeView) -> Result<(), String> {
         let master = view.members.get(node).and_then(|own| own.master.as_ref());
-        let can_follow = |master: &NodeName| {
-            self.runs(master) && self.reach.connected(&HostName::from(node), &HostName::from(master))
-        };
+        let can_follow =
+            |master: &NodeName| self.runs(master) && self.reach.nodes_connected(node, master, ServerPort::Clients);
         if view.master_link_up == Some(false) && master.is_some_and(can_follow) {
             return Err(format!("{node} is not linked to its master"));
         }

@@ -48,12 +48,12 @@ fn all_suspect(cluster: &mut Cluster) {
         let reach = cluster.reach.clone();
         let view = cluster.views.get_mut(viewer).unwrap().as_mut().unwrap();
         for (node, member) in &mut view.members {
-            if !reach.nodes_connected(viewer, node) {
+            if !reach.nodes_connected(viewer, node, ServerPort::Bus) {
                 member.health = Health::Pfail;
             }
         }
         let master = view.members[viewer].master.clone();
-        view.master_link_up = master.map(|master| reach.nodes_connected(viewer, &master));
+        view.master_link_up = master.map(|master| reach.nodes_connected(viewer, &master, ServerPort::Bus));
     }
 }
 

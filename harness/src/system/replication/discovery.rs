@@ -27,7 +27,7 @@ impl MasterAndReplicas {
     fn told(&mut self, ip: &Reply<'_>, port: u16) -> Option<NodeIndex> {
         let Reply::Bulk(ip) = ip else { return None };
         let ip: Ipv4Addr = std::str::from_utf8(ip).ok()?.parse().ok()?;
-        self.known.node_of_host(ip, port)
+        self.known.server_of_host(ip, port)
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::evidence::{
     Agreement, ClusterState, Member, NodeStatus, NodeView, Place, Reach, Settlement, Side, Topology,
 };
-use crate::vocab::{HostName, NodeName, Ownership, Role};
+use crate::vocab::{NodeName, Ownership, Role, ServerPort};
 
 /// Compares what the running nodes say with each other, with what really runs and with which nodes reach each other. Settled means:
 ///
@@ -68,7 +68,7 @@ impl<'a> Scene<'a> {
     /// Whether a replica could follow: replication goes by the client port of its master.
     fn can_follow(self, node: &NodeName, master: &NodeName) -> bool {
         self.status.get(master) == Some(&NodeStatus::Running)
-            && self.reach.connected(&HostName::from(node), &HostName::from(master))
+            && self.reach.nodes_connected(node, master, ServerPort::Clients)
     }
 
     fn check_link(self, node: &NodeName, view: &NodeView, seen: &Seen<'a>) -> Result<(), String> {
@@ -124,7 +124,7 @@ pub(in crate::system) fn sides<'n>(
 ) -> Vec<BTreeSet<NodeName>> {
     let mut sides = Vec::<BTreeSet<NodeName>>::new();
     for node in running {
-        let connected = |other: &NodeName| reach.connected(&HostName::from(node), &HostName::from(other));
+        let connected = |other: &NodeName| reach.nodes_connected(node, other, ServerPort::Clients);
         let (joined, others) = sides.into_iter().partition::<Vec<_>, _>(|side| side.iter().any(connected));
         sides = others;
         sides.push(joined.into_iter().flatten().chain([node.clone()]).collect());

@@ -53,7 +53,7 @@ pub(super) fn sentinel_conf(sentinel: Sentinel, nodes: &[NodeSpec], own: &NodeSp
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::system::{Origin, System};
+    use crate::system::{Origin, Placement, System};
     use crate::vocab::Duration;
 
     #[test]
@@ -67,6 +67,7 @@ mod tests {
             down_after,
             failover_timeout,
             parallel_syncs: 1,
+            placement: Placement::OwnHosts,
             origin: Origin::FIRST,
         };
         let nodes = sentinel.nodes();

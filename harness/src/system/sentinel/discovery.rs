@@ -91,7 +91,7 @@ impl<'a> Instance<'a> {
 
     fn node(&self, known: &mut KnownNodes) -> Option<NodeIndex> {
         let ip: Ipv4Addr = self.text("ip")?.parse().ok()?;
-        known.node_of_host(ip, self.text("port")?.parse().ok()?)
+        known.server_of_host(ip, self.text("port")?.parse().ok()?)
     }
 
     fn is_up(&self) -> bool {

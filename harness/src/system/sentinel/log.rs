@@ -57,7 +57,7 @@ mod tests {
     use super::*;
     use crate::system::sentinel::Sentinel;
     use crate::system::testing::{assert_understood, understood_lines};
-    use crate::system::{Origin, System};
+    use crate::system::{Origin, Placement, System};
     use crate::vocab::{Duration, NodeId};
 
     fn names() -> Names {
@@ -110,9 +110,19 @@ mod tests {
     fn recorded_names() -> Names {
         let time = Duration::from_millis(3_000);
         let (masters, replicas, sentinels, quorum, parallel_syncs) = (1, 2, 4, 2, 1);
-        let (down_after, failover_timeout, origin) = (time, time, Origin::FIRST);
-        let recorded =
-            Sentinel { masters, replicas, sentinels, quorum, down_after, failover_timeout, parallel_syncs, origin };
+        let (down_after, failover_timeout) = (time, time);
+        let (placement, origin) = (Placement::OwnHosts, Origin::FIRST);
+        let recorded = Sentinel {
+            masters,
+            replicas,
+            sentinels,
+            quorum,
+            down_after,
+            failover_timeout,
+            parallel_syncs,
+            placement,
+            origin,
+        };
         Names::new(recorded.nodes().into_iter().map(|node| (node.name, node.id, node.address)))
     }
 

@@ -1,6 +1,7 @@
 //! Redis Sentinel: masters with replicas, and sentinels that watch them, agree that one failed and have a replica take over.
 //!
-//! Sentinels are nodes with hosts of their own. What they monitor under the name `A` is the master that starts as node A.
+//! Sentinels are nodes, on hosts of their own or on those of servers. What they monitor under the name `A` is the master that starts
+//! as node A.
 
 mod config;
 mod discovery;
@@ -28,8 +29,8 @@ use super::{
 };
 use crate::evidence::{FailoverPhase, LogEvent, NodeStatus, NodeView, Reach, Settlement};
 use crate::vocab::{
-    Address, Duration, NodeName, OwnedRange, Ownership, Position, Role, SENTINEL_PORT, SERVER_PORT, ServerVersion,
-    SystemAbility,
+    Address, Duration, HostName, NodeName, OwnedRange, Ownership, Position, Role, SENTINEL_PORT, SERVER_PORT,
+    ServerVersion, SystemAbility,
 };
 use discovery::SentinelMap;
 use view::SentinelReader;
@@ -56,9 +57,23 @@ pub struct Sentinel {
     /// `parallel-syncs`: how many replicas are told to follow a new master at a time.
     #[serde(default = "one")]
     pub parallel_syncs: u16,
+    /// Where the sentinels run.
+    #[serde(default)]
+    pub placement: Placement,
     /// Where it begins among the systems of a run.
     #[serde(skip)]
     pub origin: Origin,
+}
+
+/// Where sentinels run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+pub enum Placement {
+    /// Each on a host of its own.
+    #[default]
+    OwnHosts,
+    /// The first on the host of the first server, the second on that of the second, and so on, in the order of the servers. Those
+    /// that are left over have hosts of their own.
+    BesideServers,
 }
 
 /// The masters A to R: the replicas of S would be called what sentinels are.
@@ -100,6 +115,15 @@ impl Sentinel {
     /// The index in the plan of the first sentinel: those that hold data come before.
     fn first_sentinel(self) -> usize {
         self.origin.hosts + self.size().nodes() - usize::from(self.sentinels)
+    }
+
+    /// The index of the node on whose host the node at an index runs.
+    fn host_index(self, index: usize) -> usize {
+        let servers = self.size().nodes() - usize::from(self.sentinels);
+        match (self.placement, index.checked_sub(servers)) {
+            (Placement::BesideServers, Some(sentinel)) if sentinel < servers => sentinel,
+            _ => index,
+        }
     }
 
     /// The replicas that a shard, counted from 0, starts with.
@@ -174,18 +198,21 @@ impl System for Sentinel {
         let masters = self.masters().map(|(_, name)| (name, Role::Master));
         let replicas = (0..self.masters).flat_map(|shard| self.replica_names(shard)).map(|name| (name, Role::Replica));
         let sentinels = self.sentinel_names().map(|name| (name, Role::Sentinel));
+        let all: Vec<_> = masters.chain(replicas).chain(sentinels).collect();
         let node = |(index, (name, role)): (usize, (NodeName, Role))| {
             let port = if role == Role::Sentinel { SENTINEL_PORT } else { SERVER_PORT };
-            let address = Address(SocketAddrV4::new(self.origin.host(index), port));
+            let host = self.host_index(index);
+            let address = Address(SocketAddrV4::new(self.origin.host(host), port));
             let position = self.masters().find(|(_, master)| *master == name).map(|(position, _)| position);
             NodeSpec {
+                host: HostName::own(&all[host].0),
                 master: self.master_of_replica(&name).filter(|_| role == Role::Replica),
                 owns: position.map(Self::share).unwrap_or_default(),
                 version: if role == Role::Master { view::FIRST_VERSION } else { 0 },
                 ..NodeSpec::new(name, address, role)
             }
         };
-        masters.chain(replicas).chain(sentinels).enumerate().map(node).collect()
+        all.iter().cloned().enumerate().map(node).collect()
     }
 
     fn reserved(&self, directive: &str) -> Option<&'static str> {
@@ -278,5 +305,36 @@ impl Sentinel {
     fn master_of_replica(self, replica: &NodeName) -> Option<NodeName> {
         let shard = (0..self.masters).find(|shard| self.replica_names(*shard).any(|name| name == *replica))?;
         Some(self.origin.master(shard.into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::own("replicas: 1, sentinels: 2, quorum: 2", "A=A A1=A1 S1=S1 S2=S2")]
+    #[case::beside(
+        "replicas: 2, sentinels: 3, quorum: 2, placement: BesideServers",
+        "A=A A1=A1 A2=A2 S1=A S2=A1 S3=A2"
+    )]
+    #[case::left_over("replicas: 1, sentinels: 3, quorum: 2, placement: BesideServers", "A=A A1=A1 S1=A S2=A1 S3=S3")]
+    #[case::fewer(
+        "masters: 2, replicas: 1, sentinels: 1, quorum: 1, placement: BesideServers",
+        "A=A B=B A1=A1 B1=B1 S1=A"
+    )]
+    fn sentinels_run_where_they_are_placed(#[case] fields: &str, #[case] expected: &str) {
+        let sentinel: Sentinel = crate::text::options().from_str(&format!("({fields})")).unwrap();
+        let nodes = Sentinel { origin: Origin { hosts: 6, ..Origin::FIRST }, ..sentinel }.nodes();
+        let hosts: Vec<_> = nodes.iter().map(|node| format!("{}={}", node.name, node.host)).collect();
+        assert_eq!(hosts.join(" "), expected);
+        for node in &nodes {
+            let owner = nodes.iter().find(|other| node.host.is(&other.name)).unwrap();
+            assert_eq!(node.address.ip(), owner.address.ip());
+        }
+        let addresses: std::collections::BTreeSet<_> = nodes.iter().map(|node| node.address).collect();
+        assert_eq!(addresses.len(), nodes.len());
     }
 }

@@ -7,7 +7,7 @@ use crate::evidence::{
     Agreement, ClusterState, Health, Member, NodeStatus, NodeView, Place, Reach, Settlement, Side, Topology,
 };
 use crate::system::replication::settle::{Scene, Seen, elsewhere, place, sides};
-use crate::vocab::{HostName, NodeName, Ownership, Position, Role};
+use crate::vocab::{NodeName, Ownership, Position, Role, ServerPort};
 
 /// Settled means, beside what holds of replicas and masters (see `replication/settle.rs`):
 ///
@@ -54,7 +54,7 @@ impl<'a> Watched<'a> {
 
     fn reaches(self, one: &NodeName, other: &NodeName) -> bool {
         let runs = self.scene.status.get(other) == Some(&NodeStatus::Running);
-        runs && self.scene.reach.connected(&HostName::from(one), &HostName::from(other))
+        runs && self.scene.reach.nodes_connected(one, other, ServerPort::Clients)
     }
 
     /// Every node is known, and held for down if it is.
