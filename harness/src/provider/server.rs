@@ -95,7 +95,7 @@ impl ServerBinary {
     /// Finds the server and asks for its version. It is the scenario's `binary` (a path or a name on PATH), else the
     /// environment's `REDIS_SERVER`, else `redis-server` on PATH, else `valkey-server` on PATH.
     ///
-    /// It runs the binary for at most 5 seconds. Once a provider has started processes, use [`super::Provider::binary`]
+    /// It runs the binary for at most 5 seconds. Once a provider has started processes, use [`super::Provider::program`]
     /// instead, because then all children of the harness are reaped elsewhere.
     pub fn find(binary: Option<&str>) -> Result<Self, ServerError> {
         let path = locate(binary)?;

@@ -41,7 +41,7 @@ pub enum SandboxError {
     /// This machine does not allow it.
     #[error(transparent)]
     Missing(#[from] Missing),
-    /// `main()` of this binary does not begin with [`enter_if_asked`].
+    /// `main()` of this binary does not begin with `enter_if_asked`.
     #[error("this binary cannot become a lab: its main() does not call lab::enter_if_asked first")]
     NotPrepared,
     /// The binary could not be started again.
