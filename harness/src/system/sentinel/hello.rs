@@ -40,26 +40,11 @@ fn hello(sentinel: &NodeSpec, master: &NodeSpec) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::system::{Origin, Placement};
-    use crate::vocab::Duration;
 
     /// Eight words; see `sentinelProcessHelloMessage`.
     #[test]
     fn a_sentinel_says_where_it_is_and_whom_it_monitors() {
-        let (down_after, failover_timeout) = (Duration::from_millis(1_000), Duration::from_millis(10_000));
-        let (masters, replicas, sentinels, quorum, parallel_syncs) = (1, 0, 1, 1, 1);
-        let (placement, origin) = (Placement::OwnHosts, Origin::FIRST);
-        let sentinel = Sentinel {
-            masters,
-            replicas,
-            sentinels,
-            quorum,
-            down_after,
-            failover_timeout,
-            parallel_syncs,
-            placement,
-            origin,
-        };
+        let sentinel: Sentinel = ron::from_str("(replicas: 0, sentinels: 1, quorum: 1)").unwrap();
         let nodes = sentinel.nodes();
         let [master, sentinel] = &nodes[..] else { panic!("{nodes:?}") };
         assert_eq!(hello(sentinel, master), format!("10.128.0.3,26379,{},0,A,10.128.0.2,6379,0", sentinel.id));

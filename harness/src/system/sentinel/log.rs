@@ -55,10 +55,10 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+    use crate::system::System;
     use crate::system::sentinel::Sentinel;
     use crate::system::testing::{assert_understood, understood_lines};
-    use crate::system::{Origin, Placement, System};
-    use crate::vocab::{Duration, NodeId};
+    use crate::vocab::NodeId;
 
     fn names() -> Names {
         let node = |(name, id, address): (&str, &str, &str)| {
@@ -108,21 +108,7 @@ mod tests {
 
     /// The names of the nodes of `fixtures/recordings/sentinel.ron`.
     fn recorded_names() -> Names {
-        let time = Duration::from_millis(3_000);
-        let (masters, replicas, sentinels, quorum, parallel_syncs) = (1, 2, 4, 2, 1);
-        let (down_after, failover_timeout) = (time, time);
-        let (placement, origin) = (Placement::OwnHosts, Origin::FIRST);
-        let recorded = Sentinel {
-            masters,
-            replicas,
-            sentinels,
-            quorum,
-            down_after,
-            failover_timeout,
-            parallel_syncs,
-            placement,
-            origin,
-        };
+        let recorded: Sentinel = ron::from_str("(replicas: 2, sentinels: 4, quorum: 2)").unwrap();
         Names::new(recorded.nodes().into_iter().map(|node| (node.name, node.id, node.address)))
     }
 
