@@ -41,6 +41,7 @@ fn main() -> ExitCode {
         trial("an_image_that_is_not_there_is_told_in_the_engines_words", no_such_image),
         trial("a_directive_that_the_image_refuses_is_told", refused_directive),
         trial("a_server_may_leave_root_and_evidence_is_still_ours", of_another_user),
+        trial("a_host_of_two_nodes_loses_its_power", power_failure),
         trial("nothing_outlives_the_command", || outlived(Victim::Command)),
         trial("nothing_outlives_the_process_that_makes_the_lab", || outlived(Victim::Outer)),
         trial("nothing_outlives_the_lab", || outlived(Victim::Lab)),
@@ -164,6 +165,14 @@ fn of_another_user() -> Result<(), Failed> {
         }
     }
     Ok(())
+}
+
+/// A server and a sentinel share a network; their disks have caches, in which they write as another user.
+fn power_failure() -> Result<(), Failed> {
+    let directory = tempfile::tempdir()?;
+    let scenario = concat!(env!("CARGO_MANIFEST_DIR"), "/../scenarios/sentinel/beside_power_off.ron");
+    let image = format!("{}-as-user", image());
+    told(&command(&["run", scenario, "--image", &image], directory.path()).output()?, 0, &[])
 }
 
 /// Which process is killed.

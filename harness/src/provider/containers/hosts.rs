@@ -13,7 +13,7 @@ use nix::unistd::Pid;
 use testcontainers::bollard::Docker;
 
 use super::engine::connect;
-use super::idle::{DATA, Idle};
+use super::idle::Idle;
 use super::image::ServerImage;
 use super::inner::SECRETS;
 use super::server::ContainerServer;
@@ -46,10 +46,15 @@ pub(in crate::provider) async fn raise(
     let (mut nodes, mut commands) = (Vec::new(), BTreeMap::new());
     for (spec, name) in &named {
         let (Some(image), Some(idle)) = (images.get(*name), idle.get(&spec.node)) else { continue };
-        let disk = Disk::in_memory_at(idle.path(DATA));
+        let disk = if storage.caching {
+            let mounts = idle.mounts().map_err(file("open", idle.path("")))?;
+            Disk::caching_in(mounts, PathBuf::from(&idle.data), storage.size)?
+        } else {
+            Disk::in_memory_at(idle.path(&idle.data))
+        };
         let (program, version) = (image.name.clone(), image.version);
         commands.insert(spec.node.clone(), image.command.clone());
-        nodes.push(NewNode { spec: (*spec).clone(), program, version, disk, data: PathBuf::from(DATA) });
+        nodes.push(NewNode { spec: (*spec).clone(), program, version, disk, data: PathBuf::from(&idle.data) });
     }
     let hosts = Containers { docker, idle, commands };
     Ok(Lab::new(nodes, Arc::new(hosts), network, storage, directory, &journal))
@@ -69,25 +74,40 @@ async fn find_images(
     Ok(try_join_all(images.into_iter().map(find)).await?.into_iter().collect())
 }
 
-/// Starts the containers of all nodes at once.
+/// Starts the containers of all nodes: first those that are hosts, then those that share the network of one, each lot at once.
 async fn start_all(
     named: &[(&ServerSpec, &str)],
     storage: Storage,
     directory: &RunDirectory,
 ) -> Result<BTreeMap<NodeName, Idle>, ProviderError> {
-    let start = |(spec, image): &(&ServerSpec, &str)| {
-        let (spec, image, evidence) = ((*spec).clone(), (*image).to_owned(), directory.node(&spec.node));
-        async move {
-            fs::create_dir_all(&evidence).map_err(file("make the directory", &evidence))?;
-            let started = Idle::start(&spec, &image, storage.size, &evidence).await;
-            let (node, program) = (spec.node, image);
-            match started {
-                Ok(idle) => Ok((node, idle)),
-                Err(source) => Err(ProviderError::Spawn { node, program, source }),
-            }
-        }
-    };
-    Ok(try_join_all(named.iter().map(start)).await?.into_iter().collect())
+    let mut idle = BTreeMap::new();
+    let (hosts, guests): (Vec<_>, Vec<_>) = named.iter().partition(|(spec, _)| spec.host.is(&spec.node));
+    for lot in [hosts, guests] {
+        let start = |(spec, image)| start_one(spec, image, host_of(spec, &idle), storage, directory);
+        let started = try_join_all(lot.into_iter().map(start)).await?;
+        idle.extend(started);
+    }
+    Ok(idle)
+}
+
+/// The container whose network a node has, once it runs.
+fn host_of<'a>(spec: &ServerSpec, idle: &'a BTreeMap<NodeName, Idle>) -> Option<&'a Idle> {
+    idle.iter().find(|(node, _)| spec.host.is(node)).map(|(_, idle)| idle)
+}
+
+async fn start_one(
+    spec: &ServerSpec,
+    image: &str,
+    host: Option<&Idle>,
+    storage: Storage,
+    directory: &RunDirectory,
+) -> Result<(NodeName, Idle), ProviderError> {
+    let (node, evidence) = (spec.node.clone(), directory.node(&spec.node));
+    fs::create_dir_all(&evidence).map_err(file("make the directory", &evidence))?;
+    match Idle::start((spec, image), host, storage.size, &evidence).await {
+        Ok(idle) => Ok((node, idle)),
+        Err(source) => Err(ProviderError::Spawn { node, program: image.to_owned(), source }),
+    }
 }
 
 /// The containers of all nodes, and what starts the servers in them.

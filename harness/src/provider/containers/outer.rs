@@ -46,7 +46,7 @@ const DEVICES: [&str; 2] = ["/dev/net/tun", "/dev/fuse"];
 
 /// Capabilities of the lab: to make interfaces and mounts, to look into the servers' containers and signal what is in them, and to
 /// use files and devices as its user does.
-const CAPABILITIES: [&str; 11] = [
+const CAPABILITIES: [&str; 12] = [
     "CHOWN",
     "DAC_OVERRIDE",
     "DAC_READ_SEARCH",
@@ -58,6 +58,8 @@ const CAPABILITIES: [&str; 11] = [
     "SETGID",
     "SETUID",
     "SYS_ADMIN",
+    // To enter the mounts of a container.
+    "SYS_CHROOT",
     "SYS_PTRACE",
 ];
 

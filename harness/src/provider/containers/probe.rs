@@ -8,16 +8,12 @@ use crate::provider::Need;
 use crate::provider::namespaces::{Tried, try_in_sandbox, within_limit};
 use crate::vocab::Missing;
 
-/// What to do about what containers cannot be.
-const ON_THIS_MACHINE: &str = "run it on this machine's own servers: --provider namespaces";
-
 /// See [`crate::provider::ProviderChoice::check`].
 pub(in crate::provider) fn check(image: &str, need: Need) -> Result<(), Missing> {
     match need {
-        Need::Hosts => tried(image).map(drop),
+        Need::Hosts | Need::SharedHosts => tried(image).map(drop),
         Need::Shaping => tried(image)?.shaping.clone(),
-        Need::SharedHosts => Err(no_shared_hosts()),
-        Need::CachingDisks => Err(no_caching_disks()),
+        Need::CachingDisks => tried(image)?.caching_disks.clone(),
         Need::OpenFiles(files) => within_limit(files, tried(image)?.open_files),
     }
 }
@@ -26,22 +22,6 @@ pub(in crate::provider) fn check(image: &str, need: Need) -> Result<(), Missing>
 fn tried(image: &str) -> Result<&'static Tried, Missing> {
     static ANSWER: OnceLock<Result<Tried, Missing>> = OnceLock::new();
     ANSWER.get_or_init(|| try_in_sandbox(&outer(image))).as_ref().map_err(Clone::clone)
-}
-
-fn no_shared_hosts() -> Missing {
-    Missing {
-        what: "run sentinels beside servers".to_owned(),
-        why: "each container is a host and has the processes of one node".to_owned(),
-        enable: ON_THIS_MACHINE.to_owned(),
-    }
-}
-
-fn no_caching_disks() -> Missing {
-    Missing {
-        what: "give containers disks with a cache".to_owned(),
-        why: "the lab serves such disks in its own mounts, which containers do not see".to_owned(),
-        enable: ON_THIS_MACHINE.to_owned(),
-    }
 }
 
 /// What the engine is.

@@ -22,7 +22,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::engine::failed;
-use super::idle::{DATA, Idle};
+use super::idle::Idle;
 use crate::evidence::ExitCause;
 use crate::provider::lab::{OnExit, ServerProcess};
 
@@ -61,7 +61,7 @@ impl ContainerServer {
         on_exit: OnExit,
     ) -> io::Result<Self> {
         idle.evidence.open_to_all()?;
-        let (exec, output) = Exec::start(docker, &idle.id, command).await?;
+        let (exec, output) = Exec::start(docker, idle, command).await?;
         let last_words = tokio::spawn(write_down(output, log));
         let (pid, handle) = exec.server(idle).await?;
         born(pid);
@@ -95,17 +95,17 @@ struct Exec {
 }
 
 impl Exec {
-    async fn start(docker: &Docker, container: &str, command: Vec<String>) -> io::Result<(Self, Output)> {
+    async fn start(docker: &Docker, idle: &Idle, command: Vec<String>) -> io::Result<(Self, Output)> {
         let options = CreateExecOptions {
             attach_stdout: Some(true),
             attach_stderr: Some(true),
             cmd: Some(command),
             // Servers log local time, which the harness reads as UTC.
             env: Some(vec!["TZ=UTC".to_owned()]),
-            working_dir: Some(DATA.to_owned()),
+            working_dir: Some(idle.data.clone()),
             ..CreateExecOptions::default()
         };
-        let id = docker.create_exec(container, options).await.map_err(failed("prepare the server"))?.id;
+        let id = docker.create_exec(&idle.id, options).await.map_err(failed("prepare the server"))?.id;
         match docker.start_exec(&id, None).await.map_err(failed("start the server"))? {
             StartExecResults::Attached { output, .. } => Ok((Self { docker: docker.clone(), id }, output)),
             StartExecResults::Detached => Err(io::Error::other("the engine does not pass on what the server prints")),

@@ -1,6 +1,6 @@
 //! A disk with a cache, in memory of the lab's first process, which serves it to the kernel as a file system (FUSE).
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -11,6 +11,7 @@ use std::time::Duration;
 use fuser::{Config, Session, SessionACL};
 use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, setns, unshare};
 
 use super::requests::{Requests, SharedVolume};
 use super::volume::Volume;
@@ -48,22 +49,31 @@ impl From<MountError> for io::Error {
 }
 
 impl CachingDisk {
-    /// Mounts an empty one at a directory. It is served until the lab ends.
-    pub(in crate::provider) fn mount(directory: PathBuf, size: Size) -> Result<Self, ProviderError> {
-        Self::try_mount(directory.clone(), size)
+    /// Mounts an empty one at a directory of this mount namespace, or of another. It is served until the lab ends.
+    pub(in crate::provider) fn mount(
+        mounts: Option<File>,
+        directory: PathBuf,
+        size: Size,
+    ) -> Result<Self, ProviderError> {
+        Self::try_mount(mounts, directory.clone(), size)
             .map_err(|error| file("mount a disk with a cache at", directory)(error.into()))
     }
 
-    pub(in crate::provider) fn try_mount(directory: PathBuf, size: Size) -> Result<Self, MountError> {
+    pub(in crate::provider) fn try_mount(
+        mounts: Option<File>,
+        directory: PathBuf,
+        size: Size,
+    ) -> Result<Self, MountError> {
         let device = OpenOptions::new().read(true).write(true).open(DEVICE);
         let device = device.map_err(|error| MountError::Open(Errno::from_raw(error.raw_os_error().unwrap_or(0))))?;
-        // Root of the lab's user namespace, who is whom every process of the lab runs as.
-        let options = format!("fd={},rootmode=40000,user_id=0,group_id=0", device.as_raw_fd());
-        let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
-        mount(Some("fuse"), &directory, Some("fuse"), flags, Some(options.as_str())).map_err(MountError::Mount)?;
+        match mounts {
+            None => attach(&device, &directory),
+            Some(mounts) => in_mounts(&mounts, || attach(&device, &directory)),
+        }
+        .map_err(MountError::Mount)?;
         let shared = SharedVolume::new(Volume::new(size.bytes));
         let requests = Requests(Arc::clone(&shared));
-        let session = Session::from_fd(requests, OwnedFd::from(device), SessionACL::Owner, Config::default());
+        let session = Session::from_fd(requests, OwnedFd::from(device), SessionACL::All, Config::default());
         let session = session.map_err(MountError::Serve)?;
         let serving = thread::Builder::new().name("lab-disk".to_owned()).spawn(|| session.run());
         serving.map_err(MountError::Serve)?;
@@ -136,4 +146,22 @@ impl CachingDisk {
     pub(in crate::provider) fn power_on(&self) {
         self.shared.lock().volume.power_on();
     }
+}
+
+/// Has the kernel ask `device` for what is in `directory`.
+fn attach(device: &File, directory: &Path) -> nix::Result<()> {
+    // A server in a container may be any user.
+    let options = format!("fd={},rootmode=40000,user_id=0,group_id=0,allow_other", device.as_raw_fd());
+    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
+    mount(Some("fuse"), directory, Some("fuse"), flags, Some(options.as_str()))
+}
+
+/// Works in another mount namespace, in a thread of its own, which shares no root directory with others: else it could not go there.
+fn in_mounts(mounts: &File, work: impl FnOnce() -> nix::Result<()> + Send) -> nix::Result<()> {
+    let inside = || {
+        unshare(CloneFlags::CLONE_FS)?;
+        setns(mounts, CloneFlags::CLONE_NEWNS)?;
+        work()
+    };
+    thread::scope(|scope| scope.spawn(inside).join()).unwrap_or(Err(Errno::EIO))
 }

@@ -6,10 +6,12 @@ mod memory;
 mod requests;
 mod volume;
 
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::provider::{ProviderError, Storage};
+use crate::vocab::Size;
 
 pub(in crate::provider) use caching::{CachingDisk, MountError};
 use memory::MemoryDisk;
@@ -27,10 +29,15 @@ impl Disk {
     /// Makes the disk of a node at its data directory, which exists.
     pub(in crate::provider) fn make(directory: PathBuf, storage: Storage) -> Result<Self, ProviderError> {
         Ok(if storage.caching {
-            Self::Caching(CachingDisk::mount(directory, storage.size)?)
+            Self::Caching(CachingDisk::mount(None, directory, storage.size)?)
         } else {
             Self::Memory(MemoryDisk::mount(directory, storage.size)?)
         })
+    }
+
+    /// A disk with a cache at a directory of another mount namespace.
+    pub(in crate::provider) fn caching_in(mounts: File, directory: PathBuf, size: Size) -> Result<Self, ProviderError> {
+        Ok(Self::Caching(CachingDisk::mount(Some(mounts), directory, size)?))
     }
 
     /// The disk of a node whose memory is mounted at a directory already.
