@@ -200,7 +200,7 @@ fn the_table_of_modules_is_the_one_in_the_architecture() {
 /// Cargo formats what `mod` declarations lead to. A file that a macro declares is reached only by its own name.
 #[test]
 fn every_file_is_formatted() {
-    let directories = ["harness/src", "tests", "snapshots"];
+    let directories = ["harness/src", "harness/examples", "tests", "snapshots"];
     let files: Vec<_> = directories.iter().flat_map(|directory| source::rust_files(&top().join(directory))).collect();
     let checked = Command::new("rustfmt").args(["--check", "--edition", "2024"]).args(&files).output();
     let must = std::env::var_os("REQUIRE_ALL").is_some_and(|value| value == "1");
