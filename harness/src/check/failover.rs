@@ -164,7 +164,9 @@ impl Failover {
     /// was given up since the fault.
     fn is_unasked(&self, case: &Case<'_>, takedown: &Takedown) -> bool {
         let limit = takedown.began.plus_nanos(self.max.as_nanos());
-        let Some(first) = takedown.first_write.filter(|first| first.intended > limit) else { return false };
+        if takedown.first_write.is_none_or(|first| first.intended <= limit) {
+            return false;
+        }
         let asks = |write: &Operation| {
             write.writes()
                 && write.intended <= limit
@@ -172,7 +174,7 @@ impl Failover {
                 && (write.ended > limit || write.outcome != Outcome::Ok)
                 && takedown.is_about(write)
         };
-        first.ended > limit && !case.client_operations().any(|write| asks(&write))
+        !case.client_operations().any(|write| asks(&write))
     }
 }
 

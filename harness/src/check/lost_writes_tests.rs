@@ -65,6 +65,7 @@ fn story(writes: &str, survivor: &str) -> Story {
 #[case::not_read("ok", "unread", 0, Status::Inconclusive, "0")]
 #[case::nothing_acknowledged("fail unknown", "unread", 0, Status::Inconclusive, "-")]
 #[case::nothing_written("", "missing", 0, Status::Inconclusive, "-")]
+#[case::nobody_wrote_anything("", "foreign", 0, Status::Fail, "0")]
 fn writes_are_accounted_for(
     #[case] writes: &str,
     #[case] survivor: &str,
@@ -89,6 +90,47 @@ fn a_loss_is_named() {
 fn only_what_is_written_again_can_hide_a_loss(#[case] writes: &str, #[case] survivor: &str, #[case] said: bool) {
     let finding = story(writes, survivor).judge(Slo::LostWrites(LostWrites { max: 0, min: 0 }));
     assert_eq!((finding.status, finding.note.contains("is not counted")), (Status::Fail, said), "{}", finding.note);
+    assert!(!finding.note.contains("told"), "{}", finding.note);
+}
+
+/// Nothing is lost. A master that went on alone while another took over is where a loss may hide.
+#[rstest]
+#[case::nothing_happened(&|_: &mut Story| {}, false)]
+#[case::killed(&|story: &mut Story| story.failover(3_000, 0, 2_000), false)]
+#[case::cut_off(&|story: &mut Story| story.isolate(3_000, 0, "p", &["A"]), false)]
+#[case::cut_off_and_replaced(&|story: &mut Story| { story.isolate(3_000, 0, "p", &["A"]); story.replace_isolated(3_000, 1_000, 1_500); }, true)]
+fn a_loss_may_hide_behind_a_partition(#[case] happens: &dyn Fn(&mut Story), #[case] said: bool) {
+    let mut story = story("ok ok", "2");
+    happens(&mut story);
+    let finding = story.judge(Slo::LostWrites(LostWrites { max: 0, min: 0 }));
+    assert_eq!((finding.measured.as_str(), finding.note.contains("is not counted")), ("0", said), "{}", finding.note);
+}
+
+/// Two are lost. The limit is told as it is asked for.
+#[rstest]
+#[case::any(0, 2, Status::Pass, "2", false)]
+#[case::as_many_as_there_must_be(2, 3, Status::Pass, "2 to 3", false)]
+#[case::too_few(3, 4, Status::Inconclusive, "3 to 4", true)]
+fn a_danger_must_arise(
+    #[case] min: u64,
+    #[case] max: u64,
+    #[case] status: Status,
+    #[case] limit: &str,
+    #[case] doubt: bool,
+) {
+    let finding = story("ok ok ok", "1").judge(Slo::LostWrites(LostWrites { max, min }));
+    assert_eq!((finding.status, finding.limit.as_str()), (status, limit), "{}", finding.note);
+    assert_eq!(finding.note.contains("the danger did not arise: at least 3 writes"), doubt, "{}", finding.note);
+}
+
+#[test]
+fn why_a_key_was_not_served_is_said() {
+    let mut story = story("ok", "unreadable");
+    let (unserved, errors) = (Some("nobody serves A's shard".to_owned()), BTreeMap::new());
+    story.event(9_000, EventKind::FinalRead { keys: 1, unreadable: 1, unserved, errors });
+    let finding = story.judge(Slo::LostWrites(LostWrites { max: 0, min: 0 }));
+    let note = "1 key with acknowledged writes could not be read at the end: nobody serves A's shard; 1 key with acknowledged writes";
+    assert_eq!(finding.note, note);
 }
 
 /// Ten keys were preloaded, of which the final read found so many as they were; one was written again, or not.
@@ -122,6 +164,7 @@ fn what_is_preloaded_is_accounted_for(
     let finding = story.judge(Slo::LostWrites(LostWrites { max: 0, min: 0 }));
     assert_eq!((finding.status, finding.measured.as_str()), (status, measured), "{}", finding.note);
     assert_eq!(finding.note.contains("app:7, which was preloaded"), survivor == Some("missing"), "{}", finding.note);
+    assert!(finding.note.contains("10 keys with acknowledged writes"), "{}", finding.note);
 }
 
 #[test]
@@ -195,4 +238,34 @@ fn what_was_lost_and_written_again_is_counted(
     let finding = story.judge(Slo::LostWrites(LostWrites { max: 9, min: 0 }));
     assert_eq!(finding.measured, measured, "{finding:?}");
     assert!(finding.note.contains(note), "{finding:?}");
+}
+
+/// In a closed loop each worker counts its own.
+#[test]
+fn a_schedule_counts_its_writes() {
+    let mut story = story("ok ok", "1");
+    story.evidence.plan.loads[0].arrivals = Some(crate::vocab::Arrivals::constant(1_000));
+    let finding = story.judge(Slo::LostWrites(LostWrites { max: 0, min: 0 }));
+    assert!(finding.note.contains("app:7 = value 2, acknowledged at 1.011 s by "), "{}", finding.note);
+}
+
+/// Of three keys with two writes each, two are gone and say what they replaced, one is there and does not say.
+#[test]
+fn losses_are_counted_by_keys_and_the_first_are_named() {
+    let mut story = Story::formed();
+    for key in 1..=3_u32 {
+        for after in [0, 10] {
+            let replaced = (key < 3).then_some(Value::Foreign);
+            story.write(LOAD_STARTS + u64::from(key) * 100 + after, key, |write| write.replaced = replaced);
+        }
+    }
+    let there = story.evidence.history.at(5).value;
+    for (key, value) in [(1, Value::Missing), (2, Value::Missing), (3, there)] {
+        story.final_read(key, value, Outcome::Ok);
+    }
+    let note = story.judge(Slo::LostWrites(LostWrites { max: 9, min: 0 })).note;
+    assert!(note.starts_with("lost on 2 keys: app:1 = worker 1's value 1, acknowledged at 1.101 s by "), "{note}");
+    assert_eq!((note.matches("acknowledged at").count(), note.matches("were acknowledged").count()), (3, 0), "{note}");
+    assert!(note.contains("3 keys with acknowledged writes"), "{note}");
+    assert!(note.contains("could not tell what was lost before"), "{note}");
 }

@@ -5,7 +5,7 @@ use rstest::rstest;
 use super::takedown::{Takedown, TakedownCause};
 use super::testing::{LOAD_STARTS, Story, key_names, load, ms, waited};
 use super::*;
-use crate::evidence::{LinkChange, Operation, Outcome as Ended, RecordedLoad};
+use crate::evidence::{LinkChange, Operation, OperationEffect, Outcome as Ended, RecordedLoad};
 use crate::vocab::{CutBy, Instant, Link, LinkShape, NodeName, ServerPort};
 
 /// A second load `inside` whose client host goes with those that a test names; its operations are the load 1's.
@@ -255,6 +255,19 @@ fn a_client_on_the_wrong_side_does_not_measure_the_failover(
     story.isolate(3_000, 0, "cut", &["A", "inside"]);
     story.replace_isolated(3_000, 2_000, 1_400);
     inside(&mut story, 4_500, first, 30, Some(3));
+    // Neither who had given up by the promotion, nor who reads, nor who writes to another shard or later wanted it to be found.
+    let (key, other) = (story.key_of("A"), story.key_of("B"));
+    for (from, to, key, effect) in [
+        (4_000, 5_000, key, OperationEffect::Replaces),
+        (4_500, 8_200, key, OperationEffect::Reads),
+        (4_500, 8_200, other, OperationEffect::Replaces),
+        (8_101, 8_200, key, OperationEffect::Replaces),
+    ] {
+        story.write(from, key, |operation| {
+            (operation.ended, operation.effect) = (Instant::from_millis(to), effect);
+            (operation.outcome, operation.node) = (Ended::Unknown, None);
+        });
+    }
     if outside {
         story.write(4_500, story.key_of("A"), |write| {
             (write.ended, write.outcome, write.node) = (Instant::from_millis(8_200), Ended::Unknown, None);

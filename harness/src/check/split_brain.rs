@@ -212,7 +212,8 @@ mod tests {
 
     use super::*;
     use crate::check::Slo;
-    use crate::check::testing::{LOAD_STARTS, Story, ms};
+    use crate::check::testing::{LOAD_STARTS, Story, late, ms};
+    use crate::evidence::LogEvent;
 
     /// `A` is cut off at 3 s, `A1` takes its first write, which ends at 5.001 s. `A` acknowledges writes that start at these times, says
     /// at `refuses` that it serves no more, and does not answer what starts at `asked`.
@@ -259,6 +260,54 @@ mod tests {
         let finding = cut_off(starts, refuses, asked).judge(Slo::SplitBrain(slo));
         assert_eq!((finding.status, finding.measured.as_str()), (status, measured), "{}", finding.note);
         assert!(finding.note.contains(words), "{}", finding.note);
+    }
+
+    /// A read, a write that failed and one of another shard tell nothing of two masters.
+    #[test]
+    fn acknowledged_writes_of_the_shard_count() {
+        let mut story = cut_off(&[5_200, 5_300, 5_800], 6_000, &[6_100]);
+        let (key, other) = (story.key_of("A"), story.key_of("B"));
+        story.write(5_900, key, |read| read.effect = crate::evidence::OperationEffect::Reads);
+        story.write(5_910, key, |write| write.outcome = Outcome::Fail);
+        story.write(5_920, other, |write| write.node = Some(0));
+        let finding = story.judge(Slo::SplitBrain(SplitBrain { max: ms(800), min: ms(800) }));
+        assert_eq!((finding.status, finding.samples), (Status::Pass, 5), "{}", finding.note);
+        assert!(finding.note.ends_with("writes of one shard: A 3, A1 2"), "{}", finding.note);
+        assert_eq!(
+            (finding.check.as_str(), finding.limit.as_str()),
+            ("split brain 800ms to 800ms", "800 ms to 800 ms")
+        );
+        let finding = story.judge(Slo::SplitBrain(SplitBrain { max: ms(800), min: ms(0) }));
+        assert_eq!((finding.check.as_str(), finding.limit.as_str()), ("split brain <= 800ms", "800 ms"));
+    }
+
+    /// `A` acknowledges until 5.801 s; from when on it does so rightly, what it says in its log meanwhile or others in theirs.
+    #[rstest]
+    #[case::it_won("A", 5_600, LogEvent::ElectionWon, "200 ms")]
+    #[case::it_had_won_before("A", 4_500, LogEvent::ElectionWon, "800 ms")]
+    #[case::another_won("B", 5_100, LogEvent::ElectionWon, "800 ms")]
+    #[case::it_said_something_else("A", 5_100, LogEvent::MarkedFailing { about: "B".into() }, "800 ms")]
+    fn a_master_that_won_its_shard_back_serves_rightly(
+        #[case] node: &str,
+        #[case] at: u64,
+        #[case] says: LogEvent,
+        #[case] measured: &str,
+    ) {
+        let mut story = cut_off(&[5_200, 5_800], 6_000, &[6_100]);
+        story.log(at, node, says);
+        assert_eq!(story.judge(Slo::SplitBrain(SplitBrain { max: ms(0), min: ms(0) })).measured, measured);
+    }
+
+    /// It lasts for 800 ms; timers are late by so much in each tenth of a second since the cut.
+    #[rstest]
+    #[case::enough(30.0, 0, true)]
+    #[case::too_little(20.0, 0, false)]
+    #[case::nothing_to_explain(30.0, 800, false)]
+    fn a_miss_is_explained_by_what_the_machine_took(#[case] late_ms: f64, #[case] max: u64, #[case] explained: bool) {
+        let mut story = cut_off(&[5_200, 5_800], 6_000, &[6_100]);
+        story.machine(7_000, |_| late(late_ms));
+        let slo = SplitBrain { max: ms(max), min: ms(0) };
+        assert_eq!(slo.explained_by_machine(&story.case()).is_some(), explained);
     }
 
     #[test]

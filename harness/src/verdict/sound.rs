@@ -161,9 +161,9 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::check::testing::{LOAD_STARTS, Story};
+    use crate::check::testing::{LOAD_STARTS, Story, late};
     use crate::evidence::testing::run;
-    use crate::evidence::{DataType, Event, Figures, HeardKind, KeyLists};
+    use crate::evidence::{DataType, Event, Figures, HeardKind, KeyLists, LinkChange, MachineSample};
 
     /// A load that ran for a second.
     fn story() -> Story {
@@ -171,7 +171,7 @@ mod tests {
         story.step(run("1s"));
         story.event(LOAD_STARTS, EventKind::StepStarted { step: 0, text: "Run".to_owned() });
         story.run(LOAD_STARTS, 2_000);
-        story.event(2_010, EventKind::StepEnded { step: 0 });
+        story.act(2_005, 0, "Kill", "A");
         story.event(2_060, EventKind::Ended);
         story.evidence.samples.push(sample("A"));
         story
@@ -191,12 +191,72 @@ mod tests {
         Heard { load: 0, subscriber: 0, data, channel: 1, node: None, at, what }
     }
 
+    fn first_event(story: &mut Story, wanted: impl Fn(&EventKind) -> bool) -> &mut Event {
+        story.evidence.events.iter_mut().find(|event| wanted(&event.kind)).unwrap()
+    }
+
+    /// The step at 2005 ms acted on a node so many milliseconds later.
+    fn acts_later(story: &mut Story, by: u64) {
+        let acted = first_event(story, |what| matches!(what, EventKind::ActedOnNode { .. }));
+        if let EventKind::ActedOnNode { began, .. } = &mut acted.kind {
+            *began = Instant::from_millis(2_005 + by);
+        }
+    }
+
+    fn acts_by_step(story: &mut Story, of: usize) {
+        let acted = first_event(story, |what| matches!(what, EventKind::ActedOnNode { .. }));
+        if let EventKind::ActedOnNode { step, .. } = &mut acted.kind {
+            *step = Some(of);
+        }
+    }
+
+    /// A cut at 2010 ms, recorded a millisecond later, that was in force so many milliseconds after it had begun.
+    fn cuts(story: &mut Story, took: u64) {
+        story.network(2_010, None, "cut", LinkChange::HealCut, Vec::new());
+        let cut = first_event(story, |what| matches!(what, EventKind::Network(_)));
+        if let EventKind::Network(change) = &mut cut.kind {
+            change.done = Instant::from_millis(2_010 + took);
+        }
+    }
+
+    /// Measured until 2030 ms, from then.
+    fn measured(story: &mut Story, from: u64) {
+        story.event(2_030, EventKind::Machine(MachineSample { from: Instant::from_millis(from), ..late(1.0) }));
+    }
+
+    /// One subscriber, who heard this.
+    fn heard_this(story: &mut Story, heard: Heard) {
+        story.evidence.plan.loads[0].subscribers = 1;
+        story.evidence.heard.push(heard);
+    }
+
     fn at_the_end_of_time(event: &mut Event) {
         event.at = Instant(u64::MAX);
     }
 
     #[rstest]
     #[case::as_it_was(&|_: &mut Story| (), None)]
+    #[case::acted_at_once(&|s: &mut Story| acts_later(s, 1), None)]
+    #[case::acted_later(&|s: &mut Story| acts_later(s, 2), Some("it began after it was recorded"))]
+    #[case::cut_in_time(&|s: &mut Story| cuts(s, 1), None)]
+    #[case::cut_later(&|s: &mut Story| cuts(s, 2), Some("it began after it was recorded"))]
+    #[case::measured(&|s: &mut Story| measured(s, 2_020), None)]
+    #[case::measured_later(&|s: &mut Story| measured(s, 2_031), Some("it began after it was recorded"))]
+    #[case::acted_by_no_step(&|s: &mut Story| acts_by_step(s, 1), Some("the timeline has no step 1"))]
+    #[case::longest(&|s: &mut Story| s.evidence.plan.longest_run_ms = LONGEST_RUN_MS, None)]
+    #[case::too_long(&|s: &mut Story| s.evidence.plan.longest_run_ms = LONGEST_RUN_MS + 1, Some("plan.json: run 1: no run of this scenario records this: it may last for"))]
+    #[case::ends_as_late_as_it_can(&|s: &mut Story| s.evidence.plan.longest_run_ms = 2_060, None)]
+    #[case::as_long_as_its_node_timeout(&|s: &mut Story| s.evidence.plan.longest_run_ms = 1_000, Some("events.jsonl: line "))]
+    #[case::shorter_than_its_node_timeout(&|s: &mut Story| s.evidence.plan.longest_run_ms = 999, Some("its node timeout of 1000 ms outlasts it"))]
+    #[case::node_of_no_system(&|s: &mut Story| s.evidence.plan.nodes[0].system = 1, Some("a node or a load is of no system"))]
+    #[case::load_of_no_system(&|s: &mut Story| s.evidence.plan.loads[0].system = 1, Some("a node or a load is of no system"))]
+    #[case::no_command(&|s: &mut Story| s.evidence.history.edit(|h| h[0].source = OperationSource::Mix { entry: 0, command: 1 }), Some("the mix of load app has no command 1 of an entry 0"))]
+    #[case::no_shard(&|s: &mut Story| s.evidence.history.edit(|h| h[0].shard = Some(3)), Some("there is no shard 3"))]
+    #[case::heard(&|s: &mut Story| heard_this(s, heard()), None)]
+    #[case::heard_by_a_second(&|s: &mut Story| heard_this(s, Heard { subscriber: 1, ..heard() }), Some("load 0 has no subscriber 1"))]
+    #[case::heard_on_no_channel(&|s: &mut Story| heard_this(s, Heard { channel: 101, ..heard() }), Some("load app has no channel 101"))]
+    #[case::heard_on_the_last_channel(&|s: &mut Story| heard_this(s, Heard { channel: 100, node: Some(5), ..heard() }), None)]
+    #[case::heard_from_no_node(&|s: &mut Story| heard_this(s, Heard { node: Some(6), ..heard() }), Some("there is no node 6"))]
     #[case::ended_late(&|s: &mut Story| s.evidence.history.edit(|h| h[16].ended = Instant(u64::MAX)), Some("history.bin: record 17: "))]
     #[case::no_load(&|s: &mut Story| s.evidence.history.edit(|h| h[0].load = 1), Some("there is no load 1"))]
     #[case::no_key(&|s: &mut Story| s.evidence.history.edit(|h| h[0].key = 101), Some("load app has no key 101"))]
@@ -204,7 +264,7 @@ mod tests {
     #[case::no_node(&|s: &mut Story| s.evidence.history.edit(|h| h[0].node = Some(6)), Some("there is no node 6"))]
     #[case::swapped(&|s: &mut Story| s.evidence.events.swap(0, 10), Some("events.jsonl: line 2: "))]
     #[case::no_step(&|s: &mut Story| s.event(2_000, EventKind::StepEnded { step: 1 }), Some("the timeline has no step 1"))]
-    #[case::late_event(&|s: &mut Story| s.evidence.events.last_mut().into_iter().for_each(at_the_end_of_time), Some("events.jsonl: line 12: "))]
+    #[case::late_event(&|s: &mut Story| s.evidence.events.last_mut().into_iter().for_each(at_the_end_of_time), Some("events.jsonl: line 14: "))]
     #[case::heard_by_nobody(&|s: &mut Story| s.evidence.heard.push(heard()), Some("subscribers.bin: record 1: no run of this scenario records this: load 0 has no subscriber 0"))]
     #[case::list_of_nobody(&|s: &mut Story| s.evidence.key_lists = KeyLists::of(&[(6, &[])]), Some("key_lists.bin: list 1: no run of this scenario records this: there is no node 6"))]
     #[case::listed_twice(&|s: &mut Story| s.evidence.key_lists = KeyLists::of(&[(0, &[]), (0, &[])]), Some("key_lists.bin: list 2: "))]

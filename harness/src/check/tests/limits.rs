@@ -1,6 +1,7 @@
 //! Limits on latencies, rates and gaps.
 
 use super::*;
+use crate::check::testing::late;
 
 /// What was due counts, whether or not somebody came to it.
 #[test]
@@ -31,6 +32,7 @@ fn a_shard_is_down_by_what_waited_for_it() {
 #[case::missed(99.0, 2, During::Fault, Status::Inconclusive)]
 #[case::missed_by_one(100.0, 2, During::Whole, Status::Fail)]
 #[case::too_strict(50.0, 0, During::Whole, Status::Fail)]
+#[case::as_long_as_it_may_be(50.0, 1, During::Whole, Status::Pass)]
 #[case::one_over_a_maximum_refutes_it(100.0, 100, During::Fault, Status::Fail)]
 fn latency(#[case] quantile: f64, #[case] max: u64, #[case] during: During, #[case] status: Status) {
     let slo = Slo::Latency(Latency { quantile: percent(quantile), max: ms(max), during, load: None });
@@ -51,7 +53,45 @@ fn a_quantile_needs_samples(#[case] quantile: f64, #[case] too_few: u64, #[case]
         let slo = Slo::Latency(Latency { quantile: percent(quantile), max: ms(10), during: During::Whole, load: None });
         let finding = story.judge(slo);
         assert_eq!((finding.status, finding.samples), (status, samples), "{}", finding.note);
+        if status == Status::Pass {
+            let omits = "closed loop: latency counts from when a worker sent it, and an outage counts once for each command under way";
+            assert_eq!(finding.note, if quantile < 99.0 { "" } else { omits });
+        }
     }
+}
+
+/// Of twenty operations of a millisecond so many took longer: a handful may be chance, more are not.
+#[rstest]
+#[case::a_handful(5, Status::Inconclusive)]
+#[case::more(6, Status::Fail)]
+fn few_operations_refute_a_quantile(#[case] over: u64, #[case] status: Status) {
+    let mut story = Story::formed();
+    for at in 0..20 {
+        let ended = Instant::from_millis(LOAD_STARTS + at + if at < over { 2 } else { 1 });
+        story.write(LOAD_STARTS + at, 1, |write| write.ended = ended);
+    }
+    story.end(2_000);
+    let slo = Slo::Latency(Latency { quantile: percent(99.0), max: ms(1), during: During::Whole, load: None });
+    assert_eq!(story.judge(slo).status, status);
+}
+
+/// What is shorter than a second, or a rate, is measured on an idle machine.
+#[rstest]
+#[case(r#"Failover(max: "999ms")"#, true, true, None)]
+#[case(r#"Failover(max: "1s")"#, true, false, None)]
+#[case(r#"Latency(quantile: 99, max: "999ms", during: Steady)"#, true, true, Some(During::Steady))]
+#[case(r#"Latency(quantile: 99, max: "1s")"#, true, false, Some(During::Whole))]
+#[case(r#"Unavailability(max: "999ms")"#, true, true, None)]
+#[case(r#"Unavailability(max: "1s")"#, true, false, None)]
+#[case(r#"SplitBrain(max: "0s")"#, true, false, None)]
+#[case(r#"SplitBrain(max: "999ms")"#, true, true, None)]
+#[case(r#"SplitBrain(max: "1s")"#, true, false, None)]
+#[case("ErrorRate(max: 1, during: Fault)", false, false, Some(During::Fault))]
+#[case("LostWrites(max: 0)", false, false, None)]
+fn what_is_about_time(#[case] slo: &str, #[case] timed: bool, #[case] idle: bool, #[case] during: Option<During>) {
+    let options = ron::Options::default().with_default_extension(ron::extensions::Extensions::UNWRAP_VARIANT_NEWTYPES);
+    let slo: Slo = options.from_str(slo).unwrap();
+    assert_eq!((slo.is_timed(), slo.needs_idle_machine(), slo.kind().during()), (timed, idle, during));
 }
 
 #[test]
@@ -67,6 +107,11 @@ fn slow_operations_that_fail_are_slow() {
     let slo = Slo::Latency(Latency { quantile: percent(99.0), max: ms(10), during: During::Whole, load: None });
     let finding = story.judge(slo);
     assert_eq!((finding.status, finding.measured.as_str()), (Status::Fail, "10 s"), "{}", finding.note);
+    assert!(
+        finding.note.starts_with("20 of them did not end ok and count with their full time; closed"),
+        "{}",
+        finding.note
+    );
 }
 
 #[test]
@@ -115,6 +160,65 @@ fn error_rate(#[case] errors: u64, #[case] max: f64, #[case] status: Status) {
     story.end(2_000);
     let finding = story.judge(Slo::ErrorRate(ErrorRate { max: percent(max), during: During::Whole, load: None }));
     assert_eq!((finding.status, finding.samples), (status, 1_000), "{finding:?}");
+    let note = format!("{} surely not executed, {} unknown", errors / 2, errors.div_ceil(2));
+    assert_eq!(finding.note, note);
+}
+
+/// What surely failed and what nobody knows of are errors alike: with so few operations neither alone refutes the limit.
+#[rstest]
+#[case::together(5, 5, Status::Fail)]
+#[case::failed(5, 0, Status::Inconclusive)]
+#[case::unknown(0, 5, Status::Inconclusive)]
+fn few_operations_refute_a_share_by_all_their_errors(
+    #[case] failed: u64,
+    #[case] unknown: u64,
+    #[case] status: Status,
+) {
+    let mut story = Story::formed();
+    for at in 0..20 {
+        story.write(LOAD_STARTS + at, 1, |write| {
+            write.outcome = match at {
+                at if at < failed => Ended::Fail,
+                at if at < failed + unknown => Ended::Unknown,
+                _ => Ended::Ok,
+            };
+        });
+    }
+    story.end(2_000);
+    let finding = story.judge(Slo::ErrorRate(ErrorRate { max: percent(10.0), during: During::Whole, load: None }));
+    assert_eq!(finding.status, status, "{finding:?}");
+}
+
+/// Of 3000 starts in 3 s, 2000 were begun: as many as 67 % of the time were enough for.
+#[rstest]
+#[case::enough_was_taken(40.0, true)]
+#[case::too_little_was_taken(30.0, false)]
+fn what_was_never_begun_is_explained_by_the_time_that_was_left(#[case] late_ms: f64, #[case] explained: bool) {
+    let mut story = Story::formed();
+    story.evidence.plan.loads[0].arrivals = Some(Arrivals::constant(1_000));
+    story.run(LOAD_STARTS, 3_000);
+    (3_000..4_000).for_each(|due| story.never_begun(due, 1, 4_000));
+    story.end(4_000);
+    story.machine(4_000, |_| late(late_ms));
+    let slo = ErrorRate { max: percent(1.0), during: During::Whole, load: None };
+    assert_eq!(slo.explained_by_machine(&story.case()).is_some(), explained);
+}
+
+/// An operation was due at 2 s, an attempt may take 500 ms, and A is killed: what had waited for longer by then is an error of
+/// the steady part, too.
+#[rstest]
+#[case::overdue(2_501, Ended::Unknown, 1)]
+#[case::not_yet(2_500, Ended::Unknown, 0)]
+#[case::ended_ok(2_501, Ended::Ok, 0)]
+fn an_error_from_before_a_fault_is_not_the_faults(#[case] fault: u64, #[case] outcome: Ended, #[case] errors: u64) {
+    let mut story = Story::formed();
+    story.write(2_000, 1, |write| (write.ended, write.outcome) = (Instant::from_millis(fault + 100), outcome));
+    story.write(1_900, 1, |_| {});
+    story.act(fault, 0, "Kill", "A");
+    story.end(fault + 2_000);
+    let slo = |during| Slo::ErrorRate(ErrorRate { max: percent(100.0), during, load: None });
+    assert_eq!(story.judge(slo(During::Steady)).samples, 1 + errors);
+    assert_eq!(story.judge(slo(During::Fault)).samples, 1);
 }
 
 /// Operations on A's shard as (intended, ended, ok); the other shards have one each.

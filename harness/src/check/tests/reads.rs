@@ -84,17 +84,38 @@ fn reads_are_as_new_as_they_must_be(#[case] words: &str, #[case] expected: [u64;
 }
 
 #[rstest]
-#[case::it_did(1, 1, Status::Pass)]
-#[case::it_did_not(2, 9, Status::Inconclusive)]
-#[case::too_much(0, 0, Status::Fail)]
-fn a_danger_must_arise(#[case] min: u64, #[case] max: u64, #[case] status: Status) {
-    let finding = story("w w r1").judge(Slo::StaleReads(StaleReads { max, min, older_than: ms(0), load: None }));
-    assert_eq!(finding.status, status, "{finding:?}");
+#[case::it_did(2, 2, Status::Pass, "2 to 2", "")]
+#[case::it_did_not(
+    3,
+    9,
+    Status::Inconclusive,
+    "3 to 9",
+    "the danger did not arise: there should have been at least 3; "
+)]
+#[case::too_much(0, 0, Status::Fail, "0", "")]
+fn a_danger_must_arise(
+    #[case] min: u64,
+    #[case] max: u64,
+    #[case] status: Status,
+    #[case] limit: &str,
+    #[case] doubt: &str,
+) {
+    let finding = story("w w r1 r1'").judge(Slo::StaleReads(StaleReads { max, min, older_than: ms(0), load: None }));
+    assert_eq!((finding.status, finding.limit.as_str()), (status, limit), "{finding:?}");
+    let first = "first app:7 at 1.020 s from B: a write had been acknowledged 9 ms before";
+    assert_eq!(finding.note, format!("{doubt}{first}"));
 }
 
-/// What a write acknowledged 18 ms before the read makes of it.
 #[rstest]
-#[case(18, 1)]
+#[case(StaleReads { max: 1, min: 0, older_than: ms(0), load: None }, "stale reads <= 1")]
+#[case(StaleReads { max: 2, min: 1, older_than: ms(500), load: Some("app".to_owned()) }, "stale reads of app by 500ms 1 to 2")]
+fn stale_reads_are_asked_for_in_words(#[case] slo: StaleReads, #[case] words: &str) {
+    assert_eq!(story("w r1").judge(Slo::StaleReads(slo)).check, words);
+}
+
+/// What a write acknowledged 19 ms before the read makes of it.
+#[rstest]
+#[case(19, 1)]
 #[case(20, 0)]
 fn a_read_may_be_so_old(#[case] older_than: u64, #[case] stale: u64) {
     let story = story("w w r- r1");
@@ -147,6 +168,7 @@ fn what_was_missed_may_have_been_lost(#[case] tells: bool, #[case] status: Statu
     story.end(7_000);
     let finding = story.judge(Slo::StaleReads(StaleReads { max: 0, min: 0, older_than: ms(0), load: None }));
     assert_eq!((finding.status, finding.measured.as_str()), (status, stale), "{finding:?}");
+    assert_eq!(finding.note.starts_with("1 read missed a write that may have been lost with its master"), !tells);
 }
 
 /// Of a contended key, only what had ended when another write began is older than that. The first write is under way until the end of

@@ -12,11 +12,12 @@ use crate::vocab::{Missing, Size};
 
 /// Mounts a disk in the calling process's mount namespace, where it stays, and has the power fail.
 pub(super) fn try_out_caching_disk(settings: KernelSettings) -> Result<(), Missing> {
-    let disk = CachingDisk::try_mount(None, PathBuf::from(DATA), Size { bytes: 1 << 20 }).map_err(|error| match error {
-        MountError::Open(error) => explain(KernelFeature::OpenFuse, error, settings),
-        MountError::Mount(error) => explain(KernelFeature::MountFuse, error, settings),
-        MountError::Serve(error) => explain(KernelFeature::MountFuse, errno(&error), settings),
-    })?;
+    let disk =
+        CachingDisk::try_mount(None, PathBuf::from(DATA), Size { bytes: 1 << 20 }).map_err(|error| match error {
+            MountError::Open(error) => explain(KernelFeature::OpenFuse, error, settings),
+            MountError::Mount(error) => explain(KernelFeature::MountFuse, error, settings),
+            MountError::Serve(error) => explain(KernelFeature::MountFuse, errno(&error), settings),
+        })?;
     lose_a_file(&disk).map_err(|error| explain(KernelFeature::MountFuse, errno(&error), settings))
 }
 

@@ -1,6 +1,26 @@
 //! What must be true for the rest to mean anything.
 
 use super::*;
+use crate::evidence::{ConnectionTotals, IdleTotals, LoadTotals, RecordedLoad};
+
+/// So many keys more than there are.
+fn final_read_counts(story: &mut Story, more: u64) {
+    for event in &mut story.evidence.events {
+        if let EventKind::FinalRead { keys, .. } = &mut event.kind {
+            *keys += more;
+        }
+    }
+}
+
+/// They are counted, and not in the history.
+#[test]
+fn keys_that_are_found_as_they_were_preloaded_are_not_missing() {
+    let mut story = good();
+    final_read_counts(&mut story, 5);
+    story.event(9_040, EventKind::PreloadFound { load: "app".to_owned(), keys: 5 });
+    let verdict = verdict(&story);
+    assert_eq!(verdict.outcome, RunOutcome::Pass, "{}", verdict.because);
+}
 
 /// One assumption broken at a time.
 #[rstest]
@@ -15,6 +35,8 @@ use super::*;
 #[case::history_has_a_hole(&|story: &mut Story| story.evidence.history.edit(|history| drop(history.drain(..1_000))), "the history holds")]
 #[case::rate_not_kept(&|story: &mut Story| story.evidence.plan.loads[0].arrivals = Some(Arrivals::constant(5_000)), "accounts for 14.9 % of the starts")]
 #[case::no_final_read(&|story: &mut Story| without(story, |what| matches!(what, EventKind::FinalRead { .. })), "no final read")]
+#[case::a_key_was_read_back_and_is_gone(&|story: &mut Story| final_read_counts(story, 1), "final read counted 101 keys and the history holds 100")]
+#[case::the_load_began_first(&|story: &mut Story| story.event(900, EventKind::LoadStarted { load: "app".to_owned() }), "it formed at 1.000 s, the load began at 0.900 s")]
 #[case::unsettled_at_the_end(&|story: &mut Story| { let last = story.evidence.events.len() - 2; story.evidence.events.insert(last, unsettled(8_999)); }, "B lags")]
 fn a_broken_assumption_is_inconclusive(#[case] breaks: &dyn Fn(&mut Story), #[case] because: &str) {
     let mut story = good();
@@ -101,4 +123,106 @@ fn evidence_that_does_not_say_when_the_final_read_began_is_judged_by_its_end() {
     assert_eq!(verdict(&story).outcome, RunOutcome::Pass);
     story.unsettled(9_040);
     assert_eq!(verdict(&story).outcome, RunOutcome::Inconclusive);
+}
+
+/// The observer may take 100 ms to say that the nodes are healthy.
+#[rstest]
+#[case::in_time(1_100, RunOutcome::Pass)]
+#[case::too_late(1_101, RunOutcome::Inconclusive)]
+fn health_is_seen_soon(#[case] settled: u64, #[case] outcome: RunOutcome) {
+    let mut story = good();
+    story.unsettled(LOAD_STARTS);
+    story.settled(settled);
+    assert_eq!(verdict(&story).outcome, outcome);
+}
+
+fn assumed<'a>(verdict: &'a Verdict, what: &str) -> &'a Assumption {
+    verdict.assumptions.iter().find(|assumption| assumption.assumed == what).unwrap()
+}
+
+/// A step failed: a load that began before is asked what it did, one that was to begin later is not.
+#[rstest]
+#[case::later(false, true, "a step failed before the one that begins it")]
+#[case::before(true, false, "it did no operation")]
+fn a_load_that_never_began_did_nothing_wrong(#[case] began: bool, #[case] holds: bool, #[case] detail: &str) {
+    let mut story = good();
+    story.evidence.plan.loads.push(crate::evidence::testing::load("late"));
+    story.event(8_030, EventKind::UntilMissed { step: 1, last_state: "A1 is a replica of A".to_owned() });
+    if began {
+        story.event(8_000, EventKind::LoadStarted { load: "late".to_owned() });
+    }
+    let verdict = verdict(&story);
+    let late = assumed(&verdict, "load late did its work");
+    assert_eq!((late.holds, late.detail.as_str()), (holds, detail));
+    assert!(assumed(&verdict, "load app did its work").detail.ends_with(" operations"));
+}
+
+/// A load of idle connections does no operation, but must have opened some.
+#[rstest]
+#[case::open(1, true)]
+#[case::none(0, false)]
+fn idle_connections_are_opened(#[case] opened: u64, #[case] holds: bool) {
+    let mut story = good();
+    let crowd = RecordedLoad { mix: Vec::new(), idle: 10, ..crate::evidence::testing::load("crowd") };
+    story.evidence.plan.loads.push(crowd);
+    let idle = Some(IdleTotals { open: 1, ..IdleTotals::new(10, Instant::from_millis(LOAD_STARTS)) });
+    let totals =
+        LoadTotals { idle, connections: ConnectionTotals { opened, ..Default::default() }, ..LoadTotals::default() };
+    story.event(9_000, EventKind::LoadEnded { load: "crowd".to_owned(), totals });
+    let verdict = verdict(&story);
+    let crowd = assumed(&verdict, "load crowd did its work");
+    assert_eq!((crowd.holds, crowd.detail.as_str()), (holds, "1 of 10 idle connections were open at its end"));
+}
+
+/// All keys that the plan says, or it is not the load that was planned.
+#[rstest]
+#[case::all(10, true, "10 keys preloaded in 2 s")]
+#[case::some(9, false, "its keys were not preloaded")]
+fn keys_are_preloaded(#[case] keys: u32, #[case] holds: bool, #[case] detail: &str) {
+    let mut story = good();
+    story.evidence.plan.loads[0].preloaded = 10;
+    story.event(900, EventKind::Preloaded { load: "app".to_owned(), keys, last: 10, took_nanos: 2_000_000_000 });
+    let verdict = verdict(&story);
+    let worked = assumed(&verdict, "load app did its work");
+    assert_eq!((worked.holds, worked.detail.ends_with(detail)), (holds, true), "{}", worked.detail);
+}
+
+/// A step that was begun must have acted, even if it is not done; one that was not reached need not.
+#[rstest]
+#[case::not_reached(false, "1 proved")]
+#[case::begun(true, "line 22: Kill B (SIGKILL) acted on nothing")]
+fn a_step_that_was_begun_left_its_proof(#[case] begun: bool, #[case] detail: &str) {
+    let mut story = good();
+    story.step(kill("B"));
+    if begun {
+        story.event(8_000, EventKind::StepStarted { step: 2, text: "Kill B".to_owned() });
+    }
+    let verdict = verdict(&story);
+    let proved = assumed(&verdict, "every step left its proof");
+    assert_eq!((proved.holds, proved.detail.as_str()), (!begun, detail));
+    assert_eq!(
+        assumed(&verdict, "every step of the timeline was done").detail,
+        "line 22: Kill B (SIGKILL) was not done"
+    );
+}
+
+/// What is read from one of them says nothing of the other.
+#[rstest]
+#[case::twins(true, "A and A1 are both masters of the same keys")]
+#[case::apart(false, "read at 9.050 s")]
+fn two_masters_of_the_same_keys_settle_nothing(#[case] twins: bool, #[case] detail: &str) {
+    let mut story = good();
+    for event in &mut story.evidence.events {
+        if let EventKind::Settled { agreement, .. } = &mut event.kind
+            && twins
+        {
+            let nodes = &mut agreement.sides[0].topology.nodes;
+            let [one, other] = ["A", "A1"].map(crate::vocab::NodeName::from);
+            let owner = if nodes[&one].owns.is_empty() { nodes[&other].clone() } else { nodes[&one].clone() };
+            nodes.extend([(one, owner.clone()), (other, owner)]);
+        }
+    }
+    let verdict = verdict(&story);
+    let settled = assumed(&verdict, "the nodes were settled for the final read");
+    assert_eq!((settled.holds, settled.detail.as_str()), (!twins, detail));
 }

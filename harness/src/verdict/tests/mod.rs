@@ -12,7 +12,7 @@ use super::*;
 use crate::check::testing::{LOAD_STARTS, Story, late, ms, waited};
 use crate::check::{During, ErrorRate, Failover, Latency, LostWrites, Slo, Throughput, Unavailability};
 use crate::evidence::testing::{kill, run, start, until};
-use crate::evidence::{EventKind, ExitCause, FailoverPhase, LogEvent, MachineSample};
+use crate::evidence::{EventKind, ExitCause, FailoverPhase, LogEvent, MachineSample, OperationEffect, Value};
 use crate::vocab::{Arrivals, Instant, Percent};
 
 fn p99(max: u64) -> Slo {
@@ -78,6 +78,8 @@ fn a_pass_is_earned() {
     );
     let lines: Vec<_> = verdict.findings.iter().map(|finding| finding.line).collect();
     assert_eq!(lines, [None, None, Some(40), Some(40), Some(40)]);
+    let samples: Vec<_> = verdict.findings.iter().map(|finding| finding.samples).collect();
+    assert_eq!(samples[..3], [6, 1, 1]);
     assert_eq!(verdict, super::tests::verdict(&good()));
 }
 
@@ -106,6 +108,37 @@ fn a_failover_has_phases() {
         ]
     );
     assert_eq!(failover.phases[1].bound_by, "1 to 1.5 x cluster-node-timeout 1000");
+}
+
+/// Whatever else is claimed: what the last write of a key left is read later, or what nobody wrote.
+#[rstest]
+#[case::written(false, RunOutcome::Pass, "")]
+#[case::never_written(
+    true,
+    RunOutcome::Fail,
+    "1 read of what was never written to the key, such as app:7 at 8.999 s from B"
+)]
+fn what_is_read_was_written(#[case] odd: bool, #[case] outcome: RunOutcome, #[case] note: &str) {
+    let mut story = good_until_the_end();
+    let last = story.evidence.history.iter().filter(|write| write.key == 7).last().unwrap().value;
+    let value = if odd { Value::Written(Value::id(0, 1, 999_999)) } else { last };
+    story.write(8_999, 7, |read| (read.effect, read.value) = (OperationEffect::Reads, value));
+    story.end(9_000);
+    let verdict = verdict(&story);
+    let found = verdict.findings.iter().find(|found| found.check == "reads of what was not written").unwrap();
+    assert_eq!((verdict.outcome, found.status), (outcome, outcome), "{}", verdict.because);
+    assert_eq!((found.measured.as_str(), found.samples, found.note.as_str()), (if odd { "1" } else { "0" }, 1, note));
+}
+
+/// A pass says how many operations were due and never begun.
+#[test]
+fn a_pass_hides_nothing() {
+    let mut story = good_until_the_end();
+    story.never_begun(8_995, 1, 9_000);
+    story.end(9_000);
+    let verdict = verdict(&story);
+    assert_eq!(verdict.outcome, RunOutcome::Pass, "{}", verdict.because);
+    assert!(verdict.because.ends_with("operations that were due 1 were never begun."), "{}", verdict.because);
 }
 
 /// Takes every event that matches away.
