@@ -107,8 +107,7 @@ impl Plan {
         let idle: u64 = self.loads.iter().filter_map(|load| load.idle).map(u64::from).sum();
         let files = (idle > 0).then_some(Need::OpenFiles(idle + OTHER_FILES));
         let disks = self.disks().caching.then_some(Need::CachingDisks);
-        let shared = (self.node_hosts().len() < self.nodes.len()).then_some(Need::SharedHosts);
-        shaping.into_iter().chain(shared).chain(disks).chain(files).collect()
+        shaping.into_iter().chain(disks).chain(files).collect()
     }
 
     /// The nodes' disks: with a cache only where a step does something to it.

@@ -226,8 +226,6 @@ pub enum Need {
     Hosts,
     /// To delay, limit, lose and damage packets.
     Shaping,
-    /// To have several nodes on one host.
-    SharedHosts,
     /// Disks that forget what was not synchronised when the power fails, and can be slow.
     CachingDisks,
     /// To have so many files open in one process, such as connections.

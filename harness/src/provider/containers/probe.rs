@@ -11,7 +11,7 @@ use crate::vocab::Missing;
 /// See [`crate::provider::ProviderChoice::check`].
 pub(in crate::provider) fn check(image: &str, need: Need) -> Result<(), Missing> {
     match need {
-        Need::Hosts | Need::SharedHosts => tried(image).map(drop),
+        Need::Hosts => tried(image).map(drop),
         Need::Shaping => tried(image)?.shaping.clone(),
         Need::CachingDisks => tried(image)?.caching_disks.clone(),
         Need::OpenFiles(files) => within_limit(files, tried(image)?.open_files),

@@ -12,7 +12,7 @@ use crate::vocab::Missing;
 /// See [`crate::provider::ProviderChoice::check`].
 pub(in crate::provider) fn check(need: Need) -> Result<(), Missing> {
     match need {
-        Need::Hosts | Need::SharedHosts => tried().map(drop),
+        Need::Hosts => tried().map(drop),
         Need::Shaping => tried()?.shaping.clone(),
         Need::CachingDisks => tried()?.caching_disks.clone(),
         Need::OpenFiles(files) => open_files(files),
