@@ -42,6 +42,7 @@ fn main() -> ExitCode {
         trial("a_directive_that_the_image_refuses_is_told", refused_directive),
         trial("a_server_may_leave_root_and_evidence_is_still_ours", of_another_user),
         trial("a_host_of_two_nodes_loses_its_power", power_failure),
+        trial("an_images_files_are_enough", image_files),
         trial("nothing_outlives_the_command", || outlived(Victim::Command)),
         trial("nothing_outlives_the_process_that_makes_the_lab", || outlived(Victim::Outer)),
         trial("nothing_outlives_the_lab", || outlived(Victim::Lab)),
@@ -117,6 +118,7 @@ fn contradictions() -> Result<(), Failed> {
             "the image redis:7.4 takes the provider containers",
         ),
         ("binary: \"redis-server\"", &["--image", "redis:7.4"], "A has the binary redis-server"),
+        ("", &["--provider", "image-rootfs"], "no image is named"),
         ("", &["--provider", "containers"], "no image is named"),
         ("nodes: {\"B\": (image: \"redis:7.4\")}", &[], "no image is named"),
     ];
@@ -173,6 +175,26 @@ fn power_failure() -> Result<(), Failed> {
     let scenario = concat!(env!("CARGO_MANIFEST_DIR"), "/../scenarios/sentinel/beside_power_off.ron");
     let image = format!("{}-as-user", image());
     told(&command(&["run", scenario, "--image", &image], directory.path()).output()?, 0, &[])
+}
+
+/// The same without a container of a node, of files that are unpacked for the first run only.
+fn image_files() -> Result<(), Failed> {
+    let directory = tempfile::tempdir()?;
+    let scenario = concat!(env!("CARGO_MANIFEST_DIR"), "/../scenarios/sentinel/beside_power_off.ron");
+    let image = format!("{}-as-user", image());
+    let mut unpacked = Vec::new();
+    for _ in 0..2 {
+        let arguments = ["run", scenario, "--provider", "image-rootfs", "--image", &image];
+        let mut run = command(&arguments, directory.path());
+        told(&run.env("XDG_CACHE_HOME", directory.path()).output()?, 0, &[])?;
+        let cached = std::fs::read_dir(directory.path().join("redis-harness/images"))?;
+        let mut names = cached.map(|entry| Ok(entry?.file_name())).collect::<std::io::Result<Vec<_>>>()?;
+        names.sort();
+        unpacked.push(names);
+    }
+    // The image and the lock.
+    let [first, second] = unpacked.as_slice() else { return Err("two runs".into()) };
+    if first.len() == 2 && first == second { Ok(()) } else { Err(format!("{first:?}, and then {second:?}").into()) }
 }
 
 /// Which process is killed.

@@ -22,6 +22,11 @@ pub enum ProviderChoice {
         /// The image of nodes that name none, and of the lab.
         image: String,
     },
+    /// The lab itself, with the servers of images, whose files it has, and without containers.
+    ImageRootfs {
+        /// The image of nodes that name none.
+        image: String,
+    },
 }
 
 impl ProviderChoice {
@@ -30,7 +35,7 @@ impl ProviderChoice {
     /// The request must be shorter than 128 KiB. The lab's standard error goes to `log`.
     pub fn spawn(&self, request: &str, log: File) -> Result<Sandbox, SandboxError> {
         match self {
-            Self::Namespaces => Sandbox::spawn(&Outer::NAMESPACES, request, log),
+            Self::Namespaces | Self::ImageRootfs { .. } => Sandbox::spawn(&Outer::NAMESPACES, request, log),
             Self::Containers { image } => containers::spawn(image, request, log),
         }
     }
@@ -50,7 +55,10 @@ impl ProviderChoice {
         journal: Journal,
     ) -> Result<Arc<dyn Provider>, ProviderError> {
         let lab = match self {
-            Self::Namespaces => namespaces::raise(servers, clients, storage, seed, directory, journal).await?,
+            Self::Namespaces => namespaces::raise(None, (servers, clients), storage, seed, directory, journal).await?,
+            Self::ImageRootfs { image } => {
+                namespaces::raise(Some(image), (servers, clients), storage, seed, directory, journal).await?
+            }
             Self::Containers { image } => {
                 containers::raise(image, (servers, clients), storage, seed, directory, journal).await?
             }
@@ -62,7 +70,7 @@ impl ProviderChoice {
     pub fn answers(&self) -> Result<(), Missing> {
         match self {
             Self::Namespaces => Ok(()),
-            Self::Containers { .. } => containers::engine().map(drop),
+            Self::Containers { .. } | Self::ImageRootfs { .. } => containers::engine().map(drop),
         }
     }
 
@@ -73,6 +81,7 @@ impl ProviderChoice {
     pub fn check(&self, need: Need) -> Result<(), Missing> {
         match self {
             Self::Namespaces => namespaces::check(need),
+            Self::ImageRootfs { .. } => self.answers().and_then(|()| namespaces::check(need)),
             Self::Containers { image } => containers::check(image, need),
         }
     }

@@ -32,6 +32,14 @@ pub enum ImageError {
         /// Why.
         source: io::Error,
     },
+    /// The image's files could not be had.
+    #[error("cannot unpack the image {image}: {source}")]
+    Unpack {
+        /// The image.
+        image: String,
+        /// Why.
+        source: io::Error,
+    },
     /// The image runs something else.
     #[error("the image {image} is neither Redis nor Valkey: `{command} --version` printed: {printed}")]
     NotAServer {

@@ -32,7 +32,7 @@ use crate::vocab::{CutBy, HostName, Instant, Link, LinkShape, Missing, NodeName,
 
 pub use crate::network::host_address;
 pub use choice::ProviderChoice;
-pub use containers::ServerImage;
+pub use containers::{ServerImage, UnpackedImage};
 pub use error::ProviderError;
 pub(crate) use error::file;
 pub use image_error::ImageError;

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
-use crate::vocab::{Product, ServerVersion};
+use crate::vocab::ServerVersion;
 
 /// How long a binary may take to print its version, or to refuse a file.
 const VERSION_BOUND: Duration = Duration::from_secs(5);
@@ -100,7 +100,7 @@ impl ServerBinary {
     pub fn find(binary: Option<&str>) -> Result<Self, ServerError> {
         let path = locate(binary)?;
         let version = ask_version(&path)?;
-        if version.product == Product::Redis && (version.major, version.minor) < (6, 2) {
+        if version.is_too_old() {
             return Err(ServerError::TooOld { path, version });
         }
         Ok(Self { path, version })
@@ -175,7 +175,7 @@ fn ask_version(path: &Path) -> Result<ServerVersion, ServerError> {
 
 /// Runs a binary that should end by itself; its output goes to `printed`. `None` if it did not end in time and was
 /// killed.
-fn run_bounded(command: &mut Command, printed: &File) -> io::Result<Option<ExitStatus>> {
+pub(super) fn run_bounded(command: &mut Command, printed: &File) -> io::Result<Option<ExitStatus>> {
     let mut asked =
         BoundedChild::start(command.stdin(Stdio::null()).stdout(printed.try_clone()?).stderr(printed.try_clone()?))?;
     let deadline = Instant::now() + VERSION_BOUND;

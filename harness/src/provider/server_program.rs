@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 
-use super::{ImageError, ProviderChoice, ServerBinary, ServerError, ServerImage};
+use super::{ImageError, ProviderChoice, ServerBinary, ServerError, ServerImage, UnpackedImage};
 use crate::vocab::ServerVersion;
 
 /// What a node's server is to be, before it is known whether there is one.
@@ -11,8 +11,10 @@ use crate::vocab::ServerVersion;
 pub enum WantedServer {
     /// A binary: a path or a name on PATH, or what [`ServerBinary::find`] finds without a name.
     Binary(Option<String>),
-    /// An image.
+    /// An image, of which containers are made.
     Image(String),
+    /// An image, of which only the files are used.
+    ImageRootfs(String),
 }
 
 /// Why there is no server to run.
@@ -41,16 +43,21 @@ impl ProviderChoice {
         match self {
             Self::Namespaces => WantedServer::Binary(binary.map(str::to_owned)),
             Self::Containers { image: of_all } => WantedServer::Image(image.unwrap_or(of_all).to_owned()),
+            Self::ImageRootfs { image: of_all } => WantedServer::ImageRootfs(image.unwrap_or(of_all).to_owned()),
         }
     }
 }
 
 impl WantedServer {
-    /// Finds it and asks for its version.
+    /// Finds it, unpacks it if only its files are used, and asks for its version.
     pub fn find(&self) -> Result<ServerProgram, NoServer> {
         match self {
             Self::Binary(name) => Ok(ServerProgram::Binary(ServerBinary::find(name.as_deref())?)),
             Self::Image(name) => Ok(ServerProgram::Image(ServerImage::find(name)?)),
+            Self::ImageRootfs(name) => {
+                UnpackedImage::make(name)?;
+                Ok(ServerProgram::Image(ServerImage::find(name)?))
+            }
         }
     }
 }

@@ -8,6 +8,9 @@ use crate::provider::ProviderChoice;
 /// The environment variable that names an image.
 const IMAGE_VARIABLE: &str = "HARNESS_IMAGE";
 
+/// The providers that run images.
+const WITH_IMAGES: &str = "containers or image-rootfs";
+
 /// What runs the servers.
 #[derive(Clone, Debug, Default, Args)]
 pub struct ProviderOptions {
@@ -26,6 +29,8 @@ pub enum ProviderName {
     Namespaces,
     /// A container engine, with images.
     Containers,
+    /// The lab itself, with servers of images, which are unpacked once: as quick as binaries, and without what containers isolate.
+    ImageRootfs,
 }
 
 /// The environment alone, read as options are.
@@ -47,22 +52,26 @@ impl ProviderOptions {
         let of_node = plan.nodes.iter().find_map(|node| Some((&node.name, node.image.as_ref()?)));
         match (self.provider, of_node) {
             (Some(ProviderName::Namespaces), Some((node, image))) => {
-                return Err(format!("{node} has the image {image}, which takes the provider containers"));
+                return Err(format!("{node} has the image {image}, which takes the provider {WITH_IMAGES}"));
             }
             (Some(ProviderName::Namespaces), None) => {
                 let contradicts =
-                    |image| format!("the image {image} takes the provider containers: leave out one of the two");
+                    |image| format!("the image {image} takes the provider {WITH_IMAGES}: leave out one of the two");
                 return named.map_or(Ok(ProviderChoice::Namespaces), |image| Err(contradicts(image)));
             }
             (None, None) if named.is_none() => return Ok(ProviderChoice::Namespaces),
             _ => {}
         }
         if let Some((node, binary)) = plan.nodes.iter().find_map(|node| Some((&node.name, node.binary.as_ref()?))) {
-            return Err(format!("{node} has the binary {binary}, and containers run images"));
+            return Err(format!("{node} has the binary {binary}, where servers are of images"));
         }
         let all_have_one = plan.nodes.iter().all(|node| node.image.is_some());
         let image = named.or_else(|| of_node.filter(|_| all_have_one).map(|(_, image)| image.clone()));
         let why = || format!("no image is named: --image redis:7.4, or {IMAGE_VARIABLE}=redis:7.4");
-        image.map(|image| ProviderChoice::Containers { image }).ok_or_else(why)
+        let image = image.ok_or_else(why)?;
+        Ok(match self.provider {
+            Some(ProviderName::ImageRootfs) => ProviderChoice::ImageRootfs { image },
+            _ => ProviderChoice::Containers { image },
+        })
     }
 }

@@ -25,6 +25,13 @@ pub enum Product {
     Valkey,
 }
 
+impl ServerVersion {
+    /// Whether the harness cannot use it: Redis before 6.2.
+    pub fn is_too_old(&self) -> bool {
+        self.product == Product::Redis && (self.major, self.minor) < (6, 2)
+    }
+}
+
 impl fmt::Display for ServerVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?} {}.{}.{}", self.product, self.major, self.minor, self.patch)

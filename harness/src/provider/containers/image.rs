@@ -8,7 +8,7 @@ use futures_util::{Stream, StreamExt};
 use testcontainers::bollard::Docker;
 use testcontainers::bollard::container::{AttachContainerResults, LogOutput};
 use testcontainers::bollard::errors::Error as DockerError;
-use testcontainers::bollard::models::{ContainerCreateBody, HealthConfig, HostConfig};
+use testcontainers::bollard::models::{ContainerCreateBody, HealthConfig, HostConfig, ImageInspect};
 use testcontainers::bollard::query_parameters::{AttachContainerOptionsBuilder, RemoveContainerOptionsBuilder};
 use testcontainers::runners::AsyncRunner;
 use testcontainers::{GenericImage, ImageExt};
@@ -18,7 +18,7 @@ use tokio::time::timeout;
 use super::engine::{connect, failed, in_words};
 use super::owner;
 use crate::provider::ImageError;
-use crate::vocab::{Product, ServerVersion};
+use crate::vocab::ServerVersion;
 
 /// How long a server may take to print its version, or to refuse a file, with the container around it.
 const ASK_BOUND: Duration = Duration::from_secs(20);
@@ -61,34 +61,48 @@ impl ServerImage {
 
     /// See [`Self::find`].
     pub(super) async fn find_by(docker: &Docker, name: &str) -> Result<Self, ImageError> {
-        let config = match docker.inspect_image(name).await {
-            Err(DockerError::DockerResponseServerError { status_code: 404, .. }) => {
-                pull(name).await?;
-                docker.inspect_image(name).await
-            }
-            inspected => inspected,
-        };
-        let config = config.map_err(|error| not_there(name, &error))?.config.unwrap_or_default();
-        let program = config.cmd.unwrap_or_default().into_iter().take(1);
-        let command: Vec<_> = config.entrypoint.unwrap_or_default().into_iter().chain(program).collect();
-        if command.is_empty() {
-            return Err(ImageError::NoCommand { image: name.to_owned() });
-        }
+        let command = command_of(name, inspect(docker, name).await?)?;
         let printed = ask(docker, name, &command, &["--version"], "").await;
         let printed = printed.map_err(|source| ImageError::Run { image: name.to_owned(), source })?;
-        let version: ServerVersion = printed.parse().map_err(|()| ImageError::NotAServer {
-            image: name.to_owned(),
-            command: command.join(" "),
-            printed: printed.trim().lines().next().unwrap_or("nothing").to_owned(),
-        })?;
-        if version.product == Product::Redis && (version.major, version.minor) < (6, 2) {
-            return Err(ImageError::TooOld { image: name.to_owned(), version });
-        }
+        let version = version_of(name, &command, &printed)?;
         Ok(Self { name: name.to_owned(), command, version })
     }
 }
 
-fn block_on<T>(work: impl Future<Output = T>) -> io::Result<T> {
+/// What the engine knows of an image, which it pulls if it must.
+pub(super) async fn inspect(docker: &Docker, name: &str) -> Result<ImageInspect, ImageError> {
+    let inspected = match docker.inspect_image(name).await {
+        Err(DockerError::DockerResponseServerError { status_code: 404, .. }) => {
+            pull(name).await?;
+            docker.inspect_image(name).await
+        }
+        inspected => inspected,
+    };
+    inspected.map_err(|error| not_there(name, &error))
+}
+
+/// See [`ServerImage::command`].
+pub(super) fn command_of(name: &str, image: ImageInspect) -> Result<Vec<String>, ImageError> {
+    let config = image.config.unwrap_or_default();
+    let program = config.cmd.unwrap_or_default().into_iter().take(1);
+    let command: Vec<_> = config.entrypoint.unwrap_or_default().into_iter().chain(program).collect();
+    if command.is_empty() { Err(ImageError::NoCommand { image: name.to_owned() }) } else { Ok(command) }
+}
+
+/// The version of an image's server, by what it prints when it is asked.
+pub(super) fn version_of(name: &str, command: &[String], printed: &str) -> Result<ServerVersion, ImageError> {
+    let image = name.to_owned();
+    match printed.parse::<ServerVersion>() {
+        Ok(version) if version.is_too_old() => Err(ImageError::TooOld { image, version }),
+        Ok(version) => Ok(version),
+        Err(()) => {
+            let printed = printed.trim().lines().next().unwrap_or("nothing").to_owned();
+            Err(ImageError::NotAServer { image, command: command.join(" "), printed })
+        }
+    }
+}
+
+pub(super) fn block_on<T>(work: impl Future<Output = T>) -> io::Result<T> {
     Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work))
 }
 
@@ -104,6 +118,23 @@ fn not_there(image: &str, error: &(dyn std::error::Error + 'static)) -> ImageErr
 
 /// Runs a command in a container of its own, which ends with it.
 async fn ask(docker: &Docker, image: &str, command: &[String], arguments: &[&str], input: &str) -> io::Result<String> {
+    let id = make_container(docker, image, command, arguments).await?;
+    let printed = timeout(ASK_BOUND, run(docker, &id, input)).await;
+    if !matches!(printed, Ok(Ok(_))) {
+        // It was not started, or goes on where it should have ended.
+        remove_container(docker, &id).await;
+    }
+    printed.unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, "it did not end in time")))
+}
+
+/// Makes a container for a command, which will have an input and no network; returns its id. The engine removes it when the command
+/// has ended.
+pub(super) async fn make_container(
+    docker: &Docker,
+    image: &str,
+    command: &[String],
+    arguments: &[&str],
+) -> io::Result<String> {
     let words = command.iter().map(String::as_str).chain(arguments.iter().copied());
     let container = ContainerCreateBody {
         image: Some(image.to_owned()),
@@ -123,22 +154,26 @@ async fn ask(docker: &Docker, image: &str, command: &[String], arguments: &[&str
         }),
         ..ContainerCreateBody::default()
     };
-    let id = docker.create_container(None, container).await.map_err(failed("make a container"))?.id;
-    let printed = timeout(ASK_BOUND, run(docker, &id, input)).await;
-    if !matches!(printed, Ok(Ok(_))) {
-        // It was not started, or goes on where it should have ended.
-        let options = RemoveContainerOptionsBuilder::new().force(true).v(true).build();
-        let _ = docker.remove_container(&id, Some(options)).await;
-    }
-    printed.unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, "it did not end in time")))
+    Ok(docker.create_container(None, container).await.map_err(failed("make a container"))?.id)
+}
+
+/// Ends and removes a container. The engine may be about to.
+pub(super) async fn remove_container(docker: &Docker, id: &str) {
+    let options = RemoveContainerOptionsBuilder::new().force(true).v(true).build();
+    let _ = docker.remove_container(id, Some(options)).await;
+}
+
+/// Starts a container that was made; returns what leads to and from its command.
+pub(super) async fn start_container(docker: &Docker, id: &str) -> io::Result<AttachContainerResults> {
+    let options = AttachContainerOptionsBuilder::new().stream(true).stdin(true).stdout(true).stderr(true).build();
+    let attached = docker.attach_container(id, Some(options)).await.map_err(failed("attach to a container"))?;
+    docker.start_container(id, None).await.map_err(failed("start a container"))?;
+    Ok(attached)
 }
 
 /// Starts a container that was made and reads what it prints until it ends.
 async fn run(docker: &Docker, id: &str, input: &str) -> io::Result<String> {
-    let options = AttachContainerOptionsBuilder::new().stream(true).stdin(true).stdout(true).stderr(true).build();
-    let attached = docker.attach_container(id, Some(options)).await.map_err(failed("attach to a container"))?;
-    let AttachContainerResults { output, input: mut to } = attached;
-    docker.start_container(id, None).await.map_err(failed("start a container"))?;
+    let AttachContainerResults { output, input: mut to } = start_container(docker, id).await?;
     // What ended already reads nothing any more, and what it printed counts.
     let _ = to.write_all(input.as_bytes()).await;
     let _ = to.shutdown().await;

@@ -18,11 +18,13 @@ mod probe;
 mod processes;
 mod server;
 mod shared_evidence;
+mod unpacked;
 
 pub(super) use hosts::raise;
 pub use image::ServerImage;
 pub(super) use outer::spawn;
 pub(super) use probe::{check, engine};
+pub use unpacked::UnpackedImage;
 
 /// Becomes the process that makes the lab's container, if this process was started as that one. In the container, prepares this
 /// process to be the lab's first. Otherwise returns at once.

@@ -1,7 +1,6 @@
 //! Hosts that the lab makes itself, with plain processes on them.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File};
 use std::io;
@@ -18,12 +17,12 @@ use nix::mount::{MntFlags, umount2};
 use nix::sched::{CloneFlags, setns};
 use nix::unistd::Pid;
 
+use super::programs::{self, NodeProgram};
 use crate::evidence::{Journal, RunDirectory};
-use crate::network::Network;
 use crate::provider::lab::{
     ChildServer, Disk, Lab, NewNode, NodeHosts, OnExit, ServerProcess, mount_memory, raise_file_limit,
 };
-use crate::provider::{ClientSpec, ProviderError, ServerBinary, ServerSpec, Storage, file};
+use crate::provider::{ClientSpec, ProviderError, ServerSpec, Storage, file};
 use crate::vocab::NodeName;
 
 /// Where the nodes' memory is mounted: a directory that exists on every Linux, that nothing in a lab needs, and that
@@ -33,31 +32,39 @@ pub(super) const DATA: &str = "/proc/fs";
 /// The directory beside the nodes' for what is no evidence. No node is named so.
 const SECRETS: &str = "secrets";
 
-/// See [`crate::provider::raise`].
+/// See [`crate::provider::ProviderChoice::raise`]. With an image, the servers are those of images, and nodes that name none have this
+/// one.
 pub(in crate::provider) async fn raise(
-    servers: &[ServerSpec],
-    clients: &[ClientSpec],
+    image: Option<&str>,
+    (servers, clients): (&[ServerSpec], &[ClientSpec]),
     storage: Storage,
     seed: u64,
     directory: &RunDirectory,
     journal: Journal,
 ) -> Result<Lab, ProviderError> {
-    let binaries = find_binaries(servers)?;
+    let found = programs::find(servers, image).await?;
     raise_file_limit()?;
     let network = Lab::raise_network(servers, clients, BTreeMap::new(), seed, &journal).await?;
     mount_memory(Path::new(DATA), None)?;
     let secrets = Path::new(DATA).join(SECRETS);
     DirBuilder::new().mode(0o700).create(&secrets).map_err(file("make the directory", secrets))?;
-    let (mut nodes, mut starters) = (Vec::new(), BTreeMap::new());
-    for (spec, binary) in servers.iter().zip(binaries) {
+    let mut disks = Vec::new();
+    for spec in servers {
         let data = Path::new(DATA).join(spec.node.as_str());
         for path in [&data, &directory.node(&spec.node)] {
             fs::create_dir_all(path).map_err(file("make the directory", path))?;
         }
-        let disk = Disk::make(data.clone(), storage)?;
-        starters.insert(spec.node.clone(), Starter::new(&binary, &network, spec, &disk)?);
-        let (program, version) = (binary.path.display().to_string(), binary.version);
-        nodes.push(NewNode { spec: spec.clone(), program, version, disk, data });
+        disks.push(Disk::make(data, storage)?);
+    }
+    // After the disks: a root shows those that are there when it is made.
+    let programs = found.make(Path::new(DATA), directory.path())?;
+    let (mut nodes, mut starters) = (Vec::new(), BTreeMap::new());
+    for ((spec, disk), program) in servers.iter().zip(disks).zip(programs) {
+        let (name, version) = (program.name(), program.version);
+        let directory = disk.start_directory().to_owned();
+        starters.insert(spec.node.clone(), Starter { program, namespace: network.namespace(&spec.host)?, directory });
+        let data = Path::new(DATA).join(spec.node.as_str());
+        nodes.push(NewNode { spec: spec.clone(), program: name, version, disk, data });
     }
     Ok(Lab::new(nodes, Arc::new(OwnHosts(starters)), network, storage, directory, &journal))
 }
@@ -67,7 +74,7 @@ struct OwnHosts(BTreeMap<NodeName, Starter>);
 
 /// What starts a node's server as a child of the lab.
 struct Starter {
-    binary: PathBuf,
+    program: Arc<NodeProgram>,
     /// The network namespace of its host.
     namespace: File,
     /// The directory that it is started in.
@@ -75,17 +82,11 @@ struct Starter {
 }
 
 impl Starter {
-    fn new(binary: &ServerBinary, network: &Network, spec: &ServerSpec, disk: &Disk) -> Result<Self, ProviderError> {
-        let namespace = network.namespace(&spec.host)?;
-        Ok(Self { binary: binary.path.clone(), namespace, directory: disk.start_directory().to_owned() })
-    }
-
     fn command(&self, arguments: &[OsString], log: File) -> io::Result<Command> {
         let namespace = self.namespace.try_clone()?;
-        let mut command = Command::new(&self.binary);
+        let mut command = self.program.command(&self.directory)?;
         command
             .args(arguments)
-            .current_dir(&self.directory)
             .env("TZ", "UTC")
             .process_group(0)
             .stdin(Stdio::null())
@@ -127,22 +128,4 @@ impl NodeHosts for OwnHosts {
     fn clean_up(&self) {
         let _ = umount2(DATA, MntFlags::MNT_DETACH);
     }
-}
-
-/// Finds the binaries; runs each once, however many nodes use it.
-fn find_binaries(nodes: &[ServerSpec]) -> Result<Vec<ServerBinary>, ProviderError> {
-    let mut found: BTreeMap<Option<&str>, ServerBinary> = BTreeMap::new();
-    let mut binaries = Vec::with_capacity(nodes.len());
-    for node in nodes {
-        let binary = match found.entry(node.binary.as_deref()) {
-            Entry::Occupied(known) => known.get().clone(),
-            Entry::Vacant(unknown) => {
-                let binary = ServerBinary::find(node.binary.as_deref());
-                let named = |source| ProviderError::Server { node: node.node.clone(), source };
-                unknown.insert(binary.map_err(named)?).clone()
-            }
-        };
-        binaries.push(binary);
-    }
-    Ok(binaries)
 }

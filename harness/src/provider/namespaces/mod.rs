@@ -8,8 +8,10 @@
 mod audit;
 mod disk_probe;
 mod hosts;
+mod image_root;
 mod missing;
 mod probe;
+mod programs;
 mod readings;
 mod reexec;
 mod sandbox;
