@@ -143,14 +143,11 @@ impl SloKind for Capacity {
     fn explained_by_machine(&self, case: &Case<'_>) -> Option<String> {
         let missed =
             case.loads(self.load()).into_iter().filter(|load| self.judge_load(case, *load).0.status == Status::Fail);
-        let explanations: Option<Vec<_>> = missed
-            .map(|load| {
-                let stages = self.stages(case, load);
-                let broke = stages.into_iter().find(|stage| self.is_too_slow(stage))?;
-                explain_excess(case, self.quantile, self.max, &broke.operations)
-            })
-            .collect();
-        explanations.map(finding::note).filter(|note| !note.is_empty())
+        finding::all_explained(missed.map(|load| {
+            let stages = self.stages(case, load);
+            let broke = stages.into_iter().find(|stage| self.is_too_slow(stage))?;
+            explain_excess(case, self.quantile, self.max, &broke.operations)
+        }))
     }
 
     fn is_timed(&self) -> bool {

@@ -159,3 +159,47 @@ impl<'a> Case<'a> {
         loads.filter(|load| !load.mix.is_empty()).all(RecordedLoad::is_closed)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::check::testing::Story;
+    use crate::evidence::testing::load;
+
+    /// What is found of each load: how it ended, from how many samples, and how bad it is. Which of them counts, and whether it is told
+    /// whose it is.
+    #[rstest]
+    #[case::a_miss_is_the_worst(&[(Status::Fail, 5, 1.0), (Status::Pass, 9, 9.0), (Status::Inconclusive, 9, 9.0)], 0, true)]
+    #[case::the_worst_of_two_misses(&[(Status::Fail, 5, 2.0), (Status::Fail, 9, 1.0)], 0, true)]
+    #[case::then_what_cannot_be_told(&[(Status::Inconclusive, 5, 1.0), (Status::Pass, 9, 9.0)], 0, true)]
+    #[case::the_worst_of_what_was_met(&[(Status::Pass, 5, 2.0), (Status::Pass, 9, 1.0)], 0, true)]
+    #[case::the_most_samples_of_what_is_alike(&[(Status::Pass, 9, 1.0), (Status::Pass, 5, 1.0)], 0, true)]
+    #[case::who_did_nothing_does_not_count(&[(Status::Pass, 5, 1.0), (Status::Inconclusive, 0, 9.0)], 0, false)]
+    #[case::nobody_did_anything(&[(Status::Inconclusive, 0, 1.0), (Status::Inconclusive, 0, 2.0)], 0, false)]
+    #[case::there_is_none(&[], 0, false)]
+    fn the_worst_load_counts(#[case] found: &[(Status, u64, f64)], #[case] worst: usize, #[case] named: bool) {
+        let mut story = Story::formed();
+        story.evidence.plan.loads = (0..found.len()).map(|nth| load(&nth.to_string())).collect();
+        let judge = |nth: usize| {
+            let (status, samples, measure) = found.get(nth).copied().unwrap_or((Status::Inconclusive, 0, 0.0));
+            let nothing = Finding::nothing(&"p99", String::new(), "as measured");
+            (Finding { status, samples, measured: nth.to_string(), ..nothing }, measure)
+        };
+        let counts = story.case().each_load(None, judge);
+        let note = if named { format!("load {worst}; as measured") } else { "as measured".to_owned() };
+        assert_eq!((counts.measured, counts.note), (worst.to_string(), note));
+    }
+
+    /// A load of idle connections starts nothing that could be late.
+    #[test]
+    fn idle_connections_have_no_schedule() {
+        let mut story = Story::formed();
+        let open = RecordedLoad { arrivals: Some(crate::vocab::Arrivals::constant(1)), ..load("open") };
+        let idle = RecordedLoad { mix: Vec::new(), ..RecordedLoad { name: "idle".to_owned(), ..open.clone() } };
+        story.evidence.plan.loads.extend([open, idle]);
+        let closed = [Some("app"), Some("open"), Some("idle"), None].map(|load| story.case().all_closed(load));
+        assert_eq!(closed, [true, false, true, false]);
+    }
+}

@@ -136,4 +136,42 @@ mod tests {
     fn times_read_well(#[case] nanos: u64, #[case] text: &str) {
         assert_eq!(time(nanos), text);
     }
+
+    #[rstest]
+    #[case::at_most(0, 3, "<= 3")]
+    #[case::exactly(2, 2, "2")]
+    #[case::between(1, 2, "1 to 2")]
+    fn limits_of_a_count_read_well(#[case] min: u64, #[case] max: u64, #[case] text: &str) {
+        assert_eq!(count_limit(min, max), text);
+    }
+
+    #[rstest]
+    #[case::the_later_is_earlier(Some((2, 'b')), Some((1, 'l')), Some('l'))]
+    #[case::the_one_before(Some((1, 'b')), Some((2, 'l')), Some('b'))]
+    #[case::at_once(Some((1, 'b')), Some((1, 'l')), Some('b'))]
+    #[case::only_the_later(None, Some((1, 'l')), Some('l'))]
+    #[case::only_before(Some((1, 'b')), None, Some('b'))]
+    #[case::neither(None, None, None)]
+    fn the_earlier_of_two_counts(
+        #[case] before: Option<(u64, char)>,
+        #[case] later: Option<(u64, char)>,
+        #[case] found: Option<char>,
+    ) {
+        let at = |thing: Option<(u64, char)>| thing.map(|(ms, name)| (Instant::from_millis(ms), name));
+        assert_eq!(earlier(at(before), at(later)).map(|(_, name)| name), found);
+    }
+
+    #[rstest]
+    #[case::each(&[Some("a"), Some("b")], Some("a; b"))]
+    #[case::one_is_lacking(&[Some("a"), None], None)]
+    #[case::nothing_to_explain(&[], None)]
+    fn what_is_explained_is_explained_in_full(#[case] each: &[Option<&str>], #[case] note: Option<&str>) {
+        assert_eq!(all_explained(each.iter().map(|one| one.map(str::to_owned))).as_deref(), note);
+    }
+
+    #[test]
+    fn an_end_reads_well() {
+        let ends = [RunOutcome::Pass, RunOutcome::Fail, RunOutcome::Inconclusive].map(|end| end.to_string());
+        assert_eq!(ends, ["PASS", "FAIL", "INCONCLUSIVE"]);
+    }
 }

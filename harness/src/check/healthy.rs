@@ -119,3 +119,75 @@ fn owned_by_live(view: &NodeView) -> usize {
     let live = view.members.values().filter(|member| member.health != Health::Fail);
     if view.state == ClusterState::Ok { live.map(|member| member.owns.len()).sum() } else { 0 }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::testing::Story;
+
+    const ALL: [&str; 6] = ["A", "B", "C", "A1", "B1", "C1"];
+
+    fn ms(milliseconds: u64) -> Instant {
+        Instant::from_millis(milliseconds)
+    }
+
+    /// From when to when it was healthy, in milliseconds; formed at 1 s.
+    fn flips(story: &Story) -> Vec<(u64, bool)> {
+        HealthyTimes::of(&story.evidence).flips.iter().map(|(at, healthy)| (at.0 / 1_000_000, *healthy)).collect()
+    }
+
+    #[test]
+    fn health_comes_and_goes() {
+        let mut story = Story::formed();
+        story.unsettled(3_000);
+        story.settled(4_000);
+        story.unsettled(5_000);
+        let healthy = HealthyTimes::of(&story.evidence);
+        let at = [999, 1_000, 2_999, 3_000, 4_000, 5_000].map(|at| healthy.at(ms(at)));
+        assert_eq!(at, [false, true, true, false, true, false]);
+        let again = [0, 2_000, 3_000, 4_000, 5_000].map(|from| healthy.from(ms(from)));
+        assert_eq!(again, [Some(ms(1_000)), Some(ms(2_000)), Some(ms(4_000)), Some(ms(4_000)), None]);
+        let lost =
+            [(0, 9_000), (3_000, 5_000), (3_001, 5_000)].map(|(from, to)| healthy.last_lost_in(ms(from), ms(to)));
+        assert_eq!(lost, [Some(ms(5_000)), Some(ms(3_000)), None]);
+    }
+
+    /// Whatever events say, a cluster is not healthy while the one who knows best sees what nobody serves.
+    #[test]
+    fn a_healthy_cluster_serves_everything() {
+        let mut story = Story::formed();
+        story.health("A", Health::Fail);
+        story.view(3_000, &["B"]);
+        story.health("A", Health::Ok);
+        story.view(3_500, &["B"]);
+        story.view_alone(4_000, &["A"], &["B"]);
+        story.view_alone(5_000, &ALL, &[]);
+        assert_eq!(flips(&story), [(1_000, true), (3_000, false), (3_500, true), (5_000, false)]);
+        // Who knows of no other tells nothing of the whole.
+        story.evidence.plan.systems[0].independent = true;
+        assert_eq!(flips(&story), [(1_000, true)]);
+        assert!(view_at(&story.evidence, 0, ms(6_000)).is_none());
+    }
+
+    /// Of those who know as much, the last that says it serves is right; who knows less is not asked.
+    #[test]
+    fn the_newest_configuration_counts() {
+        let mut story = Story::formed();
+        story.hand_over("A", "A1");
+        story.view(3_000, &["A1"]);
+        story.health("A1", Health::Fail);
+        story.view(4_000, &["B"]);
+        let late = TopologyRecord { at: ms(4_500), ..story.evidence.topology[2].clone() };
+        story.evidence.topology.push(late);
+        assert_eq!(flips(&story), [(1_000, true), (4_000, false)]);
+        let owner = |at| {
+            let view = view_at(&story.evidence, 0, ms(at))?;
+            view.members
+                .iter()
+                .find(|(_, member)| member.owns.ranges().iter().any(|range| range.first == 0))
+                .map(|(name, _)| name.to_string())
+        };
+        let owners = [999, 1_000, 2_999, 3_000, 4_500].map(owner);
+        assert_eq!(owners.each_ref().map(Option::as_deref), [None, Some("A"), Some("A"), Some("A1"), Some("A1")]);
+    }
+}

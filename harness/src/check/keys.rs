@@ -173,7 +173,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::check::testing::{LOAD_STARTS, Story};
+    use crate::check::testing::{LOAD_STARTS, Story, load};
 
     /// Every key with its operations, in so many parts, of which so many operations are sorted at once.
     fn by_key(evidence: &Evidence, parts: usize, sorted_max: usize) -> Vec<(KeyId, Vec<Operation>)> {
@@ -188,15 +188,16 @@ mod tests {
         found
     }
 
-    /// Two loads that call their keys alike write and read them by turns; some operations end before those that were begun earlier.
+    /// Two loads that call their keys alike and one that does not write and read them by turns; some operations end before those that
+    /// were begun earlier.
     fn evidence() -> Evidence {
         let mut story = Story::formed();
         let other = story.evidence.plan.loads[0].clone();
-        story.evidence.plan.loads.push(other);
+        story.evidence.plan.loads.extend([other, load("other")]);
         for nth in 0..2_000_u32 {
             let data = if nth % 7 == 0 { DataType::Counter } else { DataType::Value };
             let begins = LOAD_STARTS + u64::from(nth ^ 3);
-            story.write(begins, 1 + nth * nth % 97, |write| (write.load, write.data) = ((nth % 2) as u16, data));
+            story.write(begins, 1 + nth * nth % 97, |write| (write.load, write.data) = ((nth % 3) as u16, data));
         }
         story.evidence
     }
@@ -211,7 +212,8 @@ mod tests {
         let evidence = evidence();
         let mut expected = std::collections::BTreeMap::<KeyId, Vec<Operation>>::new();
         for operation in &evidence.history {
-            expected.entry((0, operation.data, operation.key)).or_default().push(operation);
+            let owner = if operation.load == 2 { 2 } else { 0 };
+            expected.entry((owner, operation.data, operation.key)).or_default().push(operation);
         }
         for operations in expected.values_mut() {
             operations.sort_by_key(|operation| operation.started);
@@ -220,6 +222,16 @@ mod tests {
         assert_eq!(found, by_key(&evidence, parts, sorted_max));
         found.sort_by_key(|(id, _)| *id);
         assert_eq!(found, expected.into_iter().collect::<Vec<_>>());
+    }
+
+    /// However close together the keys are.
+    #[test]
+    fn about_as_many_are_in_each_part() {
+        let mut story = Story::formed();
+        (1..=2_000).for_each(|key| story.write(LOAD_STARTS, key, |_| {}));
+        let sorter = Sorter { history: &story.evidence.history, owners: owners(&story.evidence.plan), parts: 5 };
+        let sizes = sorter.sizes();
+        assert!(sizes.iter().all(|size| (300..500).contains(size)), "{sizes:?}");
     }
 
     #[rstest]

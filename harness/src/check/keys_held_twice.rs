@@ -195,8 +195,8 @@ mod tests {
 
     use super::*;
     use crate::check::Slo;
-    use crate::check::testing::{LOAD_STARTS, Story};
-    use crate::evidence::{ErrorKind, KeyLists};
+    use crate::check::testing::{LOAD_STARTS, Story, late};
+    use crate::evidence::{ErrorKind, KeyLists, OperationSource};
 
     /// The load wrote app:1 to app:3, of which B owns the first, C the second and A the third.
     const OWN: [(u16, &[(&str, u16)]); 3] = [(0, &[("app:3", 4)]), (1, &[("app:1", 6_000)]), (2, &[("app:2", 12_000)])];
@@ -253,6 +253,7 @@ mod tests {
     #[case::did_not_tell(&|s: &mut Story| s.event(2_021, EventKind::KeysNotListed { node: "B".into(), error: ErrorKind::TimedOut }), "B did not tell its keys: TimedOut")]
     #[case::another_count(&|s: &mut Story| s.evidence.key_lists = KeyLists::of(&[OWN[0], (1, &[]), OWN[2]]), "the list of B does not have the 1 keys that it told")]
     #[case::no_list(&|s: &mut Story| s.evidence.key_lists = KeyLists::default(), "the list of A does not have")]
+    #[case::one_master(&|s: &mut Story| { s.hand_over("A", "B"); s.hand_over("B", "C"); s.settled(2_010); }, "no two masters")]
     #[case::never_settled(&|s: &mut Story| s.evidence.events.retain(|event| !matches!(event.kind, EventKind::Settled { .. })), "no two masters")]
     fn who_did_not_tell_all_proves_nothing(#[case] change: &dyn Fn(&mut Story), #[case] words: &str) {
         let mut story = story(&OWN);
@@ -269,6 +270,52 @@ mod tests {
         let finding = judge(&story, 0);
         assert_eq!((finding.status, finding.samples), (Status::Inconclusive, 0));
         assert!(finding.note.contains("nobody held any key"), "{}", finding.note);
+    }
+
+    /// A and B both hold four keys.
+    #[test]
+    fn the_first_three_are_named() {
+        let keys = ["app:1", "app:4", "app:7", "app:9"].map(|key| (key, 6_000));
+        let finding = judge(&story(&[(0, &keys), (1, &keys), OWN[2]]), 0);
+        assert_eq!((finding.status, finding.measured.as_str(), finding.limit.as_str()), (Status::Fail, "4", "0"));
+        let held = |key: &str| finding.note.contains(&format!("{key} (place 6000, which B owns) is held by A and B"));
+        assert_eq!(["app:1", "app:4", "app:7", "app:9"].map(held), [true, true, true, false], "{}", finding.note);
+        assert_eq!(finding.check, "keys held twice <= 0");
+    }
+
+    /// A server beside the cluster has a key of the same name.
+    #[test]
+    fn what_another_system_holds_is_another_key() {
+        let mut story = story(&OWN);
+        let plan = &mut story.evidence.plan;
+        plan.systems.push(plan.systems[0].clone());
+        plan.nodes.push(crate::evidence::RecordedNode { name: "D".into(), system: 1, ..plan.nodes[0].clone() });
+        story.event(2_021, EventKind::KeysListed { node: "D".into(), keys: 1 });
+        story.evidence.key_lists = KeyLists::of(&[OWN[0], OWN[1], OWN[2], (6, OWN[1].1)]);
+        let finding = judge(&story, 0);
+        assert_eq!((finding.status, finding.measured.as_str()), (Status::Pass, "0"), "{}", finding.note);
+    }
+
+    /// One more final read, of a key that nobody told.
+    #[rstest]
+    #[case::it_was_there(|_: &mut Operation| {}, Status::Inconclusive)]
+    #[case::it_was_missing(|read: &mut Operation| read.value = Value::Missing, Status::Pass)]
+    #[case::nobody_answered(|read: &mut Operation| read.outcome = Outcome::Fail, Status::Pass)]
+    #[case::a_group_is_no_key(|read: &mut Operation| read.data = DataType::Group, Status::Pass)]
+    #[case::accounts_are_no_key(|read: &mut Operation| read.data = DataType::Accounts, Status::Pass)]
+    #[case::a_client_may_have_removed_it_since(|read: &mut Operation| read.source = OperationSource::Mix { entry: 0, command: 0 }, Status::Pass)]
+    fn what_is_served_must_be_told(#[case] change: fn(&mut Operation), #[case] status: Status) {
+        let mut story = story(&OWN);
+        story.final_read(9, Value::Written(1), Outcome::Ok);
+        story.evidence.history.edit(|history| change(history.last_mut().unwrap()));
+        assert_eq!(judge(&story, 0).status, status);
+    }
+
+    #[test]
+    fn no_machine_makes_a_server_keep_a_key() {
+        let mut story = story(&[(0, A_HOLDS_ANOTHERS), OWN[1], OWN[2]]);
+        story.machine(2_000, |_| late(100.0));
+        assert_eq!(KeysHeldTwice { max: 0 }.explained_by_machine(&story.case()), None);
     }
 
     /// What expires may be gone when it is read, and the other way round nobody knows.

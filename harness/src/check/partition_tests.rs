@@ -3,13 +3,13 @@
 use rstest::rstest;
 
 use super::takedown::{Takedown, TakedownCause};
-use super::testing::{LOAD_STARTS, Story, key_names, load, ms, waited};
+use super::testing::{LOAD_STARTS, Story, key_names, load, ms};
 use super::*;
 use crate::evidence::{LinkChange, Operation, OperationEffect, Outcome as Ended, RecordedLoad};
 use crate::vocab::{CutBy, Instant, Link, LinkShape, NodeName, ServerPort};
 
 /// A second load `inside` whose client host goes with those that a test names; its operations are the load 1's.
-fn with_inside() -> Story {
+pub(super) fn with_inside() -> Story {
     let mut story = Story::new();
     story.evidence.plan.loads.push(RecordedLoad { key_names: key_names("app:"), ..load("inside") });
     let plan = story.evidence.plan.clone();
@@ -19,7 +19,7 @@ fn with_inside() -> Story {
 }
 
 /// A write of the client `inside` on A's shard: from, to, the attempts, and who acknowledged it.
-fn inside(story: &mut Story, from: u64, to: u64, attempts: u16, by: Option<u16>) {
+pub(super) fn inside(story: &mut Story, from: u64, to: u64, attempts: u16, by: Option<u16>) {
     let key = story.key_of("A");
     story.write(from, key, |write| {
         (write.load, write.ended, write.attempts, write.node) = (1, Instant::from_millis(to), attempts, by);
@@ -41,12 +41,12 @@ fn told(story: &Story) -> Vec<(String, String, u64, Option<u64>)> {
     told.collect()
 }
 
-fn split(ones: &[&str], others: &[&str]) -> Vec<Link> {
+pub(super) fn split(ones: &[&str], others: &[&str]) -> Vec<Link> {
     let pairs = ones.iter().flat_map(|one| others.iter().map(move |other| Link::new(*one, *other)));
     pairs.flat_map(|link| [link.reversed(), link]).collect()
 }
 
-const CUT: LinkChange = LinkChange::Cut(CutBy::Drop);
+pub(super) const CUT: LinkChange = LinkChange::Cut(CutBy::Drop);
 
 #[test]
 fn an_isolated_master_is_replaced_and_comes_back() {
@@ -279,89 +279,6 @@ fn a_client_on_the_wrong_side_does_not_measure_the_failover(
     assert_eq!(finding.status, status, "{}", finding.note);
     assert!(finding.note.starts_with(note), "{}", finding.note);
     assert_eq!(story.judge(Slo::Failover(Failover { max: ms(1_000), min: ms(0) })).status, Status::Fail);
-}
-
-/// A is cut off at 3000 ms and healed at 8000 ms; what a client on its side (`true`) or elsewhere wrote to its shard: from, to,
-/// the attempts, and who acknowledged it; `minority writes <= 2 s`.
-#[rstest]
-#[case::refused_in_time(&[(true, 4_399, 4_400, 1, Some(0)), (true, 4_400, 5_400, 9, None)], Status::Pass, "1.4 s", 1)]
-#[case::refused_too_late(&[(true, 5_399, 5_400, 1, Some(0)), (true, 5_400, 6_400, 9, None)], Status::Fail, "2.4 s", 1)]
-#[case::too_late_whoever_asks_then(&[(true, 5_399, 5_400, 1, Some(0))], Status::Fail, "2.4 s", 1)]
-#[case::nobody_asked_again(&[(true, 3_100, 3_101, 1, Some(0))], Status::Inconclusive, "101 ms", 1)]
-#[case::refused_from_the_start(&[(true, 3_000, 4_000, 9, None)], Status::Inconclusive, "-", 0)]
-#[case::no_client_on_that_side(&[(false, 3_100, 5_100, 5, Some(3))], Status::Inconclusive, "-", 0)]
-#[case::a_reply_from_before_the_cut(&[(false, 2_999, 3_001, 1, Some(0))], Status::Inconclusive, "-", 0)]
-#[case::waited_until_another_took_over(
-    &[(true, 4_399, 4_400, 1, Some(0)), (true, 4_400, 8_100, 90, Some(3))],
-    Status::Pass, "1.4 s", 1
-)]
-#[case::after_the_heal(
-    &[(true, 4_399, 4_400, 1, Some(0)), (true, 4_400, 5_400, 9, None), (true, 8_500, 8_501, 1, Some(0))],
-    Status::Pass, "1.4 s", 1
-)]
-#[case::served_again_at_the_heal(
-    &[(true, 4_399, 4_400, 1, Some(0)), (true, 7_999, 8_001, 1, Some(0))],
-    Status::Inconclusive, "1.4 s", 1
-)]
-#[case::another_shard(&[(true, 4_399, 4_400, 1, Some(1))], Status::Inconclusive, "-", 0)]
-fn minority_writes(
-    #[case] writes: &[(bool, u64, u64, u16, Option<u16>)],
-    #[case] status: Status,
-    #[case] measured: &str,
-    #[case] samples: u64,
-) {
-    let mut story = with_inside();
-    story.isolate(3_000, 0, "cut", &["A", "inside"]);
-    story.heal(8_000, 1, "cut");
-    for (is_inside, from, to, attempts, by) in writes {
-        inside(&mut story, *from, *to, *attempts, *by);
-        story.evidence.history.edit(|history| history.last_mut().unwrap().load = u16::from(*is_inside));
-    }
-    story.end(9_000);
-    let finding = story.judge(Slo::MinorityWrites(MinorityWrites { max: ms(2_000) }));
-    assert_eq!((finding.status, finding.measured.as_str()), (status, measured), "{}", finding.note);
-    assert_eq!(finding.samples, samples);
-}
-
-#[test]
-fn without_a_partition_there_are_no_minority_writes() {
-    let mut story = Story::formed();
-    story.failover(3_000, 0, 2_000);
-    story.end(9_000);
-    let finding = story.judge(Slo::MinorityWrites(MinorityWrites { max: ms(2_000) }));
-    assert_eq!(
-        (finding.status, finding.note.as_str()),
-        (Status::Inconclusive, "no master was cut off from the majority")
-    );
-}
-
-#[test]
-fn each_master_without_a_majority_must_have_been_asked() {
-    let mut story = with_inside();
-    let links = [split(&["A", "inside"], &["B", "C", "app"]), split(&["B"], &["C"])].concat();
-    story.network(3_000, Some(0), "x", CUT, links);
-    inside(&mut story, 4_399, 4_400, 1, Some(0));
-    inside(&mut story, 4_400, 5_400, 9, None);
-    story.end(9_000);
-    let finding = story.judge(Slo::MinorityWrites(MinorityWrites { max: ms(2_000) }));
-    assert_eq!(finding.status, Status::Inconclusive);
-    let note =
-        "A acknowledged 1 write up to 1.4 s after the cut; no write reached B after the cut: put a client on its side";
-    assert!(finding.note.starts_with(note), "{}", finding.note);
-}
-
-/// 2.4 s instead of 2 s; A waited for that much of each tenth of a second.
-#[rstest]
-#[case(20.0, true)]
-#[case(10.0, false)]
-fn late_minority_writes_are_explained_by_the_machine(#[case] waited_ms: f64, #[case] explained: bool) {
-    let mut story = with_inside();
-    story.isolate(3_000, 0, "cut", &["A", "inside"]);
-    inside(&mut story, 5_399, 5_400, 1, Some(0));
-    story.machine(9_000, |_| waited(0.0, &[("A", waited_ms)]));
-    story.end(9_000);
-    let slo = Slo::MinorityWrites(MinorityWrites { max: ms(2_000) });
-    assert_eq!(slo.kind().explained_by_machine(&story.case()).is_some(), explained);
 }
 
 /// A shard's operations while A is cut off with `inside` from 3000 to 8000 ms: whose, from, to, whether it ended ok;

@@ -119,3 +119,77 @@ pub(super) fn untouched(evidence: &Evidence, touched: usize) -> Untouched {
     });
     Untouched { keys, unread: keys.saturating_sub(found.sum()) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::testing::{Story, key_names, load};
+    use crate::evidence::RecordedLoad;
+
+    /// `app` preloaded so many keys up to 10, and `other` writes the same ones.
+    fn story(preloaded: u32) -> Story {
+        let mut story = Story::new();
+        story.evidence.plan.loads.push(RecordedLoad { key_names: key_names("app:"), ..load("other") });
+        let (load, took_nanos) = ("app".to_owned(), 2_000_000);
+        story.event(900, EventKind::Preloaded { load, keys: preloaded, last: 10, took_nanos });
+        story
+    }
+
+    /// What nobody recorded is known from the key: what was written to it, and when that was certain.
+    #[test]
+    fn a_preloaded_key_was_written_before_the_run() {
+        let story = story(10);
+        let (at, preloads) = (Instant::from_millis(900), Preloads::of(&story.evidence));
+        let write = preloads.write((0, DataType::Value, 10)).unwrap();
+        assert_eq!((write.load, write.key, write.value), (0, 10, Value::Written(Value::preloaded(0, 10))));
+        assert_eq!((write.started, write.ended, write.outcome, write.unknown_attempts), (at, at, Outcome::Ok, 0));
+        for (owner, data, key) in [(0, DataType::Value, 11), (0, DataType::Set, 10), (1, DataType::Value, 10)] {
+            assert_eq!(preloads.write((owner, data, key)), None, "{owner} {data:?} {key}");
+        }
+        let preload = of(&story.evidence, "app").unwrap();
+        assert_eq!((preload.keys, preload.last(), preload.took_nanos), (10, 10, 2_000_000));
+        assert_eq!(of(&story.evidence, "other"), None);
+    }
+
+    /// Where `app` took only those keys that lie somewhere, it must be seen that a key is one of them.
+    #[test]
+    fn a_key_is_known_to_be_preloaded_by_who_used_it() {
+        let mut own = story(5);
+        own.write(1_000, 7, |_| {});
+        let mut others = story(5);
+        others.write(1_000, 7, |write| write.load = 1);
+        let [mut found, mut replaced] = [&others, &others].map(|story| vec![story.evidence.history.at(0)]);
+        found[0].value = Value::Written(Value::preloaded(0, 7));
+        replaced[0].replaced = Some(Value::Written(Value::preloaded(0, 7)));
+        let (own, others) = (vec![own.evidence.history.at(0)], vec![others.evidence.history.at(0)]);
+        for (keys, operations, is_known) in
+            [(5, &own, true), (5, &found, true), (5, &replaced, true), (5, &others, false), (10, &others, true)]
+        {
+            let preloads = Preloads::of(&story(keys).evidence);
+            assert_eq!(preloads.has_every_key(0), keys == 10);
+            assert!(!preloads.has_every_key(1));
+            assert_eq!(preloads.known_write((0, DataType::Value, 7), operations).is_some(), is_known, "{operations:?}");
+        }
+    }
+
+    /// Of ten preloaded keys a run touched three, and the final read found five of the others as they were.
+    #[test]
+    fn what_nobody_found_again_is_unread() {
+        let mut story = story(10);
+        assert_eq!(untouched(&story.evidence, 3), Untouched { keys: 7, unread: 7 });
+        story.event(9_000, EventKind::PreloadFound { load: "app".to_owned(), keys: 5 });
+        assert_eq!(untouched(&story.evidence, 3), Untouched { keys: 7, unread: 2 });
+        assert_eq!(untouched(&story.evidence, 8), Untouched { keys: 2, unread: 0 });
+    }
+
+    #[test]
+    fn writes_and_the_final_read_tell_of_a_key() {
+        let mut story = story(10);
+        story.write(1_000, 1, |_| {});
+        story.write(1_000, 1, |read| read.effect = OperationEffect::Reads);
+        story.never_begun(1_000, 1, 2_000);
+        story.final_read(1, Value::Missing, Outcome::Ok);
+        let told: Vec<_> = story.evidence.history.iter().map(|operation| tells(&operation)).collect();
+        assert_eq!(told, [true, false, false, true]);
+    }
+}

@@ -156,29 +156,43 @@ mod tests {
         story.view(7_000, &["A", "B", "C"]);
     }
 
+    /// The server's log was read too late for the second time.
+    fn more_than_was_logged(story: &mut Story) {
+        to_and_fro(story);
+        story.hand_over("A", "A1");
+        story.view(8_000, &["A1"]);
+    }
+
     fn an_election_that_no_view_saw(story: &mut Story) {
         story.log(4_970, "A1", LogEvent::ElectionWon);
     }
 
     #[rstest]
-    #[case::none(nothing_happens, 0, 0, "0", Status::Pass)]
-    #[case::one(a_failover, 1, 1, "1", Status::Pass)]
-    #[case::one_too_many(a_failover, 0, 0, "1", Status::Fail)]
-    #[case::too_few(nothing_happens, 1, 5, "0", Status::Fail)]
-    #[case::undone(to_and_fro, 2, 2, "2", Status::Pass)]
-    #[case::only_logged(an_election_that_no_view_saw, 0, 0, "1", Status::Fail)]
+    #[case::none(nothing_happens, 0, 0, "0", Status::Pass, "")]
+    #[case::one(a_failover, 1, 1, "1", Status::Pass, "A1 at 4.970 s")]
+    #[case::one_too_many(a_failover, 0, 0, "1", Status::Fail, "A1 at 4.970 s")]
+    #[case::too_few(nothing_happens, 1, 5, "0", Status::Fail, "")]
+    #[case::undone(to_and_fro, 2, 2, "2", Status::Pass, "A1 at 4.970 s, A at 7.000 s")]
+    #[case::only_logged(an_election_that_no_view_saw, 0, 0, "1", Status::Fail, "A1 at 4.970 s")]
+    #[case::not_all_logged(more_than_was_logged, 3, 3, "3", Status::Pass, "A1 at 5.000 s, A at 7.000 s, A1 at 8.000 s")]
     fn promotions_are_counted(
         #[case] happens: fn(&mut Story),
         #[case] min: u64,
         #[case] max: u64,
         #[case] measured: &str,
         #[case] status: Status,
+        #[case] told: &str,
     ) {
         let mut story = Story::formed();
         happens(&mut story);
         story.end(9_000);
         let finding = story.judge(Slo::Promotions(Promotions { min, max }));
-        assert_eq!((finding.measured.as_str(), finding.status), (measured, status));
+        let found = (finding.measured.as_str(), finding.status, finding.note.as_str());
+        assert_eq!(found, (measured, status, told));
+        assert_eq!(
+            (finding.samples, finding.limit),
+            (story.evidence.topology.len() as u64, finding::count_limit(min, max))
+        );
     }
 
     /// A view of long ago, from the wrong side of a partition, makes nobody an owner again.
@@ -196,7 +210,11 @@ mod tests {
     fn without_a_view_nothing_is_known() {
         let mut story = Story::new();
         story.event(LOAD_STARTS, EventKind::Formed);
+        let (at, node) = (Instant::from_millis(LOAD_STARTS), NodeName::new("A"));
+        story.evidence.topology.push(crate::evidence::TopologyRecord { at, node, view: None });
         story.end(9_000);
-        assert_eq!(story.judge(Slo::Promotions(Promotions { min: 0, max: 0 })).status, Status::Inconclusive);
+        let finding = story.judge(Slo::Promotions(Promotions { min: 0, max: 0 }));
+        let found = (finding.status, finding.note.as_str());
+        assert_eq!(found, (Status::Inconclusive, "no node told how it sees the cluster"));
     }
 }

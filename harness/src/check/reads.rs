@@ -150,8 +150,8 @@ impl<'a> Register<'a> {
         let last_hiding = survivor.map_or(Some(writes.len()), |_| writes.iter().rposition(hides_losses));
         let mut removals = Vec::<(usize, usize)>::new();
         for nth in (0..writes.len()).filter(|nth| removes(&writes[*nth])) {
-            let before = removals.last().map(|(_, latest)| *latest);
-            removals.push((nth, before.filter(|before| writes[*before].ended > writes[nth].ended).unwrap_or(nth)));
+            let both = removals.last().map(|(_, latest)| *latest).into_iter().chain([nth]);
+            removals.push((nth, both.max_by_key(|nth| writes[*nth].ended).unwrap_or(nth)));
         }
         Self {
             case,

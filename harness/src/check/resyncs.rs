@@ -108,7 +108,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::check::testing::Story;
+    use crate::check::testing::{Story, late};
     use crate::check::{Slo, Status};
 
     #[rstest]
@@ -119,6 +119,7 @@ mod tests {
     #[case::of_the_other_kind(ResyncKind::Partial, &[(5_000, LogEvent::FullResync)], 0, 0, "0", Status::Pass)]
     #[case::partial(ResyncKind::Partial, &[(5_000, LogEvent::PartialResync)], 1, 1, "1", Status::Pass)]
     #[case::as_it_was_formed(ResyncKind::Full, &[(0, LogEvent::FullResync)], 0, 0, "0", Status::Pass)]
+    #[case::at_once_after_it(ResyncKind::Full, &[(1_000, LogEvent::FullResync)], 0, 0, "1", Status::Fail)]
     fn resyncs_are_counted(
         #[case] kind: ResyncKind,
         #[case] logs: &[(u64, LogEvent)],
@@ -135,6 +136,10 @@ mod tests {
         story.end(9_000);
         let finding = story.judge(Slo::Resyncs(Resyncs { kind, min, max }));
         assert_eq!((finding.measured.as_str(), finding.status), (measured, status));
+        assert_eq!((finding.samples, finding.limit), (1 + logs.len() as u64, finding::count_limit(min, max)));
+        let told =
+            logs.first().filter(|_| measured == "1").map(|(at, _)| format!("A1 at {}", Instant::from_millis(*at)));
+        assert_eq!(finding.note, told.unwrap_or_default());
     }
 
     #[test]
@@ -142,6 +147,24 @@ mod tests {
         let mut story = Story::formed();
         story.end(9_000);
         let finding = story.judge(Slo::Resyncs(Resyncs { kind: ResyncKind::Full, min: 0, max: 9 }));
-        assert_eq!(finding.status, Status::Inconclusive);
+        let note = "no server's log tells of a resynchronisation";
+        assert_eq!((finding.status, finding.note.as_str()), (Status::Inconclusive, note));
+        // Nor is it if the servers never agreed, whatever they logged.
+        let mut story = Story::new();
+        story.log(2_000, "A1", LogEvent::FullResync);
+        let finding = story.judge(Slo::Resyncs(Resyncs { kind: ResyncKind::Full, min: 0, max: 9 }));
+        assert_eq!((finding.status, finding.note.as_str()), (Status::Inconclusive, note));
+    }
+
+    /// A replica that hears nothing of its master for half a node timeout may begin anew.
+    #[rstest]
+    #[case::it_stood_still(500.0, true)]
+    #[case::it_did_not(499.0, false)]
+    fn a_machine_that_stands_still_explains_it(#[case] late_ms: f64, #[case] is_explained: bool) {
+        let mut story = Story::formed();
+        story.end(9_000);
+        story.machine(9_000, |end| late(if end == 4_000 { late_ms } else { 0.0 }));
+        let slo = Slo::Resyncs(Resyncs { kind: ResyncKind::Full, min: 0, max: 0 });
+        assert_eq!(slo.kind().explained_by_machine(&story.case()).is_some(), is_explained);
     }
 }

@@ -132,6 +132,10 @@ mod tests {
     #[case::never_and_none(0.0, 0, 5, false)]
     #[case::one_in_a_hundred(1.0, 1, 100, false)]
     #[case::one_in_five(1.0, 1, 5, true)]
+    #[case::three_in_a_hundred(1.0, 3, 100, false)]
+    #[case::four_in_a_hundred(1.0, 4, 100, true)]
+    #[case::fifteen_in_a_thousand(1.0, 15, 1_000, false)]
+    #[case::sixteen_in_a_thousand(1.0, 16, 1_000, true)]
     #[case::two_of_five_where_half_may(50.0, 2, 5, false)]
     #[case::all_of_five_where_half_may(50.0, 5, 5, false)]
     #[case::all_of_twenty_where_half_may(50.0, 20, 20, true)]
@@ -145,7 +149,8 @@ mod tests {
     #[case::a_handful(99.0, 5, 5, false)]
     #[case::a_few_more(99.0, 6, 20, true)]
     #[case::twice_as_many_as_allowed(99.0, 20, 1_020, true)]
-    #[case::hardly_more_than_allowed(99.0, 11, 1_000, false)]
+    #[case::hardly_more_than_allowed(99.0, 15, 1_000, false)]
+    #[case::one_more(99.0, 16, 1_000, true)]
     fn few_can_refute_a_quantile(
         #[case] quantile: f64,
         #[case] over: u64,
@@ -161,6 +166,8 @@ mod tests {
     #[case::a_little_slow(95, 100.0, false)]
     #[case::slow(80, 100.0, true)]
     #[case::nearly_all_of_many(999_000, 1e6, false)]
+    #[case::one_and_a_half_standard_deviations(998_500, 1e6, false)]
+    #[case::two_standard_deviations(998_000, 1e6, true)]
     #[case::half_of_many(500_000, 1e6, true)]
     fn few_can_refute_a_rate(#[case] ok: u64, #[case] expected: f64, #[case] refuted: bool) {
         assert_eq!(refutes_rate(ok, expected), refuted);

@@ -36,6 +36,7 @@ fn a_share_needs_samples(#[case] operations: u64, #[case] errors: u64, #[case] m
 #[rstest]
 #[case::too_few(99, 50.0, Status::Inconclusive)]
 #[case::enough(100, 50.0, Status::Pass)]
+#[case::just_the_rate(100, 100.0, Status::Pass)]
 #[case::far_too_slow(10, 50.0, Status::Fail)]
 #[case::slow_by_chance(45, 50.0, Status::Inconclusive)]
 fn a_rate_needs_samples(#[case] operations: u64, #[case] min: f64, #[case] status: Status) {

@@ -246,6 +246,7 @@ mod tests {
     #[case::both(&[5_200, 5_800], 6_000, &[6_100], 0, 0, (Status::Fail, "800 ms", "for 800 ms both A and A1 acknowledged writes of one shard: A 2, A1 2"))]
     #[case::less_than_allowed(&[5_200], 6_000, &[6_100], 200, 0, (Status::Pass, "200 ms", "A 1, A1 1"))]
     #[case::maybe_more_than_allowed(&[5_200], 6_000, &[], 200, 0, (Status::Inconclusive, "200 ms", "nobody asked"))]
+    #[case::asked_before_that_had_ended(&[5_200], 6_000, &[5_201], 200, 0, (Status::Inconclusive, "200 ms", "nobody asked"))]
     #[case::less_than_expected(&[5_200], 6_000, &[6_100], 2_000, 500, (Status::Inconclusive, "200 ms", "A 1"))]
     #[case::as_the_other_began(&[5_001], 6_000, &[6_100], 0, 0, (Status::Pass, "0 ms", "nothing after"))]
     fn two_masters_acknowledge(
@@ -284,6 +285,8 @@ mod tests {
     /// `A` acknowledges until 5.801 s; from when on it does so rightly, what it says in its log meanwhile or others in theirs.
     #[rstest]
     #[case::it_won("A", 5_600, LogEvent::ElectionWon, "200 ms")]
+    #[case::it_won_as_it_answered("A", 5_201, LogEvent::ElectionWon, "0 ms")]
+    #[case::it_won_as_the_other_began("A", 5_001, LogEvent::ElectionWon, "800 ms")]
     #[case::it_had_won_before("A", 4_500, LogEvent::ElectionWon, "800 ms")]
     #[case::another_won("B", 5_100, LogEvent::ElectionWon, "800 ms")]
     #[case::it_said_something_else("A", 5_100, LogEvent::MarkedFailing { about: "B".into() }, "800 ms")]
@@ -308,6 +311,16 @@ mod tests {
         story.machine(7_000, |_| late(late_ms));
         let slo = SplitBrain { max: ms(max), min: ms(0) };
         assert_eq!(slo.explained_by_machine(&story.case()).is_some(), explained);
+    }
+
+    /// Whether another run on the same machine could decide it: no time at all is kept or not, however busy a machine is.
+    #[rstest]
+    #[case::none_at_all(0, false)]
+    #[case::a_short_time(999, true)]
+    #[case::a_long_time(1_000, false)]
+    fn a_short_time_is_measured_on_an_idle_machine(#[case] max: u64, #[case] idle: bool) {
+        let slo = SplitBrain { max: ms(max), min: ms(0) };
+        assert_eq!((slo.is_timed(), slo.needs_idle_machine()), (true, idle));
     }
 
     #[test]

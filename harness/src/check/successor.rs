@@ -81,3 +81,41 @@ fn find_first_writes(evidence: &Evidence, takedowns: &mut [Takedown]) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::check::testing::{LOAD_STARTS, Story};
+    use crate::evidence::OperationEffect;
+
+    /// A is paused at 3 s and again at 5 s: which nodes acknowledged a write of its shard and when, and which of these is the first of
+    /// each time.
+    #[rstest]
+    #[case::another_node(&[(3, 4_000), (3, 4_500), (3, 6_000)], [Some(4_000), Some(6_000)])]
+    #[case::the_first_to_end(&[(3, 4_500), (3, 4_000)], [Some(4_000), None])]
+    #[case::as_it_was_taken_down(&[(3, 3_000), (3, 5_000)], [None, None])]
+    #[case::the_node_itself(&[(0, 4_000), (3, 4_500)], [Some(4_500), None])]
+    fn what_another_node_acknowledges_first(#[case] writes: &[(u16, u64)], #[case] expected: [Option<u64>; 2]) {
+        let mut story = Story::formed();
+        story.act(3_000, 0, "Pause", "A");
+        story.act(3_300, 1, "Resume", "A");
+        story.act(5_000, 2, "Pause", "A");
+        let (key, other) = (story.key_of("A"), story.key_of("B"));
+        for (node, ended) in writes {
+            story.write(LOAD_STARTS, key, |write| {
+                (write.node, write.ended) = (Some(*node), Instant::from_millis(*ended));
+            });
+        }
+        // None of these is such a write.
+        story.write(3_400, key, |read| (read.node, read.effect) = (Some(3), OperationEffect::Reads));
+        story.write(3_400, key, |write| (write.node, write.outcome) = (Some(3), Outcome::Fail));
+        story.write(3_400, key, |write| write.node = None);
+        story.write(3_400, other, |_| {});
+        story.end(9_000);
+        let first = |takedown: Takedown| takedown.first_write.map(|write| write.ended);
+        let found: Vec<_> = find(&story.evidence).into_iter().map(first).collect();
+        assert_eq!(found, expected.map(|ended| ended.map(Instant::from_millis)));
+    }
+}

@@ -119,3 +119,58 @@ impl Takedown {
 pub(crate) fn overlap(one: &Ownership, other: &Ownership) -> bool {
     one.ranges().iter().any(|a| other.ranges().iter().any(|b| a.first <= b.last && b.first <= a.last))
 }
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::check::testing::Story;
+    use crate::evidence::LogEvent;
+
+    /// A was taken down half a millisecond after 3 s, and again at 5 s. Its replica logged something, as servers do in whole milliseconds.
+    #[rstest]
+    #[case::before(2_999, None)]
+    #[case::in_the_millisecond_of_the_fault(3_000, Some(3_000_500_000))]
+    #[case::afterwards(3_001, Some(3_001_000_000))]
+    #[case::just_before_the_next(4_999, Some(4_999_000_000))]
+    #[case::of_the_next(5_000, None)]
+    fn a_log_line_belongs_to_a_takedown(#[case] ms: u64, #[case] expected: Option<u64>) {
+        let mut story = Story::formed();
+        story.act(3_000, 0, "Kill", "A");
+        let mut takedown = story.case().takedowns.remove(0);
+        takedown.until = Instant::from_millis(5_000);
+        takedown.began = takedown.began.plus_nanos(500_000);
+        let record = |at| LogRecord { node: "A1".into(), logged: at, says: LogEvent::ElectionWon };
+        assert_eq!(takedown.logged(&record(Instant::from_millis(ms))), expected.map(Instant));
+        takedown.began = Instant::from_millis(3_000);
+        assert_eq!(takedown.logged(&record(Instant::from_millis(2_999))), None);
+        let covered = [2_999, 3_000, 4_999, 5_000].map(|at| takedown.covers(Instant::from_millis(at)));
+        assert_eq!(covered, [false, true, true, false]);
+    }
+
+    /// A master that was killed or fell silent, and what it is called.
+    #[rstest]
+    #[case("Kill", true)]
+    #[case("Pause", false)]
+    #[case("Sleep", false)]
+    fn a_process_ends_or_falls_silent(#[case] step: &str, #[case] ended: bool) {
+        let mut story = Story::formed();
+        story.act(3_000, 0, step, "A");
+        let takedown = story.case().takedowns.remove(0);
+        assert_eq!((takedown.cause.to_string().as_str(), takedown.ended_process()), (step, ended));
+        let back = |returned, until| Takedown { returned, until, ..takedown.clone() }.end();
+        let [one, two] = [4_000, 5_000].map(Instant::from_millis);
+        assert_eq!([back(None, two), back(Some(one), two), back(Some(two), one)], [two, one, one]);
+    }
+
+    #[rstest]
+    #[case("0-5", "5-9", true)]
+    #[case("0-4", "5-9", false)]
+    #[case("0-9", "3-4", true)]
+    #[case("0-1,8-9", "3-4", false)]
+    fn shares_may_overlap(#[case] one: &str, #[case] other: &str, #[case] expected: bool) {
+        let [one, other] = [one, other].map(|share| share.parse::<Ownership>().unwrap());
+        assert_eq!((overlap(&one, &other), overlap(&other, &one)), (expected, expected));
+    }
+}

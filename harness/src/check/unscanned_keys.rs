@@ -125,16 +125,15 @@ impl KnownKeys {
             Some(Operation { load, ..write })
         };
         let preloaded = touched.iter().filter_map(preload);
-        let is_write = |write: &Operation| {
-            write.writes() && write.data == DataType::Value && write.outcome == Outcome::Ok && !write.took_nothing()
-        };
+        let is_write =
+            |write: &Operation| write.writes() && write.data == DataType::Value && write.outcome == Outcome::Ok;
         for write in preloaded.chain(case.evidence.history.iter().filter(is_write)) {
             let first = written.entry((write.load, write.key)).or_insert(write.ended);
             *first = write.ended.min(*first);
             ended.insert(write.value, write.ended);
         }
         let final_reads = case.evidence.history.iter().filter(Operation::is_final_read);
-        for read in final_reads.filter(|read| read.data == DataType::Value && matches!(read.value, Value::Written(_))) {
+        for read in final_reads.filter(|read| matches!(read.value, Value::Written(_))) {
             held.extend(ended.get(&read.value).map(|ended| ((read.load, read.key), *ended)));
         }
         let (written_in_order, held_in_order) = (in_order(&written), in_order(&held));

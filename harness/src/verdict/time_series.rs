@@ -181,7 +181,23 @@ mod tests {
         assert_eq!(quantiles(&mut []), None);
     }
 
-    /// Two loads; an operation of the second takes 250 ms, and one may have been executed.
+    /// The first bin is from 1 s to 1.2 s, the last to 1.4 s.
+    #[test]
+    fn a_moment_lies_in_one_bin() {
+        let bin = |fail, unknown| Bin { fail, unknown, ..Bin::default() };
+        let series = TimeSeries {
+            start: Instant::from_millis(1_000),
+            bin_nanos: 2 * BIN_NANOS,
+            bins: vec![bin(2, 1), Bin::default()],
+        };
+        let bins = [999, 1_000, 1_199, 1_200, 1_399, 1_400].map(|ms| series.bin_of(Instant::from_millis(ms)));
+        assert_eq!(bins, [None, Some(0), Some(0), Some(1), Some(1), None]);
+        assert_eq!([series.start_of(1), series.end()], [1_200, 1_400].map(Instant::from_millis));
+        assert!((series.bin_seconds() - 0.2).abs() < 1e-9);
+        assert_eq!(series.bins[0].not_ok(), 3);
+    }
+
+    /// Two loads; an operation of the second takes 250 ms, one may have been executed, and one was not.
     #[test]
     fn a_table_has_a_line_for_each_load_and_tenth_of_a_second() {
         let mut story = Story::formed();
@@ -191,19 +207,23 @@ mod tests {
             (write.load, write.ended) = (1, Instant::from_millis(LOAD_STARTS + 300));
         });
         story.write(LOAD_STARTS + 60, 2, |write| (write.load, write.outcome) = (1, Outcome::Unknown));
+        story.write(LOAD_STARTS + 70, 3, |write| (write.load, write.outcome) = (1, Outcome::Fail));
         let lines = [
             "seconds,load,due,ok,fail,unknown,p50_ms,p99_ms,max_ms",
             "1.0,app,100,99,0,0,1.000,1.000,1.000",
             "1.1,app,100,100,0,0,1.000,1.000,1.000",
             "1.2,app,0,1,0,0,,,",
-            "1.0,other,2,0,0,1,1.000,250.000,250.000",
+            "1.0,other,3,0,1,1,1.000,250.000,250.000",
             "1.1,other,0,0,0,0,,,",
             "1.2,other,0,0,0,0,,,",
             "1.3,other,0,1,0,0,,,",
         ];
         let (csv, all) = series(&story.evidence, 2);
         assert_eq!(csv.lines().collect::<Vec<_>>(), lines);
-        let all: Vec<_> = all.unwrap().bins.iter().map(|bin| (bin.due, bin.ok, bin.unknown, bin.latency_ms)).collect();
-        assert_eq!(all, [(202, 199, 1, Some([1.0, 1.0, 250.0])), (0, 2, 0, None)]);
+        let all = all.unwrap();
+        assert_eq!([all.start, all.end()], [LOAD_STARTS, LOAD_STARTS + 400].map(Instant::from_millis));
+        let bins: Vec<_> =
+            all.bins.iter().map(|bin| (bin.due, bin.ok, bin.fail, bin.unknown, bin.latency_ms)).collect();
+        assert_eq!(bins, [(203, 199, 1, 1, Some([1.0, 1.0, 250.0])), (0, 2, 0, 0, None)]);
     }
 }

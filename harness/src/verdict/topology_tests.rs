@@ -83,6 +83,15 @@ fn an_inconclusive_run_is_not_compared(#[case] breaks: impl Fn(&mut Story)) {
     );
 }
 
+/// Nor is it missed where the scenario wants none.
+#[test]
+fn where_none_is_kept_an_inconclusive_run_lacks_none() {
+    let mut story = healthy();
+    story.event(3_000, EventKind::Interrupted);
+    let verdict = verdict(story, TopologyState::NotKept);
+    assert_eq!((verdict.outcome, verdict.topology.state), (RunOutcome::Inconclusive, TopologyState::NotKept));
+}
+
 /// The machine stood still for half a node timeout: servers may have taken each other for dead.
 #[rstest]
 #[case(TopologyState::Differs, RunOutcome::Inconclusive)]

@@ -78,9 +78,9 @@ impl<'a> Element<'a> {
         let takes = self.takes.len() as u64;
         if self.found > self.added_at_most() {
             fate.unexplained = fate.unexplained.or(Some(Unexplained::Duplicate));
-        } else if self.found + takes > self.added_at_most() {
+        } else {
             // It was there again after it had been taken: that much of the takes is lost.
-            let again = self.found + takes - self.added_at_most();
+            let again = (self.found + takes).saturating_sub(self.added_at_most());
             fate.lost += again;
             fate.lost_writes.extend(self.takes.iter().take(usize::try_from(again).unwrap_or(usize::MAX)));
         }

@@ -101,7 +101,7 @@ fn look_back(
         };
         let from = before.map_or(0, |before| writes.partition_point(|write| write.started < before));
         for (write, gone) in writes[..begun].iter().zip(&mut *gone).skip(from) {
-            if write.ended <= finder.started && *gone != Gone::Surely {
+            if write.ended <= finder.started {
                 *gone = if is_sure && write.unknown_attempts == 0 { Gone::Surely } else { Gone::Possibly };
             }
         }

@@ -1,6 +1,7 @@
 use rstest::rstest;
 
 use super::*;
+use crate::check::testing::Story;
 use crate::evidence::{OperationEffect, OperationSource, Value};
 use crate::vocab::Instant;
 
@@ -62,8 +63,9 @@ fn operation(ms: u64) -> Operation {
     }
 }
 
+/// `p` is what was preloaded.
 fn element_of(letter: &str) -> Value {
-    Value::Written(letter.as_bytes()[0].into())
+    Value::Written(if letter == "p" { Value::preloaded(0, 1) } else { letter.as_bytes()[0].into() })
 }
 
 /// What was read in the end: elements, a number, `foreign`, `torn`, or nothing for a key that does not exist.
@@ -106,9 +108,11 @@ fn fate(data: DataType, wrote: &str, left: &str) -> (u64, u64, Option<Unexplaine
 #[case::an_unknown_one_came_late("+1 +? +2", "3", (0, 0, None))]
 #[case::repeated_and_counted_twice("+1 +3?", "3", (0, 0, None))]
 #[case::what_is_gone_may_have_been_the_unknown_one("+1 +? +3", "2", (0, 1, None))]
+#[case::gone_more_often_than_unknown_ones_counted("+1 +? +3 +3 +2", "2", (2, 1, None))]
 #[case::what_had_gone_came_back("+1 +2 +3 +2 +4", "4", (1, 0, None))]
 #[case::more_than_was_attempted("+1 +2", "3", (0, 0, Some(Unexplained::Surplus)))]
 #[case::counted_twice_though_acknowledged_once("+1 +3", "3", (0, 0, Some(Unexplained::Surplus)))]
+#[case::more_than_was_attempted_again_and_again("+1 +3 +5", "5", (0, 0, Some(Unexplained::Surplus)))]
 #[case::no_number("+1", "foreign", (0, 0, Some(Unexplained::Phantom)))]
 #[case::not_executed("+1 +!", "1", (0, 0, None))]
 fn increments_are_accounted_for(
@@ -128,6 +132,7 @@ fn increments_are_accounted_for(
 #[case::unknown_and_not_there("a b?", "a", (0, 0, None))]
 #[case::repeated_and_twice_there("a b??", "a b b", (0, 0, None))]
 #[case::unknown_came_late("a? b", "b a", (0, 0, None))]
+#[case::repeated_and_came_late("a?? b", "b a", (0, 0, None))]
 #[case::twice_without_cause("a b", "a b b", (0, 0, Some(Unexplained::Duplicate)))]
 #[case::disorder("a b", "b a", (0, 0, Some(Unexplained::Disorder)))]
 #[case::not_executed_and_there("a b!", "a b", (0, 0, Some(Unexplained::Phantom)))]
@@ -140,6 +145,7 @@ fn increments_are_accounted_for(
 #[case::may_have_been_taken("a b -?", "b", (0, 1, None))]
 #[case::not_all_can_have_been_taken("a b -?", "", (1, 1, None))]
 #[case::there_again_whatever_else_may_have_been_taken("a b -a -?", "a b", (1, 0, None))]
+#[case::taken_though_it_was_not_executed("a! -a", "", (0, 0, Some(Unexplained::Phantom)))]
 #[case::taken_before_anyone_added_it("-z", "", (0, 0, Some(Unexplained::Phantom)))]
 fn elements_are_accounted_for(
     #[case] wrote: &str,
@@ -180,6 +186,47 @@ fn removals_are_accounted_for(
 fn what_expires_is_not_lost(#[case] expires: Option<u64>, #[case] lost: u64) {
     let (write, read) = (writes(DataType::Value, "a"), survivors(DataType::Value, ""));
     assert_eq!(register::fate(&write, &read[0], |_| expires).lost, lost);
+    assert_eq!(contended::register_fate(&write, &read[0], |_| expires).lost, lost);
+}
+
+/// The second write ended at 101 ms, and was told that it replaced nothing.
+#[rstest]
+#[case::forgotten(101_000_000, 0)]
+#[case::before_its_time(101_000_001, 1)]
+fn what_had_expired_was_not_lost_before(#[case] expires: u64, #[case] lost: u64) {
+    let (mut writes, read) = (writes(DataType::Value, "a b"), survivors(DataType::Value, "b"));
+    writes[1].replaced = Some(Value::Missing);
+    assert_eq!(register::fate(&writes, &read[0], |_| Some(expires)).lost, lost);
+    assert_eq!(contended::register_fate(&writes, &read[0], |_| Some(expires)).lost, lost);
+}
+
+/// So a worker goes on that has no pace to keep.
+#[test]
+fn what_begins_as_another_ends_comes_after_it() {
+    let of_three = |data, left| {
+        let (mut writes, survivors) = (writes(data, "a b c"), survivors(data, left));
+        for (nth, write) in (0..).zip(&mut writes) {
+            (write.started, write.ended) = (Instant::from_millis(nth), Instant::from_millis(nth + 1));
+        }
+        (writes, survivors)
+    };
+    let (writes, survivors) = of_three(DataType::List, "b a c");
+    assert_eq!(collection::fate(&writes, &survivors).unexplained, Some(Unexplained::Disorder));
+    let (writes, survivors) = of_three(DataType::Value, "a");
+    assert_eq!(contended::register_fate(&writes, &survivors[0], |_| None).lost, 2);
+    let (mut writes, survivors) = of_three(DataType::Value, "c");
+    writes[2].replaced = Some(writes[0].value);
+    assert_eq!(contended::register_fate(&writes, &survivors[0], |_| None).lost, 1);
+}
+
+/// What had gone is there again, where the increments have an order; where they have none, of two that were told the same one is lost.
+#[rstest]
+#[case::in_turn(false, 0)]
+#[case::contended(true, 1)]
+fn a_contended_counter_is_judged_as_one(#[case] contended: bool, #[case] lost: u64) {
+    let (writes, survivors) = (writes(DataType::Counter, "+1 +2 +1"), survivors(DataType::Counter, "3"));
+    let key = Key { writes: &writes, survivors: &survivors, contended };
+    assert_eq!(key.fate(&Story::formed().case()).unwrap().lost, lost);
 }
 
 /// Of a contended key, what had not ended when another began may be older or newer: only what surely came after is gone. Every write
@@ -207,6 +254,7 @@ fn contended_fate(data: DataType, wrote: &str, left: &str) -> (u64, u64, Option<
 #[case::removed("a~ x", "", (0, 0, None))]
 #[case::removed_before("x a", "", (1, 0, None))]
 #[case::may_have_come_late("a? b", "a", (0, 1, None))]
+#[case::repeated_and_came_late("a?? b", "a", (0, 1, None))]
 #[case::removed_late("x? b", "", (0, 1, None))]
 #[case::nobody_wrote_it("a~ b", "z", (0, 0, Some(Unexplained::Phantom)))]
 #[case::torn("a~ b", "torn", (0, 0, Some(Unexplained::Torn)))]
@@ -233,6 +281,11 @@ fn contended_values_are_accounted_for(
 #[case::one_tried_again_is_missing_in_the_middle("a b??<a c<a", "c", (0, 1))]
 #[case::removed_between("a< x b<", "b", (0, 0))]
 #[case::removed_before("a< x c d<", "d", (1, 0))]
+#[case::surely_not_removed("a< x! b<", "b", (1, 0))]
+#[case::a_removal_that_was_repeated_may_have_come_late("a< x?? b c<", "c", (0, 1))]
+#[case::replaced_what_was_tried_again("a?? b c<a", "c", (0, 1))]
+#[case::replaced_what_was_not_executed("a! b c<a", "c", (0, 0))]
+#[case::under_way_together_from_what_was_preloaded("p b~<p c<p", "c", (1, 0))]
 fn contended_writes_tell_of_each_other(#[case] wrote: &str, #[case] left: &str, #[case] expected: (u64, u64)) {
     let words: Vec<_> = wrote.split_whitespace().collect();
     let bare: Vec<_> = words.iter().map(|word| word.split(['~', '<']).next().unwrap()).collect();

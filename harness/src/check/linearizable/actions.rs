@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 
 use super::STEPS_MAX;
-use crate::check::fate::may_have_happened;
 use crate::evidence::{DataType, Operation, OperationEffect, Outcome, Value};
 use crate::vocab::Instant;
 
@@ -87,7 +86,7 @@ impl KeyActions {
             if operation.outcome == Outcome::Ok {
                 key.required.push(KeyAction { act, began, ended, of });
             }
-            if operation.writes() && may_have_happened(operation) {
+            if operation.writes() {
                 let unlearned = operation.unknown_attempts.max(u16::from(operation.outcome == Outcome::Unknown));
                 let attempt = KeyAction { act, began, ended, of }.without_outcome();
                 let most = match act {

@@ -4,6 +4,8 @@ mod actions;
 mod explain;
 mod search;
 #[cfg(test)]
+mod search_tests;
+#[cfg(test)]
 mod tests;
 
 use std::fmt;
@@ -118,7 +120,6 @@ impl KeyQuestion for KeysInOrder {
     }
 
     fn merge(&self, tally: &mut Tally, later: Tally) {
-        tally.steps += later.steps;
         tally.operations += later.operations;
         tally.keys += later.keys;
         tally.contended += later.contended;
@@ -234,7 +235,7 @@ fn in_words(case: &Case<'_>, operations: &[Operation], few: &[usize]) -> String 
     let mut lines = vec![format!("no order explains what was told of {}:", case.key_text(&operations[0]))];
     let left_out = few.len().saturating_sub(SHOWN_MAX);
     if left_out > 0 {
-        lines.push(format!("  (after {left_out} others)"));
+        lines.push(format!("  (after {})", finding::count(left_out as u64, "other")));
     }
     lines.extend(few.iter().skip(left_out).map(|nth| format!("  {}", line(case, &operations[*nth]))));
     lines.join("\n")
@@ -251,6 +252,7 @@ fn line(case: &Case<'_>, operation: &Operation) -> String {
     let what = match operation.effect {
         OperationEffect::Reads => format!("found {value}"),
         OperationEffect::Removes => "removed it".to_owned(),
+        OperationEffect::Increments if operation.value == Value::Missing => "counted".to_owned(),
         OperationEffect::Increments => format!("counted to {value}"),
         _ => format!("wrote {value}"),
     };

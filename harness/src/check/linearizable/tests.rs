@@ -1,10 +1,7 @@
-//! Hand-written histories of one key, and a comparison with trying every order.
+//! Hand-written histories of one key.
 
-use proptest::prelude::*;
 use rstest::rstest;
 
-use super::actions::{Act, KeyAction, KeyActions};
-use super::search::{SearchEnd, State, search};
 use super::*;
 use crate::check::Slo;
 use crate::check::testing::{LOAD_STARTS, Story};
@@ -59,12 +56,17 @@ fn story(words: &str) -> Story {
     story
 }
 
+fn slo(min: u64, max: u64) -> Slo {
+    Slo::Linearizable(Linearizable { max, min, load: None })
+}
+
 fn judged(words: &str) -> Finding {
-    story(words).judge(Slo::Linearizable(Linearizable { max: 0, min: 0, load: None }))
+    story(words).judge(slo(0, 0))
 }
 
 #[rstest]
 #[case::one_after_the_other("0-1w1 2-3r1 4-5w2 6-7r2")]
+#[case::told_what_it_replaced("0-1w1<-")]
 #[case::nothing_yet("0-1r- 2-3w1 4-5r1")]
 #[case::a_read_beside_a_write("0-9w1 1-2r- 3-4r1")]
 #[case::two_writes_in_either_order("0-9w1 0-9w2 10-11r1")]
@@ -79,6 +81,7 @@ fn judged(words: &str) -> Finding {
 #[case::removed("0-1w1 2-3x 4-5r-")]
 #[case::removed_by_who_got_no_answer("0-1w1 2-3x? 4-5r1 6-7r-")]
 #[case::counted("0-1+1 2-3+2 4-5c2")]
+#[case::counted_from_nothing("0-1+1")]
 #[case::counted_together("0-9+2 0-9+1 1-2c0 10-11c2")]
 #[case::counted_without_an_answer("0-1+1 2-3+? 4-5+3 6-7c3")]
 #[case::counted_late("0-1+? 2-3+1 4-5c1 6-7c2")]
@@ -104,46 +107,135 @@ fn an_order_explains_it(#[case] words: &str) {
 #[case::went_back("0-1+1 2-3+2 4-5c1")]
 #[case::more_than_was_attempted("0-1+1 2-3+? 4-5c3")]
 #[case::jumped_together("0-9+1 0-9+3")]
+#[case::a_read_without_an_answer_counts_nothing("0-1+1 2-3c? 4-5c2")]
 fn no_order_explains_it(#[case] words: &str) {
     let finding = judged(words);
     assert_eq!((finding.status, finding.measured.as_str()), (Status::Fail, "1"), "{finding:?}");
 }
 
 /// What went before and after does not matter, nor who read the same.
+#[rstest]
+#[case::in_the_middle(
+    "0-1w1 2-3r1 4-5w2 6-7r2 7-20w3 8-9r2 10-11r3 12-13w4 14-15r4 16-17w5 18-19r4 20-21r5 22-23r5 24-25w6",
+    &["7 wrote worker 0's value 4", "9 wrote worker 0's value 5", "10 found worker 0's value 4"]
+)]
+#[case::whatever_else_was_under_way("0-9w1 1-2r5", &["1 found worker 0's value 5"])]
+#[case::whatever_was_there_at_first("0-1x 2-3r5", &["0 removed it", "1 found worker 0's value 5"])]
+#[case::counted_from_more_than_nothing("0-1+2 2-3+3", &["0 counted to 2"])]
+fn as_few_operations_are_shown_as_contradict_each_other(#[case] words: &str, #[case] expected: &[&str]) {
+    let note = judged(words).note;
+    let (_, told) = note.split_once(":\n  app worker ").unwrap();
+    let told: Vec<_> = told.split("\n  app worker ").map(|line| line.split(", ").next().unwrap()).collect();
+    assert_eq!(told, expected, "{note}");
+}
+
+/// A value is found that had been replaced long before: most of what was done in between is not looked at.
 #[test]
-fn as_few_operations_are_shown_as_contradict_each_other() {
-    let words = "0-1w1 2-3r1 4-5w2 6-7r2 7-20w3 8-9r2 10-11r3 12-13w4 14-15r4 16-17w5 18-19r4 20-21r5 22-23r5 24-25w6";
-    let finding = judged(words);
-    let lines: Vec<_> = finding.note.lines().map(str::trim).collect();
-    assert_eq!(
-        lines[1..3],
-        ["not linearizable: app:7", "no order explains what was told of app:7:"],
-        "{}",
-        finding.note
-    );
-    let told: Vec<_> = lines[3..].iter().map(|line| line.split(", ").next().unwrap()).collect();
+fn a_contradiction_may_have_begun_long_before() {
+    let between: Vec<_> = (1..=300)
+        .map(|nth| format!("{}-{}w{nth} {}-{}r{nth}", 4 * nth, 4 * nth + 1, 4 * nth + 2, 4 * nth + 3))
+        .collect();
+    let note = judged(&format!("{} 1204-1205r2", between.join(" "))).note;
+    let told: Vec<_> = note.lines().skip(3).map(|line| line.split(", ").next().unwrap().trim()).collect();
     let expected = [
-        "app worker 7 wrote worker 0's value 4",
-        "app worker 9 wrote worker 0's value 5",
-        "app worker 10 found worker 0's value 4",
+        "app worker 2 wrote worker 0's value 2",
+        "app worker 598 wrote worker 0's value 300",
+        "app worker 600 found worker 0's value 2",
     ];
-    assert_eq!(told, expected, "{}", finding.note);
+    assert_eq!(told, expected, "{note}");
 }
 
 #[rstest]
-#[case::nothing_was_told("0-1w1", Status::Inconclusive, "-")]
-#[case::what_was_preloaded("0-1r-", Status::Pass, "0")]
-fn a_pass_needs_samples(#[case] words: &str, #[case] status: Status, #[case] measured: &str) {
+#[case::nothing_was_told("0-1w1", Status::Inconclusive, "-", 0)]
+#[case::nobody_answered("0-1w1 2-3r1? 4-5r1!", Status::Inconclusive, "-", 0)]
+#[case::what_was_preloaded("0-1r-", Status::Pass, "0", 1)]
+#[case::all_that_was_acknowledged("0-1w1 2-3w2? 4-5w3! 6-7r1", Status::Pass, "0", 2)]
+fn a_pass_needs_samples(#[case] words: &str, #[case] status: Status, #[case] measured: &str, #[case] samples: u64) {
     let finding = judged(words);
-    assert_eq!((finding.status, finding.measured.as_str()), (status, measured), "{finding:?}");
+    let found = (finding.status, finding.measured.as_str(), finding.samples);
+    assert_eq!(found, (status, measured, samples), "{finding:?}");
+}
+
+/// It returned a number of keys, which nobody wrote to one.
+#[test]
+fn a_scan_is_no_read_of_a_value() {
+    let mut story = story("0-1w1 2-3r1 4-5r1");
+    story.evidence.history.edit(|history| history[2].value = Value::Number(7));
+    let finding = story.judge(slo(0, 0));
+    assert_eq!((finding.status, finding.samples), (Status::Pass, 2), "{finding:?}");
+}
+
+/// Who did what when, and was told what.
+#[rstest]
+#[case::removed("0-1w1 2-3x 4-5r1", &[
+    "app worker 0 wrote worker 0's value 1, 1.000 s to 1.001 s, answered by B",
+    "app worker 1 removed it, 1.002 s to 1.003 s, answered by B",
+    "app worker 2 found worker 0's value 1, 1.004 s to 1.005 s, answered by B",
+])]
+#[case::counted("0-1+1 2-3+? 4-5c3", &[
+    "app worker 0 counted to 1, 1.000 s to 1.001 s, answered by B",
+    "app worker 1 counted, from 1.002 s on, of unknown outcome",
+    "app worker 2 found 3, 1.004 s to 1.005 s, answered by B",
+])]
+#[case::replaced("0-1w1 2-3w2<1 4-5w3<1", &[
+    "app worker 0 wrote worker 0's value 1, 1.000 s to 1.001 s, answered by B",
+    "app worker 1 wrote worker 0's value 2 in place of worker 0's value 1, 1.002 s to 1.003 s, answered by B",
+    "app worker 2 wrote worker 0's value 3 in place of worker 0's value 1, 1.004 s to 1.005 s, answered by B",
+])]
+#[case::many("0-1+? 2-3+? 4-5+? 6-7+? 8-9+? 10-11+? 12-13+? 14-15+? 16-17c9", &[
+    "(after 1 other)",
+    "app worker 1 counted, from 1.002 s on, of unknown outcome",
+])]
+fn a_contradiction_is_told(#[case] words: &str, #[case] lines: &[&str]) {
+    let note = judged(words).note;
+    let (head, told) = note.split_once(":\n  ").unwrap();
+    let (_, key) = head.rsplit_once(' ').unwrap();
+    let named = format!("not linearizable: {key}\nno order explains what was told of {key}");
+    assert_eq!(head, format!("1 key, 1 of them contended\n{named}"));
+    let told: Vec<_> = told.split("\n  ").collect();
+    assert_eq!(told[..lines.len()], *lines, "{note}");
+    assert_eq!(told.len(), if told[0].starts_with("(after") { 9 } else { lines.len() });
+}
+
+/// One key more than are named.
+#[test]
+fn the_first_keys_are_named() {
+    let mut story = Story::formed();
+    for key in (1..=NAMED_MAX + 1).map(|key| u32::try_from(key).unwrap()) {
+        story.write(LOAD_STARTS, key, |_| {});
+        story.write(LOAD_STARTS + 2, key, |read| {
+            (read.effect, read.value) = (OperationEffect::Reads, Value::Missing);
+        });
+    }
+    let finding = story.judge(slo(0, 0));
+    assert_eq!((finding.measured.as_str(), finding.samples), ("25", 50));
+    let lines: Vec<_> = finding.note.lines().collect();
+    assert_eq!(lines[0], "25 keys, 0 of them contended");
+    assert!(lines[1].starts_with("not linearizable: app:1, app:2, "), "{}", finding.note);
+    assert!(lines[1].ends_with(", app:24 and 1 more"), "{}", finding.note);
+    assert_eq!((lines[2], lines.len()), ("no order explains what was told of app:1:", 5));
 }
 
 #[rstest]
-#[case::it_arose(1, 2, Status::Pass)]
-#[case::it_did_not(2, 5, Status::Inconclusive)]
-fn a_danger_must_arise(#[case] min: u64, #[case] max: u64, #[case] status: Status) {
-    let finding = story("0-1w1 2-3r-").judge(Slo::Linearizable(Linearizable { max, min, load: None }));
-    assert_eq!(finding.status, status, "{finding:?}");
+#[case::it_arose(1, 2, Status::Pass, "1 to 2", "1 key")]
+#[case::it_did_not(
+    2,
+    5,
+    Status::Inconclusive,
+    "2 to 5",
+    "the danger did not arise: there should have been at least 2; 1 key"
+)]
+#[case::any(0, 1, Status::Pass, "1", "1 key")]
+fn a_danger_must_arise(
+    #[case] min: u64,
+    #[case] max: u64,
+    #[case] status: Status,
+    #[case] limit: &str,
+    #[case] note: &str,
+) {
+    let finding = story("0-1w1 2-3r-").judge(slo(min, max));
+    assert_eq!((finding.status, finding.limit.as_str()), (status, limit), "{finding:?}");
+    assert!(finding.note.starts_with(&format!("{note}, 1 of them contended\n")), "{finding:?}");
 }
 
 /// What the final read finds was there.
@@ -151,24 +243,37 @@ fn a_danger_must_arise(#[case] min: u64, #[case] max: u64, #[case] status: Statu
 fn the_final_read_is_a_read() {
     let mut story = story("0-1w1 2-3w2 4-5r2");
     story.final_read(KEY, Value::Written(Value::id(0, 0, 1)), Outcome::Ok);
-    let finding = story.judge(Slo::Linearizable(Linearizable { max: 0, min: 0, load: None }));
+    let finding = story.judge(slo(0, 0));
     assert!(finding.status == Status::Fail && finding.note.contains("the final read found"), "{finding:?}");
 }
 
-#[test]
-fn what_expires_is_not_judged() {
+/// A key of which nobody can tell is one that may be wrong.
+#[rstest]
+#[case::too_many(0, Status::Inconclusive)]
+#[case::as_many_as_may_be(1, Status::Pass)]
+fn what_expires_is_not_judged(#[case] max: u64, #[case] status: Status) {
     let mut story = story("0-1w1 2-3r1");
     story.evidence.plan.loads[0].mix[0].expires = Some("1s".parse().unwrap());
-    let finding = story.judge(Slo::Linearizable(Linearizable { max: 0, min: 0, load: None }));
-    assert!(finding.status == Status::Inconclusive && finding.note.contains("expires"), "{finding:?}");
+    let finding = story.judge(slo(0, max));
+    assert_eq!((finding.status, finding.measured.as_str()), (status, "0"));
+    assert_eq!(finding.note, "of 1 key nobody can tell: what app:7 holds expires; 1 key, 1 of them contended");
 }
 
-/// Twelve writes under way together, each of them read: every subset of them and every last one of it is a state to be tried.
+/// All keys together may take so many steps as two of them do.
 #[test]
-fn what_takes_too_many_steps_is_not_decided() {
-    let writes = (0..12).map(|nth| (Act::Write { value: Value::Written(nth), replaced: None }, 0, 100));
-    let key = actions(writes.chain((0..12).map(|nth| (Act::Read(Value::Written(nth)), 0, 200))));
-    assert_eq!(search(&key, State::Is(Value::Missing), 100), SearchEnd::OutOfSteps);
+fn all_keys_share_the_steps() {
+    let (story, mut tally) = (story("0-9w1 0-9w2 0-9w3 10-11r2"), Tally::default());
+    let operations: Vec<_> = story.evidence.history.iter().collect();
+    let mut left = 1_000;
+    search_within(&KeyActions::of(&operations), State::Is(Value::Missing), &mut left);
+    let each = 1_000 - left;
+    for _ in 0..4 {
+        tally.add(&story.case(), &operations, None, 2 * each);
+    }
+    assert_eq!((tally.steps, tally.keys, tally.wrong, tally.undecided), (2 * each, 4, 0, 2));
+    let note = tally.finding(&Linearizable { max: 0, min: 0, load: None }).note;
+    let doubt = "of 2 keys nobody can tell: no order of the operations of app:7 was found in 0 steps; ";
+    assert!(note.starts_with(doubt), "{note}");
 }
 
 /// However often a history says that something was tried, no more of it is kept than can matter.
@@ -186,138 +291,4 @@ fn attempts_are_kept_as_far_as_they_matter(#[case] words: &str, #[case] kept: us
     assert_eq!(KeyActions::of(&operations).optional.len(), kept);
     let many: Vec<_> = std::iter::repeat_n(&operations[0], 20).copied().collect();
     assert!(KeyActions::of(&many).optional.len() as u64 <= STEPS_MAX);
-}
-
-/// What is under way costs steps: one step from among so many is a thousand.
-#[test]
-fn what_is_under_way_costs_steps() {
-    let writes = (0..1_000).map(|nth| (Act::Write { value: Value::Written(nth), replaced: None }, 0, 100));
-    let key = actions(writes.chain((0..1_000).map(|nth| (Act::Read(Value::Written(nth)), 0, 200))));
-    let mut steps = 10_000;
-    assert_eq!(search_within(&key, State::Is(Value::Missing), &mut steps), SearchEnd::OutOfSteps);
-    assert_eq!(steps, 0);
-}
-
-/// Again and again a value is written and read while the key is also found missing, and each time one more removal may have come by:
-/// nothing is gained by removals that were not needed.
-#[test]
-fn attempts_that_were_not_needed_cost_nothing() {
-    let round = |nth: u64| {
-        let (began, ended, value) = (10 * nth, 10 * nth + 9, Value::Written(nth));
-        let acts = [Act::Write { value, replaced: None }, Act::Read(value), Act::Read(Value::Missing)];
-        acts.map(|act| (act, began, ended))
-    };
-    let removal = |nth: u64| KeyAction {
-        act: Act::Write { value: Value::Missing, replaced: None },
-        began: Instant(10 * nth),
-        ended: Instant(u64::MAX),
-        of: 0,
-    };
-    let key = KeyActions { optional: (0..200).map(removal).collect(), ..actions((0..200).flat_map(round)) };
-    assert_eq!(search(&key, State::Is(Value::Missing), 10_000), SearchEnd::Explained);
-}
-
-fn actions(acts: impl IntoIterator<Item = (Act, u64, u64)>) -> KeyActions {
-    let required = acts.into_iter().enumerate().map(|(of, (act, began, ended))| KeyAction {
-        act,
-        began: Instant(began),
-        ended: Instant(ended),
-        of,
-    });
-    let mut required: Vec<_> = required.collect();
-    required.sort_by_key(|action| action.began);
-    KeyActions { required, optional: Vec::new() }
-}
-
-/// Whether an order explains it, by trying all of them.
-fn tried(key: &KeyActions, state: Value, required: &[usize], optional: &[usize]) -> bool {
-    if required.is_empty() {
-        return true;
-    }
-    let first_end = required.iter().map(|nth| key.required[*nth].ended).min().unwrap();
-    let after = |act: Act| match act {
-        Act::Read(value) => (value == state).then_some(state),
-        Act::Write { value, replaced } => replaced.is_none_or(|replaced| replaced == state).then_some(value),
-        Act::Add(reply) => {
-            let Value::Number(number) = state else { return None };
-            (reply == 0 || reply == number + 1).then_some(Value::Number(number + 1))
-        }
-    };
-    let without =
-        |places: &[usize], place: usize| places.iter().copied().filter(|other| *other != place).collect::<Vec<_>>();
-    required.iter().any(|nth| {
-        let action = key.required[*nth];
-        action.began <= first_end
-            && after(action.act).is_some_and(|state| tried(key, state, &without(required, *nth), optional))
-    }) || optional.iter().any(|nth| {
-        let action = key.optional[*nth];
-        action.began <= first_end
-            && after(action.act).is_some_and(|state| tried(key, state, required, &without(optional, *nth)))
-    })
-}
-
-/// Operations of a value or of a counter: their kinds, values, what they say they replaced, times, and whether nobody learned the outcome.
-fn any_actions(counts: bool) -> impl Strategy<Value = KeyActions> {
-    let action = (0..4_u8, 0..4_u64, 0..4_u64, 0..30_u64, 1..12_u64, 0..4_u8);
-    prop::collection::vec(action, 1..7).prop_map(move |drawn| {
-        let mut key = KeyActions::default();
-        for (of, (kind, value, other, began, took, unlearned)) in drawn.into_iter().enumerate() {
-            let written = |value: u64| if value == 0 { Value::Missing } else { Value::Written(value) };
-            let (began, ended) = (Instant(began), Instant(began + took));
-            let act = match (counts, kind) {
-                (true, 0 | 1) => Act::Read(Value::Number(value)),
-                (true, _) => Act::Add(value + 1),
-                (false, 0) => Act::Read(written(value)),
-                (false, 1) => Act::Write { value: Value::Missing, replaced: None },
-                // Each value is written once, as it is in a history.
-                (false, 2) => Act::Write { value: Value::Written(of as u64 + 1), replaced: None },
-                (false, _) => Act::Write { value: Value::Written(of as u64 + 1), replaced: Some(written(other)) },
-            };
-            let blind = match act {
-                Act::Write { value, .. } => Act::Write { value, replaced: None },
-                _ => Act::Add(0),
-            };
-            let writes = !matches!(act, Act::Read(_));
-            if unlearned > 0 || !writes {
-                key.required.push(KeyAction { act, began, ended, of });
-            }
-            if unlearned < 2 && writes {
-                key.optional.push(KeyAction { act: blind, began, ended: Instant(u64::MAX), of });
-            }
-        }
-        key.required.sort_by_key(|action| action.began);
-        key.optional.sort_by_key(|action| action.began);
-        key
-    })
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(20_000))]
-
-    #[test]
-    fn trying_every_order_finds_the_same((counts, key) in any::<bool>().prop_flat_map(|counts| any_actions(counts).prop_map(move |key| (counts, key)))) {
-        let initial = if counts { Value::Number(0) } else { Value::Missing };
-        let (required, optional): (Vec<_>, Vec<_>) = ((0..key.required.len()).collect(), (0..key.optional.len()).collect());
-        let explained = tried(&key, initial, &required, &optional);
-        let found = search(&key, State::Is(initial), 100_000);
-        prop_assert_eq!(found == SearchEnd::Explained, explained, "{:?}", key);
-        // What is shown as a contradiction is one by itself, with all that can have left what was found.
-        if let SearchEnd::Unexplained(at) = found {
-            let few = explain::shortest(&key, at, State::Is(initial));
-            let (required, optional): (Vec<_>, Vec<_>) =
-                ((0..few.required.len()).collect(), (0..few.optional.len()).collect());
-            prop_assert!(!tried(&few, initial, &required, &optional), "{:?} of {:?}", few, key);
-            let shown = few.operations();
-            for finder in &few.required {
-                let Some(value @ Value::Written(_)) = finder.act.told() else { continue };
-                let can_have_left = |action: &&KeyAction| {
-                    let writes = matches!(action.act, Act::Write { value: written, .. } if written == value);
-                    writes && action.began <= finder.ended && action.of != finder.of
-                };
-                let all = key.required.iter().chain(&key.optional);
-                let missing: Vec<_> = all.filter(can_have_left).filter(|action| !shown.contains(&action.of)).collect();
-                prop_assert!(missing.is_empty(), "{:?} of {:?}", missing, key);
-            }
-        }
-    }
 }

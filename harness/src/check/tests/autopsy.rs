@@ -3,7 +3,7 @@
 use super::*;
 use crate::check::autopsy::lines;
 use crate::evidence::testing::resource_sample;
-use crate::evidence::{Figure, ReplicationRecord};
+use crate::evidence::{DataEffect, Effect, Figure, ReplicationRecord};
 
 /// A write of 1 ms to A's shard that A acknowledged at that time.
 fn lost(story: &mut Story, ms: u64) -> Operation {
@@ -52,6 +52,21 @@ fn restarted(story: &mut Story, config: &[(&str, &str)], faults: &[&str]) {
     story.act(4_000, 1, "Start", "A");
 }
 
+/// A step told it to follow another node, whose data it took.
+fn replicated_another(story: &mut Story, ms: u64, node: &str) {
+    story.event(
+        ms,
+        EventKind::ActedOnNode {
+            step: Some(0),
+            action: "Replicate".to_owned(),
+            effect: Effect { data: DataEffect::Replaced, ..Effect::NONE },
+            node: node.into(),
+            began: Instant::from_millis(ms),
+            proof: None,
+        },
+    );
+}
+
 fn evicted(story: &mut Story) {
     story.evidence.samples.push(resource_sample(2_500, Some("A".into()), &[(Figure::KeysEvicted, 3.0)]));
 }
@@ -69,6 +84,14 @@ fn evicted(story: &mut Story) {
     "1 lost write not on the replica that took over",
     "1 ms after Kill began"
 )]
+#[case::at_the_kill(replaced, 3_000, "1 lost write not on the replica that took over", "0 ms after Kill began")]
+#[case::by_one_that_came_back_just_then(
+    came_back,
+    6_000,
+    "1 lost write acknowledged by a master that had been replaced",
+    "A1 took over at 5.000 s"
+)]
+#[case::by_one_that_knew_just_then(came_back, 6_100, "1 lost write EXPLAINED BY NOTHING", "")]
 #[case::by_one_that_did_not_know(
     came_back,
     6_050,
@@ -143,6 +166,63 @@ fn evicted(story: &mut Story) {
     "1 lost write on a server that was told to follow one that had not got them",
     ""
 )]
+#[case::told_by_others_as_it_was_written(
+    |story: &mut Story| story.log(2_987, "A", LogEvent::Demoted { master: "A1".into() }),
+    2_990,
+    "1 lost write on a server that was told to follow one that had not got them",
+    ""
+)]
+#[case::told_by_others_before(
+    |story: &mut Story| story.log(2_986, "A", LogEvent::Demoted { master: "A1".into() }),
+    2_990,
+    "1 lost write EXPLAINED BY NOTHING",
+    ""
+)]
+#[case::another_was_told_to_follow(
+    |story: &mut Story| story.log(3_500, "B", LogEvent::Demoted { master: "A1".into() }),
+    2_990,
+    "1 lost write EXPLAINED BY NOTHING",
+    ""
+)]
+#[case::told_by_a_step_to_follow(
+    |story: &mut Story| replicated_another(story, 2_989, "A"),
+    2_990,
+    "1 lost write on a server that was told to follow one that had not got them",
+    ""
+)]
+#[case::told_by_a_step_before(
+    |story: &mut Story| replicated_another(story, 2_988, "A"),
+    2_990,
+    "1 lost write EXPLAINED BY NOTHING",
+    ""
+)]
+#[case::another_was_told_by_a_step(
+    |story: &mut Story| replicated_another(story, 3_500, "B"),
+    2_990,
+    "1 lost write EXPLAINED BY NOTHING",
+    ""
+)]
+#[case::started_again_for_another_reason(
+    |story: &mut Story| {
+        let address = story.evidence.plan.nodes[0].address;
+        story.event(4_000, EventKind::NodeStarted { node: "A".into(), pid: 9, address });
+    },
+    2_990,
+    "1 lost write not in the RDB file that their server was started again from",
+    ""
+)]
+#[case::another_was_wiped(
+    |story: &mut Story| { restarted(story, &ALWAYS, &["Kill"]); story.act(3_500, 0, "Wipe", "B"); },
+    2_990,
+    "1 lost write gone when their server was started again",
+    "10 ms before Kill began"
+)]
+#[case::wiped_after_it_was_started_again(
+    |story: &mut Story| { restarted(story, &ALWAYS, &["Kill"]); story.act(4_001, 2, "Wipe", "A"); },
+    2_990,
+    "1 lost write gone when their server was started again",
+    "10 ms before Kill began"
+)]
 #[case::evicted(evicted, 2_990, "1 lost write on a server that evicted keys", "")]
 #[case::nothing_happened(|_: &mut Story| (), 2_990, "1 lost write EXPLAINED BY NOTHING THAT HAPPENED", "")]
 fn a_loss_has_a_cause(#[case] happened: fn(&mut Story), #[case] ms: u64, #[case] cause: &str, #[case] when: &str) {
@@ -155,15 +235,43 @@ fn a_loss_has_a_cause(#[case] happened: fn(&mut Story), #[case] ms: u64, #[case]
     assert!(lines[0].starts_with(cause) && lines[0].contains(when), "{lines:?}");
 }
 
-/// What would have been refused two seconds after the cut.
-#[test]
-fn a_remedy_says_how_much_it_would_have_kept() {
+/// With a lag of 1 s a write is refused two seconds after the cut, with 10 s eleven seconds after it.
+#[rstest]
+#[case::bounded(true, "`cluster-node-timeout` (1000 ms) bounds how long that goes on; ")]
+#[case::unbounded(false, "nothing bounds how long that goes on; ")]
+fn a_remedy_says_how_much_it_would_have_kept(#[case] bounded: bool, #[case] bound: &str) {
     let mut story = Story::formed();
-    let writes = [3_400, 4_900, 5_100, 5_200].map(|ms| lost(&mut story, ms));
+    if !bounded {
+        story.evidence.plan.systems[0].directives.retain(|(name, _)| name != "cluster-node-timeout");
+    }
+    let writes = [3_400, 4_999, 5_000, 13_999, 14_000].map(|ms| lost(&mut story, ms));
+    cut_off(&mut story);
+    story.end(15_000);
+    let lines = lines(&story.case(), &writes);
+    let told = format!(
+        "{bound}with `min-replicas-to-write 1` and `min-replicas-max-lag 1` 3 of these 5 would have been refused, \
+         with the default lag of 10 s 1"
+    );
+    assert!(lines[0].ends_with(&told), "{lines:?}");
+}
+
+/// Each cause has a line of its own, with its number and its first write.
+#[test]
+fn causes_are_told_one_after_the_other() {
+    let mut story = Story::formed();
+    let writes = [4_800, 2_990, 4_400, 2_980].map(|ms| lost(&mut story, ms));
     cut_off(&mut story);
     story.end(7_000);
     let lines = lines(&story.case(), &writes);
-    assert!(lines[0].contains("2 of these 4 would have been refused, with the default lag of 10 s 0"), "{lines:?}");
+    let begins = [
+        "2 lost writes not on the replica that took over: the first, of app:3, was acknowledged by A at 2.980 s, 20 ms before",
+        "2 lost writes acknowledged by a master that was cut off from the majority: the first, of app:3, was acknowledged by A at \
+         4.400 s, 1.4 s after Partition began; A1 took over at 5.000 s without it; ",
+    ];
+    assert_eq!(lines.len(), 2);
+    for (line, begin) in lines.iter().zip(begins) {
+        assert!(line.starts_with(begin), "{line}");
+    }
 }
 
 #[test]

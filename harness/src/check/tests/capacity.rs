@@ -1,6 +1,7 @@
 //! What a load in stages says about the servers' capacity.
 
 use super::*;
+use crate::evidence::RecordedLoad;
 
 /// Stages of 200, 400 and 800 a second for 2 s each; an operation of a stage takes so many milliseconds.
 fn climbing(took: [u64; 3], until_ms: u64) -> Story {
@@ -28,6 +29,11 @@ fn climbing(took: [u64; 3], until_ms: u64) -> Story {
 #[case::a_later_one_does_not_count(50.0, [1, 20, 3], 9_000, 800, Status::Fail, "200/s", "at 400/s p50 was 20 ms")]
 #[case::too_few_to_refute(99.0, [30, 2, 3], 9_000, 200, Status::Inconclusive, "0/s", "1052 operations are needed")]
 #[case::never_reached(99.0, [1, 2, 3], LOAD_STARTS + 3_900, 800, Status::Inconclusive, ">= 400/s", "1052 operations")]
+#[case::too_few_to_prove_what_was_carried(99.0, [1, 2, 30], 9_000, 400, Status::Inconclusive, "400/s", "1052 operations")]
+#[case::as_few_as_prove_it(50.0, [1, 2, 3], LOAD_STARTS + 2_053, 400, Status::Pass, ">= 400/s", "no stage was too much")]
+#[case::one_too_few(50.0, [1, 2, 3], LOAD_STARTS + 2_052, 400, Status::Inconclusive, ">= 400/s", "; 22 operations are needed")]
+#[case::as_few_as_refute_it(50.0, [1, 20, 3], LOAD_STARTS + 2_053, 400, Status::Fail, "200/s", "at 400/s p50 was 20 ms")]
+#[case::one_too_few_to_refute_it(50.0, [1, 20, 3], LOAD_STARTS + 2_052, 400, Status::Inconclusive, "200/s", "; 22 operations")]
 fn capacity(
     #[case] quantile: f64,
     #[case] took: [u64; 3],
@@ -45,6 +51,54 @@ fn capacity(
     }));
     assert_eq!((finding.status, finding.measured.as_str()), (status, measured), "{finding:?}");
     assert!(finding.note.contains(note), "{}", finding.note);
+}
+
+/// After its stages a load goes on at the last rate.
+#[test]
+fn the_last_stage_goes_on() {
+    let mut story = climbing([1, 2, 3], 9_000);
+    let slo = Slo::Capacity(Capacity { quantile: percent(100.0), max: ms(10), min: 400, load: None });
+    assert_eq!((story.judge(&slo).samples, story.judge(&slo).measured.as_str()), (2_800, ">= 800/s"));
+    let due = LOAD_STARTS + 7_000;
+    story.write(due, 1, |write| write.ended = Instant::from_millis(due + 11));
+    assert_eq!((story.judge(&slo).samples, story.judge(&slo).measured.as_str()), (2_801, "400/s"));
+}
+
+/// Each load in stages has its own capacity, and the least decides; one that is late explains nothing of another.
+#[rstest]
+#[case::the_other_carries_less([1, 2, 30], [1, 20, 3], "200/s", "load other")]
+#[case::the_other_carries_more([1, 20, 3], [1, 2, 30], "200/s", "load app")]
+fn the_least_capacity_counts(
+    #[case] app: [u64; 3],
+    #[case] other: [u64; 3],
+    #[case] measured: &str,
+    #[case] note: &str,
+) {
+    let (mut story, others) = (climbing(app, 9_000), climbing(other, 9_000));
+    let load = RecordedLoad { name: "other".to_owned(), ..story.evidence.plan.loads[0].clone() };
+    story.evidence.plan.loads.push(load);
+    for operation in others.case().client_operations() {
+        story.evidence.history.push(&Operation { load: 1, ..operation });
+    }
+    let finding = story.judge(Slo::Capacity(Capacity { quantile: percent(50.0), max: ms(10), min: 800, load: None }));
+    assert_eq!((finding.status, finding.measured.as_str()), (Status::Fail, measured), "{finding:?}");
+    assert!(finding.note.starts_with(note), "{}", finding.note);
+}
+
+/// Operations of the stage that was too much took 30 ms instead of 10.
+#[rstest]
+#[case::the_machine_took_it_all([1, 2, 30], 100.0, true)]
+#[case::it_took_little([1, 2, 30], 1.0, false)]
+#[case::nothing_was_missed([1, 2, 3], 100.0, false)]
+fn a_busy_machine_explains_a_stage_that_was_too_much(
+    #[case] took: [u64; 3],
+    #[case] late_ms: f64,
+    #[case] is_explained: bool,
+) {
+    let mut story = climbing(took, 9_000);
+    story.machine(9_000, |_| crate::check::testing::late(late_ms));
+    let slo = Slo::Capacity(Capacity { quantile: percent(50.0), max: ms(10), min: 800, load: None });
+    assert_eq!(slo.kind().explained_by_machine(&story.case()).is_some(), is_explained);
 }
 
 #[test]

@@ -88,10 +88,17 @@ fn few_operations_refute_a_quantile(#[case] over: u64, #[case] status: Status) {
 #[case(r#"SplitBrain(max: "1s")"#, true, false, None)]
 #[case("ErrorRate(max: 1, during: Fault)", false, false, Some(During::Fault))]
 #[case("LostWrites(max: 0)", false, false, None)]
+#[case("KeysHeldTwice(max: 0)", false, false, None)]
+#[case("Acquisitions(min: 1, during: Fault)", false, false, Some(During::Fault))]
+#[case(r#"Capacity(quantile: 99, max: "10s", min: 1)"#, true, true, None)]
+#[case(r#"DeliveryDelay(quantile: 99, max: "999ms", during: Fault)"#, true, true, Some(During::Fault))]
+#[case(r#"DeliveryDelay(quantile: 99, max: "1s")"#, true, false, Some(During::Whole))]
+#[case("Throughput(min: 1, during: Steady)", true, true, Some(During::Steady))]
 fn what_is_about_time(#[case] slo: &str, #[case] timed: bool, #[case] idle: bool, #[case] during: Option<During>) {
     let options = ron::Options::default().with_default_extension(ron::extensions::Extensions::UNWRAP_VARIANT_NEWTYPES);
     let slo: Slo = options.from_str(slo).unwrap();
     assert_eq!((slo.is_timed(), slo.needs_idle_machine(), slo.kind().during()), (timed, idle, during));
+    assert_eq!(slo.needs_key_lists(), matches!(slo, Slo::KeysHeldTwice(_)));
 }
 
 #[test]
@@ -125,13 +132,50 @@ fn starts_that_nobody_got_to_are_slow() {
 }
 
 #[rstest]
-#[case::kept(During::Whole, 600.0, Status::Pass)]
-#[case::missed(During::Whole, 700.0, Status::Fail)]
-#[case::steady(During::Steady, 990.0, Status::Pass)]
-#[case::outage(During::Fault, 10.0, Status::Fail)]
-fn throughput(#[case] during: During, #[case] min: f64, #[case] status: Status) {
+#[case::kept(During::Whole, 600.0, Status::Pass, 3_971, "3970 operations ended ok in 6 s")]
+#[case::missed(During::Whole, 700.0, Status::Fail, 3_971, "3970 operations ended ok in 6 s")]
+#[case::steady(During::Steady, 990.0, Status::Pass, 3_969, "3967 operations ended ok in 3.968 s")]
+#[case::outage(During::Fault, 10.0, Status::Fail, 4, "3 operations ended ok in 2.032 s")]
+#[case::an_outage_that_is_no_chance(During::Fault, 5.0, Status::Fail, 4, "3 operations ended ok in 2.032 s")]
+#[case::it_may_be_chance(
+    During::Fault,
+    3.0,
+    Status::Inconclusive,
+    4,
+    "100 operations are needed for a rate; 3 operations"
+)]
+fn throughput(
+    #[case] during: During,
+    #[case] min: f64,
+    #[case] status: Status,
+    #[case] samples: u64,
+    #[case] note: &str,
+) {
     let finding = failover_story().judge(Slo::Throughput(Throughput { min, during, load: None }));
-    assert_eq!(finding.status, status, "{finding:?}");
+    assert_eq!((finding.status, finding.samples), (status, samples), "{finding:?}");
+    assert!(finding.note.starts_with(note), "{}", finding.note);
+}
+
+/// 2000 operations ended ok in 4 s, and one did not: of 1000 a second, 2 s of operations are missing.
+#[rstest]
+#[case::it_took_as_much(1_000.0, 50.0, true)]
+#[case::it_took_less(1_000.0, 49.0, false)]
+#[case::nothing_is_missing(500.0, 0.0, false)]
+fn missing_operations_are_explained_by_the_time_for_them(
+    #[case] min: f64,
+    #[case] late_ms: f64,
+    #[case] is_explained: bool,
+) {
+    let mut story = Story::formed();
+    story.run(LOAD_STARTS, 3_000);
+    story.write(3_500, 1, |write| write.outcome = Ended::Fail);
+    story.end(5_000);
+    story.machine(5_000, |_| late(late_ms));
+    let slo = Slo::Throughput(Throughput { min, during: During::Whole, load: None });
+    let explanation = slo.kind().explained_by_machine(&story.case());
+    let words = "the machine may have taken 2 s in all, and 2 s of operations are missing: timers";
+    assert_eq!(explanation.is_some(), is_explained, "{explanation:?}");
+    assert!(explanation.is_none_or(|explanation| explanation.starts_with(words)));
 }
 
 #[rstest]
@@ -222,22 +266,7 @@ fn an_error_from_before_a_fault_is_not_the_faults(#[case] fault: u64, #[case] ou
 }
 
 /// Operations on A's shard as (intended, ended, ok); the other shards have one each.
-#[rstest]
-#[case::served(&[(1_000, 1_001, true), (1_005, 1_006, true)], 5, Status::Pass, "1 ms")]
-#[case::one_waits(&[(1_000, 3_000, true)], 1_000, Status::Fail, "2 s")]
-#[case::another_is_served_meanwhile(&[(1_000, 3_000, true), (1_900, 2_000, true)], 1_000, Status::Pass, "1 s")]
-#[case::one_takes_over_waiting(&[(1_000, 2_000, false), (1_900, 3_000, true)], 1_500, Status::Fail, "2 s")]
-#[case::at_the_same_moment(&[(1_000, 2_000, false), (2_000, 3_000, true)], 1_500, Status::Fail, "2 s")]
-#[case::pause_between_failures(&[(1_000, 2_000, false), (2_100, 3_000, true)], 1_500, Status::Inconclusive, "1 s")]
-#[case::never_again(&[(1_000, 1_001, true), (1_500, 9_000, false)], 5_000, Status::Fail, "7.5 s")]
-#[case::nobody_asked(&[(1_000, 1_001, true), (5_000, 5_001, true)], 1_000, Status::Pass, "1 ms")]
-#[case::unused_shard(&[], 1_000, Status::Inconclusive, "1 ms")]
-fn unavailability(
-    #[case] operations: &[(u64, u64, bool)],
-    #[case] max: u64,
-    #[case] status: Status,
-    #[case] measured: &str,
-) {
+fn asked_of_a(operations: &[(u64, u64, bool)]) -> Story {
     let mut story = Story::formed();
     for shard in ["B", "C"] {
         story.write(LOAD_STARTS, story.key_of(shard), |_| {});
@@ -249,6 +278,57 @@ fn unavailability(
         });
     }
     story.end(10_000);
-    let finding = story.judge(Slo::Unavailability(Unavailability { max: ms(max), load: None }));
+    story
+}
+
+const UP_TO: &str = "; up to 2 s if nobody would have been served between operations that failed";
+
+#[rstest]
+#[case::served(&[(1_000, 1_001, true), (1_005, 1_006, true)], 5, Status::Pass, "1 ms", "A's shard 0-5460, from 1.000 s to 1.001 s")]
+#[case::one_waits(&[(1_000, 3_000, true)], 1_000, Status::Fail, "2 s", "A's shard 0-5460, from 1.000 s to 3.000 s")]
+#[case::as_long_as_it_may(&[(1_000, 3_000, true)], 2_000, Status::Pass, "2 s", "A's shard 0-5460, from 1.000 s to 3.000 s")]
+#[case::another_is_served_meanwhile(&[(1_000, 3_000, true), (1_900, 2_000, true)], 1_000, Status::Pass, "1 s", "A's shard")]
+#[case::one_takes_over_waiting(&[(1_000, 2_000, false), (1_900, 3_000, true)], 1_500, Status::Fail, "2 s", "A's shard")]
+#[case::at_the_same_moment(&[(1_000, 2_000, false), (2_000, 3_000, true)], 1_500, Status::Fail, "2 s", "A's shard")]
+#[case::pause_between_failures(&[(1_000, 2_000, false), (2_100, 3_000, true)], 1_500, Status::Inconclusive, "1 s", UP_TO)]
+#[case::pause_within_the_limit(&[(1_000, 2_000, false), (2_100, 3_000, true)], 2_000, Status::Pass, "1 s", "A's shard")]
+#[case::pause_between_what_was_served(&[(1_000, 2_000, true), (2_100, 3_000, false)], 1_500, Status::Pass, "1 s", "A's shard")]
+#[case::never_again(&[(1_000, 1_001, true), (1_500, 9_000, false)], 5_000, Status::Fail, "7.5 s", "A's shard")]
+#[case::nobody_asked(&[(1_000, 1_001, true), (5_000, 5_001, true)], 1_000, Status::Pass, "1 ms", "A's shard")]
+#[case::unused_shard(&[], 1_000, Status::Inconclusive, "1 ms", "B's shard 5461-10922, from 1.000 s to 1.001 s; A's shard 0-5460 saw no operation")]
+fn unavailability(
+    #[case] operations: &[(u64, u64, bool)],
+    #[case] max: u64,
+    #[case] status: Status,
+    #[case] measured: &str,
+    #[case] note: &str,
+) {
+    let finding = asked_of_a(operations).judge(Slo::Unavailability(Unavailability { max: ms(max), load: None }));
     assert_eq!((finding.status, finding.measured.as_str()), (status, measured), "{}", finding.note);
+    assert_eq!(finding.samples, 2 + operations.len() as u64);
+    assert!(finding.note.contains(note), "{}", finding.note);
+    assert_eq!(finding.note.contains("up to"), note == UP_TO, "{}", finding.note);
+}
+
+/// Each gap over 1 s needs its own explanation, and three of them are told. The machine took so much of each tenth of a second until
+/// 6 s, and nothing later.
+#[rstest]
+#[case::as_much_as_it_is_too_long(&[(1_000, 3_000, true)], 50.0, Some(1))]
+#[case::less(&[(1_000, 3_000, true)], 47.0, None)]
+#[case::a_gap_that_outlasts_a_failure_is_one(&[(1_000, 2_200, false), (1_900, 3_000, true)], 50.0, Some(1))]
+#[case::a_gap_that_ends_with_a_failure(&[(1_000, 3_000, false)], 50.0, Some(1))]
+#[case::one_that_is_not_explained(&[(1_000, 3_000, true), (7_000, 8_001, true)], 50.0, None)]
+#[case::one_that_is_not_too_long(&[(1_000, 3_000, true), (7_000, 8_000, true)], 50.0, Some(1))]
+#[case::four(&[(1_000, 2_100, true), (2_200, 3_300, true), (3_400, 4_500, true), (4_600, 5_700, true)], 50.0, Some(3))]
+#[case::none(&[(1_000, 1_001, true)], 50.0, None)]
+fn gaps_are_explained_one_by_one(
+    #[case] operations: &[(u64, u64, bool)],
+    #[case] late_ms: f64,
+    #[case] told: Option<usize>,
+) {
+    let mut story = asked_of_a(operations);
+    story.machine(10_000, |end| late(if end <= 6_000 { late_ms } else { 0.0 }));
+    let slo = Slo::Unavailability(Unavailability { max: ms(1_000), load: None });
+    let explanation = slo.kind().explained_by_machine(&story.case());
+    assert_eq!(explanation.map(|text| text.matches("which explains").count()), told);
 }

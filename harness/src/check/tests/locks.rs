@@ -64,6 +64,11 @@ fn judge(story: &Story, min: u64, max: u64) -> Finding {
 #[case::fewer_than_expected(&[held(0, 1_100, 1_200, A_B), refused(held(1, 1_200, 1_300, A_B))], 1, 1, Status::Inconclusive, "0", "")]
 #[case::beside_one_who_holds_on(&[held(0, 1_100, 1_900, A_B), held(1, 1_300, 1_400, B_C), held(1, 1_500, 1_600, B_C)], 0, 1, Status::Fail, "2", "for 100 ms")]
 #[case::no_master_in_common(&[held(0, 1_100, 1_500, 0b001), held(1, 1_300, 1_400, B_C)], 0, 0, Status::Fail, "1", "nobody gave it to both")]
+#[case::one_of_several_masters(&[held(0, 1_100, 1_500, A_B), held(1, 1_300, 1_400, A_B)], 0, 0, Status::Fail, "1",
+    "from 1.300 s on: A and B gave it to both, and nothing that happened explains it")]
+#[case::all_masters(&[held(0, 1_100, 1_500, 0b111), held(1, 1_300, 1_400, 0b111)], 0, 0, Status::Fail, "1", "A, B and C gave it to both")]
+#[case::as_long_as_it_lasts(&[held(0, 1_100, 2_100, A_B), held(1, 2_000, 2_050, B_C)], 0, 0, Status::Fail, "1",
+    "B gave it to both, and nothing that happened explains it")]
 #[case::longer_than_it_lasts(&[held(0, 1_100, 3_000, A_B), held(1, 2_500, 2_600, B_C)], 0, 0, Status::Fail, "1",
     "B gave it to both, and app/0 believed for 1.9 s to hold what masters forget after 1 s")]
 fn a_lock_has_one_holder(
@@ -89,15 +94,33 @@ fn a_master_that_was_restarted_explains_it() {
     story.evidence.plan.nodes[1].config.insert("appendonly".to_owned(), "yes".to_owned());
     let note = judge(&story, 0, 0).note;
     assert!(note.contains("B (appendonly yes, appendfsync everysec) had been"), "{note}");
+    story.evidence.plan.nodes[1].config.insert("appendfsync".to_owned(), "always".to_owned());
+    let note = judge(&story, 0, 0).note;
+    assert!(note.contains("B (appendonly yes, appendfsync always) had been"), "{note}");
 }
 
-#[test]
-fn what_a_master_was_told_explains_it() {
+#[rstest]
+#[case::told("Command", "B", 1_200, "B gave it to both, and this had been done meanwhile: Run for 1s")]
+#[case::another_was_told("Command", "A", 1_200, "nothing that happened explains it")]
+#[case::told_before("Command", "B", 1_050, "nothing that happened explains it")]
+#[case::killed("Kill", "B", 1_200, "nothing that happened explains it")]
+fn what_a_master_was_told_explains_it(#[case] step: &str, #[case] node: &str, #[case] at: u64, #[case] words: &str) {
     let mut story = story(&[held(0, 1_100, 1_500, A_B), held(1, 1_300, 1_400, B_C)]);
     story.step(crate::evidence::testing::run("1s"));
-    story.act(1_200, 0, "Command", "B");
+    story.act(at, 0, step, node);
     let note = judge(&story, 0, 0).note;
-    assert!(note.contains("B gave it to both, and this had been done meanwhile: Run for 1s"), "{note}");
+    assert!(note.ends_with(words), "{note}");
+}
+
+/// Three of those that were held twice are told, those that lasted longest first.
+#[test]
+fn the_longest_are_told() {
+    let twice = [(1_200, 10), (1_400, 40), (1_600, 20), (1_800, 30)];
+    let held = twice.map(|(at, both)| [held(0, at - 50, at + both, A_B), held(1, at, at + 100, B_C)]);
+    let finding = judge(&story(&held.concat()), 0, 9);
+    let told: Vec<_> = finding.note.split("; ").filter_map(|told| told.split(" both").next()).collect();
+    assert_eq!(told, ["for 40 ms", "for 30 ms", "for 20 ms"]);
+    assert_eq!((finding.measured.as_str(), finding.limit.as_str()), ("4", "<= 9"));
 }
 
 #[rstest]
@@ -114,7 +137,14 @@ fn a_restart_at_another_time_explains_nothing(#[case] ms: u64) {
 fn what_was_never_given_back_is_held_for_as_long_as_it_lasts() {
     let mut story = story(&[held(0, 1_100, 1_200, A_B), held(1, 1_500, 1_600, B_C)]);
     story.evidence.history.edit(|operations| operations.remove(1));
-    assert_eq!(judge(&story, 0, 0).status, Status::Fail);
+    let note = judge(&story, 0, 0).note;
+    assert!(note.starts_with("for 100 ms both app/0 and app/1 held app:lock:1, from 1.500 s on"), "{note}");
+    // Nor is it if the same client takes another one.
+    let others = [(0, 1_100, 1_200), (1, 2_000, 2_300), (0, 2_200, 2_250)];
+    let mut story = self::story(&others.map(|(worker, had, until)| held(worker, had, until, A_B)));
+    story.evidence.history.edit(|operations| operations.remove(1));
+    let finding = judge(&story, 0, 9);
+    assert_eq!((finding.measured.as_str(), finding.samples), ("2", 3), "{}", finding.note);
 }
 
 #[test]
@@ -148,6 +178,35 @@ fn locks_that_were_had_are_counted(
     story.end(2_000);
     let finding = story.judge(Slo::Acquisitions(Acquisitions { min, max, during, load: None }));
     assert_eq!((finding.status, finding.measured.as_str()), (status, measured), "{}", finding.note);
+}
+
+/// Who still waits for a lock when the load ends wanted one and got none.
+#[test]
+fn who_waited_in_vain_wanted_one() {
+    let mut story = story(&[held(0, 1_100, 1_200, A_B)]);
+    story.evidence.history.edit(|operations| operations[0].ended = Instant::from_millis(2_500));
+    story.end(2_000);
+    let judge = |during| story.judge(Slo::Acquisitions(Acquisitions { min: 1, max: None, during, load: None }));
+    let finding = judge(During::Whole);
+    assert_eq!((finding.status, finding.measured.as_str(), finding.samples), (Status::Fail, "0", 1), "{finding:?}");
+    assert_eq!(finding.limit, ">= 1");
+    assert_eq!(judge(During::Fault).note, "nobody wanted a lock in the fault part");
+}
+
+/// A load of 2 s whose client stood still by itself.
+#[rstest]
+#[case::for_half_of_it(1_000, 1, true)]
+#[case::for_less(999, 1, false)]
+#[case::and_nobody_should_have_had_one(1_000, 0, false)]
+fn a_client_that_stands_still_takes_no_locks(#[case] stalled: u64, #[case] min: u64, #[case] is_explained: bool) {
+    let mut story = story(&[]);
+    story.write(1_500, 1, |write| {
+        write.started = Instant::from_millis(1_500 + stalled);
+        write.ended = write.started;
+    });
+    story.end(3_000);
+    let slo = Slo::Acquisitions(Acquisitions { min, max: Some(9), during: During::Whole, load: None });
+    assert_eq!(slo.kind().explained_by_machine(&story.case()).is_some(), is_explained);
 }
 
 #[test]

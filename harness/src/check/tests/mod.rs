@@ -1,14 +1,17 @@
 //! Checks of hand-made runs.
 
+mod asked;
 mod autopsy;
 mod beside;
 mod capacity;
 mod elements;
+mod excess;
 mod failovers;
 mod limits;
 mod locks;
 mod loss_window;
 mod messages;
+mod minority_writes;
 mod one_load;
 mod reads;
 mod risk;
@@ -20,14 +23,14 @@ mod windows;
 
 use rstest::rstest;
 
-use super::key_question::answer;
+use super::key_question::{answer, ask};
 use super::possible_reads::ReadsPossible;
 use super::reads::Impossible;
 use super::testing::{LOAD_STARTS, Story, ms};
 use super::*;
 use crate::evidence::{
-    EventKind, LoadTotals, LogEvent, Operation, OperationEffect, OperationSource, Outcome as Ended, RecordedOperation,
-    TopologyRecord,
+    DataType, EventKind, LoadTotals, LogEvent, Operation, OperationEffect, OperationSource, Outcome as Ended,
+    RecordedOperation, TopologyRecord,
 };
 use crate::vocab::{Arrivals, Instant, Percent, RateStage};
 

@@ -54,3 +54,91 @@ fn a_write_is_at_risk_until_a_replica_is_known_to_have_it(
     assert_eq!(finding.status, status, "{}", finding.note);
     assert!(finding.note.contains(words), "{}", finding.note);
 }
+
+/// A load ran until 3 s, with a write to A's shard that A acknowledged then; what takes A down, and whether that write was at risk.
+#[rstest]
+#[case::in_the_second_before(2_000, &|story: &mut Story| story.act(3_000, 0, "Kill", "A"), true, "A acknowledged 1 write in the second before")]
+#[case::earlier(1_999, &|story: &mut Story| story.act(3_000, 0, "Kill", "A"), false, "A acknowledged 0 writes in the second before")]
+#[case::at_the_fault(3_000, &|story: &mut Story| story.act(3_000, 0, "Kill", "A"), true, "A acknowledged 1 write in the second before")]
+#[case::after_the_load(
+    2_000,
+    &|story: &mut Story| story.act(6_000, 0, "Kill", "A"),
+    true,
+    "1 write acknowledged on A's shard before the load ended"
+)]
+#[case::cut_off(
+    2_500,
+    &|story: &mut Story| story.isolate(3_000, 0, "cut", &["A"]),
+    true,
+    "A acknowledged 1 write in the second before it was cut off"
+)]
+#[case::cut_off_later(
+    1_500,
+    &|story: &mut Story| story.isolate(3_000, 0, "cut", &["A"]),
+    false,
+    "A acknowledged 0 writes in the second before it was cut off"
+)]
+#[case::cut_off_with_its_client(
+    1_500,
+    &|story: &mut Story| {
+        story.isolate(3_000, 0, "cut", &["A", "app"]);
+        let key = story.key_of("A");
+        story.write(3_500, key, |_| {});
+    },
+    true,
+    "A acknowledged 0 writes in the second before it was cut off, and 1 after that"
+)]
+#[case::its_client_asked_for_copies_in_vain(
+    2_500,
+    &|story: &mut Story| {
+        story.evidence.plan.loads[0].mix[0].waits_for_replicas = true;
+        story.isolate(3_000, 0, "cut", &["A", "app"]);
+        let key = story.key_of("A");
+        story.write(3_500, key, |write| (write.outcome, write.unknown_attempts) = (Ended::Unknown, 1));
+    },
+    true,
+    "A acknowledged 1 write in the second before it was cut off, and 1 were written after that but not confirmed"
+)]
+#[case::its_client_asked_for_copies_and_wrote_nothing(
+    2_500,
+    &|story: &mut Story| {
+        story.evidence.plan.loads[0].mix[0].waits_for_replicas = true;
+        story.isolate(3_000, 0, "cut", &["A", "app"]);
+    },
+    false,
+    "A acknowledged 1 write in the second before it was cut off, and 0 were written after that but not confirmed"
+)]
+#[case::a_client_elsewhere_asks_for_copies(
+    2_500,
+    &|story: &mut Story| {
+        story.evidence.plan.loads[0].mix[0].waits_for_replicas = true;
+        story.isolate(3_000, 0, "cut", &["A"]);
+    },
+    true,
+    "A acknowledged 1 write in the second before it was cut off"
+)]
+fn what_a_fault_finds_is_at_risk(
+    #[case] acknowledged: u64,
+    #[case] fault: &dyn Fn(&mut Story),
+    #[case] at_risk: bool,
+    #[case] words: &str,
+) {
+    let mut story = Story::formed();
+    let (key, other) = (story.key_of("A"), story.key_of("B"));
+    story.write(acknowledged - 1, key, |_| {});
+    // What others acknowledge, what is only read and what failed is at no risk with A.
+    story.write(2_900, other, |_| {});
+    story.write(2_910, key + 3, |read| read.effect = OperationEffect::Reads);
+    story.write(2_920, key + 6, |write| write.outcome = Ended::Fail);
+    fault(&mut story);
+    story.end(5_000);
+    let finding = story.judge(Slo::LostWrites(LostWrites { max: 9, min: 0 }));
+    assert!(finding.note.contains(words), "{}", finding.note);
+    assert_eq!(
+        finding.note.contains("no write was at risk: let a load write to A's shard until A is"),
+        !at_risk,
+        "{}",
+        finding.note
+    );
+    assert_eq!(finding.status, if at_risk { Status::Pass } else { Status::Inconclusive }, "{}", finding.note);
+}

@@ -47,6 +47,7 @@ fn who_does_not_come_back_is_not_waited_for(#[case] at: u64, #[case] gave_up: bo
 #[rstest]
 #[case::before(2_000, 2_001, During::Steady)]
 #[case::cut_by_the_fault(2_999, 5_010, During::Fault)]
+#[case::ends_as_the_fault_begins(2_999, 3_000, During::Fault)]
 #[case::inside(3_500, 3_501, During::Fault)]
 #[case::reaching_out_of_it(5_031, 5_060, During::Fault)]
 #[case::around_it(2_000, 6_000, During::Fault)]
@@ -153,6 +154,8 @@ fn an_open_loop_is_back_when_each_shard_is() {
 #[case::noticed(&[(3_015, false), (4_000, true)], 4_000)]
 #[case::health_seen_before_is_recorded_after(&[(3_005, true), (3_025, false), (4_000, true)], 4_000)]
 #[case::flaps_soon_after(&[(3_015, false), (4_000, true), (5_500, false), (5_600, true)], 5_600)]
+#[case::flaps_just_in_time(&[(3_015, false), (4_000, true), (5_999, false), (6_600, true)], 6_600)]
+#[case::flaps_just_too_late(&[(3_015, false), (4_000, true), (6_000, false), (6_600, true)], 4_000)]
 #[case::flaps_long_after(&[(3_015, false), (4_000, true), (6_500, false), (6_600, true)], 4_000)]
 #[case::never_settles(&[(3_015, false)], 7_999)]
 fn a_fault_window_outlasts_the_unrest(#[case] flips: &[(u64, bool)], #[case] end: u64) {
@@ -198,6 +201,49 @@ fn windows_of_neighbouring_faults_merge() {
     assert_eq!(windows_ms(&story), [(3_000, 3_232), (5_000, 5_002)]);
 }
 
+/// What is steady for less than a tenth of a second between two faults is not.
+#[rstest]
+#[case::less(3_101, &[(3_000, 3_103)])]
+#[case::as_long(3_102, &[(3_000, 3_002), (3_102, 3_104)])]
+fn a_moment_between_two_faults_is_not_steady(#[case] second: u64, #[case] expected: &[(u64, u64)]) {
+    let mut story = Story::formed();
+    story.run(LOAD_STARTS, 8_000);
+    story.act(3_000, 0, "Wipe", "A");
+    story.act(second, 1, "Wipe", "B");
+    story.end(8_000);
+    assert_eq!(windows_ms(&story), expected);
+}
+
+/// The steady part begins with the load, ends with it, and has no empty stretches.
+#[test]
+fn a_load_that_begins_with_a_fault_is_not_steady_before() {
+    let mut story = Story::formed();
+    story.run(LOAD_STARTS, 8_000);
+    story.act(LOAD_STARTS, 0, "Wipe", "A");
+    story.act(7_000, 1, "Pause", "B");
+    story.unsettled(7_010);
+    story.end(8_000);
+    let stretches = |during| -> Vec<_> {
+        let stretches = story.case().windows.stretches(during);
+        stretches.iter().map(|window| (window.start.0 / 1_000_000, window.end.0 / 1_000_000)).collect()
+    };
+    assert_eq!(stretches(During::Steady), [(1_002, 7_000)]);
+    assert_eq!(stretches(During::Fault), [(1_000, 1_002), (7_000, 8_000)]);
+    assert_eq!(stretches(During::Whole), [(1_000, 8_000)]);
+}
+
+/// Of a load whose end nobody recorded, everything that happened is a part of the run.
+#[test]
+fn a_run_without_an_end_lasts_until_the_last_event() {
+    let mut story = Story::formed();
+    story.run(LOAD_STARTS, 2_000);
+    story.unsettled(5_000);
+    let millis = |story: &Story| story.case().windows.whole.nanos() / 1_000_000;
+    assert_eq!(millis(&story), 4_000);
+    story.event(4_000, EventKind::LoadEnded { load: "app".to_owned(), totals: LoadTotals::default() });
+    assert_eq!(millis(&story), 3_000);
+}
+
 /// A step that leaves its node as it was is nothing that an SLO about faults could be about, and ends no fault of another step.
 #[rstest]
 #[case::command("Command", &[])]
@@ -230,6 +276,8 @@ fn a_command_takes_no_unrest_from_the_fault_before_it() {
 /// After the quiet at 4000 ms, what the first worker does at 4001 ms; when the window ends.
 #[rstest]
 #[case::on_pace(&|_: &mut Operation| {}, 4_002)]
+#[case::starts_a_little_late(&|op: &mut Operation| (op.started, op.ended) = (op.intended.plus_nanos(5_000_000), op.intended.plus_nanos(6_000_000)), 4_007)]
+#[case::was_meant_to_start_just_then(&|op: &mut Operation| op.intended = Instant::from_millis(4_000), 4_002)]
 #[case::needs_a_retry(&|op: &mut Operation| op.attempts = 2, 5_001)]
 #[case::fails(&|op: &mut Operation| op.outcome = Ended::Fail, 5_001)]
 #[case::starts_late(&|op: &mut Operation| (op.started, op.ended) = (op.intended.plus_nanos(6_000_000), op.intended.plus_nanos(7_000_000)), 5_001)]

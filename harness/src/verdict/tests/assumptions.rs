@@ -136,7 +136,7 @@ fn health_is_seen_soon(#[case] settled: u64, #[case] outcome: RunOutcome) {
     assert_eq!(verdict(&story).outcome, outcome);
 }
 
-fn assumed<'a>(verdict: &'a Verdict, what: &str) -> &'a Assumption {
+pub(super) fn assumed<'a>(verdict: &'a Verdict, what: &str) -> &'a Assumption {
     verdict.assumptions.iter().find(|assumption| assumption.assumed == what).unwrap()
 }
 

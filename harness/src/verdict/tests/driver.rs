@@ -120,3 +120,91 @@ fn a_late_driver_is_seen_without_a_steady_part() {
     let load = &verdict.assumptions[2];
     assert!(load.detail.contains("(whole)") && load.detail.contains("at most 6 ms late"), "{load:?}");
 }
+
+/// Of what was due until the last start, a hundredth may be missing from the history, and one start whatever share it is.
+#[rstest]
+#[case::a_hundredth(2_000, 20, None, None)]
+#[case::more(2_000, 40, None, Some("98 %"))]
+#[case::one_of_few(10, 1, None, None)]
+#[case::two_of_few(10, 2, None, Some("80 %"))]
+#[case::as_many_as_were_asked_for(2_000, 1_000, Some(1_000), None)]
+#[case::fewer_than_were_asked_for(2_000, 1_000, Some(1_500), Some("66.7 %"))]
+fn starts_that_are_missing_are_a_hole(
+    #[case] due: u64,
+    #[case] missing: usize,
+    #[case] operations: Option<u64>,
+    #[case] share: Option<&str>,
+) {
+    let mut story = paced(&|due, free: u64| (free.max(due), 1));
+    story.evidence.plan.loads[0].operations = operations;
+    story.evidence.history.edit(|history| {
+        history.truncate(usize::try_from(due).unwrap());
+        history.drain(1..=missing);
+    });
+    story.end(9_000);
+    let load = &verdict(&story).assumptions[2];
+    assert_eq!(load.holds, share.is_none(), "{load:?}");
+    let hole = share.map(|share| format!("it accounts for {share} of the starts that its schedule called for"));
+    assert!(hole.is_none_or(|hole| load.detail == hole), "{load:?}");
+}
+
+/// The pace is doubled by a step at a moment at which a start is due, and again after the last start.
+#[rstest]
+#[case::kept(2, true)]
+#[case::not_kept(1, false)]
+fn a_pace_counts_from_its_change(#[case] at_once: u64, #[case] holds: bool) {
+    let mut story = Story::formed();
+    story.evidence.plan.loads[0].arrivals = Some(Arrivals::constant(1_000));
+    for due in LOAD_STARTS..3_000 {
+        for _ in 0..if due < 2_000 { 1 } else { at_once } {
+            story.write(due, u32::try_from(due % 100).unwrap() + 1, |_| {});
+        }
+    }
+    for from in [2_000, 3_500] {
+        let (load, from) = ("app".to_owned(), Instant::from_millis(from));
+        story.event(1_999, EventKind::PaceChanged { load, from, arrivals: Arrivals::constant(2_000) });
+    }
+    story.end(9_000);
+    let load = &verdict(&story).assumptions[2];
+    assert_eq!(load.holds, holds, "{load:?}");
+    assert_eq!(load.detail.contains("demanded for 1.999 s: 3000 of 3000 due starts begun"), holds, "{load:?}");
+}
+
+/// How long a driver had a start to make and a worker for it, in all, is told where it is long for what is claimed.
+#[rstest]
+#[case::never(&|_| 0, true, "1000/s demanded for 1.999 s: 2000 of 2000 due starts begun; 99 % of its own starts (steady) at most 0 ms late")]
+#[case::not_long(&|due| if due < 1_300 { 5 } else { 0 }, true, "at most 5 ms late")]
+#[case::together(&|due| if due == 1_500 || due == 1_501 { 400 } else { 0 }, true, "at most 0 ms late; it stood still for 20.1 % of the time")]
+#[case::not_long_where_no_time_is_claimed(&|due| if due < 1_300 { 100 } else { 0 }, false, "at most 100 ms late")]
+#[case::long_whatever_is_claimed(&|due| if due == 1_500 { 200 } else { 0 }, false, "it stood still for 10 % of the time")]
+fn how_long_a_driver_stood_still_is_told(#[case] late: &dyn Fn(u64) -> u64, #[case] timed: bool, #[case] end: &str) {
+    let mut story = paced(&|due, _| (due, 0));
+    if !timed {
+        story.evidence.plan.slos.clear();
+        story.slo(no_errors());
+    }
+    story.evidence.history.edit(|history| {
+        for start in history.iter_mut() {
+            let late = late(start.intended.0 / 1_000_000);
+            start.started = start.ready.plus_nanos(late * 1_000_000);
+            start.ended = start.started;
+        }
+    });
+    story.end(9_000);
+    let detail = &verdict(&story).assumptions[2].detail;
+    assert!(detail.ends_with(end), "{detail}");
+}
+
+#[test]
+fn a_single_start_that_was_left_is_told() {
+    let mut story = paced(&|due, free: u64| (free.max(due), 1));
+    story.never_begun(3_000, 1, 5_000);
+    story.end(5_000);
+    let detail = &verdict(&story).assumptions[2].detail;
+    assert!(
+        detail.ends_with(
+            "2000 of 2001 due starts begun; 99 % of its own starts (steady) at most 0 ms late; 1 start was never begun"
+        ),
+        "{detail}"
+    );
+}
