@@ -159,7 +159,7 @@ mod tests {
         story.act(3_000, 0, step, "A");
         let takedown = story.case().takedowns.remove(0);
         assert_eq!((takedown.cause.to_string().as_str(), takedown.ended_process()), (step, ended));
-        let back = |returned, until| Takedown { returned, until, ..takedown.clone() }.end();
+        let back = |returned, until| Takedown { until, returned, ..takedown.clone() }.end();
         let [one, two] = [4_000, 5_000].map(Instant::from_millis);
         assert_eq!([back(None, two), back(Some(one), two), back(Some(two), one)], [two, one, one]);
     }

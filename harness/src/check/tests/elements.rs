@@ -173,8 +173,8 @@ fn answers_for_several_keys_add_up() {
     // What may be lost as well leaves doubt, and what surely is none; another load's elements are not meant.
     assert_eq!(of("+a +b +c -? [b]").finding(&"", 0..=2, 1).status, Status::Inconclusive);
     assert_eq!(of("+a +b +c -? [b]").finding(&"", 0..=2, 0).status, Status::Pass);
-    let none = ElementsThat { loads: vec![1], ..question };
-    let finding = answer(&story(DataType::List, "+a []").case(), &none).into_owned().finding(&"", 0..=2, 0);
+    let another = ElementsThat { loads: vec![1], ..question };
+    let finding = answer(&story(DataType::List, "+a []").case(), &another).into_owned().finding(&"", 0..=2, 0);
     let nothing = "no element was looked for after it had been acknowledged";
     assert_eq!((finding.status, finding.note.as_str()), (Status::Inconclusive, nothing));
 }

@@ -41,7 +41,9 @@ fn sentinels_have_phases_of_their_own() {
     };
     let blocked = |reason: &str| LogEvent::FailoverBlocked { reason: reason.to_owned() };
     for (from, node, says) in [(2_000, "C", about(&a)), (3_100, "C", about(&b)), (3_200, "A", about(&a))] {
-        says.into_iter().for_each(|says| story.log(from, node, says));
+        for what in says {
+            story.log(from, node, what);
+        }
     }
     for (ms, node, reason) in [(2_900, "C", "too early"), (4_210, "A", "not a witness"), (4_220, "C", "no majority")] {
         story.log(ms, node, blocked(reason));

@@ -73,7 +73,7 @@ fn latencies_are_told_by_their_ranks() {
         p999_ms: 999.0,
         max_ms: 1_000.0,
     };
-    assert_eq!(load.latency, [expected.clone()]);
+    assert_eq!(load.latency, std::slice::from_ref(&expected));
     // Every one is of the same command and shard, and without a schedule none can be late.
     assert_eq!((&load.operations[..], &load.starts_late), (&[alike(Outcome::Ok, expected)][..], &None));
 }
