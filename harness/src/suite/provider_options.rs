@@ -29,7 +29,7 @@ pub enum ProviderName {
     Namespaces,
     /// A container engine, with images.
     Containers,
-    /// The lab itself, with servers of images, which are unpacked once: as quick as binaries, and without what containers isolate.
+    /// The lab itself, with servers of images, which are unpacked once, and without containers.
     ImageRootfs,
 }
 
