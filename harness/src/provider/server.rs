@@ -1,6 +1,6 @@
 //! Finding the server's binary and learning what it is.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read, Seek};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
@@ -21,7 +21,7 @@ const VERSION_BOUND: Duration = Duration::from_secs(5);
 const VERSION_POLL: Duration = Duration::from_millis(2);
 
 /// How much of what a binary printed is worth repeating, in bytes.
-const PRINTED_BYTES_MAX: u64 = 1_024;
+pub(super) const PRINTED_BYTES_MAX: u64 = 1_024;
 
 /// How much of what a binary says of a configuration is read, in bytes.
 const SAID_BYTES_MAX: u64 = 64 * 1_024;
@@ -111,17 +111,11 @@ impl ServerBinary {
         let directory = tempfile::tempdir()?;
         let path = directory.path().join("redis.conf");
         fs::write(&path, config)?;
-        let mut printed = tempfile::tempfile_in(directory.path())?;
         let mut command = Command::new(&self.path);
         // Where it stands it would leave nothing behind, should it leave anything.
-        let status = run_bounded(command.arg(&path).current_dir(directory.path()), &printed)?;
-        if status.is_none() {
-            return Err(io::Error::new(io::ErrorKind::TimedOut, "it went on where it should have refused the file"));
-        }
-        let mut said = Vec::new();
-        printed.rewind()?;
-        printed.take(SAID_BYTES_MAX).read_to_end(&mut said)?;
-        Ok(String::from_utf8_lossy(&said).into_owned())
+        let (status, said) = run_bounded(command.arg(&path).current_dir(directory.path()), SAID_BYTES_MAX)?;
+        let went_on = || io::Error::new(io::ErrorKind::TimedOut, "it went on where it should have refused the file");
+        status.map(|_| said).ok_or_else(went_on)
     }
 }
 
@@ -158,14 +152,8 @@ fn executable(name: &str) -> Option<PathBuf> {
 
 fn ask_version(path: &Path) -> Result<ServerVersion, ServerError> {
     let cannot = |source| ServerError::Run { path: path.to_owned(), source };
-    // A file, not a pipe: a pipe would stay open as long as any grandchild of a wrapper script lives.
-    let mut printed = tempfile::tempfile().map_err(cannot)?;
-    let status = run_bounded(Command::new(path).arg("--version"), &printed).map_err(cannot)?;
-    let Some(status) = status else { return Err(ServerError::Silent { path: path.to_owned() }) };
-    let mut text = Vec::new();
-    printed.rewind().map_err(cannot)?;
-    printed.take(PRINTED_BYTES_MAX).read_to_end(&mut text).map_err(cannot)?;
-    let text = String::from_utf8_lossy(&text);
+    let asked = run_bounded(Command::new(path).arg("--version"), PRINTED_BYTES_MAX).map_err(cannot)?;
+    let (Some(status), text) = asked else { return Err(ServerError::Silent { path: path.to_owned() }) };
     text.parse().map_err(|()| ServerError::NotAServer {
         path: path.to_owned(),
         status,
@@ -173,19 +161,24 @@ fn ask_version(path: &Path) -> Result<ServerVersion, ServerError> {
     })
 }
 
-/// Runs a binary that should end by itself; its output goes to `printed`. `None` if it did not end in time and was
-/// killed.
-pub(super) fn run_bounded(command: &mut Command, printed: &File) -> io::Result<Option<ExitStatus>> {
-    let mut asked =
-        BoundedChild::start(command.stdin(Stdio::null()).stdout(printed.try_clone()?).stderr(printed.try_clone()?))?;
-    let deadline = Instant::now() + VERSION_BOUND;
-    while Instant::now() < deadline {
-        if let Some(status) = asked.0.try_wait()? {
-            return Ok(Some(status));
+/// Runs a binary that should end by itself. Returns how it did, or none if it did not in time and was killed, and the beginning of what
+/// it printed.
+pub(super) fn run_bounded(command: &mut Command, bytes_max: u64) -> io::Result<(Option<ExitStatus>, String)> {
+    // A file, not a pipe: a pipe would stay open as long as any grandchild of a wrapper script lives.
+    let mut printed = tempfile::tempfile()?;
+    let output = (printed.try_clone()?, printed.try_clone()?);
+    let mut asked = BoundedChild::start(command.stdin(Stdio::null()).stdout(output.0).stderr(output.1))?;
+    let (deadline, mut status) = (Instant::now() + VERSION_BOUND, None);
+    while status.is_none() && Instant::now() < deadline {
+        status = asked.0.try_wait()?;
+        if status.is_none() {
+            thread::sleep(VERSION_POLL);
         }
-        thread::sleep(VERSION_POLL);
     }
-    Ok(None)
+    let mut text = Vec::new();
+    printed.rewind()?;
+    printed.take(bytes_max).read_to_end(&mut text)?;
+    Ok((status, String::from_utf8_lossy(&text).into_owned()))
 }
 
 /// A child process outside of any run, and everything that it starts (it may be a script). Dropping this kills them
@@ -216,12 +209,8 @@ mod tests {
     /// A script may start a process that does not end by itself.
     #[test]
     fn what_a_binary_started_ends_with_it() {
-        let printed = tempfile::tempfile().unwrap();
-        let status = run_bounded(Command::new("sh").args(["-c", "sleep 600 & echo $!"]), &printed).unwrap();
+        let (status, said) = run_bounded(Command::new("sh").args(["-c", "sleep 600 & echo $!"]), 100).unwrap();
         assert!(status.unwrap().success());
-        let mut said = String::new();
-        (&printed).rewind().unwrap();
-        (&printed).read_to_string(&mut said).unwrap();
         let state = std::path::PathBuf::from(format!("/proc/{}/stat", said.trim()));
         // It may still be a zombie.
         let runs = || std::fs::read_to_string(&state).is_ok_and(|stat| !stat.contains(") Z "));

@@ -2,17 +2,17 @@
 
 use std::ffi::CString;
 use std::fs;
-use std::io::{self, Read, Seek};
+use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use nix::mount::{MsFlags, mount};
 use nix::unistd::{chdir, chroot};
 
 use crate::provider::lab::mount_memory;
-use crate::provider::server::run_bounded;
+use crate::provider::server::{PRINTED_BYTES_MAX, run_bounded};
 use crate::provider::{ImageError, ProviderError, UnpackedImage, file};
 use crate::vocab::ServerVersion;
 
@@ -90,18 +90,11 @@ impl ImageRoot {
 
     /// The version of its server, which it asks for: so it can run here.
     pub(super) fn version(&self) -> Result<ServerVersion, ImageError> {
-        let printed = self.prints("--version");
-        let printed = printed.map_err(|source| ImageError::Run { image: self.image.name.clone(), source })?;
-        self.image.version_of(&printed)
-    }
-
-    fn prints(&self, argument: &str) -> io::Result<String> {
-        let mut printed = tempfile::tempfile()?;
-        let status = run_bounded(self.command(Path::new("/"))?.arg(argument).stdin(Stdio::null()), &printed)?;
-        status.ok_or(io::ErrorKind::TimedOut)?;
-        let mut text = Vec::new();
-        printed.rewind()?;
-        printed.read_to_end(&mut text)?;
-        Ok(String::from_utf8_lossy(&text).into_owned())
+        let run = |source| ImageError::Run { image: self.image.name.clone(), source };
+        let asked = self.command(Path::new("/")).and_then(|mut command| {
+            let (status, printed) = run_bounded(command.arg("--version"), PRINTED_BYTES_MAX)?;
+            status.map(|_| printed).ok_or_else(|| io::ErrorKind::TimedOut.into())
+        });
+        self.image.version_of(&asked.map_err(run)?)
     }
 }
