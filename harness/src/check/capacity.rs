@@ -6,8 +6,8 @@ use documented::Documented;
 use serde::{Deserialize, Serialize};
 
 use super::case::Case;
+use super::excess::explain_excess;
 use super::finding::{self, Finding, Status};
-use super::latency::explain_excess;
 use super::schedule::{began, pace_changes};
 use super::slo_kind::{ClaimedRate, NeededLoad, SloKind, WrongNumber, of_load};
 use super::window::Window;

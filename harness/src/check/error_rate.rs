@@ -7,11 +7,13 @@ use serde::{Deserialize, Serialize};
 
 use super::During;
 use super::case::Case;
+use super::excess::explain_late;
 use super::finding::{self, Finding, Status};
 use super::sample_size;
 use super::slo_kind::{SloKind, of_load};
-use crate::evidence::{Operation, Outcome};
-use crate::vocab::Percent;
+use super::window::Window;
+use crate::evidence::{ErrorKind, Operation, Outcome};
+use crate::vocab::{Instant, Percent};
 
 /// percent of the operations that were due and did not end ok, after their retries; those that never began are among them; for each load by itself, or with `load: "app"` for that one
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented)]
@@ -43,22 +45,15 @@ impl SloKind for ErrorRate {
         case.each_load(self.load(), |load| self.judge_load(case, load))
     }
 
-    /// What was never begun is not blamed on the servers if so much time was left for those that were begun that in all of it enough of
-    /// them could have been.
+    /// A miss is explained if for each load that missed it is both ways:
+    ///
+    /// 1. So much time was left for what was begun that in all of it enough could have been.
+    /// 2. Of what was begun too much did not end ok only because clients gave up waiting, and the machine may have taken as much as
+    ///    they would have had to wait longer until their shard was served, by the rule for latencies ([`super::Latency`]).
     fn explained_by_machine(&self, case: &Case<'_>) -> Option<String> {
-        let whole = case.windows.whole;
-        let left = whole.nanos().saturating_sub(case.machine.lost_in(whole)) as f64 / (whole.nanos() as f64).max(1.0);
-        let explained = case.loads(self.load()).into_iter().all(|load| {
-            let (mut due, mut begun, mut failed) = (0_u64, 0_u64, 0_u64);
-            for operation in case.operations_of(load).filter(|operation| self.counts(case, operation)) {
-                due += 1;
-                begun += u64::from(!operation.never_begun());
-                failed += u64::from(!operation.never_begun() && operation.outcome != Outcome::Ok);
-            }
-            let was_refused = failed as f64 > begun as f64 * self.max.fraction();
-            !was_refused && begun as f64 >= due as f64 * (1.0 - self.max.fraction()) * left
-        });
-        explained.then(|| case.machine.figures(whole))
+        let missed =
+            case.loads(self.load()).into_iter().filter(|load| self.judge_load(case, *load).0.status == Status::Fail);
+        finding::all_explained(missed.map(|load| self.explained_for_load(case, load)))
     }
 
     fn during(&self) -> Option<During> {
@@ -106,6 +101,34 @@ impl ErrorRate {
         (finding, share)
     }
 
+    fn explained_for_load(&self, case: &Case<'_>, load: usize) -> Option<String> {
+        let (whole, served) = (case.windows.whole, Served::of(case));
+        let (mut due, mut begun, mut refused, mut late) = (0_u64, 0_u64, 0_u64, Vec::new());
+        for operation in case.operations_of(load).filter(|operation| self.counts(case, operation)) {
+            due += 1;
+            if operation.never_begun() {
+                continue;
+            }
+            begun += 1;
+            if operation.outcome != Outcome::Ok {
+                let excess = Some(&operation).filter(|_| waited_in_vain(case, &operation));
+                match excess.and_then(|operation| served.excess(case, operation)) {
+                    Some(excess) => late.push(excess),
+                    None => refused += 1,
+                }
+            }
+        }
+        let left = whole.nanos().saturating_sub(case.machine.lost_in(whole)) as f64 / (whole.nanos() as f64).max(1.0);
+        if (begun as f64) < due as f64 * (1.0 - self.max.fraction()) * left {
+            return None;
+        }
+        let allowed = ((begun as f64 * self.max.fraction()) as u64).checked_sub(refused)?;
+        if late.len() as u64 <= allowed {
+            return Some(case.machine.figures(whole));
+        }
+        explain_late(case, &late, allowed, "that clients gave up")
+    }
+
     /// Whether an operation belongs to the part. The steady part also has what had waited for a whole attempt's time when a fault
     /// began, and did not end ok: the fault is not why.
     fn counts(&self, case: &Case<'_>, operation: &Operation) -> bool {
@@ -114,5 +137,41 @@ impl ErrorRate {
             || self.during == During::Steady
                 && operation.outcome != Outcome::Ok
                 && case.windows.was_overdue(operation, attempt)
+    }
+}
+
+/// Whether the client of an operation that did not end ok waited for as long as it would: for a reply, or until it could have tried
+/// once more only after its deadline.
+fn waited_in_vain(case: &Case<'_>, operation: &Operation) -> bool {
+    case.plan.loads.get(usize::from(operation.load)).is_some_and(|load| {
+        let latest = operation.service_nanos().saturating_add(load.retry_wait.as_nanos());
+        operation.error == Some(ErrorKind::TimedOut) || latest >= load.deadline.as_nanos()
+    })
+}
+
+/// When operations on each shard ended ok, in order.
+struct Served(Vec<Vec<Instant>>);
+
+impl Served {
+    fn of(case: &Case<'_>) -> Self {
+        let mut ends = vec![Vec::new(); case.plan.shards().count()];
+        for operation in case.client_operations().filter(|operation| operation.outcome == Outcome::Ok) {
+            if let Some(ends) = operation.shard.and_then(|shard| ends.get_mut(usize::from(shard))) {
+                ends.push(operation.ended);
+            }
+        }
+        ends.iter_mut().for_each(|ends| ends.sort_unstable());
+        Self(ends)
+    }
+
+    /// By how much too early an operation was given up, and from when on it waited until then: none if its shard served others while
+    /// it waited for its last attempt, or nobody any more.
+    fn excess(&self, case: &Case<'_>, operation: &Operation) -> Option<(u64, Window)> {
+        let ends = self.0.get(usize::from(operation.shard?))?;
+        let after = ends.partition_point(|end| *end <= operation.ended);
+        let last_attempt = case.plan.loads.get(usize::from(operation.load))?.timeout.as_nanos();
+        let served_meanwhile = ends[..after].last().is_some_and(|end| operation.ended.nanos_since(*end) < last_attempt);
+        let end = *ends.get(after).filter(|_| !served_meanwhile)?;
+        Some((end.nanos_since(operation.ended), Window { start: operation.intended, end }))
     }
 }

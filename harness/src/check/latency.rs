@@ -7,12 +7,12 @@ use serde::{Deserialize, Serialize};
 
 use super::During;
 use super::case::Case;
+use super::excess::explain_excess;
 use super::finding::{self, Finding, Status};
 use super::slo_kind::{IDLE_MACHINE_BELOW, SloKind, WrongNumber, of_load};
-use super::window::Window;
 use super::{sample_size, samples};
 use crate::evidence::{Operation, Outcome};
-use crate::vocab::{Duration, Instant, Percent};
+use crate::vocab::{Duration, Percent};
 
 /// from the moment an operation was due to its end, whatever its outcome; for each load by itself, or with `load: "app"` for that one
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented)]
@@ -154,51 +154,4 @@ impl Latency {
         "closed loop: latency counts from when a worker sent it, and an outage counts once for each command under way"
             .to_owned()
     }
-}
-
-/// Why a quantile of operations is over its limit, if the machine may have made it so: from when each was due, and the time that it
-/// took. The rule is that of [`Latency`].
-pub(super) fn explain_excess(
-    case: &Case<'_>,
-    quantile: Percent,
-    max: Duration,
-    operations: &[(Instant, u64)],
-) -> Option<String> {
-    let (max, samples) = (max.as_nanos(), operations.len() as u64);
-    let allowed = samples - quantile.rank(samples)?;
-    let over = operations.iter().filter(|(_, nanos)| *nanos > max).count() as u64;
-    let mut explained: Vec<_> = operations
-        .iter()
-        .filter_map(|(due, nanos)| {
-            let excess = nanos.checked_sub(max).filter(|excess| *excess > 0)?;
-            let window = Window { start: *due, end: due.plus_nanos(*nanos) };
-            let window = case.machine.with_backlog(window);
-            (case.machine.lost_in(window) >= excess).then_some((excess, window))
-        })
-        .collect();
-    let (found, wanted) = (explained.len(), usize::try_from(over.saturating_sub(allowed)).ok()?);
-    if wanted == 0 || found < wanted {
-        return None;
-    }
-    explained.sort_unstable_by_key(|(excess, _)| *excess);
-    explained.truncate(wanted);
-    let lost = case.machine.lost_in_any(explained.iter().map(|(_, window)| *window));
-    let around = explained.iter().map(|(_, window)| *window).reduce(Window::hull)?;
-    (lost >= one_after_the_other(&mut explained)).then(|| {
-        let (lost, figures) = (finding::time(lost), case.machine.figures(around));
-        format!("the machine may have taken {lost} around {found} of the {over} operations over the limit: {figures}")
-    })
-}
-
-/// The least that operations can have been delayed by in all, each by its excess: the sum over operations that do not overlap.
-fn one_after_the_other(delayed: &mut [(u64, Window)]) -> u64 {
-    delayed.sort_unstable_by_key(|(_, window)| window.end);
-    let (mut least, mut free_from) = (0_u64, Instant::default());
-    for (excess, window) in delayed {
-        if window.start >= free_from {
-            least = least.saturating_add(*excess);
-            free_from = window.end;
-        }
-    }
-    least
 }

@@ -5,7 +5,7 @@ use rstest::rstest;
 use super::machine::Machine;
 use super::testing::{LOAD_STARTS, Story, late, ms, nanos, waited};
 use super::*;
-use crate::evidence::{MachineSample, Outcome, Waits};
+use crate::evidence::{ErrorKind, MachineSample, Outcome, Waits};
 use crate::vocab::{Instant, Percent};
 
 /// 2,000 operations, one each 5 ms, and those that `slow` adds: when they were meant to start and how long they took, in
@@ -68,6 +68,42 @@ fn what_was_never_begun_is_explained_by_the_time_that_was_left(
     story.end(5_000);
     story.machine(5_000, |_| waited(waited_ms, &[]));
     let slo = Slo::ErrorRate(ErrorRate { max: Percent::try_from(max).unwrap(), during: During::Whole, load: None });
+    assert_eq!(story.judge(&slo).status, Status::Fail);
+    let explanation = slo.kind().explained_by_machine(&story.case());
+    assert_eq!(explanation.is_some(), explained, "{explanation:?}");
+}
+
+/// A write at 3 s that ended after so many milliseconds, not ok, whose client waits 10 s in all, and 500 ms for an attempt; when others
+/// on its shard ended ok; what clients waited in each tenth of a second.
+#[rstest]
+#[case::as_much_as_they_came_too_early(10_000, ErrorKind::ClusterDown, &[15_000], 17.0, true)]
+#[case::too_little(10_000, ErrorKind::ClusterDown, &[15_000], 16.0, false)]
+#[case::the_next_try_would_have_been_too_late(9_990, ErrorKind::ClusterDown, &[15_000], 17.0, true)]
+#[case::it_was_not_tried_for_so_long(9_989, ErrorKind::ClusterDown, &[15_000], 100.0, false)]
+#[case::no_reply_came(500, ErrorKind::TimedOut, &[4_000], 100.0, true)]
+#[case::it_was_refused_at_once(500, ErrorKind::ReadOnly, &[4_000], 100.0, false)]
+#[case::others_were_served_meanwhile(10_000, ErrorKind::ClusterDown, &[12_501, 15_000], 100.0, false)]
+#[case::others_were_served_before(10_000, ErrorKind::ClusterDown, &[12_500, 15_000], 100.0, true)]
+#[case::nobody_was_served_again(10_000, ErrorKind::ClusterDown, &[], 100.0, false)]
+fn what_clients_gave_up_is_explained_by_how_much_longer_it_took(
+    #[case] took: u64,
+    #[case] error: ErrorKind,
+    #[case] served: &[u64],
+    #[case] waited_ms: f64,
+    #[case] explained: bool,
+) {
+    let mut story = Story::formed();
+    story.run(LOAD_STARTS, 3_000);
+    story.write(3_000, 1, |write| {
+        (write.outcome, write.error) = (Outcome::Fail, Some(error));
+        write.ended = Instant::from_millis(3_000 + took);
+    });
+    for end in served {
+        story.write(*end, 1, |write| write.ended = Instant::from_millis(*end));
+    }
+    story.end(16_000);
+    story.machine(16_000, |_| waited(waited_ms, &[]));
+    let slo = Slo::ErrorRate(ErrorRate { max: Percent::default(), during: During::Whole, load: None });
     assert_eq!(story.judge(&slo).status, Status::Fail);
     let explanation = slo.kind().explained_by_machine(&story.case());
     assert_eq!(explanation.is_some(), explained, "{explanation:?}");

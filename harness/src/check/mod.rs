@@ -9,6 +9,7 @@ mod counts;
 mod deliveries;
 mod element_tally;
 mod elements;
+mod excess;
 mod fate;
 pub(crate) mod finding;
 pub(crate) mod followers;

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::During;
 use super::case::Case;
+use super::excess::explain_excess;
 use super::finding::{self, Finding, Status};
 use super::followers::{self, Lag, ReplicaLags};
-use super::latency::explain_excess;
 use super::sample_size;
 use super::slo_kind::{IDLE_MACHINE_BELOW, NeededLoad, SloKind, WrongNumber};
 use crate::vocab::{Duration, Percent};

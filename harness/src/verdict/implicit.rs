@@ -148,7 +148,8 @@ pub(super) fn every_read_was_possible(case: &Case<'_>) -> Option<Finding> {
 }
 
 /// Why a missed `Until` is not blamed on the servers, if it is not: it was met after its bound, by no more than the machine may
-/// have taken before. The run watches on for that long; what is not met by then is the servers' doing.
+/// have taken before. The run watches on for that long, though no longer than the bound; what is not met by then is the servers'
+/// doing, unless the machine may have taken all of that time.
 pub(super) fn until_explained_by_machine(case: &Case<'_>) -> Option<String> {
     let events = &case.evidence.events;
     let (missed, end) = events.iter().find_map(|event| match event.kind {
@@ -161,8 +162,8 @@ pub(super) fn until_explained_by_machine(case: &Case<'_>) -> Option<String> {
     let late = events.iter().find_map(|event| match event.kind {
         EventKind::UntilMetLate { step, late_nanos } if step == missed => Some(late_nanos),
         _ => None,
-    })?;
-    case.machine.explain_observed(waited, late)
+    });
+    case.machine.explain_observed(waited, late.unwrap_or(waited.nanos()))
 }
 
 /// Why servers that did not do as told are not blamed, if none is. One that failed whatever the time has no such explanation.

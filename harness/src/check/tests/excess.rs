@@ -1,6 +1,7 @@
 //! How much a machine must have taken to explain operations over a limit.
 
 use super::*;
+use crate::check::excess::explain_excess;
 use crate::check::testing::late;
 
 /// Operations as (due, took) in milliseconds, `latency <= 10 ms` at a quantile, and by how much timers were late in the tenths of a
@@ -38,7 +39,7 @@ fn an_excess_is_explained_by_as_much(
     story.machine(7_000, |end| late(of_tenth(end)));
     let operations: Vec<_> =
         operations.iter().map(|(due, took)| (Instant::from_millis(*due), ms(*took).as_nanos())).collect();
-    let explained = latency::explain_excess(&story.case(), percent(quantile), ms(10), &operations);
+    let explained = explain_excess(&story.case(), percent(quantile), ms(10), &operations);
     let prefix = |text: &str| format!("the machine may have taken {text} operations over the limit: ");
     match (&explained, expected.map(prefix)) {
         (Some(explained), Some(expected)) => assert!(explained.starts_with(&expected), "{explained}"),
