@@ -43,6 +43,7 @@ fn main() -> ExitCode {
         trial("a_server_may_leave_root_and_evidence_is_still_ours", of_another_user),
         trial("a_host_of_two_nodes_loses_its_power", power_failure),
         trial("an_images_files_are_enough", image_files),
+        trial("servers_share_the_processors_with_the_harness", control_group),
         trial("nothing_outlives_the_command", || outlived(Victim::Command)),
         trial("nothing_outlives_the_process_that_makes_the_lab", || outlived(Victim::Outer)),
         trial("nothing_outlives_the_lab", || outlived(Victim::Lab)),
@@ -195,6 +196,25 @@ fn image_files() -> Result<(), Failed> {
     // The image and the lock.
     let [first, second] = unpacked.as_slice() else { return Err("two runs".into()) };
     if first.len() == 2 && first == second { Ok(()) } else { Err(format!("{first:?}, and then {second:?}").into()) }
+}
+
+/// A program that sees all processes of the lab finds the servers in the control group of its first one. Of an engine that has no
+/// rights on control groups, such as a rootless one, that is not to be had.
+fn control_group() -> Result<(), Failed> {
+    let directory = tempfile::tempdir()?;
+    let path = directory.path().join("scenario.ron");
+    let group = "grep -m1 -E ':cpu(,cpuacct)?:|^0::' /proc/$1/cgroup";
+    let compare = format!(
+        "group() {{ {group}; }}; [ $(pgrep -c redis-server) = 3 ] && \
+         for pid in $(pgrep redis-server); do [ \"$(group $pid)\" = \"$(group self)\" ] || exit 1; done"
+    );
+    let text = format!(
+        "(about: \"A program looks at the servers.\", topology: Replication(replicas: 2), \
+         load: [(name: \"app\", pace: Open(per_second: 10), mix: [Set(value: \"16B\")], keys: Uniform(10))], \
+         timeline: [Program(from: \"app\", run: [\"sh\", \"-c\", {compare:?}], within: \"5s\")], snapshot: false)"
+    );
+    std::fs::write(&path, text)?;
+    told(&command(&["run", &path.display().to_string(), "--image", &image()], directory.path()).output()?, 0, &[])
 }
 
 /// Which process is killed.

@@ -7,6 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use nix::unistd::{Gid, Uid, setfsgid, setfsuid};
 
+use super::control_group;
 use super::engine::not_here;
 use super::owner;
 use crate::provider::namespaces::{Greeting, INNER, STAGE};
@@ -51,6 +52,8 @@ fn prepare(user: &str) -> Result<(), Missing> {
         // Of the container's own; where the machine has none, using it will say so.
         let _ = fs::set_permissions(device, Permissions::from_mode(0o666));
     }
+    // Servers do without.
+    let _ = control_group::prepare();
     let number = |text: Option<&str>| text.and_then(|text| text.parse::<u32>().ok());
     let mut parts = user.split(':');
     if let (Some(user), Some(group)) = (number(parts.next()), number(parts.next())) {

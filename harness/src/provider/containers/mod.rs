@@ -6,6 +6,7 @@
 //! them with it, and the engine removes them then (`AutoRemove`). The engine gives them no network: the lab enters their
 //! network namespaces and makes the same links as for any other hosts.
 
+mod control_group;
 mod engine;
 mod hosts;
 mod idle;

@@ -16,11 +16,13 @@ use testcontainers::bollard::Docker;
 use testcontainers::bollard::container::LogOutput;
 use testcontainers::bollard::errors::Error as DockerError;
 use testcontainers::bollard::exec::{CreateExecOptions, StartExecResults};
+use testcontainers::bollard::models::ExecInspectResponse;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
+use super::control_group;
 use super::engine::failed;
 use super::idle::Idle;
 use crate::evidence::ExitCause;
@@ -65,7 +67,12 @@ impl ContainerServer {
         let last_words = tokio::spawn(write_down(output, log));
         let (pid, handle) = exec.server(idle).await?;
         born(pid);
-        tokio::spawn(tell_end(exec, handle.clone(), last_words, on_exit));
+        let end = tell_end(exec.clone(), handle.clone(), last_words, on_exit);
+        tokio::spawn(async move {
+            // It may have ended, and it does without.
+            let _ = exec.share_processors(pid).await;
+            end.await;
+        });
         Ok(Self { pid, handle })
     }
 }
@@ -89,6 +96,7 @@ impl ServerProcess for ContainerServer {
 }
 
 /// A command that the engine runs in a container.
+#[derive(Clone)]
 struct Exec {
     docker: Docker,
     id: String,
@@ -133,9 +141,25 @@ impl Exec {
         }
     }
 
+    /// The engine moves a process to its container's control group before that becomes the server, and knows it after that.
+    async fn share_processors(&self, server: Pid) -> io::Result<()> {
+        let is_known = async {
+            while self.inspect().await?.pid.is_none_or(|pid| pid == 0) {
+                sleep(ENGINE_POLL).await;
+            }
+            Ok::<_, io::Error>(())
+        };
+        timeout(ENGINE_BOUND, is_known).await??;
+        control_group::join(server)
+    }
+
+    async fn inspect(&self) -> io::Result<ExecInspectResponse> {
+        self.docker.inspect_exec(&self.id).await.map_err(failed("ask for the server"))
+    }
+
     /// How it ended, and its id as the engine knows it; none if it has not ended.
     async fn end(&self) -> io::Result<Option<(Pid, ExitCause)>> {
-        let seen = self.docker.inspect_exec(&self.id).await.map_err(failed("ask for the server"))?;
+        let seen = self.inspect().await?;
         let Some(code) = seen.exit_code.filter(|_| seen.running == Some(false)) else { return Ok(None) };
         let pid = seen.pid.and_then(|pid| i32::try_from(pid).ok()).unwrap_or_default();
         Ok(Some((Pid::from_raw(pid), cause(code))))
