@@ -89,7 +89,7 @@ impl<'a> Case<'a> {
         found.sort_by(|(_, one, a), (_, other, b)| {
             let severity = |finding: &Finding| match finding.status {
                 Status::Fail => 2,
-                Status::Inconclusive => u8::from(finding.samples > 0),
+                Status::Inconclusive => 1,
                 Status::Pass => 0,
             };
             severity(one).cmp(&severity(other)).then(a.total_cmp(b)).then(one.samples.cmp(&other.samples))

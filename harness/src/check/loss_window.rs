@@ -136,9 +136,7 @@ impl SloKind for LossWindow {
     }
 
     fn wrong_numbers(&self) -> Vec<WrongNumber> {
-        let message = format!("at least {} and at most {} contradict each other", self.min, self.max);
-        let wrong = WrongNumber { field: "min", message, help: None, is_relative: true };
-        (self.min > self.max).then_some(wrong).into_iter().collect()
+        WrongNumber::of_range(&self.min, &self.max)
     }
 
     fn own_assumption(&self) -> Option<&'static str> {

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::case::Case;
 use super::finding::{self, Finding};
-use super::slo_kind::{NeededLoad, SloKind};
+use super::slo_kind::{NeededLoad, SloKind, WrongNumber};
 use super::window::Window;
 use crate::evidence::EventKind;
 use crate::vocab::{Instant, NodeName, Ownership};
@@ -78,6 +78,10 @@ impl SloKind for Promotions {
         NeededLoad::None
     }
 
+    fn wrong_numbers(&self) -> Vec<WrongNumber> {
+        WrongNumber::of_range(&self.min, &self.max)
+    }
+
     fn needs_failover(&self) -> bool {
         self.min > 0
     }
@@ -139,7 +143,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::check::testing::{LOAD_STARTS, Story};
+    use crate::check::testing::{LOAD_STARTS, Story, late};
     use crate::check::{Slo, Status};
     use crate::evidence::LogEvent;
 
@@ -204,6 +208,31 @@ mod tests {
         story.evidence.topology.push(crate::evidence::TopologyRecord { at: Instant::from_millis(6_000), ..old });
         story.end(9_000);
         assert_eq!(story.judge(Slo::Promotions(Promotions { min: 0, max: 9 })).measured, "1");
+    }
+
+    /// A1 is seen to own what A owns, by a configuration that is no newer.
+    #[test]
+    fn a_view_of_the_same_version_promotes_nobody() {
+        let mut story = Story::formed();
+        story.hand_over("A", "A1");
+        story.view(5_000, &["A1"]);
+        let view = story.evidence.topology.last_mut().unwrap().view.as_mut().unwrap();
+        view.members.get_mut(&NodeName::new("A1")).unwrap().version = 1;
+        story.end(9_000);
+        assert_eq!(story.judge(Slo::Promotions(Promotions { min: 0, max: 9 })).measured, "0");
+    }
+
+    /// One replica took over on a busy machine, on which no server stood still for long.
+    #[rstest]
+    #[case::too_few(2, true)]
+    #[case::enough(1, false)]
+    fn a_busy_machine_explains_that_too_few_took_over(#[case] min: u64, #[case] explained: bool) {
+        let mut story = Story::formed();
+        a_failover(&mut story);
+        story.end(9_000);
+        story.machine(9_000, |_| late(20.0));
+        let explanation = Promotions { min, max: 9 }.explained_by_machine(&story.case());
+        assert_eq!(explanation.is_some(), explained, "{explanation:?}");
     }
 
     #[test]

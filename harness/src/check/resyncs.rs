@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::case::Case;
 use super::finding::{self, Finding};
-use super::slo_kind::{NeededLoad, SloKind};
+use super::slo_kind::{NeededLoad, SloKind, WrongNumber};
 use crate::evidence::{EventKind, LogEvent};
 use crate::vocab::{Instant, NodeName};
 
@@ -96,6 +96,10 @@ impl SloKind for Resyncs {
 
     fn needed_load(&self) -> NeededLoad {
         NeededLoad::None
+    }
+
+    fn wrong_numbers(&self) -> Vec<WrongNumber> {
+        WrongNumber::of_range(&self.min, &self.max)
     }
 
     fn variant(&self) -> u64 {

@@ -342,18 +342,12 @@ impl<'a> Search<'a> {
     /// An increment of unknown outcome took effect, where only that leads on. Which one it was makes no difference.
     fn add_optional(&self, from: &Configuration, target: usize) -> Option<Configuration> {
         let State::Is(Value::Number(number)) = from.state else { return None };
-        let wanted = match self.key.required[target].act {
-            Act::Read(Value::Number(wanted)) => wanted,
-            Act::Add(reply) => reply.checked_sub(1)?,
-            _ => return None,
-        };
-        let open = self.under_way.iter().filter(|nth| !from.has_done(**nth));
-        let has_next = open.map(|nth| self.key.required[*nth].act).any(|act| act == Act::Add(number + 1));
         let available = self.key.optional.partition_point(|action| action.began <= self.now);
-        if wanted <= number || has_next || from.counted >= available {
+        let leads_on = matches!(self.key.required[target].act, Act::Read(Value::Number(_)) | Act::Add(_));
+        if !leads_on || from.counted >= available {
             return None;
         }
         let next = Configuration { counted: from.counted + 1, ..from.clone() };
-        self.add(next, None, number + 1)
+        self.add(next, None, number.checked_add(1)?)
     }
 }
