@@ -155,3 +155,35 @@ impl Stretch<'_> {
         all.get(from..to).unwrap_or_default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::check::testing::{LOAD_STARTS, Story};
+
+    /// When A, and A1 that follows it, said how far they were, in milliseconds; how long A1 took at most to come as far each time.
+    #[rstest]
+    #[case::the_same_position_again(&[(0, 100), (50, 100)], &[(5, 100)], &[Some(5), Some(0)])]
+    #[case::the_master_begins_anew(&[(0, 100), (50, 40)], &[(5, 100)], &[Some(5), None])]
+    #[case::asked_in_the_moment_it_begins_anew(&[(0, 100), (50, 40)], &[(5, 100), (50, 60)], &[Some(5), Some(0)])]
+    fn a_replica_comes_as_far(
+        #[case] master: &[(u64, i64)],
+        #[case] replica: &[(u64, i64)],
+        #[case] most_ms: &[Option<u64>],
+    ) {
+        let mut story = Story::formed();
+        story.end(LOAD_STARTS + 1_000);
+        for (node, said) in [("A", master), ("A1", replica)] {
+            for (ms, offset) in said {
+                let at = Instant::from_millis(LOAD_STARTS + ms);
+                let record = ReplicationRecord { asked: at, at, before: None, node: node.into(), offset: *offset };
+                story.evidence.replication.push(record);
+            }
+        }
+        let [a1] = &all(&story.evidence)[..] else { panic!("one replica followed") };
+        let most: Vec<_> = a1.lags.iter().map(|lag| lag.most_nanos.map(|nanos| nanos / 1_000_000)).collect();
+        assert_eq!((a1.replica.as_str(), &most[..]), ("A1", most_ms));
+    }
+}

@@ -152,6 +152,14 @@ mod tests {
         assert_eq!(lost, [Some(ms(5_000)), Some(ms(3_000)), None]);
     }
 
+    /// The observer may be a moment behind.
+    #[test]
+    fn a_cluster_is_healthy_when_it_is_formed() {
+        let mut story = Story::formed();
+        story.evidence.events.retain(|event| !matches!(event.kind, EventKind::Settled { .. }));
+        assert_eq!(flips(&story), [(1_000, true)]);
+    }
+
     /// Whatever events say, a cluster is not healthy while the one who knows best sees what nobody serves.
     #[test]
     fn a_healthy_cluster_serves_everything() {
@@ -177,7 +185,9 @@ mod tests {
         story.view(3_000, &["A1"]);
         story.health("A1", Health::Fail);
         story.view(4_000, &["B"]);
-        let late = TopologyRecord { at: ms(4_500), ..story.evidence.topology[2].clone() };
+        let mut late = TopologyRecord { at: ms(4_500), ..story.evidence.topology[2].clone() };
+        // Whatever version one has that owns nothing, who has heard of it knows no more.
+        late.view.as_mut().unwrap().members.get_mut(&NodeName::from("B1")).unwrap().version = 9;
         story.evidence.topology.push(late);
         assert_eq!(flips(&story), [(1_000, true), (4_000, false)]);
         let owner = |at| {

@@ -84,6 +84,12 @@ fn a_loss_is_named() {
     assert_eq!(finding.samples, 2);
 }
 
+#[test]
+fn what_no_write_explains_is_named() {
+    let note = story("ok", "foreign").judge(Slo::LostWrites(LostWrites { max: 0, min: 0 })).note;
+    assert!(note.contains("1 key with a value that was never written to it, first app:7"), "{note}");
+}
+
 #[rstest]
 #[case::written_again("ok ok", "1", true)]
 #[case::written_once("ok", "missing", false)]
@@ -133,7 +139,7 @@ fn why_a_key_was_not_served_is_said() {
     assert_eq!(finding.note, note);
 }
 
-/// Ten keys were preloaded, of which the final read found so many as they were; one was written again, or not.
+/// Ten keys were preloaded, of which the final read found so many as they were; one was written again, or not. Another was only read.
 #[rstest]
 #[case::all_are_there("", None, 10, Status::Pass, "0")]
 #[case::one_is_gone("", Some("missing"), 9, Status::Fail, "1")]
@@ -150,6 +156,9 @@ fn what_is_preloaded_is_accounted_for(
     #[case] measured: &str,
 ) {
     let mut story = story(writes, "unread");
+    story.write(LOAD_STARTS + 500, KEY + 1, |read| {
+        (read.effect, read.value) = (OperationEffect::Reads, Value::Written(Value::preloaded(0, KEY + 1)));
+    });
     let load = || "app".to_owned();
     story.event(LOAD_STARTS - 10, EventKind::Preloaded { load: load(), keys: 10, last: 10, took_nanos: 1 });
     story.event(LOAD_STARTS + 900, EventKind::PreloadFound { load: load(), keys: found });
@@ -249,7 +258,8 @@ fn a_schedule_counts_its_writes() {
     assert!(finding.note.contains("app:7 = value 2, acknowledged at 1.011 s by "), "{}", finding.note);
 }
 
-/// Of three keys with two writes each, two are gone and say what they replaced, one is there and does not say.
+/// Of three keys with two writes each, two are gone and say what they replaced, one is there and does not say. To a fourth nothing was
+/// acknowledged.
 #[test]
 fn losses_are_counted_by_keys_and_the_first_are_named() {
     let mut story = Story::formed();
@@ -260,7 +270,8 @@ fn losses_are_counted_by_keys_and_the_first_are_named() {
         }
     }
     let there = story.evidence.history.at(5).value;
-    for (key, value) in [(1, Value::Missing), (2, Value::Missing), (3, there)] {
+    story.write(LOAD_STARTS + 500, 4, |write| write.outcome = Outcome::Fail);
+    for (key, value) in [(1, Value::Missing), (2, Value::Missing), (3, there), (4, Value::Missing)] {
         story.final_read(key, value, Outcome::Ok);
     }
     let note = story.judge(Slo::LostWrites(LostWrites { max: 9, min: 0 })).note;
@@ -268,4 +279,36 @@ fn losses_are_counted_by_keys_and_the_first_are_named() {
     assert_eq!((note.matches("acknowledged at").count(), note.matches("were acknowledged").count()), (3, 0), "{note}");
     assert!(note.contains("3 keys with acknowledged writes"), "{note}");
     assert!(note.contains("could not tell what was lost before"), "{note}");
+}
+
+/// Which of a counter's increments are gone nobody knows, so it is told what is left of them. Of another counter none is.
+#[test]
+fn what_is_left_of_a_counter_is_told() {
+    let mut story = Story::formed();
+    for (key, increments) in [(1, 3), (2, 2)] {
+        for number in 1..=increments {
+            story.write(LOAD_STARTS + 10 * number, key, |write| {
+                (write.data, write.effect) = (DataType::Counter, OperationEffect::Increments);
+                write.value = Value::Number(number);
+            });
+        }
+    }
+    for (key, left) in [(1, 1), (2, 2)] {
+        story.final_read(key, Value::Number(left), Outcome::Ok);
+        story.evidence.history.edit(|history| history.last_mut().unwrap().data = DataType::Counter);
+    }
+    let finding = story.judge(Slo::LostWrites(LostWrites { max: 9, min: 0 }));
+    let note = "lost on 1 key: app:counter:1 has 1, 3 were acknowledged; 2 keys with acknowledged writes";
+    assert_eq!((finding.measured.as_str(), finding.note.as_str()), ("2", note));
+}
+
+#[rstest]
+#[case::none(false, false)]
+#[case::the_earlier(true, false)]
+#[case::the_later(false, true)]
+#[case::both(true, true)]
+fn either_of_two_parts_of_the_keys_may_tell(#[case] earlier: bool, #[case] later: bool) {
+    let mut tally = Tally { telling: earlier, ..Tally::default() };
+    tally.merge(Tally { telling: later, ..Tally::default() });
+    assert_eq!(tally.telling, earlier || later);
 }

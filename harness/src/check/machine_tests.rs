@@ -83,6 +83,7 @@ fn what_was_never_begun_is_explained_by_the_time_that_was_left(
 #[case::no_reply_came(500, ErrorKind::TimedOut, &[4_000], 100.0, true)]
 #[case::it_was_refused_at_once(500, ErrorKind::ReadOnly, &[4_000], 100.0, false)]
 #[case::others_were_served_meanwhile(10_000, ErrorKind::ClusterDown, &[12_501, 15_000], 100.0, false)]
+#[case::others_were_served_as_it_ended(10_000, ErrorKind::ClusterDown, &[13_000, 15_000], 100.0, false)]
 #[case::others_were_served_before(10_000, ErrorKind::ClusterDown, &[12_500, 15_000], 100.0, true)]
 #[case::nobody_was_served_again(10_000, ErrorKind::ClusterDown, &[], 100.0, false)]
 fn what_clients_gave_up_is_explained_by_how_much_longer_it_took(

@@ -2,11 +2,12 @@
 
 use rstest::rstest;
 
+use super::reach::Reaches;
 use super::takedown::{Takedown, TakedownCause};
 use super::testing::{LOAD_STARTS, Story, key_names, load, ms};
 use super::*;
 use crate::evidence::{LinkChange, Operation, OperationEffect, Outcome as Ended, RecordedLoad};
-use crate::vocab::{CutBy, Instant, Link, LinkShape, NodeName, ServerPort};
+use crate::vocab::{CutBy, Instant, Link, LinkShape, NodeName, Ownership, ServerPort};
 
 /// A second load `inside` whose client host goes with those that a test names; its operations are the load 1's.
 pub(super) fn with_inside() -> Story {
@@ -214,6 +215,18 @@ fn takedowns_by_partition(#[case] steps: &dyn Fn(&mut Story), #[case] expected: 
     assert_eq!(told(&story), expected);
 }
 
+/// B serves what was C's: each of two masters is half of them, which is no majority.
+#[test]
+fn half_of_the_masters_is_no_majority() {
+    let mut story = Story::formed();
+    story.hand_over("C", "B");
+    story.view(2_000, &["A", "B"]);
+    story.isolate(3_000, 0, "x", &["A"]);
+    story.end(9_000);
+    let cut_off = |node: &str| (node.to_owned(), "Partition".to_owned(), 3_000, None::<u64>);
+    assert_eq!(told(&story), [cut_off("A"), cut_off("B")]);
+}
+
 /// Nobody took over in a cut of 400 ms: that is no proof of a quick failover, nor of a slow one.
 #[test]
 fn a_cut_shorter_than_the_node_timeout_claims_nothing() {
@@ -235,18 +248,20 @@ fn a_cut_shorter_than_the_node_timeout_claims_nothing() {
     assert_eq!((gap.status, gap.measured.as_str()), (Status::Pass, "519 ms"), "{}", gap.note);
 }
 
-/// The successor was promoted at 5000 ms; who wrote to its shard when.
+/// The successor was promoted at 5000 ms; since when somebody on the right side wanted to write, and when it accepted the first write.
 #[rstest]
 #[case::only_from_the_wrong_side(
-    false,
+    None,
     8_100,
     Status::Inconclusive,
     "A1 was promoted after 2 s and only clients that were cut off"
 )]
-#[case::soon_after_the_heal(false, 5_500, Status::Pass, "A to A1 in 2.5 s")]
-#[case::somebody_waited_on_the_right_side(true, 8_100, Status::Fail, "A to A1 in 5.1 s")]
+#[case::soon_after_the_heal(None, 5_500, Status::Pass, "A to A1 in 2.5 s")]
+#[case::after_the_heal_and_at_the_limit(None, 6_000, Status::Pass, "A to A1 in 3 s")]
+#[case::somebody_waited_on_the_right_side(Some(4_500), 8_100, Status::Fail, "A to A1 in 5.1 s")]
+#[case::somebody_asked_as_it_was_accepted(Some(8_100), 8_100, Status::Fail, "A to A1 in 5.1 s")]
 fn a_client_on_the_wrong_side_does_not_measure_the_failover(
-    #[case] outside: bool,
+    #[case] outside: Option<u64>,
     #[case] first: u64,
     #[case] status: Status,
     #[case] note: &str,
@@ -268,8 +283,8 @@ fn a_client_on_the_wrong_side_does_not_measure_the_failover(
             (operation.outcome, operation.node) = (Ended::Unknown, None);
         });
     }
-    if outside {
-        story.write(4_500, story.key_of("A"), |write| {
+    if let Some(from) = outside {
+        story.write(from, story.key_of("A"), |write| {
             (write.ended, write.outcome, write.node) = (Instant::from_millis(8_200), Ended::Unknown, None);
         });
     }
@@ -286,6 +301,18 @@ fn a_client_on_the_wrong_side_does_not_measure_the_failover(
 #[rstest]
 #[case::served_in_time(&[("app", 3_000, 4_900, true)], Status::Pass, "1.9 s")]
 #[case::the_wrong_side_waits(&[("app", 3_000, 4_900, true), ("inside", 4_400, 8_010, true)], Status::Pass, "1.9 s")]
+#[case::the_right_side_asks_twice(
+    &[("app", 3_000, 3_900, true), ("app", 4_000, 4_900, true), ("inside", 4_400, 8_010, true)],
+    Status::Pass, "900 ms"
+)]
+#[case::the_wrong_side_is_served_as_it_is_cut_off(
+    &[("app", 3_000, 4_900, true), ("inside", 2_500, 3_000, true)],
+    Status::Pass, "1.9 s"
+)]
+#[case::the_wrong_side_asks_as_it_is_healed(
+    &[("app", 3_000, 4_900, true), ("inside", 8_000, 8_500, true)],
+    Status::Pass, "1.9 s"
+)]
 #[case::what_the_minority_acknowledges_is_no_service(
     &[("app", 3_000, 6_000, true), ("inside", 4_000, 4_001, true)],
     Status::Fail, "3 s"
@@ -311,7 +338,7 @@ fn unavailability_is_that_of_the_majority(
     story.end(9_000);
     let finding = story.judge(Slo::Unavailability(Unavailability { max: ms(2_000), load: None }));
     assert_eq!((finding.status, finding.measured.as_str()), (status, measured), "{}", finding.note);
-    let left_out = operations.iter().any(|operation| operation.0 == "inside");
+    let left_out = operations.iter().any(|(load, from, to, _)| *load == "inside" && *from < 8_000 && *to >= 3_000);
     assert_eq!(finding.note.contains("without 1 operation of clients cut off"), left_out, "{}", finding.note);
 }
 
@@ -361,4 +388,20 @@ fn a_raised_version_alone_is_no_newer_knowledge() {
     story.evidence.topology.last_mut().unwrap().view.as_mut().unwrap().current_version = 99;
     let view = healthy::view_at(&story.evidence, 0, Instant::from_millis(4_000)).unwrap();
     assert_eq!(view.current_version, 4);
+}
+
+/// A and B own everything. A client's host loses the connections to them at 3 s, to one after the other in the same moment.
+#[rstest]
+#[case::to_none(&[], 0)]
+#[case::to_half_of_them(&["B"], 1)]
+#[case::to_both(&["A", "B"], 1)]
+fn half_of_the_masters_are_no_majority(#[case] lost: &[&str], #[case] stretches: usize) {
+    let mut story = Story::new();
+    story.evidence.plan.nodes[2].owns = Ownership::default();
+    for node in lost {
+        story.network(3_000, None, node, CUT, split(&["app"], &[*node]));
+    }
+    let cut_off = Window { start: Instant::from_millis(3_000), end: Instant(u64::MAX) };
+    let without = Reaches::of(&story.evidence).without_majority(&story.evidence, 0, &"app".into());
+    assert_eq!(without, vec![cut_off; stretches]);
 }

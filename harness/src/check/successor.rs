@@ -90,6 +90,29 @@ mod tests {
     use crate::check::testing::{LOAD_STARTS, Story};
     use crate::evidence::OperationEffect;
 
+    /// A, whose configuration is of version 1, is killed at 3 s, and somebody is seen to own its shard: who took over.
+    #[rstest]
+    #[case::elected("A1", Role::Master, 2, Some("A1"))]
+    #[case::by_no_newer_configuration("A1", Role::Master, 1, None)]
+    #[case::a_replica("A1", Role::Replica, 2, None)]
+    #[case::the_node_itself("A", Role::Master, 2, None)]
+    fn a_new_owner_is_another_master(
+        #[case] owner: &str,
+        #[case] role: Role,
+        #[case] version: u64,
+        #[case] expected: Option<&str>,
+    ) {
+        let mut story = Story::formed();
+        story.act(3_000, 0, "Kill", "A");
+        story.view(4_000, &["B"]);
+        let view = story.evidence.topology.last_mut().unwrap().view.as_mut().unwrap();
+        let owns = view.members[&NodeName::from("A")].owns.clone();
+        let member = view.members.get_mut(&NodeName::from(owner)).unwrap();
+        (member.role, member.version, member.owns) = (role, version, owns);
+        let promotion = find(&story.evidence).remove(0).promotion;
+        assert_eq!(promotion.map(|promotion| promotion.node), expected.map(NodeName::from));
+    }
+
     /// A is paused at 3 s and again at 5 s: which nodes acknowledged a write of its shard and when, and which of these is the first of
     /// each time.
     #[rstest]

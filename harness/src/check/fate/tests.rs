@@ -136,6 +136,7 @@ fn increments_are_accounted_for(
 #[case::twice_without_cause("a b", "a b b", (0, 0, Some(Unexplained::Duplicate)))]
 #[case::disorder("a b", "b a", (0, 0, Some(Unexplained::Disorder)))]
 #[case::not_executed_and_there("a b!", "a b", (0, 0, Some(Unexplained::Phantom)))]
+#[case::refused_after_an_unknown_attempt_and_there("a b?!", "a b", (0, 0, None))]
 #[case::nobody_added_it("a", "a z", (0, 0, Some(Unexplained::Phantom)))]
 #[case::taken("a b -a", "b", (0, 0, None))]
 #[case::nothing_taken("- a", "a", (0, 0, None))]
@@ -217,6 +218,15 @@ fn what_begins_as_another_ends_comes_after_it() {
     let (mut writes, survivors) = of_three(DataType::Value, "c");
     writes[2].replaced = Some(writes[0].value);
     assert_eq!(contended::register_fate(&writes, &survivors[0], |_| None).lost, 1);
+}
+
+/// A removal that began as the second write ended may be why that found nothing.
+#[test]
+fn what_begins_as_another_ends_may_be_what_that_found() {
+    let (mut writes, survivors) = (writes(DataType::Value, "a b x?"), survivors(DataType::Value, "b"));
+    writes[1].replaced = Some(Value::Missing);
+    writes[2].started = writes[1].ended;
+    assert_eq!(contended::register_fate(&writes, &survivors[0], |_| None).lost, 0);
 }
 
 /// What had gone is there again, where the increments have an order; where they have none, of two that were told the same one is lost.

@@ -29,6 +29,35 @@ fn what_is_under_way_costs_steps() {
     assert_eq!(steps, 0);
 }
 
+/// Beside 190 reads, of which the first write lets all take effect, a second one is written: it costs 2 steps to copy 191, and 5 to copy
+/// 381, and 1137 must be left to look from 191 at 381.
+#[rstest]
+#[case::as_many_as_must_be_left(1_142, SearchEnd::Explained, 1_131)]
+#[case::one_too_few(1_141, SearchEnd::OutOfSteps, 0)]
+fn what_has_taken_effect_costs_steps(#[case] steps: u64, #[case] expected: SearchEnd, #[case] left: u64) {
+    let write = |nth| Act::Write { value: Value::Written(nth), replaced: None };
+    let reads = std::iter::repeat_n((Act::Read(Value::Missing), 0, 100), 190);
+    let key = actions(reads.chain([(write(1), 0, 50), (write(2), 51, 60)]));
+    let mut steps = steps;
+    assert_eq!(search_within(&key, State::Is(Value::Missing), &mut steps), expected);
+    assert_eq!(steps, left);
+}
+
+/// Who made a counter 1 before it was set back does not do so again: an increment of unknown outcome does.
+#[test]
+fn who_has_counted_counts_no_more() {
+    let key = actions([
+        (Act::Add(1), 0, 100),
+        (Act::Read(Value::Number(1)), 1, 10),
+        (Act::Write { value: Value::Number(0), replaced: None }, 11, 20),
+        (Act::Read(Value::Number(0)), 21, 30),
+        (Act::Add(2), 41, 50),
+    ]);
+    let late = KeyAction { act: Act::Add(0), began: Instant(35), ended: Instant(u64::MAX), of: 5 };
+    let key = KeyActions { optional: vec![late], ..key };
+    assert_eq!(search(&key, State::Is(Value::Number(0)), 100), SearchEnd::Explained);
+}
+
 /// Again and again a value is written and read while the key is also found missing, and each time one more removal may have come by:
 /// nothing is gained by removals that were not needed.
 #[test]

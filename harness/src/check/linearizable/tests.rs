@@ -2,6 +2,7 @@
 
 use rstest::rstest;
 
+use super::actions::Act;
 use super::*;
 use crate::check::Slo;
 use crate::check::testing::{LOAD_STARTS, Story};
@@ -85,6 +86,7 @@ fn judged(words: &str) -> Finding {
 #[case::counted_together("0-9+2 0-9+1 1-2c0 10-11c2")]
 #[case::counted_without_an_answer("0-1+1 2-3+? 4-5+3 6-7c3")]
 #[case::counted_late("0-1+? 2-3+1 4-5c1 6-7c2")]
+#[case::a_counter_that_is_not_there_holds_nothing("0-1c- 2-3+1")]
 fn an_order_explains_it(#[case] words: &str) {
     let finding = judged(words);
     assert_eq!((finding.status, finding.measured.as_str()), (Status::Pass, "0"), "{finding:?}");
@@ -107,6 +109,7 @@ fn an_order_explains_it(#[case] words: &str) {
 #[case::went_back("0-1+1 2-3+2 4-5c1")]
 #[case::more_than_was_attempted("0-1+1 2-3+? 4-5c3")]
 #[case::jumped_together("0-9+1 0-9+3")]
+#[case::counted_to_nothing("0-1+0")]
 #[case::a_read_without_an_answer_counts_nothing("0-1+1 2-3c? 4-5c2")]
 fn no_order_explains_it(#[case] words: &str) {
     let finding = judged(words);
@@ -122,6 +125,18 @@ fn no_order_explains_it(#[case] words: &str) {
 #[case::whatever_else_was_under_way("0-9w1 1-2r5", &["1 found worker 0's value 5"])]
 #[case::whatever_was_there_at_first("0-1x 2-3r5", &["0 removed it", "1 found worker 0's value 5"])]
 #[case::counted_from_more_than_nothing("0-1+2 2-3+3", &["0 counted to 2"])]
+#[case::what_may_have_counted_late("0-1+? 2-3+1 4-5c2 6-7c3", &["0 counted", "1 counted to 1", "3 found 3"])]
+#[case::what_ended_as_the_last_two_began(
+    "0-9w1 0-9w2 10-12r1 12-14w3 13-15r2",
+    &[
+        "0 wrote worker 0's value 1",
+        "1 wrote worker 0's value 2",
+        "2 found worker 0's value 1",
+        "4 found worker 0's value 2",
+    ]
+)]
+#[case::written_as_a_removal_ended("0-4x 1-9r5 4-5w1 6-7r-", &["1 found worker 0's value 5"])]
+#[case::written_until_a_read_began("0-3x 1-9r5 2-5w2 4-6w1 6-7r-", &["1 found worker 0's value 5"])]
 fn as_few_operations_are_shown_as_contradict_each_other(#[case] words: &str, #[case] expected: &[&str]) {
     let note = judged(words).note;
     let (_, told) = note.split_once(":\n  app worker ").unwrap();
@@ -154,6 +169,18 @@ fn a_pass_needs_samples(#[case] words: &str, #[case] status: Status, #[case] mea
     let finding = judged(words);
     let found = (finding.status, finding.measured.as_str(), finding.samples);
     assert_eq!(found, (status, measured, samples), "{finding:?}");
+}
+
+/// Who got no answer was told nothing: of its load there is nothing to judge.
+#[test]
+fn a_read_without_an_answer_is_no_use_of_a_key() {
+    let mut story = story("0-1w1 2-3r1 4-5r1?");
+    let mut reader = story.evidence.plan.loads[0].clone();
+    reader.name = "reader".to_owned();
+    story.evidence.plan.loads.push(reader);
+    story.evidence.history.edit(|history| history[2].load = 1);
+    let finding = story.judge(Slo::Linearizable(Linearizable { max: 0, min: 0, load: Some("reader".to_owned()) }));
+    assert_eq!((finding.status, finding.samples), (Status::Inconclusive, 0), "{finding:?}");
 }
 
 /// It returned a number of keys, which nobody wrote to one.
@@ -214,6 +241,17 @@ fn the_first_keys_are_named() {
     assert!(lines[1].starts_with("not linearizable: app:1, app:2, "), "{}", finding.note);
     assert!(lines[1].ends_with(", app:24 and 1 more"), "{}", finding.note);
     assert_eq!((lines[2], lines.len()), ("no order explains what was told of app:1:", 5));
+}
+
+/// Nor does a part of the keys keep more names than that.
+#[test]
+fn no_more_names_are_kept_than_are_shown() {
+    let (story, mut tally) = (story("0-1w1 2-3r-"), Tally::default());
+    let operations: Vec<_> = story.evidence.history.iter().collect();
+    for _ in 0..=NAMED_MAX {
+        tally.add(&story.case(), &operations, None, STEPS_OF_ALL_MAX);
+    }
+    assert_eq!((tally.wrong, tally.named.len()), (NAMED_MAX as u64 + 1, NAMED_MAX));
 }
 
 #[rstest]
@@ -291,4 +329,13 @@ fn attempts_are_kept_as_far_as_they_matter(#[case] words: &str, #[case] kept: us
     assert_eq!(KeyActions::of(&operations).optional.len(), kept);
     let many: Vec<_> = std::iter::repeat_n(&operations[0], 20).copied().collect();
     assert!(KeyActions::of(&many).optional.len() as u64 <= STEPS_MAX);
+}
+
+/// What the last attempt of a write replaced says nothing of an earlier one that may come late.
+#[test]
+fn an_attempt_without_an_answer_was_told_nothing() {
+    let story = story("0-1w1 2-3w2<1^ 4-5r2");
+    let operations: Vec<_> = story.evidence.history.iter().collect();
+    let attempts: Vec<_> = KeyActions::of(&operations).optional.iter().map(|attempt| attempt.act).collect();
+    assert_eq!(attempts, [Act::Write { value: operations[1].value, replaced: None }]);
 }

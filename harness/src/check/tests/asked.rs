@@ -57,8 +57,19 @@ fn slo(text: &str) -> Slo {
 #[case("MutualExclusion(max: 0)", "locks with two holders <= 0", Load::Locking, &[])]
 #[case("MutualExclusion(min: 2, max: 1)", "locks with two holders 2 to 1", Load::Locking, &["min: at least 2 and at most 1 contradict each other"])]
 #[case("Promotions(min: 1, max: 1)", "promotions 1", Load::None, &[])]
+#[case(
+    r#"ReplicationLag(quantile: 99, max: "19ms")"#,
+    "p99 replication lag whole <= 19ms",
+    Load::Writing,
+    &["max: offsets are asked for every 10 ms: a shorter lag cannot be told"]
+)]
+#[case(r#"ReplicationLag(quantile: 99, max: "20ms")"#, "p99 replication lag whole <= 20ms", Load::Writing, &[])]
+#[case("Promotions(min: 2, max: 1)", "promotions 2 to 1", Load::None, &["min: at least 2 and at most 1 contradict each other"])]
+#[case("Resyncs(kind: Full, min: 2, max: 1)", "full resyncs 2 to 1", Load::None, &["min: at least 2 and at most 1 contradict each other"])]
 #[case("Resyncs(kind: Full, max: 0)", "full resyncs <= 0", Load::None, &[])]
 #[case("Resyncs(kind: Partial, min: 1, max: 2)", "partial resyncs 1 to 2", Load::None, &[])]
+#[case(r#"SplitBrain(max: "1s", min: "1s")"#, "split brain 1s to 1s", Load::Writing, &[])]
+#[case(r#"SplitBrain(max: "0s", min: "1s")"#, "split brain 1s to 0s", Load::Writing, &["min: at least 1s and at most 0s contradict each other"])]
 #[case(r#"Throughput(min: 1_000, load: "app")"#, "throughput whole of app >= 1000/s", Load::Any, &[])]
 #[case("Throughput(min: 0)", "throughput whole >= 0/s", Load::Any, &[])]
 #[case("Throughput(min: -1)", "throughput whole >= -1/s", Load::Any, &["min: `-1` is not a rate"])]
@@ -93,6 +104,7 @@ fn a_share_is_no_quantile() {
 #[case(r#"Capacity(quantile: 99, max: "1s", min: 9)"#, r#"Capacity(quantile: 50, max: "1s", min: 9)"#)]
 #[case(r#"DeliveryDelay(quantile: 99, max: "1s")"#, r#"DeliveryDelay(quantile: 50, max: "1s")"#)]
 #[case(r#"Latency(quantile: 99, max: "1s")"#, r#"Latency(quantile: 50, max: "1s")"#)]
+#[case(r#"ReplicationLag(quantile: 99, max: "1s")"#, r#"ReplicationLag(quantile: 50, max: "1s")"#)]
 #[case("StaleElements(max: 0)", r#"StaleElements(max: 0, older_than: "1s")"#)]
 #[case("Resyncs(kind: Full, max: 0)", "Resyncs(kind: Partial, max: 0)")]
 fn variants_of_a_kind_are_told_apart(#[case] one: &str, #[case] other: &str) {
@@ -123,13 +135,35 @@ fn some_slos_need_a_fault(#[case] text: &str, #[case] fault: Option<FaultScope>,
     assert_eq!((needed.map(|fault| fault.does), slo.kind().needs_failover()), (fault, failover));
 }
 
-/// What is lost, torn or held twice was so, whatever the machine took.
+/// What it alone needs to be true once a fault has happened.
+#[rstest]
+#[case(r#"LossWindow(max: "1s")"#, Some("for the loss window only: writes were at risk when a fault began"))]
+#[case("LostWrites(max: 0)", Some("for lost writes only: writes were at risk when a fault began"))]
+#[case("LostElements(max: 0)", None)]
+fn some_slos_assume_what_others_do_not(#[case] text: &str, #[case] assumption: Option<&str>) {
+    assert_eq!(slo(text).kind().own_assumption(), assumption);
+}
+
+/// What is about keys asks of all of them before it is judged, so that each key is looked at once for all SLOs.
+#[rstest]
+#[case(r#"LossWindow(max: "1s")"#, true)]
+#[case("LostWrites(max: 0)", true)]
+#[case("LostElements(max: 0)", true)]
+#[case("StaleElements(max: 0)", true)]
+#[case("Promotions(max: 1)", false)]
+fn some_slos_ask_of_every_key(#[case] text: &str, #[case] asks: bool) {
+    let story = Story::formed();
+    assert_eq!(slo(text).kind().of_keys(&story.case()).is_some(), asks);
+}
+
+/// What is lost, torn, held twice or left out was so, whatever the machine took.
 #[rstest]
 #[case("LostElements(max: 0)")]
 #[case("StaleElements(max: 0)")]
 #[case("MutualExclusion(max: 0)")]
 #[case("TornReads(max: 0)")]
 #[case("TotalHolds()")]
+#[case("UnscannedKeys(max: 0)")]
 fn no_machine_explains_what_it_cannot_cause(#[case] text: &str) {
     let mut story = failover_story();
     story.machine(7_000, |_| crate::check::testing::late(1_000.0));

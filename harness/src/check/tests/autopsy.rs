@@ -28,14 +28,14 @@ fn came_back(story: &mut Story) {
     story.view(6_100, &["A"]);
 }
 
-/// The replica was as far as its master after the write.
-fn replaced_by_one_that_had_it(story: &mut Story) {
+/// Replaced, and how far nodes were seen to be, each with the millisecond.
+fn replaced_at(story: &mut Story, offsets: &[(u64, &str, i64)]) {
     replaced(story);
-    let record = |ms: u64, node: &str| {
+    let record = |&(ms, node, offset): &(u64, &str, i64)| {
         let at = Instant::from_millis(ms);
-        ReplicationRecord { asked: at, at, before: None, node: node.into(), offset: 100 }
+        ReplicationRecord { asked: at, at, before: None, node: node.into(), offset }
     };
-    story.evidence.replication = vec![record(2_995, "A"), record(2_998, "A1")];
+    story.evidence.replication = offsets.iter().map(record).collect();
 }
 
 const ALWAYS: [(&str, &str); 2] = [("appendonly", "yes"), ("appendfsync", "always")];
@@ -99,12 +99,41 @@ fn evicted(story: &mut Story) {
     "A1 took over at 5.000 s"
 )]
 #[case::by_one_that_knew(came_back, 6_200, "1 lost write EXPLAINED BY NOTHING", "")]
-#[case::the_replica_had_it(replaced_by_one_that_had_it, 2_990, "1 lost write EXPLAINED BY NOTHING", "")]
+#[case::the_replica_had_it(
+    |story: &mut Story| replaced_at(story, &[(2_995, "A", 100), (2_998, "A1", 100)]),
+    2_990,
+    "1 lost write EXPLAINED BY NOTHING",
+    ""
+)]
+#[case::as_far_as_its_master_as_it_was_told(
+    |story: &mut Story| replaced_at(story, &[(2_990, "A", 100), (2_998, "A1", 100)]),
+    2_990,
+    "1 lost write EXPLAINED BY NOTHING",
+    ""
+)]
+#[case::the_replica_had_it_as_it_took_over(
+    |story: &mut Story| replaced_at(story, &[(2_995, "A", 100), (2_998, "A1", 95), (5_000, "A1", 100)]),
+    2_990,
+    "1 lost write EXPLAINED BY NOTHING",
+    ""
+)]
+#[case::only_as_far_as_its_master_before(
+    |story: &mut Story| replaced_at(story, &[(2_980, "A", 90), (2_995, "A", 100), (2_998, "A1", 95)]),
+    2_990,
+    "1 lost write not on the replica that took over",
+    "at replication offset 95, 5 bytes behind what A last said"
+)]
 #[case::before_the_cut(
     cut_off,
     2_990,
     "1 lost write not on the replica that took over",
     "10 ms before Partition began"
+)]
+#[case::at_the_cut(
+    cut_off,
+    3_000,
+    "1 lost write acknowledged by a master that was cut off from the majority",
+    "0 ms after Partition began"
 )]
 #[case::in_isolation(
     cut_off,
@@ -123,6 +152,24 @@ fn evicted(story: &mut Story) {
     3_001,
     "1 lost write gone when their server was started again",
     "1 ms after Kill began"
+)]
+#[case::told_as_its_server_was_started_again(
+    |story: &mut Story| restarted(story, &ALWAYS, &["Kill"]),
+    4_000,
+    "1 lost write EXPLAINED BY NOTHING",
+    ""
+)]
+#[case::told_as_its_server_was_paused(
+    |story: &mut Story| restarted(story, &ALWAYS, &["Pause"]),
+    3_000,
+    "1 lost write gone when their server was started again",
+    "was acknowledged by A at 3.000 s; "
+)]
+#[case::killed_again_as_it_was_started(
+    |story: &mut Story| { restarted(story, &ALWAYS, &["Kill"]); story.act(4_000, 2, "Kill", "A"); },
+    2_990,
+    "1 lost write EXPLAINED BY NOTHING",
+    ""
 )]
 #[case::held_back(
     |story: &mut Story| restarted(story, &[("AppendOnly", "yes")], &["Kill"]),
@@ -217,6 +264,12 @@ fn evicted(story: &mut Story) {
     "1 lost write gone when their server was started again",
     "10 ms before Kill began"
 )]
+#[case::wiped_as_it_was_started_again(
+    |story: &mut Story| { restarted(story, &ALWAYS, &["Kill"]); story.act(4_000, 2, "Wipe", "A"); },
+    2_990,
+    "1 lost write on a server whose data was wiped",
+    "10 ms before Kill began"
+)]
 #[case::wiped_after_it_was_started_again(
     |story: &mut Story| { restarted(story, &ALWAYS, &["Kill"]); story.act(4_001, 2, "Wipe", "A"); },
     2_990,
@@ -233,6 +286,19 @@ fn a_loss_has_a_cause(#[case] happened: fn(&mut Story), #[case] ms: u64, #[case]
     let lines = lines(&story.case(), &[write]);
     assert_eq!(lines.len(), 1);
     assert!(lines[0].starts_with(cause) && lines[0].contains(when), "{lines:?}");
+}
+
+/// A was killed and replaced, which explains no write that another node acknowledged, nor one of another shard.
+#[rstest]
+#[case::by_another_node(1, 0)]
+#[case::of_another_shard(0, 1)]
+fn a_fault_costs_what_its_node_had(#[case] node: u16, #[case] shard: u16) {
+    let mut story = Story::formed();
+    let write = Operation { node: Some(node), shard: Some(shard), ..lost(&mut story, 2_990) };
+    replaced(&mut story);
+    story.end(7_000);
+    let lines = lines(&story.case(), &[write]);
+    assert!(lines[0].starts_with("1 lost write EXPLAINED BY NOTHING"), "{lines:?}");
 }
 
 /// With a lag of 1 s a write is refused two seconds after the cut, with 10 s eleven seconds after it.
@@ -274,19 +340,24 @@ fn causes_are_told_one_after_the_other() {
     }
 }
 
-#[test]
-fn offsets_stand_beside_the_promotion() {
+#[rstest]
+#[case::it_was_behind(
+    &[(2_980, "A", 100), (2_985, "A1", 90), (2_999, "A", 130), (5_500, "A1", 170)],
+    "(at replication offset 90, 40 bytes behind what A last said; A was at 100 or later when it acknowledged the write)"
+)]
+#[case::seen_at_those_very_moments(
+    &[(2_989, "A", 100), (3_000, "A", 130), (5_000, "A1", 90)],
+    "(at replication offset 90, 40 bytes behind what A last said; A was at 100 or later when it acknowledged the write)"
+)]
+#[case::as_far_as_its_master_had_last_said(
+    &[(2_980, "A", 100), (2_985, "A1", 100)],
+    "(at replication offset 100; A was at 100 or later when it acknowledged the write)"
+)]
+fn offsets_stand_beside_the_promotion(#[case] offsets: &[(u64, &str, i64)], #[case] told: &str) {
     let mut story = Story::formed();
     let write = lost(&mut story, 2_990);
-    replaced(&mut story);
+    replaced_at(&mut story, offsets);
     story.end(7_000);
-    let record = |ms: u64, node: &str, offset: i64| {
-        let at = Instant::from_millis(ms);
-        ReplicationRecord { asked: at, at, before: None, node: node.into(), offset }
-    };
-    let records = [(2_980, "A", 100), (2_985, "A1", 90), (2_999, "A", 130), (5_500, "A1", 170)];
-    story.evidence.replication = records.map(|(ms, node, offset)| record(ms, node, offset)).to_vec();
     let lines = lines(&story.case(), &[write]);
-    let told = "(at replication offset 90, 40 bytes behind what A last said; A was at 100 or later when it acknowledged the write)";
     assert!(lines[0].contains(told), "{lines:?}");
 }

@@ -78,6 +78,7 @@ fn story(data: DataType, words: &str) -> Story {
 #[case::taken_as_the_read_ended("+a [] -a>", [0, 0, 0])]
 #[case::found_by_one_and_missed_by_the_other("+a [a] []|", [0, 1, 1])]
 #[case::everything("+a +b +c [ac] [abc] []", [3, 0, 3])]
+#[case::a_read_that_failed("+a []!", [0, 0, 0])]
 fn each_element_has_a_fate(
     #[case] words: &str,
     #[case] expected: [u64; 3],
@@ -110,6 +111,20 @@ fn what_is_not_in_sight_is_not_missed(#[case] words: &str, #[case] expected: [u6
     each_element_has_a_fate(words, expected, DataType::List);
 }
 
+/// Of a set nobody knows which are its last two.
+#[test]
+fn what_is_not_in_sight_of_a_set_is_not_missed() {
+    each_element_has_a_fate("+a +b +c (ac) =abc", [0, 0, 3], DataType::Set);
+}
+
+/// A read of a value that finds nothing is none of elements besides.
+#[test]
+fn a_read_counts_once() {
+    let mut story = Story::formed();
+    story.write(LOAD_STARTS, KEY, |read| (read.effect, read.value) = (OperationEffect::Reads, Value::Missing));
+    assert_eq!(answer(&story.case(), &ReadsPossible).count, 1);
+}
+
 /// Whether elements are lost or stale where somebody may have taken some, or nobody looked.
 #[rstest]
 #[case::one_may_be_taken("+a +b -? [b]", ["0 surely, 1 possibly", "0"], [Status::Inconclusive, Status::Pass])]
@@ -117,6 +132,10 @@ fn what_is_not_in_sight_is_not_missed(#[case] words: &str, #[case] expected: [u6
 #[case::at_the_end("+a +b +c -? =b", ["1 surely, 1 possibly", "0"], [Status::Fail, Status::Pass])]
 #[case::taken_as_the_read_ended("+a [] -?>", ["0 surely, 1 possibly", "0"], [Status::Inconclusive, Status::Pass])]
 #[case::lost_before("+a [] -? []", ["1", "0"], [Status::Fail, Status::Pass])]
+#[case::lost_before_though_another_was_taken("+a +b -b [] -?", ["1", "0"], [Status::Fail, Status::Pass])]
+#[case::lost_or_stale_and_taken(
+    "+a [] [a] -? []", ["0 surely, 1 possibly", "0 surely, 1 possibly"], [Status::Inconclusive, Status::Inconclusive]
+)]
 #[case::stale_or_taken("+a -? [] [a]", ["0", "0 surely, 1 possibly"], [Status::Pass, Status::Inconclusive])]
 #[case::nobody_read_it_before_the_end("+a +b =b", ["1", "0"], [Status::Fail, Status::Pass])]
 #[case::nobody_knows("+a [a] +b =!", ["0", "0"], [Status::Inconclusive, Status::Pass])]
@@ -149,6 +168,8 @@ fn an_element_may_be_so_late(#[case] older_than: u64, #[case] stale: &str) {
 fn a_danger_must_arise(#[case] min: u64, #[case] status: Status) {
     let finding = story(DataType::Set, "+a []").judge(Slo::LostElements(LostElements { max: 9, min, load: None }));
     assert_eq!(finding.status, status, "{finding:?}");
+    let is_said = finding.note.starts_with("the danger did not arise");
+    assert_eq!(is_said, status == Status::Inconclusive, "{finding:?}");
 }
 
 /// What was found of two keys is told together.
@@ -194,6 +215,18 @@ fn the_first_lost_element_is_told() {
     );
 }
 
+/// Of two that are lost; `a` is value 97.
+#[rstest]
+#[case::the_second_was_acknowledged_first(
+    "+a~ +b []",
+    "first app:set:7 with worker 1's value 98, acknowledged at 1.011 s"
+)]
+#[case::both_at_the_same_moment("+a +b| []", "first app:set:7 with worker 1's value 97, acknowledged at 1.001 s")]
+fn the_one_that_was_acknowledged_first_is_told(#[case] words: &str, #[case] note: &str) {
+    let finding = story(DataType::Set, words).judge(Slo::LostElements(LostElements { max: 0, min: 0, load: None }));
+    assert!(finding.note.contains(note), "{}", finding.note);
+}
+
 #[rstest]
 #[case::in_order("+a +b [ab]", None)]
 #[case::out_of_order("+a +b [ba]", Some(Impossible::OutOfOrder))]
@@ -202,6 +235,7 @@ fn the_first_lost_element_is_told() {
 #[case::added_as_the_read_ends("[a] +a>", None)]
 #[case::out_of_order_across_one_between("+a +b~ +c [cba]", Some(Impossible::OutOfOrder))]
 #[case::late("+a? +b [ba]", None)]
+#[case::repeated_and_late("+a^ +b [ba]", None)]
 #[case::twice("+a [aa]", Some(Impossible::Repeated))]
 #[case::repeated_and_twice("+a^ [aa]", None)]
 #[case::unknown_and_twice("+a? [aa]", Some(Impossible::Repeated))]

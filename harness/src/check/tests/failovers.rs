@@ -27,6 +27,22 @@ fn a_failover_is_measured_by_who_asks(#[case] writes: &[(u64, u64, bool)], #[cas
     assert!(finding.note.starts_with(note), "{}", finding.note);
 }
 
+/// A itself was started again and acknowledged a write just as the limit was over: nobody waited any longer.
+#[test]
+fn who_was_served_by_the_limit_asks_no_more() {
+    let mut story = Story::formed();
+    story.failover(3_000, 0, 2_000);
+    story.act(5_200, 1, "Start", "A");
+    for (from, to, node) in [(5_500, 6_000, 0), (8_000, 8_001, 3)] {
+        story.write(from, story.key_of("A"), |write| {
+            (write.ended, write.node) = (Instant::from_millis(to), Some(node));
+        });
+    }
+    story.end(9_000);
+    let finding = story.judge(Slo::Failover(Failover { max: ms(3_000), min: ms(0) }));
+    assert_eq!(finding.status, Status::Inconclusive, "{}", finding.note);
+}
+
 /// It takes 2010 ms.
 #[rstest]
 #[case(0, 3_000, Status::Pass, "failover <= 3s", "3 s")]
@@ -113,6 +129,18 @@ fn killing_a_paused_master_is_one_takedown() {
     story.end(7_000);
     assert_eq!(story.case().takedowns.len(), 1);
     assert_eq!(story.case().takedowns[0].began, Instant::from_millis(3_000));
+}
+
+/// Before anybody has told who replicates a master, the plan does.
+#[test]
+fn a_master_that_nobody_was_asked_about_is_as_planned() {
+    let mut story = Story::formed();
+    story.evidence.topology.clear();
+    story.act(3_000, 0, "Kill", "A");
+    story.end(7_000);
+    let takedown = story.case().takedowns.remove(0);
+    assert_eq!(takedown.shards, [0]);
+    assert_eq!(takedown.replicas, [crate::vocab::NodeName::from("A1")]);
 }
 
 #[test]

@@ -93,6 +93,7 @@ fn few_operations_refute_a_quantile(#[case] over: u64, #[case] status: Status) {
 #[case(r#"Capacity(quantile: 99, max: "10s", min: 1)"#, true, true, None)]
 #[case(r#"DeliveryDelay(quantile: 99, max: "999ms", during: Fault)"#, true, true, Some(During::Fault))]
 #[case(r#"DeliveryDelay(quantile: 99, max: "1s")"#, true, false, Some(During::Whole))]
+#[case(r#"ReplicationLag(quantile: 99, max: "999ms", during: Steady)"#, true, true, Some(During::Steady))]
 #[case("Throughput(min: 1, during: Steady)", true, true, Some(During::Steady))]
 fn what_is_about_time(#[case] slo: &str, #[case] timed: bool, #[case] idle: bool, #[case] during: Option<During>) {
     let options = ron::Options::default().with_default_extension(ron::extensions::Extensions::UNWRAP_VARIANT_NEWTYPES);
@@ -308,6 +309,15 @@ fn unavailability(
     assert_eq!(finding.samples, 2 + operations.len() as u64);
     assert!(finding.note.contains(note), "{}", finding.note);
     assert_eq!(finding.note.contains("up to"), note == UP_TO, "{}", finding.note);
+}
+
+/// What one master owns undivided has no range.
+#[test]
+fn a_shard_of_one_position_is_its_masters() {
+    let mut story = asked_of_a(&[(1_000, 3_000, true)]);
+    story.evidence.plan.nodes[0].owns = "0".parse().unwrap();
+    let finding = story.judge(Slo::Unavailability(Unavailability { max: ms(2_000), load: None }));
+    assert_eq!(finding.note, "A's shard, from 1.000 s to 3.000 s");
 }
 
 /// Each gap over 1 s needs its own explanation, and three of them are told. The machine took so much of each tenth of a second until

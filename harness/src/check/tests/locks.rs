@@ -3,7 +3,7 @@
 use super::*;
 use crate::check::acquisitions::Acquisitions;
 use crate::check::mutual_exclusion::MutualExclusion;
-use crate::evidence::{DataType, ErrorKind, Value};
+use crate::evidence::{DataType, ErrorKind, RecordedLoad, Value};
 use crate::vocab::{Address, Duration, NodeName};
 
 /// Masters of the plan, a bit each.
@@ -13,14 +13,14 @@ const B_C: u64 = 0b110;
 /// A lock with a time to live of 1 s that a worker had at a moment and gave back later; perhaps it had been refused before.
 #[derive(Clone, Copy)]
 struct Held {
-    worker: u32,
+    worker: u16,
     had: u64,
     until: u64,
     masters: u64,
     was_refused: bool,
 }
 
-const fn held(worker: u32, had: u64, until: u64, masters: u64) -> Held {
+const fn held(worker: u16, had: u64, until: u64, masters: u64) -> Held {
     Held { worker, had, until, masters, was_refused: false }
 }
 
@@ -28,13 +28,15 @@ fn story(held: &[Held]) -> Story {
     let mut story = Story::formed();
     story.evidence.plan.loads[0].mix[0].expires = Some(Duration::from_millis(1_000));
     for Held { worker, had, until, masters, was_refused } in held {
-        // Its key tells the worker; all want the same lock.
-        story.write(had - 1, *worker, |lock| {
+        // All want the same lock.
+        story.write(had - 1, u32::from(*worker), |lock| {
+            lock.worker = *worker;
             (lock.effect, lock.data, lock.key) = (OperationEffect::Locks, DataType::Lock, 1);
             (lock.value, lock.ended) = (Value::Number(*masters), Instant::from_millis(*had));
             lock.error = was_refused.then_some(ErrorKind::LockHeld);
         });
-        story.write(*until, *worker, |unlock| {
+        story.write(*until, u32::from(*worker), |unlock| {
+            unlock.worker = *worker;
             (unlock.effect, unlock.data, unlock.key) = (OperationEffect::Unlocks, DataType::Lock, 1);
         });
     }
@@ -45,10 +47,10 @@ fn refused(held: Held) -> Held {
     Held { was_refused: true, ..held }
 }
 
-/// B is started anew.
-fn restart(story: &mut Story, ms: u64) {
+/// A node is started anew.
+fn restart(story: &mut Story, node: &str, ms: u64) {
     let address = Address::of_host(std::net::Ipv4Addr::LOCALHOST);
-    story.event(ms, EventKind::NodeStarted { node: NodeName::new("B"), pid: 9, address });
+    story.event(ms, EventKind::NodeStarted { node: NodeName::new(node), pid: 9, address });
 }
 
 fn judge(story: &Story, min: u64, max: u64) -> Finding {
@@ -63,6 +65,10 @@ fn judge(story: &Story, min: u64, max: u64) -> Finding {
 #[case::as_many_as_expected(&[held(0, 1_100, 1_500, A_B), held(1, 1_300, 1_600, B_C)], 1, 1, Status::Pass, "1", "for 200 ms")]
 #[case::fewer_than_expected(&[held(0, 1_100, 1_200, A_B), refused(held(1, 1_200, 1_300, A_B))], 1, 1, Status::Inconclusive, "0", "")]
 #[case::beside_one_who_holds_on(&[held(0, 1_100, 1_900, A_B), held(1, 1_300, 1_400, B_C), held(1, 1_500, 1_600, B_C)], 0, 1, Status::Fail, "2", "for 100 ms")]
+#[case::beside_the_later_of_two_who_hold_on_as_long(
+    &[held(0, 1_100, 1_500, A_B), held(1, 1_200, 1_500, A_B), held(2, 1_400, 1_450, A_B)], 0, 0, Status::Fail, "2",
+    "for 50 ms both app/1 and app/2 held app:lock:1"
+)]
 #[case::no_master_in_common(&[held(0, 1_100, 1_500, 0b001), held(1, 1_300, 1_400, B_C)], 0, 0, Status::Fail, "1", "nobody gave it to both")]
 #[case::one_of_several_masters(&[held(0, 1_100, 1_500, A_B), held(1, 1_300, 1_400, A_B)], 0, 0, Status::Fail, "1",
     "from 1.300 s on: A and B gave it to both, and nothing that happened explains it")]
@@ -88,7 +94,7 @@ fn a_lock_has_one_holder(
 #[test]
 fn a_master_that_was_restarted_explains_it() {
     let mut story = story(&[held(0, 1_100, 1_500, A_B), held(1, 1_300, 1_400, B_C)]);
-    restart(&mut story, 1_200);
+    restart(&mut story, "B", 1_200);
     let note = judge(&story, 0, 0).note;
     assert!(note.ends_with("B gave it to both, and B (appendonly no) had been started anew meanwhile"), "{note}");
     story.evidence.plan.nodes[1].config.insert("appendonly".to_owned(), "yes".to_owned());
@@ -124,12 +130,26 @@ fn the_longest_are_told() {
 }
 
 #[rstest]
-#[case::before(1_050)]
-#[case::afterwards(1_350)]
-fn a_restart_at_another_time_explains_nothing(#[case] ms: u64) {
+#[case::before("B", 1_050)]
+#[case::afterwards("B", 1_350)]
+#[case::of_a_master_that_did_not_give_it_to_both("C", 1_200)]
+fn another_restart_explains_nothing(#[case] node: &str, #[case] ms: u64) {
     let mut story = story(&[held(0, 1_100, 1_500, A_B), held(1, 1_300, 1_400, B_C)]);
-    restart(&mut story, ms);
+    restart(&mut story, node, ms);
     assert!(judge(&story, 0, 0).note.ends_with("nothing that happened explains it"));
+}
+
+/// The second lock has the name of the first, and masters of its own.
+#[test]
+fn a_lock_of_another_system_is_another_lock() {
+    let mut story = story(&[held(0, 1_100, 1_500, A_B), held(1, 1_300, 1_400, A_B)]);
+    let plan = &mut story.evidence.plan;
+    plan.systems.push(plan.systems[0].clone());
+    let beside = RecordedLoad { system: 1, ..plan.loads[0].clone() };
+    plan.loads.push(beside);
+    story.evidence.history.edit(|operations| operations[2..].iter_mut().for_each(|operation| operation.load = 1));
+    let finding = judge(&story, 0, 0);
+    assert_eq!((finding.measured.as_str(), finding.samples), ("0", 2), "{}", finding.note);
 }
 
 /// The harness may have broken down: masters forget it in the end.

@@ -1,6 +1,7 @@
 //! Messages that were published: whether they were heard, and when.
 
 use super::*;
+use crate::check::deliveries::{Deliveries, MessageFate};
 use crate::check::delivery_delay::DeliveryDelay;
 use crate::check::lost_messages::LostMessages;
 use crate::evidence::{DataType, Heard, HeardKind, Value};
@@ -125,6 +126,30 @@ fn what_was_published_is_heard(
     assert!(finding.note.contains(note), "{}", finding.note);
 }
 
+/// A message that was published from 100 to 101 ms after the load's start did not come. From when until when its subscriber was away.
+#[rstest]
+#[case::its_connection_ended_soon_after(&[(0, "+"), (400, "-")], 101, 400)]
+#[case::subscribed_as_it_was_published(&[(100, "+"), (400, "-")], 101, 400)]
+#[case::its_connection_was_silent(&[(0, "+"), (200, "~"), (280, "+")], 50, 200)]
+#[case::no_end_is_recorded(&[(0, "+"), (300, "+")], 0, 300)]
+fn who_is_away_misses_messages(#[case] heard: Told<'_>, #[case] from: u64, #[case] until: u64) {
+    let story = story(1, &["1"], heard);
+    let fates: Vec<_> = Deliveries::of(&story.case()).expected().map(|expected| expected.delivery).collect();
+    let [start, end] = [from, until].map(|ms| Instant::from_millis(LOAD_STARTS + ms));
+    assert_eq!(fates, [MessageFate::Missed(Window { start, end })]);
+}
+
+/// One of three is lost. The limit is told as it is asked for.
+#[rstest]
+#[case::any(0, Status::Pass, "9", false)]
+#[case::as_many_as_there_must_be(1, Status::Pass, "1 to 9", false)]
+#[case::too_few(2, Status::Inconclusive, "2 to 9", true)]
+fn a_danger_must_arise(#[case] min: u64, #[case] status: Status, #[case] limit: &str, #[case] doubt: bool) {
+    let finding = story(1, THREE, GAP).judge(Slo::LostMessages(LostMessages { min, ..MANY }));
+    assert_eq!((finding.status, finding.limit.as_str()), (status, limit), "{}", finding.note);
+    assert_eq!(finding.note.contains("the danger did not arise"), doubt, "{}", finding.note);
+}
+
 #[test]
 fn who_was_never_subscribed_leaves_doubt() {
     let mut story = story(3, THREE, ALL_HEARD);
@@ -150,6 +175,13 @@ fn a_load_without_subscribers_tells_nothing() {
 #[case::the_machine_stood_still(NONE_LOST, AWAY, 600.0, true)]
 #[case::it_did_not(NONE_LOST, AWAY, 1.0, false)]
 #[case::over_a_good_connection(NONE_LOST, GAP, 600.0, false)]
+#[case::none_while_subscribed(NONE_SUBSCRIBED, AWAY, 600.0, true)]
+#[case::another_while_subscribed(
+    NONE_SUBSCRIBED, &[(0, "+"), (101, "1"), (270, "~"), (280, "+"), (2_000, "-")], 600.0, false
+)]
+#[case::what_nobody_published(
+    NONE_LOST, &[(0, "+"), (101, "1"), (270, "~"), (280, "+"), (301, "3"), (302, "?"), (2_000, "-")], 600.0, false
+)]
 fn a_machine_may_make_a_client_miss_messages(
     #[case] slo: LostMessages,
     #[case] heard: Told<'_>,
@@ -176,12 +208,26 @@ fn what_the_machine_did_at_another_time_explains_nothing(#[case] tenth: u64, #[c
     assert_eq!(slo.kind().explained_by_machine(&story.case()).is_some(), explained);
 }
 
+/// Subscriber 0 was away twice and missed a message each time. The machine stood still the first time only.
+#[rstest]
+#[case::none_may_be_lost(0, false)]
+#[case::the_other_may_be_lost(1, true)]
+fn what_the_machine_does_not_explain_counts(#[case] max: u64, #[case] explained: bool) {
+    let again: Told<'_> = &[(401, "4"), (570, "~"), (580, "+"), (2_000, "-")];
+    let mut story = story(1, &["1", "2", "3", "4", "5"], &AWAY[..5]);
+    hear(&mut story, 0, again);
+    story.machine(3_000, |end| crate::check::testing::late(if end == 1_300 { 500.0 } else { 0.0 }));
+    let slo = Slo::LostMessages(LostMessages { max, ..NONE_LOST });
+    assert_eq!(slo.kind().explained_by_machine(&story.case()).is_some(), explained);
+}
+
 /// Of 100 messages, a millisecond apart, subscriber 0 hears each after 3 ms, and the last of them after 50 ms; one twice.
 #[rstest]
 #[case::of_half_of_them(50.0, 10, 20, Status::Pass, "3 ms", "")]
 #[case::of_half_of_them_at_the_limit(50.0, 3, 20, Status::Pass, "3 ms", "")]
 #[case::of_nine_in_ten(90.0, 10, 20, Status::Fail, "50 ms", "")]
 #[case::too_few(99.0, 100, 20, Status::Inconclusive, "50 ms", "1052 deliveries are needed for this quantile")]
+#[case::just_enough(89.45, 100, 20, Status::Pass, "50 ms", "")]
 #[case::a_handful_over_the_limit(
     99.0,
     3,

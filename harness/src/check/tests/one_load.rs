@@ -68,6 +68,18 @@ fn an_slo_is_about_the_load_that_it_names(
     assert_eq!(found, (status, check, measured), "{finding:?}");
 }
 
+/// What `reader` had under way when it was stopped ends in the fault that follows. It did not run then, and has no rate.
+#[test]
+fn a_load_has_no_rate_where_it_did_not_run() {
+    let mut story = two_loads();
+    story.act(4_005, 0, "Kill", "A1");
+    story.unsettled(4_010);
+    story.settled(5_000);
+    let slo = Throughput { min: 1.0, during: During::Fault, load: Some("reader".to_owned()) };
+    let finding = story.judge(Slo::Throughput(slo));
+    assert_eq!((finding.status, finding.measured.as_str()), (Status::Inconclusive, "-"), "{}", finding.note);
+}
+
 /// A shard that a load has no key of is told, and nothing more.
 #[test]
 fn a_load_may_use_one_shard() {

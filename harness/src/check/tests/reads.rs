@@ -53,6 +53,7 @@ fn story(words: &str) -> Story {
 #[case::stale_for_others("w w r1'", [1, 0, 0])]
 #[case::stale_for_the_writer("w w r1", [1, 1, 0])]
 #[case::went_back("w w r2' r1'", [1, 0, 1])]
+#[case::went_back_twice("w w r2' r1' r1'", [2, 0, 2])]
 #[case::went_back_and_on("w w r2' r1' r2'", [1, 0, 1])]
 #[case::nothing_there("w r-'", [1, 0, 0])]
 #[case::nothing_yet("r- w r1", [0, 0, 0])]
@@ -217,6 +218,7 @@ fn what_was_missed_may_have_been_lost(
 /// The first write ends, or the first read, as the next operation begins.
 #[rstest]
 #[case::a_write_may_not_have_been_there_yet("w r-", [0, 0, 0])]
+#[case::a_removal_may_have_come_before_the_answer("w r-' x", [0, 0, 0])]
 #[case::a_worker_s_read_was_before_its_next("w w r2' r1'", [1, 0, 1])]
 fn one_ends_as_another_begins(#[case] words: &str, #[case] expected: [u64; 3]) {
     let mut story = story(words);
@@ -324,6 +326,16 @@ fn contended_writes_have_no_order(#[case] words: &str, #[case] under_way: u64, #
     story.evidence.history.edit(|history| history[0].ended = Instant::from_millis(LOAD_STARTS + 10 * under_way - 9));
     let finding = story.judge(Slo::StaleReads(StaleReads { max: 0, min: 0, older_than: ms(0), load: None }));
     assert_eq!(finding.measured, stale, "{finding:?}");
+}
+
+/// One of them ended in the very moment in which the other began, and is older than that.
+#[test]
+fn contended_writes_that_touch_have_an_order() {
+    let mut story = story("w w r1");
+    story.evidence.plan.loads[0].contended = true;
+    story.evidence.history.edit(|history| history[0].ended = history[1].started);
+    let finding = story.judge(stale_reads(0));
+    assert_eq!(finding.measured, "1", "{finding:?}");
 }
 
 /// It returned a number of keys, and is no read of any.

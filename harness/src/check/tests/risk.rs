@@ -42,6 +42,22 @@ fn killed_after(acknowledged: u64, offsets: &[(u64, &str, i64)]) -> Story {
     2_500, &[(2_400, "A", 50), (2_410, "A1", 50), (2_600, "A", 90), (3_010, "A1", 90)], 0, Status::Pass,
     "1 write that no replica was known to have"
 )]
+#[case::the_replica_says_so_as_the_fault_begins(
+    2_500, &[(2_600, "A", 90), (3_000, "A1", 90)], 0, Status::Inconclusive,
+    "A acknowledged 0 writes that no replica was known to have, in the 400 ms before"
+)]
+#[case::both_were_asked_in_the_same_moment(
+    2_500, &[(2_600, "A", 90), (2_600, "A1", 90)], 0, Status::Inconclusive,
+    "A acknowledged 0 writes that no replica was known to have, in the 400 ms before"
+)]
+#[case::nothing_was_written_meanwhile(
+    2_300, &[(2_400, "A", 90), (2_500, "A1", 90), (2_600, "A", 90)], 0, Status::Inconclusive,
+    "A acknowledged 0 writes that no replica was known to have, in the 400 ms before"
+)]
+#[case::the_master_began_anew(
+    2_500, &[(2_300, "A", 200), (2_350, "A1", 200), (2_400, "A", 50), (2_450, "A1", 50), (2_600, "A", 90)], 0,
+    Status::Pass, "A acknowledged 1 write that no replica was known to have, in the 600 ms before"
+)]
 #[case::another_node_is_as_far(2_500, &[(2_600, "A", 90), (2_610, "B1", 90)], 0, Status::Pass, "in the second before")]
 fn a_write_is_at_risk_until_a_replica_is_known_to_have_it(
     #[case] acknowledged: u64,
@@ -104,6 +120,17 @@ fn a_write_is_at_risk_until_a_replica_is_known_to_have_it(
     &|story: &mut Story| {
         story.evidence.plan.loads[0].mix[0].waits_for_replicas = true;
         story.isolate(3_000, 0, "cut", &["A", "app"]);
+    },
+    false,
+    "A acknowledged 1 write in the second before it was cut off, and 0 were written after that but not confirmed"
+)]
+#[case::its_client_asked_for_copies_and_was_refused(
+    2_500,
+    &|story: &mut Story| {
+        story.evidence.plan.loads[0].mix[0].waits_for_replicas = true;
+        story.isolate(3_000, 0, "cut", &["A", "app"]);
+        let key = story.key_of("A");
+        story.write(3_500, key, |write| write.outcome = Ended::Fail);
     },
     false,
     "A acknowledged 1 write in the second before it was cut off, and 0 were written after that but not confirmed"

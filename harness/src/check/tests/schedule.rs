@@ -22,6 +22,20 @@ fn the_second_command_of_an_entry_is_not_scheduled() {
     assert_eq!(story.case().operations_of(0).filter(Operation::starts_entry).count(), 501);
 }
 
+/// What another load goes on at is not its pace.
+#[test]
+fn a_load_has_a_pace_of_its_own() {
+    let mut story = Story::formed();
+    let from = Instant::from_millis(2_000);
+    for (load, rate) in [("app", 800), ("other", 400)] {
+        let arrivals = Arrivals::constant(rate);
+        story.event(2_000, EventKind::PaceChanged { load: load.to_owned(), from, arrivals });
+    }
+    let case = story.case();
+    let paces: Vec<_> = crate::check::schedule::pace_changes(&case, "app").collect();
+    assert_eq!(paces, [(from, &Arrivals::constant(800))]);
+}
+
 /// Two workers a shard, who take turns; operations on A's shard as (intended, started, ended).
 #[rstest]
 #[case::never(&[(1_000, 1_000, 1_100), (1_010, 1_010, 1_100), (1_200, 1_200, 1_300)], None)]

@@ -158,3 +158,17 @@ fn what_was_preloaded_is_scanned(
     let finding = judge(&story);
     assert_eq!((finding.status, finding.samples), (status, samples), "{}", finding.note);
 }
+
+/// `app` preloaded the keys up to the fifth, and `other` calls its keys so, too: for a scan of that load they are there as long.
+#[test]
+fn what_another_load_preloaded_is_scanned() {
+    let mut story = story(false);
+    let mut other = story.evidence.plan.loads[0].clone();
+    other.name = "other".to_owned();
+    story.evidence.plan.loads.push(other);
+    story.event(LOAD_STARTS - 10, EventKind::Preloaded { load: "app".to_owned(), keys: 5, last: 5, took_nanos: 1 });
+    scan(&mut story, LOAD_STARTS, LOAD_STARTS + 10, &[]);
+    story.evidence.history.edit(|history| history.iter_mut().for_each(|operation| operation.load = 1));
+    let finding = judge(&story);
+    assert_eq!((finding.status, finding.samples), (Status::Pass, 5), "{}", finding.note);
+}

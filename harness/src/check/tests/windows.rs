@@ -94,6 +94,20 @@ fn a_fault_cuts_what_the_steady_part_has_of_an_operation(
     );
 }
 
+/// When something ended that was due at 2000 ms, and whether it had waited for more than so many milliseconds when the fault began at
+/// 3000 ms.
+#[rstest]
+#[case::cut_by_the_fault(3_100, 999, true)]
+#[case::ended_as_the_fault_began(3_000, 999, true)]
+#[case::ended_before(2_999, 500, false)]
+#[case::not_for_longer(3_100, 1_000, false)]
+fn what_had_waited_too_long_was_overdue(#[case] ended: u64, #[case] waited: u64, #[case] overdue: bool) {
+    let story = failover_story();
+    let [intended, ended] = [2_000, ended].map(Instant::from_millis);
+    let operation = Operation { intended, ended, ..story.evidence.history.at(0) };
+    assert_eq!(story.case().windows.was_overdue(&operation, waited * 1_000_000), overdue);
+}
+
 /// A server stalls from 2000 ms on, `A` is killed at 2500 ms, and the backlog drains into that fault.
 #[test]
 fn a_fault_hides_no_stall_before_it() {
@@ -199,6 +213,18 @@ fn windows_of_neighbouring_faults_merge() {
     story.act(5_000, 2, "Wipe", "A");
     story.end(8_000);
     assert_eq!(windows_ms(&story), [(3_000, 3_232), (5_000, 5_002)]);
+}
+
+/// What happens from the end of the load on disturbs none of its operations.
+#[rstest]
+#[case::as_it_ends(8_000)]
+#[case::later(8_500)]
+fn a_fault_after_the_load_is_no_part_of_it(#[case] at: u64) {
+    let mut story = Story::formed();
+    story.run(LOAD_STARTS, 8_000);
+    story.act(at, 0, "Wipe", "A");
+    story.end(8_000);
+    assert!(story.case().windows.faults.is_empty(), "{:?}", windows_ms(&story));
 }
 
 /// What is steady for less than a tenth of a second between two faults is not.
