@@ -330,6 +330,18 @@ fn a_client_that_never_comes_back_keeps_the_window_open() {
     assert_eq!(story.case().windows.faults[0].end, story.case().windows.whole.end);
 }
 
+/// That a worker of another load gave up does not excuse a client that only fails.
+#[test]
+fn who_gave_up_in_another_load_closes_no_window() {
+    let mut story = Story::formed();
+    story.act(3_000, 0, "Wipe", "A1");
+    story.write(3_100, 1, |write| write.outcome = Ended::Fail);
+    let load = "other".to_owned();
+    story.event(3_101, EventKind::GaveUp { load, operation: String::new(), error: None, attempts: 1 });
+    story.end(6_000);
+    assert_eq!(story.case().windows.faults[0].end, story.case().windows.whole.end);
+}
+
 #[test]
 fn a_paused_master_does_not_know_best() {
     let mut story = Story::formed();

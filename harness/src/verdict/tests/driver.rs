@@ -170,6 +170,19 @@ fn a_pace_counts_from_its_change(#[case] at_once: u64, #[case] holds: bool) {
     assert_eq!(load.detail.contains("demanded for 1.999 s: 3000 of 3000 due starts begun"), holds, "{load:?}");
 }
 
+/// The last start is due at 2999 ms: a pace that begins after it was never kept to.
+#[rstest]
+#[case::with_the_last_start(2_999, "1000/s, later 2000/s demanded")]
+#[case::after_the_last_start(3_000, "1000/s demanded")]
+fn a_pace_is_told_where_a_start_was_due_at_it(#[case] from: u64, #[case] told: &str) {
+    let mut story = paced(&|due, free: u64| (free.max(due), 1));
+    let (load, from) = ("app".to_owned(), Instant::from_millis(from));
+    story.event(2_999, EventKind::PaceChanged { load, from, arrivals: Arrivals::constant(2_000) });
+    story.end(9_000);
+    let detail = &verdict(&story).assumptions[2].detail;
+    assert!(detail.starts_with(told), "{detail}");
+}
+
 /// How long a driver had a start to make and a worker for it, in all, is told where it is long for what is claimed.
 #[rstest]
 #[case::never(&|_| 0, true, "1000/s demanded for 1.999 s: 2000 of 2000 due starts begun; 99 % of its own starts (steady) at most 0 ms late")]

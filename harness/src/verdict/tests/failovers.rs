@@ -1,6 +1,7 @@
 //! Every failover phase by phase.
 
 use super::*;
+use crate::evidence::Health;
 use crate::verdict::PhaseTime;
 use crate::vocab::Duration;
 
@@ -83,14 +84,15 @@ fn sentinels_have_phases_of_their_own() {
     assert_eq!(phase(&story, FailoverPhase::FailoverTried).bound_by, "");
 }
 
-/// Of a vote that was lost and held again the first round counts; not those of others, nor of a later one.
+/// Of a vote that was lost and held again the first round counts; not those of others, nor of a later one. The last is in the
+/// millisecond of the victory.
 #[test]
 fn rounds_of_an_election_are_counted() {
     let mut story = good();
-    for (ms, node) in [(4_500, "A1"), (4_700, "A1"), (4_400, "B1"), (4_980, "A1")] {
+    for (ms, node) in [(4_500, "A1"), (4_700, "A1"), (4_970, "A1"), (4_400, "B1"), (4_980, "A1")] {
         story.log(ms, node, LogEvent::ElectionStarted { version: 4 });
     }
-    let first = (4_500, "A1's log, the first of 3 rounds".to_owned());
+    let first = (4_500, "A1's log, the first of 4 rounds".to_owned());
     assert_eq!(source(&story, FailoverPhase::ElectionStarted), first);
 }
 
@@ -120,6 +122,45 @@ fn a_failover_in_vain_tells_what_was_seen() {
     let failover = &verdict(&story).failovers[0];
     assert_eq!((failover.phases.len(), failover.promoted.is_some()), (3, false), "{failover:?}");
     assert!(failover.has_phases());
+}
+
+/// A was flagged for a while before it was killed at 3000 ms.
+#[test]
+fn what_was_seen_before_the_fault_is_no_phase_of_it() {
+    let mut story = Story::formed();
+    story.health("A", Health::Fail);
+    story.view(2_500, &["B"]);
+    story.health("A", Health::Ok);
+    story.view(2_600, &["B"]);
+    story.failover(3_000, 0, 2_000);
+    story.end(9_000);
+    assert_eq!(source(&story, FailoverPhase::Fail), (4_000, "B's view".to_owned()));
+}
+
+/// A1 is promoted at 4970 ms, and the nodes of both systems agree at 5020 ms: when those of one do, and who agrees first.
+#[rstest]
+#[case::before_the_promotion(0, 4_969, 5_020)]
+#[case::with_the_promotion(0, 4_970, 4_970)]
+#[case::after_the_promotion(0, 5_010, 5_010)]
+#[case::of_the_other_system(1, 5_010, 5_020)]
+fn a_system_agrees_by_itself(#[case] system: usize, #[case] settled: u64, #[case] agree: u64) {
+    let mut story = good();
+    let other = story.evidence.plan.systems[0].clone();
+    story.evidence.plan.systems.push(other);
+    story.event(settled, EventKind::SystemSettled { system });
+    assert_eq!(source(&story, FailoverPhase::AllAgree), (agree, "every view".to_owned()));
+}
+
+/// Servers of several versions promise different things: the successor's count, else those of the server that failed.
+#[test]
+fn the_successor_says_what_bounds_a_phase() {
+    let mut story = good();
+    for server in &mut story.evidence.info.servers {
+        server.failover_bounds = [(FailoverPhase::Pfail, format!("as {} says", server.node))].into();
+    }
+    assert_eq!(phase(&story, FailoverPhase::Pfail).bound_by, "as A1 says");
+    story.evidence.info.servers.retain(|server| server.node.as_str() != "A1");
+    assert_eq!(phase(&story, FailoverPhase::Pfail).bound_by, "as A says");
 }
 
 /// A view at the moment of the log's line is no earlier.

@@ -1,7 +1,8 @@
 //! What each load did, in figures.
 
 use super::*;
-use crate::evidence::Outcome;
+use crate::evidence::{LoadTotals, Outcome};
+use crate::verdict::summary::loads;
 use crate::verdict::{LatencySummary, OperationsSummary};
 
 #[test]
@@ -21,6 +22,9 @@ fn a_load_is_summed_up_by_part() {
         parts,
         [("whole", 2_043.0), ("whole, from the first attempt", 43.0), ("steady", 1.0), ("fault", 2_043.0)]
     );
+    // What was due a millisecond before the fault, and ended as it began, counts in both parts.
+    let samples: Vec<_> = load.latency.iter().map(|latency| latency.samples).collect();
+    assert_eq!(samples[2] + samples[3], samples[0] + 1, "{samples:?}");
     assert_eq!((load.totals.ok, load.seconds), (story_ok(&story), 8.0));
     let alike = |row: &OperationsSummary| (row.shard.as_ref().unwrap().as_str() == "A", row.latency.part == "fault");
     let of_a: Vec<_> = load.operations.iter().filter(|row| alike(row) == (true, true)).collect();
@@ -45,6 +49,7 @@ fn the_latency_log_has_an_interval_a_second() {
     story.write(5_000, 3, |write| write.outcome = Outcome::Unknown);
     story.write(5_000, 3, |write| write.load = 7);
     let text = String::from_utf8(latency_log(&story.evidence).unwrap()).unwrap();
+    assert!(text.contains("#[StartTime: 1700000000.000 (seconds since epoch)]"), "{text}");
     let tags: std::collections::BTreeSet<_> =
         text.lines().filter_map(|line| line.strip_prefix("Tag=")?.split(',').next()).collect();
     let expected = ["app/SET/fail/nobody", "app/SET/ok/A", "app/SET/ok/B", "app/SET/ok/C", "app/SET/unknown/A"];
@@ -126,6 +131,27 @@ fn a_load_that_did_not_end_is_counted_by_its_operations() {
     assert_eq!((late.part.as_str(), late.samples, late.max_ms), ("from due to begun", 4, 7.0));
     let rows: Vec<_> = load.operations.iter().map(|row| (row.outcome, row.latency.samples)).collect();
     assert_eq!(rows, [(Outcome::Ok, 1), (Outcome::Ok, 2), (Outcome::Fail, 2), (Outcome::Unknown, 1)]);
+}
+
+/// A load knows more of itself than its operations tell, and nothing of another.
+#[test]
+fn what_a_load_says_of_itself_counts() {
+    let mut story = Story::formed();
+    story.run(LOAD_STARTS, 2_000);
+    let said = |ok| LoadTotals { ok, ..LoadTotals::default() };
+    for (at, load, ok) in [(2_999, "other", 8), (3_000, "app", 7)] {
+        story.event(at, EventKind::LoadEnded { load: load.to_owned(), totals: said(ok) });
+    }
+    assert_eq!(loads(&story.case())[0].totals, said(7));
+}
+
+#[test]
+fn a_load_that_took_no_time_has_no_rate() {
+    let mut story = Story::formed();
+    story.write(LOAD_STARTS, 3, |_| {});
+    story.end(LOAD_STARTS);
+    let load = &loads(&story.case())[0];
+    assert_eq!((load.totals.ok, load.seconds, load.ok_per_second), (1, 0.0, 0.0));
 }
 
 /// Every operation took 10 ms from when it was due, and so long from its first attempt.

@@ -18,6 +18,14 @@ const IN_TIME: &str = "triggered steps began within 20 ms";
     false,
     "1 step, the latest 30.0 ms"
 )]
+#[case::begun_in_time_and_cut_too_late(
+    &|story: &mut Story| {
+        story.event(5_031, EventKind::StepStarted { step: 2, text: "Partition".to_owned() });
+        story.isolate(5_060, 2, "then", &["B1"]);
+    },
+    false,
+    "1 step, the latest 30.0 ms"
+)]
 #[case::the_first_of_two_nodes_counts(
     &|story: &mut Story| {
         story.act(5_040, 2, "Pause", "C");
