@@ -16,7 +16,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
 
 use super::engine::{connect, failed, in_words};
-use super::owner;
+use super::{janitor, owner};
 use crate::provider::ImageError;
 use crate::vocab::ServerVersion;
 
@@ -102,7 +102,9 @@ pub(super) fn version_of(name: &str, command: &[String], printed: &str) -> Resul
     }
 }
 
+/// Does what may make containers, outside of labs, and leaves none of them whatever ends this process.
 pub(super) fn block_on<T>(work: impl Future<Output = T>) -> io::Result<T> {
+    janitor::keep()?;
     Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work))
 }
 

@@ -1,12 +1,14 @@
-//! The process that outlives the one that makes the lab, and cleans up behind it.
+//! The process that outlives one that makes containers, and cleans up behind it.
 //!
 //! When a lab ends, however it ends, the kernel ends what runs in its containers and the engine removes them. But a container that
-//! was made and not started yet when its maker was killed has nothing that could end.
+//! was made and not started yet when its maker was killed has nothing that could end, and a server that was to be asked something
+//! goes on if its maker was killed before.
 
 use std::collections::HashMap;
 use std::env;
 use std::io::{self, PipeWriter, Read};
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use nix::unistd::setsid;
@@ -34,6 +36,16 @@ pub(super) fn start() -> io::Result<PipeWriter> {
     command.env(STAGE, JANITOR).env(OWNER, owner::label());
     command.stdin(end).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
     Ok(alive)
+}
+
+/// Starts one for as long as this process lives, if none was.
+pub(super) fn keep() -> io::Result<()> {
+    static ALIVE: Mutex<Option<PipeWriter>> = Mutex::new(None);
+    let mut alive = ALIVE.lock().unwrap_or_else(PoisonError::into_inner);
+    if alive.is_none() {
+        *alive = Some(start()?);
+    }
+    Ok(())
 }
 
 /// Becomes a janitor if this process was started as one; otherwise returns at once.
