@@ -44,6 +44,7 @@ fn main() -> ExitCode {
         trial("a_host_of_two_nodes_loses_its_power", power_failure),
         trial("an_images_files_are_enough", image_files),
         trial("servers_share_the_processors_with_the_harness", control_group),
+        trial("nothing_is_left_of_an_image_that_was_being_asked", asked_in_vain),
         trial("nothing_outlives_the_command", || outlived(Victim::Command)),
         trial("nothing_outlives_the_process_that_makes_the_lab", || outlived(Victim::Outer)),
         trial("nothing_outlives_the_lab", || outlived(Victim::Lab)),
@@ -243,6 +244,24 @@ fn outlived(victim: Victim) -> Result<(), Failed> {
     let _ = run.kill();
     run.wait()?;
     killed
+}
+
+/// The command is killed as soon as there is a container in which it asks what the image is.
+fn asked_in_vain() -> Result<(), Failed> {
+    let directory = tempfile::tempdir()?;
+    let path = scenario(directory.path(), "")?;
+    let mut check = command(&["check", &path, "--image", &image()], directory.path());
+    let mut check = check.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+    let own = format!(" {} ", check.id());
+    let is_there = || {
+        let owners = ["ps", "--all", "--format", "{{.Label \"redis-harness.owner\"}}"];
+        Ok(docker(&owners)?.lines().any(|owner| owner.contains(&own)))
+    };
+    let seen = await_that(GONE_BOUND, is_there);
+    check.kill()?;
+    check.wait()?;
+    seen?;
+    await_that(GONE_BOUND, || Ok(!is_there()?))
 }
 
 /// The id of the process that makes the lab, as soon as a whole cluster is there.
