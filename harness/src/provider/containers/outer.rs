@@ -16,9 +16,7 @@ use nix::unistd::{Gid, Uid, getegid, geteuid, getgroups, setsid};
 use testcontainers::bollard::Docker;
 use testcontainers::bollard::container::{AttachContainerResults, LogOutput};
 use testcontainers::bollard::errors::Error as DockerError;
-use testcontainers::bollard::models::{
-    ContainerCreateBody, DeviceMapping, HostConfig, HostConfigCgroupnsModeEnum, HostConfigLogConfig,
-};
+use testcontainers::bollard::models::{ContainerCreateBody, DeviceMapping, HostConfig, HostConfigLogConfig};
 use testcontainers::bollard::query_parameters::{
     AttachContainerOptionsBuilder, CreateContainerOptionsBuilder, WaitContainerOptionsBuilder,
 };
@@ -147,8 +145,6 @@ fn container(name: &str, program: &Path, file_user: (Uid, Gid)) -> io::Result<Co
         auto_remove: Some(true),
         network_mode: Some("none".to_owned()),
         userns_mode: Some("host".to_owned()),
-        // So that it sees the groups of other containers, whose servers join its own.
-        cgroupns_mode: Some(HostConfigCgroupnsModeEnum::HOST),
         cap_drop: Some(vec!["ALL".to_owned()]),
         cap_add: Some(CAPABILITIES.map(str::to_owned).to_vec()),
         security_opt: Some(vec!["seccomp=unconfined".to_owned(), "apparmor=unconfined".to_owned()]),
