@@ -272,9 +272,15 @@ fn await_cluster(run: &mut Child) -> Result<String, Failed> {
             return Err(format!("the run ended: {status}").into());
         }
         let children = Command::new("pgrep").args(["-P", &run.id().to_string()]).output()?;
-        outer = String::from_utf8(children.stdout)?.lines().next().map(str::to_owned).unwrap_or_default();
-        // Six nodes and the lab.
-        Ok(!outer.is_empty() && containers(&outer)?.len() == 7)
+        // One of them makes the lab.
+        for child in String::from_utf8(children.stdout)?.lines() {
+            // Six nodes and the lab.
+            if containers(child)?.len() == 7 {
+                child.clone_into(&mut outer);
+                return Ok(true);
+            }
+        }
+        Ok(false)
     })?;
     Ok(outer)
 }
