@@ -24,26 +24,11 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use super::missing::{KernelFeature, KernelSettings, explain, explain_network};
+use super::stage::{CANCEL, INNER, OUTER, OWN_PROGRAM, PARENT, REQUEST, STAGE};
 use super::tried::{Tried, try_out};
 use super::user::{self, errno};
 use crate::network;
 use crate::vocab::Missing;
-
-/// The program of this process, even if its file has been replaced meanwhile.
-pub(in crate::provider) const OWN_PROGRAM: &str = "/proc/self/exe";
-
-/// The stage that this process is to be; not set in processes that are not a lab's.
-pub(in crate::provider) const STAGE: &str = "REDIS_HARNESS_LAB_STAGE";
-/// The value of [`STAGE`] for stage 1, outside the PID namespace.
-pub(super) const OUTER: &str = "1";
-/// The value of [`STAGE`] for stage 2, process 1 inside.
-pub(in crate::provider) const INNER: &str = "2";
-/// The process that started stage 1.
-pub(in crate::provider) const PARENT: &str = "REDIS_HARNESS_LAB_PARENT";
-/// What the lab is to do; not set if it only has to show that it can be made.
-pub(super) const REQUEST: &str = "REDIS_HARNESS_LAB_REQUEST";
-/// The line on the lab's standard input that asks it to finish.
-pub(super) const CANCEL: &[u8] = b"cancel\n";
 
 /// The exit code of a lab that could not be made, or whose creator is gone.
 const EXIT_NO_LAB: u8 = 4;

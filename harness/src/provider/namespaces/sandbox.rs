@@ -16,7 +16,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
 
-use super::reexec::{self, Greeting, OWN_PROGRAM};
+use super::reexec::{self, Greeting};
+use super::stage::{self, OWN_PROGRAM};
 use super::tried::Tried;
 use crate::provider::lab::pid_of;
 use crate::vocab::Missing;
@@ -71,7 +72,7 @@ impl From<Greeting> for SandboxError {
 /// Which process stage 1 is, the one that makes the lab and stays outside of it.
 #[derive(Clone, Debug)]
 pub(in crate::provider) struct Outer {
-    /// The value of [`reexec::STAGE`] by which it knows.
+    /// The value of [`stage::STAGE`] by which it knows.
     pub(in crate::provider) stage: &'static str,
     /// What else it is told.
     pub(in crate::provider) variables: Vec<(&'static str, String)>,
@@ -79,7 +80,7 @@ pub(in crate::provider) struct Outer {
 
 impl Outer {
     /// The one that makes the lab's namespaces.
-    pub(in crate::provider) const NAMESPACES: Self = Self { stage: reexec::OUTER, variables: Vec::new() };
+    pub(in crate::provider) const NAMESPACES: Self = Self { stage: stage::OUTER, variables: Vec::new() };
 }
 
 /// A running lab, seen from outside. Dropping this ends the lab, with every server and interface in it.
@@ -104,7 +105,7 @@ impl Stopper {
     /// ended.
     pub fn cancel(&self) {
         if let Some(lifeline) = self.lifeline.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
-            let _ = lifeline.write_all(reexec::CANCEL);
+            let _ = lifeline.write_all(stage::CANCEL);
         }
     }
 
@@ -231,15 +232,15 @@ fn command(outer: &Outer, request: Option<&str>, log: Stdio) -> Command {
     let mut command = Command::new(OWN_PROGRAM);
     command
         .arg0(PROCESS_NAME)
-        .env(reexec::STAGE, outer.stage)
+        .env(stage::STAGE, outer.stage)
         .envs(outer.variables.iter().cloned())
-        .env(reexec::PARENT, std::process::id().to_string())
-        .env_remove(reexec::REQUEST)
+        .env(stage::PARENT, std::process::id().to_string())
+        .env_remove(stage::REQUEST)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(log);
     if let Some(request) = request {
-        command.env(reexec::REQUEST, request);
+        command.env(stage::REQUEST, request);
     }
     command
 }
