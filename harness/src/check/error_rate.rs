@@ -101,7 +101,11 @@ impl ErrorRate {
         (finding, share)
     }
 
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and the number of operations")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "between 0 and the number of operations"
+    )]
     fn explained_for_load(&self, case: &Case<'_>, load: usize) -> Option<String> {
         let (whole, served) = (case.windows.whole, Served::of(case));
         let (mut due, mut begun, mut refused, mut late) = (0_u64, 0_u64, 0_u64, Vec::new());
