@@ -31,6 +31,6 @@ pub(super) fn refuses_now_and_then(name: &[u8], _: &[&[u8]], _: &mut Asked, memo
 
 /// Refuses writes for some time after the first.
 pub(super) fn serves_late(name: &[u8], _: &[&[u8]], _: &mut Asked, memory: &SharedMemory) -> Option<Deed> {
-    let is_early = || lock(memory).first_write.get_or_insert_with(Instant::now).elapsed() < Duration::from_secs(4);
+    let is_early = || lock(memory).first_write.get_or_insert_with(Instant::now).elapsed() < Duration::from_secs(6);
     (name == b"SET" && is_early()).then(|| Deed::instead(&[b"PING"]).telling(b"-CLUSTERDOWN not yet\r\n"))
 }
