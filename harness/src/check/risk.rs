@@ -35,7 +35,7 @@ pub(super) fn of(case: &Case<'_>, danger: Danger) -> Option<Risk> {
     if let Some((takedown, _)) = safe.first() {
         let remedy = format!(
             "no write was at risk: let a load write to {0}'s shard until {0} is taken down (a `Run` before that step, a higher \
-             `per_second`), or do without `LostWrites`",
+             `per_second`), or do without this check",
             takedown.failed
         );
         let details = safe.iter().map(|(_, (_, detail))| detail.clone());

@@ -45,7 +45,8 @@ pub(super) fn name_and_tag(image: &str) -> (&str, &str) {
 }
 
 impl ServerImage {
-    /// Finds it on this machine, or has the engine pull it, and asks its server for its version. Outside of labs.
+    /// Finds it on this machine, or has the engine pull it, and asks its server for its version. Outside of labs, in a program that
+    /// becomes one if it is started as one: it is started again to clean up if this process is killed.
     pub fn find(name: &str) -> Result<Self, ImageError> {
         let run = |source| ImageError::Run { image: name.to_owned(), source };
         block_on(async { Self::find_by(&connect().await?, name).await }).map_err(run)?
