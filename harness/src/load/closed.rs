@@ -1,5 +1,6 @@
 //! A closed loop: each worker begins the next entry of the mix, or pipeline of them, when the last has ended.
 
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 use tokio::task::JoinSet;
@@ -78,9 +79,14 @@ async fn work(shared: Rc<Shared>, number: u16, mut entries: Entries, stop: StopS
     LoadEnd::Finished
 }
 
+/// So many choices are drawn together.
+const DRAWN_TOGETHER: usize = 16;
+
 /// What a worker does, in batches.
 struct Entries {
     draw: RandomChoices,
+    /// What was drawn and comes next.
+    drawn: VecDeque<Choice>,
     pipeline: Pipeline,
     /// How many are yet to be drawn.
     left: u64,
@@ -91,24 +97,28 @@ impl Entries {
         let whose = (shared.seed, shared.index, worker);
         let draw = RandomChoices::new(whose, &shared.places, keeps_to);
         let pipeline = Pipeline::new(shared.load.pipeline(), shared.shards.count());
-        Self { draw, pipeline, left: share(&shared.load, worker) }
+        Self { draw, drawn: VecDeque::new(), pipeline, left: share(&shared.load, worker) }
     }
 
     /// The next batch, and the shard that its keys are in.
     fn next_batch(&mut self, shared: &Shared) -> Option<(usize, Vec<Choice>)> {
-        while self.left > 0 {
-            self.left -= 1;
-            let Some(choice) = self.draw.choice(&shared.mix) else {
-                // No key is left to write.
-                self.left = 0;
-                break;
-            };
+        while let Some(choice) = self.next(shared) {
             let of_shard = self.draw.shard().unwrap_or_else(|| shared.shards.of(choice.position));
             if let Some(full) = self.pipeline.add(of_shard, choice) {
                 return Some((of_shard, full));
             }
         }
         self.pipeline.rest()
+    }
+
+    fn next(&mut self, shared: &Shared) -> Option<Choice> {
+        if self.drawn.is_empty() {
+            let count = usize::try_from(self.left).unwrap_or(usize::MAX).min(DRAWN_TOGETHER);
+            self.drawn.extend(self.draw.choices(&shared.mix, count));
+            // Where fewer come, no key is left to write.
+            self.left = if self.drawn.len() == count { self.left - count as u64 } else { 0 };
+        }
+        self.drawn.pop_front()
     }
 }
 
