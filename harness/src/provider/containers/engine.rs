@@ -6,6 +6,7 @@ use std::io;
 
 use testcontainers::bollard::Docker;
 use testcontainers::bollard::errors::Error as DockerError;
+use testcontainers::bollard::models::SystemInfo;
 use testcontainers::core::client::{ClientError, docker_client_instance};
 
 use crate::vocab::Missing;
@@ -22,6 +23,11 @@ pub(super) async fn connect() -> Result<Docker, Missing> {
     let docker = docker_client_instance().await.map_err(|error| unreachable(&error))?;
     docker.ping().await.map_err(|error| unreachable(&error))?;
     Ok(docker)
+}
+
+/// Whether it has no more rights than whoever started it.
+pub(super) fn is_rootless(engine: &SystemInfo) -> bool {
+    engine.security_options.iter().flatten().any(|option| option == "name=rootless")
 }
 
 /// Its containers would have another kernel, or other files.

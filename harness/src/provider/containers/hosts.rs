@@ -60,7 +60,7 @@ pub(in crate::provider) async fn raise(
     Ok(Lab::new(nodes, Arc::new(hosts), network, storage, directory, &journal))
 }
 
-/// Finds the images; runs each once, however many nodes have it.
+/// Finds the images, each once, however many nodes have it.
 async fn find_images(
     docker: &Docker,
     named: &[(&ServerSpec, &str)],

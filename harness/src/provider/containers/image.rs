@@ -16,7 +16,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
 
 use super::engine::{connect, failed, in_words};
-use super::{janitor, owner};
+use super::{asked, janitor, owner};
 use crate::provider::ImageError;
 use crate::vocab::ServerVersion;
 
@@ -62,10 +62,17 @@ impl ServerImage {
 
     /// See [`Self::find`].
     pub(super) async fn find_by(docker: &Docker, name: &str) -> Result<Self, ImageError> {
-        let command = command_of(name, inspect(docker, name).await?)?;
-        let printed = ask(docker, name, &command, &["--version"], "").await;
+        let inspected = inspect(docker, name).await?;
+        let id = inspected.id.clone().unwrap_or_else(|| name.to_owned());
+        let command = command_of(name, inspected)?;
+        let printed = match asked::printed(&id) {
+            Some(printed) => Ok(printed),
+            // By its id: the name may mean another one by now.
+            None => ask(docker, &id, &command, &["--version"], "").await,
+        };
         let printed = printed.map_err(|source| ImageError::Run { image: name.to_owned(), source })?;
         let version = version_of(name, &command, &printed)?;
+        asked::keep(id, &printed);
         Ok(Self { name: name.to_owned(), command, version })
     }
 }

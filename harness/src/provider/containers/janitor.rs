@@ -1,8 +1,8 @@
 //! The process that outlives one that makes containers, and cleans up behind it.
 //!
 //! When a lab ends, however it ends, the kernel ends what runs in its containers and the engine removes them. But a container that
-//! was made and not started yet when its maker was killed has nothing that could end, and a server that was to be asked something
-//! goes on if its maker was killed before.
+//! was made and not started yet when its maker was killed has nothing that could end, a server that was to be asked something
+//! goes on if its maker was killed before, and an image that was being unpacked is there in part.
 
 use std::collections::HashMap;
 use std::env;
@@ -16,6 +16,7 @@ use testcontainers::bollard::Docker;
 use tokio::time::{Instant, sleep};
 
 use super::engine::connect;
+use super::image_cache;
 use super::owner::{self, LABEL, OWNER};
 use crate::provider::namespaces::{OWN_PROGRAM, STAGE};
 
@@ -57,6 +58,8 @@ pub(super) fn enter_if_asked() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         // Nobody is there who could be told.
         let _ = runtime.map(|runtime| runtime.block_on(clean_up()));
+        // By now the lock of the other is released, too. Where nothing was ever unpacked, there is no lock.
+        let _ = image_cache::sweep();
         std::process::exit(0);
     }
 }
@@ -73,7 +76,9 @@ async fn clean_up() {
 
 /// Removes what has this label; whether there was anything.
 async fn remove_all(docker: &Docker, label: &str) -> bool {
-    let found = owner::containers(docker, &HashMap::from([("label", vec![label])])).await;
+    let mut found = owner::containers(docker, &HashMap::from([("label", vec![label])])).await;
+    // With the lab, whatever runs in the others ends.
+    found.sort_by_key(|container| !container.names.iter().flatten().any(|name| name.ends_with("-lab")));
     for container in &found {
         owner::remove(docker, container).await;
     }

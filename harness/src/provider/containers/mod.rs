@@ -6,11 +6,13 @@
 //! them with it, and the engine removes them then (`AutoRemove`). The engine gives them no network: the lab enters their
 //! network namespaces and makes the same links as for any other hosts.
 
+mod asked;
 mod control_group;
 mod engine;
 mod hosts;
 mod idle;
 mod image;
+mod image_cache;
 mod inner;
 mod janitor;
 mod outer;

@@ -16,15 +16,18 @@ use nix::unistd::{Gid, Uid, getegid, geteuid, getgroups, setsid};
 use testcontainers::bollard::Docker;
 use testcontainers::bollard::container::{AttachContainerResults, LogOutput};
 use testcontainers::bollard::errors::Error as DockerError;
-use testcontainers::bollard::models::{ContainerCreateBody, DeviceMapping, HostConfig, HostConfigLogConfig};
+use testcontainers::bollard::models::{
+    ContainerCreateBody, DeviceMapping, HostConfig, HostConfigLogConfig, SystemInfo,
+};
 use testcontainers::bollard::query_parameters::{
     AttachContainerOptionsBuilder, CreateContainerOptionsBuilder, WaitContainerOptionsBuilder,
 };
 use tokio::io::AsyncWrite;
 
-use super::engine::{connect, failed};
+use super::control_group;
+use super::engine::{connect, failed, is_rootless};
 use super::image::no_health_check;
-use super::{inner, janitor, owner};
+use super::{asked, inner, janitor, owner};
 use crate::provider::namespaces::{Greeting, INNER, Outer, PARENT, STAGE};
 use crate::provider::{Sandbox, SandboxError};
 use crate::vocab::Missing;
@@ -65,7 +68,7 @@ const CAPABILITIES: [&str; 12] = [
 
 /// How the process that makes the lab's container is started; the container is of this image.
 pub(super) fn outer(image: &str) -> Outer {
-    Outer { stage: OUTER, variables: vec![(IMAGE, image.to_owned())] }
+    Outer { stage: OUTER, variables: vec![(IMAGE, image.to_owned()), (asked::TOLD, asked::to_tell())] }
 }
 
 /// See [`crate::provider::ProviderChoice::spawn`].
@@ -122,32 +125,31 @@ async fn run_lab() -> Result<u8, Missing> {
 async fn make(docker: &Docker) -> io::Result<String> {
     let name = format!("redis-harness-{}-lab", std::process::id());
     let options = CreateContainerOptionsBuilder::new().name(&name).build();
-    let lab = container(&name, &std::env::current_exe()?, file_user(docker).await?)?;
+    let engine = docker.info().await.map_err(failed("ask what it is"))?;
+    let lab = container(&name, &std::env::current_exe()?, &engine)?;
     docker.create_container(Some(options), lab).await.map_err(failed("make the lab's container"))?;
     Ok(name)
 }
 
 /// Who this process is to the kernel in a container. To a rootless engine's, its user is root.
-async fn file_user(docker: &Docker) -> io::Result<(Uid, Gid)> {
-    let options = docker.info().await.map_err(failed("ask what it is"))?.security_options.unwrap_or_default();
-    let is_rootless = options.iter().any(|option| option == "name=rootless");
-    Ok(if is_rootless { (Uid::from_raw(0), Gid::from_raw(0)) } else { (geteuid(), getegid()) })
+fn file_user(engine: &SystemInfo) -> (Uid, Gid) {
+    if is_rootless(engine) { (Uid::from_raw(0), Gid::from_raw(0)) } else { (geteuid(), getegid()) }
 }
 
 /// The lab's container: the root of a PID namespace, with the files of this machine and without a network.
-fn container(name: &str, program: &Path, file_user: (Uid, Gid)) -> io::Result<ContainerCreateBody> {
+fn container(name: &str, program: &Path, engine: &SystemInfo) -> io::Result<ContainerCreateBody> {
     let devices = DEVICES.iter().filter(|device| Path::new(device).exists()).map(|device| DeviceMapping {
         path_on_host: Some((*device).to_owned()),
         path_in_container: Some((*device).to_owned()),
         cgroup_permissions: Some("rwm".to_owned()),
     });
-    let host = HostConfig {
+    let mut host = HostConfig {
         auto_remove: Some(true),
         network_mode: Some("none".to_owned()),
         userns_mode: Some("host".to_owned()),
         cap_drop: Some(vec!["ALL".to_owned()]),
         cap_add: Some(CAPABILITIES.map(str::to_owned).to_vec()),
-        security_opt: Some(vec!["seccomp=unconfined".to_owned(), "apparmor=unconfined".to_owned()]),
+        security_opt: Some(["seccomp=unconfined", "apparmor=unconfined", "label=disable"].map(str::to_owned).to_vec()),
         masked_paths: Some(Vec::new()),
         readonly_paths: Some(Vec::new()),
         devices: Some(devices.collect()),
@@ -158,12 +160,13 @@ fn container(name: &str, program: &Path, file_user: (Uid, Gid)) -> io::Result<Co
         log_config: Some(HostConfigLogConfig { typ: Some("none".to_owned()), config: None }),
         ..HostConfig::default()
     };
+    control_group::show(engine, &mut host);
     Ok(ContainerCreateBody {
         image: env::var(IMAGE).ok(),
         user: Some("0:0".to_owned()),
         entrypoint: Some(vec![in_words(program)?]),
         cmd: Some(Vec::new()),
-        env: Some(environment(name, file_user)),
+        env: Some(environment(name, file_user(engine))),
         working_dir: Some(in_words(&env::current_dir()?)?),
         labels: Some(HashMap::from([(owner::LABEL.to_owned(), owner::label())])),
         open_stdin: Some(true),

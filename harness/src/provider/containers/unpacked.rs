@@ -1,9 +1,7 @@
 //! The files of an image, unpacked once on this machine: its server then runs without an engine.
 
-use std::env;
-use std::fs::{self, DirBuilder, File};
+use std::fs;
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::slice;
 
@@ -15,20 +13,20 @@ use tokio_util::io::StreamReader;
 
 use super::engine::connect;
 use super::image::{block_on, command_of, inspect, make_container, remove_container, start_container, version_of};
+use super::image_cache;
 use crate::provider::ImageError;
 use crate::vocab::ServerVersion;
 
 /// What no server accepts in its configuration, so that it ends when it has read all of it.
 const REFUSED: &[u8] = b"no-such-directive\n";
 
-/// How the name of a directory begins that is not complete.
-const INCOMPLETE: &str = "incomplete-";
-
 /// The files of an image in a directory of this machine, and how its server is started with this directory as its root.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnpackedImage {
     /// The image's name, as people wrote it.
     pub name: String,
+    /// The image's id: the name may mean another one later.
+    id: String,
     /// The directory.
     pub files: PathBuf,
     /// The server: the last word of the image's entrypoint and command. What else is there would become another user, whom a lab may
@@ -46,7 +44,7 @@ impl UnpackedImage {
             let docker = connect().await?;
             let (unpacked, command) = Self::known(&docker, name).await?;
             if !unpacked.files.exists() {
-                unpack(&docker, name, &command, &unpacked.files).await.map_err(cannot)?;
+                unpack(&docker, &unpacked, &command).await.map_err(cannot)?;
             }
             Ok(unpacked)
         })
@@ -72,10 +70,11 @@ impl UnpackedImage {
         let variables = inspected.config.as_ref().and_then(|config| config.env.clone()).unwrap_or_default();
         let command = command_of(name, inspected)?;
         let variable = |text: &String| text.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let cache = cache().map_err(|source| ImageError::Unpack { image: name.to_owned(), source })?;
+        let cache = image_cache::directory().map_err(|source| ImageError::Unpack { image: name.to_owned(), source })?;
         let unpacked = Self {
             name: name.to_owned(),
             files: cache.join(id.trim_start_matches("sha256:")),
+            id,
             program: command.last().cloned().unwrap_or_default(),
             environment: variables.iter().filter_map(variable).collect(),
         };
@@ -83,42 +82,21 @@ impl UnpackedImage {
     }
 }
 
-/// Where images are unpacked, by the XDG Base Directory Specification.
-fn cache() -> io::Result<PathBuf> {
-    let absolute = |name| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let home = || absolute("HOME").map(|home| home.join(".cache"));
-    let cache = absolute("XDG_CACHE_HOME").or_else(home);
-    let cache = cache.ok_or_else(|| io::Error::other("neither XDG_CACHE_HOME nor HOME is a directory"))?;
-    Ok(cache.join("redis-harness/images"))
-}
-
-/// Unpacks an image to a directory, which appears when it is complete.
-async fn unpack(docker: &Docker, image: &str, command: &[String], files: &Path) -> io::Result<()> {
+/// Unpacks an image to its directory, which appears when it is complete.
+async fn unpack(docker: &Docker, image: &UnpackedImage, command: &[String]) -> io::Result<()> {
+    let files = &image.files;
     let cache = files.parent().ok_or(io::ErrorKind::InvalidInput)?;
-    DirBuilder::new().recursive(true).mode(0o700).create(cache)?;
-    let alone = File::create(cache.join("lock"))?;
-    alone.lock()?;
+    let _alone = image_cache::lock(cache)?;
     // Others, who had it, may have done it, or may have been killed.
     if files.exists() {
         return Ok(());
     }
-    remove_incomplete(cache)?;
-    let incomplete = tempfile::Builder::new().prefix(INCOMPLETE).tempdir_in(cache)?;
-    let id = make_container(docker, image, command, &["-"]).await?;
+    let incomplete = image_cache::incomplete(cache)?;
+    let id = make_container(docker, &image.id, command, &["-"]).await?;
     let exported = export(docker, &id, incomplete.path()).await;
     remove_container(docker, &id).await;
     exported?;
     fs::rename(incomplete.keep(), files)
-}
-
-fn remove_incomplete(cache: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(cache)? {
-        let entry = entry?;
-        if entry.file_name().to_string_lossy().starts_with(INCOMPLETE) {
-            fs::remove_dir_all(entry.path())?;
-        }
-    }
-    Ok(())
 }
 
 /// Writes the files of a container that was made below a directory. It runs meanwhile, so that it ends with this process: a server
