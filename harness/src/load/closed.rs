@@ -79,7 +79,7 @@ async fn work(shared: Rc<Shared>, number: u16, mut entries: Entries, stop: StopS
     LoadEnd::Finished
 }
 
-/// So many choices are drawn together.
+/// How many choices are drawn together.
 const DRAWN_TOGETHER: usize = 16;
 
 /// What a worker does, in batches.
@@ -115,7 +115,7 @@ impl Entries {
         if self.drawn.is_empty() {
             let count = usize::try_from(self.left).unwrap_or(usize::MAX).min(DRAWN_TOGETHER);
             self.drawn.extend(self.draw.choices(&shared.mix, count));
-            // Where fewer come, no key is left to write.
+            // Where fewer come, no key is left to write, or no entry has a weight.
             self.left = if self.drawn.len() == count { self.left - count as u64 } else { 0 };
         }
         self.drawn.pop_front()
