@@ -63,7 +63,7 @@ impl ServerImage {
     /// See [`Self::find`].
     pub(super) async fn find_by(docker: &Docker, name: &str) -> Result<Self, ImageError> {
         let inspected = inspect(docker, name).await?;
-        let id = inspected.id.clone().unwrap_or_else(|| name.to_owned());
+        let id = id_of(name, &inspected);
         let command = command_of(name, inspected)?;
         let printed = match asked::printed(&id) {
             Some(printed) => Ok(printed),
@@ -87,6 +87,11 @@ pub(super) async fn inspect(docker: &Docker, name: &str) -> Result<ImageInspect,
         inspected => inspected,
     };
     inspected.map_err(|error| not_there(name, &error))
+}
+
+/// What means this image for ever, whatever its name means later.
+pub(super) fn id_of(name: &str, image: &ImageInspect) -> String {
+    image.id.clone().unwrap_or_else(|| name.to_owned())
 }
 
 /// See [`ServerImage::command`].

@@ -12,7 +12,9 @@ use tokio_tar::ArchiveBuilder;
 use tokio_util::io::StreamReader;
 
 use super::engine::connect;
-use super::image::{block_on, command_of, inspect, make_container, remove_container, start_container, version_of};
+use super::image::{
+    block_on, command_of, id_of, inspect, make_container, remove_container, start_container, version_of,
+};
 use super::image_cache;
 use crate::provider::ImageError;
 use crate::vocab::ServerVersion;
@@ -66,7 +68,7 @@ impl UnpackedImage {
     /// What the engine knows of an image, and where it is unpacked or would be; and its command.
     async fn known(docker: &Docker, name: &str) -> Result<(Self, Vec<String>), ImageError> {
         let inspected = inspect(docker, name).await?;
-        let id = inspected.id.clone().unwrap_or_default();
+        let id = id_of(name, &inspected);
         let variables = inspected.config.as_ref().and_then(|config| config.env.clone()).unwrap_or_default();
         let command = command_of(name, inspected)?;
         let variable = |text: &String| text.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()));
