@@ -4,6 +4,7 @@
 //! its successor acknowledges to the load. A client that is cut off from the successor cannot find it: where only such clients
 //! wrote, the time to the promotion is all that is known of the failover.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use documented::Documented;
@@ -17,7 +18,7 @@ use super::window::Window;
 use crate::evidence::{Operation, Outcome};
 use crate::vocab::{Duration, Instant};
 
-/// from the fault on a master, or the cut that leaves it without a majority, to the first write that its successor acknowledged; every failover of the run. With `min: "10s"` a run in which the slowest took less is inconclusive: what it is about did not happen
+/// from the fault on a master, or the cut that leaves it without a majority, to the first write that its successor acknowledged; every failover of the run. A successor from which clients wanted a write in vain when the limit was over fails it. With `min: "10s"` a run in which the slowest took less is inconclusive: what it is about did not happen
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Documented)]
 #[serde(deny_unknown_fields)]
 pub struct Failover {
@@ -122,6 +123,7 @@ impl Failover {
         let since = |at: Instant| at.nanos_since(takedown.began);
         let promoted = takedown.promotion.as_ref();
         let is_unknown = is_hindered(case, takedown) || self.is_unasked(case, takedown);
+        let in_vain = self.wanted_in_vain_until(case, takedown);
         if let Some(nanos) = takedown.nanos().filter(|nanos| *nanos <= max || !is_unknown) {
             let successor = promoted.map_or_else(|| "another node".to_owned(), |promotion| promotion.node.to_string());
             return (finding::met(nanos <= max), format!("{failed} to {successor} in {}", finding::time(nanos)));
@@ -136,11 +138,17 @@ impl Failover {
                 Some(first) => format!(
                     "only clients that were cut off from it wrote to {failed}'s shard, the first of them after {first}"
                 ),
-                None => format!("acknowledged no write for {failed}'s shard: let a load write to it all the time"),
+                None => match in_vain {
+                    Some(until) => format!(
+                        "acknowledged no write for {failed}'s shard, which clients wanted until {} after the fault",
+                        finding::time(since(until))
+                    ),
+                    None => format!("acknowledged no write for {failed}'s shard: let a load write to it all the time"),
+                },
             };
             let note = format!("{} was promoted after {took} and {then}", promotion.node);
             // The first write cannot come before the promotion.
-            return (if since(at) > max { Status::Fail } else { Status::Inconclusive }, note);
+            return (if since(at) > max || in_vain.is_some() { Status::Fail } else { Status::Inconclusive }, note);
         }
         let waited = self.waited(case, takedown, end);
         let why = if returned(takedown, end).is_some() { "before it came back" } else { "before the run ended" };
@@ -151,13 +159,35 @@ impl Failover {
 }
 
 impl Failover {
-    /// How long the shard took no writes: to the first write; at least to the promotion, if no write followed it; at least to
-    /// the end of the waiting, if nobody took over.
+    /// How long the shard took no writes: to the first write; if none followed the promotion, at least until clients wanted one in
+    /// vain, or else to the promotion; at least to the end of the waiting, if nobody took over.
     fn waited(&self, case: &Case<'_>, takedown: &Takedown, end: Instant) -> u64 {
         let promoted = || takedown.promotion.as_ref().and_then(Promotion::at);
-        let until = || promoted().or(returned(takedown, end)).unwrap_or(end.min(takedown.until));
+        let in_vain = self.wanted_in_vain_until(case, takedown);
+        let until = || in_vain.or_else(promoted).or(returned(takedown, end)).unwrap_or(end.min(takedown.until));
         let is_unknown = is_hindered(case, takedown) || self.is_unasked(case, takedown);
         takedown.nanos().filter(|_| !is_unknown).unwrap_or_else(|| until().nanos_since(takedown.began))
+    }
+
+    /// Until when clients wanted a write to the shard that its successor never acknowledged; none unless one of them wanted it when
+    /// the limit was over. It must have been able to ask, and have written something at another time: not every client may.
+    fn wanted_in_vain_until(&self, case: &Case<'_>, takedown: &Takedown) -> Option<Instant> {
+        let promotion = takedown.promotion.as_ref().filter(|_| takedown.first_write.is_none())?;
+        let (at, limit) = (promotion.at()?, takedown.began.plus_nanos(self.max.as_nanos()));
+        let writes = || case.client_operations().filter(Operation::writes);
+        let may_write: BTreeSet<_> =
+            writes().filter(|write| write.outcome == Outcome::Ok).map(|write| write.load).collect();
+        let in_vain = writes().filter(|write| {
+            (write.started <= limit && write.ended > limit)
+                && (write.attempts > 0 && write.outcome != Outcome::Ok && may_write.contains(&write.load))
+                && takedown.is_about(write)
+                && case.could_ask(write, &promotion.node, at)
+        });
+        // What follows another fault on the successor is not about this one.
+        let faults = case.takedowns.iter().filter(|other| other.failed == promotion.node).map(|other| other.began);
+        let next = faults.filter(|fault| *fault > takedown.began).min().unwrap_or(takedown.until);
+        let until = in_vain.map(|write| write.ended).max()?.min(next).min(takedown.until);
+        Some(until).filter(|until| *until > limit)
     }
 
     /// Whether the first write came too late only because nobody asked before: none was waiting when the limit was over, and none

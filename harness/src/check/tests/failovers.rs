@@ -27,6 +27,61 @@ fn a_failover_is_measured_by_who_asks(#[case] writes: &[(u64, u64, bool)], #[cas
     assert!(finding.note.starts_with(note), "{}", finding.note);
 }
 
+/// A was killed at 3 s and A1 promoted at 4.97 s, and a client wanted a write that A1 never acknowledged: from, to, attempts. `failover <= 3s`.
+#[rstest]
+#[case::beyond_the_limit(5_500, 8_000, 9, None, Status::Fail)]
+#[case::from_before_the_fault(2_900, 8_000, 9, None, Status::Fail)]
+#[case::just_beyond_the_limit(6_000, 6_001, 1, None, Status::Fail)]
+#[case::until_the_limit(5_500, 6_000, 9, None, Status::Inconclusive)]
+#[case::only_later(6_001, 8_000, 9, None, Status::Inconclusive)]
+#[case::never_asked(5_500, 8_000, 0, None, Status::Inconclusive)]
+#[case::its_successor_was_killed_later(5_500, 8_000, 9, Some(6_500), Status::Fail)]
+#[case::its_successor_was_killed_too(5_500, 8_000, 9, Some(6_000), Status::Inconclusive)]
+fn a_successor_that_was_asked_in_vain_is_late(
+    #[case] from: u64,
+    #[case] to: u64,
+    #[case] attempts: u16,
+    #[case] killed: Option<u64>,
+    #[case] status: Status,
+) {
+    let mut story = Story::formed();
+    let write = |story: &mut Story, at: u64, key: &str, change: &dyn Fn(&mut Operation)| {
+        story.write(at, story.key_of(key), |write| change(write));
+    };
+    write(&mut story, 2_000, "B", &|_| {});
+    story.failover(3_000, 0, 2_000);
+    story.log(4_970, "A1", LogEvent::ElectionWon);
+    write(&mut story, from, "A", &|write| {
+        (write.ended, write.attempts, write.outcome) = (Instant::from_millis(to), attempts, Ended::Fail);
+    });
+    if let Some(killed) = killed {
+        story.act(killed, 1, "Kill", "A1");
+    }
+    story.end(8_500);
+    let slo = Slo::Failover(Failover { max: ms(3_000), min: ms(0) });
+    let finding = story.judge(&slo);
+    assert_eq!(finding.status, status, "{}", finding.note);
+    let told = format!(
+        "which clients wanted until {} s after the fault",
+        (to.min(killed.unwrap_or(to)) - 3_000) as f64 / 1_000.0
+    );
+    assert_eq!(finding.note.contains(&told), status == Status::Fail, "{told}: {}", finding.note);
+}
+
+/// A client that never wrote anything may not, so its refusals tell nothing of the successor.
+#[test]
+fn who_never_wrote_asks_for_nothing() {
+    let mut story = Story::formed();
+    story.failover(3_000, 0, 2_000);
+    story.log(4_970, "A1", LogEvent::ElectionWon);
+    story.write(5_500, story.key_of("A"), |write| {
+        (write.ended, write.outcome) = (Instant::from_millis(8_000), Ended::Fail);
+    });
+    story.end(9_000);
+    let finding = story.judge(Slo::Failover(Failover { max: ms(3_000), min: ms(0) }));
+    assert_eq!(finding.status, Status::Inconclusive, "{}", finding.note);
+}
+
 /// A itself was started again and acknowledged a write just as the limit was over: nobody waited any longer.
 #[test]
 fn who_was_served_by_the_limit_asks_no_more() {
