@@ -161,8 +161,23 @@ impl Started {
 
     /// Waits for its end.
     pub(super) fn end(&mut self, within: Duration) -> Ended {
-        let status = poll(within, || self.has_ended().ok_or_else(|| format!("it runs: {}", self.printed(None))));
+        let running = |this: &Self| format!("it runs ({}): {}", this.doing(), this.printed(None));
+        let status = poll(within, || self.has_ended().ok_or_else(|| running(self)));
         self.printed(Some(status))
+    }
+
+    /// What it does: its state, how much of a processor's time it has had, and what it has started and waits for.
+    fn doing(&self) -> String {
+        let process = Path::new("/proc").join(self.id().to_string());
+        let read = |path: PathBuf| fs::read_to_string(path).unwrap_or_default();
+        let stat = read(process.join("stat"));
+        // Behind the name, which may have any character: `state` is the 3rd field, `utime` and `stime` are the 14th and 15th (proc(5)).
+        let fields: Vec<_> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+        let field = |number: usize| fields.get(number - 3).copied().unwrap_or("?");
+        let children = read(process.join("task").join(self.id().to_string()).join("children"));
+        let command_line = |child: &str| read(Path::new("/proc").join(child).join("cmdline")).replace('\0', " ");
+        let children: Vec<_> = children.split_whitespace().map(command_line).collect();
+        format!("state {}, ticks {} + {}, children {children:?}", field(3), field(14), field(15))
     }
 }
 

@@ -51,6 +51,7 @@ use crate::text::kinds;
 
 pub(crate) use case::Case;
 pub use finding::{Finding, RunOutcome, Status};
+pub(crate) use promotions::promotion_before_any_step;
 pub(crate) use slo_kind::{ClaimedRate, FaultScope, NeededLoad, SloKind};
 pub use window::{During, Window, Windows};
 

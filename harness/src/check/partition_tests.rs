@@ -6,7 +6,7 @@ use super::reach::Reaches;
 use super::takedown::{Takedown, TakedownCause};
 use super::testing::{LOAD_STARTS, Story, key_names, load, ms};
 use super::*;
-use crate::evidence::{LinkChange, Operation, OperationEffect, Outcome as Ended, RecordedLoad};
+use crate::evidence::{LinkChange, LoadIndex, Operation, OperationEffect, Outcome as Ended, RecordedLoad};
 use crate::vocab::{CutBy, Instant, Link, LinkShape, NodeName, Ownership, ServerPort};
 
 /// A second load `inside` whose client host goes with those that a test names; its operations are the load 1's.
@@ -294,6 +294,27 @@ fn a_client_on_the_wrong_side_does_not_measure_the_failover(
     assert_eq!(finding.status, status, "{}", finding.note);
     assert!(finding.note.starts_with(note), "{}", finding.note);
     assert_eq!(story.judge(Slo::Failover(Failover { max: ms(1_000), min: ms(0) })).status, Status::Fail);
+}
+
+/// A1 was promoted at 5000 ms and never served anybody: a client beside A, or on the other side, wanted a write all the time. Both wrote
+/// before.
+#[rstest]
+#[case::cut_off_from_it(1, Status::Inconclusive)]
+#[case::on_its_side(0, Status::Fail)]
+fn who_cannot_ask_asks_for_nothing(#[case] load: LoadIndex, #[case] status: Status) {
+    let mut story = with_inside();
+    for load in [0, 1] {
+        story.write(2_000, story.key_of("A"), |write| write.load = load);
+    }
+    story.isolate(3_000, 0, "cut", &["A", "inside"]);
+    story.replace_isolated(3_000, 2_000, 1_400);
+    story.write(4_500, story.key_of("A"), |write| {
+        (write.load, write.outcome) = (load, Ended::Unknown);
+        (write.ended, write.node) = (Instant::from_millis(8_000), None);
+    });
+    story.end(9_000);
+    let finding = story.judge(Slo::Failover(Failover { max: ms(3_000), min: ms(0) }));
+    assert_eq!(finding.status, status, "{}", finding.note);
 }
 
 /// A shard's operations while A is cut off with `inside` from 3000 to 8000 ms: whose, from, to, whether it ended ok;

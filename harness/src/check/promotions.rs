@@ -87,6 +87,17 @@ impl SloKind for Promotions {
     }
 }
 
+/// When the first promotion was, if that was before a step had done anything to nodes or links: servers took each other for dead.
+pub(crate) fn promotion_before_any_step(case: &Case<'_>) -> Option<Instant> {
+    let acts = |step: usize| case.plan.steps.get(step).is_some_and(|planned| planned.acts);
+    let first_step = case.evidence.events.iter().find_map(|event| match event.kind {
+        EventKind::StepStarted { step, .. } if acts(step) => Some(event.at),
+        _ => None,
+    });
+    let (at, _) = promotions(case).into_iter().next()?;
+    first_step.is_none_or(|first_step| at < first_step).then_some(at)
+}
+
 /// Each promotion's time and winner, in order. A node's log and the views tell of the same ones; whichever knows of more is right.
 fn promotions(case: &Case<'_>) -> Vec<(Instant, NodeName)> {
     let mut by_winner = viewed(case);

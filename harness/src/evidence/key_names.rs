@@ -60,18 +60,16 @@ impl KeyNames {
 /// No number has more.
 const DIGITS_MAX: usize = 10;
 
-/// Every key that is sent comes by here, so it takes no formatter.
+/// Every key that is sent comes by here, so it takes no formatter. At least `digits` of them, of which there may be [`DIGITS_MAX`].
 fn push_number(out: &mut Vec<u8>, mut number: u32, digits: usize) {
-    let mut text = [b'0'; 10];
+    let mut text = [b'0'; DIGITS_MAX];
     let mut at = text.len();
     while number > 0 || at == text.len() {
         at -= 1;
         text[at] += u8::try_from(number % 10).unwrap_or(0);
         number /= 10;
     }
-    let zeros = digits.saturating_sub(text.len() - at);
-    out.resize(out.len() + zeros, b'0');
-    out.extend_from_slice(&text[at..]);
+    out.extend_from_slice(&text[at.min(DIGITS_MAX.saturating_sub(digits))..]);
 }
 
 #[cfg(test)]
@@ -85,6 +83,7 @@ mod tests {
     #[case::long("", 0, 0, u32::MAX, "4294967295")]
     #[case::as_long_as_others("k", 7, 0, 17, "k0000017")]
     #[case::longer_than_that("k", 2, 0, 1_017, "k1017")]
+    #[case::as_long_as_can_be("k", 10, 0, 17, "k0000000017")]
     #[case::first_tag("app:", 0, 100, 1, "{app:1}:1")]
     #[case::last_tag("app:", 0, 100, 100, "{app:100}:100")]
     #[case::first_tag_again("app:", 0, 100, 101, "{app:1}:101")]

@@ -2,7 +2,7 @@
 
 use crate::check::key_question::answer;
 use crate::check::possible_reads::ReadsPossible;
-use crate::check::{Case, Finding, Status, Window, finding};
+use crate::check::{Case, Finding, Status, Window, finding, promotion_before_any_step};
 use crate::evidence::EventKind;
 use crate::vocab::Instant;
 
@@ -149,7 +149,8 @@ pub(super) fn every_read_was_possible(case: &Case<'_>) -> Option<Finding> {
 
 /// Why a missed `Until` is not blamed on the servers, if it is not: it was met after its bound, by no more than the machine may
 /// have taken before. The run watches on for that long, though no longer than the bound; what is not met by then is the servers'
-/// doing, unless the machine may have taken all of that time.
+/// doing, unless the machine may have taken all of that time. Nor are they to blame where one had taken over before anything was
+/// done to them, because the machine may have let others stand still: then the timeline met another cluster than it is about.
 pub(super) fn until_explained_by_machine(case: &Case<'_>) -> Option<String> {
     let events = &case.evidence.events;
     let (missed, end) = events.iter().find_map(|event| match event.kind {
@@ -163,7 +164,11 @@ pub(super) fn until_explained_by_machine(case: &Case<'_>) -> Option<String> {
         EventKind::UntilMetLate { step, late_nanos } if step == missed => Some(late_nanos),
         _ => None,
     });
-    case.machine.explain_observed(waited, late.unwrap_or(waited.nanos()))
+    case.machine.explain_observed(waited, late.unwrap_or(waited.nanos())).or_else(|| {
+        let whole = case.windows.whole;
+        let before = Window { end: promotion_before_any_step(case).filter(|at| *at > whole.start)?, ..whole };
+        case.machine.stalled(before, case.plan.node_timeout_ms())
+    })
 }
 
 /// Why servers that did not do as told are not blamed, if none is. One that failed whatever the time has no such explanation.

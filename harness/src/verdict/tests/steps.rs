@@ -57,6 +57,26 @@ fn a_missed_until_is_explained_if_it_was_met_late(
     assert_eq!(verdict.outcome, outcome, "{}", verdict.because);
 }
 
+/// C1 took over at that moment, and A was killed at 3 s. Until 2.5 s B waited for a processor that long in each tenth of a second.
+#[rstest]
+#[case::before_the_kill_on_a_busy_machine(2_500, 60.0, RunOutcome::Inconclusive)]
+#[case::before_the_kill_on_a_quick_machine(2_500, 1.0, RunOutcome::Fail)]
+#[case::after_the_kill(3_500, 60.0, RunOutcome::Fail)]
+fn a_missed_until_is_explained_if_servers_had_taken_over_before(
+    #[case] promoted: u64,
+    #[case] waited_ms: f64,
+    #[case] status: RunOutcome,
+) {
+    let mut story = good();
+    without(&mut story, |what| matches!(what, EventKind::StepEnded { step: 1 }));
+    story.log(promoted, "C1", LogEvent::ElectionWon);
+    story.event(4_010, EventKind::StepStarted { step: 1, text: "Until".to_owned() });
+    story.event(8_010, EventKind::UntilMissed { step: 1, last_state: "A1 is a replica of A".to_owned() });
+    story.machine(9_000, |end| waited(0.1, &[("B", if end <= 2_500 { waited_ms } else { 0.1 })]));
+    let found = &verdict(&story).findings[1];
+    assert_eq!((found.check.as_str(), found.status), ("every Until was met", status), "{}", found.note);
+}
+
 #[test]
 fn a_missed_until_stands_though_the_cluster_never_settled() {
     let mut story = good();
