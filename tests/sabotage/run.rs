@@ -19,12 +19,21 @@ pub(super) struct Ran {
 }
 
 /// Runs the scenario with the server of this name; as scenarios are, again where nothing but a busy machine was in the way of an
-/// answer: up to `RERUN_INCONCLUSIVE` times.
+/// answer: up to `RERUN_INCONCLUSIVE` times, and each time that is told.
 pub(super) fn run_to_an_answer(sabotage: &str, scenario: &str) -> Ran {
     let reruns = std::env::var("RERUN_INCONCLUSIVE").map_or(0, |number| number.parse().expect("a number"));
-    let mut tries = (0..reruns).map(|_| run(sabotage, scenario));
-    let answer = tries.find(|ran| !ran.verdict.is_spoiled_by_machine());
-    answer.unwrap_or_else(|| run(sabotage, scenario))
+    let mut ran = run(sabotage, scenario);
+    for rerun in 1..=reruns {
+        if !ran.verdict.is_spoiled_by_machine() {
+            break;
+        }
+        super::tell(&format!(
+            "{scenario}::{sabotage} is run again ({rerun} of at most {reruns} times): {}",
+            ran.verdict.because
+        ));
+        ran = run(sabotage, scenario);
+    }
+    ran
 }
 
 /// Runs it once.

@@ -130,21 +130,21 @@ impl Failover {
         }
         if let Some((promotion, at)) = promoted.and_then(|promotion| Some((promotion, promotion.at()?))) {
             let took = finding::time(since(at));
-            let then = match takedown.nanos().map(finding::time) {
-                Some(first) if self.is_unasked(case, takedown) => format!(
+            let then = match (takedown.nanos().map(finding::time), in_vain) {
+                (Some(first), _) if self.is_unasked(case, takedown) => format!(
                     "nobody wrote to {failed}'s shard for so long that the first write, after {first}, tells nothing: let a load \
                      write to it all the time"
                 ),
-                Some(first) => format!(
+                (Some(first), _) => format!(
                     "only clients that were cut off from it wrote to {failed}'s shard, the first of them after {first}"
                 ),
-                None => match in_vain {
-                    Some(until) => format!(
-                        "acknowledged no write for {failed}'s shard, which clients wanted until {} after the fault",
-                        finding::time(since(until))
-                    ),
-                    None => format!("acknowledged no write for {failed}'s shard: let a load write to it all the time"),
-                },
+                (None, Some(until)) => format!(
+                    "acknowledged no write for {failed}'s shard, which clients wanted until {} after the fault",
+                    finding::time(since(until))
+                ),
+                (None, None) => {
+                    format!("acknowledged no write for {failed}'s shard: let a load write to it all the time")
+                }
             };
             let note = format!("{} was promoted after {took} and {then}", promotion.node);
             // The first write cannot come before the promotion.
