@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant as StdInstant};
 
 use tempfile::TempDir;
@@ -198,20 +198,21 @@ pub(crate) struct Redis {
     /// How to speak TLS with it, if it speaks nothing else.
     pub(crate) tls: Option<TlsClient>,
     process: Child,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 impl Redis {
     /// Starts a server and waits until it serves.
     pub(crate) async fn start() -> Self {
-        Self::launch(|_, port| (format!("port {port}\n"), None)).await
+        Self::launch(|_, address| (format!("port {}\n", address.0.port()), None)).await
     }
 
     /// Starts a server that speaks nothing but TLS, with a certificate for this address, and waits until it serves.
     pub(crate) async fn start_tls() -> Self {
-        let ports = |directory: &Path, port: u16| {
-            let (TlsFiles { authority, certificate, key }, client) = tls_in(directory, Ipv4Addr::LOCALHOST);
+        let ports = |directory: &Path, Address(address): Address| {
+            let (TlsFiles { authority, certificate, key }, client) = tls_in(directory, *address.ip());
             let [authority, certificate, key] = [&authority, &certificate, &key].map(|path| path.display());
+            let port = address.port();
             let config = format!(
                 "port 0\ntls-port {port}\ntls-cluster yes\n\
                  tls-ca-cert-file {authority}\ntls-cert-file {certificate}\ntls-key-file {key}\n"
@@ -222,13 +223,14 @@ impl Redis {
     }
 
     /// Starts a server that listens as `listen` says.
-    async fn launch(listen: impl FnOnce(&Path, u16) -> (String, Option<TlsClient>)) -> Self {
+    async fn launch(listen: impl FnOnce(&Path, Address) -> (String, Option<TlsClient>)) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let port = free_port();
-        let (ports, tls) = listen(directory.path(), port);
+        let address = Address::of_own_loopback();
+        let (ports, tls) = listen(directory.path(), address);
         let config = format!(
-            "{ports}bind 127.0.0.1\ndir {dir}\nlogfile redis.log\nsave \"\"\nappendonly no\n\
+            "{ports}bind {ip}\ndir {dir}\nlogfile redis.log\nsave \"\"\nappendonly no\n\
              cluster-enabled yes\ncluster-config-file nodes.conf\n",
+            ip = address.ip(),
             dir = directory.path().display()
         );
         let file = directory.path().join("redis.conf");
@@ -240,8 +242,7 @@ impl Redis {
             .stdout(Stdio::null())
             .spawn()
             .expect("setpriv and redis-server are on PATH");
-        let address = Address(SocketAddrV4::new(Ipv4Addr::LOCALHOST, port));
-        let redis = Self { address, tls, process, _directory: directory };
+        let redis = Self { address, tls, process, directory };
         redis.say(&[b"CLUSTER", b"ADDSLOTSRANGE", b"0", b"16383"], "OK").await;
         redis.say(&[b"CLUSTER", b"INFO"], "cluster_state:ok").await;
         redis
@@ -267,7 +268,10 @@ impl Redis {
             if said.contains(expected) {
                 return;
             }
-            assert!(StdInstant::now() < deadline, "the server does not say `{expected}`; last: {said}");
+            if StdInstant::now() >= deadline {
+                let log = fs::read_to_string(self.directory.path().join("redis.log"));
+                panic!("the server does not say `{expected}`; last: {said}; its log: {log:?}");
+            }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
@@ -287,18 +291,5 @@ impl Redis {
 impl Drop for Redis {
     fn drop(&mut self) {
         self.kill();
-    }
-}
-
-/// A port whose cluster bus port is free too.
-fn free_port() -> u16 {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let base = 20_000 + u16::try_from(std::process::id() % 200).unwrap() * 50;
-    loop {
-        let port = base + NEXT.fetch_add(1, Ordering::Relaxed) % 50;
-        let free = |port| std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
-        if free(port) && free(port + 10_000) {
-            return port;
-        }
     }
 }

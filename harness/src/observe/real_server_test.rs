@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -18,15 +17,16 @@ use crate::evidence::{
     SampleWriter, Settlement, TopologyRecord,
 };
 use crate::system::{Access, Cluster, Deployment};
-use crate::vocab::{Address, BUS_PORT_OFFSET, NodeId, NodeName};
+use crate::vocab::{Address, NodeId, NodeName};
 
 /// A server of the test's own; it ends with the value, on every way out of the test.
 struct Server(Child);
 
 impl Server {
-    fn start(directory: &Path, port: u16) -> Self {
+    fn start(directory: &Path, Address(address): Address) -> Self {
         let child = Command::new("redis-server")
-            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--cluster-enabled", "yes", "--save", ""])
+            .args(["--port", &address.port().to_string(), "--bind", &address.ip().to_string()])
+            .args(["--cluster-enabled", "yes", "--save", ""])
             .args(["--logfile", "redis.log", "--loglevel", "verbose", "--dir"])
             .arg(directory)
             .env("TZ", "UTC")
@@ -62,17 +62,6 @@ impl Recorder for Events {
     }
 }
 
-/// A port that is free, and whose bus port is free, below the range that the system gives to connections.
-///
-/// The tests of a process run side by side, so each looks from another one on: two that found the same would both take it.
-fn free_port() -> u16 {
-    static LOOKED: AtomicU16 = AtomicU16::new(0);
-    let free = |port| TcpListener::bind(SocketAddrV4::new(Ipv4Addr::LOCALHOST, port)).is_ok();
-    let of_process = u16::try_from(std::process::id() % 8_000).unwrap();
-    let start = 12_000 + (of_process + 1_000 * LOOKED.fetch_add(1, Ordering::Relaxed)) % 8_000;
-    (start..22_000).find(|port| free(*port) && free(port + BUS_PORT_OFFSET)).unwrap()
-}
-
 async fn until(
     observation: &mut watch::Receiver<Observation>,
     what: &str,
@@ -99,8 +88,7 @@ fn settled(observation: &Observation) -> bool {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn follows_a_server_through_pause_and_death() {
     let directory = tempfile::tempdir().unwrap();
-    let (node, port) = (NodeName::new("A"), free_port());
-    let address = Address(SocketAddrV4::new(Ipv4Addr::LOCALHOST, port));
+    let (node, address) = (NodeName::new("A"), Address::of_own_loopback());
     let (events, clock) = (Events::default(), Clock::new());
     let run = RunDirectory::new(directory.path());
     let journal = Journal::create(&run, clock, Box::new(events.clone())).unwrap();
@@ -117,7 +105,7 @@ async fn follows_a_server_through_pause_and_death() {
     );
     let mut observation = observer.observation();
 
-    let mut server = Server::start(directory.path(), port);
+    let mut server = Server::start(directory.path(), address);
     until(&mut observation, "the node answers", |observation| observation.views[&node].is_some()).await;
     give_all_slots(address).await;
     let first = until(&mut observation, "settled", settled).await;
@@ -138,7 +126,7 @@ async fn follows_a_server_through_pause_and_death() {
     server.kill();
     until(&mut observation, "found dead without being told", |observation| observation.views[&node].is_none()).await;
     status.send_replace([(node.clone(), NodeStatus::Down)].into());
-    let mut server = Server::start(directory.path(), port);
+    let mut server = Server::start(directory.path(), address);
     status.send_replace([(node.clone(), NodeStatus::Running)].into());
     until(&mut observation, "settled after the restart", settled).await;
     server.kill();
@@ -151,12 +139,13 @@ async fn follows_a_server_through_pause_and_death() {
 #[test]
 fn a_server_is_sampled_whatever_becomes_of_others() {
     let directory = tempfile::tempdir().unwrap();
-    let port = free_port();
-    let mut server = Server::start(directory.path(), port);
+    let address = Address::of_own_loopback();
+    let mut server = Server::start(directory.path(), address);
     let silent = TcpListener::bind(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let ports = [port, silent.local_addr().unwrap().port(), 1, port];
     let names = ["A", "B", "C", "D"].map(NodeName::new);
-    let addresses = ports.map(|port| Address(SocketAddrV4::new(Ipv4Addr::LOCALHOST, port)));
+    let loopback = |port| Address(SocketAddrV4::new(Ipv4Addr::LOCALHOST, port));
+    let [of_b, of_c] = [silent.local_addr().unwrap().port(), 1].map(loopback);
+    let addresses = [address, of_b, of_c, address];
     let status = |node: &NodeName| if node.as_str() == "D" { NodeStatus::Paused } else { NodeStatus::Running };
     let (_status, statuses) = watch::channel(names.iter().map(|node| (node.clone(), status(node))).collect());
     let run = RunDirectory::new(directory.path());

@@ -142,6 +142,19 @@ impl Address {
     }
 }
 
+#[cfg(test)]
+impl Address {
+    /// Where a test's own server may listen. Nobody else can take it: it is on a loopback address of its own, and
+    /// connections come from 127.0.0.1 and get ports from another range, be there ever so many.
+    pub(crate) fn of_own_loopback() -> Self {
+        use std::sync::atomic::{AtomicU8, Ordering};
+        static NEXT: AtomicU8 = AtomicU8::new(1);
+        let [_, _, high, low] = std::process::id().to_be_bytes();
+        let ip = Ipv4Addr::new(127, high.max(1), low, NEXT.fetch_add(1, Ordering::Relaxed));
+        Self(SocketAddrV4::new(ip, 21_379))
+    }
+}
+
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
