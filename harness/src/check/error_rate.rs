@@ -49,7 +49,8 @@ impl SloKind for ErrorRate {
     ///
     /// 1. So much time was left for what was begun that in all of it enough could have been.
     /// 2. Of what was begun too much did not end ok only because clients gave up waiting, and the machine may have taken as much as
-    ///    they would have had to wait longer until their shard was served, by the rule for latencies ([`super::Latency`]).
+    ///    they would have had to wait longer until their shard was served, by the rule for latencies ([`super::Latency`]). If that
+    ///    was never again, how much longer is not known: the machine may have taken all of the time to the end of the run.
     fn explained_by_machine(&self, case: &Case<'_>) -> Option<String> {
         let missed =
             case.loads(self.load()).into_iter().filter(|load| self.judge_load(case, *load).0.status == Status::Fail);
@@ -172,13 +173,17 @@ impl Served {
     }
 
     /// By how much too early an operation was given up, and from when on it waited until then: none if its shard served others while
-    /// it waited for its last attempt, or nobody any more.
+    /// it waited for its last attempt. If its shard served nobody any more, all that it waited was too much, up to the run's end.
     fn excess(&self, case: &Case<'_>, operation: &Operation) -> Option<(u64, Window)> {
         let ends = self.0.get(usize::from(operation.shard?))?;
         let after = ends.partition_point(|end| *end <= operation.ended);
         let last_attempt = case.plan.loads.get(usize::from(operation.load))?.timeout.as_nanos();
         let served_meanwhile = ends[..after].last().is_some_and(|end| operation.ended.nanos_since(*end) < last_attempt);
-        let end = *ends.get(after).filter(|_| !served_meanwhile)?;
-        Some((end.nanos_since(operation.ended), Window { start: operation.intended, end }))
+        let next = ends.get(after).map(|end| (*end, end.nanos_since(operation.ended)));
+        let (end, excess) = next.unwrap_or_else(|| {
+            let end = case.windows.whole.end;
+            (end, end.nanos_since(operation.intended))
+        });
+        (!served_meanwhile).then_some((excess, Window { start: operation.intended, end }))
     }
 }

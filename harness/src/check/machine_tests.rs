@@ -85,7 +85,8 @@ fn what_was_never_begun_is_explained_by_the_time_that_was_left(
 #[case::others_were_served_meanwhile(10_000, ErrorKind::ClusterDown, &[12_501, 15_000], 100.0, false)]
 #[case::others_were_served_as_it_ended(10_000, ErrorKind::ClusterDown, &[13_000, 15_000], 100.0, false)]
 #[case::others_were_served_before(10_000, ErrorKind::ClusterDown, &[12_500, 15_000], 100.0, true)]
-#[case::nobody_was_served_again(10_000, ErrorKind::ClusterDown, &[], 100.0, false)]
+#[case::nobody_was_served_again(10_000, ErrorKind::ClusterDown, &[], 99.0, false)]
+#[case::nobody_was_served_again_for_want_of_a_machine(10_000, ErrorKind::ClusterDown, &[], 100.0, true)]
 fn what_clients_gave_up_is_explained_by_how_much_longer_it_took(
     #[case] took: u64,
     #[case] error: ErrorKind,
