@@ -36,6 +36,7 @@ const FOR_EVER: u64 = u64::MAX;
 /// One stage of a load, and what became of the operations that were due in it.
 struct Stage {
     per_second: u32,
+    window: Window,
     /// When each of its operations was due, and how long it took; [`FOR_EVER`] if it did not end ok.
     operations: Vec<(Instant, u64)>,
     /// How many they are.
@@ -74,7 +75,8 @@ impl Capacity {
         let operations: Vec<_> = operations.iter().copied().filter(|(due, _)| window.contains(*due)).collect();
         let mut times: Vec<_> = operations.iter().map(|(_, nanos)| *nanos).collect();
         let samples = times.len() as u64;
-        Stage { per_second, samples, nanos: samples::quantile(&mut times, self.quantile.fraction()), operations }
+        let nanos = samples::quantile(&mut times, self.quantile.fraction());
+        Stage { per_second, window, operations, samples, nanos }
     }
 
     /// By the rule that a load goes by which ends with the first stair that is too high.
@@ -115,11 +117,17 @@ impl Capacity {
             None => "no stage was too much: the load did not reach the servers' capacity".to_owned(),
         };
         let doubt = format!("{needed} operations are needed in a stage for this quantile");
+        let overloaded = broke.is_some_and(|broke| case.machine.overloaded_nanos(reached[broke].window) > 0);
+        let client = "which was too much for the client: the servers may carry more".to_owned();
         let finding = Finding {
             status: if is_proven { finding::met(is_met) } else { Status::Inconclusive },
             measured: format!("{}{capacity}/s", if broke.is_some() { "" } else { ">= " }),
             samples: reached.iter().map(|stage| stage.samples).sum(),
-            note: finding::note([note, if is_proven { String::new() } else { doubt }]),
+            note: finding::note([
+                note,
+                if overloaded { client } else { String::new() },
+                if is_proven { String::new() } else { doubt },
+            ]),
             ..Finding::nothing(self, limit, "")
         };
         (finding, -f64::from(capacity))

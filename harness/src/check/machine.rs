@@ -5,7 +5,8 @@
 //! ([`MachineSample`]): how long the servers' and the clients' threads were ready to run and had no processor.
 //! Whose work kept them from it does not matter: other programs, or more servers than processors; a machine that cannot run
 //! what a scenario asks of it cannot tell how quick the servers are. A server that is slow by itself has its processor and waits for
-//! none: its miss stands.
+//! none: its miss stands. A load whose thread has no rest is too much for its client: how many operations were done then, and how
+//! soon, tells nothing about servers.
 
 use super::finding;
 use super::window::Window;
@@ -39,7 +40,7 @@ impl<'a> Machine<'a> {
         let samples: Vec<_> = samples.collect();
         let mut lost_before = vec![0];
         lost_before.extend(samples.iter().scan(0_u64, |lost, (_, sample)| {
-            *lost = lost.saturating_add(sample.operation_delay_nanos());
+            *lost = lost.saturating_add(sample.queue_delay_nanos());
             Some(*lost)
         }));
         let (mut stalls, mut backlogs) = (Vec::new(), Vec::new());
@@ -54,8 +55,8 @@ impl<'a> Machine<'a> {
         Self { samples, lost_before, stalls: merged(stalls), backlogs: merged(backlogs) }
     }
 
-    /// The most that the machine, or a client that stood still by itself, can have delayed an operation, or one after the other,
-    /// in the samples that a stretch touches.
+    /// The most that the machine, a load that is too much for its client, or a client that stood still by itself can have delayed one
+    /// operation after the other in the samples that a stretch touches.
     pub(crate) fn lost_in(&self, stretch: Window) -> u64 {
         let stretch = self.with_backlog(stretch);
         let touched = self.touched(stretch);
@@ -96,7 +97,15 @@ impl<'a> Machine<'a> {
     /// Whether the machine may have taken so much in a stretch that without it the stretch might have been shorter by `excess`;
     /// if so, in words.
     pub(crate) fn explain(&self, stretch: Window, excess: u64) -> Option<String> {
-        self.explain_by(self.lost_in(stretch), stretch, excess)
+        let backlog = self.with_backlog(stretch);
+        let samples = &self.samples[self.touched(backlog)];
+        let lost = total(samples.iter().map(|(_, sample)| sample.operation_delay_nanos()));
+        self.explain_by(lost.max(self.stalled_nanos(backlog)), stretch, excess)
+    }
+
+    /// For how long of a stretch a load was too much for its client.
+    pub(crate) fn overloaded_nanos(&self, stretch: Window) -> u64 {
+        total(self.samples[self.touched(stretch)].iter().map(|(_, sample)| sample.overload_nanos))
     }
 
     /// The same for what no client, but the observer saw.
@@ -185,13 +194,18 @@ impl<'a> Machine<'a> {
         } else {
             String::new()
         };
-        let stolen = sum(|sample| sample.stolen_nanos);
+        let (stolen, overloaded) = (sum(|sample| sample.stolen_nanos), self.overloaded_nanos(stretch));
         let others = samples.iter().map(|(_, sample)| sample.other_runs).max().unwrap_or(0);
         let parts = [
             waits,
             format!("timers up to {} late", finding::time(late)),
             if stolen > 0 { format!("{} % stolen by the hypervisor", share(stolen)) } else { String::new() },
             stalled,
+            if overloaded > 0 {
+                format!("a load was too much for its client {} % of the time", share(overloaded))
+            } else {
+                String::new()
+            },
             if others > 0 {
                 format!("{} beside it", finding::count(others as u64, "other run"))
             } else {

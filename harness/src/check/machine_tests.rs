@@ -22,6 +22,7 @@ use crate::vocab::{Instant, Percent};
 #[case::few_samples_and_a_timer_late_elsewhere(&stall(25, 12.795), &|end| late(if end == 7_000 { 13.366 } else { 0.1 }), false)]
 #[case::slow_servers_and_ordinary_noise(&slow(12.0), &|_| waited(1.0, &[("A", 1.5)]), false)]
 #[case::slow_because_they_waited(&slow(12.0), &|_| waited(5.0, &[("A", 30.0)]), true)]
+#[case::slow_because_the_client_had_too_much_to_do(&slow(12.0), &|_| overloaded(), true)]
 fn a_missed_quantile_is_explained_by_what_the_machine_took(
     #[case] slow: &[(u64, f64)],
     #[case] took: &dyn Fn(u64) -> MachineSample,
@@ -40,6 +41,30 @@ fn a_missed_quantile_is_explained_by_what_the_machine_took(
         during: During::Whole,
         load: None,
     });
+    assert_eq!(story.judge(&slo).status, Status::Fail);
+    let explanation = slo.kind().explained_by_machine(&story.case());
+    assert_eq!(explanation.is_some(), explained, "{explanation:?}");
+}
+
+/// A load was too much for its client all the time, as it may be if it tries again and again.
+fn overloaded() -> MachineSample {
+    MachineSample { overload_nanos: nanos(100.0), ..waited(1.0, &[]) }
+}
+
+/// Nobody was served for 2 s, by one server that stood still or by none.
+#[rstest]
+#[case::the_machine_took_it(&|_| waited(60.0, &[]), true)]
+#[case::the_client_had_too_much_to_do(&|_| overloaded(), false)]
+fn that_nobody_was_served_is_no_overload(#[case] took: &dyn Fn(u64) -> MachineSample, #[case] explained: bool) {
+    let mut story = Story::formed();
+    story.run(LOAD_STARTS, 3_000);
+    for at in 3_000..5_000 {
+        story.write(at, 1, |write| write.outcome = Outcome::Fail);
+    }
+    story.run(5_000, 8_000);
+    story.end(8_000);
+    story.machine(8_000, took);
+    let slo = Slo::Unavailability(Unavailability { max: ms(1_000), load: None });
     assert_eq!(story.judge(&slo).status, Status::Fail);
     let explanation = slo.kind().explained_by_machine(&story.case());
     assert_eq!(explanation.is_some(), explained, "{explanation:?}");
@@ -172,6 +197,12 @@ fn all_waited(change: impl FnOnce(&mut MachineSample)) -> MachineSample {
     &|_| all_waited(|_| {}),
     false,
     "servers waited for a processor 35 % of the time (longest: B), clients 12 %, the observer 3 %, timers up to 0.1 ms late"
+)]
+#[case::overload(
+    &|_| overloaded(),
+    false,
+    "servers waited for a processor 0 % of the time, clients 1 %, the observer 1 %, timers up to 0.1 ms late, \
+     a load was too much for its client 100 % of the time"
 )]
 #[case::pressure(
     &|_| MachineSample { pressure_nanos: Some(80_000_000), ..late(3.1) },

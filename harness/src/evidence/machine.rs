@@ -24,6 +24,10 @@ pub struct MachineSample {
     pub wall_ahead_us: i64,
     /// Other runs of this harness on the machine.
     pub other_runs: usize,
+    /// For how long a load's thread had too much to do: the whole stretch if one had hardly any rest in it, neither waiting for
+    /// replies nor for the next operation to be due, else nothing.
+    #[serde(default)]
+    pub overload_nanos: u64,
 }
 
 /// How long threads waited for a processor (`/proc/<pid>/task/<tid>/schedstat`, second field). The kernel counts a wait when it
@@ -64,6 +68,12 @@ impl MachineSample {
     /// most two servers at a time: the owner, and one that sends it there or that the owner waits for.
     pub fn operation_delay_nanos(&self) -> u64 {
         self.delay(|waits| waits.clients_nanos.saturating_add(waits.two_servers()))
+    }
+
+    /// The most that the machine, or a load that has too much to do, can have delayed one operation after the other in this stretch.
+    /// It tells how many were done and how soon, not why none was: a client also has no rest if it tries again and again.
+    pub fn queue_delay_nanos(&self) -> u64 {
+        self.operation_delay_nanos().max(self.overload_nanos)
     }
 
     /// The most that the machine can have delayed in this stretch what the cluster does by itself and the harness sees.

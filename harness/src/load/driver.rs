@@ -266,7 +266,9 @@ fn start(
     let (orders, heard) = Orders::new(task.waits);
     let others: Vec<_> = (1..task.load.threads()).map(|_| heard.also()).collect();
     for (part, heard) in Parts::of(task.load.threads()).into_iter().zip(std::iter::once(heard).chain(others)) {
-        let runtime = Builder::new_current_thread().enable_all().build().map_err(resources)?;
+        let mut runtime = Builder::new_current_thread();
+        task.rest.watch(runtime.enable_all());
+        let runtime = runtime.build().map_err(resources)?;
         // The readers of waits for a processor know the threads by this.
         let thread_name =
             if part.is_first() { format!("load-{index}") } else { format!("load-{index}.{}", part.number) };

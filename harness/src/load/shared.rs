@@ -70,7 +70,8 @@ pub(crate) struct Shared {
 impl Shared {
     /// What the workers of the task share.
     pub(crate) fn new(task: LoadTask, part: Part, clock: Clock, outbox: Outbox) -> Rc<Self> {
-        let LoadTask { index, load, host, subscribers_host, system, seeds, shards, seed, waits: _, tls } = task;
+        let LoadTask { index, load, host, subscribers_host, system, seeds, shards, seed, waits: _, tls, rest: _ } =
+            task;
         let keys = KeySpace::of(&load, &*system);
         let dialer = Dialer::new(host, tls, Hello::of_server(&load.client, &*system), value_bytes_max(&load));
         Rc::new(Self {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Load;
+use super::{Load, LoadRest};
 use crate::evidence::LoadIndex;
 use crate::network::ClientHost;
 use crate::system::{System, TlsClient};
@@ -31,4 +31,6 @@ pub struct LoadTask {
     pub waits: bool,
     /// How its clients speak TLS; plain TCP if none.
     pub tls: Option<TlsClient>,
+    /// Where it is noted how long its threads rest.
+    pub rest: LoadRest,
 }

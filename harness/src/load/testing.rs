@@ -1,7 +1,7 @@
 //! What the module's own tests share: loads from text, a scripted server, a real server, a journal that nobody reads.
 
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use super::connection::DeadlineTimer;
 use super::dialer::Dialer;
 use super::hello::Hello;
 use super::resp::{Reply, push_command};
-use super::{Load, LoadTask};
+use super::{Load, LoadRest, LoadTask};
 use crate::evidence::{
     Clock, DataType, Event, Journal, Operation, OperationEffect, OperationSource, Outcome, Recorder, RunDirectory,
     Value,
@@ -41,7 +41,8 @@ pub(crate) fn task(load: Load, nodes: &[Address]) -> LoadTask {
     let seeds = (0..).zip(nodes.iter().copied()).collect();
     let [host, subscribers_host] = [ClientHost::this(), ClientHost::this()];
     let (system, shards) = (Arc::new(CLUSTER), Vec::new());
-    LoadTask { index: 0, load, host, subscribers_host, system, seeds, shards, seed: 1, waits: false, tls: None }
+    let (tls, rest) = (None, LoadRest::default());
+    LoadTask { index: 0, load, host, subscribers_host, system, seeds, shards, seed: 1, waits: false, tls, rest }
 }
 
 /// An operation that took this many milliseconds.

@@ -14,7 +14,7 @@ use crate::evidence::{
     Agreement, Clock, EventKind, HistoryWriter, Journal, NodeStatus, RunDirectory, RunInfo, SampleWriter, ServerInfo,
     Settlement,
 };
-use crate::load::{Load, LoadTask, LoadsDone, RunningLoads, final_read, list_keys, preload};
+use crate::load::{Load, LoadRest, LoadTask, LoadsDone, RunningLoads, final_read, list_keys, preload};
 use crate::observe::{Observation, Observed, Observer, Sampler};
 use crate::plan::Plan;
 use crate::provider::Provider;
@@ -113,7 +113,8 @@ async fn with_cluster(
     servers: &Servers,
     observer: &Observer,
 ) -> Result<(), Abort> {
-    let tasks = tasks(plan, servers)?;
+    let rest = LoadRest::default();
+    let tasks = tasks(plan, servers, &rest)?;
     let ready = async {
         form(plan, servers, observer.observation()).await?;
         journal.record(EventKind::Formed);
@@ -126,7 +127,7 @@ async fn with_cluster(
             return Ok(());
         }
     }
-    let machine = MachineWatch::start(journal.clone(), servers.provider().wait_reader())?;
+    let machine = MachineWatch::start(journal.clone(), servers.provider().wait_reader(), rest)?;
     let loads = RunningLoads::start(&tasks, journal.clone(), directory)?;
     let (end, acted) = walk(plan, servers, observer, &loads, journal, &machine, &mut cancel).await;
     let done = stop(plan, loads, journal, &mut cancel, matches!(end, TimelineEnd::Interrupted)).await?;
@@ -381,7 +382,7 @@ fn masters(plan: &Plan, agreement: &Agreement) -> Vec<(u16, NodeName, Address)> 
     nodes.map(|(index, node)| (index, node.name.clone(), node.address)).collect()
 }
 
-fn tasks(plan: &Plan, servers: &Servers) -> Result<Vec<LoadTask>, Abort> {
+fn tasks(plan: &Plan, servers: &Servers, rest: &LoadRest) -> Result<Vec<LoadTask>, Abort> {
     let systems = plan.systems();
     let task = |(index, load): (usize, &Load)| {
         let tls = servers.access().tls.as_ref();
@@ -404,6 +405,7 @@ fn tasks(plan: &Plan, servers: &Servers) -> Result<Vec<LoadTask>, Abort> {
             seed: plan.seed,
             waits: plan.begins_later(load),
             tls: tls.filter(|_| speaks_tls).cloned(),
+            rest: rest.clone(),
         })
     };
     plan.loads.iter().enumerate().map(task).collect()

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::machine_lock;
 use crate::evidence::{EventKind, Journal, MachineSample};
+use crate::load::LoadRest;
 use crate::provider::{WaitReader, pressure_nanos};
 use crate::vocab;
 
@@ -30,10 +31,10 @@ pub(crate) struct MachineWatch {
 }
 
 impl MachineWatch {
-    pub(crate) fn start(journal: Journal, waits: Box<dyn WaitReader>) -> std::io::Result<Self> {
+    pub(crate) fn start(journal: Journal, waits: Box<dyn WaitReader>, loads: LoadRest) -> std::io::Result<Self> {
         let (stop, lost) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
         let (stopped, sum) = (Arc::clone(&stop), Arc::clone(&lost));
-        let mut meter = Meter::new(journal.clone(), waits);
+        let mut meter = Meter::new(journal.clone(), waits, loads);
         let thread = thread::Builder::new().name("machine".to_owned()).spawn(move || {
             while !stopped.load(Ordering::Relaxed) {
                 let sample = meter.measure(&stopped);
@@ -64,6 +65,7 @@ impl Drop for MachineWatch {
 struct Meter {
     journal: Journal,
     waits: Box<dyn WaitReader>,
+    loads: LoadRest,
     pressure: Option<(File, u64)>,
     stolen: Vec<u64>,
     from: vocab::Instant,
@@ -72,12 +74,12 @@ struct Meter {
 }
 
 impl Meter {
-    fn new(journal: Journal, mut waits: Box<dyn WaitReader>) -> Self {
+    fn new(journal: Journal, mut waits: Box<dyn WaitReader>, loads: LoadRest) -> Self {
         waits.read();
         let pressure = File::open("/proc/pressure/cpu").ok();
         let pressure = pressure.and_then(|file| pressed(&file).map(|nanos| (file, nanos)));
         let from = journal.clock().now();
-        Self { journal, waits, pressure, stolen: stolen(), from, samples: 0, other_runs: 0 }
+        Self { journal, waits, loads, pressure, stolen: stolen(), from, samples: 0, other_runs: 0 }
     }
 
     /// The sample of the coming stretch.
@@ -89,6 +91,8 @@ impl Meter {
         self.samples = self.samples.wrapping_add(1);
         let clock = self.journal.clock();
         let before = std::mem::replace(&mut self.stolen, stolen());
+        let (from, now) = (self.from, clock.now());
+        self.from = now;
         let most_stolen = self.stolen.iter().zip(&before).map(|(now, before)| now.saturating_sub(*before)).max();
         MachineSample {
             timer_late_nanos: u64::try_from(late.as_nanos()).unwrap_or(u64::MAX),
@@ -100,7 +104,8 @@ impl Meter {
             stolen_nanos: most_stolen.unwrap_or(0),
             wall_ahead_us: clock.wall_ahead_us(),
             other_runs: self.other_runs,
-            from: std::mem::replace(&mut self.from, clock.now()),
+            overload_nanos: self.loads.overload_nanos(now.nanos_since(from)),
+            from,
         }
     }
 }
