@@ -205,7 +205,7 @@ async fn ask_is_followed_with_asking_and_not_remembered() {
 
 #[tokio::test]
 async fn a_dead_owner_is_replaced_when_another_node_says_so() {
-    let (dead, b) = (Fake::bind().await.address, Fake::bind().await);
+    let (dead, b) = (Address::of_own_loopback(), Fake::bind().await);
     let owner = b.address;
     let b = b.serve(owner, |_, _| say("+OK"));
     let operation = perform_as(PATIENT, false, &[dead, b], &[SET]).await[0];

@@ -12,7 +12,7 @@ use crate::load::final_read;
 use crate::load::testing::{Act, Fake, Redis, journal, load, task};
 use crate::system::Access;
 use crate::system::cluster::{share, slot_of_key};
-use crate::vocab::{Arrivals, Instant};
+use crate::vocab::{Address, Arrivals, Instant};
 
 const MIX: &str = r#"mix: [Set(value: "32B"), Get(), SetThenGet(value: "16B")], keys: Uniform(50)"#;
 
@@ -371,7 +371,7 @@ async fn servers_let_in_whom_they_know(#[case] client: &str, #[case] refused: Op
 #[tokio::test]
 async fn dropped_loads_end_by_themselves() {
     let (_temporary, directory, journal) = journal();
-    let nobody = Fake::bind().await.address;
+    let nobody = Address::of_own_loopback();
     let client = r#"client: (deadline: "50ms")"#;
     let load = load("app", &format!("{MIX}, {client}"));
     let running = RunningLoads::start(&[task(load, &[nobody])], journal, &directory).unwrap();

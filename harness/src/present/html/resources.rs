@@ -45,8 +45,9 @@ impl Measure {
     }
 }
 
-const OF_SERVERS: [Measure; 6] = [
+const OF_SERVERS: [Measure; 7] = [
     Measure::new("memory", bytes, |sample, _| sample.figure(Figure::MemoryUsedBytes)),
+    Measure::new("keys", count_of, |sample, _| sample.figure(Figure::Keys)),
     Measure::new("clients", count_of, |sample, _| sample.figure(Figure::Clients)),
     Measure::new("commands", rate, |sample, before| sample.per_second(before?, Figure::Commands)),
     Measure::new("received", bytes_per_second, |sample, before| sample.per_second(before?, Figure::NetworkInBytes)),
@@ -223,7 +224,7 @@ mod tests {
     use super::*;
     use crate::evidence::testing::{server_samples, with};
 
-    const COMMANDS: &Measure = &OF_SERVERS[2];
+    const COMMANDS: &Measure = &OF_SERVERS[3];
     const MEMORY: &Measure = &OF_SERVERS[0];
 
     fn lengths(samples: &[ResourceSample], measure: &Measure) -> Vec<usize> {

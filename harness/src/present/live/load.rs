@@ -1,4 +1,4 @@
-//! What the loads report: progress once a second, a few slow operations, the totals.
+//! What the loads report: progress, slow operations, the totals.
 
 use std::collections::BTreeMap;
 
@@ -7,9 +7,6 @@ use super::super::words::{count, error_in_words, millis, outcomes, rate};
 use super::{Line, ProgressLines};
 use crate::evidence::{ErrorKind, Event, EventKind, LoadTotals, Progress};
 use crate::vocab::Instant;
-
-/// After a failover thousands of operations are slow at once: this many in a second are shown, the rest are counted.
-const SLOW_SHOWN: u64 = 3;
 
 /// Remembers what each load reported since its last line.
 #[derive(Debug)]
@@ -63,10 +60,10 @@ impl LoadLines {
         let ends = matches!(event.kind, EventKind::LoadEnded { .. } | EventKind::Ended | EventKind::Aborted { .. });
         let over = |slow: &Slow| ends || event.at.nanos_since(slow.since) >= 1_000_000_000;
         let done: Vec<_> = self.slow.extract_if(.., |_, slow| over(slow)).collect();
-        let hidden = done.into_iter().filter(|(_, slow)| slow.seen > SLOW_SHOWN);
+        let hidden = done.into_iter().filter(|(_, slow)| slow.seen > self.progress.slow_shown());
         hidden
             .map(|(load, slow)| {
-                let more = count(slow.seen - SLOW_SHOWN);
+                let more = count(slow.seen - self.progress.slow_shown());
                 let text = format!("slow: {more} more within a second, up to {}", millis(slow.hidden_ms_max));
                 Line::new(event.at, &load, DOUBT, text)
             })
@@ -142,7 +139,7 @@ impl LoadLines {
     fn slow(&mut self, at: Instant, load: &str, operation: &str, took_ms: f64, attempts: u32) -> Option<Line> {
         let slow = self.slow.entry(load.to_owned()).or_insert(Slow { since: at, seen: 0, hidden_ms_max: 0.0 });
         slow.seen += 1;
-        if slow.seen > SLOW_SHOWN {
+        if slow.seen > self.progress.slow_shown() {
             slow.hidden_ms_max = slow.hidden_ms_max.max(took_ms);
             return None;
         }
@@ -152,6 +149,15 @@ impl LoadLines {
 }
 
 impl ProgressLines {
+    /// How many slow operations of a load are shown within a second, the others counted: after a failover hundreds are slow at once,
+    /// and who watches wants to see what else there is.
+    fn slow_shown(self) -> u64 {
+        match self {
+            Self::EverySecond => 3,
+            Self::EveryFiveSeconds => u64::MAX,
+        }
+    }
+
     /// How much time a line is about at least: a timer's lateness must not make it a second more.
     fn least_seconds(self) -> f64 {
         match self {

@@ -8,7 +8,7 @@ use super::PresetKind;
 use crate::load::behaviour::{Client, RefreshOn};
 use crate::vocab::{Duration, Percent};
 
-/// at most 5 attempts in 10 s, each of 2 s at most, with waits that grow and are left to chance. Its pools are `connections: Pool(max: 8)`. Not modelled: no wait after the first failure, and that `CLUSTERDOWN` is final. By sentinels: one attempt; asks them only when one says that the master is another
+/// at most 5 attempts in 10 s, each of 2 s at most, with waits that grow and are left to chance. Its pools are `connections: Pool(max: 8)`. Not modelled: no wait after every other failure, and that `CLUSTERDOWN` is final. By sentinels: one attempt; asks them only when one says that the master is another
 #[derive(Documented)]
 pub(super) struct Jedis;
 

@@ -6,9 +6,9 @@ use documented::Documented;
 
 use super::PresetKind;
 use crate::load::behaviour::{Client, RefreshOn};
-use crate::vocab::{Duration, Percent};
+use crate::vocab::Duration;
 
-/// 17 attempts with waits from 1.28 s on, which double and are half left to chance. The connection to each node that its asynchronous client has is `connections: Shared(1)`. Not modelled: no wait after a connection that broke. By sentinels: one attempt; asks them when a connection has failed, and the master for its role
+/// 17 attempts, with 1.28 s between them. The connection to each node that its asynchronous client has is `connections: Shared(1)`. Not modelled: no wait after a connection that broke, and longer waits from the eighth on. By sentinels: one attempt; asks them when a connection has failed, and the master for its role
 #[derive(Documented)]
 pub(super) struct RedisRs;
 
@@ -22,8 +22,9 @@ impl fmt::Display for RedisRs {
     }
 }
 
-/// redis-rs/redis-rs 1.8, `cluster_handling/client.rs`: `DEFAULT_RETRIES` 16, `MIN_RETRY_WAIT` 1280 ms, `MAX_RETRY_WAIT` 655,360 ms, no
-/// response timeout; the map is asked for anew after `MOVED`.
+/// redis-rs/redis-rs 1.8, `cluster_handling/client.rs`: `DEFAULT_RETRIES` 16, no response timeout; `wait_time_for_retry` has chance take a
+/// wait from `MIN_RETRY_WAIT`, 1280 ms, to 10 ms doubled for each retry, of which there is nothing to choose before the eighth. The
+/// map is asked for anew after `MOVED`.
 /// `sentinel.rs`: `SentinelClient::get_connection` asks and looks at the role (`check_role`), and tries nothing again.
 impl PresetKind for RedisRs {
     fn client(&self) -> Client {
@@ -33,8 +34,7 @@ impl PresetKind for RedisRs {
             attempts: Some(17),
             redirects: 16,
             retry_wait: Duration::from_millis(1_280),
-            retry_wait_max: Duration::from_millis(655_360),
-            jitter: Percent::HALF,
+            retry_wait_max: Duration::from_millis(1_280),
             refresh_on: RefreshOn { moved: true, ..RefreshOn::NOTHING },
             ..Client::default()
         }
