@@ -70,6 +70,11 @@ impl<'a> Machine<'a> {
         backlog.map_or(stretch, |backlog| Window { start: backlog.start, ..stretch })
     }
 
+    /// For how long of a stretch a load was too much for its client.
+    pub(crate) fn overloaded_nanos(&self, stretch: Window) -> u64 {
+        total(self.samples[self.touched(stretch)].iter().map(|(_, sample)| sample.overload_nanos))
+    }
+
     /// How long clients stood still in a stretch.
     pub(crate) fn stalled_nanos(&self, stretch: Window) -> u64 {
         let first = self.stalls.partition_point(|stall| stall.end <= stretch.start);
@@ -101,11 +106,6 @@ impl<'a> Machine<'a> {
         let samples = &self.samples[self.touched(backlog)];
         let lost = total(samples.iter().map(|(_, sample)| sample.operation_delay_nanos()));
         self.explain_by(lost.max(self.stalled_nanos(backlog)), stretch, excess)
-    }
-
-    /// For how long of a stretch a load was too much for its client.
-    pub(crate) fn overloaded_nanos(&self, stretch: Window) -> u64 {
-        total(self.samples[self.touched(stretch)].iter().map(|(_, sample)| sample.overload_nanos))
     }
 
     /// The same for what no client, but the observer saw.
