@@ -66,8 +66,8 @@ mod tests {
 
     use super::*;
 
-    const A: &str = "00000000000000aa";
-    const B: &str = "00000000000000bb";
+    const A: &str = "1c654bc0cee1ad82";
+    const B: &str = "8add4590aad7b12d";
 
     #[rstest]
     #[case(DataType::Value, &format!("$16\r\n{A}\r\n"), &[Value::Written(0xAA)])]

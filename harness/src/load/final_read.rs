@@ -393,7 +393,7 @@ mod tests {
     use super::*;
     use crate::evidence::{ClusterState, Event, HistoryReader, LoadTotals, Place, Side};
     use crate::load::key_space::{KeySpace, WrittenKeys};
-    use crate::load::testing::{Act, CLUSTER, Fake, journal, load};
+    use crate::load::testing::{Act, CLUSTER, Fake, journal, load, value_reply};
     use crate::system::cluster::{SLOT_COUNT, share, slot_of_key, topology};
     use crate::vocab::{OwnedRange, Ownership, Role};
 
@@ -472,7 +472,7 @@ mod tests {
             Some(key) if dead.contains(&slot_of_key(key.as_bytes())) => {
                 Act::Say(format!("-MOVED {} {b}\r\n", slot_of_key(key.as_bytes())))
             }
-            _ => Act::Say("$16\r\n000000000000000b\r\n".to_owned()),
+            _ => Act::Say(value_reply(0xB)),
         });
         let owned = |slots: &dyn Fn(&Position) -> bool| {
             let slots = (0..SLOT_COUNT).map(Position).filter(slots);
@@ -499,7 +499,7 @@ mod tests {
     async fn every_element_is_recorded_in_its_order() {
         let a = Fake::bind().await;
         let owner = a.address;
-        let elements = ["b", "a"].map(|digit| format!("$16\r\n000000000000000{digit}\r\n")).concat();
+        let elements = [0xB, 0xA].map(value_reply).concat();
         let a = a.serve(owner, move |command, _| match command {
             "LRANGE klist:1 0 -1" => Act::Say(format!("*2\r\n{elements}")),
             _ => Act::Say("*0\r\n".to_owned()),
@@ -527,7 +527,7 @@ mod tests {
         });
         let b = b.serve(owner, |command, _| match command {
             "ASKING" => Act::Say("+OK\r\n".to_owned()),
-            _ => Act::Say("$16\r\n000000000000000b\r\n".to_owned()),
+            _ => Act::Say(value_reply(0xB)),
         });
         let history = read(DataType::Value, &[(0, a), (1, b)], None, Duration::from_secs(5)).await.0;
         let read: Vec<_> = history.iter().map(|op| (op.key, op.value, op.node)).collect();

@@ -16,6 +16,7 @@ use super::connection::DeadlineTimer;
 use super::dialer::Dialer;
 use super::hello::Hello;
 use super::resp::{Reply, push_command};
+use super::value::push_id;
 use super::{Load, LoadRest, LoadTask};
 use crate::evidence::{
     Clock, DataType, Event, Journal, Operation, OperationEffect, OperationSource, Outcome, Recorder, RunDirectory,
@@ -31,6 +32,13 @@ pub(crate) fn load(name: &str, fields: &str) -> Load {
     let extensions = Extensions::IMPLICIT_SOME | Extensions::UNWRAP_VARIANT_NEWTYPES;
     let options = ron::Options::default().with_default_extension(extensions);
     options.from_str(&format!("(name: \"{name}\", {fields})")).unwrap()
+}
+
+/// A reply that holds the value with that id.
+pub(crate) fn value_reply(id: u64) -> String {
+    let mut reply = Vec::new();
+    push_id(&mut reply, id);
+    String::from_utf8(reply).unwrap()
 }
 
 /// What the fakes pretend to be.

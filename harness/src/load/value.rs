@@ -1,4 +1,4 @@
-//! Values on the wire: a unique id in 16 hexadecimal digits, padded to the size the scenario asks for.
+//! Values on the wire: 16 hexadecimal digits that stand for a unique id and look random, padded to the size the scenario asks for.
 
 use super::resp::{push_bulk, push_bulk_head, push_decimal};
 use crate::evidence::Value;
@@ -8,13 +8,17 @@ pub(crate) const ID_BYTES: usize = 16;
 
 const PADDING: u8 = b'x';
 
+/// An odd number whose bits look random, and the one whose product with it is 1.
+const MIX: u64 = 0x9E37_79B9_7F4A_7C15;
+const UNMIX: u64 = 0xF1DE_83E1_9937_733D;
+
 /// Adds the value with that id as an argument, at least [`ID_BYTES`] long.
 pub(crate) fn push_value(out: &mut Vec<u8>, id: u64, bytes: u64) {
     let size = usize::try_from(bytes).unwrap_or(usize::MAX).max(ID_BYTES);
     push_bulk_head(out, size);
     let end = out.len() + size;
     let mut digits = [0; ID_BYTES];
-    for (digit, byte) in digits.chunks_exact_mut(2).zip(id.to_be_bytes()) {
+    for (digit, byte) in digits.chunks_exact_mut(2).zip(mixed(id).to_be_bytes()) {
         digit.copy_from_slice(&[byte >> 4, byte & 0xF].map(|half| b"0123456789abcdef"[usize::from(half)]));
     }
     out.extend_from_slice(&digits);
@@ -54,7 +58,19 @@ pub(crate) fn read_value(bytes: &[u8]) -> Value {
         };
         id = (id << 4) | u64::from(digit);
     }
-    Value::Written(id)
+    Value::Written(unmixed(id))
+}
+
+/// A number for each id that tells nothing of those for others: ids are counted, and values should look like users' own.
+const fn mixed(id: u64) -> u64 {
+    let product = (id ^ MIX).wrapping_mul(MIX);
+    (product ^ (product >> 32)).wrapping_mul(MIX)
+}
+
+/// The id for which [`mixed`] gives that number.
+const fn unmixed(number: u64) -> u64 {
+    let product = number.wrapping_mul(UNMIX);
+    (product ^ (product >> 32)).wrapping_mul(UNMIX) ^ MIX
 }
 
 #[cfg(test)]

@@ -193,7 +193,7 @@ mod tests {
                     counts.fetch_add(1, Ordering::Relaxed);
                     Act::Say(":1\r\n".to_owned())
                 }
-                _ if !command.starts_with("SET app:lock:1 0") => Act::Say("-ERR what?\r\n".to_owned()),
+                _ if !command.starts_with("SET app:lock:1 ") => Act::Say("-ERR what?\r\n".to_owned()),
                 SILENT => Act::Silence,
                 says => Act::Say(says.to_owned()),
             });

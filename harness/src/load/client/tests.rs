@@ -8,7 +8,7 @@ use crate::evidence::Value;
 use crate::load::op::{Get, MixEntry, Set, Text, Wait};
 use crate::load::parts::Part;
 use crate::load::recorder::HistoryRecorder;
-use crate::load::testing::{Act, Fake, journal, load, task};
+use crate::load::testing::{Act, Fake, journal, load, task, value_reply};
 use crate::load::{Op, ValueSize};
 use crate::system::cluster::slot_of_key;
 use crate::vocab::{Address, Size};
@@ -195,7 +195,7 @@ async fn ask_is_followed_with_asking_and_not_remembered() {
     let (owner, ask) = (a.address, format!("-ASK {} {}", slot_of_key(b"k1"), b.address));
     let a = a.serve(owner, move |_, nth| if nth == 0 { say(&ask) } else { say("+OK") });
     let b = b.serve(owner, |command, nth| match (command, nth) {
-        ("ASKING", 0) | ("SET k1 00000000000000ab", 1) => say("+OK"),
+        ("ASKING", 0) | ("SET k1 8cc1466ad3122315", 1) => say("+OK"),
         _ => say("-ERR not asked for"),
     });
     let operations = perform_as(RESTLESS, true, &[a, b], &[SET, SET]).await;
@@ -214,8 +214,7 @@ async fn a_dead_owner_is_replaced_when_another_node_says_so() {
 
 #[tokio::test]
 async fn a_late_reply_is_not_taken_for_the_next_ones() {
-    let value = |id: &str| format!("$16\r\n{id:0>16}\r\n");
-    let (late, right) = (value("1"), value("2"));
+    let (late, right) = (value_reply(1), value_reply(2));
     let script = move |_: &str, nth| match nth {
         0 => Act::Late(Duration::from_millis(200), late.clone()),
         _ => Act::Say(right.clone()),

@@ -19,7 +19,7 @@ use crate::load::hello::Hello;
 use crate::load::recorder::HistoryRecorder;
 use crate::load::resp::push_command;
 use crate::load::shared::Shared;
-use crate::load::testing::{Act, Fake, journal, load, task};
+use crate::load::testing::{Act, Fake, journal, load, task, value_reply};
 use crate::network::ClientHost;
 use crate::system::cluster::slot_of_key;
 
@@ -63,8 +63,7 @@ async fn collector(commands: usize, script: impl Fn(&[String]) -> Act + Send + S
 }
 
 fn value(key: &str) -> String {
-    let number: u32 = key.trim_start_matches('k').parse().unwrap();
-    format!("$16\r\n{number:016x}\r\n")
+    value_reply(key.trim_start_matches('k').parse().unwrap())
 }
 
 #[tokio::test]

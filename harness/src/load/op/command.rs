@@ -236,39 +236,39 @@ mod tests {
 
     #[rstest]
     #[case("Get()", "GET k:1")]
-    #[case(SET, "SET k:1 00000000000000abxx")]
-    #[case(r#"Set(value: "16B", expires: "1500ms")"#, "SET k:1 00000000000000ab PX 1500")]
-    #[case(r#"Set(value: "16B", get: true, expires: "1s")"#, "SET k:1 00000000000000ab GET PX 1000")]
-    #[case(SET_AND_WAIT, "SET k:1 00000000000000abxx; WAIT 2 50")]
+    #[case(SET, "SET k:1 8cc1466ad3122315xx")]
+    #[case(r#"Set(value: "16B", expires: "1500ms")"#, "SET k:1 8cc1466ad3122315 PX 1500")]
+    #[case(r#"Set(value: "16B", get: true, expires: "1s")"#, "SET k:1 8cc1466ad3122315 GET PX 1000")]
+    #[case(SET_AND_WAIT, "SET k:1 8cc1466ad3122315xx; WAIT 2 50")]
     #[case::no_wait_is_for_ever(
         r#"Set(value: "16B", wait: (replicas: 1, timeout: "0ms"))"#,
-        "SET k:1 00000000000000ab; WAIT 1 1"
+        "SET k:1 8cc1466ad3122315; WAIT 1 1"
     )]
-    #[case::one_after_the_other(PAIR, "SET k:1 00000000000000abxx; GET k:1")]
+    #[case::one_after_the_other(PAIR, "SET k:1 8cc1466ad3122315xx; GET k:1")]
     #[case("Del()", "DEL k:1")]
     #[case("Incr()", "INCR k:1")]
     #[case(INCR_AND_WAITAOF, "INCR k:1; WAITAOF 1 2 50")]
-    #[case("Append()", "APPEND k:1 00000000000000ab")]
-    #[case(r#"Rpush(value: "17B")"#, "RPUSH k:1 00000000000000abx")]
+    #[case("Append()", "APPEND k:1 8cc1466ad3122315")]
+    #[case(r#"Rpush(value: "17B")"#, "RPUSH k:1 8cc1466ad3122315x")]
     #[case("Lrange(last: 10)", "LRANGE k:1 -10 -1")]
     #[case(r#"Blpop(timeout: "1050ms")"#, "BLPOP k:1 1.050")]
-    #[case("Sadd()", "SADD k:1 00000000000000ab")]
+    #[case("Sadd()", "SADD k:1 8cc1466ad3122315")]
     #[case("Smembers()", "SMEMBERS k:1")]
-    #[case(r#"Hset(value: "17B")"#, "HSET k:1 00000000000000ab 00000000000000abx")]
+    #[case(r#"Hset(value: "17B")"#, "HSET k:1 8cc1466ad3122315 8cc1466ad3122315x")]
     #[case("Hgetall()", "HGETALL k:1")]
-    #[case("Zadd()", "ZADD k:1 171 00000000000000ab")]
+    #[case("Zadd()", "ZADD k:1 171 8cc1466ad3122315")]
     #[case("Zrange(last: 10)", "ZRANGE k:1 -10 -1")]
-    #[case(MSET, "MSET k:1:1 00000000000000ab k:1:2 00000000000000ab")]
+    #[case(MSET, "MSET k:1:1 8cc1466ad3122315 k:1:2 8cc1466ad3122315")]
     #[case("Mget(keys: 2)", "MGET k:1:1 k:1:2")]
-    #[case(TRANSACTION, "MULTI; SET k:1:1 00000000000000ab; SET k:1:2 00000000000000ab; EXEC")]
-    #[case(WATCHED, "WATCH k:1:1 k:1:2; MULTI; SET k:1:1 00000000000000ab; SET k:1:2 00000000000000ab; EXEC")]
+    #[case(TRANSACTION, "MULTI; SET k:1:1 8cc1466ad3122315; SET k:1:2 8cc1466ad3122315; EXEC")]
+    #[case(WATCHED, "WATCH k:1:1 k:1:2; MULTI; SET k:1:1 8cc1466ad3122315; SET k:1:2 8cc1466ad3122315; EXEC")]
     #[case("Transfer(accounts: 2)", "MULTI; DECRBY k:1:2 10; INCRBY k:1:1 10; EXEC")]
     #[case("Balances(accounts: 2)", "MGET k:1:1 k:1:2")]
-    #[case(r#"Eval(value: "16B")"#, r#"EVAL return redis.call("SET", KEYS[1], ARGV[1]) 1 k:1 00000000000000ab"#)]
-    #[case(r#"Fcall(value: "16B", function: "put")"#, "FCALL put 1 k:1 00000000000000ab")]
+    #[case(r#"Eval(value: "16B")"#, r#"EVAL return redis.call("SET", KEYS[1], ARGV[1]) 1 k:1 8cc1466ad3122315"#)]
+    #[case(r#"Fcall(value: "16B", function: "put")"#, "FCALL put 1 k:1 8cc1466ad3122315")]
     #[case("Scan(count: 10)", "SCAN 171 COUNT 10")]
-    #[case(r#"Publish(value: "17B")"#, "PUBLISH k:1 00000000000000abx")]
-    #[case(r#"Spublish(value: "16B")"#, "SPUBLISH k:1 00000000000000ab")]
+    #[case(r#"Publish(value: "17B")"#, "PUBLISH k:1 8cc1466ad3122315x")]
+    #[case(r#"Spublish(value: "16B")"#, "SPUBLISH k:1 8cc1466ad3122315")]
     fn commands_are_encoded(#[case] text: &str, #[case] expected: &str) {
         let (entry, mut out) = (entry(text), Vec::new());
         commands(&entry).for_each(|command| command.encode(&mut out, b"k:1"));
@@ -288,8 +288,8 @@ mod tests {
     const MISFIT: AttemptOutcome = AttemptOutcome::Unknown(ErrorKind::Protocol);
     const DOWN: AttemptOutcome = AttemptOutcome::NotExecuted(ErrorKind::ClusterDown);
 
-    const ID: &str = "$16\r\n00000000000000ab\r\n";
-    const OTHER: &str = "$16\r\n00000000000000ac\r\n";
+    const ID: &str = "$16\r\n8cc1466ad3122315\r\n";
+    const OTHER: &str = "$16\r\nf2f6c1429c51ed79\r\n";
 
     /// The last command of the entry.
     #[rstest]
@@ -313,7 +313,7 @@ mod tests {
     #[case::wrong_type("Get()", "-WRONGTYPE no\r\n", AttemptOutcome::NotExecuted(ErrorKind::OtherReply))]
     #[case::counter("Get(of: Counter)", "$2\r\n17\r\n", read(17))]
     #[case::no_counter("Get(of: Counter)", "$2\r\nhi\r\n", FOREIGN)]
-    #[case::log("Get(of: Log)", "$32\r\n00000000000000ab00000000000000ac\r\n", elements(2))]
+    #[case::log("Get(of: Log)", "$32\r\n8cc1466ad3122315f2f6c1429c51ed79\r\n", elements(2))]
     #[case::read_of_a_pair(PAIR, "$-1\r\n", MISSING)]
     #[case::waited(SET_AND_WAIT, "+OK\r\n:2\r\n", WRITTEN)]
     #[case::short(SET_AND_WAIT, "+OK\r\n:1\r\n", AttemptOutcome::Unknown(ErrorKind::WaitShort))]
@@ -331,7 +331,7 @@ mod tests {
     #[case::appended("Append()", ":32\r\n", WRITTEN)]
     #[case::pushed(r#"Rpush(value: "16B")"#, ":2\r\n", WRITTEN)]
     #[case::range("Lrange(last: 3)", "*2\r\n+a\r\n+b\r\n", elements(2))]
-    #[case::popped(r#"Blpop(timeout: "1s")"#, "*2\r\n$3\r\nk:1\r\n$16\r\n00000000000000ab\r\n", WRITTEN)]
+    #[case::popped(r#"Blpop(timeout: "1s")"#, "*2\r\n$3\r\nk:1\r\n$16\r\n8cc1466ad3122315\r\n", WRITTEN)]
     #[case::nothing_to_pop(r#"Blpop(timeout: "1s")"#, "*-1\r\n", MISSING)]
     #[case::fields("Hgetall()", "*4\r\n+a\r\n+b\r\n+c\r\n+d\r\n", elements(2))]
     #[case::all_the_same("Mget(keys: 2)", &format!("*2\r\n{ID}{ID}"), WRITTEN)]
