@@ -100,7 +100,7 @@ impl<'a> Machine<'a> {
     }
 
     /// Whether the machine may have taken so much in a stretch that without it the stretch might have been shorter by `excess`;
-    /// if so, in words.
+    /// if so, in words. An overload is no reason: clients that nobody serves have no rest either if they try again at once.
     pub(crate) fn explain(&self, stretch: Window, excess: u64) -> Option<String> {
         let backlog = self.with_backlog(stretch);
         let samples = &self.samples[self.touched(backlog)];
